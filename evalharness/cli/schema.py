@@ -1,0 +1,20 @@
+"""`evalharness schema`: the JSON Schema of a suite file, for editors and pre-commit."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from evalharness.suites.schema import json_schema
+
+
+@click.command(epilog="Example: evalharness schema > suite.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of a suite file.
+
+    An editor with a YAML language server completes and checks a suite that begins with
+
+      # yaml-language-server: $schema=../suite.schema.json
+    """
+    click.echo(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,61 @@
+"""`evalharness validate`: check suites, case files, templates and golden answers. Asks no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalharness.config import Config, load_config
+from evalharness.errors import EvalHarnessError, SuiteError
+from evalharness.records import Suite
+from evalharness.report.encode import printable
+from evalharness.suites import load_suite, suite_names
+
+
+@click.command(epilog="Example: evalharness validate support")
+@click.argument("names", nargs=-1)
+@click.pass_obj
+def validate(root: Path, names: tuple[str, ...]) -> None:
+    """Check the suites called NAMES (default: all), and say for every problem where it is.
+
+    Exit status: 0 all is well, 1 problems were found, 2 usage.
+    """
+    try:
+        config = load_config(root)
+    except EvalHarnessError as error:
+        raise click.ClickException(printable(str(error))) from None
+    chosen = names or tuple(suite_names(root))
+    if not chosen:
+        raise click.ClickException(f"there is no suite under {root / 'suites'}")
+    problems = sum(_report(name, config) for name in chosen)
+    if problems:
+        click.echo(f"{problems} problem{'s' if problems > 1 else ''} found", err=True)
+        raise SystemExit(1)
+
+
+def _report(name: str, config: Config) -> int:
+    """Print what one suite is or what is wrong with it; the number of problems."""
+    try:
+        suite = load_suite(name, config)
+    except SuiteError as error:
+        for problem in error.problems:
+            click.echo(printable(str(problem)))
+        return len(error.problems)
+    click.echo(_summary(suite))
+    return 0
+
+
+def _summary(suite: Suite) -> str:
+    tags = {tag for case in suite.cases for tag in case.tags}
+    parts = [
+        f"{_count(len(suite.cases), 'case')} in {_count(len(tags), 'tag')}",
+        f"{_count(len(suite.prompts), 'prompt')} ({', '.join(suite.prompts)})",
+        _count(len(suite.metrics), "metric"),
+        _count(len(suite.gates), "gate"),
+    ]
+    return f"{suite.file}: ok: {', '.join(parts)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

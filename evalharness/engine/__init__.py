@@ -1,0 +1,25 @@
+"""Plan -> Samples: every request is asked once and scored once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evalharness.engine.engine import Engine
+from evalharness.engine.plan import Plan, make_plan
+from evalharness.records import Run, Sample
+
+__all__ = ["Engine", "Plan", "make_plan", "run_suite"]
+
+
+def run_suite(plan: Plan, *, on_sample: Callable[[Sample], None] | None = None) -> Run:
+    """Ask and score everything in the plan, from Python and without pytest. Writes no file."""
+    keys = [request.key for _, request in plan.requests]
+    samples = []
+    with Engine(plan.providers, plan.metrics) as engine:
+        for case, request in plan.requests:
+            engine.plan(case, request)
+        for key in keys:
+            samples.append(engine.sample(key))
+            if on_sample:
+                on_sample(samples[-1])
+    return Run(plan.header(), tuple(samples), tuple(keys))

@@ -1,0 +1,103 @@
+"""What will be asked: a suite, its models and prompts, every request."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from evalharness.config import Config
+from evalharness.errors import ConfigError
+from evalharness.metrics import Metric, open_metric
+from evalharness.providers import Provider, open_provider
+from evalharness.records import Case, Request, RunHeader, Suite
+from evalharness.registry import did_you_mean
+from evalharness.store import environment, machine_class
+from evalharness.suites import digest, requests
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One suite, ready to be asked. Nothing is started yet."""
+
+    suite: Suite
+    config: Config
+    prompts: tuple[str, ...]
+    providers: Mapping[str, Provider]
+    """By model, in the order in which they will be asked."""
+    metrics: tuple[Metric, ...]
+    repeats: Mapping[str, int]
+    """Draws per case for each model: one where a second would be a copy of the first."""
+
+    @cached_property
+    def requests(self) -> list[tuple[Case, Request]]:
+        """Every request, with its case, in the order in which they should be asked."""
+        found = requests(
+            self.suite, models=self.providers, prompts=self.prompts, repeats=self.repeats, limits=self.config.limits
+        )
+        return list(found)
+
+    @cached_property
+    def asked(self) -> dict[tuple[str, str], str]:
+        """By (model, prompt): a digest of what was asked of whom. Runs with the same one may share a baseline."""
+        return {
+            (model, prompt): digest([self.models[model], self.prompt_digests[prompt]])
+            for model in self.providers
+            for prompt in self.prompts
+        }
+
+    @cached_property
+    def models(self) -> dict[str, dict[str, object]]:
+        """The identity of each model."""
+        return {model: dict(provider.identity()) for model, provider in self.providers.items()}
+
+    @cached_property
+    def prompt_digests(self) -> dict[str, str]:
+        """Of each prompt: its messages, the suite's variables, the parameters."""
+        suite = self.suite
+        return {
+            name: digest([[asdict(turn) for turn in suite.prompts[name].messages], suite.vars, asdict(suite.params)])
+            for name in self.prompts
+        }
+
+    def header(self) -> RunHeader:
+        """The first line of the run record."""
+        started = datetime.now(UTC)
+        return RunHeader(
+            id=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+            suite=self.suite.name,
+            file=self.suite.file,
+            started_at=started.isoformat(timespec="seconds"),
+            models=self.models,
+            prompts=self.prompt_digests,
+            params=asdict(self.suite.params),
+            metrics=tuple(metric.name for metric in self.metrics),
+            signatures={metric.name: metric.signature for metric in self.metrics},
+            gates=tuple((gate.metric, gate.margin) for gate in self.suite.gates),
+            planned=tuple(request.key for _, request in self.requests),
+            machine_class=machine_class(),
+            environment=environment(self.config.root),
+        )
+
+
+def make_plan(
+    suite: Suite, config: Config, *, models: Sequence[str] = (), prompts: Sequence[str] = (), repeat: int = 1
+) -> Plan:
+    """A plan for the suite; `models` and `prompts` instead of the suite's own lists.
+
+    Raises ConfigError: an unknown model, prompt or option, a model file that is not there; MissingExtraError.
+    """
+    for prompt in prompts:
+        if prompt not in suite.prompts:
+            raise ConfigError(f"{suite.file} has no prompt '{prompt}'{did_you_mean(prompt, suite.prompts)}")
+    providers = {model: open_provider(model, config) for model in dict.fromkeys(models or suite.models)}
+    return Plan(
+        suite=suite,
+        config=config,
+        prompts=tuple(dict.fromkeys(prompts or suite.default_prompts)),
+        providers=providers,
+        metrics=tuple(open_metric(spec, config) for spec in suite.metrics),
+        repeats={name: repeat if provider.repeats_differ(suite.params) else 1 for name, provider in providers.items()},
+    )

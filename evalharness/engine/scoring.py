@@ -1,0 +1,59 @@
+"""From responses to samples: metrics over a batch, hard assertions one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalharness.metrics import Answer, Metric, score_answers
+from evalharness.metrics.checks import Check, open_check
+from evalharness.records import Case, Failure, Request, Response, Sample, Spec
+
+Asked = tuple[Case, Request, Response | None, Failure | None]
+
+
+class Scorer:
+    """The metrics of one suite."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = tuple(metrics)
+        self._checks: dict[int, list[Check]] = {}
+
+    def warm_up(self) -> None:
+        """Do what takes long (import a model) before the first answer comes. A failure shows with the first score."""
+        for metric in self._metrics:
+            if metric.warm_up is not None:
+                metric.warm_up()
+
+    def samples(self, asked: Sequence[Asked]) -> list[Sample]:
+        """A sample for each, in order; those without a response carry their error."""
+        answered = [(case, response) for case, _, response, _ in asked if response is not None]
+        scored = iter(score_answers(self._metrics, [Answer(response.text, case.golden) for case, response in answered]))
+        samples = []
+        for case, request, response, error in asked:
+            scores, problems = next(scored) if response is not None else ([], [])
+            failure = error or (Failure("metric", "; ".join(problems)) if problems else None)
+            failed = self._failed_checks(case, response.text) if response is not None else ()
+            samples.append(
+                Sample(
+                    request.key,
+                    case.digest,
+                    case.tags,
+                    request.messages,
+                    case.golden,
+                    response,
+                    tuple(scores),
+                    failed,
+                    failure,
+                )
+            )
+        return samples
+
+    def _failed_checks(self, case: Case, text: str) -> tuple[str, ...]:
+        checks = self._checks.get(id(case.checks))
+        if checks is None:
+            checks = self._checks[id(case.checks)] = [_opened(spec) for spec in case.checks]
+        return tuple(sentence for check in checks if (sentence := check.sentence(text)))
+
+
+def _opened(spec: Spec) -> Check:
+    return open_check(spec.name, spec.options["value"])

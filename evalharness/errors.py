@@ -1,0 +1,72 @@
+"""Everything that evalharness raises on purpose.
+
+EvalHarnessError
+├── SuiteError          a suite, case file or golden is wrong: carries every problem found, each with its place
+├── ConfigError         [tool.evalharness] in pyproject.toml is wrong
+├── MissingExtraError   an optional package is not installed; names the extra that brings it
+├── ProviderError       one request got no usable response; `kind` says which way
+├── MetricError         one answer could not be scored: never a 0, never a pass
+└── StoreError          a run record or a baseline cannot be read, or must not be written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class EvalHarnessError(Exception):
+    """The root: its text is meant for a person and needs no traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file, and where."""
+
+    file: str
+    """Path relative to the root."""
+    line: int
+    """From 1; 0 when the file as a whole is meant."""
+    column: int
+    """From 1; 0 when the line as a whole is meant."""
+    message: str
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        return f"{place}: {self.message}"
+
+
+class SuiteError(EvalHarnessError):
+    """A suite cannot be used. `problems` lists everything that was found, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class ConfigError(EvalHarnessError):
+    """The configuration is wrong: the text names the key and what it takes."""
+
+
+class MissingExtraError(EvalHarnessError):
+    """A feature needs a package that is not installed."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(f"{feature} needs the package {package}: pip install 'evalharness[{extra}]'")
+
+
+class ProviderError(EvalHarnessError):
+    """A request ended without a complete response."""
+
+    def __init__(self, message: str, *, kind: str = "provider") -> None:
+        self.kind = kind
+        """One word for the way it failed: crash, hang, deadline, context, template, scripted, ..."""
+        super().__init__(message)
+
+
+class MetricError(EvalHarnessError):
+    """A metric cannot score an answer."""
+
+
+class StoreError(EvalHarnessError):
+    """A stored file is damaged, of another version, or must not be written."""

@@ -1,0 +1,232 @@
+"""A run against its baselines: which cases compare, what each gate says. A function of records alone."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness.errors import StoreError
+from evalharness.gate.judge import ALPHA_PASS, Evidence, decide, weigh
+from evalharness.gate.latency import hodges_lehmann
+from evalharness.gate.permutation import holm
+from evalharness.gate.wording import explain_cost, explain_latency, explain_score
+from evalharness.records import SEVERITY, Baseline, Draw, Run, RunHeader, Sample, Status, Verdict
+
+Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
+"""By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
+UNMATCHED_SHARE = 0.10
+"""More cases than this without a partner, and no gate passes."""
+TOKEN_SPAN = math.log(2)
+"""The pseudo-cases of the cost gate: one answer of twice the tokens, one of half."""
+
+
+@dataclass(slots=True)
+class Pairing:
+    """One model and prompt of a run, beside its baseline."""
+
+    model: str
+    prompt: str
+    samples: dict[str, list[Sample]]
+    baseline: Baseline | None
+    broken: str = ""
+    """Why nothing may be concluded: cases lost, errored, or a damaged baseline."""
+    partial: str = ""
+    """Why nothing may be called a pass."""
+
+    @property
+    def cases(self) -> list[str]:
+        """Cases that are the same on both sides."""
+        known = self.baseline.cases if self.baseline else {}
+        return [case for case, drawn in self.samples.items() if case in known and known[case].digest == drawn[0].digest]
+
+
+@dataclass(slots=True)
+class Weighed:
+    """A gate with data: waits for Holm over all of them."""
+
+    pairing: Pairing
+    metric: str
+    evidence: Evidence
+    changes: dict[str, float]
+
+
+def judge_run(run: Run, baselines: Baselines, *, accept_command: str) -> list[Verdict]:
+    """A verdict for each gate of each model and prompt that was run."""
+    pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
+    pairings = [pair_up(run, model, prompt, baselines.get((model, prompt))) for model, prompt in pairs]
+    verdicts: dict[tuple[str, str, str], Verdict] = {}
+    weighed: list[Weighed] = []
+    for pairing in pairings:
+        for metric, margin in run.header.gates:
+            found = _look(pairing, metric, margin, run.header, accept_command)
+            if isinstance(found, Weighed):
+                weighed.append(found)
+            else:
+                verdicts[pairing.model, pairing.prompt, metric] = found
+    for gate, adjusted in zip(weighed, holm([gate.evidence.p_value for gate in weighed]), strict=True):
+        verdicts[gate.pairing.model, gate.pairing.prompt, gate.metric] = _conclude(gate, adjusted)
+    order = [(p.model, p.prompt, metric) for p in pairings for metric, _ in run.header.gates]
+    return [verdicts[key] for key in order]
+
+
+def worst(statuses: Sequence[Status]) -> Status:
+    """The status of a run whose parts have these."""
+    return max(statuses, key=SEVERITY.index, default="pass")
+
+
+def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:
+    """The samples of a model and prompt by case, and everything that keeps them from being compared."""
+    mine = [sample for sample in run.samples if (sample.key.model, sample.key.prompt) == (model, prompt)]
+    samples: dict[str, list[Sample]] = {}
+    for sample in mine:
+        samples.setdefault(sample.key.case, []).append(sample)
+    known = baseline if isinstance(baseline, Baseline) else None
+    pairing = Pairing(model, prompt, samples, known)
+    mine_keys = {sample.key for sample in mine}
+    planned = [key for key in run.header.planned if (key.model, key.prompt) == (model, prompt)]
+    selected = [key for key in run.selected if (key.model, key.prompt) == (model, prompt)]
+    lost = list(dict.fromkeys(key.case for key in selected if key not in mine_keys))
+    if isinstance(baseline, StoreError):
+        pairing.broken = str(baseline)
+    elif problems := list(_problems(mine, lost, known, {key.case for key in planned})):
+        pairing.broken = "; ".join(problems)
+    if run.stopped:
+        pairing.partial = "the run was stopped"
+    elif len(selected) < len(planned):
+        pairing.partial = f"{len(selected)} of {len(planned)} answers were asked for"
+    elif known:
+        pairing.partial = _unmatched(pairing)
+    return pairing
+
+
+def _problems(
+    samples: Sequence[Sample], lost: Sequence[str], baseline: Baseline | None, planned: set[str]
+) -> Iterator[str]:
+    errored = {sample.key.case: sample.error for sample in samples if sample.error}
+    if errored:
+        first = next(error for error in errored.values() if error)
+        yield f"no result for {_some(list(errored))} ({first.kind}: {first.message})"
+    if lost:
+        yield f"never answered: {_some(lost)}"
+    twice = [key.case for key, count in Counter(sample.key for sample in samples).items() if count > 1]
+    if twice:
+        yield f"answered twice: {_some(twice)}"
+    deleted = [case for case in baseline.cases if case not in planned] if baseline else []
+    if baseline and deleted:
+        place = f"{baseline.file}:{baseline.cases[deleted[0]].line}"
+        yield f"in the baseline but no longer in the suite: {_some(deleted)} ({place}); put it back or accept a run"
+
+
+def _unmatched(pairing: Pairing) -> str:
+    assert pairing.baseline
+    edited = [case for case in pairing.samples if case in pairing.baseline.cases and case not in pairing.cases]
+    if edited:
+        return f"edited since the baseline was accepted, so not compared: {_some(edited)}"
+    new = [case for case in pairing.samples if case not in pairing.baseline.cases]
+    if len(new) > UNMATCHED_SHARE * len(pairing.samples):
+        return f"new since the baseline was accepted, so not compared: {_some(new)}"
+    return ""
+
+
+def _look(pairing: Pairing, metric: str, margin: float, header: RunHeader, accept_command: str) -> Verdict | Weighed:
+    def verdict(status: Status, reason: str) -> Verdict:
+        return Verdict(pairing.model, pairing.prompt, metric, status, reason, gating=metric != "latency", margin=margin)
+
+    if pairing.broken:
+        return verdict("error", pairing.broken)
+    if pairing.baseline is None:
+        return verdict("no baseline", f"no accepted run yet; to accept this one: {accept_command}")
+    if metric == "latency":
+        return _latency(pairing, margin, header)
+    if metric != "cost":
+        then, now = pairing.baseline.runs[-1].signatures.get(metric), header.signatures.get(metric)
+        if then != now:
+            reason = f"scored otherwise: the baseline by {then or 'nothing'}, this run by {now}; accept a new baseline"
+            return verdict("incomparable", reason)
+    if not pairing.cases:
+        return verdict("incomparable", "no case of this run is in the baseline as it is now")
+    return _weigh(pairing, metric, margin, header)
+
+
+def _weigh(pairing: Pairing, metric: str, margin: float, header: RunHeader) -> Weighed:
+    assert pairing.baseline
+    known = pairing.baseline.cases
+    then = {case: [_value(draw, metric) for draw in known[case].draws] for case in pairing.cases}
+    now = {case: [_value(_draw(sample), metric) for sample in pairing.samples[case]] for case in pairing.cases}
+    seed = "|".join([header.suite, pairing.model, pairing.prompt, metric, *(run.id for run in pairing.baseline.runs)])
+    if metric == "cost":
+        evidence = weigh(then, now, margin=math.log1p(margin), seed=seed, span=TOKEN_SPAN, floor=False)
+    else:
+        evidence = weigh(then, now, margin=margin, seed=seed)
+    return Weighed(pairing, metric, evidence, {case: float(np.mean(now[case]) - np.mean(then[case])) for case in then})
+
+
+def _draw(sample: Sample) -> Draw:
+    assert sample.response  # a sample without one is an error, and then nothing is weighed
+    scores = {score.metric: score.value for score in sample.scores}
+    usage, timing = sample.response.usage, sample.response.timing
+    return Draw("", sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, timing.total_s)
+
+
+def _value(draw: Draw, metric: str) -> float:
+    """Higher is better: a score, or the negative log of the tokens."""
+    if metric == "cost":
+        return -math.log(max(1, draw.prompt_tokens + draw.completion_tokens))
+    return draw.scores[metric]
+
+
+def _conclude(gate: Weighed, adjusted: float) -> Verdict:
+    status = decide(gate.evidence, adjusted)
+    tags = {case: drawn[0].tags for case, drawn in gate.pairing.samples.items()}
+    reason = (
+        explain_cost(status, gate.evidence)
+        if gate.metric == "cost"
+        else explain_score(status, gate.evidence, gate.changes, tags)
+    )
+    if status == "pass" and gate.pairing.partial:
+        status, reason = "inconclusive", f"{gate.pairing.partial}; on the others: {reason}"
+    return Verdict(
+        gate.pairing.model,
+        gate.pairing.prompt,
+        gate.metric,
+        status,
+        reason,
+        margin=gate.evidence.margin,
+        drop=-gate.evidence.change,
+        lower_bound=gate.evidence.low,
+        p_value=adjusted,
+        cases=gate.evidence.cases,
+    )
+
+
+def _latency(pairing: Pairing, margin: float, header: RunHeader) -> Verdict:
+    assert pairing.baseline
+    here = {run.id for run in pairing.baseline.runs if run.machine_class == header.machine_class}
+    ratios = []
+    for case in pairing.cases:
+        then = [draw.total_s for draw in pairing.baseline.cases[case].draws if draw.run in here and draw.total_s > 0]
+        now = [sample.response.timing.total_s for sample in pairing.samples[case] if sample.response]
+        if then and min(now) > 0:
+            ratios.append(math.log(float(np.median(now)) / float(np.median(then))))
+    if not ratios:
+        reason = (
+            "no times to compare" if here else f"no accepted run on a machine like this one ({header.machine_class})"
+        )
+        return Verdict(pairing.model, pairing.prompt, "latency", "inconclusive", reason, gating=False, margin=margin)
+    middle, low, high = hodges_lehmann(ratios, alpha=ALPHA_PASS)
+    reason = explain_latency(middle, low, high, margin=margin, cases=len(ratios))
+    return Verdict(
+        pairing.model, pairing.prompt, "latency", "inconclusive", reason,
+        gating=False, margin=math.log1p(margin), drop=middle, lower_bound=-high, cases=len(ratios),
+    )  # fmt: skip
+
+
+def _some(cases: Sequence[str]) -> str:
+    """'case a', or '12 cases (a, b, c, ...)'."""
+    if len(cases) == 1:
+        return f"case {cases[0]}"
+    return f"{len(cases)} cases ({', '.join(cases[:3])}{', ...' if len(cases) > 3 else ''})"

@@ -1,0 +1,83 @@
+"""One gate: runs of a baseline and a candidate in, PASS, FAIL or INCONCLUSIVE out. Pure arithmetic.
+
+    PASS           the lower bound rules out a drop of the margin, and there are enough runs to say so
+    FAIL           not PASS, and the permutation test is significant after Holm over the gates of the run
+    INCONCLUSIVE   neither: the suite cannot tell
+
+The specification, with simulated error rates, is the project's statistics page; the defaults are its §2.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness.gate.bounds import change_bounds, runs_needed
+from evalharness.gate.permutation import Floats, change, p_worse
+from evalharness.records import Status
+
+ALPHA = 0.01
+"""False alarms of all gates of one run together: one red in a hundred innocent pull requests."""
+ALPHA_PASS = 0.05
+"""Chance to pass a suite that truly lost the margin."""
+FEWEST_CASES = 20
+"""With fewer cases no statistics are done: hard checks and a report only."""
+
+Runs = Mapping[str, Sequence[float]]
+"""Case id -> the values of its runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the data say about one metric, before the verdict (which needs Holm over all gates)."""
+
+    cases: int
+    candidate_runs: int
+    change: float
+    """Mean over cases of candidate - baseline; negative is worse."""
+    low: float
+    high: float
+    """One-sided 95 % bounds of it."""
+    p_value: float
+    changed_cases: int
+    floor: int
+    """Candidate runs that a PASS needs."""
+    margin: float
+
+    @property
+    def rules_out_margin(self) -> bool:
+        """Whether PASS is earned."""
+        return self.low > -self.margin and self.candidate_runs >= self.floor and self.cases >= FEWEST_CASES
+
+
+def weigh(
+    baseline: Runs, candidate: Runs, *, margin: float, seed: str, span: float = 1.0, floor: bool = True
+) -> Evidence:
+    """The evidence on the cases that both sides have. `span` is the largest change that one case can make."""
+    cases = sorted(baseline.keys() & candidate.keys())
+    before: list[Floats] = [np.asarray(baseline[case], dtype=float) for case in cases]
+    after: list[Floats] = [np.asarray(candidate[case], dtype=float) for case in cases]
+    changes = change(before, after)
+    low, high = change_bounds(before, after, alpha=ALPHA_PASS, span=span) if cases else (-span, span)
+    return Evidence(
+        cases=len(cases),
+        candidate_runs=sum(map(len, after)),
+        change=float(changes.mean()) if cases else 0.0,
+        low=low,
+        high=high,
+        p_value=p_worse(before, after, seed),
+        changed_cases=int((np.abs(changes) > 1e-9).sum()),
+        floor=runs_needed(margin, alpha=ALPHA_PASS) if floor else 0,
+        margin=margin,
+    )
+
+
+def decide(evidence: Evidence, adjusted_p: float) -> Status:
+    """The verdict, given the Holm-adjusted p-value."""
+    if evidence.rules_out_margin:
+        return "pass"
+    if adjusted_p <= ALPHA and evidence.cases >= FEWEST_CASES:
+        return "fail"
+    return "inconclusive"

@@ -1,0 +1,35 @@
+"""Regular expressions that hostile text cannot slow down: RE2, linear in the text (https://github.com/google/re2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import re2
+
+MAX_PATTERN_CHARS = 4_096
+"""A longer pattern is refused: it is data in the wrong place, and RE2 compiles it before it is known to be harmless."""
+
+
+def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
+    """`found(text)`: whether `pattern` matches anywhere in the text, as `re2.search` does.
+
+    Syntax: https://github.com/google/re2/wiki/Syntax, which has neither look-around nor back-references.
+    Raises ValueError with RE2's own message for a bad pattern, and for one of more than 4,096 characters.
+    """
+    if len(pattern) > MAX_PATTERN_CHARS:
+        raise ValueError(f"a pattern has at most {MAX_PATTERN_CHARS:,} characters, this one has {len(pattern):,}")
+    compiled = _compile(pattern, ignore_case)
+
+    # Bytes, because half a surrogate pair (which a model can write as "\ud800") has no UTF-8 and would raise.
+    return lambda text: compiled.search(text.encode("utf-8", "replace")) is not None
+
+
+def _compile(pattern: str, ignore_case: bool) -> re2._Regexp:
+    options = re2.Options()
+    options.case_sensitive = not ignore_case
+    options.log_errors = False  # else RE2 writes to the process's stderr, past pytest's capture
+    try:
+        return re2.compile(pattern.encode("utf-8", "replace"), options)
+    except re2.error as error:
+        reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
+        raise ValueError(f"{pattern!r} is not a pattern that RE2 takes: {reason}") from None

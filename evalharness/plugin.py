@@ -1,0 +1,53 @@
+"""The pytest plugin's switch: options, and nothing else until `--llm-suite` is given.
+
+Every pytest run in this environment imports this module, so it imports pytest alone.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Called at start-up: declares the options."""
+    group = parser.getgroup("llm", "LLM regression tests (evalharness)")
+    add = group.addoption
+    add(
+        "--llm-suite", metavar="NAMES", help="suites to run, comma-separated, or 'all': suites/NAME.yaml under the root"
+    )
+    add(
+        "--llm-model", metavar="NAME", action="append", default=[], help="instead of the suite's own models; repeatable"
+    )
+    add(
+        "--llm-prompt",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="instead of the suite's own prompts; repeatable",
+    )
+    add("--llm-repeat", metavar="N", type=int, default=1, help="draws per case (one where a second would be a copy)")
+    add(
+        "--llm-baseline",
+        metavar="PATH|none",
+        help="compare with this baseline file or folder (default: golden/baselines/SUITE); none: do not compare",
+    )
+    add(
+        "--llm-accept",
+        action="store_true",
+        help="make this run part of the baseline (never in CI, never a partial run)",
+    )
+    add(
+        "--llm-inconclusive",
+        choices=("warn", "fail"),
+        default="warn",
+        help="what an inconclusive gate does (default: warn; use fail on release branches)",
+    )
+    add("--llm-report", metavar="DIR", help="where report.html, run.jsonl and verdict.json go (default: reports/SUITE)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Called once the command line is known: with `--llm-suite`, the door is opened."""
+    if config.getoption("--llm-suite"):
+        from evalharness.pytest_door import open_door
+
+        open_door(config)

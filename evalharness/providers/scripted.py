@@ -1,0 +1,132 @@
+"""Answers from a table or a function, with scripted delays and failures: for tests, demonstrations and dry runs.
+
+    [tool.evalharness.models.fake]
+    provider = "scripted"
+    delay_s = 0.01
+    answers = {refund-window = "You have 30 days.", late = {text = "Sorry!", delay_s = 2}, bad = {error = "overloaded"}}
+
+A key is a case id; `"*"` answers every other case. A value is a text, a table (`text`, `delay_s`, `error`,
+`finish_reason`), or a list of those, one for each repeat.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evalharness.config import Config, resolve_path
+from evalharness.errors import ConfigError, ProviderError
+from evalharness.records import Params, Request, Response, Timing, Usage
+
+Answer = str | Response | Mapping[str, Any]
+Script = Callable[[Request], Answer]
+
+
+class ScriptedProvider:
+    """A provider that says what it was told to say."""
+
+    def __init__(
+        self,
+        answers: Mapping[str, Any] | Script | str | None = None,
+        *,
+        function: str | None = None,
+        delay_s: float = 0.0,
+        repeats_differ: bool = True,
+        config: Config | None = None,
+    ) -> None:
+        """`answers`: a table, the path of one in JSON, or a function of the request; `function`: `FILE.py:NAME`
+        relative to the root. Raises ConfigError or ValueError for anything else.
+        """
+        root = config.root if config else Path()
+        if (answers is None) == (function is None):
+            raise ValueError("give either 'answers' or 'function'")
+        if function is not None:
+            self._script: Script = _load_function(function, root)
+        elif callable(answers):
+            self._script = answers
+        else:
+            self._script = _from_table(_load_table(answers, root) if isinstance(answers, str) else answers or {})
+        self._delay_s, self._repeats_differ = delay_s, repeats_differ
+        self._closed = threading.Event()
+
+    def identity(self) -> Mapping[str, Any]:
+        """Scripted answers have no identity but their name."""
+        return {"provider": "scripted"}
+
+    def repeats_differ(self, params: Params) -> bool:
+        """As the script says."""
+        return self._repeats_differ
+
+    def prepare(self) -> None:
+        """Nothing takes long here."""
+
+    def complete(self, request: Request) -> Response:
+        """The scripted answer. Raises ProviderError where the script says `error`, has no answer, or raises."""
+        started = time.perf_counter()
+        try:
+            answer = self._script(request)
+        except ProviderError:
+            raise
+        except Exception as error:
+            raise ProviderError(f"the script raised {type(error).__name__}: {error}", kind="scripted") from None
+        if isinstance(answer, Response):
+            return answer
+        table = {"text": answer} if isinstance(answer, str) else answer
+        if self._closed.wait(float(table.get("delay_s", self._delay_s))):
+            raise ProviderError("stopped", kind="stopped")
+        if "error" in table:
+            raise ProviderError(str(table["error"]), kind="scripted")
+        return _response(request, str(table["text"]), table.get("finish_reason", "stop"), time.perf_counter() - started)
+
+    def close(self) -> None:
+        """Wakes a request that waits for its delay."""
+        self._closed.set()
+
+
+def _response(request: Request, text: str, finish_reason: Any, total_s: float) -> Response:
+    """Words stand for tokens."""
+    usage = Usage(sum(len(message.content.split()) for message in request.messages), len(text.split()))
+    return Response(text, finish_reason, usage, Timing(total_s=total_s))
+
+
+def _from_table(table: Mapping[str, Any]) -> Script:
+    def script(request: Request) -> Answer:
+        answer = table.get(request.key.case, table.get("*"))
+        if isinstance(answer, list):
+            answer = answer[request.key.repeat % len(answer)]
+        if answer is None:
+            raise ProviderError(f"the script has no answer for case '{request.key.case}'", kind="scripted")
+        return answer if isinstance(answer, str | Mapping) else str(answer)
+
+    return script
+
+
+def _load_table(path: str, root: Path) -> Mapping[str, Any]:
+    found = resolve_path(path, root)
+    try:
+        table = json.loads(found.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: a table of answers is a JSON object")
+    return table
+
+
+def _load_function(target: str, root: Path) -> Script:
+    """`FILE.py:NAME`. The configuration is trusted: this runs the file."""
+    file, _, name = target.rpartition(":")
+    spec = importlib.util.spec_from_file_location("evalharness_script", resolve_path(file, root))
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{target}: write FILE.py:NAME")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise ConfigError(f"{target}: there is no function '{name}' in {file}")
+    script: Script = function
+    return script

@@ -1,0 +1,30 @@
+"""pytest's way in: suites are collected, cases and gates are test results. All pytest code but the switch is here."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalharness.errors import EvalHarnessError
+from evalharness.pytest_door.door import Door
+from evalharness.pytest_door.session import SuiteSession
+
+__all__ = ["open_door"]
+
+
+def open_door(config: pytest.Config) -> None:
+    """Read the options, point collection at the suites, register the hooks. Raises pytest.UsageError."""
+    try:
+        session = SuiteSession.from_options(config)
+    except EvalHarnessError as error:
+        raise pytest.UsageError(str(error)) from None
+    _collect_suites(config, session)
+    config.pluginmanager.register(Door(config, session), "evalharness-door")
+
+
+def _collect_suites(config: pytest.Config, session: SuiteSession) -> None:
+    """Without paths on the command line only suites are collected; with paths, the suites that none of them names are
+    added.
+    """
+    given = [] if config.args_source is not pytest.Config.ArgsSource.ARGS else list(config.args)
+    named = {(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in given}
+    config.args = given + [str(path) for path in session.paths if path.resolve() not in named]

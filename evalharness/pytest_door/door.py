@@ -1,0 +1,143 @@
+"""The hooks, registered only with `--llm-suite`: each hands over in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.engine import Engine
+from evalharness.pytest_door.gates import gate_reports
+from evalharness.pytest_door.items import SAMPLES, CaseItem, SuiteFile
+from evalharness.pytest_door.progress import Progress
+from evalharness.pytest_door.session import SuiteSession
+from evalharness.records import Sample, SampleKey
+from evalharness.report import Outcome
+from evalharness.report.terminal import summary_lines
+from evalharness.store import sample_to_json
+
+
+class Door:
+    """Between pytest and the five steps. Under xdist the workers ask and the controller gathers and judges."""
+
+    def __init__(self, config: pytest.Config, session: SuiteSession) -> None:
+        self._config, self._session = config, session
+        self._paths = {path: path.stem for path in session.paths}
+        self._engines: dict[str, Engine] = {}
+        self._outcomes: list[Outcome] = []
+        self._is_worker = hasattr(config, "workerinput")
+        self._progress = Progress(config)
+        config.stash[SAMPLES] = self.samples
+
+    @property
+    def _is_controller(self) -> bool:
+        return not self._is_worker and bool(self._config.getoption("dist", "no") != "no")
+
+    def samples(self, item: CaseItem) -> list[Sample]:
+        """The samples of a case: planned now, if the plan did not have them (xdist hands out items one by one)."""
+        engine = self._engines[item.suite]
+        for request in item.requests:
+            engine.plan(item.case, request)
+        return [engine.sample(request.key) for request in item.requests]
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
+        """Called for each file: ours are the suites that were asked for."""
+        if file_path not in self._paths:
+            return None
+        node: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
+        node.llm_session = self._session
+        return node
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Called to run all items: the engine goes ahead of them, and the gates come after them."""
+        if self._config.getoption("collectonly"):
+            return (yield)
+        with ExitStack() as engines:
+            if not self._is_controller:
+                self._start(session.items, engines)
+            stopped = True
+            try:
+                result = yield
+                stopped = False
+            finally:
+                if not self._is_worker:
+                    self._conclude(session, stopped=stopped)
+        return result
+
+    def _start(self, items: Sequence[pytest.Item], engines: ExitStack) -> None:
+        """Engines for the suites that have items here; without xdist they know all requests at once."""
+        cases = [item for item in items if isinstance(item, CaseItem)]
+        for name in dict.fromkeys(item.suite for item in cases):
+            suite_run = self._session.open(name)
+            engine = engines.enter_context(Engine(suite_run.plan.providers, suite_run.plan.metrics))
+            self._engines[name] = engine
+            mine = [item for item in cases if item.suite == name]
+            suite_run.selected = [request.key for item in mine for request in item.requests]
+            if not self._is_worker:
+                self._progress.start(name, len(mine))
+                for item in mine:
+                    for request in item.requests:
+                        engine.plan(item.case, request)
+        if self._is_worker:
+            selected = {name: [list(key) for key in self._session.runs[name].selected] for name in self._engines}
+            self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Called by xdist when a worker has ended: each knows the whole selection."""
+        for name, keys in getattr(node, "workeroutput", {}).get("evalharness_selected", {}).items():
+            self._session.open(name).selected = [SampleKey(*key) for key in keys]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        """Called after each phase of an item: its samples travel on the report, also from an xdist worker."""
+        report = yield
+        if call.when == "call" and isinstance(item, CaseItem):
+            report.evalharness = {"suite": item.suite, "samples": [sample_to_json(sample) for sample in item.samples]}
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Called for each report, in the controller too: the samples go onto the record."""
+        carried = getattr(report, "evalharness", None)
+        if carried and not self._is_worker:
+            for sample in carried["samples"]:
+                self._session.add(carried["suite"], sample)
+            self._progress.advance(report)
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """Called for the letter of a result: on a terminal the progress line stands for the dots of passed cases."""
+        if self._progress.shown and report.passed and report.when == "call" and hasattr(report, "evalharness"):
+            return report.outcome, "", ""
+        return None
+
+    def _conclude(self, session: pytest.Session, *, stopped: bool) -> None:
+        self._progress.end()
+        for name in self._session.names:
+            suite_run = self._session.runs.get(name)
+            if suite_run is None and self._is_controller and not stopped:
+                suite_run = self._session.open(name)
+            if suite_run is None or not (suite_run.selected or self._is_controller):
+                continue
+            if self._is_controller and not suite_run.selected:
+                suite_run.selected = list(
+                    suite_run.header.planned
+                )  # no worker lived to say: then all counts as asked for
+            outcome = self._session.conclude(name, stopped=stopped)
+            self._outcomes.append(outcome)
+            if not stopped:
+                for report in gate_reports(outcome, fail_inconclusive=self._session.fail_inconclusive):
+                    session.testscollected += 1
+                    session.testsfailed += report.failed
+                    self._config.hook.pytest_runtest_logreport(report=report)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Called at the end: verdict first."""
+        for outcome in self._outcomes:
+            terminalreporter.section(f"llm {outcome.run.header.suite}", sep="=")
+            for line, markup in summary_lines(outcome, self._config.rootpath):
+                terminalreporter.write_line(line, **markup)

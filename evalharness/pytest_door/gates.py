@@ -1,0 +1,54 @@
+"""Gates as test results: `suites/support.yaml::gate[model-prompt-metric]` passes, fails, or is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from evalharness.pytest_door.items import Explained
+from evalharness.records import Verdict
+from evalharness.report import Outcome
+from evalharness.report.encode import printable
+from evalharness.report.terminal import explain_gate
+from evalharness.store import in_ci
+
+
+def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytest.TestReport]:
+    """A report for each gate, and one for an acceptance that was refused."""
+    for verdict in outcome.verdicts:
+        result = _result(verdict, outcome, fail_inconclusive)
+        text = explain_gate(verdict, outcome) if result == "failed" else f"{verdict.status.upper()} {verdict.reason}"
+        yield _report(outcome, f"gate[{verdict.name}]", result, text)
+    if outcome.refusal:
+        yield _report(outcome, "accept", "failed", outcome.refusal)
+
+
+def _result(verdict: Verdict, outcome: Outcome, fail_inconclusive: bool) -> str:
+    if verdict.status == "pass":
+        return "passed"
+    if not verdict.gating or (outcome.accepted and verdict.status in ("fail", "incomparable", "no baseline")):
+        return "skipped"  # said for information; or the person in front of it has just accepted this change
+    if verdict.status == "inconclusive":
+        return "failed" if fail_inconclusive else "skipped"
+    if verdict.status == "no baseline":
+        return "failed" if in_ci() and outcome.compared else "skipped"
+    return "failed"
+
+
+def _report(outcome: Outcome, name: str, result: Any, text: str) -> pytest.TestReport:
+    header = outcome.run.header
+    longrepr: Any = None
+    if result == "failed":
+        longrepr = Explained(printable(text), header.file)
+    elif result == "skipped":
+        longrepr = (header.file, None, printable(text))
+    return pytest.TestReport(
+        nodeid=f"{header.file}::{name}",
+        location=(header.file, None, name),
+        keywords={name: 1},
+        outcome=result,
+        longrepr=longrepr,
+        when="call",
+    )

@@ -1,0 +1,180 @@
+"""What one pytest session knows of its suites: options, plans, samples, and what becomes of them at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.config import Config, load_config
+from evalharness.engine import Plan, make_plan
+from evalharness.errors import StoreError
+from evalharness.gate import judge_run
+from evalharness.records import Baseline, Run, RunHeader, Sample, SampleKey, Verdict
+from evalharness.report import Outcome, write_reports
+from evalharness.store import RunWriter, accept, baseline_path, in_ci, read_baseline, sample_from_json
+from evalharness.suites import load_suite, suite_names, suite_path
+
+
+@dataclass(slots=True)
+class SuiteRun:
+    """One suite in this session."""
+
+    plan: Plan
+    header: RunHeader
+    folder: Path
+    selected: list[SampleKey] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    writer: RunWriter | None = None
+
+    def run(self, *, stopped: bool) -> Run:
+        """The record so far."""
+        return Run(self.header, tuple(self.samples), tuple(self.selected), stopped)
+
+
+@dataclass(slots=True)
+class SuiteSession:
+    """The suites of this session, loaded when they are collected."""
+
+    config: Config
+    names: tuple[str, ...]
+    models: Sequence[str] = ()
+    prompts: Sequence[str] = ()
+    repeat: int = 1
+    baseline: str | None = None
+    accepting: bool = False
+    fail_inconclusive: bool = False
+    report: str | None = None
+    runs: dict[str, SuiteRun] = field(default_factory=dict)
+
+    @classmethod
+    def from_options(cls, config: pytest.Config) -> SuiteSession:
+        """Raises pytest.UsageError or EvalHarnessError for options that cannot be served."""
+        own = load_config(config.rootpath)
+        option = config.getoption
+        if option("--llm-repeat") < 1:
+            raise pytest.UsageError("--llm-repeat: at least 1")
+        if option("--llm-accept") and in_ci():
+            raise pytest.UsageError(
+                "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
+            )
+        return cls(
+            config=own,
+            names=_names(option("--llm-suite"), own.root),
+            models=option("--llm-model"),
+            prompts=option("--llm-prompt"),
+            repeat=option("--llm-repeat"),
+            baseline=option("--llm-baseline"),
+            accepting=option("--llm-accept"),
+            fail_inconclusive=option("--llm-inconclusive") == "fail",
+            report=option("--llm-report"),
+        )
+
+    @property
+    def paths(self) -> list[Path]:
+        """The suite files."""
+        return [suite_path(name, self.config.root) for name in self.names]
+
+    def open(self, name: str) -> SuiteRun:
+        """The suite's run; loads and plans it the first time. Raises SuiteError, ConfigError, MissingExtraError."""
+        if name not in self.runs:
+            suite = load_suite(name, self.config)
+            plan = make_plan(suite, self.config, models=self.models, prompts=self.prompts, repeat=self.repeat)
+            folder = self.config.root / (self.report or f"reports/{name}")
+            self.runs[name] = SuiteRun(
+                plan, plan.header(), folder / name if self.report and len(self.names) > 1 else folder
+            )
+        return self.runs[name]
+
+    def add(self, name: str, sample: dict[str, Any]) -> None:
+        """A sample has come in: onto the record, and kept."""
+        suite_run = self.open(name)
+        if suite_run.writer is None:
+            _clear(suite_run.folder)
+            suite_run.writer = RunWriter(suite_run.folder / "run.jsonl", suite_run.header)
+        suite_run.writer.append(sample)
+        suite_run.samples.append(sample_from_json(sample))
+
+    def conclude(self, name: str, *, stopped: bool) -> Outcome:
+        """Judge a suite's run, accept it if asked to, write its reports."""
+        suite_run = self.runs[name]
+        run = suite_run.run(stopped=stopped)
+        if suite_run.writer is None:
+            _clear(suite_run.folder)
+            suite_run.writer = RunWriter(suite_run.folder / "run.jsonl", suite_run.header)
+        suite_run.writer.end(suite_run.selected, stopped=stopped)
+        baselines = {pair: self.read_baseline(name, *pair) for pair in suite_run.plan.asked}
+        command = self.accept_command(name)
+        verdicts: list[Verdict] = [] if stopped else judge_run(run, baselines, accept_command=command)
+        accepted, refusal = self.accept(suite_run, run)
+        outcome = Outcome(
+            run=run,
+            verdicts=tuple(verdicts),
+            baselines=baselines,
+            folder=suite_run.folder,
+            accept_command=command,
+            accepted=accepted,
+            refusal=refusal,
+            compared=self.baseline != "none",
+        )
+        write_reports(outcome, self.config.root)
+        return outcome
+
+    def read_baseline(self, suite: str, model: str, prompt: str) -> Baseline | StoreError | None:
+        """As the options say: the committed one, a given file or folder, or none."""
+        if self.baseline == "none":
+            return None
+        path = baseline_path(self.config.root, suite, model, prompt)
+        if self.baseline is not None:
+            given = self.config.root / self.baseline
+            path = given / f"{model}.{prompt}.jsonl" if given.is_dir() else given
+            if not path.exists():
+                return StoreError(f"--llm-baseline {self.baseline}: there is no {path}")
+        try:
+            return read_baseline(path, self.config.root)
+        except StoreError as error:
+            return error
+
+    def accept(self, suite_run: SuiteRun, run: Run) -> tuple[tuple[Path, ...], str]:
+        """The baseline files that were written, or why none was."""
+        if not self.accepting:
+            return (), ""
+        try:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            return tuple(accept(run, root=self.config.root, asked=suite_run.plan.asked, accepted_at=now)), ""
+        except StoreError as error:
+            return (), str(error)
+
+    def accept_command(self, name: str) -> str:
+        """What to type to accept this very run."""
+        chosen = [f"--llm-model={model}" for model in self.models] + [
+            f"--llm-prompt={prompt}" for prompt in self.prompts
+        ]
+        return " ".join(["pytest", f"--llm-suite={name}", *chosen, "--llm-accept"])
+
+
+def _names(given: str, root: Path) -> tuple[str, ...]:
+    names = suite_names(root) if given == "all" else [name.strip() for name in given.split(",") if name.strip()]
+    if not names:
+        raise pytest.UsageError(f"--llm-suite={given}: there is no suite under {root / 'suites'}")
+    for name in names:
+        suite_path(name, root)
+    return tuple(dict.fromkeys(names))
+
+
+def _clear(folder: Path) -> None:
+    """An older verdict must not stand beside a newer run."""
+    for name in ("report.html", "verdict.json", "run.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def case_keys(keys: Iterable[SampleKey]) -> dict[tuple[str, str, str], list[SampleKey]]:
+    """The repeats of each case, prompt and model."""
+    grouped: dict[tuple[str, str, str], list[SampleKey]] = {}
+    for key in keys:
+        grouped.setdefault((key.model, key.prompt, key.case), []).append(key)
+    return grouped

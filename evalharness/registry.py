@@ -1,0 +1,71 @@
+"""The one place where a name in a suite or a configuration becomes code.
+
+Built-ins stand in a literal table; third parties join by entry point (group `evalharness.metrics` or
+`evalharness.providers`). A target is a factory: called with the options as keyword arguments.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+Kind = Literal["metrics", "providers"]
+
+BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
+    "metrics": {
+        "bleu": "evalharness.metrics.translation:bleu",
+        "chrf": "evalharness.metrics.translation:chrf",
+        "contains": "evalharness.metrics.strings:contains",
+        "edit_similarity": "evalharness.metrics.overlap:edit_similarity",
+        "embedding": "evalharness.metrics.embedding:embedding",
+        "exact": "evalharness.metrics.strings:exact",
+        "json_schema": "evalharness.metrics.json:json_schema",
+        "json_valid": "evalharness.metrics.json:json_valid",
+        "length": "evalharness.metrics.strings:length",
+        "regex": "evalharness.metrics.strings:regex",
+        "rouge_1": "evalharness.metrics.rouge:rouge_1",
+        "rouge_2": "evalharness.metrics.rouge:rouge_2",
+        "rouge_l": "evalharness.metrics.rouge:rouge_l",
+        "ter": "evalharness.metrics.translation:ter",
+        "token_f1": "evalharness.metrics.overlap:token_f1",
+    },
+    "providers": {
+        "gguf": "evalharness.providers.gguf:GgufProvider",
+        "scripted": "evalharness.providers.scripted:ScriptedProvider",
+    },
+}
+
+
+def names(kind: Kind) -> list[str]:
+    """Every name that can be opened, sorted."""
+    third_party = {entry.name for entry in entry_points(group=f"evalharness.{kind}")}
+    return sorted(third_party | set(BUILT_IN[kind]))
+
+
+def find(kind: Kind, name: str) -> Callable[..., Any]:
+    """The factory called `name`. Raises LookupError with the nearest names."""
+    target = BUILT_IN[kind].get(name)
+    if target is None:
+        for entry in entry_points(group=f"evalharness.{kind}", name=name):
+            return entry.load()  # type: ignore[no-any-return]
+        raise LookupError(f"there is no {kind[:-1]} '{name}'{did_you_mean(name, names(kind))}")
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+
+
+def options(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The options that a factory takes by name, in order; what the program passes itself (`config`) is left out."""
+    return {name: p for name, p in inspect.signature(factory).parameters.items() if name != "config"}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'; did you mean ...?' with the nearest known words, or the list of them when none is near."""
+    known = sorted(set(known))
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
+    if near:
+        return f"; did you mean {' or '.join(repr(name) for name in near)}?"
+    return f"; known: {', '.join(known)}" if known else ""

@@ -1,0 +1,109 @@
+"""Run + Verdicts -> html, terminal, json. One file for each format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from evalharness.errors import StoreError
+from evalharness.gate import worst
+from evalharness.records import Baseline, Run, Status, Verdict
+from evalharness.store import in_ci, write_whole
+
+__all__ = ["Outcome", "write_reports"]
+
+VERDICT_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A judged run: all that a report needs."""
+
+    run: Run
+    verdicts: tuple[Verdict, ...]
+    baselines: Mapping[tuple[str, str], Baseline | StoreError | None]
+    folder: Path
+    accept_command: str
+    """What to type to accept such a run."""
+    accepted: tuple[Path, ...] = ()
+    """Baseline files that this run was written to."""
+    refusal: str = ""
+    """Why it was not accepted, though asked for."""
+    compared: bool = True
+    """False with `--llm-baseline none`."""
+
+    @property
+    def status(self) -> Status:
+        """As bad as the worst of gates and cases."""
+        statuses: list[Status] = [verdict.status for verdict in self.verdicts if verdict.gating]
+        if not statuses:
+            statuses.append("inconclusive")
+        if any(sample.failed_checks for sample in self.run.samples):
+            statuses.append("fail")
+        if self.run.stopped or any(sample.error for sample in self.run.samples):
+            statuses.append("error")
+        return worst(statuses)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        run = self.run
+        errors = sum(sample.error is not None for sample in run.samples)
+        failed = sum(bool(sample.failed_checks) for sample in run.samples)
+        if run.stopped:
+            return f"stopped after {len(run.samples)} of {len(run.header.planned)} answers: the gates were not judged"
+        if errors:
+            return f"{errors} of {len(run.selected)} answers are missing or could not be scored"
+        if failed:
+            return f"{failed} of {len(run.samples)} answers break a hard assertion"
+        if self.accepted and self.status in ("no baseline", "fail", "incomparable"):
+            return "this run has been accepted: later runs are compared with it"
+        return _GATE_SENTENCES[self.status].format(gates=_names(self, self.status))
+
+
+_GATE_SENTENCES: Mapping[Status, str] = {
+    "pass": "no gate found a regression, and each rules out its margin",
+    "fail": "worse than the baseline: {gates}",
+    "error": "cannot be judged: {gates}",
+    "incomparable": "cannot be compared with the baseline: {gates}",
+    "inconclusive": "no regression found, but none ruled out either: {gates}",
+    "no baseline": "nothing to compare with yet",
+}
+
+
+def _names(outcome: Outcome, status: Status) -> str:
+    names = list(dict.fromkeys(v.metric for v in outcome.verdicts if v.gating and v.status == status))
+    return ", ".join(names) or "the suite has no gates"
+
+
+def write_reports(outcome: Outcome, root: Path) -> None:
+    """`verdict.json` and `report.html` beside the run record. Raises StoreError."""
+    from evalharness.report.html import render_html
+
+    write_whole(outcome.folder / "verdict.json", json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1) + "\n")
+    answers = {
+        (case, prompt, model): stored.draws[-1].text
+        for (model, prompt), baseline in outcome.baselines.items()
+        if isinstance(baseline, Baseline)
+        for case, stored in baseline.cases.items()
+    }
+    html = render_html(outcome.run, outcome.verdicts, answers, outcome.status, outcome.sentence)
+    write_whole(outcome.folder / "report.html", html)
+
+
+def verdict_json(outcome: Outcome) -> dict[str, Any]:
+    """The verdict for other programs."""
+    return {
+        "schema": VERDICT_SCHEMA,
+        "kind": "verdict",
+        "suite": outcome.run.header.suite,
+        "run": outcome.run.header.id,
+        "status": outcome.status,
+        "sentence": outcome.sentence,
+        "complete": outcome.run.complete,
+        "ci": in_ci(),
+        "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
+    }

@@ -1,0 +1,83 @@
+"use strict";
+// Data, text and elements. What comes from outside becomes a text node, never markup: nothing on this page parses a text,
+// sets a style or a handler; attributes take our own words, numbers, and texts that no browser reads as code.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const at = (id) => document.getElementById(id);
+const text = (index) => data.texts[index];
+
+// What cannot be seen, or moves what can be seen, is shown by its number.
+const INVISIBLE = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]`;
+const sign = (exceptions, more = "") => new RegExp(`(?![${exceptions}])(?:${INVISIBLE}${more})`, "gu");
+const HIDDEN = {
+  prose: sign(String.raw`\n\t\u200c\u200d\ufe0e\ufe0f`), // Persian, Hindi and emoji are written with these joiners
+  exact: sign(String.raw`\n\t\ufe0e\ufe0f`),
+  change: sign(String.raw`\n\t `, String.raw`|\p{Zs}`), // of two blanks that look alike, one may be the change
+  name: sign(" ", String.raw`|\p{Zs}`),
+};
+const numberOf = (char) => `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
+const flat = (value) => value.replace(HIDDEN.name, numberOf);
+
+function shown(value, kind) {
+  const parts = document.createDocumentFragment();
+  let end = 0;
+  for (const match of value.matchAll(HIDDEN[kind])) {
+    parts.append(value.slice(end, match.index), el("span.hidden-sign", {}, numberOf(match[0])));
+    end = match.index + match[0].length;
+  }
+  parts.append(value.slice(end));
+  return parts;
+}
+
+// Elements: `el("td.num", {scope: "row"}, child, [children], null)`.
+function build(node, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children.flat(Infinity).filter((child) => child !== null));
+  return node;
+}
+function el(tag, attributes = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const node = document.createElement(name);
+  if (classes.length) node.className = classes.join(" ");
+  return build(node, attributes, children);
+}
+const svgSpace = at("icons").namespaceURI;
+const svg = (tag, attributes = {}, ...children) => build(document.createElementNS(svgSpace, tag), attributes, children);
+
+const muted = (...children) => el("span.muted", {}, ...children);
+const small = (...children) => el("div.muted.small", {}, ...children);
+const name = (value) => el("bdi", {}, shown(value, "name"));
+const pair = (model, prompt) => [name(model), muted(" · "), name(prompt)];
+function prose(value) {
+  const block = el("div.text", { dir: "auto" }, value ? shown(value, "prose") : muted("(empty)"));
+  const hidden = block.querySelectorAll(".hidden-sign").length;
+  return el("div", {}, block, hidden ? small(`${plural(hidden, "invisible character")} shown by number`) : null);
+}
+
+function table(caption, heads, rows) {
+  const head = heads.map(([label, kind]) => el(kind ? `th.${kind}` : "th", { scope: "col" }, label));
+  const body = [el("thead", {}, el("tr", {}, head)), el("tbody", {}, rows)];
+  return el("div.scroll", {}, el("table", {}, el("caption.unseen", {}, caption), body));
+}
+const cell = (kind, label, ...children) => el(kind ? `td.${kind}` : "td", { "data-label": label }, ...children);
+const num = (label) => [label, "num"];
+
+// Numbers.
+const known = (value) => value !== null && value !== undefined;
+const whole = (value) => value.toLocaleString("en");
+const plural = (count, word) => `${whole(count)} ${word}${count === 1 ? "" : "s"}`;
+const fixed = (value, digits) => (known(value) ? value.toFixed(digits).replace("-", "−") : "–");
+const size = (value, ratio) => (ratio && known(value) ? `${fixed(100 * value, 1)} %` : fixed(value, 3));
+const signed = (value, ratio) => (value > 0 ? "+" : "") + size(value, ratio);
+const seconds = (value) => fixed(value, value < 10 ? 2 : 1);
+const probability = (value) => (known(value) && value < 0.001 ? "< 0.001" : fixed(value, 3));
+
+// A status has a colour, a sign and its word.
+const COLOUR = {
+  pass: "good", fail: "bad", error: "bad", incomparable: "bad", inconclusive: "unsure", "no baseline": "unsure",
+};
+const icon = (word) => {
+  const use = svg("use", { href: `#icon-${word.replace(" ", "-")}` });
+  return svg("svg", { class: "icon", "aria-hidden": "true" }, use);
+};
+const status = (word) => el(`span.status.${COLOUR[word]}`, {}, icon(word), word);

@@ -1,0 +1,157 @@
+"""What a person reads in the terminal: the verdict first, a line for each gate, the worst cases. Fits a screen."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from evalharness.gate.wording import MINUS
+from evalharness.records import Baseline, Draw, Location, Sample, Status, Verdict
+from evalharness.report import Outcome
+from evalharness.report.encode import one_line, printable, quoted
+
+Line = tuple[str, dict[str, bool]]
+"""A line and how pytest's reporter marks it up."""
+
+_MARKUP: dict[Status, dict[str, bool]] = {
+    "pass": {"green": True},
+    "fail": {"red": True},
+    "error": {"red": True},
+    "incomparable": {"red": True},
+    "inconclusive": {"yellow": True},
+    "no baseline": {"yellow": True},
+}
+MOST_GATES, MOST_CASES = 16, 5
+_WIDTH = 79
+
+
+def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
+    """The section of one suite."""
+    status = outcome.status
+    yield from _wrapped(f"{status.upper()}  {outcome.sentence}", "", {**_MARKUP[status], "bold": True})
+    judged = [verdict for verdict in outcome.verdicts if verdict.status != "no baseline"]
+    for verdict in judged[:MOST_GATES]:
+        yield from _gate(verdict, several=len({(v.model, v.prompt) for v in outcome.verdicts}) > 1)
+    if len(judged) > MOST_GATES:
+        yield f"  ... {len(judged) - MOST_GATES} more gates in the report", {}
+    yield from _no_baseline(outcome)
+    if status in ("fail", "error"):
+        yield from _worst_cases(outcome)
+    for path in outcome.accepted:
+        yield f"accepted  {path.relative_to(root).as_posix()}: commit it", {"green": True}
+    if outcome.refusal:
+        yield outcome.refusal, {"red": True}
+    shown = outcome.folder / "report.html"
+    yield f"report    {shown.relative_to(root).as_posix() if shown.is_relative_to(root) else shown}", {}
+
+
+def explain_sample(sample: Sample, where: Location) -> str:
+    """Everything that one needs to see of a failed case."""
+    lines = [f"case {sample.key.case} ({where}), model {sample.key.model}, prompt {sample.key.prompt}"]
+    if sample.error:
+        lines += ["", f"{sample.error.kind}:", *quoted(sample.error.message)]
+    lines += [f"- the answer {one_line(sentence)}" for sentence in sample.failed_checks]
+    for message in sample.messages:
+        lines += ["", f"{message.role}:", *quoted(message.content, lines=12)]
+    for golden in sample.golden:
+        lines += ["", "golden:", *quoted(golden, lines=12)]
+    if sample.response:
+        lines += ["", f"answer ({sample.response.finish_reason}):", *quoted(sample.response.text)]
+    if sample.scores:
+        lines += ["", "scores: " + ", ".join(f"{score.metric} {score.value:.3f}" for score in sample.scores)]
+    return "\n".join(lines)
+
+
+def explain_gate(verdict: Verdict, outcome: Outcome) -> str:
+    """A failed gate: what it says, the cases that fell most on its metric with their answers, and what to do."""
+    lines = [f"{verdict.status.upper()} {verdict.reason}"]
+    mine = [s for s in outcome.run.samples if (s.key.model, s.key.prompt) == (verdict.model, verdict.prompt)]
+    fallen = sorted(
+        (s for s in mine if _change(s, outcome, verdict.metric) < 0), key=lambda s: _change(s, outcome, verdict.metric)
+    )
+    for sample in fallen[:3] if verdict.status == "fail" else []:
+        lines += ["", *_fall(sample, outcome, verdict.metric)]
+    if verdict.status in ("fail", "incomparable", "no baseline"):
+        lines += ["", f"if this change is meant, accept it: {outcome.accept_command}"]
+    return "\n".join(lines)
+
+
+def _fall(sample: Sample, outcome: Outcome, metric: str) -> Iterator[str]:
+    before, score = _before(sample, outcome), sample.score(metric)
+    assert before  # or it would not have fallen
+    assert score
+    assert sample.response
+    yield f"{sample.key.case}  {metric} {before.scores[metric]:.2f} -> {score.value:.2f}"
+    for word, texts in (("golden", sample.golden[:1]), ("was", (before.text,)), ("now", (sample.response.text,))):
+        for text in texts:
+            yield from (f"{word if i == 0 else '':<7}{line}" for i, line in enumerate(quoted(text, lines=4, width=300)))
+
+
+def _gate(verdict: Verdict, *, several: bool) -> Iterator[Line]:
+    word = "INFO" if not verdict.gating else verdict.status.upper()
+    subject = f"{verdict.metric} ({verdict.model}, {verdict.prompt})" if several else verdict.metric
+    markup = _MARKUP[verdict.status] if verdict.gating else {}
+    yield from _wrapped(f"{word:<13} {subject}  {printable(verdict.reason)}", " " * 14, markup)
+
+
+def _no_baseline(outcome: Outcome) -> Iterator[Line]:
+    """Once for all gates that have nothing to compare with."""
+    missing = [verdict for verdict in outcome.verdicts if verdict.status == "no baseline"]
+    if missing and not outcome.accepted:
+        metrics = ", ".join(dict.fromkeys(verdict.metric for verdict in missing))
+        yield from _wrapped(f"{'':<13} {metrics}  {missing[0].reason}", " " * 14, _MARKUP["no baseline"])
+
+
+def _wrapped(text: str, indent: str, markup: dict[str, bool]) -> Iterator[Line]:
+    for line in textwrap.wrap(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)[
+        :6
+    ]:
+        yield line, markup
+
+
+def _worst_cases(outcome: Outcome) -> Iterator[Line]:
+    """Errors first, then broken assertions, then the largest falls of the mean score."""
+    ranked = sorted((_rank(sample, outcome), sample) for sample in outcome.run.samples)
+    worst = [(rank, sample) for rank, sample in ranked if rank[0] < 2 or rank[1] < -0.005][:MOST_CASES]
+    if worst:
+        yield "", {}
+        yield "worst cases:", {"bold": True}
+    for rank, sample in worst:
+        yield f"  {sample.key.case}  {_what(rank, sample)}", {}
+
+
+Rank = tuple[int, float, tuple[Any, ...]]
+
+
+def _rank(sample: Sample, outcome: Outcome) -> Rank:
+    group = 0 if sample.error else 1 if sample.failed_checks else 2
+    return group, 0.0 if group < 2 else _change(sample, outcome), tuple(sample.key)
+
+
+def _change(sample: Sample, outcome: Outcome, metric: str | None = None) -> float:
+    """The answer's score minus that of the baseline's latest answer, the mean over metrics or of one; 0 when they do
+    not compare.
+    """
+    before = _before(sample, outcome)
+    then = before.scores if before else {}
+    wanted = [score for score in sample.scores if score.metric in then and metric in (None, score.metric)]
+    return fmean(score.value - then[score.metric] for score in wanted) if wanted else 0.0
+
+
+def _before(sample: Sample, outcome: Outcome) -> Draw | None:
+    baseline = outcome.baselines.get((sample.key.model, sample.key.prompt))
+    if not isinstance(baseline, Baseline) or sample.key.case not in baseline.cases:
+        return None
+    return baseline.cases[sample.key.case].draws[-1]
+
+
+def _what(rank: Rank, sample: Sample) -> str:
+    if sample.error:
+        return one_line(f"{sample.error.kind}: {sample.error.message}", 90)
+    if sample.failed_checks:
+        return one_line(sample.failed_checks[0], 90)
+    answer = one_line(sample.response.text, 60) if sample.response else ""
+    return f"{rank[1] * 100:+.0f} pts".replace("-", MINUS) + f"  {answer}"

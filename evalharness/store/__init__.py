@@ -1,0 +1,20 @@
+"""Runs and baselines on disk: every format has a version, every file is written whole or line by line."""
+
+from evalharness.store.baselines import accept, baseline_path, read_baseline
+from evalharness.store.environment import environment, in_ci, machine_class
+from evalharness.store.files import write_whole
+from evalharness.store.runs import RunWriter, read_run, sample_from_json, sample_to_json
+
+__all__ = [
+    "RunWriter",
+    "accept",
+    "baseline_path",
+    "environment",
+    "in_ci",
+    "machine_class",
+    "read_baseline",
+    "read_run",
+    "sample_from_json",
+    "sample_to_json",
+    "write_whole",
+]

@@ -1,0 +1,187 @@
+"""`golden/baselines/SUITE/MODEL.PROMPT.jsonl`: the accepted runs that a gate compares with, made to be read in a diff.
+
+A header line (which says how many cases follow, so that a lost line shows), then one case a line, sorted by id, with a
+draw for each accepted run. The same runs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
+
+from evalharness.errors import StoreError
+from evalharness.records import AcceptedRun, Baseline, BaselineCase, Draw, Run, Sample
+from evalharness.store.files import write_whole
+from evalharness.store.runs import SCHEMA, check_kind, parse_line
+
+_T = TypeVar("_T", bound=BaseModel)
+MOST_RUNS = 5
+_SECONDS_DIGITS = 6
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _RunLine(_Line):
+    id: str
+    accepted_at: str
+    machine_class: str
+    signatures: dict[str, str]
+    asked: str
+
+
+class _HeaderLine(_Line):
+    schema_: int
+    kind: str
+    suite: str
+    model: str
+    prompt: str
+    cases: int
+    runs: list[_RunLine]
+
+
+class _DrawLine(_Line):
+    run: str
+    text: str
+    scores: dict[str, FiniteFloat]
+    prompt_tokens: NonNegativeInt
+    completion_tokens: NonNegativeInt
+    total_s: FiniteFloat
+
+
+class _CaseLine(_Line):
+    case: str
+    digest: str
+    draws: list[_DrawLine]
+
+
+def baseline_path(root: Path, suite: str, model: str, prompt: str) -> Path:
+    """Where the baseline of a suite, model and prompt lives."""
+    return root / "golden" / "baselines" / suite / f"{model}.{prompt}.jsonl"
+
+
+def read_baseline(path: Path, root: Path) -> Baseline | None:
+    """The baseline in a file; None when there is no file. Raises StoreError with file and line."""
+    if not path.exists():
+        return None
+    file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{file}: cannot be read: {error}") from None
+    values = [parse_line(file, number, line) for number, line in enumerate(lines, start=1)]
+    first = values[0]
+    check_kind(file, first, "baseline")
+    header = _parsed(
+        _HeaderLine, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}, file, 1
+    )
+    runs = tuple(AcceptedRun(**run.model_dump()) for run in header.runs)
+    cases = dict(_cases(values[1:], file, {run.id for run in runs}))
+    if len(cases) != header.cases or not runs:
+        raise StoreError(
+            f"{file}:1: the header says {header.cases} cases, {len(cases)} follow: restore the lost line from git"
+        )
+    return Baseline(file, header.suite, header.model, header.prompt, runs, cases)
+
+
+def _cases(values: Sequence[dict[str, Any]], file: str, runs: set[str]) -> Iterator[tuple[str, BaselineCase]]:
+    seen: set[str] = set()
+    for number, value in enumerate(values, start=2):
+        line = _parsed(_CaseLine, value, file, number)
+        if line.case in seen:
+            raise StoreError(f"{file}:{number}: the case '{line.case}' stands here twice")
+        if not line.draws or not {draw.run for draw in line.draws} <= runs:
+            raise StoreError(f"{file}:{number}: the case '{line.case}' has no draw of an accepted run")
+        bad = [f"{k}: {v}" for draw in line.draws for k, v in draw.scores.items() if not 0 <= v <= 1]
+        if bad:
+            raise StoreError(f"{file}:{number}: a score lies in [0, 1], not {bad[0]}")
+        seen.add(line.case)
+        yield line.case, BaselineCase(line.digest, tuple(Draw(**draw.model_dump()) for draw in line.draws), number)
+
+
+def _parsed(model: type[_T], value: dict[str, Any], file: str, number: int) -> _T:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise StoreError(f"{file}:{number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accepted_at: str) -> list[Path]:
+    """Make a run part of the baseline of each of its models and prompts; the files that were written.
+
+    Appended to the accepted runs when it asked the same of the same model and is scored by the same metrics; otherwise
+    it starts a new baseline. Raises StoreError for a run that is partial, stopped or errored.
+    """
+    if not run.complete:
+        good = len({sample.key for sample in run.samples if sample.error is None})
+        raise StoreError(
+            f"not accepted: the run has {good} of {len(run.header.planned)} answers; a baseline is a whole run"
+        )
+    written = []
+    for (model, prompt), digest in asked.items():
+        path = baseline_path(root, run.header.suite, model, prompt)
+        entry = AcceptedRun(run.header.id, accepted_at, run.header.machine_class, run.header.signatures, digest)
+        samples = [sample for sample in run.samples if (sample.key.model, sample.key.prompt) == (model, prompt)]
+        write_whole(path, _text(_joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt))))
+        written.append(path)
+    return written
+
+
+def _readable(path: Path, root: Path) -> Baseline | None:
+    """The baseline that is there; a damaged one is replaced, as the person who accepts has asked for."""
+    try:
+        return read_baseline(path, root)
+    except StoreError:
+        return None
+
+
+def _joined(
+    old: Baseline | None, entry: AcceptedRun, samples: Sequence[Sample], names: tuple[str, str, str]
+) -> Baseline:
+    same = old if old and (old.runs[-1].asked, old.runs[-1].signatures) == (entry.asked, entry.signatures) else None
+    kept = [run for run in (same.runs if same else ()) if run.id != entry.id][-(MOST_RUNS - 1) :]
+    runs = (*kept, entry)
+    cases: dict[str, BaselineCase] = {}
+    for sample in sorted(samples, key=lambda s: (s.key.case, s.key.repeat)):
+        case = sample.key.case
+        before = same.cases.get(case) if same else None
+        if case not in cases:
+            draws = before.draws if before and before.digest == sample.digest else ()
+            cases[case] = BaselineCase(sample.digest, tuple(d for d in draws if d.run in {run.id for run in kept}), 0)
+        cases[case] = BaselineCase(sample.digest, (*cases[case].draws, _draw(sample, entry.id)), 0)
+    return Baseline("", *names, runs, cases)
+
+
+def _draw(sample: Sample, run: str) -> Draw:
+    assert sample.response  # a complete run has answers only
+    usage, timing = sample.response.usage, sample.response.timing
+    scores = {score.metric: score.value for score in sample.scores}
+    seconds = round(timing.total_s, _SECONDS_DIGITS)
+    return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, seconds)
+
+
+def _text(baseline: Baseline) -> str:
+    header = {
+        "schema": SCHEMA,
+        "kind": "baseline",
+        "suite": baseline.suite,
+        "model": baseline.model,
+        "prompt": baseline.prompt,
+        "cases": len(baseline.cases),
+        "runs": [_RunLine(**_as_dict(run)).model_dump() for run in baseline.runs],
+    }
+    lines = [header]
+    for case, stored in sorted(baseline.cases.items()):
+        lines.append({"case": case, "digest": stored.digest, "draws": [_as_dict(draw) for draw in stored.draws]})
+    return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
+
+
+def _as_dict(record: AcceptedRun | Draw) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in record.__slots__}
+    return {k: dict(sorted(v.items())) if isinstance(v, Mapping) else v for k, v in values.items()}

@@ -1,0 +1,85 @@
+"""Where a run happened: for the record, and to know which latencies compare."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from evalharness import __version__
+
+_PACKAGES = (
+    "llama-cpp-python",
+    "sentence-transformers",
+    "torch",
+    "rouge-score",
+    "sacrebleu",
+    "rapidfuzz",
+    "jinja2",
+    "pytest",
+)
+
+
+def in_ci() -> bool:
+    """Whether this is a CI job, as all common systems say by `CI`."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+@cache
+def machine_class() -> str:
+    """Processor, number of usable cores and system: runs of one class have comparable latencies."""
+    return f"{_processor()}, {_cores()} cores, {platform.system()} {platform.machine()}"
+
+
+def environment(root: Path) -> dict[str, Any]:
+    """Versions, machine and commit, for the header of a run."""
+    return {
+        "evalharness": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine_class": machine_class(),
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "git": _git(root),
+        "ci": in_ci(),
+    }
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:  # not Linux
+        pass
+    return platform.processor() or "unknown processor"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(root: Path) -> dict[str, Any] | None:
+    """Commit and whether files differ from it; None outside a repository."""
+    commit = _run_git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit, "dirty": bool(_run_git(root, "status", "--porcelain", "--untracked-files=no"))}
+
+
+def _run_git(root: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)  # noqa: S603, S607
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,85 @@
+"""Golden answers: `golden/NAME.yaml` (id: answers) or `golden/NAME.jsonl` ({"id": ..., "golden": [...]} a line)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from evalharness.config import Config
+from evalharness.errors import Problem
+from evalharness.registry import did_you_mean
+from evalharness.suites.document import Document, DocumentProblem, Loc, read_jsonl, read_yaml
+from evalharness.suites.explain import validate
+from evalharness.suites.files import FileProblem, read_text
+from evalharness.suites.schema import Strict, Text, TextOrList
+
+GOLDEN_FOLDER = "golden"
+
+
+class GoldenLine(Strict):
+    """One line of a golden file in JSONL."""
+
+    id: Text
+    golden: TextOrList
+
+
+_MAPPING, _LINES = TypeAdapter(dict[Text, TextOrList]), TypeAdapter(list[GoldenLine])
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """The accepted answers of a suite by case id, and what is wrong with the file."""
+
+    file: str
+    answers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def read_golden(name: str, config: Config, case_ids: Sequence[str]) -> Golden:
+    """The golden answers of the suite `name`; none when there is no file. Every problem has its place."""
+    folder = config.root / GOLDEN_FOLDER
+    found = [path for path in (folder / f"{name}.yaml", folder / f"{name}.jsonl") if path.exists()]
+    file = f"{GOLDEN_FOLDER}/{found[0].name if found else name + '.yaml'}"
+    if len(found) > 1:
+        return Golden(file, problems=(Problem(file, 0, 0, f"{found[1].name} stands beside it: keep one of the two"),))
+    return _read(found[0], file, config, case_ids) if found else Golden(file)
+
+
+def _read(path: Path, file: str, config: Config, case_ids: Sequence[str]) -> Golden:
+    reader, adapter = (read_yaml, _MAPPING) if path.suffix == ".yaml" else (read_jsonl, _LINES)
+    try:
+        document = reader(read_text(path, config.limits), file, config.limits)
+    except FileProblem as error:
+        return Golden(file, problems=(Problem(file, 0, 0, str(error)),))
+    except DocumentProblem as error:
+        return Golden(file, problems=(error.problem,))
+    value, problems = validate(adapter, document)
+    return Golden(file, problems=tuple(problems)) if problems else _collect(value, document, case_ids)
+
+
+def _collect(value: Any, document: Document, case_ids: Sequence[str]) -> Golden:
+    pairs: list[tuple[Loc, str, Any]]
+    if isinstance(value, dict):
+        pairs = [((case_id,), case_id, answers) for case_id, answers in value.items()]
+    else:
+        pairs = [((index, "id"), line.id, line.golden) for index, line in enumerate(value)]
+    answers: dict[str, tuple[str, ...]] = {}
+    problems: list[Problem] = []
+    for loc, case_id, given in pairs:
+        texts = (given,) if isinstance(given, str) else tuple(given)
+        if case_id in answers:
+            problems.append(document.problem(loc, f"'{case_id}' has golden answers above already"))
+        if case_id not in case_ids:
+            problems.append(
+                document.problem(loc, f"no case '{case_id}' in the suite{did_you_mean(case_id, case_ids)[:200]}")
+            )
+        if not texts or not all(text.strip() for text in texts):
+            problems.append(
+                document.problem(loc, f"an empty golden answer for '{case_id}': write one, or remove the entry")
+            )
+        answers[case_id] = texts
+    return Golden(document.file, answers, tuple(problems))

@@ -1,0 +1,270 @@
+"""Read `suites/NAME.yaml`, its case files and `golden/NAME.*` into a checked Suite: all problems at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from evalharness import registry
+from evalharness.config import Config
+from evalharness.errors import EvalHarnessError, Problem, SuiteError
+from evalharness.metrics import open_metric
+from evalharness.metrics.checks import open_check
+from evalharness.records import Case, GateSpec, Location, Message, Params, Prompt, Spec, Suite
+from evalharness.registry import did_you_mean
+from evalharness.suites.document import Document, DocumentProblem, Loc, read_csv, read_jsonl, read_yaml
+from evalharness.suites.explain import validate
+from evalharness.suites.files import FileProblem, inside, read_text
+from evalharness.suites.golden import Golden, read_golden
+from evalharness.suites.render import Renderer, TemplateProblem
+from evalharness.suites.schema import CaseFile, SuiteFile
+
+SUITE_FOLDER = "suites"
+_READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
+_SUITE, _CASES = TypeAdapter(SuiteFile), TypeAdapter(list[CaseFile])
+NOT_SCORES = ("latency", "cost")
+"""What a gate may name besides the suite's metrics."""
+
+
+def suite_names(root: Path) -> list[str]:
+    """The suites of a project, sorted."""
+    return sorted(path.stem for path in (root / SUITE_FOLDER).glob("*.yaml"))
+
+
+def suite_path(name: str, root: Path) -> Path:
+    """`suites/NAME.yaml`. Raises SuiteError with near names when there is none."""
+    known = suite_names(root)
+    if name not in known:
+        hint = did_you_mean(name, known) if known else "; there is no suite here yet"
+        raise SuiteError([Problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, f"there is no suite '{name}'{hint}")])
+    return root / SUITE_FOLDER / f"{name}.yaml"
+
+
+def load_suite(name: str, config: Config) -> Suite:
+    """The suite called `name` under `config.root`. Raises SuiteError with every problem of its files."""
+    return _Loader(name, config).load()
+
+
+class _Loader:
+    """Collects problems while it reads, so that one look shows them all."""
+
+    def __init__(self, name: str, config: Config) -> None:
+        self.name, self.config, self.problems = name, config, list[Problem]()
+        self.path = suite_path(name, config.root)
+        self.renderer = Renderer(config.limits)
+
+    def load(self) -> Suite:
+        document = self.read(self.path, _READERS[".yaml"])
+        raw: SuiteFile = self.checked(_SUITE, document)
+        metrics = self.specs(raw.metrics, document, "metrics", self.metric)
+        checks = self.specs(raw.assert_, document, "assert", self.check)
+        cases, sources = self.cases(raw, document)
+        golden = self.golden([case.id for case in cases], metrics, sources)
+        suite = Suite(
+            name=self.name,
+            file=document.file,
+            description=raw.description,
+            models=tuple(raw.models),
+            prompts=self.prompts(raw, document),
+            default_prompts=tuple(raw.default_prompts or raw.prompts),
+            params=_params(raw),
+            vars=raw.vars,
+            metrics=metrics,
+            gates=self.gates(raw, document, metrics),
+            cases=tuple(self.case(case, source, golden, checks) for case, source in zip(cases, sources, strict=True)),
+        )
+        self.check_names(raw, document)
+        self.check_prompts(suite, document)
+        if self.problems:
+            raise SuiteError(
+                sorted(set(self.problems), key=lambda p: (p.file != document.file, p.file, p.line, p.column))
+            )
+        return suite
+
+    def read(self, path: Path, reader: Callable[..., Document]) -> Document:
+        """A document, or SuiteError: without the file there is nothing more to find."""
+        file = path.relative_to(self.config.root).as_posix()
+        try:
+            return reader(read_text(path, self.config.limits), file, self.config.limits)
+        except FileProblem as error:
+            raise SuiteError([*self.problems, Problem(file, 0, 0, str(error))]) from None
+        except DocumentProblem as error:
+            raise SuiteError([*self.problems, error.problem]) from None
+
+    def checked(self, adapter: TypeAdapter[Any], document: Document) -> Any:
+        """The value as the schema has it, or SuiteError with all that the schema found."""
+        value, problems = validate(adapter, document)
+        if problems:
+            raise SuiteError([*self.problems, *problems])
+        return value
+
+    def note(self, document: Document, loc: Loc, message: str) -> None:
+        self.problems.append(document.problem(loc, message))
+
+    def specs(
+        self, items: Sequence[Any], document: Document, key: str, probe: Callable[[str, Any], Spec], at: Loc = ()
+    ) -> tuple[Spec, ...]:
+        """`rouge_l`, `{contains: Acme}` and `{length: {max_words: 40}}` as specs that are known to open."""
+        specs: dict[str, Spec] = {}
+        for index, item in enumerate(items):
+            loc = (*at, key, index)
+            try:
+                name, value = next(iter(item.items())) if isinstance(item, dict) and len(item) == 1 else (item, None)
+                if not isinstance(name, str):
+                    raise ValueError(f"write NAME or {{NAME: value}}, not {item!r}")
+                spec = probe(name, value)
+                if key == "metrics" and name in specs:
+                    raise ValueError(f"the metric '{name}' stands here twice")
+                specs[f"{name}{index if key == 'assert' else ''}"] = spec
+            except (LookupError, ValueError, EvalHarnessError) as error:
+                self.note(document, loc, str(error.args[0] if error.args else error))
+        return tuple(specs.values())
+
+    def metric(self, name: str, value: Any) -> Spec:
+        first = next(iter(registry.options(registry.find("metrics", name))), "value")
+        spec = Spec(name, value if isinstance(value, dict) else {} if value is None else {first: value})
+        open_metric(spec, self.config)
+        return spec
+
+    def check(self, name: str, value: Any) -> Spec:
+        open_check(name, value)
+        return Spec(name, {"value": value})
+
+    def cases(self, raw: SuiteFile, document: Document) -> tuple[list[CaseFile], list[tuple[Document, Loc]]]:
+        """The cases, and for each where it stands."""
+        if isinstance(raw.cases, str):
+            document, cases = self.case_file(raw.cases, document)
+            sources: list[tuple[Document, Loc]] = [(document, (index,)) for index in range(len(cases))]
+        else:
+            cases, sources = raw.cases, [(document, ("cases", index)) for index in range(len(raw.cases))]
+        self.check_ids(cases, sources, document)
+        return cases, sources
+
+    def case_file(self, reference: str, document: Document) -> tuple[Document, list[CaseFile]]:
+        try:
+            path = inside(self.config.root, self.path.parent, reference)
+            if path.suffix not in _READERS:
+                raise FileProblem(f"'{reference}': a case file is .yaml, .jsonl or .csv")
+            if not path.exists():
+                raise FileProblem(f"there is no case file '{reference}' beside this suite")
+        except FileProblem as error:
+            raise SuiteError([*self.problems, document.problem(("cases",), str(error))]) from None
+        cases = self.read(path, _READERS[path.suffix])
+        if path.suffix == ".csv":
+            cases = Document(cases.file, [_from_row(row) for row in cases.value], cases.locate)
+        return cases, self.checked(_CASES, cases)
+
+    def check_ids(self, cases: Sequence[CaseFile], sources: Sequence[tuple[Document, Loc]], document: Document) -> None:
+        if not cases:
+            self.note(document, ("cases",), "there are no cases: a suite without cases proves nothing")
+        if len(cases) > self.config.limits.cases:
+            self.note(document, ("cases",), f"{len(cases)} cases, limits.cases is {self.config.limits.cases}")
+        first: dict[str, Location] = {}
+        for case, (source, loc) in zip(cases, sources, strict=True):
+            where = source.locate((*loc, "id"))
+            if case.id == "gate":
+                self.note(source, (*loc, "id"), "the id 'gate' is taken: gates are reported under it")
+            if case.id in first:
+                self.note(source, (*loc, "id"), f"the id '{case.id}' is taken by the case at {first[case.id]}")
+            first.setdefault(case.id, where)
+
+    def golden(self, ids: list[str], metrics: Sequence[Spec], sources: Sequence[tuple[Document, Loc]]) -> Golden:
+        golden = read_golden(self.name, self.config, ids)
+        self.problems += golden.problems
+        needing = [spec.name for spec in metrics if open_metric(spec, self.config).needs_golden]
+        for case_id, (source, loc) in zip(ids, sources, strict=True):
+            if needing and not golden.answers.get(case_id) and not golden.problems:
+                self.note(
+                    source,
+                    (*loc, "id"),
+                    f"no golden answer for '{case_id}' in {golden.file}, and {needing[0]} needs one",
+                )
+        return golden
+
+    def case(self, raw: CaseFile, source: tuple[Document, Loc], golden: Golden, checks: tuple[Spec, ...]) -> Case:
+        document, loc = source
+        answers = golden.answers.get(raw.id, ())
+        return Case(
+            id=raw.id,
+            vars=raw.vars,
+            tags=tuple(dict.fromkeys(raw.tags)),
+            golden=answers,
+            checks=checks + self.specs(raw.assert_, document, "assert", self.check, loc),
+            digest=digest([raw.vars, list(answers)]),
+            where=document.locate(loc),
+        )
+
+    def prompts(self, raw: SuiteFile, document: Document) -> dict[str, Prompt]:
+        return {
+            name: Prompt(
+                name, tuple(Message(*turn.role_and_source) for turn in turns), document.locate(("prompts", name))
+            )
+            for name, turns in raw.prompts.items()
+        }
+
+    def gates(self, raw: SuiteFile, document: Document, metrics: Sequence[Spec]) -> tuple[GateSpec, ...]:
+        known = [*(spec.name for spec in metrics), *NOT_SCORES]
+        gates: dict[str, GateSpec] = {}
+        for index, gate in enumerate(raw.gates):
+            loc = ("gates", index)
+            if gate.metric not in known:
+                self.note(
+                    document,
+                    (*loc, "metric"),
+                    f"no metric '{gate.metric}' in this suite{did_you_mean(gate.metric, known)}",
+                )
+            if gate.metric in gates:
+                self.note(document, loc, f"there is a gate on '{gate.metric}' already")
+            gates[gate.metric] = GateSpec(gate.metric, gate.margin, document.locate(loc))
+        return tuple(gates.values())
+
+    def check_names(self, raw: SuiteFile, document: Document) -> None:
+        for index, model in enumerate(raw.models):
+            try:
+                self.config.model(model)
+            except EvalHarnessError as error:
+                self.note(document, ("models", index), str(error))
+        for index, prompt in enumerate(raw.default_prompts):
+            if prompt not in raw.prompts:
+                self.note(
+                    document,
+                    ("default_prompts", index),
+                    f"no prompt '{prompt}' here{did_you_mean(prompt, raw.prompts)}",
+                )
+
+    def check_prompts(self, suite: Suite, document: Document) -> None:
+        """Render every message of every case once: what is wrong with a template shows before anything is asked."""
+        for prompt in suite.prompts.values():
+            for index, turn in enumerate(prompt.messages):
+                problem = next(filter(None, (self.try_render(turn, suite, case) for case in suite.cases)), None)
+                if problem:
+                    self.note(document, ("prompts", prompt.name, index, turn.role), problem)
+
+    def try_render(self, turn: Message, suite: Suite, case: Case) -> str | None:
+        try:
+            self.renderer.text(turn.content, {**suite.vars, **case.vars})
+        except TemplateProblem as error:
+            return f"{error} (with case '{case.id}', {case.where})"
+        return None
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a plain value, the same on every machine."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _params(raw: SuiteFile) -> Params:
+    stop = [raw.params.stop] if isinstance(raw.params.stop, str) else raw.params.stop
+    return Params(**{**raw.params.model_dump(), "stop": tuple(stop)})
+
+
+def _from_row(row: dict[str, str]) -> dict[str, Any]:
+    """A row of a CSV file: `id`, `tags` (separated by ;), every other column a variable."""
+    tags = [tag.strip() for tag in row.get("tags", "").split(";") if tag.strip()]
+    variables = {name: cell for name, cell in row.items() if name not in ("id", "tags")}
+    return {**({"id": row["id"]} if "id" in row else {}), "tags": tags, "vars": variables}

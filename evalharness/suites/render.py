@@ -1,0 +1,69 @@
+"""From a suite's prompt and a case to the messages that are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from evalharness.config import Limits
+from evalharness.records import Case, Message, Params, Prompt, Request, SampleKey, Suite
+from evalharness.sandbox import Sandbox, TemplateProblem
+
+
+class Renderer:
+    """Renders the prompts of one suite. A variable is data: it is put in once and never rendered again."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._sandbox = Sandbox(max_chars=limits.prompt_chars, max_steps=limits.template_steps)
+        self._compiled = lru_cache(maxsize=None)(self._sandbox.compile_prompt)
+
+    def text(self, source: str, variables: Mapping[str, Any]) -> str:
+        """One message. Raises TemplateProblem."""
+        return self._sandbox.render(self._compiled(source), variables)
+
+    def messages(self, prompt: Prompt, variables: Mapping[str, Any]) -> tuple[Message, ...]:
+        """All messages of a prompt. Raises TemplateProblem."""
+        return tuple(Message(turn.role, self.text(turn.content, variables)) for turn in prompt.messages)
+
+    def common_messages(self, prompt: Prompt, suite_vars: Mapping[str, Any]) -> tuple[Message, ...]:
+        """The first messages that use the suite's own variables alone: the same for every case, whichever are run."""
+        common: list[Message] = []
+        for turn in prompt.messages:
+            if not self._sandbox.variables(turn.content) <= suite_vars.keys():
+                break
+            common.append(Message(turn.role, self.text(turn.content, suite_vars)))
+        return tuple(common)
+
+
+def requests(
+    suite: Suite, *, models: Iterable[str], prompts: Iterable[str], repeats: Mapping[str, int], limits: Limits
+) -> Iterator[tuple[Case, Request]]:
+    """Every request of the suite: model by model (so that one is loaded at a time), prompt by prompt, case by case.
+
+    `repeats` gives the draws per case for each model. Raises TemplateProblem (which `load_suite` has ruled out before).
+    """
+    renderer = Renderer(limits)
+    prompts = list(prompts)
+    for model in models:
+        for prompt in (suite.prompts[name] for name in prompts):
+            common = renderer.common_messages(prompt, suite.vars)
+            for case in suite.cases:
+                messages = renderer.messages(prompt, {**suite.vars, **case.vars})
+                shared = _shared(messages, common)
+                for repeat in range(repeats[model]):
+                    key = SampleKey(case.id, prompt.name, model, repeat)
+                    yield case, Request(key, messages, shared, _seeded(suite.params, repeat))
+
+
+def _shared(messages: tuple[Message, ...], common: tuple[Message, ...]) -> int:
+    return next((i for i, pair in enumerate(zip(messages, common, strict=False)) if pair[0] != pair[1]), len(common))
+
+
+def _seeded(params: Params, repeat: int) -> Params:
+    """Each repeat draws with a seed of its own."""
+    return replace(params, seed=(params.seed + repeat) % 2**32) if repeat else params
+
+
+__all__ = ["Renderer", "TemplateProblem", "requests"]

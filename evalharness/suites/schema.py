@@ -1,0 +1,134 @@
+"""What a suite file may hold: pydantic models, used for checking and for the JSON Schema that editors read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
+
+from evalharness import registry
+from evalharness.suites.document import plain
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else value
+
+
+def _margin(value: Any) -> Any:
+    if isinstance(value, str) and value.rstrip().endswith("%"):
+        return float(value.rstrip()[:-1]) / 100
+    return plain(value)
+
+
+def _list_or_text(value: Any) -> str:
+    return "list" if isinstance(value, list) else "text"
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Integer = Annotated[int, BeforeValidator(plain)]
+Number = Annotated[float, BeforeValidator(plain)]
+Data = Annotated[Any, BeforeValidator(plain)]
+Name = Annotated[Text, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$")]
+"""Of a prompt or a model: becomes part of a file name."""
+CaseId = Annotated[Text, Field(pattern=r"^[\w.@+#/-]{1,200}$")]
+TextOrList = Annotated[
+    Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
+    Discriminator(_list_or_text),
+]
+
+
+class Strict(BaseModel):
+    """An unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+
+class TurnFile(Strict):
+    """One message: exactly one of the roles."""
+
+    system: Text | None = None
+    user: Text | None = None
+    assistant: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_role(self) -> TurnFile:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a message has exactly one role: system, user or assistant")
+        return self
+
+    @property
+    def role_and_source(self) -> tuple[str, str]:
+        """The role and its template."""
+        role = next(iter(self.model_fields_set))
+        return role, getattr(self, role)
+
+
+class ParamsFile(Strict):
+    """How answers are drawn."""
+
+    max_tokens: Annotated[Integer, Field(ge=1, le=1_000_000)] = 256
+    temperature: Annotated[Number, Field(ge=0, le=10)] = 0.0
+    seed: Annotated[Integer, Field(ge=0, lt=2**32)] = 0
+    top_p: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    top_k: Annotated[Integer, Field(ge=0)] = 0
+    min_p: Annotated[Number, Field(ge=0, le=1)] = 0.0
+    repeat_penalty: Annotated[Number, Field(gt=0, le=10)] = 1.0
+    stop: TextOrList = []
+
+
+class GateFile(Strict):
+    """A rule: `metric` may fall by at most `margin`."""
+
+    metric: Text
+    margin: Annotated[
+        float,
+        BeforeValidator(_margin),
+        Field(gt=0, le=1),
+        WithJsonSchema(
+            {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": "%$"}]}
+        ),
+    ] = 0.05
+
+
+class CaseFile(Strict):
+    """One case."""
+
+    id: CaseId
+    vars: dict[Text, Data] = {}
+    tags: list[Text] = []
+    assert_: list[Data] = Field(default=[], alias="assert")
+
+
+def _metric_schema() -> dict[str, Any]:
+    names = registry.names("metrics")
+    one = {"type": "object", "properties": {n: {} for n in names}, "additionalProperties": False, "maxProperties": 1}
+    return {"anyOf": [{"enum": names}, one]}
+
+
+MetricFile = Annotated[Any, BeforeValidator(plain), WithJsonSchema(_metric_schema())]
+
+
+class SuiteFile(Strict):
+    """A suite: prompts, cases, metrics, gates."""
+
+    schema_: Annotated[Literal[1], BeforeValidator(plain)] = Field(alias="schema")
+    description: Text = ""
+    models: list[Name] = Field(min_length=1)
+    prompts: dict[Name, Annotated[list[TurnFile], Field(min_length=1)]] = Field(min_length=1)
+    default_prompts: list[Text] = []
+    params: ParamsFile = ParamsFile()
+    vars: dict[Text, Data] = {}
+    metrics: list[MetricFile] = Field(min_length=1)
+    assert_: list[Data] = Field(default=[], alias="assert")
+    cases: Annotated[
+        Annotated[list[CaseFile], Tag("list")] | Annotated[Text, Tag("text")],
+        Discriminator(_list_or_text),
+    ]
+    """Inline, or a file beside the suite: .yaml, .jsonl or .csv."""
+    gates: list[GateFile] = []
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a suite file, for editors and pre-commit."""
+    schema = SuiteFile.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "evalharness suite"}
