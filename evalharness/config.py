@@ -73,8 +73,10 @@ class Config(Section):
     models: dict[str, ModelConfig] = {}
     embedders: dict[str, EmbedderConfig] = {}
     limits: Limits = Limits()
+    processes: int = Field(default=1, ge=1)
+    """Processes of this run on this machine (xdist workers): a local model takes its share of the cores."""
     cache_dir: Path = Field(default_factory=_user_cache)
-    """Where embedding vectors are kept between runs: outside the checkout, so that no pull request can bring its own."""
+    """Where embedding vectors are kept between runs: outside the checkout, or a pull request could bring its own."""
 
     def model(self, name: str) -> ModelConfig:
         """The model called `name`. Raises ConfigError with near names."""

@@ -311,10 +311,11 @@ class Verdict:
     gating: bool = True
     """False: said for information, never changes the colour of the run."""
     margin: float | None = None
+    """As the suite has it: points of a score, or a ratio (0.10 is 10 % more seconds or tokens)."""
     drop: float | None = None
     """How much worse, in the unit of the margin; negative is better."""
-    lower_bound: float | None = None
-    """95 % one-sided lower bound of the change (candidate - baseline, the other sign than `drop`)."""
+    largest_drop: float | None = None
+    """What the data leave possible: its 95 % one-sided upper bound."""
     p_value: float | None = None
     """Holm-adjusted over the gates of the run."""
     cases: int = 0

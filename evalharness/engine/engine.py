@@ -8,43 +8,46 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from evalharness.engine.scoring import Scorer
 from evalharness.errors import ProviderError
-from evalharness.metrics import Metric
 from evalharness.providers import Provider
-from evalharness.records import Case, Failure, Request, Response, Sample, SampleKey
+from evalharness.records import Case, Failure, Request, Response, Sample
+
+_MOST_AT_ONCE = 256
 
 
 @dataclass(slots=True)
 class _Job:
     case: Case
     request: Request
+    scorer: Scorer
     response: Response | None = None
     error: Failure | None = None
     sample: Future[Sample] = field(default_factory=Future)
 
 
 class Engine:
-    """Use as a context manager: leaving it stops asking at once and ends the providers."""
+    """One for all suites of a session, so that their requests queue for one model instead of fighting over the machine.
 
-    def __init__(self, providers: Mapping[str, Provider], metrics: Sequence[Metric]) -> None:
-        self._providers, self._scorer = providers, Scorer(metrics)
+    Use as a context manager: leaving it stops asking at once and ends the providers.
+    """
+
+    def __init__(self, providers: Mapping[str, Provider], scorers: Iterable[Scorer]) -> None:
+        self._providers, self._scorers = providers, list(scorers)
         self._to_ask: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._to_score: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._jobs: dict[SampleKey, _Job] = {}
         self._prepared: set[str] = set()
         self._stopped = threading.Event()
-        self._threads = [
-            threading.Thread(target=run, daemon=True) for run in (self._ask_all, self._score_all, self._scorer.warm_up)
-        ]
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._ask_all, self._score_all)]
 
     def __enter__(self) -> Engine:
-        for thread in self._threads:
+        for thread in (*self._threads, threading.Thread(target=self._warm_up, daemon=True)):
             thread.start()
         return self
 
@@ -53,18 +56,18 @@ class Engine:
         self._to_ask.put(None)
         for provider in self._providers.values():
             provider.close()
-        for thread in self._threads[:2]:
+        for thread in self._threads:
             thread.join(timeout=30)
 
-    def plan(self, case: Case, request: Request) -> None:
-        """Ask this when its turn comes; planning it again changes nothing."""
-        if request.key not in self._jobs:
-            job = self._jobs[request.key] = _Job(case, request)
-            self._to_ask.put(job)
+    def ask(self, case: Case, request: Request, scorer: Scorer) -> Future[Sample]:
+        """Ask this when its turn comes. The sample always comes, with an error in it if need be."""
+        job = _Job(case, request, scorer)
+        self._to_ask.put(job)
+        return job.sample
 
-    def sample(self, key: SampleKey) -> Sample:
-        """The sample of a planned request; waits for it."""
-        return self._jobs[key].sample.result()
+    def _warm_up(self) -> None:
+        for scorer in self._scorers:
+            scorer.warm_up()
 
     def _ask_all(self) -> None:
         while (job := self._to_ask.get()) is not None:
@@ -91,19 +94,24 @@ class Engine:
 
     def _score_all(self) -> None:
         while (job := self._to_score.get()) is not None:
-            batch = [job]
-            try:
-                while len(batch) < 256:
-                    following = self._to_score.get_nowait()
-                    if following is None:
-                        self._to_score.put(None)
-                        break
-                    batch.append(following)
-            except queue.Empty:
-                pass  # that is all there is at the moment
-            self._score(batch)
+            for scorer, jobs in groupby(self._ready(job), key=lambda ready: ready.scorer):
+                self._score(scorer, list(jobs))
 
-    def _score(self, batch: Sequence[_Job]) -> None:
-        samples = self._scorer.samples([(job.case, job.request, job.response, job.error) for job in batch])
-        for job, sample in zip(batch, samples, strict=True):
+    def _ready(self, job: _Job) -> list[_Job]:
+        """The job and all that have come in meanwhile: metrics that work in batches get them together."""
+        batch = [job]
+        while len(batch) < _MOST_AT_ONCE:
+            try:
+                following = self._to_score.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._to_score.put(None)
+                break
+            batch.append(following)
+        return batch
+
+    def _score(self, scorer: Scorer, jobs: Sequence[_Job]) -> None:
+        samples = scorer.samples([(job.case, job.request, job.response, job.error) for job in jobs])
+        for job, sample in zip(jobs, samples, strict=True):
             job.sample.set_result(sample)

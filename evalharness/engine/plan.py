@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from evalharness.config import Config
+from evalharness.engine.scoring import Scorer
 from evalharness.errors import ConfigError
 from evalharness.metrics import Metric, open_metric
 from evalharness.providers import Provider, open_provider
@@ -38,6 +39,11 @@ class Plan:
             self.suite, models=self.providers, prompts=self.prompts, repeats=self.repeats, limits=self.config.limits
         )
         return list(found)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """What makes samples of the responses."""
+        return Scorer(self.metrics)
 
     @cached_property
     def asked(self) -> dict[tuple[str, str], str]:
@@ -83,16 +89,26 @@ class Plan:
 
 
 def make_plan(
-    suite: Suite, config: Config, *, models: Sequence[str] = (), prompts: Sequence[str] = (), repeat: int = 1
+    suite: Suite,
+    config: Config,
+    *,
+    models: Sequence[str] = (),
+    prompts: Sequence[str] = (),
+    repeat: int = 1,
+    opened: dict[str, Provider] | None = None,
 ) -> Plan:
-    """A plan for the suite; `models` and `prompts` instead of the suite's own lists.
+    """A plan for the suite; `models` and `prompts` instead of the suite's own lists. `opened` holds the models that are
+    open already, and gets those that this plan opens.
 
     Raises ConfigError: an unknown model, prompt or option, a model file that is not there; MissingExtraError.
     """
     for prompt in prompts:
         if prompt not in suite.prompts:
             raise ConfigError(f"{suite.file} has no prompt '{prompt}'{did_you_mean(prompt, suite.prompts)}")
-    providers = {model: open_provider(model, config) for model in dict.fromkeys(models or suite.models)}
+    opened = {} if opened is None else opened
+    wanted = dict.fromkeys(models or suite.models)
+    opened.update({model: open_provider(model, config) for model in wanted if model not in opened})
+    providers = {model: opened[model] for model in wanted}
     return Plan(
         suite=suite,
         config=config,

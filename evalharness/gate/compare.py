@@ -50,6 +50,7 @@ class Weighed:
 
     pairing: Pairing
     metric: str
+    margin: float
     evidence: Evidence
     changes: dict[str, float]
 
@@ -162,7 +163,9 @@ def _weigh(pairing: Pairing, metric: str, margin: float, header: RunHeader) -> W
         evidence = weigh(then, now, margin=math.log1p(margin), seed=seed, span=TOKEN_SPAN, floor=False)
     else:
         evidence = weigh(then, now, margin=margin, seed=seed)
-    return Weighed(pairing, metric, evidence, {case: float(np.mean(now[case]) - np.mean(then[case])) for case in then})
+    return Weighed(
+        pairing, metric, margin, evidence, {case: float(np.mean(now[case]) - np.mean(then[case])) for case in then}
+    )
 
 
 def _draw(sample: Sample) -> Draw:
@@ -189,15 +192,16 @@ def _conclude(gate: Weighed, adjusted: float) -> Verdict:
     )
     if status == "pass" and gate.pairing.partial:
         status, reason = "inconclusive", f"{gate.pairing.partial}; on the others: {reason}"
+    unit = math.expm1 if gate.metric == "cost" else float  # costs were weighed as logarithms
     return Verdict(
         gate.pairing.model,
         gate.pairing.prompt,
         gate.metric,
         status,
         reason,
-        margin=gate.evidence.margin,
-        drop=-gate.evidence.change,
-        lower_bound=gate.evidence.low,
+        margin=gate.margin,
+        drop=unit(-gate.evidence.change),
+        largest_drop=unit(-gate.evidence.low),
         p_value=adjusted,
         cases=gate.evidence.cases,
     )
@@ -220,9 +224,17 @@ def _latency(pairing: Pairing, margin: float, header: RunHeader) -> Verdict:
     middle, low, high = hodges_lehmann(ratios, alpha=ALPHA_PASS)
     reason = explain_latency(middle, low, high, margin=margin, cases=len(ratios))
     return Verdict(
-        pairing.model, pairing.prompt, "latency", "inconclusive", reason,
-        gating=False, margin=math.log1p(margin), drop=middle, lower_bound=-high, cases=len(ratios),
-    )  # fmt: skip
+        pairing.model,
+        pairing.prompt,
+        "latency",
+        "inconclusive",
+        reason,
+        gating=False,
+        margin=margin,
+        drop=math.expm1(middle),
+        largest_drop=math.expm1(high),
+        cases=len(ratios),
+    )
 
 
 def _some(cases: Sequence[str]) -> str:

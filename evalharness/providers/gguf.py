@@ -63,9 +63,10 @@ class GgufProvider:
         config: Config,
     ) -> None:
         """`path`: a file, or `package:NAME/FILE`. `sha256`: refuse any other file. `context`, `batch`: tokens.
-        `threads`: default one for each core that may be used, 8 at most. `chat_template`: a jinja2 file under the root,
-        instead of the model's own. `deadline_s`: for one answer. `heartbeat_s`: silence after which the child counts as
-        hung. Raises ConfigError, MissingExtraError.
+        `threads`: default one for each core that this process may use, 8 at most; answers do not depend on it.
+        `chat_template`: a jinja2 file under the root, instead of the model's own. `deadline_s`: for one answer.
+        `heartbeat_s`: silence after which the child counts as hung. `memory_limit_mb`: address space of the child.
+        Raises ConfigError, MissingExtraError.
         """
         if find_spec("llama_cpp") is None:
             raise MissingExtraError("the gguf provider", "llama-cpp-python", "local")
@@ -79,7 +80,7 @@ class GgufProvider:
             "path": str(self._file),
             "context": context,
             "batch": batch,
-            "threads": threads or min(8, _usable_cores()),
+            "threads": threads or max(1, min(8, _usable_cores() // config.processes)),
             "gpu_layers": gpu_layers,
             "chat_template": template,
             "memory_limit_mb": memory_limit_mb,
@@ -94,7 +95,7 @@ class GgufProvider:
         return self._child.pid if self._child else None
 
     def identity(self) -> Mapping[str, Any]:
-        """The file by its hash, the engine and what shapes its arithmetic (threads do not: measured, the same texts)."""
+            raise ConfigError(f"{path}: its SHA-256 is {self._sha256}, not the pinned {sha256}")
         template = self._order["chat_template"]
         return {
             "provider": "gguf",
@@ -118,7 +119,7 @@ class GgufProvider:
             self._close_child()
 
     def complete(self, request: Request) -> Response:
-        """The answer. Raises ProviderError: kind `crash`, `hang`, `deadline`, `context`, `template`, `load`, `engine`."""
+        """The answer. Raises ProviderError: kind crash, hang, deadline, context, template, load or engine."""
         child = self._living_child()
         order = {
             "op": "complete",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ class Door:
     def __init__(self, config: pytest.Config, session: SuiteSession) -> None:
         self._config, self._session = config, session
         self._paths = {path: path.stem for path in session.paths}
-        self._engines: dict[str, Engine] = {}
+        self._engine: Engine | None = None
+        self._asked: dict[str, list[Future[Sample]]] = {}
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress = Progress(config)
@@ -37,11 +39,15 @@ class Door:
         return not self._is_worker and bool(self._config.getoption("dist", "no") != "no")
 
     def samples(self, item: CaseItem) -> list[Sample]:
-        """The samples of a case: planned now, if the plan did not have them (xdist hands out items one by one)."""
-        engine = self._engines[item.suite]
-        for request in item.requests:
-            engine.plan(item.case, request)
-        return [engine.sample(request.key) for request in item.requests]
+        """The samples of a case. xdist hands out items one by one, so there they are asked for only now."""
+        if item.nodeid not in self._asked:
+            self._ask(item)
+        return [sample.result() for sample in self._asked.pop(item.nodeid)]
+
+    def _ask(self, item: CaseItem) -> None:
+        assert self._engine
+        scorer = self._session.runs[item.suite].plan.scorer
+        self._asked[item.nodeid] = [self._engine.ask(item.case, request, scorer) for request in item.requests]
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
         """Called for each file: ours are the suites that were asked for."""
@@ -56,9 +62,8 @@ class Door:
         """Called to run all items: the engine goes ahead of them, and the gates come after them."""
         if self._config.getoption("collectonly"):
             return (yield)
-        with ExitStack() as engines:
-            if not self._is_controller:
-                self._start(session.items, engines)
+        cases = [item for item in session.items if isinstance(item, CaseItem)]
+        with self._started(cases):
             stopped = True
             try:
                 result = yield
@@ -68,23 +73,21 @@ class Door:
                     self._conclude(session, stopped=stopped)
         return result
 
-    def _start(self, items: Sequence[pytest.Item], engines: ExitStack) -> None:
-        """Engines for the suites that have items here; without xdist they know all requests at once."""
-        cases = [item for item in items if isinstance(item, CaseItem)]
-        for name in dict.fromkeys(item.suite for item in cases):
-            suite_run = self._session.open(name)
-            engine = engines.enter_context(Engine(suite_run.plan.providers, suite_run.plan.metrics))
-            self._engines[name] = engine
-            mine = [item for item in cases if item.suite == name]
-            suite_run.selected = [request.key for item in mine for request in item.requests]
-            if not self._is_worker:
-                self._progress.start(name, len(mine))
-                for item in mine:
-                    for request in item.requests:
-                        engine.plan(item.case, request)
+    @contextmanager
+    def _started(self, cases: Sequence[CaseItem]) -> Iterator[None]:
+        """With the engine at work; outside of xdist it knows all requests at once."""
+        chosen = {name: [item for item in cases if item.suite == name] for name in self._session.runs}
+        for name, items in chosen.items():
+            self._session.runs[name].selected = [request.key for item in items for request in item.requests]
         if self._is_worker:
-            selected = {name: [list(key) for key in self._session.runs[name].selected] for name in self._engines}
+            selected = {name: [list(key) for key in run.selected] for name, run in self._session.runs.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
+        with Engine(self._session.providers, [run.plan.scorer for run in self._session.runs.values()]) as self._engine:
+            if not self._is_worker:
+                self._progress.start(chosen)
+                for item in cases:
+                    self._ask(item)
+            yield
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -18,9 +19,10 @@ class Progress:
         self.shown = sys.stdout.isatty() and config.getoption("verbose") == 0 and not hasattr(config, "workerinput")
         self._name, self._total, self._done, self._started = "", 0, 0, time.monotonic()
 
-    def start(self, name: str, cases: int) -> None:
-        """A suite begins."""
-        self._name, self._total = (name, cases) if not self._name else (f"{self._name}, {name}", self._total + cases)
+    def start(self, chosen: Mapping[str, Sequence[object]]) -> None:
+        """The cases of each suite are about to be asked."""
+        self._name = ", ".join(name for name, cases in chosen.items() if cases)
+        self._total = sum(map(len, chosen.values()))
         self._started = time.monotonic()
 
     def advance(self, report: pytest.TestReport) -> None:

@@ -14,6 +14,7 @@ from evalharness.config import Config, load_config
 from evalharness.engine import Plan, make_plan
 from evalharness.errors import StoreError
 from evalharness.gate import judge_run
+from evalharness.providers import Provider
 from evalharness.records import Baseline, Run, RunHeader, Sample, SampleKey, Verdict
 from evalharness.report import Outcome, write_reports
 from evalharness.store import RunWriter, accept, baseline_path, in_ci, read_baseline, sample_from_json
@@ -50,11 +51,14 @@ class SuiteSession:
     fail_inconclusive: bool = False
     report: str | None = None
     runs: dict[str, SuiteRun] = field(default_factory=dict)
+    providers: dict[str, Provider] = field(default_factory=dict)
+    """One for each model, whichever suites use it."""
 
     @classmethod
     def from_options(cls, config: pytest.Config) -> SuiteSession:
         """Raises pytest.UsageError or EvalHarnessError for options that cannot be served."""
-        own = load_config(config.rootpath)
+        workers = getattr(config, "workerinput", {}).get("workercount", 1)
+        own = load_config(config.rootpath).model_copy(update={"processes": workers})
         option = config.getoption
         if option("--llm-repeat") < 1:
             raise pytest.UsageError("--llm-repeat: at least 1")
@@ -83,7 +87,14 @@ class SuiteSession:
         """The suite's run; loads and plans it the first time. Raises SuiteError, ConfigError, MissingExtraError."""
         if name not in self.runs:
             suite = load_suite(name, self.config)
-            plan = make_plan(suite, self.config, models=self.models, prompts=self.prompts, repeat=self.repeat)
+            plan = make_plan(
+                suite,
+                self.config,
+                models=self.models,
+                prompts=self.prompts,
+                repeat=self.repeat,
+                opened=self.providers,
+            )
             folder = self.config.root / (self.report or f"reports/{name}")
             self.runs[name] = SuiteRun(
                 plan, plan.header(), folder / name if self.report and len(self.names) > 1 else folder

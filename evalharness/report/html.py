@@ -137,11 +137,7 @@ def _gravity(verdict: Verdict) -> tuple[bool, int]:
 
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
-    """A verdict with its bound turned into the largest drop that the data allow: the page speaks of drops only."""
-    bound = None if verdict.lower_bound is None else -verdict.lower_bound
-    # a measured ratio comes as a logarithm, with its margin; a margin alone comes as the suite has it
-    ratio = verdict.metric in _RATIOS
-    unit = _percent if ratio and verdict.drop is not None else _number
+    """A verdict; the page speaks of drops only."""
     return {
         "model": verdict.model,
         "prompt": verdict.prompt,
@@ -149,10 +145,10 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         "status": verdict.status,
         "reason": verdict.reason,
         "gating": verdict.gating,
-        "ratio": ratio,
-        "margin": unit(verdict.margin),
-        "drop": unit(verdict.drop),
-        "bound": unit(bound),
+        "ratio": verdict.metric in _RATIOS,
+        "margin": _number(verdict.margin),
+        "drop": _number(verdict.drop),
+        "bound": _number(verdict.largest_drop),
         "p_value": _number(verdict.p_value),
         "cases": verdict.cases,
     }
@@ -230,10 +226,6 @@ def _timing(timing: Timing) -> list[float | None]:
 def _number(value: float | None) -> float | None:
     """Six digits are more than anybody reads; what is not a number is not shown as one."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
-
-
-def _percent(log_ratio: float | None) -> float | None:
-    return None if log_ratio is None or log_ratio > 700 else _number(math.expm1(log_ratio))
 
 
 def _known(values: Iterable[float | None]) -> list[float]:
