@@ -95,7 +95,7 @@ class GgufProvider:
         return self._child.pid if self._child else None
 
     def identity(self) -> Mapping[str, Any]:
-            raise ConfigError(f"{path}: its SHA-256 is {self._sha256}, not the pinned {sha256}")
+        """The file by its hash, the engine, and what shapes its arithmetic: not threads, texts do not depend on them."""
         template = self._order["chat_template"]
         return {
             "provider": "gguf",
