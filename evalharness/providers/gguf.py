@@ -95,7 +95,7 @@ class GgufProvider:
         return self._child.pid if self._child else None
 
     def identity(self) -> Mapping[str, Any]:
-        """The file by its hash, the engine, and what shapes its arithmetic: not threads, texts do not depend on them."""
+        """The file by its hash, the engine, and what shapes its arithmetic (threads do not: texts are the same)."""
         template = self._order["chat_template"]
         return {
             "provider": "gguf",

@@ -1,0 +1,182 @@
+"""Gates as ordinary test results, and the baseline's life."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+BASELINE = "golden/baselines/demo/fake.plain.jsonl"
+
+
+def test_no_baseline_at_a_desk(project):
+    """Without a baseline the run is not red, says so, and names the command that accepts it."""
+    result = project.run()
+    result.assert_outcomes(passed=40, skipped=3)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["NO BASELINE  nothing to compare with yet", "*--llm-suite=demo --llm-accept*"])
+
+
+def test_no_baseline_in_ci(project, monkeypatch):
+    """In CI a missing baseline is red: nothing missing is green."""
+    monkeypatch.setenv("CI", "true")
+    project.run().assert_outcomes(passed=40, failed=2, skipped=1)
+
+
+def test_no_baseline_on_purpose(project, monkeypatch):
+    """`--llm-baseline none` says that nothing is to be compared, also in CI."""
+    monkeypatch.setenv("CI", "true")
+    assert project.run("--llm-baseline=none").ret == 0
+
+
+def test_accept_then_pass(project):
+    """An accepted run is what the next one is compared with."""
+    project.accept()
+    result = project.run()
+    result.assert_outcomes(passed=42, skipped=1)
+    result.stdout.fnmatch_lines(
+        ["PASS  no gate found a regression*", "PASS * rouge_l * a drop of 10 pts or more is ruled out*"]
+    )
+    assert project.verdict()["status"] == "pass"
+
+
+def test_worse_answers_are_red(project):
+    """Worse answers fail the gate: exit 1, how much, the worst cases, and what to do."""
+    project.accept()
+    project.answer_badly()
+    result = project.run()
+    assert result.ret == 1
+    result.assert_outcomes(passed=41, failed=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        [
+            "FAIL −*pts (at least −* pts) on 40 cases, p = *worst: even −*",
+            "case-0  rouge_l 0.88 -> 0.00",
+            "golden │ You may return case-0 in 30 days.",
+            "was    │ You may return case-0 within 30 days.",
+            "now    │ I could not say anything about it, sorry.",
+            "if this change is meant, accept it: pytest --llm-suite=demo --llm-accept",
+            "FAIL  worse than the baseline: rouge_l",
+            "worst cases:",
+            "FAILED suites/demo.yaml::gate*rouge_l* - FAIL*",
+        ]
+    )
+
+
+def test_longer_answers_are_dearer(project):
+    """Twice the tokens fail the cost gate."""
+    project.accept()
+    project.answer({name: f"You may return {name} within 30 days." + " Indeed so." * 20 for name in project.ids})
+    project.run()
+    verdicts = {verdict["metric"]: verdict for verdict in project.verdict()["verdicts"]}
+    assert verdicts["cost"]["status"] == "fail"
+    assert "% tokens (at least +" in verdicts["cost"]["reason"]
+
+
+def test_latency_never_decides(project):
+    """Slower answers are told, not judged: a stored time proves no regression."""
+    project.accept()
+    project.edit("pyproject.toml", "answers =", "delay_s = 0.003\nanswers =")
+    result = project.run()
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["INFO * latency *slower than the margin*"])
+
+
+def test_accepting_a_change(project):
+    """A change that is meant is accepted in spite of its gate, and starts a baseline that passes."""
+    project.accept()
+    project.answer_badly()
+    result = project.run("--llm-accept")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*this run has been accepted*"])
+
+
+def test_accepted_runs_add_up(project):
+    """The same prompt and model accepted again is a second run of the same baseline; five are kept."""
+    for _ in range(7):
+        project.accept()
+    header, *cases = [json.loads(line) for line in project.read(BASELINE).splitlines()]
+    assert len(header["runs"]) == 5
+    assert all(len(case["draws"]) == 5 for case in cases)
+
+
+def test_another_prompt_starts_a_new_baseline(project):
+    """Runs that asked something else are not mixed into one baseline."""
+    project.accept()
+    project.edit("suites/demo.yaml", "You answer customers", "You are rude to customers")
+    project.accept()
+    assert len(json.loads(project.read(BASELINE).splitlines()[0])["runs"]) == 1
+
+
+@pytest.mark.parametrize("arguments", [("-k", "even"), ("suites/demo.yaml::case-1[fake-plain]",)])
+def test_a_partial_run_is_not_accepted(project, arguments):
+    """A run of some cases changes no baseline, and the person who asked for it sees red."""
+    project.accept()
+    before = project.read(BASELINE)
+    result = project.run("--llm-accept", *arguments)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["not accepted: the run has * of 40 answers*"])
+    assert project.read(BASELINE) == before
+
+
+def test_nothing_is_accepted_in_ci(project, monkeypatch):
+    """`--llm-accept` in CI is a usage error, before anything is asked."""
+    monkeypatch.setenv("CI", "1")
+    result = project.run("--llm-accept")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert not (project.root / "golden/baselines").exists()
+
+
+def test_a_selection_never_passes(project):
+    """With `-k` the gates compare what there is, and are skipped instead of passed."""
+    project.accept()
+    result = project.run("-k", "case-1 or even or odd and not case-39")
+    assert "passed" in result.parseoutcomes()
+    assert {verdict["status"] for verdict in project.verdict()["verdicts"]} == {"inconclusive"}
+
+
+def test_a_selection_can_fail(project):
+    """With `-k` a regression is still a regression."""
+    project.accept()
+    project.answer_badly()
+    assert project.run("-k", "even or case-1").ret == 1
+
+
+def test_inconclusive_can_be_red(project):
+    """`--llm-inconclusive fail` makes an inconclusive gate fail, for release branches."""
+    project.edit("suites/demo.yaml", "margin: 10%", "margin: 1%")
+    project.accept()
+    assert project.run().ret == 0
+    assert project.run("--llm-inconclusive=fail").ret == 1
+
+
+def test_another_baseline_file(project):
+    """`--llm-baseline FILE` compares whatever prompt runs with that file."""
+    project.accept()
+    project.edit("suites/demo.yaml", "vars:", '  short:\n    - user: "{{ question }}"\nvars:')
+    project.answer_badly()
+    result = project.run("--llm-prompt=short", f"--llm-baseline={BASELINE}")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["FAIL  worse than the baseline: rouge_l"])
+
+
+def test_a_baseline_that_is_not_there(project):
+    """A baseline that is named but missing is an error, not "nothing to compare with"."""
+    result = project.run("--llm-baseline=golden/nothing.jsonl")
+    assert result.ret == 1
+    assert project.verdict()["status"] == "error"
+
+
+def test_report_folder(project):
+    """`--llm-report DIR` takes the three files elsewhere."""
+    project.run("--llm-report=out")
+    assert {path.name for path in (project.root / "out").iterdir()} == {"report.html", "run.jsonl", "verdict.json"}
+
+
+def test_a_second_run_replaces_the_first(project):
+    """The files of an older run are gone as soon as a newer one has begun."""
+    project.accept()
+    project.run()
+    project.answer({"case-0": "FORBIDDEN", "*": "Yes."})
+    project.run("-x")
+    assert project.verdict()["status"] == "error"
+    assert len(project.samples()) == 1
