@@ -47,6 +47,7 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/harness.py
 	$(VENV)/bin/python benchmarks/startup.py
 	$(VENV)/bin/python benchmarks/metrics.py
+	$(VENV)/bin/python benchmarks/busy_cores.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/*/

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from evalharness import registry
 from evalharness.errors import ConfigError
@@ -63,7 +64,7 @@ class Limits(Section):
     prompt_chars: int = Field(default=1_000_000, ge=1)
     """Length of one rendered message."""
     template_steps: int = Field(default=100_000, ge=1)
-    """Loop turns while one message is rendered."""
+    """Work while one message is rendered: a loop turn, or four values or a hundred characters handled, is one step."""
 
 
 class Config(Section):
@@ -99,14 +100,39 @@ def load_config(root: Path) -> Config:
     table: dict[str, Any] = {}
     if path.is_file():
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("evalharness", {})
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            table = _table(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path.name}: {error}") from None
     try:
         return Config.model_validate({**table, "root": root})
     except ValidationError as error:
-        lines = [f"[tool.evalharness] {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
-        raise ConfigError("pyproject.toml: " + "\n".join(lines)) from None
+        raise ConfigError("\n".join(f"pyproject.toml: {_sentence(item)}" for item in error.errors())) from None
+
+
+def _table(document: dict[str, Any]) -> dict[str, Any]:
+    """`[tool.evalharness]`. Raises ConfigError when it is no table, or sets what only the command line can."""
+    tool = document.get("tool", {})
+    table = tool.get("evalharness", {}) if isinstance(tool, dict) else None
+    if not isinstance(table, dict):
+        raise ConfigError("pyproject.toml: [tool.evalharness] must be a table")
+    if "root" in table:
+        raise ConfigError("pyproject.toml: [tool.evalharness] remove 'root': it is the folder of this file")
+    return table
+
+
+def _sentence(error: ErrorDetails) -> str:
+    *parents, key = (str(step) for step in error["loc"])
+    table = ".".join(["tool.evalharness", *parents])
+    if error["type"] == "extra_forbidden":
+        sections: dict[str, type[Section]] = {"limits": Limits, "embedders": EmbedderConfig}
+        section = sections.get(parents[0], Config) if parents else Config
+        hint = registry.did_you_mean(key, set(section.model_fields) - {"root"})
+        return f"[{table}] unknown key '{key}'{hint}"
+    if error["type"] == "missing":
+        return f"[{table}] '{key}' is missing"
+    if error["type"] in ("model_type", "dict_type"):
+        return f"[{table}.{key}] must be a table, not {str(error['input'])[:40]!r}"
+    return f"[{table}] {key}: {error['msg'].removeprefix('Input ')}, not {str(error['input'])[:40]!r}"
 
 
 def resolve_path(path: str, root: Path) -> Path:
@@ -116,12 +142,19 @@ def resolve_path(path: str, root: Path) -> Path:
     """
     if path.startswith("package:"):
         package, _, inner = path.removeprefix("package:").partition("/")
-        spec = find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise ConfigError(f"{path}: the package {package} is not installed")
-        found = Path(spec.submodule_search_locations[0]) / inner
+        found = _package_folder(package, path) / inner
     else:
-        found = root / Path(path).expanduser()
+        found = root / (Path(path).expanduser() if path.startswith("~/") else Path(path))
     if not found.exists():
         raise ConfigError(f"{path}: there is no such file ({found})")
     return found
+
+
+def _package_folder(package: str, path: str) -> Path:
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):  # of a package inside one that is not there, or no name at all
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(f"{path}: the package {package} is not installed")
+    return Path(spec.submodule_search_locations[0])

@@ -203,7 +203,7 @@ class Sample:
     @property
     def ok(self) -> bool:
         """Asked, answered, scored by every metric, and all hard assertions hold."""
-        return self.error is None and not self.failed_checks
+        return self.error is None and self.response is not None and not self.failed_checks
 
     def score(self, metric: str) -> Score | None:
         """The score that `metric` gave, if it gave one."""
@@ -248,8 +248,9 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Everything that the suite plans was asked and answered."""
-        return not self.stopped and {s.key for s in self.samples if s.error is None} >= set(self.header.planned)
+        """Everything that the suite plans, and that is something, was asked and answered."""
+        answered = {sample.key for sample in self.samples if sample.error is None and sample.response is not None}
+        return not self.stopped and bool(self.header.planned) and answered >= set(self.header.planned)
 
 
 @dataclass(frozen=True, slots=True)

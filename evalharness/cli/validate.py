@@ -9,7 +9,7 @@ import click
 from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, SuiteError
 from evalharness.records import Suite
-from evalharness.report.encode import printable
+from evalharness.report.encode import one_line, printable
 from evalharness.suites import load_suite, suite_names
 
 
@@ -40,7 +40,7 @@ def _report(name: str, config: Config) -> int:
         suite = load_suite(name, config)
     except SuiteError as error:
         for problem in error.problems:
-            click.echo(printable(str(problem)))
+            click.echo(one_line(str(problem), 1000))
         return len(error.problems)
     click.echo(_summary(suite))
     return 0

@@ -13,11 +13,11 @@ __all__ = ["Engine", "Plan", "make_plan", "run_suite"]
 
 def run_suite(plan: Plan, *, on_sample: Callable[[Sample], None] | None = None) -> Run:
     """Ask and score everything in the plan, from Python and without pytest. Writes no file."""
-    samples = []
+    header, samples = plan.header(), []
     with Engine(plan.providers, [plan.scorer]) as engine:
         waiting = [engine.ask(case, request, plan.scorer) for case, request in plan.requests]
         for sample in waiting:
             samples.append(sample.result())
             if on_sample:
                 on_sample(samples[-1])
-    return Run(plan.header(), tuple(samples), tuple(request.key for _, request in plan.requests))
+    return Run(header, tuple(samples), tuple(request.key for _, request in plan.requests))

@@ -6,18 +6,20 @@ will ask. So a slow scorer (an embedding model that is still being imported) ove
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, get_args
 
 from evalharness.engine.scoring import Scorer
 from evalharness.errors import ProviderError
 from evalharness.providers import Provider
-from evalharness.records import Case, Failure, Request, Response, Sample
+from evalharness.records import Case, Failure, FinishReason, Request, Response, Sample
 
 _MOST_AT_ONCE = 256
 
@@ -54,15 +56,20 @@ class Engine:
     def __exit__(self, *_: Any) -> None:
         self._stopped.set()
         self._to_ask.put(None)
-        for provider in self._providers.values():
-            provider.close()
-        for thread in self._threads:
-            thread.join(timeout=30)
+        with ExitStack() as ending:  # last in, first out: one that cannot close keeps no other from it
+            for thread in self._threads:
+                ending.callback(thread.join, timeout=30)
+            for provider in self._providers.values():
+                ending.callback(provider.close)
 
     def ask(self, case: Case, request: Request, scorer: Scorer) -> Future[Sample]:
         """Ask this when its turn comes. The sample always comes, with an error in it if need be."""
         job = _Job(case, request, scorer)
-        self._to_ask.put(job)
+        if self._stopped.is_set():
+            self._ask(job)
+            self._score(scorer, [job])
+        else:
+            self._to_ask.put(job)
         return job.sample
 
     def _warm_up(self) -> None:
@@ -77,10 +84,10 @@ class Engine:
 
     def _ask(self, job: _Job) -> None:
         try:
-            job.response = self._provider(job.request.key.model).complete(job.request)
+            job.response = _sound(self._provider(job.request.key.model).complete(job.request))
         except ProviderError as error:
             job.error = Failure(error.kind, str(error))
-        except Exception as error:  # a provider of a third party: its bug is this case's error
+        except BaseException as error:  # a provider of a third party: its bug, its sys.exit too, is this case's error
             job.error = Failure("provider", f"{type(error).__name__}: {error}")
 
     def _provider(self, model: str) -> Provider:
@@ -112,6 +119,27 @@ class Engine:
         return batch
 
     def _score(self, scorer: Scorer, jobs: Sequence[_Job]) -> None:
-        samples = scorer.samples([(job.case, job.request, job.response, job.error) for job in jobs])
+        try:
+            samples = scorer.samples([(job.case, job.request, job.response, job.error) for job in jobs])
+        except BaseException as error:  # somebody waits for every one of them
+            if len(jobs) > 1:  # one answer may have spoilt the batch
+                for job in jobs:
+                    self._score(scorer, [job])
+                return
+            failure = Failure("scoring", f"{type(error).__name__}: {error}")
+            samples = [scorer.unscored(job.case, job.request, job.response, job.error or failure) for job in jobs]
         for job, sample in zip(jobs, samples, strict=True):
-            job.sample.set_result(sample)
+            if job.sample.set_running_or_notify_cancel():
+                job.sample.set_result(sample)
+
+
+def _sound(response: Response) -> Response:
+    """The response, its text as Unicode can be written. Raises ProviderError for anything else a provider returned."""
+    if not isinstance(response, Response) or not isinstance(response.text, str):
+        raise ProviderError(f"the provider returned no response but {type(response).__name__}")
+    numbers = [*astuple(response.usage), *(value for value in astuple(response.timing) if value is not None)]
+    if response.finish_reason not in get_args(FinishReason) or not all(0 <= number < math.inf for number in numbers):
+        raise ProviderError(
+            f"the provider returned a response that cannot be recorded: {replace(response, text='...')}"
+        )
+    return replace(response, text=response.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

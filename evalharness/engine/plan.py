@@ -78,7 +78,7 @@ class Plan:
             started_at=started.isoformat(timespec="seconds"),
             models=self.models,
             prompts=self.prompt_digests,
-            params=asdict(self.suite.params),
+            params=asdict(self.suite.params) | {"stop": list(self.suite.params.stop)},  # as JSON gives it back
             metrics=tuple(metric.name for metric in self.metrics),
             signatures={metric.name: metric.signature for metric in self.metrics},
             gates=tuple((gate.metric, gate.margin) for gate in self.suite.gates),
@@ -105,6 +105,8 @@ def make_plan(
     for prompt in prompts:
         if prompt not in suite.prompts:
             raise ConfigError(f"{suite.file} has no prompt '{prompt}'{did_you_mean(prompt, suite.prompts)}")
+    if repeat < 1:
+        raise ConfigError(f"{repeat} draws per case: it takes at least 1")
     opened = {} if opened is None else opened
     wanted = dict.fromkeys(models or suite.models)
     opened.update({model: open_provider(model, config) for model in wanted if model not in opened})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from evalharness.metrics import Answer, Metric, score_answers
 from evalharness.metrics.checks import Check, open_check
@@ -16,13 +18,14 @@ class Scorer:
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = tuple(metrics)
-        self._checks: dict[int, list[Check]] = {}
+        self._checks: dict[int, tuple[Sequence[Spec], list[Check]]] = {}
 
     def warm_up(self) -> None:
         """Do what takes long (import a model) before the first answer comes. A failure shows with the first score."""
         for metric in self._metrics:
             if metric.warm_up is not None:
-                metric.warm_up()
+                with suppress(Exception):
+                    metric.warm_up()
 
     def samples(self, asked: Sequence[Asked]) -> list[Sample]:
         """A sample for each, in order; those without a response carry their error."""
@@ -33,25 +36,19 @@ class Scorer:
             scores, problems = next(scored) if response is not None else ([], [])
             failure = error or (Failure("metric", "; ".join(problems)) if problems else None)
             failed = self._failed_checks(case, response.text) if response is not None else ()
-            samples.append(
-                Sample(
-                    request.key,
-                    case.digest,
-                    case.tags,
-                    request.messages,
-                    case.golden,
-                    response,
-                    tuple(scores),
-                    failed,
-                    failure,
-                )
-            )
+            sample = self.unscored(case, request, response, failure)
+            samples.append(replace(sample, scores=tuple(scores), failed_checks=failed))
         return samples
 
+    def unscored(self, case: Case, request: Request, response: Response | None, error: Failure | None) -> Sample:
+        """The sample of a response before anything has looked at it."""
+        return Sample(request.key, case.digest, case.tags, request.messages, case.golden, response, error=error)
+
     def _failed_checks(self, case: Case, text: str) -> tuple[str, ...]:
-        checks = self._checks.get(id(case.checks))
-        if checks is None:
-            checks = self._checks[id(case.checks)] = [_opened(spec) for spec in case.checks]
+        known, checks = self._checks.get(id(case.checks), ((), []))
+        if known is not case.checks:  # it is kept beside its checks, or another one could come to have its id
+            checks = [_opened(spec) for spec in case.checks]
+            self._checks[id(case.checks)] = case.checks, checks
         return tuple(sentence for check in checks if (sentence := check.sentence(text)))
 
 

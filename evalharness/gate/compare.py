@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from evalharness.gate.judge import ALPHA_PASS, Evidence, decide, weigh
 from evalharness.gate.latency import hodges_lehmann
 from evalharness.gate.permutation import holm
 from evalharness.gate.wording import explain_cost, explain_latency, explain_score
-from evalharness.records import SEVERITY, Baseline, Draw, Run, RunHeader, Sample, Status, Verdict
+from evalharness.records import SEVERITY, Baseline, Draw, Failure, Run, RunHeader, Sample, Status, Verdict
 
 Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
 """By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
@@ -22,6 +22,7 @@ UNMATCHED_SHARE = 0.10
 """More cases than this without a partner, and no gate passes."""
 TOKEN_SPAN = math.log(2)
 """The pseudo-cases of the cost gate: one answer of twice the tokens, one of half."""
+_MESSAGE_CHARS = 300
 
 
 @dataclass(slots=True)
@@ -41,7 +42,11 @@ class Pairing:
     def cases(self) -> list[str]:
         """Cases that are the same on both sides."""
         known = self.baseline.cases if self.baseline else {}
-        return [case for case, drawn in self.samples.items() if case in known and known[case].digest == drawn[0].digest]
+        return [
+            case
+            for case, drawn in self.samples.items()
+            if case in known and {sample.digest for sample in drawn} == {known[case].digest}
+        ]
 
 
 @dataclass(slots=True)
@@ -88,17 +93,19 @@ def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError |
     known = baseline if isinstance(baseline, Baseline) else None
     pairing = Pairing(model, prompt, samples, known)
     mine_keys = {sample.key for sample in mine}
-    planned = [key for key in run.header.planned if (key.model, key.prompt) == (model, prompt)]
-    selected = [key for key in run.selected if (key.model, key.prompt) == (model, prompt)]
+    planned = {key for key in run.header.planned if (key.model, key.prompt) == (model, prompt)}
+    selected = {key: None for key in run.selected if (key.model, key.prompt) == (model, prompt)}
     lost = list(dict.fromkeys(key.case for key in selected if key not in mine_keys))
     if isinstance(baseline, StoreError):
         pairing.broken = str(baseline)
+    elif known and known.suite != run.header.suite:
+        pairing.broken = f"{known.file}:1: this is a baseline of the suite {known.suite}"
     elif problems := list(_problems(mine, lost, known, {key.case for key in planned})):
         pairing.broken = "; ".join(problems)
     if run.stopped:
         pairing.partial = "the run was stopped"
-    elif len(selected) < len(planned):
-        pairing.partial = f"{len(selected)} of {len(planned)} answers were asked for"
+    elif not planned <= selected.keys():
+        pairing.partial = f"{len(planned & selected.keys())} of {len(planned)} answers were asked for"
     elif known:
         pairing.partial = _unmatched(pairing)
     return pairing
@@ -107,10 +114,10 @@ def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError |
 def _problems(
     samples: Sequence[Sample], lost: Sequence[str], baseline: Baseline | None, planned: set[str]
 ) -> Iterator[str]:
-    errored = {sample.key.case: sample.error for sample in samples if sample.error}
+    errored = {sample.key.case: sample.error for sample in samples if sample.error or not sample.response}
     if errored:
-        first = next(error for error in errored.values() if error)
-        yield f"no result for {_some(list(errored))} ({first.kind}: {first.message})"
+        first = next((error for error in errored.values() if error), Failure("provider", "no response"))
+        yield f"no result for {_some(list(errored))} ({first.kind}: {first.message[:_MESSAGE_CHARS]})"
     if lost:
         yield f"never answered: {_some(lost)}"
     twice = [key.case for key, count in Counter(sample.key for sample in samples).items() if count > 1]
@@ -135,7 +142,8 @@ def _unmatched(pairing: Pairing) -> str:
 
 def _look(pairing: Pairing, metric: str, margin: float, header: RunHeader, accept_command: str) -> Verdict | Weighed:
     def verdict(status: Status, reason: str) -> Verdict:
-        return Verdict(pairing.model, pairing.prompt, metric, status, reason, gating=metric != "latency", margin=margin)
+        gating = metric != "latency"
+        return Verdict(pairing.model, pairing.prompt, metric, status, _one_line(reason), gating=gating, margin=margin)
 
     if pairing.broken:
         return verdict("error", pairing.broken)
@@ -150,14 +158,35 @@ def _look(pairing: Pairing, metric: str, margin: float, header: RunHeader, accep
             return verdict("incomparable", reason)
     if not pairing.cases:
         return verdict("incomparable", "no case of this run is in the baseline as it is now")
+    if unusable := _unusable(pairing, metric, header):
+        return verdict("error", unusable)
     return _weigh(pairing, metric, margin, header)
+
+
+def _unusable(pairing: Pairing, metric: str, header: RunHeader) -> str:
+    """Which number that must be weighed is none, on either side."""
+    assert pairing.baseline
+    what = "token counts" if metric == "cost" else f"score of {metric} in [0, 1]"
+    drawn = {case: [_draw(sample, header) for sample in samples] for case, samples in pairing.samples.items()}
+    now = [case for case, draws in drawn.items() if not _usable(draws, metric)]
+    if now:
+        return f"no {what} for {_some(now)}"
+    known = pairing.baseline.cases
+    then = [case for case in pairing.cases if not _usable(known[case].draws, metric)]
+    return f"{pairing.baseline.file}:{known[then[0]].line}: no {what} for {_some(then)}" if then else ""
+
+
+def _usable(draws: Sequence[Draw], metric: str) -> bool:
+    if metric == "cost":
+        return bool(draws) and all(draw.prompt_tokens + draw.completion_tokens > 0 for draw in draws)
+    return bool(draws) and all(0 <= draw.scores.get(metric, math.nan) <= 1 for draw in draws)
 
 
 def _weigh(pairing: Pairing, metric: str, margin: float, header: RunHeader) -> Weighed:
     assert pairing.baseline
     known = pairing.baseline.cases
     then = {case: [_value(draw, metric) for draw in known[case].draws] for case in pairing.cases}
-    now = {case: [_value(_draw(sample), metric) for sample in pairing.samples[case]] for case in pairing.cases}
+    now = {case: [_value(_draw(sample, header), metric) for sample in pairing.samples[case]] for case in pairing.cases}
     seed = "|".join([header.suite, pairing.model, pairing.prompt, metric, *(run.id for run in pairing.baseline.runs)])
     if metric == "cost":
         evidence = weigh(then, now, margin=math.log1p(margin), seed=seed, span=TOKEN_SPAN, floor=False)
@@ -168,9 +197,9 @@ def _weigh(pairing: Pairing, metric: str, margin: float, header: RunHeader) -> W
     )
 
 
-def _draw(sample: Sample) -> Draw:
+def _draw(sample: Sample, header: RunHeader) -> Draw:
     assert sample.response  # a sample without one is an error, and then nothing is weighed
-    scores = {score.metric: score.value for score in sample.scores}
+    scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
     usage, timing = sample.response.usage, sample.response.timing
     return Draw("", sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, timing.total_s)
 
@@ -178,17 +207,16 @@ def _draw(sample: Sample) -> Draw:
 def _value(draw: Draw, metric: str) -> float:
     """Higher is better: a score, or the negative log of the tokens."""
     if metric == "cost":
-        return -math.log(max(1, draw.prompt_tokens + draw.completion_tokens))
+        return -math.log(draw.prompt_tokens + draw.completion_tokens)
     return draw.scores[metric]
 
 
 def _conclude(gate: Weighed, adjusted: float) -> Verdict:
-    status = decide(gate.evidence, adjusted)
+    evidence = replace(gate.evidence, p_value=adjusted)  # the p that is said is the p that decides
+    status = decide(evidence, adjusted)
     tags = {case: drawn[0].tags for case, drawn in gate.pairing.samples.items()}
     reason = (
-        explain_cost(status, gate.evidence)
-        if gate.metric == "cost"
-        else explain_score(status, gate.evidence, gate.changes, tags)
+        explain_cost(status, evidence) if gate.metric == "cost" else explain_score(status, evidence, gate.changes, tags)
     )
     if status == "pass" and gate.pairing.partial:
         status, reason = "inconclusive", f"{gate.pairing.partial}; on the others: {reason}"
@@ -198,7 +226,7 @@ def _conclude(gate: Weighed, adjusted: float) -> Verdict:
         gate.pairing.prompt,
         gate.metric,
         status,
-        reason,
+        _one_line(reason),
         margin=gate.margin,
         drop=unit(-gate.evidence.change),
         largest_drop=unit(-gate.evidence.low),
@@ -210,11 +238,11 @@ def _conclude(gate: Weighed, adjusted: float) -> Verdict:
 def _latency(pairing: Pairing, margin: float, header: RunHeader) -> Verdict:
     assert pairing.baseline
     here = {run.id for run in pairing.baseline.runs if run.machine_class == header.machine_class}
-    ratios = []
+    known, ratios = pairing.baseline.cases, []
     for case in pairing.cases:
-        then = [draw.total_s for draw in pairing.baseline.cases[case].draws if draw.run in here and draw.total_s > 0]
+        then = [draw.total_s for draw in known[case].draws if draw.run in here and 0 < draw.total_s < math.inf]
         now = [sample.response.timing.total_s for sample in pairing.samples[case] if sample.response]
-        if then and min(now) > 0:
+        if then and all(0 < seconds < math.inf for seconds in now):
             ratios.append(math.log(float(np.median(now)) / float(np.median(then))))
     if not ratios:
         reason = (
@@ -222,7 +250,7 @@ def _latency(pairing: Pairing, margin: float, header: RunHeader) -> Verdict:
         )
         return Verdict(pairing.model, pairing.prompt, "latency", "inconclusive", reason, gating=False, margin=margin)
     middle, low, high = hodges_lehmann(ratios, alpha=ALPHA_PASS)
-    reason = explain_latency(middle, low, high, margin=margin, cases=len(ratios))
+    reason = explain_latency(middle, low, high, margin=margin, compared=len(ratios))
     return Verdict(
         pairing.model,
         pairing.prompt,
@@ -235,6 +263,11 @@ def _latency(pairing: Pairing, margin: float, header: RunHeader) -> Verdict:
         largest_drop=math.expm1(high),
         cases=len(ratios),
     )
+
+
+def _one_line(text: str) -> str:
+    """Messages of providers, names and tags of others' files: none of them starts a line of its own."""
+    return " ".join(text.split())
 
 
 def _some(cases: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ The specification, with simulated error rates, is the project's statistics page;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,16 +56,17 @@ class Evidence:
 def weigh(
     baseline: Runs, candidate: Runs, *, margin: float, seed: str, span: float = 1.0, floor: bool = True
 ) -> Evidence:
-    """The evidence on the cases that both sides have. `span` is the largest change that one case can make."""
-    cases = sorted(baseline.keys() & candidate.keys())
-    before: list[Floats] = [np.asarray(baseline[case], dtype=float) for case in cases]
-    after: list[Floats] = [np.asarray(candidate[case], dtype=float) for case in cases]
+    """The evidence on the cases that both sides have. `span` is the largest change that one case can make.
+
+    Raises ValueError for a value that is not a finite number.
+    """
+    before, after = _paired(baseline, candidate)
     changes = change(before, after)
-    low, high = change_bounds(before, after, alpha=ALPHA_PASS, span=span) if cases else (-span, span)
+    low, high = change_bounds(before, after, alpha=ALPHA_PASS, span=span) if before else (-span, span)
     return Evidence(
-        cases=len(cases),
+        cases=len(before),
         candidate_runs=sum(map(len, after)),
-        change=float(changes.mean()) if cases else 0.0,
+        change=float(changes.mean()) if before else 0.0,
         low=low,
         high=high,
         p_value=p_worse(before, after, seed),
@@ -72,6 +74,16 @@ def weigh(
         floor=runs_needed(margin, alpha=ALPHA_PASS) if floor else 0,
         margin=margin,
     )
+
+
+def _paired(baseline: Runs, candidate: Runs) -> tuple[list[Floats], list[Floats]]:
+    """The runs of each common case, sorted by value: what cases are called, and in which order they and their runs
+    came, then makes no difference to a bit.
+    """
+    pairs = sorted((sorted(baseline[case]), sorted(candidate[case])) for case in baseline.keys() & candidate.keys())
+    if not all(math.isfinite(value) for pair in pairs for runs in pair for value in runs):
+        raise ValueError("a gate weighs finite numbers")
+    return [np.asarray(b, dtype=float) for b, _ in pairs], [np.asarray(c, dtype=float) for _, c in pairs]
 
 
 def decide(evidence: Evidence, adjusted_p: float) -> Status:

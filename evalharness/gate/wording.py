@@ -13,7 +13,7 @@ from evalharness.records import Status
 Changes = Mapping[str, float]
 
 
-MINUS = "\N{MINUS SIGN}"
+MINUS = "−"
 
 
 def points(change: float) -> str:
@@ -26,6 +26,11 @@ def percent(log_ratio: float) -> str:
     return f"{_signed(math.expm1(log_ratio) * 100)} %"
 
 
+def cases(count: int) -> str:
+    """'1 case', '2 cases'."""
+    return f"{count} case{'' if count == 1 else 's'}"
+
+
 def _signed(number: float) -> str:
     shown = f"{number:+.1f}".replace("-", MINUS)
     return "±0.0" if shown in ("+0.0", f"{MINUS}0.0") else shown
@@ -34,7 +39,7 @@ def _signed(number: float) -> str:
 def explain_score(status: Status, evidence: Evidence, changes: Changes, tags: Mapping[str, Sequence[str]]) -> str:
     """The line of a gate on a score."""
     margin = f"{evidence.margin * 100:g} pts"
-    size = f"{evidence.cases} cases"
+    size = cases(evidence.cases)
     if status == "pass":
         small = "; a small real drop" if evidence.p_value <= ALPHA else ""
         return f"{points(evidence.change)}{small}; a drop of {margin} or more is ruled out (95 %), {size}"
@@ -44,27 +49,28 @@ def explain_score(status: Status, evidence: Evidence, changes: Changes, tags: Ma
     if evidence.cases < FEWEST_CASES:
         return f"{points(evidence.change)} on {size}: too few to judge, statistics need {FEWEST_CASES}"
     interval = f"{points(evidence.change)} ({points(evidence.low)} … {points(evidence.high)})"
-    return f"{interval}: cannot rule out a drop of {margin}{_too_few(evidence)}"
+    return f"{interval} on {size}: cannot rule out a drop of {margin}{_too_few(evidence)}"
 
 
 def explain_cost(status: Status, evidence: Evidence) -> str:
     """The line of a gate on tokens; there, worse is more."""
-    margin = percent(evidence.margin)
+    margin, size = percent(evidence.margin), cases(evidence.cases)
     seen, most, least = percent(-evidence.change), percent(-evidence.low), percent(-evidence.high)
     if status == "pass":
-        return f"{seen} tokens; {margin} or more is ruled out (95 %), {evidence.cases} cases"
+        return f"{seen} tokens; {margin} or more is ruled out (95 %), {size}"
     if status == "fail":
         at_least = f" (at least {least})" if evidence.high < 0 else ""
-        return f"{seen} tokens{at_least} on {evidence.cases} cases, {_p(evidence)}"
+        return f"{seen} tokens{at_least} on {size}, {_p(evidence)}"
     if evidence.cases < FEWEST_CASES:
-        return f"{seen} tokens on {evidence.cases} cases: too few to judge, statistics need {FEWEST_CASES}"
-    return f"{seen} tokens ({least} … {most}): cannot rule out {margin}"
+        return f"{seen} tokens on {size}: too few to judge, statistics need {FEWEST_CASES}"
+    return f"{seen} tokens ({least} … {most}) on {size}: cannot rule out {margin}"
 
 
-def explain_latency(middle: float, low: float, high: float, *, margin: float, cases: int) -> str:
+def explain_latency(middle: float, low: float, high: float, *, margin: float, compared: int) -> str:
     """The line on latency."""
     warning = "slower than the margin: " if low > math.log1p(margin) else ""
-    return f"{warning}{percent(middle)} ({percent(low)} … {percent(high)}) on {cases} cases, same machine class"
+    interval = f"{percent(middle)} ({percent(low)} … {percent(high)})"
+    return f"{warning}{interval} on {cases(compared)}, same machine class"
 
 
 def _p(evidence: Evidence) -> str:
@@ -73,7 +79,7 @@ def _p(evidence: Evidence) -> str:
 
 def _too_few(evidence: Evidence) -> str:
     if evidence.candidate_runs < evidence.floor:
-        return f"; {evidence.candidate_runs} answers are compared, this margin needs at least {evidence.floor}"
+        return f"; this margin needs at least {evidence.floor} answers to compare, there are {evidence.candidate_runs}"
     return ""
 
 

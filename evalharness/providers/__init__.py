@@ -25,6 +25,9 @@ def open_provider(name: str, config: Config) -> Provider:
     for option in model.options:
         if option not in known:
             raise ConfigError(f"{table}: unknown key '{option}'{registry.did_you_mean(option, known)}")
+    missing = [option for option, p in known.items() if p.default is p.empty and option not in model.options]
+    if missing and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        raise ConfigError(f"{table}: '{missing[0]}' is missing")
     given = {"config": config} if "config" in inspect.signature(factory).parameters else {}
     try:
         return cast("Provider", factory(**model.options, **given))

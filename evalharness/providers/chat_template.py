@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from jinja2 import Template, Undefined
+from jinja2.sandbox import safe_range
 from jinja2.utils import Namespace
 
 from evalharness.errors import ProviderError
@@ -31,7 +32,7 @@ class ChatTemplate:
         self._sandbox = Sandbox(
             max_chars=_MAX_CHARS,
             max_steps=_MAX_STEPS,
-            functions={"raise_exception": _refuse, "namespace": Namespace, "range": range},
+            functions={"raise_exception": _refuse, "namespace": Namespace, "range": safe_range},
         )
         self._sandbox.undefined = Undefined  # chat templates are written for it: `{% if tools %}`
         self._tokens = {"bos_token": bos, "eos_token": eos}

@@ -17,12 +17,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.records import Params, Request, Response, Timing, Usage
+from evalharness.records import FinishReason, Params, Request, Response, Timing, Usage
+from evalharness.registry import did_you_mean
 
+_KEYS: Mapping[str, type | tuple[type, ...]] = {
+    "text": str,
+    "delay_s": (int, float),
+    "error": str,
+    "finish_reason": str,
+}
 Answer = str | Response | Mapping[str, Any]
 Script = Callable[[Request], Answer]
 
@@ -45,12 +52,14 @@ class ScriptedProvider:
         root = config.root if config else Path()
         if (answers is None) == (function is None):
             raise ValueError("give either 'answers' or 'function'")
+        if not isinstance(delay_s, int | float):
+            raise ValueError(f"'delay_s' is a number of seconds, not {delay_s!r}")
         if function is not None:
             self._script: Script = _load_function(function, root)
         elif callable(answers):
             self._script = answers
         else:
-            self._script = _from_table(_load_table(answers, root) if isinstance(answers, str) else answers or {})
+            self._script = _from_table(_load_table(answers, root) if isinstance(answers, str) else answers)
         self._delay_s, self._repeats_differ = delay_s, repeats_differ
         self._closed = threading.Event()
 
@@ -76,12 +85,12 @@ class ScriptedProvider:
             raise ProviderError(f"the script raised {type(error).__name__}: {error}", kind="scripted") from None
         if isinstance(answer, Response):
             return answer
-        table = {"text": answer} if isinstance(answer, str) else answer
-        if self._closed.wait(float(table.get("delay_s", self._delay_s))):
+        table = _checked(answer)
+        if self._closed.wait(table.get("delay_s", self._delay_s)):
             raise ProviderError("stopped", kind="stopped")
         if "error" in table:
             raise ProviderError(str(table["error"]), kind="scripted")
-        return _response(request, str(table["text"]), table.get("finish_reason", "stop"), time.perf_counter() - started)
+        return _response(request, table["text"], table.get("finish_reason", "stop"), time.perf_counter() - started)
 
     def close(self) -> None:
         """Wakes a request that waits for its delay."""
@@ -94,11 +103,32 @@ def _response(request: Request, text: str, finish_reason: Any, total_s: float) -
     return Response(text, finish_reason, usage, Timing(total_s=total_s))
 
 
-def _from_table(table: Mapping[str, Any]) -> Script:
+def _checked(answer: Any) -> Mapping[str, Any]:
+    """The answer as a table. Raises ProviderError when it is none that the head of this file names."""
+    table = answer if isinstance(answer, Mapping) else {"text": answer}
+    unknown = [key for key in table if key not in _KEYS]
+    wrong = [key for key, types in _KEYS.items() if key in table and not isinstance(table[key], types)]
+    if unknown:
+        problem = f"it has the key '{unknown[0]}'{did_you_mean(str(unknown[0]), _KEYS)}"
+    elif wrong:
+        problem = f"its {wrong[0]} is {table[wrong[0]]!r}"
+    elif "text" not in table and "error" not in table:
+        problem = "it has neither a text nor an error"
+    elif table.get("finish_reason", "stop") not in get_args(FinishReason):
+        problem = f"its finish_reason is {table['finish_reason']!r}, not one of {', '.join(get_args(FinishReason))}"
+    else:
+        return table
+    raise ProviderError(f"the script's answer cannot be used: {problem}", kind="scripted")
+
+
+def _from_table(table: Any) -> Script:
+    if not isinstance(table, Mapping):
+        raise ValueError(f"'answers' is a table of answers or the path of one, not {table!r}")
+
     def script(request: Request) -> Answer:
         answer = table.get(request.key.case, table.get("*"))
         if isinstance(answer, list):
-            answer = answer[request.key.repeat % len(answer)]
+            answer = answer[request.key.repeat % len(answer)] if answer else None
         if answer is None:
             raise ProviderError(f"the script has no answer for case '{request.key.case}'", kind="scripted")
         return answer if isinstance(answer, str | Mapping) else str(answer)
@@ -110,7 +140,7 @@ def _load_table(path: str, root: Path) -> Mapping[str, Any]:
     found = resolve_path(path, root)
     try:
         table = json.loads(found.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from None
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: a table of answers is a JSON object")
@@ -124,7 +154,10 @@ def _load_function(target: str, root: Path) -> Script:
     if spec is None or spec.loader is None:
         raise ConfigError(f"{target}: write FILE.py:NAME")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ConfigError(f"{target}: {type(error).__name__} when it was loaded: {error}") from error
     function = getattr(module, name, None)
     if not callable(function):
         raise ConfigError(f"{target}: there is no function '{name}' in {file}")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from evalharness.engine import Engine
+from evalharness.errors import StoreError
 from evalharness.pytest_door.gates import gate_reports
 from evalharness.pytest_door.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_door.progress import Progress
@@ -108,13 +109,15 @@ class Door:
         """Called for each report, in the controller too: the samples go onto the record."""
         carried = getattr(report, "evalharness", None)
         if carried and not self._is_worker:
-            for sample in carried["samples"]:
-                self._session.add(carried["suite"], sample)
+            with _explained():
+                for sample in carried["samples"]:
+                    self._session.add(carried["suite"], sample)
             self._progress.advance(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Called for the letter of a result: on a terminal the progress line stands for the dots of passed cases."""
-        if self._progress.shown and report.passed and report.when == "call" and hasattr(report, "evalharness"):
+        """Called for the letter of a result: on a terminal the progress line and the summary stand for it."""
+        ours = hasattr(report, "evalharness") or "::gate[" in report.nodeid
+        if self._progress.shown and ours and report.when == "call" and not report.failed:
             return report.outcome, "", ""
         return None
 
@@ -130,7 +133,8 @@ class Door:
                 suite_run.selected = list(
                     suite_run.header.planned
                 )  # no worker lived to say: then all counts as asked for
-            outcome = self._session.conclude(name, stopped=stopped)
+            with _explained():
+                outcome = self._session.conclude(name, stopped=stopped)
             self._outcomes.append(outcome)
             if not stopped:
                 for report in gate_reports(outcome, fail_inconclusive=self._session.fail_inconclusive):
@@ -144,3 +148,12 @@ class Door:
             terminalreporter.section(f"llm {outcome.run.header.suite}", sep="=")
             for line, markup in summary_lines(outcome, self._config.rootpath):
                 terminalreporter.write_line(line, **markup)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """A record that cannot be written ends the run with a sentence: what was asked and not kept is worth nothing."""
+    try:
+        yield
+    except StoreError as error:
+        pytest.exit(f"evalharness: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)

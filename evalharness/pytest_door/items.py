@@ -11,6 +11,7 @@ import pytest
 from evalharness.errors import EvalHarnessError
 from evalharness.pytest_door.session import SuiteSession, case_keys
 from evalharness.records import Case, Request, Sample
+from evalharness.report.encode import one_line
 from evalharness.report.terminal import explain_sample
 
 SAMPLES = pytest.StashKey[Callable[[Any], list[Sample]]]()
@@ -88,7 +89,9 @@ class Explained:
 
     def __init__(self, text: str, path: str, summary: str | None = None, line: int = 0) -> None:
         self._text = text
-        self.reprcrash = SimpleNamespace(path=path, lineno=line, message=summary or text.partition("\n")[0])
+        self.reprcrash = SimpleNamespace(
+            path=path, lineno=line, message=one_line(summary or text.partition("\n")[0], 1000)
+        )  # pytest prints it at the start of a line in CI
 
     def __str__(self) -> str:
         return self._text

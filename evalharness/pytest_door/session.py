@@ -33,8 +33,16 @@ class SuiteRun:
     writer: RunWriter | None = None
 
     def run(self, *, stopped: bool) -> Run:
-        """The record so far."""
+        """All that has come in so far."""
         return Run(self.header, tuple(self.samples), tuple(self.selected), stopped)
+
+    def record(self) -> RunWriter:
+        """The record on disk, begun when it is first needed. Raises StoreError."""
+        if self.writer is None:
+            self.writer = RunWriter(self.folder / "run.jsonl", self.header)
+            for older in ("report.html", "verdict.json"):  # an older verdict must not stand beside a newer run
+                (self.folder / older).unlink(missing_ok=True)
+        return self.writer
 
 
 @dataclass(slots=True)
@@ -104,20 +112,14 @@ class SuiteSession:
     def add(self, name: str, sample: dict[str, Any]) -> None:
         """A sample has come in: onto the record, and kept."""
         suite_run = self.open(name)
-        if suite_run.writer is None:
-            _clear(suite_run.folder)
-            suite_run.writer = RunWriter(suite_run.folder / "run.jsonl", suite_run.header)
-        suite_run.writer.append(sample)
+        suite_run.record().append(sample)
         suite_run.samples.append(sample_from_json(sample))
 
     def conclude(self, name: str, *, stopped: bool) -> Outcome:
         """Judge a suite's run, accept it if asked to, write its reports."""
         suite_run = self.runs[name]
         run = suite_run.run(stopped=stopped)
-        if suite_run.writer is None:
-            _clear(suite_run.folder)
-            suite_run.writer = RunWriter(suite_run.folder / "run.jsonl", suite_run.header)
-        suite_run.writer.end(suite_run.selected, stopped=stopped)
+        suite_run.record().end(suite_run.selected, stopped=stopped)
         baselines = {pair: self.read_baseline(name, *pair) for pair in suite_run.plan.asked}
         command = self.accept_command(name)
         verdicts: list[Verdict] = [] if stopped else judge_run(run, baselines, accept_command=command)
@@ -175,12 +177,6 @@ def _names(given: str, root: Path) -> tuple[str, ...]:
     for name in names:
         suite_path(name, root)
     return tuple(dict.fromkeys(names))
-
-
-def _clear(folder: Path) -> None:
-    """An older verdict must not stand beside a newer run."""
-    for name in ("report.html", "verdict.json", "run.jsonl"):
-        (folder / name).unlink(missing_ok=True)
 
 
 def case_keys(keys: Iterable[SampleKey]) -> dict[tuple[str, str, str], list[SampleKey]]:

@@ -56,9 +56,9 @@ class Outcome:
         if run.stopped:
             return f"stopped after {len(run.samples)} of {len(run.header.planned)} answers: the gates were not judged"
         if errors:
-            return f"{errors} of {len(run.selected)} answers are missing or could not be scored"
+            return f"no usable result for {errors} of {len(run.selected)} answers"
         if failed:
-            return f"{failed} of {len(run.samples)} answers break a hard assertion"
+            return f"a hard assertion does not hold for {failed} of {len(run.samples)} answers"
         if self.accepted and self.status in ("no baseline", "fail", "incomparable"):
             return "this run has been accepted: later runs are compared with it"
         return _GATE_SENTENCES[self.status].format(gates=_names(self, self.status))

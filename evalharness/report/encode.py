@@ -9,14 +9,18 @@ _NAMES = {"\t": "\t", "\n": "\n"}
 
 def printable(text: str) -> str:
     """Control and invisible format characters (escapes, bidi overrides, carriage returns) as ⟨U+001B⟩; line ends and
-    tabs stay.
+    tabs stay. So is the bracket of `##[command]`, which GitHub's runner obeys anywhere in a line.
     """
+    text = text.replace("##[", f"##{_named('[')}")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(
-        _NAMES.get(c) or (f"⟨U+{ord(c):04X}⟩" if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c)
-        for c in text
+        _NAMES.get(c) or (_named(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c) for c in text
     )
+
+
+def _named(character: str) -> str:
+    return f"⟨U+{ord(character):04X}⟩"
 
 
 def one_line(text: str, width: int = 200) -> str:

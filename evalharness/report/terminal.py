@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -25,16 +25,16 @@ _MARKUP: dict[Status, dict[str, bool]] = {
     "no baseline": {"yellow": True},
 }
 MOST_GATES, MOST_CASES = 16, 5
-_WIDTH = 79
+_WIDTH, _MOST_LINES = 79, 6
 
 
 def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
     """The section of one suite."""
     status = outcome.status
     yield from _wrapped(f"{status.upper()}  {outcome.sentence}", "", {**_MARKUP[status], "bold": True})
-    judged = [verdict for verdict in outcome.verdicts if verdict.status != "no baseline"]
-    for verdict in judged[:MOST_GATES]:
-        yield from _gate(verdict, several=len({(v.model, v.prompt) for v in outcome.verdicts}) > 1)
+    judged = _alike(verdict for verdict in outcome.verdicts if verdict.status != "no baseline")
+    for verdicts in judged[:MOST_GATES]:
+        yield from _gate(verdicts, several=len({(v.model, v.prompt) for v in outcome.verdicts}) > 1)
     if len(judged) > MOST_GATES:
         yield f"  ... {len(judged) - MOST_GATES} more gates in the report", {}
     yield from _no_baseline(outcome)
@@ -50,9 +50,9 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
 
 def explain_sample(sample: Sample, where: Location) -> str:
     """Everything that one needs to see of a failed case."""
-    lines = [f"case {sample.key.case} ({where}), model {sample.key.model}, prompt {sample.key.prompt}"]
+    lines = [one_line(f"case {sample.key.case} ({where}), model {sample.key.model}, prompt {sample.key.prompt}", 1000)]
     if sample.error:
-        lines += ["", f"{sample.error.kind}:", *quoted(sample.error.message)]
+        lines += ["", f"error ({one_line(sample.error.kind)}):", *quoted(sample.error.message)]
     lines += [f"- the answer {one_line(sentence)}" for sentence in sample.failed_checks]
     for message in sample.messages:
         lines += ["", f"{message.role}:", *quoted(message.content, lines=12)]
@@ -67,7 +67,7 @@ def explain_sample(sample: Sample, where: Location) -> str:
 
 def explain_gate(verdict: Verdict, outcome: Outcome) -> str:
     """A failed gate: what it says, the cases that fell most on its metric with their answers, and what to do."""
-    lines = [f"{verdict.status.upper()} {verdict.reason}"]
+    lines = [f"{verdict.status.upper()} {one_line(verdict.reason, 1000)}"]
     mine = [s for s in outcome.run.samples if (s.key.model, s.key.prompt) == (verdict.model, verdict.prompt)]
     fallen = sorted(
         (s for s in mine if _change(s, outcome, verdict.metric) < 0), key=lambda s: _change(s, outcome, verdict.metric)
@@ -90,11 +90,20 @@ def _fall(sample: Sample, outcome: Outcome, metric: str) -> Iterator[str]:
             yield from (f"{word if i == 0 else '':<7}{line}" for i, line in enumerate(quoted(text, lines=4, width=300)))
 
 
-def _gate(verdict: Verdict, *, several: bool) -> Iterator[Line]:
-    word = "INFO" if not verdict.gating else verdict.status.upper()
-    subject = f"{verdict.metric} ({verdict.model}, {verdict.prompt})" if several else verdict.metric
-    markup = _MARKUP[verdict.status] if verdict.gating else {}
-    yield from _wrapped(f"{word:<13} {subject}  {printable(verdict.reason)}", " " * 14, markup)
+def _alike(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
+    """Gates that say the same of one model and prompt (a lost case breaks them all), together; gating ones first."""
+    groups: dict[tuple[str, str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault((verdict.model, verdict.prompt, verdict.reason), []).append(verdict)
+    return [sorted(group, key=lambda verdict: not verdict.gating) for group in groups.values()]
+
+
+def _gate(verdicts: Sequence[Verdict], *, several: bool) -> Iterator[Line]:
+    first, metrics = verdicts[0], ", ".join(verdict.metric for verdict in verdicts)
+    word = "INFO" if not first.gating else first.status.upper()
+    subject = f"{metrics} ({first.model}, {first.prompt})" if several else metrics
+    markup = _MARKUP[first.status] if first.gating else {}
+    yield from _wrapped(f"{word:<13} {subject}  {printable(first.reason)}", " " * 14, markup)
 
 
 def _no_baseline(outcome: Outcome) -> Iterator[Line]:
@@ -106,10 +115,12 @@ def _no_baseline(outcome: Outcome) -> Iterator[Line]:
 
 
 def _wrapped(text: str, indent: str, markup: dict[str, bool]) -> Iterator[Line]:
-    for line in textwrap.wrap(text, _WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)[
-        :6
-    ]:
-        yield line, markup
+    wrap = textwrap.TextWrapper(
+        _WIDTH, subsequent_indent=indent, break_on_hyphens=False, max_lines=_MOST_LINES, placeholder=" …"
+    )
+    for line in wrap.wrap(text):
+        command = line.lstrip().startswith("::")  # GitHub's runner looks behind the indent
+        yield f"{indent[:-2]}│ {line.lstrip()}" if command else line, markup
 
 
 def _worst_cases(outcome: Outcome) -> Iterator[Line]:
@@ -120,7 +131,7 @@ def _worst_cases(outcome: Outcome) -> Iterator[Line]:
         yield "", {}
         yield "worst cases:", {"bold": True}
     for rank, sample in worst:
-        yield f"  {sample.key.case}  {_what(rank, sample)}", {}
+        yield "  " + one_line(f"{sample.key.case}  {_what(rank, sample)}", _WIDTH - 2), {}
 
 
 Rank = tuple[int, float, tuple[Any, ...]]
@@ -143,15 +154,14 @@ def _change(sample: Sample, outcome: Outcome, metric: str | None = None) -> floa
 
 def _before(sample: Sample, outcome: Outcome) -> Draw | None:
     baseline = outcome.baselines.get((sample.key.model, sample.key.prompt))
-    if not isinstance(baseline, Baseline) or sample.key.case not in baseline.cases:
-        return None
-    return baseline.cases[sample.key.case].draws[-1]
+    stored = baseline.cases.get(sample.key.case) if isinstance(baseline, Baseline) else None
+    return stored.draws[-1] if stored and stored.digest == sample.digest else None
 
 
 def _what(rank: Rank, sample: Sample) -> str:
     if sample.error:
-        return one_line(f"{sample.error.kind}: {sample.error.message}", 90)
+        return f"{sample.error.kind}: {sample.error.message}"
     if sample.failed_checks:
-        return one_line(sample.failed_checks[0], 90)
-    answer = one_line(sample.response.text, 60) if sample.response else ""
+        return sample.failed_checks[0]
+    answer = sample.response.text if sample.response else ""
     return f"{rank[1] * 100:+.0f} pts".replace("-", MINUS) + f"  {answer}"

@@ -7,6 +7,7 @@ draw for each accepted run. The same runs give the same bytes.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from evalharness.store.files import write_whole
 from evalharness.store.runs import SCHEMA, check_kind, parse_line
 
 _T = TypeVar("_T", bound=BaseModel)
+BASELINE_FOLDER = "golden/baselines"
 MOST_RUNS = 5
 _SECONDS_DIGITS = 6
 
@@ -62,7 +64,7 @@ class _CaseLine(_Line):
 
 def baseline_path(root: Path, suite: str, model: str, prompt: str) -> Path:
     """Where the baseline of a suite, model and prompt lives."""
-    return root / "golden" / "baselines" / suite / f"{model}.{prompt}.jsonl"
+    return root / BASELINE_FOLDER / suite / f"{model}.{prompt}.jsonl"
 
 
 def read_baseline(path: Path, root: Path) -> Baseline | None:
@@ -80,23 +82,32 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     header = _parsed(
         _HeaderLine, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}, file, 1
     )
+    place = baseline_path(root, header.suite, header.model, header.prompt)
+    if path.is_relative_to(root / BASELINE_FOLDER) and path != place:
+        raise StoreError(f"{file}:1: this is the baseline of {place.relative_to(root).as_posix()}: restore it from git")
     runs = tuple(AcceptedRun(**run.model_dump()) for run in header.runs)
-    cases = dict(_cases(values[1:], file, {run.id for run in runs}))
-    if len(cases) != header.cases or not runs:
+    if len({(run.asked, *sorted(run.signatures.items())) for run in runs}) != 1:
+        raise StoreError(f"{file}:1: the accepted runs are not of one kind: accept a new baseline")
+    cases = dict(_cases(values[1:], file, {run.id: run.signatures for run in runs}))
+    if len(cases) != header.cases or not cases:
         raise StoreError(
             f"{file}:1: the header says {header.cases} cases, {len(cases)} follow: restore the lost line from git"
         )
     return Baseline(file, header.suite, header.model, header.prompt, runs, cases)
 
 
-def _cases(values: Sequence[dict[str, Any]], file: str, runs: set[str]) -> Iterator[tuple[str, BaselineCase]]:
+def _cases(
+    values: Sequence[dict[str, Any]], file: str, runs: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[str, BaselineCase]]:
     seen: set[str] = set()
     for number, value in enumerate(values, start=2):
         line = _parsed(_CaseLine, value, file, number)
         if line.case in seen:
             raise StoreError(f"{file}:{number}: the case '{line.case}' stands here twice")
-        if not line.draws or not {draw.run for draw in line.draws} <= runs:
+        if not line.draws or not {draw.run for draw in line.draws} <= runs.keys():
             raise StoreError(f"{file}:{number}: the case '{line.case}' has no draw of an accepted run")
+        if any(draw.scores.keys() != runs[draw.run].keys() for draw in line.draws):
+            raise StoreError(f"{file}:{number}: the case '{line.case}' lacks a score that its runs have")
         bad = [f"{k}: {v}" for draw in line.draws for k, v in draw.scores.items() if not 0 <= v <= 1]
         if bad:
             raise StoreError(f"{file}:{number}: a score lies in [0, 1], not {bad[0]}")
@@ -118,19 +129,28 @@ def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accept
     Appended to the accepted runs when it asked the same of the same model and is scored by the same metrics; otherwise
     it starts a new baseline. Raises StoreError for a run that is partial, stopped or errored.
     """
-    if not run.complete:
-        good = len({sample.key for sample in run.samples if sample.error is None})
-        raise StoreError(
-            f"not accepted: the run has {good} of {len(run.header.planned)} answers; a baseline is a whole run"
-        )
-    written = []
+    if reason := _unacceptable(run):
+        raise StoreError(f"not accepted: {reason}")
+    texts = {}
     for (model, prompt), digest in asked.items():
         path = baseline_path(root, run.header.suite, model, prompt)
         entry = AcceptedRun(run.header.id, accepted_at, run.header.machine_class, run.header.signatures, digest)
         samples = [sample for sample in run.samples if (sample.key.model, sample.key.prompt) == (model, prompt)]
-        write_whole(path, _text(_joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt))))
-        written.append(path)
-    return written
+        texts[path] = _text(_joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt)))
+    for path, text in texts.items():
+        write_whole(path, text)
+    return list(texts)
+
+
+def _unacceptable(run: Run) -> str:
+    if not run.complete:
+        good = len({sample.key for sample in run.samples if sample.error is None})
+        return f"the run has {good} of {len(run.header.planned)} answers; a baseline is a whole run"
+    twice = [key.case for key, count in Counter(sample.key for sample in run.samples).items() if count > 1]
+    if twice:
+        return f"case {twice[0]} was answered twice"
+    odd = [s.key.case for s in run.samples if not all(0 <= score.value <= 1 for score in s.scores)]
+    return f"case {odd[0]} has a score that is not in [0, 1]" if odd else ""
 
 
 def _readable(path: Path, root: Path) -> Baseline | None:

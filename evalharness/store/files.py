@@ -8,6 +8,9 @@ from pathlib import Path
 
 from evalharness.errors import StoreError
 
+LONE_SURROGATES = "backslashreplace"
+"""UTF-8 cannot hold half a surrogate pair, which JSON may bring in: it is written as JSON escapes it, \\ud83d."""
+
 
 def write_whole(path: Path, text: str) -> None:
     """Replace `path` by `text`: a reader, or a crash, sees the old file or the new one. Raises StoreError."""
@@ -15,7 +18,7 @@ def write_whole(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            with os.fdopen(handle, "w", encoding="utf-8", errors=LONE_SURROGATES, newline="\n") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -6,7 +6,9 @@ A file without its end line is a run that was killed: its samples count, its com
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -14,9 +16,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness.errors import StoreError
 from evalharness.records import Run, RunHeader, Sample, SampleKey
+from evalharness.store.files import LONE_SURROGATES
 
 SCHEMA = 1
-_HEADER, _SAMPLE, _KEYS = TypeAdapter(RunHeader), TypeAdapter(Sample), TypeAdapter(tuple[SampleKey, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    selected: tuple[SampleKey, ...]
+    stopped: bool
+
+
+_HEADER, _SAMPLE, _END = TypeAdapter(RunHeader), TypeAdapter(Sample), TypeAdapter(_End)
 
 
 def sample_to_json(sample: Sample) -> dict[str, Any]:
@@ -34,11 +45,15 @@ def sample_from_json(value: Any) -> Sample:
 
 
 class RunWriter:
-    """Appends to a run record; every line is on disk before the next case is waited for."""
+    """Appends to a run record; the system has every line before the next case is waited for. Raises StoreError."""
 
     def __init__(self, path: Path, header: RunHeader) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[str] = path.open("w", encoding="utf-8", newline="\n")
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file: IO[str] = path.open("w", encoding="utf-8", errors=LONE_SURROGATES, newline="\n")
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
         self._write({"schema": SCHEMA, "kind": "run", **_HEADER.dump_python(header, mode="json")})
 
     def append(self, sample: dict[str, Any]) -> None:
@@ -51,8 +66,11 @@ class RunWriter:
         self._file.close()
 
     def _write(self, value: dict[str, Any]) -> None:
-        self._file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be written: {error.strerror or error}") from None
 
 
 def read_run(path: Path) -> Run:
@@ -63,16 +81,18 @@ def read_run(path: Path) -> Run:
     try:
         header = _HEADER.validate_python({key: value for key, value in first.items() if key not in ("schema", "kind")})
         samples: list[Sample] = []
-        end: dict[str, Any] = {}
-        for number, line in lines:  # noqa: B007 - the number names the line when the next one fails
+        end: _End | None = None
+        for number, line in lines:
+            if end or line.keys() not in ({"sample"}, {"end"}):
+                raise StoreError(f"{path}:{number}: not a record of a run: neither a sample nor its end")
             if "sample" in line:
                 samples.append(_SAMPLE.validate_python(line["sample"]))
             else:
-                end = line.get("end") or {}
-        selected = _KEYS.validate_python(end.get("selected", [sample.key for sample in samples]))
+                end = _END.validate_python(line["end"])
     except ValidationError as error:
         raise StoreError(f"{path}:{number}: not a record of a run: {error.errors()[0]['msg']}") from None
-    return Run(header, tuple(samples), selected, stopped=not end or bool(end.get("stopped")))
+    end = end or _End(tuple(sample.key for sample in samples), stopped=True)
+    return Run(header, tuple(samples), end.selected, end.stopped)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -92,10 +112,15 @@ def parse_line(path: Path | str, number: int, line: str) -> dict[str, Any]:
     def refuse(constant: str) -> NoReturn:
         raise StoreError(f"{path}:{number}: {constant} is not a number that a record can hold")
 
+    def finite(digits: str) -> float:
+        return value if math.isfinite(value := float(digits)) else refuse(digits)
+
     try:
-        value = json.loads(line, parse_constant=refuse)
+        value = json.loads(line, parse_constant=refuse, parse_float=finite)
     except json.JSONDecodeError as error:
         raise StoreError(f"{path}:{number}:{error.colno}: not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
+        raise StoreError(f"{path}:{number}: not JSON that a record can hold: {error}") from None
     if not isinstance(value, dict):
         raise StoreError(f"{path}:{number}: a line of a record is a JSON object")
     return value
@@ -106,9 +131,7 @@ def check_kind(path: Path | str, first: dict[str, Any], kind: str) -> None:
     if first.get("kind") != kind:
         raise StoreError(f"{path}:1: not a {kind}: its first line does not say so")
     if first.get("schema") != SCHEMA:
-        newer = (
-            "a newer evalharness wrote it: upgrade"
-            if str(first.get("schema")) > str(SCHEMA)
-            else "it cannot be read any more"
-        )
-        raise StoreError(f"{path}:1: schema {first.get('schema')}, this version reads {SCHEMA}; {newer}")
+        found = first.get("schema")
+        newer = isinstance(found, int) and found > SCHEMA
+        what = "a newer evalharness wrote it: upgrade" if newer else "it cannot be read any more"
+        raise StoreError(f"{path}:1: schema {json.dumps(found)}, this version reads {SCHEMA}; {what}")

@@ -12,15 +12,18 @@ from pydantic import TypeAdapter
 from evalharness.config import Config
 from evalharness.errors import Problem
 from evalharness.registry import did_you_mean
-from evalharness.suites.document import Document, DocumentProblem, Loc, read_jsonl, read_yaml
+from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
 from evalharness.suites.files import FileProblem, read_text
-from evalharness.suites.schema import Strict, Text, TextOrList
+from evalharness.suites.rows import read_jsonl
+from evalharness.suites.schema import Closed, Text, TextOrList
 
 GOLDEN_FOLDER = "golden"
+_MOST_HINTS = 20
+"""Near names are slow to find among many cases."""
 
 
-class GoldenLine(Strict):
+class GoldenLine(Closed):
     """One line of a golden file in JSONL."""
 
     id: Text
@@ -45,19 +48,19 @@ def read_golden(name: str, config: Config, case_ids: Sequence[str]) -> Golden:
     found = [path for path in (folder / f"{name}.yaml", folder / f"{name}.jsonl") if path.exists()]
     file = f"{GOLDEN_FOLDER}/{found[0].name if found else name + '.yaml'}"
     if len(found) > 1:
-        return Golden(file, problems=(Problem(file, 0, 0, f"{found[1].name} stands beside it: keep one of the two"),))
+        return Golden(file, problems=(problem(file, 0, 0, f"{found[1].name} stands beside it: keep one of the two"),))
     return _read(found[0], file, config, case_ids) if found else Golden(file)
 
 
 def _read(path: Path, file: str, config: Config, case_ids: Sequence[str]) -> Golden:
     reader, adapter = (read_yaml, _MAPPING) if path.suffix == ".yaml" else (read_jsonl, _LINES)
     try:
-        document = reader(read_text(path, config.limits), file, config.limits)
+        document = reader(read_text(path, config.root, config.limits), file, config.limits)
     except FileProblem as error:
-        return Golden(file, problems=(Problem(file, 0, 0, str(error)),))
+        return Golden(file, problems=(problem(file, error.line, 0, str(error)),))
     except DocumentProblem as error:
         return Golden(file, problems=(error.problem,))
-    value, problems = validate(adapter, document)
+    value, problems = validate(adapter, document, GoldenLine)
     return Golden(file, problems=tuple(problems)) if problems else _collect(value, document, case_ids)
 
 
@@ -69,14 +72,14 @@ def _collect(value: Any, document: Document, case_ids: Sequence[str]) -> Golden:
         pairs = [((index, "id"), line.id, line.golden) for index, line in enumerate(value)]
     answers: dict[str, tuple[str, ...]] = {}
     problems: list[Problem] = []
+    known = set(case_ids)
     for loc, case_id, given in pairs:
         texts = (given,) if isinstance(given, str) else tuple(given)
         if case_id in answers:
             problems.append(document.problem(loc, f"'{case_id}' has golden answers above already"))
-        if case_id not in case_ids:
-            problems.append(
-                document.problem(loc, f"no case '{case_id}' in the suite{did_you_mean(case_id, case_ids)[:200]}")
-            )
+        if case_id not in known:
+            hint = did_you_mean(case_id, known)[:200] if len(problems) < _MOST_HINTS else ""
+            problems.append(document.problem(loc, f"no case '{case_id}' in the suite{hint}"))
         if not texts or not all(text.strip() for text in texts):
             problems.append(
                 document.problem(loc, f"an empty golden answer for '{case_id}': write one, or remove the entry")

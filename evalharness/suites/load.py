@@ -17,16 +17,18 @@ from evalharness.metrics import open_metric
 from evalharness.metrics.checks import open_check
 from evalharness.records import Case, GateSpec, Location, Message, Params, Prompt, Spec, Suite
 from evalharness.registry import did_you_mean
-from evalharness.suites.document import Document, DocumentProblem, Loc, read_csv, read_jsonl, read_yaml
+from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
 from evalharness.suites.files import FileProblem, inside, read_text
 from evalharness.suites.golden import Golden, read_golden
 from evalharness.suites.render import Renderer, TemplateProblem
+from evalharness.suites.rows import read_csv, read_jsonl
 from evalharness.suites.schema import CaseFile, SuiteFile
 
 SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
 _SUITE, _CASES = TypeAdapter(SuiteFile), TypeAdapter(list[CaseFile])
+_MOST_PROBLEMS = 200
 NOT_SCORES = ("latency", "cost")
 """What a gate may name besides the suite's metrics."""
 
@@ -41,7 +43,7 @@ def suite_path(name: str, root: Path) -> Path:
     known = suite_names(root)
     if name not in known:
         hint = did_you_mean(name, known) if known else "; there is no suite here yet"
-        raise SuiteError([Problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, f"there is no suite '{name}'{hint}")])
+        raise SuiteError([problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, f"there is no suite '{name}'{hint}")])
     return root / SUITE_FOLDER / f"{name}.yaml"
 
 
@@ -81,26 +83,31 @@ class _Loader:
         self.check_names(raw, document)
         self.check_prompts(suite, document)
         if self.problems:
-            raise SuiteError(
-                sorted(set(self.problems), key=lambda p: (p.file != document.file, p.file, p.line, p.column))
-            )
+            raise self.error()
         return suite
+
+    def error(self, *more: Problem) -> SuiteError:
+        """Everything found so far and `more`, in file order, the suite's own file first."""
+        own = self.path.relative_to(self.config.root).as_posix()
+        found = sorted({*self.problems, *more}, key=lambda p: (p.file != own, p.file, p.line, p.column))
+        rest = len(found) - _MOST_PROBLEMS
+        return SuiteError([*found[:_MOST_PROBLEMS], *([problem(own, 0, 0, f"and {rest} more")] if rest > 0 else [])])
 
     def read(self, path: Path, reader: Callable[..., Document]) -> Document:
         """A document, or SuiteError: without the file there is nothing more to find."""
         file = path.relative_to(self.config.root).as_posix()
         try:
-            return reader(read_text(path, self.config.limits), file, self.config.limits)
+            return reader(read_text(path, self.config.root, self.config.limits), file, self.config.limits)
         except FileProblem as error:
-            raise SuiteError([*self.problems, Problem(file, 0, 0, str(error))]) from None
+            raise self.error(problem(file, error.line, 0, str(error))) from None
         except DocumentProblem as error:
-            raise SuiteError([*self.problems, error.problem]) from None
+            raise self.error(error.problem) from None
 
     def checked(self, adapter: TypeAdapter[Any], document: Document) -> Any:
         """The value as the schema has it, or SuiteError with all that the schema found."""
         value, problems = validate(adapter, document)
         if problems:
-            raise SuiteError([*self.problems, *problems])
+            raise self.error(*problems)
         return value
 
     def note(self, document: Document, loc: Loc, message: str) -> None:
@@ -153,7 +160,7 @@ class _Loader:
             if not path.exists():
                 raise FileProblem(f"there is no case file '{reference}' beside this suite")
         except FileProblem as error:
-            raise SuiteError([*self.problems, document.problem(("cases",), str(error))]) from None
+            raise self.error(document.problem(("cases",), str(error))) from None
         cases = self.read(path, _READERS[path.suffix])
         if path.suffix == ".csv":
             cases = Document(cases.file, [_from_row(row) for row in cases.value], cases.locate)

@@ -33,7 +33,10 @@ class Renderer:
         for turn in prompt.messages:
             if not self._sandbox.variables(turn.content) <= suite_vars.keys():
                 break
-            common.append(Message(turn.role, self.text(turn.content, suite_vars)))
+            try:
+                common.append(Message(turn.role, self.text(turn.content, suite_vars)))
+            except TemplateProblem:  # every case overrides the variable that is wrong here
+                break
         return tuple(common)
 
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from evalharness import registry
-from evalharness.suites.document import plain
+from evalharness.suites.document import Bare, number, plain
 
 
 def _text(value: Any) -> Any:
@@ -15,9 +25,15 @@ def _text(value: Any) -> Any:
 
 
 def _margin(value: Any) -> Any:
-    if isinstance(value, str) and value.rstrip().endswith("%"):
-        return float(value.rstrip()[:-1]) / 100
-    return plain(value)
+    if isinstance(value, str) and value.endswith("%"):
+        percent = number(Bare(value[:-1].rstrip()))
+        return percent / 100 if isinstance(percent, int | float) else value
+    return number(value)
+
+
+def _version(value: Any) -> Any:
+    found = number(value)
+    return found if isinstance(found, int) else value
 
 
 def _list_or_text(value: Any) -> str:
@@ -25,25 +41,23 @@ def _list_or_text(value: Any) -> str:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-Integer = Annotated[int, BeforeValidator(plain)]
-Number = Annotated[float, BeforeValidator(plain)]
 Data = Annotated[Any, BeforeValidator(plain)]
-Name = Annotated[Text, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"), BeforeValidator(_text)]
 """Of a prompt or a model: becomes part of a file name."""
-CaseId = Annotated[Text, Field(pattern=r"^[\w.@+#/-]{1,200}$")]
+CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]{1,200}$"), BeforeValidator(_text)]
 TextOrList = Annotated[
     Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
     Discriminator(_list_or_text),
 ]
 
 
-class Strict(BaseModel):
+class Closed(BaseModel):
     """An unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
 
-class TurnFile(Strict):
+class TurnFile(Closed):
     """One message: exactly one of the roles."""
 
     system: Text | None = None
@@ -63,34 +77,35 @@ class TurnFile(Strict):
         return role, getattr(self, role)
 
 
-class ParamsFile(Strict):
+class ParamsFile(Closed):
     """How answers are drawn."""
 
-    max_tokens: Annotated[Integer, Field(ge=1, le=1_000_000)] = 256
-    temperature: Annotated[Number, Field(ge=0, le=10)] = 0.0
-    seed: Annotated[Integer, Field(ge=0, lt=2**32)] = 0
-    top_p: Annotated[Number, Field(gt=0, le=1)] = 1.0
-    top_k: Annotated[Integer, Field(ge=0)] = 0
-    min_p: Annotated[Number, Field(ge=0, le=1)] = 0.0
-    repeat_penalty: Annotated[Number, Field(gt=0, le=10)] = 1.0
+    max_tokens: Annotated[int, Strict(), Field(ge=1, le=1_000_000), BeforeValidator(number)] = 256
+    temperature: Annotated[float, Strict(), Field(ge=0, le=10), BeforeValidator(number)] = 0.0
+    seed: Annotated[int, Strict(), Field(ge=0, lt=2**32), BeforeValidator(number)] = 0
+    top_p: Annotated[float, Strict(), Field(gt=0, le=1), BeforeValidator(number)] = 1.0
+    top_k: Annotated[int, Strict(), Field(ge=0), BeforeValidator(number)] = 0
+    min_p: Annotated[float, Strict(), Field(ge=0, le=1), BeforeValidator(number)] = 0.0
+    repeat_penalty: Annotated[float, Strict(), Field(gt=0, le=10), BeforeValidator(number)] = 1.0
     stop: TextOrList = []
 
 
-class GateFile(Strict):
+class GateFile(Closed):
     """A rule: `metric` may fall by at most `margin`."""
 
     metric: Text
     margin: Annotated[
         float,
-        BeforeValidator(_margin),
+        Strict(),
         Field(gt=0, le=1),
+        BeforeValidator(_margin),
         WithJsonSchema(
             {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": "%$"}]}
         ),
     ] = 0.05
 
 
-class CaseFile(Strict):
+class CaseFile(Closed):
     """One case."""
 
     id: CaseId
@@ -108,13 +123,15 @@ def _metric_schema() -> dict[str, Any]:
 MetricFile = Annotated[Any, BeforeValidator(plain), WithJsonSchema(_metric_schema())]
 
 
-class SuiteFile(Strict):
+class SuiteFile(Closed):
     """A suite: prompts, cases, metrics, gates."""
 
-    schema_: Annotated[Literal[1], BeforeValidator(plain)] = Field(alias="schema")
+    schema_: Annotated[Literal[1], BeforeValidator(_version)] = Field(alias="schema")
     description: Text = ""
     models: list[Name] = Field(min_length=1)
-    prompts: dict[Name, Annotated[list[TurnFile], Field(min_length=1)]] = Field(min_length=1)
+    prompts: dict[Name, Annotated[list[TurnFile], Field(min_length=1)]] = Field(
+        min_length=1, json_schema_extra={"additionalProperties": False}
+    )
     default_prompts: list[Text] = []
     params: ParamsFile = ParamsFile()
     vars: dict[Text, Data] = {}

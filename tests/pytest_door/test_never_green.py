@@ -8,6 +8,7 @@ BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 
 
 def without_line(text: str, number: int) -> str:
+    """The text without one of its lines."""
     lines = text.splitlines(keepends=True)
     return "".join(lines[: number - 1] + lines[number:])
 
@@ -89,17 +90,47 @@ def test_other_signatures(project):
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("golden/demo.yaml", "case-3: You may return case-3 in 30 days.\n", "", "suites/cases.jsonl:4:1: no golden answer*case-3*"),
-        ("suites/demo.yaml", "metrics:", "metrcs:", "suites/demo.yaml:8:1: unknown key 'metrcs'; did you mean 'metrics'?"),
-        ("suites/demo.yaml", "{{ shop }}", "{{ ''.__class__ }}", "suites/demo.yaml:5:7: access to attribute '__class__'*"),
-        ("suites/demo.yaml", "{{ question }}", "{{ quesiton }}", "suites/demo.yaml:6:7: 'quesiton' is undefined; did you mean 'question'*"),
-        ("suites/demo.yaml", "cases.jsonl", "../secret.jsonl", "suites/demo.yaml:11:1: '../secret.jsonl' leads out of its folder*"),
+        (
+            "golden/demo.yaml",
+            "case-3: You may return case-3 in 30 days.\n",
+            "",
+            "suites/cases.jsonl:4:1: no golden answer*case-3*",
+        ),
+        (
+            "suites/demo.yaml",
+            "metrics:",
+            "metrcs:",
+            "suites/demo.yaml:8:1: unknown key 'metrcs'; did you mean 'metrics'?",
+        ),
+        (
+            "suites/demo.yaml",
+            "{{ shop }}",
+            "{{ ''.__class__ }}",
+            "suites/demo.yaml:5:7: access to attribute '__class__'*",
+        ),
+        (
+            "suites/demo.yaml",
+            "{{ question }}",
+            "{{ quesiton }}",
+            "suites/demo.yaml:6:7: 'quesiton' is undefined; did you mean 'question'*",
+        ),
+        (
+            "suites/demo.yaml",
+            "cases.jsonl",
+            "../secret.jsonl",
+            "suites/demo.yaml:11:1: '../secret.jsonl' leads out of its folder*",
+        ),
         ("suites/demo.yaml", "cases.jsonl", "/etc/passwd", "suites/demo.yaml:11:1: '/etc/passwd' is absolute*"),
         ("suites/demo.yaml", "models: [fake]", "models: [faek]", "suites/demo.yaml:2:10: *faek*did you mean 'fake'?"),
-        ("suites/cases.jsonl", '"case-3"', '"case-2"', "suites/cases.jsonl:4:1: the id 'case-2' is taken*cases.jsonl:3:1"),
+        (
+            "suites/cases.jsonl",
+            '"case-3"',
+            '"case-2"',
+            "suites/cases.jsonl:4:1: the id 'case-2' is taken*cases.jsonl:3:1",
+        ),
     ],
     ids=["golden", "key", "template", "variable", "dots", "absolute", "model", "id"],
-)  # fmt: skip
+)
 def test_a_broken_suite_is_an_error(project, file, old, new, said):
     """A suite that cannot be used as written ends the run before anything is asked, and says where to look."""
     project.accept()
@@ -108,3 +139,11 @@ def test_a_broken_suite_is_an_error(project, file, old, new, said):
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines([said])
     result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_a_record_that_cannot_be_written(project):
+    """Where no record can be kept the run ends at once, with a sentence and not green."""
+    project.write("reports", "a file where a folder should be")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stdout.fnmatch_lines(["*evalharness: *reports/demo*cannot be written*"])

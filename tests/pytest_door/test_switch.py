@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-
 UNRELATED = """
 import sys
 def test_modules():

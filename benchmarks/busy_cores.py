@@ -1,0 +1,55 @@
+"""How a local model fares when another process is busy on the same cores: our child's setting against OpenMP's default.
+
+    python benchmarks/busy_cores.py
+
+Needs the packages that `make demo` installs. Each row is the same eight support cases.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+from evalharness.config import load_config
+from evalharness.providers import open_provider
+from evalharness.suites import load_suite, requests
+
+ROOT = Path(__file__).parents[1]
+
+
+def eight_cases_s() -> float:
+    config = load_config(ROOT)
+    suite = load_suite("support", config)
+    made = requests(suite, models=["smollm2"], prompts=["concise"], repeats={"smollm2": 1}, limits=config.limits)
+    chosen = [request for _, request in islice(made, 8)]
+    provider = open_provider("smollm2", config)
+    provider.complete(chosen[0])
+    started = time.perf_counter()
+    for request in chosen:
+        provider.complete(request)
+    took = time.perf_counter() - started
+    provider.close()
+    return took
+
+
+def main() -> None:
+    print("seconds for eight cases                    ours   OpenMP's default")
+    for busy in (0, 1):
+        others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(busy)]
+        try:
+            os.environ.pop("GOMP_SPINCOUNT", None)
+            ours = eight_cases_s()
+            os.environ["GOMP_SPINCOUNT"] = "300000"
+            default = eight_cases_s()
+        finally:
+            for other in others:
+                other.kill()
+        print(f"  busy processes beside it: {busy}{ours:16.1f}{default:12.1f}   x{default / ours:.1f}")
+
+
+if __name__ == "__main__":
+    main()

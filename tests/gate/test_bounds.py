@@ -1,0 +1,129 @@
+"""The PASS test: bounds that never collapse, a floor on the runs, and how often it is wrong."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from evalharness.gate.bounds import change_bounds, normal_quantile, runs_needed, t_quantile
+from evalharness.gate.judge import decide, weigh
+
+
+@pytest.mark.parametrize(
+    ("margin", "alpha", "runs"),
+    [
+        (0.05, 0.05, 59),  # statistics §2.6: ceil(ln alpha / ln(1 - margin))
+        (0.03, 0.05, 99),
+        (0.02, 0.05, 149),
+        (0.10, 0.05, 29),
+        (0.05, 0.025, 72),
+        (0.96, 0.05, 1),
+        (1.0, 0.05, 1),  # a margin of 100 points allows everything; ln 0 was a ValueError
+        (1e-17, 0.05, 299573227355399040),  # ln(1 - 1e-17) was 0, and a ZeroDivisionError
+    ],
+)
+def test_floor(margin: float, alpha: float, runs: int) -> None:
+    """The fewest runs that can rule out a margin."""
+    assert runs_needed(margin, alpha=alpha) == runs
+
+
+@pytest.mark.parametrize(("probability", "degrees"), [(0.95, 1), (0.95, 21), (0.975, 60), (0.05, 9)])
+def test_quantiles(probability: float, degrees: int) -> None:
+    """The quick quantiles are scipy.stats' own."""
+    assert t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=1e-12)
+    assert normal_quantile(probability) == pytest.approx(stats.norm.ppf(probability), rel=1e-12)
+
+
+def test_one_run_a_side() -> None:
+    """With one run a side the bounds are Student's over the changes with one full win and one full loss added."""
+    changes = [-0.2, 0.0, 0.1, -0.1]
+    low, high = change_bounds([np.array([0.5])] * 4, [np.array([0.5 + d]) for d in changes], alpha=0.05)
+    # scipy oracle on the six padded changes
+    interval = stats.ttest_1samp([*changes, 1.0, -1.0], 0).confidence_interval(0.90)
+    assert (low, high) == pytest.approx((interval.low, interval.high))
+
+
+def test_repeats_on_both_sides() -> None:
+    """With repeats on both sides the bounds are normal, of the expected score on these cases (statistics §2.1)."""
+    before = [np.array([1.0, 0.0]), np.array([1.0, 1.0])]
+    after = [np.array([0.0, 0.0, 1.0]), np.array([1.0, 1.0, 1.0])]
+    low, high = change_bounds(before, after, alpha=0.05)
+    # by hand: variances .5 and 1/3; (.5 / 2 + (1 / 3) / 3) / 4 + (1 / (2 * 2)) ** 2 + (1 / (2 * 3)) ** 2
+    error = math.sqrt((0.25 + 1 / 9) / 4 + 1 / 16 + 1 / 36)
+    mean = (1 / 3 - 1 / 2) / 2
+    assert (low, high) == pytest.approx((mean - 1.6448536 * error, mean + 1.6448536 * error), abs=1e-7)
+
+
+@pytest.mark.parametrize(("kb", "kc"), [(1, 1), (5, 1), (1, 3), (2, 2), (5, 5)])
+@pytest.mark.parametrize("n", [1, 20, 200])
+def test_never_collapses(n: int, kb: int, kc: int) -> None:
+    """Constant data leave room below and above, and warn of nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        low, high = change_bounds([np.ones(kb)] * n, [np.ones(kc)] * n, alpha=0.05)
+    assert low < -0.5 / (n * max(kb, kc))
+    assert high == pytest.approx(-low)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=50))
+def test_bounds_enclose(pairs: list[tuple[float, float]]) -> None:
+    """The lower bound lies below the upper one, with something between them."""
+    low, high = change_bounds([np.array([b]) for b, _ in pairs], [np.array([c]) for _, c in pairs], alpha=0.05)
+    assert low < high
+
+
+def suite_exact(rng: np.random.Generator, n: int, shape: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pass rates of a suite (Beta, mean .85, ICC .5: statistics §4) before and after it lost exactly 5 points."""
+    rate = rng.beta(0.85, 0.15, n)
+    if shape == "diffuse":
+        return rate, rate * (1 - 0.05 / rate.mean())
+    order = rng.permutation(n)
+    gone = np.clip(0.05 * n - (np.cumsum(rate[order]) - rate[order]), 0, rate[order])
+    after = rate.copy()
+    after[order] -= gone
+    return rate, after
+
+
+def share_passed(n: int, kb: int, kc: int, shape: str, suites: int) -> float:
+    """How often a suite that lost the margin passes."""
+    rng = np.random.default_rng([20260101, 3, n, kb, kc])
+    passed = 0
+    for _ in range(suites):
+        before, after = suite_exact(rng, n, shape)
+        then = (rng.random((n, kb)) < before[:, None]).astype(float)
+        now = (rng.random((n, kc)) < after[:, None]).astype(float)
+        low, _ = change_bounds(list(then), list(now), alpha=0.05)
+        passed += low > -0.05 and n * kc >= runs_needed(0.05, alpha=0.05)
+    return passed / suites
+
+
+@pytest.mark.parametrize("shape", ["diffuse", "break"])
+@pytest.mark.parametrize(("n", "kb", "kc"), [(100, 1, 1), (200, 1, 1), (200, 5, 1), (50, 3, 3), (100, 5, 3)])
+def test_false_pass(n: int, kb: int, kc: int, shape: str) -> None:
+    """A suite that truly lost 5 points passes a gate of 5 points in at most 7.5 % (statistics §6 N1)."""
+    assert share_passed(n, kb, kc, shape, suites=500) <= 0.075
+
+
+@pytest.mark.parametrize(("n", "kb", "kc"), [(20, 1, 1), (58, 1, 1), (58, 5, 1), (29, 5, 2), (19, 5, 5)])
+def test_too_few_runs_never_pass(n: int, kb: int, kc: int) -> None:
+    """Fewer than 59 runs, or than 20 cases, pass nothing, not even identical answers (statistics §6 N1)."""
+    same = {case: [1.0] * kb for case in range(n)}
+    assert decide(weigh(same, {case: [1.0] * kc for case in range(n)}, margin=0.05, seed=""), 1.0) == "inconclusive"
+    assert share_passed(n, kb, kc, "break", suites=50) == 0
+
+
+@pytest.mark.parametrize(("n", "k"), [(59, 1), (20, 3)])
+def test_just_enough_runs_can_pass(n: int, k: int) -> None:
+    """From the floor on, identical answers can pass."""
+    same = {case: [1.0] * k for case in range(n)}
+    evidence = weigh(same, same, margin=0.05, seed="")
+    assert evidence.candidate_runs >= evidence.floor == 59
+    # 59 cases are enough runs, but the bound of one run a side needs more cases: 1.67 * sqrt(2 / (60 * 61)) = 3.9 pts
+    assert decide(evidence, 1.0) == ("pass" if evidence.low > -0.05 else "inconclusive")

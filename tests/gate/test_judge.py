@@ -1,0 +1,132 @@
+"""From evidence to a verdict: laws that hold for any data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from evalharness.gate.judge import ALPHA, FEWEST_CASES, Evidence, decide, weigh
+from evalharness.gate.latency import hodges_lehmann
+
+EVIDENCE = Evidence(
+    cases=60, candidate_runs=60, change=0.0, low=-0.04, high=0.04, p_value=0.5, changed_cases=0, floor=59, margin=0.05
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "adjusted", "status"),
+    [
+        ({}, 0.5, "pass"),
+        ({}, 0.0001, "pass"),  # a small real drop within the margin
+        ({"low": -0.05}, 0.5, "inconclusive"),  # the margin itself is not ruled out
+        ({"low": -0.06}, 0.0101, "inconclusive"),
+        ({"low": -0.06}, 0.01, "fail"),
+        ({"candidate_runs": 58}, 0.5, "inconclusive"),
+        ({"candidate_runs": 58}, 0.001, "fail"),
+        ({"cases": 19}, 0.5, "inconclusive"),
+        ({"cases": 19, "low": -0.06}, 0.001, "inconclusive"),
+        ({"low": math.nan}, 0.5, "inconclusive"),
+        ({"low": math.nan}, math.nan, "inconclusive"),
+        ({"low": -0.06}, math.nan, "inconclusive"),
+    ],
+)
+def test_decide(changes: dict[str, Any], adjusted: float, status: str) -> None:
+    """PASS needs the bound, the runs and the cases; FAIL needs the adjusted p; what is not a number is neither."""
+    assert decide(replace(EVIDENCE, **changes), adjusted) == status
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("side", ["baseline", "candidate"])
+@pytest.mark.parametrize("k", [1, 3])
+def test_numbers_that_are_none_are_refused(bad: float, side: str, k: int) -> None:
+    """A NaN or an infinity anywhere is an error, not evidence: it could hide a drop."""
+    good = {case: [1.0] * k for case in range(60)}
+    data = {"baseline": good, "candidate": good} | {side: good | {7: [*good[7][1:], bad]}}
+    with pytest.raises(ValueError, match="finite"):
+        weigh(data["baseline"], data["candidate"], margin=0.05, seed="")
+
+
+def test_only_common_cases_are_weighed() -> None:
+    """Cases of one side alone count for nothing, and no common case at all is no evidence."""
+    one = weigh({"a": [1.0], "b": [1.0]}, {"b": [1.0], "c": [0.0]}, margin=0.05, seed="")
+    none = weigh({"a": [1.0]}, {"b": [0.0]}, margin=0.05, seed="")
+    assert (one.cases, one.change) == (1, 0.0)
+    assert (none.cases, none.change, none.p_value, none.low) == (0, 0.0, 1.0, -1.0)
+    assert decide(none, none.p_value) == "inconclusive"
+
+
+VALUES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = {
+    "pass/fail": lambda rng, size: (rng.random(size) < rng.choice([0.5, 0.8, 0.97])).astype(float),
+    "scores": lambda rng, size: np.round(np.clip(rng.normal(0.8, 0.2, size), 0, 1), 1),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(list(VALUES)), st.integers(0, 2**32), st.data())
+def test_worse_answers_never_turn_red_into_green(kind: str, seed: int, data: st.DataObject) -> None:
+    """Lowering any value of the candidate never turns FAIL into PASS."""
+    rng = np.random.default_rng(seed)
+    n, kb, kc = data.draw(st.sampled_from([(25, 5, 5), (60, 1, 1), (80, 5, 1), (40, 3, 2)]))
+    before, after = VALUES[kind](rng, (n, kb)), VALUES[kind](rng, (n, kc))
+    after = np.where(rng.random((n, 1)) < data.draw(st.sampled_from([0.05, 0.15, 0.4])), 0.0, after)
+    margin = data.draw(st.sampled_from([0.02, 0.05, 0.1]))
+
+    def status(candidate: np.ndarray) -> str:
+        evidence = weigh(dict(enumerate(before)), dict(enumerate(candidate)), margin=margin, seed="")
+        return decide(evidence, evidence.p_value)
+
+    assume(status(after) == "fail")
+    worse = after.copy()
+    for _ in range(data.draw(st.integers(1, 5))):
+        row, column = data.draw(st.integers(0, n - 1)), data.draw(st.integers(0, kc - 1))
+        worse[row, column] = min(worse[row, column], data.draw(st.sampled_from([0.0, 0.5])))
+    assert status(worse) != "pass"
+
+
+def test_pass_fail_bound_is_monotone() -> None:
+    """One more case that broke, or one less that was mended, never raises the lower bound of pass/fail data."""
+
+    def low(better: int, worse: int, n: int) -> float:
+        changes = [1.0] * better + [-1.0] * worse + [0.0] * (n - better - worse)
+        evidence = weigh(
+            {case: [0.5] for case in range(n)}, {c: [0.5 + d] for c, d in enumerate(changes)}, margin=0.05, seed=""
+        )
+        return evidence.low
+
+    for n in (20, 60):
+        for better in range(0, n // 4, 3):
+            for worse in range(0, n // 4, 3):
+                assert low(better, worse + 1, n) <= low(better, worse, n) <= low(better + 1, worse, n) + 1e-12
+
+
+def test_constants() -> None:
+    """The defaults are those of the statistics page, §2.6."""
+    assert (ALPHA, FEWEST_CASES) == (0.01, 20)
+
+
+def test_hodges_lehmann() -> None:
+    """The estimate is the median of the Walsh averages, and lies within its bounds."""
+    # by hand: averages of (1, 2, 6) are 1, 1.5, 2, 3.5, 4, 6
+    assert hodges_lehmann([6.0, 1.0, 2.0], alpha=0.05)[0] == 2.75
+    rng = np.random.default_rng(3)
+    covered = 0
+    for _ in range(300):
+        middle, low, high = hodges_lehmann(rng.normal(0.1, 1, 40), alpha=0.05)
+        assert low <= middle <= high
+        covered += low <= 0.1
+    assert 0.91 <= covered / 300 <= 0.99  # one-sided 95 %, 3 s.e.
+
+
+@pytest.mark.parametrize("size", [1, 2, 1_499, 1_500, 4_000])
+def test_hodges_lehmann_of_any_size(size: int) -> None:
+    """One value is its own estimate, and thousands are thinned out evenly."""
+    middle, low, high = hodges_lehmann(np.linspace(-1, 1, size) if size > 1 else [0.0], alpha=0.05)
+    assert middle == pytest.approx(0, abs=0.01)
+    assert low <= middle <= high

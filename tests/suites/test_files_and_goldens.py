@@ -1,0 +1,270 @@
+"""Case files and golden files: what is read, and from where."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Make = Callable[..., Any]
+_ROW = '{"id": "a", "vars": {"q": "x"}}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "variables"),
+    [
+        ("c.jsonl", _ROW, {"q": "x"}),
+        ("c.jsonl", "\n \n" + _ROW.replace("\n", "\r\n") + "\n", {"q": "x"}),
+        ("c.jsonl", '{"id": "a", "vars": {"q": 7, "r": 1.50, "s": 2.5, "t": true, "u": null}}',
+         {"q": 7, "r": "1.50", "s": 2.5, "t": True, "u": None}),
+        ("c.csv", "id,q,tags\na,x,s; t\n", {"q": "x"}),
+        ("c.csv", '\ufeffid,q\na,"say ""hi"",\nthen no"\n', {"q": 'say "hi",\nthen no'}),
+        ("c.csv", "id,q\r\na,012\r\n", {"q": "012"}),
+        ("c.csv", f"id,q\na,{'x' * 200_000}\n", {"q": "x" * 200_000}),
+        ("c.yaml", "- {id: a, vars: {q: no}}\n", {"q": "no"}),
+        ("deep/er/c.yaml", "- {id: a, vars: {q: no}}\n", {"q": "no"}),
+    ],
+)  # fmt: skip
+def test_case_files(project: Make, head: str, name: str, text: str, variables: dict[str, Any]) -> None:
+    """Cases are read from JSONL, CSV and YAML; CSV cells are text, and a JSON number keeps what was written."""
+    (case,) = project(head + f"cases: {name}\n", files={f"suites/{name}": text}).load().cases
+
+    assert (case.id, case.vars) == ("a", variables)
+
+
+def test_csv_tags(project: Make, head: str) -> None:
+    """The column `tags` holds tags separated by semicolons, each counted once."""
+    (case,) = project(head + "cases: c.csv\n", files={"suites/c.csv": "id,q,tags\na,x,s; t;;s\n"}).load().cases
+
+    assert case.tags == ("s", "t")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (_ROW + _ROW, "2:1: the id 'a' is taken by the case at suites/c.jsonl:1:1"),
+        ("\n" + _ROW + '{"id": "b", "vars": {"q": NaN}}', "3:1: NaN is not JSON"),
+        ('{"id": "a", "vars": {"q": -Infinity}}', "1:1: -Infinity is not JSON"),
+        ('{"id": "a", "id": "b"}', "1:1: the key 'id' stands here twice: remove one"),
+        ('{"id": "a", "vars": {"q": {"r": 1, "r": 2}}}', "1:1: the key 'r' stands here twice: remove one"),
+        (_ROW + "[1]", "2:1: this must be a mapping (key: value), not a list"),
+        (_ROW + "\n7", "3:1: this must be a mapping (key: value), not '7'"),
+        (_ROW + "{'id': 1}", "2:2: not JSON: Expecting property name enclosed in double quotes"),
+        (_ROW + '{"id": "b"} x', "2:13: not JSON: Extra data"),
+        ('{"id": "a", "varz": {}}', "1:1: unknown key 'varz'; did you mean 'vars'?"),
+        ('{"id": "a", "vars": {"q": "\\ud800"}}', "1:1: half of a surrogate pair is not a character: write the whole"),
+        ('{"id": "a", "vars": {"\\udc00": "x"}}', "1:1: half of a surrogate pair is not a character"),
+        ('{"id": "a\0"}', ":1: a NUL character"),
+        *[
+            ('{"id": "a", "vars": {"q": ' + "[" * n + "]" * n + "}}", "1:1: nested deeper than limits.depth = 32")
+            for n in (31, 300, 600, 900, 5_000, 200_000)
+        ],
+        ('{"id": "a", "vars": {' + ", ".join(f'"k{i % 50_000}": 1' for i in range(50_001)) + "}}", "1:1: the key 'k0'"),
+    ],
+)  # fmt: skip
+def test_jsonl_refusals(project: Make, head: str, text: str, wanted: str) -> None:
+    """What is wrong with a line of JSONL is said with its number, however deep or wide the line is."""
+    started = time.perf_counter()
+
+    line = project(head + "cases: c.jsonl\n", files={"suites/c.jsonl": text}).problems()[0]
+
+    assert line.startswith("suites/c.jsonl:" + wanted.removeprefix(":"))
+    assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("id,q\na,x,y\n", "2:1: this row has 3 cells, the header has 2"),
+        ('id,q\na,"x\ny\nz"\nb\n', "5:1: this row has 1 cells, the header has 2"),
+        ('id,q\na,"x\ny\nz"\na,x\n', "5:1: the id 'a' is taken by the case at suites/c.csv:2:1"),
+        ("id,q,q\na,x,y\n", "1:1: two columns have the name 'q'"),
+        ('id,q\na,"x\n', "2:1: not CSV: unexpected end of data"),
+        ('id,q\na,"x"y\n', "2:1: not CSV: ',' expected after '\"'"),
+        ("q\nx\n", "2:1: 'id' is missing"),
+        ("id,q\na,x\0\n", "2: a NUL character"),
+        ("id,q\n a b,x\n", "2:1: id: ' a b' may hold only letters"),
+    ],
+)
+def test_csv_refusals(project: Make, head: str, text: str, wanted: str) -> None:
+    """What is wrong with a row is said with the line it begins on, past cells of several lines."""
+    line = project(head + "cases: c.csv\n", files={"suites/c.csv": text}).problems()[0]
+
+    assert line.startswith("suites/c.csv:" + wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "limits", "wanted"),
+    [
+        ("c.jsonl", "{}\n" * 50, {"cases": 9}, "suites/c.jsonl:10: more lines than limits.cases = 9"),
+        ("c.csv", "id\n" + "a\n" * 50, {"cases": 9}, "suites/c.csv:11:1: more rows than limits.cases = 9"),
+        ("c.csv", "id,q\n" + "a,b\n" * 50, {"nodes": 50}, "suites/c.csv:27:1: more than limits.nodes = 50 cells"),
+        ("c.jsonl", '{"id": [' + "1," * 99 + "1]}", {"nodes": 50}, "suites/c.jsonl:1:1: more than limits.nodes = 50"),
+        ("c.jsonl", "x" * 2_000, {"file_mb": 0.001}, "suites/c.jsonl: it has 0.0 MB, limits.file_mb is 0.001"),
+    ],
+)
+def test_row_limits(project: Make, head: str, name: str, text: str, limits: dict[str, Any], wanted: str) -> None:
+    """Limits hold while rows are read, and are named."""
+    suite = head.replace("schema: 1", "schema: 1\ndescription: x")
+
+    lines = project(suite + f"cases: {name}\n", files={f"suites/{name}": text}, **limits).problems()
+
+    assert lines[0].startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("reference", "wanted"),
+    [
+        ("../golden/s.yaml", "leads out of its folder with '..'"),
+        ("x/../../../etc/passwd", "leads out of its folder with '..'"),
+        ("..\\\\golden\\\\s.yaml", "leads out of its folder with '..'"),
+        ("/etc/passwd", "is absolute"),
+        ("//server/share/c.yaml", "is absolute"),
+        ("file:///etc/passwd", "is absolute"),
+        ("C:\\\\c.yaml", "is absolute"),
+        ("~/c.yaml", "there is no case file '~/c.yaml' beside this suite"),
+        ("~", "a case file is .yaml, .jsonl or .csv"),
+        (".", "an empty path names no file"),
+        ("./", "an empty path names no file"),
+        ("", "an empty path names no file"),
+        (" ", "an empty path names no file"),
+        ("a\\0.yaml", "an empty path names no file"),
+        ("missing.yaml", "there is no case file 'missing.yaml' beside this suite"),
+        ("c.yml", "a case file is .yaml, .jsonl or .csv"),
+        ("c.json", "a case file is .yaml, .jsonl or .csv"),
+        ("x" * 5_000 + ".yaml", "the path cannot be used: File name too long"),
+        ("x/" * 3_000 + "c.yaml", "the path cannot be used: File name too long"),
+        ("link.yaml", "'suites/link.yaml' passes a symbolic link (suites/link.yaml): use the file itself"),
+        ("loop.yaml", "'suites/loop.yaml' passes a symbolic link (suites/loop.yaml)"),
+        ("folder/c.yaml", "'suites/folder/c.yaml' passes a symbolic link (suites/folder)"),
+        ("dir.yaml", "suites/dir.yaml: it is not a regular file"),
+        ("fifo.jsonl", "suites/fifo.jsonl: it is not a regular file"),
+    ],
+)
+def test_case_file_references(project: Make, head: str, tmp_path: Path, reference: str, wanted: str) -> None:
+    """A case file is a regular file below the suite's folder; every other reference is refused, and none hangs."""
+    made = project(head + f'cases: "{reference}"\n')
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/c.yaml").write_text("- {id: a, vars: {q: secret}}")
+    (tmp_path / "suites/link.yaml").symlink_to(tmp_path / "elsewhere/c.yaml")
+    (tmp_path / "suites/loop.yaml").symlink_to("loop.yaml")
+    (tmp_path / "suites/folder").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "suites/dir.yaml").mkdir()
+    os.mkfifo(tmp_path / "suites/fifo.jsonl")
+
+    (line,) = made.problems()
+
+    assert line.startswith("suites/")
+    assert wanted in line
+    assert "secret" not in line
+
+
+@pytest.mark.parametrize("folder", ["suites", "golden"])
+def test_linked_folders(project: Make, good: str, tmp_path: Path, folder: str) -> None:
+    """A link in place of the folder itself is refused as well."""
+    made = project(good)
+    (tmp_path / folder).rename(tmp_path / "elsewhere")
+    (tmp_path / folder).symlink_to("elsewhere")
+
+    (line,) = made.problems()
+
+    assert line == f"{folder}/s.yaml: '{folder}/s.yaml' passes a symbolic link ({folder}): use the file itself"
+
+
+def test_a_root_behind_a_link(project: Make, tmp_path: Path) -> None:
+    """The root itself may be reached by a link: it is the user's own."""
+    made = project()
+    (tmp_path / "there").symlink_to(tmp_path)
+
+    assert type(made)(tmp_path / "there", made.limits).load().name == "s"
+
+
+@pytest.mark.parametrize("name", ["suites/s.yaml", "golden/s.yaml"])
+@pytest.mark.parametrize("kind", ["fifo", "folder"])
+def test_not_regular(project: Make, tmp_path: Path, name: str, kind: str) -> None:
+    """A FIFO or a folder in place of a suite or a golden file is refused at once."""
+    made = project()
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name) if kind == "fifo" else (tmp_path / name).mkdir()
+
+    assert made.problems() == [f"{name}: it is not a regular file"]
+
+
+@pytest.mark.parametrize(
+    ("golden", "wanted"),
+    [
+        (None, "suites/s.yaml:8:5: no golden answer for 'a' in golden/s.yaml, and rouge_l needs one"),
+        ("", "golden/s.yaml: this must be a mapping"),
+        ("[a]\n", "golden/s.yaml:1:1: this must be a mapping"),
+        ("b: x\na: y\n", "golden/s.yaml:1:1: no case 'b' in the suite; known: a"),
+        ("a:\n", "golden/s.yaml:1:1: an empty golden answer for 'a': write one, or remove the entry"),
+        ("a: ' '\n", "golden/s.yaml:1:1: an empty golden answer for 'a'"),
+        ("a: []\n", "golden/s.yaml:1:1: an empty golden answer for 'a'"),
+        ("a: [x, '']\n", "golden/s.yaml:1:1: an empty golden answer for 'a'"),
+        ("a: x\na: y\n", "golden/s.yaml:2:1: the key 'a' stands here twice"),
+        ("a: {b: c}\n", "golden/s.yaml:1:1: a: should be a valid string, not a mapping"),
+        ("a: [[x]]\n", "golden/s.yaml:1:5: a: should be a valid string, not a list"),
+        ("a: !x y\n", "golden/s.yaml:1:4: the tag !x has no meaning here"),
+    ],
+)
+def test_golden_mistakes(project: Make, good: str, golden: str | None, wanted: str) -> None:
+    """A golden file holds answers for cases that are there, none of them empty."""
+    assert project(good, golden).problems()[0].startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ('{"id": "a", "golden": "x"}\n\n{"id": "a", "golden": "y"}\n', "3:1: 'a' has golden answers above already"),
+        ('{"id": "b", "golden": "x"}\n', "1:1: no case 'b' in the suite; known: a"),
+        ('{"id": "a", "golden": []}\n', "1:1: an empty golden answer for 'a'"),
+        ('{"id": "a", "golden": null}\n', "1:1: golden: should be a valid string, not nothing"),
+        ('{"id": "a", "golden": "x", "gold": 1}\n', "1:1: unknown key 'gold'; did you mean 'golden'?"),
+        ('{"golden": "x"}\n', "1:1: 'id' is missing"),
+        ('{"id": "a", "golden": "\\ud83d"}\n', "1:1: half of a surrogate pair"),
+    ],
+)
+def test_golden_line_mistakes(project: Make, good: str, lines: str, wanted: str) -> None:
+    """In JSONL, each of a golden file's mistakes has its line."""
+    assert project(good, None, files={"golden/s.jsonl": lines}).problems()[0].startswith("golden/s.jsonl:" + wanted)
+
+
+def test_two_golden_files(project: Make, good: str) -> None:
+    """Two golden files for one suite are an error: nobody would know which one counts."""
+    lines = project(good, files={"golden/s.jsonl": '{"id": "a", "golden": "x"}'}).problems()
+
+    assert lines == ["golden/s.yaml: s.jsonl stands beside it: keep one of the two"]
+
+
+def test_no_golden_needed(project: Make, good: str) -> None:
+    """A suite of metrics that look at the answer alone needs no golden file."""
+    assert project(good.replace("rouge_l", "json_valid"), None).load().cases[0].golden == ()
+
+
+def test_golden_text_is_not_rendered(project: Make, good: str) -> None:
+    """Template syntax in a golden answer is text."""
+    assert project(good, "a: '{{ 7 * 7 }}'\n").load().cases[0].golden == ("{{ 7 * 7 }}",)
+
+
+def test_many_cases_are_quick(project: Make, head: str) -> None:
+    """The time to load grows with the number of cases, not with its square: golden answers are found by id."""
+    rows = "".join(f'{{"id": "c{i}", "vars": {{"q": "x"}}}}\n' for i in range(20_000))
+    golden = "".join(f'{{"id": "c{i}", "golden": "x"}}\n' for i in range(20_000))
+    made = project(head + "cases: c.jsonl\n", None, files={"suites/c.jsonl": rows, "golden/s.jsonl": golden})
+    started = time.process_time()
+
+    assert len(made.load().cases) == 20_000
+    assert time.process_time() - started < 6
+
+
+def test_digest_follows_what_is_asked_and_expected(project: Make, good: str) -> None:
+    """A case's digest changes with its variables and its golden answers, and not with its tags or its place."""
+    first = project(good).load().cases[0].digest
+
+    assert project(good.replace("hello", "hallo")).load().cases[0].digest != first
+    assert project(good, "a: [world, earth]\n").load().cases[0].digest != first
+    assert project("# moved\n" + good + "    tags: [t]\n").load().cases[0].digest == first

@@ -1,0 +1,135 @@
+"""From prompts and cases to messages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evalharness.config import Limits
+from evalharness.records import Case, Location, Message, Params, Prompt, Request, Suite
+from evalharness.suites import requests
+from evalharness.suites.render import Renderer
+
+Make = Callable[..., Any]
+_HERE = Location("suites/s.yaml", 1, 1)
+
+
+def _suite(*turns: tuple[str, str], cases: tuple[dict[str, Any], ...] = ({"q": "x"},), **variables: Any) -> Suite:
+    prompt = Prompt("ask", tuple(Message(*turn) for turn in turns), _HERE)
+    rows = tuple(Case(f"c{i}", row, (), (), (), "", _HERE) for i, row in enumerate(cases))
+    return Suite("s", "suites/s.yaml", "", ("m",), {"ask": prompt}, ("ask",), Params(), variables, (), (), rows)
+
+
+def _requests(suite: Suite, repeat: int = 1) -> list[Request]:
+    found = requests(suite, models=suite.models, prompts=["ask"], repeats={"m": repeat}, limits=Limits())
+    return [request for _, request in found]
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{{ qq }}", "'qq' is undefined; did you mean 'q'? (with case 'a', suites/s.yaml:8:5)"),
+        ("{{ q.x }}", "'str object' has no attribute 'x' (with case 'a', suites/s.yaml:8:5)"),
+        ("{{ ''.__class__ }}", "access to attribute '__class__' of 'str' object is unsafe (with case 'a'"),
+        ("{{ q", "line 1 of the template: unexpected end of template, expected 'end of print statement'."),
+        ("{{ 'a' * 10**9 }}", "the text would be longer than limits.prompt_chars = 1000000 (with case 'a'"),
+        ("{% for a in q * 400000 %}{% endfor %}", "the text would be longer than limits.prompt_chars"),
+        ("{% for a in q * 30000 %}{% endfor %}", "more than limits.template_steps = 100000 loop turns"),
+    ],
+)
+def test_template_problems(project: Make, good: str, template: str, message: str) -> None:
+    """What is wrong with a template is said when the suite is loaded, with its place and the case it was tried with."""
+    started = time.perf_counter()
+
+    (line,) = project(good.replace("{{ q }}", template)).problems()
+
+    assert line.startswith(f"suites/s.yaml:5:7: {message}")
+    assert time.perf_counter() - started < 1
+
+
+def test_limits_are_settings(project: Make, good: str) -> None:
+    """The configuration raises or lowers what a message may be."""
+    assert "limits.prompt_chars = 4" in project(good, prompt_chars=4).problems()[0]
+
+
+def test_variables_of_the_case_come_first(project: Make, good: str) -> None:
+    """A case's variable hides the suite's one of the same name."""
+    suite = project("vars: {q: general, z: 1}\n" + good).load()
+
+    assert suite.vars == {"q": "general", "z": 1}
+    assert _requests(replace(suite, models=("m",)))[0].messages == (Message("user", "hello"),)
+
+
+@given(st.text())
+def test_variables_are_data(text: str) -> None:
+    """A variable with template syntax in it, in the suite or in the case, is sent to the letter."""
+    suite = _suite(("system", "{{ s }}"), ("user", "{{ q }}"), cases=({"q": "{{ s }}" + text},), s="{% for %}" + text)
+
+    assert [message.content for message in _requests(suite)[0].messages] == ["{% for %}" + text, "{{ s }}" + text]
+
+
+def test_requests_in_order() -> None:
+    """Requests come case by case, repeat by repeat, each repeat with a seed of its own that wraps around."""
+    suite = replace(_suite(("user", "{{ q }}"), cases=({"q": "x"}, {"q": "y"})), params=Params(seed=2**32 - 1))
+
+    asked = [(r.key.case, r.key.repeat, r.params.seed, r.messages[0].content) for r in _requests(suite, repeat=2)]
+
+    assert asked == [("c0", 0, 2**32 - 1, "x"), ("c0", 1, 0, "x"), ("c1", 0, 2**32 - 1, "y"), ("c1", 1, 0, "y")]
+
+
+@pytest.mark.parametrize(
+    ("turns", "shared"),
+    [
+        ((("system", "Hi"), ("user", "{{ q }}")), 1),
+        ((("system", "Hi {{ s }}"), ("user", "shot"), ("assistant", "{{ s }}"), ("user", "{{ q }}")), 3),
+        ((("user", "{{ q }}"), ("user", "Hi")), 0),
+        ((("system", "{{ 'x' if q is defined else s }}"), ("user", "{{ q }}")), 0),
+        ((("system", "{% for q in [1] %}{{ q }}{% endfor %}"), ("user", "{{ q }}")), 1),
+        ((("user", "Hi"),), 1),
+    ],
+)
+def test_shared_messages(turns: tuple[tuple[str, str], ...], shared: int) -> None:
+    """The first messages that use the suite's own variables alone are shared by all cases."""
+    assert _requests(_suite(*turns, s="S"))[0].shared == shared
+
+
+def test_an_overridden_variable_is_not_shared() -> None:
+    """A case that overrides a variable of the suite shares only what comes out the same."""
+    suite = _suite(
+        ("system", "Hi"), ("user", "{{ s }}"), ("user", "{{ q }}"), cases=({"q": 1}, {"q": 1, "s": "T"}), s="S"
+    )
+
+    assert [request.shared for request in _requests(suite)] == [2, 1]
+
+
+def test_a_suite_variable_that_every_case_overrides() -> None:
+    """A template that only works with the cases' own value of a variable is rendered, and not shared."""
+    suite = _suite(("system", "{{ 1 / n }}"), ("user", "{{ q }}"), cases=({"q": "x", "n": 2},), n="to be given")
+
+    assert [(request.shared, request.messages[0].content) for request in _requests(suite)] == [(0, "0.5")]
+
+
+_TURN = st.sampled_from(
+    ["Hi", "{{ s }}", "{{ q }}", "{{ s }} {{ t }}", "{% if s %}{{ t }}{% endif %}", "{{ q }}{{ s }}"]
+)
+_CASE = st.fixed_dictionaries({"q": st.text(max_size=3)}, optional={"s": st.text(max_size=1)})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(_TURN, min_size=1, max_size=4), st.lists(_CASE, min_size=1, max_size=5))
+def test_the_prefix_does_not_depend_on_the_other_cases(turns: list[str], cases: list[dict[str, str]]) -> None:
+    """A case's request is the same whichever other cases there are, and what it shares is the same text for all."""
+    suite = _suite(*[("user", turn) for turn in turns], cases=tuple(cases), s="S", t="T")
+    together = _requests(suite)
+
+    alone = [_requests(replace(suite, cases=(case,)))[0] for case in suite.cases]
+
+    assert together == alone
+    common = Renderer(Limits()).common_messages(suite.prompts["ask"], suite.vars)
+    assert all(request.messages[: request.shared] == common[: request.shared] for request in together)
