@@ -72,7 +72,7 @@ def test_the_careless_prompt_is_red(tmp_path):
 
 
 def test_kill_the_model_in_the_middle(tmp_path):
-    """`kill -9` of the model's process: at most one case errs, the others keep their texts, and the run is not green."""
+    """`kill -9` of the model's process: one case errs, the others keep their texts, and the run is not green."""
     alone = tmp_path / "alone"
     run_pytest(alone, "-k", "refunds")
     done = run_pytest(tmp_path / "killed", "-k", "refunds", meanwhile=kill_the_model)
