@@ -8,6 +8,7 @@ Pairs of whole processes, in turn, in a folder with one unrelated test: with the
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -17,8 +18,11 @@ from pathlib import Path
 from statistics import median
 
 PAIRS = 20
-QUIET = ["-q", "-p", "no:cacheprovider", "-p", "no:anyio", "-p", "no:hypothesispytest", "-p", "no:xdist"]
+OTHERS = ("cacheprovider", "anyio", "hypothesispytest", "platformdirs", "xdist", "xdist.looponfail")
+QUIET = ["-q", *(word for name in OTHERS for word in ("-p", f"no:{name}"))]
 """Other plugins of this environment only add noise."""
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""With compiled modules kept between runs, as on any desk."""
 
 
 def run_ms(folder: str, *arguments: str) -> tuple[float, float]:

@@ -34,8 +34,8 @@ MOST_RESTARTS = 3
 _LOAD_DEADLINE_S = 300.0
 _SPIN_TURNS = "1000"
 """How long OpenMP threads of the child wait awake for one another. By default it is 300,000 turns: on two cores with
-one other busy process an answer then takes 12 times as long as with 1,000 turns; on quiet cores it makes no difference
-(`make bench` measures both)."""
+one other busy process an answer then takes more than ten times as long as with 1,000 turns; on quiet cores it makes no
+difference (`make bench` measures both)."""
 _ENVIRONMENT = (
     "PATH",
     "HOME",
