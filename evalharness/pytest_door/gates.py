@@ -19,7 +19,8 @@ def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytes
     """A report for each gate, and one for an acceptance that was refused."""
     for verdict in outcome.verdicts:
         result = _result(verdict, outcome, fail_inconclusive)
-        text = explain_gate(verdict, outcome) if result == "failed" else f"{verdict.status.upper()} {verdict.reason}"
+        word = verdict.status.upper() if verdict.gating else "INFO"
+        text = explain_gate(verdict, outcome) if result == "failed" else f"{word} {verdict.reason}"
         yield _report(outcome, f"gate[{verdict.name}]", result, text)
     if outcome.refusal:
         yield _report(outcome, "accept", "failed", outcome.refusal)
