@@ -61,7 +61,6 @@ class Spec:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    negate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
