@@ -42,7 +42,6 @@ class Evidence:
     high: float
     """One-sided 95 % bounds of it."""
     p_value: float
-    changed_cases: int
     floor: int
     """Candidate runs that a PASS needs."""
     margin: float
@@ -70,7 +69,6 @@ def weigh(
         low=low,
         high=high,
         p_value=p_worse(before, after, seed),
-        changed_cases=int((np.abs(changes) > 1e-9).sum()),
         floor=runs_needed(margin, alpha=ALPHA_PASS) if floor else 0,
         margin=margin,
     )

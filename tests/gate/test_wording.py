@@ -19,7 +19,6 @@ EVIDENCE = Evidence(
     low=-0.11,
     high=-0.021,
     p_value=0.0004,
-    changed_cases=9,
     floor=59,
     margin=0.05,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -204,3 +206,37 @@ def test_close_ends_the_child(open_gguf, ask):
         provider.complete(ask("Tell me a long story.", max_tokens=1900))
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_the_child_sees_no_secret(open_gguf, ask, monkeypatch):
+    """The child gets the few variables it needs, a short spin among them, and no key of the parent."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
+    provider = open_gguf()
+    provider.complete(ask("Hello", max_tokens=1))
+    seen = Path(f"/proc/{provider.child_pid}/environ").read_bytes()
+    assert b"canary" not in seen
+    assert b"GOMP_SPINCOUNT=" in seen
+
+
+ORPHAN = """
+import os, signal
+from pathlib import Path
+from evalharness.config import Config
+from evalharness.providers.gguf import GgufProvider
+provider = GgufProvider({path!r}, config=Config(root=Path()))
+provider.prepare()
+print(provider.child_pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_child_does_not_outlive_the_parent():
+    """When the parent is killed, the model's process ends by itself."""
+    code = ORPHAN.format(path=SMOLLM2)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    state = Path(f"/proc/{int(done.stdout)}/stat")
+    for _ in range(100):
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("the child still runs ten seconds after its parent was killed")

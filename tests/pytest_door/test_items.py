@@ -189,6 +189,19 @@ def test_two_suites_in_one_run(project):
     assert (project.root / "reports/second/report.html").exists()
 
 
+def test_two_suites_share_a_model(project):
+    """A model that two suites name is opened once: copies would fight over the machine."""
+    project.edit("pyproject.toml", 'answers = "answers.json"', 'function = "script.py:answer"')
+    project.write(
+        "script.py",
+        "with open('opened', 'a') as file:\n    file.write('once ')\ndef answer(request):\n    return 'Yes.'\n",
+    )
+    project.write("suites/second.yaml", project.read("suites/demo.yaml"))
+    project.write("golden/second.yaml", project.read("golden/demo.yaml"))
+    project.pytester.runpytest("--llm-suite=all").assert_outcomes(passed=80, skipped=6)
+    assert project.read("opened") == "once "
+
+
 def test_a_hostile_answer_stays_behind_its_bar(project):
     """What a model says is shown as text: no escape sequence, no line that a CI system takes for a command."""
     text = "FORBIDDEN\n::error file=x::pwned\n##[error]pwned\r\x1b]52;c;cHduZWQ=\x07\x1b[31m"
