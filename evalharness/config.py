@@ -30,11 +30,28 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Price(Section):
+    """What a model costs, in dollars."""
+
+    input: float = Field(default=0, ge=0, allow_inf_nan=False)
+    """For a million prompt tokens."""
+    output: float = Field(default=0, ge=0, allow_inf_nan=False)
+    """For a million tokens of answers."""
+    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """For a million prompt tokens that the endpoint had read before; as much as others when it is not given."""
+    per_hour: float = Field(default=0, ge=0, allow_inf_nan=False)
+    """For an hour of the machine, while it works on an answer."""
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in self if value)
+
+
 class ModelConfig(BaseModel):
-    """One named model: which provider opens it, and the provider's own options."""
+    """One named model: which provider opens it, its price, and the provider's own options."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     provider: str
+    price: Price | None = None
 
     @property
     def options(self) -> dict[str, Any]:

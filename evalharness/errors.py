@@ -4,7 +4,7 @@ EvalHarnessError
 ├── SuiteError          a suite, case file or golden is wrong: carries every problem found, each with its place
 ├── ConfigError         [tool.evalharness] in pyproject.toml is wrong
 ├── MissingExtraError   an optional package is not installed; names the extra that brings it
-├── ProviderError       one request got no usable response; `kind` says which way
+├── ProviderError       one request got no usable response; `kind` says which way, `again` whether asking again may help
 ├── MetricError         one answer could not be scored: never a 0, never a pass
 └── StoreError          a run record or a baseline cannot be read, or must not be written
 """
@@ -13,6 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
+
+Again = Literal["never", "once", "safe"]
+"""Whether a request that failed may be asked again: `safe`: nothing was done; `once`: what became of it is unknown, and
+it may have been billed.
+"""
 
 
 class EvalHarnessError(Exception):
@@ -58,9 +64,28 @@ class MissingExtraError(EvalHarnessError):
 class ProviderError(EvalHarnessError):
     """A request ended without a complete response."""
 
-    def __init__(self, message: str, *, kind: str = "provider") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "provider",
+        again: Again = "never",
+        wait_s: float | None = None,
+        throttled: bool = False,
+        fatal: bool = False,
+        may_cost: bool = False,
+    ) -> None:
         self.kind = kind
-        """One word for the way it failed: crash, hang, deadline, context, template, scripted, ..."""
+        """One or two words for the way it failed: crash, deadline, context, rate limit, truncated, auth, ..."""
+        self.again: Again = again
+        self.wait_s = wait_s
+        """How long the endpoint says to wait."""
+        self.throttled = throttled
+        """The endpoint wants fewer requests."""
+        self.fatal = fatal
+        """No other request to this model can succeed either."""
+        self.may_cost = may_cost
+        """Tokens may have been drawn, and billed."""
         super().__init__(message)
 
 

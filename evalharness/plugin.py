@@ -37,6 +37,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="make this run part of the baseline (never in CI, never a partial run)",
     )
     add(
+        "--llm-record",
+        choices=("none", "once", "all"),
+        default="once",
+        help="none: recorded responses only, no socket is opened; once (default): ask what is not recorded; all: anew",
+    )
+    add("--llm-concurrency", metavar="N", type=int, help="at most so many requests under way at each model")
+    add("--llm-budget", metavar="USD", type=float, help="no request leaves whose worst case would go beyond it")
+    add(
+        "--llm-deadline",
+        metavar="S",
+        type=float,
+        help="seconds for the whole run; what is not answered by then is lost",
+    )
+    add(
         "--llm-inconclusive",
         choices=("warn", "fail"),
         default="warn",

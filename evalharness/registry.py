@@ -34,7 +34,9 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "token_f1": "evalharness.metrics.overlap:token_f1",
     },
     "providers": {
+        "anthropic": "evalharness.providers.anthropic:AnthropicProvider",
         "gguf": "evalharness.providers.gguf:GgufProvider",
+        "openai": "evalharness.providers.openai:OpenAIProvider",
         "scripted": "evalharness.providers.scripted:ScriptedProvider",
     },
 }

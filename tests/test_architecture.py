@@ -19,12 +19,14 @@ FOUNDATION = {"records", "errors"}
 """Known to everybody, and knowing nobody."""
 ARROWS = {
     "suites": {"config", "registry", "sandbox", "metrics"},
-    "providers": {"config", "registry", "sandbox"},
-    "metrics": {"config", "registry"},
-    "engine": {"config", "registry", "suites", "providers", "metrics", "store"},
-    "store": {""},
+    "providers": {"config", "registry", "sandbox", "wire"},
+    "wire": {"", "redaction"},
+    "metrics": {"config", "registry", "wire"},
+    "engine": {"config", "registry", "suites", "providers", "metrics", "store", "redaction", "wire"},
+    "store": {"", "redaction"},
     "gate": set(),
-    "report": {"gate", "store"},
+    "report": {"gate", "store", "redaction"},
+    "redaction": set(),
     "config": {"registry"},
     "registry": set(),
     "sandbox": {"registry", "template_filters"},
@@ -129,6 +131,9 @@ def test_public_names_are_lazy() -> None:
     assert loaded("from evalharness import Case, Run, EvalHarnessError") == {
         "evalharness",
         "evalharness.records",
+        "evalharness.records.run",
+        "evalharness.records.suite",
+        "evalharness.records.verdict",
         "evalharness.errors",
     }
 

@@ -1,37 +1,38 @@
-"""Asks every request once, in a thread of its own, and scores what is ready in batches in another.
+"""Asks every request once, on an event loop in a thread of its own, and scores what is ready in batches in another.
 
 pytest runs items one after another and each waits for its own sample; the engine goes ahead in the order in which they
-will ask. So a slow scorer (an embedding model that is still being imported) overlaps with the model's work.
+will ask, with many requests under way at once. So a slow scorer (an embedding model that is still being imported)
+overlaps with the models' work.
 """
 
 from __future__ import annotations
 
-import math
+import asyncio
+import inspect
 import queue
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack
-from dataclasses import astuple, dataclass, field, replace
-from itertools import groupby
-from typing import Any, get_args
+from contextlib import ExitStack, suppress
+from itertools import count, groupby
+from typing import Any
 
+from evalharness.engine.book import Book
+from evalharness.engine.job import Job
+from evalharness.engine.lane import Lane
+from evalharness.engine.options import Asking
+from evalharness.engine.prices import Tariff
+from evalharness.engine.replay import Replay
 from evalharness.engine.scoring import Scorer
 from evalharness.errors import ProviderError
 from evalharness.providers import Provider
-from evalharness.records import Case, Failure, FinishReason, Request, Response, Sample
+from evalharness.records import Case, Failure, Request, Sample
+from evalharness.store.ledger import Ledger
 
 _MOST_AT_ONCE = 256
-
-
-@dataclass(slots=True)
-class _Job:
-    case: Case
-    request: Request
-    scorer: Scorer
-    response: Response | None = None
-    error: Failure | None = None
-    sample: Future[Sample] = field(default_factory=Future)
+_PATIENCE_S = 2.0
+"""How long the end waits for a thread that is busy."""
 
 
 class Engine:
@@ -40,71 +41,141 @@ class Engine:
     Use as a context manager: leaving it stops asking at once and ends the providers.
     """
 
-    def __init__(self, providers: Mapping[str, Provider], scorers: Iterable[Scorer]) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        scorers: Iterable[Scorer],
+        *,
+        asking: Asking | None = None,
+        tariffs: Mapping[str, Tariff] | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """`tariffs`: the prices of models that have one. `ledger`: where responses are kept and found."""
         self._providers, self._scorers = providers, list(scorers)
-        self._to_ask: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._to_score: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._prepared: set[str] = set()
+        self._asking, self._tariffs, self._ledger = asking or Asking(), tariffs or {}, ledger
+        self._numbers = count()
+        self._arrived: list[Job] = []
+        self._arriving = threading.Lock()
+        self._to_score: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._unfinished: set[Job] = set()
         self._stopped = threading.Event()
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._ask_all, self._score_all)]
+        self._loop: asyncio.AbstractEventLoop
+        self._lanes: dict[str, Lane] = {}
+        self._book: Book | None = None
+        self._replay = Replay(ledger) if ledger else None
+        self._threads = [
+            threading.Thread(target=run, daemon=True, name=f"evalharness-{name}")
+            for name, run in (("engine", self._run_loop), ("scores", self._score_all))
+        ]
 
     def __enter__(self) -> Engine:
+        self._loop = asyncio.new_event_loop()
+        if self._ledger is not None:
+            self._ledger.begin(self._asking.run, self._asking.budget_usd)
+            self._book = Book(self._ledger, self._asking.run, self._loop)
         for thread in (*self._threads, threading.Thread(target=self._warm_up, daemon=True)):
             thread.start()
         return self
 
     def __exit__(self, *_: Any) -> None:
         self._stopped.set()
-        self._to_ask.put(None)
         with ExitStack() as ending:  # last in, first out: one that cannot close keeps no other from it
-            for thread in self._threads:
-                ending.callback(thread.join, timeout=30)
+            ending.callback(self._end_threads)
             for provider in self._providers.values():
-                ending.callback(provider.close)
+                ending.callback(self._close, provider)
+            self._on_loop(self._stop_lanes(ProviderError("the run was stopped", kind="stopped")))
 
     def ask(self, case: Case, request: Request, scorer: Scorer) -> Future[Sample]:
         """Ask this when its turn comes. The sample always comes, with an error in it if need be."""
-        job = _Job(case, request, scorer)
+        job = Job(next(self._numbers), case, request, scorer)
         if self._stopped.is_set():
-            self._ask(job)
+            job.fail(ProviderError("the run was stopped", kind="stopped"))
             self._score(scorer, [job])
-        else:
-            self._to_ask.put(job)
+            return job.sample
+        self._unfinished.add(job)
+        with self._arriving:
+            self._arrived.append(job)
+            if len(self._arrived) == 1:  # the loop takes all that have arrived when it wakes
+                self._loop.call_soon_threadsafe(self._admit)
         return job.sample
+
+    def _run_loop(self) -> None:
+        if self._asking.deadline_s is not None:
+            self._loop.call_later(self._asking.deadline_s, self._too_late)
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
 
     def _warm_up(self) -> None:
         for scorer in self._scorers:
             scorer.warm_up()
 
-    def _ask_all(self) -> None:
-        while (job := self._to_ask.get()) is not None:
-            self._ask(job)
-            self._to_score.put(job)
+    def _too_late(self) -> None:
+        error = ProviderError(f"the run's deadline of {self._asking.deadline_s:g} s is over", kind="deadline")
+        self._ending = asyncio.ensure_future(self._stop_lanes(error))
+
+    async def _stop_lanes(self, error: ProviderError) -> None:
+        self._admit()
+        ended = [task for lane in self._lanes.values() for task in lane.stop(error)]
+        if ended:
+            await asyncio.wait(ended, timeout=_PATIENCE_S / 2)
+
+    def _admit(self) -> None:
+        arrived: dict[str, list[Job]] = {}
+        with self._arriving:
+            jobs, self._arrived = self._arrived, []
+        for job in jobs:
+            arrived.setdefault(job.request.key.model, []).append(job)
+        for model, jobs in arrived.items():
+            try:
+                self._queue(self._lane(model), jobs)
+            except Exception as error:  # no such model, a ledger that cannot be read: the jobs' error, and all are told
+                for job in jobs:
+                    if job.response is None and job.error is None:
+                        job.fail(error)
+                        self._to_score.put(job)
+
+    def _lane(self, model: str) -> Lane:
+        if model not in self._lanes:
+            provider, tariff = self._providers[model], self._tariffs.get(model)
+            self._lanes[model] = Lane(provider, self._asking, tariff, self._book, self._to_score.put)
+        return self._lanes[model]
+
+    def _queue(self, lane: Lane, jobs: Sequence[Job]) -> None:
+        """Answer from the ledger what it has; the rest waits for its turn."""
+        if self._replay is None or not lane.is_recorded:
+            lane.add(jobs)
+            return
+        texts = self._replay.texts(lane, jobs)
+        self._replay.answer(lane, texts, self._asking.record)
+        lane.add(job for job in texts if job.response is None and job.error is None)
+
+    def _on_loop(self, work: Any) -> Any:
+        with suppress(TimeoutError):
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
+
+    def _close(self, provider: Provider) -> None:
+        closing = provider.close()
+        if inspect.isawaitable(closing):
+            self._on_loop(_awaited(closing))
+
+    def _end_threads(self) -> None:
+        if self._book is not None:
+            self._book.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._to_score.put(None)
-
-    def _ask(self, job: _Job) -> None:
-        try:
-            job.response = _sound(self._provider(job.request.key.model).complete(job.request))
-        except ProviderError as error:
-            job.error = Failure(error.kind, str(error))
-        except BaseException as error:  # a provider of a third party: its bug, its sys.exit too, is this case's error
-            job.error = Failure("provider", f"{type(error).__name__}: {error}")
-
-    def _provider(self, model: str) -> Provider:
-        if self._stopped.is_set():
-            raise ProviderError("the run was stopped", kind="stopped")
-        provider = self._providers[model]
-        if model not in self._prepared:
-            self._prepared.add(model)
-            provider.prepare()
-        return provider
+        until = time.monotonic() + _PATIENCE_S
+        for thread in self._threads:
+            thread.join(timeout=max(0.0, until - time.monotonic()))
+        for job in list(self._unfinished):  # a metric is still busy: its answers stay without scores
+            self._finish(job, job.scorer.unscored(job.case, job.request, job.response, job.error or _UNSCORED))
 
     def _score_all(self) -> None:
         while (job := self._to_score.get()) is not None:
             for scorer, jobs in groupby(self._ready(job), key=lambda ready: ready.scorer):
                 self._score(scorer, list(jobs))
 
-    def _ready(self, job: _Job) -> list[_Job]:
+    def _ready(self, job: Job) -> list[Job]:
         """The job and all that have come in meanwhile: metrics that work in batches get them together."""
         batch = [job]
         while len(batch) < _MOST_AT_ONCE:
@@ -118,7 +189,7 @@ class Engine:
             batch.append(following)
         return batch
 
-    def _score(self, scorer: Scorer, jobs: Sequence[_Job]) -> None:
+    def _score(self, scorer: Scorer, jobs: Sequence[Job]) -> None:
         try:
             samples = scorer.samples([(job.case, job.request, job.response, job.error) for job in jobs])
         except BaseException as error:  # somebody waits for every one of them
@@ -129,17 +200,16 @@ class Engine:
             failure = Failure("scoring", f"{type(error).__name__}: {error}")
             samples = [scorer.unscored(job.case, job.request, job.response, job.error or failure) for job in jobs]
         for job, sample in zip(jobs, samples, strict=True):
-            if job.sample.set_running_or_notify_cancel():
-                job.sample.set_result(sample)
+            self._finish(job, sample)
+
+    def _finish(self, job: Job, sample: Sample) -> None:
+        self._unfinished.discard(job)
+        with suppress(Exception):  # both the scores' thread and the end of the run may finish it: the first one counts
+            job.finished(sample)
 
 
-def _sound(response: Response) -> Response:
-    """The response, its text as Unicode can be written. Raises ProviderError for anything else a provider returned."""
-    if not isinstance(response, Response) or not isinstance(response.text, str):
-        raise ProviderError(f"the provider returned no response but {type(response).__name__}")
-    numbers = [*astuple(response.usage), *(value for value in astuple(response.timing) if value is not None)]
-    if response.finish_reason not in get_args(FinishReason) or not all(0 <= number < math.inf for number in numbers):
-        raise ProviderError(
-            f"the provider returned a response that cannot be recorded: {replace(response, text='...')}"
-        )
-    return replace(response, text=response.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+_UNSCORED = Failure("stopped", "the run was stopped before this answer was scored")
+
+
+async def _awaited(value: Any) -> Any:
+    return await value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,10 +10,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from evalharness.config import Config
+from evalharness.engine.prices import Tariff, tariff
 from evalharness.engine.scoring import Scorer
 from evalharness.errors import ConfigError
 from evalharness.metrics import Metric, open_metric
-from evalharness.providers import Provider, open_provider
+from evalharness.providers import Provider, open_provider, unaccepted
 from evalharness.records import Case, Request, RunHeader, Suite
 from evalharness.registry import did_you_mean
 from evalharness.store import environment, machine_class
@@ -60,6 +62,12 @@ class Plan:
         return {model: dict(provider.identity()) for model, provider in self.providers.items()}
 
     @cached_property
+    def tariffs(self) -> dict[str, Tariff]:
+        """The price of each model that has one."""
+        found = {model: tariff(self.config.model(model).price, self.providers[model]) for model in self.providers}
+        return {model: price for model, price in found.items() if price}
+
+    @cached_property
     def prompt_digests(self) -> dict[str, str]:
         """Of each prompt: its messages, the suite's variables, the parameters."""
         suite = self.suite
@@ -85,6 +93,7 @@ class Plan:
             planned=tuple(request.key for _, request in self.requests),
             machine_class=machine_class(),
             environment=environment(self.config.root),
+            prices={model: tariff.source for model, tariff in self.tariffs.items()},
         )
 
 
@@ -111,6 +120,8 @@ def make_plan(
     wanted = dict.fromkeys(models or suite.models)
     opened.update({model: open_provider(model, config) for model in wanted if model not in opened})
     providers = {model: opened[model] for model in wanted}
+    for model, provider in providers.items():
+        _check_params(suite, model, provider)
     return Plan(
         suite=suite,
         config=config,
@@ -119,3 +130,14 @@ def make_plan(
         metrics=tuple(open_metric(spec, config) for spec in suite.metrics),
         repeats={name: repeat if provider.repeats_differ(suite.params) else 1 for name, provider in providers.items()},
     )
+
+
+def _check_params(suite: Suite, model: str, provider: Provider) -> None:
+    """Nothing that a suite sets is dropped silently. Raises ConfigError."""
+    refused = unaccepted(suite.params, provider.accepts)
+    if refused:
+        names = ", ".join(refused)
+        raise ConfigError(
+            f"{suite.file}: params: the model '{model}' takes no {names}; remove it from the suite, or write "
+            f"omits = {json.dumps(refused)} in [tool.evalharness.models.{model}] to ask this model without"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -200,8 +200,8 @@ def _weigh(pairing: Pairing, metric: str, margin: float, header: RunHeader) -> W
 def _draw(sample: Sample, header: RunHeader) -> Draw:
     assert sample.response  # a sample without one is an error, and then nothing is weighed
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
-    usage, timing = sample.response.usage, sample.response.timing
-    return Draw("", sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, timing.total_s)
+    usage = sample.response.usage
+    return Draw("", sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, sample.latency_s)
 
 
 def _value(draw: Draw, metric: str) -> float:
@@ -235,19 +235,27 @@ def _conclude(gate: Weighed, adjusted: float) -> Verdict:
     )
 
 
+def _seconds(found: Iterable[float | None]) -> list[float]:
+    """Those that may be compared."""
+    return [seconds for seconds in found if seconds is not None and 0 < seconds < math.inf]
+
+
+def _no_times(pairing: Pairing) -> str:
+    replayed = sum(sample.replayed for samples in pairing.samples.values() for sample in samples)
+    return f"{replayed} answers were replayed, and those say nothing of time" if replayed else "no times to compare"
+
+
 def _latency(pairing: Pairing, margin: float, header: RunHeader) -> Verdict:
     assert pairing.baseline
     here = {run.id for run in pairing.baseline.runs if run.machine_class == header.machine_class}
     known, ratios = pairing.baseline.cases, []
     for case in pairing.cases:
-        then = [draw.total_s for draw in known[case].draws if draw.run in here and 0 < draw.total_s < math.inf]
-        now = [sample.response.timing.total_s for sample in pairing.samples[case] if sample.response]
-        if then and all(0 < seconds < math.inf for seconds in now):
+        then = _seconds(draw.total_s for draw in known[case].draws if draw.run in here)
+        now = _seconds(sample.latency_s for sample in pairing.samples[case])
+        if then and now:
             ratios.append(math.log(float(np.median(now)) / float(np.median(then))))
     if not ratios:
-        reason = (
-            "no times to compare" if here else f"no accepted run on a machine like this one ({header.machine_class})"
-        )
+        reason = _no_times(pairing) if here else f"no accepted run on a machine like this one ({header.machine_class})"
         return Verdict(pairing.model, pairing.prompt, "latency", "inconclusive", reason, gating=False, margin=margin)
     middle, low, high = hodges_lehmann(ratios, alpha=ALPHA_PASS)
     reason = explain_latency(middle, low, high, margin=margin, compared=len(ratios))

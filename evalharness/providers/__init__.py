@@ -8,9 +8,9 @@ from typing import cast
 from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import ConfigError
-from evalharness.providers.base import Provider
+from evalharness.providers.base import Provider, unaccepted
 
-__all__ = ["Provider", "open_provider"]
+__all__ = ["Provider", "open_provider", "unaccepted"]
 
 
 def open_provider(name: str, config: Config) -> Provider:

@@ -2,31 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from dataclasses import asdict, fields
 from typing import Any, Protocol
 
 from evalharness.records import Params, Request, Response
 
+ALL_PARAMS = frozenset(field.name for field in fields(Params))
+
 
 class Provider(Protocol):
-    """Made by a factory of the registry, with the options of `[tool.evalharness.models.NAME]`."""
+    """A way to reach a model. A class of its own needs `complete` alone: the rest has the defaults below.
+
+    Made by a factory of the registry, with the options of `[tool.evalharness.models.NAME]`.
+    """
+
+    concurrency: int = 1
+    """Requests that may be under way at once. More than 20 are reached step by step, and fewer when it says 429."""
+    retries: int = 0
+    """How often a request that failed may be asked again."""
+    deadline_s: float | None = 120.0
+    """For one request, with all its tries and waits. None: the provider keeps a deadline itself."""
+    recorded: bool = False
+    """Whether responses are kept and replayed: only where `identity` and `wire` say all that an answer depends on."""
+    accepts: frozenset[str] = ALL_PARAMS
+    """The parameters that it passes on: a suite that sets another one is refused before anything is asked."""
 
     def identity(self) -> Mapping[str, Any]:
-        """What an answer depends on besides the request: file hash, engine build, context, ... Starts nothing."""
-        ...
+        """What an answer depends on besides the request: file hash, engine build, address, ... Starts nothing."""
+        return {"provider": type(self).__name__}
+
+    def wire(self, request: Request) -> Mapping[str, Any]:
+        """All of the request that can change its answer, as JSON can hold it."""
+        return {
+            "messages": [asdict(message) for message in request.messages],
+            "shared": request.shared,
+            "params": asdict(request.params),
+        }
+
+    def price_reference(self) -> tuple[str, str] | None:
+        """Address and name by which a price list knows the model; None for a model that is in none."""
+        return None
 
     def repeats_differ(self, params: Params) -> bool:
         """Whether a second draw of the same request, with the next seed, can give another answer."""
-        ...
+        return True
 
     def prepare(self) -> None:
-        """Start what takes long. Called once, before the first request, on the engine's thread."""
+        """Start what takes long. Called once, before the first request, outside of the event loop."""
+        return
+
+    def complete(self, request: Request) -> Response | Awaitable[Response]:
+        """The answer; a plain function is called in a thread. Raises ProviderError: then this request has failed, and
+        the next one may be asked.
+        """
         ...
 
-    def complete(self, request: Request) -> Response:
-        """The answer. Raises ProviderError: then this request has failed, and the next one may be asked."""
-        ...
+    def close(self) -> Awaitable[None] | None:
+        """Give everything back; safe to call twice, and while a request is under way, which then fails."""
+        return None
 
-    def close(self) -> None:
-        """Give everything back; safe to call from another thread, and twice. A request under way fails."""
-        ...
+
+def unaccepted(params: Params, accepts: frozenset[str]) -> list[str]:
+    """The parameters that are set to something else than "leave it alone", and that are not accepted."""
+    neutral = Params(temperature=None, seed=None)
+    always = {"max_tokens"}  # a bound on the answer that every format has
+    names = [field.name for field in fields(Params) if field.name not in accepts | always]
+    return [name for name in names if getattr(params, name) != getattr(neutral, name)]

@@ -28,6 +28,7 @@ from typing import IO, Any
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError
+from evalharness.providers.base import Provider
 from evalharness.records import Params, Request, Response, Timing, Usage
 
 MOST_RESTARTS = 3
@@ -50,8 +51,10 @@ _ENVIRONMENT = (
 )
 
 
-class GgufProvider:
+class GgufProvider(Provider):
     """One model file, asked case by case."""
+
+    deadline_s = None  # kept by killing the child, which is the only way to stop it
 
     def __init__(
         self,
@@ -115,7 +118,7 @@ class GgufProvider:
 
     def repeats_differ(self, params: Params) -> bool:
         """At temperature 0 every draw is the same."""
-        return params.temperature > 0
+        return bool(params.temperature)
 
     def prepare(self) -> None:
         """Load the model; a failure shows with the first request."""

@@ -87,9 +87,9 @@ class Model:
         return len(prefix)
 
     def _generate(self, rest: list[int], params: dict[str, Any]) -> dict[str, Any]:
-        self._llama.set_seed(params["seed"])
+        self._llama.set_seed(params["seed"] or 0)
         sampling = {name: params[name] for name in ("top_k", "top_p", "min_p", "repeat_penalty")}
-        drawn = self._llama.generate(rest, temp=params["temperature"], reset=False, **sampling)
+        drawn = self._llama.generate(rest, temp=params["temperature"] or 0.0, reset=False, **sampling)
         stops = [stop.encode() for stop in params["stop"]]
         text, count, reason, times = b"", 0, "length", [time.perf_counter()]
         for token in drawn:

@@ -21,6 +21,7 @@ from typing import Any, get_args
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
+from evalharness.providers.base import Provider
 from evalharness.records import FinishReason, Params, Request, Response, Timing, Usage
 from evalharness.registry import did_you_mean
 
@@ -34,7 +35,7 @@ Answer = str | Response | Mapping[str, Any]
 Script = Callable[[Request], Answer]
 
 
-class ScriptedProvider:
+class ScriptedProvider(Provider):
     """A provider that says what it was told to say."""
 
     def __init__(
@@ -44,6 +45,7 @@ class ScriptedProvider:
         function: str | None = None,
         delay_s: float = 0.0,
         repeats_differ: bool = True,
+        concurrency: int = 1,
         config: Config | None = None,
     ) -> None:
         """`answers`: a table, the path of one in JSON, or a function of the request; `function`: `FILE.py:NAME`
@@ -52,6 +54,8 @@ class ScriptedProvider:
         root = config.root if config else Path()
         if (answers is None) == (function is None):
             raise ValueError("give either 'answers' or 'function'")
+        if not isinstance(concurrency, int) or concurrency < 1:
+            raise ValueError(f"'concurrency' is a number from 1, not {concurrency!r}")
         if not isinstance(delay_s, int | float):
             raise ValueError(f"'delay_s' is a number of seconds, not {delay_s!r}")
         if function is not None:
@@ -61,6 +65,7 @@ class ScriptedProvider:
         else:
             self._script = _from_table(_load_table(answers, root) if isinstance(answers, str) else answers)
         self._delay_s, self._repeats_differ = delay_s, repeats_differ
+        self.concurrency = concurrency
         self._closed = threading.Event()
 
     def identity(self) -> Mapping[str, Any]:
@@ -70,9 +75,6 @@ class ScriptedProvider:
     def repeats_differ(self, params: Params) -> bool:
         """As the script says."""
         return self._repeats_differ
-
-    def prepare(self) -> None:
-        """Nothing takes long here."""
 
     def complete(self, request: Request) -> Response:
         """The scripted answer. Raises ProviderError where the script says `error`, has no answer, or raises."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalharness.engine import Engine
-from evalharness.errors import StoreError
+from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.pytest_door.gates import gate_reports
 from evalharness.pytest_door.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_door.progress import Progress
@@ -83,12 +83,18 @@ class Door:
         if self._is_worker:
             selected = {name: [list(key) for key in run.selected] for name, run in self._session.runs.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
-        with Engine(self._session.providers, [run.plan.scorer for run in self._session.runs.values()]) as self._engine:
+        with closing(self._session), self._opened_engine() as self._engine:
             if not self._is_worker:
                 self._progress.start(chosen)
                 for item in cases:
                     self._ask(item)
             yield
+
+    def _opened_engine(self) -> Engine:
+        try:
+            return self._session.engine()
+        except EvalHarnessError as error:
+            raise pytest.UsageError(str(error)) from None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,13 +13,14 @@ from typing import Any
 import pytest
 
 from evalharness.config import Config, load_config
-from evalharness.engine import Plan, make_plan
-from evalharness.errors import StoreError
+from evalharness.engine import Asking, Engine, Plan, make_plan
+from evalharness.errors import ConfigError, StoreError
 from evalharness.gate import judge_run
 from evalharness.providers import Provider
 from evalharness.records import Baseline, Run, RunHeader, Sample, SampleKey, Verdict
 from evalharness.report import Outcome, write_reports
 from evalharness.store import RunWriter, accept, baseline_path, in_ci, read_baseline, sample_from_json
+from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite, suite_names, suite_path
 
 
@@ -58,9 +61,11 @@ class SuiteSession:
     accepting: bool = False
     fail_inconclusive: bool = False
     report: str | None = None
+    asking: Asking = field(default_factory=Asking)
     runs: dict[str, SuiteRun] = field(default_factory=dict)
     providers: dict[str, Provider] = field(default_factory=dict)
     """One for each model, whichever suites use it."""
+    ledger: Ledger | None = None
 
     @classmethod
     def from_options(cls, config: pytest.Config) -> SuiteSession:
@@ -68,8 +73,9 @@ class SuiteSession:
         workers = getattr(config, "workerinput", {}).get("workercount", 1)
         own = load_config(config.rootpath).model_copy(update={"processes": workers})
         option = config.getoption
-        if option("--llm-repeat") < 1:
-            raise pytest.UsageError("--llm-repeat: at least 1")
+        for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
+            if option(name) is not None and not least <= option(name) < math.inf:
+                raise pytest.UsageError(f"{name}: a number from {least}, not {option(name)}")
         if option("--llm-accept") and in_ci():
             raise pytest.UsageError(
                 "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
@@ -84,12 +90,40 @@ class SuiteSession:
             accepting=option("--llm-accept"),
             fail_inconclusive=option("--llm-inconclusive") == "fail",
             report=option("--llm-report"),
+            asking=Asking(
+                record=option("--llm-record"),
+                concurrency=option("--llm-concurrency"),
+                budget_usd=option("--llm-budget"),
+                deadline_s=option("--llm-deadline"),
+                run=getattr(config, "workerinput", {}).get("testrunuid") or secrets.token_hex(8),
+            ),
         )
 
     @property
     def paths(self) -> list[Path]:
         """The suite files."""
         return [suite_path(name, self.config.root) for name in self.names]
+
+    def engine(self) -> Engine:
+        """For everything that has been collected. Raises StoreError, ConfigError."""
+        tariffs = {model: price for run in self.runs.values() for model, price in run.plan.tariffs.items()}
+        unpriced = [model for model in self.providers if model not in tariffs]
+        if self.asking.budget_usd is not None and unpriced:
+            raise ConfigError(
+                f"--llm-budget: the price of {', '.join(unpriced)} is not known; write price = {{input = ..., output = "
+                f"...}} (dollars for a million tokens) into [tool.evalharness.models.{unpriced[0]}]"
+            )
+        kept = self.asking.budget_usd is not None or any(provider.recorded for provider in self.providers.values())
+        if kept and self.ledger is None:
+            self.ledger = Ledger(self.config.cache_dir / "ledger.sqlite")
+        scorers = [run.plan.scorer for run in self.runs.values()]
+        return Engine(self.providers, scorers, asking=self.asking, tariffs=tariffs, ledger=self.ledger)
+
+    def close(self) -> None:
+        """Give the ledger back."""
+        if self.ledger is not None:
+            self.ledger.close()
+            self.ledger = None
 
     def open(self, name: str) -> SuiteRun:
         """The suite's run; loads and plans it the first time. Raises SuiteError, ConfigError, MissingExtraError."""

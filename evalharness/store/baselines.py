@@ -53,7 +53,7 @@ class _DrawLine(_Line):
     scores: dict[str, FiniteFloat]
     prompt_tokens: NonNegativeInt
     completion_tokens: NonNegativeInt
-    total_s: FiniteFloat
+    total_s: FiniteFloat | None
 
 
 class _CaseLine(_Line):
@@ -180,9 +180,9 @@ def _joined(
 
 def _draw(sample: Sample, run: str) -> Draw:
     assert sample.response  # a complete run has answers only
-    usage, timing = sample.response.usage, sample.response.timing
+    usage, seconds = sample.response.usage, sample.latency_s
     scores = {score.metric: score.value for score in sample.scores}
-    seconds = round(timing.total_s, _SECONDS_DIGITS)
+    seconds = None if seconds is None else round(seconds, _SECONDS_DIGITS)
     return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, seconds)
 
 

@@ -66,7 +66,7 @@ def _shared(messages: tuple[Message, ...], common: tuple[Message, ...]) -> int:
 
 def _seeded(params: Params, repeat: int) -> Params:
     """Each repeat draws with a seed of its own."""
-    return replace(params, seed=(params.seed + repeat) % 2**32) if repeat else params
+    return replace(params, seed=((params.seed or 0) + repeat) % 2**32) if repeat else params
 
 
 __all__ = ["Renderer", "TemplateProblem", "requests"]

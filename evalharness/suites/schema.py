@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,10 @@ def _margin(value: Any) -> Any:
     return number(value)
 
 
+def _number_or_null(value: Any) -> Any:
+    return None if isinstance(value, Bare) and value in ("null", "~") else number(value)
+
+
 def _version(value: Any) -> Any:
     found = number(value)
     return found if isinstance(found, int) else value
@@ -49,6 +53,10 @@ TextOrList = Annotated[
     Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
     Discriminator(_list_or_text),
 ]
+
+
+T = TypeVar("T")
+OrNull = Annotated[T | None, BeforeValidator(_number_or_null)]
 
 
 class Closed(BaseModel):
@@ -81,8 +89,9 @@ class ParamsFile(Closed):
     """How answers are drawn."""
 
     max_tokens: Annotated[int, Strict(), Field(ge=1, le=1_000_000), BeforeValidator(number)] = 256
-    temperature: Annotated[float, Strict(), Field(ge=0, le=10), BeforeValidator(number)] = 0.0
-    seed: Annotated[int, Strict(), Field(ge=0, lt=2**32), BeforeValidator(number)] = 0
+    temperature: OrNull[Annotated[float, Strict(), Field(ge=0, le=10)]] = 0.0
+    """null: not sent, for models that take none."""
+    seed: OrNull[Annotated[int, Strict(), Field(ge=0, lt=2**32)]] = None
     top_p: Annotated[float, Strict(), Field(gt=0, le=1), BeforeValidator(number)] = 1.0
     top_k: Annotated[int, Strict(), Field(ge=0), BeforeValidator(number)] = 0
     min_p: Annotated[float, Strict(), Field(ge=0, le=1), BeforeValidator(number)] = 0.0

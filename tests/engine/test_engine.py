@@ -61,7 +61,7 @@ def run(
         return [sample.result(PATIENCE_S) for sample in waiting]
 
 
-class Odd:
+class Odd(Provider):
     """A provider of a third party, of which only `complete` matters."""
 
     def __init__(self, complete: Callable[[Request], Any]) -> None:

@@ -1,0 +1,74 @@
+"""One request on its way to its sample."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Future
+from dataclasses import astuple, dataclass, field, replace
+from typing import get_args
+
+from evalharness.engine.retries import Tries
+from evalharness.engine.scoring import Scorer
+from evalharness.errors import ProviderError, StoreError
+from evalharness.records import Case, Failure, FinishReason, Request, Response, Sample
+from evalharness.redaction import scrub
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request, its case, and what has become of it."""
+
+    number: int
+    """In the order in which the samples will be waited for."""
+    case: Case
+    request: Request
+    scorer: Scorer
+    key: str = ""
+    """Of the request in the ledger; "" where responses are not recorded."""
+    tries: Tries | None = None
+    deadline: float | None = None
+    """On the loop's clock, from the first try on."""
+    attempts: int = 0
+    in_flight: bool = False
+    response: Response | None = None
+    error: Failure | None = None
+    replayed: bool = False
+    cost_usd: float | None = None
+    twins: list[Job] = field(default_factory=list)
+    """Equal requests: they share the answer."""
+    sample: Future[Sample] = field(default_factory=Future)
+
+    def fail(self, error: BaseException) -> None:
+        """Every error is this request's own: the run goes on."""
+        if isinstance(error, ProviderError):
+            self.error = Failure(error.kind, scrub(str(error)))
+        elif isinstance(error, StoreError):
+            self.error = Failure("ledger", scrub(str(error)))
+        else:  # a provider of a third party, with a bug
+            self.error = Failure("provider", scrub(f"{type(error).__name__}: {error}"))
+
+    def finished(self, sample: Sample) -> None:
+        """Hand the sample over, with what the asking was like."""
+        whole = replace(sample, cost_usd=self.cost_usd, replayed=self.replayed, attempts=self.attempts)
+        if self.sample.set_running_or_notify_cancel():
+            self.sample.set_result(whole)
+
+
+def sound(response: Response) -> Response:
+    """The response, its texts as Unicode can be written and without keys.
+
+    Raises ProviderError for anything else that a provider returned.
+    """
+    if not isinstance(response, Response) or not isinstance(response.text, str):
+        raise ProviderError(f"the provider returned no response but {type(response).__name__}")
+    numbers = [*astuple(response.usage), *(value for value in astuple(response.timing) if value is not None)]
+    if response.finish_reason not in get_args(FinishReason) or not all(0 <= number < math.inf for number in numbers):
+        raise ProviderError(
+            f"the provider returned a response that cannot be recorded: {replace(response, text='...')}"
+        )
+    return replace(
+        response,
+        text=scrub(response.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")),
+        model=scrub(response.model)[:200],
+        fingerprint=scrub(response.fingerprint)[:200],
+    )

@@ -1,0 +1,315 @@
+"""The requests to one model: in order, as many at once as it takes, each tried again where that may help.
+
+waiting ── room? ── intent on disk ── ask ── answer on disk ── delivered
+^                                   |
+└────────── wait, try again ────────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import inspect
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from evalharness.engine.book import Book
+from evalharness.engine.job import Job, sound
+from evalharness.engine.limiter import Limiter
+from evalharness.engine.options import Asking
+from evalharness.engine.prices import Tariff
+from evalharness.engine.retries import Tries
+from evalharness.engine.threads import Threads
+from evalharness.errors import ProviderError
+from evalharness.providers import Provider
+from evalharness.records import Response
+from evalharness.store.ledger import Intent, Settlement
+from evalharness.store.recorded import Recorded, canonical, request_key
+
+_LOOK_AGAIN_S = 0.05
+"""While another request must end first: a twin in another process, one whose reserve may come free."""
+_LONGEST_S = 86_400.0
+
+
+class Lane:
+    """One model's queue. Everything but the constructor runs on the event loop."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        asking: Asking,
+        tariff: Tariff | None,
+        book: Book | None,
+        deliver: Callable[[Job], None],
+    ) -> None:
+        self.provider = provider
+        self._asking, self._tariff, self._book, self._deliver = asking, tariff, book, deliver
+        most = max(1, min(provider.concurrency, asking.concurrency or provider.concurrency))
+        self._limiter = Limiter(most)
+        self._waiting: list[tuple[int, Job]] = []
+        self._under_way: dict[asyncio.Task[None], Job] = {}
+        self._in_flight = 0
+        self._later: dict[asyncio.TimerHandle, Job] = {}
+        self._asked: dict[str, Job] = {}
+        self._identity = provider.identity()
+        self._threads = Threads()
+        self._prepared: asyncio.Task[Any] | None = None
+        self._dead: ProviderError | None = None
+        self._ever_answered = False
+        self._wake: asyncio.TimerHandle | None = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its responses are kept."""
+        return self.provider.recorded and self._book is not None
+
+    def request_text(self, job: Job) -> str:
+        """All that the answer depends on, as canonical JSON: the ledger's key is its hash. Raises ProviderError."""
+        return wire_text(self.provider, self._identity, job.request)
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Ask these, unless an equal request is being asked already: then they share its answer."""
+        for job in jobs:
+            first = self._asked.setdefault(job.key, job) if job.key else job
+            if first is job:
+                heapq.heappush(self._waiting, (job.number, job))
+            else:
+                first.twins.append(job)
+        self.pump()
+
+    def pump(self) -> None:
+        """Let as many leave as may."""
+        loop = asyncio.get_running_loop()
+        if self._dead:
+            self._fail_waiting(self._dead)
+        elif (pause := self._limiter.paused_until - loop.time()) > 0:
+            if self._waiting and self._wake is None:
+                self._wake = loop.call_later(pause, self._woken)
+        else:
+            for _ in range(min(self._limiter.free(self._in_flight), len(self._waiting))):
+                _, job = heapq.heappop(self._waiting)
+                self._in_flight += 1
+                job.in_flight = True
+                task = loop.create_task(self._attempt(job))
+                self._under_way[task] = job
+                task.add_done_callback(self._ended)
+
+    def stop(self, error: ProviderError) -> list[asyncio.Task[None]]:
+        """Send nothing more, and end what is under way: the tasks that are being ended."""
+        self._dead = error
+        for handle, job in self._later.items():
+            handle.cancel()
+            heapq.heappush(self._waiting, (job.number, job))
+        self._later.clear()
+        for task, job in self._under_way.items():
+            task.cancel()
+            self._end(job, error)
+        self._fail_waiting(error)
+        self._threads.close()
+        return list(self._under_way)
+
+    def _woken(self) -> None:
+        self._wake = None
+        self.pump()
+
+    def _leave(self, job: Job) -> None:
+        """The model is done with it, for now."""
+        if job.in_flight:
+            job.in_flight = False
+            self._in_flight -= 1
+            self.pump()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        job = self._under_way.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._end(job, error)
+        self._leave(job)
+
+    def _fail_waiting(self, error: ProviderError) -> None:
+        waiting, self._waiting = self._waiting, []
+        for _, job in sorted(waiting, key=lambda pair: pair[0]):
+            self._end(job, error)
+
+    def _end(self, job: Job, error: BaseException | None = None) -> None:
+        """The job has its answer or its error, and so have its twins."""
+        if job.response is not None or job.error is not None:
+            return
+        if error is not None:
+            job.fail(error)
+        self._hand_over(job)
+
+    def _hand_over(self, job: Job) -> None:
+        if self._asked.get(job.key) is job:
+            del self._asked[job.key]
+        self._deliver(job)
+        for twin in job.twins:
+            twin.response, twin.error, twin.replayed = job.response, job.error, True
+            twin.cost_usd, twin.attempts = (0.0 if self._tariff else None), 0
+            self._deliver(twin)
+
+    def _again(self, job: Job, wait_s: float) -> None:
+        loop = asyncio.get_running_loop()
+
+        def back() -> None:
+            del self._later[handle]
+            heapq.heappush(self._waiting, (job.number, job))
+            self.pump()
+
+        handle = loop.call_later(wait_s, back)
+        self._later[handle] = job
+
+    async def _attempt(self, job: Job) -> None:
+        """One try. Whatever it raises is the job's error."""
+        loop = asyncio.get_running_loop()
+        if job.deadline is None:
+            job.deadline = loop.time() + (self.provider.deadline_s or _LONGEST_S)
+            job.tries = Tries(self.provider.retries)
+        await self._prepare()
+        if loop.time() >= job.deadline:
+            raise self._late(may_cost=False)
+        attempt = f"{self._asking.run}-{secrets.token_hex(6)}"
+        reserved = self._reserve(job)
+        if self._book is not None and not await self._intend(self._book, job, attempt, reserved):
+            return
+        job.attempts += 1
+        sent_at = loop.time()
+        try:
+            response = sound(await self._answer(job, attempt, job.deadline - sent_at))
+            self._limiter.succeeded(others_wait=bool(self._waiting))
+            self._leave(job)  # the next one need not wait until this answer is on the disk
+        except asyncio.CancelledError:
+            if self._book is not None:
+                self._book.enter_last(Settlement(attempt, "stopped", reserved))
+            raise
+        except Exception as error:
+            await self._failed(job, attempt, error, reserved, sent_at)
+        else:
+            await self._answered(job, attempt, response)
+
+    async def _prepare(self) -> None:
+        """Once; who comes meanwhile waits. A failure is the first one's error, and shows again with the next."""
+        if self._prepared is None:
+            self._prepared = asyncio.ensure_future(self._threads.call(self.provider.prepare))
+            await self._prepared
+        elif not self._prepared.done():
+            await asyncio.wait([self._prepared])
+
+    def _reserve(self, job: Job) -> float:
+        if self._tariff is None:
+            return 0.0
+        return self._tariff.most_usd(job.request, self.provider.deadline_s or _LONGEST_S)
+
+    async def _intend(self, book: Book, job: Job, attempt: str, reserved: float) -> bool:
+        """Whether this attempt may leave; if not, the job has been seen to."""
+        first = job.attempts == 0
+        intent = Intent(attempt, job.key or attempt, reserved, anew=self._asking.record == "all" or not first)
+        answer, lost = await book.enter(intent)
+        job.attempts += lost
+        if answer == "recorded":
+            job.attempts = 0
+            self.replay(job, book.ledger.find([job.key])[job.key])
+        elif answer == "under way":
+            self._look_again(
+                job, ProviderError("another process asks the same, and has no answer yet", kind="deadline")
+            )
+        elif answer == "no money":
+            budget = self._asking.budget_usd
+            spent = ProviderError(
+                f"not asked: it may cost ${reserved:.6f}, more than is left of the budget of ${budget}",
+                kind="budget",
+            )
+            if not book.ledger.under_way(book.run):
+                raise spent
+            self._look_again(job, spent)
+        return answer == "go"
+
+    def _look_again(self, job: Job, error: ProviderError) -> None:
+        assert job.deadline is not None
+        if asyncio.get_running_loop().time() + _LOOK_AGAIN_S > job.deadline:
+            raise error
+        self._again(job, _LOOK_AGAIN_S)
+
+    def replay(self, job: Job, recorded: Recorded) -> None:
+        """The answer is in the ledger."""
+        job.response, job.replayed = recorded.response, True
+        if self._tariff is not None:
+            job.cost_usd = self._tariff.cost_usd(recorded.response)
+        self._hand_over(job)
+
+    def refuse(self, job: Job, error: BaseException) -> None:
+        """It will not be asked."""
+        self._end(job, error)
+
+    async def _answer(self, job: Job, attempt: str, left_s: float) -> Response:
+        """The provider's answer, waited for from outside of it: it cannot keep us longer than that."""
+        request = replace(job.request, attempt=attempt)
+        task = asyncio.ensure_future(self._complete(request))
+        try:
+            done, _ = await asyncio.wait({task}, timeout=left_s)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not done:
+            task.cancel()
+            raise self._late(may_cost=True)
+        return task.result()
+
+    def _late(self, *, may_cost: bool) -> ProviderError:
+        text = f"no answer within deadline_s = {self.provider.deadline_s:g}"
+        return ProviderError(text, kind="deadline", may_cost=may_cost)
+
+    async def _complete(self, request: Any) -> Response:
+        if not inspect.iscoroutinefunction(self.provider.complete):
+            return await self._threads.call(lambda: self.provider.complete(request))  # type: ignore[no-any-return]
+        try:
+            return await self.provider.complete(request)  # type: ignore[no-any-return]
+        except (KeyboardInterrupt, SystemExit) as error:  # they would end the loop
+            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+
+    async def _answered(self, job: Job, attempt: str, response: Response) -> None:
+        cost = self._tariff.cost_usd(response) if self._tariff else None
+        if self._book is not None:
+            recorded = None
+            if self.is_recorded:
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                recorded = Recorded(job.key, self.request_text(job), response, now)
+            await self._book.enter(Settlement(attempt, "answered", cost or 0.0, recorded))
+        self._ever_answered = True
+        job.response, job.cost_usd = response, cost
+        self._hand_over(job)
+
+    async def _failed(self, job: Job, attempt: str, error: Exception, reserved: float, sent_at: float) -> None:
+        """Ask again, or give up."""
+        known = error if isinstance(error, ProviderError) else ProviderError(f"{type(error).__name__}: {error}")
+        if self._book is not None:
+            await self._book.enter(Settlement(attempt, known.kind, reserved if known.may_cost else 0.0))
+        loop = asyncio.get_running_loop()
+        if known.throttled:
+            self._limiter.throttled(sent_at, loop.time())
+            self._limiter.pause(loop.time() + (known.wait_s or 0.0))
+        assert job.tries is not None
+        assert job.deadline is not None
+        wait_s = job.tries.wait_s(known)
+        if wait_s is not None and loop.time() + wait_s < job.deadline:
+            self._again(job, wait_s)
+            return
+        if known.fatal or (known.kind == "connect" and not self._ever_answered):
+            self._dead = known
+        raise known if wait_s is None else _no_time(known, wait_s)
+
+
+def _no_time(error: ProviderError, wait_s: float) -> ProviderError:
+    return ProviderError(
+        f"{error}; its deadline_s leaves no time to wait {wait_s:.1f} s and ask again", kind=error.kind
+    )
+
+
+def wire_text(provider: Provider, identity: Any, request: Any) -> str:
+    """A request as the ledger knows it."""
+    return canonical({"model": identity, "wire": provider.wire(request), "repeat": request.key.repeat})
+
+
+__all__ = ["Lane", "request_key", "wire_text"]

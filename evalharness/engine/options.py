@@ -1,0 +1,25 @@
+"""How a run asks: the limits of the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+RecordMode = Literal["none", "once", "all"]
+RECORD_MODES: tuple[RecordMode, ...] = ("none", "once", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Limits and habits of one run."""
+
+    record: RecordMode = "once"
+    """`none`: recorded responses only, no socket is opened; `once`: ask what is not recorded; `all`: ask anew."""
+    concurrency: int | None = None
+    """At most so many requests under way at each model; None: as its provider says."""
+    budget_usd: float | None = None
+    """No request leaves whose worst case would go beyond it."""
+    deadline_s: float | None = None
+    """For the whole run: what is not answered by then is an error."""
+    run: str = ""
+    """Name of the run in the ledger; processes that share it share the budget."""

@@ -1,0 +1,55 @@
+"""Answers from the ledger, and what to say where it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+from evalharness.engine.job import Job
+from evalharness.engine.lane import Lane
+from evalharness.engine.options import RecordMode
+from evalharness.errors import ProviderError
+from evalharness.store.ledger import Ledger
+from evalharness.store.recorded import nearest, request_key
+
+_EXPLAINED = 20
+"""Misses that are compared with what is recorded; the rest of thousands is missing for the same reason."""
+_COMPARED = 5_000
+
+
+class Replay:
+    """For one run."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._left_to_explain = _EXPLAINED
+
+    def texts(self, lane: Lane, jobs: Iterable[Job]) -> dict[Job, str]:
+        """Each job's request as the ledger knows it; the job gets its key, or its error."""
+        found = {}
+        for job in jobs:
+            try:
+                found[job] = lane.request_text(job)
+                job.key = request_key(found[job])
+            except Exception as error:
+                found[job] = ""
+                lane.refuse(job, error)
+        return found
+
+    def answer(self, lane: Lane, texts: Mapping[Job, str], mode: RecordMode) -> None:
+        """Replay what may be replayed; in mode `none` the rest gets an error that says what is missing."""
+        open_jobs = [job for job in texts if job.error is None]
+        recorded = {} if mode == "all" else self._ledger.find(job.key for job in open_jobs)
+        for job in open_jobs:
+            if job.key in recorded:
+                lane.replay(job, recorded[job.key])
+            elif mode == "none":
+                lane.refuse(job, ProviderError(self._missing(job, texts[job]), kind="not recorded"))
+
+    def _missing(self, job: Job, text: str) -> str:
+        head = f"not recorded, and --llm-record=none asks nobody (key {job.key[:12]})"
+        if self._left_to_explain == 0:
+            return head
+        self._left_to_explain -= 1
+        candidates = ((row.key, row.request) for row in islice(self._ledger.all(), _COMPARED))
+        return f"{head}; {nearest(text, candidates)}"

@@ -1,0 +1,174 @@
+"""What an invocation asks and gets: requests, responses, samples, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from evalharness.records.suite import Message, Params
+
+FinishReason = Literal["stop", "length"]
+
+
+class SampleKey(NamedTuple):
+    """What identifies a sample within the run of a suite."""
+
+    case: str
+    prompt: str
+    model: str
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a model."""
+
+    key: SampleKey
+    messages: tuple[Message, ...]
+    shared: int
+    """How many of the first messages are the same for every case of the suite, whichever of them are run."""
+    params: Params
+    attempt: str = ""
+    """Names one try to ask this, in the ledger and towards the endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request."""
+
+    prompt_tokens: int
+    """All of them, cached ones too."""
+    completion_tokens: int
+    cached_tokens: int = 0
+    """Prompt tokens that the endpoint had read before."""
+    estimated: bool = False
+    """The endpoint counted nothing: this is our own count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds and rates of one try, waits between tries left out; None where the provider cannot know."""
+
+    total_s: float
+    first_token_s: float | None = None
+    prompt_tokens_per_s: float | None = None
+    decode_tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete answer."""
+
+    text: str
+    finish_reason: FinishReason
+    usage: Usage
+    timing: Timing
+    model: str = ""
+    """What the endpoint says answered."""
+    fingerprint: str = ""
+    """The endpoint's word for its configuration (`system_fingerprint`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The number that a metric gave to an answer: in [0, 1], higher is better. Two scores of one metric compare only
+    if their signatures are equal.
+    """
+
+    metric: str
+    value: float
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a value: the request or a metric failed, the run goes on."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One scored draw: case x prompt x model x repeat."""
+
+    key: SampleKey
+    digest: str
+    """The case's digest."""
+    tags: tuple[str, ...]
+    messages: tuple[Message, ...]
+    golden: tuple[str, ...]
+    response: Response | None
+    scores: tuple[Score, ...] = ()
+    failed_checks: tuple[str, ...] = ()
+    """A sentence for each hard assertion that does not hold."""
+    error: Failure | None = None
+    cost_usd: float | None = None
+    """None: no price is known."""
+    replayed: bool = False
+    """The response was recorded earlier; nothing was asked."""
+    attempts: int = 1
+    """How often it was asked, tries that a killed run left behind counted in."""
+
+    @property
+    def latency_s(self) -> float | None:
+        """Seconds that may be compared with others: asked now, at the first try, nothing read from a prompt cache."""
+        asked_once = not self.replayed and self.attempts == 1
+        if self.response is None or not asked_once or self.response.usage.cached_tokens:
+            return None
+        return self.response.timing.total_s
+
+    @property
+    def ok(self) -> bool:
+        """Asked, answered, scored by every metric, and all hard assertions hold."""
+        return self.error is None and self.response is not None and not self.failed_checks
+
+    def score(self, metric: str) -> Score | None:
+        """The score that `metric` gave, if it gave one."""
+        return next((score for score in self.scores if score.metric == metric), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeader:
+    """What one invocation was: first line of `run.jsonl`."""
+
+    id: str
+    suite: str
+    file: str
+    started_at: str
+    """UTC, ISO 8601."""
+    models: Mapping[str, Mapping[str, Any]]
+    """Identity of each model: provider, file hash, engine build, ..."""
+    prompts: Mapping[str, str]
+    """Digest of each prompt as the suite has it: template, shared variables, parameters."""
+    params: Mapping[str, Any]
+    metrics: tuple[str, ...]
+    signatures: Mapping[str, str]
+    """Signature of each metric."""
+    gates: tuple[tuple[str, float], ...]
+    planned: tuple[SampleKey, ...]
+    """Every sample that the suite asks for with the chosen models and prompts, selected or not."""
+    machine_class: str
+    """Latency compares only within it."""
+    environment: Mapping[str, Any]
+    prices: Mapping[str, str] = field(default_factory=dict)
+    """Where the price of each model comes from; one without a price is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that one invocation produced for one suite."""
+
+    header: RunHeader
+    samples: tuple[Sample, ...]
+    selected: tuple[SampleKey, ...]
+    """What was to be asked: all that is planned, or less (`-k`, a node id)."""
+    stopped: bool = False
+    """The run ended before its end (`-x`, Ctrl-C): nothing may be concluded."""
+
+    @property
+    def complete(self) -> bool:
+        """Everything that the suite plans, and that is something, was asked and answered."""
+        answered = {sample.key for sample in self.samples if sample.error is None and sample.response is not None}
+        return not self.stopped and bool(self.header.planned) and answered >= set(self.header.planned)

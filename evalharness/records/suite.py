@@ -1,0 +1,105 @@
+"""What people write: suites, cases, prompts, parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Location(NamedTuple):
+    """A place in a file that a person wrote."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in self if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """How to draw an answer."""
+
+    max_tokens: int = 256
+    temperature: float | None = 0.0
+    """0: always the likeliest token. None: not sent, the endpoint's own default."""
+    seed: int | None = None
+    """None: not sent; a local model then draws with 0."""
+    top_p: float = 1.0
+    top_k: int = 0
+    """0: no limit."""
+    min_p: float = 0.0
+    repeat_penalty: float = 1.0
+    """1: none. It looks at generated tokens only."""
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A metric or a check as a suite names it: `{contains: {text: Acme}}` is `Spec("contains", {"text": "Acme"})`."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """A rule of a suite: how much worse `metric` may get."""
+
+    metric: str
+    margin: float
+    """Points of a 0..1 score; for latency and cost a ratio, 0.10 meaning 10 %."""
+    where: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A named chat template: jinja2 sources by role."""
+
+    name: str
+    messages: tuple[Message, ...]
+    where: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of a suite."""
+
+    id: str
+    vars: Mapping[str, Any]
+    tags: tuple[str, ...]
+    golden: tuple[str, ...]
+    """Accepted answers, any of them right."""
+    checks: tuple[Spec, ...]
+    """Hard assertions: the suite's and the case's own."""
+    digest: str
+    """SHA-256 of what makes this case this case: its variables and its golden answers. An edited case is a new case."""
+    where: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One file under `suites/`, read and checked."""
+
+    name: str
+    file: str
+    """Path relative to the root."""
+    description: str
+    models: tuple[str, ...]
+    prompts: Mapping[str, Prompt]
+    default_prompts: tuple[str, ...]
+    params: Params
+    vars: Mapping[str, Any]
+    metrics: tuple[Spec, ...]
+    gates: tuple[GateSpec, ...]
+    cases: tuple[Case, ...]

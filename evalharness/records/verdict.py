@@ -1,0 +1,88 @@
+"""What a run is compared with, and what came of it: baselines and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["pass", "fail", "inconclusive", "error", "incomparable", "no baseline"]
+
+SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "no baseline", "incomparable", "fail", "error")
+"""From good to bad: a run is as bad as the worst of its verdicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRun:
+    """A run that people made part of a baseline."""
+
+    id: str
+    accepted_at: str
+    machine_class: str
+    signatures: Mapping[str, str]
+    asked: str
+    """Digest of model identity, prompt and parameters: runs of one baseline asked the same thing of the same model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One sample of an accepted run, as far as comparisons need it."""
+
+    run: str
+    text: str
+    scores: Mapping[str, float]
+    prompt_tokens: int
+    completion_tokens: int
+    total_s: float | None
+    """None where the seconds say nothing: a replayed or repeated request."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineCase:
+    """What the accepted runs have on one case."""
+
+    digest: str
+    draws: tuple[Draw, ...]
+    line: int
+    """Where it stands in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Up to five accepted runs of one suite, model and prompt: `golden/baselines/SUITE/MODEL.PROMPT.jsonl`."""
+
+    file: str
+    suite: str
+    model: str
+    prompt: str
+    runs: tuple[AcceptedRun, ...]
+    cases: Mapping[str, BaselineCase]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a gate said about one metric of one model and prompt."""
+
+    model: str
+    prompt: str
+    metric: str
+    status: Status
+    reason: str
+    """One line for a person."""
+    gating: bool = True
+    """False: said for information, never changes the colour of the run."""
+    margin: float | None = None
+    """As the suite has it: points of a score, or a ratio (0.10 is 10 % more seconds or tokens)."""
+    drop: float | None = None
+    """How much worse, in the unit of the margin; negative is better."""
+    largest_drop: float | None = None
+    """What the data leave possible: its 95 % one-sided upper bound."""
+    p_value: float | None = None
+    """Holm-adjusted over the gates of the run."""
+    cases: int = 0
+    """Cases present on both sides."""
+
+    @property
+    def name(self) -> str:
+        """As in `suites/support.yaml::gate[NAME]`."""
+        return f"{self.model}-{self.prompt}-{self.metric}"

@@ -1,0 +1,71 @@
+"""Keys: read from the environment, shown to nobody, and taken out by value of everything that is written or printed.
+
+A provider opens a `Secret`; from then on `scrub` knows its value, and every sink of this package calls `scrub`.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import os
+import re
+from urllib.parse import quote, quote_plus
+
+_LEAST_CHARS = 6
+"""Shorter values would black out ordinary words, and protect nothing."""
+_forms: dict[str, str] = {}
+"""Every way in which a known secret may be spelt -> what stands for it."""
+_pattern: re.Pattern[str] | None = None
+
+
+class Secret:
+    """The value of an environment variable. Neither `repr` nor `str` gives it away."""
+
+    __slots__ = ("_value", "name")
+
+    def __init__(self, name: str) -> None:
+        """`name`: of the variable. Raises LookupError when it is not set."""
+        value = os.environ.get(name, "").strip()
+        if not value:
+            raise LookupError(f"the environment variable {name} is not set")
+        self.name, self._value = name, value
+        _remember(name, value)
+
+    def reveal(self) -> str:
+        """The value, for the one place that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"[{self.name}]"
+
+
+def scrub(text: str) -> str:
+    """The text, with `[NAME]` in place of every known secret: plain, URL-quoted, base64, JSON- or HTML-escaped."""
+    return _pattern.sub(lambda found: _forms[found[0]], text) if _pattern else text
+
+
+def _remember(name: str, value: str) -> None:
+    global _pattern
+    if len(value) < _LEAST_CHARS:
+        return
+    _forms.update(dict.fromkeys(_spellings(value), f"[{name}]"))
+    longest_first = sorted(_forms, key=len, reverse=True)
+    _pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+
+
+def _spellings(value: str) -> set[str]:
+    quoted = {quote(value), quote(value, safe=""), quote_plus(value)}
+    escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], html.escape(value)}
+    return {value, *quoted, *escaped, *_base64_forms(value.encode())}
+
+
+def _base64_forms(value: bytes) -> set[str]:
+    """As it looks within the base64 of a longer text, which may begin 0, 1 or 2 bytes before it."""
+    found = set()
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + value)
+        whole = (before + len(value)) // 3 * 4  # the last group depends on what follows
+        found.add(encoded[-(-before * 8 // 6) : whole].decode())
+    plain = {form for form in found if len(form) >= _LEAST_CHARS}
+    return plain | {form.replace("+", "-").replace("/", "_") for form in plain}

@@ -1,0 +1,266 @@
+"""What was asked and what came back, in SQLite: nothing that was answered is asked, or paid, twice.
+
+    intent committed -> request sent -> response committed -> scored
+
+A transaction is on the disk when `commit` returns (WAL, synchronous=FULL), so a killed run loses at most what was under
+way. A row carries a checksum; a file that is damaged, or of a newer version, is named and refused, never served from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+
+from evalharness.errors import StoreError
+from evalharness.redaction import scrub
+from evalharness.store.recorded import Recorded, canonical, response_from_json, response_to_json
+
+SCHEMA = 1
+"""In `PRAGMA user_version`."""
+_APPLICATION = 0x65766C67
+"""In `PRAGMA application_id`: "evlg"."""
+_LOCKED_S = 30.0
+_CHUNK = 500
+_CHECKED_WHOLE_BYTES = 64 * 2**20
+"""A file up to this size is checked page by page when it is opened; rows are checked in any."""
+_ROUNDING_USD = 1e-9
+_TABLES = """
+CREATE TABLE response (
+    key TEXT PRIMARY KEY, request TEXT NOT NULL, response TEXT NOT NULL, asked_at TEXT NOT NULL, checksum BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE attempt (
+    id TEXT PRIMARY KEY, key TEXT NOT NULL, run TEXT NOT NULL, started_at REAL NOT NULL, outcome TEXT,
+    reserved_usd REAL NOT NULL, cost_usd REAL
+);
+CREATE INDEX attempt_of_key ON attempt (key);
+CREATE INDEX attempt_under_way ON attempt (run) WHERE outcome IS NULL;
+CREATE TABLE run (id TEXT PRIMARY KEY, budget_usd REAL, taken_usd REAL NOT NULL);
+"""
+Answer = Literal["go", "recorded", "under way", "no money"]
+"""To an intent: ask; it was answered meanwhile; another process of this run is asking; the budget does not allow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A request that is about to leave."""
+
+    attempt: str
+    key: str
+    reserved_usd: float = 0.0
+    """The most that it can cost."""
+    anew: bool = False
+    """Ask even if it is recorded."""
+    retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of an attempt."""
+
+    attempt: str
+    outcome: str
+    """`answered`, or the kind of the error."""
+    cost_usd: float
+    recorded: Recorded | None = None
+
+
+class Ledger:
+    """One file; safe to use from several threads and processes. Raises StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = Lock()
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)
+            self._connection = sqlite3.connect(path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
+            try:
+                self._open()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._lock:
+            self._connection.close()
+
+    def begin(self, run: str, budget_usd: float | None) -> None:
+        """A run, or another process of it."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO run VALUES (?, ?, 0)", (run, budget_usd))
+
+    def find(self, keys: Iterable[str]) -> dict[str, Recorded]:
+        """Those of the keys that are recorded."""
+        wanted, found = list(dict.fromkeys(keys)), {}
+        with self._lock, self._explained():
+            for start in range(0, len(wanted), _CHUNK):
+                chunk = wanted[start : start + _CHUNK]
+                marks = ",".join("?" * len(chunk))
+                query = f"SELECT * FROM response WHERE key IN ({marks})"  # noqa: S608 - only ?,?,?
+                found.update({row[0]: self._recorded(row) for row in self._connection.execute(query, chunk)})
+        return found
+
+    def all(self) -> Iterator[Recorded]:
+        """Everything that is recorded, the latest first."""
+        with self._lock, self._explained():
+            rows = self._connection.execute("SELECT * FROM response ORDER BY asked_at DESC, key").fetchall()
+        return (self._recorded(row) for row in rows)
+
+    def commit(self, run: str, entries: Sequence[Intent | Settlement]) -> list[tuple[Answer, int]]:
+        """All entries in one transaction; for each, its answer, and how many tries of killed runs it follows."""
+        with self._transaction() as connection:
+            return [
+                self._intend(connection, run, entry)
+                if isinstance(entry, Intent)
+                else self._settle(connection, run, entry)
+                for entry in entries
+            ]
+
+    def keep(self, rows: Iterable[Recorded], *, replace: bool = False) -> None:
+        """Responses from elsewhere, in one transaction."""
+        with self._transaction() as connection:
+            for row in rows:
+                self._insert(connection, row, replace=replace)
+
+    def under_way(self, run: str) -> int:
+        """Attempts of this run that are not settled."""
+        with self._lock, self._explained():
+            query = "SELECT count(*) FROM attempt WHERE run = ? AND outcome IS NULL"
+            return int(self._connection.execute(query, (run,)).fetchone()[0])
+
+    def attempts(self, run: str) -> list[tuple[str, str, str | None, float | None]]:
+        """Id, key, outcome and cost of every attempt of a run, in the order in which they were intended."""
+        with self._lock, self._explained():
+            query = "SELECT id, key, outcome, cost_usd FROM attempt WHERE run = ? ORDER BY rowid"
+            return self._connection.execute(query, (run,)).fetchall()
+
+    def _intend(self, connection: sqlite3.Connection, run: str, intent: Intent) -> tuple[Answer, int]:
+        if not intent.anew and connection.execute("SELECT 1 FROM response WHERE key = ?", (intent.key,)).fetchone():
+            return "recorded", 0
+        others = connection.execute(
+            "SELECT run, count(*) FROM attempt WHERE key = ? AND outcome IS NULL GROUP BY run", (intent.key,)
+        ).fetchall()
+        left_behind = {other: count for other, count in others if other != run}
+        if len(left_behind) < len(others):
+            return "under way", 0
+        taken = connection.execute(
+            "UPDATE run SET taken_usd = taken_usd + :most "
+            "WHERE id = :run AND (budget_usd IS NULL OR taken_usd + :most <= budget_usd + :rounding)",
+            {"most": intent.reserved_usd, "run": run, "rounding": _ROUNDING_USD},
+        )
+        if taken.rowcount == 0:
+            return "no money", 0
+        if left_behind:
+            connection.execute(
+                "UPDATE attempt SET outcome = 'lost' WHERE key = ? AND outcome IS NULL AND run != ?", (intent.key, run)
+            )
+        row = (intent.attempt, intent.key, run, time.time(), None, intent.reserved_usd, None)
+        connection.execute("INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        return "go", sum(left_behind.values())
+
+    def _settle(self, connection: sqlite3.Connection, run: str, entry: Settlement) -> tuple[Answer, int]:
+        connection.execute(
+            "UPDATE run SET taken_usd = taken_usd + ? - (SELECT reserved_usd FROM attempt WHERE id = ?) WHERE id = ?",
+            (entry.cost_usd, entry.attempt, run),
+        )
+        connection.execute(
+            "UPDATE attempt SET outcome = ?, cost_usd = ? WHERE id = ?", (entry.outcome, entry.cost_usd, entry.attempt)
+        )
+        if entry.recorded:
+            self._insert(connection, entry.recorded, replace=True)
+        return "go", 0
+
+    def _insert(self, connection: sqlite3.Connection, row: Recorded, *, replace: bool) -> None:
+        request = scrub(row.request)
+        response = scrub(canonical(response_to_json(row.response)))
+        values = (row.key, request, response, row.asked_at)
+        word = "REPLACE" if replace else "IGNORE"
+        connection.execute(
+            f"INSERT OR {word} INTO response VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two words
+            (*values, _checksum(*values)),
+        )
+
+    def _recorded(self, row: tuple[Any, ...]) -> Recorded:
+        key, request, response, asked_at, checksum = row
+        try:
+            if checksum != _checksum(key, request, response, asked_at):
+                raise self._refused(f"the row {str(key)[:12]} is not what was written")
+            return Recorded(key, request, response_from_json(json.loads(response)), asked_at)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise self._refused(f"the row {str(key)[:12]} cannot be read: {error}") from None
+
+    def _open(self) -> None:
+        connection = self._connection
+        version, application = (_pragma(connection, name) for name in ("user_version", "application_id"))
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if version > SCHEMA and application in (0, _APPLICATION):
+            raise StoreError(
+                f"{self.path}: a newer evalharness wrote it (schema {version}, this one reads {SCHEMA}): upgrade, or "
+                "move the file away; recorded responses are then asked for again"
+            )
+        if (tables or version) and (version, application) != (SCHEMA, _APPLICATION):
+            raise self._refused("it is not a ledger of evalharness")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        if not tables:
+            with self._transaction() as connection:
+                self._make_tables(connection)
+        elif self.path.stat().st_size <= _CHECKED_WHOLE_BYTES:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise self._refused(found)
+
+    def _make_tables(self, connection: sqlite3.Connection) -> None:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            return  # another process was first
+        for statement in _TABLES.split(";")[:-1]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._explained():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # a table that is not there, or of another shape
+                raise self._refused(str(error)) from None
+            raise StoreError(f"{self.path}: {error}") from None
+        except sqlite3.DatabaseError as error:
+            raise self._refused(str(error)) from None
+        except OSError as error:
+            raise StoreError(f"{self.path}: cannot be written: {error.strerror or error}") from None
+
+    def _refused(self, why: str) -> StoreError:
+        return StoreError(
+            f"{self.path}: damaged, so nothing is served from it ({' '.join(why.split())[:300]}); move the file away, "
+            "and recorded responses are asked for again"
+        )
+
+
+def _checksum(*values: str) -> bytes:
+    return hashlib.sha256(json.dumps(values).encode()).digest()
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

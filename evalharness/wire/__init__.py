@@ -1,0 +1,6 @@
+"""HTTP as providers and remote metrics use it: endpoints, keys, statuses, event streams. Knows no model's format."""
+
+from evalharness.wire.endpoint import Answer, Endpoint, EndpointError, is_local
+from evalharness.wire.events import Event, EventReader
+
+__all__ = ["Answer", "Endpoint", "EndpointError", "Event", "EventReader", "is_local"]

@@ -1,0 +1,70 @@
+"""Server-sent events from bytes, as the HTML standard (section 9.2.6, "Interpreting an event stream") reads them.
+
+However the bytes are cut into chunks, the events are the same. An event counts once its blank line is there: what the
+stream's end cuts off is no event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Event(NamedTuple):
+    """One event. `id` and `retry` fields are read over: nobody here reconnects."""
+
+    name: str
+    data: str
+
+
+class EventReader:
+    """Feed it the body's chunks. Raises UnicodeDecodeError for data that are not UTF-8."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._after_cr = self._begun = self._seen_field = False
+        self._name, self._data = "", list[str]()
+
+    @property
+    def begun_well(self) -> bool:
+        """Whether what has come so far looks like an event stream."""
+        return self._seen_field
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events that this chunk completes."""
+        if self._after_cr and chunk.startswith(b"\n"):
+            chunk = chunk[1:]
+            self._after_cr = False
+        if chunk:
+            self._after_cr = chunk.endswith(b"\r")
+        if b"\r" in chunk:
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if b"\n" not in chunk:
+            self._rest += chunk
+            return
+        lines = (bytes(self._rest) + chunk).split(b"\n")
+        self._rest = bytearray(lines.pop())
+        for line in lines:
+            if event := self._read(line):
+                yield event
+
+    def _read(self, line: bytes) -> Event | None:
+        if not self._begun:
+            self._begun, line = True, line.removeprefix(_BOM)
+        if not line:
+            return self._dispatch()
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        self._seen_field |= field in (b"data", b"event", b"id", b"retry", b"")
+        if field == b"data":
+            self._data.append(value.decode())
+        elif field == b"event":
+            self._name = value.decode()
+        return None
+
+    def _dispatch(self) -> Event | None:
+        event = Event(self._name or "message", "\n".join(self._data)) if self._data else None
+        self._name, self._data = "", []
+        return event
