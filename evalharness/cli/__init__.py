@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from evalharness import __version__
+from evalharness.cli.record import record
 from evalharness.cli.schema import schema
 from evalharness.cli.validate import validate
 
@@ -33,3 +34,4 @@ def _nearest_root(start: Path) -> Path:
 
 main.add_command(validate)
 main.add_command(schema)
+main.add_command(record)

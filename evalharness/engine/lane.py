@@ -18,6 +18,7 @@ from typing import Any
 
 from evalharness.engine.book import Book
 from evalharness.engine.job import Job, sound
+from evalharness.engine.keys import request_text
 from evalharness.engine.limiter import Limiter
 from evalharness.engine.options import Asking
 from evalharness.engine.prices import Tariff
@@ -27,7 +28,7 @@ from evalharness.errors import ProviderError
 from evalharness.providers import Provider
 from evalharness.records import Response
 from evalharness.store.ledger import Intent, Settlement
-from evalharness.store.recorded import Recorded, canonical, request_key
+from evalharness.store.recorded import Recorded
 
 _LOOK_AGAIN_S = 0.05
 """While another request must end first: a twin in another process, one whose reserve may come free."""
@@ -68,7 +69,7 @@ class Lane:
 
     def request_text(self, job: Job) -> str:
         """All that the answer depends on, as canonical JSON: the ledger's key is its hash. Raises ProviderError."""
-        return wire_text(self.provider, self._identity, job.request)
+        return request_text(self.provider, self._identity, job.request)
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Ask these, unless an equal request is being asked already: then they share its answer."""
@@ -305,11 +306,3 @@ def _no_time(error: ProviderError, wait_s: float) -> ProviderError:
     return ProviderError(
         f"{error}; its deadline_s leaves no time to wait {wait_s:.1f} s and ask again", kind=error.kind
     )
-
-
-def wire_text(provider: Provider, identity: Any, request: Any) -> str:
-    """A request as the ledger knows it."""
-    return canonical({"model": identity, "wire": provider.wire(request), "repeat": request.key.repeat})
-
-
-__all__ = ["Lane", "request_key", "wire_text"]

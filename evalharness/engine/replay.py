@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from evalharness.engine.job import Job
+from evalharness.engine.keys import request_key
 from evalharness.engine.lane import Lane
 from evalharness.engine.options import RecordMode
 from evalharness.errors import ProviderError
 from evalharness.store.ledger import Ledger
-from evalharness.store.recorded import nearest, request_key
+from evalharness.store.recorded import nearest
 
 _EXPLAINED = 20
 """Misses that are compared with what is recorded; the rest of thousands is missing for the same reason."""

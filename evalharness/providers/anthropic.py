@@ -16,7 +16,16 @@ from itertools import takewhile
 from typing import Any, ClassVar
 
 from evalharness.errors import ProviderError
-from evalharness.providers.remote import Clock, RemoteProvider, from_json, read_events, table, text_of, token_count
+from evalharness.providers.remote import (
+    Clock,
+    RemoteProvider,
+    from_json,
+    joined,
+    read_events,
+    table,
+    text_of,
+    token_count,
+)
 from evalharness.records import FinishReason, Request, Response, Usage
 from evalharness.wire import EndpointError, Event
 from evalharness.wire.statuses import explained, overloaded
@@ -132,7 +141,7 @@ class _Parts:
             raise EndpointError(f"the stop reason is {self.stop_reason[:100]!r}")
         usage = self._usage()
         timing = self.clock.timing(usage, {})
-        return Response("".join(self.text), _FINISH[self.stop_reason], usage, timing, self.model)
+        return Response(joined(self.text), _FINISH[self.stop_reason], usage, timing, self.model)
 
     def _usage(self) -> Usage:
         """`input_tokens` leaves out what was read from a cache or written to one."""

@@ -21,6 +21,7 @@ from evalharness.providers.remote import (
     RemoteProvider,
     estimated,
     from_json,
+    joined,
     read_events,
     table,
     text_of,
@@ -124,13 +125,15 @@ class _Parts:
     def _take_choice(self, choice: Mapping[str, Any], name: str) -> None:
         if choice.get("index", 0) != 0:
             return
-        part = table(choice.get(name) or {}, f"the {name}")
+        finish = text_of(choice.get("finish_reason"), "finish_reason")
+        given = choice.get(name)
+        part = table({} if given is None and finish else given, f"the {name}")
         content = text_of(part.get("content"), "content")
         self.refusal.append(text_of(part.get("refusal"), "refusal"))
         if content or part.get("reasoning_content") or part.get("reasoning"):
             self.clock.token()
         self.text.append(content)
-        self.finish = text_of(choice.get("finish_reason"), "finish_reason") or self.finish
+        self.finish = finish or self.finish
 
     def response(self, request: Request) -> Response:
         """The answer as a whole. Raises ProviderError when it is none."""
@@ -143,7 +146,7 @@ class _Parts:
             raise EndpointError("the stream ended without a finish reason", kind="truncated")
         if self.finish not in _FINISH:
             raise EndpointError(f"the finish reason is {self.finish[:100]!r}")
-        text = "".join(self.text)
+        text = joined(self.text)
         usage = self._usage(request, text)
         timing = self.clock.timing(usage, self.timings)
         return Response(text, _FINISH[self.finish], usage, timing, self.model, self.fingerprint)

@@ -145,7 +145,7 @@ async def read_events(answer: Answer, take: Callable[[Event], bool]) -> None:
                 return
         except UnicodeDecodeError as error:
             raise EndpointError(f"the answer is not UTF-8: {error.reason}") from None
-    if "event-stream" not in answer.content_type and not reader.begun_well:
+    if reader.is_something_else:
         raise EndpointError(f"the answer is no event stream but {answer.content_type or 'of no type'}")
     raise EndpointError("the stream ended before its terminal marker", kind="truncated")
 
@@ -156,6 +156,14 @@ async def _to_the_end(chunks: AsyncIterator[bytes]) -> None:
         async with asyncio.timeout(_AFTER_THE_END_S):
             async for _ in chunks:
                 pass
+
+
+def joined(parts: Sequence[str]) -> str:
+    """The text of an answer: two halves of a surrogate pair may come apart, but not alone. Raises EndpointError."""
+    try:
+        return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise EndpointError("the answer holds half a surrogate pair") from None
 
 
 def from_json(data: str) -> dict[str, Any]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 
+from evalharness.redaction import scrub
+
 _NAMES = {"\t": "\t", "\n": "\n"}
 
 
 def printable(text: str) -> str:
     """Control and invisible format characters (escapes, bidi overrides, carriage returns) as ⟨U+001B⟩; line ends and
-    tabs stay. So is the bracket of `##[command]`, which GitHub's runner obeys anywhere in a line.
+    tabs stay. So is the bracket of `##[command]`, which GitHub's runner obeys anywhere in a line. Keys are taken out.
     """
-    text = text.replace("##[", f"##{_named('[')}")
+    text = scrub(text).replace("##[", f"##{_named('[')}")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(

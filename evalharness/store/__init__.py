@@ -3,12 +3,13 @@
 from evalharness.store.baselines import accept, baseline_path, read_baseline
 from evalharness.store.environment import environment, in_ci, machine_class
 from evalharness.store.files import write_whole
-from evalharness.store.runs import RunWriter, read_run, sample_from_json, sample_to_json
+from evalharness.store.runs import RunWriter, canonical_run, read_run, sample_from_json, sample_to_json
 
 __all__ = [
     "RunWriter",
     "accept",
     "baseline_path",
+    "canonical_run",
     "environment",
     "in_ci",
     "machine_class",

@@ -7,19 +7,20 @@ import tempfile
 from pathlib import Path
 
 from evalharness.errors import StoreError
+from evalharness.redaction import scrub
 
 LONE_SURROGATES = "backslashreplace"
 """UTF-8 cannot hold half a surrogate pair, which JSON may bring in: it is written as JSON escapes it, \\ud83d."""
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace `path` by `text`: a reader, or a crash, sees the old file or the new one. Raises StoreError."""
+    """Replace `path` by `text`, less any key: a reader, or a crash, sees the old file or the new. Raises StoreError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8", errors=LONE_SURROGATES, newline="\n") as file:
-                file.write(text)
+                file.write(scrub(text))
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)

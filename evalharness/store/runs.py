@@ -16,9 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness.errors import StoreError
 from evalharness.records import Run, RunHeader, Sample, SampleKey
+from evalharness.redaction import scrub
 from evalharness.store.files import LONE_SURROGATES
+from evalharness.store.recorded import canonical
 
 SCHEMA = 1
+_OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "replayed", "attempts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class RunWriter:
 
     def _write(self, value: dict[str, Any]) -> None:
         try:
-            self._file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.write(scrub(json.dumps(value, ensure_ascii=False, allow_nan=False)) + "\n")
             self._file.flush()
         except OSError as error:
             raise StoreError(f"{self._path}: cannot be written: {error.strerror or error}") from None
@@ -75,7 +78,7 @@ class RunWriter:
 
 def read_run(path: Path) -> Run:
     """The run of a record. Raises StoreError with the line: damaged, cut off, of another version, NaN."""
-    lines = _lines(path)
+    lines = stored_lines(path)
     number, first = next(lines, (1, {}))
     check_kind(path, first, "run")
     try:
@@ -95,7 +98,23 @@ def read_run(path: Path) -> Run:
     return Run(header, tuple(samples), end.selected, end.stopped)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def canonical_run(run: Run) -> bytes:
+    """What a run found out, as bytes: the same for two runs that asked the same and were answered the same.
+
+    Left out is what differs even then: times, dates, the machine, and what was replayed or asked more than once.
+    """
+    header = _HEADER.dump_python(run.header, mode="json")
+    lines = [{name: value for name, value in header.items() if name not in _OF_THE_OCCASION}]
+    for sample in sorted(run.samples, key=lambda sample: sample.key):
+        line = sample_to_json(sample)
+        if line["response"]:
+            del line["response"]["timing"]
+        lines.append({name: value for name, value in line.items() if name not in _OF_THE_OCCASION})
+    return "".join(canonical(line) + "\n" for line in lines).encode()
+
+
+def stored_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines of a stored file with their numbers. Raises StoreError: unreadable, cut off, not JSON."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -103,7 +103,14 @@ class Endpoint:
                 await response.aclose()
         finally:
             address.outstanding -= 1
+            await self._put_back(transport)
+
+    async def _put_back(self, transport: httpx2.AsyncHTTPTransport) -> None:
+        if _has_nothing_left(transport):
             self._idle.append(transport)
+        else:
+            self._all.remove(transport)
+            await transport.aclose()
 
     async def close(self) -> None:
         """End all connections."""
@@ -156,6 +163,19 @@ class Endpoint:
         return httpx2.create_ssl_context(trust_env=False)
 
 
+def _has_nothing_left(transport: httpx2.AsyncHTTPTransport) -> bool:
+    """Whether no byte followed the answer: on the same connection it would be taken for the answer to the next request.
+
+    httpx2 has no public way to ask; where its inside looks different, the connection is not used again.
+    """
+    try:
+        connections: list[Any] = list(transport._pool.connections)
+        states = [connection._connection._h11_state for connection in connections]
+        return all(state.trailing_data == (b"", False) for state in states)
+    except AttributeError:
+        return False
+
+
 class EndpointError(ProviderError):
     """The answer is not what the protocol promises: what was drawn may be billed all the same."""
 
@@ -192,7 +212,7 @@ class Answer:
                     raise EndpointError(f"the answer is larger than {most_bytes} bytes")
                 yield chunk
         except httpx2.RemoteProtocolError as error:
-            cut = "peer closed" in str(error)
+            cut = "closed connection" in str(error)
             raise EndpointError(f"the answer broke off: {error}", kind="truncated" if cut else "malformed") from None
         except httpx2.TransportError as error:
             raise EndpointError(f"the answer broke off: {_said(error)}", kind="truncated") from None

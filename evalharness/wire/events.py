@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 class Event(NamedTuple):
@@ -24,16 +25,19 @@ class EventReader:
 
     def __init__(self) -> None:
         self._rest = bytearray()
-        self._after_cr = self._begun = self._seen_field = False
+        self._after_cr = self._begun = False
+        self._first = b""
         self._name, self._data = "", list[str]()
 
     @property
-    def begun_well(self) -> bool:
-        """Whether what has come so far looks like an event stream."""
-        return self._seen_field
+    def is_something_else(self) -> bool:
+        """Whether what has come does not even begin like an event stream."""
+        return not any(field.startswith(self._first[: len(field)]) for field in _FIELDS)
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that this chunk completes."""
+        if len(self._first) < 8:
+            self._first = (self._first + chunk[:16]).removeprefix(_BOM).lstrip(b"\r\n")
         if self._after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
             self._after_cr = False
@@ -57,7 +61,6 @@ class EventReader:
             return self._dispatch()
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        self._seen_field |= field in (b"data", b"event", b"id", b"retry", b"")
         if field == b"data":
             self._data.append(value.decode())
         elif field == b"event":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,6 +29,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ProviderEr
     """The error that an answer without status 200 stands for."""
     code, parameter, message = _explained(body)
     said = f"HTTP {status}" + (f" {code}" if code else "") + (f": {message}" if message else "")
+    if code == "insufficient_quota":
+        return ProviderError(f"the account has no money left: {said}", kind="quota", fatal=True)
     if status in _NOTHING_DONE | _OUTCOME_UNKNOWN or status >= 500:
         return _passing(status, headers, said)
     if status in (401, 403):
@@ -78,7 +79,7 @@ def _number(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return value if 0 <= value < math.inf else None
+    return value if value >= 0 else None  # infinity is more than anybody waits; NaN is nothing
 
 
 def _date(text: str | None) -> datetime | None:

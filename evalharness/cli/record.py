@@ -1,0 +1,120 @@
+"""`evalharness record`: take recorded responses out of this machine's ledger, and bring them into another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import click
+
+from evalharness.config import Config, load_config
+from evalharness.engine import Plan, make_plan
+from evalharness.engine.keys import request_key, request_text
+from evalharness.errors import EvalHarnessError
+from evalharness.records import SampleKey
+from evalharness.report.encode import one_line, printable
+from evalharness.store.ledger import Ledger
+from evalharness.store.recordings import read_recording, write_recording
+from evalharness.suites import load_suite
+
+_SHOWN = 5
+
+
+@click.group()
+def record() -> None:
+    r"""Recorded responses: export them to commit them, import them to replay them.
+
+    \b
+      evalharness record export support              # writes golden/recordings/support.jsonl
+      evalharness record import golden/recordings/support.jsonl
+      pytest --llm-suite=support --llm-record=none   # no model, no key, no network
+    """
+
+
+@record.command("export", epilog="Example: evalharness record export support")
+@click.argument("suite")
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Default: golden/recordings/SUITE.jsonl"
+)
+@click.option("--model", "models", multiple=True, help="Instead of the suite's own models; repeatable.")
+@click.option("--prompt", "prompts", multiple=True, help="Instead of the suite's own prompts; repeatable.")
+@click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Draws per case.")
+@click.option("--partial", is_flag=True, help="Write what there is, even if responses are missing.")
+@click.pass_obj
+def export_(
+    root: Path,
+    suite: str,
+    output: Path | None,
+    models: tuple[str, ...],
+    prompts: tuple[str, ...],
+    repeat: int,
+    partial: bool,
+) -> None:
+    """Write the recorded responses of SUITE, exactly those that it asks for as it is now.
+
+    Exit status: 0 all are written, 1 some are missing, 2 usage.
+    """
+    with _explained():
+        config = load_config(root)
+        plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=repeat)
+        wanted = _wanted(plan)
+        with closing(_ledger(config)) as ledger:
+            found = ledger.find(wanted)
+    missing = [sample for key, sample in wanted.items() if key not in found]
+    if missing and not partial:
+        names = ", ".join(f"{key.case}[{key.model}-{key.prompt}]" for key in missing[:_SHOWN])
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise click.ClickException(
+            f"{len(missing)} of {len(wanted)} responses are not recorded: {one_line(names, 500)}{more}; "
+            f"run pytest --llm-suite={suite} first, or write what there is with --partial"
+        )
+    path = output or root / "golden" / "recordings" / f"{suite}.jsonl"
+    with _explained():
+        count = write_recording(path, suite, found.values())
+    click.echo(f"{path}: {count} of {len(wanted)} responses")
+
+
+@record.command("import", epilog="Example: evalharness record import golden/recordings/support.jsonl")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Replace the responses that this machine has to the same requests.")
+@click.pass_obj
+def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
+    """Bring the responses of FILES into this machine's ledger. Only import what you would accept as golden: a response
+    that is replayed is scored like one that was drawn.
+    """
+    with _explained():
+        recordings = [(file, read_recording(file)) for file in files]
+        with closing(_ledger(load_config(root))) as ledger:
+            for file, rows in recordings:
+                known = ledger.find(row.key for row in rows)
+                other = [row for row in rows if row.key in known and known[row.key].response != row.response]
+                if other and not replace:
+                    raise click.ClickException(
+                        f"{file}: {len(other)} requests have another response on this machine already "
+                        f"(first: {other[0].key[:12]}); take the file's with --replace"
+                    )
+                ledger.keep(rows, replace=replace)
+                click.echo(f"{file}: {len(rows)} responses, {len(rows) - len(known)} of them new here")
+
+
+def _wanted(plan: Plan) -> dict[str, SampleKey]:
+    """The keys of everything that the plan asks of models whose responses are recorded."""
+    found = {}
+    for _, request in plan.requests:
+        provider = plan.providers[request.key.model]
+        if provider.recorded:
+            found[request_key(request_text(provider, plan.models[request.key.model], request))] = request.key
+    return found
+
+
+def _ledger(config: Config) -> Ledger:
+    return Ledger(config.cache_dir / "ledger.sqlite")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except EvalHarnessError as error:
+        raise click.ClickException(printable(str(error))) from None

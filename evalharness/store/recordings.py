@@ -1,0 +1,59 @@
+"""Recordings: responses as JSONL that can be committed, to replay without a model, a key or a network.
+
+A header line says how many responses follow; then one a line, sorted by key. The same responses give the same bytes.
+A recording is untrusted until somebody imports it: every line is checked, and its key is computed anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from evalharness.errors import StoreError
+from evalharness.store.files import write_whole
+from evalharness.store.recorded import Recorded, canonical, request_key, response_from_json, response_to_json
+from evalharness.store.runs import check_kind, stored_lines
+
+SCHEMA = 1
+_KEYS = {"key", "asked_at", "request", "response"}
+
+
+def write_recording(path: Path, suite: str, rows: Iterable[Recorded]) -> int:
+    """Write the responses; their number. Raises StoreError."""
+    lines = [_line(row) for row in sorted(rows, key=lambda row: row.key)]
+    header = {"schema": SCHEMA, "kind": "recording", "suite": suite, "responses": len(lines)}
+    text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in (header, *lines))
+    write_whole(path, text)
+    return len(lines)
+
+
+def read_recording(path: Path) -> list[Recorded]:
+    """The responses of a recording. Raises StoreError with file and line."""
+    lines = stored_lines(path)
+    _, first = next(lines, (1, {}))
+    check_kind(path, first, "recording")
+    rows = [_row(path, number, line) for number, line in lines]
+    if first.get("responses") != len(rows):
+        raise StoreError(f"{path}:1: it says {first.get('responses')} responses, and {len(rows)} follow")
+    if len({row.key for row in rows}) < len(rows):
+        raise StoreError(f"{path}: the same request stands there twice")
+    return rows
+
+
+def _line(row: Recorded) -> dict[str, Any]:
+    request, response = json.loads(row.request), response_to_json(row.response)
+    return {"key": row.key, "asked_at": row.asked_at, "request": request, "response": response}
+
+
+def _row(path: Path, number: int, line: Mapping[str, Any]) -> Recorded:
+    if line.keys() != _KEYS or not isinstance(line["asked_at"], str):
+        raise StoreError(f"{path}:{number}: a recorded response has the fields {', '.join(sorted(_KEYS))}")
+    request = canonical(line["request"])
+    if line["key"] != request_key(request):
+        raise StoreError(f"{path}:{number}: its key is not that of its request: the line was edited")
+    try:
+        return Recorded(line["key"], request, response_from_json(line["response"]), line["asked_at"])
+    except ValueError as error:
+        raise StoreError(f"{path}:{number}: not a response: {error}") from None

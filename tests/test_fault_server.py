@@ -1,0 +1,335 @@
+"""The fault server itself: right when it should be, wrong only as told, and a true record of both."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fault_server import FaultServer, Reply, Seen, answer_text, dechunk, draw, mixed, token_bucket
+from faults import CUTS, FAULTS, Fault, cut_at, redirect_to, serve
+
+ROWS = [*(f"A{row}" for row in range(1, 21)), "H2"]
+"""A21 is about what surrounds the client: no server can do it."""
+POSTS = {
+    "ok": {1}, "connect": {0}, "tls": {0}, "connection": {2}, "truncated": {2}, "malformed": {2}, "deadline": {1},
+    "rate limit": {1, 3}, "server": {2, 3}, "auth": {1}, "request": {1}, "context": {1}, "parameter": {1},
+    "filtered": {1}, "quota": {1}, "refused": {1}, "tool call": {1}, "redirect": {1},
+}  # fmt: skip
+"""Kind -> the numbers of POSTs that its faults may ask for."""
+REFUSALS = (ValueError, LookupError, TypeError, AttributeError, RecursionError, httpx2.HTTPError)
+KEY = "sk-canary-0123456789"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx2.Client]:
+    """Looks at nothing but what it is given, and has room for many at once."""
+    with httpx2.Client(trust_env=False, limits=httpx2.Limits(max_connections=100)) as one:
+        yield one
+
+
+def question(case: str = "why?", *, stream: bool = True) -> dict[str, Any]:
+    """What a client asks."""
+    return {"model": "m", "stream": stream, "messages": [{"role": "user", "content": case}]}
+
+
+def ask(client: httpx2.Client, server: FaultServer, case: str = "why?", **how: bool) -> httpx2.Response:
+    """One POST."""
+    return client.post(f"{server.url}/chat/completions", json=question(case, **how))
+
+
+def read(client: httpx2.Client, server: FaultServer) -> str:
+    """The text of an answer, by a second reading of the protocol that takes anything odd for an error."""
+    call: dict[str, Any] = {"json": question(), "headers": {"authorization": f"Bearer {KEY}"}, "timeout": 5}
+    with client.stream("POST", f"{server.url}/chat/completions", **call) as answer:
+        if answer.status_code != 200 or answer.headers.get("content-encoding", "identity") != "identity":
+            raise ValueError(answer)
+        body = b""
+        for part in answer.iter_raw():
+            body += part
+            if len(body) > 2**24:
+                raise ValueError("too much")
+    return text_of(events(body))
+
+
+def text_of(data: Iterator[str]) -> str:
+    """The text of a stream that ends as it should."""
+    text, reasons = "", []
+    for one in data:
+        if one == "[DONE]":
+            break
+        for choice in choices(json.loads(one)):
+            text += choice["delta"].get("content") or ""
+            reasons += [choice["finish_reason"]] if choice["finish_reason"] else []
+    else:
+        raise ValueError("no [DONE]")
+    text.encode()  # a lone surrogate
+    if reasons not in (["stop"], ["length"]) or not text:
+        raise ValueError(reasons)
+    return text
+
+
+def choices(chunk: dict[str, Any]) -> list[dict[str, Any]]:
+    """The choices of a chunk that says nothing but text."""
+    found: list[dict[str, Any]] = chunk["choices"]
+    if any(choice["delta"].get(other) for choice in found for other in ("refusal", "tool_calls")):
+        raise ValueError(chunk)
+    return found
+
+
+def events(body: bytes) -> Iterator[str]:
+    """The data of each server-sent event, by the letter of the standard."""
+    data: list[str] = []
+    for line in re.split("\r\n|\r|\n", body.decode("utf-8-sig"))[:-1]:
+        name, _, value = line.partition(":")
+        if name == "data":
+            data.append(value.removeprefix(" "))
+        elif not line and data:
+            yield "\n".join(data)
+            data = []
+
+
+def test_the_healthy_answer_parses(client: httpx2.Client) -> None:
+    """httpx2's own reader of events finds a role, three pieces of text, the end, the usage and [DONE]."""
+    question = {
+        "model": "m",
+        "stream": True,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "é"}]}],
+    }
+    with FaultServer() as server, client.sse(f"{server.url}/chat/completions", method="POST", json=question) as source:
+        *chunks, done = [event.data for event in source]
+    parsed = [json.loads(data) for data in chunks]
+    deltas = [choice["delta"] for chunk in parsed for choice in chunk["choices"]]
+
+    assert done == "[DONE]"
+    assert [delta.get("content", "") for delta in deltas] == [None, "You ", "aske", "d: é", ""]
+    assert parsed[-2]["choices"][0]["finish_reason"] == "stop"
+    assert parsed[-1]["usage"]["total_tokens"] == sum(
+        parsed[-1]["usage"][f"{part}_tokens"] for part in ("prompt", "completion")
+    )
+    assert {(chunk["model"], chunk["system_fingerprint"]) for chunk in parsed} == {("m", "fp_test")}
+
+
+def test_without_a_stream_and_elsewhere(client: httpx2.Client) -> None:
+    """One object where no stream was asked for, vectors of length one, and 404 for anything else."""
+    with FaultServer() as server:
+        whole = ask(client, server, stream=False).json()
+        vectors = client.post(f"{server.url}/embeddings", json={"model": "e", "input": ["a", "b", "a"]}).json()["data"]
+        missing = client.get(f"{server.url}/models")
+
+    assert whole["choices"][0]["message"]["content"] == answer_text("why?")
+    assert [sum(x * x for x in vector["embedding"]) for vector in vectors] == [pytest.approx(1)] * 3
+    assert vectors[0]["embedding"] == vectors[2]["embedding"] != vectors[1]["embedding"]
+    assert missing.status_code == 404
+    assert [seen.method for seen in server.others] == ["GET"]
+    assert len(server.log) == 2
+
+
+def test_the_log_is_what_was_sent() -> None:
+    """Bytes, stamps, attempts and ids, on one connection; also of a request that never became whole."""
+    body = json.dumps({"messages": [{"role": "user", "content": "why?"}]})
+    post = f"POST /v1/chat/completions HTTP/1.1\r\nX-Client-Request-ID: 7\r\ncontent-length: {len(body)}\r\n\r\n{body}"
+    with FaultServer() as server:
+        began = time.monotonic()
+        answers = exchange(server, post.encode() * 2 + post[:-5].encode())
+        ended = time.monotonic()
+    first, second, third = server.log
+
+    assert server.received == post.encode() * 2 + post[:-5].encode()
+    assert server.sent == answers
+    assert [seen.raw for seen in server.log] == [post.encode()] * 2 + [post[:-5].encode()]
+    assert [(seen.case, seen.attempt, seen.id, seen.connection) for seen in (first, second)] == [
+        ("why?", 0, "7", 0),
+        ("why?", 1, "7", 0),
+    ]
+    assert began <= first.at <= first.done_at <= (first.answered_at or 0) <= (second.answered_at or 0) <= ended
+    assert (third.body, third.answered_at) == (None, None)
+
+
+def exchange(server: FaultServer, request: bytes, silence_s: float = 0.2) -> bytes:
+    """What comes back for these bytes until the server ends the connection or falls silent."""
+    host, port = server.url.removeprefix("http://").removesuffix("/v1").split(":")
+    received = b""
+    with socket.create_connection((host, int(port)), timeout=silence_s) as line:
+        line.sendall(request)
+        try:
+            while data := line.recv(65536):
+                received += data
+        except TimeoutError:
+            return received
+    return received
+
+
+def test_chunked_requests(client: httpx2.Client) -> None:
+    """A request without a length is read to its end."""
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * 100_000}]}).encode()
+    with FaultServer() as server:
+        answer = client.post(f"{server.url}/chat/completions", content=iter([body[:9], body[9:]]))
+    assert answer.json()["choices"][0]["message"]["content"] == answer_text("x" * 100_000)
+    sent = server.received.partition(b"\r\n\r\n")[2]
+    assert dechunk(sent) == (body, len(sent))
+
+
+def test_every_row_of_the_catalogue_is_here() -> None:
+    """In order, and more than sixty in all."""
+    found = [fault.id for fault in FAULTS.values()]
+    assert list(dict.fromkeys(found)) == ROWS
+    assert len(found) >= 60
+    found_posts = {kind: {fault.posts for fault in FAULTS.values() if fault.kind == kind} for kind in POSTS}
+    assert found_posts == POSTS
+    assert all(fault.kind in POSTS for fault in FAULTS.values())
+
+
+@contextmanager
+def client_of(fault: Fault, folder: Path, usual: httpx2.Client) -> Iterator[httpx2.Client]:
+    """A client that trusts the test's own authority, where there is one."""
+    if fault.tls in ("", "none"):
+        yield usual
+        return
+    trusting = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    with httpx2.Client(trust_env=False, verify=trusting) as one:
+        yield one
+
+
+def of_kind(*kinds: str) -> list[str]:
+    """The names of all faults of these kinds."""
+    return [name for name, fault in FAULTS.items() if fault.kind in kinds]
+
+
+@pytest.mark.parametrize("name", sorted(set(of_kind("ok")) - {"length-larger-after-done"}))  # httpx2 reads to the end
+def test_noise_leaves_the_text_alone(name: str, client: httpx2.Client, tmp_path: Path) -> None:
+    """The answer says the same as a healthy one, byte by byte."""
+    fault = FAULTS[name]
+    with serve(fault, tmp_path) as server, client_of(fault, tmp_path, client) as one:
+        text = read(one, server)
+    assert text == fault.text("why?") or fault.id == "H2"
+    assert [seen.answered_at is not None for seen in server.log] == [True]
+
+
+@pytest.mark.parametrize("name", of_kind(*POSTS.keys() - {"ok", "deadline"}))
+def test_a_fault_is_never_a_good_answer(name: str, client: httpx2.Client, tmp_path: Path) -> None:
+    """Whoever reads by the letter gets no text, and every POST that can arrive is in the log."""
+    fault = FAULTS[name]
+    with serve(fault, tmp_path) as server, pytest.raises(REFUSALS), client_of(fault, tmp_path, client) as one:
+        read(one, server)
+    assert len(server.log) == (1 if fault.posts else 0)
+
+
+@pytest.mark.parametrize("name", of_kind("deadline"))
+def test_a_slow_answer_lasts_until_the_server_stops(name: str, client: httpx2.Client, tmp_path: Path) -> None:
+    """A client without a deadline of its own waits, and is let go at the end."""
+    with ThreadPoolExecutor(1) as pool:
+        with serve(FAULTS[name], tmp_path) as server:
+            answer = pool.submit(read, client, server)
+            with pytest.raises(TimeoutError):
+                answer.result(0.15)
+        with pytest.raises(REFUSALS):
+            answer.result(5)
+    assert [seen.answered_at for seen in server.log] == [None]
+
+
+def test_a_key_is_echoed_whole_or_hidden(client: httpx2.Client, tmp_path: Path) -> None:
+    """What the scrubber must find was really sent."""
+    hidden = set()
+    for name in (name for name, fault in FAULTS.items() if fault.id == "H2"):
+        with serve(FAULTS[name], tmp_path) as server, suppress(*REFUSALS):
+            read(client, server)
+        if KEY.encode() not in server.sent:
+            hidden.add(name)
+    assert hidden == {"key-in-halves", "key-in-letters", "key-in-base64"}
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"), [("reset-before-head", ConnectionResetError), ("close-before-head", None)]
+)
+def test_a_reset_is_a_reset(name: str, outcome: type[Exception] | None) -> None:
+    """RST raises in the client's socket, FIN is an end of file."""
+    post = b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}"
+    with FaultServer(FAULTS[name].script) as server, pytest.raises(outcome) if outcome else nullcontext():
+        assert exchange(server, post) == b""
+    assert [seen.answered_at for seen in server.log] == [None]
+    assert server.sent == b""
+
+
+@pytest.mark.parametrize("name", ["close-after-answer", "reset-after-answer"])
+def test_a_connection_that_ends_after_the_answer(name: str, client: httpx2.Client) -> None:
+    """The answer is whole all the same, and the next one comes on a new connection."""
+    with FaultServer(FAULTS[name].script) as server:
+        answers = []
+        for _ in range(3):
+            answers.append(read(client, server))
+            time.sleep(0.01)
+    assert answers == [answer_text("why?")] * 3
+    assert server.connections == 3
+
+
+def test_sixty_at_once(client: httpx2.Client) -> None:
+    """Sixty requests at a latency of 0.2 s take less than a second, and each has its own answer."""
+    with FaultServer(latency_s=0.2) as server, ThreadPoolExecutor(60) as pool:
+        began = time.monotonic()
+        texts = list(pool.map(lambda number: ask(client, server, str(number), stream=False).text, range(60)))
+        took_s = time.monotonic() - began
+    assert all(answer_text(str(number)) in text for number, text in enumerate(texts))
+    assert took_s < 1
+    assert all(seen.answered_at - seen.done_at >= 0.2 for seen in server.log if seen.answered_at)
+
+
+def test_a_bucket_runs_empty_and_fills(client: httpx2.Client) -> None:
+    """As many as the burst, then one for each tenth of a second."""
+    with FaultServer(token_bucket(rate=10, burst=3)) as server:
+        at_once = [ask(client, server) for _ in range(4)]
+        time.sleep(0.11)
+        later = ask(client, server)
+    assert [answer.status_code for answer in at_once] == [200, 200, 200, 429]
+    assert at_once[-1].headers["retry-after"] == "1"
+    assert later.status_code == 200
+
+
+def test_a_mix_follows_its_oracle(client: httpx2.Client) -> None:
+    """A share of the cases, once or twice, the same for the same seed."""
+    faults = [FAULTS["status-503"], FAULTS["status-502"]]
+    drawn = {case: draw(1, 0.5, faults, case) for case in map(str, range(60))}
+    with FaultServer(mixed(1, 0.5, faults)) as server:
+        for case, (fault, attempts) in drawn.items():
+            codes = [ask(client, server, case).status_code for _ in range(3)]
+            bad = 503 if fault is faults[0] else 502
+            assert codes == [bad] * attempts + [200] * (3 - attempts)
+    assert 20 < sum(fault is not None for fault, _ in drawn.values()) < 40
+    assert {fault for fault, attempts in drawn.values() if attempts == 2} == {faults[0]}
+    assert drawn != {case: draw(2, 0.5, faults, case) for case in drawn}
+
+
+@pytest.mark.parametrize("n", [0, 1, len(CUTS) // 2, len(CUTS) - 2, len(CUTS) - 1, len(CUTS)])
+def test_a_cut_stream_is_whole_at_its_end_only(n: int, client: httpx2.Client) -> None:
+    """Its last byte decides."""
+    with FaultServer(cut_at(n)) as server, nullcontext() if n == len(CUTS) else pytest.raises(REFUSALS):
+        read(client, server)
+    assert server.sent.partition(b"\r\n\r\n")[2] == CUTS[:n]
+    assert len(CUTS) >= 2000
+
+
+def test_a_redirect_names_the_second_origin(client: httpx2.Client) -> None:
+    """Who does not follow leaves the second server alone."""
+    with FaultServer() as second, FaultServer(redirect_to(f"{second.url}/chat/completions")) as first:
+        answer = ask(client, first)
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{second.url}/chat/completions")
+    assert (second.connections, second.received) == (0, b"")
+
+
+def test_a_script_that_raises_is_heard_of(client: httpx2.Client) -> None:
+    """Its error comes out at the end of the block."""
+
+    def broken(seen: Seen) -> Reply:
+        raise LookupError(seen.case)
+
+    with pytest.raises(LookupError, match="why"), FaultServer(broken) as server, pytest.raises(httpx2.HTTPError):
+        ask(client, server)
