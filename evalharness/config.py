@@ -60,11 +60,20 @@ class ModelConfig(BaseModel):
 
 
 class EmbedderConfig(Section):
-    """One named sentence-transformers model."""
+    """One named embedding model: a sentence-transformers model in a folder, or one behind OpenAI's `/embeddings`."""
 
-    path: str
+    path: str | None = None
     """A folder, or `package:NAME` for the model folder inside an installed package."""
+    base_url: str | None = None
+    """Instead of a path: where `/embeddings` is."""
+    model: str | None = None
+    """What the endpoint calls the model."""
+    api_key_env: str | None = None
+    """The environment variable that holds the key."""
+    key_header: str = "authorization"
     batch_size: int = Field(default=64, ge=1)
+    deadline_s: float = Field(default=60, gt=0)
+    """For one batch at an endpoint, with all its tries."""
 
 
 class Limits(Section):
@@ -93,8 +102,10 @@ class Config(Section):
     limits: Limits = Limits()
     processes: int = Field(default=1, ge=1)
     """Processes of this run on this machine (xdist workers): a local model takes its share of the cores."""
+    offline: bool = False
+    """Open no socket (`--llm-record=none`)."""
     cache_dir: Path = Field(default_factory=_user_cache)
-    """Where embedding vectors are kept between runs: outside the checkout, or a pull request could bring its own."""
+    """Where responses and embedding vectors are kept: outside the checkout, or a pull request could bring its own."""
 
     def model(self, name: str) -> ModelConfig:
         """The model called `name`. Raises ConfigError with near names."""

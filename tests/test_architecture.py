@@ -21,7 +21,7 @@ ARROWS = {
     "suites": {"config", "registry", "sandbox", "metrics"},
     "providers": {"config", "registry", "sandbox", "wire"},
     "wire": {"", "redaction"},
-    "metrics": {"config", "registry", "wire"},
+    "metrics": {"config", "registry", "redaction", "wire"},
     "engine": {"config", "registry", "suites", "providers", "metrics", "store", "redaction", "wire"},
     "store": {"", "redaction"},
     "gate": set(),

@@ -50,7 +50,6 @@ def test_defaults(tmp_path: Path, text: str | None) -> None:
         ("[tool.evalharness.limits]\ncase = 1", "[tool.evalharness.limits] unknown key 'case'; did you mean 'cases'?"),
         ("[tool.evalharness.embedders.a]\npaht = 'x'\npath = 'y'",
          "[tool.evalharness.embedders.a] unknown key 'paht'; did you mean 'path'?"),
-        ("[tool.evalharness.embedders.a]", "[tool.evalharness.embedders.a] 'path' is missing"),
         ("[tool.evalharness.models.a]", "[tool.evalharness.models.a] 'provider' is missing"),
         ("[tool.evalharness]\nmodels = {a = 'x'}", "[tool.evalharness.models.a] must be a table, not 'x'"),
         ("[tool.evalharness]\nmodels = 3", "[tool.evalharness.models] must be a table, not '3'"),

@@ -7,11 +7,11 @@ from concurrent.futures import Future
 from dataclasses import astuple, dataclass, field, replace
 from typing import get_args
 
-from evalharness.engine.retries import Tries
 from evalharness.engine.scoring import Scorer
 from evalharness.errors import ProviderError, StoreError
 from evalharness.records import Case, Failure, FinishReason, Request, Response, Sample
 from evalharness.redaction import scrub
+from evalharness.wire.retries import Tries
 
 
 @dataclass(slots=True, eq=False)
@@ -32,7 +32,7 @@ class Job:
     in_flight: bool = False
     response: Response | None = None
     error: Failure | None = None
-    replayed: bool = False
+    recorded_at: str = ""
     cost_usd: float | None = None
     twins: list[Job] = field(default_factory=list)
     """Equal requests: they share the answer."""
@@ -49,7 +49,7 @@ class Job:
 
     def finished(self, sample: Sample) -> None:
         """Hand the sample over, with what the asking was like."""
-        whole = replace(sample, cost_usd=self.cost_usd, replayed=self.replayed, attempts=self.attempts)
+        whole = replace(sample, cost_usd=self.cost_usd, recorded_at=self.recorded_at, attempts=self.attempts)
         if self.sample.set_running_or_notify_cancel():
             self.sample.set_result(whole)
 

@@ -22,13 +22,13 @@ from evalharness.engine.keys import request_text
 from evalharness.engine.limiter import Limiter
 from evalharness.engine.options import Asking
 from evalharness.engine.prices import Tariff
-from evalharness.engine.retries import Tries
 from evalharness.engine.threads import Threads
 from evalharness.errors import ProviderError
 from evalharness.providers import Provider
 from evalharness.records import Response
 from evalharness.store.ledger import Intent, Settlement
 from evalharness.store.recorded import Recorded
+from evalharness.wire.retries import Tries
 
 _LOOK_AGAIN_S = 0.05
 """While another request must end first: a twin in another process, one whose reserve may come free."""
@@ -147,7 +147,7 @@ class Lane:
             del self._asked[job.key]
         self._deliver(job)
         for twin in job.twins:
-            twin.response, twin.error, twin.replayed = job.response, job.error, True
+            twin.response, twin.error, twin.recorded_at = job.response, job.error, job.recorded_at
             twin.cost_usd, twin.attempts = (0.0 if self._tariff else None), 0
             self._deliver(twin)
 
@@ -235,7 +235,7 @@ class Lane:
 
     def replay(self, job: Job, recorded: Recorded) -> None:
         """The answer is in the ledger."""
-        job.response, job.replayed = recorded.response, True
+        job.response, job.recorded_at = recorded.response, recorded.asked_at
         if self._tariff is not None:
             job.cost_usd = self._tariff.cost_usd(recorded.response)
         self._hand_over(job)

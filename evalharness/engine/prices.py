@@ -9,6 +9,7 @@ from typing import Any
 
 from evalharness.config import Price
 from evalharness.providers import Provider
+from evalharness.providers.remote import CHARS_PER_TOKEN
 from evalharness.records import Request, Response
 from evalharness.wire import is_local
 
@@ -38,6 +39,11 @@ class Tariff:
             len(message.content.encode("utf-8", "replace")) + _TOKENS_A_MESSAGE for message in request.messages
         )
         return self.price(prompt + _TOKENS_A_MESSAGE, request.params.max_tokens, 0, deadline_s)
+
+    def about_usd(self, request: Request) -> float:
+        """What it costs with an answer that is as long as it may be, by the usual length of a token."""
+        prompt = sum(len(message.content) for message in request.messages) // CHARS_PER_TOKEN
+        return self.price(prompt, request.params.max_tokens, 0, 0.0)
 
 
 def tariff(price: Price | None, provider: Provider) -> Tariff | None:

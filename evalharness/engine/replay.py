@@ -48,7 +48,7 @@ class Replay:
                 lane.refuse(job, ProviderError(self._missing(job, texts[job]), kind="not recorded"))
 
     def _missing(self, job: Job, text: str) -> str:
-        head = f"not recorded, and --llm-record=none asks nobody (key {job.key[:12]})"
+        head = f"--llm-record=none asks nobody, and this request (key {job.key[:12]}) has no recorded answer"
         if self._left_to_explain == 0:
             return head
         self._left_to_explain -= 1

@@ -241,7 +241,7 @@ def _seconds(found: Iterable[float | None]) -> list[float]:
 
 
 def _no_times(pairing: Pairing) -> str:
-    replayed = sum(sample.replayed for samples in pairing.samples.values() for sample in samples)
+    replayed = sum(bool(sample.recorded_at) for samples in pairing.samples.values() for sample in samples)
     return f"{replayed} answers were replayed, and those say nothing of time" if replayed else "no times to compare"
 
 

@@ -54,6 +54,7 @@ _ENVIRONMENT = (
 class GgufProvider(Provider):
     """One model file, asked case by case."""
 
+    recorded = True
     deadline_s = None  # kept by killing the child, which is the only way to stop it
 
     def __init__(

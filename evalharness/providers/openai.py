@@ -130,7 +130,7 @@ class _Parts:
         part = table({} if given is None and finish else given, f"the {name}")
         content = text_of(part.get("content"), "content")
         self.refusal.append(text_of(part.get("refusal"), "refusal"))
-        if content or part.get("reasoning_content") or part.get("reasoning"):
+        if name == "delta" and (content or part.get("reasoning_content") or part.get("reasoning")):
             self.clock.token()
         self.text.append(content)
         self.finish = finish or self.finish

@@ -58,6 +58,11 @@ class Door:
         node.llm_session = self._session
         return node
 
+    def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
+        """Called before anything is asked: what it can cost."""
+        requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
+        return [] if self._session.asking.record == "none" else list(self._session.estimates(requests))
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """Called to run all items: the engine goes ahead of them, and the gates come after them."""

