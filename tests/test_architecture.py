@@ -25,7 +25,7 @@ ARROWS = {
     "engine": {"config", "registry", "suites", "providers", "metrics", "store", "redaction", "wire"},
     "store": {"", "redaction"},
     "gate": set(),
-    "report": {"gate", "store", "redaction"},
+    "report": {"store", "redaction"},
     "redaction": set(),
     "config": {"registry"},
     "registry": set(),

@@ -31,6 +31,7 @@ from evalharness.records import Case, Failure, Request, Sample
 from evalharness.store.ledger import Ledger
 
 _MOST_AT_ONCE = 256
+_LINGER_S = 0.01
 _PATIENCE_S = 2.0
 """How long the end waits for a thread that is busy."""
 
@@ -178,6 +179,8 @@ class Engine:
     def _ready(self, job: Job) -> list[Job]:
         """The job and all that have come in meanwhile: metrics that work in batches get them together."""
         batch = [job]
+        if len(self._unfinished) > 1:  # answers come in bursts: let the loop read them all before others want the GIL
+            time.sleep(_LINGER_S)
         while len(batch) < _MOST_AT_ONCE:
             try:
                 following = self._to_score.get_nowait()

@@ -19,7 +19,7 @@ from typing import Any
 from evalharness.engine.book import Book
 from evalharness.engine.job import Job, sound
 from evalharness.engine.keys import request_text
-from evalharness.engine.limiter import Limiter
+from evalharness.engine.limiter import START, Limiter
 from evalharness.engine.options import Asking
 from evalharness.engine.prices import Tariff
 from evalharness.engine.threads import Threads
@@ -49,7 +49,7 @@ class Lane:
         self.provider = provider
         self._asking, self._tariff, self._book, self._deliver = asking, tariff, book, deliver
         most = max(1, min(provider.concurrency, asking.concurrency or provider.concurrency))
-        self._limiter = Limiter(most)
+        self._limiter = Limiter(most, start=most if asking.concurrency else START)  # who names a number knows the model
         self._waiting: list[tuple[int, Job]] = []
         self._under_way: dict[asyncio.Task[None], Job] = {}
         self._in_flight = 0

@@ -16,7 +16,7 @@ class Asking:
     record: RecordMode = "once"
     """`none`: recorded responses only, no socket is opened; `once`: ask what is not recorded; `all`: ask anew."""
     concurrency: int | None = None
-    """At most so many requests under way at each model; None: as its provider says."""
+    """So many requests under way at each model, and never more; None: from 20 up to what its provider says."""
     budget_usd: float | None = None
     """No request leaves whose worst case would go beyond it."""
     deadline_s: float | None = None

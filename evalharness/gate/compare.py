@@ -14,7 +14,7 @@ from evalharness.gate.judge import ALPHA_PASS, Evidence, decide, weigh
 from evalharness.gate.latency import hodges_lehmann
 from evalharness.gate.permutation import holm
 from evalharness.gate.wording import explain_cost, explain_latency, explain_score
-from evalharness.records import SEVERITY, Baseline, Draw, Failure, Run, RunHeader, Sample, Status, Verdict
+from evalharness.records import Baseline, Draw, Failure, Run, RunHeader, Sample, Status, Verdict
 
 Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
 """By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
@@ -77,11 +77,6 @@ def judge_run(run: Run, baselines: Baselines, *, accept_command: str) -> list[Ve
         verdicts[gate.pairing.model, gate.pairing.prompt, gate.metric] = _conclude(gate, adjusted)
     order = [(p.model, p.prompt, metric) for p in pairings for metric, _ in run.header.gates]
     return [verdicts[key] for key in order]
-
-
-def worst(statuses: Sequence[Status]) -> Status:
-    """The status of a run whose parts have these."""
-    return max(statuses, key=SEVERITY.index, default="pass")
 
 
 def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
@@ -15,7 +16,7 @@ from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.pytest_door.gates import gate_reports
 from evalharness.pytest_door.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_door.progress import Progress
-from evalharness.pytest_door.session import SuiteSession
+from evalharness.pytest_door.session import SuiteSession, get_ready
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
 from evalharness.report.terminal import summary_lines
@@ -93,6 +94,7 @@ class Door:
                 self._progress.start(chosen)
                 for item in cases:
                     self._ask(item)
+                threading.Thread(target=get_ready, daemon=True, name="evalharness-imports").start()
             yield
 
     def _opened_engine(self) -> Engine:

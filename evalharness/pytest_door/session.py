@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +18,6 @@ from evalharness.config import Config, load_config
 from evalharness.engine import Asking, Engine, Plan, make_plan
 from evalharness.engine.prices import Tariff
 from evalharness.errors import ConfigError, StoreError
-from evalharness.gate import judge_run
 from evalharness.providers import Provider
 from evalharness.records import Baseline, Request, Run, RunHeader, Sample, SampleKey, Verdict
 from evalharness.report import Outcome, write_reports
@@ -177,6 +177,8 @@ class SuiteSession:
         suite_run.record().end(suite_run.selected, stopped=stopped)
         baselines = {pair: self.read_baseline(name, *pair) for pair in suite_run.plan.asked}
         command = self.accept_command(name)
+        from evalharness.gate import judge_run  # brings numpy: see `get_ready`
+
         verdicts: list[Verdict] = [] if stopped else judge_run(run, baselines, accept_command=command)
         accepted, refusal = self.accept(suite_run, run)
         outcome = Outcome(
@@ -223,6 +225,12 @@ class SuiteSession:
             f"--llm-prompt={prompt}" for prompt in self.prompts
         ]
         return " ".join(["pytest", f"--llm-suite={name}", *chosen, "--llm-accept"])
+
+
+def get_ready() -> None:
+    """Import what is needed only once the answers are there, while they are still waited for."""
+    for module in ("evalharness.gate", "evalharness.report.html"):
+        importlib.import_module(module)
 
 
 def _names(given: str, root: Path) -> tuple[str, ...]:

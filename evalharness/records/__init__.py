@@ -23,7 +23,7 @@ from evalharness.records.run import (
     Usage,
 )
 from evalharness.records.suite import Case, GateSpec, Location, Message, Params, Prompt, Spec, Suite
-from evalharness.records.verdict import SEVERITY, AcceptedRun, Baseline, BaselineCase, Draw, Status, Verdict
+from evalharness.records.verdict import SEVERITY, AcceptedRun, Baseline, BaselineCase, Draw, Status, Verdict, worst
 
 __all__ = [
     "SEVERITY",
@@ -52,4 +52,5 @@ __all__ = [
     "Timing",
     "Usage",
     "Verdict",
+    "worst",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,11 @@ Status = Literal["pass", "fail", "inconclusive", "error", "incomparable", "no ba
 
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "no baseline", "incomparable", "fail", "error")
 """From good to bad: a run is as bad as the worst of its verdicts."""
+
+
+def worst(statuses: Sequence[Status]) -> Status:
+    """The status of a run whose parts have these."""
+    return max(statuses, key=SEVERITY.index, default="pass")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.errors import StoreError
-from evalharness.gate import worst
-from evalharness.records import Baseline, Run, Status, Verdict
+from evalharness.records import Baseline, Run, Status, Verdict, worst
 from evalharness.store import in_ci, write_whole
 
 __all__ = ["Outcome", "write_reports"]

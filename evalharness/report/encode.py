@@ -6,6 +6,8 @@ import unicodedata
 
 from evalharness.redaction import scrub
 
+MINUS = "−"
+"""What a negative change is printed with."""
 _NAMES = {"\t": "\t", "\n": "\n"}
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from evalharness.gate.wording import MINUS
 from evalharness.records import Baseline, Draw, Location, Sample, Status, Verdict
 from evalharness.report import Outcome
 from evalharness.report.asked import asked_lines
-from evalharness.report.encode import one_line, printable, quoted
+from evalharness.report.encode import MINUS, one_line, printable, quoted
 
 Line = tuple[str, dict[str, bool]]
 """A line and how pytest's reporter marks it up."""

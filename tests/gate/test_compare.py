@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evalharness.errors import StoreError
-from evalharness.gate import judge_run, worst
+from evalharness.gate import judge_run
 from evalharness.records import (
     SEVERITY,
     AcceptedRun,
@@ -30,6 +30,7 @@ from evalharness.records import (
     Timing,
     Usage,
     Verdict,
+    worst,
 )
 from evalharness.report import Outcome
 
