@@ -56,8 +56,12 @@ def _remember(name: str, value: str) -> None:
 
 def _spellings(value: str) -> set[str]:
     quoted = {quote(value), quote(value, safe=""), quote_plus(value)}
-    escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], html.escape(value)}
-    return {value, *quoted, *escaped, *_base64_forms(value.encode())}
+    quoted |= {re.sub("%..", lambda found: found[0].lower(), form) for form in quoted}
+    escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    in_html = html.escape(value)
+    as_jinja2 = in_html.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+    markup = {in_html, as_jinja2, html.escape(value, quote=False)}
+    return {value, *quoted, *escaped, *markup, *_base64_forms(value.encode())}
 
 
 def _base64_forms(value: bytes) -> set[str]:

@@ -8,7 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
@@ -20,6 +22,7 @@ CHARS_PER_TOKEN = 4
 """Of English text, by OpenAI's rule of thumb; used only where an endpoint counts nothing."""
 _AFTER_THE_END_S = 1.0
 """How long to read on for the end of the body, so that the connection can be used again."""
+_OPTIONS_ELSEWHERE = ("config", "recorded", "accepts")
 _NEUTRAL = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0, "stop": ()}
 
 
@@ -92,13 +95,37 @@ class RemoteProvider(Provider):
         return {names[name]: list(value) if name == "stop" else value for name, value in sent.items()}
 
     def _check(self) -> None:
+        for option, kind in get_type_hints(type(self)).items():
+            if option in _OPTIONS_ELSEWHERE or get_origin(kind) is ClassVar:
+                continue
+            try:
+                TypeAdapter(kind).validate_python(getattr(self, option), strict=True)
+            except ValidationError as error:
+                said = error.errors()[0]["msg"].removeprefix("Input ")
+                raise ConfigError(f"'{option}': {said}, not {str(getattr(self, option))[:60]!r}") from None
+        owned = {
+            "model",
+            "messages",
+            "system",
+            "stream",
+            "stream_options",
+            *self.names,
+            *self.names.values(),
+            *self.takes,
+        }
+        if taken := sorted(owned & set(self.extra)):
+            raise ConfigError(f"'extra' cannot hold {', '.join(taken)}: that is said by the suite or by other options")
+        try:
+            json.dumps(self.extra, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"'extra' holds what JSON cannot: {error}") from None
         for name in (*self.omits, *self.takes):
             if name not in ALL_PARAMS:
                 raise ConfigError(f"there is no parameter {name!r}; known: {', '.join(sorted(ALL_PARAMS))}")
         bounds = {"concurrency": (1, 1000), "retries": (0, 10), "deadline_s": (0.001, 86_400)}
         for name, (least, most) in bounds.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            if value is None or not least <= value <= most:
                 raise ConfigError(f"'{name}' is a number from {least:g} to {most:g}, not {value!r}")
 
 

@@ -10,7 +10,7 @@ import json
 import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,7 @@ class Endpoint:
         """
         import httpx2
 
+        content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         transport = self._idle.pop() if self._idle else self._new_transport()
         address = min(self._addresses, key=lambda address: address.outstanding)
         request = httpx2.Request(
@@ -88,7 +89,7 @@ class Endpoint:
                 *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
                 (b"x-client-request-id", attempt.encode()),
             ],
-            content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+            content=content,
             extensions={"timeout": {"connect": _CONNECT_S, "read": None, "write": None, "pool": None}},
         )
         address.outstanding += 1
@@ -131,7 +132,7 @@ class Endpoint:
             verify=self._verify,
             trust_env=False,
             limits=httpx2.Limits(keepalive_expiry=_IDLE_S),
-            proxy=_secret(self._proxy_env, "proxy_env").reveal() if self._proxy_env else None,
+            proxy=self._proxy(),
         )
         self._all.append(transport)
         return transport
@@ -146,18 +147,31 @@ class Endpoint:
         if self._key_env:
             key = _secret(self._key_env, "api_key_env").reveal()
             headers[self._key_header] = f"Bearer {key}" if self._key_header == "authorization" else key
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            text = f"the key in {self._key_env} has characters that a header cannot hold"
+            raise ProviderError(text, kind="auth", fatal=True)
+        return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    def _proxy(self) -> httpx2.Proxy | None:
+        import httpx2
+
+        if not self._proxy_env:
+            return None
         try:
-            return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-        except UnicodeEncodeError:
-            raise ProviderError(
-                f"the key in {self._key_env} has characters that a header cannot hold", kind="auth", fatal=True
-            ) from None
+            return httpx2.Proxy(_secret(self._proxy_env, "proxy_env").reveal())
+        except (ValueError, httpx2.InvalidURL):
+            text = f"what {self._proxy_env} holds is no address of a proxy (proxy_env)"
+            raise ProviderError(text, kind="connect", fatal=True) from None
 
     def _trusted(self) -> ssl.SSLContext:
         import httpx2
 
         if self._ca_file is not None:
-            return ssl.create_default_context(cafile=str(self._ca_file))
+            try:
+                return ssl.create_default_context(cafile=str(self._ca_file))
+            except OSError as error:  # ssl.SSLError is one
+                text = f"{self._ca_file} holds no certificates (ca_file): {error}"
+                raise ProviderError(text, kind="tls", fatal=True) from None
         if all(address.url.startswith("http:") for address in self._addresses) and not self._proxy_env:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; loading the system's takes 20 ms
         return httpx2.create_ssl_context(trust_env=False)
@@ -221,6 +235,16 @@ class Answer:
         """All of it."""
         return b"".join([chunk async for chunk in self.chunks(most_bytes)])
 
+    async def beginning(self, most_bytes: int) -> bytes:
+        """What comes of the body until it is this long, or breaks off."""
+        found = b""
+        with suppress(ProviderError):
+            async for chunk in self.chunks():
+                found += chunk
+                if len(found) >= most_bytes:
+                    break
+        return found[:most_bytes]
+
     async def json(self) -> Any:
         """The body as JSON. Raises EndpointError."""
         try:
@@ -231,11 +255,7 @@ class Answer:
 
 async def _accepted(answer: Answer) -> Answer:
     if answer.status != 200:
-        try:
-            body = await answer.body(_MOST_ERROR_BYTES)
-        except ProviderError:  # the status says enough
-            body = b""
-        raise error_of(answer.status, answer.headers, body)
+        raise error_of(answer.status, answer.headers, await answer.beginning(_MOST_ERROR_BYTES))
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):  # and so no small answer can swell to a large one
         raise EndpointError(f"the answer is encoded as {encoding[:40]!r}, though identity was asked for")
@@ -282,7 +302,9 @@ def _checked(url: str) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except (ValueError, AttributeError, TypeError):
-        raise ConfigError(f"base_url: {str(url)[:200]!r} is no address") from None
+        parts, host = None, None
+    if parts is None or not isinstance(url, str) or not url.isprintable() or " " in url:
+        raise ConfigError(f"base_url: {str(url)[:200]!r} is no address")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
             f"base_url: only scheme, host and path: write {parts.scheme}://{host}{parts.path}, and name the variable "

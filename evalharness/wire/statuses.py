@@ -15,12 +15,17 @@ LONGEST_WAIT_S = 120.0
 """A longer Retry-After is an error at once, as in OpenAI's own client."""
 _NOTHING_DONE = {409, 425, 429, 500, 503, 529}
 _OUTCOME_UNKNOWN = {408, 502, 504}
-"""A gateway gave up: the model behind it may have answered, and been paid for it."""
+"""A gateway gave up, as those do that have numbers of their own from 520 on: the model behind it may have answered, and
+been paid for it."""
 _THROTTLED = {429, 529}
 """529 is Anthropic's "overloaded"."""
-_CONTEXT = ("context_length_exceeded", "string_above_max_length", "exceed_context_size_error")
-_PARAMETERS = ("temperature", "seed", "top_p", "top_k", "min_p", "max_tokens", "stop_sequences", "stream_options")
-_NOT_TAKEN = re.compile(r"support|deprecat|permit|allow|unknown|unrecogni[sz]ed|extra input", re.IGNORECASE)
+_CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length", "exceed_context_size_error")
+_CONTEXT = re.compile(r"prompt is too long|(maximum|available|exceeds? the) context", re.IGNORECASE)
+_PARAMETER_CODES = ("unsupported_parameter", "unsupported_value", "unknown_parameter")
+_PARAMETER = re.compile(
+    r"(?<!\w)(temperature|seed|top_p|top_k|min_p|max_tokens|repeat_penalty|stop|stop_sequences|stream_options)(?!\w)"
+)
+_NOT_TAKEN = re.compile(r"support|deprecat|permit|allow|unknown|unrecogni[sz]ed|cannot both|extra input", re.IGNORECASE)
 _PASSING_CODES = ("overloaded", "server_error", "api_error", "unavailable", "timeout", "rate_limit")
 _MESSAGE_CHARS = 600
 
@@ -31,6 +36,8 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ProviderEr
     said = f"HTTP {status}" + (f" {code}" if code else "") + (f": {message}" if message else "")
     if code == "insufficient_quota":
         return ProviderError(f"the account has no money left: {said}", kind="quota", fatal=True)
+    if status in (501, 505):
+        return ProviderError(said, kind="server")
     if status in _NOTHING_DONE | _OUTCOME_UNKNOWN or status >= 500:
         return _passing(status, headers, said)
     if status in (401, 403):
@@ -52,9 +59,10 @@ def _passing(status: int, headers: Mapping[str, str], said: str) -> ProviderErro
     wait_s = retry_after_s(headers)
     kind = "rate limit" if status == 429 else "server"
     if wait_s is not None and wait_s > LONGEST_WAIT_S:
-        given = headers.get("retry-after-ms") or headers.get("retry-after")
+        in_ms = _number(headers.get("retry-after-ms")) is not None
+        given = f"{headers['retry-after-ms']} ms" if in_ms else headers.get("retry-after")
         return ProviderError(f"{said}; it says to wait {given}, more than {LONGEST_WAIT_S:g} s", kind=kind)
-    unknown = status in _OUTCOME_UNKNOWN
+    unknown = status not in _NOTHING_DONE
     again: Again = "once" if unknown else "safe"
     return ProviderError(said, kind=kind, again=again, wait_s=wait_s, throttled=status in _THROTTLED, may_cost=unknown)
 
@@ -76,7 +84,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 def _number(text: str | None) -> float | None:
     try:
-        value = float(text or "")
+        value = float((text or "").replace("_", "?"))  # float takes 1_0 for ten
     except ValueError:
         return None
     return value if value >= 0 else None  # infinity is more than anybody waits; NaN is nothing
@@ -85,7 +93,7 @@ def _number(text: str | None) -> float | None:
 def _date(text: str | None) -> datetime | None:
     try:
         found = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
@@ -117,10 +125,10 @@ def overloaded(code: str) -> bool:
 
 def _refusal(code: str, parameter: str, message: str) -> str:
     """The kind of a request that the endpoint does not want."""
-    if code in _CONTEXT or "prompt is too long" in message:
+    if code in _CONTEXT_CODES or _CONTEXT.search(message):
         return "context"
-    named = parameter in _PARAMETERS or any(f"{name}`" in message or f"'{name}'" in message for name in _PARAMETERS)
-    if code in ("unsupported_parameter", "unsupported_value") or (named and _NOT_TAKEN.search(message)):
+    named = _PARAMETER.search(f"{parameter} {message}")
+    if code in _PARAMETER_CODES or (named and _NOT_TAKEN.search(message)):
         return "parameter"
     if code in ("content_filter", "content_policy_violation"):
         return "filtered"

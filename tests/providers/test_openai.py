@@ -1,0 +1,405 @@
+"""OpenAI's format: what is sent for a request, and what is made of an answer, whole or in parts."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from fault_server import (
+    DONE,
+    Close,
+    FaultServer,
+    Script,
+    Send,
+    Step,
+    Wait,
+    chunk,
+    chunks,
+    completion,
+    event,
+    head,
+    json_answer,
+    sse_answer,
+    sse_events,
+)
+from faults import CLOSING, raw
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.config import Config, ModelConfig
+from evalharness.errors import ConfigError, ProviderError
+from evalharness.providers import open_provider, unaccepted
+from evalharness.providers.base import ALL_PARAMS
+from evalharness.records import Message, Params, Request, Response, SampleKey, Usage
+
+PATIENCE_S = 20
+MESSAGES = (Message("system", "Be brief."), Message("user", "Why? \N{SNOWMAN}"))
+REQUEST = Request(SampleKey("a", "p", "m", 0), MESSAGES, 1, Params(), "try-1")
+SENT: dict[str, Any] = {
+    "model": "gpt",
+    "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why? \N{SNOWMAN}"}],
+}
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
+LOCAL = ["top_k", "min_p", "repeat_penalty"]
+BILL = {"prompt_tokens": 9, "completion_tokens": 4}
+
+
+def opened(url: str = "http://host/v1", provider: str = "openai", **options: Any) -> Any:
+    """The provider of one model at this address."""
+    model = ModelConfig(provider=provider, **{"base_url": url, "model": "gpt", **options})
+    return open_provider("m", Config(root=Path(), models={"m": model}))
+
+
+def ask(url: str, params: Params | None = None, **options: Any) -> Response:
+    """The answer of a server. Raises what the provider raises."""
+
+    async def run() -> Response:
+        provider = opened(url, **options)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await provider.complete(replace(REQUEST, params=params or Params()))
+        finally:
+            await provider.close()
+
+    return asyncio.run(run())
+
+
+def answered(script: Script, **options: Any) -> Response:
+    """The answer that a script makes."""
+    with FaultServer(script) as server:
+        return ask(server.url, **options)
+
+
+def refused(script: Script, **options: Any) -> ProviderError:
+    """The error that a script makes."""
+    with pytest.raises(ProviderError) as caught:
+        answered(script, **options)
+    return caught.value
+
+
+def of(*parts: dict[str, Any]) -> Script:
+    """A stream of these parts, with its end."""
+    return raw(sse_answer([*map(event, parts), DONE]))
+
+
+def said(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    """One part of an answer."""
+    return chunk("gpt-x", delta, finish_reason)
+
+
+def whole(finish_reason: str | None = "stop", **more: Any) -> Script:
+    """An answer in one piece, with changes to its message."""
+    value = completion("Yes.", "gpt-x")
+    value["choices"][0]["finish_reason"] = finish_reason
+    value["choices"][0]["message"] |= more.pop("message", {})
+    return raw(json_answer(value | more))
+
+
+ALL_SET = Params(64, 0.5, 7, 0.9, 40, 0.05, 1.1, ("\n", "END"))
+
+
+@pytest.mark.parametrize(
+    ("options", "params", "body"),
+    [
+        ({}, Params(), STREAMED | {"max_tokens": 256, "temperature": 0.0}),
+        ({}, Params(temperature=None), STREAMED | {"max_tokens": 256}),
+        ({}, Params(seed=0), STREAMED | {"max_tokens": 256, "temperature": 0.0, "seed": 0}),
+        (
+            {"takes": LOCAL},
+            ALL_SET,
+            STREAMED
+            | {"max_tokens": 64, "temperature": 0.5, "seed": 7, "top_p": 0.9, "stop": ["\n", "END"]}
+            | {"top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1},
+        ),
+        ({"takes": LOCAL}, Params(), STREAMED | {"max_tokens": 256, "temperature": 0.0}),
+        ({"omits": ["temperature", "max_tokens"]}, Params(seed=1), STREAMED | {"seed": 1}),
+        ({"takes": LOCAL, "omits": ["top_k"]}, Params(top_k=5, temperature=None), STREAMED | {"max_tokens": 256}),
+        (
+            {"max_tokens_field": "max_completion_tokens", "omits": ["temperature"], "extra": {"reasoning": "low"}},
+            Params(),
+            STREAMED | {"max_completion_tokens": 256, "reasoning": "low"},
+        ),
+        ({"stream_usage": False}, Params(temperature=None), {"stream": True, "max_tokens": 256}),
+        ({"stream": False}, Params(temperature=None), {"stream": False, "max_tokens": 256}),
+        ({"extra": {"a": {"b": [1]}}}, Params(temperature=None), STREAMED | {"max_tokens": 256, "a": {"b": [1]}}),
+    ],
+)  # fmt: skip
+def test_body(options: dict[str, Any], params: Params, body: dict[str, Any]) -> None:
+    """The body on the wire has what was set, and nothing that means "leave it alone"."""
+    with FaultServer() as server:
+        ask(server.url, params, **options)
+        (seen,) = server.log
+    assert seen.body == SENT | body
+    assert (seen.id, seen.path) == ("try-1", "/v1/chat/completions")
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        ({}, ["top_k", "min_p", "repeat_penalty"]),
+        ({"takes": ["top_k"]}, ["min_p", "repeat_penalty"]),
+        ({"takes": LOCAL}, []),
+        ({"takes": ["min_p"], "omits": ["repeat_penalty"]}, ["top_k"]),
+    ],
+)
+def test_not_accepted(options: dict[str, Any], refused: list[str]) -> None:
+    """What would not be sent is known before anything is asked."""
+    assert unaccepted(ALL_SET, opened(**options).accepts) == refused
+    assert unaccepted(Params(), opened(**options).accepts) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"base_url": None},
+        {"takes": ["top_x"]},
+        {"omits": ["top_x"]},
+        {"max_tokens_field": "max_output_tokens"},
+        {"concurrency": 0},
+        {"retries": -1},
+        {"deadline_s": "1"},
+        {"ca_file": "no-such-file.pem"},
+        {"base_url": "http://user:hunter2@host"},
+        {"api_key": "sk-1"},
+    ],
+)
+def test_wrong_option(options: dict[str, Any]) -> None:
+    """An option that no model can have is refused when the provider is made, with the model's name."""
+    with pytest.raises(ConfigError, match=r"evalharness\.models\.m"):
+        opened(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model": 5},
+        {"base_url": "http://host/v1\n"},
+        {"key_header": 5},
+        {"api_key_env": 5},
+        {"ca_file": 5},
+        {"stream": "no"},
+        {"concurrency": 2.5},
+        {"extra": 5},
+        {"extra": {"day": date(2026, 1, 1)}},
+        {"extra": {"number": float("nan")}},
+    ],
+    ids=str,
+)
+def test_option_of_a_wrong_type(options: dict[str, Any]) -> None:
+    """So is a value that cannot be sent or meant: TOML has numbers, dates and NaN wherever somebody writes them."""
+    with pytest.raises(ConfigError, match=r"evalharness\.models\.m"):
+        opened(**options)
+
+
+def test_whole_answer() -> None:
+    """An answer in one piece has no time to first token; all else is kept."""
+    timings = {"prompt_per_second": 90.5, "predicted_per_second": 45}
+    response = answered(whole(usage=BILL, timings=timings), stream=False)
+    assert (response.text, response.finish_reason, response.model) == ("Yes.", "stop", "gpt-x")
+    assert (response.usage, response.fingerprint) == (Usage(9, 4), "fp_test")
+    assert (response.timing.first_token_s, response.timing.total_s > 0) == (None, True)
+    assert (response.timing.prompt_tokens_per_s, response.timing.decode_tokens_per_s) == (90.5, 45)
+
+
+def test_streamed_answer() -> None:
+    """An answer in parts is joined; model and fingerprint are those that the endpoint names."""
+    response = answered(of(*chunks("One two three four.", "gpt-x", pieces=7)))
+    assert (response.text, response.finish_reason) == ("One two three four.", "stop")
+    assert (response.model, response.fingerprint) == ("gpt-x", "fp_test")
+    assert response.timing.first_token_s is not None
+    assert 0 < response.timing.first_token_s <= response.timing.total_s
+
+
+@pytest.mark.parametrize(
+    ("bills", "usage"),
+    [
+        ([BILL], Usage(9, 4)),
+        ([BILL | {"completion_tokens": 1}, BILL | {"completion_tokens": 2}, BILL], Usage(9, 4)),
+        ([BILL, None], Usage(9, 4)),
+        ([BILL | {"prompt_tokens_details": {"cached_tokens": 8}}], Usage(9, 4, cached_tokens=8)),
+        ([BILL | {"prompt_tokens_details": None}], Usage(9, 4)),
+        ([BILL | {"prompt_tokens_details": {}}], Usage(9, 4)),
+        ([{"prompt_tokens": 0, "completion_tokens": 0}], Usage(0, 0)),
+        ([], Usage(4, 3, estimated=True)),
+        ([None], Usage(4, 3, estimated=True)),
+        ([{}], Usage(4, 3, estimated=True)),
+        ([{"total_tokens": 13}], Usage(4, 3, estimated=True)),
+    ],
+)
+def test_usage(bills: list[dict[str, Any] | None], usage: Usage) -> None:
+    """The last bill that was sent holds; without one, four letters are a token, and it is marked as a guess."""
+    parts = [said(content="ten letter"), said("stop"), *({**said(), "choices": [], "usage": bill} for bill in bills)]
+    assert answered(of(*parts)).usage == usage
+
+
+PAUSE_S, LONG_S = 0.05, 0.4
+
+
+@pytest.mark.parametrize(
+    ("deltas", "before"),
+    [
+        ([{"role": "assistant"}, {"role": "assistant", "content": ""}, {"content": None}, {"content": "x"}, {}], 3),
+        ([{"role": "assistant", "content": "x"}, {"content": "y"}], 0),
+        ([{"role": "assistant", "content": ""}, {"reasoning_content": "hm"}, {"content": "x"}], 1),
+        ([{"reasoning_content": ""}, {"reasoning": None}, {"reasoning": "hm"}, {"content": "x"}], 2),
+    ],
+)
+def test_first_token(deltas: list[dict[str, Any]], before: int) -> None:
+    """The first token is the first delta that is not empty, of text or of reasoning."""
+    steps: list[Step] = [Send(head(200, CLOSING))]
+    for number, delta in enumerate(deltas):
+        steps += [Send(event(said(**delta))), Wait(LONG_S if number == before else PAUSE_S)]
+    timing = answered(raw(*steps, event(said("stop")) + DONE, Close())).timing
+    assert timing.first_token_s is not None
+    assert timing.first_token_s > PAUSE_S * before - 0.01
+    assert timing.total_s - timing.first_token_s > LONG_S / 2
+
+
+def test_no_token() -> None:
+    """An answer without a token has no time to the first one, and no rate; a bill of one token has no rate either."""
+    empty = answered(of(said(content=""), said("stop"))).timing
+    assert (empty.first_token_s, empty.decode_tokens_per_s) == (None, None)
+    one = answered(of(said(content="x"), said("stop"), {**said(), "usage": BILL | {"completion_tokens": 1}}))
+    assert one.timing.decode_tokens_per_s is None
+
+
+def test_time_to_the_end_marker_only() -> None:
+    """An endpoint that dawdles over its goodbye is not charged for it."""
+    late = raw(head(200, CLOSING) + b"".join(sse_events(chunks("Yes.", "gpt-x"))), Wait(0.5), Close())
+    assert answered(late).timing.total_s < 0.4
+
+
+@pytest.mark.parametrize("reason", ["stop", "length"])
+def test_finish(reason: str) -> None:
+    """The two ways in which an answer ends well, in parts or whole."""
+    assert answered(of(said(content="Yes."), said(reason))).finish_reason == reason
+    assert answered(whole(reason), stream=False).finish_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "delta", "kind", "again"),
+    [
+        ("content_filter", {"content": "Y"}, "filtered", "never"),
+        ("tool_calls", {"tool_calls": [{"index": 0, "function": {"name": "f"}}]}, "tool call", "never"),
+        ("function_call", {"function_call": {"name": "f"}}, "tool call", "never"),
+        ("stop", {"refusal": "I cannot."}, "refused", "never"),
+        ("stop", {"content": "Well, ", "refusal": "I cannot."}, "refused", "never"),
+        ("banana", {"content": "Y"}, "malformed", "once"),
+    ],
+)
+def test_no_answer(reason: str, delta: dict[str, Any], kind: str, again: str) -> None:
+    """An answer that is none is an error of its own kind, in parts or whole, and never a short answer."""
+    for error in (
+        refused(of(said(**delta), said(reason))),
+        refused(of(said(reason, **delta))),
+        refused(whole(reason, message=delta), stream=False),
+    ):
+        assert (error.kind, error.again, error.may_cost) == (kind, again, True)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (of(said(content="Yes.")), "truncated"),
+        (of(), "truncated"),
+        (raw(sse_answer([event(said(content="Yes.")), event(said("stop"))])), "truncated"),
+        (raw(sse_answer([])), "truncated"),
+        (whole(None), "malformed"),
+        (whole(choices=[]), "malformed"),
+        (whole(choices=None), "malformed"),
+        (whole(error={"message": "Oops", "code": "server_error"}), "server"),
+        (of(said(content="Y"), {"error": {"message": "Oops", "type": "overloaded_error"}}), "server"),
+        (of(said(content="Y"), {"error": {"message": "Oops", "code": 400, "type": "invalid"}}), "malformed"),
+        (of(said(content="Y"), {"error": "Oops"}, said("stop")), "malformed"),
+        (of({"object": "error", "message": "Oops"}, said("stop")), "malformed"),
+        (raw(sse_answer([b"event: error\n" + event({"error": {"message": "Oops"}}), DONE])), "malformed"),
+        (raw(json_answer([])), "malformed"),
+        (raw(json_answer("Yes.")), "malformed"),
+    ],
+)
+@pytest.mark.parametrize("stream", [True, False])
+def test_broken_answer(script: Script, kind: str, stream: bool) -> None:
+    """What has no end, no choices or an error in it is no answer, however it was asked for."""
+    error = refused(script, stream=stream)
+    assert (error.kind, error.again, error.may_cost) == (kind, "once", True)
+
+
+def test_other_choices() -> None:
+    """Only the first choice counts; one without an index is the first."""
+    second = said(content="no")
+    second["choices"][0]["index"] = 1
+    bare = said(content="Yes.")
+    del bare["choices"][0]["index"]
+    assert answered(of(second, bare, second, said("stop"))).text == "Yes."
+
+
+SHORT = b"".join(sse_events(chunks("Yes. \N{SNOWMAN}", "m", pieces=2)))
+
+
+@pytest.mark.parametrize("cut", range(0, len(SHORT), 23))
+def test_cut(cut: int) -> None:
+    """A stream that ends early, wherever and however politely, is never an answer."""
+    assert refused(raw(head(200, CLOSING) + SHORT[:cut], Close())).kind == "truncated"
+
+
+@pytest.mark.parametrize("left", range(1, len(DONE) + 2))
+def test_cut_at_the_end(left: int) -> None:
+    """Nor is one that lacks but a byte of its end."""
+    assert refused(raw(head(200, CLOSING) + SHORT[:-left], Close())).kind == "truncated"
+
+
+def test_not_cut() -> None:
+    """The control of the tests above."""
+    assert answered(raw(head(200, CLOSING) + SHORT, Close())).text == "Yes. \N{SNOWMAN}"
+
+
+def wire(request: Request = REQUEST, provider: str = "openai", **options: Any) -> Any:
+    """All of a request that can change its answer, with every parameter taken."""
+    names = opened(provider=provider).accepts
+    return opened(provider=provider, takes=sorted(ALL_PARAMS - names), **options).wire(request)
+
+
+HINTS = get_type_hints(Params)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Params)])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+@given(st.data())
+def test_every_parameter_counts(provider: str, name: str, data: st.DataObject) -> None:
+    """Two requests that differ in one parameter, whichever it is, are two requests on the wire."""
+    values = st.from_type(HINTS[name]).filter(lambda value: value == value)  # not NaN
+    one, two = data.draw(values), data.draw(values)
+    first, second = (wire(replace(REQUEST, params=Params(**{name: value})), provider) for value in (one, two))
+    assert (first == second) == (one == two)
+
+
+@pytest.mark.parametrize(
+    ("request_", "options"),
+    [
+        (replace(REQUEST, messages=(*MESSAGES, Message("user", ""))), {}),
+        (replace(REQUEST, messages=MESSAGES[1:]), {}),
+        (replace(REQUEST, messages=(Message("user", "Be brief."), MESSAGES[1])), {}),
+        (replace(REQUEST, messages=(Message("system", "Be brief. "), MESSAGES[1])), {}),
+        (REQUEST, {"model": "gpt-2"}),
+        (REQUEST, {"extra": {"a": 1}}),
+        (REQUEST, {"omits": ["temperature"]}),
+        (REQUEST, {"max_tokens_field": "max_completion_tokens"}),
+    ],
+)
+def test_wire_differs(request_: Request, options: dict[str, Any]) -> None:
+    """Whatever else can change an answer is part of the request."""
+    assert wire(request_, **options) != wire()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"stream": False}, {"stream_usage": False}, {"concurrency": 3}, {"retries": 0}, {"api_key_env": "X"}],
+)
+def test_wire_is_the_same(options: dict[str, Any]) -> None:
+    """How an answer is delivered, and which case and try it is for, is no part of the request."""
+    other = replace(REQUEST, key=SampleKey("b", "q", "n", 3), attempt="try-2", shared=0)
+    assert wire(other, **options) == wire()

@@ -1,0 +1,133 @@
+"""Keys are taken out of every text, in whatever spelling they got into it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import string
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, quote_plus
+
+import markupsafe
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness import redaction
+from evalharness.redaction import Secret, scrub
+
+KEY = "sk-a+b/c?d=e&f<g>\"h'i\\j k"
+"""Every character that some encoding writes another way."""
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "URL path": quote,
+    "URL component": lambda text: quote(text, safe=""),
+    "form": quote_plus,
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON without escapes": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
+    "HTML": html.escape,
+    "as jinja2 writes it": lambda text: str(markupsafe.escape(text)),
+    "between tags": lambda text: html.escape(text, quote=False),
+}
+
+
+@contextmanager
+def known(**values: str) -> Iterator[None]:
+    """These secrets, by name of variable, and no others: what other tests opened does not count here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redaction, "_forms", {})
+        patch.setattr(redaction, "_pattern", None)
+        for name, value in values.items():
+            patch.setenv(name, value)
+            Secret(name)
+        yield
+
+
+@pytest.mark.parametrize("show", [repr, str, "{}".format, "{!r:>3}".format, lambda it: f"{[it]}"])
+def test_shows_its_name(show: Callable[[Secret], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However a secret is printed, its name is what comes out."""
+    monkeypatch.setenv("SHOWN_KEY", f"  {KEY}\n")
+    secret = Secret("SHOWN_KEY")
+    assert show(secret).strip("[]") == "SHOWN_KEY"
+    assert secret.reveal() == KEY
+
+
+@pytest.mark.parametrize("value", [None, "", "  \n"])
+def test_not_set(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable without a value is an error that names it."""
+    monkeypatch.delenv("EMPTY_KEY", raising=False) if value is None else monkeypatch.setenv("EMPTY_KEY", value)
+    with pytest.raises(LookupError, match="EMPTY_KEY is not set"):
+        Secret("EMPTY_KEY")
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_spellings(spell: Callable[[str], str]) -> None:
+    """A key is found in each spelling, and what stood around it stays."""
+    with known(SOME_KEY=KEY):
+        for around in ("%s", "Bearer %s.", "see %s\nand %s", '{"key": "%s"}', "x%sx", "50 % of %s %s%s"):
+            assert scrub(around.replace("%s", spell(KEY))) == around.replace("%s", "[SOME_KEY]")
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc", "user:"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64(encode: Callable[[bytes], bytes], before: str) -> None:
+    """A key is found wherever it starts within the groups of base64."""
+    with known(SOME_KEY=KEY):
+        whole = encode(f"{before}{KEY}:after".encode()).decode()
+        shown = scrub(whole)
+    assert "[SOME_KEY]" in shown
+    assert KEY.encode() not in _decoded(shown)
+    assert shown.endswith(whole[-4:])
+
+
+@pytest.mark.parametrize(
+    ("secrets", "text", "shown"),
+    [
+        ({"A": "abcdefgh", "B": "abcdefghijkl"}, "abcdefghijkl abcdefgh", "[B] [A]"),
+        ({"B": "abcdefghijkl", "A": "abcdefgh"}, "abcdefghijkl abcdefgh", "[B] [A]"),
+        ({"A": "efghijkl", "B": "abcdefghijkl"}, "abcdefghijkl efghijkl", "[B] [A]"),
+        ({"A": "abcdefgh", "B": "efghijkl"}, "abcdefghijkl", "[A]ijkl"),
+        ({"A": "abcdefgh", "B": "abcdefgh"}, "abcdefgh", "[B]"),
+        ({"A": "x(y)*[z]"}, "x(y)*[z] xy", "[A] xy"),
+        ({"A": "short"}, "a short word", "a short word"),
+        ({}, "anything", "anything"),
+    ],
+)
+def test_several(secrets: dict[str, str], text: str, shown: str) -> None:
+    """The longest secret goes first, none survives; a value as short as a word protects nothing and stays."""
+    with known(**secrets):
+        assert scrub(text) == shown
+
+
+def test_new_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that was replaced is still taken out, like the new one."""
+    with known(SOME_KEY="the-first-value"):
+        monkeypatch.setenv("SOME_KEY", "the-second-value")
+        Secret("SOME_KEY")
+        assert scrub("the-first-value, the-second-value") == "[SOME_KEY], [SOME_KEY]"
+
+
+def _decoded(text: str) -> bytes:
+    """All that any run of base64 in the text can be decoded to, at every alignment."""
+    runs = re.findall(r"[A-Za-z0-9+/_-]{4,}", text)
+    pieces = [run[start:].replace("-", "+").replace("_", "/") for run in runs for start in range(4)]
+    return b"\n".join(base64.b64decode(piece[: len(piece) // 4 * 4]) for piece in pieces)
+
+
+PRINTABLE = st.text(st.sampled_from(string.printable[:95]), min_size=12, max_size=60)
+TEXTS = st.text(max_size=20)
+
+
+@given(PRINTABLE.filter(lambda value: value == value.strip()), TEXTS, TEXTS)
+def test_no_form_survives(value: str, before: str, after: str) -> None:
+    """Of a random key within random text, no spelling is left."""
+    with known(SOME_KEY=value):
+        for spell in SPELLINGS.values():
+            assert spell(value) not in scrub(before + spell(value) + after)
+            assert spell(value) not in scrub(spell(before) + spell(value) + spell(after))
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            shown = scrub(f"{before} {encode((before + value + after).encode()).decode()}")
+            assert value.encode() not in _decoded(shown)
