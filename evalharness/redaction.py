@@ -42,7 +42,15 @@ class Secret:
 
 def scrub(text: str) -> str:
     """The text, with `[NAME]` in place of every known secret: plain, URL-quoted, base64, JSON- or HTML-escaped."""
-    return _pattern.sub(lambda found: _forms[found[0]], text) if _pattern else text
+    return _pattern.sub(_stand_in, text) if _pattern else text
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    """In JSON text a backslash before it may belong to its first character: in "line end, ine" the text has the
+    characters of "nine". It then becomes a backslash of its own, and the text stays JSON.
+    """
+    backslashes = found[1] + "\\" * (len(found[1]) % 2)
+    return backslashes + _forms[found[2]]
 
 
 def _remember(name: str, value: str) -> None:
@@ -51,7 +59,7 @@ def _remember(name: str, value: str) -> None:
         return
     _forms.update(dict.fromkeys(_spellings(value), f"[{name}]"))
     longest_first = sorted(_forms, key=len, reverse=True)
-    _pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+    _pattern = re.compile(rf"(\\*)({'|'.join(re.escape(form) for form in longest_first)})")
 
 
 def _spellings(value: str) -> set[str]:

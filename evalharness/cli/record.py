@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from evalharness.errors import EvalHarnessError
 from evalharness.records import SampleKey
 from evalharness.report.encode import one_line, printable
 from evalharness.store.ledger import Ledger
+from evalharness.store.recorded import Recorded
 from evalharness.store.recordings import read_recording, write_recording
 from evalharness.suites import load_suite
 
@@ -86,16 +87,24 @@ def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
     with _explained():
         recordings = [(file, read_recording(file)) for file in files]
         with closing(_ledger(load_config(root))) as ledger:
+            known = ledger.find(row.key for _, rows in recordings for row in rows)
+            if not replace:
+                _refuse_conflicts(recordings, known)
             for file, rows in recordings:
-                known = ledger.find(row.key for row in rows)
-                other = [row for row in rows if row.key in known and known[row.key].response != row.response]
-                if other and not replace:
-                    raise click.ClickException(
-                        f"{file}: {len(other)} requests have another response on this machine already "
-                        f"(first: {other[0].key[:12]}); take the file's with --replace"
-                    )
                 ledger.keep(rows, replace=replace)
-                click.echo(f"{file}: {len(rows)} responses, {len(rows) - len(known)} of them new here")
+                new = sum(row.key not in known for row in rows)
+                click.echo(f"{file}: {len(rows)} responses, {new} of them new here")
+
+
+def _refuse_conflicts(recordings: Sequence[tuple[Path, Sequence[Recorded]]], known: Mapping[str, Recorded]) -> None:
+    """Before anything is imported: two answers to one request cannot both be replayed."""
+    for file, rows in recordings:
+        other = [row for row in rows if row.key in known and known[row.key].response != row.response]
+        if other:
+            raise click.ClickException(
+                f"{file}: {len(other)} requests have another response on this machine already "
+                f"(first: {other[0].key[:12]}); take the file's with --replace"
+            )
 
 
 def _wanted(plan: Plan) -> dict[str, SampleKey]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import Future
-from dataclasses import astuple, dataclass, field, replace
-from typing import get_args
+from dataclasses import dataclass, field, replace
 
 from evalharness.engine.scoring import Scorer
 from evalharness.errors import ProviderError, StoreError
-from evalharness.records import Case, Failure, FinishReason, Request, Response, Sample
+from evalharness.records import Case, Failure, Request, Response, Sample
 from evalharness.redaction import scrub
 from evalharness.wire.retries import Tries
 
@@ -61,8 +59,7 @@ def sound(response: Response) -> Response:
     """
     if not isinstance(response, Response) or not isinstance(response.text, str):
         raise ProviderError(f"the provider returned no response but {type(response).__name__}")
-    numbers = [*astuple(response.usage), *(value for value in astuple(response.timing) if value is not None)]
-    if response.finish_reason not in get_args(FinishReason) or not all(0 <= number < math.inf for number in numbers):
+    if not response.is_sound:
         raise ProviderError(
             f"the provider returned a response that cannot be recorded: {replace(response, text='...')}"
         )

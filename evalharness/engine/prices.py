@@ -31,14 +31,16 @@ class Tariff:
     def cost_usd(self, response: Response) -> float:
         """What this answer cost."""
         usage = response.usage
-        return self.price(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, response.timing.total_s)
+        cached = min(usage.cached_tokens, usage.prompt_tokens)
+        return self.price(usage.prompt_tokens, usage.completion_tokens, cached, response.timing.total_s)
 
     def most_usd(self, request: Request, deadline_s: float) -> float:
         """What it can cost at worst: no token is shorter than a byte, and no answer longer than it may be."""
         prompt = sum(
             len(message.content.encode("utf-8", "replace")) + _TOKENS_A_MESSAGE for message in request.messages
         )
-        return self.price(prompt + _TOKENS_A_MESSAGE, request.params.max_tokens, 0, deadline_s)
+        prompt += _TOKENS_A_MESSAGE
+        return max(self.price(prompt, request.params.max_tokens, cached, deadline_s) for cached in (0, prompt))
 
     def about_usd(self, request: Request) -> float:
         """What it costs with an answer that is as long as it may be, by the usual length of a token."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from dataclasses import astuple, dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
 
 from evalharness.records.suite import Message, Params
 
@@ -68,6 +69,12 @@ class Response:
     """What the endpoint says answered."""
     fingerprint: str = ""
     """The endpoint's word for its configuration (`system_fingerprint`)."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be recorded: its finish reason is one, its numbers are finite and not negative."""
+        numbers = [*astuple(self.usage), *(value for value in astuple(self.timing) if value is not None)]
+        return self.finish_reason in get_args(FinishReason) and all(0 <= number < math.inf for number in numbers)
 
 
 @dataclass(frozen=True, slots=True)

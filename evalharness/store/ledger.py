@@ -8,8 +8,10 @@ way. A row carries a checksum; a file that is damaged, or of a newer version, is
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -83,7 +85,8 @@ class Ledger:
             path.touch(mode=0o600)
             self._connection = sqlite3.connect(path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
             try:
-                self._open()
+                with _locked(path.parent):  # one process at a time makes it
+                    self._open()
             except BaseException:
                 self._connection.close()
                 raise
@@ -234,7 +237,8 @@ class Ledger:
             try:
                 yield self._connection
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
 
@@ -243,7 +247,8 @@ class Ledger:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # a table that is not there, or of another shape
+            # a table that is not there, or of another shape; without a code: text that is no text
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
                 raise self._refused(str(error)) from None
             raise StoreError(f"{self.path}: {error}") from None
         except sqlite3.DatabaseError as error:
@@ -256,6 +261,16 @@ class Ledger:
             f"{self.path}: damaged, so nothing is served from it ({' '.join(why.split())[:300]}); move the file away, "
             "and recorded responses are asked for again"
         )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _checksum(*values: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,14 +40,29 @@ def request_key(request: str) -> str:
 
 
 def response_from_json(value: Any) -> Response:
-    """A response from plain data. Raises ValueError when they are none."""
+    """A response from plain data. Raises ValueError, with the name of the field, when they are none."""
     if not isinstance(value, Mapping):
         raise ValueError("a response is a JSON object")
     try:
-        return _RESPONSE.validate_python(value)
+        response = _RESPONSE.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    _check_fields(value, response_to_json(response))
+    return response
+
+
+def _check_fields(given: Mapping[str, Any], read: Mapping[str, Any], place: str = "") -> None:
+    """Nothing was read over, and nothing read as what it is not. Raises ValueError."""
+    for name, value in given.items():
+        if name not in read:
+            raise ValueError(f"{place}{name}: there is no such field")
+        if isinstance(value, Mapping):
+            _check_fields(value, read[name], f"{place}{name}.")
+        elif type(value) is not type(read[name]) and not (type(value) is int and type(read[name]) is float):
+            raise ValueError(f"{place}{name}: it is {str(value)[:40]!r}, which is no {type(read[name]).__name__}")
+        elif isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise ValueError(f"{place}{name}: {value} is no number that a response can have")
 
 
 def response_to_json(response: Response) -> dict[str, Any]:
@@ -71,21 +87,25 @@ def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:
     return f"the nearest recorded request, {key[:12]}, differs in {'; '.join(differences)}{more}"
 
 
-def _leaves(value: Any, place: str = "") -> dict[str, Any]:
-    """Every value that is no table or list, by its place: `wire.messages[1].content`."""
-    if isinstance(value, dict):
+def _leaves(value: Any, place: str = "") -> dict[str, str]:
+    """Every value that holds no other, as JSON, by its place: `wire.messages[1].content`."""
+    if isinstance(value, dict) and value:
         found = [_leaves(inner, f"{place}.{name}" if place else name) for name, inner in value.items()]
-    elif isinstance(value, list):
+    elif isinstance(value, list) and value:
         found = [_leaves(inner, f"{place}[{number}]") for number, inner in enumerate(value)]
     else:
-        return {place: value}
+        return {place: json.dumps(value, ensure_ascii=False)} if place else {}
     return {name: leaf for leaves in found for name, leaf in leaves.items()}
 
 
-def _difference(place: str, recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    return f"{place}: {_short(recorded.get(place))} there, {_short(wanted.get(place))} here"
+def _difference(place: str, recorded: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    there, here = recorded.get(place, "nothing"), wanted.get(place, "nothing")
+    same = next((i for i, (a, b) in enumerate(zip(there, here, strict=False)) if a != b), min(len(there), len(here)))
+    return f"{place}: {_around(there, same)} there, {_around(here, same)} here"
 
 
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _PLACE_CHARS else f"{text[: _PLACE_CHARS - 1]}…"
+def _around(text: str, place: int) -> str:
+    """A piece of the text that shows what stands at a place."""
+    start = max(0, place - _PLACE_CHARS // 3) if len(text) > _PLACE_CHARS else 0
+    piece = text[start : start + _PLACE_CHARS]
+    return f"{'…' if start else ''}{piece}{'…' if start + _PLACE_CHARS < len(text) else ''}"

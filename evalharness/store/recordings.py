@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,15 @@ def read_recording(path: Path) -> list[Recorded]:
     lines = stored_lines(path)
     _, first = next(lines, (1, {}))
     check_kind(path, first, "recording")
-    rows = [_row(path, number, line) for number, line in lines]
+    rows: dict[str, Recorded] = {}
+    for number, line in lines:
+        row = _row(path, number, line)
+        if row.key in rows:
+            raise StoreError(f"{path}:{number}: the same request stands there twice")
+        rows[row.key] = row
     if first.get("responses") != len(rows):
         raise StoreError(f"{path}:1: it says {first.get('responses')} responses, and {len(rows)} follow")
-    if len({row.key for row in rows}) < len(rows):
-        raise StoreError(f"{path}: the same request stands there twice")
-    return rows
+    return list(rows.values())
 
 
 def _line(row: Recorded) -> dict[str, Any]:
@@ -48,12 +52,22 @@ def _line(row: Recorded) -> dict[str, Any]:
 
 
 def _row(path: Path, number: int, line: Mapping[str, Any]) -> Recorded:
-    if line.keys() != _KEYS or not isinstance(line["asked_at"], str):
+    if line.keys() != _KEYS or line["response"] is None or not isinstance(line["asked_at"], str):
         raise StoreError(f"{path}:{number}: a recorded response has the fields {', '.join(sorted(_KEYS))}")
     request = canonical(line["request"])
     if line["key"] != request_key(request):
         raise StoreError(f"{path}:{number}: its key is not that of its request: the line was edited")
     try:
-        return Recorded(line["key"], request, response_from_json(line["response"]), line["asked_at"])
+        return Recorded(line["key"], request, response_from_json(line["response"]), _date(line["asked_at"]))
     except ValueError as error:
         raise StoreError(f"{path}:{number}: not a response: {error}") from None
+
+
+def _date(text: str) -> str:
+    try:
+        with_zone = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        with_zone = False
+    if not with_zone:
+        raise ValueError(f"asked_at is no date with its time zone: {text[:40]!r}")
+    return text

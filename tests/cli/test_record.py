@@ -1,0 +1,248 @@
+"""`evalharness record`: what one machine was answered, another replays without a model, a key or a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from fault_server import FaultServer
+
+from evalharness.cli import main
+from evalharness.config import load_config
+from evalharness.engine import make_plan, run_suite
+from evalharness.store.ledger import Ledger
+from evalharness.store.recorded import Recorded
+from evalharness.suites import load_suite
+
+SUITE = """\
+schema: 1
+models: [remote]
+prompts:
+  short: [{user: "{{ q }}"}]
+  long: [{system: "Be kind."}, {user: "{{ q }}"}]
+params: {max_tokens: 50}
+metrics: [exact]
+cases: [{id: a, vars: {q: A?}}, {id: b, vars: {q: B?}}, {id: c, vars: {q: C?}}]
+gates: [{metric: exact, margin: 5%}]
+"""
+GOLDEN = "golden/recordings/demo.jsonl"
+
+
+def run(*arguments: str | Path) -> Result:
+    """What `evalharness` says."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+class Project:
+    """A folder with one suite of three cases and two prompts."""
+
+    def __init__(self, root: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.file = root, root / GOLDEN
+        self._monkeypatch = monkeypatch
+        (root / "suites").mkdir(parents=True)
+        (root / "suites/demo.yaml").write_text(SUITE)
+        (root / "golden").mkdir()
+        (root / "golden/demo.yaml").write_text("".join(f'{name}: "You asked: {name.upper()}?"\n' for name in "abc"))
+        (root / "pyproject.toml").write_text(
+            f'[tool.evalharness.models.remote]\nprovider = "openai"\nbase_url = "{url}"\nmodel = "m"\n'
+        )
+        self.move("here")
+
+    def move(self, machine: str) -> None:
+        """To a machine with a ledger of its own."""
+        self._monkeypatch.setenv("XDG_CACHE_HOME", str(self.root / "cache" / machine))
+
+    def ledger(self) -> Ledger:
+        """Of this machine."""
+        return Ledger(load_config(self.root).cache_dir / "ledger.sqlite")
+
+    def ask(self, *prompts: str, repeat: int = 1) -> None:
+        """Have it answered, and recorded."""
+        config = load_config(self.root)
+        plan = make_plan(load_suite("demo", config), config, prompts=prompts, repeat=repeat)
+        with closing(self.ledger()) as ledger:
+            assert run_suite(plan, ledger=ledger).complete
+
+    def recorded(self) -> dict[str, Recorded]:
+        """All that this machine has."""
+        with closing(self.ledger()) as ledger:
+            return {row.key: row for row in ledger.all()}
+
+    def record(self, command: str, *arguments: str | Path) -> Result:
+        """`evalharness record COMMAND ...` in this project."""
+        return run("--root", self.root, "record", command, *arguments)
+
+    def edit(self, old: str, new: str) -> None:
+        """Another text in the recording."""
+        text = self.file.read_text()
+        assert old in text
+        self.file.write_text(text.replace(old, new, 1))
+
+    def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`pytest --llm-suite=demo ...` in a process of its own."""
+        command = [sys.executable, "-m", "pytest", "--llm-suite=demo", "--llm-baseline=none", *arguments]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """All six responses are recorded; the server is gone."""
+    with FaultServer() as server:
+        project = Project(tmp_path.resolve(), server.url, monkeypatch)
+        project.ask("short", "long")
+    return project
+
+
+def test_export(project: Project) -> None:
+    """All that the suite asks for goes to a file that can be committed: a header, then a response a line."""
+    result = project.record("export", "demo")
+    assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 of 6 responses\n")
+    header, *lines = map(json.loads, project.file.read_text().splitlines())
+    assert header == {"schema": 1, "kind": "recording", "suite": "demo", "responses": 6}
+    assert {line["key"] for line in lines} == set(project.recorded())
+    assert {line["response"]["text"] for line in lines} == {"You asked: A?", "You asked: B?", "You asked: C?"}
+
+
+@pytest.mark.parametrize(("options", "count"), [(["--prompt", "short"], 3), (["--prompt=long", "--model=remote"], 3)])
+def test_export_a_part(project: Project, options: list[str], count: int) -> None:
+    """Only what was named is wanted, and only that is written, where it was asked to be."""
+    result = project.record("export", "demo", *options, "-o", project.root / "x.jsonl")
+    assert (result.exit_code, result.stdout) == (0, f"{project.root / 'x.jsonl'}: {count} of {count} responses\n")
+    assert not project.file.exists()
+
+
+def test_what_is_missing(project: Project) -> None:
+    """A response that is not recorded is named, with what to do; nothing is written."""
+    (project.root / "suites/demo.yaml").write_text(SUITE.replace("B?", "Bee?"))
+    result = project.record("export", "demo")
+    assert result.exit_code == 1
+    assert "2 of 6 responses are not recorded: b[remote-short], b[remote-long]; run pytest" in result.stderr
+    assert "--partial" in result.stderr
+    assert not project.file.exists()
+
+
+def test_many_missing(project: Project) -> None:
+    """Of many that are missing some are named, and the others counted."""
+    project.move("elsewhere")
+    result = project.record("export", "demo", "--repeat=2")
+    assert result.exit_code == 1
+    assert "12 of 12 responses are not recorded" in result.stderr
+    assert "and 7 more" in result.stderr
+
+
+def test_partial(project: Project) -> None:
+    """`--partial` writes what there is."""
+    result = project.record("export", "demo", "--repeat=2", "--partial")
+    assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 of 12 responses\n")
+
+
+def test_import(project: Project) -> None:
+    """What one machine exported, another has after importing it; a second time changes nothing."""
+    project.record("export", "demo")
+    here = project.recorded()
+    project.move("there")
+    for new in (6, 0):
+        result = project.record("import", project.file)
+        assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 responses, {new} of them new here\n")
+        assert project.recorded() == here
+
+
+def test_import_conflict(project: Project) -> None:
+    """A response that differs from this machine's own is taken only with `--replace`."""
+    project.record("export", "demo")
+    before = project.recorded()
+    project.edit('"text": "You asked: A?"', '"text": "Another."')
+    result = project.record("import", project.file)
+    assert result.exit_code == 1
+    assert "1 requests have another response on this machine already (first: " in result.stderr
+    assert "--replace" in result.stderr
+    assert project.recorded() == before
+    assert project.record("import", "--replace", project.file).exit_code == 0
+    assert sum(row.response.text == "Another." for row in project.recorded().values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda project: project.edit('"content": "B?"', '"content": "Bee?"'), "the line was edited"),
+        (lambda project: project.edit('"responses": 6', '"responses": 5'), ":1: it says 5 responses, and 6 follow"),
+        (lambda project: project.file.write_bytes(project.file.read_bytes()[:-9]), ":7: the last line is cut off"),
+        (lambda project: project.file.write_text("hello\n"), ":1:1: not JSON"),
+    ],
+)
+def test_an_edited_file_is_refused(project: Project, edit: Callable[[Project], object], said: str) -> None:
+    """Of a file that was edited nothing is imported, nor of the good one beside it, and the place is named."""
+    project.record("export", "demo")
+    good = project.file.rename(project.root / "good.jsonl")
+    project.record("export", "demo")
+    edit(project)
+    project.move("there")
+    result = project.record("import", good, project.file)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {project.file}:")
+    assert said in result.stderr
+    assert project.recorded() == {}
+
+
+def test_a_conflict_in_the_second_file(project: Project) -> None:
+    """A conflict in one of several files keeps the others out as well."""
+    project.record("export", "demo", "--prompt=short", "-o", project.root / "short.jsonl")
+    project.record("export", "demo", "--prompt=long")
+    project.move("there")
+    assert project.record("import", project.file).exit_code == 0
+    project.edit('"text": "You asked: A?"', '"text": "Another."')
+    assert project.record("import", project.root / "short.jsonl", project.file).exit_code == 1
+    assert len(project.recorded()) == 3
+
+
+@pytest.mark.parametrize("command", ["export", "import"])
+def test_a_damaged_ledger(project: Project, command: str) -> None:
+    """A ledger that is none is named, without a traceback."""
+    project.record("export", "demo")
+    path = load_config(project.root).cache_dir / "ledger.sqlite"
+    path.write_text("hello")
+    result = project.record(command, "demo" if command == "export" else project.file)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {path}: damaged, so nothing is served from it")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["record", "--help"], 0, "evalharness record export support"),
+        (["record", "export", "--help"], 0, "Example: evalharness record export support"),
+        (["record", "import", "--help"], 0, "Example: evalharness record import golden/recordings/support.jsonl"),
+        (["record", "import"], 2, "Missing argument"),
+        (["record", "import", "/no/such/file"], 2, "does not exist"),
+        (["record", "export", "nope"], 1, "there is no suite 'nope'"),
+        (["record", "export", "demo", "--repeat=0"], 2, "0 is not in the range"),
+        (["record", "export", "demo", "--model=nope"], 1, "there is no [tool.evalharness.models.nope]"),
+    ],
+)
+def test_usage(project: Project, arguments: list[str], status: int, said: str) -> None:
+    """Help shows an example; what cannot be done is one sentence."""
+    result = run("--root", project.root, *arguments)
+    assert (result.exit_code, said in result.output) == (status, True), result.output
+
+
+def test_from_one_machine_to_another(project: Project) -> None:
+    """Export here, import there: there `--llm-record=none` passes, with nobody to ask."""
+    project.record("export", "demo")
+    project.move("there")
+    missing = project.pytest("--llm-record=none")
+    assert missing.returncode == 1
+    assert "has no recorded answer; nothing is recorded yet" in missing.stdout
+    assert project.record("import", project.file).exit_code == 0
+    replayed = project.pytest("--llm-record=none")
+    assert replayed.returncode == 0, replayed.stdout
+    assert "replayed  6 of 6 answers, recorded on " in replayed.stdout

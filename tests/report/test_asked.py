@@ -1,0 +1,71 @@
+"""The lines on what the asking was like: nothing is said where there is nothing to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from outcomes import a_run, a_sample, broken
+
+from evalharness.records import Sample
+from evalharness.report.asked import asked_lines, dollars
+
+DAY_1, DAY_2 = "2026-01-01T23:59:59+00:00", "2026-02-03T00:00:00+00:00"
+AGAIN = "; --llm-record=all asks anew"
+
+
+def paid(number: int, cost: float = 0.01, **more: Any) -> Sample:
+    """An answer of 120 tokens that cost something."""
+    return a_sample(number, cost_usd=cost, **more)
+
+
+def old(number: int, day: str = DAY_1, **more: Any) -> Sample:
+    """An answer that was replayed."""
+    return a_sample(number, recorded_at=day, attempts=0, **more)
+
+
+@pytest.mark.parametrize(
+    ("samples", "lines"),
+    [
+        ([], []),
+        ([a_sample(1), a_sample(2)], []),
+        ([a_sample(1), broken(2)], []),
+        ([paid(1), paid(2)], ["asked     2 of 2 answers, $0.02 for 240 tokens"]),
+        ([paid(1, 0.0), paid(2, 0.0)], ["asked     2 of 2 answers, $0.00 for 240 tokens"]),
+        ([paid(1), broken(2)], ["asked     1 of 2 answers, $0.01 for 120 tokens"]),
+        ([paid(1), a_sample(2, attempts=0, cost_usd=0.0)], ["asked     2 of 2 answers, $0.01 for 240 tokens"]),
+        ([a_sample(1, attempts=3), a_sample(2)], ["asked     2 of 2 answers, 1 after another try"]),
+        ([paid(n, 1.0, attempts=2) for n in range(10)],
+         ["asked     10 of 10 answers, 10 after another try, $10.00 for 1,200 tokens"]),
+        ([old(1), old(2)], [f"replayed  2 of 2 answers, recorded on 2026-01-01{AGAIN}"]),
+        ([old(1, DAY_2), old(2), old(3)], [f"replayed  3 of 3 answers, recorded from 2026-01-01 to 2026-02-03{AGAIN}"]),
+        ([old(1, cost_usd=5.0)], [f"replayed  1 of 1 answers, recorded on 2026-01-01{AGAIN}"]),
+        ([old(1, cost_usd=5.0), paid(2), broken(3)],
+         ["asked     1 of 3 answers, $0.01 for 120 tokens",
+          f"replayed  1 of 3 answers, recorded on 2026-01-01{AGAIN}"]),
+    ],
+)  # fmt: skip
+def test_lines(samples: list[Sample], lines: list[str]) -> None:
+    """What was asked, tried again and paid, and what was replayed; replayed answers cost nothing now."""
+    assert list(asked_lines(a_run(samples))) == lines
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0, "$0.00"),
+        (1e-7, "$1.0e-07"),
+        (0.00009, "$9.0e-05"),
+        (0.0001, "$0.0001"),
+        (0.00123456, "$0.0012"),
+        (0.01, "$0.01"),
+        (0.999, "$1"),
+        (1, "$1.00"),
+        (1.005, "$1.00"),
+        (37, "$37.00"),
+        (12345.678, "$12345.68"),
+    ],
+)
+def test_dollars(amount: float, text: str) -> None:
+    """Two digits that say something, however small the amount is."""
+    assert dollars(amount) == text

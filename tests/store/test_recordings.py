@@ -1,0 +1,178 @@
+"""Recordings: the same bytes for the same responses, and a line that is not as it was written is named."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.errors import StoreError
+from evalharness.records import Response, Timing, Usage
+from evalharness.store.recorded import Recorded, canonical, request_key
+from evalharness.store.recordings import read_recording, write_recording
+
+TEXTS = (
+    "",
+    "two\nlines\r\nand\rmore",
+    "nul\x00esc\x1b[31m",
+    "u2028\u2028u2029\u2029nel\x85",
+    "\N{GRINNING FACE}\N{ZERO WIDTH JOINER} and \N{LATIN SMALL LETTER E WITH ACUTE}",
+    "lone \ud83d half, \\ud83d written out, and \\\ud83d both",
+    'quote " and \\ slash',
+    '{"key": null}\n{"schema": 1}',
+    "\ufeffbom",
+    "long " * 200_000,
+)
+
+
+def a_recorded(text: str, number: int = 0) -> Recorded:
+    """A response with `text` in everything that is free text, in its request too."""
+    request = canonical({"wire": {"messages": [f"{number}{text}"]}, "repeat": number})
+    response = Response(text, "stop", Usage(9, 1), Timing(0.25, 0.1), text[:50], text[:50])
+    return Recorded(request_key(request), request, response, "2026-01-01T00:00:00+00:00")
+
+
+ROWS = [replace(a_recorded("", number), response=a_recorded("Yes.").response) for number in range(5)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A recording of five responses."""
+    path = tmp_path / "golden" / "demo.jsonl"
+    assert write_recording(path, "demo", ROWS) == 5
+    return path
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_same_bytes(path: Path, seed: int) -> None:
+    """The order in which responses were found does not show: a commit has no noise."""
+    before = path.read_bytes()
+    write_recording(path, "demo", random.Random(seed).sample(ROWS, 5))
+    assert path.read_bytes() == before
+    write_recording(path, "demo", read_recording(path))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_round_trip(path: Path, text: str) -> None:
+    """Any text comes back as it was, one response a line."""
+    row = a_recorded(text)
+    write_recording(path, "demo", [row])
+    assert read_recording(path) == [row]
+    assert path.read_bytes().count(b"\n") == 2
+
+
+def test_of_nothing(path: Path) -> None:
+    """A recording of no response is one."""
+    assert write_recording(path, "demo", []) == 0
+    assert read_recording(path) == []
+
+
+def line_of(**changes: Any) -> Callable[[list[str]], list[str]]:
+    """The third line with other fields; None takes one away."""
+
+    def edit(lines: list[str]) -> list[str]:
+        value = {**json.loads(lines[2]), **changes}
+        whole = json.dumps({name: inner for name, inner in value.items() if inner is not None})
+        return [*lines[:2], whole, *lines[3:]]
+
+    return edit
+
+
+def header(**changes: Any) -> Callable[[list[str]], list[str]]:
+    """Another first line."""
+    return lambda lines: [json.dumps(json.loads(lines[0]) | changes), *lines[1:]]
+
+
+def within(old: str, new: str) -> Callable[[list[str]], list[str]]:
+    """The third line with another text in it."""
+
+    def edit(lines: list[str]) -> list[str]:
+        assert old in lines[2]
+        return [*lines[:2], lines[2].replace(old, new), *lines[3:]]
+
+    return edit
+
+
+RESPONSE = {"text": "Yes.", "finish_reason": "stop", "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
+FIELDS = "a recorded response has the fields asked_at, key, request, response"
+
+
+@pytest.mark.parametrize(
+    ("edit", "line", "said"),
+    [
+        (within('"repeat": ', '"repeat": 1'), 3, "its key is not that of its request: the line was edited"),
+        (line_of(request={"wire": "other"}), 3, "the line was edited"),
+        (line_of(key="0" * 64), 3, "the line was edited"),
+        (within("0.25", "NaN"), 3, "NaN is not a number that a record can hold"),
+        (within("0.25", "1e999"), 3, "1e999 is not a number that a record can hold"),
+        (line_of(comment="mine"), 3, FIELDS),
+        (line_of(asked_at=None), 3, FIELDS),
+        (line_of(asked_at=5), 3, FIELDS),
+        (line_of(asked_at=""), 3, "asked_at"),
+        (line_of(asked_at="\x1b]52;c;cHduZWQ=\x07"), 3, "asked_at"),
+        (line_of(response=None), 3, FIELDS),
+        (line_of(response=[]), 3, "not a response: a response is a JSON object"),
+        (line_of(response=RESPONSE), 3, "not a response: timing"),
+        (line_of(response={**RESPONSE, "timing": {"total_s": -1}}), 3, "not a response: timing.total_s"),
+        (line_of(response={**RESPONSE, "timing": {"total_s": 1}, "x": 1}), 3, "not a response: x"),
+        (lambda lines: [*lines[:2], "[]", *lines[3:]], 3, "a line of a record is a JSON object"),
+        (lambda lines: [*lines[:2], lines[2][:-1], *lines[3:]], 3, "not JSON"),
+        (lambda lines: [*lines[:2], "", *lines[3:]], 3, "not JSON"),
+        (lambda lines: lines[:-1], 1, "it says 5 responses, and 4 follow"),
+        (lambda lines: [*lines, lines[2]], 7, "the same request stands there twice"),
+        (lambda lines: [*lines[:-1], lines[2]], 6, "the same request stands there twice"),
+        (header(responses="5"), 1, "it says 5 responses"),
+        (header(schema=2), 1, "schema 2, this version reads 1; a newer evalharness wrote it: upgrade"),
+        (header(schema=None), 1, "schema null, this version reads 1; it cannot be read any more"),
+        (header(kind="run"), 1, "not a recording"),
+        (lambda lines: lines[1:], 1, "not a recording"),
+        (lambda lines: [], 1, "not a recording"),
+    ],
+)
+def test_refused(path: Path, edit: Callable[[list[str]], list[str]], line: int, said: str) -> None:
+    """A recording that is not as it was written is refused as a whole, with file and line."""
+    lines = edit(path.read_text(encoding="utf-8").split("\n")[:-1])
+    path.write_text("".join(f"{text}\n" for text in lines), encoding="utf-8")
+    with pytest.raises(StoreError, match=re.escape(said)) as caught:
+        read_recording(path)
+    assert re.match(rf"{re.escape(str(path))}:{line}\b", str(caught.value)), caught.value
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda data: data[:-1], ":6: the last line is cut off"),
+        (lambda data: data[:-200], ":6: the last line is cut off"),
+        (lambda data: data[:20], ":1: the last line is cut off"),
+        (lambda data: data.replace(b"Yes", b"\xff\xfe"), ": cannot be read: 'utf-8' codec"),
+        (lambda data: b"\xef\xbb\xbf" + data, ":1:1: not JSON"),
+    ],
+)
+def test_damaged(path: Path, damage: Callable[[bytes], bytes], said: str) -> None:
+    """A file that was cut off, or is not UTF-8, is refused by name."""
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(StoreError, match=re.escape(f"{path}{said}")):
+        read_recording(path)
+
+
+def test_not_there(tmp_path: Path) -> None:
+    """A file that is not there is said in a sentence, to read or to write."""
+    with pytest.raises(StoreError, match=r"none\.jsonl: cannot be read"):
+        read_recording(tmp_path / "none.jsonl")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"file/x\.jsonl: cannot be written"):
+        write_recording(tmp_path / "file" / "x.jsonl", "demo", ROWS)
+
+
+def test_an_edited_answer_is_the_editors(path: Path) -> None:
+    """An answer may be edited as a golden may: the key says what was asked, and importing is accepting."""
+    path.write_text(path.read_text().replace("Yes.", "No."))
+    edited = [replace(row, response=a_recorded("No.").response) for row in ROWS]
+    assert read_recording(path) == sorted(edited, key=lambda row: row.key)

@@ -1,0 +1,88 @@
+"""Whether and when a request is asked again: bounded for every row of errors, and never too early."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.errors import Again, ProviderError
+from evalharness.wire.retries import Tries
+
+ERRORS = st.builds(
+    ProviderError,
+    st.just("failed"),
+    again=st.sampled_from(get_args(Again)),
+    wait_s=st.none() | st.floats(0, 120),
+    throttled=st.booleans(),
+)
+
+
+def failed(again: Again = "safe", wait_s: float | None = None) -> ProviderError:
+    """A try that failed."""
+    return ProviderError("failed", again=again, wait_s=wait_s)
+
+
+@given(st.integers(0, 10), st.lists(ERRORS, min_size=15, max_size=15))
+def test_bounded(most: int, errors: list[ProviderError]) -> None:
+    """Whatever goes wrong: no more than so many tries after the first, one after an unknown end, none after "never"."""
+    tries, asked_again = Tries(most), []
+    for error in errors:
+        if tries.wait_s(error) is None:
+            break
+        asked_again.append(error.again)
+    assert len(asked_again) <= most
+    assert asked_again.count("once") <= 1
+    assert "never" not in asked_again
+
+
+@given(st.integers(1, 10), ERRORS)
+def test_never_earlier_than_told(most: int, error: ProviderError) -> None:
+    """A told wait is never undercut, and not stretched by more than a second."""
+    wait_s = Tries(most).wait_s(error)
+    if wait_s is not None and error.wait_s is not None:
+        assert error.wait_s <= wait_s <= error.wait_s + 1
+
+
+@pytest.mark.parametrize(
+    ("row", "tries"),
+    [
+        (["safe"] * 5, 3),
+        (["once"] * 5, 2),
+        (["never"] * 5, 1),
+        (["safe", "once", "safe"], 3),
+        (["once", "safe", "safe"], 3),
+        (["once", "safe", "once"], 3),
+        (["once", "once", "safe"], 2),
+        (["safe", "never", "safe"], 2),
+    ],
+)
+def test_by_default(row: list[Again], tries: int) -> None:
+    """Two more tries; one more where the outcome is unknown and may have been billed."""
+    state = Tries(2)
+    posts = 1
+    for again in row:
+        if state.wait_s(failed(again)) is None:
+            break
+        posts += 1
+    assert posts == tries
+
+
+@pytest.mark.parametrize(("number", "most_s"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (20, 8)])
+def test_full_jitter(number: int, most_s: float) -> None:
+    """The wait is anything from nothing to a bound that doubles: no two clients come back together."""
+    waits = [Tries(99, failed=number - 1).wait_s(failed()) or 0.0 for _ in range(400)]
+    assert 0 <= min(waits) < most_s / 10
+    assert most_s * 0.9 < max(waits) <= most_s
+    assert len(set(waits)) > 390
+
+
+@pytest.mark.parametrize(("told_s", "spread_s"), [(0.0, 0.05), (0.02, 0.052), (1.0, 0.15), (120.0, 1.0)])
+def test_jitter_after_a_told_wait(told_s: float, spread_s: float) -> None:
+    """Who was told the same wait comes back spread out, a little later."""
+    waits = [Tries(9).wait_s(failed(wait_s=told_s)) or 0.0 for _ in range(400)]
+    assert told_s <= min(waits) < told_s + spread_s / 10
+    assert told_s + spread_s * 0.9 < max(waits) <= told_s + spread_s
+    assert len(set(waits)) > 390
