@@ -63,6 +63,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop
         self._lanes: dict[str, Lane] = {}
         self._book: Book | None = None
+        self._over: ProviderError | None = None
         self._replay = Replay(ledger) if ledger else None
         self._threads = [
             threading.Thread(target=run, daemon=True, name=f"evalharness-{name}")
@@ -113,6 +114,7 @@ class Engine:
 
     def _too_late(self) -> None:
         error = ProviderError(f"the run's deadline of {self._asking.deadline_s:g} s is over", kind="deadline")
+        self._over = error
         self._ending = asyncio.ensure_future(self._stop_lanes(error))
 
     async def _stop_lanes(self, error: ProviderError) -> None:
@@ -139,7 +141,10 @@ class Engine:
     def _lane(self, model: str) -> Lane:
         if model not in self._lanes:
             provider, tariff = self._providers[model], self._tariffs.get(model)
-            self._lanes[model] = Lane(provider, self._asking, tariff, self._book, self._to_score.put)
+            lane = Lane(provider, self._asking, tariff, self._book, self._to_score.put)
+            if self._over:
+                lane.stop(self._over)
+            self._lanes[model] = lane
         return self._lanes[model]
 
     def _queue(self, lane: Lane, jobs: Sequence[Job]) -> None:

@@ -168,7 +168,7 @@ class Lane:
         if job.deadline is None:
             job.deadline = loop.time() + (self.provider.deadline_s or _LONGEST_S)
             job.tries = Tries(self.provider.retries)
-        await self._prepare()
+        await self._prepare(job.deadline)
         if loop.time() >= job.deadline:
             raise self._late(may_cost=False)
         attempt = f"{self._asking.run}-{secrets.token_hex(6)}"
@@ -179,7 +179,8 @@ class Lane:
         sent_at = loop.time()
         try:
             response = sound(await self._answer(job, attempt, job.deadline - sent_at))
-            self._limiter.succeeded(others_wait=bool(self._waiting))
+            job.cost_usd = self._tariff.cost_usd(response) if self._tariff else None
+            self._limiter.succeeded(loop.time(), others_wait=bool(self._waiting))
             self._leave(job)  # the next one need not wait until this answer is on the disk
         except asyncio.CancelledError:
             if self._book is not None:
@@ -190,13 +191,16 @@ class Lane:
         else:
             await self._answered(job, attempt, response)
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, deadline: float) -> None:
         """Once; who comes meanwhile waits. A failure is the first one's error, and shows again with the next."""
+        first = self._prepared is None
         if self._prepared is None:
             self._prepared = asyncio.ensure_future(self._threads.call(self.provider.prepare))
-            await self._prepared
-        elif not self._prepared.done():
-            await asyncio.wait([self._prepared])
+        left_s = deadline - asyncio.get_running_loop().time()
+        if not self._prepared.done() and not (await asyncio.wait({self._prepared}, timeout=left_s))[0]:
+            raise self._late(may_cost=False)
+        if (error := self._prepared.exception()) and first:
+            raise error
 
     def _reserve(self, job: Job) -> float:
         if self._tariff is None:
@@ -205,8 +209,7 @@ class Lane:
 
     async def _intend(self, book: Book, job: Job, attempt: str, reserved: float) -> bool:
         """Whether this attempt may leave; if not, the job has been seen to."""
-        first = job.attempts == 0
-        intent = Intent(attempt, job.key or attempt, reserved, anew=self._asking.record == "all" or not first)
+        intent = Intent(attempt, job.key or attempt, reserved, anew=self._asking.record == "all")
         answer, lost = await book.enter(intent)
         job.attempts += lost
         if answer == "recorded":
@@ -271,29 +274,30 @@ class Lane:
             raise RuntimeError(f"{type(error).__name__}: {error}") from None
 
     async def _answered(self, job: Job, attempt: str, response: Response) -> None:
-        cost = self._tariff.cost_usd(response) if self._tariff else None
         if self._book is not None:
             recorded = None
             if self.is_recorded:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
                 recorded = Recorded(job.key, self.request_text(job), response, now)
-            await self._book.enter(Settlement(attempt, "answered", cost or 0.0, recorded))
+            await self._book.enter(Settlement(attempt, "answered", job.cost_usd or 0.0, recorded))
         self._ever_answered = True
-        job.response, job.cost_usd = response, cost
+        job.response = response
         self._hand_over(job)
 
     async def _failed(self, job: Job, attempt: str, error: Exception, reserved: float, sent_at: float) -> None:
         """Ask again, or give up."""
-        known = error if isinstance(error, ProviderError) else ProviderError(f"{type(error).__name__}: {error}")
+        known = error
+        if not isinstance(known, ProviderError):  # a bug, perhaps after the answer came
+            known = ProviderError(f"{type(error).__name__}: {error}", may_cost=True)
         if self._book is not None:
             await self._book.enter(Settlement(attempt, known.kind, reserved if known.may_cost else 0.0))
         loop = asyncio.get_running_loop()
-        if known.throttled:
-            self._limiter.throttled(sent_at, loop.time())
-            self._limiter.pause(loop.time() + (known.wait_s or 0.0))
         assert job.tries is not None
         assert job.deadline is not None
         wait_s = job.tries.wait_s(known)
+        if known.throttled:
+            self._limiter.throttled(sent_at, loop.time())
+            self._limiter.pause(loop.time() + (wait_s or known.wait_s or 0.0))  # those turned away go first then
         if wait_s is not None and loop.time() + wait_s < job.deadline:
             self._again(job, wait_s)
             return

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 START = 20
 _CUT = 0.5
+CALM_S = 5.0
+"""After a cut the limit stays for this long: an endpoint that counts by the second would be asked too much again."""
 
 
 class Limiter:
@@ -25,9 +27,9 @@ class Limiter:
         """How many more may leave, pauses aside."""
         return max(0, int(self.limit) - under_way)
 
-    def succeeded(self, *, others_wait: bool) -> None:
+    def succeeded(self, now: float, *, others_wait: bool) -> None:
         """An answer came. A limit that keeps nobody waiting is not raised."""
-        if others_wait:
+        if others_wait and now >= self._last_cut + CALM_S:
             self.limit = min(self._most, self.limit + (1 if self._doubling else 1 / self.limit))
 
     def throttled(self, sent_at: float, now: float) -> None:

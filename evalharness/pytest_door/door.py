@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Door:
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Called before anything is asked: what it can cost."""
         requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
-        return [] if self._session.asking.record == "none" else list(self._session.estimates(requests))
+        return list(self._session.estimates(requests))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -89,6 +89,8 @@ class Door:
         if self._is_worker:
             selected = {name: [list(key) for key in run.selected] for name, run in self._session.runs.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
+        if self._is_controller:
+            self._look_ahead()
         with closing(self._session), self._opened_engine() as self._engine:
             if not self._is_worker:
                 self._progress.start(chosen)
@@ -96,6 +98,16 @@ class Door:
                     self._ask(item)
                 threading.Thread(target=get_ready, daemon=True, name="evalharness-imports").start()
             yield
+
+    def _look_ahead(self) -> None:
+        """Before xdist's workers ask: what they may cost, and whether they can ask at all."""
+        for name in self._session.names:
+            with suppress(EvalHarnessError):  # of a suite that cannot be read: the workers say so
+                self._session.open(name)
+        requests = [request for run in self._session.runs.values() for _, request in run.plan.requests]
+        if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
+            for line in self._session.estimates(requests):
+                reporter.write_line(line)
 
     def _opened_engine(self) -> Engine:
         try:

@@ -116,7 +116,7 @@ class SuiteSession:
 
     def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
         """A line for each model that costs something: what asking it can cost at most."""
-        tariffs = self.tariffs
+        tariffs = self.tariffs if self.asking.record != "none" else {}
         priced = [request for request in requests if request.key.model in tariffs]
         for model, asked in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
             mine, tariff = list(asked), tariffs[model]

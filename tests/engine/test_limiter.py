@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from evalharness.engine.limiter import START, Limiter
+from evalharness.engine.limiter import CALM_S, START, Limiter
 
 
 class Endpoint(RuleBasedStateMachine):
@@ -43,9 +43,10 @@ class Endpoint(RuleBasedStateMachine):
         """Any of them: the limit does not fall, and rises only if somebody waits."""
         before = self.limiter.limit
         self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
-        self.limiter.succeeded(others_wait=others_wait)
+        self.limiter.succeeded(self.now, others_wait=others_wait)
         assert before <= self.limiter.limit <= before + 1
-        assert others_wait or self.limiter.limit == before
+        if not others_wait or self.now < self.cut_at + CALM_S:
+            assert self.limiter.limit == before
 
     @precondition(lambda self: self.under_way)
     @rule(data=st.data())
@@ -79,10 +80,10 @@ TestEndpoint = Endpoint.TestCase
 TestEndpoint.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 
-def a_round(limiter: Limiter) -> float:
+def a_round(limiter: Limiter, now: float = 100.0) -> float:
     """The limit after as many answers as were under way."""
     for _ in range(limiter.free(0)):
-        limiter.succeeded(others_wait=True)
+        limiter.succeeded(now, others_wait=True)
     return limiter.limit
 
 
@@ -113,6 +114,14 @@ def test_one_cut_a_burst(burst: int) -> None:
     for number in range(10):
         limiter.throttled(3.0 + number, 3.5 + number)
     assert limiter.limit == 1
+
+
+def test_stays_for_a_while_after_a_cut() -> None:
+    """Who has just been told that it was too much does not ask for more at once."""
+    limiter = Limiter(100)
+    limiter.throttled(1.0, 2.0)
+    assert a_round(limiter, now=2.0 + CALM_S - 0.1) == 10
+    assert a_round(limiter, now=2.0 + CALM_S) > 10
 
 
 def test_grows_again_from_one() -> None:

@@ -1,0 +1,359 @@
+"""How a run asks: equal requests once, as fast as the endpoint likes, never beyond its deadline, stopped at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_server import FaultServer, Hang, Reply, Script, Seen, Send, healthy, json_answer, token_bucket, too_many
+
+from evalharness.config import Config, ModelConfig
+from evalharness.engine import Asking, Engine, make_plan
+from evalharness.engine.prices import Tariff
+from evalharness.engine.scoring import Scorer
+from evalharness.errors import ConfigError
+from evalharness.providers import Provider, open_provider
+from evalharness.records import (
+    Case,
+    Location,
+    Message,
+    Params,
+    Request,
+    Response,
+    Sample,
+    SampleKey,
+    Suite,
+    Timing,
+    Usage,
+)
+from evalharness.store.ledger import Ledger
+
+PATIENCE_S = 60
+GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
+NAMES = [f"case-{number}" for number in range(200)]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty one."""
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        yield ledger
+
+
+def remote(*urls: str, **options: Any) -> Provider:
+    """A model at these addresses."""
+    known: dict[str, Any] = {"base_urls": list(urls), "model": "m", **options}
+    return open_provider("m", Config(models={"m": ModelConfig(provider="openai", **known)}))
+
+
+def ask(engine: Engine, names: Iterable[str], text: str = "", model: str = "m") -> list[Any]:
+    """The futures of one request for each name, which is its text too unless one is given."""
+    futures = []
+    for name in names:
+        case = Case(name, {}, (), (), (), "d", Location("s.yaml"))
+        messages = (Message("user", text or name),)
+        request = Request(SampleKey(name, "p", model, 0), messages, 0, Params(max_tokens=50))
+        futures.append(engine.ask(case, request, Scorer([])))
+    return futures
+
+
+def samples_of(futures: Sequence[Any]) -> list[Sample]:
+    """What has become of them."""
+    return [future.result(PATIENCE_S) for future in futures]
+
+
+def run(provider: Provider, ledger: Ledger, names: Iterable[str], *, text: str = "", **asking: Any) -> list[Sample]:
+    """A run of its own that asks all of them."""
+    with Engine({"m": provider}, [], asking=Asking(run="r", **asking), ledger=ledger) as engine:
+        return samples_of(ask(engine, names, text))
+
+
+def kinds(samples: Iterable[Sample]) -> Counter[str]:
+    """How often each end came."""
+    return Counter(sample.error.kind if sample.error else "answered" for sample in samples)
+
+
+def status(code: int) -> Script:
+    """An error for everybody."""
+    return lambda seen: [Send(json_answer({"error": {"message": "no"}}, code))]
+
+
+def nowhere() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@pytest.mark.parametrize("record", ["once", "all"])
+def test_equal_requests_are_one(ledger: Ledger, record: Any) -> None:
+    """A hundred equal requests are one POST: each gets the answer, and one alone a time that counts."""
+    with FaultServer() as server:
+        samples = run(remote(server.url), ledger, NAMES[:100], text="the same", record=record)
+    assert len(server.log) == 1
+    assert {sample.response.text for sample in samples if sample.response} == {"You asked: the same"}
+    assert Counter(sample.latency_s is None for sample in samples) == {True: 99, False: 1}
+    assert sorted(sample.attempts for sample in samples) == [0] * 99 + [1]
+
+
+def test_an_error_is_shared_too(ledger: Ledger) -> None:
+    """Equal requests that fail fail together, and are not recorded."""
+    with FaultServer(status(400)) as server:
+        samples = run(remote(server.url), ledger, NAMES[:20], text="the same")
+    assert kinds(samples) == {"request": 20}
+    assert len(server.log) == 1
+    assert list(ledger.all()) == []
+
+
+def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) -> None:
+    """While one process of a run waits to try again, another gets the answer: it is not asked for twice."""
+
+    def script(seen: Seen) -> Reply:
+        return [Send(too_many({"retry-after-ms": "600"}))] if seen.attempt == 0 else healthy(seen)
+
+    other_ledger = Ledger(tmp_path / "ledger.sqlite")
+    with FaultServer(script) as server, closing(other_ledger), ExitStack() as engines:
+        one, other = (
+            engines.enter_context(Engine({"m": remote(server.url)}, [], asking=Asking(run="r"), ledger=book))
+            for book in (ledger, other_ledger)
+        )
+        first = ask(one, ["a"], "the same")
+        while not ledger.attempts("r") or ledger.under_way("r"):
+            time.sleep(0.01)
+        assert samples_of(ask(other, ["b"], "the same"))[0].ok
+        assert samples_of(first)[0].ok
+    assert len(server.log) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("latency_s", [0.0, 0.1])
+def test_as_fast_as_the_endpoint_likes(ledger: Ledger, latency_s: float) -> None:
+    """An endpoint that takes 40 a second answers all, and in the second half turns down hardly any."""
+    refused: list[bool] = []
+    bucket = token_bucket(rate=40, burst=20)
+
+    def script(seen: Seen) -> Reply:
+        (reply,) = bucket(seen)
+        assert isinstance(reply, Send)
+        refused.append(reply.data.startswith(b"HTTP/1.1 429"))
+        return [reply]
+
+    with FaultServer(script, latency_s=latency_s) as server:
+        samples = run(remote(server.url), ledger, NAMES)
+    late = refused[len(refused) // 2 :]
+    assert kinds(samples) == {"answered": 200}
+    assert sum(late) / len(late) <= 0.12
+
+
+def test_retry_after_holds_for_all(ledger: Ledger) -> None:
+    """When one is told to wait, nobody leaves before that time is over but those who were on their way."""
+
+    def script(seen: Seen) -> Reply:
+        first = seen.case == NAMES[5] and seen.attempt == 0
+        return [Send(too_many({"retry-after": "1"}))] if first else healthy(seen)
+
+    with FaultServer(script, latency_s=0.05) as server:
+        samples = run(remote(server.url), ledger, NAMES[:60], concurrency=10)
+    assert kinds(samples) == {"answered": 60}
+    (told,) = (post.answered_at for post in server.log if post.case == NAMES[5] and post.attempt == 0)
+    assert told
+    after = [post.at - told for post in server.log if post.at > told]
+    assert len([late for late in after if late < 0.5]) <= 10
+    assert [late for late in after if 0.5 < late < 1] == []
+    assert len([late for late in after if late >= 1]) >= 40
+
+
+@pytest.mark.parametrize(("slow_s", "least", "most"), [(0.02, 80, 120), (0.3, 10, 70)])
+def test_several_addresses(ledger: Ledger, slow_s: float, least: int, most: int) -> None:
+    """The address with the fewest requests under way is asked: each gets a third, and a slow one less."""
+    with FaultServer(latency_s=0.02) as one, FaultServer(latency_s=0.02) as two, FaultServer(latency_s=slow_s) as three:
+        samples = run(remote(one.url, two.url, three.url), ledger, [f"case-{number}" for number in range(300)])
+    counts = [len(server.log) for server in (one, two, three)]
+    assert kinds(samples) == {"answered": 300}
+    assert sum(counts) == 300
+    assert least <= counts[2] <= most, counts
+    assert abs(counts[0] - counts[1]) < 40, counts
+
+
+class Stubborn(Provider):
+    """A coroutine that does not let itself be cancelled."""
+
+    concurrency = 5
+
+    async def complete(self, request: Request) -> Response:
+        """Never."""
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+
+
+class Blocking(Provider):
+    """A plain function that does not come back."""
+
+    concurrency = 5
+
+    def complete(self, request: Request) -> Response:
+        """Never, as far as a test is concerned."""
+        threading.Event().wait(30)
+        return GOOD
+
+
+class Unprepared(Blocking):
+    """A model that never gets ready."""
+
+    def prepare(self) -> None:
+        """Never."""
+        threading.Event().wait(30)
+
+
+HANGING: dict[str, Callable[[str], Provider]] = {
+    "server": remote,
+    "stubborn": lambda _: Stubborn(),
+    "blocking": lambda _: Blocking(),
+    "unprepared": lambda _: Unprepared(),
+}
+
+
+@pytest.mark.parametrize("kind", HANGING)
+def test_the_runs_deadline(kind: str) -> None:
+    """Whatever hangs, the run is over within two seconds of its deadline, and says that it was that."""
+    with FaultServer(lambda _: [Hang()]) as server:
+        started = time.monotonic()
+        with Engine({"m": HANGING[kind](server.url)}, [], asking=Asking(deadline_s=0.5)) as engine:
+            samples = samples_of(ask(engine, NAMES))
+            assert time.monotonic() - started < 0.5 + 1
+        assert time.monotonic() - started < 0.5 + 2
+    assert kinds(samples) == {"deadline": 200}
+    assert "the run's deadline of 0.5 s is over" in {sample.error.message for sample in samples if sample.error}
+
+
+@pytest.mark.parametrize("kind", HANGING)
+def test_a_requests_deadline(kind: str) -> None:
+    """A request that is not answered in time is over, whatever its provider does; the next one gets its time."""
+    with FaultServer(lambda _: [Hang()]) as server:
+        provider = HANGING[kind](server.url)
+        provider.deadline_s, provider.concurrency = 0.4, 5
+        started = time.monotonic()
+        with Engine({"m": provider}, []) as engine:
+            waiting = ask(engine, NAMES[:10])
+            assert kinds(future.result(5) for future in waiting) == {"deadline": 10}
+        assert time.monotonic() - started < 2 * 0.4 + 2
+
+
+def test_nothing_is_asked_after_the_runs_deadline(ledger: Ledger) -> None:
+    """A case that comes late (under xdist they come one by one) is not asked, of a new model either."""
+    with FaultServer() as server:
+        providers = {"m": remote(server.url), "n": remote(server.url)}
+        with Engine(providers, [], asking=Asking(run="r", deadline_s=0.4), ledger=ledger) as engine:
+            assert kinds(samples_of(ask(engine, ["a"]))) == {"answered": 1}
+            time.sleep(0.6)
+            late = samples_of([*ask(engine, ["b"]), *ask(engine, ["c"], model="n")])
+    assert kinds(late) == {"deadline": 2}
+    assert [post.case for post in server.log] == ["a"]
+
+
+@pytest.mark.parametrize("latency_s", [0.0, 0.1])
+def test_a_refused_key(ledger: Ledger, latency_s: float) -> None:
+    """After a 401 nobody else is sent: the POSTs are those that were under way."""
+    with FaultServer(status(401), latency_s=latency_s) as server:
+        samples = run(remote(server.url), ledger, NAMES)
+    assert kinds(samples) == {"auth": 200}
+    assert len(server.log) <= 20
+
+
+def test_nobody_listens(ledger: Ledger) -> None:
+    """Where the first requests find nobody, the others end with them instead of waiting their turns."""
+    started = time.monotonic()
+    samples = run(remote(nowhere()), ledger, NAMES)
+    assert kinds(samples) == {"connect": 200}
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("kind", ["server", "slow", "stubborn", "blocking"])
+def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
+    """Who leaves is out within three seconds: no POST from then on, every future done, every attempt settled."""
+    with FaultServer((lambda _: [Hang()]) if kind == "server" else healthy, latency_s=0.3) as server:
+        provider = remote(server.url) if kind in ("server", "slow") else HANGING[kind](server.url)
+        with Engine({"m": provider}, [], asking=Asking(run="r"), ledger=ledger) as engine:
+            waiting = ask(engine, NAMES)
+            time.sleep(0.5)
+            stopped = time.monotonic()
+        left = time.monotonic()
+        time.sleep(0.3)
+    assert left - stopped < 3
+    assert [post.at - stopped for post in server.log if post.at > stopped + 0.1] == []
+    assert all(future.done() for future in waiting)
+    assert kinds(samples_of(waiting)).keys() <= {"answered", "stopped"}
+    assert ledger.under_way("r") == 0
+
+
+class Plain(Provider):
+    """Of a third party: nothing but the answer, from a function."""
+
+    def complete(self, request: Request) -> Response:
+        """Yes."""
+        return GOOD
+
+
+class Coroutine(Provider):
+    """The same, from a coroutine."""
+
+    async def complete(self, request: Request) -> Response:
+        """Yes."""
+        await asyncio.sleep(0)
+        return GOOD
+
+
+@pytest.mark.parametrize("kind", [Plain, Coroutine])
+def test_a_class_with_complete_alone(ledger: Ledger, kind: type[Provider]) -> None:
+    """A provider that can only answer is asked, case by case, and its responses are not kept."""
+    samples = run(kind(), ledger, NAMES[:20])
+    assert kinds(samples) == {"answered": 20}
+    assert [sample.key.case for sample in samples] == NAMES[:20]
+    assert list(ledger.all()) == []
+
+
+def test_a_price_that_raises(ledger: Ledger) -> None:
+    """An answer whose price cannot be worked out leaves no attempt open, or the budget would wait for it."""
+    broken = Tariff("test", lambda prompt, completion, cached, seconds: 0.0 if completion == 50 else 1 / 0)
+    asking = Asking(run="r", budget_usd=1.0)
+    with (
+        FaultServer() as server,
+        Engine({"m": remote(server.url)}, [], asking=asking, tariffs={"m": broken}, ledger=ledger) as engine,
+    ):
+        samples_of(ask(engine, NAMES[:5]))
+    assert ledger.under_way("r") == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "options", "named"),
+    [
+        (Params(top_k=40), {}, ["top_k"]),
+        (Params(min_p=0.1, repeat_penalty=1.1, seed=3), {}, ["min_p", "repeat_penalty"]),
+        (Params(temperature=0.5, top_p=0.5), {"provider": "anthropic", "takes": ["top_p"]}, []),
+        (Params(seed=1), {"provider": "anthropic"}, ["seed"]),
+        (Params(seed=1), {"provider": "anthropic", "omits": ["seed"]}, []),
+        (Params(top_k=40), {"takes": ["top_k"]}, []),
+    ],
+)
+def test_parameters_that_are_not_taken(params: Params, options: dict[str, Any], named: list[str]) -> None:
+    """A parameter that would be dropped is refused: suite, model, parameter, and how to ask without it."""
+    model = ModelConfig(**{"provider": "openai", "base_url": "http://h/v1", "model": "m", **options})
+    suite = Suite("demo", "suites/demo.yaml", "", ("remote",), {}, (), params, {}, (), (), ())
+    config = Config(models={"remote": model})
+    if not named:
+        assert make_plan(suite, config).requests == []
+        return
+    with pytest.raises(ConfigError) as caught:
+        make_plan(suite, config)
+    wanted = ["suites/demo.yaml", "'remote'", ", ".join(named), "omits = [", "[tool.evalharness.models.remote]"]
+    assert [text for text in wanted if text not in str(caught.value)] == []
