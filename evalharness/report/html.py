@@ -168,7 +168,9 @@ def _groups(run: Run, metrics: Sequence[str]) -> list[dict[str, Any]]:
 
 def _summary(group: Sequence[Sample], metrics: Sequence[str]) -> dict[str, Any]:
     responses = [sample.response for sample in group if sample.response]
-    totals = _known(response.timing.total_s for response in responses)
+    timed = [sample.response.timing for sample in group if sample.response and sample.latency_s is not None]
+    totals = _known(timing.total_s for timing in timed)
+    costs = _known(sample.cost_usd for sample in group)
     scores = [_known(score.value for s in group if (score := s.score(metric))) for metric in metrics]
     return {
         "samples": len(group),
@@ -177,8 +179,10 @@ def _summary(group: Sequence[Sample], metrics: Sequence[str]) -> dict[str, Any]:
         "scores": [[_mean(values), len(values)] for values in scores],
         "total_p50_s": _median(totals),
         "total_p95_s": _quantile(totals, 0.95),
-        "first_token_p50_s": _median(_known(response.timing.first_token_s for response in responses)),
-        "decode_p50": _median(_known(response.timing.decode_tokens_per_s for response in responses)),
+        "first_token_p50_s": _median(_known(timing.first_token_s for timing in timed)),
+        "decode_p50": _median(_known(timing.decode_tokens_per_s for timing in timed)),
+        "timed": len(timed),
+        "cost_per_1000_usd": _mean([cost * 1000 for cost in costs]),
         "prompt_tokens": _mean([response.usage.prompt_tokens for response in responses]),
         "completion_tokens": _mean([response.usage.completion_tokens for response in responses]),
     }

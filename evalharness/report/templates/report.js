@@ -91,18 +91,21 @@ function speedRow(group) {
   return el("tr", {}, el("th", { scope: "row" }, pair(group.model, group.prompt)),
     cell("num", "", seconds(group.total_p50_s), change(group, "latency")), cell("num", "", seconds(group.total_p95_s)),
     cell("num", "", seconds(group.first_token_p50_s)), cell("num", "", fixed(group.decode_p50, 1)),
-    cell("num", "", fixed(group.prompt_tokens, 0)), cell("num", "", fixed(group.completion_tokens, 1)));
+    cell("num", "", fixed(group.prompt_tokens, 0)), cell("num", "", fixed(group.completion_tokens, 1)),
+    cell("num", "", fixed(group.cost_per_1000_usd, 4)));
 }
 
 function drawGroups() {
   const first = ["Model · prompt"], counts = ["Samples", "Errors", "Failed checks"].map(num);
-  const speeds = ["Seconds, p50", "Seconds, p95", "First token, s", "Decode, tok/s", "Prompt tokens", "Answer tokens"];
+  const speeds = ["Seconds, p50", "Seconds, p95", "First token, s", "Decode, tok/s", "Prompt tokens", "Answer tokens",
+    "$ for 1,000"];
   const metrics = data.metrics.map((metric) => num(name(metric)));
   at("groups").append(
     el("h3", {}, "Mean scores"), table("Mean scores", [first, ...counts, ...metrics], data.groups.map(qualityRow)),
     el("h3", {}, "Speed and tokens"), table("Speed and tokens", [first, ...speeds.map(num)], data.groups.map(speedRow)),
     el("p.muted.small.note", {}, "A small figure below a number is its change against the baseline, over the cases that "
-      + "both have. First token and decode are medians, tokens are means per request."));
+      + "both have. First token and decode are medians, tokens are means per request. Seconds are those of answers that were "
+      + "asked for in this run, at the first try: a replayed answer says nothing of time."));
 }
 
 drawVerdict();
