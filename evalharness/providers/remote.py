@@ -20,6 +20,8 @@ from evalharness.wire import Answer, Endpoint, EndpointError, Event, EventReader
 
 CHARS_PER_TOKEN = 4
 """Of English text, by OpenAI's rule of thumb; used only where an endpoint counts nothing."""
+_SPREAD_S = 0.02
+"""An answer whose parts come all at once, out of somebody's buffer, says nothing of how fast they were drawn."""
 _AFTER_THE_END_S = 1.0
 """How long to read on for the end of the body, so that the connection can be used again."""
 _OPTIONS_ELSEWHERE = ("config", "recorded", "accepts")
@@ -150,7 +152,8 @@ class Clock:
         """`reported`: rates that the server measured itself, as llama-server does."""
         ended = self.ended or time.perf_counter()
         decoding = None if self.first_token is None else ended - self.first_token
-        decode = (usage.completion_tokens - 1) / decoding if decoding and usage.completion_tokens > 1 else None
+        drawn = usage.completion_tokens - 1
+        decode = drawn / decoding if decoding and decoding > _SPREAD_S and drawn > 0 else None
         return Timing(
             total_s=ended - self.started,
             first_token_s=None if self.first_token is None else self.first_token - self.started,

@@ -296,6 +296,20 @@ def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
     assert ledger.under_way("r") == 0
 
 
+def test_what_never_left_is_not_lost(ledger: Ledger) -> None:
+    """After a stop, an attempt that stays open had reached the server: else the next run would take it for a try."""
+    with FaultServer(latency_s=0.02) as server:
+        for number in range(6):
+            asking = Asking(run=f"r{number}", record="all")
+            with Engine({"m": remote(server.url)}, [], asking=asking, ledger=ledger) as engine:
+                ask(engine, NAMES)
+                time.sleep(0.12 + 0.02 * number)
+        attempts = [row for number in range(6) for row in ledger.attempts(f"r{number}")]
+    sent = {post.id for post in server.log}
+    assert len(sent) > 100
+    assert [row for row in attempts if row[2] is None and row[0] not in sent] == []
+
+
 class Plain(Provider):
     """Of a third party: nothing but the answer, from a function."""
 
