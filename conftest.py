@@ -1,3 +1,8 @@
 """For all tests of this repository: pytester runs a real pytest inside pytest."""
 
+from hypothesis import settings
+
 pytest_plugins = ["pytester"]
+
+settings.register_profile("shared", deadline=None)  # a machine that others use too is slow now and then
+settings.load_profile("shared")

@@ -10,6 +10,8 @@ import html
 import json
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 _LEAST_CHARS = 6
@@ -43,6 +45,17 @@ class Secret:
 def scrub(text: str) -> str:
     """The text, with `[NAME]` in place of every known secret: plain, URL-quoted, base64, JSON- or HTML-escaped."""
     return _pattern.sub(_stand_in, text) if _pattern else text
+
+
+def scrubbed(value: Any) -> Any:
+    """Plain data, every text in them scrubbed: in JSON text a key may stand across an escape, and must not break it."""
+    if _pattern is None:
+        return value
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {scrubbed(name): scrubbed(inner) for name, inner in value.items()}
+    return [scrubbed(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _stand_in(found: re.Match[str]) -> str:

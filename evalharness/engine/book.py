@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
-from evalharness.errors import ProviderError, StoreError
+from evalharness.errors import ProviderError
 from evalharness.store.ledger import Answer, Intent, Ledger, Settlement
 
 _Entry = tuple[Intent | Settlement, "asyncio.Future[tuple[Answer, int]] | None"]
@@ -56,7 +56,7 @@ class Book:
     def _write(self, entries: Sequence[_Entry]) -> None:
         try:
             answers = self.ledger.commit(self.run, [entry for entry, _ in entries])
-        except StoreError as error:
+        except Exception as error:  # whatever it is, somebody waits for every entry
             self._deliver(_fail, [done for _, done in entries], error)
         else:
             self._deliver(_settle, [done for _, done in entries], answers)
@@ -74,7 +74,7 @@ def _settle(
             done.set_result(answer)
 
 
-def _fail(waiting: Sequence[asyncio.Future[tuple[Answer, int]] | None], error: StoreError) -> None:
+def _fail(waiting: Sequence[asyncio.Future[tuple[Answer, int]] | None], error: Exception) -> None:
     for done in waiting:
         if done is not None and not done.done():
             done.set_exception(ProviderError(f"the ledger cannot be written: {error}", kind="ledger", fatal=True))

@@ -32,7 +32,6 @@ from evalharness.wire.retries import Tries
 
 _LOOK_AGAIN_S = 0.05
 """While another request must end first: a twin in another process, one whose reserve may come free."""
-_LONGEST_S = 86_400.0
 
 
 class Lane:
@@ -166,7 +165,7 @@ class Lane:
         """One try. Whatever it raises is the job's error."""
         loop = asyncio.get_running_loop()
         if job.deadline is None:
-            job.deadline = loop.time() + (self.provider.deadline_s or _LONGEST_S)
+            job.deadline = loop.time() + self.provider.deadline_s
             job.tries = Tries(self.provider.retries)
         await self._prepare(job.deadline)
         if loop.time() >= job.deadline:
@@ -205,14 +204,19 @@ class Lane:
     def _reserve(self, job: Job) -> float:
         if self._tariff is None:
             return 0.0
-        return self._tariff.most_usd(job.request, self.provider.deadline_s or _LONGEST_S)
+        return self._tariff.most_usd(job.request, self.provider.deadline_s)
 
     async def _intend(self, book: Book, job: Job, attempt: str, reserved: float) -> bool:
         """Whether this attempt may leave; if not, the job has been seen to."""
         intent = Intent(attempt, job.key or attempt, reserved, anew=self._asking.record == "all")
-        answer, lost = await book.enter(intent)
-        job.attempts += lost
-        if answer == "recorded":
+        try:
+            answer, number = await book.enter(intent)
+        except asyncio.CancelledError:
+            book.enter_last(Settlement(attempt, "not sent", 0.0))
+            raise
+        if answer == "go":
+            job.attempts += number
+        elif answer == "recorded":
             job.attempts = 0
             self.replay(job, book.ledger.find([job.key])[job.key])
         elif answer == "under way":
@@ -225,7 +229,7 @@ class Lane:
                 f"not asked: it may cost ${reserved:.6f}, more than is left of the budget of ${budget}",
                 kind="budget",
             )
-            if not book.ledger.under_way(book.run):
+            if number == 0:
                 raise spent
             self._look_again(job, spent)
         return answer == "go"
@@ -267,7 +271,8 @@ class Lane:
 
     async def _complete(self, request: Any) -> Response:
         if not inspect.iscoroutinefunction(self.provider.complete):
-            return await self._threads.call(lambda: self.provider.complete(request))  # type: ignore[no-any-return]
+            given = await self._threads.call(lambda: self.provider.complete(request))
+            return await given if inspect.isawaitable(given) else given  # type: ignore[no-any-return]
         try:
             return await self.provider.complete(request)  # type: ignore[no-any-return]
         except (KeyboardInterrupt, SystemExit) as error:  # they would end the loop

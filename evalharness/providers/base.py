@@ -21,8 +21,8 @@ class Provider(Protocol):
     """Requests that may be under way at once. More than 20 are reached step by step, and fewer when it says 429."""
     retries: int = 0
     """How often a request that failed may be asked again."""
-    deadline_s: float | None = 120.0
-    """For one request, with all its tries and waits. None: the provider keeps a deadline itself."""
+    deadline_s: float = 120.0
+    """For one request, with all its tries and waits."""
     recorded: bool = False
     """Whether responses are kept and replayed: only where `identity` and `wire` say all that an answer depends on."""
     accepts: frozenset[str] = ALL_PARAMS

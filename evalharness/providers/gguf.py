@@ -55,7 +55,6 @@ class GgufProvider(Provider):
     """One model file, asked case by case."""
 
     recorded = True
-    deadline_s = None  # kept by killing the child, which is the only way to stop it
 
     def __init__(
         self,
@@ -95,7 +94,8 @@ class GgufProvider(Provider):
             "chat_template": template,
             "memory_limit_mb": memory_limit_mb,
         }
-        self._deadline_s, self._heartbeat_s = deadline_s, heartbeat_s
+        self._deadline_s, self._heartbeat_s = deadline_s, heartbeat_s  # kept here, by killing the child
+        self.deadline_s = deadline_s + _LOAD_DEADLINE_S
         self._child: _Child | None = None
         self._starts, self._closed, self._last_death = 0, False, ""
 

@@ -49,7 +49,7 @@ class RemoteProvider(Provider):
     """Certificates to trust instead of the system's."""
     concurrency: int = 100
     retries: int = 2
-    deadline_s: float | None = 120.0
+    deadline_s: float = 120.0
     omits: Sequence[str] = ()
     """Parameters that this model does not take, and that are left out whatever a suite says."""
     takes: Sequence[str] = ()
@@ -124,10 +124,12 @@ class RemoteProvider(Provider):
         for name in (*self.omits, *self.takes):
             if name not in ALL_PARAMS:
                 raise ConfigError(f"there is no parameter {name!r}; known: {', '.join(sorted(ALL_PARAMS))}")
+        if "max_tokens" in self.omits:
+            raise ConfigError("'omits' cannot hold max_tokens: it is what bounds an answer, and its price")
         bounds = {"concurrency": (1, 1000), "retries": (0, 10), "deadline_s": (0.001, 86_400)}
         for name, (least, most) in bounds.items():
             value = getattr(self, name)
-            if value is None or not least <= value <= most:
+            if not least <= value <= most:
                 raise ConfigError(f"'{name}' is a number from {least:g} to {most:g}, not {value!r}")
 
 

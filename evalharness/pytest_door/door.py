@@ -70,34 +70,41 @@ class Door:
         if self._config.getoption("collectonly"):
             return (yield)
         cases = [item for item in session.items if isinstance(item, CaseItem)]
-        with self._started(cases):
-            stopped = True
-            try:
+        self._choose(cases)
+        engine, stopped = self._opened_engine(), True
+        try:
+            with self._at_work(engine, cases):  # left before anything is concluded: then nothing more is sent
                 result = yield
-                stopped = False
-            finally:
-                if not self._is_worker:
-                    self._conclude(session, stopped=stopped)
+            stopped = False
+        finally:
+            if not self._is_worker:
+                self._conclude(session, stopped=stopped)
         return result
 
-    @contextmanager
-    def _started(self, cases: Sequence[CaseItem]) -> Iterator[None]:
-        """With the engine at work; outside of xdist it knows all requests at once."""
-        chosen = {name: [item for item in cases if item.suite == name] for name in self._session.runs}
-        for name, items in chosen.items():
-            self._session.runs[name].selected = [request.key for item in items for request in item.requests]
+    def _choose(self, cases: Sequence[CaseItem]) -> None:
+        """Which samples are to come."""
+        for name, run in self._session.runs.items():
+            run.selected = [request.key for item in cases if item.suite == name for request in item.requests]
         if self._is_worker:
             selected = {name: [list(key) for key in run.selected] for name, run in self._session.runs.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
         if self._is_controller:
             self._look_ahead()
-        with closing(self._session), self._opened_engine() as self._engine:
+
+    @contextmanager
+    def _at_work(self, engine: Engine, cases: Sequence[CaseItem]) -> Iterator[None]:
+        """Outside of xdist the engine knows all requests at once."""
+        ready = threading.Thread(target=get_ready, daemon=True, name="evalharness-imports")
+        with closing(self._session), engine as self._engine:
             if not self._is_worker:
-                self._progress.start(chosen)
+                self._progress.start(list(dict.fromkeys(item.suite for item in cases)), len(cases))
                 for item in cases:
                     self._ask(item)
-                threading.Thread(target=get_ready, daemon=True, name="evalharness-imports").start()
-            yield
+            ready.start()
+            try:
+                yield
+            finally:
+                ready.join()  # two threads that import the same can get in each other's way
 
     def _look_ahead(self) -> None:
         """Before xdist's workers ask: what they may cost, and whether they can ask at all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -19,10 +19,9 @@ class Progress:
         self.shown = sys.stdout.isatty() and config.getoption("verbose") == 0 and not hasattr(config, "workerinput")
         self._name, self._total, self._done, self._started = "", 0, 0, time.monotonic()
 
-    def start(self, chosen: Mapping[str, Sequence[object]]) -> None:
-        """The cases of each suite are about to be asked."""
-        self._name = ", ".join(name for name, cases in chosen.items() if cases)
-        self._total = sum(map(len, chosen.values()))
+    def start(self, suites: Sequence[str], cases: int) -> None:
+        """So many cases of these suites are about to be asked."""
+        self._name, self._total = ", ".join(suites), cases
         self._started = time.monotonic()
 
     def advance(self, report: pytest.TestReport) -> None:

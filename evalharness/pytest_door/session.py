@@ -121,9 +121,9 @@ class SuiteSession:
         for model, asked in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
             mine, tariff = list(asked), tariffs[model]
             about = dollars(sum(map(tariff.about_usd, mine)))
-            most = dollars(sum(tariff.most_usd(request, self.providers[model].deadline_s or 0) for request in mine))
-            yield f"llm: {len(mine)} requests to {model}: about {about} if every answer is as long as it may be, never "
-            yield f"     more than {most}; what is recorded already costs nothing ({tariff.source})"
+            most = dollars(sum(tariff.most_usd(request, self.providers[model].deadline_s) for request in mine))
+            yield f"llm: {len(mine)} requests to {model}: about {about} if every answer is as long as it may be, at "
+            yield f"     most {most}, retries aside; what is recorded costs nothing ({tariff.source})"
 
     def engine(self) -> Engine:
         """For everything that has been collected. Raises StoreError, ConfigError."""

@@ -22,7 +22,7 @@ from threading import Lock
 from typing import Any, Literal
 
 from evalharness.errors import StoreError
-from evalharness.redaction import scrub
+from evalharness.redaction import scrubbed
 from evalharness.store.recorded import Recorded, canonical, response_from_json, response_to_json
 
 SCHEMA = 1
@@ -60,7 +60,6 @@ class Intent:
     """The most that it can cost."""
     anew: bool = False
     """Ask even if it is recorded."""
-    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,9 @@ class Ledger:
         return (self._recorded(row) for row in rows)
 
     def commit(self, run: str, entries: Sequence[Intent | Settlement]) -> list[tuple[Answer, int]]:
-        """All entries in one transaction; for each, its answer, and how many tries of killed runs it follows."""
+        """All entries in one transaction. For each its answer and a number: with "go", how many tries of killed runs it
+        follows; with "no money", how many attempts of this run are open, and may give some back.
+        """
         with self._transaction() as connection:
             return [
                 self._intend(connection, run, entry)
@@ -161,7 +162,8 @@ class Ledger:
             {"most": intent.reserved_usd, "run": run, "rounding": _ROUNDING_USD},
         )
         if taken.rowcount == 0:
-            return "no money", 0
+            query = "SELECT count(*) FROM attempt WHERE run = ? AND outcome IS NULL"
+            return "no money", int(connection.execute(query, (run,)).fetchone()[0])
         if left_behind:
             connection.execute(
                 "UPDATE attempt SET outcome = 'lost' WHERE key = ? AND outcome IS NULL AND run != ?", (intent.key, run)
@@ -171,9 +173,10 @@ class Ledger:
         return "go", sum(left_behind.values())
 
     def _settle(self, connection: sqlite3.Connection, run: str, entry: Settlement) -> tuple[Answer, int]:
-        connection.execute(
-            "UPDATE run SET taken_usd = taken_usd + ? - (SELECT reserved_usd FROM attempt WHERE id = ?) WHERE id = ?",
-            (entry.cost_usd, entry.attempt, run),
+        connection.execute(  # an attempt that was never intended had nothing reserved
+            "UPDATE run SET taken_usd = taken_usd + :cost "
+            "- coalesce((SELECT reserved_usd FROM attempt WHERE id = :attempt), 0) WHERE id = :run",
+            {"cost": entry.cost_usd, "attempt": entry.attempt, "run": run},
         )
         connection.execute(
             "UPDATE attempt SET outcome = ?, cost_usd = ? WHERE id = ?", (entry.outcome, entry.cost_usd, entry.attempt)
@@ -183,8 +186,8 @@ class Ledger:
         return "go", 0
 
     def _insert(self, connection: sqlite3.Connection, row: Recorded, *, replace: bool) -> None:
-        request = scrub(row.request)
-        response = scrub(canonical(response_to_json(row.response)))
+        request = canonical(scrubbed(json.loads(row.request)))
+        response = canonical(scrubbed(response_to_json(row.response)))
         values = (row.key, request, response, row.asked_at)
         word = "REPLACE" if replace else "IGNORE"
         connection.execute(
@@ -205,7 +208,7 @@ class Ledger:
         connection = self._connection
         version, application = (_pragma(connection, name) for name in ("user_version", "application_id"))
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version > SCHEMA and application in (0, _APPLICATION):
+        if version > SCHEMA and application == _APPLICATION:
             raise StoreError(
                 f"{self.path}: a newer evalharness wrote it (schema {version}, this one reads {SCHEMA}): upgrade, or "
                 "move the file away; recorded responses are then asked for again"
@@ -251,7 +254,7 @@ class Ledger:
             if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
                 raise self._refused(str(error)) from None
             raise StoreError(f"{self.path}: {error}") from None
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's own words may quote damage
             raise self._refused(str(error)) from None
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror or error}") from None

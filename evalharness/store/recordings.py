@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.errors import StoreError
+from evalharness.redaction import scrubbed
 from evalharness.store.files import write_whole
 from evalharness.store.recorded import Recorded, canonical, request_key, response_from_json, response_to_json
 from evalharness.store.runs import check_kind, stored_lines
@@ -25,7 +26,7 @@ def write_recording(path: Path, suite: str, rows: Iterable[Recorded]) -> int:
     """Write the responses; their number. Raises StoreError."""
     lines = [_line(row) for row in sorted(rows, key=lambda row: row.key)]
     header = {"schema": SCHEMA, "kind": "recording", "suite": suite, "responses": len(lines)}
-    text = "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in (header, *lines))
+    text = "".join(json.dumps(scrubbed(line), ensure_ascii=False, allow_nan=False) + "\n" for line in (header, *lines))
     write_whole(path, text)
     return len(lines)
 

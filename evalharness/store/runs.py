@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness.errors import StoreError
 from evalharness.records import Run, RunHeader, Sample, SampleKey
-from evalharness.redaction import scrub
+from evalharness.redaction import scrubbed
 from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.recorded import canonical
 
@@ -70,7 +70,7 @@ class RunWriter:
 
     def _write(self, value: dict[str, Any]) -> None:
         try:
-            self._file.write(scrub(json.dumps(value, ensure_ascii=False, allow_nan=False)) + "\n")
+            self._file.write(json.dumps(scrubbed(value), ensure_ascii=False, allow_nan=False) + "\n")
             self._file.flush()
         except OSError as error:
             raise StoreError(f"{self._path}: cannot be written: {error.strerror or error}") from None

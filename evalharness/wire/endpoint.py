@@ -9,32 +9,39 @@ from __future__ import annotations
 import json
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from evalharness import __version__
-from evalharness.errors import Again, ConfigError, ProviderError
+from evalharness.errors import ConfigError, ProviderError
 from evalharness.redaction import Secret
+from evalharness.wire.answer import Answer, EndpointError, said
 from evalharness.wire.statuses import error_of
 
 if TYPE_CHECKING:
     import httpx2
 
-MOST_BYTES = 16 * 2**20
-"""Of one answer. A longer one is an error."""
 _MOST_ERROR_BYTES = 64 * 2**10
 _CONNECT_S = 10.0
 _IDLE_S = 30.0
+_DOWN_S = 5.0
 
 
 @dataclass(slots=True)
 class _Address:
     url: str
     outstanding: int = 0
+    down_until: float = 0.0
+    """Nobody listened there a moment ago: another address is better, if there is one."""
+
+    def rank(self) -> tuple[bool, int]:
+        """The lowest is asked first."""
+        return time.monotonic() < self.down_until, self.outstanding
 
 
 class Endpoint:
@@ -80,7 +87,7 @@ class Endpoint:
 
         content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         transport = self._idle.pop() if self._idle else self._new_transport()
-        address = min(self._addresses, key=lambda address: address.outstanding)
+        address = min(self._addresses, key=_Address.rank)
         request = httpx2.Request(
             "POST",
             address.url + path,
@@ -97,7 +104,10 @@ class Endpoint:
             try:
                 response = await transport.handle_async_request(request)
             except httpx2.TransportError as error:
-                raise _before_the_head(error) from None
+                found = _before_the_head(error)
+                if found.kind == "connect":
+                    address.down_until = time.monotonic() + _DOWN_S
+                raise found from None
             try:
                 yield await _accepted(Answer(response))
             finally:
@@ -190,69 +200,6 @@ def _has_nothing_left(transport: httpx2.AsyncHTTPTransport) -> bool:
         return False
 
 
-class EndpointError(ProviderError):
-    """The answer is not what the protocol promises: what was drawn may be billed all the same."""
-
-    def __init__(self, message: str, *, kind: str = "malformed", again: Again = "once") -> None:
-        super().__init__(message, kind=kind, again=again, may_cost=True)
-
-
-class Answer:
-    """A response whose head is there."""
-
-    def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
-        self.status = response.status_code
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """By lower-case name."""
-        return self._response.headers
-
-    @property
-    def content_type(self) -> str:
-        """Without its parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    async def chunks(self, most_bytes: int = MOST_BYTES) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises EndpointError when it breaks off or grows too large."""
-        import httpx2
-
-        seen = 0
-        try:
-            async for chunk in self._response.aiter_raw():
-                seen += len(chunk)
-                if seen > most_bytes:
-                    raise EndpointError(f"the answer is larger than {most_bytes} bytes")
-                yield chunk
-        except httpx2.RemoteProtocolError as error:
-            cut = "closed connection" in str(error)
-            raise EndpointError(f"the answer broke off: {error}", kind="truncated" if cut else "malformed") from None
-        except httpx2.TransportError as error:
-            raise EndpointError(f"the answer broke off: {_said(error)}", kind="truncated") from None
-
-    async def body(self, most_bytes: int = MOST_BYTES) -> bytes:
-        """All of it."""
-        return b"".join([chunk async for chunk in self.chunks(most_bytes)])
-
-    async def beginning(self, most_bytes: int) -> bytes:
-        """What comes of the body until it is this long, or breaks off."""
-        found = b""
-        with suppress(ProviderError):
-            async for chunk in self.chunks():
-                found += chunk
-                if len(found) >= most_bytes:
-                    break
-        return found[:most_bytes]
-
-    async def json(self) -> Any:
-        """The body as JSON. Raises EndpointError."""
-        try:
-            return json.loads(await self.body())
-        except (ValueError, RecursionError) as error:
-            raise EndpointError(f"the answer is not JSON: {error}") from None
-
-
 async def _accepted(answer: Answer) -> Answer:
     if answer.status != 200:
         raise error_of(answer.status, answer.headers, await answer.beginning(_MOST_ERROR_BYTES))
@@ -269,12 +216,12 @@ def _before_the_head(error: httpx2.TransportError) -> ProviderError:
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
         if tls := _tls_error(error):
             return ProviderError(f"no safe connection: {tls}", kind="tls", fatal=True)
-        return ProviderError(f"no connection: {_said(error)}", kind="connect", again="safe")
+        return ProviderError(f"no connection: {said(error)}", kind="connect", again="safe")
     if isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error):
         return EndpointError(f"the answer is not HTTP: {error}")
     if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
         return ProviderError(f"the request cannot be sent: {error}", kind="request")
-    return EndpointError(f"the connection was lost before an answer came: {_said(error)}", kind="connection")
+    return EndpointError(f"the connection was lost before an answer came: {said(error)}", kind="connection")
 
 
 def _tls_error(error: BaseException | None) -> str:
@@ -283,10 +230,6 @@ def _tls_error(error: BaseException | None) -> str:
             return str(error)
         error = error.__cause__ or error.__context__
     return ""
-
-
-def _said(error: BaseException) -> str:
-    return str(error) or type(error).__name__
 
 
 def _secret(variable: str, option: str) -> Secret:
@@ -320,4 +263,4 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, not bound
 
 
-__all__ = ["MOST_BYTES", "Answer", "Endpoint", "EndpointError", "is_local"]
+__all__ = ["Endpoint", "is_local"]

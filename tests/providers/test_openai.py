@@ -116,7 +116,7 @@ ALL_SET = Params(64, 0.5, 7, 0.9, 40, 0.05, 1.1, ("\n", "END"))
             | {"top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1},
         ),
         ({"takes": LOCAL}, Params(), STREAMED | {"max_tokens": 256, "temperature": 0.0}),
-        ({"omits": ["temperature", "max_tokens"]}, Params(seed=1), STREAMED | {"seed": 1}),
+        ({"omits": ["temperature"]}, Params(seed=1), STREAMED | {"seed": 1, "max_tokens": 256}),
         ({"takes": LOCAL, "omits": ["top_k"]}, Params(top_k=5, temperature=None), STREAMED | {"max_tokens": 256}),
         (
             {"max_tokens_field": "max_completion_tokens", "omits": ["temperature"], "extra": {"reasoning": "low"}},
@@ -158,6 +158,7 @@ def test_not_accepted(options: dict[str, Any], refused: list[str]) -> None:
         {"base_url": None},
         {"takes": ["top_x"]},
         {"omits": ["top_x"]},
+        {"omits": ["max_tokens"]},
         {"max_tokens_field": "max_output_tokens"},
         {"concurrency": 0},
         {"retries": -1},

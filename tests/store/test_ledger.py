@@ -377,7 +377,7 @@ def test_a_budget_is_shared(ledger: Ledger) -> None:
     for _ in range(2):
         ledger.begin("b", 1.0)
         intend(ledger, f"k{len(ledger.attempts('b'))}", run="b", reserved_usd=0.5)
-    assert intend(ledger, "k3", run="b", reserved_usd=0.5) == ("no money", 0)
+    assert intend(ledger, "k3", run="b", reserved_usd=0.5) == ("no money", 2)
     assert intend(ledger, "k3", reserved_usd=0.5) == ("go", 0)
 
 

@@ -1,0 +1,388 @@
+"""What is asked and what is replayed, what it costs, and what stops it: held against the log of the server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import genai_prices
+import httpx2
+import pytest
+from fault_server import FaultServer, Reply, Seen, Send, healthy, json_answer
+
+from evalharness.records import Run
+from evalharness.store import read_run
+
+LOADED = (genai_prices, httpx2)
+"""Loaded here once: pytester forgets what an inner run imports."""
+CASES = 8
+ALL = 3 * CASES
+PRICED = "price = {input = 1000, output = 4000}"
+MOST_USD = (len("Be kind.") + len("Question 0?") + 3 * 16) * 0.001 + 50 * 0.004
+BILL_USD = (4 + 7) * 0.001 + 4 * 0.004
+"""What the server counts for "You asked: Question 0?", four words of its own."""
+SUITE = """\
+schema: 1
+models: [remote]
+prompts:
+  kind: [{system: "Be kind."}, {user: "{{ q }}"}]
+  brief: [{system: "Be brief."}, {user: "{{ q }}"}]
+  plain: [{user: "{{ q }}"}]
+params: {max_tokens: 50}
+metrics: [exact]
+cases: cases.jsonl
+gates: [{metric: exact, margin: 5%}, {metric: latency, margin: 10%}]
+"""
+SPY = """\
+import sys
+from pathlib import Path
+
+def spy(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+        with Path("calls").open("a") as file:
+            file.write(event + chr(10))
+
+sys.addaudithook(spy)
+"""
+
+
+class Remote:
+    """A project whose model is the server."""
+
+    def __init__(self, project: Any, server: FaultServer) -> None:
+        self.project, self.server, self.seen = project, server, 0
+        self.configure()
+        project.write("suites/demo.yaml", SUITE)
+        self.ask_about(*(f"Question {number}?" for number in range(CASES)))
+
+    def configure(self, *options: str) -> None:
+        """The model's options beyond its address."""
+        own = [f'base_url = "{self.server.url}"', 'provider = "openai"', 'model = "m"', *options]
+        table = "\n".join(["[tool.evalharness.models.remote]", *own])
+        ini = '[tool.pytest.ini_options]\naddopts = "-p no:hypothesispytest"'
+        self.project.write("pyproject.toml", f"{table}\n{ini}\n")
+
+    def ask_about(self, *questions: str) -> None:
+        """One case each; its golden is what the server says."""
+        rows = [{"id": f"case-{number}", "vars": {"q": question}} for number, question in enumerate(questions)]
+        self.project.write("suites/cases.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        golden = {f"case-{number}": f"You asked: {question}" for number, question in enumerate(questions)}
+        self.project.write("golden/demo.yaml", json.dumps(golden))
+
+    def run(self, *arguments: str) -> pytest.RunResult:
+        """`pytest --llm-suite=demo ...` in this process."""
+        result: pytest.RunResult = self.project.run(*arguments)
+        return result
+
+    def posts(self) -> list[Seen]:
+        """Those since the last call."""
+        new = self.server.log[self.seen :]
+        self.seen += len(new)
+        return new
+
+    def record(self) -> Run:
+        """The record of the last run."""
+        return read_run(self.project.root / "reports/demo/run.jsonl")
+
+    def kinds(self) -> Counter[str]:
+        """How often each end came in it."""
+        return Counter(sample.error.kind if sample.error else "answered" for sample in self.record().samples)
+
+    def child(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same in a process of its own."""
+        command = [sys.executable, "-m", "pytest", "--llm-suite=demo", *arguments]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(command, cwd=self.project.root, env=env, text=True, **streams)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.fixture
+def remote(project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
+    """Eight cases, three prompts, an empty ledger."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project.root / "cache"))
+    with FaultServer() as server:
+        yield Remote(project, server)
+
+
+def said(result: pytest.RunResult, pattern: str) -> list[str]:
+    """The lines that match."""
+    return [line for line in result.outlines if re.search(pattern, line)]
+
+
+def test_once(remote: Remote) -> None:
+    """What was answered is not asked again, and the terminal says so."""
+    first = remote.run()
+    assert (first.ret, len(remote.posts()), said(first, "replayed")) == (0, ALL, [])
+    second = remote.run()
+    assert (second.ret, remote.posts()) == (0, [])
+    assert said(second, rf"^replayed  {ALL} of {ALL} answers, recorded on \d{{4}}-\d\d-\d\d; --llm-record=all")
+
+
+EDITS: dict[str, tuple[str, str, str, Callable[[Seen], bool], int]] = {
+    "a prompt": ("suites/demo.yaml", "Be brief.", "Be very brief.", lambda post: "very" in str(post.body), CASES),
+    "a case": ("suites/cases.jsonl", "Question 3?", "Question three?", lambda post: "three" in post.case, 3),
+    "the parameters": ("suites/demo.yaml", "max_tokens: 50", "max_tokens: 51", lambda post: True, ALL),
+    "the model": ("pyproject.toml", 'model = "m"', 'model = "n"', lambda post: post.model == "n", ALL),
+    "a golden": ("golden/demo.yaml", "You asked: Question 3?", "You said: 3", lambda post: False, 0),
+    "a gate": ("suites/demo.yaml", "margin: 5%", "margin: 7%", lambda post: False, 0),
+    "the order": ("suites/demo.yaml", 'plain: [{user: "{{ q }}"}]', 'last: [{user: "{{ q }}"}]', lambda post: False, 0),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_changed_is_asked(remote: Remote, edit: str) -> None:
+    """After an edit, exactly that is asked which the edit changed, and the rest is replayed."""
+    file, old, new, is_concerned, count = EDITS[edit]
+    remote.run()
+    remote.posts()
+    remote.project.edit(file, old, new)
+    remote.run()
+    posts = remote.posts()
+    assert len(posts) == count
+    assert all(map(is_concerned, posts))
+    assert remote.kinds() == {"answered": ALL}
+    assert sum(not sample.recorded_at for sample in remote.record().samples) == count
+
+
+def test_all(remote: Remote) -> None:
+    """`--llm-record=all` asks all anew, and what it gets is what is replayed from then on."""
+    remote.run()
+    assert len(remote.posts()) == ALL
+    remote.server.script = lambda seen: [Send(json_answer({"choices": [], "error": None}, 400))]
+    assert remote.run().ret == 0
+    remote.server.script = healthy
+    result = remote.run("--llm-record=all")
+    assert (len(remote.posts()), said(result, "replayed")) == (ALL, [])
+    assert remote.run("--llm-record=none").ret == 0
+    assert remote.posts() == []
+
+
+def test_none_without_a_server(remote: Remote) -> None:
+    """With everything recorded, `--llm-record=none` passes when nobody is there, and looks for nobody."""
+    remote.run()
+    connections = remote.server.connections
+    assert remote.run("--llm-record=none").ret == 0
+    assert remote.server.connections == connections
+    assert remote.kinds() == {"answered": ALL}
+
+
+@pytest.mark.parametrize(("mode", "status", "connects"), [("once", 0, True), ("none", 0, False), ("none", 1, False)])
+def test_no_socket(remote: Remote, mode: str, status: int, connects: bool) -> None:
+    """By Python's own audit, `--llm-record=none` connects to nothing, whether it has all answers or none."""
+    if mode == "none" and status == 0:
+        remote.run()
+    remote.project.write("conftest.py", SPY)
+    with remote.child(f"--llm-record={mode}", "--llm-baseline=none") as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == status, output
+    calls = remote.project.root / "calls"
+    assert ("socket.connect" in calls.read_text() if calls.exists() else False) == connects
+
+
+def test_a_miss(remote: Remote) -> None:
+    """In `none` a request without an answer is red: the nearest that is recorded is named, and what differs in it."""
+    remote.run()
+    remote.posts()
+    remote.project.edit("suites/cases.jsonl", "Question 3?", "Question three?")
+    result = remote.run("--llm-record=none", "--llm-prompt=kind")
+    assert (result.ret, remote.posts()) == (1, [])
+    (error,) = (sample.error for sample in remote.record().samples if sample.error)
+    assert error.kind == "not recorded"
+    assert re.fullmatch(
+        r"--llm-record=none asks nobody, and this request \(key [0-9a-f]{12}\) has no recorded answer; the nearest "
+        r"recorded request, [0-9a-f]{12}, differs in wire\.messages\[1\]\.content: \"Question \d\?\" there, "
+        r'"Question three\?" here',
+        error.message,
+    )
+    result.stdout.fnmatch_lines(["*the nearest recorded request, *"])
+
+
+def test_nothing_recorded(remote: Remote) -> None:
+    """In `none` with an empty ledger every case is red, and nobody is asked."""
+    result = remote.run("--llm-record=none")
+    assert (result.ret, remote.server.connections) == (1, 0)
+    assert remote.kinds() == {"not recorded": ALL}
+
+
+def test_replayed_answers_have_no_latency(remote: Remote) -> None:
+    """A replayed response says nothing of time: no sample has a latency, and the gate says why."""
+    remote.server.latency_s = 0.02
+    remote.run("--llm-accept")
+    assert all(sample.latency_s for sample in remote.record().samples)
+    result = remote.run()
+    assert [sample.latency_s for sample in remote.record().samples] == [None] * ALL
+    gates = [gate for gate in remote.project.verdict()["verdicts"] if gate["metric"] == "latency"]
+    assert [f"{CASES} answers were replayed" in gate["reason"] for gate in gates] == [True] * 3
+    assert said(result, r"latency .*replayed")
+
+
+def test_cost(remote: Remote) -> None:
+    """With a price: an estimate before anything is asked, what it cost at the end, and dollars with each sample."""
+    remote.configure(PRICED)
+    result = remote.run("--llm-prompt=kind")
+    (estimate,) = said(result, r"^llm: 8 requests to remote: about \$1\.63 if every answer is as long as it may be")
+    assert result.outlines.index(estimate) < result.outlines.index(said(result, r"^suites/demo\.yaml \.")[0])
+    assert said(result, rf"^     most \${CASES * MOST_USD:.2f}, .* \(configuration: input 1000, output 4000\)$")
+    samples = remote.record().samples
+    assert [sample.cost_usd for sample in samples] == pytest.approx([BILL_USD] * CASES)
+    assert said(result, rf"^asked     8 of 8 answers, \${CASES * BILL_USD:.2g} for 120 tokens$")
+    assert said(remote.run("--llm-prompt=kind"), "^asked ") == []
+    assert [sample.cost_usd for sample in remote.record().samples] == pytest.approx([BILL_USD] * CASES)
+
+
+def test_no_price(remote: Remote) -> None:
+    """Without a price nothing is said of cost, and no sample has one."""
+    result = remote.run()
+    assert said(result, r"^llm: |^asked |\$") == []
+    assert {sample.cost_usd for sample in remote.record().samples} == {None}
+
+
+@pytest.mark.parametrize("more", [[], ["-n2"]], ids=["alone", "xdist"])
+def test_a_budget_needs_a_price(remote: Remote, more: list[str]) -> None:
+    """An unknown price with a budget is a usage error before anything is asked: it is not 0."""
+    result = remote.run("--llm-budget=1", *more)
+    assert (result.ret, remote.posts()) == (pytest.ExitCode.USAGE_ERROR, [])
+    said_so = [line for line in [*result.errlines, *result.outlines] if "--llm-budget: the price of remote" in line]
+    assert said_so
+    assert "INTERNALERROR" not in said_so[0]
+
+
+@pytest.mark.parametrize("more", [[], ["-n2"]], ids=["alone", "xdist"])
+def test_a_budget_that_is_too_small(remote: Remote, more: list[str]) -> None:
+    """What the budget does not allow is not asked, is an error of its case, and the run is not green."""
+    remote.configure(PRICED)
+    remote.server.latency_s = 0.05
+    budget = MOST_USD + 2.5 * BILL_USD
+    result = remote.run(f"--llm-budget={budget}", "--llm-prompt=kind", "--llm-baseline=none", *more)
+    assert (result.ret, len(remote.posts())) == (1, 3)
+    assert remote.kinds() == {"answered": 3, "budget": CASES - 3}
+    assert remote.project.verdict()["status"] == "error"
+    assert said(result, "budget: not asked: it may cost ")
+
+
+def test_an_estimate_under_xdist(remote: Remote) -> None:
+    """With several processes too, what it can cost is said before."""
+    remote.configure(PRICED)
+    result = remote.run("-n2", "--llm-baseline=none")
+    assert said(result, rf"^llm: {ALL} requests to remote: about ")
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("--llm-concurrency=0", "--llm-concurrency: a number from 1, not 0"),
+        ("--llm-concurrency=-5", "--llm-concurrency: a number from 1, not -5"),
+        ("--llm-concurrency=x", "invalid int value: 'x'"),
+        ("--llm-budget=-1", "--llm-budget: a number from 0, not -1.0"),
+        ("--llm-budget=nan", "--llm-budget: a number from 0, not nan"),
+        ("--llm-budget=inf", "--llm-budget: a number from 0, not inf"),
+        ("--llm-deadline=-1", "--llm-deadline: a number from 0, not -1.0"),
+        ("--llm-deadline=nan", "--llm-deadline: a number from 0, not nan"),
+        ("--llm-repeat=0", "--llm-repeat: a number from 1, not 0"),
+        ("--llm-record=never", "--llm-record: invalid choice: 'never'"),
+    ],
+)
+def test_values_that_cannot_be(remote: Remote, option: str, why: str) -> None:
+    """An option's nonsense is a usage error that names it, and nothing is asked."""
+    result = remote.run(option)
+    assert (result.ret, remote.posts()) == (pytest.ExitCode.USAGE_ERROR, [])
+    assert why in "\n".join([*result.errlines, *result.outlines])
+
+
+@pytest.mark.parametrize("more", [[], ["-n2"]], ids=["alone", "xdist"])
+def test_a_damaged_ledger(remote: Remote, more: list[str]) -> None:
+    """A ledger that is none is named before anything is asked, and is left as it is."""
+    path = remote.project.write("cache/evalharness/ledger.sqlite", "hello")
+    result = remote.run(*more)
+    assert (result.ret, remote.posts(), path.read_text()) == (pytest.ExitCode.USAGE_ERROR, [], "hello")
+    assert f"{path}: damaged, so nothing is served from it" in "\n".join([*result.errlines, *result.outlines])
+
+
+def test_equal_cases_in_two_processes(remote: Remote) -> None:
+    """Under xdist each distinct request is one POST, however many cases ask it in however many processes."""
+    remote.server.latency_s = 0.1
+    remote.ask_about(*(f"Question {number % 2}?" for number in range(CASES)))
+    assert remote.run("-n2", "--llm-baseline=none").ret == 0
+    assert sorted(Counter(str(post.body["messages"]) for post in remote.posts()).values()) == [1] * 6
+    assert remote.kinds() == {"answered": ALL}
+
+
+def test_stop_at_the_first_failure(remote: Remote) -> None:
+    """After the case that fails under `-x` nothing more is sent, and what is on disk is a valid part of the run."""
+    remote.ask_about(*(f"Question {number}?" for number in range(300)))
+    failed: list[float] = []
+
+    def script(seen: Seen) -> Reply:
+        if seen.case != "Question 5?":
+            return healthy(seen)
+        failed.append(seen.done_at)
+        return [Send(json_answer({"error": {"message": "no"}}, 400))]
+
+    remote.server.script, remote.server.latency_s = script, 0.2
+    result = remote.run("-x", "--llm-concurrency=10", "--llm-prompt=kind")
+    assert result.ret == 1
+    assert len([post for post in remote.posts() if post.at > failed[0] + 0.2]) <= 20
+    run = remote.record()
+    assert (run.stopped, len(run.samples), len(run.selected)) == (True, 6, 300)
+    assert remote.kinds() == {"answered": 5, "request": 1}
+
+
+def interrupted(remote: Remote, *arguments: str) -> tuple[float, float, str]:
+    """Ctrl-C a second after the first POST: when it was pressed, when the child was gone, what it said."""
+    with remote.child(*arguments) as process:
+        while not remote.server.log and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(1.2)
+        pressed = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    return pressed, time.monotonic(), output
+
+
+def test_interrupt(remote: Remote) -> None:
+    """Ctrl-C stops sending at once, and leaves a valid part of a run within three seconds."""
+    remote.ask_about(*(f"Question {number}?" for number in range(200)))
+    remote.server.latency_s = 0.5
+    pressed, gone, output = interrupted(remote, "--llm-prompt=kind")
+    assert gone - pressed < 3, output
+    assert [post.at - pressed for post in remote.server.log if post.at > pressed + 0.5] == []
+    assert 0 < len(remote.server.log) < 200
+    run = remote.record()
+    assert run.stopped
+    assert len(run.selected) == 200
+    assert 0 < len(run.samples) <= len(remote.server.log)
+    assert all(sample.ok for sample in run.samples)
+
+
+def test_what_an_interrupt_left_is_replayed(remote: Remote) -> None:
+    """What was answered before Ctrl-C is not asked again by the next run."""
+    remote.ask_about(*(f"Question {number}?" for number in range(100)))
+    remote.server.latency_s = 0.5
+    interrupted(remote, "--llm-prompt=kind", "--llm-concurrency=10")
+    answered = {post.case for post in remote.posts() if post.answered_at}
+    remote.server.latency_s = 0.0
+    assert remote.run("--llm-prompt=kind").ret == 0
+    assert answered
+    replayed = {sample.messages[-1].content for sample in remote.record().samples if sample.recorded_at}
+    assert len(answered - replayed) <= 10
+
+
+def test_a_deadline(remote: Remote) -> None:
+    """`--llm-deadline` ends the run in time: what is not answered is an error of its case."""
+    remote.ask_about(*(f"Question {number}?" for number in range(100)))
+    remote.server.latency_s = 0.3
+    started = time.monotonic()
+    result = remote.run("--llm-deadline=0.5", "--llm-prompt=kind", "--llm-concurrency=10", "--llm-baseline=none")
+    assert time.monotonic() - started < 0.5 + 3
+    assert result.ret == 1
+    assert remote.kinds().keys() == {"answered", "deadline"}
+    assert Path(remote.project.root / "reports/demo/report.html").exists()
