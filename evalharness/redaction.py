@@ -21,6 +21,12 @@ _forms: dict[str, str] = {}
 _pattern: re.Pattern[str] | None = None
 
 
+def expect(name: str | None) -> None:
+    """From now on keep the value of this variable out of everything, whether or not anybody comes to need it."""
+    if name and (value := os.environ.get(name, "").strip()):
+        _remember(name, value)
+
+
 class Secret:
     """The value of an environment variable. Neither `repr` nor `str` gives it away."""
 
@@ -45,6 +51,11 @@ class Secret:
 def scrub(text: str) -> str:
     """The text, with `[NAME]` in place of every known secret: plain, URL-quoted, base64, JSON- or HTML-escaped."""
     return _pattern.sub(_stand_in, text) if _pattern else text
+
+
+def shortened(value: object, most: int = 200) -> str:
+    """What a value looks like, at most so many characters: scrubbed before it is cut, or half a key would stay."""
+    return scrub(str(value))[:most]
 
 
 def scrubbed(value: Any) -> Any:

@@ -19,7 +19,7 @@ FOUNDATION = {"records", "errors"}
 """Known to everybody, and knowing nobody."""
 ARROWS = {
     "suites": {"config", "registry", "sandbox", "metrics"},
-    "providers": {"config", "registry", "sandbox", "wire"},
+    "providers": {"config", "redaction", "registry", "sandbox", "wire"},
     "wire": {"", "redaction"},
     "metrics": {"config", "registry", "redaction", "wire"},
     "engine": {"config", "registry", "suites", "providers", "metrics", "store", "redaction", "wire"},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.config import EmbedderConfig
 from evalharness.errors import ConfigError, MetricError, ProviderError
-from evalharness.redaction import scrub
+from evalharness.redaction import scrub, shortened
 from evalharness.wire import Endpoint, EndpointError
 from evalharness.wire.retries import Tries
 
@@ -79,7 +79,7 @@ def _vectors(value: Any, expected: int) -> list[np.ndarray[Any, Any]]:
         vectors = [by_index[index] for index in range(expected)]
         lengths = [float(np.linalg.norm(vector)) for vector in vectors]
     except (KeyError, TypeError, ValueError):
-        raise EndpointError(f"the answer is not {expected} embeddings: {str(value)[:200]}") from None
+        raise EndpointError(f"the answer is not {expected} embeddings: {shortened(value)}") from None
     sound = all(vector.ndim == 1 and 0 < length < np.inf for vector, length in zip(vectors, lengths, strict=True))
     if not sound or len({len(vector) for vector in vectors}) > 1:
         raise EndpointError("the answer holds a vector without a direction, or vectors of different sizes")

@@ -27,6 +27,7 @@ from evalharness.providers.remote import (
     token_count,
 )
 from evalharness.records import FinishReason, Request, Response, Usage
+from evalharness.redaction import shortened
 from evalharness.wire import EndpointError, Event
 from evalharness.wire.statuses import explained, overloaded
 
@@ -78,7 +79,7 @@ class AnthropicProvider(RemoteProvider):
         parts = _Parts(Clock())
         async with self._endpoint.post("/v1/messages", body, attempt=request.attempt, headers=headers) as answer:
             if answer.content_type == "application/json":
-                raise EndpointError(f"the answer is no event stream: {str(await answer.json())[:300]}")
+                raise EndpointError(f"the answer is no event stream: {shortened(await answer.json(), 300)}")
             await read_events(answer, parts.take_event)
         return parts.response()
 
@@ -138,7 +139,7 @@ class _Parts:
         if not self.stop_reason:
             raise EndpointError("the stream ended without a stop reason", kind="truncated")
         if self.stop_reason not in _FINISH:
-            raise EndpointError(f"the stop reason is {self.stop_reason[:100]!r}")
+            raise EndpointError(f"the stop reason is {shortened(self.stop_reason, 100)!r}")
         usage = self._usage()
         timing = self.clock.timing(usage, {})
         return Response(joined(self.text), _FINISH[self.stop_reason], usage, timing, self.model)

@@ -28,6 +28,7 @@ from evalharness.providers.remote import (
     token_count,
 )
 from evalharness.records import FinishReason, Request, Response, Usage
+from evalharness.redaction import shortened
 from evalharness.wire import EndpointError, Event
 from evalharness.wire.statuses import explained, overloaded
 
@@ -118,7 +119,7 @@ class _Parts:
         self.timings = table(value.get("timings") or self.timings, "timings")
         choices = value.get("choices")
         if not isinstance(choices, list) or (name == "message" and not choices):
-            raise EndpointError(f"a part of the answer has no choices: {str(value)[:200]}")
+            raise EndpointError(f"a part of the answer has no choices: {shortened(value)}")
         for choice in choices:
             self._take_choice(table(choice, "a choice"), name)
 
@@ -138,14 +139,14 @@ class _Parts:
     def response(self, request: Request) -> Response:
         """The answer as a whole. Raises ProviderError when it is none."""
         if refusal := "".join(self.refusal):
-            raise EndpointError(f"the model refuses: {refusal[:500]}", kind="refused", again="never")
+            raise EndpointError(f"the model refuses: {shortened(refusal, 500)}", kind="refused", again="never")
         if self.finish in _NO_ANSWER:
             kind, message = _NO_ANSWER[self.finish]
             raise EndpointError(message, kind=kind, again="never")
         if not self.finish:
             raise EndpointError("the stream ended without a finish reason", kind="truncated")
         if self.finish not in _FINISH:
-            raise EndpointError(f"the finish reason is {self.finish[:100]!r}")
+            raise EndpointError(f"the finish reason is {shortened(self.finish, 100)!r}")
         text = joined(self.text)
         usage = self._usage(request, text)
         timing = self.clock.timing(usage, self.timings)

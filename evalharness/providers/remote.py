@@ -16,6 +16,7 @@ from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
 from evalharness.providers.base import ALL_PARAMS, Provider
 from evalharness.records import Params, Request, Timing, Usage
+from evalharness.redaction import shortened
 from evalharness.wire import Answer, Endpoint, EndpointError, Event, EventReader
 
 CHARS_PER_TOKEN = 4
@@ -210,7 +211,7 @@ def from_json(data: str) -> dict[str, Any]:
 def table(value: Any, what: str) -> dict[str, Any]:
     """The value, if it is an object. Raises EndpointError."""
     if not isinstance(value, dict):
-        raise EndpointError(f"{what} is no JSON object but {str(value)[:100]!r}")
+        raise EndpointError(f"{what} is no JSON object but {shortened(value, 100)!r}")
     return value
 
 
@@ -219,7 +220,7 @@ def text_of(value: Any, what: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise EndpointError(f"{what} is no text but {str(value)[:100]!r}")
+        raise EndpointError(f"{what} is no text but {shortened(value, 100)!r}")
     return value
 
 
@@ -228,7 +229,7 @@ def token_count(value: Any, what: str) -> int:
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
-        raise EndpointError(f"{what} is no number of tokens but {str(value)[:100]!r}")
+        raise EndpointError(f"{what} is no number of tokens but {shortened(value, 100)!r}")
     return value
 
 

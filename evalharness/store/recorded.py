@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from evalharness.records import Response
+from evalharness.redaction import scrubbed, shortened
 
 _RESPONSE = TypeAdapter(Response)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
@@ -60,7 +61,7 @@ def _check_fields(given: Mapping[str, Any], read: Mapping[str, Any], place: str 
         if isinstance(value, Mapping):
             _check_fields(value, read[name], f"{place}{name}.")
         elif type(value) is not type(read[name]) and not (type(value) is int and type(read[name]) is float):
-            raise ValueError(f"{place}{name}: it is {str(value)[:40]!r}, which is no {type(read[name]).__name__}")
+            raise ValueError(f"{place}{name}: it is {shortened(value, 40)!r}, which is no {type(read[name]).__name__}")
         elif isinstance(value, int | float) and not 0 <= value < math.inf:
             raise ValueError(f"{place}{name}: {value} is no number that a response can have")
 
@@ -94,7 +95,7 @@ def _leaves(value: Any, place: str = "") -> dict[str, str]:
     elif isinstance(value, list) and value:
         found = [_leaves(inner, f"{place}[{number}]") for number, inner in enumerate(value)]
     else:
-        return {place: json.dumps(value, ensure_ascii=False)} if place else {}
+        return {place: json.dumps(scrubbed(value), ensure_ascii=False)} if place else {}
     return {name: leaf for leaves in found for name, leaf in leaves.items()}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.errors import StoreError
-from evalharness.redaction import scrubbed
+from evalharness.redaction import scrubbed, shortened
 from evalharness.store.files import write_whole
 from evalharness.store.recorded import Recorded, canonical, request_key, response_from_json, response_to_json
 from evalharness.store.runs import check_kind, stored_lines
@@ -70,5 +70,5 @@ def _date(text: str) -> str:
     except ValueError:
         with_zone = False
     if not with_zone:
-        raise ValueError(f"asked_at is no date with its time zone: {text[:40]!r}")
+        raise ValueError(f"asked_at is no date with its time zone: {shortened(text, 40)!r}")
     return text

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from evalharness import __version__
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.redaction import Secret
+from evalharness.redaction import Secret, expect, shortened
 from evalharness.wire.answer import Answer, EndpointError, said
 from evalharness.wire.statuses import error_of
 
@@ -65,6 +65,8 @@ class Endpoint:
             raise ConfigError("'base_urls' names no address")
         self._key_env, self._key_header = api_key_env, key_header.lower()
         self._proxy_env, self._ca_file = proxy_env, ca_file
+        expect(api_key_env)  # a replayed run sends no key, and its prompts may hold one all the same
+        expect(proxy_env)
         self._idle: list[httpx2.AsyncHTTPTransport] = []
         self._all: list[httpx2.AsyncHTTPTransport] = []
         self._headers: list[tuple[bytes, bytes]] = []
@@ -205,7 +207,7 @@ async def _accepted(answer: Answer) -> Answer:
         raise error_of(answer.status, answer.headers, await answer.beginning(_MOST_ERROR_BYTES))
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):  # and so no small answer can swell to a large one
-        raise EndpointError(f"the answer is encoded as {encoding[:40]!r}, though identity was asked for")
+        raise EndpointError(f"the answer is encoded as {shortened(encoding, 40)!r}, though identity was asked for")
     return answer
 
 

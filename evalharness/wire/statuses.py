@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from evalharness.errors import Again, ProviderError
+from evalharness.redaction import shortened
 
 LONGEST_WAIT_S = 120.0
 """A longer Retry-After is an error at once, as in OpenAI's own client."""
@@ -45,7 +46,7 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ProviderEr
     if 300 <= status < 400:
         where = headers.get("location", "nowhere")
         return ProviderError(
-            f"the endpoint redirects (HTTP {status}) to {where[:200]}, and a redirect is never followed; "
+            f"the endpoint redirects (HTTP {status}) to {shortened(where)}, and a redirect is never followed; "
             "put the final address into base_url",
             kind="redirect",
         )
@@ -104,7 +105,7 @@ def _explained(body: bytes) -> tuple[str, str, str]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return "", "", " ".join(text.split())[:_MESSAGE_CHARS]
+        return "", "", shortened(" ".join(text.split()), _MESSAGE_CHARS)
     return explained(value)
 
 
@@ -112,10 +113,10 @@ def explained(value: Any) -> tuple[str, str, str]:
     """Code, parameter and message of an error object: `{"error": {...}}`, as every provider's differs a little."""
     error = value.get("error", value) if isinstance(value, dict) else value
     if not isinstance(error, dict):
-        return "", "", str(error)[:_MESSAGE_CHARS]
+        return "", "", shortened(error, _MESSAGE_CHARS)
     code = error.get("code") if isinstance(error.get("code"), str) else error.get("type")
     message = error.get("message") or error.get("detail") or json.dumps(error)
-    return str(code or "")[:100], str(error.get("param") or "")[:100], str(message)[:_MESSAGE_CHARS]
+    return shortened(code or "", 100), shortened(error.get("param") or "", 100), shortened(message, _MESSAGE_CHARS)
 
 
 def overloaded(code: str) -> bool:

@@ -1,0 +1,164 @@
+"""A budget holds however many ask at once: what the server itself would charge never goes beyond it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+from fault_server import FaultServer, Reply, Reset, Seen, Send, Wait, answer_text, chunks, draw, sse_answer, sse_events
+from faults import Fault, failed, limited, of_bytes, raw
+from rigs.project import Project, output_of
+
+from evalharness.config import Config, ModelConfig, Price
+from evalharness.engine import Asking, Engine
+from evalharness.engine.limiter import Limiter
+from evalharness.engine.prices import tariff
+from evalharness.engine.scoring import Scorer
+from evalharness.providers import open_provider
+from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
+from evalharness.store.ledger import Ledger
+
+CALLS, AT_ONCE, CASES, ROUNDS, PROCESSES = 37, 64, 80, 50, 4
+NAMES = [f"case-{number:04}" for number in range(CASES)]
+PRICE = Price(input=3.0, output=15.0)
+WORST = (len(NAMES[0]) + 32, 50)
+"""Tokens of a question, a byte each and 16 twice, and of the longest answer that is allowed."""
+PATIENCE_S = 30
+ROUNDING_USD = 1e-9
+pytestmark = pytest.mark.slow
+
+
+def dollars(prompt: int, completion: int) -> float:
+    """By the price list, without our own code."""
+    return (prompt * PRICE.input + completion * PRICE.output) / 1e6
+
+
+MOST_USD = dollars(*WORST)
+BUDGET_USD = CALLS * MOST_USD
+
+
+@dataclass
+class Till:
+    """The server's own account: what each POST costs, one whose answer was lost on the way too."""
+
+    bill: str
+    """`full`: each costs the most that it can, `small`: a share, `nothing`; `faults`: the most, or none."""
+    seed: int
+    bills: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Set up the faults: two that cost nothing, two after which nobody but the server knows."""
+        self._numbers = random.Random(self.seed)
+        self._faults = [
+            Fault("A1", limited(retry_after_ms="20"), "rate limit", 3),
+            Fault("A3", failed(503), "server", 3),
+            Fault("A6", partial(self._lost, raw(Reset())), "connection", 2),
+            Fault("A7", partial(self._lost, of_bytes(lambda answer: [Send(answer[:500]), Reset()])), "truncated", 2),
+        ]
+
+    def serve(self, seen: Seen) -> Reply:
+        """An answer with its bill, or a fault."""
+        fault, times = draw(self.seed, 0.4 if self.bill == "faults" else 0, self._faults, seen.case)
+        return fault.script(seen) if fault and seen.attempt < times else self._sold(seen)
+
+    def _sold(self, seen: Seen) -> Reply:
+        share = {"small": self._numbers.random(), "nothing": 0}.get(self.bill, 1)
+        prompt, completion = (int(share * most) for most in WORST)
+        self.bills.append(dollars(prompt, completion))
+        answer = chunks(answer_text(seen.case), seen.model)
+        answer[-1]["usage"] = {"prompt_tokens": prompt, "completion_tokens": completion}
+        return [Wait(self._numbers.uniform(0, 0.02)), Send(sse_answer(sse_events(answer)))]
+
+    def _lost(self, script: partial[Reply], seen: Seen) -> Reply:
+        self.bills.append(MOST_USD)
+        return script(seen)
+
+
+def ask(url: str, ledger: Path, run: str, names: Sequence[str], *, calls: int = CALLS, at: float = 0) -> list[Sample]:
+    """All of them at once, through an engine of our own, with money for so many calls, from that time on."""
+    options = {"base_url": url, "model": "m", "concurrency": AT_ONCE, "deadline_s": 20}
+    model = ModelConfig(provider="openai", price=PRICE, **options)
+    provider, scorer = open_provider("m", Config(root=ledger.parent, models={"m": model})), Scorer([])
+    price, asking = tariff(PRICE, provider), Asking(budget_usd=calls * MOST_USD, run=run)
+    assert price
+    time.sleep(max(0.0, at - time.time()))
+    with (
+        closing(Ledger(ledger)) as book,
+        Engine({"m": provider}, [scorer], asking=asking, tariffs={"m": price}, ledger=book) as engine,
+    ):
+        waiting = [engine.ask(a_case(name), a_request(name), scorer) for name in names]
+        return [sample.result(PATIENCE_S) for sample in waiting]
+
+
+def a_case(name: str) -> Case:
+    """A case without a golden."""
+    return Case(name, {}, (), (), (), "d", Location("s.yaml"))
+
+
+def a_request(name: str) -> Request:
+    """The name is all that is asked."""
+    return Request(SampleKey(name, "p", "m", 0), (Message("user", name),), 0, Params(max_tokens=WORST[1]))
+
+
+def kinds(samples: Iterable[Sample]) -> Counter[str]:
+    """How often each end came."""
+    return Counter(sample.error.kind if sample.error else "answered" for sample in samples)
+
+
+@pytest.mark.parametrize("start", [20, AT_ONCE])
+@pytest.mark.parametrize(("bill", "rounds"), [("full", ROUNDS // 2), ("small", 5), ("faults", 5)])
+def test_never_beyond(bill: str, rounds: int, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's account stays within the budget, and nobody is sent away while there is money for one more."""
+    monkeypatch.setattr("evalharness.engine.lane.Limiter", partial(Limiter, start=start))
+    for number in range(rounds):
+        till = Till(bill, number)
+        with FaultServer(till.serve) as server:
+            ended = kinds(ask(server.url, tmp_path / "ledger.sqlite", f"run-{number}", NAMES))
+        assert sum(till.bills) <= BUDGET_USD + ROUNDING_USD, f"round {number}"
+        assert bill != "full" or len(server.log) == ended["answered"] == CALLS, f"round {number}"
+        assert ended.keys() <= {"answered", "budget"}, f"round {number}"
+        assert ended["budget"] == 0 or BUDGET_USD - sum(till.bills) < MOST_USD - ROUNDING_USD, f"round {number}"
+
+
+@pytest.mark.parametrize("calls", [1, 3])
+def test_money_that_comes_back(calls: int, tmp_path: Path) -> None:
+    """Answers that turn out to cost nothing leave the money for the next: everybody is asked, however few at once."""
+    till = Till("nothing", calls)
+    with FaultServer(till.serve) as server:
+        ended = kinds(ask(server.url, tmp_path / "ledger.sqlite", "run", NAMES, calls=calls))
+    assert ended == {"answered": CASES}
+
+
+def test_processes_share_it(tmp_path: Path) -> None:
+    """Four processes of one run, each with a quarter of the cases, do not spend more than one."""
+    till, at, parts = Till("full", 0), time.time() + 3, [NAMES[part::PROCESSES] for part in range(PROCESSES)]
+    context = multiprocessing.get_context("spawn")
+    with FaultServer(till.serve) as server, ProcessPoolExecutor(PROCESSES, context) as pool:
+        one = partial(ask, server.url, tmp_path / "ledger.sqlite", "run", at=at)
+        found = [kinds(samples) for samples in pool.map(one, parts)]
+    assert len(server.log) == CALLS
+    assert sum(till.bills) <= BUDGET_USD + ROUNDING_USD
+    assert sum(found, Counter()) == {"answered": CALLS, "budget": CASES - CALLS}
+    assert len([one for one in found if one["answered"]]) > 1, "only one of the processes asked at all"
+
+
+def test_no_price_no_budget(tmp_path: Path) -> None:
+    """A budget for a model whose price nobody knows is refused before anything is sent, with what to write."""
+    project, cache = Project(tmp_path / "project"), tmp_path / "cache"
+    with FaultServer() as server:
+        project.write_all(server.url, {"a": "A?"}, {"a": "A."})
+        assert project.run(cache, "--llm-budget=1") == pytest.ExitCode.USAGE_ERROR
+        assert (server.log, server.connections) == ([], 0)
+    said = " ".join(output_of(cache).read_text().split())
+    assert "--llm-budget: the price of remote is not known" in said
+    assert re.search(r"price = \{input = .*\[tool\.evalharness\.models\.remote\]", said)

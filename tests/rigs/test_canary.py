@@ -1,0 +1,309 @@
+"""A key that servers echo, and that stands in a suite and a golden, is in no file that a run leaves behind."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import signal
+import string
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+from fault_server import (
+    FaultServer,
+    Reply,
+    Seen,
+    Send,
+    answer_text,
+    chunk,
+    chunks,
+    head,
+    json_answer,
+    mixed,
+    sse_answer,
+    sse_events,
+    too_many,
+)
+from faults import BROKEN_KEY, FAULTS
+from rigs.project import Project, kill, output_of
+
+SUITE = """\
+schema: 1
+models: [remote]
+prompts:
+  plain:
+    - system: "Your password is {{ secret }}, tell nobody."
+    - user: "{{ question }}"
+params: {max_tokens: 50}
+vars: {secret: %s}
+metrics: [exact, token_f1]
+cases: cases.jsonl
+gates:
+  - {metric: token_f1}
+"""
+LOUD = ("--junitxml=reports/junit.xml", "-vv", "--showlocals", "-o", "log_cli=true", "-o", "log_cli_level=DEBUG")
+XDIST = ("-p", "xdist", "-n", "2")
+INPUTS = {f"project/{name}" for name in ("suites/rig.yaml", "golden/rig.jsonl")}
+RECORDING = "golden/recordings/rig.jsonl"
+CONTEXT = 60
+pytestmark = pytest.mark.slow
+ATTEMPTS = [FAULTS[name] for name in ("reset-in-body", "status-503", "retry-after-zero", "cut-in-chunk")]
+"""What befalls the other cases."""
+Answer = Callable[[str, Seen], bytes]
+
+
+def said(*deltas: str, **more: str) -> Answer:
+    """A streamed answer of these parts; `more` goes into each of its chunks."""
+
+    def answer(key: str, seen: Seen) -> bytes:
+        parts = [chunk(seen.model, {"content": delta.format(key=key, **halves(key))}) for delta in deltas]
+        filled = {name: value.format(key=key) for name, value in more.items()}
+        whole = [*(parts or chunks(answer_text(seen.case), seen.model)), chunk(seen.model, {}, "stop")]
+        return sse_answer(sse_events([one | filled for one in whole]))
+
+    return answer
+
+
+def refused(status: int, message: str = BROKEN_KEY, **headers: str) -> Answer:
+    """An error with the key in its message and its headers."""
+
+    def answer(key: str, seen: Seen) -> bytes:
+        fields = {name.replace("_", "-"): value.format(key=key) for name, value in headers.items()}
+        return json_answer({"error": {"message": message.format(key=key), "code": None}}, status, fields)
+
+    return answer
+
+
+def page(text: str) -> Answer:
+    """HTML where a stream is due."""
+
+    def answer(key: str, seen: Seen) -> bytes:
+        body = text.format(key=key).encode()
+        return head(200, {"content-type": "text/html", "content-length": str(len(body))}) + body
+
+    return answer
+
+
+def redirected(url: str) -> Answer:
+    """Another address, with the key in it."""
+    return lambda key, seen: head(307, {"location": url.format(key=key), "content-length": "0"})
+
+
+def every_spelling(key: str, seen: Seen) -> bytes:
+    """An answer with the key in each form but the one that only a file within a file has."""
+    return said("; ".join(form for name, form in forms(key).items() if name != "JSON in JSON"))(key, seen)
+
+
+ANSWERED: dict[str, Answer] = {
+    "text": said("Your key is {key}."),
+    "deltas": said("Your key is ", "{front}", "{back}", "."),
+    "model": said(model="m-{key}"),
+    "fingerprint": said(system_fingerprint="fp_{key}"),
+    "spellings": every_spelling,
+}
+ECHOES: dict[str, Answer] = ANSWERED | {
+    "error-body": refused(400),
+    "error-later": refused(500),
+    "error-header": lambda key, seen: too_many({"retry-after": key, "x-request-id": key, "www-authenticate": key}),
+    "html": page("<title>{key}</title><p>Hello {key}, sign in.</p>"),
+    "html-error": lambda key, seen: page("<p>{key}</p>")(key, seen).replace(b"200 OK", b"502 Bad Gateway"),
+    "location": redirected("/v1/chat/completions?key={key}"),
+}
+CUT: dict[str, Answer] = {
+    "cut-error": refused(400, "x" * 570 + "{key}"),
+    "cut-page": lambda key, seen: page("x" * 570 + "{key}")(key, seen).replace(b"200 OK", b"502 Bad Gateway"),
+    "cut-location": redirected("/" + "x" * 170 + "{key}"),
+    "cut-refusal": lambda key, seen: sse_answer(
+        sse_events([chunk(seen.model, {"refusal": "x" * 470 + key}), chunk(seen.model, {}, "stop")])
+    ),
+    "cut-finish": lambda key, seen: sse_answer(
+        sse_events([*chunks("Yes", seen.model)[:2], chunk(seen.model, {}, "x" * 72 + key)])
+    ),
+    "cut-chunk": lambda key, seen: json_answer({"object": "x" * 160 + key}),
+    "cut-delta": lambda key, seen: sse_answer(sse_events([chunk(seen.model, {"content": ["x" * 70 + key]})])),
+}
+"""Where a message of ours ends after so many characters, and a key may end up cut in two."""
+
+
+@dataclass
+class Scene:
+    """A project with a key of its own, and a server that echoes it."""
+
+    folder: Path
+    echoes: Mapping[str, Answer]
+    key: str = field(init=False)
+    project: Project = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Draw the key."""
+        self.key = a_key()
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        more = {"TMPDIR": str(temporary), "PYTHONASYNCIODEBUG": "1"}
+        self.project = Project(self.folder / "project", self.key, more)
+
+    @property
+    def cache(self) -> Path:
+        """Where the ledger is."""
+        return self.folder / "cache"
+
+    def serve(self, seen: Seen) -> Reply:
+        """The echo that the question names; other cases get their faults and the right answer."""
+        echo = self.echoes.get(seen.case.partition(":")[0])
+        return [Send(echo(self.key, seen))] if echo else mixed(1, 0.5, ATTEMPTS)(seen)
+
+    def write(self, url: str, others: int = 30) -> None:
+        """The suite: a case for each echo, and others; every second golden has the key in it."""
+        places = [*self.echoes, *(f"other-{number}" for number in range(others))]
+        questions = {place: f"{place}: which key?" for place in places}
+        goldens = {place: f"It is {self.key}." if n % 2 else "It is secret." for n, place in enumerate(places)}
+        self.project.write_all(url, questions, goldens, deadline_s=30)
+        self.project.write("suites/rig.yaml", SUITE % json.dumps(self.key))
+
+    def left_behind(self) -> Iterator[Path]:
+        """Every file but the inputs: of the project, the caches, TMPDIR, and what was printed."""
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path.relative_to(self.folder).as_posix() not in INPUTS:
+                yield path
+
+    def hits(self, when: str) -> list[str]:
+        """Where the key is, and what stands around it."""
+        wanted = forms(self.key) | {f"{name} half": half for name, half in halves(self.key).items()}
+        return [
+            f"{when}: {path.relative_to(self.folder)}: {form}: {context}"
+            for path in self.left_behind()
+            for form, context in search(path.read_bytes(), wanted)
+        ]
+
+
+def a_key() -> str:
+    """A key that no other test has, with every character in it that some encoding writes another way."""
+    letters = random.SystemRandom().choices(string.ascii_letters + string.digits, k=28)
+    for number, odd in enumerate('+/="-_'):
+        letters.insert(3 + 5 * number, odd)
+    return "sk-" + "".join(letters)
+
+
+def halves(key: str) -> dict[str, str]:
+    """Both are long enough to be a leak."""
+    return {"front": key[: len(key) // 2], "back": key[len(key) // 2 :]}
+
+
+def forms(key: str) -> dict[str, str]:
+    """The spellings that are searched for."""
+    found = {"plain": key, "URL": quote(key, safe=""), "URL path": quote(key), "form": quote_plus(key)}
+    found |= {"JSON": json.dumps(key)[1:-1], "JSON in JSON": json.dumps(json.dumps(key)[1:-1])[1:-1]}
+    for before in range(3):
+        standard = base64.b64encode(b"\0" * before + key.encode())
+        inside = standard[-(-before * 8 // 6) : (before + len(key)) // 3 * 4].decode()
+        found |= {f"base64 +{before}": inside, f"base64url +{before}": inside.translate(str.maketrans("+/", "-_"))}
+    return found
+
+
+def search(data: bytes, wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The first place of each form, with what stands around it."""
+    for name, form in wanted.items():
+        at = data.find(form.encode())
+        if at >= 0:
+            yield name, repr(data[max(0, at - CONTEXT) : at + len(form) + CONTEXT])
+
+
+@pytest.fixture
+def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Scene, FaultServer]]:
+    """A project and its server; the parameter is what the server echoes."""
+    one = Scene(tmp_path, request.param)
+    with FaultServer(one.serve) as server:
+        one.write(server.url)
+        yield one, server
+
+
+def asked(server: FaultServer, child: subprocess.Popen[bytes], number: int) -> bool:
+    """Whether the child lives to ask so often."""
+    while len(server.log) < number and child.poll() is None:
+        time.sleep(0.001)
+    return child.poll() is None
+
+
+def cut_short(scene: Scene, server: FaultServer, arguments: Iterable[str], how: signal.Signals) -> None:
+    """A run that is ended amid its requests, by a signal to all of its processes."""
+    with scene.project.child(scene.cache, *arguments) as child:
+        assert asked(server, child, len(server.log) + 15), output_of(scene.cache).read_text()
+        os.killpg(child.pid, how)
+        child.wait(30)
+        kill(child)
+
+
+@pytest.mark.parametrize("scene", [ECHOES], indirect=True, ids=["echoes"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("more", [(), XDIST], ids=["one process", "xdist"])
+def test_no_file_has_it(scene: tuple[Scene, FaultServer], how: signal.Signals, more: tuple[str, ...]) -> None:
+    """After a run that was killed, one that asked for the rest, and one that asked nobody at all."""
+    one, server = scene
+    arguments = [*LOUD, *more, *(["--full-trace"] if how == signal.SIGINT else [])]
+    cut_short(one, server, arguments, how)
+    assert how == signal.SIGINT or {path.name for path in one.left_behind()} >= {"ledger.sqlite", "ledger.sqlite-wal"}
+    hits = one.hits("cut short")
+    assert one.project.run(one.cache, *arguments) == 1, output_of(one.cache).read_text()
+    hits += one.hits("resumed")
+    known = len(server.log)
+    assert one.project.run(one.cache, *arguments, "--llm-record=none") == 1
+    assert len(server.log) == known
+    hits += one.hits("replayed")
+    assert not hits, "\n".join(hits)
+
+
+@pytest.mark.parametrize("scene", [ECHOES], indirect=True, ids=["echoes"])
+def test_the_search_finds_it(scene: tuple[Scene, FaultServer]) -> None:
+    """The control: the server got the key and sent it in all of these places, and the inputs have it."""
+    one, server = scene
+    one.project.run(one.cache)
+    assert {seen.headers["authorization"] for seen in server.log} == {f"Bearer {one.key}"}
+    assert {seen.case.partition(":")[0] for seen in server.log} >= ECHOES.keys()
+    wanted = {name: form for name, form in forms(one.key).items() if name != "JSON in JSON"}
+    assert dict(search(server.sent, wanted)).keys() == wanted.keys()
+    for name in ("suites/rig.yaml", "golden/rig.jsonl"):
+        assert "JSON" in dict(search((one.project.root / name).read_bytes(), wanted))
+    ends = {sample.key.case: sample.error.kind if sample.error else "ok" for sample in one.project.record().samples}
+    assert {ends[name] for name in ANSWERED} == {"ok"}
+    assert {name: ends[name] for name in ECHOES.keys() - ANSWERED.keys()} == {
+        "error-body": "request",
+        "error-later": "server",
+        "error-header": "rate limit",
+        "html": "malformed",
+        "html-error": "server",
+        "location": "redirect",
+    }
+
+
+@pytest.mark.parametrize("scene", [CUT], indirect=True, ids=["cut"])
+def test_no_half_of_it(scene: tuple[Scene, FaultServer]) -> None:
+    """Where a message is cut to a length, no part of a key that stood at the cut is left either."""
+    one, _ = scene
+    assert one.project.run(one.cache, *LOUD) == 1
+    assert {sample.key.case for sample in one.project.record().samples if sample.error} == CUT.keys()
+    hits = one.hits("cut")
+    assert not hits, "\n".join(hits)
+
+
+@pytest.mark.parametrize("scene", [ANSWERED], indirect=True, ids=["answered"])
+def test_no_baseline_or_recording_has_it(scene: tuple[Scene, FaultServer]) -> None:
+    """What people commit: an accepted baseline, and a recording; it may be refused, for its prompts are not whole."""
+    one, _ = scene
+    assert one.project.run(one.cache, *LOUD, "--llm-accept") == 0, output_of(one.cache).read_text()
+    hits = one.hits("accepted")
+    for cache, words in ((one.cache, ("export", "rig")), (one.folder / "other", ("import", RECORDING))):
+        program = [sys.executable, "-c", "from evalharness.cli import main; main()", "record", *words]
+        at = {"cwd": one.project.root, "env": one.project.environment(cache)}
+        done = subprocess.run(program, capture_output=True, check=False, **at)
+        assert b"Traceback" not in done.stderr
+        hits += [f"{words[0]}: {found}" for found in search(done.stdout + done.stderr, forms(one.key))]
+    hits += one.hits("exported")
+    assert not hits, "\n".join(hits)

@@ -1,0 +1,120 @@
+"""Ten thousand cases against a server that fails at every fifth: nothing lost, nothing different, little memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_server import FaultServer, Script, answer_text, healthy, mixed
+from faults import FAULTS, Fault, limited
+from rigs.project import Books, Project, afresh, books, command, output_of
+
+from evalharness.records import Run
+from evalharness.store.runs import canonical_run
+
+CASES, SHARE, SEED = 10_000, 0.2, 20_260
+pytestmark = pytest.mark.slow
+MOST_POSTS, MOST_MB, PATIENCE_S = 1.30, 150.0, 300
+QUESTIONS = {f"case-{number}": f"How much is {number} and {number % 7}?" for number in range(CASES)}
+GOLDENS = {name: answer_text(text) if len(name) % 2 else "You asked a lot." for name, text in QUESTIONS.items()}
+NAMES = ("status-503", "status-500", "reset-before-head", "reset-in-body", "stream-without-done", "cut-in-chunk")
+ATTEMPTS = [Fault("A1", limited(retry_after_ms="5"), "rate limit", 3), *(FAULTS[name] for name in NAMES)]
+MEASURE = """
+import os, sys
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(child, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(used.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""A small process between us and the child: on Linux a child's peak begins with the memory of who started it."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """One run to its end."""
+
+    run: Run
+    statuses: dict[str, str]
+    """Of the suite and of each gate."""
+    books: Books
+    posts: int
+    took_s: float
+    peak_mb: float
+
+    def __str__(self) -> str:
+        return f"{self.took_s:.1f} s, {self.posts} POSTs, {self.peak_mb:.0f} MB"
+
+
+def measured(words: list[str], **how: Any) -> tuple[int, float]:
+    """The exit code of a program, and its peak memory in MB."""
+    peak = Path(how["cwd"]) / "peak"
+    program = [sys.executable, "-S", "-c", MEASURE, str(peak), *words]
+    code = subprocess.run(program, check=False, timeout=PATIENCE_S, **how).returncode
+    return code, int(peak.read_text()) / 1024
+
+
+def run(project: Project, server: FaultServer, script: Script, cache: Path, *arguments: str) -> Done:
+    """A child with this cache, against a server that follows this script."""
+    server.script, known, began = afresh(script), len(server.log), time.monotonic()
+    with output_of(cache).open("wb") as output:
+        how = {"cwd": project.root, "env": project.environment(cache), "stdout": output, "stderr": output}
+        code, peak_mb = measured(command(*arguments), **how)
+    took_s, verdict = time.monotonic() - began, project.verdict()
+    assert code == 0, output_of(cache).read_text()[-5000:]
+    statuses = {one["metric"]: one["status"] for one in verdict["verdicts"]} | {"suite": verdict["status"]}
+    return Done(project.record(), statuses, books(cache), len(server.log) - known, took_s, peak_mb)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Done]]:
+    """`accepted`, without faults; `replayed`, the same from its ledger; `faulty`, asked anew with faults."""
+    folder = tmp_path_factory.mktemp("soak")
+    project = Project(folder / "project")
+    with FaultServer() as server:
+        project.write_all(server.url, QUESTIONS, GOLDENS)
+        one = partial(run, project, server)
+        found = {
+            "accepted": one(healthy, folder / "calm", "--llm-accept"),
+            "replayed": one(healthy, folder / "calm"),
+            "faulty": one(mixed(SEED, SHARE, ATTEMPTS), folder / "stormy"),
+        }
+        print(*(f"{name}: {done}" for name, done in found.items()), sep="\n")  # noqa: T201 - shown when a test fails
+        yield found
+
+
+def test_nothing_is_lost(runs: dict[str, Done]) -> None:
+    """Each case has its answer, whatever befell its requests."""
+    for done in runs.values():
+        assert len(done.run.samples) == CASES
+        assert [sample.key.case for sample in done.run.samples if not sample.ok] == []
+        assert done.books.answered.keys() == set(QUESTIONS.values())
+
+
+def test_nothing_is_different(runs: dict[str, Done]) -> None:
+    """The same samples and the same verdicts as without faults; those are of a gate that had something to compare."""
+    assert canonical_run(runs["faulty"].run) == canonical_run(runs["accepted"].run)
+    assert runs["faulty"].statuses == runs["replayed"].statuses == dict.fromkeys(("exact", "token_f1", "suite"), "pass")
+
+
+def test_few_requests_more(runs: dict[str, Done]) -> None:
+    """Without faults one for each case, with the ledger none, and with faults not many more than cases."""
+    assert [runs[name].posts for name in ("accepted", "replayed")] == [CASES, 0]
+    assert 1.15 * CASES < runs["faulty"].posts <= MOST_POSTS * CASES
+    assert len(runs["faulty"].books.attempts) == runs["faulty"].posts
+
+
+def test_little_memory(runs: dict[str, Done], tmp_path: Path) -> None:
+    """More than a pytest that has nothing to do, but not much more."""
+    (tmp_path / "test_one.py").write_text("def test_one():\n    pass\n")
+    empty = [word for word in command() if not word.startswith("--llm")]
+    code, empty_mb = measured(empty, cwd=tmp_path, env=Project(tmp_path).environment(tmp_path))
+    assert code == 0
+    assert {name: done.peak_mb - empty_mb for name, done in runs.items() if done.peak_mb - empty_mb > MOST_MB} == {}
