@@ -47,6 +47,8 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/harness.py
 	$(VENV)/bin/python benchmarks/startup.py
 	$(VENV)/bin/python benchmarks/metrics.py
+	$(VENV)/bin/python benchmarks/endpoints.py
+	$(VENV)/bin/python benchmarks/soak.py
 	$(VENV)/bin/python benchmarks/busy_cores.py
 
 clean:

@@ -152,9 +152,10 @@ class Engine:
         if self._replay is None or not lane.is_recorded:
             lane.add(jobs)
             return
-        texts = self._replay.texts(lane, jobs)
-        self._replay.answer(lane, texts, self._asking.record)
-        lane.add(job for job in texts if job.response is None and job.error is None)
+        for start in range(0, len(jobs), _MOST_AT_ONCE):  # the texts of all at once would take a lot of memory
+            texts = self._replay.texts(lane, jobs[start : start + _MOST_AT_ONCE])
+            self._replay.answer(lane, texts, self._asking.record)
+            lane.add(job for job in texts if job.response is None and job.error is None)
 
     def _on_loop(self, work: Any) -> Any:
         with suppress(TimeoutError):

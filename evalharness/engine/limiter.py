@@ -9,7 +9,7 @@ from __future__ import annotations
 
 START = 20
 _CUT = 0.5
-CALM_S = 5.0
+CALM_S = 2.0
 """After a cut the limit stays for this long: an endpoint that counts by the second would be asked too much again."""
 
 

@@ -20,7 +20,7 @@ from evalharness.pytest_door.session import SuiteSession, get_ready
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
 from evalharness.report.terminal import summary_lines
-from evalharness.store import sample_to_json
+from evalharness.store import sample_from_json, sample_to_json
 
 
 class Door:
@@ -133,7 +133,8 @@ class Door:
         """Called after each phase of an item: its samples travel on the report, also from an xdist worker."""
         report = yield
         if call.when == "call" and isinstance(item, CaseItem):
-            report.evalharness = {"suite": item.suite, "samples": [sample_to_json(sample) for sample in item.samples]}
+            samples, item.samples = item.samples, []
+            report.evalharness = (item.suite, [sample_to_json(s) for s in samples] if self._is_worker else samples)
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -141,9 +142,11 @@ class Door:
         """Called for each report, in the controller too: the samples go onto the record."""
         carried = getattr(report, "evalharness", None)
         if carried and not self._is_worker:
+            report.evalharness = ()  # type: ignore[attr-defined]  # pytest keeps its reports to the end
+            suite, samples = carried
             with _explained():
-                for sample in carried["samples"]:
-                    self._session.add(carried["suite"], sample)
+                for sample in samples:
+                    self._session.add(suite, sample if isinstance(sample, Sample) else sample_from_json(sample))
             self._progress.advance(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ from evalharness.providers import Provider
 from evalharness.records import Baseline, Request, Run, RunHeader, Sample, SampleKey, Verdict
 from evalharness.report import Outcome, write_reports
 from evalharness.report.asked import dollars
-from evalharness.store import RunWriter, accept, baseline_path, in_ci, read_baseline, sample_from_json
+from evalharness.store import RunWriter, accept, baseline_path, in_ci, read_baseline, sample_to_json
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite, suite_names, suite_path
 
@@ -164,11 +163,11 @@ class SuiteSession:
             )
         return self.runs[name]
 
-    def add(self, name: str, sample: dict[str, Any]) -> None:
+    def add(self, name: str, sample: Sample) -> None:
         """A sample has come in: onto the record, and kept."""
         suite_run = self.open(name)
-        suite_run.record().append(sample)
-        suite_run.samples.append(sample_from_json(sample))
+        suite_run.record().append(sample_to_json(sample))
+        suite_run.samples.append(sample)
 
     def conclude(self, name: str, *, stopped: bool) -> Outcome:
         """Judge a suite's run, accept it if asked to, write its reports."""
