@@ -126,7 +126,8 @@ def _problems(
 
 def _unmatched(pairing: Pairing) -> str:
     assert pairing.baseline
-    edited = [case for case in pairing.samples if case in pairing.baseline.cases and case not in pairing.cases]
+    same = set(pairing.cases)
+    edited = [case for case in pairing.samples if case in pairing.baseline.cases and case not in same]
     if edited:
         return f"edited since the baseline was accepted, so not compared: {_some(edited)}"
     new = [case for case in pairing.samples if case not in pairing.baseline.cases]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,12 +73,8 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     if not path.exists():
         return None
     file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-    try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"{file}: cannot be read: {error}") from None
-    values = [parse_line(file, number, line) for number, line in enumerate(lines, start=1)]
-    first = values[0]
+    values = _values(path, file)
+    first = next(values)
     check_kind(file, first, "baseline")
     header = _parsed(
         _HeaderLine, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}, file, 1
@@ -88,7 +85,7 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     runs = tuple(AcceptedRun(**run.model_dump()) for run in header.runs)
     if len({(run.asked, *sorted(run.signatures.items())) for run in runs}) != 1:
         raise StoreError(f"{file}:1: the accepted runs are not of one kind: accept a new baseline")
-    cases = dict(_cases(values[1:], file, {run.id: run.signatures for run in runs}))
+    cases = dict(_cases(values, file, {run.id: run.signatures for run in runs}))
     if len(cases) != header.cases or not cases:
         raise StoreError(
             f"{file}:1: the header says {header.cases} cases, {len(cases)} follow: restore the lost line from git"
@@ -96,8 +93,19 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     return Baseline(file, header.suite, header.model, header.prompt, runs, cases)
 
 
+def _values(path: Path, file: str) -> Iterator[dict[str, Any]]:
+    """Line by line: a baseline may be large."""
+    try:
+        with path.open(encoding="utf-8", newline="\n") as lines:
+            first = lines.readline()
+            for number, line in enumerate(chain([first], lines), start=1):
+                yield parse_line(file, number, line.removesuffix("\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{file}: cannot be read: {error}") from None
+
+
 def _cases(
-    values: Sequence[dict[str, Any]], file: str, runs: Mapping[str, Mapping[str, str]]
+    values: Iterator[dict[str, Any]], file: str, runs: Mapping[str, Mapping[str, str]]
 ) -> Iterator[tuple[str, BaselineCase]]:
     seen: set[str] = set()
     for number, value in enumerate(values, start=2):
