@@ -80,7 +80,7 @@ def _names(outcome: Outcome, status: Status) -> str:
 
 def write_reports(outcome: Outcome, root: Path) -> None:
     """`verdict.json` and `report.html` beside the run record. Raises StoreError."""
-    from evalharness.report.html import render_html
+    from evalharness.report.html import html_pieces
 
     write_whole(outcome.folder / "verdict.json", json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1) + "\n")
     answers = {
@@ -89,8 +89,8 @@ def write_reports(outcome: Outcome, root: Path) -> None:
         if isinstance(baseline, Baseline)
         for case, stored in baseline.cases.items()
     }
-    html = render_html(outcome.run, outcome.verdicts, answers, outcome.status, outcome.sentence)
-    write_whole(outcome.folder / "report.html", html)
+    pieces = html_pieces(outcome.run, outcome.verdicts, answers, outcome.status, outcome.sentence)
+    write_whole(outcome.folder / "report.html", pieces)
 
 
 def verdict_json(outcome: Outcome) -> dict[str, Any]:

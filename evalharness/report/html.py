@@ -14,7 +14,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Literal
@@ -37,17 +37,24 @@ _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800
 
 def render_html(run: Run, verdicts: Sequence[Verdict], baseline: Answers, overall: Status, sentence: str) -> str:
     """The page. `baseline` is the baseline's latest answer to each (case, prompt, model); entries may be missing."""
+    return "".join(html_pieces(run, verdicts, baseline, overall, sentence))
+
+
+def html_pieces(
+    run: Run, verdicts: Sequence[Verdict], baseline: Answers, overall: Status, sentence: str
+) -> Iterator[str]:
+    """The page piece by piece: that of many thousand cases is never in memory twice."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     pages = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     style, script = _read("report.css"), _read("dom.js", "cases.js", "report.js")
-    return pages.get_template("report.html.j2").render(
+    return pages.get_template("report.html.j2").generate(
         overall=overall,
         style=style,
         script=script,
         style_hash=_sha256(style),
         script_hash=_sha256(script),
-        island=island(report_data(run, verdicts, baseline, overall, sentence)),
+        island=_island_pieces(report_data(run, verdicts, baseline, overall, sentence)),
     )
 
 
@@ -76,6 +83,18 @@ def island(data: Any) -> str:
     """JSON that stays itself inside a `<script>` element: it can neither end it nor begin a comment."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _island_pieces(data: Mapping[str, Any]) -> Iterator[str]:
+    """The same, item by item of its long lists."""
+    for number, (name, value) in enumerate(data.items()):
+        yield f"{',' if number else '{'}{island(name)}:"
+        if isinstance(value, list) and value:
+            yield from (f"{',' if index else '['}{island(item)}" for index, item in enumerate(value))
+            yield "]"
+        else:
+            yield island(value)
+    yield "}"
 
 
 def _read(*names: str) -> str:

@@ -21,7 +21,9 @@ from evalharness.store.runs import canonical_run
 
 CASES, SHARE, SEED = 10_000, 0.2, 20_260
 pytestmark = pytest.mark.slow
-MOST_POSTS, MOST_MB, PATIENCE_S = 1.30, 150.0, 300
+MOST_POSTS, PATIENCE_S = 1.30, 300
+MOST_MB = {"accepted": 150.0, "replayed": 185.0, "faulty": 185.0}
+"""The latter two also hold the baseline that they are compared with, and what weighs them."""
 QUESTIONS = {f"case-{number}": f"How much is {number} and {number % 7}?" for number in range(CASES)}
 GOLDENS = {name: answer_text(text) if len(name) % 2 else "You asked a lot." for name, text in QUESTIONS.items()}
 NAMES = ("status-503", "status-500", "reset-before-head", "reset-in-body", "stream-without-done", "cut-in-chunk")
@@ -117,4 +119,5 @@ def test_little_memory(runs: dict[str, Done], tmp_path: Path) -> None:
     empty = [word for word in command() if not word.startswith("--llm")]
     code, empty_mb = measured(empty, cwd=tmp_path, env=Project(tmp_path).environment(tmp_path))
     assert code == 0
-    assert {name: done.peak_mb - empty_mb for name, done in runs.items() if done.peak_mb - empty_mb > MOST_MB} == {}
+    more = {name: done.peak_mb - empty_mb for name, done in runs.items()}
+    assert {name: mb for name, mb in more.items() if mb > MOST_MB[name]} == {}
