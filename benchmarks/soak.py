@@ -5,11 +5,13 @@ python benchmarks/soak.py
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+os.environ.setdefault("EVALHARNESS_CASES", "10000")
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from fault_server import FaultServer, healthy, mixed
 from rigs.project import Project, command

@@ -25,7 +25,7 @@ from rigs.project import Books, Project, books, kill, output_of, run_of
 from evalharness.records import Sample
 from evalharness.store.runs import canonical_run
 
-KILLS = int(os.environ.get("EVALHARNESS_KILLS", "100"))
+KILLS = int(os.environ.get("EVALHARNESS_KILLS", "40"))
 SEED = int(os.environ.get("EVALHARNESS_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
 SIDE_BY_SIDE = 2
 CASES, CONCURRENCY = 40, 8
