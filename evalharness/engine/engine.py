@@ -31,7 +31,7 @@ from evalharness.records import Case, Failure, Request, Sample
 from evalharness.store.ledger import Ledger
 
 _MOST_AT_ONCE = 256
-_LINGER_S = 0.01
+_LINGER_S = 0.03
 _PATIENCE_S = 2.0
 """How long the end waits for a thread that is busy."""
 
@@ -105,6 +105,7 @@ class Engine:
         if self._asking.deadline_s is not None:
             self._loop.call_later(self._asking.deadline_s, self._too_late)
         self._loop.run_forever()
+        self._loop.run_until_complete(_end_tasks())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
@@ -218,6 +219,15 @@ class Engine:
 
 
 _UNSCORED = Failure("stopped", "the run was stopped before this answer was scored")
+
+
+async def _end_tasks() -> None:
+    """What still waits, for a thread that hangs for example, ends with the loop."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=_PATIENCE_S / 4)
 
 
 async def _awaited(value: Any) -> Any:
