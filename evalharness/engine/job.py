@@ -27,7 +27,6 @@ class Job:
     deadline: float | None = None
     """On the loop's clock, from the first try on."""
     attempts: int = 0
-    in_flight: bool = False
     response: Response | None = None
     error: Failure | None = None
     recorded_at: str = ""

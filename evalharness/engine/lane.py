@@ -1,14 +1,13 @@
 """The requests to one model: in order, as many at once as it takes, each tried again where that may help.
 
-waiting ── room? ── intent on disk ── ask ── answer on disk ── delivered
-^                                   |
-└────────── wait, try again ────────┘
+waiting ── intent on disk ── room? ── ask ── answer on disk ── delivered
+^                                     |
+└────────── wait, try again ──────────┘
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import inspect
 import secrets
 from collections.abc import Callable, Iterable
@@ -23,6 +22,7 @@ from evalharness.engine.limiter import START, Limiter
 from evalharness.engine.options import Asking
 from evalharness.engine.prices import Tariff
 from evalharness.engine.threads import Threads
+from evalharness.engine.turns import Turns
 from evalharness.errors import ProviderError
 from evalharness.providers import Provider
 from evalharness.records import Response
@@ -49,17 +49,13 @@ class Lane:
         self._asking, self._tariff, self._book, self._deliver = asking, tariff, book, deliver
         most = max(1, min(provider.concurrency, asking.concurrency or provider.concurrency))
         self._limiter = Limiter(most, start=most if asking.concurrency else START)  # who names a number knows the model
-        self._waiting: list[tuple[int, Job]] = []
+        self._turns = Turns(self._limiter, self._begin, self.refuse)
         self._under_way: dict[asyncio.Task[None], Job] = {}
-        self._in_flight = 0
-        self._later: dict[asyncio.TimerHandle, Job] = {}
         self._asked: dict[str, Job] = {}
         self._identity = provider.identity()
         self._threads = Threads()
         self._prepared: asyncio.Task[Any] | None = None
-        self._dead: ProviderError | None = None
         self._ever_answered = False
-        self._wake: asyncio.TimerHandle | None = None
 
     @property
     def is_recorded(self) -> bool:
@@ -72,66 +68,31 @@ class Lane:
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Ask these, unless an equal request is being asked already: then they share its answer."""
+        firsts: list[Job] = []
         for job in jobs:
             first = self._asked.setdefault(job.key, job) if job.key else job
-            if first is job:
-                heapq.heappush(self._waiting, (job.number, job))
-            else:
-                first.twins.append(job)
-        self.pump()
-
-    def pump(self) -> None:
-        """Let as many leave as may."""
-        loop = asyncio.get_running_loop()
-        if self._dead:
-            self._fail_waiting(self._dead)
-        elif (pause := self._limiter.paused_until - loop.time()) > 0:
-            if self._waiting and self._wake is None:
-                self._wake = loop.call_later(pause, self._woken)
-        else:
-            for _ in range(min(self._limiter.free(self._in_flight), len(self._waiting))):
-                _, job = heapq.heappop(self._waiting)
-                self._in_flight += 1
-                job.in_flight = True
-                task = loop.create_task(self._attempt(job))
-                self._under_way[task] = job
-                task.add_done_callback(self._ended)
+            (firsts if first is job else first.twins).append(job)
+        self._turns.add(firsts)
 
     def stop(self, error: ProviderError) -> list[asyncio.Task[None]]:
         """Send nothing more, and end what is under way: the tasks that are being ended."""
-        self._dead = error
-        for handle, job in self._later.items():
-            handle.cancel()
-            heapq.heappush(self._waiting, (job.number, job))
-        self._later.clear()
         for task, job in self._under_way.items():
             task.cancel()
             self._end(job, error)
-        self._fail_waiting(error)
+        self._turns.close(error)
         self._threads.close()
         return list(self._under_way)
 
-    def _woken(self) -> None:
-        self._wake = None
-        self.pump()
-
-    def _leave(self, job: Job) -> None:
-        """The model is done with it, for now."""
-        if job.in_flight:
-            job.in_flight = False
-            self._in_flight -= 1
-            self.pump()
+    def _begin(self, job: Job) -> None:
+        task = asyncio.get_running_loop().create_task(self._attempt(job))
+        self._under_way[task] = job
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         job = self._under_way.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._end(job, error)
-        self._leave(job)
-
-    def _fail_waiting(self, error: ProviderError) -> None:
-        waiting, self._waiting = self._waiting, []
-        for _, job in sorted(waiting, key=lambda pair: pair[0]):
-            self._end(job, error)
+        self._turns.leave(job)
 
     def _end(self, job: Job, error: BaseException | None = None) -> None:
         """The job has its answer or its error, and so have its twins."""
@@ -150,23 +111,11 @@ class Lane:
             twin.cost_usd, twin.attempts = (0.0 if self._tariff else None), 0
             self._deliver(twin)
 
-    def _again(self, job: Job, wait_s: float) -> None:
-        loop = asyncio.get_running_loop()
-
-        def back() -> None:
-            del self._later[handle]
-            heapq.heappush(self._waiting, (job.number, job))
-            self.pump()
-
-        handle = loop.call_later(wait_s, back)
-        self._later[handle] = job
-
     async def _attempt(self, job: Job) -> None:
         """One try. Whatever it raises is the job's error."""
         loop = asyncio.get_running_loop()
         if job.deadline is None:
             job.deadline = loop.time() + self.provider.deadline_s
-            job.tries = Tries(self.provider.retries)
         await self._prepare(job.deadline)
         if loop.time() >= job.deadline:
             raise self._late(may_cost=False)
@@ -174,13 +123,12 @@ class Lane:
         reserved = self._reserve(job)
         if self._book is not None and not await self._intend(self._book, job, attempt, reserved):
             return
-        job.attempts += 1
-        sent_at = loop.time()
+        sent_at = await self._room(job, attempt)
         try:
             response = sound(await self._answer(job, attempt, job.deadline - sent_at))
             job.cost_usd = self._tariff.cost_usd(response) if self._tariff else None
-            self._limiter.succeeded(loop.time(), others_wait=bool(self._waiting))
-            self._leave(job)  # the next one need not wait until this answer is on the disk
+            self._limiter.succeeded(loop.time(), others_wait=self._turns.somebody_waits)
+            self._turns.leave(job)  # the next one need not wait until this answer is on the disk
         except asyncio.CancelledError:
             if self._book is not None:
                 self._book.enter_last(Settlement(attempt, "stopped", reserved))
@@ -238,7 +186,7 @@ class Lane:
         assert job.deadline is not None
         if asyncio.get_running_loop().time() + _LOOK_AGAIN_S > job.deadline:
             raise error
-        self._again(job, _LOOK_AGAIN_S)
+        self._turns.again(job, _LOOK_AGAIN_S)
 
     def replay(self, job: Job, recorded: Recorded) -> None:
         """The answer is in the ledger."""
@@ -250,6 +198,20 @@ class Lane:
     def refuse(self, job: Job, error: BaseException) -> None:
         """It will not be asked."""
         self._end(job, error)
+
+    async def _room(self, job: Job, attempt: str) -> float:
+        """When it leaves: its deadline counts from the first time on. Raises ProviderError if it is not to leave."""
+        try:
+            await self._turns.room(job)
+        except (asyncio.CancelledError, ProviderError):
+            if self._book is not None:
+                self._book.enter_last(Settlement(attempt, "not sent", 0.0))
+            raise
+        job.attempts += 1
+        now = asyncio.get_running_loop().time()
+        if job.tries is None:
+            job.tries, job.deadline = Tries(self.provider.retries), now + self.provider.deadline_s
+        return now
 
     async def _answer(self, job: Job, attempt: str, left_s: float) -> Response:
         """The provider's answer, waited for from outside of it: it cannot keep us longer than that."""
@@ -300,14 +262,16 @@ class Lane:
         assert job.tries is not None
         assert job.deadline is not None
         wait_s = job.tries.wait_s(known)
-        if known.throttled:
+        late = wait_s is not None and loop.time() + wait_s >= job.deadline
+        if wait_s is not None and not late:
+            self._turns.again(job, wait_s)
+        if known.throttled:  # all wait, and a moment longer than those turned away: they go first
             self._limiter.throttled(sent_at, loop.time())
-            self._limiter.pause(loop.time() + (wait_s or known.wait_s or 0.0))  # those turned away go first then
-        if wait_s is not None and loop.time() + wait_s < job.deadline:
-            self._again(job, wait_s)
+            self._limiter.pause(loop.time() + (wait_s or known.wait_s or 0.0))
+        if wait_s is not None and not late:
             return
         if known.fatal or (known.kind == "connect" and not self._ever_answered):
-            self._dead = known
+            self._turns.close(known)
         raise known if wait_s is None else _no_time(known, wait_s)
 
 

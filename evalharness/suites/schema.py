@@ -48,7 +48,8 @@ Text = Annotated[str, BeforeValidator(_text)]
 Data = Annotated[Any, BeforeValidator(plain)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"), BeforeValidator(_text)]
 """Of a prompt or a model: becomes part of a file name."""
-CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]{1,200}$"), BeforeValidator(_text)]
+CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]+$", max_length=200), BeforeValidator(_text)]
+"""The bound stands apart from the pattern: `{1,200}` of all the letters there are takes 70 ms to compile."""
 TextOrList = Annotated[
     Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
     Discriminator(_list_or_text),

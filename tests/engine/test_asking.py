@@ -34,7 +34,7 @@ from evalharness.records import (
     Timing,
     Usage,
 )
-from evalharness.store.ledger import Ledger
+from evalharness.store.ledger import Ledger, Settlement
 
 PATIENCE_S = 60
 GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
@@ -150,6 +150,25 @@ def test_as_fast_as_the_endpoint_likes(ledger: Ledger, latency_s: float) -> None
     late = refused[len(refused) // 2 :]
     assert kinds(samples) == {"answered": 200}
     assert sum(late) / len(late) <= 0.12
+
+
+def test_nobody_waits_for_the_disk(tmp_path: Path) -> None:
+    """While an answer is being written, the next request leaves: its intent was on the disk before."""
+    second_has_left = threading.Event()
+
+    class SlowDisk(Ledger):
+        def commit(self, run: str, entries: Any) -> Any:
+            if any(isinstance(entry, Settlement) for entry in entries):
+                assert second_has_left.wait(PATIENCE_S)
+            return super().commit(run, entries)
+
+    def script(seen: Seen) -> Reply:
+        if seen.case == NAMES[1]:
+            second_has_left.set()
+        return healthy(seen)
+
+    with FaultServer(script) as server, closing(SlowDisk(tmp_path / "ledger.sqlite")) as ledger:
+        assert kinds(run(remote(server.url), ledger, NAMES[:4], concurrency=1)) == {"answered": 4}
 
 
 def test_retry_after_holds_for_all(ledger: Ledger) -> None:

@@ -221,10 +221,13 @@ def test_nothing_answered_is_asked_again(done: list[tuple[bytes, Campaign]]) -> 
 
 
 def test_no_more_lost_than_under_way(done: list[tuple[bytes, Campaign]]) -> None:
-    """A kill costs at most as many requests as were allowed at once, and nothing else is asked more often than once."""
+    """A kill costs what was under way and the answers on their way to the disk, and nothing else is asked twice.
+
+    New requests leave meanwhile only if their intents were on the disk before: as many again as are allowed at once.
+    """
     for _, campaign in done:
         lost = [len(lost_at(campaign, number)) for number in range(len(campaign.killed))]
-        assert max(lost, default=0) <= CONCURRENCY, f"seed {SEED}"
+        assert max(lost, default=0) <= 2 * CONCURRENCY, f"seed {SEED}"
         assert sum(map(len, campaign.posts.values())) == CASES + sum(lost), f"seed {SEED}"
         assert campaign.books.answered.keys() == set(QUESTIONS.values()), f"seed {SEED}"
 
