@@ -186,7 +186,8 @@ class Engine:
     def _ready(self, job: Job) -> list[Job]:
         """The job and all that have come in meanwhile: metrics that work in batches get them together."""
         batch = [job]
-        if len(self._unfinished) > 1:  # answers come in bursts: let the loop read them all before others want the GIL
+        others = len(self._unfinished) - 1 - self._to_score.qsize()
+        if others > 0:  # answers come in bursts: let the loop read them all before others want the GIL
             time.sleep(_LINGER_S)
         while len(batch) < _MOST_AT_ONCE:
             try:
