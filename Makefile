@@ -10,12 +10,13 @@ LLAMA_FLAGS = -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 READY = $(VENV)/.ready
 
-.PHONY: help demo test lint bench install clean
+.PHONY: help demo test lint bench bench-gate install clean
 help:
 	@echo "make demo    run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test    run every test"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   measure what the harness itself costs"
+	@echo "make bench-gate   simulate the gate's error rates (a quarter of an hour) and write docs/gate-table.md"
 
 install: $(READY)
 
@@ -42,6 +43,9 @@ lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+bench-gate: $(READY)
+	$(VENV)/bin/python benchmarks/gate.py --write docs/gate-table.md
 
 bench: $(READY)
 	$(VENV)/bin/python benchmarks/harness.py

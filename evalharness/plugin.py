@@ -30,8 +30,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--llm-repeat", metavar="N", type=int, default=1, help="draws per case (one where a second would be a copy)")
     add(
         "--llm-baseline",
-        metavar="PATH|none",
-        help="compare with this baseline file or folder (default: golden/baselines/SUITE); none: do not compare",
+        metavar="PATH|git:REF|none",
+        help="compare with this baseline (default: golden/baselines/SUITE, as of the merge base); none: do not compare",
+    )
+    add(
+        "--llm-against",
+        metavar="REF",
+        help="also run the suite as it stands at this commit, in turns with this one, and compare with that",
+    )
+    add(
+        "--llm-base",
+        metavar="REF",
+        help="what this change is to be merged into: baselines and margins count as of the merge base with it",
     )
     add(
         "--llm-accept",

@@ -25,6 +25,7 @@ ARROWS = {
     "engine": {"config", "registry", "suites", "providers", "metrics", "store", "redaction", "wire"},
     "store": {"", "redaction"},
     "gate": set(),
+    "versions": {"config", "suites", "providers", "engine", "store", "gate"},
     "report": {"store", "redaction"},
     "redaction": set(),
     "config": {"registry"},

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from evalharness import __version__
+from evalharness.cli.calibrate import calibrate
+from evalharness.cli.gate import gate
 from evalharness.cli.record import record
 from evalharness.cli.schema import schema
 from evalharness.cli.validate import validate
@@ -35,3 +37,5 @@ def _nearest_root(start: Path) -> Path:
 main.add_command(validate)
 main.add_command(schema)
 main.add_command(record)
+main.add_command(gate)
+main.add_command(calibrate)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import click
 
+from evalharness.cli.errors import explained
 from evalharness.config import Config, load_config
 from evalharness.engine import Plan, make_plan
 from evalharness.engine.keys import request_key, request_text
-from evalharness.errors import EvalHarnessError
 from evalharness.records import SampleKey
-from evalharness.report.encode import one_line, printable
+from evalharness.report.encode import one_line
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
 from evalharness.store.recordings import read_recording, write_recording
@@ -56,7 +56,7 @@ def export_(
 
     Exit status: 0 all are written, 1 some are missing, 2 usage.
     """
-    with _explained():
+    with explained():
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=repeat)
         wanted = _wanted(plan)
@@ -71,7 +71,7 @@ def export_(
             f"run pytest --llm-suite={suite} first, or write what there is with --partial"
         )
     path = output or root / "golden" / "recordings" / f"{suite}.jsonl"
-    with _explained():
+    with explained():
         count = write_recording(path, suite, found.values())
     click.echo(f"{path}: {count} of {len(wanted)} responses")
 
@@ -84,7 +84,7 @@ def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
     """Bring the responses of FILES into this machine's ledger. Only import what you would accept as golden: a response
     that is replayed is scored like one that was drawn.
     """
-    with _explained():
+    with explained():
         recordings = [(file, read_recording(file)) for file in files]
         with closing(_ledger(load_config(root))) as ledger:
             known = ledger.find(row.key for _, rows in recordings for row in rows)
@@ -119,11 +119,3 @@ def _wanted(plan: Plan) -> dict[str, SampleKey]:
 
 def _ledger(config: Config) -> Ledger:
     return Ledger(config.cache_dir / "ledger.sqlite")
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except EvalHarnessError as error:
-        raise click.ClickException(printable(str(error))) from None

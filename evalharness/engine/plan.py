@@ -89,11 +89,14 @@ class Plan:
             params=asdict(self.suite.params) | {"stop": list(self.suite.params.stop)},  # as JSON gives it back
             metrics=tuple(metric.name for metric in self.metrics),
             signatures={metric.name: metric.signature for metric in self.metrics},
-            gates=tuple((gate.metric, gate.margin) for gate in self.suite.gates),
+            gates=tuple(gate.rule for gate in self.suite.gates),
             planned=tuple(request.key for _, request in self.requests),
             machine_class=machine_class(),
             environment=environment(self.config.root),
             prices={model: tariff.source for model, tariff in self.tariffs.items()},
+            deterministic=tuple(
+                name for name, provider in self.providers.items() if not provider.repeats_differ(self.suite.params)
+            ),
         )
 
 

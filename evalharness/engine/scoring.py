@@ -35,21 +35,35 @@ class Scorer:
         for case, request, response, error in asked:
             scores, problems = next(scored) if response is not None else ([], [])
             failure = error or (Failure("metric", "; ".join(problems)) if problems else None)
-            failed = self._failed_checks(case, response.text) if response is not None else ()
+            failed, stable = self.broken(case, response.text) if response is not None else ((), ())
             sample = self.unscored(case, request, response, failure)
-            samples.append(replace(sample, scores=tuple(scores), failed_checks=failed))
+            samples.append(replace(sample, scores=tuple(scores), failed_checks=failed, failed_stable=stable))
         return samples
 
     def unscored(self, case: Case, request: Request, response: Response | None, error: Failure | None) -> Sample:
         """The sample of a response before anything has looked at it."""
-        return Sample(request.key, case.digest, case.tags, request.messages, case.golden, response, error=error)
+        return Sample(
+            request.key,
+            case.digest,
+            case.tags,
+            request.messages,
+            case.golden,
+            response,
+            error=error,
+            cluster=case.cluster,
+        )
 
-    def _failed_checks(self, case: Case, text: str) -> tuple[str, ...]:
+    def broken(self, case: Case, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """A sentence for each assertion that does not hold: of those that must always hold, and of the stable ones."""
         known, checks = self._checks.get(id(case.checks), ((), []))
         if known is not case.checks:  # it is kept beside its checks, or another one could come to have its id
             checks = [_opened(spec) for spec in case.checks]
             self._checks[id(case.checks)] = case.checks, checks
-        return tuple(sentence for check in checks if (sentence := check.sentence(text)))
+        found: dict[str, list[str]] = {"always": [], "stable": []}
+        for spec, check in zip(case.checks, checks, strict=True):
+            if sentence := check.sentence(text):
+                found[spec.must_pass].append(sentence)
+        return tuple(found["always"]), tuple(found["stable"])
 
 
 def _opened(spec: Spec) -> Check:

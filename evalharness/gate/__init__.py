@@ -1,5 +1,12 @@
-"""Run x Baseline -> Verdicts. Pure arithmetic: no file is read, nothing is asked."""
+"""Is it worse? Records in, verdicts out: pure arithmetic, with error rates that are simulated in docs/gate.md."""
 
-from evalharness.gate.compare import Baselines, judge_run
+from __future__ import annotations
 
-__all__ = ["Baselines", "judge_run"]
+from evalharness.gate.compare import judge_run
+from evalharness.gate.cost import judge_cost
+from evalharness.gate.evidence import Judgement
+from evalharness.gate.judge import judge
+from evalharness.gate.latency import Calibration, judge_latency
+from evalharness.gate.pairing import Baselines
+
+__all__ = ["Baselines", "Calibration", "Judgement", "judge", "judge_cost", "judge_latency", "judge_run"]

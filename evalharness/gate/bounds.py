@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from evalharness.gate.permutation import Floats, change
+from evalharness.gate.permutation import Floats, Pair, blocks, change
+
+Target = Literal["suite", "population"]
+"""What a bound speaks of: the expected score on these very cases, or on cases like these."""
 
 
 def t_quantile(probability: float, degrees: float) -> float:
@@ -22,6 +27,13 @@ def t_quantile(probability: float, degrees: float) -> float:
     return float(stdtrit(degrees, probability))
 
 
+def t_below(value: float, degrees: float) -> float:
+    """P(Student's t lies below the value)."""
+    from scipy.special import stdtr
+
+    return float(stdtr(degrees, value))
+
+
 def normal_quantile(probability: float) -> float:
     """Quantile of the standard normal distribution."""
     from scipy.special import ndtri
@@ -29,37 +41,58 @@ def normal_quantile(probability: float) -> float:
     return float(ndtri(probability))
 
 
-def change_bounds(
-    baseline: Sequence[Floats], candidate: Sequence[Floats], *, alpha: float, span: float = 1.0
-) -> tuple[float, float]:
-    """One-sided (1 - alpha) lower and upper bounds of the mean change.
+def normal_below(value: float) -> float:
+    """P(a standard normal variable lies below the value)."""
+    from scipy.special import ndtr
 
-    With two or more runs of every case on both sides: of the expected score on these cases. Otherwise: the pseudo-pair
-    t bounds, which treat the cases as a sample. `span` is the largest change that one case can make.
+    return float(ndtr(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A mean change, its standard error, and the quantile's degrees of freedom (infinite: the normal one)."""
+
+    middle: float
+    error: float
+    degrees: float = math.inf
+    guard: float = 0.0
+    """The pseudo-cases' part of the squared error: it falls with the square of the cases, the rest with the cases."""
+
+    def reach(self, alpha: float) -> float:
+        """From the middle to either one-sided (1 - alpha) bound."""
+        quantile = normal_quantile(1 - alpha) if self.degrees == math.inf else t_quantile(1 - alpha, self.degrees)
+        return quantile * self.error
+
+    def bounds(self, alpha: float) -> tuple[float, float]:
+        """One-sided (1 - alpha) lower and upper bounds."""
+        return self.middle - self.reach(alpha), self.middle + self.reach(alpha)
+
+
+def spread_of(pairs: Sequence[Pair], *, target: Target = "suite", span: float = 1.0) -> Spread:
+    """How well the mean change is known. `span` is the largest change that one case can make.
+
+    With two or more runs of every case on both sides and these cases as the target: from the runs of each case.
+    Otherwise: the pseudo-pair t, which treats the cases as a sample.
     """
-    if min(map(len, baseline)) >= 2 and min(map(len, candidate)) >= 2:
-        middle, reach = _repeated(baseline, candidate, alpha, span)
-    else:
-        middle, reach = _pseudo_pair(change(baseline, candidate), alpha, span)
-    return middle - reach, middle + reach
+    if target == "suite" and min(min(len(b), len(c)) for b, c in pairs) >= 2:
+        return _repeated(pairs, span)
+    return _pseudo_pair(change(pairs), span)
 
 
-def _pseudo_pair(changes: Floats, alpha: float, span: float) -> tuple[float, float]:
-    """Mean and t reach after adding one case at +span and one at -span."""
+def _pseudo_pair(changes: Floats, span: float) -> Spread:
+    """After adding one case at +span and one at -span."""
     padded = np.append(changes, [span, -span])
     size = len(padded)
     error = math.sqrt(float(((padded - padded.mean()) ** 2).sum()) / ((size - 1) * size))
-    return float(padded.mean()), t_quantile(1 - alpha, size - 1) * error
+    return Spread(float(padded.mean()), error, size - 1, guard=2 * span**2 / ((size - 1) * size))
 
 
-def _repeated(
-    baseline: Sequence[Floats], candidate: Sequence[Floats], alpha: float, span: float
-) -> tuple[float, float]:
-    n = len(baseline)
-    kb, kc = min(map(len, baseline)), min(map(len, candidate))
-    within = sum(b.var(ddof=1) / len(b) + c.var(ddof=1) / len(c) for b, c in zip(baseline, candidate, strict=True))
-    error = math.sqrt(float(within) / n**2 + (span / (n * kb)) ** 2 + (span / (n * kc)) ** 2)
-    return float(change(baseline, candidate).mean()), normal_quantile(1 - alpha) * error
+def _repeated(pairs: Sequence[Pair], span: float) -> Spread:
+    n = len(pairs)
+    kb, kc = (min(len(pair[side]) for pair in pairs) for side in (0, 1))
+    within = sum(float((side.var(axis=1, ddof=1) / side.shape[1]).sum()) for block in blocks(pairs) for side in block)
+    guard = (span / (n * kb)) ** 2 + (span / (n * kc)) ** 2
+    return Spread(float(change(pairs).mean()), math.sqrt(within / n**2 + guard), guard=guard)
 
 
 def runs_needed(margin: float, *, alpha: float) -> int:

@@ -1,52 +1,39 @@
-"""A run against its baselines: which cases compare, what each gate says. A function of records alone."""
+"""A run against its baselines: what each gate says. A function of records alone."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evalharness.errors import StoreError
-from evalharness.gate.judge import ALPHA_PASS, Evidence, decide, weigh
-from evalharness.gate.latency import hodges_lehmann
+from evalharness.gate.cost import cost_rules, weigh_cost
+from evalharness.gate.defaults import ALPHA, FEWEST_CASES
+from evalharness.gate.evidence import Evidence, Judgement, Look, Rules
+from evalharness.gate.hard import judge_hard
+from evalharness.gate.judge import conclude, weigh
+from evalharness.gate.latency import Calibration, Mode, judge_latency
+from evalharness.gate.pairing import (
+    Baselines,
+    Pairing,
+    draw_of,
+    one_line,
+    pair_up,
+    unusable,
+    with_reference,
+)
 from evalharness.gate.permutation import holm
-from evalharness.gate.wording import explain_cost, explain_latency, explain_score
-from evalharness.records import Baseline, Draw, Failure, Run, RunHeader, Sample, Status, Verdict
+from evalharness.gate.power import smallest_visible_drop
+from evalharness.gate.sessions import FEWEST_RUNS
+from evalharness.gate.slices import SHARE, slices_of
+from evalharness.gate.wording import points
+from evalharness.records import Baseline, Draw, GateRule, Run, RunHeader, Slice, Status, Verdict
 
-Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
-"""By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
-UNMATCHED_SHARE = 0.10
-"""More cases than this without a partner, and no gate passes."""
-TOKEN_SPAN = math.log(2)
-"""The pseudo-cases of the cost gate: one answer of twice the tokens, one of half."""
-_MESSAGE_CHARS = 300
-
-
-@dataclass(slots=True)
-class Pairing:
-    """One model and prompt of a run, beside its baseline."""
-
-    model: str
-    prompt: str
-    samples: dict[str, list[Sample]]
-    baseline: Baseline | None
-    broken: str = ""
-    """Why nothing may be concluded: cases lost, errored, or a damaged baseline."""
-    partial: str = ""
-    """Why nothing may be called a pass."""
-
-    @property
-    def cases(self) -> list[str]:
-        """Cases that are the same on both sides."""
-        known = self.baseline.cases if self.baseline else {}
-        return [
-            case
-            for case, drawn in self.samples.items()
-            if case in known and {sample.digest for sample in drawn} == {known[case].digest}
-        ]
+_STATUS: Mapping[str, Status] = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive"}
+_LATENCY = "latency"
+_COST = "cost"
 
 
 @dataclass(slots=True)
@@ -54,181 +41,258 @@ class Weighed:
     """A gate with data: waits for Holm over all of them."""
 
     pairing: Pairing
-    metric: str
-    margin: float
+    rule: GateRule
+    rules: Rules
     evidence: Evidence
-    changes: dict[str, float]
+    seed: str
+    slices: tuple[Slice, ...] = ()
 
 
-def judge_run(run: Run, baselines: Baselines, *, accept_command: str) -> list[Verdict]:
-    """A verdict for each gate of each model and prompt that was run."""
+def judge_run(
+    run: Run,
+    baselines: Baselines,
+    *,
+    accept_command: str,
+    gates: Sequence[GateRule] | None = None,
+    pinned: Baselines | None = None,
+    reference: Run | None = None,
+    first_look: bool = False,
+) -> list[Verdict]:
+    """A verdict for each gate of each model and prompt that was run.
+
+    `gates`: other rules than the run's own. `pinned`: a fixed older version, against which many small drops add up.
+    `reference`: the baseline's version, drawn beside this run. `first_look`: fresh draws can still be asked for, so
+    nothing fails yet.
+    """
+    rules = run.header.gates if gates is None else gates
     pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
-    pairings = [pair_up(run, model, prompt, baselines.get((model, prompt))) for model, prompt in pairs]
-    verdicts: dict[tuple[str, str, str], Verdict] = {}
-    weighed: list[Weighed] = []
-    for pairing in pairings:
-        for metric, margin in run.header.gates:
-            found = _look(pairing, metric, margin, run.header, accept_command)
-            if isinstance(found, Weighed):
-                weighed.append(found)
-            else:
-                verdicts[pairing.model, pairing.prompt, metric] = found
-    for gate, adjusted in zip(weighed, holm([gate.evidence.p_value for gate in weighed]), strict=True):
-        verdicts[gate.pairing.model, gate.pairing.prompt, gate.metric] = _conclude(gate, adjusted)
-    order = [(p.model, p.prompt, metric) for p in pairings for metric, _ in run.header.gates]
-    return [verdicts[key] for key in order]
+    pairings = [_pairing(run, pair, {} if run.header.against else baselines, reference) for pair in pairs]
+    pairings += [_pinned(run, pair, baseline) for pair in pairs if (baseline := (pinned or {}).get(pair)) is not None]
+    looks = {model: _look_at(run, model, first=first_look) for model, _ in pairs}
+    found = {
+        (pairing.model, pairing.prompt, pairing.pinned, rule): _look(
+            pairing, rule, run, accept_command, looks[pairing.model], reference
+        )
+        for pairing in pairings
+        for rule in rules
+        if not (pairing.pinned and rule.metric == _LATENCY)  # an old machine's seconds say nothing
+    }
+    adjusted = _adjusted([one for one in found.values() if isinstance(one, Weighed)])
+    verdicts = [_conclude(one, *adjusted[id(one)]) if isinstance(one, Weighed) else one for one in found.values()]
+    return verdicts + judge_hard(run)
 
 
-def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:
-    """The samples of a model and prompt by case, and everything that keeps them from being compared."""
-    mine = [sample for sample in run.samples if (sample.key.model, sample.key.prompt) == (model, prompt)]
-    samples: dict[str, list[Sample]] = {}
-    for sample in mine:
-        samples.setdefault(sample.key.case, []).append(sample)
-    known = baseline if isinstance(baseline, Baseline) else None
-    pairing = Pairing(model, prompt, samples, known)
-    mine_keys = {sample.key for sample in mine}
-    planned = {key for key in run.header.planned if (key.model, key.prompt) == (model, prompt)}
-    selected = {key: None for key in run.selected if (key.model, key.prompt) == (model, prompt)}
-    lost = list(dict.fromkeys(key.case for key in selected if key not in mine_keys))
-    if isinstance(baseline, StoreError):
-        pairing.broken = str(baseline)
-    elif known and known.suite != run.header.suite:
-        pairing.broken = f"{known.file}:1: this is a baseline of the suite {known.suite}"
-    elif problems := list(_problems(mine, lost, known, {key.case for key in planned})):
-        pairing.broken = "; ".join(problems)
-    if run.stopped:
-        pairing.partial = "the run was stopped"
-    elif not planned <= selected.keys():
-        pairing.partial = f"{len(planned & selected.keys())} of {len(planned)} answers were asked for"
-    elif known:
-        pairing.partial = _unmatched(pairing)
+def _pairing(run: Run, pair: tuple[str, str], baselines: Baselines, reference: Run | None) -> Pairing:
+    baseline = baselines.get(pair)
+    if reference is not None and not isinstance(baseline, Exception):
+        baseline = with_reference(baseline, reference, *pair, asked="")
+    return pair_up(run, *pair, baseline)
+
+
+def _pinned(run: Run, pair: tuple[str, str], baseline: Baseline | StoreError) -> Pairing:
+    pairing = pair_up(run, *pair, baseline)
+    pairing.pinned = True
     return pairing
 
 
-def _problems(
-    samples: Sequence[Sample], lost: Sequence[str], baseline: Baseline | None, planned: set[str]
-) -> Iterator[str]:
-    errored = {sample.key.case: sample.error for sample in samples if sample.error or not sample.response}
-    if errored:
-        first = next((error for error in errored.values() if error), Failure("provider", "no response"))
-        yield f"no result for {_some(list(errored))} ({first.kind}: {first.message[:_MESSAGE_CHARS]})"
-    if lost:
-        yield f"never answered: {_some(lost)}"
-    twice = [key.case for key, count in Counter(sample.key for sample in samples).items() if count > 1]
-    if twice:
-        yield f"answered twice: {_some(twice)}"
-    deleted = [case for case in baseline.cases if case not in planned] if baseline else []
-    if baseline and deleted:
-        place = f"{baseline.file}:{baseline.cases[deleted[0]].line}"
-        yield f"in the baseline but no longer in the suite: {_some(deleted)} ({place}); put it back or accept a run"
+def _look_at(run: Run, model: str, *, first: bool) -> Look:
+    """One of two where fresh draws are possible: not of a deterministic model, whose draws would be copies, and not of
+    some cases only.
+    """
+    if run.header.looks < 2 or model in run.header.deterministic or not set(run.header.planned) <= set(run.selected):
+        return "only"
+    return "first" if first else "last"
 
 
-def _unmatched(pairing: Pairing) -> str:
-    assert pairing.baseline
-    same = set(pairing.cases)
-    edited = [case for case in pairing.samples if case in pairing.baseline.cases and case not in same]
-    if edited:
-        return f"edited since the baseline was accepted, so not compared: {_some(edited)}"
-    new = [case for case in pairing.samples if case not in pairing.baseline.cases]
-    if len(new) > UNMATCHED_SHARE * len(pairing.samples):
-        return f"new since the baseline was accepted, so not compared: {_some(new)}"
-    return ""
+def _adjusted(weighed: Sequence[Weighed]) -> dict[int, tuple[float, int]]:
+    """Of each gate: its p-value by Holm, and how many gates share its part of alpha. Gates on tags have a part of their
+    own, so that a suite loses little of its sight by declaring them.
+    """
+    found: dict[int, tuple[float, int]] = {}
+    by_tag = [gate for gate in weighed if gate.rule.tag]
+    whole = [gate for gate in weighed if not gate.rule.tag]
+    for family, share in ((whole, 1 - SHARE if by_tag else 1.0), (by_tag, SHARE)):
+        p_values = holm([gate.evidence.p_value for gate in family])
+        for gate, p_value in zip(family, p_values, strict=True):
+            found[id(gate)] = (min(1.0, p_value / share), len(family))
+    return found
 
 
-def _look(pairing: Pairing, metric: str, margin: float, header: RunHeader, accept_command: str) -> Verdict | Weighed:
-    def verdict(status: Status, reason: str) -> Verdict:
-        gating = metric != "latency"
-        return Verdict(pairing.model, pairing.prompt, metric, status, _one_line(reason), gating=gating, margin=margin)
-
+def _look(
+    pairing: Pairing, rule: GateRule, run: Run, accept_command: str, look: Look, reference: Run | None
+) -> Verdict | Weighed:
+    header = run.header
     if pairing.broken:
-        return verdict("error", pairing.broken)
+        return _without_data(pairing, rule, "error", pairing.broken)
     if pairing.baseline is None:
-        return verdict("no baseline", f"no accepted run yet; to accept this one: {accept_command}")
-    if metric == "latency":
-        return _latency(pairing, margin, header)
-    if metric != "cost":
-        then, now = pairing.baseline.runs[-1].signatures.get(metric), header.signatures.get(metric)
+        return _first_run(pairing, rule, header, accept_command)
+    if rule.metric == _LATENCY:
+        return _latency(pairing, rule, run, reference)
+    if rule.metric != _COST:
+        then, now = pairing.baseline.runs[-1].signatures.get(rule.metric), header.signatures.get(rule.metric)
         if then != now:
             reason = f"scored otherwise: the baseline by {then or 'nothing'}, this run by {now}; accept a new baseline"
-            return verdict("incomparable", reason)
-    if not pairing.cases:
-        return verdict("incomparable", "no case of this run is in the baseline as it is now")
-    if unusable := _unusable(pairing, metric, header):
-        return verdict("error", unusable)
-    return _weigh(pairing, metric, margin, header)
+            return _without_data(pairing, rule, "incomparable", reason)
+    if not _cases(pairing, rule):
+        return _without_data(pairing, rule, "incomparable", "no case of this run is in the baseline as it is now")
+    if reason := unusable(pairing, rule.metric, header):
+        return _without_data(pairing, rule, "error", reason)
+    return _weigh(pairing, rule, run, look)
 
 
-def _unusable(pairing: Pairing, metric: str, header: RunHeader) -> str:
-    """Which number that must be weighed is none, on either side."""
-    assert pairing.baseline
-    what = "token counts" if metric == "cost" else f"score of {metric} in [0, 1]"
-    drawn = {case: [_draw(sample, header) for sample in samples] for case, samples in pairing.samples.items()}
-    now = [case for case, draws in drawn.items() if not _usable(draws, metric)]
-    if now:
-        return f"no {what} for {_some(now)}"
-    known = pairing.baseline.cases
-    then = [case for case in pairing.cases if not _usable(known[case].draws, metric)]
-    return f"{pairing.baseline.file}:{known[then[0]].line}: no {what} for {_some(then)}" if then else ""
+def _first_run(pairing: Pairing, rule: GateRule, header: RunHeader, accept_command: str) -> Verdict:
+    """Nothing to compare with; but what later runs will be able to see can be said, before anybody trusts a green."""
+    reason = f"no accepted run yet; to accept this one: {accept_command}"
+    verdict = _without_data(pairing, rule, "no baseline", reason)
+    if rule.metric in (_LATENCY, _COST) or len(pairing.samples) < FEWEST_CASES:
+        return verdict
+    draws = [[draw_of(sample, header) for sample in drawn] for drawn in pairing.samples.values()]
+    known = [np.array([draw.scores.get(rule.metric, math.nan) for draw in drawn]) for drawn in draws]
+    if not all(np.isfinite(values).all() for values in known):
+        return verdict
+    runs = sorted(map(len, known))[len(known) // 2]
+    gates = sum(gate.metric != _LATENCY for gate in header.gates)
+    drop = smallest_visible_drop(known, runs=(runs, runs), alpha=ALPHA / max(1, gates), seed=header.suite)
+    return replace(verdict, smallest_visible_drop=drop)
 
 
-def _usable(draws: Sequence[Draw], metric: str) -> bool:
-    if metric == "cost":
-        return bool(draws) and all(draw.prompt_tokens + draw.completion_tokens > 0 for draw in draws)
-    return bool(draws) and all(0 <= draw.scores.get(metric, math.nan) <= 1 for draw in draws)
-
-
-def _weigh(pairing: Pairing, metric: str, margin: float, header: RunHeader) -> Weighed:
-    assert pairing.baseline
-    known = pairing.baseline.cases
-    then = {case: [_value(draw, metric) for draw in known[case].draws] for case in pairing.cases}
-    now = {case: [_value(_draw(sample, header), metric) for sample in pairing.samples[case]] for case in pairing.cases}
-    seed = "|".join([header.suite, pairing.model, pairing.prompt, metric, *(run.id for run in pairing.baseline.runs)])
-    if metric == "cost":
-        evidence = weigh(then, now, margin=math.log1p(margin), seed=seed, span=TOKEN_SPAN, floor=False)
-    else:
-        evidence = weigh(then, now, margin=margin, seed=seed)
-    return Weighed(
-        pairing, metric, margin, evidence, {case: float(np.mean(now[case]) - np.mean(then[case])) for case in then}
+def _without_data(pairing: Pairing, rule: GateRule, status: Status, reason: str) -> Verdict:
+    return Verdict(
+        pairing.model,
+        pairing.prompt,
+        rule.metric,
+        status,
+        one_line(reason),
+        gating=rule.metric != _LATENCY or status == "error",
+        margin=rule.margin,
+        tag=rule.tag,
+        pinned=pairing.pinned,
     )
 
 
-def _draw(sample: Sample, header: RunHeader) -> Draw:
-    assert sample.response  # a sample without one is an error, and then nothing is weighed
-    scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
-    usage = sample.response.usage
-    return Draw("", sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, sample.latency_s)
+def _cases(pairing: Pairing, rule: GateRule) -> list[str]:
+    return [case for case in pairing.cases if not rule.tag or rule.tag in pairing.samples[case][0].tags]
 
 
-def _value(draw: Draw, metric: str) -> float:
-    """Higher is better: a score, or the negative log of the tokens."""
-    if metric == "cost":
-        return -math.log(draw.prompt_tokens + draw.completion_tokens)
-    return draw.scores[metric]
-
-
-def _conclude(gate: Weighed, adjusted: float) -> Verdict:
-    evidence = replace(gate.evidence, p_value=adjusted)  # the p that is said is the p that decides
-    status = decide(evidence, adjusted)
-    tags = {case: drawn[0].tags for case, drawn in gate.pairing.samples.items()}
-    reason = (
-        explain_cost(status, evidence) if gate.metric == "cost" else explain_score(status, evidence, gate.changes, tags)
+def _weigh(pairing: Pairing, rule: GateRule, run: Run, look: Look) -> Weighed:
+    assert pairing.baseline
+    header, cases = run.header, _cases(pairing, rule)
+    metric = rule.metric
+    copies = pairing.model in header.deterministic
+    then = {case: _values(_draws(pairing, case, copies=copies), metric) for case in cases}
+    now = {case: _values([draw_of(s, header) for s in pairing.samples[case]], metric) for case in cases}
+    accepted = [one.id for one in pairing.baseline.runs]
+    seed = "|".join([header.suite, pairing.model, pairing.prompt, metric, rule.tag, *accepted])
+    if metric == _COST:
+        rules = cost_rules(rule.margin, look=look)
+        return Weighed(pairing, rule, rules, weigh_cost(then, now, rules=rules, seed=seed), seed)
+    rules = Rules(margin=rule.margin, target=rule.target, look=look)
+    clusters = {case: pairing.samples[case][0].cluster for case in cases if pairing.samples[case][0].cluster}
+    evidence = weigh(
+        then, now, rules=rules, seed=seed, clusters=clusters, sessions=_by_session(pairing, cases, copies=copies)
     )
+    tags = {case: pairing.samples[case][0].tags for case in cases}
+    slices = () if rule.tag else slices_of(then, now, tags, seed=seed)
+    return Weighed(pairing, rule, rules, evidence, seed, slices)
+
+
+def _draws(pairing: Pairing, case: str, *, copies: bool) -> Sequence[Draw]:
+    """The baseline's draws of a case, in the order of its runs. Copies of a deterministic model are one."""
+    assert pairing.baseline
+    order = {run.id: number for number, run in enumerate(pairing.baseline.runs)}
+    draws = sorted(pairing.baseline.cases[case].draws, key=lambda draw: order.get(draw.run, 0))
+    return draws[-1:] if copies else draws
+
+
+def _by_session(pairing: Pairing, cases: Iterable[str], *, copies: bool) -> bool:
+    """Whether every case has one draw of each of five accepted runs or more."""
+    assert pairing.baseline
+    runs = [run.id for run in pairing.baseline.runs]
+    if copies or len(runs) < FEWEST_RUNS:
+        return False
+    return all(sorted(draw.run for draw in pairing.baseline.cases[case].draws) == sorted(runs) for case in cases)
+
+
+def _values(draws: Sequence[Draw], metric: str) -> list[float]:
+    if metric == _COST:
+        return [float(draw.prompt_tokens + draw.completion_tokens) for draw in draws]
+    return [draw.scores[metric] for draw in draws]
+
+
+def _conclude(gate: Weighed, p_value: float, gates: int) -> Verdict:
+    judgement = conclude(gate.evidence, p_value, gate.rules, seed=gate.seed, gates=gates)
+    status, reason = _STATUS[judgement.verdict], judgement.reason + _worst(judgement, gate.slices)
     if status == "pass" and gate.pairing.partial:
         status, reason = "inconclusive", f"{gate.pairing.partial}; on the others: {reason}"
-    unit = math.expm1 if gate.metric == "cost" else float  # costs were weighed as logarithms
+    unit = math.expm1 if gate.rule.metric == _COST else float  # costs were weighed as logarithms
     return Verdict(
         gate.pairing.model,
         gate.pairing.prompt,
-        gate.metric,
+        gate.rule.metric,
         status,
-        _one_line(reason),
-        margin=gate.margin,
-        drop=unit(-gate.evidence.change),
-        largest_drop=unit(-gate.evidence.low),
-        p_value=adjusted,
-        cases=gate.evidence.cases,
+        one_line(reason),
+        margin=gate.rule.margin,
+        drop=unit(judgement.drop),
+        largest_drop=unit(-judgement.lower_bound) if math.isfinite(judgement.lower_bound) else None,
+        p_value=p_value,
+        cases=judgement.cases,
+        tag=gate.rule.tag,
+        smallest_visible_drop=judgement.smallest_visible_drop,
+        needed_cases=judgement.needed_cases,
+        needed_repeats=judgement.needed_repeats,
+        suspicious=judgement.suspicious,
+        slices=gate.slices,
+        pinned=gate.pairing.pinned,
     )
+
+
+def _worst(judgement: Judgement, slices: Sequence[Slice]) -> str:
+    if judgement.verdict != "FAIL":
+        return ""
+    worst = [f"{one.tag} {points(one.change)}" for one in slices if one.change < 0 and one.q_value is not None][:2]
+    return f"; worst: {', '.join(worst)}" if worst else ""
+
+
+def _latency(pairing: Pairing, rule: GateRule, run: Run, reference: Run | None) -> Verdict:
+    mode, runs, calibration = _mode(pairing, run, reference)
+    then = {
+        case: _seconds(draw.total_s for draw in _draws(pairing, case, copies=False) if draw.run in runs)
+        for case in pairing.cases
+    }
+    now = {case: _seconds(s.latency_s for s in pairing.samples[case]) for case in pairing.cases}
+    if mode == "history":
+        then = {case: seconds for case, seconds in then.items() if len(seconds) == len(runs)}
+    then, now = ({case: seconds for case, seconds in side.items() if seconds} for side in (then, now))
+    judgement = judge_latency(then, now, mode=mode, margin=rule.margin, calibration=calibration)
+    reason = judgement.reason if then.keys() & now.keys() else _no_times(pairing, run.header, runs)
+    return Verdict(
+        pairing.model,
+        pairing.prompt,
+        rule.metric,
+        _STATUS[judgement.verdict],
+        one_line(reason),
+        gating=judgement.verdict == "FAIL" or mode in ("interleaved", "history"),
+        margin=rule.margin,
+        drop=math.expm1(judgement.drop) if judgement.cases else None,
+        largest_drop=math.expm1(-judgement.lower_bound) if math.isfinite(judgement.lower_bound) else None,
+        p_value=judgement.p_value if judgement.cases else None,
+        cases=judgement.cases,
+    )
+
+
+def _mode(pairing: Pairing, run: Run, reference: Run | None) -> tuple[Mode, list[str], Calibration | None]:
+    """What there is to compare seconds with: the way, the baseline's runs that count, the machine's own speed."""
+    assert pairing.baseline
+    if reference is not None and any(one.id == reference.header.id for one in pairing.baseline.runs):
+        return "interleaved", [reference.header.id], None
+    here = [one for one in pairing.baseline.runs if one.machine_class == run.header.machine_class]
+    measured = [one.calibration_s for one in here if one.calibration_s]
+    known = run.calibration_s is not None and len(measured) == len(here) and bool(here)
+    calibration = Calibration(measured, run.calibration_s) if known and run.calibration_s else None
+    if len(here) >= FEWEST_RUNS:
+        return "history", [one.id for one in here], calibration
+    few: Mode = "calibrated" if calibration else "stored" if here else "none"
+    return few, [one.id for one in here], calibration
 
 
 def _seconds(found: Iterable[float | None]) -> list[float]:
@@ -236,46 +300,8 @@ def _seconds(found: Iterable[float | None]) -> list[float]:
     return [seconds for seconds in found if seconds is not None and 0 < seconds < math.inf]
 
 
-def _no_times(pairing: Pairing) -> str:
+def _no_times(pairing: Pairing, header: RunHeader, runs: Sequence[str]) -> str:
+    if not runs:
+        return f"no accepted run on a machine like this one ({header.machine_class})"
     replayed = sum(bool(sample.recorded_at) for samples in pairing.samples.values() for sample in samples)
     return f"{replayed} answers were replayed, and those say nothing of time" if replayed else "no times to compare"
-
-
-def _latency(pairing: Pairing, margin: float, header: RunHeader) -> Verdict:
-    assert pairing.baseline
-    here = {run.id for run in pairing.baseline.runs if run.machine_class == header.machine_class}
-    known, ratios = pairing.baseline.cases, []
-    for case in pairing.cases:
-        then = _seconds(draw.total_s for draw in known[case].draws if draw.run in here)
-        now = _seconds(sample.latency_s for sample in pairing.samples[case])
-        if then and now:
-            ratios.append(math.log(float(np.median(now)) / float(np.median(then))))
-    if not ratios:
-        reason = _no_times(pairing) if here else f"no accepted run on a machine like this one ({header.machine_class})"
-        return Verdict(pairing.model, pairing.prompt, "latency", "inconclusive", reason, gating=False, margin=margin)
-    middle, low, high = hodges_lehmann(ratios, alpha=ALPHA_PASS)
-    reason = explain_latency(middle, low, high, margin=margin, compared=len(ratios))
-    return Verdict(
-        pairing.model,
-        pairing.prompt,
-        "latency",
-        "inconclusive",
-        reason,
-        gating=False,
-        margin=margin,
-        drop=math.expm1(middle),
-        largest_drop=math.expm1(high),
-        cases=len(ratios),
-    )
-
-
-def _one_line(text: str) -> str:
-    """Messages of providers, names and tags of others' files: none of them starts a line of its own."""
-    return " ".join(text.split())
-
-
-def _some(cases: Sequence[str]) -> str:
-    """'case a', or '12 cases (a, b, c, ...)'."""
-    if len(cases) == 1:
-        return f"case {cases[0]}"
-    return f"{len(cases)} cases ({', '.join(cases[:3])}{', ...' if len(cases) > 3 else ''})"

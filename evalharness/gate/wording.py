@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from evalharness.gate.judge import ALPHA, FEWEST_CASES, Evidence
-from evalharness.records import Status
-
-Changes = Mapping[str, float]
-
+from evalharness.gate.defaults import ALPHA_WARN, FEWEST_CASES
+from evalharness.gate.evidence import Evidence, Judgement, Rules
 
 MINUS = "−"
 
@@ -26,9 +20,14 @@ def percent(log_ratio: float) -> str:
     return f"{_signed(math.expm1(log_ratio) * 100)} %"
 
 
-def cases(count: int) -> str:
+def ratio(log_ratio: float) -> str:
+    """A margin: 0.095 is '10 %'."""
+    return f"{math.expm1(log_ratio) * 100:.3g} %"
+
+
+def count(number: int, what: str) -> str:
     """'1 case', '2 cases'."""
-    return f"{count} case{'' if count == 1 else 's'}"
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _signed(number: float) -> str:
@@ -36,58 +35,64 @@ def _signed(number: float) -> str:
     return "±0.0" if shown in ("+0.0", f"{MINUS}0.0") else shown
 
 
-def explain_score(status: Status, evidence: Evidence, changes: Changes, tags: Mapping[str, Sequence[str]]) -> str:
-    """The line of a gate on a score."""
-    margin = f"{evidence.margin * 100:g} pts"
-    size = cases(evidence.cases)
-    if status == "pass":
-        small = "; a small real drop" if evidence.p_value <= ALPHA else ""
-        return f"{points(evidence.change)}{small}; a drop of {margin} or more is ruled out (95 %), {size}"
-    if status == "fail":
-        at_least = f" (at least {points(evidence.high)})" if evidence.high < 0 else ""
-        return f"{points(evidence.change)}{at_least} on {size}, {_p(evidence)}{_worst(changes, tags)}"
-    if evidence.cases < FEWEST_CASES:
-        return f"{points(evidence.change)} on {size}: too few to judge, statistics need {FEWEST_CASES}"
-    interval = f"{points(evidence.change)} ({points(evidence.low)} … {points(evidence.high)})"
-    return f"{interval} on {size}: cannot rule out a drop of {margin}{_too_few(evidence)}"
+class _Unit:
+    """How a gate speaks of its numbers: of points that fall, or of tokens that rise."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._of_score = rules.unit == "points"
+        self.margin = f"{rules.margin * 100:g} pts" if self._of_score else ratio(rules.margin)
+        self.worse = "a drop of " if self._of_score else ""
+        self.small = "a small real drop" if self._of_score else "a small real rise"
+
+    def change(self, value: float) -> str:
+        return points(value) if self._of_score else f"{percent(-value)} tokens"
+
+    def interval(self, low: float, high: float) -> str:
+        ends = (points(low), points(high)) if self._of_score else (percent(-high), percent(-low))
+        return f"({ends[0]} … {ends[1]})"
+
+    def least(self, high: float) -> str:
+        return points(high) if self._of_score else percent(-high)
 
 
-def explain_cost(status: Status, evidence: Evidence) -> str:
-    """The line of a gate on tokens; there, worse is more."""
-    margin, size = percent(evidence.margin), cases(evidence.cases)
-    seen, most, least = percent(-evidence.change), percent(-evidence.low), percent(-evidence.high)
-    if status == "pass":
-        return f"{seen} tokens; {margin} or more is ruled out (95 %), {size}"
-    if status == "fail":
-        at_least = f" (at least {least})" if evidence.high < 0 else ""
-        return f"{seen} tokens{at_least} on {size}, {_p(evidence)}"
-    if evidence.cases < FEWEST_CASES:
-        return f"{seen} tokens on {size}: too few to judge, statistics need {FEWEST_CASES}"
-    return f"{seen} tokens ({least} … {most}) on {size}: cannot rule out {margin}"
+def reason_of(judgement: Judgement, evidence: Evidence, rules: Rules) -> str:
+    """The line of a gate, without its name."""
+    unit, size = _Unit(rules), count(judgement.cases, "case")
+    seen = unit.change(evidence.change)
+    if judgement.verdict == "PASS":
+        small = f"; {unit.small}" if judgement.p_value <= rules.alpha else ""
+        sure = f"{(1 - rules.bound_alpha) * 100:g} %"
+        return f"{seen}{small}; {unit.worse}{unit.margin} or more is ruled out ({sure}), {size}"
+    if judgement.verdict == "FAIL":
+        at_least = f" (at least {unit.least(judgement.upper_bound)})" if judgement.upper_bound < 0 else ""
+        remark = f"; {evidence.remark}" if evidence.remark else ""
+        return f"{seen}{at_least} on {size}, p = {judgement.p_value:.2g}{remark}"
+    return f"{seen} {unit.interval(judgement.lower_bound, judgement.upper_bound)} on {size}: " + "; ".join(
+        _why_not(judgement, evidence, rules, unit)
+    )
 
 
-def explain_latency(middle: float, low: float, high: float, *, margin: float, compared: int) -> str:
-    """The line on latency."""
-    warning = "slower than the margin: " if low > math.log1p(margin) else ""
-    interval = f"{percent(middle)} ({percent(low)} … {percent(high)})"
-    return f"{warning}{interval} on {cases(compared)}, same machine class"
+def _why_not(judgement: Judgement, evidence: Evidence, rules: Rules, unit: _Unit) -> list[str]:
+    if judgement.cases < FEWEST_CASES:
+        return [f"too few to judge, statistics need {FEWEST_CASES}"]
+    said = [evidence.blocked or f"cannot rule out {unit.worse}{unit.margin}"]
+    if evidence.candidate_runs < rules.runs_needed:
+        had = f"there are {evidence.candidate_runs}"
+        said.append(f"this margin needs at least {rules.runs_needed} answers to compare, {had}")
+    if rules.alpha < judgement.p_value <= ALPHA_WARN or rules.look == "first":
+        said += [f"suspicious, p = {judgement.p_value:.2g}"] if judgement.suspicious else []
+    if evidence.smallest_p > rules.alpha:
+        said.append(f"it could not have failed either: p is {evidence.smallest_p:.2g} at best")
+    return said + _outlook(judgement, unit)
 
 
-def _p(evidence: Evidence) -> str:
-    return f"p = {evidence.p_value:.2g}"
-
-
-def _too_few(evidence: Evidence) -> str:
-    if evidence.candidate_runs < evidence.floor:
-        return f"; this margin needs at least {evidence.floor} answers to compare, there are {evidence.candidate_runs}"
-    return ""
-
-
-def _worst(changes: Changes, tags: Mapping[str, Sequence[str]]) -> str:
-    by_tag: dict[str, list[float]] = {}
-    for case, change in changes.items():
-        for tag in tags.get(case, ()):
-            by_tag.setdefault(tag, []).append(change)
-    means = sorted((float(np.mean(values)), tag) for tag, values in by_tag.items() if len(values) >= 5)
-    worst = ", ".join(f"{tag} {points(mean)}" for mean, tag in means[:2] if mean < 0)
-    return f"; worst: {worst}" if worst else ""
+def _outlook(judgement: Judgement, unit: _Unit) -> list[str]:
+    said = []
+    if judgement.needed_cases is not None:
+        repeats = f" or +{count(judgement.needed_repeats, 'repeat')}" if judgement.needed_repeats is not None else ""
+        said.append(f"+{count(judgement.needed_cases, 'case')}{repeats} would settle it")
+    if judgement.smallest_visible_drop is not None:
+        said.append(
+            f"a run like this sees {unit.worse}{judgement.smallest_visible_drop * 100:.1f} pts or more 80 % of the time"
+        )
+    return said

@@ -25,6 +25,8 @@ class Provider(Protocol):
     """For one request, with all its tries and waits."""
     recorded: bool = False
     """Whether responses are kept and replayed: only where `identity` and `wire` say all that an answer depends on."""
+    local: bool = False
+    """Whether its seconds depend on how busy this machine is."""
     accepts: frozenset[str] = ALL_PARAMS
     """The parameters that it passes on: a suite that sets another one is refused before anything is asked."""
 

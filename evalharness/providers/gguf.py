@@ -55,6 +55,7 @@ class GgufProvider(Provider):
     """One model file, asked case by case."""
 
     recorded = True
+    local = True
 
     def __init__(
         self,

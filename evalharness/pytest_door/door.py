@@ -17,6 +17,7 @@ from evalharness.pytest_door.gates import gate_reports
 from evalharness.pytest_door.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_door.progress import Progress
 from evalharness.pytest_door.session import SuiteSession, get_ready
+from evalharness.pytest_door.suite_run import SuiteRun
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
 from evalharness.report.terminal import summary_lines
@@ -31,6 +32,7 @@ class Door:
         self._paths = {path: path.stem for path in session.paths}
         self._engine: Engine | None = None
         self._asked: dict[str, list[Future[Sample]]] = {}
+        self._beside: list[tuple[SuiteRun, Future[Sample]]] = []
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress = Progress(config)
@@ -48,8 +50,12 @@ class Door:
 
     def _ask(self, item: CaseItem) -> None:
         assert self._engine
-        scorer = self._session.runs[item.suite].plan.scorer
-        self._asked[item.nodeid] = [self._engine.ask(item.case, request, scorer) for request in item.requests]
+        suite_run = self._session.runs[item.suite]
+        asked, scorer = self._asked.setdefault(item.nodeid, []), suite_run.plan.scorer
+        for request in item.requests:
+            asked.append(self._engine.ask(item.case, request, scorer))
+            if other := self._session.counterpart(suite_run, request):  # in turns: both meet the same machine and hour
+                self._beside.append((suite_run, self._engine.ask(*other, scorer)))
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
         """Called for each file: ours are the suites that were asked for."""
@@ -75,6 +81,9 @@ class Door:
         try:
             with self._at_work(engine, cases):  # left before anything is concluded: then nothing more is sent
                 result = yield
+                if not self._is_worker:
+                    self._session.calibrate(3)
+                    self._look_again(engine)
             stopped = False
         finally:
             if not self._is_worker:
@@ -95,6 +104,7 @@ class Door:
     def _at_work(self, engine: Engine, cases: Sequence[CaseItem]) -> Iterator[None]:
         """Outside of xdist the engine knows all requests at once."""
         ready = threading.Thread(target=get_ready, daemon=True, name="evalharness-imports")
+        self._session.calibrate(2)
         with closing(self._session), engine as self._engine:
             if not self._is_worker:
                 self._progress.start(list(dict.fromkeys(item.suite for item in cases)), len(cases))
@@ -106,15 +116,31 @@ class Door:
             finally:
                 ready.join()  # two threads that import the same can get in each other's way
 
+    def _look_again(self, engine: Engine) -> None:
+        """What was drawn beside the cases comes in; and what would fail is drawn again before it does."""
+        from evalharness.pytest_door.second_look import look_again  # brings numpy: see `get_ready`
+
+        for suite_run, sample in self._beside:
+            assert suite_run.reference
+            suite_run.reference.add(sample.result())
+        for name, suite_run in self._session.runs.items():
+            if suite_run.selected:
+                with _explained():
+                    look_again(self._session, name, engine, self._say)
+
+    def _say(self, line: str) -> None:
+        if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
     def _look_ahead(self) -> None:
         """Before xdist's workers ask: what they may cost, and whether they can ask at all."""
         for name in self._session.names:
             with suppress(EvalHarnessError):  # of a suite that cannot be read: the workers say so
                 self._session.open(name)
         requests = [request for run in self._session.runs.values() for _, request in run.plan.requests]
-        if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
-            for line in self._session.estimates(requests):
-                reporter.write_line(line)
+        for line in self._session.estimates(requests):
+            self._say(line)
 
     def _opened_engine(self) -> Engine:
         try:

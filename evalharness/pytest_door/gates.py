@@ -22,6 +22,11 @@ def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytes
         word = verdict.status.upper() if verdict.gating else "INFO"
         text = explain_gate(verdict, outcome) if result == "failed" else f"{word} {verdict.reason}"
         yield _report(outcome, f"gate[{verdict.name}]", result, text)
+    if outcome.weakened:
+        told = "; ".join(str(change) for change in outcome.weakened[:5])
+        yield _report(
+            outcome, "exam", "failed" if fail_inconclusive else "skipped", f"INCONCLUSIVE easier exam: {told}"
+        )
     if outcome.refusal:
         yield _report(outcome, "accept", "failed", outcome.refusal)
 

@@ -5,52 +5,36 @@ from __future__ import annotations
 import importlib
 import math
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from evalharness.config import Config, load_config
-from evalharness.engine import Asking, Engine, Plan, make_plan
+from evalharness.engine import Asking, Engine, make_plan
 from evalharness.engine.prices import Tariff
-from evalharness.errors import ConfigError, StoreError
+from evalharness.errors import ConfigError, EvalHarnessError, StoreError
 from evalharness.providers import Provider
-from evalharness.records import Baseline, Request, Run, RunHeader, Sample, SampleKey, Verdict
+from evalharness.pytest_door.suite_run import SuiteRun
+from evalharness.records import Baseline, Case, Request, Run, Sample, SampleKey, Stability, Verdict
 from evalharness.report import Outcome, write_reports
 from evalharness.report.asked import dollars
-from evalharness.store import RunWriter, accept, baseline_path, in_ci, read_baseline, sample_to_json
+from evalharness.store import Commit, accept, commit_at, in_ci, merge_base, sample_to_json, work_s
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite, suite_names, suite_path
+from evalharness.versions import (
+    Baselines,
+    Reference,
+    Trusted,
+    open_reference,
+)
 
 
-@dataclass(slots=True)
-class SuiteRun:
-    """One suite in this session."""
-
-    plan: Plan
-    header: RunHeader
-    folder: Path
-    selected: list[SampleKey] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    writer: RunWriter | None = None
-
-    def run(self, *, stopped: bool) -> Run:
-        """All that has come in so far."""
-        return Run(self.header, tuple(self.samples), tuple(self.selected), stopped)
-
-    def record(self) -> RunWriter:
-        """The record on disk, begun when it is first needed. Raises StoreError."""
-        if self.writer is None:
-            self.writer = RunWriter(self.folder / "run.jsonl", self.header)
-            for older in ("report.html", "verdict.json"):  # an older verdict must not stand beside a newer run
-                (self.folder / older).unlink(missing_ok=True)
-        return self.writer
-
-
-@dataclass(slots=True)
+@dataclass
 class SuiteSession:
     """The suites of this session, loaded when they are collected."""
 
@@ -68,6 +52,10 @@ class SuiteSession:
     providers: dict[str, Provider] = field(default_factory=dict)
     """One for each model, whichever suites use it."""
     ledger: Ledger | None = None
+    base: Commit | None = None
+    """The merge base: baselines and rules count as they stand there."""
+    against: Commit | None = None
+    """The version that is drawn beside this run instead of comparing with accepted ones."""
 
     @classmethod
     def from_options(cls, config: pytest.Config) -> SuiteSession:
@@ -80,6 +68,10 @@ class SuiteSession:
         for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
             if option(name) is not None and not least <= option(name) < math.inf:
                 raise pytest.UsageError(f"{name}: a number from {least}, not {option(name)}")
+        if option("--llm-against") and option("dist", "no") != "no":
+            raise pytest.UsageError("--llm-against draws both versions in turns, in one process: leave out -n")
+        if (option("--llm-baseline") or "").startswith("git:"):
+            commit_at(own.root, option("--llm-baseline").removeprefix("git:"))  # said now, not after all was asked
         if option("--llm-accept") and in_ci():
             raise pytest.UsageError(
                 "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
@@ -94,6 +86,8 @@ class SuiteSession:
             accepting=option("--llm-accept"),
             fail_inconclusive=option("--llm-inconclusive") == "fail",
             report=option("--llm-report"),
+            base=merge_base(own.root, option("--llm-base")),
+            against=commit_at(own.root, option("--llm-against")) if option("--llm-against") else None,
             asking=Asking(
                 record=option("--llm-record"),
                 concurrency=option("--llm-concurrency"),
@@ -102,6 +96,11 @@ class SuiteSession:
                 run=getattr(config, "workerinput", {}).get("testrunuid") or secrets.token_hex(8),
             ),
         )
+
+    @cached_property
+    def trusted(self) -> Trusted:
+        """What this change cannot change for itself."""
+        return Trusted(self.config, self.base)
 
     @property
     def paths(self) -> list[Path]:
@@ -158,9 +157,15 @@ class SuiteSession:
                 opened=self.providers,
             )
             folder = self.config.root / (self.report or f"reports/{name}")
-            self.runs[name] = SuiteRun(
-                plan, plan.header(), folder / name if self.report and len(self.names) > 1 else folder
+            folder = folder / name if self.report and len(self.names) > 1 else folder
+            header = replace(
+                plan.header(),
+                looks=1 if self.asking.record == "none" else 2,
+                against=self.against.sha if self.against else "",
             )
+            self.runs[name] = SuiteRun(plan, header, folder)
+            if self.against is not None:
+                self.runs[name].reference = open_reference(self.against, plan, folder, self.providers)
         return self.runs[name]
 
     def add(self, name: str, sample: Sample) -> None:
@@ -172,41 +177,84 @@ class SuiteSession:
     def conclude(self, name: str, *, stopped: bool) -> Outcome:
         """Judge a suite's run, accept it if asked to, write its reports."""
         suite_run = self.runs[name]
+        suite_run.close(stopped=stopped)
+        verdicts = self.judge(suite_run, stopped=stopped)
         run = suite_run.run(stopped=stopped)
-        suite_run.record().end(suite_run.selected, stopped=stopped)
-        baselines = {pair: self.read_baseline(name, *pair) for pair in suite_run.plan.asked}
-        command = self.accept_command(name)
-        from evalharness.gate import judge_run  # brings numpy: see `get_ready`
-
-        verdicts: list[Verdict] = [] if stopped else judge_run(run, baselines, accept_command=command)
         accepted, refusal = self.accept(suite_run, run)
         outcome = Outcome(
             run=run,
             verdicts=tuple(verdicts),
-            baselines=baselines,
+            baselines=self.baselines(suite_run),
             folder=suite_run.folder,
-            accept_command=command,
+            accept_command=self.accept_command(name),
             accepted=accepted,
             refusal=refusal,
             compared=self.baseline != "none",
+            exam=self.trusted.changes(name),
         )
         write_reports(outcome, self.config.root)
         return outcome
 
-    def read_baseline(self, suite: str, model: str, prompt: str) -> Baseline | StoreError | None:
-        """As the options say: the committed one, a given file or folder, or none."""
-        if self.baseline == "none":
+    def calibrate(self, often: int) -> None:
+        """Measure the machine, for suites with a gate on the latency of a local model."""
+        timed = [run for run in self.runs.values() if run.times_the_machine]
+        for _ in range(often if timed else 0):
+            seconds = work_s()
+            for run in timed:
+                run.calibration.append(seconds)
+
+    def judge(self, suite_run: SuiteRun, *, stopped: bool = False, first_look: bool = False) -> list[Verdict]:
+        """What the gates say of what has come in so far; nothing of a run that was stopped."""
+        from evalharness.gate import judge_run  # brings numpy: see `get_ready`
+
+        if stopped:
+            return []
+        name, run = suite_run.plan.suite.name, suite_run.run(stopped=stopped)
+        return judge_run(
+            run,
+            self.baselines(suite_run),
+            accept_command=self.accept_command(name),
+            gates=self.trusted.rules(name, run.header.gates),
+            pinned=self.trusted.pinned(name, list(suite_run.plan.asked)),
+            reference=suite_run.reference.run(stopped=stopped) if suite_run.reference else None,
+            first_look=first_look,
+        )
+
+    def baselines(self, suite_run: SuiteRun) -> Baselines:
+        """As the options say: those of the merge base, of a given file, folder or commit, or none."""
+        if suite_run.baselines is None:
+            name, pairs = suite_run.plan.suite.name, list(suite_run.plan.asked)
+            suite_run.baselines = self.trusted.baselines(name, pairs, self.baseline)
+        return suite_run.baselines
+
+    def stability(self, suite_run: SuiteRun, key: tuple[str, str, str], case: Case) -> Stability:
+        """How many accepted runs broke a stable assertion of this case."""
+        baseline = self.baselines(suite_run).get(key[:2])
+        stored = baseline.cases.get(case.id) if isinstance(baseline, Baseline) else None
+        draws = stored.draws if stored and stored.digest == case.digest else ()
+        broken = {draw.run for draw in draws if suite_run.plan.scorer.broken(case, draw.text)[1]}
+        return Stability(*key, len(broken), len({draw.run for draw in draws}))
+
+    def counterpart(self, suite_run: SuiteRun, request: Request) -> tuple[Case, Request] | None:
+        """With `--llm-against`: what the other version asks in this one's place, if it has such a case."""
+        if self.against is None or suite_run.reference is None:
             return None
-        path = baseline_path(self.config.root, suite, model, prompt)
-        if self.baseline is not None:
-            given = self.config.root / self.baseline
-            path = given / f"{model}.{prompt}.jsonl" if given.is_dir() else given
-            if not path.exists():
-                return StoreError(f"--llm-baseline {self.baseline}: there is no {path}")
+        return suite_run.reference.counterpart(request.key)
+
+    def refer_to(self, suite_run: SuiteRun, pairs: Collection[tuple[str, str]]) -> Reference | None:
+        """The baseline's own version, to be drawn beside this run: as of `--llm-against`, else of the merge base, if
+        what it asks is what the baseline's runs were asked. None where there is no such version.
+        """
+        if suite_run.reference is not None or self.base is None:
+            return suite_run.reference
         try:
-            return read_baseline(path, self.config.root)
-        except StoreError as error:
-            return error
+            found = open_reference(self.base, suite_run.plan, suite_run.folder, self.providers)
+        except EvalHarnessError:  # the suite is new, or could not be read then
+            return None
+        accepted = self.baselines(suite_run)
+        if all(_is_asked(accepted.get(pair), found.plan.asked.get(pair)) for pair in pairs):
+            suite_run.reference = found
+        return suite_run.reference
 
     def accept(self, suite_run: SuiteRun, run: Run) -> tuple[tuple[Path, ...], str]:
         """The baseline files that were written, or why none was."""
@@ -224,6 +272,11 @@ class SuiteSession:
             f"--llm-prompt={prompt}" for prompt in self.prompts
         ]
         return " ".join(["pytest", f"--llm-suite={name}", *chosen, "--llm-accept"])
+
+
+def _is_asked(baseline: Baseline | StoreError | None, asked: str | None) -> bool:
+    """Whether the baseline's latest run was asked just this."""
+    return isinstance(baseline, Baseline) and baseline.runs[-1].asked == asked
 
 
 def get_ready() -> None:

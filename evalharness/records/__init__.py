@@ -10,6 +10,8 @@ Suite ─ Case ─┐
 from __future__ import annotations
 
 from evalharness.records.run import (
+    REFERENCE_DRAWS,
+    RERUN_DRAWS,
     Failure,
     FinishReason,
     Request,
@@ -19,21 +21,37 @@ from evalharness.records.run import (
     Sample,
     SampleKey,
     Score,
+    Stability,
     Timing,
     Usage,
 )
-from evalharness.records.suite import Case, GateSpec, Location, Message, Params, Prompt, Spec, Suite
-from evalharness.records.verdict import SEVERITY, AcceptedRun, Baseline, BaselineCase, Draw, Status, Verdict, worst
+from evalharness.records.suite import Case, GateRule, GateSpec, Location, Message, Params, Prompt, Spec, Suite
+from evalharness.records.verdict import (
+    SEVERITY,
+    AcceptedRun,
+    Baseline,
+    BaselineCase,
+    Change,
+    Draw,
+    Slice,
+    Status,
+    Verdict,
+    worst,
+)
 
 __all__ = [
+    "REFERENCE_DRAWS",
+    "RERUN_DRAWS",
     "SEVERITY",
     "AcceptedRun",
     "Baseline",
     "BaselineCase",
     "Case",
+    "Change",
     "Draw",
     "Failure",
     "FinishReason",
+    "GateRule",
     "GateSpec",
     "Location",
     "Message",
@@ -46,7 +64,9 @@ __all__ = [
     "Sample",
     "SampleKey",
     "Score",
+    "Slice",
     "Spec",
+    "Stability",
     "Status",
     "Suite",
     "Timing",

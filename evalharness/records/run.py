@@ -7,9 +7,15 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
-from evalharness.records.suite import Message, Params
+from evalharness.records.suite import GateRule, Message, Params
 
 FinishReason = Literal["stop", "length"]
+
+
+REFERENCE_DRAWS = 1_000
+"""Draws of the baseline's own version are numbered from here on: each version gets answers of its own."""
+RERUN_DRAWS = 2_000
+"""Draws from here on were made because an assertion failed: they say nothing of the average."""
 
 
 class SampleKey(NamedTuple):
@@ -110,6 +116,8 @@ class Sample:
     scores: tuple[Score, ...] = ()
     failed_checks: tuple[str, ...] = ()
     """A sentence for each hard assertion that does not hold."""
+    failed_stable: tuple[str, ...] = ()
+    """The same for those with `must_pass: stable`."""
     error: Failure | None = None
     cost_usd: float | None = None
     """None: no price is known."""
@@ -117,6 +125,8 @@ class Sample:
     """When a response that was replayed had been drawn: UTC, ISO 8601. Empty for one that was asked for now."""
     attempts: int = 1
     """How often it was asked, tries that a killed run left behind included; 0 for one that shares another's answer."""
+    cluster: str = ""
+    """What its case shares with others."""
 
     @property
     def latency_s(self) -> float | None:
@@ -127,9 +137,14 @@ class Sample:
         return self.response.timing.total_s
 
     @property
+    def answered(self) -> bool:
+        """Asked, answered and scored by every metric."""
+        return self.error is None and self.response is not None
+
+    @property
     def ok(self) -> bool:
         """Asked, answered, scored by every metric, and all hard assertions hold."""
-        return self.error is None and self.response is not None and not self.failed_checks
+        return self.answered and not self.failed_checks
 
     def score(self, metric: str) -> Score | None:
         """The score that `metric` gave, if it gave one."""
@@ -153,7 +168,7 @@ class RunHeader:
     metrics: tuple[str, ...]
     signatures: Mapping[str, str]
     """Signature of each metric."""
-    gates: tuple[tuple[str, float], ...]
+    gates: tuple[GateRule, ...]
     planned: tuple[SampleKey, ...]
     """Every sample that the suite asks for with the chosen models and prompts, selected or not."""
     machine_class: str
@@ -161,6 +176,24 @@ class RunHeader:
     environment: Mapping[str, Any]
     prices: Mapping[str, str] = field(default_factory=dict)
     """Where the price of each model comes from; one without a price is left out."""
+    deterministic: tuple[str, ...] = ()
+    """Models whose second draw would be a copy of the first."""
+    looks: int = 1
+    """2: before a gate fails, fresh draws are asked for and weighed with the others."""
+    against: str = ""
+    """The commit whose version was drawn beside this run, to be compared with instead of accepted runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """How a case that broke a stable assertion stood in the accepted runs."""
+
+    model: str
+    prompt: str
+    case: str
+    broken: int
+    """Accepted runs that break it too."""
+    runs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +206,13 @@ class Run:
     """What was to be asked: all that is planned, or less (`-k`, a node id)."""
     stopped: bool = False
     """The run ended before its end (`-x`, Ctrl-C): nothing may be concluded."""
+    calibration_s: float | None = None
+    """Seconds of a fixed piece of work beside the run; None where no time can be gated."""
+    stability: tuple[Stability, ...] = ()
+    """Of each case that broke a stable assertion."""
 
     @property
     def complete(self) -> bool:
         """Everything that the suite plans, and that is something, was asked and answered."""
-        answered = {sample.key for sample in self.samples if sample.error is None and sample.response is not None}
+        answered = {sample.key for sample in self.samples if sample.answered}
         return not self.stopped and bool(self.header.planned) and answered >= set(self.header.planned)

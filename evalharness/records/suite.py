@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class Location(NamedTuple):
@@ -50,15 +50,29 @@ class Spec:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    must_pass: Literal["always", "stable"] = "always"  # noqa: S105 - no password
+    """Of an assertion. `always`: one answer that breaks it fails the run; `stable`: it fails the run if it is broken
+    again when the case is drawn again, and only where the accepted runs never broke it.
+    """
 
 
-@dataclass(frozen=True, slots=True)
-class GateSpec:
-    """A rule of a suite: how much worse `metric` may get."""
+class GateRule(NamedTuple):
+    """How much worse `metric` may get."""
 
     metric: str
     margin: float
     """Points of a 0..1 score; for latency and cost a ratio, 0.10 meaning 10 %."""
+    target: Literal["suite", "population"] = "suite"
+    """Whether it speaks of these very cases, or of cases like these."""
+    tag: str = ""
+    """The cases that it looks at; "" for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """A gate as a suite has it."""
+
+    rule: GateRule
     where: Location
 
 
@@ -85,6 +99,8 @@ class Case:
     digest: str
     """SHA-256 of what makes this case this case: its variables and its golden answers. An edited case is a new case."""
     where: Location
+    cluster: str = ""
+    """What it shares with other cases (a document, a conversation): their errors are not independent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class AcceptedRun:
     signatures: Mapping[str, str]
     asked: str
     """Digest of model identity, prompt and parameters: runs of one baseline asked the same thing of the same model."""
+    calibration_s: float | None = None
+    """Seconds of a fixed piece of work beside the run: how fast the machine was just then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,18 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """One tag's change of a metric."""
+
+    tag: str
+    cases: int
+    change: float
+    """Mean over its cases; negative is worse."""
+    q_value: float | None
+    """Of "worse", corrected for the number of tags; None where there are too few cases to test."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a gate said about one metric of one model and prompt."""
 
@@ -86,8 +100,37 @@ class Verdict:
     """Holm-adjusted over the gates of the run."""
     cases: int = 0
     """Cases present on both sides."""
+    tag: str = ""
+    """The cases that it speaks of; "" for all."""
+    smallest_visible_drop: float | None = None
+    """What a run like this one catches 80 % of the time."""
+    needed_cases: int | None = None
+    """So many more cases would settle an inconclusive gate 80 % of the time, if nothing has changed."""
+    needed_repeats: int | None = None
+    """Or so many more runs of each case."""
+    suspicious: bool = False
+    """Bad enough to look again before it may fail."""
+    slices: tuple[Slice, ...] = ()
+    pinned: bool = False
+    """Compared with the pinned baseline, which no accepted run moves."""
 
     @property
     def name(self) -> str:
         """As in `suites/support.yaml::gate[NAME]`."""
-        return f"{self.model}-{self.prompt}-{self.metric}"
+        parts = (self.model, self.prompt, self.metric, self.tag, "pinned" if self.pinned else "")
+        return "-".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One way in which the exam is another: a line of the table. Its texts are short and have no line end."""
+
+    what: str
+    then: str
+    """Empty where `now` says it all."""
+    now: str
+    weakens: bool
+    """A worse answer may pass now. False: the exam can only have become harder, or is as hard as before."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.then} -> {self.now}" if self.then else f"{self.what}: {self.now}"

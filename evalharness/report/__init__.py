@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.errors import StoreError
-from evalharness.records import Baseline, Run, Status, Verdict, worst
+from evalharness.records import Baseline, Change, Run, Status, Verdict, worst
 from evalharness.store import in_ci, write_whole
 
 __all__ = ["Outcome", "write_reports"]
@@ -33,18 +33,29 @@ class Outcome:
     """Why it was not accepted, though asked for."""
     compared: bool = True
     """False with `--llm-baseline none`."""
+    exam: tuple[Change, ...] = ()
+    """What this change does to its own exam, against the merge base."""
+
+    @property
+    def weakened(self) -> list[Change]:
+        """What could make a worse answer pass."""
+        return [change for change in self.exam if change.weakens]
 
     @property
     def status(self) -> Status:
         """As bad as the worst of gates and cases."""
-        statuses: list[Status] = [verdict.status for verdict in self.verdicts if verdict.gating]
-        if not statuses:
-            statuses.append("inconclusive")
+        statuses = self._gating
         if any(sample.failed_checks for sample in self.run.samples):
             statuses.append("fail")
+        if self.weakened:
+            statuses.append("inconclusive")
         if self.run.stopped or any(sample.error for sample in self.run.samples):
             statuses.append("error")
         return worst(statuses)
+
+    @property
+    def _gating(self) -> list[Status]:
+        return [verdict.status for verdict in self.verdicts if verdict.gating] or ["inconclusive"]
 
     @property
     def sentence(self) -> str:
@@ -60,6 +71,8 @@ class Outcome:
             return f"a hard assertion does not hold for {failed} of {len(run.samples)} answers"
         if self.accepted and self.status in ("no baseline", "fail", "incomparable"):
             return "this run has been accepted: later runs are compared with it"
+        if self.weakened and self.status == "inconclusive" and worst(self._gating) == "pass":
+            return "no gate found a regression, but this change makes its own exam easier"
         return _GATE_SENTENCES[self.status].format(gates=_names(self, self.status))
 
 
@@ -104,5 +117,6 @@ def verdict_json(outcome: Outcome) -> dict[str, Any]:
         "sentence": outcome.sentence,
         "complete": outcome.run.complete,
         "ci": in_ci(),
+        "exam": [asdict(change) for change in outcome.exam],
         "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
     }

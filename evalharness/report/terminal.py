@@ -24,7 +24,7 @@ _MARKUP: dict[Status, dict[str, bool]] = {
     "inconclusive": {"yellow": True},
     "no baseline": {"yellow": True},
 }
-MOST_GATES, MOST_CASES = 16, 5
+MOST_GATES, MOST_CASES, MOST_CHANGES = 16, 5, 15
 _WIDTH, _MOST_LINES = 79, 6
 _ANEW = "--llm-record=all --llm-accept"
 
@@ -39,6 +39,8 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
     if len(judged) > MOST_GATES:
         yield f"  ... {len(judged) - MOST_GATES} more gates in the report", {}
     yield from _no_baseline(outcome)
+    yield from _sight(outcome)
+    yield from _exam(outcome)
     if status in ("fail", "error"):
         yield from _worst_cases(outcome)
     for path in outcome.accepted:
@@ -104,11 +106,16 @@ def _alike(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
 
 
 def _gate(verdicts: Sequence[Verdict], *, several: bool) -> Iterator[Line]:
-    first, metrics = verdicts[0], ", ".join(verdict.metric for verdict in verdicts)
+    first, metrics = verdicts[0], ", ".join(_subject(verdict) for verdict in verdicts)
     word = "INFO" if not first.gating else first.status.upper()
     subject = f"{metrics} ({first.model}, {first.prompt})" if several else metrics
     markup = _MARKUP[first.status] if first.gating else {}
     yield from _wrapped(f"{word:<13} {subject}  {printable(first.reason)}", " " * 14, markup)
+
+
+def _subject(verdict: Verdict) -> str:
+    subject = f"{verdict.metric} of {printable(verdict.tag)}" if verdict.tag else verdict.metric
+    return f"{subject} (pinned)" if verdict.pinned else subject
 
 
 def _no_baseline(outcome: Outcome) -> Iterator[Line]:
@@ -117,6 +124,31 @@ def _no_baseline(outcome: Outcome) -> Iterator[Line]:
     if missing and not outcome.accepted:
         metrics = ", ".join(dict.fromkeys(verdict.metric for verdict in missing))
         yield from _wrapped(f"{'':<13} {metrics}  {missing[0].reason}", " " * 14, _MARKUP["no baseline"])
+
+
+def _sight(outcome: Outcome) -> Iterator[Line]:
+    """At the first run, before anybody trusts a green one: what runs like this will see, and what they will not."""
+    seen = {v.metric: v.smallest_visible_drop for v in outcome.verdicts if v.status == "no baseline"}
+    drops = ", ".join(f"{metric} {drop * 100:.1f} pts" for metric, drop in seen.items() if drop is not None)
+    if drops:
+        cases = len({sample.key.case for sample in outcome.run.samples})
+        told = f"with these {cases} cases a run like this one sees drops from here on, 4 times in 5: {drops}"
+        yield from _wrapped(f"{'':<13} {told}", " " * 14, {})
+
+
+def _exam(outcome: Outcome) -> Iterator[Line]:
+    """What this change does to its own exam: what weakens it, and how much else there is."""
+    weakened = outcome.weakened
+    if not outcome.exam:
+        return
+    yield "", {}
+    yield "what this change does to its own exam:", {"bold": True}
+    for change in weakened[:MOST_CHANGES]:
+        yield from _wrapped(f"  easier   {printable(str(change))}", " " * 11, _MARKUP["inconclusive"])
+    if len(weakened) > MOST_CHANGES:
+        yield f"  easier   ... and {len(weakened) - MOST_CHANGES} more, in verdict.json", _MARKUP["inconclusive"]
+    for change in [change for change in outcome.exam if not change.weakens][: MOST_CHANGES // 3]:
+        yield from _wrapped(f"  other    {printable(str(change))}", " " * 11, {})
 
 
 def _wrapped(text: str, indent: str, markup: dict[str, bool]) -> Iterator[Line]:

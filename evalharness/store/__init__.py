@@ -1,21 +1,26 @@
 """Runs and baselines on disk: every format has a version, every file is written whole or line by line."""
 
 from evalharness.store.baselines import accept, baseline_path, read_baseline
-from evalharness.store.environment import environment, in_ci, machine_class
+from evalharness.store.environment import environment, in_ci, machine_class, work_s
 from evalharness.store.files import write_whole
+from evalharness.store.git import Commit, commit_at, merge_base
 from evalharness.store.runs import RunWriter, canonical_run, read_run, sample_from_json, sample_to_json
 
 __all__ = [
+    "Commit",
     "RunWriter",
     "accept",
     "baseline_path",
     "canonical_run",
+    "commit_at",
     "environment",
     "in_ci",
     "machine_class",
+    "merge_base",
     "read_baseline",
     "read_run",
     "sample_from_json",
     "sample_to_json",
+    "work_s",
     "write_whole",
 ]

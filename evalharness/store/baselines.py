@@ -22,6 +22,7 @@ from evalharness.store.runs import SCHEMA, check_kind, parse_line
 
 _T = TypeVar("_T", bound=BaseModel)
 BASELINE_FOLDER = "golden/baselines"
+PINNED = "pinned"
 MOST_RUNS = 5
 _SECONDS_DIGITS = 6
 
@@ -36,6 +37,7 @@ class _RunLine(_Line):
     machine_class: str
     signatures: dict[str, str]
     asked: str
+    calibration_s: FiniteFloat | None = None
 
 
 class _HeaderLine(_Line):
@@ -63,9 +65,10 @@ class _CaseLine(_Line):
     draws: list[_DrawLine]
 
 
-def baseline_path(root: Path, suite: str, model: str, prompt: str) -> Path:
-    """Where the baseline of a suite, model and prompt lives."""
-    return root / BASELINE_FOLDER / suite / f"{model}.{prompt}.jsonl"
+def baseline_path(root: Path, suite: str, model: str, prompt: str, *, pinned: bool = False) -> Path:
+    """Where the baseline of a suite, model and prompt lives; the pinned one is a copy that no accepted run moves."""
+    folder = root / BASELINE_FOLDER / suite
+    return (folder / PINNED if pinned else folder) / f"{model}.{prompt}.jsonl"
 
 
 def read_baseline(path: Path, root: Path) -> Baseline | None:
@@ -79,7 +82,7 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     header = _parsed(
         _HeaderLine, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}, file, 1
     )
-    place = baseline_path(root, header.suite, header.model, header.prompt)
+    place = baseline_path(root, header.suite, header.model, header.prompt, pinned=path.parent.name == PINNED)
     if path.is_relative_to(root / BASELINE_FOLDER) and path != place:
         raise StoreError(f"{file}:1: this is the baseline of {place.relative_to(root).as_posix()}: restore it from git")
     runs = tuple(AcceptedRun(**run.model_dump()) for run in header.runs)
@@ -139,11 +142,12 @@ def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accept
     """
     if reason := _unacceptable(run):
         raise StoreError(f"not accepted: {reason}")
-    texts = {}
+    texts, planned = {}, set(run.header.planned)  # not the draws of a second look, which not all cases have
     for (model, prompt), digest in asked.items():
         path = baseline_path(root, run.header.suite, model, prompt)
-        entry = AcceptedRun(run.header.id, accepted_at, run.header.machine_class, run.header.signatures, digest)
-        samples = [sample for sample in run.samples if (sample.key.model, sample.key.prompt) == (model, prompt)]
+        header = run.header
+        entry = AcceptedRun(header.id, accepted_at, header.machine_class, header.signatures, digest, run.calibration_s)
+        samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
         texts[path] = _text(_joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt)))
     for path, text in texts.items():
         write_whole(path, text)
@@ -202,7 +206,7 @@ def _text(baseline: Baseline) -> str:
         "model": baseline.model,
         "prompt": baseline.prompt,
         "cases": len(baseline.cases),
-        "runs": [_RunLine(**_as_dict(run)).model_dump() for run in baseline.runs],
+        "runs": [_RunLine(**_as_dict(run)).model_dump(exclude_none=True) for run in baseline.runs],
     }
     lines = [header]
     for case, stored in sorted(baseline.cases.items()):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -15,7 +15,7 @@ from typing import IO, Any, NoReturn
 from pydantic import TypeAdapter, ValidationError
 
 from evalharness.errors import StoreError
-from evalharness.records import Run, RunHeader, Sample, SampleKey
+from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.redaction import scrubbed
 from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.recorded import canonical
@@ -28,6 +28,8 @@ _OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "recorde
 class _End:
     selected: tuple[SampleKey, ...]
     stopped: bool
+    calibration_s: float | None = None
+    stability: tuple[Stability, ...] = ()
 
 
 _HEADER, _SAMPLE, _END = TypeAdapter(RunHeader), TypeAdapter(Sample), TypeAdapter(_End)
@@ -63,9 +65,10 @@ class RunWriter:
         """One sample, as `sample_to_json` made it."""
         self._write({"sample": sample})
 
-    def end(self, selected: Sequence[SampleKey], *, stopped: bool) -> None:
+    def end(self, run: Run) -> None:
         """The last line; closes the file."""
-        self._write({"end": {"selected": [list(key) for key in selected], "stopped": stopped}})
+        end = _End(run.selected, run.stopped, run.calibration_s, run.stability)
+        self._write({"end": _END.dump_python(end, mode="json")})
         self._file.close()
 
     def _write(self, value: dict[str, Any]) -> None:
@@ -95,7 +98,7 @@ def read_run(path: Path) -> Run:
     except ValidationError as error:
         raise StoreError(f"{path}:{number}: not a record of a run: {error.errors()[0]['msg']}") from None
     end = end or _End(tuple(sample.key for sample in samples), stopped=True)
-    return Run(header, tuple(samples), end.selected, end.stopped)
+    return Run(header, tuple(samples), end.selected, end.stopped, end.calibration_s, end.stability)
 
 
 def canonical_run(run: Run) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, Problem, SuiteError
 from evalharness.metrics import open_metric
 from evalharness.metrics.checks import open_check
-from evalharness.records import Case, GateSpec, Location, Message, Params, Prompt, Spec, Suite
+from evalharness.records import Case, GateRule, GateSpec, Location, Message, Params, Prompt, Spec, Suite
 from evalharness.registry import did_you_mean
 from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
@@ -77,7 +78,7 @@ class _Loader:
             params=_params(raw),
             vars=raw.vars,
             metrics=metrics,
-            gates=self.gates(raw, document, metrics),
+            gates=self.gates(raw, document, metrics, cases),
             cases=tuple(self.case(case, source, golden, checks) for case, source in zip(cases, sources, strict=True)),
         )
         self.check_names(raw, document)
@@ -121,10 +122,12 @@ class _Loader:
         for index, item in enumerate(items):
             loc = (*at, key, index)
             try:
+                item, must_pass = _must_pass(item) if key == "assert" else (item, None)
                 name, value = next(iter(item.items())) if isinstance(item, dict) and len(item) == 1 else (item, None)
                 if not isinstance(name, str):
                     raise ValueError(f"write NAME or {{NAME: value}}, not {item!r}")
                 spec = probe(name, value)
+                spec = replace(spec, must_pass=must_pass) if must_pass else spec
                 if key == "metrics" and name in specs:
                     raise ValueError(f"the metric '{name}' stands here twice")
                 specs[f"{name}{index if key == 'assert' else ''}"] = spec
@@ -204,6 +207,7 @@ class _Loader:
             checks=checks + self.specs(raw.assert_, document, "assert", self.check, loc),
             digest=digest([raw.vars, list(answers)]),
             where=document.locate(loc),
+            cluster=raw.cluster,
         )
 
     def prompts(self, raw: SuiteFile, document: Document) -> dict[str, Prompt]:
@@ -214,20 +218,25 @@ class _Loader:
             for name, turns in raw.prompts.items()
         }
 
-    def gates(self, raw: SuiteFile, document: Document, metrics: Sequence[Spec]) -> tuple[GateSpec, ...]:
+    def gates(
+        self, raw: SuiteFile, document: Document, metrics: Sequence[Spec], cases: Sequence[CaseFile]
+    ) -> tuple[GateSpec, ...]:
         known = [*(spec.name for spec in metrics), *NOT_SCORES]
-        gates: dict[str, GateSpec] = {}
+        tags = {tag for case in cases for tag in case.tags}
+        gates: dict[tuple[str, str], GateSpec] = {}
         for index, gate in enumerate(raw.gates):
             loc = ("gates", index)
             if gate.metric not in known:
-                self.note(
-                    document,
-                    (*loc, "metric"),
-                    f"no metric '{gate.metric}' in this suite{did_you_mean(gate.metric, known)}",
-                )
-            if gate.metric in gates:
+                hint = did_you_mean(gate.metric, known)
+                self.note(document, (*loc, "metric"), f"no metric '{gate.metric}' in this suite{hint}")
+            if gate.tag and gate.tag not in tags:
+                self.note(document, (*loc, "tag"), f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}")
+            if gate.tag and gate.metric in NOT_SCORES:
+                self.note(document, (*loc, "tag"), f"{gate.metric} is gated on whole suites only")
+            if (gate.metric, gate.tag) in gates:
                 self.note(document, loc, f"there is a gate on '{gate.metric}' already")
-            gates[gate.metric] = GateSpec(gate.metric, gate.margin, document.locate(loc))
+            rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag)
+            gates[gate.metric, gate.tag] = GateSpec(rule, document.locate(loc))
         return tuple(gates.values())
 
     def check_names(self, raw: SuiteFile, document: Document) -> None:
@@ -258,6 +267,15 @@ class _Loader:
         except TemplateProblem as error:
             return f"{error} (with case '{case.id}', {case.where})"
         return None
+
+
+def _must_pass(item: Any) -> tuple[Any, Any]:
+    """`{contains: Acme, must_pass: stable}` apart. Raises ValueError."""
+    if not isinstance(item, dict) or "must_pass" not in item:
+        return item, None
+    if item["must_pass"] not in ("always", "stable"):
+        raise ValueError(f"must_pass is always or stable, not {item['must_pass']!r}")
+    return {name: value for name, value in item.items() if name != "must_pass"}, item["must_pass"]
 
 
 def digest(value: Any) -> str:

@@ -60,6 +60,11 @@ def requests(
                     yield case, Request(key, messages, shared, _seeded(suite.params, repeat))
 
 
+def another_draw(request: Request, repeat: int) -> Request:
+    """The same request, drawn once more: `request` is the first draw."""
+    return replace(request, key=request.key._replace(repeat=repeat), params=_seeded(request.params, repeat))
+
+
 def _shared(messages: tuple[Message, ...], common: tuple[Message, ...]) -> int:
     return next((i for i, pair in enumerate(zip(messages, common, strict=False)) if pair[0] != pair[1]), len(common))
 
@@ -69,4 +74,4 @@ def _seeded(params: Params, repeat: int) -> Params:
     return replace(params, seed=((params.seed or 0) + repeat) % 2**32) if repeat else params
 
 
-__all__ = ["Renderer", "TemplateProblem", "requests"]
+__all__ = ["Renderer", "TemplateProblem", "another_draw", "requests"]

@@ -113,6 +113,10 @@ class GateFile(Closed):
             {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": "%$"}]}
         ),
     ] = 0.05
+    target: Literal["suite", "population"] = "suite"
+    """Whether a pass speaks of these very cases, or of cases like these."""
+    tag: Text = ""
+    """Only cases with this tag."""
 
 
 class CaseFile(Closed):
@@ -121,6 +125,8 @@ class CaseFile(Closed):
     id: CaseId
     vars: dict[Text, Data] = {}
     tags: list[Text] = []
+    cluster: Text = ""
+    """What this case shares with others, a document for example."""
     assert_: list[Data] = Field(default=[], alias="assert")
 
 

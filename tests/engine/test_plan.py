@@ -12,7 +12,7 @@ from evalharness.config import Config, load_config
 from evalharness.engine import Plan, make_plan, run_suite
 from evalharness.errors import ConfigError
 from evalharness.providers.scripted import ScriptedProvider
-from evalharness.records import Request, Sample, SampleKey
+from evalharness.records import GateRule, Request, Sample, SampleKey
 from evalharness.store import RunWriter, read_run, sample_to_json
 
 SUITE = """\
@@ -71,7 +71,7 @@ def test_complete_run(config: Config) -> None:
     assert [sample.ok for sample in run.samples] == [True, False]
     assert run.samples[0].tags == ("vowel",)
     assert run.samples[1].failed_checks == ("must not contain 'As an AI'",)
-    assert (run.header.suite, run.header.gates) == ("demo", (("exact", 0.05),))
+    assert (run.header.suite, run.header.gates) == ("demo", (GateRule("exact", 0.05),))
     assert run.header.signatures.keys() == {"exact"}
 
 
@@ -81,7 +81,7 @@ def test_run_is_stored_and_read(config: Config, tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "run.jsonl", run.header)
     for sample in run.samples:
         writer.append(sample_to_json(sample))
-    writer.end(run.selected, stopped=False)
+    writer.end(run)
     assert read_run(tmp_path / "run.jsonl") == run
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,8 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evalharness.gate.bounds import change_bounds, normal_quantile, runs_needed, t_quantile
+from evalharness.gate.bounds import normal_quantile, runs_needed, spread_of, t_quantile
+from evalharness.gate.evidence import Rules
 from evalharness.gate.judge import decide, weigh
+
+Side = Sequence[np.ndarray]
+
+
+def change_bounds(before: Side, after: Side, *, alpha: float) -> tuple[float, float]:
+    """Lower and upper bound of the mean change of cases, given as their runs."""
+    return spread_of(list(zip(before, after, strict=True))).bounds(alpha)
 
 
 @pytest.mark.parametrize(
@@ -114,16 +123,16 @@ def test_false_pass(n: int, kb: int, kc: int, shape: str) -> None:
 @pytest.mark.parametrize(("n", "kb", "kc"), [(20, 1, 1), (58, 1, 1), (58, 5, 1), (29, 5, 2), (19, 5, 5)])
 def test_too_few_runs_never_pass(n: int, kb: int, kc: int) -> None:
     """Fewer than 59 runs, or than 20 cases, pass nothing, not even identical answers (statistics §6 N1)."""
-    same = {case: [1.0] * kb for case in range(n)}
-    assert decide(weigh(same, {case: [1.0] * kc for case in range(n)}, margin=0.05, seed=""), 1.0) == "inconclusive"
+    before, after = ({f"case-{number}": [1.0] * k for number in range(n)} for k in (kb, kc))
+    assert decide(weigh(before, after, rules=Rules(), seed=""), 1.0, Rules()) == "INCONCLUSIVE"
     assert share_passed(n, kb, kc, "break", suites=50) == 0
 
 
 @pytest.mark.parametrize(("n", "k"), [(59, 1), (20, 3)])
 def test_just_enough_runs_can_pass(n: int, k: int) -> None:
     """From the floor on, identical answers can pass."""
-    same = {case: [1.0] * k for case in range(n)}
-    evidence = weigh(same, same, margin=0.05, seed="")
-    assert evidence.candidate_runs >= evidence.floor == 59
-    # 59 cases are enough runs, but the bound of one run a side needs more cases: 1.67 * sqrt(2 / (60 * 61)) = 3.9 pts
-    assert decide(evidence, 1.0) == ("pass" if evidence.low > -0.05 else "inconclusive")
+    same = {f"case-{number}": [1.0] * k for number in range(n)}
+    evidence = weigh(same, same, rules=Rules(), seed="")
+    assert evidence.candidate_runs >= Rules().runs_needed == 59
+    # 59 cases are enough runs, and the bound of one run a side is 1.67 * sqrt(2 / (60 * 61)) = 3.9 points away
+    assert decide(evidence, 1.0, Rules()) == "PASS"

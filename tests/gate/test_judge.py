@@ -12,32 +12,60 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evalharness.gate.judge import ALPHA, FEWEST_CASES, Evidence, decide, weigh
+from evalharness.gate.bounds import Spread
+from evalharness.gate.defaults import (
+    ALPHA,
+    ALPHA_PASS,
+    CONFIRM_RUNS,
+    FEWEST_CASES,
+    QUALITY_MARGIN,
+    RATIO_MARGIN,
+    SCREEN,
+)
+from evalharness.gate.evidence import Evidence, Rules
+from evalharness.gate.judge import decide, judge, weigh
 from evalharness.gate.latency import hodges_lehmann
 
-EVIDENCE = Evidence(cases=60, candidate_runs=60, change=0.0, low=-0.04, high=0.04, p_value=0.5, floor=59, margin=0.05)
+PAIRS = ((np.array([1.0]), np.array([1.0])),) * 60
+EVIDENCE = Evidence(pairs=PAIRS, cases=60, spread=Spread(0.0, 0.0), p_value=0.5, smallest_p=0.0)
+
+
+def seen(low: float, **changes: Any) -> Evidence:
+    """Evidence with this lower bound."""
+    return replace(EVIDENCE, spread=Spread(low, 0.0), **changes)
 
 
 @pytest.mark.parametrize(
-    ("changes", "adjusted", "status"),
+    ("evidence", "adjusted", "verdict"),
     [
-        ({}, 0.5, "pass"),
-        ({}, 0.0001, "pass"),  # a small real drop within the margin
-        ({"low": -0.05}, 0.5, "inconclusive"),  # the margin itself is not ruled out
-        ({"low": -0.06}, 0.0101, "inconclusive"),
-        ({"low": -0.06}, 0.01, "fail"),
-        ({"candidate_runs": 58}, 0.5, "inconclusive"),
-        ({"candidate_runs": 58}, 0.001, "fail"),
-        ({"cases": 19}, 0.5, "inconclusive"),
-        ({"cases": 19, "low": -0.06}, 0.001, "inconclusive"),
-        ({"low": math.nan}, 0.5, "inconclusive"),
-        ({"low": math.nan}, math.nan, "inconclusive"),
-        ({"low": -0.06}, math.nan, "inconclusive"),
+        (seen(-0.04), 0.5, "PASS"),
+        (seen(-0.04), 0.0001, "PASS"),  # a small real drop within the margin
+        (seen(-0.05), 0.5, "INCONCLUSIVE"),  # the margin itself is not ruled out
+        (seen(-0.06), 0.0101, "INCONCLUSIVE"),
+        (seen(-0.06), 0.01, "FAIL"),
+        (seen(-0.04, pairs=PAIRS[:58]), 0.5, "INCONCLUSIVE"),
+        (seen(-0.04, pairs=PAIRS[:58]), 0.001, "FAIL"),
+        (seen(-0.04, cases=19), 0.5, "INCONCLUSIVE"),
+        (seen(-0.06, cases=19), 0.001, "INCONCLUSIVE"),
+        (seen(-0.04, blocked="a case is missing"), 0.5, "INCONCLUSIVE"),
+        (seen(-0.04, blocked="a case is missing"), 0.001, "FAIL"),
+        (seen(math.nan), 0.5, "INCONCLUSIVE"),
+        (seen(math.nan), math.nan, "INCONCLUSIVE"),
+        (seen(-0.06), math.nan, "INCONCLUSIVE"),
     ],
 )
-def test_decide(changes: dict[str, Any], adjusted: float, status: str) -> None:
+def test_decide(evidence: Evidence, adjusted: float, verdict: str) -> None:
     """PASS needs the bound, the runs and the cases; FAIL needs the adjusted p; what is not a number is neither."""
-    assert decide(replace(EVIDENCE, **changes), adjusted) == status
+    assert decide(evidence, adjusted, Rules()) == verdict
+
+
+def test_two_looks() -> None:
+    """The first of two looks may pass, but not fail; both pass at half of alpha, which needs more runs."""
+    first, last = Rules(look="first"), Rules(look="last")
+    assert decide(seen(-0.06), 0.0001, first) == "INCONCLUSIVE"
+    assert decide(seen(-0.06), 0.0001, last) == "FAIL"
+    assert decide(seen(-0.04), 0.5, first) == "INCONCLUSIVE"  # 60 runs; 72 are needed
+    assert decide(seen(-0.04, pairs=PAIRS + PAIRS), 0.5, first) == "PASS"
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -45,19 +73,30 @@ def test_decide(changes: dict[str, Any], adjusted: float, status: str) -> None:
 @pytest.mark.parametrize("k", [1, 3])
 def test_numbers_that_are_none_are_refused(bad: float, side: str, k: int) -> None:
     """A NaN or an infinity anywhere is an error, not evidence: it could hide a drop."""
-    good = {case: [1.0] * k for case in range(60)}
-    data = {"baseline": good, "candidate": good} | {side: good | {7: [*good[7][1:], bad]}}
+    good = {f"case-{number}": [1.0] * k for number in range(60)}
+    sides = {"baseline": good, "candidate": good} | {side: good | {"case-7": [*good["case-7"][1:], bad]}}
     with pytest.raises(ValueError, match="finite"):
-        weigh(data["baseline"], data["candidate"], margin=0.05, seed="")
+        weigh(sides["baseline"], sides["candidate"], rules=Rules(), seed="")
+    with pytest.raises(ValueError, match=r"numbers in \[0, 1\]"):
+        judge(sides["baseline"], sides["candidate"])
+
+
+def test_pass_or_fail_is_nothing_between() -> None:
+    """A score is refused where runs pass or fail."""
+    with pytest.raises(ValueError, match="1 or 0"):
+        judge({"a": [0.5]}, {"a": [1.0]}, kind="pass_fail")
 
 
 def test_only_common_cases_are_weighed() -> None:
-    """Cases of one side alone count for nothing, and no common case at all is no evidence."""
-    one = weigh({"a": [1.0], "b": [1.0]}, {"b": [1.0], "c": [0.0]}, margin=0.05, seed="")
-    none = weigh({"a": [1.0]}, {"b": [0.0]}, margin=0.05, seed="")
+    """Cases of one side alone count for nothing, but a lost case blocks a PASS, and no common case is no evidence."""
+    one = weigh({"a": [1.0], "b": [1.0]}, {"b": [1.0], "c": [0.0]}, rules=Rules(), seed="")
+    none = weigh({"a": [1.0]}, {"b": [0.0]}, rules=Rules(), seed="")
     assert (one.cases, one.change) == (1, 0.0)
-    assert (none.cases, none.change, none.p_value, none.low) == (0, 0.0, 1.0, -1.0)
-    assert decide(none, none.p_value) == "inconclusive"
+    assert one.blocked == "1 of 2 cases of the baseline have no run to compare"
+    assert (none.cases, none.change, none.p_value) == (0, 0.0, 1.0)
+    assert decide(none, none.p_value, Rules()) == "INCONCLUSIVE"
+    said = judge({"a": [1.0]}, {"b": [0.0]})
+    assert (said.verdict, said.lower_bound) == ("INCONCLUSIVE", -math.inf)
 
 
 VALUES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = {
@@ -77,15 +116,17 @@ def test_worse_answers_never_turn_red_into_green(kind: str, seed: int, data: st.
     margin = data.draw(st.sampled_from([0.02, 0.05, 0.1]))
 
     def status(candidate: np.ndarray) -> str:
-        evidence = weigh(dict(enumerate(before)), dict(enumerate(candidate)), margin=margin, seed="")
-        return decide(evidence, evidence.p_value)
+        sides = ({f"case-{case}": runs for case, runs in enumerate(side)} for side in (before, candidate))
+        rules = Rules(margin)
+        evidence = weigh(*sides, rules=rules, seed="")
+        return decide(evidence, evidence.p_value, rules)
 
-    assume(status(after) == "fail")
+    assume(status(after) == "FAIL")
     worse = after.copy()
     for _ in range(data.draw(st.integers(1, 5))):
         row, column = data.draw(st.integers(0, n - 1)), data.draw(st.integers(0, kc - 1))
         worse[row, column] = min(worse[row, column], data.draw(st.sampled_from([0.0, 0.5])))
-    assert status(worse) != "pass"
+    assert status(worse) != "PASS"
 
 
 def test_pass_fail_bound_is_monotone() -> None:
@@ -93,10 +134,8 @@ def test_pass_fail_bound_is_monotone() -> None:
 
     def low(better: int, worse: int, n: int) -> float:
         changes = [1.0] * better + [-1.0] * worse + [0.0] * (n - better - worse)
-        evidence = weigh(
-            {case: [0.5] for case in range(n)}, {c: [0.5 + d] for c, d in enumerate(changes)}, margin=0.05, seed=""
-        )
-        return evidence.low
+        before, after = {str(case): [0.5] for case in range(n)}, {str(c): [0.5 + d] for c, d in enumerate(changes)}
+        return weigh(before, after, rules=Rules(), seed="").spread.bounds(0.05)[0]
 
     for n in (20, 60):
         for better in range(0, n // 4, 3):
@@ -106,7 +145,8 @@ def test_pass_fail_bound_is_monotone() -> None:
 
 def test_constants() -> None:
     """The defaults are those of the statistics page, §2.6."""
-    assert (ALPHA, FEWEST_CASES) == (0.01, 20)
+    assert (ALPHA, ALPHA_PASS, SCREEN, CONFIRM_RUNS, FEWEST_CASES) == (0.01, 0.05, 0.20, 2, 20)
+    assert (QUALITY_MARGIN, RATIO_MARGIN) == (0.05, 0.10)
 
 
 def test_hodges_lehmann() -> None:

@@ -6,23 +6,19 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from evalharness.gate.judge import Evidence
-from evalharness.gate.wording import cases, explain_cost, explain_latency, explain_score, percent, points
-from evalharness.records import Status
+from evalharness.gate.bounds import Spread
+from evalharness.gate.cost import cost_rules
+from evalharness.gate.evidence import Evidence, Judgement, Rules, Word
+from evalharness.gate.latency import judge_latency
+from evalharness.gate.wording import count, percent, points, reason_of
 
-EVIDENCE = Evidence(
-    cases=60,
-    candidate_runs=60,
-    change=-0.064,
-    low=-0.11,
-    high=-0.021,
-    p_value=0.0004,
-    floor=59,
-    margin=0.05,
+JUDGEMENT = Judgement(
+    "FAIL", "", p_value=0.0004, drop=0.064, lower_bound=-0.11, upper_bound=-0.021, cases=60, suspicious=True
 )
-GOOD: dict[str, Any] = {"change": 0.004, "low": -0.02, "high": 0.03, "p_value": 0.4}
+GOOD: dict[str, Any] = {"drop": -0.004, "lower_bound": -0.02, "upper_bound": 0.03, "p_value": 0.4}
 
 
 @pytest.mark.parametrize(
@@ -47,74 +43,122 @@ def test_percent(ratio: float, shown: str) -> None:
     assert percent(math.log(ratio)) == shown
 
 
-@pytest.mark.parametrize(("count", "shown"), [(0, "0 cases"), (1, "1 case"), (2, "2 cases")])
-def test_cases(count: int, shown: str) -> None:
+@pytest.mark.parametrize(("number", "shown"), [(0, "0 cases"), (1, "1 case"), (2, "2 cases")])
+def test_count(number: int, shown: str) -> None:
     """One case is no plural."""
-    assert cases(count) == shown
+    assert count(number, "case") == shown
+
+
+def line(verdict: Word, changes: dict[str, Any], rules: Rules, **evidence: Any) -> str:
+    """What is said of a judgement, and of evidence whose mean change is its drop."""
+    judgement = replace(JUDGEMENT, verdict=verdict, **changes)
+    pairs = ((np.array([1.0]), np.array([1.0 - judgement.drop])),) * judgement.cases
+    found = Evidence(pairs, judgement.cases, Spread(-judgement.drop, 0.0), judgement.p_value, 1e-9)
+    return reason_of(judgement, replace(found, **evidence), rules)
+
+
+OUTLOOK = {"needed_cases": 116, "needed_repeats": 2, "smallest_visible_drop": 0.072}
+SEEN = "−6.4 pts (−11.0 pts … −2.1 pts) on 60 cases: "
 
 
 @pytest.mark.parametrize(
-    ("status", "changes", "line"),
+    ("verdict", "changes", "rules", "said"),
     [
-        ("pass", GOOD, "+0.4 pts; a drop of 5 pts or more is ruled out (95 %), 60 cases"),
+        ("PASS", GOOD, Rules(), "+0.4 pts; a drop of 5 pts or more is ruled out (95 %), 60 cases"),
+        ("PASS", GOOD, Rules(look="first"), "+0.4 pts; a drop of 5 pts or more is ruled out (97.5 %), 60 cases"),
+        ("PASS", GOOD, Rules(0.07), "+0.4 pts; a drop of 7 pts or more is ruled out (95 %), 60 cases"),
         (
-            "pass",
-            GOOD | {"change": -0.01, "p_value": 0.002},
+            "PASS",
+            GOOD | {"drop": 0.01, "p_value": 0.002},
+            Rules(),
             "−1.0 pts; a small real drop; a drop of 5 pts or more is ruled out (95 %), 60 cases",
         ),
-        ("fail", {}, "−6.4 pts (at least −2.1 pts) on 60 cases, p = 0.0004"),
-        ("fail", {"high": 0.001}, "−6.4 pts on 60 cases, p = 0.0004"),
-        ("inconclusive", {}, "−6.4 pts (−11.0 pts … −2.1 pts) on 60 cases: cannot rule out a drop of 5 pts"),
+        ("FAIL", {}, Rules(), "−6.4 pts (at least −2.1 pts) on 60 cases, p = 0.0004"),
+        ("FAIL", {"upper_bound": 0.001}, Rules(), "−6.4 pts on 60 cases, p = 0.0004"),
+        ("INCONCLUSIVE", {"p_value": 0.4}, Rules(), f"{SEEN}cannot rule out a drop of 5 pts"),
         (
-            "inconclusive",
-            {"cases": 30, "candidate_runs": 30},
-            "−6.4 pts (−11.0 pts … −2.1 pts) on 30 cases: cannot rule out a drop of 5 pts; "
-            "this margin needs at least 59 answers to compare, there are 30",
+            "INCONCLUSIVE",
+            {"p_value": 0.04},
+            Rules(),
+            f"{SEEN}cannot rule out a drop of 5 pts; suspicious, p = 0.04",
         ),
-        ("inconclusive", {"cases": 1}, "−6.4 pts on 1 case: too few to judge, statistics need 20"),
-        ("inconclusive", {"cases": 19}, "−6.4 pts on 19 cases: too few to judge, statistics need 20"),
-        ("pass", GOOD | {"margin": 0.07}, "+0.4 pts; a drop of 7 pts or more is ruled out (95 %), 60 cases"),
+        (
+            "INCONCLUSIVE",
+            {"p_value": 0.4} | OUTLOOK,
+            Rules(),
+            f"{SEEN}cannot rule out a drop of 5 pts; +116 cases or +2 repeats would settle it; "
+            "a run like this sees a drop of 7.2 pts or more 80 % of the time",
+        ),
+        (
+            "INCONCLUSIVE",
+            {"cases": 1},
+            Rules(),
+            "−6.4 pts (−11.0 pts … −2.1 pts) on 1 case: too few to judge, statistics need 20",
+        ),
+        (
+            "INCONCLUSIVE",
+            {"cases": 19},
+            Rules(),
+            "−6.4 pts (−11.0 pts … −2.1 pts) on 19 cases: too few to judge, statistics need 20",
+        ),
     ],
 )
-def test_score(status: Status, changes: dict[str, Any], line: str) -> None:
+def test_score(verdict: Word, changes: dict[str, Any], rules: Rules, said: str) -> None:
     """A gate on a score says how much, over how many cases, and what that leaves open."""
-    assert explain_score(status, replace(EVIDENCE, **changes), {}, {}) == line
+    assert line(verdict, changes, rules) == said
 
 
-def test_worst_tags() -> None:
-    """A failed gate names the two tags that fell most, of those with five cases or more."""
-    changes = {
-        f"{tag}-{n}": fall for tag, fall in {"a": -0.1, "b": -0.3, "c": -0.2, "d": 0.1}.items() for n in range(5)
-    }
-    tags = {case: (case[0],) for case in changes} | {"e-0": ("e",)}
-    line = explain_score("fail", EVIDENCE, changes | {"e-0": -1.0}, tags)
-    assert line.endswith("; worst: b −30.0 pts, c −20.0 pts")
+def test_what_blocks_is_said() -> None:
+    """A gate that may not pass says why, and one that could not fail says so."""
+    said = line("INCONCLUSIVE", {"p_value": 0.4}, Rules(), blocked="3 cases are lost", smallest_p=0.0625)
+    assert said == f"{SEEN}3 cases are lost; it could not have failed either: p is 0.062 at best"
+
+
+COST = {"drop": math.log(1.25), "lower_bound": -math.log(1.35), "upper_bound": -0.1}
 
 
 @pytest.mark.parametrize(
-    ("status", "changes", "line"),
+    ("verdict", "changes", "said"),
     [
-        ("pass", {"change": 0.0, "low": -0.05}, "±0.0 % tokens; +10.0 % or more is ruled out (95 %), 60 cases"),
-        ("fail", {}, "+25.0 % tokens (at least +10.5 %) on 60 cases, p = 0.0004"),
-        ("fail", {"high": 0.1}, "+25.0 % tokens on 60 cases, p = 0.0004"),
-        ("inconclusive", {}, "+25.0 % tokens (+10.5 % … +35.0 %) on 60 cases: cannot rule out +10.0 %"),
-        ("inconclusive", {"cases": 1}, "+25.0 % tokens on 1 case: too few to judge, statistics need 20"),
+        ("PASS", {"drop": 0.0, "p_value": 0.4}, "±0.0 % tokens; 10 % or more is ruled out (95 %), 60 cases"),
+        ("FAIL", {}, "+25.0 % tokens (at least +10.5 %) on 60 cases, p = 0.0004"),
+        ("FAIL", {"upper_bound": 0.1}, "+25.0 % tokens on 60 cases, p = 0.0004"),
+        (
+            "INCONCLUSIVE",
+            {"p_value": 0.4},
+            "+25.0 % tokens (+10.5 % … +35.0 %) on 60 cases: cannot rule out 10 %",
+        ),
+        (
+            "INCONCLUSIVE",
+            {"cases": 1},
+            "+25.0 % tokens (+10.5 % … +35.0 %) on 1 case: too few to judge, statistics need 20",
+        ),
     ],
 )
-def test_cost_line(status: Status, changes: dict[str, Any], line: str) -> None:
+def test_cost_line(verdict: Word, changes: dict[str, Any], said: str) -> None:
     """A gate on cost says how many more tokens: there, more is worse."""
-    evidence = replace(EVIDENCE, change=-math.log(1.25), low=-math.log(1.35), high=-0.1, margin=math.log1p(0.1))
-    assert explain_cost(status, replace(evidence, **changes)) == line
+    assert line(verdict, COST | changes, cost_rules(0.10)) == said
 
 
 @pytest.mark.parametrize(
-    ("low", "compared", "line"),
+    ("factor", "said"),
     [
-        (1.05, 60, "+20.0 % (+5.0 % … +30.0 %) on 60 cases, same machine class"),
-        (1.15, 1, "slower than the margin: +20.0 % (+15.0 % … +30.0 %) on 1 case, same machine class"),
+        (1.0, "±0.0 % (±0.0 % … ±0.0 %), interleaved: 10 % or more is ruled out"),
+        (1.5, "+50.0 % (+50.0 % … +50.0 %), interleaved, p = "),
     ],
 )
-def test_latency_line(low: float, compared: int, line: str) -> None:
-    """The line on latency warns only where the whole interval is above the margin."""
-    said = explain_latency(math.log(1.2), math.log(low), math.log(1.3), margin=0.1, compared=compared)
-    assert said == line
+def test_latency_line(factor: float, said: str) -> None:
+    """A gate on latency says how much slower, and what it was compared with."""
+    seconds = {f"case-{number}": [1.0 + number] for number in range(60)}
+    slower = {case: [factor * runs[0]] for case, runs in seconds.items()}
+    assert judge_latency(seconds, slower).reason.startswith(said)
+
+
+def test_latency_warns() -> None:
+    """Where only a stored time and a calibration are there, it warns, and does not fail."""
+    from evalharness.gate.latency import Calibration
+
+    seconds = {f"case-{number}": [1.0 + number] for number in range(60)}
+    slower = {case: [2 * runs[0]] for case, runs in seconds.items()}
+    said = judge_latency(seconds, slower, mode="calibrated", calibration=Calibration([1.0], 1.0))
+    assert (said.verdict, said.reason[:25]) == ("INCONCLUSIVE", "slower than the margin: +")

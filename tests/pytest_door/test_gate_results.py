@@ -180,3 +180,18 @@ def test_a_second_run_replaces_the_first(project):
     project.run("-x")
     assert project.verdict()["status"] == "error"
     assert len(project.samples()) == 1
+
+
+def test_a_pinned_baseline(project):
+    """What no accepted run moves: each step is within the margin of the one before, all together are not."""
+    project.accept()
+    accepted = project.root / "golden/baselines/demo"
+    (accepted / "pinned").mkdir()
+    (accepted / "fake.plain.jsonl").rename(accepted / "pinned/fake.plain.jsonl")
+    project.answer_badly(2)
+    project.accept()
+    result = project.run()
+    assert result.ret == 1
+    statuses = {(v["metric"], v["pinned"]): v["status"] for v in project.verdict()["verdicts"]}
+    assert (statuses["rouge_l", False], statuses["rouge_l", True]) == ("pass", "fail")
+    result.stdout.fnmatch_lines(["FAIL * rouge_l (pinned) *", "*gate?fake-plain-rouge_l-pinned? - FAIL *"])

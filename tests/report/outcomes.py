@@ -14,6 +14,7 @@ from evalharness.records import (
     BaselineCase,
     Draw,
     Failure,
+    GateRule,
     Message,
     Response,
     Run,
@@ -62,7 +63,9 @@ def a_run(samples: Sequence[Sample], gates: Sequence[tuple[str, float]] = (), **
         params={},
         metrics=tuple(METRICS),
         signatures=METRICS,
-        gates=tuple(gates) or (("chrf", 0.05), ("rouge_l", 0.05), ("latency", 0.1), ("cost", 0.1)),
+        gates=tuple(
+            GateRule(*gate) for gate in gates or (("chrf", 0.05), ("rouge_l", 0.05), ("latency", 0.1), ("cost", 0.1))
+        ),
         planned=rest.pop("planned", tuple(sample.key for sample in samples)),
         machine_class="this machine",
         environment={},

@@ -9,6 +9,7 @@ from typing import Any
 
 from evalharness.records import (
     Failure,
+    GateRule,
     Message,
     Response,
     Run,
@@ -71,7 +72,7 @@ def a_run(samples: Sequence[Sample] = (), *, name: str = "run-1", signatures: An
         params={"stop": ["\n"]},
         metrics=tuple(signatures),
         signatures=signatures,
-        gates=(("exact", 0.05),),
+        gates=(GateRule("exact", 0.05),),
         planned=rest.pop("planned", keys),
         machine_class="here",
         environment={"git": None},
@@ -84,7 +85,7 @@ def write(path: Path, run: Run) -> Path:
     writer = RunWriter(path, run.header)
     for sample in run.samples:
         writer.append(sample_to_json(sample))
-    writer.end(run.selected, stopped=run.stopped)
+    writer.end(run)
     return path
 
 

@@ -68,7 +68,7 @@ def test_every_line_is_there_at_once(tmp_path: Path) -> None:
     writer.append(sample_to_json(run.samples[0]))
     found = read_run(tmp_path / "run.jsonl")
     assert (found.samples, found.stopped, found.complete) == (run.samples[:1], True, False)
-    writer.end((), stopped=True)
+    writer.end(run)
 
 
 def test_truncated_anywhere(tmp_path: Path) -> None:

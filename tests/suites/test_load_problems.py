@@ -103,7 +103,7 @@ def test_margins(project: Make, good: str, value: str) -> None:
 )
 def test_good_margins(project: Make, good: str, value: str, margin: float) -> None:
     """A margin may be written as a number or as a percentage."""
-    assert project(good + f"gates: [{{metric: cost, margin: {value}}}]\n").load().gates[0].margin == pytest.approx(
+    assert project(good + f"gates: [{{metric: cost, margin: {value}}}]\n").load().gates[0].rule.margin == pytest.approx(
         margin
     )
 

@@ -1,0 +1,702 @@
+"""The acceptance benchmark of the gate: how often it is red though nothing changed, and green though something did.
+
+    python benchmarks/gate.py                 every row at full size: minutes
+    python benchmarks/gate.py --ci            small sizes: under a minute
+    python benchmarks/gate.py A3 P3           these rows only
+    python benchmarks/gate.py --write FILE    the table into a file, too
+
+The rows are those of the statistics page, §6: A false alarms, P power, N passes that should not be, D what a gate says
+of its own power, L latency, C cost, H must-pass cases, O oracles; J holds `judge` against its parts. S1 (sequential
+looks) is out of scope: the gate has none. Rows without a requirement are there to be known. The data are synthetic
+(gate_data.py), the code under test is the real one. The exit status is 1 when a row misses its requirement.
+
+Bounds: a false alarm may lie three standard errors of the simulation above its nominal rate, or at the number of the
+page where that is larger; at the small sizes a power may lie three standard errors below the page's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+import gate_data as data
+from gate_data import Floats, Rng, Shape
+
+from evalharness.gate.cost import cost_rules, judge_cost, weigh_cost
+from evalharness.gate.defaults import CONFIRM_RUNS, SCREEN
+from evalharness.gate.evidence import Evidence, Judgement, Rules, Runs, Word
+from evalharness.gate.judge import decide, judge, weigh
+from evalharness.gate.latency import Calibration, judge_latency
+from evalharness.gate.outliers import SLOW, outlier_rates
+from evalharness.gate.permutation import Pair, holm, p_worse
+
+SEED = 20260101
+NOISY, STABLE, NEARLY_FIXED, LOOSE = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.85, 0.3)
+"""Populations of cases: mean pass rate, correlation of two runs of a case."""
+IDS = tuple(f"case-{number:04}" for number in range(3000))
+CLUSTERS = {case: str(number // 5) for number, case in enumerate(IDS)}
+SHAPES: tuple[Shape, ...] = ("diffuse", "break")
+FIRST, LAST = Rules(look="first"), Rules(look="last")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row's number, and whether it is to be quick."""
+
+    scenario: int
+    ci: bool = False
+
+    def rng(self, cell: int) -> Rng:
+        """The same numbers for the same cell, whatever else runs."""
+        return np.random.default_rng([SEED, self.scenario, cell])
+
+    def size(self, full: int, ci: int) -> int:
+        """How many suites to draw."""
+        return ci if self.ci else full
+
+    def slack(self, rate: float, suites: int) -> float:
+        """What a power, or a stated one, may miss at the small size."""
+        return three_errors(rate, suites) if self.ci else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the table."""
+
+    scenario: str
+    measured: float
+    suites: int
+    low: float = -math.inf
+    high: float = math.inf
+    unit: str = " %"
+
+    @property
+    def ok(self) -> bool:
+        """A value that is not a number is not."""
+        return self.low <= self.measured <= self.high
+
+    @property
+    def requirement(self) -> str:
+        """In words."""
+        low, high = self.shown(self.low), self.shown(self.high)
+        if math.isinf(self.low) and math.isinf(self.high):
+            return "none"
+        if math.isinf(self.low):
+            return f"≤ {high}"
+        return f"≥ {low}" if math.isinf(self.high) else f"{low} … {high}"
+
+    def shown(self, value: float) -> str:
+        """As a percentage, where it is a rate."""
+        return f"{100 * value:.1f} %" if self.unit == " %" else f"{value:.3g}{self.unit}"
+
+
+def three_errors(rate: float, suites: int) -> float:
+    """Three standard errors of a simulated rate."""
+    return 3 * math.sqrt(rate * (1 - rate) / suites)
+
+
+def at_most(scenario: str, measured: float, suites: int, nominal: float, page: float = 0.0) -> Check:
+    """A false alarm: at most its nominal rate and three standard errors, or what the page allows."""
+    return Check(scenario, measured, suites, high=max(page, nominal + three_errors(nominal, suites)))
+
+
+def at_least(at: Setting, scenario: str, measured: float, suites: int, page: float) -> Check:
+    """A power: at least what the page asks for."""
+    return Check(scenario, measured, suites, low=page - at.slack(page, suites))
+
+
+def share(rng: Rng, suites: int, trial: Callable[[Rng], bool]) -> float:
+    """Of the suites for which the trial is true."""
+    return float(np.mean([trial(rng) for _ in range(suites)]))
+
+
+def p_values(rng: Rng, suites: int, trial: Callable[[Rng], float]) -> Floats:
+    """One for each suite."""
+    return np.array([trial(rng) for _ in range(suites)])
+
+
+def below(found: Floats, alpha: float) -> float:
+    """Share of p-values at or below alpha."""
+    return float((found <= alpha).mean())
+
+
+def runs_of(side: Floats) -> Runs:
+    """As the gate takes them."""
+    return dict(zip(IDS, side.tolist(), strict=False))
+
+
+def pairs_of(baseline: Floats, candidate: Floats) -> list[Pair]:
+    """As the test takes them."""
+    return list(zip(baseline, candidate, strict=True))
+
+
+def seed_of(rng: Rng) -> str:
+    """Another one for each suite: with one for all, their Monte Carlo errors would be one and the same."""
+    return str(rng.integers(2**32))
+
+
+def evidence_of(baseline: Floats, candidate: Floats, rules: Rules, *, sessions: bool = False) -> Evidence:
+    """Of pass/fail runs, whose test is exact and needs no seed."""
+    return weigh(runs_of(baseline), runs_of(candidate), rules=rules, seed="", sessions=sessions)
+
+
+def verdict_of(baseline: Floats, candidate: Floats, rules: Rules) -> Word:
+    """Of one look at a single gate."""
+    evidence = evidence_of(baseline, candidate, rules)
+    return decide(evidence, evidence.p_value, rules)
+
+
+def default_gate(
+    rng: Rng, baseline: Floats, before: Floats, after: Floats, *, sessions: bool = False
+) -> tuple[Word, int]:
+    """The whole procedure, and how many runs of a case it took, both sides together.
+
+    One run of the candidate against the stored baseline; no PASS and a small p: fresh runs of both sides, pooled with
+    the first ones. `before` and `after` are the true rates.
+    """
+    candidate = data.pass_fail(rng, after, 1)
+    first = evidence_of(baseline, candidate, FIRST, sessions=sessions)
+    word = decide(first, first.p_value, FIRST)
+    if word == "PASS" or first.p_value > SCREEN:
+        return word, 1
+    fresh = [data.pass_fail(rng, rates, CONFIRM_RUNS) for rates in (before, after)]
+    pooled = verdict_of(data.side_by_side(baseline, fresh[0]), data.side_by_side(candidate, fresh[1]), LAST)
+    return pooled, 1 + 2 * CONFIRM_RUNS
+
+
+# A: nothing has changed, and the gate should not be red
+
+
+def pass_fail_p(
+    rng: Rng, n: int, kb: int, kc: int, of: tuple[float, float], shape: Shape = "diffuse", drop: float = 0.0
+) -> float:
+    """The p-value of a suite that is expected to lose `drop`."""
+    rates = data.pass_rates(rng, n, *of)
+    after = data.fallen(rng, rates, drop, shape, of[0])
+    return p_worse(pairs_of(data.pass_fail(rng, rates, kb), data.pass_fail(rng, after, kc)), "")
+
+
+def scores_p(rng: Rng, n: int, kb: int, kc: int, drop: float = 0.0) -> float:
+    """The same of scores."""
+    levels = data.score_levels(rng, n)
+    return p_worse(pairs_of(data.scores(rng, levels, kb), data.scores(rng, levels, kc, drop)), seed_of(rng))
+
+
+def a1(at: Setting) -> Iterator[Check]:
+    """Pass/fail, p-values."""
+    suites = at.size(4000, 200)
+    designs = itertools.product((20, 50, 200, 1000), ((1, 1), (5, 1), (3, 3), (5, 5)), (LOOSE, NOISY, NEARLY_FIXED))
+    found = [
+        p_values(at.rng(cell), suites, partial(pass_fail_p, n=n, kb=kb, kc=kc, of=of))
+        for cell, (n, (kb, kc), of) in enumerate(designs)
+    ]
+    for alpha, page, mean in ((0.05, 0.061, 0.05), (0.01, 0.015, 0.011)):
+        rates, told = [below(values, alpha) for values in found], f"pass/fail, p ≤ {alpha:g}"
+        yield at_most(f"{told}: worst of {len(found)} cells", max(rates), suites, alpha, page)
+        yield Check(f"{told}: mean of the cells", float(np.mean(rates)), suites * len(found), high=mean)
+
+
+def a2(at: Setting) -> Iterator[Check]:
+    """Scores with ties, p-values."""
+    suites = at.size(1000, 60)
+    designs = enumerate(itertools.product((20, 50, 200), ((1, 1), (3, 3), (5, 1))))
+    found = [p_values(at.rng(cell), suites, partial(scores_p, n=n, kb=kb, kc=kc)) for cell, (n, (kb, kc)) in designs]
+    for alpha, page in ((0.05, 0.071), (0.01, 0.02)):
+        worst = max(below(values, alpha) for values in found)
+        yield at_most(f"scores with ties, p ≤ {alpha:g}: worst of {len(found)} cells", worst, suites, alpha, page)
+
+
+def a3(at: Setting) -> Iterator[Check]:
+    """The default procedure."""
+    suites = at.size(3000, 200)
+    for sessions, (cell, n) in itertools.product((False, True), enumerate((50, 100, 200))):
+        rng, told = at.rng(cell), f"default procedure, n = {n}"
+        gates = [unchanged_gate(rng, n, sessions=sessions) for _ in range(suites)]
+        red = sum(word == "FAIL" for word, _ in gates) / suites
+        if sessions:
+            yield Check(f"{told}, sessions on at the first look: FAIL", red, suites)
+        else:
+            yield at_most(f"{told}: FAIL", red, suites, 0.01, 0.016)
+            yield Check(f"{told}: runs of a case", float(np.mean([runs for _, runs in gates])), suites, high=2, unit="")
+
+
+def unchanged_gate(rng: Rng, n: int, *, sessions: bool) -> tuple[Word, int]:
+    """The default procedure on a suite that did not change."""
+    rates = data.pass_rates(rng, n)
+    return default_gate(rng, data.pass_fail(rng, rates, 5), rates, rates, sessions=sessions)
+
+
+def a4(at: Setting) -> Iterator[Check]:
+    """Clusters that fail together."""
+    suites = at.size(4000, 100)
+    for cell, flake in enumerate((0.0, 0.03, 0.10)):
+        red = below(p_values(at.rng(cell), suites, partial(clustered_p, flake=flake)), 0.05)
+        yield at_most(f"40 clusters of 5, {100 * flake:g} % shared flakes, p ≤ 0.05", red, suites, 0.05, 0.061)
+
+
+def clustered_p(rng: Rng, flake: float) -> float:
+    """The p-value of an unchanged suite, whose clusters the gate knows."""
+    rates = data.pass_rates(rng, 200)
+    before, after = (runs_of(data.clustered(rng, rates, k, 5, flake)) for k in (5, 1))
+    return weigh(before, after, rules=Rules(), seed=seed_of(rng), clusters=CLUSTERS).p_value
+
+
+def a5(at: Setting) -> Iterator[Check]:
+    """Sessions that differ."""
+    suites = at.size(1500, 150)
+    flips, shifts = partial(data.with_flips, share=0.03), partial(data.with_shifts, deviation=0.017)
+    worlds = (("flips 3 % of the cases", 200, flips), ("shifts all by 1.7 pts", 200, shifts))
+    for cell, (told, n, drawn) in enumerate((*worlds, ("shifts all by 1.7 pts", 1000, shifts))):
+        red = below(p_values(at.rng(cell), suites, partial(sessions_p, n=n, drawn=drawn)), 0.05)
+        yield at_most(f"a session {told}, n = {n}, 5 sessions, p ≤ 0.05", red, suites, 0.05, 0.07)
+
+
+def sessions_p(rng: Rng, n: int, drawn: Callable[[Rng, Floats, int], Floats]) -> float:
+    """The p-value of an unchanged suite, whose baseline is of five sessions."""
+    rates = data.pass_rates(rng, n)
+    return evidence_of(drawn(rng, rates, 5), drawn(rng, rates, 1), Rules(), sessions=True).p_value
+
+
+def a6(at: Setting) -> Iterator[Check]:
+    """An unlucky baseline."""
+    baselines, candidates = (20, 60) if at.ci else (200, 200)
+    red = []
+    for cell in range(baselines):
+        rng = at.rng(cell)
+        rates = data.pass_rates(rng, 200)
+        once = partial(default_gate, baseline=data.pass_fail(rng, rates, 5), before=rates, after=rates)
+        red.append(sum(once(rng)[0] == "FAIL" for _ in range(candidates)) / candidates)
+    told = f"default procedure, n = 200, {baselines} baselines x {candidates} candidates: 95th percentile of FAIL"
+    high = 0.05 + at.slack(0.05, candidates)
+    yield Check(told, float(np.percentile(red, 95)), baselines * candidates, high=high)
+
+
+def a7(at: Setting) -> Iterator[Check]:
+    """A family of gates."""
+    suites, rng = at.size(3000, 100), at.rng(0)
+    every, split = [], []
+    for _ in range(suites):
+        rates = data.pass_rates(rng, 200)
+        before, after = data.correlated(rng, rates, 5, 4), data.correlated(rng, rates, 1, 4)
+        overall = [p_worse(pairs_of(b, c), "") for b, c in zip(before, after, strict=True)]
+        slices = [p_worse(pairs_of(b[i::6], c[i::6]), "") for b, c in zip(before, after, strict=True) for i in range(6)]
+        every.append(min(holm([*overall, *slices])) <= 0.05)
+        split.append(min(holm(overall)) <= 0.04 or min(holm(slices)) <= 0.01)
+    told = "4 correlated metrics and 24 slices, alpha 5 %, FAIL of any"
+    yield at_most(f"{told}: Holm over all 28", float(np.mean(every)), suites, 0.05, 0.062)
+    yield at_most(f"{told}: 80 % of alpha for metrics, 20 % for slices", float(np.mean(split)), suites, 0.05, 0.062)
+
+
+# P: the suite has lost 5 points, and the gate should be red
+
+
+def p1(at: Setting) -> Iterator[Check]:
+    """Diffuse loss."""
+    suites = at.size(2000, 400)
+    found = p_values(at.rng(0), suites, partial(pass_fail_p, n=200, kb=5, kc=1, of=NOISY, drop=0.05))
+    for alpha, page in ((0.05, 0.69), (0.01, 0.46)):
+        yield at_least(at, f"n = 200, 5/1 runs, 5 pts diffuse, p ≤ {alpha:g}", below(found, alpha), suites, page)
+
+
+def p2(at: Setting) -> Iterator[Check]:
+    """Breakage of a nearly deterministic suite."""
+    suites = at.size(3000, 400)
+    for cell, (kb, kc, page) in enumerate(((5, 1, 0.62), (5, 5, 0.85))):
+        trial = partial(pass_fail_p, n=50, kb=kb, kc=kc, of=NEARLY_FIXED, shape="break", drop=0.05)
+        found = below(p_values(at.rng(cell), suites, trial), 0.05)
+        yield at_least(at, f"n = 50, mean .95, ICC .9, {kb}/{kc} runs, 5 pts break, p ≤ 0.05", found, suites, page)
+
+
+def p3(at: Setting) -> Iterator[Check]:
+    """The default procedure."""
+    suites = at.size(3000, 200)
+    designs = enumerate(zip(SHAPES, (0.80, 0.88), strict=True))
+    for sessions, (cell, (shape, page)) in itertools.product((False, True), designs):
+        rng, told = at.rng(cell), f"default procedure, n = 200, 5 pts {shape}"
+        words = [fallen_gate(rng, shape, sessions=sessions) for _ in range(suites)]
+        red = words.count("FAIL") / suites
+        if sessions:
+            yield Check(f"{told}, sessions on at the first look: FAIL", red, suites)
+        else:
+            yield at_least(at, f"{told}: FAIL", red, suites, page)
+            yield Check(f"{told}: false PASS", words.count("PASS") / suites, suites)
+
+
+def fallen_gate(rng: Rng, shape: Shape, *, sessions: bool) -> Word:
+    """The default procedure on 200 cases that lost exactly 5 points."""
+    rates = data.pass_rates(rng, 200)
+    after = data.fallen_exactly(rng, rates, 0.05, shape)
+    return default_gate(rng, data.pass_fail(rng, rates, 5), rates, after, sessions=sessions)[0]
+
+
+def p4(at: Setting) -> Iterator[Check]:
+    """Scores."""
+    suites = at.size(1000, 150)
+    found = below(p_values(at.rng(0), suites, partial(scores_p, n=50, kb=3, kc=3, drop=0.05)), 0.05)
+    yield at_least(at, "n = 50 scores, 3/3 runs, 5 pts, p ≤ 0.05", found, suites, 0.80)
+
+
+# N: passes
+
+
+def passes(rng: Rng, n: int, kb: int, kc: int, of: tuple[float, float], shape: Shape | None = None) -> bool:
+    """Whether a suite passes that lost exactly 5 points, or nothing."""
+    rates = data.pass_rates(rng, n, *of)
+    after = data.fallen_exactly(rng, rates, 0.05, shape) if shape else rates
+    return verdict_of(data.pass_fail(rng, rates, kb), data.pass_fail(rng, after, kc), Rules()) == "PASS"
+
+
+def false_passes(at: Setting, of: tuple[float, float], suites: int, first_cell: int) -> tuple[list[float], list[float]]:
+    """Their shares: in cells with enough runs to pass, and in those without."""
+    layouts = ((1, 1), (5, 1), (3, 3), (5, 5), (5, 3))
+    enough, too_few = list[float](), list[float]()
+    for cell, (n, (kb, kc), shape) in enumerate(itertools.product((20, 50, 100, 200), layouts, SHAPES)):
+        passed = share(at.rng(first_cell + cell), suites, partial(passes, n=n, kb=kb, kc=kc, of=of, shape=shape))
+        (enough if n * kc >= 59 else too_few).append(passed)
+    return enough, too_few
+
+
+def n1(at: Setting) -> Iterator[Check]:
+    """False passes."""
+    suites = at.size(4000, 50)
+    enough, too_few = false_passes(at, NOISY, suites, 0)
+    told = "false PASS at exactly 5 pts"
+    yield at_most(f"{told}: worst of {len(enough)} cells", max(enough), suites, 0.05, 0.075)
+    yield Check(f"{told}, fewer than 59 runs: worst of {len(too_few)} cells", max(too_few), suites, high=0.0)
+    fewer = at.size(2000, 10)
+    stable, _ = false_passes(at, STABLE, fewer, 100)
+    yield Check(f"{told}, stable suites: worst of {len(stable)} cells", max(stable), fewer)
+
+
+def n2(at: Setting) -> Iterator[Check]:
+    """Passes of unchanged suites."""
+    suites = at.size(2000, 200)
+    designs = ((200, 3, 3, NOISY, 0.92), (50, 5, 5, NOISY, 0.67), (50, 3, 3, STABLE, 0.97))
+    for cell, (n, kb, kc, of, page) in enumerate(designs):
+        passed = share(at.rng(cell), suites, partial(passes, n=n, kb=kb, kc=kc, of=of))
+        name = "noisy" if of == NOISY else "stable"
+        yield at_least(at, f"PASS without a change: n = {n}, {kb}/{kc} runs, {name}", passed, suites, page)
+
+
+# D: what a gate says of itself
+
+
+def judged(baseline: Floats, candidate: Floats, margin: float = 0.05) -> Judgement:
+    """By the whole function."""
+    return judge(runs_of(baseline), runs_of(candidate), kind="pass_fail", margin=margin)
+
+
+def d1(at: Setting) -> Iterator[Check]:
+    """The smallest drop that it says to see four times in five."""
+    baselines, fresh = (4, 60) if at.ci else (12, 400)
+    for number, (n, kb, kc) in enumerate(((50, 5, 5), (200, 1, 1), (200, 5, 1), (200, 5, 3), (1000, 1, 1))):
+        seen = []
+        for cell in range(baselines):
+            rng = at.rng(100 * number + cell)
+            rates = data.pass_rates(rng, n)
+            # a tiny margin: no PASS, after which nothing would be said
+            said = judged(data.pass_fail(rng, rates, kb), data.pass_fail(rng, rates, kc), margin=0.001)
+            after = data.fallen_exactly(rng, rates, said.smallest_visible_drop or 1.0, "diffuse")
+            seen.append(share(rng, fresh, partial(caught, before=rates, after=after, kb=kb, kc=kc)))
+        told = f"power at the drop stated as 80 %: n = {n}, {kb}/{kc} runs, {baselines} baselines"
+        slack = at.slack(0.8, baselines * fresh) + (0.04 if at.ci else 0)  # and few baselines differ by that much
+        yield Check(told, float(np.mean(seen)), baselines * fresh, 0.75 - slack, 0.86 + slack)
+
+
+def caught(rng: Rng, before: Floats, after: Floats, kb: int, kc: int) -> bool:
+    """Whether the test sees a fresh suite's drop at 1 %."""
+    return p_worse(pairs_of(data.pass_fail(rng, before, kb), data.pass_fail(rng, after, kc)), "") <= 0.01
+
+
+def d2(at: Setting) -> Iterator[Check]:
+    """The cases or repeats that it says would settle it."""
+    gates, fresh = (8, 20) if at.ci else (60, 60)
+    designs = ((50, 5, 1, "cases"), (100, 1, 1, "cases"), (50, 3, 3, "cases"), (50, 3, 3, "repeats"))
+    for number, (n, kb, kc, what) in enumerate(designs):
+        passed = []
+        for cell in range(gates):
+            rng = at.rng(100 * number + cell)
+            rates, said = first_inconclusive(rng, n, kb, kc)
+            passed.append(share(rng, fresh, partial(settled, rates=rates, said=said, kb=kb, kc=kc, what=what)))
+        told = f"PASS with the {what} said to settle it: n = {n}, {kb}/{kc} runs, {gates} gates"
+        slack = at.slack(0.8, gates * fresh) + (0.04 if at.ci else 0)
+        yield Check(told, float(np.mean(passed)), gates * fresh, 0.76 - slack, 0.85 + slack)
+
+
+def first_inconclusive(rng: Rng, n: int, kb: int, kc: int) -> tuple[Floats, Judgement]:
+    """An unchanged suite on which the gate cannot tell."""
+    while True:
+        rates = data.pass_rates(rng, n)
+        said = judged(data.pass_fail(rng, rates, kb), data.pass_fail(rng, rates, kc))
+        if said.verdict == "INCONCLUSIVE":
+            return rates, said
+
+
+def settled(rng: Rng, rates: Floats, said: Judgement, kb: int, kc: int, what: str) -> bool:
+    """Does a fresh, unchanged suite pass that is as large as was asked for?"""
+    if what == "cases":
+        rates, more = data.pass_rates(rng, len(rates) + (said.needed_cases or 0)), 0
+    else:
+        more = said.needed_repeats or 0
+    return verdict_of(data.pass_fail(rng, rates, kb + more), data.pass_fail(rng, rates, kc + more), Rules()) == "PASS"
+
+
+# L: seconds. C: tokens.
+
+
+def interleaved(rng: Rng, n: int, machine: float, factor: float = 1.0) -> Judgement:
+    """Both versions in turns on one machine, at 5 %."""
+    (before, after), _ = data.session_seconds(rng, data.case_seconds(rng, n), 2, machine)
+    sides = [runs_of(side[:, None]) for side in (before, after * factor)]
+    return judge_latency(*sides, mode="interleaved", alpha=0.05)
+
+
+def history(rng: Rng, n: int, machine: float, sessions: int, factor: float = 1.0) -> Judgement:
+    """Accepted runs and a new one, each on another machine, with calibration, at 5 %."""
+    cases = data.case_seconds(rng, n)
+    each = [data.session_seconds(rng, cases, 1, machine) for _ in range(sessions + 1)]
+    calls = [arms[0] for arms, _ in each]
+    calibration = Calibration([seconds for _, seconds in each[:-1]], each[-1][1])
+    before, after = data.columns(calls[:-1]), data.columns([calls[-1] * factor])
+    return judge_latency(runs_of(before), runs_of(after), mode="history", alpha=0.05, calibration=calibration)
+
+
+MODES: dict[str, Callable[..., Judgement]] = {
+    "interleaved": interleaved,
+    "5 sessions, calibrated": partial(history, sessions=5),
+    "8 sessions, calibrated": partial(history, sessions=8),
+}
+
+
+def slower_p(rng: Rng, mode: str, machine: float) -> float:
+    """The p-value of 50 unchanged cases."""
+    return MODES[mode](rng, n=50, machine=machine).p_value
+
+
+def l1(at: Setting) -> Iterator[Check]:
+    """No change."""
+    suites, machines = at.size(600, 100), (0.0, 0.05, 0.1, 0.2)
+    for number, mode in enumerate(MODES):
+        red = [
+            below(p_values(at.rng(10 * number + cell), suites, partial(slower_p, mode=mode, machine=machine)), 0.05)
+            for cell, machine in enumerate(machines)
+        ]
+        yield at_most(f"latency, n = 50, {mode}, p ≤ 0.05: worst of 4 machine noises", max(red), suites, 0.05, 0.08)
+
+
+def l2(at: Setting) -> Iterator[Check]:
+    """A fifth slower."""
+    suites = at.size(600, 150)
+    for cell, (mode, page) in enumerate((("interleaved", 0.88), ("8 sessions, calibrated", 0.75))):
+        rng = at.rng(cell)
+        words = [MODES[mode](rng, n=50, machine=0.1, factor=1.2).verdict for _ in range(suites)]
+        yield at_least(at, f"latency +20 %, n = 50, {mode}: FAIL at 5 %", words.count("FAIL") / suites, suites, page)
+
+
+def l3(at: Setting) -> Iterator[Check]:
+    """A slow tail."""
+    suites = at.size(4000, 150)
+    for number, (kb, kc) in enumerate(((5, 1), (1, 1))):
+        same, slow = (
+            below(p_values(at.rng(2 * number + cell), suites, partial(slow_calls_p, kb=kb, kc=kc, tail=tail)), 0.05)
+            for cell, tail in enumerate((0.0, 0.1))
+        )
+        told = f"slow calls, n = 200, {kb}/{kc} runs, p ≤ 0.05"
+        yield at_most(f"{told}: no change", same, suites, 0.05, 0.065)
+        found = f"{told}: 10 % of the calls take 3 x"
+        yield at_least(at, found, slow, suites, 0.88) if kb > 1 else Check(found, slow, suites)
+
+
+def slow_calls_p(rng: Rng, kb: int, kc: int, tail: float) -> float:
+    """The p-value of "more slow calls", on one machine."""
+    calls, _ = data.session_seconds(rng, data.case_seconds(rng, 200), kb + kc, 0.1)
+    before, after = data.columns(calls[:kb]), data.with_tail(rng, data.columns(calls[kb:]), tail)
+    return outlier_rates(pairs_of(before, after), SLOW)[2]
+
+
+def c1(at: Setting) -> Iterator[Check]:
+    """Tokens."""
+    suites = at.size(1000, 40)
+    cells = ((50, 0.0, 1.0, 0.0), (200, 0.01, 1.0, 0.0), (50, 0.0, 1.1, 0.54), (200, 0.01, 1.1, 0.84))
+    for number, (kb, kc) in enumerate(((1, 1), (5, 1))):
+        for cell, (n, loops, factor, page) in enumerate(cells):
+            rng = at.rng(10 * number + cell)
+            sides = [token_runs(rng, n, kb, kc, factor, loops) for _ in range(suites)]
+            told = f"tokens +{100 * (factor - 1):.0f} %, n = {n}, {100 * loops:g} % loops, {kb}/{kc} runs, p ≤ 0.05"
+            gate = below(np.array([cost_p(rng, *both) for both in sides]), 0.05)
+            if factor == 1:
+                yield at_most(f"{told}: ratio and expensive runs", gate, suites, 0.05, 0.065)
+            else:
+                ratio = below(np.array([ratio_p(rng, *both) for both in sides]), 0.05)
+                yield at_least(at, f"{told}: ratio alone", ratio, suites, page)
+                yield Check(f"{told}: ratio and expensive runs", gate, suites)
+
+
+def token_runs(rng: Rng, n: int, kb: int, kc: int, factor: float, loops: float) -> tuple[Floats, Floats]:
+    """Of a suite that became dearer by a factor."""
+    cases = data.case_tokens(rng, n)
+    return data.tokens(rng, cases, kb, loops=loops), data.tokens(rng, cases, kc, factor, loops)
+
+
+def cost_p(rng: Rng, before: Floats, after: Floats) -> float:
+    """Of the gate, which is the smaller one of the ratio's and the expensive runs', by Holm."""
+    return weigh_cost(runs_of(before), runs_of(after), rules=cost_rules(0.10), seed=seed_of(rng)).p_value
+
+
+def ratio_p(rng: Rng, before: Floats, after: Floats) -> float:
+    """Of the ratio alone."""
+    logs = [runs_of(-np.log(side)) for side in (before, after)]
+    return weigh(*logs, rules=cost_rules(0.10), seed=seed_of(rng)).p_value
+
+
+# H: cases that must pass. O, J: the code against oracles, and against itself.
+
+
+def must_pass_fails(rng: Rng, chances: Sequence[float]) -> bool:
+    """Whether any case is red: a failing run asks for four more, and two failures among those are one too many."""
+    return any(rng.random() < chance and rng.binomial(4, chance) >= 2 for chance in chances)
+
+
+def h1(at: Setting) -> Iterator[Check]:
+    """Must-pass cases."""
+    suites = at.size(20_000, 2000)
+    red = share(at.rng(0), suites, partial(must_pass_fails, chances=[0.02] * 50))
+    yield at_most("50 must-pass cases that flake 2 % of the time: FAIL", red, suites, 0.0023, 0.006)
+    found = share(at.rng(1), suites, partial(must_pass_fails, chances=[*[0.02] * 49, 1.0]))
+    yield Check("one of them is broken: FAIL", found, suites, low=1.0)
+    mostly = share(at.rng(2), suites, partial(must_pass_fails, chances=[0.8]))
+    yield Check("a case that fails 80 % of the time: FAIL", mostly, suites)
+
+
+def o1(at: Setting) -> Iterator[Check]:
+    """Largest distance from oracles; the others are in tests/gate/test_oracles.py."""
+    from scipy import stats
+
+    suites = at.size(500, 50)
+    mcnemar, enumerated = [0.0], [0.0]
+    rng = at.rng(0)
+    for _ in range(suites):
+        rates = data.pass_rates(rng, 60)
+        b, c = (data.pass_fail(rng, rates, 1) for _ in range(2))
+        better, worse = int((c > b).sum()), int((c < b).sum())
+        if better + worse:
+            oracle = stats.binomtest(better, better + worse, alternative="less").pvalue
+            oracle -= stats.binom.pmf(better, better + worse, 0.5) / 2
+            mcnemar.append(abs(p_worse(pairs_of(b, c), "") - oracle))
+        few = [data.pass_fail(rng, rates[:4], int(rng.integers(1, 4))) for _ in range(2)]
+        enumerated.append(abs(p_worse(pairs_of(*few), "") - by_enumeration(pairs_of(*few))))
+    yield Check("p of 1/1 runs and McNemar's mid-p, largest distance", max(mcnemar), suites, high=1e-9, unit="")
+    yield Check("exact p and all labellings, largest distance", max(enumerated), suites, high=1e-9, unit="")
+
+
+def by_enumeration(pairs: Sequence[Pair]) -> float:
+    """The mid-p by going through every labelling of every case."""
+    if all(np.ptp(np.concatenate(pair)) == 0 for pair in pairs):
+        return 1.0
+
+    def changes(b: Floats, c: Floats) -> list[float]:
+        pool = np.concatenate([b, c])
+        chosen = (list(one) for one in itertools.combinations(range(len(pool)), len(c)))
+        return [float(pool[one].mean() - np.delete(pool, one).mean()) for one in chosen]
+
+    seen = sum(float(c.mean() - b.mean()) for b, c in pairs)
+    totals = np.array([0.0])
+    for b, c in pairs:
+        totals = (totals[:, None] + changes(b, c)).ravel()
+    return float((totals < seen - 1e-9).mean() + (np.abs(totals - seen) <= 1e-9).mean() / 2)
+
+
+def j1(at: Setting) -> Iterator[Check]:
+    """`judge` says what `weigh` and `decide` say."""
+    suites, rng = at.size(300, 16), at.rng(0)
+    agreed = []
+    for number in range(suites):
+        n, (kb, kc) = (25, 60, 200)[number % 3], ((1, 1), (5, 1), (3, 3), (7, 3))[number % 4]
+        rates = data.pass_rates(rng, n)
+        fell = data.fallen(rng, rates, 0.1, "break")
+        before, after = data.pass_fail(rng, rates, kb), data.pass_fail(rng, fell, kc)
+        seed, rules = seed_of(rng), (Rules(), FIRST, LAST, Rules(target="population"))[number // 4 % 4]
+        whole = judge(runs_of(before), runs_of(after), target=rules.target, look=rules.look, seed=seed)
+        part = weigh(runs_of(before), runs_of(after), rules=rules, seed=seed)
+        dear = [runs_of(100.0 * 2 ** (1 - side)) for side in (before, after)]
+        tokens = weigh_cost(*dear, rules=cost_rules(0.10), seed=seed)
+        agreed += [
+            (whole.verdict, whole.p_value) == (decide(part, part.p_value, rules), part.p_value),
+            judge_cost(*dear, seed=seed).verdict == decide(tokens, tokens.p_value, cost_rules(0.10)),
+        ]
+    yield Check("judge and judge_cost say what their parts say", float(np.mean(agreed)), suites, low=1.0)
+
+
+ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
+    row.__name__.upper(): row
+    for row in (a1, a2, a3, a4, a5, a6, a7, p1, p2, p3, p4, n1, n2, d1, d2, l1, l2, l3, c1, h1, o1, j1)
+}
+
+
+def measured(row: str, *, ci: bool) -> list[Check]:
+    """One row of the table."""
+    return list(ROWS[row](Setting(list(ROWS).index(row), ci)))
+
+
+HEAD = "| id | scenario | required | measured | S | |"
+LINE = "|---|---|---|---|---|---|"
+
+
+def line(row: str, check: Check) -> str:
+    """Of the table, without the seconds, which change."""
+    verdict = "ok" if check.ok else "NOT OK"
+    cells = (row, check.scenario, check.requirement, check.shown(check.measured), f"{check.suites:,}", verdict)
+    return f"| {' | '.join(cells)} |"
+
+
+def page(lines: Sequence[str]) -> str:
+    """What --write writes."""
+    told = (
+        "# The gate's measured error rates\n\n"
+        f"Written by `python benchmarks/gate.py --write docs/gate-table.md`; seeds `[{SEED}, row, cell]`.\n"
+        "A rate is a share of S simulated suites. What the rows mean is told in `benchmarks/gate.py`, how the data\n"
+        "are drawn in `benchmarks/gate_data.py`.\n"
+    )
+    return "\n".join([told, HEAD, LINE, *lines, ""])
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="The acceptance benchmark of the gate.")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=" ".join(ROWS))
+    parser.add_argument("--ci", action="store_true", help="small sizes")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="the table, without seconds")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.rows) - set(ROWS):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+    return chosen
+
+
+def main() -> int:
+    chosen = arguments()
+    lines, ok = list[str](), True
+    print(f"{HEAD} seconds |\n{LINE}---|")
+    for row in chosen.rows or ROWS:
+        start = time.perf_counter()
+        checks = measured(row, ci=chosen.ci)
+        seconds = time.perf_counter() - start
+        new = [line(row, check) for check in checks]
+        print(*(f"{one} {seconds:.1f} |" for one in new[:1]), *(f"{one} |" for one in new[1:]), sep="\n", flush=True)
+        lines += new
+        ok = ok and all(check.ok for check in checks)
+    if chosen.write:
+        chosen.write.write_text(page(lines), encoding="utf-8")
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""`evalharness calibrate`: run an unchanged suite several times, and say what the gates make of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+
+from evalharness.cli.errors import explained
+from evalharness.config import load_config
+from evalharness.engine import Asking, Engine, Plan, make_plan
+from evalharness.records import Sample
+from evalharness.suites import load_suite
+
+_Key = tuple[str, str, str]
+"""Model, prompt, metric."""
+
+_LEGEND = """\
+same: how alike two runs of a case are (intraclass correlation; 1 is a deterministic model)
+runs: variance between runs over what the cases explain; 1 is none beyond it
+p:    unchanged runs that the gate's test calls worse, each against the other {others}
+sees: the drop that one new run catches 4 times in 5"""
+
+
+@click.command(epilog="Example: evalharness calibrate support --runs 6")
+@click.argument("suite")
+@click.option("--runs", default=6, show_default=True, type=click.IntRange(min=3), help="How often to ask everything.")
+@click.option("--model", "models", multiple=True, help="Instead of the suite's own models; repeatable.")
+@click.option("--prompt", "prompts", multiple=True, help="Instead of the suite's own prompts; repeatable.")
+@click.option("--concurrency", type=click.IntRange(min=1), help="At most so many requests under way at each model.")
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.pass_obj
+def calibrate(
+    root: Path,
+    suite: str,
+    runs: int,
+    models: tuple[str, ...],
+    prompts: tuple[str, ...],
+    concurrency: int | None,
+    as_json: bool,
+) -> None:
+    """Ask SUITE several times, without any change, and measure its false alarms, its noise and its sight.
+
+    Every answer is drawn anew, and paid for. Exit status: 0 measured, 1 an answer is missing, 2 usage.
+    """
+    with explained():
+        config = load_config(root)
+        plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=runs)
+        copies = [model for model, repeats in plan.repeats.items() if repeats < runs]
+        samples = _drawn(plan, Asking(record="all", concurrency=concurrency))
+    figures = {key: _figures(values, suite) for key, values in _values(plan, samples, runs)}
+    if as_json:
+        click.echo(json.dumps({"|".join(key): found for key, found in figures.items()}, indent=1))
+    else:
+        _show(figures, runs)
+    for model in copies:
+        click.echo(f"{model}: a second draw would be a copy of the first, so an unchanged run never differs: no alarms")
+    lost = [sample for sample in samples if not sample.answered]
+    if lost:
+        click.echo(f"{len(lost)} of {len(samples)} answers are missing, {lost[0].key.case} for one", err=True)
+        raise SystemExit(1)
+
+
+def _drawn(plan: Plan, asking: Asking) -> list[Sample]:
+    requests = sorted(plan.requests, key=lambda pair: pair[1].key.repeat)  # run after run, as on different days
+    with Engine(plan.providers, [plan.scorer], asking=replace(asking, run="calibrate"), tariffs=plan.tariffs) as engine:
+        waiting = [engine.ask(case, request, plan.scorer) for case, request in requests]
+        with click.progressbar(waiting, label=f"{len(waiting)} answers", file=sys.stderr) as shown:
+            return [sample.result() for sample in shown]
+
+
+def _values(plan: Plan, samples: Sequence[Sample], runs: int) -> Iterator[tuple[_Key, dict[str, list[float]]]]:
+    """The runs of each case, where none is missing."""
+    found: dict[_Key, dict[str, list[float]]] = {}
+    for sample in sorted(samples, key=lambda sample: sample.key):
+        for score in sample.scores if sample.answered else ():
+            by_case = found.setdefault((sample.key.model, sample.key.prompt, score.metric), {})
+            by_case.setdefault(sample.key.case, []).append(score.value)
+    for key, by_case in found.items():
+        if whole := {case: values for case, values in by_case.items() if len(values) == runs}:
+            yield key, whole
+
+
+def _figures(values: Mapping[str, Sequence[float]], suite: str) -> dict[str, float]:
+    from evalharness.gate.calibration import calibrate  # brings numpy
+
+    return asdict(calibrate(values, seed=suite))
+
+
+def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
+    if not figures:
+        return
+    columns = ("mean", "same", "runs", "p<=.05", "p<=.01", "sees")
+    click.echo(f"{'model, prompt, metric':<20}" + "".join(f"{name:>10}" for name in columns))
+    for key, found in figures.items():
+        drop, looks = found["smallest_visible_drop"], f"/{found['looks']}"
+        cells = (
+            f"{found['mean']:.3f}",
+            f"{found['correlation']:.2f}",
+            f"{found['between_runs']:.2f}",
+            f"{found['warnings']}{looks}",
+            f"{found['alarms']}{looks}",
+            "nothing" if drop is None else f"{drop * 100:.1f} pts",
+        )
+        click.echo(f"{', '.join(key):<20}" + "".join(f"{cell:>10}" for cell in cells))
+    click.echo(_LEGEND.format(others=runs - 1))

@@ -1,0 +1,108 @@
+"""`evalharness gate`: decide again from files alone. Asks no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from evalharness.cli.errors import explained
+from evalharness.config import load_config
+from evalharness.records import GateRule
+from evalharness.report import Outcome, verdict_json
+from evalharness.report.terminal import summary_lines
+from evalharness.store import merge_base, read_run
+from evalharness.versions import Trusted
+
+_RECORD, _REFERENCE = "run.jsonl", "reference.jsonl"
+
+
+@click.command(epilog="Example: evalharness gate reports/support --margin embedding=3%")
+@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--baseline",
+    metavar="PATH|git:REF",
+    help="A baseline file or folder, or a commit. Default: golden/baselines/SUITE as of the merge base.",
+)
+@click.option("--base", metavar="REF", help="What this change is to be merged into.")
+@click.option(
+    "--margin", "margins", multiple=True, metavar="METRIC=VALUE", help="Another margin: 0.03 or 3%; repeatable."
+)
+@click.option(
+    "--inconclusive",
+    type=click.Choice(["warn", "fail"]),
+    default="warn",
+    show_default=True,
+    help="What an inconclusive gate does.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The verdict as JSON.")
+@click.pass_obj
+def gate(
+    root: Path,
+    run: Path,
+    baseline: str | None,
+    base: str | None,
+    margins: tuple[str, ...],
+    inconclusive: str,
+    as_json: bool,
+) -> None:
+    """Judge RUN, a run record or the folder that holds one, against its baseline.
+
+    Exit status: 0 nothing got worse, 1 something did or cannot be judged, 2 usage.
+    """
+    with explained():
+        outcome = _judged(root, run / _RECORD if run.is_dir() else run, baseline, base, margins)
+    if as_json:
+        click.echo(json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1))
+    else:
+        for line, markup in list(summary_lines(outcome, root))[:-1]:  # the last one says where the report is
+            click.secho(line, fg=next((colour for colour in ("red", "green", "yellow") if markup.get(colour)), None))
+    good = {"pass", "inconclusive"} if inconclusive == "warn" else {"pass"}
+    raise SystemExit(outcome.status not in good)
+
+
+def _judged(root: Path, path: Path, baseline: str | None, base: str | None, margins: Sequence[str]) -> Outcome:
+    from evalharness.gate import judge_run  # brings numpy
+
+    run = read_run(path)
+    name = run.header.suite
+    trusted = Trusted(load_config(root), merge_base(root, base))
+    beside = path.parent / _REFERENCE
+    reference = read_run(beside) if path.name == _RECORD and beside.exists() else None
+    pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
+    baselines = trusted.baselines(name, pairs, baseline)
+    command = f"pytest --llm-suite={name} --llm-accept"
+    rules = _with_margins(trusted.rules(name, run.header.gates), margins)
+    verdicts = judge_run(
+        run,
+        baselines,
+        accept_command=command,
+        gates=rules,
+        pinned=trusted.pinned(name, pairs),
+        reference=reference,
+    )
+    if run.stopped:  # nothing may be concluded
+        verdicts = []
+    return Outcome(run, tuple(verdicts), baselines, path.parent, command, exam=trusted.changes(name))
+
+
+def _with_margins(rules: Sequence[GateRule], margins: Sequence[str]) -> list[GateRule]:
+    """The rules, with other margins where some are given. Raises click.BadParameter."""
+    given = dict(_margin(text) for text in margins)
+    if unknown := sorted(given.keys() - {rule.metric for rule in rules}):
+        known = ", ".join(dict.fromkeys(rule.metric for rule in rules))
+        raise click.BadParameter(f"no gate on {', '.join(unknown)}; there are gates on {known}", param_hint="--margin")
+    return [rule._replace(margin=given.get(rule.metric, rule.margin)) for rule in rules]
+
+
+def _margin(text: str) -> tuple[str, float]:
+    metric, _, value = text.partition("=")
+    try:
+        margin = float(value[:-1]) / 100 if value.endswith("%") else float(value)
+    except ValueError:
+        margin = 0.0
+    if not 0 < margin <= 1:
+        raise click.BadParameter(f"{text!r}: write METRIC=0.03 or METRIC=3%", param_hint="--margin")
+    return metric, margin

@@ -1,0 +1,74 @@
+"""What an unchanged suite does to the gate: measured on several runs of it, none of which differs from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness.gate.defaults import ALPHA, ALPHA_WARN
+from evalharness.gate.evidence import Rules
+from evalharness.gate.judge import weigh
+from evalharness.gate.permutation import Floats
+from evalharness.gate.power import smallest_visible_drop
+from evalharness.gate.sessions import overdispersion
+
+FEWEST_RUNS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """One metric of one model and prompt."""
+
+    runs: int
+    cases: int
+    mean: float
+    looks: int
+    """Comparisons of an unchanged run with all others: one for each run."""
+    warnings: int
+    """How many of them had p at most 0.05."""
+    alarms: int
+    """How many had p at most 0.01."""
+    correlation: float
+    """Of two runs of the same case (intraclass, one-way): 1 is a deterministic model, 0 a suite of coin tosses."""
+    between_runs: float
+    """Variance between runs over what the cases explain."""
+    smallest_visible_drop: float | None
+    """What one new run catches 80 % of the time against all of these but one."""
+
+
+def calibrate(runs: Mapping[str, Sequence[float]], *, seed: str = "") -> Calibrated:
+    """Measure on cases with the same number of runs each, three or more. Raises ValueError."""
+    values = np.array(list(runs.values()), dtype=float)
+    if values.ndim != 2 or values.shape[1] < FEWEST_RUNS:
+        raise ValueError(f"every case needs the same number of runs, {FEWEST_RUNS} or more")
+    count = values.shape[1]
+    p_values = [_p_of_one(runs, number, seed) for number in range(count)]
+    return Calibrated(
+        runs=count,
+        cases=len(values),
+        mean=float(values.mean()),
+        looks=count,
+        warnings=sum(p <= ALPHA_WARN for p in p_values),
+        alarms=sum(p <= ALPHA for p in p_values),
+        correlation=intraclass(values),
+        between_runs=overdispersion(list(values)),
+        smallest_visible_drop=smallest_visible_drop(list(values), runs=(count - 1, 1), alpha=ALPHA, seed=seed),
+    )
+
+
+def _p_of_one(runs: Mapping[str, Sequence[float]], number: int, seed: str) -> float:
+    """One run as a candidate, the others as its baseline."""
+    others = {case: [value for at, value in enumerate(values) if at != number] for case, values in runs.items()}
+    one = {case: [values[number]] for case, values in runs.items()}
+    return weigh(others, one, rules=Rules(), seed=f"{seed}|{number}", sessions=True).p_value
+
+
+def intraclass(values: Floats) -> float:
+    """ICC(1) by one-way analysis of variance (Shrout and Fleiss 1979); 1.0 where no run differs from another."""
+    cases, runs = values.shape
+    within = float(values.var(axis=1, ddof=1).mean())
+    between = runs * float(values.mean(axis=1).var(ddof=1)) if cases > 1 else 0.0
+    total = between + (runs - 1) * within
+    return (between - within) / total if total > 0 else 1.0

@@ -1,0 +1,173 @@
+"""One model and prompt of a run, beside its baseline: which cases compare, and everything that keeps them from it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from evalharness.errors import StoreError
+from evalharness.gate.defaults import UNMATCHED_SHARE
+from evalharness.records import RERUN_DRAWS, AcceptedRun, Baseline, BaselineCase, Draw, Failure, Run, RunHeader, Sample
+
+Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
+"""By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
+_MESSAGE_CHARS = 300
+
+
+@dataclass(slots=True)
+class Pairing:
+    """One model and prompt of a run, beside its baseline."""
+
+    model: str
+    prompt: str
+    samples: dict[str, list[Sample]]
+    baseline: Baseline | None
+    broken: str = ""
+    """Why nothing may be concluded: cases lost, errored, or a damaged baseline."""
+    partial: str = ""
+    """Why nothing may be called a pass."""
+    pinned: bool = False
+    """Whether the baseline is the fixed older one."""
+
+    @property
+    def cases(self) -> list[str]:
+        """Cases that are the same on both sides."""
+        known = self.baseline.cases if self.baseline else {}
+        return [
+            case
+            for case, drawn in self.samples.items()
+            if case in known and {sample.digest for sample in drawn} == {known[case].digest}
+        ]
+
+
+def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:
+    """The samples of a model and prompt by case, and everything that keeps them from being compared."""
+    mine = [
+        sample
+        for sample in run.samples
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.repeat < RERUN_DRAWS
+    ]
+    samples: dict[str, list[Sample]] = {}
+    for sample in mine:
+        samples.setdefault(sample.key.case, []).append(sample)
+    known = baseline if isinstance(baseline, Baseline) else None
+    pairing = Pairing(model, prompt, samples, known)
+    mine_keys = {sample.key for sample in mine}
+    planned = {key for key in run.header.planned if (key.model, key.prompt) == (model, prompt)}
+    selected = {key: None for key in run.selected if (key.model, key.prompt) == (model, prompt)}
+    lost = list(dict.fromkeys(key.case for key in selected if key not in mine_keys))
+    if isinstance(baseline, StoreError):
+        pairing.broken = str(baseline)
+    elif known and known.suite != run.header.suite:
+        pairing.broken = f"{known.file}:1: this is a baseline of the suite {known.suite}"
+    elif problems := list(_problems(mine, lost, known, {key.case for key in planned})):
+        pairing.broken = "; ".join(problems)
+    if run.stopped:
+        pairing.partial = "the run was stopped"
+    elif not planned <= selected.keys():
+        pairing.partial = f"{len(planned & selected.keys())} of {len(planned)} answers were asked for"
+    elif known:
+        pairing.partial = _unmatched(pairing)
+    return pairing
+
+
+def _problems(
+    samples: Sequence[Sample], lost: Sequence[str], baseline: Baseline | None, planned: set[str]
+) -> Iterator[str]:
+    errored = {sample.key.case: sample.error for sample in samples if sample.error or not sample.response}
+    if errored:
+        first = next((error for error in errored.values() if error), Failure("provider", "no response"))
+        yield f"no result for {some(list(errored))} ({first.kind}: {first.message[:_MESSAGE_CHARS]})"
+    if lost:
+        yield f"never answered: {some(lost)}"
+    twice = [key.case for key, count in Counter(sample.key for sample in samples).items() if count > 1]
+    if twice:
+        yield f"answered twice: {some(twice)}"
+    deleted = [case for case in baseline.cases if case not in planned] if baseline else []
+    if baseline and deleted:
+        place = f"{baseline.file}:{baseline.cases[deleted[0]].line}"
+        yield f"in the baseline but no longer in the suite: {some(deleted)} ({place}); put it back or accept a run"
+
+
+def _unmatched(pairing: Pairing) -> str:
+    assert pairing.baseline
+    same = set(pairing.cases)
+    edited = [case for case in pairing.samples if case in pairing.baseline.cases and case not in same]
+    if edited:
+        return f"edited since the baseline was accepted, so not compared: {some(edited)}"
+    new = [case for case in pairing.samples if case not in pairing.baseline.cases]
+    if len(new) > UNMATCHED_SHARE * len(pairing.samples):
+        return f"new since the baseline was accepted, so not compared: {some(new)}"
+    return ""
+
+
+def unusable(pairing: Pairing, metric: str, header: RunHeader) -> str:
+    """Which number that must be weighed is none, on either side."""
+    assert pairing.baseline
+    what = "token counts" if metric == "cost" else f"score of {metric} in [0, 1]"
+    drawn = {case: [draw_of(sample, header) for sample in samples] for case, samples in pairing.samples.items()}
+    now = [case for case, draws in drawn.items() if not _usable(draws, metric)]
+    if now:
+        return f"no {what} for {some(now)}"
+    known = pairing.baseline.cases
+    then = [case for case in pairing.cases if not _usable(known[case].draws, metric)]
+    return f"{pairing.baseline.file}:{known[then[0]].line}: no {what} for {some(then)}" if then else ""
+
+
+def _usable(draws: Sequence[Draw], metric: str) -> bool:
+    if metric == "cost":
+        return bool(draws) and all(draw.prompt_tokens + draw.completion_tokens > 0 for draw in draws)
+    return bool(draws) and all(0 <= draw.scores.get(metric, math.nan) <= 1 for draw in draws)
+
+
+def draw_of(sample: Sample, header: RunHeader, run: str = "") -> Draw:
+    """A sample as the gates see it: scores that were not made as the header says are none."""
+    assert sample.response  # a sample without one is an error, and then nothing is weighed
+    scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
+    usage = sample.response.usage
+    return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, sample.latency_s)
+
+
+def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt: str, asked: str) -> Baseline | None:
+    """The baseline, and after its runs the one that was drawn beside the candidate. Unusable answers are left out, and
+    so is a case that is not the same in both.
+    """
+    header = reference.header
+    drawn: dict[str, list[Sample]] = {}
+    for sample in reference.samples:
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.answered:
+            drawn.setdefault(sample.key.case, []).append(sample)
+    if not drawn:
+        return baseline
+    known = baseline.cases if baseline else {}
+    cases = {} if baseline is None else dict(known)
+    for case, samples in drawn.items():
+        before = known.get(case)
+        if before is None and baseline is None:
+            cases[case] = BaselineCase(samples[0].digest, tuple(draw_of(s, header, header.id) for s in samples), 0)
+        elif before is not None and before.digest == samples[0].digest:
+            draws = (*before.draws, *(draw_of(s, header, header.id) for s in samples))
+            cases[case] = replace(before, draws=draws)
+    run = AcceptedRun(header.id, header.started_at, header.machine_class, header.signatures, asked)
+    return Baseline(
+        baseline.file if baseline else header.file,
+        header.suite,
+        model,
+        prompt,
+        (*(baseline.runs if baseline else ()), run),
+        cases,
+    )
+
+
+def one_line(text: str) -> str:
+    """Messages of providers, names and tags of others' files: none of them starts a line of its own."""
+    return " ".join(text.split())
+
+
+def some(cases: Sequence[str]) -> str:
+    """'case a', or '12 cases (a, b, c, ...)'."""
+    if len(cases) == 1:
+        return f"case {cases[0]}"
+    return f"{len(cases)} cases ({', '.join(cases[:3])}{', ...' if len(cases) > 3 else ''})"

@@ -1,0 +1,48 @@
+"""The same metric by tag: said with values corrected for how many tags there are, gated only where a suite says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from evalharness.gate.evidence import Runs
+from evalharness.gate.permutation import p_worse
+from evalharness.records import Slice
+
+FEWEST_CASES = 15
+FEWEST_RUNS = 30
+"""Of both sides together. Smaller slices are named with their size only."""
+SHARE = 0.20
+"""Of alpha, for all gates on tags together; the gates on whole suites have the rest."""
+
+
+def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]], *, seed: str) -> tuple[Slice, ...]:
+    """Every tag, the worst change first. The q-value is None where the slice is too small to test."""
+    by_tag: dict[str, list[str]] = {}
+    for case in candidate:
+        for tag in tags.get(case, ()):
+            by_tag.setdefault(tag, []).append(case)
+    found = [_slice(tag, cases, baseline, candidate, seed) for tag, cases in by_tag.items()]
+    return tuple(sorted(_corrected(found), key=lambda one: (one.change, one.tag)))
+
+
+def _slice(tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed: str) -> Slice:
+    pairs = sorted(
+        ((np.sort(baseline[case]), np.sort(candidate[case])) for case in cases),
+        key=lambda pair: (*map(len, pair), *pair[0], *pair[1]),
+    )
+    change = float(np.mean([c.mean() - b.mean() for b, c in pairs]))
+    runs = sum(len(b) + len(c) for b, c in pairs)
+    tested = len(pairs) >= FEWEST_CASES and runs >= FEWEST_RUNS
+    return Slice(tag, len(pairs), change, p_worse(pairs, f"{seed}|{tag}") if tested else None)
+
+
+def _corrected(slices: Sequence[Slice]) -> list[Slice]:
+    """p-values to q-values (Benjamini and Hochberg 1995)."""
+    tested = sorted((one for one in slices if one.q_value is not None), key=lambda one: -(one.q_value or 0))
+    q_values, running = {}, 1.0
+    for rank, one in zip(range(len(tested), 0, -1), tested, strict=True):
+        running = min(running, (one.q_value or 0) * len(tested) / rank)
+        q_values[one.tag] = running
+    return [Slice(one.tag, one.cases, one.change, q_values.get(one.tag)) for one in slices]

@@ -1,0 +1,56 @@
+"""One suite in a pytest session: its plan, and what has come in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from evalharness.engine import Plan
+from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
+from evalharness.store import RunWriter
+from evalharness.versions import Baselines, Reference
+
+
+@dataclass(slots=True)
+class SuiteRun:
+    """One suite in this session."""
+
+    plan: Plan
+    header: RunHeader
+    folder: Path
+    selected: list[SampleKey] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    writer: RunWriter | None = None
+    reference: Reference | None = None
+    """The baseline's own version, where it is drawn beside this run."""
+    baselines: Baselines | None = None
+    calibration: list[float] = field(default_factory=list)
+    stability: list[Stability] = field(default_factory=list)
+
+    def run(self, *, stopped: bool) -> Run:
+        """All that has come in so far."""
+        calibration_s = median(self.calibration) if self.calibration else None
+        return Run(
+            self.header, tuple(self.samples), tuple(self.selected), stopped, calibration_s, tuple(self.stability)
+        )
+
+    @property
+    def times_the_machine(self) -> bool:
+        """Whether its seconds are to be gated, and depend on how busy the machine is."""
+        gated = any(rule.metric == "latency" for rule in self.header.gates)
+        return gated and any(provider.local for provider in self.plan.providers.values())
+
+    def close(self, *, stopped: bool) -> None:
+        """End the records. Raises StoreError."""
+        self.record().end(self.run(stopped=stopped))
+        if self.reference is not None:
+            self.reference.end(stopped=stopped)
+
+    def record(self) -> RunWriter:
+        """The record on disk, begun when it is first needed. Raises StoreError."""
+        if self.writer is None:
+            self.writer = RunWriter(self.folder / "run.jsonl", self.header)
+            for older in ("report.html", "verdict.json", "reference.jsonl"):  # none must stand beside a newer run
+                (self.folder / older).unlink(missing_ok=True)
+        return self.writer

@@ -1,0 +1,257 @@
+"""Another commit of the repository, read without running anything of the checkout.
+
+No hook, filter, textconv, pager or file system monitor runs; nothing is fetched, no submodule entered, no symbolic
+link followed. The user's own git configuration is not read, and git starts outside of the checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
+
+from evalharness.errors import StoreError
+from evalharness.store.environment import in_ci
+
+_GIT = (
+    *("git", "--no-pager", "--no-replace-objects", "--no-optional-locks", "--literal-pathspecs"),
+    *("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"),
+)
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "GIT_ALLOW_PROTOCOL": "none",  # a partial clone would ask its remote for what it lacks
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+}
+_TIMEOUT_S = 60
+_MOST_LISTED, _MOST_FILE, _MOST_FILES = 50_000_000, 256_000_000, 1_000_000_000
+"""Bytes: of git's lists, of one file, of all files together."""
+_REASON_CHARS = 300
+_REGULAR = ("100644", "100755")
+_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SUBMODULE = re.compile(r"\.git/(worktrees/[^/]+/)?modules/")
+_TARGETS = (
+    "GITHUB_BASE_REF",
+    "CI_MERGE_REQUEST_DIFF_BASE_SHA",  # GitLab
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
+    "BITBUCKET_PR_DESTINATION_BRANCH",
+    "SYSTEM_PULLREQUEST_TARGETBRANCH",  # Azure
+    "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
+)
+"""Variables that name what a pull request wants to be merged into; set in the CI job of one, and only there."""
+_DEFAULTS = ("HEAD", "main", "master")
+_WHOLE_HISTORY = "a shallow clone lacks it: set `fetch-depth: 0` (GitHub), `GIT_DEPTH: 0` (GitLab), or `git fetch` it"
+
+
+class _Place(NamedTuple):
+    """Where a project lies in its repository."""
+
+    git_dir: Path
+    prefix: PurePosixPath
+
+
+class _Entry(NamedTuple):
+    """A regular file of a commit."""
+
+    path: str
+    """Relative to the root of the project."""
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of the repository that the folder `root` lies in. Paths are relative to `root`."""
+
+    root: Path
+    sha: str
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a regular file; None when there is none. Raises StoreError."""
+        entries = [entry for entry in self._entries(path) if entry.path == str(PurePosixPath(path))]
+        return next((content for _, content in self._contents(entries)), None)
+
+    def files(self, folder: str) -> list[str]:
+        """The regular files below a folder, sorted. Raises StoreError."""
+        return sorted(entry.path for entry in self._entries(folder))
+
+    def write_to(self, folder: Path, *paths: str) -> list[str]:
+        """Copy the regular files at and below `paths` into `folder`, which should be empty; what was written.
+
+        Raises StoreError: git cannot read them, they are too large, or they cannot be written.
+        """
+        entries = list(dict.fromkeys(entry for path in paths for entry in self._entries(path)))
+        try:
+            for entry, content in self._contents(entries):
+                target = folder / entry.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as file:  # neither over a file nor through a link
+                    file.write(content)
+        except OSError as error:
+            raise StoreError(f"the files of {self.sha[:12]} cannot be written: {error.strerror or error}") from None
+        return sorted(entry.path for entry in entries)
+
+    def _entries(self, path: str) -> list[_Entry]:
+        place, asked = _found(self.root), PurePosixPath(path)
+        if asked.is_absolute() or ".." in asked.parts or "\0" in path:
+            raise StoreError(f"{path!r} is no path below the root")
+        listing = ("ls-tree", "-r", "-z", "-l", "--full-tree", self.sha, "--", str(place.prefix / asked))
+        with _output(place, listing[:-2] if listing[-1] == "." else listing) as lines:
+            return list(_regular_files(_bounded(lines).decode("utf-8", "surrogateescape"), place.prefix))
+
+    def _contents(self, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, bytes]]:
+        """One after the other, for together they may be large."""
+        large = next((entry.path for entry in entries if entry.size > _MOST_FILE), None)
+        if large or sum(entry.size for entry in entries) > _MOST_FILES:
+            raise StoreError(f"{large or 'the suites and goldens'} of {self.sha[:12]}: more than can be compared")
+        asked = "".join(f"{entry.blob}\n" for entry in entries).encode()
+        with _output(_found(self.root), ("cat-file", "--batch"), asked=asked) as answers:
+            for entry in entries:
+                if answers.readline() != f"{entry.blob} blob {entry.size}\n".encode():
+                    raise StoreError(f"git has no content for {entry.path} of {self.sha[:12]}: fetch it, or clone anew")
+                yield entry, answers.read(entry.size)
+                answers.read(1)
+
+
+def merge_base(root: Path, ref: str | None = None) -> Commit | None:
+    """The commit that the files under `root` are to be compared with; None outside a repository or before its first.
+
+    That of HEAD and `ref`, else of HEAD and the branch that the pull request of this CI job goes to, else of HEAD and
+    the default branch; outside of CI HEAD itself, where there is none of these. Raises StoreError when a branch that is
+    named, or in CI any branch, cannot be found, or has nothing in common with HEAD.
+    """
+    place = _place(root)
+    head = _commit(place, "HEAD") if place else None
+    if place is None or head is None:
+        return None
+    target = _target(place) if ref is None else _given(place, ref)
+    base = _line(place, "merge-base", head, target or head)
+    if base is None:
+        raise StoreError(f"HEAD and {ref or 'the branch to merge into'} share no commit here; {_WHOLE_HISTORY}")
+    return Commit(root, base)
+
+
+def commit_at(root: Path, ref: str) -> Commit:
+    """The commit of this name. Raises StoreError: no repository, or no such commit."""
+    return Commit(root, _given(_found(root), ref))
+
+
+def _given(place: _Place, ref: str) -> str:
+    if not ref or ref.startswith("-") or "\0" in ref:
+        raise StoreError(f"{ref!r} is no name of a commit")
+    found = _commit(place, ref)
+    if found is None:
+        raise StoreError(f"there is no commit {ref!r} in this clone; {_WHOLE_HISTORY}")
+    return found
+
+
+def _target(place: _Place) -> str | None:
+    """What to merge into, as CI says or as is the custom. In CI no local branch counts: a fork's may be called main."""
+    named = [name for variable in _TARGETS if (name := os.environ.get(variable, "").strip())]
+    remote = [f"refs/remotes/origin/{name.removeprefix('refs/heads/')}" for name in named or _DEFAULTS]
+    local = [] if named or in_ci() else [f"refs/heads/{name}" for name in _DEFAULTS]
+    shas = [_commit(place, name) for name in named if _OBJECT.fullmatch(name)]
+    branches = _branches(place, [*remote, *local])
+    found = next(filter(None, [*shas, *(branches.get(name) for name in (*remote, *local))]), None)
+    if found is None and (named or in_ci()):
+        tried = ", ".join(name.removeprefix("refs/remotes/") for name in remote)
+        raise StoreError(f"this clone has no branch to compare with ({tried}); {_WHOLE_HISTORY}")
+    return found
+
+
+def _branches(place: _Place, names: Sequence[str]) -> dict[str, str]:
+    """The commits of those that are there. `rev-parse` would take a tag that is called like a branch that is not."""
+    with _output(place, ("for-each-ref", "--format=%(objectname) %(refname)", *names)) as lines:
+        found = (line.partition(" ") for line in _bounded(lines).decode("utf-8", "surrogateescape").split("\n"))
+        return {name: sha for sha, _, name in found}
+
+
+def _commit(place: _Place, name: str) -> str | None:
+    found = _line(place, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    return found if found and _OBJECT.fullmatch(found) else None
+
+
+def _found(root: Path) -> _Place:
+    place = _place(root)
+    if place is None:
+        raise StoreError(f"{root} is in no git repository any more")
+    return place
+
+
+def _place(root: Path) -> _Place | None:
+    """As the path is written first: a link may lead to where the repository had nothing."""
+    for start in (root.absolute(), root.resolve()):
+        for folder in (start, *start.parents):
+            if (folder / ".git").exists() and not _is_submodule(folder / ".git"):
+                return _Place(folder / ".git", PurePosixPath(start.relative_to(folder).as_posix()))
+    return None
+
+
+def _is_submodule(git_dir: Path) -> bool:
+    """A pull request chooses the repository of a submodule: the one around it has the merge base."""
+    try:
+        return git_dir.is_file() and bool(_SUBMODULE.search(git_dir.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _regular_files(listing: str, prefix: PurePosixPath) -> Iterator[_Entry]:
+    for line in filter(None, listing.split("\0")):
+        about, _, name = line.partition("\t")
+        mode, _, blob, size = about.split()
+        if mode in _REGULAR:
+            path = PurePosixPath(name)
+            if path.is_absolute() or {"..", ".git"} & set(path.parts) or not path.is_relative_to(prefix):
+                raise StoreError(f"{name!r} of {blob[:12]} is no path of a file")
+            yield _Entry(str(path.relative_to(prefix)), blob, int(size))
+
+
+def _line(place: _Place, *words: str) -> str | None:
+    """What git answers; None where it says that there is nothing."""
+    with _output(place, words, nothing=1) as lines:
+        return _bounded(lines).decode("utf-8", "replace").strip() or None
+
+
+def _bounded(output: IO[bytes]) -> bytes:
+    found = output.read(_MOST_LISTED + 1)
+    if len(found) > _MOST_LISTED:
+        raise StoreError(f"git lists more than {_MOST_LISTED / 1e6:.0f} MB of names")
+    return found
+
+
+@contextmanager
+def _output(place: _Place, words: Sequence[str], *, asked: bytes = b"", nothing: int = 0) -> Iterator[IO[bytes]]:
+    """What git prints. It is told its repository, and looks for none: a folder of the checkout can pose as one."""
+    command = [*_GIT, f"--git-dir={place.git_dir}", *words]
+    environment = {"PATH": os.environ.get("PATH", os.defpath), **_ENVIRONMENT}
+    with tempfile.TemporaryFile() as output:
+        try:
+            done = subprocess.run(  # noqa: S603
+                command,
+                input=asked,
+                stdout=output,
+                stderr=subprocess.PIPE,
+                timeout=_TIMEOUT_S,
+                env=environment,
+                cwd="/",
+            )
+        except subprocess.TimeoutExpired:
+            raise StoreError(f"git {words[0]} took more than {_TIMEOUT_S} s") from None
+        except OSError as error:
+            raise StoreError(f"git cannot be run: {error.strerror or error}") from None
+        if done.returncode not in (0, nothing):
+            raise StoreError(f"git {words[0]} failed: {_reason(done.stderr) or done.returncode}")
+        output.seek(0)
+        yield output
+
+
+def _reason(stderr: bytes) -> str:
+    said = " ".join(stderr.decode("utf-8", "replace").split())[:_REASON_CHARS]
+    return "this partial clone lacks earlier files: clone without --filter" if "promisor" in said else said

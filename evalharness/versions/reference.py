@@ -1,0 +1,106 @@
+"""The baseline's own version, drawn beside this run: the suite as it stands at another commit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from evalharness.config import Config, resolve_path
+from evalharness.engine import Plan, make_plan
+from evalharness.providers import Provider
+from evalharness.records import REFERENCE_DRAWS, Case, Request, Run, RunHeader, Sample, SampleKey, Suite
+from evalharness.store import Commit, RunWriter, sample_to_json
+from evalharness.suites import another_draw, load_suite
+
+
+@dataclass
+class Reference:
+    """One suite at a commit: its plan, and what has been drawn of it."""
+
+    plan: Plan
+    header: RunHeader
+    path: Path
+    """The record of its draws."""
+    samples: list[Sample] = field(default_factory=list)
+    writer: RunWriter | None = None
+
+    def requests(self, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
+        """Draws of these models and prompts; the first one has the number 0."""
+        wanted = list(repeats)
+        return draws_of(self.plan, pairs, [REFERENCE_DRAWS + repeat for repeat in wanted])
+
+    def counterpart(self, key: SampleKey) -> tuple[Case, Request] | None:
+        """What it asks where this run asks `key`; None where it has no such case, prompt or model."""
+        first = self._first.get((key.case, key.prompt, key.model))
+        return (first[0], another_draw(first[1], REFERENCE_DRAWS + key.repeat)) if first else None
+
+    @cached_property
+    def _first(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
+        return {
+            (request.key.case, request.key.prompt, request.key.model): (case, request)
+            for case, request in self.plan.requests
+            if request.key.repeat == 0
+        }
+
+    def add(self, sample: Sample) -> None:
+        """Onto its record. Raises StoreError."""
+        if self.writer is None:
+            self.writer = RunWriter(self.path, self.header)
+        self.writer.append(sample_to_json(sample))
+        self.samples.append(sample)
+
+    def run(self, *, stopped: bool) -> Run | None:
+        """All that was drawn; None when that is nothing."""
+        if not self.samples:
+            return None
+        return Run(self.header, tuple(self.samples), tuple(sample.key for sample in self.samples), stopped)
+
+    def end(self, *, stopped: bool) -> None:
+        """Close the record."""
+        if self.writer is not None and (run := self.run(stopped=stopped)) is not None:
+            self.writer.end(run)
+            self.writer = None
+
+
+def open_reference(commit: Commit, plan: Plan, folder: Path, opened: dict[str, Provider]) -> Reference:
+    """The suite of this plan as it stands at the commit, for the same models and prompts.
+
+    Raises SuiteError: it was not there, or cannot be read; ConfigError, StoreError.
+    """
+    suite = suite_at(commit, plan.suite.name, plan.config)
+    prompts = [prompt for prompt in plan.prompts if prompt in suite.prompts]
+    old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened)
+    signatures = {metric.name: metric.signature for metric in plan.metrics}  # both are scored by today's metrics
+    header = replace(old.header(), metrics=tuple(signatures), signatures=signatures)
+    return Reference(old, header, folder / "reference.jsonl")
+
+
+def suite_at(commit: Commit, name: str, config: Config) -> Suite:
+    """A suite with its goldens at a commit, under today's configuration. Raises SuiteError, StoreError."""
+    with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
+        commit.write_to(Path(folder), "suites", "golden")
+        return load_suite(name, anchored(config, config.root, Path(folder)))
+
+
+def anchored(config: Config, real: Path, root: Path) -> Config:
+    """The configuration for suites below another root, with embedders where they really are."""
+    embedders = {
+        name: embedder.model_copy(update={"path": str(resolve_path(embedder.path, real))})
+        if embedder.path
+        else embedder
+        for name, embedder in config.embedders.items()
+    }
+    return config.model_copy(update={"root": root, "embedders": embedders})
+
+
+def draws_of(plan: Plan, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
+    """Further draws of a plan's cases, repeat by repeat."""
+    first = [
+        (case, request)
+        for case, request in plan.requests
+        if request.key.repeat == 0 and (request.key.model, request.key.prompt) in pairs
+    ]
+    return [(case, another_draw(request, repeat)) for repeat in repeats for case, request in first]

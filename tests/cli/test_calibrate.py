@@ -1,0 +1,80 @@
+"""`evalharness calibrate` measures an unchanged suite."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from evalharness.cli import main
+
+MODEL = """
+import hashlib
+
+def answer(request):
+    number, repeat = int(request.key.case[1:]), request.key.repeat
+    toss = hashlib.sha256(f"{number} {repeat}".encode()).digest()[0] / 256
+    return "Yes." if toss < (0.95 if number % 2 else 0.6) else "No."
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project with sixty cases, half of them hard."""
+    for folder in ("suites", "golden"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.evalharness.models.fake]\nprovider = "scripted"\nfunction = "model.py:answer"\n'
+    )
+    (tmp_path / "model.py").write_text(MODEL)
+    (tmp_path / "suites/demo.yaml").write_text(
+        'schema: 1\nmodels: [fake]\nprompts: {plain: [{user: "?"}]}\nmetrics: [exact]\ncases: cases.jsonl\n'
+    )
+    names = [f"c{number}" for number in range(60)]
+    (tmp_path / "suites/cases.jsonl").write_text("".join(json.dumps({"id": name}) + "\n" for name in names))
+    (tmp_path / "golden/demo.yaml").write_text("".join(f'{name}: "Yes."\n' for name in names))
+    return tmp_path
+
+
+def calibrate(root: Path, *arguments: str) -> Result:
+    """`evalharness calibrate demo ...`"""
+    return CliRunner().invoke(main, ["--root", str(root), "calibrate", "demo", *arguments])
+
+
+def test_figures(root: Path) -> None:
+    """Six runs of a model that tosses coins: the share of right answers, and a correlation of (0.175 / 0.417)² = 0.18
+    (variance of the chances over that of one answer).
+    """
+    (found,) = json.loads(calibrate(root, "--json").stdout).values()
+    assert (found["runs"], found["cases"], found["looks"]) == (6, 60, 6)
+    assert found["mean"] == pytest.approx(0.775, abs=0.05)
+    assert found["correlation"] == pytest.approx(0.18, abs=0.12)
+    assert 1 <= found["between_runs"] < 3
+    assert found["alarms"] <= found["warnings"] <= 2
+    assert 0.1 < found["smallest_visible_drop"] < 0.3
+
+
+def test_table(root: Path) -> None:
+    """What a person sees fits 80 columns."""
+    lines = calibrate(root).stdout.splitlines()
+    assert lines[1].startswith("fake, plain, exact")
+    assert max(map(len, lines)) <= 92
+
+
+def test_copies(root: Path) -> None:
+    """A deterministic model has nothing to measure, and that is said."""
+    config = root / "pyproject.toml"
+    config.write_text(config.read_text() + "repeats_differ = false\n")
+    result = calibrate(root)
+    assert result.exit_code == 0
+    assert "a second draw would be a copy of the first" in result.output
+
+
+def test_lost(root: Path) -> None:
+    """A missing answer is named, and the status is not 0."""
+    (root / "model.py").write_text(MODEL + "    \n" + "def answer(request):\n    return {'error': 'overloaded'}\n")
+    result = calibrate(root)
+    assert result.exit_code == 1
+    assert "360 of 360 answers are missing, c0 for one" in result.output

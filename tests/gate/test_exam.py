@@ -1,0 +1,475 @@
+"""Two exams: every way in which one can be easier than the other has its line, and none brings a line of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import pytest
+
+from evalharness.errors import StoreError
+from evalharness.gate.changes import MOST_CHANGES, changes
+from evalharness.gate.exam import Exam, as_json, exam_of
+from evalharness.records import (
+    AcceptedRun,
+    Baseline,
+    BaselineCase,
+    Case,
+    Change,
+    Draw,
+    GateRule,
+    GateSpec,
+    Location,
+    Message,
+    Params,
+    Prompt,
+    Spec,
+    Suite,
+)
+
+HERE = Location("suites/demo.yaml", 1, 1)
+POLITE, SHORT = Spec("not_contains", {"value": "As an AI"}), Spec("max_words", {"value": 60})
+
+
+def a_case(name: str, **rest: Any) -> Case:
+    """A case with a golden answer, two tags and two hard assertions."""
+    values = {"vars": {"q": name}, "tags": ("new", "old"), "golden": (f"{name}!",), "checks": (POLITE, SHORT)} | rest
+    return Case(id=name, digest="", where=HERE, **values)
+
+
+def a_prompt(name: str, text: str = "{{ q }}") -> Prompt:
+    """A prompt of one message."""
+    return Prompt(name, (Message("user", text),), HERE)
+
+
+def a_draw(run: str, text: str = "Yes.", score: float = 0.8, tokens: int = 10, total_s: float | None = 0.5) -> Draw:
+    """What an accepted run has on a case."""
+    return Draw(run, text, {"rouge_l": score, "chrf": score}, 90, tokens, total_s)
+
+
+def a_run(name: str, **rest: Any) -> AcceptedRun:
+    """An accepted run."""
+    return replace(AcceptedRun(name, "2026-01-01", "here", {"rouge_l": "r|1", "chrf": "c|1"}, "asked"), **rest)
+
+
+def a_baseline(*runs: AcceptedRun, **cases: BaselineCase) -> Baseline:
+    """A baseline of two cases, with a draw of each run."""
+    drawn = BaselineCase("digest", tuple(a_draw(run.id) for run in runs), 2)
+    return Baseline("b.jsonl", "demo", "small", "plain", runs, {"a": drawn, "b": drawn} | cases)
+
+
+SUITE = Suite(
+    name="demo",
+    file="suites/demo.yaml",
+    description="",
+    models=("small", "large"),
+    prompts={name: a_prompt(name) for name in ("plain", "kind")},
+    default_prompts=("plain", "kind"),
+    params=Params(max_tokens=64, seed=7),
+    vars={"shop": "Acme"},
+    metrics=(Spec("rouge_l"), Spec("chrf", {"order": 6})),
+    gates=(GateSpec(GateRule("rouge_l", 0.05), HERE), GateSpec(GateRule("cost", 0.1), HERE)),
+    cases=tuple(a_case(name) for name in "abcd"),
+)
+BASELINE = a_baseline(a_run("one"), a_run("two"))
+CONFIG: Mapping[str, Any] = {
+    "models": {
+        "small": {"provider": "gguf", "path": "a.gguf", "price": {"input": 1.0, "output": 2.0, "cached_input": None}},
+        "large": {"provider": "openai", "base_url": "https://a", "price": None},
+    },
+    "embedders": {"mini": {"path": "m"}},
+    "limits": {"cases": 100},
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that an exam is made of."""
+
+    suite: Suite = SUITE
+    config: Mapping[str, Any] = field(default_factory=lambda: CONFIG)
+    baselines: Mapping[tuple[str, str], Any] = field(default_factory=lambda: {("small", "plain"): BASELINE})
+    files: Mapping[str, str] = field(default_factory=lambda: {"golden/recordings/demo.jsonl": "d1"})
+
+    @property
+    def exam(self) -> Exam:
+        """The exam."""
+        return exam_of(self.suite, config=self.config, baselines=self.baselines, files=self.files)
+
+
+def suite(**edits: Any) -> World:
+    """With another suite."""
+    return World(suite=replace(SUITE, **edits))
+
+
+def case_a(**edits: Any) -> World:
+    """With another first case."""
+    return suite(cases=(replace(SUITE.cases[0], **edits), *SUITE.cases[1:]))
+
+
+def all_cases(**edits: Any) -> World:
+    """With something else in every case."""
+    return suite(cases=tuple(replace(case, **edits) for case in SUITE.cases))
+
+
+def gates(**margins: float) -> World:
+    """With these gates."""
+    return suite(gates=tuple(GateSpec(GateRule(metric, margin), HERE) for metric, margin in margins.items()))
+
+
+def setting(*path: str, to: Any) -> World:
+    """With another value in the configuration; None takes it out."""
+
+    def put(table: Mapping[str, Any], rest: tuple[str, ...]) -> dict[str, Any]:
+        value = put(table[rest[0]], rest[1:]) if len(rest) > 1 else to
+        return {name: old for name, old in (dict(table) | {rest[0]: value}).items() if old is not None}
+
+    return World(config=put(CONFIG, path))
+
+
+def baseline(found: Any) -> World:
+    """With another baseline; None: without."""
+    return World(baselines={("small", "plain"): found})
+
+
+def drawn(*draws: Draw) -> World:
+    """With other draws for the case a."""
+    return baseline(replace(BASELINE, cases=dict(BASELINE.cases) | {"a": BaselineCase("digest", draws, 2)}))
+
+
+ONE, TWO = a_draw("one"), a_draw("two")
+LATIN = "\N{LATIN SMALL LETTER E WITH ACUTE}"
+
+WEAKER: list[tuple[World, str]] = [
+    (gates(rouge_l=0.05, cost=0.1, chrf=0.05), "gate chrf: added margin 5 pts"),
+    (suite(models=("small", "large", "huge")), "model huge: added"),
+    (gates(rouge_l=0.2, cost=0.1), "gate rouge_l: margin 5 pts -> margin 20 pts"),
+    (gates(rouge_l=0.05, cost=0.105), "gate cost: margin 10 % -> margin 10.5 %"),
+    (gates(rouge_l=0.05), "gate cost: margin 10 % -> removed"),
+    (gates(chrf=0.05, cost=0.1), "gate rouge_l: margin 5 pts -> removed"),
+    (suite(gates=()), "gate rouge_l: margin 5 pts -> removed"),
+    (suite(metrics=SUITE.metrics[1:]), "metric rouge_l: removed"),
+    (suite(metrics=SUITE.metrics[:1]), 'metric chrf: {"order": 6} -> removed'),
+    (suite(metrics=(Spec("rouge_l"), Spec("chrf", {"order": 1}))), 'metric chrf: {"order": 6} -> {"order": 1}'),
+    (suite(metrics=(Spec("rouge_l"), Spec("chrf"))), 'metric chrf: {"order": 6} -> no options'),
+    (
+        suite(metrics=(Spec("rouge_l", {"stem": True}), SUITE.metrics[1])),
+        'metric rouge_l: no options -> {"stem": true}',
+    ),
+    (suite(models=("small",)), "model large: removed"),
+    (suite(default_prompts=("plain",)), "default prompt kind: removed"),
+    (suite(params=Params(max_tokens=512, seed=7)), "params max_tokens: 64 -> 512"),
+    (suite(params=Params(max_tokens=32, seed=7)), "params max_tokens: 64 -> 32"),
+    (suite(params=Params(max_tokens=64, seed=None)), "params seed: 7 -> null"),
+    (suite(params=Params(64, temperature=None, seed=7)), "params temperature: 0.0 -> null"),
+    (suite(params=Params(64, seed=7, stop=("\n",))), 'params stop: [] -> ["\\n"]'),
+    (suite(vars={"shop": "Other"}), 'shared variable shop: "Acme" -> "Other"'),
+    (suite(vars={}), 'shared variable shop: "Acme" -> removed'),
+    (suite(vars={"shop": "Acme", "more": 1}), "shared variable more: added 1"),
+    (suite(cases=SUITE.cases[1:]), "case a: deleted"),
+    (suite(cases=SUITE.cases[2:]), "2 cases (a, b): deleted"),
+    (suite(cases=()), "4 cases (a, b, c, ...): deleted"),
+    (suite(cases=(replace(SUITE.cases[0], id="z"), *SUITE.cases[1:])), "case a: renamed"),
+    (case_a(vars={"q": "easier"}), "case a: variables changed"),
+    (case_a(vars={"q": "a", "more": ""}), "case a: variables changed"),
+    (case_a(golden=("yes",)), "case a: golden answers changed"),
+    (case_a(golden=("a!", "yes")), "case a: golden answers added"),
+    (case_a(golden=()), "case a: golden answers removed"),
+    (case_a(golden=("a! ",)), "case a: golden answers changed"),
+    (all_cases(golden=("yes",)), "4 cases (a, b, c, ...): golden answers changed"),
+    (case_a(tags=("new",)), "case a: tag old removed"),
+    (case_a(tags=("new", "other")), "case a: tag old removed"),
+    (case_a(checks=(SHORT,)), 'assertion not_contains "As an AI": removed from case a'),
+    (all_cases(checks=(SHORT,)), 'assertion not_contains "As an AI": removed from 4 cases (a, b, c, ...)'),
+    (all_cases(checks=()), "assertion max_words 60: removed from 4 cases (a, b, c, ...)"),
+    (case_a(checks=(POLITE, Spec("max_words", {"value": 61}))), "assertion max_words of case a: 60 -> 61"),
+    (
+        all_cases(checks=(Spec("not_contains", {"value": "As an AI model"}), SHORT)),
+        'assertion not_contains of 4 cases (a, b, c, ...): "As an AI" -> "As an AI model"',
+    ),
+    (case_a(checks=(POLITE, Spec("max_chars", {"value": 60}))), "assertion max_words 60: removed from case a"),
+    (
+        suite(
+            cases=tuple(
+                replace(case, checks=(POLITE, *([Spec("max_words", {"value": 9})] if case.id == "a" else [])))
+                for case in SUITE.cases
+            )
+        ),
+        "assertion max_words 60: removed from 4 cases (a, b, c, ...)",
+    ),
+    (setting("models", "small", to=None), "configuration models.small: {"),
+    (setting("models", "small", "path", to="b.gguf"), 'configuration models.small.path: "a.gguf" -> "b.gguf"'),
+    (setting("models", "small", "sha256", to="x"), 'configuration models.small.sha256: none -> "x"'),
+    (setting("models", "large", "base_url", to="https://b"), 'models.large.base_url: "https://a" -> "https://b"'),
+    (setting("models", "large", "base_url", to=None), 'models.large.base_url: "https://a" -> none'),
+    (setting("models", "small", "price", "input", to=0.5), "configuration models.small.price: {"),
+    (setting("models", "small", "price", "cached_input", to=0.5), "configuration models.small.price: {"),
+    (setting("models", "small", "price", to=None), "configuration models.small.price: {"),
+    (setting("models", "large", "price", to={"input": 9.0}), 'models.large.price: none -> {"input": 9.0}'),
+    (setting("embedders", "mini", "path", to="other"), 'configuration embedders.mini.path: "m" -> "other"'),
+    (setting("embedders", "mini", to=None), 'configuration embedders.mini: {"path": "m"} -> none'),
+    (setting("limits", "cases", to=101), "configuration limits.cases: 100 -> 101"),
+    (setting("limits", "more", to=1), "configuration limits.more: none -> 1"),
+    (setting("limits", to=None), "configuration limits.cases: 100 -> none"),
+    (setting("pytest", to={"addopts": "-x"}), 'configuration pytest.addopts: none -> "-x"'),
+    (setting("processes", to=2), "configuration processes: {} -> 2"),
+    (baseline(None), "baseline small.plain: accepted run one, two -> deleted"),
+    (
+        baseline(StoreError("b.jsonl:1: lost")),
+        "baseline small.plain: accepted run one, two -> cannot be read, b.jsonl:1: lost",
+    ),
+    (baseline(a_baseline(a_run("six"))), "baseline small.plain: replaced: accepted run one, two by accepted run six"),
+    (baseline(a_baseline(a_run("two"))), "baseline small.plain: accepted run one dropped"),
+    (baseline(a_baseline(a_run("one"), a_run("two"), a_run("six"))), "baseline small.plain: accepted run six added"),
+    (baseline(a_baseline(a_run("two"), a_run("one"))), "by hand: the accepted runs are in another order"),
+    (
+        baseline(a_baseline(a_run("one", machine_class="x", asked="y"), a_run("two"))),
+        "baseline small.plain: edited by hand: machine_class, asked of accepted run one",
+    ),
+    (
+        baseline(a_baseline(a_run("one", signatures={"rouge_l": "r|2", "chrf": "c|1"}), a_run("two"))),
+        "edited by hand: signatures of accepted run one",
+    ),
+    (drawn(a_draw("one", score=0.1), TWO), "edited by hand: 2 scores differ in accepted run one"),
+    (drawn(ONE, a_draw("two", text="No.")), "edited by hand: 1 text differ in accepted run two"),
+    (drawn(ONE, a_draw("two", tokens=99)), "edited by hand: 1 token count differ in accepted run two"),
+    (drawn(ONE, a_draw("two", total_s=None)), "edited by hand: 1 time differ in accepted run two"),
+    (drawn(ONE, TWO, TWO), "edited by hand: 2 scores, 1 text, 1 time, 2 token counts differ in accepted run two"),
+    (drawn(ONE), "baseline small.plain: case a dropped from accepted run two"),
+    (baseline(replace(BASELINE, cases={"a": BASELINE.cases["a"]})), "case b dropped from accepted run one"),
+    (
+        baseline(replace(BASELINE, cases={**BASELINE.cases, "z": BASELINE.cases["a"]})),
+        "case z put into accepted run one",
+    ),
+    (
+        baseline(replace(BASELINE, cases={**BASELINE.cases, "a": replace(BASELINE.cases["a"], digest="x")})),
+        "edited by hand: 1 case digest differ in accepted run one",
+    ),
+    (World(files={"golden/recordings/demo.jsonl": "d2"}), "file golden/recordings/demo.jsonl: d1 -> d2"),
+    (World(files={}), "file golden/recordings/demo.jsonl: d1 -> removed"),
+    (World(files={"golden/recordings/demo.jsonl": "d1", "x": "d3"}), "file x: added d3"),
+]
+
+HARDER: list[tuple[World, str]] = [
+    (gates(rouge_l=0.04, cost=0.1), "gate rouge_l: margin 5 pts -> margin 4 pts"),
+    (suite(metrics=(*SUITE.metrics, Spec("bleu"))), "metric bleu: added"),
+    (suite(default_prompts=("plain", "kind", "new")), "default prompt new: added"),
+    (suite(cases=(*SUITE.cases, a_case("e"))), "case e: added"),
+    (suite(cases=(*SUITE.cases, *(a_case(name) for name in "efgh"))), "4 cases (e, f, g, ...): added"),
+    (case_a(tags=("new", "old", "more")), "case a: tag more added"),
+    (case_a(checks=(POLITE, SHORT, Spec("json_valid", {"value": True}))), "assertion json_valid true: added to case a"),
+    (all_cases(checks=(POLITE, Spec("max_words", {"value": 9}))), "max_words of 4 cases (a, b, c, ...): 60 -> 9"),
+    (setting("models", "huge", to={"provider": "gguf"}), 'configuration models.huge: none -> {"provider": "gguf"}'),
+    (setting("models", "small", "price", "input", to=1.5), "configuration models.small.price: {"),
+    (setting("embedders", "new", to={"path": "n"}), 'configuration embedders.new: none -> {"path": "n"}'),
+    (setting("limits", "cases", to=99), "configuration limits.cases: 100 -> 99"),
+    (
+        World(baselines={("small", "plain"): BASELINE, ("large", "plain"): a_baseline(a_run("six"))}),
+        "baseline large.plain: new, accepted run six",
+    ),
+]
+
+SAME: list[World] = [
+    World(),
+    suite(description="Another.", file="suites/moved.yaml"),
+    suite(prompts={"plain": a_prompt("plain", "Say yes."), "kind": a_prompt("kind"), "third": a_prompt("third")}),
+    suite(gates=SUITE.gates[::-1], metrics=SUITE.metrics[::-1], models=SUITE.models[::-1], cases=SUITE.cases[::-1]),
+    all_cases(checks=(SHORT, POLITE, SHORT), tags=("old", "new"), digest="x", where=Location("x", 9, 9)),
+    setting("models", "large", to={"base_url": "https://a", "provider": "openai"}),
+    baseline(replace(BASELINE, file="moved", cases=dict([*BASELINE.cases.items()][::-1]))),
+    baseline(replace(BASELINE, cases={name: replace(case, line=9) for name, case in BASELINE.cases.items()})),
+]
+
+
+@pytest.mark.parametrize(("now", "line"), WEAKER, ids=[line for _, line in WEAKER])
+def test_weaker(now: World, line: str) -> None:
+    """What can make a worse answer pass has a line that says so."""
+    assert any(line in str(change) for change in changes(World().exam, now.exam) if change.weakens)
+
+
+@pytest.mark.parametrize(("now", "line"), HARDER, ids=[line for _, line in HARDER])
+def test_harder(now: World, line: str) -> None:
+    """What can only make it harder is shown, and is all there is."""
+    (change,) = changes(World().exam, now.exam)
+    assert line in str(change)
+    assert not change.weakens
+
+
+@pytest.mark.parametrize("now", SAME, ids=range(len(SAME)))
+def test_same(now: World) -> None:
+    """Order, places and what prompts say are no part of the exam."""
+    assert changes(World().exam, now.exam) == []
+
+
+@pytest.mark.parametrize(("now", "line"), WEAKER + HARDER, ids=[line for _, line in WEAKER + HARDER])
+def test_back_again(now: World, line: str) -> None:
+    """What differs one way differs the other way, and never does a change and its opposite both go unmarked."""
+    there, back = changes(World().exam, now.exam), changes(now.exam, World().exam)
+    assert there
+    assert any(change.weakens for change in (*there, *back)), line
+
+
+def test_every_field_counts() -> None:
+    """No field of an exam can differ without a line."""
+    other = World(
+        suite=replace(
+            SUITE,
+            models=(),
+            default_prompts=(),
+            params=Params(),
+            vars={},
+            metrics=(),
+            gates=(),
+            cases=(),
+        ),
+        config={},
+        baselines={},
+        files={},
+    ).exam
+    mine = World().exam
+    for part in fields(Exam):
+        if part.name != "suite":
+            assert changes(mine, replace(mine, **{part.name: getattr(other, part.name)})), part.name
+
+
+def test_whole_suites() -> None:
+    """A suite that goes is weaker; one that comes had nothing to weaken."""
+    exam = World().exam
+    assert [(str(change), change.weakens) for change in changes(exam, None)] == [
+        ("suite demo: 4 cases -> deleted", True)
+    ]
+    assert [(str(change), change.weakens) for change in changes(None, exam)] == [("suite demo: new, 4 cases", False)]
+    assert changes(None, None) == []
+
+
+@pytest.mark.parametrize("now", [BASELINE, StoreError("other"), None])
+def test_baseline_that_could_not_be_read(now: Any) -> None:
+    """What becomes of a baseline that was damaged is never harmless."""
+    (change,) = changes(baseline(StoreError("damaged")).exam, baseline(now).exam)
+    assert change.weakens
+    assert change.then == "cannot be read, damaged"
+
+
+def test_damaged_baseline_that_is_new() -> None:
+    """Nor is one that comes damaged."""
+    (change,) = changes(baseline(None).exam, baseline(StoreError("damaged")).exam)
+    assert (str(change), change.weakens) == ("baseline small.plain: new, cannot be read, damaged", True)
+
+
+def test_value_of_another_type() -> None:
+    """`1`, `true`, `1.0` and `"1"` are four values, in options and in variables."""
+    values = [1, True, 1.0, "1"]
+    edits: list[Callable[[Any], World]] = [
+        lambda value: case_a(vars={"q": value}),
+        lambda value: suite(metrics=(Spec("chrf", {"order": value}),)),
+    ]
+    for edit in edits:
+        for then in values:
+            assert [bool(changes(edit(then).exam, edit(now).exam)) for now in values].count(False) == 1
+
+
+def test_check_of_a_mapping() -> None:
+    """A schema is one value, whatever the order of its keys."""
+    one, two = {"type": "object", "required": ["a"]}, {"required": ["a"], "type": "object"}
+    then, now = (case_a(checks=(Spec("json_schema", {"value": schema}),)).exam for schema in (one, two))
+    assert changes(then, now) == []
+    looser = case_a(checks=(Spec("json_schema", {"value": {"type": "object"}}),)).exam
+    assert any(change.weakens for change in changes(then, looser))
+
+
+@pytest.mark.parametrize(
+    ("name", "then", "now", "weakens"),
+    [
+        ("max_words", 60, 100, True),
+        ("max_chars", 60, 9, False),
+        ("min_words", 9, 8, True),
+        ("min_chars", 9, 10, False),
+        ("min_chars", 9, 100, False),
+        ("contains", "ab", "b", True),
+        ("regex", "a", ".*", True),
+    ],
+)
+def test_bounds_have_a_direction(name: str, then: Any, now: Any, weakens: bool) -> None:
+    """A bound is harder on one side; of texts and patterns nobody can tell."""
+    exams = [case_a(checks=(Spec(name, {"value": value}),)).exam for value in (then, now)]
+    (change,) = changes(*exams)
+    assert change.weakens is weakens
+
+
+HOSTILE: list[Callable[[str], World]] = [
+    lambda text: case_a(id=text),
+    lambda text: case_a(tags=(text,)),
+    lambda text: case_a(golden=(text,), vars={text: text}),
+    lambda text: case_a(checks=(Spec("contains", {"value": text}),)),
+    lambda text: suite(vars={text: text}),
+    lambda text: suite(metrics=(Spec(text, {text: text}),)),
+    lambda text: suite(models=(text,), default_prompts=(text,)),
+    lambda text: setting("models", text, to={"provider": text}),
+    lambda text: setting("models", "small", text, to=text),
+    lambda text: baseline(StoreError(text)),
+    lambda text: baseline(a_baseline(a_run(text))),
+    lambda text: baseline(a_baseline(a_run("one"), a_run(text))),
+    lambda text: World(files={text: text}),
+]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb\r\x0b\x0c\x85\u2028\u2029::error::", "x" * 10_000, "\ud83d", "\n", f"{LATIN}" * 500]
+)
+@pytest.mark.parametrize("edit", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_texts(edit: Callable[[str], World], text: str) -> None:
+    """What other people wrote stays on its line, and the line is short; both ways."""
+    for found in (changes(World().exam, edit(text).exam), changes(edit(text).exam, World().exam)):
+        assert found
+        for change in found:
+            assert len(str(change)) <= 300
+            assert len(str(change).splitlines()) == 1
+            assert change.now
+
+
+def test_long_texts_that_begin_alike() -> None:
+    """Where cutting makes both sides look the same, they are not shown as the same."""
+    then, now = (suite(vars={"shop": "x" * 500 + end}).exam for end in "ab")
+    (change,) = changes(then, now)
+    assert str(change) == "shared variable shop: changed"
+
+
+@pytest.mark.parametrize(("count", "lines"), [(MOST_CHANGES, MOST_CHANGES), (MOST_CHANGES + 57, MOST_CHANGES)])
+def test_bounded(count: int, lines: int) -> None:
+    """The table is bounded, and its last line counts what is left out."""
+    found = changes(suite(vars={str(n): n for n in range(count)}).exam, suite(vars={}).exam)
+    assert len(found) == lines
+    assert all(change.weakens for change in found)
+    assert str(found[-1]) == (
+        "58 more changes: not shown" if count > lines else f"shared variable {count - 1}: {count - 1} -> removed"
+    )
+
+
+def test_what_weakens_comes_first() -> None:
+    """A thousand harmless changes do not push one that weakens out of sight."""
+    prompts = tuple(f"m{n}" for n in range(1_000))
+    found = changes(World().exam, suite(default_prompts=(*SUITE.default_prompts, *prompts), vars={}).exam)
+    assert str(found[0]) == 'shared variable shop: "Acme" -> removed'
+    assert [change.weakens for change in found] == [True] + [False] * (MOST_CHANGES - 1)
+    assert found[-1] == Change("802 more changes", "", "not shown", False)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_same_lines_in_any_order(seed: int) -> None:
+    """The same two exams give the same lines, however checks and tags were stored."""
+    shuffled = random.Random(seed)
+    checks = [Spec("contains", {"value": str(n)}) for n in range(20)]
+    tags = [str(n) for n in range(20)]
+    expected = changes(all_cases(checks=tuple(checks), tags=tuple(tags)).exam, World().exam)
+    shuffled.shuffle(checks)
+    shuffled.shuffle(tags)
+    assert changes(all_cases(checks=tuple(checks), tags=tuple(tags)).exam, World().exam) == expected
+
+
+def test_json_is_canonical() -> None:
+    """Equal values have one text."""
+    assert (
+        as_json({"b": (1, 2), "a": LATIN}) == as_json({"a": LATIN, "b": [1, 2]}) == f'{{"a": "{LATIN}", "b": [1, 2]}}'
+    )

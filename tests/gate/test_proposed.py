@@ -1,0 +1,79 @@
+"""Bugs that the acceptance benchmark found."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from evalharness.gate.bounds import Spread, normal_quantile
+from evalharness.gate.evidence import Rules
+from evalharness.gate.judge import judge, weigh
+
+Z = normal_quantile(0.95) + normal_quantile(0.80)
+
+
+def flips(n: int, share: float, k: int) -> dict[str, list[float]]:
+    """Of n cases, this share alternates between pass and fail; the others pass."""
+    return {f"case-{c}": [float(c >= share * n or (c + r) % 2) for r in range(k)] for c in range(n)}
+
+
+@pytest.mark.parametrize(("kb", "kc"), [(1, 1), (4, 1), (2, 2), (4, 4)])
+def test_the_cases_asked_for_are_enough_and_not_more(kb: int, kc: int) -> None:
+    """With so many more cases like these, the bound is as far away as a PASS four times in five takes.
+
+    The two pseudo-cases of a bound weigh less among more cases: at 50 cases a third more than needed was asked for, and
+    89 % of the gates passed then.
+    """
+    n, share = 50, 0.4
+    said = judge(flips(n, share, kb), flips(n, share, kc))
+    assert said.verdict == "INCONCLUSIVE"
+    assert said.needed_cases is not None
+    larger = n + said.needed_cases
+    spread = weigh(flips(larger, share, kb), flips(larger, share, kc), rules=Rules(), seed="").spread
+    assert Z * spread.error == pytest.approx(0.05, rel=0.04)
+
+
+def test_the_guard_is_part_of_the_error() -> None:
+    """What the pseudo-cases add to the variance is known, and is less than all of it."""
+    spread: Spread = weigh(flips(50, 0.4, 1), flips(50, 0.4, 1), rules=Rules(), seed="").spread
+    assert 0 < spread.guard <= spread.error**2
+
+
+def sessions(rng: np.random.Generator, n: int, flake: float, drop: float) -> tuple[dict[str, list[float]], ...]:
+    """Five runs and one of clusters of five, which fail together with this chance, and have lost this much since."""
+    rates = rng.beta(0.85, 0.15, n)
+
+    def runs(k: int, kept: float) -> dict[str, list[float]]:
+        spoiled = np.repeat(rng.random((n // 5, k)) < flake, 5, axis=0)
+        passed = (rng.random((n, k)) < kept * rates[:, None]) & ~spoiled
+        return {f"case-{c}": values.astype(float).tolist() for c, values in enumerate(passed)}
+
+    return runs(5, 1.0), runs(1, 1 - drop / 0.85)
+
+
+def test_clusters_are_no_sessions() -> None:
+    """Cases that fail together are not taken for sessions that differ, once the gate knows the clusters.
+
+    The factor between sessions was taken from the cases, and the p-value from the clusters: flakes were allowed for
+    twice, and an unchanged suite had p <= 0.05 in 0.7 % of the runs.
+    """
+    clusters = {f"case-{c}": str(c // 5) for c in range(200)}
+    rng, factors = np.random.default_rng(20260101), []
+    for _ in range(60):
+        before, after = sessions(rng, 200, flake=0.10, drop=0.0)
+        factors.append(weigh(before, after, rules=Rules(), seed="", clusters=clusters, sessions=True).factor)
+    # the mean of max(1, chi-squared with 4 degrees / 4) is 1.27; it was 2.9
+    assert np.mean(factors) == pytest.approx(1.27, abs=0.25)
+
+
+def test_a_new_case_does_not_hide_the_sessions() -> None:
+    """One case with a shorter history leaves the other cases' sessions to be seen."""
+    before = {f"case-{c}": [float(r % 2) for r in range(6)] for c in range(60)}
+    after = {case: [1.0] for case in before}
+    whole = weigh(before, after, rules=Rules(), seed="", sessions=True)
+    with_new = weigh(before | {"new": [1.0]}, after | {"new": [1.0]}, rules=Rules(), seed="", sessions=True)
+    assert whole.factor > 5
+    assert with_new.factor == pytest.approx(whole.factor)
+    assert math.isclose(with_new.p_value, whole.p_value)

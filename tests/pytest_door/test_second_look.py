@@ -1,0 +1,177 @@
+"""Before a gate may fail, fresh draws of both versions are asked for and weighed with what there is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import genai_prices
+import httpx2
+import pytest
+from fault_server import FaultServer, Reply, Seen, Send, completion, json_answer
+
+from evalharness.store import read_run
+
+LOADED = (genai_prices, httpx2)
+"""Loaded here once: pytester forgets what an inner run imports."""
+MODEL = '''
+import hashlib
+
+def answer(request):
+    """Right with a chance that the prompt decides; each draw of each case is one toss."""
+    told = request.messages[0].content
+    chance = 0.5 if "careless" in told else 0.9
+    toss = hashlib.sha256(f"{SALT} {request.key.case} {request.key.repeat} {told}".encode()).digest()[0] / 256
+    return "Yes." if toss < chance else "No."
+'''
+CONFIG = """\
+[tool.evalharness.models.fake]
+provider = "scripted"
+function = "model.py:answer"
+concurrency = 8
+[tool.pytest.ini_options]
+addopts = "-p no:hypothesispytest"
+"""
+SUITE = """\
+schema: 1
+models: [fake]
+prompts:
+  plain:
+    - system: You are helpful.
+    - user: "{{ question }}"
+metrics: [exact]
+cases: cases.jsonl
+gates:
+  - {metric: exact, margin: 0.05}
+"""
+
+
+def git(root: Path, *words: str) -> None:
+    """Run git in the project."""
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture
+def noisy(project):
+    """A project under git whose model tosses coins, with one accepted run."""
+    project.write("model.py", MODEL.replace("SALT", "1"))
+    project.write("pyproject.toml", CONFIG)
+    project.write("suites/demo.yaml", SUITE)
+    project.ids = [f"case-{number}" for number in range(120)]
+    project.write(
+        "suites/cases.jsonl", "".join(f'{{"id": "{n}", "vars": {{"question": "{n}?"}}}}\n' for n in project.ids)
+    )
+    project.write("golden/demo.yaml", "".join(f'{name}: "Yes."\n' for name in project.ids))
+    project.accept()
+    git(project.root, "init", "-q", "-b", "main")
+    git(project.root, "add", "suites", "golden", "pyproject.toml", "model.py")
+    git(project.root, "commit", "-qm", "accepted")
+    return project
+
+
+def repeats(path: Path) -> Counter[int]:
+    """How many samples of each repeat a record holds."""
+    return Counter(sample.key.repeat for sample in read_run(path).samples)
+
+
+def test_a_worse_prompt_is_drawn_again_beside_the_old_one(noisy):
+    """Both versions get two more draws of each case, and then the gate fails on all of them."""
+    noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    result = noisy.run()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["llm: demo looks worse (fake-plain-exact, p = *); 2 more draws of each case of both *"]
+    )
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1001: 120, 1002: 120}
+    (verdict,) = noisy.verdict()["verdicts"]
+    assert (verdict["status"], verdict["cases"]) == ("fail", 120)
+
+
+def test_without_a_repository_the_candidate_alone_is_drawn_again(noisy):
+    """The accepted version cannot be drawn: that is said, and the test goes on with what there is."""
+    subprocess.run(["rm", "-rf", ".git"], cwd=noisy.root, check=True)
+    noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    result = noisy.run()
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*(the accepted version cannot be drawn here) before anything fails"])
+    assert not (noisy.root / "reports/demo/reference.jsonl").exists()
+
+
+def test_what_looks_well_is_not_drawn_again(noisy):
+    """An unchanged prompt, whose draws are the accepted ones, has one look."""
+    assert noisy.run().ret == 0
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120}
+
+
+def test_bad_luck_is_no_failure(noisy):
+    """A draw that looks worse by chance (p = 0.08, as it happens with this salt) passes on three draws of each."""
+    noisy.write("model.py", MODEL.replace("SALT", "105"))
+    result = noisy.run()
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["llm: demo looks worse (fake-plain-exact, p = 0.084); 2 more draws of each case of both *"]
+    )
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
+    assert noisy.verdict()["status"] == "pass"
+
+
+def test_asking_again_adds(noisy):
+    """A red run that is asked again finds its draws recorded, and adds two more of each case to the same test."""
+
+    def script(seen: Seen) -> Reply:
+        body = json.loads(seen.raw.partition(b"\r\n\r\n")[2])
+        chance = 0.6 if "careless" in body["messages"][0]["content"] else 0.95
+        toss = hashlib.sha256(f"{body.get('seed')} {seen.case}".encode()).digest()[0] / 256
+        return [Send(json_answer(completion("Yes." if toss < chance else "No.", "m")))]
+
+    with FaultServer(script) as server:
+        table = f'provider = "openai"\nbase_url = "{server.url}"\nmodel = "m"\nstream = false\n'
+        noisy.write("pyproject.toml", CONFIG.replace('provider = "scripted"\nfunction = "model.py:answer"\n', table))
+        subprocess.run(["rm", "-rf", ".git", "golden/baselines"], cwd=noisy.root, check=True)
+        noisy.accept()
+        noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+        counts = []
+        for draws in (3, 5, 7):
+            assert noisy.run().ret == 1
+            assert repeats(noisy.root / "reports/demo/run.jsonl") == dict.fromkeys(range(draws), 120)
+            counts.append(len(server.log))
+    assert counts == [120 + 360, 120 + 600, 120 + 840]
+
+
+def test_a_deterministic_model_has_one_look(noisy):
+    """Its fresh draws would be copies: none is spent, and the gate fails on what there is."""
+    noisy.edit("pyproject.toml", "concurrency", "repeats_differ = false\nconcurrency")
+    noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    result = noisy.run()
+    assert result.ret == 1
+    result.stdout.no_fnmatch_line("*looks worse*")
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120}
+
+
+def test_some_cases_have_one_look(noisy):
+    """A run of some cases is for a person at a desk: nothing more is drawn than was asked for."""
+    noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    result = noisy.run("-k", "case-1")
+    result.stdout.no_fnmatch_line("*looks worse*")
+
+
+def test_against_a_commit(noisy):
+    """`--llm-against`: the version of that commit is drawn in turns with this one, and no accepted run is needed."""
+    subprocess.run(["rm", "-rf", "golden/baselines"], cwd=noisy.root, check=True)
+    noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    result = noisy.run("--llm-against", "HEAD")
+    assert result.ret == 1
+    assert noisy.verdict()["verdicts"][0]["status"] == "fail"
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1000: 120, 1001: 120, 1002: 120}
+
+
+def test_against_nothing(noisy):
+    """A commit that is not there is named."""
+    result = noisy.run("--llm-against", "nowhere")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*there is no commit 'nowhere' in this clone*"])

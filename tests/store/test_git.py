@@ -1,0 +1,416 @@
+"""Another commit: which one it is, what is read of it, and that nothing of the checkout runs meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from repository import Repository, leave_ci
+
+from evalharness.errors import StoreError
+from evalharness.store import git
+from evalharness.store.git import Commit, merge_base
+
+TRAPS = """\
+[core]
+    hooksPath = {root}/hooks
+    fsmonitor = {root}/trap
+    pager = {root}/trap
+    sshCommand = {root}/trap
+[alias]
+    ls-tree = !{root}/trap
+    cat-file = !{root}/trap
+[filter "trap"]
+    smudge = {root}/trap
+    clean = {root}/trap
+    process = {root}/trap
+    required = true
+[diff "trap"]
+    textconv = {root}/trap
+"""
+
+
+@pytest.fixture(autouse=True)
+def _at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the CI that may run these tests."""
+    leave_ci(monkeypatch)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """One commit on main, with a file."""
+    repository = Repository(tmp_path / "repository")
+    repository.write("golden/a.yaml", "old\n")
+    repository.commit()
+    return repository
+
+
+def found(root: Path, ref: str | None = None) -> Commit:
+    """The merge base, which is there."""
+    commit = merge_base(root, ref)
+    assert commit
+    return commit
+
+
+def worse(repository: Repository) -> str:
+    """A commit with another content of the file."""
+    repository.write("golden/a.yaml", "new\n")
+    return repository.commit()
+
+
+def test_no_repository(tmp_path: Path) -> None:
+    """A folder outside of every repository has no merge base, nor has a repository before its first commit."""
+    assert merge_base(tmp_path) is None
+    assert merge_base(Repository(tmp_path / "empty").root) is None
+
+
+def test_uncommitted_edit_on_main(repository: Repository) -> None:
+    """On the default branch the files are compared with its last commit."""
+    head = worse(repository)
+    repository.write("golden/a.yaml", "newer\n")
+    assert found(repository.root) == Commit(repository.root, head)
+    assert found(repository.root).read("golden/a.yaml") == b"new\n"
+
+
+@pytest.mark.parametrize("detached", [False, True])
+def test_branch(repository: Repository, detached: bool) -> None:
+    """On a branch, or on none, it is where the branch left main, whatever main has done since."""
+    fork = repository.git("rev-parse", "HEAD")
+    repository.branch()
+    worse(repository)
+    repository.git("checkout", "--quiet", "main")
+    repository.commit(lambda r: r.write("other", "x"))
+    repository.git("checkout", "--quiet", *(["--detach"] if detached else []), "topic")
+    assert found(repository.root).sha == fork
+    assert found(repository.root).read("golden/a.yaml") == b"old\n"
+
+
+@pytest.mark.parametrize("ref", ["release", "v1", "sha"])
+def test_given_ref(repository: Repository, ref: str) -> None:
+    """A branch, a tag or a commit that is named comes before the default branch."""
+    repository.branch("release")
+    fork = worse(repository)
+    repository.git("tag", "v1")
+    repository.branch()
+    repository.commit()
+    assert found(repository.root, fork if ref == "sha" else ref).sha == fork
+
+
+@pytest.mark.parametrize("ref", ["^HEAD", "HEAD:golden", "none", "a b", "main..main"])
+def test_ref_that_is_none(repository: Repository, ref: str) -> None:
+    """What is no commit here is an error that says what to do."""
+    with pytest.raises(StoreError, match=r"no commit .*fetch-depth: 0"):
+        merge_base(repository.root, ref)
+
+
+@pytest.mark.parametrize("ref", ["", "-x", "--upload-pack=touch trap", "--git-dir", "a\0b"])
+def test_ref_that_could_be_an_option(repository: Repository, ref: str) -> None:
+    """Git is not even asked."""
+    with pytest.raises(StoreError, match="is no name of a commit"):
+        merge_base(repository.root, ref)
+
+
+@pytest.fixture
+def pull_request(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A job for a pull request to the branch `release` of `origin`, of somebody whose branch is called so too."""
+    fork = repository.git("rev-parse", "HEAD")
+    repository.git("update-ref", "refs/remotes/origin/release", fork)
+    repository.branch("release")
+    worse(repository)
+    repository.git("branch", "--force", "main")
+    repository.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    monkeypatch.setenv("CI", "true")
+    return repository
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GITHUB_BASE_REF", "release"),
+        ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "release"),
+        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "SHA"),
+        ("BITBUCKET_PR_DESTINATION_BRANCH", "release"),
+        ("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/release"),
+        ("BUILDKITE_PULL_REQUEST_BASE_BRANCH", "release"),
+    ],
+)
+def test_target_of_a_pull_request(
+    pull_request: Repository, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Each CI system's own variable is believed, and means the branch of the remote, not the local one."""
+    fork = pull_request.git("rev-parse", "refs/remotes/origin/release")
+    assert found(pull_request.root).sha != fork
+    monkeypatch.setenv(variable, fork if value == "SHA" else value)
+    assert found(pull_request.root).sha == fork
+
+
+@pytest.mark.parametrize("target", ["gone", "--upload-pack=x", "release..main", "releas?", "*", "0" * 40])
+def test_target_that_is_not_there(pull_request: Repository, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    """A target branch that was not fetched is an error that says what to do, never another branch."""
+    monkeypatch.setenv("GITHUB_BASE_REF", target)
+    with pytest.raises(StoreError, match=r"no branch to compare with \(origin/.*fetch-depth: 0"):
+        merge_base(pull_request.root)
+
+
+@pytest.mark.parametrize("name", ["--upload-pack=x", "no\N{NO-BREAK SPACE}break", "line\u2028end", "a/b", "größe"])
+def test_target_with_an_odd_name(pull_request: Repository, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A branch is a branch, whatever it is called."""
+    fork = pull_request.git("rev-parse", "refs/remotes/origin/release")
+    pull_request.git("update-ref", f"refs/remotes/origin/{name}", fork)
+    monkeypatch.setenv("GITHUB_BASE_REF", name)
+    assert found(pull_request.root).sha == fork
+
+
+def test_unknown_ci(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a CI job of no known system a local branch called main may be the pull request's: it does not count."""
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(StoreError, match=r"origin/HEAD, origin/main, origin/master"):
+        merge_base(repository.root)
+    repository.git("update-ref", "refs/remotes/origin/master", "HEAD")
+    assert found(repository.root).sha == repository.git("rev-parse", "HEAD")
+
+
+def test_default_branch_of_the_remote(repository: Repository) -> None:
+    """What origin calls its default branch comes before a local main."""
+    fork = repository.git("rev-parse", "HEAD")
+    repository.git("update-ref", "refs/remotes/origin/trunk", fork)
+    repository.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    assert worse(repository) != fork
+    assert found(repository.root).sha == fork
+
+
+def test_no_default_branch(repository: Repository) -> None:
+    """At a desk, where no branch is the default one, there remains HEAD."""
+    repository.git("branch", "--move", "trunk")
+    head = worse(repository)
+    assert found(repository.root).sha == head
+
+
+def test_unrelated(repository: Repository) -> None:
+    """A branch that shares nothing with the default branch is an error, not a comparison with nothing."""
+    repository.git("checkout", "--quiet", "--orphan", "topic")
+    worse(repository)
+    with pytest.raises(StoreError, match="share no commit"):
+        merge_base(repository.root)
+
+
+def test_shallow_clone(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone that was cut off before the merge base says so."""
+    repository.branch()
+    worse(repository)
+    origin = f"file://{repository.root}"
+    repository.git("clone", "--quiet", "--depth=1", "--branch=topic", origin, "../clone")
+    clone = Repository(repository.root.parent / "clone", new=False)
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
+    with pytest.raises(StoreError, match=r"no branch to compare with .*fetch-depth: 0"):
+        merge_base(clone.root)
+    clone.git("fetch", "--quiet", "--depth=1", origin, "main:refs/remotes/origin/main")
+    clone.git("fetch", "--quiet", "--unshallow", origin)
+    assert found(clone.root).sha == repository.git("rev-parse", "main")
+
+
+def test_clone_without_contents(repository: Repository) -> None:
+    """Of a partial clone nothing is fetched behind the person's back: what it lacks is an error."""
+    worse(repository)
+    repository.git("config", "uploadpack.allowFilter", "true")
+    repository.git("clone", "--quiet", "--filter=blob:none", f"file://{repository.root}", "../clone")
+    clone = Repository(repository.root.parent / "clone", new=False)
+    with pytest.raises(StoreError, match="clone without --filter"):
+        found(clone.root, "HEAD~1").read("golden/a.yaml")
+    assert found(clone.root).read("golden/a.yaml") == b"new\n"
+
+
+def test_work_tree_of_another(repository: Repository) -> None:
+    """A linked work tree is one of its repository."""
+    fork = repository.git("rev-parse", "HEAD")
+    repository.git("worktree", "add", "--quiet", "-b", "topic", "../linked")
+    linked = Repository(repository.root.parent / "linked", new=False)
+    worse(linked)
+    assert found(linked.root).sha == fork
+
+
+def test_folder_of_a_repository(repository: Repository) -> None:
+    """Paths are those of the project, which may be a folder of the repository, also by way of a link."""
+    repository.write("app/golden/b.yaml", "b\n")
+    repository.commit()
+    link = repository.root.parent / "link"
+    link.symlink_to(repository.root / "app")
+    for root in (repository.root / "app", link):
+        commit = found(root)
+        assert commit.files(".") == commit.files("golden") == ["golden/b.yaml"]
+        assert (commit.read("golden/b.yaml"), commit.read("golden/a.yaml")) == (b"b\n", None)
+
+
+def test_submodule_in_place_of_the_project(repository: Repository, tmp_path: Path) -> None:
+    """A pull request that turns the project's folder into a submodule does not bring its own merge base."""
+    other = Repository(tmp_path / "other")
+    worse(other)
+    base = repository.commit(lambda r: r.write("app/golden/a.yaml", "old\n"))
+    repository.branch()
+    shutil.rmtree(repository.root / "app")
+    repository.commit()
+    repository.git("submodule", "--quiet", "add", str(other.root), "app")
+    repository.commit()
+    assert (repository.root / "app/golden/a.yaml").read_text() == "new\n"
+    assert found(repository.root / "app").sha == base
+    assert found(repository.root / "app").read("golden/a.yaml") == b"old\n"
+
+
+def test_folder_that_poses_as_a_repository(repository: Repository, tmp_path: Path) -> None:
+    """Files that a pull request brings can look like a bare repository: git would take the project's folder for one."""
+    worse(other := Repository(tmp_path / "other"))
+    repository.write("app/golden/a.yaml", "old\n")
+    base = repository.commit()
+    shutil.copytree(other.root / ".git", repository.root / "app", dirs_exist_ok=True)
+    app = Repository(repository.root / "app", new=False)
+    assert app.git("rev-parse", "HEAD") == other.git("rev-parse", "HEAD")
+    assert found(app.root).sha == base
+
+
+def test_environment_of_a_hook(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables with which git runs its hooks name another repository: they are not looked at."""
+    worse(other := Repository(tmp_path / "other"))
+    monkeypatch.setenv("GIT_DIR", str(other.root / ".git"))
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(other.root / ".git/objects"))
+    assert found(repository.root).sha == repository.git("rev-parse", "HEAD")
+    assert found(repository.root).read("golden/a.yaml") == b"old\n"
+
+
+def test_replaced_commit(repository: Repository) -> None:
+    """Replacement objects, with which one commit can stand for another, are not looked at."""
+    base = repository.git("rev-parse", "HEAD")
+    repository.branch()
+    repository.git("replace", base, worse(repository))
+    assert repository.git("show", f"{base}:golden/a.yaml") == "new"
+    assert Commit(repository.root, base).read("golden/a.yaml") == b"old\n"
+
+
+def test_nothing_runs(repository: Repository, tmp_path: Path) -> None:
+    """Neither hooks nor filters nor anything else that git's configuration can name runs, and contents are raw."""
+    sprung = repository.root / "sprung"
+    trap = repository.write("trap", f"#!/bin/sh\necho >> '{sprung}'\nexec cat\n")
+    trap.chmod(0o755)
+    shutil.copytree(repository.root / "golden", repository.root / "hooks")
+    for hook in ("post-checkout", "reference-transaction", "post-index-change"):
+        shutil.copy(trap, repository.root / "hooks" / hook)
+    repository.write(".gitattributes", "* filter=trap diff=trap\n")
+    repository.commit()
+    with (repository.root / ".git/config").open("a") as config:
+        config.write(TRAPS.format(root=repository.root))
+    commit = found(repository.root)
+    assert commit.read("golden/a.yaml") == b"old\n"
+    commit.write_to(tmp_path / "copy", *commit.files("."))
+    assert not sprung.exists()
+    repository.git("update-ref", "refs/heads/other", "HEAD")
+    assert sprung.exists(), "the trap is none"
+
+
+def test_git_of_the_checkout(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file called git is not run, even where the search path begins with the folder that one is in."""
+    repository.write("git", f"#!/bin/sh\ntouch '{repository.root}/sprung'\n").chmod(0o755)
+    monkeypatch.chdir(repository.root)
+    monkeypatch.setenv("PATH", f".{os.pathsep}{os.environ['PATH']}")
+    assert found(repository.root).read("golden/a.yaml") == b"old\n"
+    assert not (repository.root / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("exec sleep 9", "took more than 0.2 s"), ("echo no >&2; exit 3", "failed: no"), ("", "cannot be run")],
+)
+def test_git_that_does_not_work(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+) -> None:
+    """A git that hangs, fails or is not there is an error."""
+    if script:
+        fake = tmp_path / "git"
+        fake.write_text(f"#!/bin/sh\n{script}\n")
+        fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep + os.environ['PATH'] if script else ''}")
+    monkeypatch.setattr(git, "_TIMEOUT_S", 0.2)
+    with pytest.raises(StoreError, match=f"git .*{said}"):
+        merge_base(repository.root)
+
+
+NAMES = ("plain.yaml", "-x", "two words", "*", ":(glob)**", 'quote"', "line\nend", "tab\t", "größe", "a\\b", "HEAD")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names(repository: Repository, name: str, tmp_path: Path) -> None:
+    """Whatever a file is called, it is found under this name, and no other file is."""
+    repository.write(f"golden/{name}", b"\r\n\x00\xff")
+    commit = Commit(repository.root, repository.commit())
+    assert commit.read(f"golden/{name}") == b"\r\n\x00\xff"
+    assert commit.files(f"golden/{name}") == [f"golden/{name}"]
+    assert sorted(commit.write_to(tmp_path / "copy", "golden")) == sorted(["golden/a.yaml", f"golden/{name}"])
+    assert (tmp_path / "copy/golden" / name).read_bytes() == b"\r\n\x00\xff"
+
+
+def test_only_regular_files(repository: Repository, tmp_path: Path) -> None:
+    """Links, submodules and folders are no files; an executable one is."""
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    Repository(repository.root / "golden/module").commit(lambda r: r.write("inner", "x"))
+    (repository.root / "golden/link").symlink_to(secret)
+    (repository.root / "golden/folder").symlink_to(tmp_path)
+    repository.write("golden/run", "x").chmod(0o755)
+    commit = Commit(repository.root, repository.commit())
+    kinds = repository.git("ls-tree", "HEAD", "golden/")
+    assert "120000" in kinds
+    assert "160000" in kinds
+    assert commit.files("golden") == commit.write_to(tmp_path / "copy", "golden") == ["golden/a.yaml", "golden/run"]
+    names = ("golden", "golden/link", "golden/folder/secret", "golden/module", "golden/module/inner", "nothing")
+    assert [commit.read(name) for name in names] == [None] * len(names)
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "golden/../../secret", "a\0b"])
+def test_path_outside(repository: Repository, path: str) -> None:
+    """A path that leads out is refused, where it is asked for."""
+    with pytest.raises(StoreError, match="no path below the root"):
+        found(repository.root).read(path)
+
+
+@pytest.mark.parametrize("evil", ["..", ".git"])
+def test_tree_that_leads_outside(repository: Repository, tmp_path: Path, evil: str) -> None:
+    """Where a tree itself was made to lead out, nothing is written."""
+    blob = repository.git("rev-parse", "HEAD:golden/a.yaml")
+    inner = repository.git("mktree", stdin=f"100644 blob {blob}\tescaped\n")
+    middle = repository.git("mktree", stdin=f"040000 tree {inner}\t{evil}\n")
+    tree = repository.git("mktree", stdin=f"040000 tree {middle}\tgolden\n")
+    sha = repository.git("commit-tree", "-m", "evil", tree)
+    with pytest.raises(StoreError, match="no path of a file"):
+        Commit(repository.root, sha).write_to(tmp_path / "copy", "golden")
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_nothing_is_overwritten(repository: Repository, tmp_path: Path, link: bool) -> None:
+    """A file that is in the folder already is left as it is, and so is what a link there leads to."""
+    there, elsewhere = tmp_path / "copy/golden/a.yaml", tmp_path / "elsewhere"
+    there.parent.mkdir(parents=True)
+    elsewhere.write_text("mine")
+    if link:
+        there.symlink_to(elsewhere)
+    else:
+        there.write_text("mine")
+    with pytest.raises(StoreError, match="cannot be written"):
+        found(repository.root).write_to(tmp_path / "copy", "golden")
+    assert there.read_text() == elsewhere.read_text() == "mine"
+
+
+@pytest.mark.parametrize("bound", ["_MOST_FILE", "_MOST_FILES", "_MOST_LISTED"])
+def test_too_much(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    """What is too large is refused before it is read."""
+    commit = found(repository.root)
+    monkeypatch.setattr(git, bound, 3)
+    with pytest.raises(StoreError, match="more than"):
+        commit.write_to(tmp_path / "copy", "golden")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_write_once(repository: Repository, tmp_path: Path) -> None:
+    """Paths that overlap, or are not there, do no harm."""
+    assert found(repository.root).write_to(tmp_path, "golden", "golden/a.yaml", "none.toml") == ["golden/a.yaml"]
+    assert (tmp_path / "golden/a.yaml").read_text() == "old\n"
