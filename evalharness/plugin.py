@@ -15,7 +15,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("llm", "LLM regression tests (evalharness)")
     add = group.addoption
     add(
-        "--llm-suite", metavar="NAMES", help="suites to run, comma-separated, or 'all': suites/NAME.yaml under the root"
+        "--llm-suite",
+        metavar="NAMES",
+        action="append",
+        help="suites to run, comma-separated, or 'all': suites/NAME.yaml under the root; repeatable",
     )
     add(
         "--llm-model", metavar="NAME", action="append", default=[], help="instead of the suite's own models; repeatable"
@@ -73,7 +76,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Called once the command line is known: with `--llm-suite`, the door is opened."""
-    if config.getoption("--llm-suite"):
+    if config.getoption("--llm-suite") is not None:
         gc.unfreeze()
         gc.disable()
         try:

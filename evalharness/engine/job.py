@@ -38,11 +38,11 @@ class Job:
     def fail(self, error: BaseException) -> None:
         """Every error is this request's own: the run goes on."""
         if isinstance(error, ProviderError):
-            self.error = Failure(error.kind, scrub(str(error)))
+            self.error = Failure(error.kind, _writable(str(error)))
         elif isinstance(error, StoreError):
-            self.error = Failure("ledger", scrub(str(error)))
+            self.error = Failure("ledger", _writable(str(error)))
         else:  # a provider of a third party, with a bug
-            self.error = Failure("provider", scrub(f"{type(error).__name__}: {error}"))
+            self.error = Failure("provider", _writable(f"{type(error).__name__}: {error}"))
 
     def finished(self, sample: Sample) -> None:
         """Hand the sample over, with what the asking was like."""
@@ -64,7 +64,12 @@ def sound(response: Response) -> Response:
         )
     return replace(
         response,
-        text=scrub(response.text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")),
+        text=_writable(response.text),
         model=scrub(response.model)[:200],
         fingerprint=scrub(response.fingerprint)[:200],
     )
+
+
+def _writable(text: str) -> str:
+    """Without keys, and without halves of surrogate pairs, which no file can hold."""
+    return scrub(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -34,6 +34,8 @@ from evalharness.records import Baseline, Draw, GateRule, Run, RunHeader, Slice,
 _STATUS: Mapping[str, Status] = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive"}
 _LATENCY = "latency"
 _COST = "cost"
+_CASES = GateRule("cases", 1.0)
+"""What is lost of a suite that gates nothing."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,11 @@ class Weighed:
     evidence: Evidence
     seed: str
     slices: tuple[Slice, ...] = ()
+
+    @property
+    def metric(self) -> str:
+        """What it weighs."""
+        return self.rule.metric
 
 
 def judge_run(
@@ -77,9 +84,11 @@ def judge_run(
         for rule in rules
         if not (pairing.pinned and rule.metric == _LATENCY)  # an old machine's seconds say nothing
     }
+    told = {(key[0], key[1]) for key, one in found.items() if one.metric != _LATENCY}
+    lost = [_without_data(one, _CASES, "error", one.broken) for one in pairings if one.broken and not told]
     adjusted = _adjusted([one for one in found.values() if isinstance(one, Weighed)])
     verdicts = [_conclude(one, *adjusted[id(one)]) if isinstance(one, Weighed) else one for one in found.values()]
-    return verdicts + judge_hard(run)
+    return verdicts + lost + judge_hard(run)
 
 
 def _pairing(run: Run, pair: tuple[str, str], baselines: Baselines, reference: Run | None) -> Pairing:
@@ -222,8 +231,10 @@ def _values(draws: Sequence[Draw], metric: str) -> list[float]:
 def _conclude(gate: Weighed, p_value: float, gates: int) -> Verdict:
     judgement = conclude(gate.evidence, p_value, gate.rules, seed=gate.seed, gates=gates)
     status, reason = _STATUS[judgement.verdict], judgement.reason + _worst(judgement, gate.slices)
-    if status == "pass" and gate.pairing.partial:
-        status, reason = "inconclusive", f"{gate.pairing.partial}; on the others: {reason}"
+    if gate.pairing.partial:
+        status = "inconclusive" if status == "pass" else status
+        reason = f"{gate.pairing.partial}; on the others: {reason}"
+    reason += gate.pairing.remark
     unit = math.expm1 if gate.rule.metric == _COST else float  # costs were weighed as logarithms
     return Verdict(
         gate.pairing.model,

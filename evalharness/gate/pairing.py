@@ -28,6 +28,8 @@ class Pairing:
     """Why nothing may be concluded: cases lost, errored, or a damaged baseline."""
     partial: str = ""
     """Why nothing may be called a pass."""
+    remark: str = ""
+    """What is to be said beside any verdict."""
     pinned: bool = False
     """Whether the baseline is the fixed older one."""
 
@@ -100,6 +102,8 @@ def _unmatched(pairing: Pairing) -> str:
     new = [case for case in pairing.samples if case not in pairing.baseline.cases]
     if len(new) > UNMATCHED_SHARE * len(pairing.samples):
         return f"new since the baseline was accepted, so not compared: {some(new)}"
+    if new:
+        pairing.remark = f"; not in the baseline: {some(new)}"
     return ""
 
 

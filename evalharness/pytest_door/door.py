@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evalharness.engine import Engine
-from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.errors import EvalHarnessError
 from evalharness.pytest_door.gates import gate_reports
 from evalharness.pytest_door.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_door.progress import Progress
@@ -186,10 +186,10 @@ class Door:
         self._progress.end()
         for name in self._session.names:
             suite_run = self._session.runs.get(name)
-            if suite_run is None and self._is_controller and not stopped:
-                suite_run = self._session.open(name)
-            if suite_run is None or not (suite_run.selected or self._is_controller):
+            if suite_run is None and stopped:
                 continue
+            with _explained():  # a suite of which nothing was asked has a verdict too
+                suite_run = self._session.open(name)
             if self._is_controller and not suite_run.selected:
                 suite_run.selected = list(
                     suite_run.header.planned
@@ -203,6 +203,13 @@ class Door:
                     session.testsfailed += report.failed
                     self._config.hook.pytest_runtest_logreport(report=report)
 
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Called before the end: whatever a hook made of the results, a run that is not green does not end with 0."""
+        red = {"fail", "error", "incomparable"}
+        bad = any(outcome.status in red and not outcome.accepted for outcome in self._outcomes)
+        if bad and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Called at the end: verdict first."""
         for outcome in self._outcomes:
@@ -213,8 +220,8 @@ class Door:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """A record that cannot be written ends the run with a sentence: what was asked and not kept is worth nothing."""
+    """What cannot be written or judged ends the run with a sentence: what was asked and not kept is worth nothing."""
     try:
         yield
-    except StoreError as error:
+    except EvalHarnessError as error:
         pytest.exit(f"evalharness: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)

@@ -6,6 +6,7 @@ import importlib
 import math
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,11 +20,12 @@ from evalharness.engine import Asking, Engine, make_plan
 from evalharness.engine.prices import Tariff
 from evalharness.errors import ConfigError, EvalHarnessError, StoreError
 from evalharness.providers import Provider
-from evalharness.pytest_door.suite_run import SuiteRun
+from evalharness.pytest_door.suite_run import REPORTS, SuiteRun
 from evalharness.records import Baseline, Case, Request, Run, Sample, SampleKey, Stability, Verdict
 from evalharness.report import Outcome, write_reports
 from evalharness.report.asked import dollars
 from evalharness.store import Commit, accept, commit_at, in_ci, merge_base, sample_to_json, work_s
+from evalharness.store.baselines import accepted_suites
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite, suite_names, suite_path
 from evalharness.versions import (
@@ -78,7 +80,7 @@ class SuiteSession:
             )
         return cls(
             config=own,
-            names=_names(option("--llm-suite"), own.root),
+            names=_names(",".join(option("--llm-suite")), own.root),
             models=option("--llm-model"),
             prompts=option("--llm-prompt"),
             repeat=option("--llm-repeat"),
@@ -96,6 +98,17 @@ class SuiteSession:
                 run=getattr(config, "workerinput", {}).get("testrunuid") or secrets.token_hex(8),
             ),
         )
+
+    def forget(self) -> None:
+        """Before anything is asked: what an older run left must not stand where this one's is looked for."""
+        for path in (self.folder(name) / report for name in self.names for report in REPORTS):
+            with suppress(OSError):  # what cannot be taken away cannot be written either: that is said then
+                path.unlink()
+
+    def folder(self, name: str) -> Path:
+        """Where the reports of a suite go."""
+        folder = self.config.root / (self.report or f"reports/{name}")
+        return folder / name if self.report and len(self.names) > 1 else folder
 
     @cached_property
     def trusted(self) -> Trusted:
@@ -156,8 +169,7 @@ class SuiteSession:
                 repeat=self.repeat,
                 opened=self.providers,
             )
-            folder = self.config.root / (self.report or f"reports/{name}")
-            folder = folder / name if self.report and len(self.names) > 1 else folder
+            folder = self.folder(name)
             header = replace(
                 plan.header(),
                 looks=1 if self.asking.record == "none" else 2,
@@ -207,7 +219,7 @@ class SuiteSession:
         """What the gates say of what has come in so far; nothing of a run that was stopped."""
         from evalharness.gate import judge_run  # brings numpy: see `get_ready`
 
-        if stopped:
+        if stopped or not suite_run.selected:
             return []
         name, run = suite_run.plan.suite.name, suite_run.run(stopped=stopped)
         return judge_run(
@@ -286,7 +298,15 @@ def get_ready() -> None:
 
 
 def _names(given: str, root: Path) -> tuple[str, ...]:
-    names = suite_names(root) if given == "all" else [name.strip() for name in given.split(",") if name.strip()]
+    named = [name.strip() for name in given.split(",")]
+    if not all(named):  # an unset variable, perhaps
+        raise pytest.UsageError(f"--llm-suite={given}: a name is empty")
+    names = suite_names(root) if "all" in named else named
+    if "all" in named and (orphans := sorted(set(accepted_suites(root)) - set(names))):
+        raise pytest.UsageError(
+            f"--llm-suite=all: golden/baselines/{orphans[0]} has no suites/{orphans[0]}.yaml: put the suite back, or "
+            "delete its baselines too"
+        )
     if not names:
         raise pytest.UsageError(f"--llm-suite={given}: there is no suite under {root / 'suites'}")
     for name in names:

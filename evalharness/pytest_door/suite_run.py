@@ -11,6 +11,9 @@ from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.store import RunWriter
 from evalharness.versions import Baselines, Reference
 
+REPORTS = ("run.jsonl", "reference.jsonl", "report.html", "verdict.json")
+"""What a run writes into its folder."""
+
 
 @dataclass(slots=True)
 class SuiteRun:
@@ -51,6 +54,4 @@ class SuiteRun:
         """The record on disk, begun when it is first needed. Raises StoreError."""
         if self.writer is None:
             self.writer = RunWriter(self.folder / "run.jsonl", self.header)
-            for older in ("report.html", "verdict.json", "reference.jsonl"):  # none must stand beside a newer run
-                (self.folder / older).unlink(missing_ok=True)
         return self.writer

@@ -78,9 +78,12 @@ class Response:
 
     @property
     def is_sound(self) -> bool:
-        """Whether it can be recorded: its finish reason is one, its numbers are finite and not negative."""
-        numbers = [*astuple(self.usage), *(value for value in astuple(self.timing) if value is not None)]
-        return self.finish_reason in get_args(FinishReason) and all(0 <= number < math.inf for number in numbers)
+        """Whether it can be recorded: a known finish reason, numbers that are finite and not negative, whole tokens."""
+        seconds = [self.timing.total_s, *(value for value in astuple(self.timing) if value is not None)]
+        numbers = [*astuple(self.usage), *seconds]
+        known = all(isinstance(number, int | float) and 0 <= number < math.inf for number in numbers)
+        whole = all(isinstance(count, int) for count in astuple(self.usage))
+        return self.finish_reason in get_args(FinishReason) and known and whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,19 @@ class Outcome:
         statuses = self._gating
         if any(sample.failed_checks for sample in self.run.samples):
             statuses.append("fail")
-        if self.weakened:
+        if self.weakened or not self.run.selected:
             statuses.append("inconclusive")
+        if self.lost:
+            statuses.append("error")
         if self.run.stopped or any(sample.error for sample in self.run.samples):
             statuses.append("error")
         return worst(statuses)
+
+    @property
+    def lost(self) -> list[str]:
+        """Cases that were to be asked, and have no sample."""
+        come = {sample.key for sample in self.run.samples}
+        return list(dict.fromkeys(key.case for key in self.run.selected if key not in come and not self.run.stopped))
 
     @property
     def _gating(self) -> list[Status]:
@@ -61,6 +69,10 @@ class Outcome:
     def sentence(self) -> str:
         """The verdict in one sentence."""
         run = self.run
+        if not run.selected:
+            return "nothing of this suite was asked for"
+        if self.lost and not any(sample.error for sample in run.samples):
+            return f"{len(self.lost)} of {len(run.selected)} answers never came: {_first(self.lost)}"
         errors = sum(sample.error is not None for sample in run.samples)
         failed = sum(bool(sample.failed_checks) for sample in run.samples)
         if run.stopped:
@@ -84,6 +96,10 @@ _GATE_SENTENCES: Mapping[Status, str] = {
     "inconclusive": "no regression found, but none ruled out either: {gates}",
     "no baseline": "nothing to compare with yet",
 }
+
+
+def _first(cases: Sequence[str]) -> str:
+    return ", ".join(cases[:3]) + (", ..." if len(cases) > 3 else "")
 
 
 def _names(outcome: Outcome, status: Status) -> str:

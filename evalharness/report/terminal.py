@@ -47,6 +47,9 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
         yield f"accepted  {path.relative_to(root).as_posix()}: commit it", {"green": True}
     if outcome.accepted and not any(sample.latency_s for sample in outcome.run.samples):
         yield from _wrapped(f"{'':<10}without times, for nothing was timed: {_ANEW} measures them", " " * 10, {})
+    cut = sum(s.response.finish_reason == "length" for s in outcome.run.samples if s.response)
+    if cut:
+        yield from _wrapped(f"cut off   {cut} of {len(outcome.run.samples)} answers ended at max_tokens", " " * 10, {})
     if outcome.refusal:
         yield outcome.refusal, {"red": True}
     for text in asked_lines(outcome.run):

@@ -71,6 +71,11 @@ def baseline_path(root: Path, suite: str, model: str, prompt: str, *, pinned: bo
     return (folder / PINNED if pinned else folder) / f"{model}.{prompt}.jsonl"
 
 
+def accepted_suites(root: Path) -> list[str]:
+    """The suites that have a baseline."""
+    return sorted({path.parent.name for path in (root / BASELINE_FOLDER).glob("*/*.jsonl")})
+
+
 def read_baseline(path: Path, root: Path) -> Baseline | None:
     """The baseline in a file; None when there is no file. Raises StoreError with file and line."""
     if not path.exists():
@@ -117,6 +122,8 @@ def _cases(
             raise StoreError(f"{file}:{number}: the case '{line.case}' stands here twice")
         if not line.draws or not {draw.run for draw in line.draws} <= runs.keys():
             raise StoreError(f"{file}:{number}: the case '{line.case}' has no draw of an accepted run")
+        if list(runs)[-1] not in {draw.run for draw in line.draws}:
+            raise StoreError(f"{file}:{number}: the case '{line.case}' lacks its draw of the latest accepted run")
         if any(draw.scores.keys() != runs[draw.run].keys() for draw in line.draws):
             raise StoreError(f"{file}:{number}: the case '{line.case}' lacks a score that its runs have")
         bad = [f"{k}: {v}" for draw in line.draws for k, v in draw.scores.items() if not 0 <= v <= 1]

@@ -181,7 +181,7 @@ def _commit(place: _Place, name: str) -> str | None:
 def _found(root: Path) -> _Place:
     place = _place(root)
     if place is None:
-        raise StoreError(f"{root} is in no git repository any more")
+        raise StoreError(f"{root} is in no git repository")
     return place
 
 
