@@ -25,7 +25,7 @@ from evalharness.gate.evidence import Judgement, Runs, Word
 from evalharness.gate.outliers import SLOW, outlier_rates
 from evalharness.gate.permutation import Floats, Pair, holm
 from evalharness.gate.sessions import FEWEST_RUNS
-from evalharness.gate.wording import percent, ratio
+from evalharness.gate.wording import p_text, percent, ratio
 
 Mode = Literal["interleaved", "history", "calibrated", "stored", "none"]
 UNSURE: Word = "INCONCLUSIVE"
@@ -107,7 +107,7 @@ def _reason(verdict: Word, shift: _Shift, mode: Mode, limit: float) -> str:
     if verdict == "PASS":
         return f"{told}: {ratio(limit)} or more is ruled out"
     if verdict == "FAIL":
-        return f"{told}, p = {shift.p_value:.2g}"
+        return f"{told}, {p_text(shift.p_value)}"
     warning = "slower than the margin: " if shift.low > limit else ""
     return f"{warning}{told}: cannot rule out {ratio(limit)}"
 

@@ -30,6 +30,11 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def p_text(p_value: float) -> str:
+    """'p = 0.023', and 'p < 0.0001' for what nobody can tell apart."""
+    return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.2g}"
+
+
 def _signed(number: float) -> str:
     shown = f"{number:+.1f}".replace("-", MINUS)
     return "±0.0" if shown in ("+0.0", f"{MINUS}0.0") else shown
@@ -66,7 +71,7 @@ def reason_of(judgement: Judgement, evidence: Evidence, rules: Rules) -> str:
     if judgement.verdict == "FAIL":
         at_least = f" (at least {unit.least(judgement.upper_bound)})" if judgement.upper_bound < 0 else ""
         remark = f"; {evidence.remark}" if evidence.remark else ""
-        return f"{seen}{at_least} on {size}, p = {judgement.p_value:.2g}{remark}"
+        return f"{seen}{at_least} on {size}, {p_text(judgement.p_value)}{remark}"
     return f"{seen} {unit.interval(judgement.lower_bound, judgement.upper_bound)} on {size}: " + "; ".join(
         _why_not(judgement, evidence, rules, unit)
     )
@@ -80,7 +85,7 @@ def _why_not(judgement: Judgement, evidence: Evidence, rules: Rules, unit: _Unit
         had = f"there are {evidence.candidate_runs}"
         said.append(f"this margin needs at least {rules.runs_needed} answers to compare, {had}")
     if rules.alpha < judgement.p_value <= ALPHA_WARN or rules.look == "first":
-        said += [f"suspicious, p = {judgement.p_value:.2g}"] if judgement.suspicious else []
+        said += [f"suspicious, {p_text(judgement.p_value)}"] if judgement.suspicious else []
     if evidence.smallest_p > rules.alpha:
         said.append(f"it could not have failed either: p is {evidence.smallest_p:.2g} at best")
     return said + _outlook(judgement, unit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
@@ -130,8 +131,10 @@ class Door:
 
     def _say(self, line: str) -> None:
         if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
-            reporter.ensure_newline()
-            reporter.write_line(line)
+            if self._config.get_terminal_writer().width_of_current_line:
+                reporter.write_line("")
+            for part in textwrap.wrap(line, 79, subsequent_indent=" " * 5, break_on_hyphens=False):
+                reporter.write_line(part)
 
     def _look_ahead(self) -> None:
         """Before xdist's workers ask: what they may cost, and whether they can ask at all."""

@@ -15,6 +15,7 @@ from evalharness.engine.scoring import Scorer
 from evalharness.gate.defaults import CONFIRM_RUNS
 from evalharness.gate.hard import RERUNS, broken_cases
 from evalharness.gate.wording import count as count_of
+from evalharness.gate.wording import p_text
 from evalharness.pytest_door.session import SuiteSession
 from evalharness.pytest_door.suite_run import SuiteRun
 from evalharness.records import RERUN_DRAWS, Case, Request, Sample, Verdict
@@ -78,10 +79,8 @@ def suspicious(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
 def _announcement(name: str, verdicts: Iterable[Verdict], reference: Reference | None) -> str:
     worst = min((v for v in verdicts if v.suspicious and v.p_value is not None), key=lambda v: v.p_value or 0.0)
     sides = "of both versions" if reference else "(the accepted version cannot be drawn here)"
-    return (
-        f"llm: {name} looks worse ({worst.name}, p = {worst.p_value:.2g}); {CONFIRM_RUNS} more draws of each case "
-        f"{sides} before anything fails"
-    )
+    looks = f"llm: {name} looks worse ({worst.name}, {p_text(worst.p_value or 0.0)})"
+    return f"{looks}; {CONFIRM_RUNS} more draws of each case {sides} before anything fails"
 
 
 def _draw(

@@ -166,7 +166,8 @@ def _wrapped(text: str, indent: str, markup: dict[str, bool]) -> Iterator[Line]:
 def _worst_cases(outcome: Outcome) -> Iterator[Line]:
     """Errors first, then broken assertions, then the largest falls of the mean score."""
     ranked = sorted((_rank(sample, outcome), sample) for sample in outcome.run.samples)
-    worst = [(rank, sample) for rank, sample in ranked if rank[0] < 2 or rank[1] < -0.005][:MOST_CASES]
+    shown = {sample.key[:3]: (rank, sample) for rank, sample in reversed(ranked)}  # a case once, with its worst draw
+    worst = sorted(pair for pair in shown.values() if pair[0][0] < 2 or pair[0][1] < -0.005)[:MOST_CASES]
     if worst:
         yield "", {}
         yield "worst cases:", {"bold": True}

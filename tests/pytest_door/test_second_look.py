@@ -83,9 +83,7 @@ def test_a_worse_prompt_is_drawn_again_beside_the_old_one(noisy):
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     result = noisy.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(
-        ["llm: demo looks worse (fake-plain-exact, p = *); 2 more draws of each case of both *"]
-    )
+    result.stdout.fnmatch_lines(["llm: demo looks worse (fake-plain-exact, p < 0.0001); 2 more draws of each *"])
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
     assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1001: 120, 1002: 120}
     (verdict,) = noisy.verdict()["verdicts"]
@@ -98,7 +96,7 @@ def test_without_a_repository_the_candidate_alone_is_drawn_again(noisy):
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     result = noisy.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*(the accepted version cannot be drawn here) before anything fails"])
+    result.stdout.fnmatch_lines(["*(the accepted version cannot be drawn here) before anything*"])
     assert not (noisy.root / "reports/demo/reference.jsonl").exists()
 
 
@@ -113,9 +111,7 @@ def test_bad_luck_is_no_failure(noisy):
     noisy.write("model.py", MODEL.replace("SALT", "105"))
     result = noisy.run()
     assert result.ret == 0
-    result.stdout.fnmatch_lines(
-        ["llm: demo looks worse (fake-plain-exact, p = 0.084); 2 more draws of each case of both *"]
-    )
+    result.stdout.fnmatch_lines(["llm: demo looks worse (fake-plain-exact, p = 0.084); 2 more draws of each *"])
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
     assert noisy.verdict()["status"] == "pass"
 
