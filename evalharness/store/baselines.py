@@ -155,10 +155,25 @@ def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accept
         header = run.header
         entry = AcceptedRun(header.id, accepted_at, header.machine_class, header.signatures, digest, run.calibration_s)
         samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
-        texts[path] = _text(_joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt)))
+        joined = _joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt))
+        if model not in run.header.deterministic and (stale := _stale(joined, samples)):
+            raise StoreError(f"not accepted: {stale}")
+        texts[path] = _text(joined)
     for path, text in texts.items():
         write_whole(path, text)
     return list(texts)
+
+
+def _stale(joined: Baseline, samples: Sequence[Sample]) -> str:
+    """Why these answers are no further run: they were drawn before the last one was accepted, and may be that one."""
+    before = joined.runs[-2].accepted_at if len(joined.runs) > 1 else ""
+    old = [sample for sample in samples if sample.recorded_at and sample.recorded_at <= before]
+    if not old:
+        return ""
+    return (
+        f"{len(old)} of {len(samples)} answers were replayed, and drawn before the last run was accepted: the same "
+        "answers twice are no second run; --llm-record=all draws new ones"
+    )
 
 
 def _unacceptable(run: Run) -> str:

@@ -116,27 +116,47 @@ def test_bad_luck_is_no_failure(noisy):
     assert noisy.verdict()["status"] == "pass"
 
 
-def test_asking_again_adds(noisy):
-    """A red run that is asked again finds its draws recorded, and adds two more of each case to the same test."""
+def toss(seen: Seen) -> Reply:
+    """An endpoint whose answers depend on case, seed and prompt."""
+    body = json.loads(seen.raw.partition(b"\r\n\r\n")[2])
+    chance = 0.6 if "careless" in body["messages"][0]["content"] else 0.95
+    thrown = hashlib.sha256(f"{body.get('seed')} {seen.case}".encode()).digest()[0] / 256
+    return [Send(json_answer(completion("Yes." if thrown < chance else "No.", "m")))]
 
-    def script(seen: Seen) -> Reply:
-        body = json.loads(seen.raw.partition(b"\r\n\r\n")[2])
-        chance = 0.6 if "careless" in body["messages"][0]["content"] else 0.95
-        toss = hashlib.sha256(f"{body.get('seed')} {seen.case}".encode()).digest()[0] / 256
-        return [Send(json_answer(completion("Yes." if toss < chance else "No.", "m")))]
 
-    with FaultServer(script) as server:
+@pytest.fixture
+def remote(noisy):
+    """The project with an endpoint, and the endpoint; nothing is accepted yet."""
+    with FaultServer(toss) as server:
         table = f'provider = "openai"\nbase_url = "{server.url}"\nmodel = "m"\nstream = false\n'
         noisy.write("pyproject.toml", CONFIG.replace('provider = "scripted"\nfunction = "model.py:answer"\n', table))
         subprocess.run(["rm", "-rf", ".git", "golden/baselines"], cwd=noisy.root, check=True)
-        noisy.accept()
-        noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
-        counts = []
-        for draws in (3, 5, 7):
-            assert noisy.run().ret == 1
-            assert repeats(noisy.root / "reports/demo/run.jsonl") == dict.fromkeys(range(draws), 120)
-            counts.append(len(server.log))
+        yield noisy, server
+
+
+def test_asking_again_adds(remote):
+    """A red run that is asked again finds its draws recorded, and adds two more of each case to the same test."""
+    project, server = remote
+    project.accept()
+    project.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    counts = []
+    for draws in (3, 5, 7):
+        assert project.run().ret == 1
+        assert repeats(project.root / "reports/demo/run.jsonl") == dict.fromkeys(range(draws), 120)
+        counts.append(len(server.log))
     assert counts == [120 + 360, 120 + 600, 120 + 840]
+
+
+def test_the_same_answers_are_no_second_run(remote):
+    """Five accepted copies of one run would pass for five sessions: replayed answers are accepted once."""
+    project, _ = remote
+    project.accept()
+    result = project.run("--llm-accept")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*not accepted: 120 of 120 answers were replayed, and drawn before the last run was*"])
+    assert project.run("--llm-accept", "--llm-record=all").ret == 0
+    header = json.loads(project.read("golden/baselines/demo/fake.plain.jsonl").splitlines()[0])
+    assert len(header["runs"]) == 2
 
 
 def test_a_deterministic_model_has_one_look(noisy):
@@ -171,3 +191,13 @@ def test_against_nothing(noisy):
     result = noisy.run("--llm-against", "nowhere")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*there is no commit 'nowhere' in this clone*"])
+
+
+def test_xdist(noisy):
+    """Under xdist the controller looks again, with all that the workers have brought."""
+    noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    result = noisy.run("-n2")
+    assert result.ret == 1
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1001: 120, 1002: 120}
+    assert noisy.verdict()["verdicts"][0]["status"] == "fail"
