@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,16 +11,17 @@ import numpy as np
 from evalharness.errors import StoreError
 from evalharness.gate.cost import cost_rules, weigh_cost
 from evalharness.gate.defaults import ALPHA, FEWEST_CASES
-from evalharness.gate.evidence import Evidence, Judgement, Look, Rules
+from evalharness.gate.evidence import STATUS, Evidence, Judgement, Look, Rules
 from evalharness.gate.hard import judge_hard
 from evalharness.gate.judge import conclude, weigh
-from evalharness.gate.latency import Calibration, Mode, judge_latency
 from evalharness.gate.pairing import (
     Baselines,
     Pairing,
+    baseline_draws,
     draw_of,
     one_line,
     pair_up,
+    some,
     unusable,
     with_reference,
 )
@@ -28,10 +29,10 @@ from evalharness.gate.permutation import holm
 from evalharness.gate.power import smallest_visible_drop
 from evalharness.gate.sessions import FEWEST_RUNS
 from evalharness.gate.slices import SHARE, slices_of
+from evalharness.gate.timed import latency_verdict
 from evalharness.gate.wording import points
 from evalharness.records import Baseline, Draw, GateRule, Run, RunHeader, Slice, Status, Verdict
 
-_STATUS: Mapping[str, Status] = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive"}
 _LATENCY = "latency"
 _COST = "cost"
 _CASES = GateRule("cases", 1.0)
@@ -95,7 +96,23 @@ def _pairing(run: Run, pair: tuple[str, str], baselines: Baselines, reference: R
     baseline = baselines.get(pair)
     if reference is not None and not isinstance(baseline, Exception):
         baseline = with_reference(baseline, reference, *pair, asked="")
-    return pair_up(run, *pair, baseline)
+    pairing = pair_up(run, *pair, baseline)
+    if reference is not None:
+        _look_at_reference(pairing, run, reference)
+    return pairing
+
+
+def _look_at_reference(pairing: Pairing, run: Run, reference: Run) -> None:
+    """What the other version has and this one lacks, or could not answer itself."""
+    mine = (pairing.model, pairing.prompt)
+    planned = {key.case for key in run.header.planned if (key.model, key.prompt) == mine}
+    asked = dict.fromkeys(key.case for key in reference.header.planned if (key.model, key.prompt) == mine)
+    gone = [case for case in asked if case not in planned] if run.header.against else []
+    lost = [s.key.case for s in reference.samples if (s.key.model, s.key.prompt) == mine and not s.answered]
+    if gone and not pairing.broken:
+        pairing.broken = f"in the suite of {run.header.against[:12]} and no longer in this one: {some(gone)}"
+    elif lost and not pairing.partial:
+        pairing.partial = f"the other version has no result for {some(list(dict.fromkeys(lost)))}"
 
 
 def _pinned(run: Run, pair: tuple[str, str], baseline: Baseline | StoreError) -> Pairing:
@@ -136,7 +153,7 @@ def _look(
     if pairing.baseline is None:
         return _first_run(pairing, rule, header, accept_command)
     if rule.metric == _LATENCY:
-        return _latency(pairing, rule, run, reference)
+        return latency_verdict(pairing, rule, run, reference)
     if rule.metric != _COST:
         then, now = pairing.baseline.runs[-1].signatures.get(rule.metric), header.signatures.get(rule.metric)
         if then != now:
@@ -188,7 +205,7 @@ def _weigh(pairing: Pairing, rule: GateRule, run: Run, look: Look) -> Weighed:
     header, cases = run.header, _cases(pairing, rule)
     metric = rule.metric
     copies = pairing.model in header.deterministic
-    then = {case: _values(_draws(pairing, case, copies=copies), metric) for case in cases}
+    then = {case: _values(baseline_draws(pairing, case, copies=copies), metric) for case in cases}
     now = {case: _values([draw_of(s, header) for s in pairing.samples[case]], metric) for case in cases}
     accepted = [one.id for one in pairing.baseline.runs]
     seed = "|".join([header.suite, pairing.model, pairing.prompt, metric, rule.tag, *accepted])
@@ -203,14 +220,6 @@ def _weigh(pairing: Pairing, rule: GateRule, run: Run, look: Look) -> Weighed:
     tags = {case: pairing.samples[case][0].tags for case in cases}
     slices = () if rule.tag else slices_of(then, now, tags, seed=seed)
     return Weighed(pairing, rule, rules, evidence, seed, slices)
-
-
-def _draws(pairing: Pairing, case: str, *, copies: bool) -> Sequence[Draw]:
-    """The baseline's draws of a case, in the order of its runs. Copies of a deterministic model are one."""
-    assert pairing.baseline
-    order = {run.id: number for number, run in enumerate(pairing.baseline.runs)}
-    draws = sorted(pairing.baseline.cases[case].draws, key=lambda draw: order.get(draw.run, 0))
-    return draws[-1:] if copies else draws
 
 
 def _by_session(pairing: Pairing, cases: Iterable[str], *, copies: bool) -> bool:
@@ -230,7 +239,7 @@ def _values(draws: Sequence[Draw], metric: str) -> list[float]:
 
 def _conclude(gate: Weighed, p_value: float, gates: int) -> Verdict:
     judgement = conclude(gate.evidence, p_value, gate.rules, seed=gate.seed, gates=gates)
-    status, reason = _STATUS[judgement.verdict], judgement.reason + _worst(judgement, gate.slices)
+    status, reason = STATUS[judgement.verdict], judgement.reason + _worst(judgement, gate.slices)
     if gate.pairing.partial:
         status = "inconclusive" if status == "pass" else status
         reason = f"{gate.pairing.partial}; on the others: {reason}"
@@ -262,57 +271,3 @@ def _worst(judgement: Judgement, slices: Sequence[Slice]) -> str:
         return ""
     worst = [f"{one.tag} {points(one.change)}" for one in slices if one.change < 0 and one.q_value is not None][:2]
     return f"; worst: {', '.join(worst)}" if worst else ""
-
-
-def _latency(pairing: Pairing, rule: GateRule, run: Run, reference: Run | None) -> Verdict:
-    mode, runs, calibration = _mode(pairing, run, reference)
-    then = {
-        case: _seconds(draw.total_s for draw in _draws(pairing, case, copies=False) if draw.run in runs)
-        for case in pairing.cases
-    }
-    now = {case: _seconds(s.latency_s for s in pairing.samples[case]) for case in pairing.cases}
-    if mode == "history":
-        then = {case: seconds for case, seconds in then.items() if len(seconds) == len(runs)}
-    then, now = ({case: seconds for case, seconds in side.items() if seconds} for side in (then, now))
-    judgement = judge_latency(then, now, mode=mode, margin=rule.margin, calibration=calibration)
-    reason = judgement.reason if then.keys() & now.keys() else _no_times(pairing, run.header, runs)
-    return Verdict(
-        pairing.model,
-        pairing.prompt,
-        rule.metric,
-        _STATUS[judgement.verdict],
-        one_line(reason),
-        gating=judgement.verdict == "FAIL" or mode in ("interleaved", "history"),
-        margin=rule.margin,
-        drop=math.expm1(judgement.drop) if judgement.cases else None,
-        largest_drop=math.expm1(-judgement.lower_bound) if math.isfinite(judgement.lower_bound) else None,
-        p_value=judgement.p_value if judgement.cases else None,
-        cases=judgement.cases,
-    )
-
-
-def _mode(pairing: Pairing, run: Run, reference: Run | None) -> tuple[Mode, list[str], Calibration | None]:
-    """What there is to compare seconds with: the way, the baseline's runs that count, the machine's own speed."""
-    assert pairing.baseline
-    if reference is not None and any(one.id == reference.header.id for one in pairing.baseline.runs):
-        return "interleaved", [reference.header.id], None
-    here = [one for one in pairing.baseline.runs if one.machine_class == run.header.machine_class]
-    measured = [one.calibration_s for one in here if one.calibration_s]
-    known = run.calibration_s is not None and len(measured) == len(here) and bool(here)
-    calibration = Calibration(measured, run.calibration_s) if known and run.calibration_s else None
-    if len(here) >= FEWEST_RUNS:
-        return "history", [one.id for one in here], calibration
-    few: Mode = "calibrated" if calibration else "stored" if here else "none"
-    return few, [one.id for one in here], calibration
-
-
-def _seconds(found: Iterable[float | None]) -> list[float]:
-    """Those that may be compared."""
-    return [seconds for seconds in found if seconds is not None and 0 < seconds < math.inf]
-
-
-def _no_times(pairing: Pairing, header: RunHeader, runs: Sequence[str]) -> str:
-    if not runs:
-        return f"no accepted run on a machine like this one ({header.machine_class})"
-    replayed = sum(bool(sample.recorded_at) for samples in pairing.samples.values() for sample in samples)
-    return f"{replayed} answers were replayed, and those say nothing of time" if replayed else "no times to compare"

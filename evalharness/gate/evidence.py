@@ -9,8 +9,11 @@ from typing import Literal
 from evalharness.gate.bounds import Spread, Target, runs_needed
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, QUALITY_MARGIN
 from evalharness.gate.permutation import Pair, change
+from evalharness.records import Status
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
+STATUS: Mapping[Word, Status] = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive"}
+"""As a run's verdict calls it."""
 Look = Literal["only", "first", "last"]
 """Which look at the data this is: the first of two may pass but not fail, the last sees all runs pooled."""
 

@@ -134,6 +134,14 @@ def draw_of(sample: Sample, header: RunHeader, run: str = "") -> Draw:
     return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, sample.latency_s)
 
 
+def baseline_draws(pairing: Pairing, case: str, *, copies: bool) -> Sequence[Draw]:
+    """The baseline's draws of a case, in the order of its runs. Copies of a deterministic model are one."""
+    assert pairing.baseline
+    order = {run.id: number for number, run in enumerate(pairing.baseline.runs)}
+    draws = sorted(pairing.baseline.cases[case].draws, key=lambda draw: order.get(draw.run, 0))
+    return draws[-1:] if copies else draws
+
+
 def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt: str, asked: str) -> Baseline | None:
     """The baseline, and after its runs the one that was drawn beside the candidate. Unusable answers are left out, and
     so is a case that is not the same in both.

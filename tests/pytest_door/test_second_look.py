@@ -186,6 +186,27 @@ def test_against_a_commit(noisy):
     assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1000: 120, 1001: 120, 1002: 120}
 
 
+def test_against_a_commit_that_has_more_cases(noisy):
+    """A case that only the other version has was deleted: named, and red."""
+    for name, first in (("suites/cases.jsonl", '"case-7"'), ("golden/demo.yaml", "case-7:")):
+        noisy.write(name, "".join(line for line in noisy.read(name).splitlines(keepends=True) if first not in line))
+    assert noisy.run("--llm-against", "HEAD").ret == 1
+    assert "no longer in this one: case case-7" in noisy.verdict()["verdicts"][0]["reason"]
+
+
+def test_against_a_commit_that_cannot_answer(noisy):
+    """What the other version could not answer is named, and then no gate passes."""
+    noisy.edit(
+        "model.py",
+        "    told =",
+        '    if request.key.repeat == 1000 and request.key.case == "case-7":\n'
+        '        return {"error": "overloaded"}\n    told =',
+    )
+    noisy.run("--llm-against", "HEAD")
+    assert "the other version has no result for case case-7" in noisy.verdict()["verdicts"][0]["reason"]
+    assert noisy.verdict()["status"] != "pass"
+
+
 def test_against_nothing(noisy):
     """A commit that is not there is named."""
     result = noisy.run("--llm-against", "nowhere")

@@ -1,0 +1,67 @@
+"""The gate on latency, for one model and prompt: which seconds count, and which way of comparing there is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from evalharness.gate.evidence import STATUS
+from evalharness.gate.latency import Calibration, Mode, judge_latency
+from evalharness.gate.pairing import Pairing, baseline_draws, one_line
+from evalharness.gate.sessions import FEWEST_RUNS
+from evalharness.records import GateRule, Run, RunHeader, Verdict
+
+
+def latency_verdict(pairing: Pairing, rule: GateRule, run: Run, reference: Run | None) -> Verdict:
+    """What it says; it fails only where there is enough to compare with."""
+    mode, runs, calibration = _mode(pairing, run, reference)
+    then = {
+        case: _seconds(draw.total_s for draw in baseline_draws(pairing, case, copies=False) if draw.run in runs)
+        for case in pairing.cases
+    }
+    now = {case: _seconds(s.latency_s for s in pairing.samples[case]) for case in pairing.cases}
+    if mode == "history":
+        then = {case: seconds for case, seconds in then.items() if len(seconds) == len(runs)}
+    then, now = ({case: seconds for case, seconds in side.items() if seconds} for side in (then, now))
+    judgement = judge_latency(then, now, mode=mode, margin=rule.margin, calibration=calibration)
+    reason = judgement.reason if then.keys() & now.keys() else _no_times(pairing, run.header, runs)
+    return Verdict(
+        pairing.model,
+        pairing.prompt,
+        rule.metric,
+        STATUS[judgement.verdict],
+        one_line(reason),
+        gating=judgement.verdict == "FAIL" or mode in ("interleaved", "history"),
+        margin=rule.margin,
+        drop=math.expm1(judgement.drop) if judgement.cases else None,
+        largest_drop=math.expm1(-judgement.lower_bound) if math.isfinite(judgement.lower_bound) else None,
+        p_value=judgement.p_value if judgement.cases else None,
+        cases=judgement.cases,
+    )
+
+
+def _mode(pairing: Pairing, run: Run, reference: Run | None) -> tuple[Mode, list[str], Calibration | None]:
+    """What there is to compare seconds with: the way, the baseline's runs that count, the machine's own speed."""
+    assert pairing.baseline
+    if reference is not None and any(one.id == reference.header.id for one in pairing.baseline.runs):
+        return "interleaved", [reference.header.id], None
+    here = [one for one in pairing.baseline.runs if one.machine_class == run.header.machine_class]
+    measured = [one.calibration_s for one in here if one.calibration_s]
+    known = run.calibration_s is not None and len(measured) == len(here) and bool(here)
+    calibration = Calibration(measured, run.calibration_s) if known and run.calibration_s else None
+    if len(here) >= FEWEST_RUNS:
+        return "history", [one.id for one in here], calibration
+    few: Mode = "calibrated" if calibration else "stored" if here else "none"
+    return few, [one.id for one in here], calibration
+
+
+def _seconds(found: Iterable[float | None]) -> list[float]:
+    """Those that may be compared."""
+    return [seconds for seconds in found if seconds is not None and 0 < seconds < math.inf]
+
+
+def _no_times(pairing: Pairing, header: RunHeader, runs: Sequence[str]) -> str:
+    if not runs:
+        return f"no accepted run on a machine like this one ({header.machine_class})"
+    replayed = sum(bool(sample.recorded_at) for samples in pairing.samples.values() for sample in samples)
+    return f"{replayed} answers were replayed, and those say nothing of time" if replayed else "no times to compare"
