@@ -380,7 +380,7 @@ def n1(at: Setting) -> Iterator[Check]:
 
 def n2(at: Setting) -> Iterator[Check]:
     """Passes of unchanged suites."""
-    suites = at.size(2000, 200)
+    suites = at.size(10_000, 200)
     designs = ((200, 3, 3, NOISY, 0.92), (50, 5, 5, NOISY, 0.67), (50, 3, 3, STABLE, 0.97))
     for cell, (n, kb, kc, of, page) in enumerate(designs):
         passed = share(at.rng(cell), suites, partial(passes, n=n, kb=kb, kc=kc, of=of))

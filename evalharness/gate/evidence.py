@@ -106,6 +106,6 @@ class Judgement:
     needed_cases: int | None = None
     """After INCONCLUSIVE: so many more cases would settle it 80 % of the time, if nothing has changed."""
     needed_repeats: int | None = None
-    """Or so many more runs of each case."""
+    """Or so many more runs of each case, on both sides."""
     suspicious: bool = False
     """No PASS, and a p-value of at most 0.20: two fresh runs of both sides are worth their price."""

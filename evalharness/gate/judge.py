@@ -117,10 +117,10 @@ def _unmatched(baseline: Runs, candidate: Runs, common: int) -> str:
 
 def _sessions(runs: Sequence[Floats]) -> tuple[float, int]:
     """The factor between runs, and how many sessions it is taken from: as many as most cases have."""
-    sizes = Counter(len(values) for values in runs if len(values) >= FEWEST_RUNS)
-    if not sizes:
+    sizes = Counter(len(values) for values in runs)
+    usual = max(sizes, key=lambda size: (sizes[size], size))
+    if usual < FEWEST_RUNS:
         return 1.0, 0
-    usual = sizes.most_common(1)[0][0]
     return overdispersion([values for values in runs if len(values) == usual]), usual
 
 
@@ -133,10 +133,11 @@ def _clustered(sides: Mapping[str, Pair], clusters: Mapping[str, str]) -> list[P
 
 
 def _mean_runs(runs: Sequence[Floats]) -> Floats:
+    """In order of value: a sum of floats knows in which order it was taken."""
     if len({len(values) for values in runs}) == 1:
-        mean: Floats = np.mean(runs, axis=0)
+        mean: Floats = np.mean(sorted(runs, key=tuple), axis=0)
         return mean
-    return np.array([np.mean([values.mean() for values in runs])])
+    return np.array([np.mean(sorted(np.sort(values).mean() for values in runs))])
 
 
 def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:

@@ -68,6 +68,8 @@ def judge_latency(
     belongs to the same session. All changes in the judgement are natural logarithms of ratios, negative being slower.
     Raises ValueError for seconds that are not above 0, and for a history of fewer than five sessions.
     """
+    if mode == "calibrated" and calibration is None:
+        raise ValueError("calibrated against what? give a calibration")
     pairs = _paired(baseline, candidate)
     if mode == "none" or not pairs:
         return _said(UNSURE, _Shift(0.0, -math.inf, math.inf, 1.0), len(pairs), "nothing to compare with")
@@ -130,6 +132,8 @@ def _interleaved(pairs: Sequence[Pair], calibration: Calibration | None, alpha: 
 
 def _history(pairs: Sequence[Pair], calibration: Calibration | None, alpha: float) -> _Shift:
     """Each session's median log ratio to the other sessions; is the candidate's one of them? t with R - 1 degrees."""
+    if len({len(b) for b, _ in pairs}) > 1:
+        raise ValueError("in a history every case has one run of each session")
     runs = np.array([[*np.log(b), np.log(c).mean()] for b, c in pairs])
     sessions = runs.shape[1] - 1
     if sessions < FEWEST_RUNS:

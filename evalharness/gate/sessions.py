@@ -23,7 +23,7 @@ def overdispersion(runs: Sequence[Floats]) -> float:
     `runs` holds each case's values in the order of the sessions. Each run is tested against the others within cases, as
     a candidate would be; the factor is the mean of the squared z-values.
     """
-    values = np.array(runs, dtype=float)
+    values = np.array(sorted(runs, key=tuple), dtype=float)  # a sum knows in which order it was taken
     sessions = values.shape[1]
     others = (values.sum(axis=1, keepdims=True) - values) / (sessions - 1)
     variance = values.var(axis=1, ddof=1).sum() * sessions / (sessions - 1)  # of their sum, with shuffled labels

@@ -94,7 +94,8 @@ def _why_not(judgement: Judgement, evidence: Evidence, rules: Rules, unit: _Unit
 def _outlook(judgement: Judgement, unit: _Unit) -> list[str]:
     said = []
     if judgement.needed_cases is not None:
-        repeats = f" or +{count(judgement.needed_repeats, 'repeat')}" if judgement.needed_repeats is not None else ""
+        more = judgement.needed_repeats
+        repeats = f" or +{count(more, 'repeat')} on both sides" if more is not None else ""
         said.append(f"+{count(judgement.needed_cases, 'case')}{repeats} would settle it")
     if judgement.smallest_visible_drop is not None:
         said.append(

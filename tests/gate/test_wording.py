@@ -86,7 +86,7 @@ SEEN = "−6.4 pts (−11.0 pts … −2.1 pts) on 60 cases: "
             "INCONCLUSIVE",
             {"p_value": 0.4} | OUTLOOK,
             Rules(),
-            f"{SEEN}cannot rule out a drop of 5 pts; +116 cases or +2 repeats would settle it; "
+            f"{SEEN}cannot rule out a drop of 5 pts; +116 cases or +2 repeats on both sides would settle it; "
             "a run like this sees a drop of 7.2 pts or more 80 % of the time",
         ),
         (

@@ -77,3 +77,21 @@ def test_a_new_case_does_not_hide_the_sessions() -> None:
     assert whole.factor > 5
     assert with_new.factor == pytest.approx(whole.factor)
     assert math.isclose(with_new.p_value, whole.p_value)
+
+
+@pytest.mark.parametrize("with_clusters", [False, True])
+@pytest.mark.parametrize("with_sessions", [False, True])
+def test_names_change_no_bit(*, with_clusters: bool, with_sessions: bool) -> None:
+    """Other names, and so another order of the cases, give the same p-value, with clusters and sessions too."""
+    rng = np.random.default_rng(2)
+    runs = np.round(rng.random((60, 6)), 1)  # tenths: their sums differ in the last bit only, and so in their order
+    runs[:, 0] /= 2
+
+    def seen(order: np.ndarray) -> tuple[float, float]:
+        before = {f"case-{c:02}": runs[row, :5].tolist() for c, row in enumerate(order)}
+        after = {f"case-{c:02}": runs[row, 5:].tolist() for c, row in enumerate(order)}
+        clusters = {f"case-{c:02}": str(row // 4) for c, row in enumerate(order)} if with_clusters else None
+        found = weigh(before, after, rules=Rules(), seed="", clusters=clusters, sessions=with_sessions)
+        return found.p_value, found.factor
+
+    assert len({seen(rng.permutation(60)) for _ in range(20)}) == 1
