@@ -11,13 +11,11 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from evalharness.gate.exam import Exam, ExamCase, as_json
-from evalharness.records import AcceptedRun, Baseline, Change
+from evalharness.records import RATIOS, AcceptedRun, Baseline, Change
 
 MOST_CHANGES = 200
 _WHAT_CHARS, _SIDE_CHARS = 130, 80
 """Of the subject of a line, and of each side: less than 300 together."""
-_RATIOS = ("latency", "cost")
-"""Gates whose margin is a ratio."""
 _OPTION_DEPTH = 3
 """Of `models.NAME.OPTION`: what an option holds is one value."""
 _Value = TypeVar("_Value")
@@ -238,7 +236,7 @@ def _state(baseline: Baseline | str | None) -> str:
 
 
 def _margin(metric: str, margin: float) -> str:
-    return f"margin {margin * 100:g} {'%' if metric in _RATIOS else 'pts'}"
+    return f"margin {margin * 100:g} {'%' if metric in RATIOS else 'pts'}"
 
 
 def _either(then: Iterable[_Value], now: Iterable[_Value]) -> list[_Value]:

@@ -31,9 +31,8 @@ from evalharness.gate.sessions import FEWEST_RUNS
 from evalharness.gate.slices import SHARE, slices_of
 from evalharness.gate.timed import latency_verdict
 from evalharness.gate.wording import points
-from evalharness.records import Baseline, Draw, GateRule, Run, RunHeader, Slice, Status, Verdict
+from evalharness.records import RATIOS, TIMED, Baseline, Draw, GateRule, Run, RunHeader, Slice, Status, Verdict
 
-_LATENCY = "latency"
 _COST = "cost"
 _CASES = GateRule("cases", 1.0)
 """What is lost of a suite that gates nothing."""
@@ -83,9 +82,9 @@ def judge_run(
         )
         for pairing in pairings
         for rule in rules
-        if not (pairing.pinned and rule.metric == _LATENCY)  # an old machine's seconds say nothing
+        if not (pairing.pinned and rule.metric in TIMED)  # an old machine's seconds say nothing
     }
-    told = {(key[0], key[1]) for key, one in found.items() if one.metric != _LATENCY}
+    told = {(key[0], key[1]) for key, one in found.items() if one.metric not in TIMED}
     lost = [_without_data(one, _CASES, "error", one.broken) for one in pairings if one.broken and not told]
     adjusted = _adjusted([one for one in found.values() if isinstance(one, Weighed)])
     verdicts = [_conclude(one, *adjusted[id(one)]) if isinstance(one, Weighed) else one for one in found.values()]
@@ -152,7 +151,7 @@ def _look(
         return _without_data(pairing, rule, "error", pairing.broken)
     if pairing.baseline is None:
         return _first_run(pairing, rule, header, accept_command)
-    if rule.metric == _LATENCY:
+    if rule.metric in TIMED:
         return latency_verdict(pairing, rule, run, reference)
     if rule.metric != _COST:
         then, now = pairing.baseline.runs[-1].signatures.get(rule.metric), header.signatures.get(rule.metric)
@@ -170,14 +169,14 @@ def _first_run(pairing: Pairing, rule: GateRule, header: RunHeader, accept_comma
     """Nothing to compare with; but what later runs will be able to see can be said, before anybody trusts a green."""
     reason = f"no accepted run yet; to accept this one: {accept_command}"
     verdict = _without_data(pairing, rule, "no baseline", reason)
-    if rule.metric in (_LATENCY, _COST) or len(pairing.samples) < FEWEST_CASES:
+    if rule.metric in RATIOS or len(pairing.samples) < FEWEST_CASES:
         return verdict
     draws = [[draw_of(sample, header) for sample in drawn] for drawn in pairing.samples.values()]
     known = [np.array([draw.scores.get(rule.metric, math.nan) for draw in drawn]) for drawn in draws]
     if not all(np.isfinite(values).all() for values in known):
         return verdict
     runs = sorted(map(len, known))[len(known) // 2]
-    gates = sum(gate.metric != _LATENCY for gate in header.gates)
+    gates = sum(gate.metric not in TIMED for gate in header.gates)
     drop = smallest_visible_drop(known, runs=(runs, runs), alpha=ALPHA / max(1, gates), seed=header.suite)
     return replace(verdict, smallest_visible_drop=drop)
 
@@ -189,7 +188,7 @@ def _without_data(pairing: Pairing, rule: GateRule, status: Status, reason: str)
         rule.metric,
         status,
         one_line(reason),
-        gating=rule.metric != _LATENCY or status == "error",
+        gating=rule.metric not in TIMED or status == "error",
         margin=rule.margin,
         tag=rule.tag,
         pinned=pairing.pinned,

@@ -9,7 +9,18 @@ from dataclasses import dataclass, replace
 
 from evalharness.errors import StoreError
 from evalharness.gate.defaults import UNMATCHED_SHARE
-from evalharness.records import RERUN_DRAWS, AcceptedRun, Baseline, BaselineCase, Draw, Failure, Run, RunHeader, Sample
+from evalharness.records import (
+    RERUN_DRAWS,
+    TIMED,
+    AcceptedRun,
+    Baseline,
+    BaselineCase,
+    Draw,
+    Failure,
+    Run,
+    RunHeader,
+    Sample,
+)
 
 Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
 """By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
@@ -131,7 +142,8 @@ def draw_of(sample: Sample, header: RunHeader, run: str = "") -> Draw:
     assert sample.response  # a sample without one is an error, and then nothing is weighed
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
     usage = sample.response.usage
-    return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, sample.latency_s)
+    seconds = [sample.seconds(gate) for gate in TIMED]
+    return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *seconds)
 
 
 def baseline_draws(pairing: Pairing, case: str, *, copies: bool) -> Sequence[Draw]:

@@ -1,4 +1,4 @@
-"""The gate on latency, for one model and prompt: which seconds count, and which way of comparing there is."""
+"""A gate on seconds, for one model and prompt: which seconds count, and which way of comparing there is."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from evalharness.records import GateRule, Run, RunHeader, Verdict
 def latency_verdict(pairing: Pairing, rule: GateRule, run: Run, reference: Run | None) -> Verdict:
     """What it says; it fails only where there is enough to compare with."""
     mode, runs, calibration = _mode(pairing, run, reference)
-    then = {
-        case: _seconds(draw.total_s for draw in baseline_draws(pairing, case, copies=False) if draw.run in runs)
-        for case in pairing.cases
-    }
-    now = {case: _seconds(s.latency_s for s in pairing.samples[case]) for case in pairing.cases}
+    stored = {case: [d for d in baseline_draws(pairing, case, copies=False) if d.run in runs] for case in pairing.cases}
+    then = {case: _seconds(draw.seconds(rule.metric) for draw in draws) for case, draws in stored.items()}
+    now = {case: _seconds(s.seconds(rule.metric) for s in pairing.samples[case]) for case in pairing.cases}
     if mode == "history":
         then = {case: seconds for case, seconds in then.items() if len(seconds) == len(runs)}
     then, now = ({case: seconds for case, seconds in side.items() if seconds} for side in (then, now))

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from evalharness.engine import Plan
-from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
+from evalharness.records import TIMED, Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.store import RunWriter
 from evalharness.versions import Baselines, Reference
 
@@ -41,7 +41,7 @@ class SuiteRun:
     @property
     def times_the_machine(self) -> bool:
         """Whether its seconds are to be gated, and depend on how busy the machine is."""
-        gated = any(rule.metric == "latency" for rule in self.header.gates)
+        gated = any(rule.metric in TIMED for rule in self.header.gates)
         return gated and any(provider.local for provider in self.plan.providers.values())
 
     def close(self, *, stopped: bool) -> None:

@@ -25,7 +25,19 @@ from evalharness.records.run import (
     Timing,
     Usage,
 )
-from evalharness.records.suite import Case, GateRule, GateSpec, Location, Message, Params, Prompt, Spec, Suite
+from evalharness.records.suite import (
+    RATIOS,
+    TIMED,
+    Case,
+    GateRule,
+    GateSpec,
+    Location,
+    Message,
+    Params,
+    Prompt,
+    Spec,
+    Suite,
+)
 from evalharness.records.verdict import (
     SEVERITY,
     AcceptedRun,
@@ -40,9 +52,11 @@ from evalharness.records.verdict import (
 )
 
 __all__ = [
+    "RATIOS",
     "REFERENCE_DRAWS",
     "RERUN_DRAWS",
     "SEVERITY",
+    "TIMED",
     "AcceptedRun",
     "Baseline",
     "BaselineCase",

@@ -139,6 +139,15 @@ class Sample:
             return None
         return self.response.timing.total_s
 
+    def seconds(self, gate: str) -> float | None:
+        """What a gate on seconds compares; None where nothing may be compared, or nothing was measured."""
+        if self.latency_s is None or self.response is None:
+            return None
+        timing = self.response.timing
+        rate = timing.decode_tokens_per_s
+        per_token = 1 / rate if rate else None
+        return {"latency": timing.total_s, "first_token": timing.first_token_s, "per_token": per_token}[gate]
+
     @property
     def answered(self) -> bool:
         """Asked, answered and scored by every metric."""

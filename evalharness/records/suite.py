@@ -56,12 +56,18 @@ class Spec:
     """
 
 
+TIMED = ("latency", "first_token", "per_token")
+"""Gates on seconds: of the whole answer, until its first token, for each further token."""
+RATIOS = (*TIMED, "cost")
+"""Gates whose margin is a ratio, and that are no metrics."""
+
+
 class GateRule(NamedTuple):
     """How much worse `metric` may get."""
 
     metric: str
     margin: float
-    """Points of a 0..1 score; for latency and cost a ratio, 0.10 meaning 10 %."""
+    """Points of a 0..1 score; for seconds and cost a ratio, 0.10 meaning 10 %."""
     target: Literal["suite", "population"] = "suite"
     """Whether it speaks of these very cases, or of cases like these."""
     tag: str = ""

@@ -42,6 +42,12 @@ class Draw:
     completion_tokens: int
     total_s: float | None
     """None where the seconds say nothing: a replayed or repeated request."""
+    first_token_s: float | None = None
+    per_token_s: float | None = None
+
+    def seconds(self, gate: str) -> float | None:
+        """What a gate on seconds compares."""
+        return {"latency": self.total_s, "first_token": self.first_token_s, "per_token": self.per_token_s}[gate]
 
 
 @dataclass(frozen=True, slots=True)

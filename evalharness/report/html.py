@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Literal
 
-from evalharness.records import SEVERITY, Run, Sample, SampleKey, Status, Timing, Verdict
+from evalharness.records import RATIOS, SEVERITY, Run, Sample, SampleKey, Status, Timing, Verdict
 from evalharness.report.diff import Segment, word_diff
 
 MAX_TEXT = 50_000
@@ -29,7 +29,6 @@ Answers = Mapping[tuple[str, str, str], str]
 """Answer text by (case, prompt, model)."""
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_RATIOS = frozenset({"latency", "cost"})
 """Gates whose margin is a ratio."""
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 """Could end the island, or would be changed or misread on the way through an HTML parser or an editor."""
@@ -164,7 +163,7 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         "status": verdict.status,
         "reason": verdict.reason,
         "gating": verdict.gating,
-        "ratio": verdict.metric in _RATIOS,
+        "ratio": verdict.metric in RATIOS,
         "margin": _number(verdict.margin),
         "drop": _number(verdict.drop),
         "bound": _number(verdict.largest_drop),

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
 
 from evalharness.errors import StoreError
-from evalharness.records import AcceptedRun, Baseline, BaselineCase, Draw, Run, Sample
+from evalharness.records import TIMED, AcceptedRun, Baseline, BaselineCase, Draw, Run, Sample
 from evalharness.store.files import write_whole
 from evalharness.store.runs import SCHEMA, check_kind, parse_line
 
@@ -25,6 +25,8 @@ BASELINE_FOLDER = "golden/baselines"
 PINNED = "pinned"
 MOST_RUNS = 5
 _SECONDS_DIGITS = 6
+_LATER = ("first_token_s", "per_token_s", "calibration_s")
+"""Fields that older files lack: left out where there is nothing to say."""
 
 
 class _Line(BaseModel):
@@ -57,6 +59,8 @@ class _DrawLine(_Line):
     prompt_tokens: NonNegativeInt
     completion_tokens: NonNegativeInt
     total_s: FiniteFloat | None
+    first_token_s: FiniteFloat | None = None
+    per_token_s: FiniteFloat | None = None
 
 
 class _CaseLine(_Line):
@@ -214,10 +218,11 @@ def _joined(
 
 def _draw(sample: Sample, run: str) -> Draw:
     assert sample.response  # a complete run has answers only
-    usage, seconds = sample.response.usage, sample.latency_s
+    usage = sample.response.usage
     scores = {score.metric: score.value for score in sample.scores}
-    seconds = None if seconds is None else round(seconds, _SECONDS_DIGITS)
-    return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, seconds)
+    seconds = [sample.seconds(gate) for gate in TIMED]
+    rounded = [None if value is None else round(value, _SECONDS_DIGITS) for value in seconds]
+    return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *rounded)
 
 
 def _text(baseline: Baseline) -> str:
@@ -238,4 +243,5 @@ def _text(baseline: Baseline) -> str:
 
 def _as_dict(record: AcceptedRun | Draw) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in record.__slots__}
+    values = {name: value for name, value in values.items() if value is not None or name not in _LATER}
     return {k: dict(sorted(v.items())) if isinstance(v, Mapping) else v for k, v in values.items()}

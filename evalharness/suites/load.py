@@ -16,7 +16,7 @@ from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, Problem, SuiteError
 from evalharness.metrics import open_metric
 from evalharness.metrics.checks import open_check
-from evalharness.records import Case, GateRule, GateSpec, Location, Message, Params, Prompt, Spec, Suite
+from evalharness.records import RATIOS, Case, GateRule, GateSpec, Location, Message, Params, Prompt, Spec, Suite
 from evalharness.registry import did_you_mean
 from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
@@ -30,8 +30,6 @@ SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
 _SUITE, _CASES = TypeAdapter(SuiteFile), TypeAdapter(list[CaseFile])
 _MOST_PROBLEMS = 200
-NOT_SCORES = ("latency", "cost")
-"""What a gate may name besides the suite's metrics."""
 
 
 def suite_names(root: Path) -> list[str]:
@@ -221,7 +219,7 @@ class _Loader:
     def gates(
         self, raw: SuiteFile, document: Document, metrics: Sequence[Spec], cases: Sequence[CaseFile]
     ) -> tuple[GateSpec, ...]:
-        known = [*(spec.name for spec in metrics), *NOT_SCORES]
+        known = [*(spec.name for spec in metrics), *RATIOS]
         tags = {tag for case in cases for tag in case.tags}
         gates: dict[tuple[str, str], GateSpec] = {}
         for index, gate in enumerate(raw.gates):
@@ -231,7 +229,7 @@ class _Loader:
                 self.note(document, (*loc, "metric"), f"no metric '{gate.metric}' in this suite{hint}")
             if gate.tag and gate.tag not in tags:
                 self.note(document, (*loc, "tag"), f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}")
-            if gate.tag and gate.metric in NOT_SCORES:
+            if gate.tag and gate.metric in RATIOS:
                 self.note(document, (*loc, "tag"), f"{gate.metric} is gated on whole suites only")
             if (gate.metric, gate.tag) in gates:
                 self.note(document, loc, f"there is a gate on '{gate.metric}' already")

@@ -370,6 +370,46 @@ def test_latency_never_gates(seconds: float, machine: str, said: str) -> None:
     assert said in verdicts[1].reason
 
 
+HISTORY = (("chrf", 0.05), ("latency", 0.1), ("first_token", 0.1), ("per_token", 0.1))
+
+
+@pytest.mark.parametrize(
+    ("timing", "statuses"),
+    [
+        (Timing(1.0, 0.2, None, 50.0), ["pass", "pass", "pass"]),
+        (Timing(1.5, 0.2, None, 50.0), ["fail", "pass", "pass"]),
+        (Timing(1.0, 0.3, None, 50.0), ["pass", "fail", "pass"]),
+        (Timing(1.0, 0.2, None, 30.0), ["pass", "pass", "fail"]),
+        (Timing(1.5), ["fail", "inconclusive", "inconclusive"]),
+    ],
+)
+def test_a_history_of_five_gates_each_of_the_seconds(timing: Timing, statuses: list[str]) -> None:
+    """Whole answer, first token, and each further one: against five accepted runs on this machine each may fail."""
+    runs = tuple(AcceptedRun(f"r{n}", "2026-01-01", "here", SIGNATURES, "asked") for n in range(5))
+    swing = {run.id: 1 + 0.01 * (number - 2) for number, run in enumerate(runs)}
+    draws = tuple(
+        a_draw(run=name, total_s=1.0 * by, first_token_s=0.2 * by, per_token_s=0.02 * by) for name, by in swing.items()
+    )
+    baseline = replace(a_baseline(draws=draws), runs=runs)
+    response = Response("Yes.", "stop", Usage(90, 10), timing)
+    run = a_run([a_sample(n, response=response) for n in range(80)], gates=HISTORY)
+    verdicts = judged((run, {("m", "p"): baseline}))[0]
+    assert [verdict.status for verdict in verdicts[1:]] == statuses
+    assert all("history" in verdict.reason for verdict in verdicts[1:] if verdict.status != "inconclusive")
+
+
+@pytest.mark.parametrize("calibration_s", [0.1, 0.16])
+def test_a_slow_hour_of_the_machine(calibration_s: float) -> None:
+    """Answers that took 1.6 times as long fail, unless the machine itself was as much slower."""
+    runs = tuple(AcceptedRun(f"r{n}", "2026-01-01", "here", SIGNATURES, "asked", 0.1 + n / 1000) for n in range(5))
+    draws = tuple(a_draw(run=one.id, total_s=1.0 + number / 100) for number, one in enumerate(runs))
+    baseline = replace(a_baseline(draws=draws), runs=runs)
+    response = Response("Yes.", "stop", Usage(90, 10), Timing(1.6))
+    run = replace(a_run([a_sample(n, response=response) for n in range(80)]), calibration_s=calibration_s)
+    verdict = judged((run, {("m", "p"): baseline}))[0][1]
+    assert verdict.status == ("fail" if calibration_s == 0.1 else "pass")
+
+
 @pytest.mark.parametrize(
     "message", ["two\nlines", "cr\rover", "u2028\u2028line", "::error file=x::y\n::stop-commands::z", "x" * 10_000]
 )

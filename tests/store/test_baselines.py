@@ -29,7 +29,7 @@ def test_accepted_run_comes_back(tmp_path: Path) -> None:
     assert (baseline.file, baseline.suite) == ("golden/baselines/demo/m.p.jsonl", "demo")
     assert (baseline.model, baseline.prompt) == ("m", "p")
     assert [(run.id, run.asked, run.machine_class) for run in baseline.runs] == [("run-1", "asked", "here")]
-    assert baseline.cases["a"].draws == (Draw("run-1", "Yes.", {"exact": 0.123457}, 9, 3, 0.25),)
+    assert baseline.cases["a"].draws == (Draw("run-1", "Yes.", {"exact": 0.123457}, 9, 3, 0.25, 0.1, 0.024691),)
     assert [(case.digest, case.line) for case in baseline.cases.values()] == [("digest-a", 2), ("digest-b", 3)]
 
 
