@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from evalharness.suites import load_suite, suite_names
 from evalharness.versions.reference import anchored
 
 _PARTS = ("suites", "golden", "pyproject.toml")
+_PYTEST = ("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
+"""Where else the way in which pytest runs can be changed."""
 _SETTINGS = {"models", "embedders", "limits"}
 
 
@@ -30,17 +32,30 @@ def exam_changes(commit: Commit, root: Path) -> dict[str, list[Change]]:
     from evalharness.gate.exam import Exam
 
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
-        commit.write_to(Path(folder), *_PARTS)
-        if _contents(Path(folder)) == _contents(root):
+        named = named_files(root)
+        there = set(commit.write_to(Path(folder), *_PARTS, *_PYTEST, *named))
+        tracked = [name for name in named if name in there]  # of a file that git does not have nothing can be said
+        parts = (*_PARTS, *_PYTEST, *tracked)
+        if _contents(Path(folder), parts) == _contents(root, parts):
             return {}
-        then: dict[str, Exam] = dict(_exams(Path(folder), real=root))
-        now: dict[str, Exam] = dict(_exams(root, real=root))
+        then: dict[str, Exam] = dict(_exams(Path(folder), tracked, real=root))
+        now: dict[str, Exam] = dict(_exams(root, tracked, real=root))
     return {name: changes(then.get(name), now.get(name)) for name in {**then, **now}}
 
 
-def _contents(root: Path) -> dict[str, bytes]:
+def named_files(root: Path) -> list[str]:
+    """Files of the project that the configuration names: scripted answers, chat templates, small models."""
+    config = load_config(root)
+    options = [value for model in config.models.values() for value in model.options.values()]
+    options += [embedder.path for embedder in config.embedders.values()]
+    paths = {Path(value.partition(":")[0]) for value in options if isinstance(value, str) and value}
+    inside = (path for path in paths if not path.is_absolute() and ".." not in path.parts)
+    return sorted(path.as_posix() for path in inside if (root / path).is_file())
+
+
+def _contents(root: Path, parts: Sequence[str]) -> dict[str, bytes]:
     """A digest of each file that can decide anything."""
-    paths = [path for part in _PARTS for path in [root / part, *(root / part).rglob("*")]]
+    paths = [path for part in parts for path in [root / part, *(root / part).rglob("*")]]
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).digest()
         for path in paths
@@ -48,14 +63,18 @@ def _contents(root: Path) -> dict[str, bytes]:
     }
 
 
-def _exams(root: Path, *, real: Path) -> Iterator[tuple[str, Any]]:
+def _exams(root: Path, tracked: Sequence[str], *, real: Path) -> Iterator[tuple[str, Any]]:
     from evalharness.gate.exam import exam_of
 
     config = load_config(root)
     settings = config.model_dump(mode="json", include=_SETTINGS)
     settings["pytest"] = _pytest_settings(root)
-    recordings = sorted((root / "golden/recordings").glob("*.jsonl"))
-    files = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in recordings}
+    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / name for name in (*_PYTEST, *tracked))]
+    files = {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.is_file()
+    }
     suites = anchored(config, real, root)
     for name in suite_names(root):
         found = dict(_baselines(root, name))

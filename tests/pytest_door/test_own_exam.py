@@ -240,6 +240,11 @@ WEAKER: list[tuple[Edit, str]] = [
         ),
         "model third: added",
     ),
+    # what lies beside the suites
+    (put("conftest.py", "def pytest_collection_modifyitems(items): items.clear()\n"), "file conftest.py: added"),
+    (put("pytest.ini", "[pytest]\naddopts = --llm-baseline=none\n"), "file pytest.ini: added"),
+    (put("tox.ini", "[pytest]\naddopts = --llm-baseline=none\n"), "file tox.ini: added"),
+    (put("answers.json", '{"*": "Yes."}'), "file answers.json: "),
     # gates
     (swap(DEMO, "margin: 0.05}", "margin: 0.2}"), "gate rouge_l: margin 5 pts -> margin 20 pts"),
     (swap(DEMO, "margin: 5%}", "margin: 50%}"), "gate regex: margin 5 pts -> margin 50 pts"),
