@@ -109,6 +109,7 @@ def test_what_looks_well_is_not_drawn_again(noisy):
 def test_bad_luck_is_no_failure(noisy):
     """A draw that looks worse by chance (p = 0.08, as it happens with this salt) passes on three draws of each."""
     noisy.write("model.py", MODEL.replace("SALT", "105"))
+    git(noisy.root, "commit", "-aqm", "another hour")
     result = noisy.run()
     assert result.ret == 0
     result.stdout.fnmatch_lines(["llm: demo looks worse (fake-plain-exact, p = 0.084); 2 more draws of each *"])
