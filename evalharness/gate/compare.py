@@ -150,7 +150,7 @@ def _look(
     if pairing.broken:
         return _without_data(pairing, rule, "error", pairing.broken)
     if pairing.baseline is None:
-        return _first_run(pairing, rule, header, accept_command)
+        return _first_run(pairing, rule, header, accept_command, look)
     if rule.metric in TIMED:
         return latency_verdict(pairing, rule, run, reference)
     if rule.metric != _COST:
@@ -165,11 +165,11 @@ def _look(
     return _weigh(pairing, rule, run, look)
 
 
-def _first_run(pairing: Pairing, rule: GateRule, header: RunHeader, accept_command: str) -> Verdict:
+def _first_run(pairing: Pairing, rule: GateRule, header: RunHeader, accept_command: str, look: Look) -> Verdict:
     """Nothing to compare with; but what later runs will be able to see can be said, before anybody trusts a green."""
     reason = f"no accepted run yet; to accept this one: {accept_command}"
     verdict = _without_data(pairing, rule, "no baseline", reason)
-    if rule.metric in RATIOS or len(pairing.samples) < FEWEST_CASES:
+    if rule.metric in RATIOS or len(pairing.samples) < FEWEST_CASES or look == "first":
         return verdict
     draws = [[draw_of(sample, header) for sample in drawn] for drawn in pairing.samples.values()]
     known = [np.array([draw.scores.get(rule.metric, math.nan) for draw in drawn]) for drawn in draws]

@@ -154,8 +154,9 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
     """The verdict with what it can and cannot see. `gates`: how many share alpha."""
     verdict = decide(evidence, p_value, rules)
     low, high = evidence.spread.bounds(rules.bound_alpha)
-    unsettled = verdict == "INCONCLUSIVE" and evidence.cases >= FEWEST_CASES
-    visible = verdict != "PASS" and evidence.cases >= FEWEST_CASES and rules.unit == "points"
+    looks_ahead = evidence.cases >= FEWEST_CASES and rules.look != "first"  # after the first look there is another one
+    unsettled = verdict == "INCONCLUSIVE" and looks_ahead
+    visible = verdict != "PASS" and looks_ahead and rules.unit == "points"
     more = _needed(evidence, rules) if unsettled else None
     judgement = Judgement(
         verdict=verdict,

@@ -293,7 +293,7 @@ def _is_asked(baseline: Baseline | StoreError | None, asked: str | None) -> bool
 
 def get_ready() -> None:
     """Import what is needed only once the answers are there, while they are still waited for."""
-    for module in ("evalharness.gate", "evalharness.report.html"):
+    for module in ("evalharness.gate", "scipy.special", "evalharness.report.html"):
         importlib.import_module(module)
 
 
