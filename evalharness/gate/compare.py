@@ -203,7 +203,7 @@ def _weigh(pairing: Pairing, rule: GateRule, run: Run, look: Look) -> Weighed:
     assert pairing.baseline
     header, cases = run.header, _cases(pairing, rule)
     metric = rule.metric
-    copies = pairing.model in header.deterministic
+    copies = pairing.copies
     then = {case: _values(baseline_draws(pairing, case, copies=copies), metric) for case in cases}
     now = {case: _values([draw_of(s, header) for s in pairing.samples[case]], metric) for case in cases}
     accepted = [one.id for one in pairing.baseline.runs]
@@ -243,6 +243,8 @@ def _conclude(gate: Weighed, p_value: float, gates: int) -> Verdict:
     if gate.pairing.partial:
         status = "inconclusive" if status == "pass" else status
         reason = f"{gate.pairing.partial}; on the others: {reason}"
+    if judgement.suspicious and gate.pairing.copies:
+        reason += "; one look, for this model's fresh draws would be copies"
     reason += gate.pairing.remark
     unit = math.expm1 if gate.rule.metric == _COST else float  # costs were weighed as logarithms
     return Verdict(
@@ -260,7 +262,7 @@ def _conclude(gate: Weighed, p_value: float, gates: int) -> Verdict:
         smallest_visible_drop=judgement.smallest_visible_drop,
         needed_cases=judgement.needed_cases,
         needed_repeats=judgement.needed_repeats,
-        suspicious=judgement.suspicious,
+        suspicious=judgement.suspicious and gate.rules.look == "first",
         slices=gate.slices,
         pinned=gate.pairing.pinned,
     )

@@ -169,7 +169,7 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
         smallest_visible_drop=_visible(evidence, rules.alpha / gates, seed) if visible else None,
         needed_cases=more.cases if more else None,
         needed_repeats=more.repeats if more else None,
-        suspicious=verdict != "PASS" and p_value <= SCREEN,
+        suspicious=verdict != "PASS" and p_value <= SCREEN and evidence.cases >= FEWEST_CASES,
     )
     return replace(judgement, reason=reason_of(judgement, evidence, rules))
 

@@ -43,6 +43,8 @@ class Pairing:
     """What is to be said beside any verdict."""
     pinned: bool = False
     """Whether the baseline is the fixed older one."""
+    copies: bool = False
+    """Whether a second draw of this model is a copy of the first."""
 
     @property
     def cases(self) -> list[str]:
@@ -66,7 +68,7 @@ def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError |
     for sample in mine:
         samples.setdefault(sample.key.case, []).append(sample)
     known = baseline if isinstance(baseline, Baseline) else None
-    pairing = Pairing(model, prompt, samples, known)
+    pairing = Pairing(model, prompt, samples, known, copies=model in run.header.deterministic)
     mine_keys = {sample.key for sample in mine}
     planned = {key for key in run.header.planned if (key.model, key.prompt) == (model, prompt)}
     selected = {key: None for key in run.selected if (key.model, key.prompt) == (model, prompt)}

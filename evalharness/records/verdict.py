@@ -115,7 +115,7 @@ class Verdict:
     needed_repeats: int | None = None
     """Or so many more runs of each case."""
     suspicious: bool = False
-    """Bad enough to look again before it may fail."""
+    """Bad enough to look again before it may fail, and fresh draws can still be asked for."""
     slices: tuple[Slice, ...] = ()
     pinned: bool = False
     """Compared with the pinned baseline, which no accepted run moves."""

@@ -120,7 +120,8 @@ def test_bad_luck_is_no_failure(noisy):
 def toss(seen: Seen) -> Reply:
     """An endpoint whose answers depend on case, seed and prompt."""
     body = json.loads(seen.raw.partition(b"\r\n\r\n")[2])
-    chance = 0.6 if "careless" in body["messages"][0]["content"] else 0.95
+    told = body["messages"][0]["content"]
+    chance = 0.6 if "careless" in told else 0.9 if "doubtful" in told else 0.95
     thrown = hashlib.sha256(f"{body.get('seed')} {seen.case}".encode()).digest()[0] / 256
     return [Send(json_answer(completion("Yes." if thrown < chance else "No.", "m")))]
 
@@ -160,20 +161,45 @@ def test_the_same_answers_are_no_second_run(remote):
     assert len(header["runs"]) == 2
 
 
+DOUBTFUL = MODEL.replace("SALT", "104")
+"""With this salt an innocent run looks worse at the first look (p = 0.04), and is not sure enough to fail."""
+
+
+def test_a_doubtful_run_is_drawn_again(noisy):
+    """The control of the next ones: it is these draws that they do without."""
+    noisy.write("model.py", DOUBTFUL)
+    noisy.run()
+    assert set(repeats(noisy.root / "reports/demo/run.jsonl")) == {0, 1, 2}
+
+
 def test_a_deterministic_model_has_one_look(noisy):
-    """Its fresh draws would be copies: none is spent, and the gate fails on what there is."""
+    """Its fresh draws would be copies: none is spent, that is said, and what is bad enough fails at once."""
     noisy.edit("pyproject.toml", "concurrency", "repeats_differ = false\nconcurrency")
+    noisy.write("model.py", DOUBTFUL)
+    noisy.run().stdout.no_fnmatch_line("*looks worse*")
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120}
+    assert "fresh draws would be copies" in noisy.verdict()["verdicts"][0]["reason"]
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
-    result = noisy.run()
-    assert result.ret == 1
-    result.stdout.no_fnmatch_line("*looks worse*")
+    assert noisy.run().ret == 1
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120}
 
 
 def test_some_cases_have_one_look(noisy):
     """A run of some cases is for a person at a desk: nothing more is drawn than was asked for."""
-    noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
-    result = noisy.run("-k", "case-1")
+    noisy.write("model.py", DOUBTFUL)
+    noisy.run("-k", "not case-119").stdout.no_fnmatch_line("*looks worse*")
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 119}
+
+
+def test_replay_alone_has_one_look(remote):
+    """`--llm-record=none` asks for nothing: a doubtful run is doubtful, and not an error for want of more draws."""
+    project, server = remote
+    project.accept()
+    project.edit("suites/demo.yaml", "You are helpful.", "You are doubtful.")
+    project.run("--llm-baseline=none")
+    asked = len(server.log)
+    result = project.run("--llm-record=none")
+    assert (project.verdict()["verdicts"][0]["status"], len(server.log)) == ("inconclusive", asked)
     result.stdout.no_fnmatch_line("*looks worse*")
 
 
