@@ -14,7 +14,7 @@ from evalharness.records import GateRule
 from evalharness.report import Outcome, verdict_json
 from evalharness.report.terminal import summary_lines
 from evalharness.store import merge_base, read_run
-from evalharness.versions import Trusted
+from evalharness.versions import Trusted, pairs_of
 
 _RECORD, _REFERENCE = "run.jsonl", "reference.jsonl"
 
@@ -64,27 +64,19 @@ def gate(
 
 
 def _judged(root: Path, path: Path, baseline: str | None, base: str | None, margins: Sequence[str]) -> Outcome:
-    from evalharness.gate import judge_run  # brings numpy
-
     run = read_run(path)
     name = run.header.suite
     trusted = Trusted(load_config(root), merge_base(root, base))
     beside = path.parent / _REFERENCE
-    reference = read_run(beside) if path.name == _RECORD and beside.exists() else None
-    pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
-    baselines = trusted.baselines(name, pairs, baseline)
     command = f"pytest --llm-suite={name} --llm-accept"
-    rules = _with_margins(trusted.rules(name, run.header.gates), margins)
-    verdicts = judge_run(
+    verdicts = trusted.judge(
         run,
-        baselines,
         accept_command=command,
-        gates=rules,
-        pinned=trusted.pinned(name, pairs),
-        reference=reference,
+        given=baseline,
+        gates=_with_margins(trusted.rules(name, run.header.gates), margins),
+        reference=read_run(beside) if path.name == _RECORD and beside.exists() else None,
     )
-    if run.stopped:  # nothing may be concluded
-        verdicts = []
+    baselines = trusted.baselines(name, pairs_of(run), baseline)
     return Outcome(run, tuple(verdicts), baselines, path.parent, command, exam=trusted.changes(name))
 
 

@@ -43,6 +43,15 @@ class Plan:
         return list(found)
 
     @cached_property
+    def first_draws(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
+        """By model, prompt and case: what further draws are made of."""
+        return {
+            (request.key.model, request.key.prompt, request.key.case): (case, request)
+            for case, request in self.requests
+            if request.key.repeat == 0
+        }
+
+    @cached_property
     def scorer(self) -> Scorer:
         """What makes samples of the responses."""
         return Scorer(self.metrics)

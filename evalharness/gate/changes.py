@@ -37,6 +37,11 @@ def changes(old: Exam | None, new: Exam | None) -> list[Change]:
     return [*found[: MOST_CHANGES - 1], Change(f"{len(rest)} more changes", "", "not shown", weakens)]
 
 
+def deleted_suite(name: str) -> Change:
+    """A suite of the old version that the new one lacks."""
+    return _change(f"suite {name}", "", "deleted", weakens=True)
+
+
 def _whole_suite(old: Exam | None, new: Exam | None) -> list[Change]:
     """A suite that was not there had nothing to weaken."""
     if old:
@@ -45,18 +50,16 @@ def _whole_suite(old: Exam | None, new: Exam | None) -> list[Change]:
 
 
 def _rules(old: Exam, new: Exam) -> Iterator[Change]:
-    harder, more = _tighter, True  # all gates share one alpha: with more of them each sees less
-    yield from _table("gate", old.gates, new.gates, shown=_margin, harder=harder, adding_weakens=more)
+    more = True  # all gates of all models share one alpha: with more of them each sees less
+    yield from _table(
+        "gate", old.gates, new.gates, shown=_margin, harder=lambda then, now: now < then, adding_weakens=more
+    )
     yield from _table("metric", old.metrics, new.metrics)
     yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""), adding_weakens=more)
     yield from _table("default prompt", dict.fromkeys(old.prompts, ""), dict.fromkeys(new.prompts, ""))
     yield from _table("params", old.params, new.params)
     yield from _table("shared variable", old.vars, new.vars, adding_weakens=True)
     yield from _table("file", old.files, new.files, shown=lambda _, digest: digest[:12], adding_weakens=True)
-
-
-def _tighter(then: float, now: float) -> bool:
-    return now < then
 
 
 def _table(

@@ -15,7 +15,6 @@ from evalharness.gate.evidence import STATUS, Evidence, Judgement, Look, Rules
 from evalharness.gate.hard import judge_hard
 from evalharness.gate.judge import conclude, weigh
 from evalharness.gate.pairing import (
-    Baselines,
     Pairing,
     baseline_draws,
     draw_of,
@@ -31,7 +30,19 @@ from evalharness.gate.sessions import FEWEST_RUNS
 from evalharness.gate.slices import SHARE, slices_of
 from evalharness.gate.timed import latency_verdict
 from evalharness.gate.wording import points
-from evalharness.records import RATIOS, TIMED, Baseline, Draw, GateRule, Run, RunHeader, Slice, Status, Verdict
+from evalharness.records import (
+    RATIOS,
+    TIMED,
+    Baseline,
+    Baselines,
+    Draw,
+    GateRule,
+    Run,
+    RunHeader,
+    Slice,
+    Status,
+    Verdict,
+)
 
 _COST = "cost"
 _CASES = GateRule("cases", 1.0)
@@ -94,7 +105,7 @@ def judge_run(
 def _pairing(run: Run, pair: tuple[str, str], baselines: Baselines, reference: Run | None) -> Pairing:
     baseline = baselines.get(pair)
     if reference is not None and not isinstance(baseline, Exception):
-        baseline = with_reference(baseline, reference, *pair, asked="")
+        baseline = with_reference(baseline, reference, *pair)
     pairing = pair_up(run, *pair, baseline)
     if reference is not None:
         _look_at_reference(pairing, run, reference)

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evalharness.gate.pairing import Baselines
-from evalharness.records import Baseline, Case, GateRule, Spec, Suite
+from evalharness.records import Baseline, Baselines, Case, GateRule, Spec, Suite
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from evalharness.errors import StoreError
@@ -22,8 +22,6 @@ from evalharness.records import (
     Sample,
 )
 
-Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
-"""By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
 _MESSAGE_CHARS = 300
 
 
@@ -156,7 +154,7 @@ def baseline_draws(pairing: Pairing, case: str, *, copies: bool) -> Sequence[Dra
     return draws[-1:] if copies else draws
 
 
-def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt: str, asked: str) -> Baseline | None:
+def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt: str) -> Baseline | None:
     """The baseline, and after its runs the one that was drawn beside the candidate. Unusable answers are left out, and
     so is a case that is not the same in both.
     """
@@ -176,7 +174,7 @@ def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt
         elif before is not None and before.digest == samples[0].digest:
             draws = (*before.draws, *(draw_of(s, header, header.id) for s in samples))
             cases[case] = replace(before, draws=draws)
-    run = AcceptedRun(header.id, header.started_at, header.machine_class, header.signatures, asked)
+    run = AcceptedRun(header.id, header.started_at, header.machine_class, header.signatures, "")
     return Baseline(
         baseline.file if baseline else header.file,
         header.suite,

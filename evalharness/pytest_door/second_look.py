@@ -25,7 +25,6 @@ from evalharness.versions import Reference, draws_of
 MOST_DRAWS = 10
 """Beyond the plan: who asks a failed run again and again adds no more than these."""
 Pairs = Collection[tuple[str, str]]
-Ask = list[tuple[Case, Request]]
 
 
 def look_again(session: SuiteSession, name: str, engine: Engine, say: Callable[[str], None]) -> None:
@@ -50,13 +49,8 @@ def _rerun(session: SuiteSession, suite_run: SuiteRun, engine: Engine, say: Call
     plan, broken = suite_run.plan, broken_cases(suite_run.run(stopped=False))
     if not broken:
         return
-    first = {
-        (request.key.model, request.key.prompt, request.key.case): (case, request)
-        for case, request in plan.requests
-        if request.key.repeat == 0
-    }
-    suite_run.stability = [session.stability(suite_run, key, first[key][0]) for key in broken]
-    fresh = [first[key] for key in broken if key[0] not in suite_run.header.deterministic]
+    suite_run.stability = [session.stability(suite_run, key, plan.first_draws[key][0]) for key in broken]
+    fresh = [plan.first_draws[key] for key in broken if key[0] not in suite_run.header.deterministic]
     if suite_run.header.looks < 2 or not fresh:
         return
     cases = count_of(len(fresh), "case")

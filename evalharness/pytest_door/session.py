@@ -21,19 +21,14 @@ from evalharness.engine.prices import Tariff
 from evalharness.errors import ConfigError, EvalHarnessError, StoreError
 from evalharness.providers import Provider
 from evalharness.pytest_door.suite_run import REPORTS, SuiteRun
-from evalharness.records import Baseline, Case, Request, Run, Sample, SampleKey, Stability, Verdict
+from evalharness.records import Baseline, Baselines, Case, Request, Run, Sample, SampleKey, Stability, Verdict
 from evalharness.report import Outcome, write_reports
 from evalharness.report.asked import dollars
 from evalharness.store import Commit, accept, commit_at, in_ci, merge_base, sample_to_json, work_s
 from evalharness.store.baselines import accepted_suites
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite, suite_names, suite_path
-from evalharness.versions import (
-    Baselines,
-    Reference,
-    Trusted,
-    open_reference,
-)
+from evalharness.versions import Reference, Trusted, open_reference
 
 
 @dataclass
@@ -217,27 +212,17 @@ class SuiteSession:
 
     def judge(self, suite_run: SuiteRun, *, stopped: bool = False, first_look: bool = False) -> list[Verdict]:
         """What the gates say of what has come in so far; nothing of a run that was stopped."""
-        from evalharness.gate import judge_run  # brings numpy: see `get_ready`
-
-        if stopped or not suite_run.selected:
-            return []
-        name, run = suite_run.plan.suite.name, suite_run.run(stopped=stopped)
-        return judge_run(
-            run,
-            self.baselines(suite_run),
-            accept_command=self.accept_command(name),
-            gates=self.trusted.rules(name, run.header.gates),
-            pinned=self.trusted.pinned(name, list(suite_run.plan.asked)),
+        return self.trusted.judge(
+            suite_run.run(stopped=stopped),
+            accept_command=self.accept_command(suite_run.plan.suite.name),
+            given=self.baseline,
             reference=suite_run.reference.run(stopped=stopped) if suite_run.reference else None,
             first_look=first_look,
         )
 
     def baselines(self, suite_run: SuiteRun) -> Baselines:
         """As the options say: those of the merge base, of a given file, folder or commit, or none."""
-        if suite_run.baselines is None:
-            name, pairs = suite_run.plan.suite.name, list(suite_run.plan.asked)
-            suite_run.baselines = self.trusted.baselines(name, pairs, self.baseline)
-        return suite_run.baselines
+        return self.trusted.baselines(suite_run.plan.suite.name, list(suite_run.plan.asked), self.baseline)
 
     def stability(self, suite_run: SuiteRun, key: tuple[str, str, str], case: Case) -> Stability:
         """How many accepted runs broke a stable assertion of this case."""

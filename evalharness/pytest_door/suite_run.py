@@ -9,7 +9,7 @@ from statistics import median
 from evalharness.engine import Plan
 from evalharness.records import TIMED, Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.store import RunWriter
-from evalharness.versions import Baselines, Reference
+from evalharness.versions import Reference
 
 REPORTS = ("run.jsonl", "reference.jsonl", "report.html", "verdict.json")
 """What a run writes into its folder."""
@@ -27,7 +27,6 @@ class SuiteRun:
     writer: RunWriter | None = None
     reference: Reference | None = None
     """The baseline's own version, where it is drawn beside this run."""
-    baselines: Baselines | None = None
     calibration: list[float] = field(default_factory=list)
     stability: list[Stability] = field(default_factory=list)
 

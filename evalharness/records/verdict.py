@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from evalharness.errors import StoreError
+
 Status = Literal["pass", "fail", "inconclusive", "error", "incomparable", "no baseline"]
 
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "no baseline", "incomparable", "fail", "error")
@@ -70,6 +72,10 @@ class Baseline:
     prompt: str
     runs: tuple[AcceptedRun, ...]
     cases: Mapping[str, BaselineCase]
+
+
+Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
+"""By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.config import load_config
 from evalharness.errors import StoreError
@@ -17,30 +17,32 @@ from evalharness.store.baselines import BASELINE_FOLDER, PINNED
 from evalharness.suites import load_suite, suite_names
 from evalharness.versions.reference import anchored
 
+if TYPE_CHECKING:
+    from evalharness.gate.exam import Exam
+
 _PARTS = ("suites", "golden", "pyproject.toml")
 _PYTEST = ("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
 """Where else the way in which pytest runs can be changed."""
 _SETTINGS = {"models", "embedders", "limits"}
 
 
-def exam_changes(commit: Commit, root: Path) -> dict[str, list[Change]]:
-    """By suite, in either version: how the files under `root` differ from those of the commit. Empty where none does.
+def exam_changes(commit: Commit, root: Path, name: str) -> list[Change]:
+    """How the exam of a suite under `root` differs from that of the commit, and which other suites are gone.
 
-    Raises StoreError, and EvalHarnessError where either version cannot be read.
+    Raises StoreError, and EvalHarnessError where either version of the suite cannot be read.
     """
-    from evalharness.gate.changes import changes
-    from evalharness.gate.exam import Exam
-
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
-        named = named_files(root)
-        there = set(commit.write_to(Path(folder), *_PARTS, *_PYTEST, *named))
-        tracked = [name for name in named if name in there]  # of a file that git does not have nothing can be said
+        there, named = Path(folder), named_files(root)
+        written = set(commit.write_to(there, *_PARTS, *_PYTEST, *named))
+        tracked = [name for name in named if name in written]  # of a file that git does not have nothing can be said
         parts = (*_PARTS, *_PYTEST, *tracked)
-        if _contents(Path(folder), parts) == _contents(root, parts):
-            return {}
-        then: dict[str, Exam] = dict(_exams(Path(folder), tracked, real=root))
-        now: dict[str, Exam] = dict(_exams(root, tracked, real=root))
-    return {name: changes(then.get(name), now.get(name)) for name in {**then, **now}}
+        if _contents(there, parts) == _contents(root, parts):
+            return []
+        from evalharness.gate.changes import changes, deleted_suite
+
+        gone = sorted(set(suite_names(there)) - set(suite_names(root)) - {name})
+        found = changes(_exam(there, name, tracked, real=root), _exam(root, name, tracked, real=root))
+    return [*found, *map(deleted_suite, gone)]
 
 
 def named_files(root: Path) -> list[str]:
@@ -63,22 +65,22 @@ def _contents(root: Path, parts: Sequence[str]) -> dict[str, bytes]:
     }
 
 
-def _exams(root: Path, tracked: Sequence[str], *, real: Path) -> Iterator[tuple[str, Any]]:
-    from evalharness.gate.exam import exam_of
+def _exam(root: Path, name: str, tracked: Sequence[str], *, real: Path) -> Exam | None:
+    """The suite's exam; None where there is no such suite."""
+    from evalharness.gate.exam import exam_of  # brings numpy
 
+    if name not in suite_names(root):
+        return None
     config = load_config(root)
-    settings = config.model_dump(mode="json", include=_SETTINGS)
-    settings["pytest"] = _pytest_settings(root)
-    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / name for name in (*_PYTEST, *tracked))]
+    settings = config.model_dump(mode="json", include=_SETTINGS) | {"pytest": _pytest_settings(root)}
+    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / file for file in (*_PYTEST, *tracked))]
     files = {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
         if path.is_file()
     }
-    suites = anchored(config, real, root)
-    for name in suite_names(root):
-        found = dict(_baselines(root, name))
-        yield name, exam_of(load_suite(name, suites), config=settings, baselines=found, files=files)
+    suite = load_suite(name, anchored(config, real, root))
+    return exam_of(suite, config=settings, baselines=dict(_baselines(root, name)), files=files)
 
 
 def _pytest_settings(root: Path) -> dict[str, Any]:

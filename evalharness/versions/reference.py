@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 from evalharness.config import Config, resolve_path
@@ -16,7 +15,7 @@ from evalharness.store import Commit, RunWriter, sample_to_json
 from evalharness.suites import another_draw, load_suite
 
 
-@dataclass
+@dataclass(slots=True)
 class Reference:
     """One suite at a commit: its plan, and what has been drawn of it."""
 
@@ -29,21 +28,12 @@ class Reference:
 
     def requests(self, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
         """Draws of these models and prompts; the first one has the number 0."""
-        wanted = list(repeats)
-        return draws_of(self.plan, pairs, [REFERENCE_DRAWS + repeat for repeat in wanted])
+        return draws_of(self.plan, pairs, [REFERENCE_DRAWS + repeat for repeat in repeats])
 
     def counterpart(self, key: SampleKey) -> tuple[Case, Request] | None:
         """What it asks where this run asks `key`; None where it has no such case, prompt or model."""
-        first = self._first.get((key.case, key.prompt, key.model))
+        first = self.plan.first_draws.get((key.model, key.prompt, key.case))
         return (first[0], another_draw(first[1], REFERENCE_DRAWS + key.repeat)) if first else None
-
-    @cached_property
-    def _first(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
-        return {
-            (request.key.case, request.key.prompt, request.key.model): (case, request)
-            for case, request in self.plan.requests
-            if request.key.repeat == 0
-        }
 
     def add(self, sample: Sample) -> None:
         """Onto its record. Raises StoreError."""
@@ -98,9 +88,5 @@ def anchored(config: Config, real: Path, root: Path) -> Config:
 
 def draws_of(plan: Plan, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
     """Further draws of a plan's cases, repeat by repeat."""
-    first = [
-        (case, request)
-        for case, request in plan.requests
-        if request.key.repeat == 0 and (request.key.model, request.key.prompt) in pairs
-    ]
+    first = [pair for (model, prompt, _), pair in plan.first_draws.items() if (model, prompt) in pairs]
     return [(case, another_draw(request, repeat)) for repeat in repeats for case, request in first]

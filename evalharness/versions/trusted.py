@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, StoreError
-from evalharness.records import Baseline, Change, GateRule, Suite
+from evalharness.records import Baseline, Baselines, Change, GateRule, Run, Verdict
 from evalharness.store import Commit, baseline_path, commit_at
 from evalharness.store.baselines import BASELINE_FOLDER
 from evalharness.versions.exams import exam_changes, read_one
@@ -18,74 +17,108 @@ from evalharness.versions.reference import suite_at
 
 Pair = tuple[str, str]
 """Model and prompt."""
-Baselines = Mapping[Pair, Baseline | StoreError | None]
-"""The baseline, why it cannot be read, or None when there is none."""
 
 
 @dataclass
 class Trusted:
-    """The project as it stands at a commit; without one, as it stands now."""
+    """The project as it stands at a commit; without one, as it stands now. What git says is asked for once."""
 
     config: Config
     commit: Commit | None
-    _suites: dict[str, Suite | None] = field(default_factory=dict)
+    _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+    _rules: dict[str, tuple[GateRule, ...]] = field(default_factory=dict)
+    _accepted: dict[tuple[str, str], Baselines] = field(default_factory=dict)
+    _pinned: dict[str, Baselines] = field(default_factory=dict)
 
-    def suite(self, name: str) -> Suite | None:
-        """The suite at the commit; None when it was not there, or could not be read then."""
-        if name not in self._suites:
-            try:
-                self._suites[name] = suite_at(self.commit, name, self.config) if self.commit else None
-            except EvalHarnessError:
-                self._suites[name] = None
-        return self._suites[name]
+    def judge(
+        self,
+        run: Run,
+        *,
+        accept_command: str,
+        given: str | None = None,
+        gates: Sequence[GateRule] | None = None,
+        reference: Run | None = None,
+        first_look: bool = False,
+    ) -> list[Verdict]:
+        """What the gates say of a run, by the baselines and rules that count; nothing of one that was stopped, or asked
+        for nothing. `given` chooses other baselines (see `baselines`), `gates` other rules.
+        """
+        from evalharness.gate import judge_run  # brings numpy
 
-    @cached_property
-    def exam(self) -> dict[str, list[Change]]:
-        """By suite: what this change does to its own exam. A version that cannot be read is itself such a change."""
-        if self.commit is None:
-            return {}
-        try:
-            return exam_changes(self.commit, self.config.root)
-        except EvalHarnessError as error:
-            told = f"cannot be compared with that of {self.commit.sha[:12]}: {str(error).splitlines()[0][:200]}"
-            return {"": [Change("the exam", "", told, weakens=True)]}
+        if run.stopped or not run.selected:
+            return []
+        name, pairs = run.header.suite, pairs_of(run)
+        return judge_run(
+            run,
+            self.baselines(name, pairs, given),
+            accept_command=accept_command,
+            gates=self.rules(name, run.header.gates) if gates is None else gates,
+            pinned=self.pinned(name, pairs),
+            reference=reference,
+            first_look=first_look,
+        )
 
     def changes(self, name: str) -> tuple[Change, ...]:
-        """What this change does to the exam of a suite; and which suites it takes away altogether."""
-        others = [change for other, found in self.exam.items() if other not in ("", name) for change in found]
-        gone = [change for change in others if change.now == "deleted" and change.what.startswith("suite ")]
-        return (*self.exam.get(name, []), *self.exam.get("", []), *gone)
+        """What this change does to the exam of a suite. A version that cannot be read is itself such a change."""
+        if name not in self._changes:
+            self._changes[name] = self._changed(name)
+        return self._changes[name]
+
+    def _changed(self, name: str) -> tuple[Change, ...]:
+        if self.commit is None:
+            return ()
+        try:
+            return tuple(exam_changes(self.commit, self.config.root, name))
+        except EvalHarnessError as error:
+            told = f"cannot be compared with that of {self.commit.sha[:12]}: {str(error).splitlines()[0][:200]}"
+            return (Change("the exam", "", told, weakens=True),)
 
     def rules(self, name: str, today: Sequence[GateRule]) -> tuple[GateRule, ...]:
         """The gates at the commit, and those that are new since: a margin that was widened, or a gate that was taken
         away, counts as it was.
         """
-        old = self.suite(name)
-        known = {(gate.rule.metric, gate.rule.tag): gate.rule for gate in old.gates} if old else {}
-        new = {(rule.metric, rule.tag): rule for rule in today}
-        return tuple({**new, **known}.values())
+        if name not in self._rules:
+            known = {(rule.metric, rule.tag): rule for rule in self._old_rules(name)}
+            self._rules[name] = tuple({**{(rule.metric, rule.tag): rule for rule in today}, **known}.values())
+        return self._rules[name]
+
+    def _old_rules(self, name: str) -> list[GateRule]:
+        """None of a suite that was not there, or could not be read then: `changes` says so."""
+        if self.commit is None or not self.changes(name):
+            return []
+        try:
+            return [gate.rule for gate in suite_at(self.commit, name, self.config).gates]
+        except EvalHarnessError:
+            return []
 
     def pinned(self, name: str, pairs: Collection[Pair]) -> Baselines:
         """The pinned ones, as of the commit; where it has none, as they are."""
-        found = baselines_at(self.config.root, name, pairs, pinned=True)
-        if self.commit is not None:
-            there = baselines_of(self.commit, name, pairs, pinned=True)
-            found |= {pair: baseline for pair, baseline in there.items() if baseline is not None}
-        return found
+        if name not in self._pinned:
+            self._pinned[name] = self._committed(name, pairs, pinned=True)
+        return self._pinned[name]
 
     def baselines(self, name: str, pairs: Collection[Pair], given: str | None = None) -> Baselines:
         """As accepted at the commit, and where it has none, as accepted since. `given` chooses others: the path of a
         file or folder, `git:REF`, or `none`. Raises StoreError for a commit that is not there.
         """
+        key = (name, given or "")
+        if key not in self._accepted:
+            self._accepted[key] = self._read(name, pairs, given)
+        return self._accepted[key]
+
+    def _read(self, name: str, pairs: Collection[Pair], given: str | None) -> Baselines:
         if given == "none":
             return dict.fromkeys(pairs)
         if given is not None and given.startswith("git:"):
-            return baselines_of(commit_at(self.config.root, given.removeprefix("git:")), name, pairs)
+            return _baselines_of(commit_at(self.config.root, given.removeprefix("git:")), name, pairs)
         if given is not None:
             return {pair: self._at(given, *pair) for pair in pairs}
-        found = baselines_at(self.config.root, name, pairs)
+        return self._committed(name, pairs)
+
+    def _committed(self, name: str, pairs: Collection[Pair], *, pinned: bool = False) -> Baselines:
+        found = _baselines_at(self.config.root, name, pairs, pinned=pinned)
         if self.commit is not None:
-            there = baselines_of(self.commit, name, pairs)
+            there = _baselines_of(self.commit, name, pairs, pinned=pinned)
             found |= {pair: baseline for pair, baseline in there.items() if baseline is not None}
         return found
 
@@ -95,15 +128,20 @@ class Trusted:
         return read_one(path, self.config.root) if path.exists() else StoreError(f"{given}: there is no {path}")
 
 
-def baselines_of(commit: Commit, name: str, pairs: Iterable[Pair], *, pinned: bool = False) -> Baselines:
+def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair], *, pinned: bool = False) -> Baselines:
     """The committed ones. Raises StoreError."""
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         commit.write_to(Path(folder), f"{BASELINE_FOLDER}/{name}")
-        return baselines_at(Path(folder), name, pairs, pinned=pinned)
+        return _baselines_at(Path(folder), name, pairs, pinned=pinned)
 
 
-def baselines_at(
+def _baselines_at(
     root: Path, name: str, pairs: Iterable[Pair], *, pinned: bool = False
 ) -> dict[Pair, Baseline | StoreError | None]:
     """Those below a folder."""
     return {pair: read_one(baseline_path(root, name, *pair, pinned=pinned), root) for pair in pairs}
+
+
+def pairs_of(run: Run) -> list[Pair]:
+    """The models and prompts that a run plans."""
+    return sorted({(key.model, key.prompt) for key in run.header.planned})

@@ -28,6 +28,7 @@ from evalharness.records import (
 )
 from evalharness.store import accept
 from evalharness.store.git import merge_base
+from evalharness.suites import suite_names
 from evalharness.versions.exams import exam_changes
 
 SUITE = """\
@@ -156,7 +157,8 @@ def named_changes(root: Path) -> list[Change]:
     """What the files under `root` do to the exam that the merge base has; of all suites of either."""
     base = merge_base(root)
     assert base
-    return [change for found in exam_changes(base, root).values() for change in found]
+    names = {Path(file).stem for file in base.files("suites") if file.endswith(".yaml")} | set(suite_names(root))
+    return [change for name in sorted(names) for change in exam_changes(base, root, name)]
 
 
 def weakened(root: Path) -> list[str]:
