@@ -1,5 +1,6 @@
 """For all tests of this repository: pytester runs a real pytest inside pytest."""
 
+import httpcore2  # noqa: F401 - pytester forgets what a run inside has imported: its error classes would exist twice
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]

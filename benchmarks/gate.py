@@ -35,6 +35,7 @@ from gate_data import Floats, Rng, Shape
 from evalharness.gate.cost import cost_rules, judge_cost, weigh_cost
 from evalharness.gate.defaults import CONFIRM_RUNS, SCREEN
 from evalharness.gate.evidence import Evidence, Judgement, Rules, Runs, Word
+from evalharness.gate.hard import FAILS, RERUNS
 from evalharness.gate.judge import decide, judge, weigh
 from evalharness.gate.latency import Calibration, judge_latency
 from evalharness.gate.outliers import SLOW, outlier_rates
@@ -563,8 +564,8 @@ def ratio_p(rng: Rng, before: Floats, after: Floats) -> float:
 
 
 def must_pass_fails(rng: Rng, chances: Sequence[float]) -> bool:
-    """Whether any case is red: a failing run asks for four more, and two failures among those are one too many."""
-    return any(rng.random() < chance and rng.binomial(4, chance) >= 2 for chance in chances)
+    """Whether any case is red: a failing run asks for some more, and so many failures among those are too many."""
+    return any(rng.random() < chance and rng.binomial(RERUNS, chance) >= FAILS for chance in chances)
 
 
 def h1(at: Setting) -> Iterator[Check]:

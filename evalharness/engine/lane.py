@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -55,7 +56,8 @@ class Lane:
         self._identity = provider.identity()
         self._threads = Threads()
         self._prepared: asyncio.Task[Any] | None = None
-        self._ever_answered = False
+        self._answered_s = -math.inf
+        """When the model last answered, on the loop's clock."""
 
     @property
     def is_recorded(self) -> bool:
@@ -127,7 +129,8 @@ class Lane:
         try:
             response = sound(await self._answer(job, attempt, job.deadline - sent_at))
             job.cost_usd = self._tariff.cost_usd(response) if self._tariff else None
-            self._limiter.succeeded(loop.time(), others_wait=self._turns.somebody_waits)
+            self._answered_s = loop.time()
+            self._limiter.succeeded(self._answered_s, others_wait=self._turns.somebody_waits)
             self._turns.leave(job)  # the next one need not wait until this answer is on the disk
         except asyncio.CancelledError:
             if self._book is not None:
@@ -247,7 +250,6 @@ class Lane:
                 now = datetime.now(UTC).isoformat(timespec="seconds")
                 recorded = Recorded(job.key, self.request_text(job), response, now)
             await self._book.enter(Settlement(attempt, "answered", job.cost_usd or 0.0, recorded))
-        self._ever_answered = True
         job.response = response
         self._hand_over(job)
 
@@ -261,7 +263,7 @@ class Lane:
         loop = asyncio.get_running_loop()
         assert job.tries is not None
         assert job.deadline is not None
-        wait_s = job.tries.wait_s(known)
+        wait_s = job.tries.wait_s(known, serving=self._answered_s > sent_at)
         late = wait_s is not None and loop.time() + wait_s >= job.deadline
         if wait_s is not None and not late:
             self._turns.again(job, wait_s)
@@ -270,7 +272,7 @@ class Lane:
             self._limiter.pause(loop.time() + (wait_s or known.wait_s or 0.0))
         if wait_s is not None and not late:
             return
-        if known.fatal or (known.kind == "connect" and not self._ever_answered):
+        if known.fatal or (known.kind == "connect" and self._answered_s == -math.inf):
             self._turns.close(known)
         raise known if wait_s is None else _no_time(known, wait_s)
 

@@ -35,8 +35,8 @@ def overdispersion(runs: Sequence[Floats]) -> float:
 
 def corrected(p_value: float, factor: float, sessions: int) -> float:
     """The p-value of a z-value that is smaller by the root of the factor, by Student's t with sessions - 1 degrees of
-    freedom: the factor itself was estimated from so few. (With the normal distribution, 1,000 cases and a shift between
-    sessions of 1.7 points, innocent runs were red 8.6 % of the time instead of 5 %; so it is 6.8 %.)
+    freedom: the factor itself was estimated from so few, and the normal distribution would go red too often (row A5 of
+    docs/gate-table.md).
     """
     if factor <= 1 or not 0 < p_value < 1:
         return p_value

@@ -17,8 +17,6 @@ def open_door(config: pytest.Config) -> None:
         session = SuiteSession.from_options(config)
     except EvalHarnessError as error:
         raise pytest.UsageError(str(error)) from None
-    if not hasattr(config, "workerinput") and not config.getoption("collectonly"):
-        session.forget()
     _collect_suites(config, session)
     config.pluginmanager.register(Door(config, session), "evalharness-door")
 

@@ -58,6 +58,11 @@ class Door:
             if other := self._session.counterpart(suite_run, request):  # in turns: both meet the same machine and hour
                 self._beside.append((suite_run, self._engine.ask(*other, scorer)))
 
+    def pytest_sessionstart(self) -> None:
+        """Called before anything is collected, and not for `--help`: older reports go."""
+        if not self._is_worker and not self._config.getoption("collectonly"):
+            self._session.forget()
+
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
         """Called for each file: ours are the suites that were asked for."""
         if file_path not in self._paths:
@@ -123,7 +128,8 @@ class Door:
 
         for suite_run, sample in self._beside:
             assert suite_run.reference
-            suite_run.reference.add(sample.result())
+            with _explained():
+                suite_run.reference.add(sample.result())
         for name, suite_run in self._session.runs.items():
             if suite_run.selected:
                 with _explained():
@@ -193,10 +199,8 @@ class Door:
                 continue
             with _explained():  # a suite of which nothing was asked has a verdict too
                 suite_run = self._session.open(name)
-            if self._is_controller and not suite_run.selected:
-                suite_run.selected = list(
-                    suite_run.header.planned
-                )  # no worker lived to say: then all counts as asked for
+            if self._is_controller and not suite_run.selected:  # no worker lived to say: then all counts as asked for
+                suite_run.selected = list(suite_run.header.planned)
             with _explained():
                 outcome = self._session.conclude(name, stopped=stopped)
             self._outcomes.append(outcome)

@@ -33,6 +33,8 @@ def look_again(session: SuiteSession, name: str, engine: Engine, say: Callable[[
     _rerun(session, suite_run, engine, say)
     verdicts = session.judge(suite_run, first_look=True)
     pairs = suspicious(verdicts)
+    if all(verdict.status == "pass" for verdict in verdicts):
+        suite_run.settled = verdicts  # a thousand cases are not weighed twice for the same answer
     if not pairs:
         return
     reference = session.refer_to(suite_run, pairs)

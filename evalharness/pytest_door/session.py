@@ -83,7 +83,7 @@ class SuiteSession:
             accepting=option("--llm-accept"),
             fail_inconclusive=option("--llm-inconclusive") == "fail",
             report=option("--llm-report"),
-            base=merge_base(own.root, option("--llm-base")),
+            base=None if hasattr(config, "workerinput") else merge_base(own.root, option("--llm-base")),
             against=commit_at(own.root, option("--llm-against")) if option("--llm-against") else None,
             asking=Asking(
                 record=option("--llm-record"),
@@ -185,7 +185,7 @@ class SuiteSession:
         """Judge a suite's run, accept it if asked to, write its reports."""
         suite_run = self.runs[name]
         suite_run.close(stopped=stopped)
-        verdicts = self.judge(suite_run, stopped=stopped)
+        verdicts = self.judge(suite_run, stopped=True) if stopped else suite_run.settled or self.judge(suite_run)
         run = suite_run.run(stopped=stopped)
         accepted, refusal = self.accept(suite_run, run)
         outcome = Outcome(

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 
 from evalharness.engine import Plan
-from evalharness.records import TIMED, Run, RunHeader, Sample, SampleKey, Stability
+from evalharness.records import TIMED, Run, RunHeader, Sample, SampleKey, Stability, Verdict
 from evalharness.store import RunWriter
 from evalharness.versions import Reference
 
@@ -27,6 +27,8 @@ class SuiteRun:
     writer: RunWriter | None = None
     reference: Reference | None = None
     """The baseline's own version, where it is drawn beside this run."""
+    settled: list[Verdict] = field(default_factory=list)
+    """What a first look found, where it left nothing to look at again."""
     calibration: list[float] = field(default_factory=list)
     stability: list[Stability] = field(default_factory=list)
 

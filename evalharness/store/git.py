@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -128,6 +129,8 @@ def merge_base(root: Path, ref: str | None = None) -> Commit | None:
     named, or in CI any branch, cannot be found, or has nothing in common with HEAD.
     """
     place = _place(root)
+    if ref is None and not in_ci() and shutil.which("git") is None:
+        return None  # a desk without git, a container with a copy of a repository
     head = _commit(place, "HEAD") if place else None
     if place is None or head is None:
         return None
@@ -162,7 +165,9 @@ def _target(place: _Place) -> str | None:
     found = next(filter(None, [*shas, *(branches.get(name) for name in (*remote, *local))]), None)
     if found is None and (named or in_ci()):
         tried = ", ".join(name.removeprefix("refs/remotes/") for name in remote)
-        raise StoreError(f"this clone has no branch to compare with ({tried}); {_WHOLE_HISTORY}")
+        raise StoreError(
+            f"this clone has no branch to compare with ({tried}); {_WHOLE_HISTORY}; or name one by --llm-base"
+        )
     return found
 
 

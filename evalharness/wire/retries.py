@@ -12,6 +12,8 @@ _AFTER_TOLD = 0.1
 """Share of a told wait that is added at random, so that all who were told the same do not come back at once."""
 _MOST_UNKNOWN = 1
 """A request whose outcome is unknown may have been billed: it is asked once more at most."""
+_WHILE_SERVING = 3
+"""Times as many tries for who was only turned away, by an endpoint that served others meanwhile: he waits his turn."""
 
 
 @dataclass(slots=True)
@@ -22,13 +24,24 @@ class Tries:
     """Tries after the first."""
     failed: int = 0
     unknown: int = 0
+    turned_away: int = 0
 
-    def wait_s(self, error: ProviderError) -> float | None:
-        """Count this failure; the seconds to wait before the next try, or None when there is none."""
-        self.failed += 1
+    def wait_s(self, error: ProviderError, *, serving: bool = False) -> float | None:
+        """Count this failure; the seconds to wait before the next try, or None when there is none.
+
+        `serving`: whether the endpoint has answered another request since this one left.
+        """
+        if error.throttled and serving:
+            self.turned_away += 1
+        else:
+            self.failed += 1
         self.unknown += error.again == "once"
-        if error.again == "never" or self.failed > self.most or self.unknown > _MOST_UNKNOWN:
+        if error.again == "never" or self._too_often():
             return None
         if error.wait_s is not None:
             return error.wait_s + random.uniform(0, min(1.0, _AFTER_TOLD * error.wait_s + 0.05))  # noqa: S311
-        return random.uniform(0, min(_MOST_S, _FIRST_S * 2 ** (self.failed - 1)))  # noqa: S311 - "full jitter"
+        times = self.failed + self.turned_away
+        return random.uniform(0, min(_MOST_S, _FIRST_S * 2 ** (times - 1)))  # noqa: S311 - "full jitter"
+
+    def _too_often(self) -> bool:
+        return self.failed > self.most or self.turned_away > _WHILE_SERVING * self.most or self.unknown > _MOST_UNKNOWN

@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import FaultServer, Hang, Reply, Script, Seen, Send, healthy, json_answer, token_bucket, too_many
+from fault_server import (
+    FaultServer,
+    Hang,
+    Reply,
+    Script,
+    Seen,
+    Send,
+    Wait,
+    healthy,
+    json_answer,
+    token_bucket,
+    too_many,
+)
 
 from evalharness.config import Config, ModelConfig
 from evalharness.engine import Asking, Engine, make_plan
@@ -130,6 +142,38 @@ def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) 
         assert samples_of(ask(other, ["b"], "the same"))[0].ok
         assert samples_of(first)[0].ok
     assert len(server.log) == 2
+
+
+def test_turned_away_while_others_are_served(ledger: Ledger) -> None:
+    """Who is only unlucky at a busy endpoint waits his turn."""
+    served = 0
+
+    def unlucky(seen: Seen) -> Reply:
+        before = served
+        while served == before:
+            yield Wait(0.01)
+        yield Wait(0.1)  # until the other one's answer is there
+        yield Send(too_many({"retry-after-ms": "10"}))
+
+    def script(seen: Seen) -> Reply:
+        nonlocal served
+        if seen.case == NAMES[0] and seen.attempt < 5:
+            return unlucky(seen)
+        served += seen.case != NAMES[0]
+        return healthy(seen)
+
+    with FaultServer(script, latency_s=0.05) as server:
+        samples = run(remote(server.url), ledger, [f"case-{number}" for number in range(600)], concurrency=64)
+    assert kinds(samples) == {"answered": 600}
+    assert len([post for post in server.log if post.case == NAMES[0]]) == 6
+
+
+def test_turned_away_by_one_that_serves_nobody(ledger: Ledger) -> None:
+    """Three requests, and no more."""
+    with FaultServer(lambda _: [Send(too_many({"retry-after-ms": "10"}))]) as server:
+        samples = run(remote(server.url), ledger, NAMES[:3])
+    assert kinds(samples) == {"rate limit": 3}
+    assert len(server.log) == 9
 
 
 @pytest.mark.slow

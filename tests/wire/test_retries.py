@@ -70,6 +70,17 @@ def test_by_default(row: list[Again], tries: int) -> None:
     assert posts == tries
 
 
+@pytest.mark.parametrize(
+    ("most", "serving", "tries"), [(2, [True] * 9, 7), (2, [False] * 9, 3), (2, [True, False] * 9, 6), (0, [True], 1)]
+)
+def test_turned_away(most: int, serving: list[bool], tries: int) -> None:
+    """By an endpoint that serves others meanwhile, three times as often: it only waits its turn."""
+    state = Tries(most)
+    error = ProviderError("slowly", again="safe", throttled=True)
+    waits = [state.wait_s(error, serving=others) for others in serving]
+    assert waits.index(None) + 1 == tries
+
+
 @pytest.mark.parametrize(("number", "most_s"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (20, 8)])
 def test_full_jitter(number: int, most_s: float) -> None:
     """The wait is anything from nothing to a bound that doubles: no two clients come back together."""
