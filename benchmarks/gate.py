@@ -6,8 +6,8 @@
     python benchmarks/gate.py --write FILE    the table into a file, too
 
 The rows are those of the statistics page, §6: A false alarms, P power, N passes that should not be, D what a gate says
-of its own power, L latency, C cost, H must-pass cases, O oracles; J holds `judge` against its parts. S1 (sequential
-looks) is out of scope: the gate has none. Rows without a requirement are there to be known. The data are synthetic
+of its own power, L latency, C cost, S a suite asked in parts, H must-pass cases, O oracles; J holds `judge` against
+its parts. Rows without a requirement are there to be known. The data are synthetic
 (gate_data.py), the code under test is the real one. The exit status is 1 when a row misses its requirement.
 
 Bounds: a false alarm may lie three standard errors of the simulation above its nominal rate, or at the number of the
@@ -39,6 +39,7 @@ from evalharness.gate.hard import FAILS, RERUNS
 from evalharness.gate.judge import decide, judge, weigh
 from evalharness.gate.latency import Calibration, judge_latency
 from evalharness.gate.outliers import SLOW, outlier_rates
+from evalharness.gate.parts import PARTS, part_rules
 from evalharness.gate.permutation import Pair, holm, p_worse
 
 SEED = 20260101
@@ -381,7 +382,7 @@ def n1(at: Setting) -> Iterator[Check]:
 
 def n2(at: Setting) -> Iterator[Check]:
     """Passes of unchanged suites."""
-    suites = at.size(10_000, 200)
+    suites = at.size(40_000, 200)  # the third lies so near its bound that fewer could not tell
     designs = ((200, 3, 3, NOISY, 0.92), (50, 5, 5, NOISY, 0.67), (50, 3, 3, STABLE, 0.97))
     for cell, (n, kb, kc, of, page) in enumerate(designs):
         passed = share(at.rng(cell), suites, partial(passes, n=n, kb=kb, kc=kc, of=of))
@@ -568,6 +569,38 @@ def must_pass_fails(rng: Rng, chances: Sequence[float]) -> bool:
     return any(rng.random() < chance and rng.binomial(RERUNS, chance) >= FAILS for chance in chances)
 
 
+def in_parts(rng: Rng, drop: float) -> tuple[Word, float]:
+    """A suite of 400 cases, asked in parts until it is clear: the verdict, and the share of cases it took."""
+    rates = data.pass_rates(rng, 400)
+    fell = data.fallen_exactly(rng, rates, drop, "diffuse")
+    baseline, candidate = data.pass_fail(rng, rates, 1), data.pass_fail(rng, fell, 1)
+    for part in range(1, PARTS + 1):
+        asked = len(rates) * part // PARTS
+        rules = part_rules(part, PARTS, margin=0.05, alpha=0.05, alpha_pass=0.05)
+        evidence = weigh(runs_of(baseline[:asked]), runs_of(candidate[:asked]), rules=rules, seed=seed_of(rng))
+        if (word := decide(evidence, evidence.p_value, rules)) != "INCONCLUSIVE":
+            break
+    return word, part / PARTS
+
+
+def s1(at: Setting) -> Iterator[Check]:
+    """Four looks at alpha 5 %."""
+    suites = at.size(3000, 300)
+    for cell, drop in enumerate((0.0, 0.05, 0.10)):
+        rng = at.rng(cell)
+        ended = [in_parts(rng, drop) for _ in range(suites)]
+        fail, passed = (float(np.mean([word == one for word, _ in ended])) for one in ("FAIL", "PASS"))
+        asked = float(np.mean([share for _, share in ended]))
+        name = f"n = 400 in {PARTS} parts, {100 * drop:.0f} pts worse, alpha 5 %"
+        if drop:
+            yield Check(f"{name}: FAIL", fail, suites)
+            yield Check(f"{name}: PASS", passed, suites, high=max(0.06, at.slack(0.05, suites) + 0.05))
+        else:
+            yield Check(f"{name}: FAIL", fail, suites, high=max(0.06, at.slack(0.05, suites) + 0.05))
+            yield Check(f"{name}: PASS", passed, suites)
+        yield Check(f"{name}: cases asked", asked, suites, high=math.inf if drop else 0.70)
+
+
 def h1(at: Setting) -> Iterator[Check]:
     """Must-pass cases."""
     suites = at.size(20_000, 2000)
@@ -640,7 +673,7 @@ def j1(at: Setting) -> Iterator[Check]:
 
 ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
     row.__name__.upper(): row
-    for row in (a1, a2, a3, a4, a5, a6, a7, p1, p2, p3, p4, n1, n2, d1, d2, l1, l2, l3, c1, h1, o1, j1)
+    for row in (a1, a2, a3, a4, a5, a6, a7, p1, p2, p3, p4, n1, n2, d1, d2, l1, l2, l3, c1, h1, o1, j1, s1)
 }
 
 

@@ -7,5 +7,6 @@ from evalharness.gate.cost import judge_cost
 from evalharness.gate.evidence import Judgement
 from evalharness.gate.judge import judge
 from evalharness.gate.latency import Calibration, judge_latency
+from evalharness.gate.parts import judge_part
 
-__all__ = ["Calibration", "Judgement", "judge", "judge_cost", "judge_latency", "judge_run"]
+__all__ = ["Calibration", "Judgement", "judge", "judge_cost", "judge_latency", "judge_part", "judge_run"]
