@@ -317,20 +317,30 @@ def test_git_of_the_checkout(repository: Repository, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
-    [("exec sleep 9", "took more than 0.2 s"), ("echo no >&2; exit 3", "failed: no"), ("", "cannot be run")],
+    ("script", "said"), [("exec sleep 9", "took more than 0.2 s"), ("echo no >&2; exit 3", "failed: no")]
 )
 def test_git_that_does_not_work(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
 ) -> None:
-    """A git that hangs, fails or is not there is an error."""
-    if script:
-        fake = tmp_path / "git"
-        fake.write_text(f"#!/bin/sh\n{script}\n")
-        fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep + os.environ['PATH'] if script else ''}")
+    """A git that hangs or fails is an error."""
+    fake = tmp_path / "git"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(git, "_TIMEOUT_S", 0.2)
     with pytest.raises(StoreError, match=f"git .*{said}"):
+        merge_base(repository.root)
+
+
+def test_no_git(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk without git has no merge base; whoever names a commit, and CI, need one."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CI", raising=False)
+    assert merge_base(repository.root) is None
+    with pytest.raises(StoreError, match="cannot be run"):
+        merge_base(repository.root, "main")
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(StoreError, match="cannot be run"):
         merge_base(repository.root)
 
 
