@@ -98,7 +98,7 @@ class GgufProvider(Provider):
         self._deadline_s, self._heartbeat_s = deadline_s, heartbeat_s  # kept here, by killing the child
         self.deadline_s = deadline_s + _LOAD_DEADLINE_S
         self._child: _Child | None = None
-        self._starts, self._closed, self._last_death = 0, False, ""
+        self._starts, self._closed, self._last_death, self._refusal = 0, False, "", ""
 
     @property
     def child_pid(self) -> int | None:
@@ -158,6 +158,8 @@ class GgufProvider(Provider):
             self._close_child()
         if self._closed:
             raise ProviderError("stopped", kind="stopped")
+        if self._refusal:
+            raise ProviderError(self._refusal, kind="load")
         if self._starts > MOST_RESTARTS:
             raise ProviderError(
                 f"the model's process was started {self._starts} times; given up ({self._last_death})", kind="crash"
@@ -172,7 +174,8 @@ class GgufProvider(Provider):
             raise ProviderError(f"{lost} while it loaded {self._file.name}", kind="load") from None
         except ProviderError as error:
             self._close_child()
-            raise ProviderError(f"{self._file.name} cannot be loaded: {error}", kind="load") from None
+            self._refusal = f"{self._file.name} cannot be loaded: {error}"  # and so it will be said the next time
+            raise ProviderError(self._refusal, kind="load") from None
         return self._child
 
     def _close_child(self) -> None:
