@@ -26,7 +26,7 @@ ARROWS = {
     "store": {"", "redaction"},
     "gate": set(),
     "versions": {"config", "suites", "providers", "engine", "store", "gate"},
-    "report": {"store", "redaction"},
+    "report": {"store", "redaction", "gate"},
     "redaction": set(),
     "config": {"registry"},
     "registry": set(),

@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, Change, Run, Status, Verdict, worst
 from evalharness.store import in_ci, write_whole
+
+if TYPE_CHECKING:
+    from evalharness.report.html import Page
 
 __all__ = ["Outcome", "write_reports"]
 
@@ -112,14 +115,27 @@ def write_reports(outcome: Outcome, root: Path) -> None:
     from evalharness.report.html import html_pieces
 
     write_whole(outcome.folder / "verdict.json", json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1) + "\n")
-    answers = {
-        (case, prompt, model): stored.draws[-1].text
-        for (model, prompt), baseline in outcome.baselines.items()
-        if isinstance(baseline, Baseline)
-        for case, stored in baseline.cases.items()
-    }
-    pieces = html_pieces(outcome.run, outcome.verdicts, answers, outcome.status, outcome.sentence)
-    write_whole(outcome.folder / "report.html", pieces)
+    write_whole(outcome.folder / "report.html", html_pieces(page_of(outcome)))
+
+
+def page_of(outcome: Outcome) -> Page:
+    """The report of a judged run."""
+    from evalharness.report.columns import columns_of, earlier_of
+    from evalharness.report.html import Page, extent_of, facts_of
+
+    run, accepted = outcome.run, outcome.baselines.items()
+    earlier = {pair: earlier_of(baseline) for pair, baseline in accepted if isinstance(baseline, Baseline)}
+    return Page(
+        overall=outcome.status,
+        sentence=outcome.sentence,
+        facts=facts_of(run),
+        columns=columns_of(run, earlier),
+        verdicts=outcome.verdicts,
+        exam=outcome.exam,
+        extent=extent_of(run),
+        answered=sum(sample.error is None for sample in run.samples),
+        planned=len(run.header.planned),
+    )
 
 
 def verdict_json(outcome: Outcome) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import math
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.records import (
+    Change,
     Failure,
     Message,
     Response,
@@ -29,7 +31,9 @@ from evalharness.records import (
     Usage,
     Verdict,
 )
-from evalharness.report.html import MAX_TEXT, island, render_html, report_data
+from evalharness.report.columns import Earlier, columns_of
+from evalharness.report.html import Page, extent_of, facts_of, island, overview, render_html
+from evalharness.report.rows import MAX_TEXT, packed, rows_of
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -52,7 +56,8 @@ HOSTILE = (
     "line\r\nbreak\ttab",
     "__proto__",
 )
-ISLAND = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
+ISLAND = re.compile(r'<script type="application/(?:json|octet-stream)" id="(data|rows)">(.*?)</script>', re.DOTALL)
+Before = Mapping[tuple[str, str], Mapping[str, Earlier]]
 
 
 def a_sample(name: str = "a", **changes: Any) -> Sample:
@@ -89,26 +94,45 @@ def a_run(*samples: Sample, name: str = "a", planned: Sequence[SampleKey] = (), 
     return Run(header, samples, **{"selected": header.planned} | rest)
 
 
-def a_verdict(name: str = "a", status: Status = "fail", **numbers: Any) -> Verdict:
+def a_verdict(name: str = "a", status: Status = "fail", **rest: Any) -> Verdict:
     """A verdict with `name` in every text."""
-    return Verdict(f"model {name}", f"prompt {name}", f"metric {name}", status, f"reason {name}", **numbers)
+    return Verdict(f"model {name}", f"prompt {name}", f"metric {name}", status, f"reason {name}", **rest)
 
 
-def a_page(name: str) -> tuple[str, set[str]]:
-    """A page with `name` in every text that comes from outside, and these texts."""
+def a_page(
+    run: Run, verdicts: Sequence[Verdict] = (), before: Before | None = None, status: Status = "pass", **rest: Any
+) -> Page:
+    """The report of a run."""
+    columns = columns_of(run, before or {})
+    planned = len(run.header.planned)
+    answered = sum(sample.error is None for sample in run.samples)
+    head = {"facts": facts_of(run), "extent": extent_of(run), "answered": answered, "planned": planned}
+    return Page(**{"overall": status, "sentence": "", "columns": columns, "verdicts": verdicts} | head | rest)
+
+
+def a_file(name: str) -> tuple[str, set[str]]:
+    """A report with `name` in every text that comes from outside, and these texts."""
     sample = a_sample(name, failed_checks=(f"check {name}",), error=Failure(f"kind {name}", f"message {name}"))
-    baseline = {sample.key[:3]: f"before {name}"}
-    page = render_html(a_run(sample, name=name), [a_verdict(name)], baseline, "fail", f"sentence {name}")
+    before = {(sample.key.model, sample.key.prompt): {sample.key.case: Earlier(f"before {name}", {})}}
+    change = Change(f"what {name}", f"then {name}", f"now {name}", weakens=True)
+    rest = {"sentence": f"sentence {name}", "exam": [change], "earlier": f"earlier {name}"}
+    page = a_page(a_run(sample, name=name), [a_verdict(name, tag=f"gate {name}")], before, "fail", **rest)
     words = "id suite file started machine metric model prompt reason sentence case tag role content golden answer"
-    return page, {f"{word} {name}" for word in f"{words} signature check kind message".split()}
+    more = "signature check kind message what then now before earlier gate"
+    return render_html(page), {f"{word} {name}" for word in f"{words} {more}".split()}
 
 
 def read(page: str) -> dict[str, Any]:
-    """The data in the island of a page."""
-    found = ISLAND.search(page)
-    assert found
-    data: dict[str, Any] = json.loads(found[1])
-    return data
+    """The data in the islands of a page."""
+    found = dict(ISLAND.findall(page))
+    data: dict[str, Any] = json.loads(found["data"])
+    return data | {"rows": unpacked(found["rows"])}
+
+
+def unpacked(island: str) -> dict[str, Any]:
+    """The rows in a compressed island."""
+    rows: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(island, validate=True)))
+    return rows
 
 
 def texts_of(value: Any) -> set[str]:
@@ -119,14 +143,20 @@ def texts_of(value: Any) -> set[str]:
     return {text for child in children for text in texts_of(child)}
 
 
-def data_of(*samples: Sample, baseline: Mapping[tuple[str, str, str], str] | None = None) -> dict[str, Any]:
-    """What a page shows of these samples."""
-    return report_data(a_run(*samples), [], baseline or {}, "pass", "")
+def overview_of(*samples: Sample, **rest: Any) -> dict[str, Any]:
+    """What a page shows of these samples together."""
+    return overview(a_page(a_run(*samples), **rest))
+
+
+def rows(*samples: Sample, before: Before | None = None) -> dict[str, Any]:
+    """And of each of them."""
+    page = a_page(a_run(*samples), before=before)
+    return unpacked(packed(rows_of(page.columns, page.metrics)))
 
 
 def test_policy() -> None:
     """The policy allows the page's one script and one style sheet by their hashes, and nothing else."""
-    page, _ = a_page("a")
+    page, _ = a_file("a")
     digests = {
         tag: base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         for tag, content in re.findall(r"<(script|style)>(.*?)</\1>", page, re.DOTALL)
@@ -141,7 +171,7 @@ def test_policy() -> None:
 
 def test_nothing_from_elsewhere() -> None:
     """The page names no address, loads nothing, and its script uses no way to turn text into markup or code."""
-    page = ISLAND.sub("", a_page("a")[0])
+    page = ISLAND.sub("", a_file("a")[0])
     assert not re.search(r"https?:|//[a-z]|\bsrc=|@import|url\(|<link|<base|<iframe|<form", page)
     assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)', page))
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|Function\(|\.style\b|srcdoc", page)
@@ -151,9 +181,9 @@ def test_nothing_from_elsewhere() -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_texts_are_in_the_island_only(name: str) -> None:
     """Whatever a text holds, and wherever it stands, it is in the island to the letter and the rest is as ever."""
-    page, texts = a_page(name)
+    page, texts = a_file(name)
     assert texts <= texts_of(read(page))
-    assert ISLAND.sub("", page) == ISLAND.sub("", a_page("a")[0])
+    assert ISLAND.sub("", page) == ISLAND.sub("", a_file("a")[0])
     assert page.encode()
 
 
@@ -161,7 +191,7 @@ def test_texts_are_in_the_island_only(name: str) -> None:
 @given(st.text(st.characters()))
 def test_any_text_survives(name: str) -> None:
     """Any text at all, lone surrogates too, comes out of the island as it went in."""
-    page, texts = a_page(name)
+    page, texts = a_file(name)
     assert texts <= texts_of(read(page))
 
 
@@ -182,15 +212,15 @@ def test_worst_first() -> None:
         a_sample("failed", failed_checks=("no",)),
         a_sample("broken", response=None, scores=(), error=Failure("hang", "")),
     ]
-    data = data_of(*samples)
-    order = [data["texts"][row["case"]] for row in data["cases"]]
+    data = rows(*samples)
+    order = [data["texts"][case] for case in data["case"]]
     assert order == ["case broken", "case failed", "case unscored", "case poor", "case good"]
 
 
 def test_gates_that_decide_come_first() -> None:
     """Gates are sorted by how bad they are, after them what is said for information."""
     verdicts = [a_verdict("i", "error", gating=False), *(a_verdict(status, status) for status in get_args(Status))]
-    gates = report_data(a_run(), verdicts, {}, "error", "")["gates"]
+    gates = overview_of(verdicts=verdicts)["gates"]
     assert [gate["status"] for gate in gates] == [
         *("error", "fail", "incomparable", "no baseline", "inconclusive", "pass"),
         "error",
@@ -200,14 +230,14 @@ def test_gates_that_decide_come_first() -> None:
 def test_bound_is_a_drop() -> None:
     """The bound is the largest drop that is left possible; what is not a finite number is shown as unknown."""
     verdict = a_verdict(drop=0.02, margin=0.05, largest_drop=0.06, p_value=math.nan, cases=7)
-    gate = report_data(a_run(), [verdict], {}, "fail", "")["gates"][0]
+    gate = overview_of(verdicts=[verdict])["gates"][0]
     assert (gate["drop"], gate["bound"], gate["margin"], gate["p_value"], gate["cases"]) == (0.02, 0.06, 0.05, None, 7)
 
 
 @pytest.mark.parametrize(("metric", "ratio"), [("latency", True), ("cost", True), ("chrf", False)])
 def test_unit_of_a_margin(metric: str, ratio: bool) -> None:
     """Latency and cost are shown as ratios, every other gate counts points."""
-    gate = report_data(a_run(), [replace(a_verdict(), metric=metric)], {}, "fail", "")["gates"][0]
+    gate = overview_of(verdicts=[replace(a_verdict(), metric=metric)])["gates"][0]
     assert gate["ratio"] is ratio
 
 
@@ -219,9 +249,9 @@ def test_groups() -> None:
         for n, timing in enumerate(times, 1)
     ]
     broken = a_sample(response=None, scores=(), error=Failure("hang", ""))
-    (group,) = data_of(*samples, broken, a_sample(failed_checks=("no",), response=None, scores=()))["groups"]
+    (group,) = overview_of(*samples, broken, a_sample(failed_checks=("no",), response=None, scores=()))["columns"]
     assert (group["samples"], group["errors"], group["failed"]) == (5, 1, 1)
-    assert group["scores"] == [[0.2, 3]]
+    assert group["scores"] == [[0.2, None, None, 3]]  # three runs of one case tell nothing of other cases
     assert (group["total_p50_s"], group["total_p95_s"], group["first_token_p50_s"]) == (2.0, 2.9, 0.2)
     assert (group["decode_p50"], group["prompt_tokens"], group["completion_tokens"]) == (20.0, 100.0, 2.0)
 
@@ -229,9 +259,9 @@ def test_groups() -> None:
 def test_missing_samples_are_seen() -> None:
     """A model of which nothing came back has its line all the same, and the page knows how much was planned."""
     planned = [SampleKey("c", "p", "silent", 0), a_sample().key]
-    data = report_data(a_run(a_sample(), planned=planned), [], {}, "error", "")
-    silent = next(group for group in data["groups"] if group["model"] == "silent")
-    assert (silent["samples"], silent["planned"], silent["scores"]) == (0, 1, [[None, 0]])
+    data = overview(a_page(a_run(a_sample(), planned=planned)))
+    silent = next(group for group in data["columns"] if group["model"] == "silent")
+    assert (silent["samples"], silent["planned"], silent["scores"]) == (0, 1, [[None, None, None, 0]])
     assert (data["extent"], data["answered"], data["planned"]) == ("incomplete", 1, 2)
 
 
@@ -245,60 +275,58 @@ def test_missing_samples_are_seen() -> None:
 )
 def test_extent(rest: dict[str, Any], extent: str) -> None:
     """A page says whether all of the plan is behind its verdict, and if not, why."""
-    assert report_data(a_run(a_sample(), **rest), [], {}, "pass", "")["extent"] == extent
+    assert overview(a_page(a_run(a_sample(), **rest)))["extent"] == extent
 
 
 def test_commit() -> None:
     """The commit is named where the run knows one, and so is what it does not hold."""
     run = a_run()
-    assert report_data(run, [], {}, "pass", "")["facts"]["commit"] == "0123456789ab with local changes"
+    assert overview(a_page(run))["facts"]["commit"] == "0123456789ab with local changes"
     elsewhere = replace(run, header=replace(run.header, environment={"git": None}))
-    assert report_data(elsewhere, [], {}, "pass", "")["facts"]["commit"] == ""
+    assert overview(a_page(elsewhere))["facts"]["commit"] == ""
 
 
-@pytest.mark.parametrize(
-    ("before", "diff"),
-    [
-        (None, None),
-        ("answer a", "same"),
-        ("reply a", [("gone", "reply"), ("new", "answer"), ("same", " a")]),
-    ],
-)
-def test_change_of_an_answer(before: str | None, diff: object) -> None:
-    """A row says whether the baseline has no answer, the same one or another one, and then what changed."""
-    baseline = {} if before is None else {("case a", "prompt a", "model a"): before}
-    assert data_of(a_sample(), baseline=baseline)["cases"][0]["diff"] == diff
+def test_what_was_there_before() -> None:
+    """A row has the earlier answer and the earlier scores of its case, where there are any."""
+    samples = [a_sample(), a_sample(key=SampleKey("case b", "prompt a", "model a", 0))]
+    before = {("model a", "prompt a"): {"case a": Earlier("reply a", {"metric a": 0.75})}}
+    data = rows(*samples, before=before)
+    assert [data["texts"][case] for case in data["case"]] == ["case a", "case b"]
+    assert [None if old is None else data["texts"][old] for old in data["old"]] == ["reply a", None]
+    assert (data["scores"], data["before"]) == ([[0.5, 0.5]], [[0.75, None]])
 
 
 def test_repeated_texts_are_stored_once() -> None:
     """A prompt that thousands of samples share is in the file once."""
     shared = Message("system", "policy " * 500)
-    page = render_html(a_run(*(a_sample(messages=(shared,)) for _ in range(20))), [], {}, "pass", "")
-    assert page.count(shared.content) == 1
+    data = rows(*(a_sample(messages=(shared,)) for _ in range(20)))
+    assert data["texts"].count(shared.content) == 1
+    assert len(data["prompts"]) == 1
 
 
 def test_long_texts_are_cut_and_say_so() -> None:
     """A text of any length takes a bounded part of the page, which says how much it leaves out and where that is."""
-    data = data_of(a_sample(golden=("x" * (MAX_TEXT + 7),)))
-    golden = data["texts"][data["cases"][0]["golden"][0]]
+    data = rows(a_sample(golden=("x" * (MAX_TEXT + 7),)))
+    golden = data["texts"][data["golden"][0][0]]
     assert golden == "x" * MAX_TEXT + "\n[evalharness: 7 more characters are in run.jsonl]"
 
 
-def test_five_thousand_samples() -> None:
-    """A report of 5,000 samples with changed answers of 60 words stays below 8 MB."""
-    answers = {n: " ".join(f"word{(n * k) % 997}" for k in range(60)) for n in range(5_000)}
-    samples = [
-        a_sample(key=SampleKey(f"case-{n}", "p", "m", 0), response=Response(text, "stop", Usage(9, 9), Timing(1.0)))
-        for n, text in answers.items()
-    ]
-    baseline = {(f"case-{n}", "p", "m"): text.replace("word1", "term") for n, text in answers.items()}
-    page = render_html(a_run(*samples), [], baseline, "pass", "")
-    assert len(read(page)["cases"]) == 5_000
-    assert len(page.encode()) < 8_000_000
+def test_forty_thousand_samples() -> None:
+    """A report of 40,000 samples with changed answers of 60 words stays below 12 MB."""
+    words = [f"word{number}" for number in range(997)]
+    samples, before = [], {}
+    for number in range(40_000):
+        answer = " ".join(words[number * k % 997] for k in range(60))
+        key = SampleKey(f"case-{number % 10_000}", "p", f"m{number // 10_000}", 0)
+        samples.append(a_sample(key=key, response=Response(answer, "stop", Usage(9, 9), Timing(1.0))))
+        before.setdefault((key.model, "p"), {})[key.case] = Earlier(answer.replace("word1", "term"), {"metric a": 0.5})
+    page = render_html(a_page(a_run(*samples), before=before))
+    assert len(read(page)["rows"]["case"]) == 40_000
+    assert len(page.encode()) < 12_000_000
 
 
 @pytest.mark.parametrize("status", get_args(Status))
 def test_without_script(status: Status) -> None:
     """Where scripts are off, the page still says the verdict and where the rest is."""
-    page = render_html(a_run(), [], {}, status, "")
+    page = render_html(a_page(a_run(), status=status))
     assert re.search(rf"<noscript>.*Verdict: {status}\..*run\.jsonl.*</noscript>", page)

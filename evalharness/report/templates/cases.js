@@ -1,41 +1,83 @@
-// The list of samples: rows, what a row opens to, search, filters and keys.
+// The list of samples: rows, what a row opens to, search, filters, order and keys.
 
 const PAGE = 100; // rows drawn at a time: thousands would take seconds and nobody reads them
-const isChanged = (row) => Array.isArray(row.diff);
+const several = data.columns.length > 1;
+const filter = { text: "", status: "all", column: "", tag: "", metric: "", order: "worst", only: "" };
+const view = { all: [], rows: [], drawn: 0, body: null, repeats: false, ofCase: new Map() };
+
+// The island is column-wise and compressed: `rows.case[7]` is the case of the eighth sample.
+let rows = null;
+const text = (index) => rows.texts[index];
+async function unpack() {
+  const bytes = Uint8Array.from(atob(at("rows").textContent), (char) => char.charCodeAt(0));
+  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  rows = JSON.parse(await new Response(plain).text());
+  const cut = new Set(rows.cut), replayed = new Set(rows.replayed);
+  view.all = rows.case.map((id, index) => ({
+    index, case: id, column: rows.column[index], repeat: rows.repeat[index], tags: rows.tags[index],
+    golden: rows.golden[index], answer: rows.answer[index], old: rows.old[index], failed: rows.failed[index] ?? [],
+    error: rows.error[index] ?? null, cut: cut.has(index), replayed: replayed.has(index), tokens: rows.tokens[index],
+    timing: rows.timing[index], cost: rows.cost[index],
+  }));
+  view.repeats = rows.repeat.some((repeat) => repeat > 0);
+  for (const row of view.all) view.ofCase.set(row.case, [...(view.ofCase.get(row.case) ?? []), row]);
+}
+
+const score = (row, metric) => rows.scores[metric][row.index];
+const chosen = () => (filter.metric === "" ? data.metrics.map((_, index) => index) : [Number(filter.metric)]);
+function mean(values) {
+  const numbers = values.filter(known);
+  return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
+}
+// How much a sample gained on what its case had before, over the chosen metrics; null where there is nothing before.
+const gained = (row) => mean(chosen().map((metric) => (known(score(row, metric)) && known(rows.before[metric][row.index])
+  ? score(row, metric) - rows.before[metric][row.index] : null)));
+const isChanged = (row) => row.old !== null && row.answer !== null && row.old !== row.answer;
 const STATUS = {
-  all: () => true, errors: (row) => row.error !== null, failed: (row) => row.failed.length > 0, changed: isChanged,
+  all: () => true, worse: (row) => gained(row) < 0, better: (row) => gained(row) > 0, changed: isChanged,
+  failed: (row) => row.failed.length > 0, errors: (row) => row.error !== null,
 };
-const filter = { text: "", status: "all", model: "", prompt: "", tag: "", only: "" };
-const view = { rows: [], drawn: 0, body: null };
-const repeats = data.cases.some((row) => row.repeat > 0);
+const last = (value) => (known(value) ? value : Infinity);
+const ORDER = {
+  worst: ["Worst first", () => 0], drop: ["Largest drop first", (row) => last(gained(row))],
+  score: ["Lowest score first", (row) => last(mean(chosen().map((metric) => score(row, metric))))],
+  slow: ["Slowest first", (row) => last(known(row.timing?.[0]) ? -row.timing[0] : null)],
+  long: ["Longest first", (row) => last(row.tokens ? -row.tokens[1] : null)], case: ["By case", null],
+};
 
 // --- a row ---
 
-function scoreCell(row, index) {
-  const score = row.scores.find(([metric]) => metric === index), label = flat(data.metrics[index]);
-  if (!score || !known(score[1])) return cell("num", label, muted("–"));
-  const width = 48 * Math.max(0, Math.min(1, score[1]));
+function scoreCell(row, metric) {
+  const value = score(row, metric), label = flat(data.metrics[metric]);
+  if (!known(value)) return cell("num", label, muted("–"));
+  const width = 48 * Math.max(0, Math.min(1, value));
   const bar = svg("svg", { class: "bar", viewBox: "0 0 48 3", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect", { class: "track", width: 48, height: 3 }), svg("rect", { width, height: 3 }));
-  return cell("num", label, fixed(score[1], 2), bar);
+  return cell("num", label, fixed(value, 2), bar);
 }
 
 function flags(row) {
-  const flag = (kind, words, sign = null) => el(`span.flag.${kind}`, {}, sign && icon(sign), words);
+  const flag = (kind, words, sign = null) => el(`span.flag.${kind}`, {}, sign && icon(sign), words), gain = gained(row);
   return [
     row.error ? flag("bad", "error", "error") : null,
     row.failed.length ? flag("bad", plural(row.failed.length, "failed check"), "fail") : null,
-    row.finish === "length" ? flag("unsure", "cut off") : null,
-    isChanged(row) ? flag("muted", "changed") : null,
+    row.cut ? flag("unsure", "cut off") : null,
+    gain < 0 ? flag("bad", `${fixed(gain, 2)} worse`) : gain > 0 ? flag("good", `+${fixed(gain, 2)} better`) : null,
+    !gain && isChanged(row) ? flag("muted", "changed") : null,
   ];
 }
 
+const columnName = (index) => {
+  const { source, model, prompt } = data.columns[index];
+  return [source ? [name(source), muted(" · ")] : [], pair(model, prompt)];
+};
+
 function caseRow(row) {
-  const chevron = el("span.chevron", { "aria-hidden": "true" }), draw = repeats ? muted(`#${row.repeat + 1}`) : null;
+  const chevron = el("span.chevron", { "aria-hidden": "true" }), draw = view.repeats ? muted(`#${row.repeat + 1}`) : null;
   const button = el("button.open", { type: "button", "aria-expanded": "false" }, chevron, name(text(row.case)), draw);
   const tags = row.tags.map((tag) => el("span.tag", {}, name(text(tag))));
   const node = el("tr", {}, el("th", { scope: "row" }, button, tags.length ? el("div.tags", {}, tags) : null),
-    cell("who", "", pair(text(row.model), text(row.prompt))), data.metrics.map((_, index) => scoreCell(row, index)),
+    cell("who", "", columnName(row.column)), chosen().map((metric) => scoreCell(row, metric)),
     cell("num", "tokens", row.tokens ? whole(row.tokens[1]) : "–"), cell("num", "seconds", seconds(row.timing?.[0])),
     cell("flags", "", flags(row)));
   button.addEventListener("click", () => toggle(row, node, button));
@@ -58,12 +100,14 @@ function detail(row) {
   const answer = row.answer === null ? nothing("No answer.") : prose(text(row.answer));
   const golden = row.golden.length ? row.golden.map((index) => prose(text(index))) : nothing("None.");
   const link = `#case=${encodeURIComponent(text(row.case).toWellFormed())}`;
+  const messages = rows.prompts[rows.messages[row.index]];
   return el("div", {}, problems(row),
     el("div.columns", {}, part(row.golden.length > 1 ? "Golden answers, any of them right" : "Golden answer", golden),
       part("Answer", answer)),
-    part("Change from the baseline’s answer", difference(row)), part("Prompt", row.messages.map(message)),
+    difference(row), siblings(row),
+    part("Prompt", messages.length ? messages.map(message) : nothing("Not kept: this is an accepted answer.")),
     el("div.columns", {}, part("Scores", scores(row)), part("Request", request(row))),
-    el("p.small", {}, el("a", { href: link }, "Only this case, under every model and prompt")));
+    el("p.small", {}, el("a", { href: link }, "Link to this case, under every model and prompt")));
 }
 
 function problems(row) {
@@ -75,37 +119,67 @@ function problems(row) {
   ];
 }
 
+// The answer against what was there before, a golden answer, or another answer to the same case.
 function difference(row) {
-  if (row.diff === "same") return nothing("None: the answer is the same.");
-  if (!row.diff) return nothing("Nothing to compare: one side has no answer.");
-  const blanks = { " ": "␣", "\n": "↵\n", "\t": "⇥\t" };
-  const visible = (value) => (value.trim() ? value : value.replace(/[ \n\t]/g, (char) => blanks[char]));
-  return el("div.text", { dir: "auto" }, row.diff.map(([kind, value]) => (kind === "same" ? shown(value, "exact")
-    : el(kind === "new" ? "ins" : "del", {}, shown(visible(value), "change")))));
+  if (row.answer === null) return null;
+  const others = view.ofCase.get(row.case).filter((other) => other !== row && other.answer !== null);
+  const choices = [
+    ...(row.old === null ? [] : [[`the answer of ${data.earlier}`, row.old]]),
+    ...row.golden.map((golden, index) => [row.golden.length > 1 ? `golden answer ${index + 1}` : "the golden answer", golden]),
+    ...others.map((other) => [flatName(other), other.answer]),
+  ];
+  if (!choices.length) return part("Difference", nothing("Nothing to compare with."));
+  const place = el("div", {}), draw = (index) => place.replaceChildren(drawDiff(text(choices[index][1]), text(row.answer)));
+  const options = choices.map(([label], value) => el("option", { value }, label));
+  const box = el("select", { "aria-label": "Difference from" }, options);
+  box.addEventListener("change", () => draw(Number(box.value)));
+  draw(0);
+  return el("section.part", {}, el("h3", {}, "Difference from "), choices.length > 1 ? box : small(choices[0][0]), place);
+}
+
+const flatName = (row) => {
+  const { source, model, prompt } = data.columns[row.column];
+  const draw = view.repeats ? ` #${row.repeat + 1}` : "";
+  return [source, model, prompt].filter(Boolean).map(flat).join(" · ") + draw;
+};
+
+function siblings(row) {
+  const others = view.ofCase.get(row.case).filter((other) => other !== row);
+  if (!others.length) return null;
+  const about = (other) => data.metrics.map((metric, index) => `${flat(metric)} ${fixed(score(other, index), 2)}`).join(", ");
+  const one = (other) => el("div", {}, el("h4", {}, columnName(other.column), view.repeats ? muted(` #${other.repeat + 1}`) : null),
+    other.answer === null ? nothing("No answer.") : prose(text(other.answer)), small(about(other)));
+  const more = others.length > 12 ? small(`and ${others.length - 12} more`) : null;
+  return part("Other answers to this case", el("div.columns", {}, others.slice(0, 12).map(one)), more);
 }
 
 const message = ([role, content]) => el("div.message", {}, el("div.role", {}, name(text(role))), prose(text(content)));
 
 function scores(row) {
-  if (!row.scores.length) return nothing("Not scored.");
-  return table("Scores", [["Metric"], num("Score"), ["Signature"]], row.scores.map(([metric, value, signature]) =>
-    el("tr", {}, el("th", { scope: "row" }, name(data.metrics[metric])), cell("num", "", fixed(value, 4)),
-      cell("signature", "", name(text(signature))))));
+  const scored = data.metrics.map((_, metric) => metric).filter((metric) => known(score(row, metric)));
+  if (!scored.length) return nothing("Not scored.");
+  const heads = [["Metric"], num("Score"), num("Before"), ["Signature"]];
+  return table("Scores", heads, scored.map((metric) =>
+    el("tr", {}, el("th", { scope: "row" }, name(data.metrics[metric])), cell("num", "", fixed(score(row, metric), 4)),
+      cell("num", "", fixed(rows.before[metric][row.index], 4)),
+      cell("signature", "", name(data.columns[row.column].signatures[metric])))));
 }
 
 function request(row) {
   if (row.answer === null) return nothing("No complete response.");
   const [total, first, prompt, decode] = row.timing;
   const facts = {
-    "Finish reason": row.finish === "length" ? "length: the answer was cut off" : row.finish,
+    "Finish reason": row.cut ? "length: the answer was cut off" : "stop",
     Tokens: `${whole(row.tokens[0])} prompt, ${whole(row.tokens[1])} answer`,
-    Seconds: known(first) ? `${seconds(total)}, first token after ${seconds(first)}` : seconds(total),
+    Seconds: (known(first) ? `${seconds(total)}, first token after ${seconds(first)}` : seconds(total))
+      + (row.replayed ? " (recorded earlier)" : ""),
     "Tokens per second": `${fixed(prompt, 1)} prompt, ${fixed(decode, 1)} decode`,
+    Cost: known(row.cost) ? `$${row.cost.toPrecision(3)}` : "–",
   };
   return el("dl.pairs", {}, Object.entries(facts).map(([label, value]) => [el("dt", {}, label), el("dd", {}, value)]));
 }
 
-// --- which rows, and how many of them ---
+// --- which rows, in which order, and how many of them ---
 
 function haystack(row) {
   const parts = [row.case, ...row.tags, ...row.golden, row.answer].filter(known);
@@ -114,27 +188,33 @@ function haystack(row) {
 
 function isChosen(row) {
   if (filter.only) return text(row.case) === filter.only;
-  const same = (key) => filter[key] === "" || row[key] === Number(filter[key]);
-  return STATUS[filter.status](row) && same("model") && same("prompt")
+  return STATUS[filter.status](row) && (filter.column === "" || row.column === Number(filter.column))
     && (filter.tag === "" || row.tags.includes(Number(filter.tag)))
+    && (filter.metric === "" || known(score(row, Number(filter.metric))))
     && (filter.text === "" || haystack(row).includes(filter.text));
 }
 
+function ordered(list) {
+  if (filter.order === "case") return list.sort((a, b) => text(a.case).localeCompare(text(b.case)) || a.index - b.index);
+  const keys = new Map(list.map((row) => [row, ORDER[filter.order][1](row)]));
+  return list.sort((a, b) => (keys.get(a) < keys.get(b) ? -1 : keys.get(a) > keys.get(b) ? 1 : a.index - b.index));
+}
+
 function drawPage() {
-  const rows = view.rows.slice(view.drawn, view.drawn + PAGE);
-  view.body.append(...rows.map(caseRow));
-  view.drawn += rows.length;
+  const some = view.rows.slice(view.drawn, view.drawn + PAGE);
+  view.body.append(...some.map(caseRow));
+  view.drawn += some.length;
   const left = view.rows.length - view.drawn;
   at("more").hidden = left === 0;
   at("more").textContent = `Show ${Math.min(PAGE, left)} more of ${whole(left)}`;
 }
 
 function refresh() {
-  view.rows = data.cases.filter(isChosen);
+  view.rows = ordered(view.all.filter(isChosen));
   view.drawn = 0;
   view.body.replaceChildren();
-  const total = plural(data.cases.length, "sample"), some = view.rows.length < data.cases.length;
-  at("count").replaceChildren(some ? `${whole(view.rows.length)} of ${total}` : total, ", worst first");
+  const total = plural(view.all.length, "sample"), some = view.rows.length < view.all.length;
+  at("count").replaceChildren(some ? `${whole(view.rows.length)} of ${total}` : total, `, ${ORDER[filter.order][0].toLowerCase()}`);
   if (filter.only) at("count").append(": only ", name(filter.only), ". ", el("a", { href: "#h-cases" }, "Show all"));
   drawPage();
 }
@@ -146,7 +226,7 @@ const filtered = () => (filter.only ? (location.hash = "h-cases") : refresh());
 function follow() {
   let wanted = "";
   try { wanted = decodeURIComponent(location.hash.match(/^#case=(.*)/)?.[1] ?? ""); } catch { /* not our link */ }
-  filter.only = data.cases.some((row) => text(row.case) === wanted) ? wanted : "";
+  filter.only = view.all.some((row) => text(row.case) === wanted) ? wanted : "";
   refresh();
   if (!filter.only) return;
   view.body.querySelector("button.open").click();
@@ -167,24 +247,36 @@ function searchBox() {
 }
 
 function statusButtons() {
-  const press = (chosen) => nodes.forEach((node) => node.setAttribute("aria-pressed", String(node === chosen)));
-  const nodes = Object.entries(STATUS).map(([key, holds]) => {
-    const count = muted(` ${whole(data.cases.filter(holds).length)}`);
-    const node = el("button", { type: "button", "aria-pressed": String(key === "all") }, key, count);
+  const press = (now) => nodes.forEach((node) => node.setAttribute("aria-pressed", String(node === now)));
+  const counts = Object.entries(STATUS).map(([key, holds]) => [key, view.all.filter(holds).length]);
+  const nodes = counts.filter(([key, count]) => count || key === "all").map(([key, count]) => {
+    const node = el("button", { type: "button", "aria-pressed": String(key === filter.status) }, key, muted(` ${whole(count)}`));
     node.addEventListener("click", () => { filter.status = key; press(node); filtered(); });
     return node;
   });
   return el("div.choice", { role: "group", "aria-label": "Status" }, nodes);
 }
 
-function selectBox(key) {
-  const values = [...new Set(data.cases.flatMap((row) => row[key === "tag" ? "tags" : key]))];
-  if (values.length < 2) return null;
-  const ordered = values.sort((a, b) => text(a).localeCompare(text(b)));
-  const options = ordered.map((value) => el("option", { value }, flat(text(value))));
-  const node = el("select", { "aria-label": key }, el("option", { value: "" }, key[0].toUpperCase() + key.slice(1)), options);
-  node.addEventListener("change", () => { filter[key] = node.value; filtered(); });
+// A list to choose from: [[value, label], ...]; with fewer than two there is nothing to choose.
+function selectBox(key, label, choices, whenAll) {
+  if (choices.length < 2) return null;
+  const options = choices.map(([value, words]) => el("option", { value }, words));
+  const node = el("select", { "aria-label": label }, whenAll ? el("option", { value: "" }, whenAll) : null, options);
+  node.value = filter[key];
+  node.addEventListener("change", () => { filter[key] = node.value; key === "metric" && drawHead(); filtered(); });
   return node;
+}
+
+function boxes() {
+  const columns = data.columns.map(({ source, model, prompt }, index) =>
+    [index, [source, model, prompt].filter(Boolean).map(flat).join(" · ")]);
+  const tags = [...new Set(rows.tags.flat())].map((tag) => [tag, flat(text(tag))]).sort((a, b) => a[1].localeCompare(b[1]));
+  const metrics = data.metrics.map((metric, index) => [index, flat(metric)]);
+  const orders = Object.entries(ORDER).map(([key, [words]]) => [key, words]);
+  return [
+    selectBox("column", "Model and prompt", columns, "Every model · prompt"), selectBox("tag", "Tag", tags, "Every tag"),
+    selectBox("metric", "Metric", metrics, "All metrics"), selectBox("order", "Order", orders, null),
+  ];
 }
 
 function move(step) {
@@ -206,19 +298,26 @@ function onKey(event) {
   step ? move(step) : at("search").focus();
 }
 
-function drawCases() {
+function drawHead() {
+  const metrics = chosen().map((metric) => num(name(data.metrics[metric])));
+  const heads = [["Case"], ["Model · prompt"], ...metrics, num("Tokens"), num("Seconds"), [el("span.unseen", {}, "Flags")]];
+  at("cases").replaceChildren(table("Samples", heads, []));
+  view.body = at("cases").querySelector("tbody");
+}
+
+async function drawCases() {
+  await unpack();
   const kbd = (key) => el("kbd", {}, key);
   const keys = el("p.keys.muted.small", {}, kbd("j"), kbd("k"), " move, ", kbd("Enter"), " opens, ", kbd("/"), " searches");
-  build(at("filters"), {}, [searchBox(), statusButtons(), ["model", "prompt", "tag"].map(selectBox)]);
+  if (view.all.some((row) => gained(row) < 0)) [filter.status, filter.order] = ["worse", "drop"];
+  build(at("filters"), {}, [searchBox(), statusButtons(), boxes()]);
   at("filters").after(keys);
-  const metrics = data.metrics.map((metric) => num(name(metric)));
-  const heads = [["Case"], ["Model · prompt"], ...metrics, num("Tokens"), num("Seconds"), [el("span.unseen", {}, "Flags")]];
-  at("cases").append(table("Samples, worst first", heads, []));
-  view.body = at("cases").querySelector("tbody");
+  drawHead();
   follow();
   at("more").addEventListener("click", drawPage);
   const near = new IntersectionObserver(([entry]) => entry.isIntersecting && drawPage(), { rootMargin: "600px" });
   near.observe(at("more"));
   addEventListener("hashchange", follow);
   document.addEventListener("keydown", onKey);
+  document.body.dataset.ready = "yes";
 }

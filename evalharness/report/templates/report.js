@@ -1,15 +1,17 @@
 // The verdict, the gates, and the tables of models and prompts.
 
 function drawVerdict() {
-  const facts = data.facts, colour = COLOUR[data.overall];
+  const facts = { suite: "", file: "", started: "", commit: "", machine: "", run: "", sources: "", ...data.facts }, colour = COLOUR[data.overall] ?? "plain";
   const when = facts.started.replace("T", " ").replace(/\.\d+/, "").replace(/(Z|\+00:00)$/, " UTC");
   const amount = `${data.extent}: ${whole(data.answered)} of ${whole(data.planned)} answered`;
   document.title = `${data.overall}: ${flat(facts.suite)} – evalharness`;
   at("suite").append(name(facts.suite));
-  at("verdict").append(status(data.overall), el(`h1.${colour}`, {}, shown(data.sentence, "exact")));
+  if (data.overall !== "comparison") at("verdict").append(status(data.overall));
+  at("verdict").append(el(`h1.${colour}`, {}, shown(data.sentence, "exact")));
   const entries = {
     Suite: name(facts.file), Started: name(when), Commit: name(facts.commit), Machine: name(facts.machine),
     Samples: el(data.extent === "complete" ? "span" : "strong.unsure", {}, amount), Run: name(facts.run),
+    Sources: name(facts.sources),
   };
   for (const [label, value] of Object.entries(entries))
     if (value.textContent) at("facts").append(el("div", {}, el("dt", {}, label), el("dd", {}, value)));
@@ -50,7 +52,8 @@ function axis() {
 }
 
 function gateRow(gate) {
-  const title = [el("div.strong", {}, name(gate.metric)), small(pair(gate.model, gate.prompt))];
+  const scope = [gate.tag ? small("tag ", name(gate.tag)) : null, gate.pinned ? small("against the pinned baseline") : null];
+  const title = [el("div.strong", {}, name(gate.metric)), small(pair(gate.model, gate.prompt)), scope];
   return el(gate.gating ? "tr" : "tr.informs", {},
     cell("", "Status", status(gate.status), gate.gating ? null : small("for information")),
     el("th", { scope: "row" }, title), cell("interval", "", interval(gate)),
@@ -69,46 +72,20 @@ function drawGates() {
       + "adjusted for the number of gates."));
 }
 
-// The change of a mean as its gate measured it: over the cases that both sides have.
-function change(group, metric) {
-  const one = (gate) => gate.metric === metric && gate.model === group.model && gate.prompt === group.prompt;
-  const gate = data.gates.find(one);
-  if (!gate || !known(gate.drop)) return null;
-  return small(signed(gate.ratio ? gate.drop : 0 - gate.drop, gate.ratio));
-}
-
-function qualityRow(group) {
-  const short = (count, of, words) => (count === of ? null : el("div.unsure.small", {}, words));
-  const bad = (count) => cell("num", "", count ? el("strong.bad", {}, whole(count)) : "0");
-  const means = group.scores.map(([mean, scored], index) => cell("num", "", fixed(mean, 3),
-    change(group, data.metrics[index]), short(scored, group.samples, `${whole(scored)} scored`)));
-  return el("tr", {}, el("th", { scope: "row" }, pair(group.model, group.prompt)),
-    cell("num", "", whole(group.samples), short(group.samples, group.planned, `of ${whole(group.planned)}`)),
-    bad(group.errors), bad(group.failed), means);
-}
-
-function speedRow(group) {
-  return el("tr", {}, el("th", { scope: "row" }, pair(group.model, group.prompt)),
-    cell("num", "", seconds(group.total_p50_s), change(group, "latency")), cell("num", "", seconds(group.total_p95_s)),
-    cell("num", "", seconds(group.first_token_p50_s)), cell("num", "", fixed(group.decode_p50, 1)),
-    cell("num", "", fixed(group.prompt_tokens, 0)), cell("num", "", fixed(group.completion_tokens, 1)),
-    cell("num", "", fixed(group.cost_per_1000_usd, 4)));
-}
-
-function drawGroups() {
-  const first = ["Model · prompt"], counts = ["Samples", "Errors", "Failed checks"].map(num);
-  const speeds = ["Seconds, p50", "Seconds, p95", "First token, s", "Decode, tok/s", "Prompt tokens", "Answer tokens",
-    "$ for 1,000"];
-  const metrics = data.metrics.map((metric) => num(name(metric)));
-  at("groups").append(
-    el("h3", {}, "Mean scores"), table("Mean scores", [first, ...counts, ...metrics], data.groups.map(qualityRow)),
-    el("h3", {}, "Speed and tokens"), table("Speed and tokens", [first, ...speeds.map(num)], data.groups.map(speedRow)),
-    el("p.muted.small.note", {}, "A small figure below a number is its change against the baseline, over the cases that "
-      + "both have. First token and decode are medians, tokens are means per request. Seconds are those of answers that were "
-      + "asked for in this run, at the first try: a replayed answer says nothing of time."));
+// What this change does to its own exam, against the commit that it is to be merged into.
+function drawExam() {
+  at("exam-part").hidden = !data.exam.length;
+  const row = (change) => el("tr", {},
+    cell("", "", change.weakens ? el("span.status.unsure", {}, icon("inconclusive"), "easier") : muted("as hard or harder")),
+    el("th", { scope: "row" }, shown(change.what, "exact")), cell("reason", "", change.then ? shown(change.then, "exact") : muted("–")),
+    cell("reason", "", shown(change.now, "exact")));
+  const head = [["The exam becomes"], ["What"], ["Then"], ["Now"]];
+  if (data.exam.length) at("exam").append(table("What this change does to its own exam", head, data.exam.map(row)));
 }
 
 drawVerdict();
-drawGates();
+if (data.gates.length || data.overall !== "comparison") drawGates();
+else at("gates-part").hidden = true;
+drawExam();
 drawGroups();
-drawCases();
+drawCases().catch(() => at("cases").append(nothing("The cases cannot be unpacked here: this browser is too old, or the file is damaged.")));

@@ -1,0 +1,63 @@
+"""`evalharness compare`: runs, baselines and commits side by side. Asks no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from evalharness.cli.errors import explained
+from evalharness.records import Baseline, Run
+from evalharness.report.comparison import comparison, comparison_lines
+from evalharness.report.html import html_pieces, overview
+from evalharness.store import write_whole
+from evalharness.versions.sources import GIT, open_source
+
+
+@click.command(epilog="Example: evalharness compare golden/baselines/support reports/support")
+@click.argument("sources", nargs=-1, required=True, metavar="A [B ...]")
+@click.option("--suite", help="Whose baselines git:REF means; default: that of the other sources.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("reports/compare/report.html"),
+    show_default=True,
+    help="Where the report goes, below the root.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.pass_obj
+def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Path, as_json: bool) -> None:
+    """Put runs and baselines side by side: a table here, and a report with every answer.
+
+    A source is a run's folder or record (reports/support), a baseline's file or folder (golden/baselines/support), or
+    git:REF, the baselines at a commit. What stands first is what the others are held against. Any number of models and
+    prompts in one source stand side by side, too.
+
+    Exit status: 0 however they compare, 1 when a source cannot be read, 2 usage.
+    """
+    with explained():
+        page = comparison(_opened(sources, root, suite))
+        write_whole(root / output, html_pieces(page))
+    told = overview(page)
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    for line, colour in comparison_lines(told):
+        click.secho(line, fg=colour or None)
+    click.echo(f"report    {output}")
+
+
+def _opened(sources: Sequence[str], root: Path, suite: str | None) -> list[tuple[str, Run | list[Baseline]]]:
+    """In the given order; what names its suite says it for `git:REF` too."""
+    found: dict[str, Run | list[Baseline]] = {}
+    for source in sorted(dict.fromkeys(sources), key=lambda given: given.startswith(GIT)):
+        found[source] = open_source(source, root, suite)
+        suite = suite or _suite(found[source])
+    return [(source, found[source]) for source in dict.fromkeys(sources)]
+
+
+def _suite(source: Run | list[Baseline]) -> str:
+    return source.header.suite if isinstance(source, Run) else source[0].suite

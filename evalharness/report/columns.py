@@ -1,0 +1,193 @@
+"""What stands side by side in a report: models and prompts, of one run or of several, or of baselines."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, median, stdev
+from typing import Any
+
+from evalharness.records import Baseline, Draw, Message, Response, Run, Sample, SampleKey, Score, Timing, Usage
+
+MOST_TAGS = 40
+"""Tags that are compared; the others can be filtered for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a case had before: the baseline's latest answer, and its mean scores."""
+
+    text: str | None
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One model and prompt, as one run or baseline has it."""
+
+    source: str
+    """Which run or baseline; "" where there is only one."""
+    model: str
+    prompt: str
+    planned: int
+    samples: tuple[Sample, ...]
+    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    """By case."""
+
+    def runs(self, metric: str) -> dict[str, list[float]]:
+        """The scores of each case."""
+        found: dict[str, list[float]] = {}
+        for sample in self.samples:
+            if (score := sample.score(metric)) is not None and math.isfinite(score.value):
+                found.setdefault(sample.key.case, []).append(score.value)
+        return found
+
+    def signature(self, metric: str) -> str:
+        """How the metric was measured; several ways are all named."""
+        scores = (sample.score(metric) for sample in self.samples)
+        return " | ".join(sorted({score.signature for score in scores if score}))
+
+
+def columns_of(run: Run, earlier: Mapping[tuple[str, str], Mapping[str, Earlier]], source: str = "") -> list[Column]:
+    """One for each model and prompt, also where not a single planned sample came back."""
+    planned = Counter((key.model, key.prompt) for key in run.header.planned)
+    samples: dict[tuple[str, str], list[Sample]] = {pair: [] for pair in planned}
+    for sample in run.samples:
+        samples.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
+    return [
+        Column(source, *pair, planned[pair], tuple(group), earlier.get(pair, {})) for pair, group in samples.items()
+    ]
+
+
+def column_of(baseline: Baseline, source: str) -> Column:
+    """The accepted runs of a baseline; what was asked is not in its file."""
+    number = {run.id: index for index, run in enumerate(baseline.runs)}
+    signatures = baseline.runs[-1].signatures if baseline.runs else {}
+    samples = [
+        _accepted(draw, SampleKey(case, baseline.prompt, baseline.model, number.get(draw.run, 0)), signatures)
+        for case, stored in baseline.cases.items()
+        for draw in stored.draws
+    ]
+    return Column(source, baseline.model, baseline.prompt, len(samples), tuple(samples))
+
+
+def _accepted(draw: Draw, key: SampleKey, signatures: Mapping[str, str]) -> Sample:
+    scores = tuple(Score(metric, value, signatures.get(metric, "")) for metric, value in draw.scores.items())
+    timing = Timing(draw.total_s or 0.0, draw.first_token_s)
+    response = Response(draw.text, "stop", Usage(draw.prompt_tokens, draw.completion_tokens), timing)
+    untimed = "" if draw.total_s else "accepted"
+    no_messages: tuple[Message, ...] = ()
+    return Sample(key, "", (), no_messages, (), response, scores, recorded_at=untimed)
+
+
+def earlier_of(baseline: Baseline) -> dict[str, Earlier]:
+    """What each case had in the accepted runs."""
+    return {
+        case: Earlier(stored.draws[-1].text, _mean_scores(draw.scores for draw in stored.draws))
+        for case, stored in baseline.cases.items()
+        if stored.draws
+    }
+
+
+def earlier_in(column: Column) -> dict[str, Earlier]:
+    """The same of another column, to compare with it."""
+    by_case: dict[str, list[Sample]] = {}
+    for sample in column.samples:
+        by_case.setdefault(sample.key.case, []).append(sample)
+    return {case: _earlier(samples) for case, samples in by_case.items()}
+
+
+def _earlier(samples: Sequence[Sample]) -> Earlier:
+    answer = next((sample.response.text for sample in reversed(samples) if sample.response), None)
+    return Earlier(answer, _mean_scores({s.metric: s.value for s in sample.scores} for sample in samples))
+
+
+def _mean_scores(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    values: dict[str, list[float]] = {}
+    for one in scores:
+        for metric, value in one.items():
+            values.setdefault(metric, []).append(value)
+    return {metric: fmean(known) for metric, known in values.items()}
+
+
+def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
+    """What a table says of it."""
+    group = column.samples
+    responses = [sample.response for sample in group if sample.response]
+    timed = [sample.response.timing for sample in group if sample.response and sample.latency_s is not None]
+    totals = known(timing.total_s for timing in timed)
+    return {
+        "source": column.source,
+        "model": column.model,
+        "prompt": column.prompt,
+        "planned": column.planned,
+        "samples": len(group),
+        "errors": sum(sample.error is not None for sample in group),
+        "failed": sum(bool(sample.failed_checks) for sample in group),
+        "scores": [_with_interval(column.runs(metric)) for metric in metrics],
+        "signatures": [column.signature(metric) for metric in metrics],
+        "total_p50_s": _median(totals),
+        "total_p95_s": _quantile(totals, 0.95),
+        "first_token_p50_s": _median(known(timing.first_token_s for timing in timed)),
+        "decode_p50": _median(known(timing.decode_tokens_per_s for timing in timed)),
+        "timed": len(timed),
+        "cost_per_1000_usd": _mean([cost * 1000 for cost in known(sample.cost_usd for sample in group)]),
+        "prompt_tokens": _mean([response.usage.prompt_tokens for response in responses]),
+        "completion_tokens": _mean([response.usage.completion_tokens for response in responses]),
+    }
+
+
+def _with_interval(runs: Mapping[str, Sequence[float]]) -> list[float | int | None]:
+    """Mean over cases, 95 % interval (Student's t over cases: of cases like these), samples."""
+    means = [fmean(values) for values in runs.values()]
+    count = sum(len(values) for values in runs.values())
+    if len(means) < 2:
+        return [_mean(means), None, None, count]
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(len(means) - 1, 0.975)) * stdev(means) / math.sqrt(len(means))
+    return [_mean(means), number(fmean(means) - reach), number(fmean(means) + reach), count]
+
+
+def by_tag(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The mean of every metric in every column for the most frequent tags."""
+    cases: dict[str, set[str]] = {}
+    for sample in (sample for column in columns for sample in column.samples):
+        for tag in sample.tags:
+            cases.setdefault(tag, set()).add(sample.key.case)
+    frequent = sorted(cases, key=lambda tag: (-len(cases[tag]), tag))[:MOST_TAGS]
+    runs = [[column.runs(metric) for metric in metrics] for column in columns]
+    for tag in sorted(frequent):
+        means = [
+            [_mean([fmean(one[c]) for c in cases[tag] if c in one]) for one in metric_runs] for metric_runs in runs
+        ]
+        yield {"tag": tag, "cases": len(cases[tag]), "means": means}
+
+
+def number(value: float | None) -> float | None:
+    """Six digits are more than anybody reads; what is not a number is not shown as one."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+
+
+def known(values: Iterable[float | None]) -> list[float]:
+    """Those that are numbers."""
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return number(fmean(values)) if values else None
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return number(median(values)) if values else None
+
+
+def _quantile(values: Sequence[float], q: float) -> float | None:
+    """Linear between the two nearest ranks, as numpy does by default."""
+    if not values:
+        return None
+    ordered, place = sorted(values), q * (len(values) - 1)
+    low, high = ordered[math.floor(place)], ordered[math.ceil(place)]
+    return number(low + (high - low) * (place % 1))

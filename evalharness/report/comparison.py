@@ -1,0 +1,102 @@
+"""Runs and baselines side by side: the page and the lines of `evalharness compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from evalharness.records import Baseline, Run
+from evalharness.report.columns import Column, column_of, columns_of, earlier_in
+from evalharness.report.encode import MINUS, one_line
+from evalharness.report.html import Page, facts_of
+
+_UNSURE = 0.05
+_FIGURES = (
+    ("seconds, median", "total_p50_s", ".2f"),
+    ("first token, s", "first_token_p50_s", ".3f"),
+    ("answer tokens", "completion_tokens", ".1f"),
+    ("$ for 1,000", "cost_per_1000_usd", ".4f"),
+)
+
+
+def comparison(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> Page:
+    """A page of all models and prompts of these runs and baselines; answers are held against the first source's."""
+    groups = [_columns(source, name) for name, source in sources]
+    first = groups[0]
+    columns = first + [replace(one, earlier=_counterpart(one, first)) for group in groups[1:] for one in group]
+    suites = list(dict.fromkeys(suite for _, source in sources for suite in _suites(source)))
+    return Page(
+        overall="comparison",
+        sentence=f"{len(columns)} side by side" if len(columns) > 1 else "one model and prompt",
+        facts={"suite": ", ".join(suites), "sources": _named(sources)},
+        columns=columns,
+        answered=sum(sample.error is None for column in columns for sample in column.samples),
+        planned=sum(column.planned for column in columns),
+        earlier=sources[0][0],
+    )
+
+
+def _columns(source: Run | Sequence[Baseline], name: str) -> list[Column]:
+    if isinstance(source, Run):
+        return columns_of(source, {}, name)
+    return [column_of(baseline, name) for baseline in source]
+
+
+def _suites(source: Run | Sequence[Baseline]) -> list[str]:
+    return [source.header.suite] if isinstance(source, Run) else [baseline.suite for baseline in source]
+
+
+def _named(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> str:
+    return ", ".join(
+        f"{name} ({facts_of(source)['commit'] or source.header.id})" if isinstance(source, Run) else name
+        for name, source in sources
+    )
+
+
+def _counterpart(column: Column, first: Sequence[Column]) -> dict[str, Any]:
+    """The first source's answers of the same model and prompt, or of its only one."""
+    same = [one for one in first if (one.model, one.prompt) == (column.model, column.prompt)]
+    found = same or (first if len(first) == 1 else [])
+    return earlier_in(found[0]) if found else {}
+
+
+def comparison_lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Lines of at most 80 columns and their colour, from the overview of a page."""
+    columns = told["columns"]
+    for number, column in enumerate(columns, start=1):
+        name = " · ".join(part for part in (column["source"], column["model"], column["prompt"]) if part)
+        failed = f", {column['failed']} failed" if column["failed"] else ""
+        errors = f", {column['errors']} errors" if column["errors"] else ""
+        yield f"{number:>3}  {one_line(name, 52)}  {column['samples']} answers{failed}{errors}", ""
+    for index, metric in enumerate(told["metrics"]):
+        yield "", ""
+        yield one_line(metric, 60), ""
+        duels = {one["second"]: one for one in told["versus"] if one["metric"] == metric and one["first"] == 0}
+        for number, column in enumerate(columns):
+            yield _metric_line(number, column["scores"][index], duels.get(number))
+    yield "", ""
+    yield from _figures(columns)
+
+
+def _metric_line(number: int, scores: Sequence[float | None], duel: dict[str, Any] | None) -> tuple[str, str]:
+    mean, low, high, _ = scores
+    between = f" ({low:.3f} … {high:.3f})" if low is not None and high is not None else ""
+    line = f"{number + 1:>3}  {mean:.3f}{between}" if mean is not None else f"{number + 1:>3}  not scored"
+    if duel is None:
+        return line, ""
+    sure = duel["p_value"] < _UNSURE
+    p_value = "p < 0.0001" if duel["p_value"] < 1e-4 else f"p = {duel['p_value']:.2g}"
+    against = f"  {_points(duel['change'])} pts against 1, {p_value}"
+    return line + against, ("green" if duel["change"] > 0 else "red") if sure else ""
+
+
+def _points(change: float) -> str:
+    return f"{100 * change:+.1f}".replace("-", MINUS)
+
+
+def _figures(columns: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for label, key, form in _FIGURES:
+        known = [f"{n}: {column[key]:{form}}" for n, column in enumerate(columns, 1) if column[key] is not None]
+        if known:
+            yield f"{label:<16} {'   '.join(known)}", ""

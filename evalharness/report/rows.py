@@ -1,0 +1,120 @@
+"""The samples of a report, column-wise and compressed: forty thousand of them are a few megabytes.
+
+    {"case": [0, 1, ...], "answer": [7, null, ...], ..., "texts": ["...", ...]}   ->   JSON   ->   gzip   ->   base64
+
+Texts are referred to by index: most occur many times. The result has no character that an HTML parser looks at.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from evalharness.records import Sample
+from evalharness.report.columns import Column, Earlier, known, number
+
+MAX_TEXT = 50_000
+"""Characters of one text that the report shows; the run record holds all of it."""
+_NONE = Earlier(None, {})
+_LEVEL = 6
+
+
+def packed(rows: dict[str, Any]) -> str:
+    """The same bytes for the same rows."""
+    text = json.dumps(rows, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode()
+
+
+def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]:
+    """Every sample of every column, worst first."""
+    texts, prompts = _Texts(), _Texts()
+    found = sorted(
+        ((index, sample) for index, column in enumerate(columns) for sample in column.samples),
+        key=lambda pair: (_rank(pair[1]), pair[0]),
+    )
+    samples = [sample for _, sample in found]
+    earlier = [columns[index].earlier.get(sample.key.case, _NONE) for index, sample in found]
+    return {
+        "case": [texts(sample.key.case) for sample in samples],
+        "column": [index for index, _ in found],
+        "repeat": [sample.key.repeat for sample in samples],
+        "tags": [texts.all(sample.tags) for sample in samples],
+        "messages": [prompts(_messages(sample, texts)) for sample in samples],
+        "golden": [texts.all(sample.golden) for sample in samples],
+        "answer": [texts.maybe(sample.response.text if sample.response else None) for sample in samples],
+        "old": [texts.maybe(one.text) for one in earlier],
+        "scores": [[_score(sample, metric) for sample in samples] for metric in metrics],
+        "before": [[number(one.scores.get(metric)) for one in earlier] for metric in metrics],
+        "failed": _sparse(texts.all([*sample.failed_checks, *sample.failed_stable]) for sample in samples),
+        "error": _sparse(
+            [texts(sample.error.kind), texts(sample.error.message)] if sample.error else [] for sample in samples
+        ),
+        "cut": [index for index, sample in enumerate(samples) if sample.response and _is_cut(sample)],
+        "replayed": [index for index, sample in enumerate(samples) if sample.recorded_at],
+        "tokens": [_tokens(sample) for sample in samples],
+        "timing": [_timing(sample) for sample in samples],
+        "cost": [number(sample.cost_usd) for sample in samples],
+        "prompts": [json.loads(prompt) for prompt in prompts.index],
+        "texts": list(texts.index),
+    }
+
+
+class _Texts:
+    """Every text once, in the order of first use."""
+
+    def __init__(self) -> None:
+        self.index: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int:
+        return self.index.setdefault(_bounded(text), len(self.index))
+
+    def all(self, texts: Iterable[str]) -> list[int]:
+        return [self(text) for text in texts]
+
+    def maybe(self, text: str | None) -> int | None:
+        return None if text is None else self(text)
+
+
+def _bounded(text: str) -> str:
+    left_out = len(text) - MAX_TEXT
+    return text if left_out <= 0 else f"{text[:MAX_TEXT]}\n[evalharness: {left_out} more characters are in run.jsonl]"
+
+
+def _messages(sample: Sample, texts: _Texts) -> str:
+    return json.dumps([[texts(message.role), texts(message.content)] for message in sample.messages])
+
+
+def _rank(sample: Sample) -> tuple[int, float, Any]:
+    """Errors, then failed checks, then the lowest mean score."""
+    values = known(score.value for score in sample.scores)
+    rank = 0 if sample.error else 1 if sample.failed_checks else 2
+    return rank, sum(values) / len(values) if values else 0.0, sample.key
+
+
+def _score(sample: Sample, metric: str) -> float | None:
+    score = sample.score(metric)
+    return number(score.value) if score else None
+
+
+def _sparse(lists: Iterable[Sequence[int]]) -> dict[str, list[int]]:
+    return {str(index): list(values) for index, values in enumerate(lists) if values}
+
+
+def _is_cut(sample: Sample) -> bool:
+    return sample.response is not None and sample.response.finish_reason == "length"
+
+
+def _tokens(sample: Sample) -> list[int] | None:
+    usage = sample.response.usage if sample.response else None
+    return [usage.prompt_tokens, usage.completion_tokens] if usage else None
+
+
+def _timing(sample: Sample) -> list[float | None] | None:
+    if sample.response is None:
+        return None
+    timing = sample.response.timing
+    values = (timing.total_s, timing.first_token_s, timing.prompt_tokens_per_s, timing.decode_tokens_per_s)
+    return [number(value) for value in values]

@@ -1,0 +1,135 @@
+// Which model or prompt: means with intervals, each pair with its test, quality against price and time, tags.
+
+const label = (column) => [column.source ? [name(column.source), muted(" · ")] : [], pair(column.model, column.prompt)];
+const flatLabel = (column) => [column.source, column.model, column.prompt].filter(Boolean).map(flat).join(" · ");
+
+// The change of a mean as its gate measured it: over the cases that both sides have.
+function change(group, metric) {
+  const one = (gate) => gate.metric === metric && gate.model === group.model && gate.prompt === group.prompt
+    && !gate.tag && !gate.pinned;
+  const gate = data.gates.find(one);
+  if (!gate || !known(gate.drop)) return null;
+  return small(signed(gate.ratio ? gate.drop : 0 - gate.drop, gate.ratio));
+}
+
+function qualityRow(group) {
+  const short = (count, of, words) => (count === of ? null : el("div.unsure.small", {}, words));
+  const bad = (count) => cell("num", "", count ? el("strong.bad", {}, whole(count)) : "0");
+  const means = group.scores.map(([mean, low, high, scored], index) => cell("num", "", fixed(mean, 3),
+    known(low) ? small(`${fixed(low, 2)} … ${fixed(high, 2)}`) : null, change(group, data.metrics[index]),
+    short(scored, group.samples, `${whole(scored)} scored`)));
+  return el("tr", {}, el("th", { scope: "row" }, label(group)),
+    cell("num", "", whole(group.samples), short(group.samples, group.planned, `of ${whole(group.planned)}`)),
+    bad(group.errors), bad(group.failed), means);
+}
+
+function speedRow(group) {
+  return el("tr", {}, el("th", { scope: "row" }, label(group)),
+    cell("num", "", seconds(group.total_p50_s), change(group, "latency")), cell("num", "", seconds(group.total_p95_s)),
+    cell("num", "", seconds(group.first_token_p50_s)), cell("num", "", fixed(group.decode_p50, 1)),
+    cell("num", "", fixed(group.prompt_tokens, 0)), cell("num", "", fixed(group.completion_tokens, 1), change(group, "cost")),
+    cell("num", "", fixed(group.cost_per_1000_usd, 4)));
+}
+
+function drawGroups() {
+  const first = ["Model · prompt"], counts = ["Samples", "Errors", "Failed checks"].map(num);
+  const speeds = ["Seconds, p50", "Seconds, p95", "First token, s", "Decode, tok/s", "Prompt tokens", "Answer tokens",
+    "$ for 1,000"];
+  const metrics = data.metrics.map((metric) => num(name(metric)));
+  at("groups").append(
+    el("h3", {}, "Mean scores"), table("Mean scores", [first, ...counts, ...metrics], data.columns.map(qualityRow)),
+    el("h3", {}, "Speed and tokens"), table("Speed and tokens", [first, ...speeds.map(num)], data.columns.map(speedRow)),
+    el("p.muted.small.note", {}, "Below a mean: its 95 % interval over cases like these, and the change that a gate measured "
+      + "against the baseline. First token and decode are medians, tokens are means per request. Seconds are those of "
+      + "answers that were asked for in this run, at the first try: a replayed answer says nothing of time."));
+  if (several) at("groups").append(duels(), map(), tags());
+}
+
+// --- each pair ---
+
+function duels() {
+  if (!data.versus.length) return nothing("No two of them have a case and a metric in common.");
+  const pairs = new Map();
+  for (const one of data.versus) pairs.set(`${one.first} ${one.second}`, [...(pairs.get(`${one.first} ${one.second}`) ?? []), one]);
+  const row = (found) => el("tr", {},
+    el("th", { scope: "row" }, label(data.columns[found[0].second]), small("against ", label(data.columns[found[0].first]))),
+    data.metrics.map((metric) => duel(found.find((one) => one.metric === metric))));
+  return el("div", {}, el("h3", {}, "Each against each"),
+    table("Each against each", [["Model · prompt"], ...data.metrics.map((metric) => num(name(metric)))], [...pairs.values()].map(row)),
+    el("p.muted.small.note", {}, "Mean change over the cases that both have, its 95 % interval, and p of a two-sided "
+      + "within-case permutation test, adjusted (Holm) for everything in this table. Coloured where p is below 0.05."));
+}
+
+function duel(one) {
+  if (!one) return cell("num", "", muted("–"));
+  const sure = one.p_value < 0.05 ? (one.change > 0 ? "strong.good" : "strong.bad") : "span";
+  return cell("num", "", el(sure, {}, signed(one.change)), small(`${signed(one.low)} … ${signed(one.high)}`),
+    small(`p ${probability(one.p_value)}, ${plural(one.cases, "case")}`));
+}
+
+// --- quality against price and time ---
+
+const PRICES = {
+  cost_per_1000_usd: "Dollars for 1,000 answers", completion_tokens: "Answer tokens", total_p50_s: "Seconds, median",
+  first_token_p50_s: "Seconds to the first token, median",
+};
+
+function map() {
+  const prices = Object.entries(PRICES).filter(([key]) => data.columns.filter((column) => known(column[key])).length > 1);
+  if (!prices.length || !data.metrics.length) return null;
+  const place = el("div", {}), state = { price: prices[0][0], metric: 0 };
+  const draw = () => place.replaceChildren(scatter(state.price, Number(state.metric)));
+  const choose = (key, words, choices) => {
+    const node = el("select", { "aria-label": words }, choices.map(([value, text]) => el("option", { value }, text)));
+    node.addEventListener("change", () => { state[key] = node.value; draw(); });
+    return node;
+  };
+  draw();
+  return el("section", {}, el("h3", {}, "Quality against price and time"), el("div.choose", {},
+    choose("metric", "Up", data.metrics.map((metric, index) => [index, flat(metric)])), choose("price", "Right", prices)), place);
+}
+
+function scatter(price, metric) {
+  const points = data.columns.map((column, index) => ({ column, number: index + 1, x: column[price], y: column.scores[metric][0] }))
+    .filter(({ x, y }) => known(x) && known(y));
+  if (!points.length) return nothing("None has both.");
+  const [wide, high, edge] = [640, 300, 46], most = Math.max(...points.map(({ x }) => x)) * 1.1 || 1;
+  const ys = points.map(({ y }) => y), low = Math.max(0, Math.min(...ys) - 0.1), top = Math.min(1, Math.max(...ys) + 0.1);
+  const right = (x) => edge + (x / most) * (wide - edge - 20), up = (y) => high - edge - ((y - low) / (top - low || 1)) * (high - edge - 16);
+  const slowest = Math.max(...points.map(({ column }) => column.total_p50_s ?? 0)) || 1;
+  const dot = ({ column, number, x, y }) => svg("g", {},
+    svg("circle", { class: "dot", cx: right(x), cy: up(y), r: 7 + 9 * Math.sqrt((column.total_p50_s ?? 0) / slowest) }),
+    svg("text", { x: right(x), y: up(y) + 4, "text-anchor": "middle" }, String(number)));
+  const words = (x, y, anchor, value) => svg("text", { class: "words", x, y, "text-anchor": anchor }, value);
+  const about = points.map(({ column, x, y }) => `${flatLabel(column)}: ${fixed(y, 3)} at ${fixed(x, 3)}`).join("; ");
+  return el("figure", {}, svg("svg", { class: "map", viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": about },
+    line("zero", edge, wide, high - edge, high - edge), line("zero", edge, edge, 0, high - edge), points.map(dot),
+    words(edge, high - edge + 18, "middle", "0"), words(right(most / 1.1), high - edge + 18, "middle", fixed(most / 1.1, most < 1 ? 4 : 2)),
+    words((edge + wide) / 2, high - 6, "middle", PRICES[price]), words(edge - 6, up(top) + 4, "end", fixed(top, 2)),
+    words(edge - 6, up(low) + 4, "end", fixed(low, 2))),
+    el("figcaption", {}, el("ol", {}, data.columns.map((column) => el("li", {}, label(column)))),
+      small("Up is better, left is cheaper or faster; a larger dot takes more seconds.")));
+}
+
+// --- tags ---
+
+function tags() {
+  if (!data.tags.length || !data.metrics.length) return null;
+  const place = el("div.multiples", {});
+  const draw = (metric) => place.replaceChildren(...data.tags.map((one) => multiple(one, metric)));
+  const options = data.metrics.map((metric, index) => el("option", { value: index }, flat(metric)));
+  const box = el("select", { "aria-label": "Metric of the tags" }, options);
+  box.addEventListener("change", () => draw(Number(box.value)));
+  draw(0);
+  return el("section", {}, el("h3", {}, "By tag"), el("div.choose", {}, box), place);
+}
+
+function multiple(one, metric) {
+  const bars = one.means.map((means, index) => {
+    const value = means[metric], width = 100 * Math.max(0, Math.min(1, value ?? 0));
+    return el("li", {}, svg("svg", { class: "bar", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
+      svg("rect", { class: "track", width: 100, height: 6 }), svg("rect", { width, height: 6 })),
+      el("span.value", {}, fixed(value, 2)), el("span.unseen", {}, flatLabel(data.columns[index])));
+  });
+  return el("div", {}, el("h4", {}, name(one.tag), muted(` ${plural(one.cases, "case")}`)), el("ol", {}, bars));
+}

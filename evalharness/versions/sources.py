@@ -1,0 +1,49 @@
+"""What a user names to look at: a run, a baseline, or the baselines of a commit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from evalharness.errors import StoreError
+from evalharness.records import Baseline, Run
+from evalharness.store import commit_at, read_run
+from evalharness.store.baselines import BASELINE_FOLDER, read_baseline
+from evalharness.store.runs import stored_lines
+
+RECORD = "run.jsonl"
+GIT = "git:"
+
+
+def open_source(given: str, root: Path, suite: str | None = None) -> Run | list[Baseline]:
+    """The run or the baselines at `given`: a run's folder or record, a baseline's file or folder, or `git:REF`, for
+    which the suite's name is needed. Raises StoreError.
+    """
+    if given.startswith(GIT):
+        return _committed(given.removeprefix(GIT), root, suite)
+    path = Path(given) if Path(given).exists() else root / given
+    if (path / RECORD).is_file():
+        return read_run(path / RECORD)
+    if path.is_dir():
+        return _baselines(sorted(path.glob("*.jsonl")), root, given)
+    if not path.exists():
+        raise StoreError(f"{given}: there is no such file or folder; name a run, a baseline, or {GIT}REF")
+    _, first = next(stored_lines(path), (1, {}))
+    return read_run(path) if first.get("kind") == "run" else _baselines([path], root, given)
+
+
+def _committed(ref: str, root: Path, suite: str | None) -> list[Baseline]:
+    if suite is None:
+        raise StoreError(f"{GIT}{ref}: the baselines of which suite? Name it by --suite, or a run of it before")
+    with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
+        place = f"{BASELINE_FOLDER}/{suite}"
+        commit_at(root, ref).write_to(Path(folder), place)
+        return _baselines(sorted((Path(folder) / place).glob("*.jsonl")), Path(folder), f"{place} at {ref}")
+
+
+def _baselines(paths: Iterable[Path], root: Path, given: str) -> list[Baseline]:
+    found = [baseline for path in paths if (baseline := read_baseline(path.resolve(), root)) is not None]
+    if not found:
+        raise StoreError(f"{given}: there is neither a run nor a baseline in it")
+    return found

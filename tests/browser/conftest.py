@@ -1,0 +1,67 @@
+"""A real browser: headless Chromium, driven by Playwright. At a desk without Chromium these tests are skipped, with a
+word; in CI they fail, for a page that nobody opened has not been tested.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
+QUIET = ("--disable-background-networking", "--disable-component-update")
+
+
+@dataclass
+class Opened:
+    """A page and all that it did on its own."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    """Other than the one for the file itself."""
+    complaints: list[str] = field(default_factory=list)
+    """On the console, and errors that nobody caught."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("no Chromium: apt-get install chromium")
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *QUIET])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+    """Opens some HTML from a file: `opened(html, fragment="", script="")`. Nothing may leave it."""
+    pages: list[Page] = []
+
+    def open_page(html: str, *, fragment: str = "", script: str = "", name: str = "report") -> Opened:
+        file = tmp_path / f"{name}.html"
+        file.write_bytes(html.encode("utf-8", "surrogatepass"))
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        pages.append(page)
+        told = Opened(page)
+        page.on("console", lambda message: told.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: told.complaints.append(str(error)))
+        page.on("request", lambda one: told.requests.append(one.url) if not one.url.startswith("file:") else None)
+        if script:
+            page.add_init_script(script)
+        page.goto(f"{file.as_uri()}{fragment}")
+        return told
+
+    yield open_page
+    for page in pages:
+        page.close()

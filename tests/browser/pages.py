@@ -1,0 +1,104 @@
+"""Reports with something of everything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from evalharness.records import (
+    Change,
+    Failure,
+    Message,
+    Response,
+    Run,
+    RunHeader,
+    Sample,
+    SampleKey,
+    Score,
+    Timing,
+    Usage,
+    Verdict,
+)
+from evalharness.report.columns import Earlier, columns_of
+from evalharness.report.html import Page, extent_of, facts_of
+
+METRICS = ("rouge_l", "exact")
+COLUMNS = (("smollm2", "concise"), ("gemma3", "concise"))
+CASES = 130
+
+
+def a_sample(number: int, model: str, prompt: str) -> Sample:
+    """Case 3 is an error, case 4 breaks a check, case 5 is cut off."""
+    value = (number * 7 % 100) / 100
+    sample = Sample(
+        key=SampleKey(f"case-{number:03}", prompt, model, 0),
+        digest="",
+        tags=("refunds" if number % 2 else "shipping", *(("rare",) if number < 4 else ())),
+        messages=(Message("system", "You answer customers."), Message("user", f"Question {number}?")),
+        golden=(f"The golden answer {number}.", f"Another golden answer {number}."),
+        response=Response(
+            f"The answer {number} of {model}.",
+            "length" if number == 5 else "stop",
+            Usage(100, number),
+            Timing(0.5, 0.1),
+        ),
+        scores=tuple(Score(metric, value, f"{metric}|v1") for metric in METRICS),
+        cost_usd=0.001 if model == "gemma3" else 0.002,
+    )
+    if number == 3:
+        return replace(sample, response=None, scores=(), error=Failure("deadline", "no answer within 30 s"))
+    return replace(sample, failed_checks=("must not contain 'answer'",)) if number == 4 else sample
+
+
+def a_run(**changes: Any) -> Run:
+    """130 cases, two models."""
+    samples = tuple(a_sample(number, *column) for column in COLUMNS for number in range(CASES))
+    header = RunHeader(
+        id="20260101T000000Z-abcdef",
+        suite="support",
+        file="suites/support.yaml",
+        started_at="2026-01-01T00:00:00+00:00",
+        models={},
+        prompts={},
+        params={},
+        metrics=METRICS,
+        signatures={},
+        gates=(),
+        planned=tuple(sample.key for sample in samples),
+        machine_class="x86",
+        environment={},
+    )
+    return Run(replace(header, **changes), samples, header.planned)
+
+
+def before(run: Run) -> Mapping[tuple[str, str], Mapping[str, Earlier]]:
+    """The baseline of the first model: every fifth case was better, every seventh worse."""
+
+    def earlier(sample: Sample) -> Earlier:
+        number = int(sample.key.case.removeprefix("case-"))
+        value = sample.scores[0].value + (0.2 + number / 1000 if number % 5 == 0 else -0.1 if number % 7 == 0 else 0.0)
+        text = sample.response.text if sample.response else None
+        return Earlier(text and text.replace("answer", "reply" if number % 5 == 0 else "answer"), {"rouge_l": value})
+
+    first = [sample for sample in run.samples if sample.key.model == "smollm2" and sample.scores]
+    return {("smollm2", "concise"): {sample.key.case: earlier(sample) for sample in first}}
+
+
+def a_page() -> Page:
+    """A red report."""
+    run = a_run()
+    verdict = Verdict("smollm2", "concise", "rouge_l", "fail", "−4.0 pts", margin=0.05, drop=0.04, largest_drop=0.07,
+                      p_value=0.0003, cases=130)  # fmt: skip
+    passed = replace(verdict, metric="exact", status="pass", drop=0.0, largest_drop=0.02, p_value=1.0)
+    return Page(
+        overall="fail",
+        sentence="worse than the baseline: rouge_l",
+        facts=facts_of(run),
+        columns=columns_of(run, before(run)),
+        verdicts=(passed, verdict),
+        exam=(Change("gate rouge_l margin", "0.05", "0.20", weakens=True),),
+        extent=extent_of(run),
+        answered=258,
+        planned=260,
+    )

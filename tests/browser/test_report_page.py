@@ -1,0 +1,246 @@
+"""The report in a real browser: every control, and that it is quiet while they work."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from pages import a_page
+from playwright.sync_api import Page, expect
+
+from evalharness.report.html import render_html
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def report(opened: Open) -> Iterator[Page]:
+    """A red report of two models, drawn; afterwards it has asked for nothing and complained of nothing."""
+    told = opened(render_html(a_page()))
+    told.page.wait_for_selector("body[data-ready]")
+    yield told.page
+    assert (told.requests, told.complaints) == ([], [])
+
+
+def count(page: Page) -> str:
+    """What stands above the list."""
+    return str(page.locator("#count").text_content())
+
+
+def ids(page: Page) -> list[str]:
+    """The cases of the rows that are drawn."""
+    return page.locator("#cases button.open bdi").all_text_contents()
+
+
+def test_is_it_worse(report: Page) -> None:
+    """The verdict in one sentence, a line a gate with its plot, the exam's changes, and the worst changes first."""
+    assert report.title() == "fail: support \u2013 evalharness"
+    expect(report.locator("h1")).to_have_text("worse than the baseline: rouge_l")
+    gates = report.locator("#gates tbody tr")
+    assert [row.split()[0] for row in gates.all_text_contents()] == ["failrouge_lsmollm2", "passexactsmollm2"]
+    expect(gates.first.locator("svg.plot")).to_have_attribute("aria-label", "drop +0.040, at most +0.070, margin 0.050")
+    expect(report.locator("#exam")).to_contain_text("gate rouge_l margin0.050.20")
+    assert count(report) == "26 of 260 samples, largest drop first"
+    assert ids(report)[0] == "case-125"
+    expect(report.locator("#cases tbody tr").first).to_contain_text("worse")
+
+
+@pytest.mark.parametrize(
+    ("button", "shown"), [("All", 260), ("Worse", 26), ("Better", 15), ("Changed", 26), ("Failed", 2), ("Errors", 2)]
+)
+def test_status(report: Page, button: str, shown: int) -> None:
+    """Each button says how many there are, and shows them; improvements stay folded until then."""
+    node = report.get_by_role("button", name=re.compile(rf"^{button} {shown}$", re.IGNORECASE))
+    node.click()
+    expect(node).to_have_attribute("aria-pressed", "true")
+    assert count(report).startswith(f"{shown} " if shown == 260 else f"{shown} of 260 ")
+    assert len(ids(report)) >= min(shown, 100)
+
+
+def test_filters_and_orders(report: Page) -> None:
+    """Model, tag and metric narrow the list, the order turns it, the search looks at answers too."""
+    report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
+    report.get_by_label("Model and prompt").select_option(label="gemma3 · concise")
+    assert count(report).startswith("130 of 260")
+    report.get_by_label("Tag", exact=True).select_option(label="rare")
+    assert count(report).startswith("4 of 260")
+    report.get_by_label("Metric", exact=True).select_option(label="exact")
+    assert count(report).startswith("3 of 260")  # case 3 has no score
+    assert report.locator("#cases thead th").all_text_contents()[2:4] == ["exact", "Tokens"]
+    report.get_by_label("Order").select_option(label="Longest first")
+    assert ids(report) == ["case-002", "case-001", "case-000"]
+    report.get_by_label("Order").select_option(label="By case")
+    assert ids(report) == ["case-000", "case-001", "case-002"]
+    report.get_by_label("Tag", exact=True).select_option(value="")
+    report.get_by_label("Search cases").fill("ANSWER 77 OF GEMMA3")
+    expect(report.locator("#count")).to_contain_text("1 of 260")
+    assert ids(report) == ["case-077"]
+
+
+def test_a_case(report: Page) -> None:
+    """A row opens to everything about its case, the other model's answer beside it; and closes."""
+    report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
+    report.get_by_label("Search cases").fill("case-010")
+    expect(report.locator("#count")).to_contain_text("2 of 260")
+    button = report.locator("#cases button.open").first
+    button.click()
+    detail = report.locator("tr.detail")
+    for words in (
+        *("You answer customers.", "Question 10?", "The golden answer 10.", "Another golden answer 10."),
+        *("The answer 10 of smollm2.", "The answer 10 of gemma3.", "rouge_l|v1", "100 prompt, 10 answer"),
+    ):
+        expect(detail).to_contain_text(words)
+    assert diff(report) == [("del", "reply"), ("ins", "answer")]
+    report.get_by_label("Difference from").select_option(label="golden answer 2")
+    assert diff(report) == [("del", "Another golden"), ("ins", "The"), ("ins", " of smollm2")]
+    report.get_by_label("Difference from").select_option(label="gemma3 · concise")
+    assert diff(report) == [("del", "gemma3"), ("ins", "smollm2")]
+    button.click()
+    expect(detail).to_have_count(0)
+
+
+def diff(page: Page) -> list[tuple[str, str]]:
+    """What went and what came."""
+    marks = page.locator("tr.detail").locator("ins, del")
+    return [(mark.evaluate("node => node.localName"), str(mark.text_content())) for mark in marks.all()]
+
+
+def test_problems(report: Page) -> None:
+    """An error and a failed check say what they are, a cut answer says so."""
+    report.get_by_role("button", name=re.compile("^errors", re.IGNORECASE)).click()
+    report.locator("#cases button.open").first.click()
+    expect(report.locator("tr.detail")).to_contain_text("deadline: no answer within 30 s")
+    report.get_by_role("button", name=re.compile("^failed", re.IGNORECASE)).click()
+    report.locator("#cases button.open").first.click()
+    expect(report.locator("tr.detail")).to_contain_text("must not contain 'answer'")
+    report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
+    report.get_by_label("Search cases").fill("case-005")
+    expect(report.locator("#cases tbody tr").first).to_contain_text("cut off")
+
+
+def test_keys(report: Page) -> None:
+    """The letters j and k move, Enter opens, / searches, Escape leaves the field; in the field they are letters."""
+    report.keyboard.press("j")
+    report.keyboard.press("j")
+    report.keyboard.press("k")
+    assert report.evaluate("document.activeElement.textContent").startswith("case-125")
+    report.keyboard.press("Enter")
+    expect(report.locator("tr.detail")).to_have_count(1)
+    report.keyboard.press("/")
+    report.keyboard.type("jk")
+    assert report.get_by_label("Search cases").input_value() == "jk"
+    report.keyboard.press("Escape")
+    assert report.evaluate("document.activeElement.localName") == "body"
+
+
+def test_a_link_to_a_case(opened: Open, report: Page) -> None:
+    """`#case=ID` opens it, under every model; the link in a case leads there, and there is a way back."""
+    page = opened(render_html(a_page()), fragment="#case=case-119", name="linked").page
+    page.wait_for_selector("tr.detail")
+    assert ids(page) == ["case-119", "case-119"]
+    page.get_by_role("link", name="Show all").click()
+    expect(page.locator("#count")).to_have_text("26 of 260 samples, largest drop first")
+    report.locator("#cases button.open").first.click()
+    report.get_by_role("link", name="Link to this case").click()
+    expect(report.locator("#count")).to_contain_text("only case-125")
+
+
+def test_more_rows(report: Page) -> None:
+    """A hundred rows at a time, more when the reader gets there, or by the button."""
+    report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
+    assert len(ids(report)) == 100
+    expect(report.locator("#more")).to_have_text("Show 100 more of 160")
+    report.locator("#more").click()
+    report.wait_for_function("document.querySelectorAll('#cases button.open').length >= 200")
+
+
+def test_which_model(report: Page) -> None:
+    """Means with intervals, each pair with its test, a map whose axes can be chosen, and tags."""
+    expect(report.locator("#groups table").first).to_contain_text(re.compile(r"0\.49\d0\.44 … 0\.5\d"))
+    duel = report.locator("#groups table").nth(2).locator("tbody tr")
+    expect(duel).to_have_count(1)
+    expect(duel).to_contain_text("p 1.000, 129 cases")
+    chart = report.locator("svg.map")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"smollm2 · concise: 0\.49\d at 2\.000; gemma3"))
+    report.get_by_label("Right").select_option(label="Answer tokens")
+    expect(chart).to_have_attribute("aria-label", re.compile(r"at 64\.9"))
+    report.get_by_label("Up").select_option(label="exact")
+    assert report.locator(".multiples h4").all_text_contents() == [
+        "rare 4 cases",
+        "refunds 65 cases",
+        "shipping 65 cases",
+    ]
+    before = report.locator(".multiples .value").all_text_contents()
+    report.get_by_label("Metric of the tags").select_option(label="exact")
+    assert report.locator(".multiples .value").all_text_contents() == before  # both metrics have the same numbers here
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_any_width_and_light(opened: Open, scheme: str, width: int) -> None:
+    """Nothing sticks out of a phone, and no text is the colour of its ground."""
+    page = opened(render_html(a_page())).page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.wait_for_selector("body[data-ready]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    colours = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
+    lightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours]
+    assert (lightness[0] < lightness[1]) == (scheme == "light")
+    assert abs(lightness[0] - lightness[1]) > 400
+
+
+def test_for_a_screen_reader(report: Page) -> None:
+    """Every control has a name, every table a caption, every picture words, and headings do not skip a level."""
+    unnamed = report.evaluate(
+        """[...document.querySelectorAll("button, input, select, a, [role=img]")].filter((node) =>
+             !(node.getAttribute("aria-label") || node.textContent.trim())).length"""
+    )
+    assert unnamed == 0
+    assert report.locator("table").count() == report.locator("table > caption").count()
+    levels = [
+        int(level)
+        for level in report.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map((h) => h.localName[1])")
+    ]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_on_paper(report: Page) -> None:
+    """A print has no controls."""
+    report.emulate_media(media="print")
+    expect(report.locator("#filters")).to_be_hidden()
+    assert len(report.pdf()) > 10_000
+
+
+WORDS = ["a", "b", "the", "cat", " ", "  ", "\n", ".", "ä", "中", "文", "don't", "x1", "-", "\t"]
+
+
+def test_word_diff(report: Page) -> None:
+    """What stayed and went makes up the old text, what stayed and came the new one, to the letter."""
+    wrong = report.evaluate(
+        """(words) => { let seed = 1; const wrong = [];
+             const next = (n) => (seed = (seed * 16807) % 2147483647) % n;
+             const text = () => Array.from({ length: next(30) }, () => words[next(words.length)]).join("");
+             for (let round = 0; round < 3000; round++) {
+               const [before, now] = [text(), text()], pieces = wordDiff(before, now);
+               const join = (other) => pieces.filter(([kind]) => kind !== other).map(([, words]) => words).join("");
+               const calm = pieces.every(([kind], index) => !index || kind !== pieces[index - 1][0]);
+               if (join("new") !== before || join("gone") !== now || !calm) wrong.push([before, now, pieces]);
+             }
+             return wrong; }""",
+        WORDS,
+    )
+    assert wrong == []
+
+
+def test_large_diff(report: Page) -> None:
+    """Two long answers that share nothing are compared as a whole, at once."""
+    pieces = report.evaluate(
+        """() => { const long = (word) => Array.from({ length: 9000 }, (_, n) => word + n).join(" ");
+                   return wordDiff("same " + long("a"), "same " + long("b")).map(([kind]) => kind); }"""
+    )
+    assert pieces == ["gone", "new"] or pieces == ["same", "gone", "new"]
