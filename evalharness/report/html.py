@@ -23,6 +23,8 @@ from evalharness.report.columns import Column, by_tag, number, summary
 from evalharness.report.rows import packed, rows_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
+MAX_NAME = 1_000
+"""Characters of a name or a sentence."""
 _WAY = "\n"
 """Between a metric and how it was measured."""
 _SCRIPTS = ("dom.js", "diff.js", "cases.js", "side_by_side.js", "report.js")
@@ -80,6 +82,20 @@ def html_pieces(page: Page) -> Iterator[str]:
 
 def overview(page: Page) -> dict[str, Any]:
     """What the page shows before anybody asks for a case, as plain data."""
+    bounded: dict[str, Any] = _bounded(_overview(page))
+    return bounded
+
+
+def _bounded(data: Any) -> Any:
+    """Names are short; what is not is no name, and would be drawn many times."""
+    if isinstance(data, str):
+        return data if len(data) <= MAX_NAME else f"{data[:MAX_NAME]}…"
+    if isinstance(data, Mapping):
+        return {key: _bounded(value) for key, value in data.items()}
+    return [_bounded(value) for value in data] if isinstance(data, list) else data
+
+
+def _overview(page: Page) -> dict[str, Any]:
     from evalharness.gate.versus import versus
 
     metrics = page.metrics

@@ -57,9 +57,10 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         page.on("console", lambda message: told.complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: told.complaints.append(str(error)))
         page.on("request", lambda one: told.requests.append(one.url) if not one.url.startswith("file:") else None)
+        page.route(lambda url: not url.startswith("file:"), lambda route: route.abort())  # noted, and goes nowhere
         if script:
             page.add_init_script(script)
-        page.goto(f"{file.as_uri()}{fragment}")
+        page.goto(f"{file.as_uri()}{fragment}", wait_until="commit")
         return told
 
     yield open_page
