@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from evalharness import __version__
+from evalharness.cli.accept import accept
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.gate import gate
 from evalharness.cli.record import record
@@ -39,3 +40,4 @@ main.add_command(schema)
 main.add_command(record)
 main.add_command(gate)
 main.add_command(calibrate)
+main.add_command(accept)
