@@ -11,6 +11,7 @@ from evalharness.cli.accept import accept
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.gate import gate
 from evalharness.cli.record import record
+from evalharness.cli.review import review
 from evalharness.cli.schema import schema
 from evalharness.cli.validate import validate
 
@@ -41,3 +42,4 @@ main.add_command(record)
 main.add_command(gate)
 main.add_command(calibrate)
 main.add_command(accept)
+main.add_command(review)

@@ -118,7 +118,7 @@ def list_answers(answers: Mapping[str, Sequence[str]]) -> None:
     """The answers that are about to become golden, a line each."""
     for case, texts in answers.items():
         for text in texts:
-            click.echo("  " + one_line(f"{case}  {text}", _WIDTH - 2))
+            click.echo("  " + one_line(f"{case} · {text}", _WIDTH - 2))
 
 
 def show_golden(path: Path, root: Path, outcome: Outcome) -> None:
