@@ -10,6 +10,7 @@ from evalharness import __version__
 from evalharness.cli.accept import accept
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.gate import gate
+from evalharness.cli.labels import labels
 from evalharness.cli.record import record
 from evalharness.cli.review import review
 from evalharness.cli.schema import schema
@@ -43,3 +44,4 @@ main.add_command(gate)
 main.add_command(calibrate)
 main.add_command(accept)
 main.add_command(review)
+main.add_command(labels)

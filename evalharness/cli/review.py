@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from evalharness.cli.records import record_of
 from evalharness.cli.reviewing import go_through
 from evalharness.config import load_config
 from evalharness.report import Outcome
+from evalharness.report.blind import blind_page
 from evalharness.report.encode import one_line
 from evalharness.review.accepting import Reason, accept_answers
 from evalharness.review.changed import Changed, changed_answers, new_answers
 from evalharness.review.decisions import Choice, Decisions
+from evalharness.review.parties import choices_between, read_answers
 from evalharness.review.screen import WORDS, change_of
 from evalharness.review.steps import Review
-from evalharness.store import in_ci
+from evalharness.store import in_ci, write_whole
 from evalharness.store.baselines import unacceptable
 from evalharness.store.history import HISTORY
 
@@ -30,21 +33,47 @@ _WIDTH = 79
 _STOPPED = 130
 
 
-@click.command(epilog="Example: evalharness review support")
+@click.command(
+    epilog="Examples: evalharness review support; "
+    "evalharness review golden/baselines/support/smollm2.concise.jsonl reports/support --html blind.html"
+)
 @click.argument("run", required=False)
+@click.argument("other", required=False)
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page on which people choose between RUN and OTHER without knowing which is which.",
+)
+@click.option("--seed", metavar="TEXT", help="With --html: decides which of the two stands left. Default: drawn anew.")
 @click.option("--baseline", metavar="PATH|git:REF", help="Compare with this one. Default: as the gate does.")
 @click.option("--again", is_flag=True, help="Forget the decisions on this run, and start over.")
 @click.option("--json", "as_json", is_flag=True, help="Print the changed answers and the decisions on them as JSON.")
 @click.pass_obj
-def review(root: Path, run: str | None, baseline: str | None, again: bool, as_json: bool) -> None:
+def review(
+    root: Path,
+    run: str | None,
+    other: str | None,
+    html: Path | None,
+    seed: str | None,
+    baseline: str | None,
+    again: bool,
+    as_json: bool,
+) -> None:
     """Step through the answers of RUN that differ from the baseline's, broken assertions and the worst first.
 
     RUN is a run record, the folder that holds one, or a suite whose last run is meant; by default the latest run. A
     decision is kept in review.jsonl beside the run at once: after Ctrl-C the next review goes on there. What you
     accept becomes golden at the end, after you are asked once. Without a terminal it only lists.
 
-    Exit status: 0 listed, or looked through as far as you wanted; 1 it cannot be done; 2 usage; 130 Ctrl-C.
+    With OTHER and --html it writes a page instead; both may be runs or baseline files.
+
+    Exit status: 0 listed, written, or looked through as far as you wanted; 1 it cannot be done; 2 usage; 130 Ctrl-C.
     """
+    if run and other and html:
+        _write_page(root, run, other, html, seed)
+        return
+    if other or html or seed:
+        raise click.UsageError("a blind comparison takes both: review RUN OTHER --html FILE")
     path = record_of(root, run)
     with explained():
         outcome = judged(root, path, baseline)
@@ -57,6 +86,14 @@ def review(root: Path, run: str | None, baseline: str | None, again: bool, as_js
             _list(steps, path)
         else:
             _in_terminal(root, steps, outcome)
+
+
+def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None) -> None:
+    with explained():
+        a, b = (read_answers(record_of(root, given), root) for given in (run, other))
+        first, second, choices = choices_between(a, b)
+        write_whole(html, blind_page(a.suite, first, second, choices, seed or secrets.token_hex(8)))
+    click.echo(f"{html}: {len(choices)} cases with two answers; open it in a browser, then import what it exports")
 
 
 def _review(outcome: Outcome, path: Path) -> Review:
