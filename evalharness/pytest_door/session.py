@@ -75,6 +75,8 @@ class SuiteSession:
             raise pytest.UsageError(
                 "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
             )
+        if option("--llm-because") and not option("--llm-accept"):
+            raise pytest.UsageError("--llm-because says why a run is accepted: it goes with --llm-accept")
         return cls(
             config=own,
             names=_names(",".join(option("--llm-suite")), own.root),

@@ -68,6 +68,8 @@ def _check_names(run: Run, config: Config) -> None:
         config.model(key.model)
         if not _NAME.fullmatch(key.prompt):
             raise StoreError(f"not accepted: {key.prompt!r} is no name of a prompt")
+        if key.model not in run.header.models or key.prompt not in run.header.prompts:
+            raise StoreError(f"not accepted: the record does not say what {key.model} or {key.prompt} was")
 
 
 def accept_answers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -71,7 +72,8 @@ def person(root: Path) -> str:
 
 def origin(run: Run) -> dict[str, Any]:
     """What an acceptance says of its run."""
-    git = run.header.environment.get("git") or {}
+    found = run.header.environment.get("git")
+    git = found if isinstance(found, Mapping) else {}
     commit = git.get("commit")
     return {
         "suite": run.header.suite,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from kept import begin
 
 from evalharness.cli import main
 
@@ -33,13 +34,17 @@ def golden(project: Any) -> dict[str, Any]:
     return value
 
 
-@pytest.fixture
-def changed(project):
+def make_changed(project: Any) -> None:
     """A project with a baseline, and a last run in which every eighth answer got worse."""
     project.accept()
     project.answer_badly(8)
     project.run()
-    return project
+
+
+@pytest.fixture
+def changed(project, tmp_path_factory):
+    """A project with a baseline, and a last run in which every eighth answer got worse."""
+    return begin(project, make_changed, tmp_path_factory)
 
 
 def test_pytest_records(project):
@@ -55,6 +60,13 @@ def test_pytest_records(project):
     assert line["at"].endswith("+00:00")
     project.accept()
     assert [one["because"] for one in history(project)] == ["first answers", ""]
+
+
+def test_a_reason_for_nothing(project):
+    """A reason without an acceptance is a slip, and said before anything is asked."""
+    result = project.run("--llm-because=oh")
+    assert result.ret == 4
+    assert "it goes with --llm-accept" in result.stderr.str()
 
 
 def test_a_refused_run_is_no_history(project):
@@ -107,6 +119,7 @@ def test_a_record_from_elsewhere(changed):
     for old, new, said in (
         ('"suite": "demo"', '"suite": "../demo"', "there is no suite '../demo'"),
         ('"plain"', '"../../plain"', "is no name of a prompt"),
+        ('"prompts": {"plain"', '"prompts": {"other"', "does not say what fake or plain was"),
         ('"fake"', '"../../fake"', "no [tool.evalharness.models.../../fake]"),
     ):
         changed.write("reports/demo/run.jsonl", record.replace(old, new))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from kept import begin
 
 from evalharness.cli import main
 
@@ -26,13 +27,17 @@ def call(project: Any, *arguments: str) -> Result:
     return result
 
 
-@pytest.fixture
-def changed(project):
+def make_changed(project: Any) -> None:
     """A project whose last run answers ten of forty cases otherwise than the baseline."""
     project.accept()
     project.answer_badly(4)
     project.run()
-    return project
+
+
+@pytest.fixture
+def changed(project, tmp_path_factory):
+    """A project whose last run answers ten of forty cases otherwise than the baseline."""
+    return begin(project, make_changed, tmp_path_factory)
 
 
 def page(project: Any, *arguments: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from kept import begin
 from terminal import Terminal
 
 from evalharness.cli import main
@@ -30,15 +31,19 @@ def decided(project: Any) -> list[tuple[str, str]]:
     return [(one["case"], one["decision"]) for one in json.loads(review(project, "--json").output)]
 
 
-@pytest.fixture
-def changed(project):
+def make_changed(project: Any) -> None:
     """Five answers got worse, one of them breaks an assertion."""
     project.accept()
     project.answer_badly(8)
     answers = json.loads(project.read("answers.json"))
     project.answer({**answers, "case-16": "FORBIDDEN words"})
     project.run()
-    return project
+
+
+@pytest.fixture
+def changed(project, tmp_path_factory):
+    """Five answers got worse, one of them breaks an assertion."""
+    return begin(project, make_changed, tmp_path_factory)
 
 
 def test_the_list(changed):
@@ -163,7 +168,7 @@ def test_no_is_no(changed):
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (60, 20)])
 def test_it_fits(changed, columns, rows):
     """Long answers with wide signs are cut to the size of the terminal, also after it changed; m shows all of them."""
-    long = "word " * 300 + "漢字" * 300 + "END"
+    long = "漢字" * 300 + " word" * 300 + " END"
     changed.answer({**json.loads(changed.read("answers.json")), "case-16": f"FORBIDDEN {long}"})
     changed.run()
     with Terminal(changed.root, "review", columns=100, rows=30) as terminal:
