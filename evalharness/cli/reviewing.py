@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import termios
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -29,22 +33,30 @@ q  quit: the next review goes on here
 any key goes on"""
 
 
+_KEYBOARD = 0
+_Mode = list[Any]
+"""How a terminal is set, as `termios` has it."""
+
+
 class _Resized(Exception):
     """The terminal has another size now."""
 
 
 def go_through(review: Review) -> bool:
     """Until every answer has been looked at (True), or the person quits."""
+    with _key_by_key() as usual:
+        return _all_seen(review, usual)
+
+
+def _all_seen(review: Review, usual: _Mode) -> bool:
     whole, said = False, ""
     typed: list[str] = []
     while (one := review.current) is not None:
         if not typed:
-            _draw(review, said, whole=whole)
-            typed, said = _keys(), ""
+            typed = _shown_and_asked(review, said, whole=whole)
             continue
+        said = ""
         key = typed.pop(0)
-        if key == "\x03":
-            raise KeyboardInterrupt
         if key in ("q", "\x04"):
             return False
         if key == "m":
@@ -52,11 +64,32 @@ def go_through(review: Review) -> bool:
         elif key == "?":
             _help()
         elif key == "n":
-            review.decisions.note(one.key, _note(review.decisions.on(one.key).note))
+            review.decisions.note(one.key, _note(review.decisions.on(one.key).note, usual))
         else:
             said = review.press(key)
             whole = whole and review.current is one
     return True
+
+
+@contextmanager
+def _key_by_key() -> Iterator[_Mode]:
+    """Keys come as they are pressed, unseen; those typed ahead are kept, and Ctrl-C stays Ctrl-C."""
+    usual: _Mode = termios.tcgetattr(_KEYBOARD)
+    tty.setcbreak(_KEYBOARD, termios.TCSADRAIN)
+    try:
+        yield usual
+    finally:
+        termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, usual)
+
+
+def _shown_and_asked(review: Review, said: str, *, whole: bool) -> list[str]:
+    """What was typed at the sight of the answer; nothing where the size of the terminal changed meanwhile."""
+    try:
+        with _noticing_size():
+            _draw(review, said, whole=whole)
+            return _keys()
+    except _Resized:
+        return []
 
 
 def _draw(review: Review, said: str, *, whole: bool) -> None:
@@ -81,15 +114,12 @@ def _help() -> None:
 
 
 def _keys() -> list[str]:
-    """What was typed, perhaps ahead; nothing where the size changed meanwhile."""
+    """What was typed, perhaps ahead; q where nobody is there any more."""
     try:
-        with _noticing_size():
-            typed = click.getchar()
-    except _Resized:
-        return []
-    except EOFError:
-        return ["q"]
-    return [typed] if typed.startswith("\x1b") else list(typed)
+        typed = os.read(_KEYBOARD, 64).decode(errors="replace")
+    except OSError:
+        typed = ""
+    return [typed] if typed.startswith("\x1b") else list(typed or "q")
 
 
 @contextmanager
@@ -104,7 +134,10 @@ def _noticing_size() -> Iterator[None]:
         signal.signal(signal.SIGWINCH, before)
 
 
-def _note(before: str) -> str:
-    click.echo("")
-    note: str = click.prompt("note", default=before, show_default=bool(before))
+def _note(before: str, usual: _Mode) -> str:
+    termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, usual)
+    try:
+        note: str = click.prompt("\nnote", default=before, show_default=bool(before))
+    finally:
+        tty.setcbreak(_KEYBOARD, termios.TCSADRAIN)
     return " ".join(note.split())[:500]

@@ -143,6 +143,15 @@ def test_goes_on(changed):
     assert {word for _, word in decided(changed)} == {"open"}
 
 
+def test_typed_ahead(changed):
+    """Keys that come before they are asked for are not lost."""
+    with Terminal(changed.root, "review") as terminal:
+        terminal.wait(_KEYS)
+        for _ in range(4):
+            os.write(terminal.handle, b"k")
+        assert terminal.wait("5 of 5").startswith("5 of 5")
+
+
 def test_another_run(changed):
     """Decisions are on a run: those on the one before do not count."""
     with Terminal(changed.root, "review") as terminal:
