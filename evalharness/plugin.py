@@ -51,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="make this run part of the baseline (never in CI, never a partial run)",
     )
+    add("--llm-because", metavar="TEXT", default="", help="why it is accepted: kept in golden/HISTORY.jsonl")
     add(
         "--llm-record",
         choices=("none", "once", "all"),

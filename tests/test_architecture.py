@@ -27,6 +27,7 @@ ARROWS = {
     "gate": set(),
     "versions": {"config", "suites", "providers", "engine", "store", "gate"},
     "report": {"store", "redaction", "gate"},
+    "review": {"", "config", "redaction", "registry", "report", "store", "suites"},
     "redaction": set(),
     "config": {"registry"},
     "registry": set(),

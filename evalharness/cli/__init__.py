@@ -7,10 +7,13 @@ from pathlib import Path
 import click
 
 from evalharness import __version__
+from evalharness.cli.accept import accept
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.compare import compare
 from evalharness.cli.gate import gate
+from evalharness.cli.labels import labels
 from evalharness.cli.record import record
+from evalharness.cli.review import review
 from evalharness.cli.schema import schema
 from evalharness.cli.validate import validate
 
@@ -41,3 +44,6 @@ main.add_command(record)
 main.add_command(gate)
 main.add_command(compare)
 main.add_command(calibrate)
+main.add_command(accept)
+main.add_command(review)
+main.add_command(labels)

@@ -53,7 +53,7 @@ def gate(
     Exit status: 0 nothing got worse, 1 something did or cannot be judged, 2 usage.
     """
     with explained():
-        outcome = _judged(root, run / _RECORD if run.is_dir() else run, baseline, base, margins)
+        outcome = judged(root, run / _RECORD if run.is_dir() else run, baseline, base, margins)
     if as_json:
         click.echo(json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1))
     else:
@@ -63,7 +63,10 @@ def gate(
     raise SystemExit(outcome.status not in good)
 
 
-def _judged(root: Path, path: Path, baseline: str | None, base: str | None, margins: Sequence[str]) -> Outcome:
+def judged(
+    root: Path, path: Path, baseline: str | None = None, base: str | None = None, margins: Sequence[str] = ()
+) -> Outcome:
+    """What the gates say of the run of a record."""
     run = read_run(path)
     name = run.header.suite
     trusted = Trusted(load_config(root), merge_base(root, base))

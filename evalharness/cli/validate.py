@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli.errors import explained
 from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, SuiteError
 from evalharness.records import Suite
 from evalharness.report.encode import one_line, printable
+from evalharness.store.history import HISTORY, read_history
 from evalharness.suites import load_suite, suite_names
 
 
@@ -17,7 +19,7 @@ from evalharness.suites import load_suite, suite_names
 @click.argument("names", nargs=-1)
 @click.pass_obj
 def validate(root: Path, names: tuple[str, ...]) -> None:
-    """Check the suites called NAMES (default: all), and say for every problem where it is.
+    """Check the suites called NAMES (default: all, and the history), and say for every problem where it is.
 
     Exit status: 0 all is well, 1 problems were found, 2 usage.
     """
@@ -28,7 +30,7 @@ def validate(root: Path, names: tuple[str, ...]) -> None:
     chosen = names or tuple(suite_names(root))
     if not chosen:
         raise click.ClickException(f"there is no suite under {root / 'suites'}")
-    problems = sum(_report(name, config) for name in chosen)
+    problems = sum(_report(name, config) for name in chosen) + (0 if names else _history(config))
     if problems:
         click.echo(f"{problems} problem{'s' if problems > 1 else ''} found", err=True)
         raise SystemExit(1)
@@ -44,6 +46,17 @@ def _report(name: str, config: Config) -> int:
         return len(error.problems)
     click.echo(_summary(suite))
     return 0
+
+
+def _history(config: Config) -> int:
+    """The same of `golden/HISTORY.jsonl`, where there is one."""
+    with explained():
+        acceptances, problems = read_history(config.root)
+    for problem in problems:
+        click.echo(one_line(problem, 1000))
+    if acceptances and not problems:
+        click.echo(f"{HISTORY}: ok: {_count(len(acceptances), 'acceptance')}")
+    return len(problems)
 
 
 def _summary(suite: Suite) -> str:

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -21,10 +20,11 @@ from evalharness.engine.prices import Tariff
 from evalharness.errors import ConfigError, EvalHarnessError, StoreError
 from evalharness.providers import Provider
 from evalharness.pytest_door.suite_run import REPORTS, SuiteRun
-from evalharness.records import Baseline, Baselines, Case, Request, Run, Sample, SampleKey, Stability, Verdict
+from evalharness.records import Baseline, Baselines, Case, Request, Sample, SampleKey, Stability, Verdict
 from evalharness.report import Outcome, write_reports
 from evalharness.report.asked import dollars
-from evalharness.store import Commit, accept, commit_at, in_ci, merge_base, sample_to_json, work_s
+from evalharness.review.accepting import Reason, accept_run
+from evalharness.store import Commit, commit_at, in_ci, merge_base, sample_to_json, work_s
 from evalharness.store.baselines import accepted_suites
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite, suite_names, suite_path
@@ -42,6 +42,8 @@ class SuiteSession:
     repeat: int = 1
     baseline: str | None = None
     accepting: bool = False
+    because: str = ""
+    """Why this run is accepted."""
     fail_inconclusive: bool = False
     report: str | None = None
     asking: Asking = field(default_factory=Asking)
@@ -73,6 +75,8 @@ class SuiteSession:
             raise pytest.UsageError(
                 "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
             )
+        if option("--llm-because") and not option("--llm-accept"):
+            raise pytest.UsageError("--llm-because says why a run is accepted: it goes with --llm-accept")
         return cls(
             config=own,
             names=_names(",".join(option("--llm-suite")), own.root),
@@ -81,6 +85,7 @@ class SuiteSession:
             repeat=option("--llm-repeat"),
             baseline=option("--llm-baseline"),
             accepting=option("--llm-accept"),
+            because=option("--llm-because"),
             fail_inconclusive=option("--llm-inconclusive") == "fail",
             report=option("--llm-report"),
             base=None if hasattr(config, "workerinput") else merge_base(own.root, option("--llm-base")),
@@ -187,18 +192,16 @@ class SuiteSession:
         suite_run.close(stopped=stopped)
         verdicts = self.judge(suite_run, stopped=True) if stopped else suite_run.settled or self.judge(suite_run)
         run = suite_run.run(stopped=stopped)
-        accepted, refusal = self.accept(suite_run, run)
         outcome = Outcome(
             run=run,
             verdicts=tuple(verdicts),
             baselines=self.baselines(suite_run),
             folder=suite_run.folder,
             accept_command=self.accept_command(name),
-            accepted=accepted,
-            refusal=refusal,
             compared=self.baseline != "none",
             exam=self.trusted.changes(name),
         )
+        outcome = self.accept(outcome)
         write_reports(outcome, self.config.root)
         return outcome
 
@@ -253,15 +256,15 @@ class SuiteSession:
             suite_run.reference = found
         return suite_run.reference
 
-    def accept(self, suite_run: SuiteRun, run: Run) -> tuple[tuple[Path, ...], str]:
-        """The baseline files that were written, or why none was."""
+    def accept(self, outcome: Outcome) -> Outcome:
+        """With the baseline files that were written, or why none was."""
         if not self.accepting:
-            return (), ""
+            return outcome
         try:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            return tuple(accept(run, root=self.config.root, asked=suite_run.plan.asked, accepted_at=now)), ""
-        except StoreError as error:
-            return (), str(error)
+            written = accept_run(outcome.run, self.config, Reason(self.because, outcome.status))
+            return replace(outcome, accepted=tuple(written))
+        except EvalHarnessError as error:
+            return replace(outcome, refusal=str(error))
 
     def accept_command(self, name: str) -> str:
         """What to type to accept this very run."""

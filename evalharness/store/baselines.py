@@ -151,7 +151,7 @@ def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accept
     Appended to the accepted runs when it asked the same of the same model and is scored by the same metrics; otherwise
     it starts a new baseline. Raises StoreError for a run that is partial, stopped or errored.
     """
-    if reason := _unacceptable(run):
+    if reason := unacceptable(run):
         raise StoreError(f"not accepted: {reason}")
     texts, planned = {}, set(run.header.planned)  # not the draws of a second look, which not all cases have
     for (model, prompt), digest in asked.items():
@@ -180,7 +180,8 @@ def _stale(joined: Baseline, samples: Sequence[Sample]) -> str:
     )
 
 
-def _unacceptable(run: Run) -> str:
+def unacceptable(run: Run) -> str:
+    """Why a run cannot be accepted; empty where it can."""
     if not run.complete:
         good = len({sample.key for sample in run.samples if sample.error is None})
         return f"the run has {good} of {len(run.header.planned)} answers; a baseline is a whole run"

@@ -88,13 +88,14 @@ def _version(package: str) -> str | None:
 
 def _git(root: Path) -> dict[str, Any] | None:
     """Commit and whether files differ from it; None outside a repository."""
-    commit = _run_git(root, "rev-parse", "HEAD")
+    commit = run_git(root, "rev-parse", "HEAD")
     if commit is None:
         return None
-    return {"commit": commit, "dirty": bool(_run_git(root, "status", "--porcelain", "--untracked-files=no"))}
+    return {"commit": commit, "dirty": bool(run_git(root, "status", "--porcelain", "--untracked-files=no"))}
 
 
-def _run_git(root: Path, *words: str) -> str | None:
+def run_git(root: Path, *words: str) -> str | None:
+    """What git prints in this folder; None where it fails, or is not there."""
     try:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)  # noqa: S603, S607
     except (OSError, subprocess.TimeoutExpired):

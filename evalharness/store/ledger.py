@@ -8,10 +8,8 @@ way. A row carries a checksum; a file that is damaged, or of a newer version, is
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +21,7 @@ from typing import Any, Literal
 
 from evalharness.errors import StoreError
 from evalharness.redaction import scrubbed
+from evalharness.store.files import locked
 from evalharness.store.recorded import Recorded, canonical, response_from_json, response_to_json
 
 SCHEMA = 1
@@ -84,7 +83,7 @@ class Ledger:
             path.touch(mode=0o600)
             self._connection = sqlite3.connect(path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
             try:
-                with _locked(path.parent):  # one process at a time makes it
+                with locked(path.parent):  # one process at a time makes it
                     self._open()
             except BaseException:
                 self._connection.close()
@@ -264,16 +263,6 @@ class Ledger:
             f"{self.path}: damaged, so nothing is served from it ({' '.join(why.split())[:300]}); move the file away, "
             "and recorded responses are asked for again"
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _checksum(*values: str) -> bytes:

@@ -14,6 +14,7 @@ from evalharness.errors import StoreError
 from evalharness.records import Baseline, Change
 from evalharness.store import Commit, read_baseline
 from evalharness.store.baselines import BASELINE_FOLDER, PINNED
+from evalharness.store.history import HISTORY
 from evalharness.suites import load_suite, suite_names
 from evalharness.versions.reference import anchored
 
@@ -42,7 +43,17 @@ def exam_changes(commit: Commit, root: Path, name: str) -> list[Change]:
 
         gone = sorted(set(suite_names(there)) - set(suite_names(root)) - {name})
         found = changes(_exam(there, name, tracked, real=root), _exam(root, name, tracked, real=root))
-    return [*found, *map(deleted_suite, gone)]
+        forgotten = list(_forgotten(there, root))
+    return [*found, *map(deleted_suite, gone), *forgotten]
+
+
+def _forgotten(there: Path, here: Path) -> Iterator[Change]:
+    """The history of acceptances decides nothing, and only grows: a line that is gone or another is said."""
+    then, now = ((root / HISTORY).read_bytes() if (root / HISTORY).is_file() else b"" for root in (there, here))
+    lost = len(set(then.splitlines()) - set(now.splitlines()))
+    if lost:
+        lines = "1 line is" if lost == 1 else f"{lost} lines are"
+        yield Change(HISTORY, "", f"{lines} gone or changed, and the history only grows", weakens=False)
 
 
 def named_files(root: Path) -> list[str]:

@@ -80,6 +80,7 @@ addopts = "-ra"
 IDS = [f"case-{number}" for number in range(6)]
 BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 RECORDING = "golden/recordings/demo.jsonl"
+HISTORY = "golden/HISTORY.jsonl"
 
 
 def a_case(name: str, **rest: Any) -> str:
@@ -137,6 +138,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repository.write("suites/short.jsonl", "".join(map(a_case, IDS[:2])))
     repository.write("golden/demo.yaml", golden(*IDS))
     repository.write(RECORDING, '{"schema": 1}\n')
+    repository.write(HISTORY, "1\n2\n")
     accept_run(repository, "run-1")
     accept_run(repository, "run-2")
     repository.commit()
@@ -358,6 +360,10 @@ HARMLESS: list[tuple[Edit, str]] = [
     (swap(DEMO, "You answer customers", "You are kind to customers"), ""),
     (swap(DEMO, '    - user: "{{ question }} {{ hint }}"', '    - user: "{{ hint }}: {{ question }}"'), ""),
     (swap("README.md", "A shop", "Another shop"), ""),
+    (put(HISTORY, "1\n2\n3\n"), ""),
+    (put(HISTORY, "2\n3\n"), "golden/HISTORY.jsonl: 1 line is gone or changed"),
+    (gone(HISTORY), "golden/HISTORY.jsonl: 2 lines are gone or changed"),
+    (put("golden/labels/demo.jsonl", "{}\n"), ""),
     (swap(DEMO, "schema: 1\n", "schema: 1\ndescription: A shop.  # with a comment\n"), ""),
     (inline(), ""),
     (both(moved(CASES, "suites/same.jsonl"), swap(DEMO, "cases.jsonl", "same.jsonl")), ""),

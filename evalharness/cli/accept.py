@@ -1,0 +1,140 @@
+"""`evalharness accept`: make a run the baseline, or its answers golden. Asks no model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from evalharness.cli.errors import explained
+from evalharness.cli.gate import judged
+from evalharness.cli.records import record_of
+from evalharness.config import load_config
+from evalharness.registry import did_you_mean
+from evalharness.report import Outcome
+from evalharness.report.encode import one_line, printable
+from evalharness.review.accepting import Reason, accept_answers, accept_run, refuse_ci
+from evalharness.review.changed import Changed, changed_answers, new_answers
+from evalharness.store.history import HISTORY, read_history
+
+_WIDTH = 79
+
+
+@click.command(
+    epilog="Examples: evalharness accept support --because 'shorter answers are meant'; "
+    "evalharness accept support --golden --case refund-window --because 'also right'"
+)
+@click.argument("run")
+@click.option("--because", required=True, metavar="TEXT", help=f"Why: kept in {HISTORY}.")
+@click.option("--by", default="", metavar="NAME", help="Who accepts. Default: as git knows you.")
+@click.option("--golden", is_flag=True, help="Make answers golden, instead of the run a baseline.")
+@click.option("--case", "cases", multiple=True, metavar="ID", help="With --golden: the answers to this; repeatable.")
+@click.option("--model", "models", multiple=True, help="With --golden: answers of this model only; repeatable.")
+@click.option("--prompt", "prompts", multiple=True, help="With --golden: answers to this prompt only; repeatable.")
+@click.option("--replace", is_flag=True, help="With --golden: instead of the golden answers that are there.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def accept(
+    root: Path,
+    run: str,
+    because: str,
+    by: str,
+    golden: bool,
+    cases: tuple[str, ...],
+    models: tuple[str, ...],
+    prompts: tuple[str, ...],
+    replace: bool,
+    yes: bool,
+) -> None:
+    """Make RUN part of its baselines: a run record, the folder that holds one, or a suite whose last run is meant.
+
+    The run must be whole. With --golden its changed answers (or those to some cases) become golden answers instead;
+    run the suite with --llm-accept afterwards, for its scores are others then.
+
+    Exit status: 0 accepted, 1 refused, 2 usage.
+    """
+    chosen = (*cases, *models, *prompts, *(["--replace"] if replace else []))
+    if chosen and not golden:
+        raise click.UsageError("--case, --model, --prompt and --replace go with --golden: a baseline is a whole run")
+    if not because.strip():
+        raise click.BadParameter("say in a few words why", param_hint="--because")
+    path = record_of(root, run)
+    with explained():
+        refuse_ci()
+        outcome = judged(root, path)
+        reason = Reason(because.strip(), outcome.status, by.strip())
+        if golden:
+            answers = _answers(outcome, cases, models, prompts)
+            _accept_golden(root, outcome, answers, reason, replace=replace, sure=yes or bool(cases))
+        else:
+            _show(accept_run(outcome.run, load_config(root), reason), root)
+    for problem in _damage(root):
+        click.echo(one_line(problem, 1000), err=True)
+
+
+def _show(paths: Sequence[Path], root: Path) -> None:
+    for path in paths:
+        click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {HISTORY}")
+
+
+def _answers(
+    outcome: Outcome, cases: Sequence[str], models: Sequence[str], prompts: Sequence[str]
+) -> dict[str, list[str]]:
+    """The answers that are to become golden, by case. Raises click.ClickException for a name that the run lacks."""
+    keys = outcome.run.header.planned
+    for given, known, what in (
+        (cases, {key.case for key in keys}, "case"),
+        (models, {key.model for key in keys}, "model"),
+        (prompts, {key.prompt for key in keys}, "prompt"),
+    ):
+        if unknown := [name for name in given if name not in known]:
+            hint = did_you_mean(unknown[0], known)
+            raise click.ClickException(printable(f"this run has no {what} '{unknown[0]}'{hint}"))
+    baselines = {} if cases else outcome.baselines  # what is named is taken, changed or not
+    return new_answers([one for one in changed_answers(outcome.run, baselines) if _is_of(one, cases, models, prompts)])
+
+
+def _is_of(one: Changed, cases: Sequence[str], models: Sequence[str], prompts: Sequence[str]) -> bool:
+    pairs = ((one.key.case, cases), (one.key.model, models), (one.key.prompt, prompts))
+    return all(not given or name in given for name, given in pairs)
+
+
+def _accept_golden(
+    root: Path, outcome: Outcome, answers: Mapping[str, Sequence[str]], reason: Reason, *, replace: bool, sure: bool
+) -> None:
+    if not answers:
+        click.echo("nothing to accept: no answer differs from what is golden already")
+        return
+    list_answers(answers)
+    if not sure and not _confirmed(len(answers)):
+        raise click.ClickException("nothing was changed")
+    path = accept_answers(outcome.run, load_config(root), answers, reason, replace=replace)
+    show_golden(path, root, outcome)
+
+
+def list_answers(answers: Mapping[str, Sequence[str]]) -> None:
+    """The answers that are about to become golden, a line each."""
+    for case, texts in answers.items():
+        for text in texts:
+            click.echo("  " + one_line(f"{case} · {text}", _WIDTH - 2))
+
+
+def show_golden(path: Path, root: Path, outcome: Outcome) -> None:
+    """What was written, and what to do next."""
+    click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {HISTORY}")
+    click.echo(f"next      {outcome.accept_command}")
+    click.echo("          scores the answers again, for they depend on the golden ones")
+
+
+def _confirmed(cases: int) -> bool:
+    if not sys.stdin.isatty():
+        raise click.ClickException("these are many: name them with --case, or say --yes")
+    return click.confirm(f"make these answers to {cases} case{'s' if cases > 1 else ''} golden?")
+
+
+def _damage(root: Path) -> list[str]:
+    """What is wrong with the history: said, for nothing else reads it."""
+    with explained():
+        return read_history(root)[1]

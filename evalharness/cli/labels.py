@@ -1,0 +1,116 @@
+"""`evalharness labels`: what people preferred in a blind comparison."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from evalharness.cli.errors import explained
+from evalharness.config import load_config
+from evalharness.errors import StoreError
+from evalharness.report.encode import one_line
+from evalharness.review.labels import Imported, PartyLine, Tally, import_labels, tally
+from evalharness.store import read_baseline
+from evalharness.store.baselines import BASELINE_FOLDER
+from evalharness.store.history import read_history
+from evalharness.store.runs import stored_lines
+
+_CLEAR = 0.05
+_WIDTH = 79
+
+
+@click.group()
+def labels() -> None:
+    """What people preferred: import the choices of a blind comparison.
+
+    evalharness review RUN_A RUN_B --html FILE writes the page that they are made in.
+    """
+
+
+@labels.command("import", epilog="Example: evalharness labels import evalharness-labels.jsonl")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--by", default="", metavar="NAME", help="Who chose. Default: the name in the file.")
+@click.option(
+    "--run",
+    "records",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The record of a run that is not under reports/; repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The tally as JSON.")
+@click.pass_obj
+def import_(root: Path, file: Path, by: str, records: tuple[Path, ...], as_json: bool) -> None:
+    """Add the choices in FILE to golden/labels/SUITE.jsonl, and say what all choices between the two mean.
+
+    The same file twice adds nothing. Exit status: 0 imported, 1 refused, nothing was written, 2 usage.
+    """
+    with explained():
+        done = import_labels(file, load_config(root), _known_runs(root, records), by=by.strip())
+    found = tally(done.alike)
+    if as_json:
+        click.echo(json.dumps({"added": done.added, "changed": done.changed, **asdict(found)}))
+        return
+    path = done.path.relative_to(root).as_posix()
+    changed = f", {done.changed} changed" if done.changed else ""
+    click.echo(f"{path}: {done.added} of {len(done.labels)} labels are new{changed}")
+    if done.alike:
+        _show(found, done)
+
+
+def _show(found: Tally, done: Imported) -> None:
+    for letter, party, count in (("A", done.alike[0].a, found.a), ("B", done.alike[0].b, found.b)):
+        click.echo(one_line(f"{letter} better in {count:>4} cases: {_name(party)}", _WIDTH))
+    click.echo(f"no preference {found.even}; people {found.people}")
+    click.echo(meaning(found))
+
+
+def _name(party: PartyLine) -> str:
+    return f"{party.run} ({party.model}, {party.prompt})" if party.model else party.run
+
+
+def meaning(found: Tally) -> str:
+    """What the tally says, in one sentence."""
+    total = found.a + found.b
+    if found.p_value is None:
+        return "Nobody preferred one to the other in any case, so nothing can be said."
+    better, count = ("A", found.a) if found.a > found.b else ("B", found.b)
+    p_value = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
+    if found.p_value <= _CLEAR:
+        return f"{better} is preferred in {count} of {total} cases: chance alone is rarely so clear ({p_value})."
+    return f"{count} of {total} cases for one side is no more than chance may give ({p_value}): no winner."
+
+
+def _known_runs(root: Path, records: tuple[Path, ...]) -> dict[str, set[str]]:
+    """The runs that this project knows, by suite: in reports, in baselines, in the history. What is damaged there is
+    not known.
+    """
+    known: dict[str, set[str]] = {}
+    for suite, run in (*_recorded([*records, *(root / "reports").rglob("run.jsonl")]), *_accepted(root)):
+        known.setdefault(suite, set()).add(run)
+    for acceptance in read_history(root)[0]:
+        known.setdefault(acceptance.suite, set()).add(acceptance.run)
+    return known
+
+
+def _recorded(paths: list[Path]) -> Iterator[tuple[str, str]]:
+    for path in paths:
+        try:
+            header = next(stored_lines(path), (1, {}))[1]
+        except StoreError:
+            continue
+        if header.get("kind") == "run":
+            yield str(header.get("suite")), str(header.get("id"))
+
+
+def _accepted(root: Path) -> Iterator[tuple[str, str]]:
+    for path in (root / BASELINE_FOLDER).rglob("*.jsonl"):
+        try:
+            baseline = read_baseline(path, root)
+        except StoreError:
+            continue
+        if baseline:
+            yield from ((baseline.suite, run.id) for run in baseline.runs)

@@ -1,0 +1,188 @@
+"""`evalharness review`: step through the answers that changed. Asks no model."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalharness.cli.accept import list_answers, show_golden
+from evalharness.cli.errors import explained
+from evalharness.cli.gate import judged
+from evalharness.cli.records import record_of
+from evalharness.cli.reviewing import go_through
+from evalharness.config import load_config
+from evalharness.report import Outcome
+from evalharness.report.blind import blind_page
+from evalharness.report.encode import one_line
+from evalharness.review.accepting import Reason, accept_answers
+from evalharness.review.changed import Changed, changed_answers, new_answers
+from evalharness.review.decisions import Choice, Decisions
+from evalharness.review.parties import choices_between, read_answers
+from evalharness.review.screen import WORDS, change_of
+from evalharness.review.steps import Review
+from evalharness.store import in_ci, write_whole
+from evalharness.store.baselines import unacceptable
+from evalharness.store.history import HISTORY
+
+_WIDTH = 79
+_STOPPED = 130
+
+
+@click.command(
+    epilog="Examples: evalharness review support; "
+    "evalharness review golden/baselines/support/smollm2.concise.jsonl reports/support --html blind.html"
+)
+@click.argument("run", required=False)
+@click.argument("other", required=False)
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page on which people choose between RUN and OTHER without knowing which is which.",
+)
+@click.option("--seed", metavar="TEXT", help="With --html: decides which of the two stands left. Default: drawn anew.")
+@click.option("--baseline", metavar="PATH|git:REF", help="Compare with this one. Default: as the gate does.")
+@click.option("--again", is_flag=True, help="Forget the decisions on this run, and start over.")
+@click.option("--json", "as_json", is_flag=True, help="Print the changed answers and the decisions on them as JSON.")
+@click.pass_obj
+def review(
+    root: Path,
+    run: str | None,
+    other: str | None,
+    html: Path | None,
+    seed: str | None,
+    baseline: str | None,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Step through the answers of RUN that differ from the baseline's, broken assertions and the worst first.
+
+    RUN is a run record, the folder that holds one, or a suite whose last run is meant; by default the latest run. A
+    decision is kept in review.jsonl beside the run at once: after Ctrl-C the next review goes on there. What you
+    accept becomes golden at the end, after you are asked once. Without a terminal it only lists.
+
+    With OTHER and --html it writes a page instead; both may be runs or baseline files.
+
+    Exit status: 0 listed, written, or looked through as far as you wanted; 1 it cannot be done; 2 usage; 130 Ctrl-C.
+    """
+    if run and other and html:
+        _write_page(root, run, other, html, seed)
+        return
+    if other or html or seed:
+        raise click.UsageError("a blind comparison takes both: review RUN OTHER --html FILE")
+    path = record_of(root, run)
+    with explained():
+        outcome = judged(root, path, baseline)
+        steps = _review(outcome, path)
+        if again:
+            steps = Review(steps.answers, _forgotten(steps.decisions), steps.refusal)
+        if as_json:
+            click.echo(json.dumps([_as_json(one, steps) for one in steps.answers], ensure_ascii=False, indent=1))
+        elif not (sys.stdin.isatty() and sys.stdout.isatty()):
+            _list(steps, path)
+        else:
+            _in_terminal(root, steps, outcome)
+
+
+def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None) -> None:
+    with explained():
+        a, b = (read_answers(record_of(root, given), root) for given in (run, other))
+        first, second, choices = choices_between(a, b)
+        write_whole(html, blind_page(a.suite, first, second, choices, seed or secrets.token_hex(8)))
+    click.echo(f"{html}: {len(choices)} cases with two answers; open it in a browser, then import what it exports")
+
+
+def _review(outcome: Outcome, path: Path) -> Review:
+    decisions = Decisions.read(path.parent, outcome.run.header.id)
+    for problem in decisions.damage:
+        click.echo(one_line(problem, _WIDTH), err=True)
+    refusal = "nothing is accepted in CI" if in_ci() else unacceptable(outcome.run)
+    return Review(changed_answers(outcome.run, outcome.baselines), decisions, refusal)
+
+
+def _forgotten(decisions: Decisions) -> Decisions:
+    decisions.start_over()
+    return decisions
+
+
+def _as_json(one: Changed, steps: Review) -> dict[str, Any]:
+    decision = steps.decisions.on(one.key)
+    return {
+        **one.key._asdict(),
+        "decision": WORDS[decision.choice],
+        "note": decision.note,
+        "golden": list(one.sample.golden),
+        "old": one.before.text if one.before else None,
+        "new": one.text,
+        "failed": list(one.sample.failed_checks),
+        "scores": {score.metric: score.value for score in one.sample.scores},
+        "changes": dict(one.changes),
+    }
+
+
+def _list(steps: Review, path: Path) -> None:
+    count = len(steps.answers)
+    if not count:
+        click.echo("no answer differs from the baseline's")
+        return
+    told = f"{count} changed answer{'s' if count > 1 else ''}, {steps.done} reviewed, in {path}"
+    click.echo(one_line(told, _WIDTH))
+    for one in steps.answers:
+        what = "broken" if one.sample.failed_checks else change_of(one)
+        word = WORDS[steps.decisions.on(one.key).choice]
+        start = f"  {word:<9}{what:>9}  "
+        click.echo(start + one_line(f"{one.key.case} · {one.text}", _WIDTH - len(start)))
+
+
+def _in_terminal(root: Path, steps: Review, outcome: Outcome) -> None:
+    if not steps.answers:
+        click.echo("no answer differs from the baseline's")
+        return
+    try:
+        finished = go_through(steps)
+        click.echo("")
+        _summary(steps)
+        if finished:
+            _write(root, steps, outcome)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(f"\nstopped: {steps.done} of {len(steps.answers)} reviewed; the next review goes on there")
+        raise SystemExit(_STOPPED) from None
+
+
+def _summary(steps: Review) -> None:
+    words: tuple[tuple[Choice, str], ...] = (
+        ("golden", "to become golden"),
+        ("written", "golden now"),
+        ("keep", "kept"),
+        ("flag", "flagged"),
+        ("", "open"),
+    )
+    counts = ", ".join(f"{len(found)} {word}" for choice, word in words if (found := steps.chosen(choice)))
+    click.echo(f"{steps.done} of {len(steps.answers)} reviewed: {counts}")
+    for one in steps.chosen("flag"):
+        note = steps.decisions.on(one.key).note
+        click.echo("  " + one_line(f"flagged: {one.key.case} · {note or one.text}", _WIDTH - 2))
+
+
+def _write(root: Path, steps: Review, outcome: Outcome) -> None:
+    """At the end: ask once, write the golden answers."""
+    chosen = steps.chosen("golden")
+    answers = new_answers(chosen)
+    if not answers:
+        if steps.done == len(steps.answers):
+            click.echo("nothing to write; --again starts over")
+        return
+    list_answers(answers)
+    if not click.confirm(f"make these answers to {len(answers)} case{'s' if len(answers) > 1 else ''} golden?"):
+        click.echo("nothing was written; the next review asks again")
+        return
+    because = click.prompt(f"why (kept in {HISTORY})", default="", show_default=False)
+    reason = Reason(" ".join(because.split()), outcome.status)
+    path = accept_answers(outcome.run, load_config(root), answers, reason)
+    for one in chosen:
+        steps.decisions.decide(one.key, "written")
+    show_golden(path, root, outcome)

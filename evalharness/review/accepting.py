@@ -1,0 +1,149 @@
+"""Accept a run as a baseline, or answers of it as golden. Each acceptance goes into the history, or nothing happens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evalharness.config import Config
+from evalharness.errors import StoreError, SuiteError
+from evalharness.records import Run, Status, Suite
+from evalharness.registry import did_you_mean
+from evalharness.store import accept, in_ci, write_whole
+from evalharness.store.baselines import baseline_path, unacceptable
+from evalharness.store.files import all_or_none, locked
+from evalharness.store.history import Acceptance, checked, origin, person, record_acceptance
+from evalharness.suites import load_suite, suite_path
+from evalharness.suites.golden import GOLDEN_FOLDER
+from evalharness.suites.golden_text import with_answers
+from evalharness.suites.load import digest
+
+_NAME = re.compile("[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why somebody accepts something."""
+
+    because: str
+    overrode: Status
+    """What the gates said before."""
+    by: str = ""
+    """Empty: as git or the system knows the person."""
+
+
+def refuse_ci() -> None:
+    """Raise StoreError in CI: nobody looks there."""
+    if in_ci():
+        raise StoreError("nothing is accepted in CI; accept it at your desk and commit it")
+
+
+def asked_of(run: Run) -> dict[tuple[str, str], str]:
+    """By (model, prompt): the digest of what was asked of whom, as the plan of the run had it."""
+    header = run.header
+    pairs = sorted({(key.model, key.prompt) for key in header.planned})
+    return {(model, prompt): digest([header.models[model], header.prompts[prompt]]) for model, prompt in pairs}
+
+
+def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
+    """Make the run part of its baselines; the files that were written. Raises StoreError: see `store.accept`."""
+    refuse_ci()
+    _check_names(run, config)
+    root, asked = config.root, asked_of(run)
+    with all_or_none(baseline_path(root, run.header.suite, *pair) for pair in asked):
+        written = accept(run, root=root, asked=asked, accepted_at=_now())
+        files = [path.relative_to(root).as_posix() for path in written]
+        record_acceptance(root, _acceptance(run, root, reason, baselines=files))
+    return written
+
+
+def _check_names(run: Run, config: Config) -> None:
+    """A record may come from elsewhere, and its names become paths. Raises EvalHarnessError."""
+    suite_path(run.header.suite, config.root)
+    for key in run.header.planned:
+        config.model(key.model)
+        if not _NAME.fullmatch(key.prompt):
+            raise StoreError(f"not accepted: {key.prompt!r} is no name of a prompt")
+        if key.model not in run.header.models or key.prompt not in run.header.prompts:
+            raise StoreError(f"not accepted: the record does not say what {key.model} or {key.prompt} was")
+
+
+def accept_answers(
+    run: Run, config: Config, answers: Mapping[str, Sequence[str]], reason: Reason, *, replace: bool = False
+) -> Path:
+    """Make answers golden, by case, beside those that are there or instead of them; the file that was written.
+
+    Raises StoreError: the run is not whole, a case is unknown, the file is written in a way that cannot be edited.
+    """
+    refuse_ci()
+    if why := unacceptable(run):
+        raise StoreError(f"not accepted: {why}")
+    root, name = config.root, run.header.suite
+    folder = root / GOLDEN_FOLDER
+    folder.mkdir(exist_ok=True)
+    with locked(folder):
+        path = _golden_path(folder, name)
+        with all_or_none([path]):
+            _write_golden(path, name, config, answers, replace=replace)
+            line = {"goldens": path.relative_to(root).as_posix(), "cases": sorted(answers), "replaced": replace}
+            record_acceptance(root, _acceptance(run, root, reason, **line))
+    return path
+
+
+def _golden_path(folder: Path, name: str) -> Path:
+    lines = folder / f"{name}.jsonl"
+    return lines if lines.exists() else folder / f"{name}.yaml"
+
+
+def _write_golden(
+    path: Path, name: str, config: Config, answers: Mapping[str, Sequence[str]], *, replace: bool
+) -> None:
+    """Write, read again, and compare with what was meant."""
+    suite = load_suite(name, config)
+    wanted = _wanted(suite, answers, replace=replace)
+    text = path.read_bytes().decode() if path.exists() else ""
+    write_whole(path, with_answers(text, lines=path.suffix == ".jsonl", answers=answers, replace=replace))
+    found: dict[str, tuple[str, ...]] = {}
+    with suppress(SuiteError):
+        found = {case.id: case.golden for case in load_suite(name, config).cases}
+    if found != wanted:
+        cases = [case for case in answers if found.get(case) != wanted[case]] or list(answers)
+        file = path.relative_to(config.root).as_posix()
+        raise StoreError(
+            f"{file}: nothing was changed: the answer to '{cases[0]}' cannot be put in there without changing "
+            "something else; write it in by hand"
+        )
+
+
+def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool) -> dict[str, tuple[str, ...]]:
+    """The golden answers of every case afterwards."""
+    golden = {case.id: case.golden for case in suite.cases}
+    for case, new in answers.items():
+        if case not in golden:
+            raise StoreError(f"{suite.file}: there is no case '{case}'{did_you_mean(case, golden)}")
+        if not new or not all(text.strip() for text in new):
+            raise StoreError(f"the answer to '{case}' is empty: an empty answer is no golden one")
+        golden[case] = (*(() if replace else golden[case]), *new)
+    return golden
+
+
+def _acceptance(run: Run, root: Path, reason: Reason, **what: object) -> Acceptance:
+    pairs = {(key.model, key.prompt) for key in run.header.planned}
+    return checked(
+        at=_now(),
+        by=reason.by or person(root),
+        because=reason.because,
+        **origin(run),
+        models=sorted({model for model, _ in pairs}),
+        prompts=sorted({prompt for _, prompt in pairs}),
+        overrode=reason.overrode,
+        **what,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,158 @@
+"""One changed answer on a terminal: the question, golden, old, new, what differs, scores. Fits width and height."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import click
+
+from evalharness.report.diff import Kind, word_diff
+from evalharness.report.encode import MINUS, one_line, printable
+from evalharness.review.changed import Changed
+from evalharness.review.decisions import Choice, Decision
+
+MOST_CHARS = 20_000
+"""Of one text: what is longer is read in the run record."""
+WORDS: dict[Choice, str] = {
+    "": "open",
+    "golden": "accept as golden",
+    "keep": "keep",
+    "flag": "flagged",
+    "written": "is golden now",
+}
+_LABEL = 10
+_FRAME = 7
+"""Lines of the screen that hold no text of the answer: header, scores, decision, keys, what is empty."""
+_LEAST = 2
+_MOST_FAILS = 3
+_MARKS: dict[Kind, tuple[str, str]] = {"same": ("", ""), "gone": ("[-", "-]"), "new": ("{+", "+}")}
+_COLOURS: dict[Kind, str | None] = {"same": None, "gone": "red", "new": "green"}
+Sign = tuple[str, Kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of the terminal, in characters."""
+
+    width: int
+    height: int
+
+
+def screen(one: Changed, place: str, decision: Decision, size: Size, *, whole: bool = False) -> list[str]:
+    """The lines. `place`: "3 of 17"; `whole`: nothing is cut for the height."""
+    blocks = [(label, _wrapped(signs, size.width - _LABEL - 2)) for label, signs in _texts(one)]
+    fails = [one_line(f"- the answer {sentence}", size.width) for sentence in one.sample.failed_checks]
+    del fails[_MOST_FAILS:]
+    shares = _shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails))
+    title = one_line(f"{place} · {one.key.case} · {one.key.model}, {one.key.prompt}", size.width)
+    lines = [click.style(title, bold=True), ""]
+    for (label, found), share in zip(blocks, shares, strict=True):
+        lines += _block(label, found, len(found) if whole else share)
+    lines += [click.style(line, fg="red") for line in fails]
+    for label, line in (("scores", _scores(one)), ("decision", _decided(decision))):
+        lines.append(f"{label:<{_LABEL}}  {one_line(line, size.width - _LABEL - 2)}")
+    return lines
+
+
+def change_of(one: Changed) -> str:
+    """The change of its mean score, in points; empty where nothing compares."""
+    return f"{one.change * 100:+.0f} pts".replace("-", MINUS) if one.changes else ""
+
+
+def _texts(one: Changed) -> Iterable[tuple[str, list[Sign]]]:
+    asked = next((turn.content for turn in reversed(one.sample.messages) if turn.role == "user"), "")
+    yield "question", _plain(asked)
+    if one.sample.golden:
+        yield "golden", _plain("\n".join(f"- {text}" for text in one.sample.golden))
+    if one.before is None:
+        yield "new", _plain(one.text)
+        return
+    yield "old", _plain(one.before.text)
+    yield "new", _plain(one.text)
+    yield "change", _difference(one.before.text[:MOST_CHARS], one.text[:MOST_CHARS])
+
+
+def _plain(text: str) -> list[Sign]:
+    more = len(text) - MOST_CHARS
+    shown = printable(text[:MOST_CHARS]) + (f"\n… {more} more characters are in run.jsonl" if more > 0 else "")
+    return [(sign, "same") for sign in (shown or "(empty)").expandtabs(4)]
+
+
+def _difference(old: str, new: str) -> list[Sign]:
+    signs: list[Sign] = []
+    for kind, text in word_diff(old, new):
+        before, after = _MARKS[kind]
+        signs += [(sign, kind) for sign in before + printable(text).expandtabs(4) + after]
+    return signs
+
+
+def _wrapped(signs: Sequence[Sign], width: int) -> list[list[Sign]]:
+    """Lines of at most so many columns, broken at a blank where there is one."""
+    lines: list[list[Sign]] = [[]]
+    used, blank = 0, 0
+    for sign in signs:
+        if sign[0] == "\n":
+            lines.append([])
+            used = blank = 0
+            continue
+        if used + _columns(sign[0]) > width:
+            line = lines[-1]
+            lines[-1], rest = (line[:blank], line[blank:]) if blank else (line, [])
+            lines.append(rest)
+            used, blank = sum(_columns(one) for one, _ in rest), 0
+        lines[-1].append(sign)
+        used += _columns(sign[0])
+        blank = len(lines[-1]) if sign[0] == " " else blank
+    return lines
+
+
+def _columns(sign: str) -> int:
+    if sign.isascii():
+        return 1
+    return 0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+
+
+def _shares(lengths: Sequence[int], lines: int) -> list[int]:
+    """How many lines each text gets: the short ones all they need, the long ones the same."""
+    shares = [min(_LEAST, length) for length in lengths]
+    while sum(shares) < lines and shares != list(lengths):
+        waiting = [i for i, length in enumerate(lengths) if shares[i] < length]
+        shares[min(waiting, key=shares.__getitem__)] += 1
+    return shares
+
+
+def _block(label: str, lines: Sequence[Sequence[Sign]], share: int) -> Iterable[str]:
+    cut = len(lines) > share
+    shown = lines[: share - 1] if cut else lines
+    for number, line in enumerate(shown):
+        yield f"{label if number == 0 else '':<{_LABEL}}│ {_coloured(line)}"
+    if cut:
+        more = click.style(f"… {len(lines) - len(shown)} more lines: press m", dim=True)
+        yield f"{'' if shown else label:<{_LABEL}}│ {more}"
+
+
+def _coloured(line: Sequence[Sign]) -> str:
+    runs: list[tuple[str, Kind]] = []
+    for sign, kind in line:
+        if runs and runs[-1][1] == kind:
+            runs[-1] = (runs[-1][0] + sign, kind)
+        else:
+            runs.append((sign, kind))
+    return "".join(click.style(text, fg=_COLOURS[kind]) if _COLOURS[kind] else text for text, kind in runs)
+
+
+def _scores(one: Changed) -> str:
+    changes = one.changes
+    parts = [
+        f"{score.metric} {score.value:.2f}"
+        + (f" ({changes[score.metric]:+.2f})".replace("-", MINUS) if score.metric in changes else "")
+        for score in one.sample.scores
+    ]
+    return ", ".join(parts) or "none"
+
+
+def _decided(decision: Decision) -> str:
+    note = f"; note: {decision.note}" if decision.note else ""
+    return WORDS[decision.choice] + note

@@ -1,0 +1,73 @@
+"""Files that only grow, a JSON object a line: many processes may write to one, and no line is lost or rewritten."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evalharness.errors import StoreError
+from evalharness.redaction import scrubbed
+from evalharness.store.files import LONE_SURROGATES
+from evalharness.store.runs import parse_line
+
+MOST_PROBLEMS = 20
+
+
+def append_line(path: Path, value: Mapping[str, Any]) -> None:
+    """Put a line at the end, whole or not at all. What a crash left of the last one stays, on its own line. Raises
+    StoreError.
+    """
+    line = json.dumps(scrubbed(dict(value)), ensure_ascii=False, allow_nan=False) + "\n"
+    data = line.encode("utf-8", LONE_SURROGATES)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            _append(handle, data)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _append(handle: int, data: bytes) -> None:
+    size = os.fstat(handle).st_size
+    cut_off = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+    data = b"\n" + data if cut_off else data
+    try:
+        if os.write(handle, data) < len(data):
+            raise OSError("the disk is full")
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
+
+
+def read_lines(path: Path, file: str) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
+    """The lines that can be read, with their numbers, and a sentence for each that cannot; none where there is no
+    file. `file` is what the sentences call it. Raises StoreError: the file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be read: {error.strerror or error}") from None
+    *pieces, rest = data.split(b"\n")
+    lines: list[tuple[int, dict[str, Any]]] = []
+    problems: list[str] = []
+    for number, piece in enumerate(pieces, start=1):
+        try:
+            lines.append((number, parse_line(file, number, piece.decode())))
+        except UnicodeDecodeError:
+            problems.append(f"{file}:{number}: not UTF-8: restore the line from git")
+        except StoreError as error:
+            problems.append(f"{error}: restore the line from git")
+    if rest:
+        problems.append(f"{file}:{len(pieces) + 1}: the last line is cut off: restore it from git, or take it out")
+    return lines, problems[:MOST_PROBLEMS]

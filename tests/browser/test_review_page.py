@@ -1,0 +1,191 @@
+"""The page of a blind comparison in a real browser: keys and buttons, what it hides, what it exports."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.records import Message
+from evalharness.report.blind import Choice, Party, blind_page, first_side
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_A, _B = Party("run-of-a", "model-of-a", "plain"), Party("run-of-b", "model-of-b", "plain")
+_HOSTILE = (
+    "</script><script>document.title='sprung'</script>",
+    "<img src=x onerror=\"document.title='sprung'\">",
+    "<svg onload=\"document.title='sprung'\">",
+    '"><a href="javascript:document.title=1">x</a>',
+    "<style>body{background:url(http://example.invalid/x)}</style>",
+    "<meta http-equiv=refresh content='0;url=http://example.invalid/'>",
+    "<!--<script>",
+    "line\nend \u2028 tab\t",
+    "word " * 30_000,
+)
+
+
+@dataclass
+class Opened:
+    """A page and everything that it did beside being drawn."""
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def press(self, *keys: str) -> None:
+        """Keys, one after the other."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def text(self, place: str) -> str:
+        """What stands there."""
+        found: str = self.page.inner_text(place)
+        return found
+
+    def exported(self) -> list[dict[str, Any]]:
+        """The lines of a click on the export."""
+        with self.page.expect_download() as waiting:
+            self.page.click("#export")
+        assert waiting.value.suggested_filename == "evalharness-labels.jsonl"
+        return [json.loads(line) for line in Path(waiting.value.path()).read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for this file."""
+    if _CHROMIUM is None:
+        pytest.skip("there is no chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=_CHROMIUM, args=list(_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[[Sequence[Choice]], Opened]]:
+    """Open the page of some choices from a file, offline."""
+    context = chromium.new_context(offline=True, accept_downloads=True)
+
+    def open_page(choices: Sequence[Choice]) -> Opened:
+        file = tmp_path / "blind.html"
+        file.write_text(blind_page("demo", _A, _B, choices, "seed"), encoding="utf-8")
+        opened = Opened(context.new_page())
+        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        opened.page.on("console", lambda message: opened.errors.append(message.text))
+        opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
+        opened.page.goto(file.as_uri())
+        opened.requests.remove(file.as_uri())
+        return opened
+
+    yield open_page
+    context.close()
+
+
+def choices(count: int) -> list[Choice]:
+    """Cases with two answers each; who gave them is said by the answer."""
+    asked = (Message("user", "What now?"),)
+    return [Choice(f"case-{n}", "", "", asked, ("gold",), f"said by a {n}", f"said by b {n}") for n in range(count)]
+
+
+def test_by_keyboard(show: Callable[..., Opened]) -> None:
+    """Each key chooses and goes on, u takes back, the export says who was preferred; nothing leaves the page."""
+    opened = show(choices(6))
+    assert opened.text("#place") == "1 of 6"
+    opened.press("ArrowLeft", "ArrowRight", "=", "s")
+    assert opened.text("#place") == "5 of 6"
+    opened.press("u", "Backspace")
+    assert opened.text("#place") == "3 of 6"
+    opened.press("e", "x", "s", "1")
+    assert opened.text("#place") == "all 6 cases seen"
+    opened.page.fill("#by", " Ada ")
+    header, *lines = opened.exported()
+    assert (header["kind"], header["suite"], header["seed"], header["by"]) == ("labels", "demo", "seed", "Ada")
+    assert (header["a"]["run"], header["b"]["run"], header["cases"]) == ("run-of-a", "run-of-b", 6)
+    assert all(line["first"] == first_side("seed", line["case"], "", "") for line in lines)
+    other = {"a": "b", "b": "a"}
+    left, right = lines[0]["first"], other[lines[1]["first"]]
+    assert [line["choice"] for line in lines] == [left, right, "equal", "bad", "skip", lines[5]["first"]]
+    assert len({line["case"] for line in lines}) == 6
+    assert (opened.requests, opened.errors) == ([], [])
+
+
+def test_by_mouse(show: Callable[..., Opened]) -> None:
+    """The buttons do the same; those that can do nothing are off."""
+    opened = show(choices(2))
+    assert opened.page.is_disabled("[data-value=undo]")
+    assert opened.page.is_disabled("#export")
+    opened.page.click("[data-value=bad]")
+    assert opened.text("#place") == "2 of 2"
+    opened.page.click("[data-value=undo]")
+    assert opened.text("#place") == "1 of 2"
+    opened.page.click("[data-value=left]")
+    opened.page.click("[data-value=right]")
+    assert opened.page.is_disabled("[data-value=left]")
+    first, second = opened.exported()[1:]
+    assert first["choice"] == first["first"]
+    assert second["choice"] != second["first"]
+    assert opened.text("#exported") == "2 choices exported"
+
+
+def test_typing_a_name_chooses_nothing(show: Callable[..., Opened]) -> None:
+    """Keys mean something on the page, not in the field."""
+    opened = show(choices(2))
+    opened.page.click("#by")
+    opened.press("s", "x", "u", "e")
+    assert opened.text("#place") == "1 of 2"
+
+
+def test_blind(show: Callable[..., Opened]) -> None:
+    """Nothing that is drawn tells who is who, until the person asks for it at the end; then nothing can be undone."""
+    shown = choices(24)
+    opened = show(shown)
+    lefts = []
+    for _ in shown:
+        drawn = opened.page.evaluate(
+            "() => { const all = document.documentElement.cloneNode(true);"
+            " all.querySelectorAll('script, style').forEach((one) => one.remove()); return all.outerHTML; }"
+        )
+        assert not any(word in drawn for word in ("run-of-", "model-of-", '"a"', '"b"', "seed"))
+        lefts.append("said by a" in opened.text(".answers .part:first-child"))
+        opened.press("ArrowLeft")
+    assert 4 < sum(lefts) < 20
+    assert "run-of-a" not in opened.text("#main")
+    opened.press("u", "ArrowLeft")
+    opened.page.click("#reveal")
+    told = opened.text("#main")
+    assert f"A was better: run-of-a model-of-a · plain\t{sum(lefts)}" in told
+    assert f"B was better: run-of-b model-of-b · plain\t{24 - sum(lefts)}" in told
+    opened.press("u")
+    assert opened.text("#place") == "all 24 cases seen"
+
+
+def test_hostile_text(show: Callable[..., Opened]) -> None:
+    """Whatever stands in a text is shown to the letter, and does nothing."""
+    hostile = [
+        Choice(f"case-{n}{text[:80]}", text[:80], text[:80], (Message(text[:80], text),), (text,), text, f"{text}!")
+        for n, text in enumerate(_HOSTILE)
+    ]
+    opened = show(hostile)
+    seen = []
+    for _ in hostile:
+        seen.append(opened.page.text_content(".answers .part:nth-child(1) .text"))
+        opened.press("=")
+    whole = {text for text in _HOSTILE if len(text) < 1000 and "\u2028" not in text}
+    assert whole <= {str(text).removesuffix("!") for text in seen}
+    assert opened.page.title() == "evalharness blind comparison"
+    assert (opened.requests, opened.errors) == ([], [])

@@ -1,0 +1,85 @@
+"""A command in a terminal of its own: what a person would see of it, and keys for it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from pathlib import Path
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_CLEAR = "\x1b[2J"
+_PATIENCE_S = 30
+
+
+class Terminal:
+    """`evalharness ARGUMENTS` in a pseudo-terminal; a context manager that ends it."""
+
+    def __init__(self, root: Path, *arguments: str, columns: int = 80, rows: int = 24) -> None:
+        self.raw = ""
+        self.pid, self.handle = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM="xterm", COLUMNS="", LINES="")
+            script = "from evalharness.cli import main; main()"
+            time.sleep(0.05)  # the size is set by then
+            os.execv(sys.executable, [sys.executable, "-c", script, "--root", str(root), *arguments])
+        self.resize(columns, rows)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        os.close(self.handle)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """As when somebody drags the corner of the window."""
+        fcntl.ioctl(self.handle, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def press(self, keys: str, then: str) -> str:
+        """Type, and wait for a text that comes after; what is on the screen then."""
+        start = len(self.raw)
+        os.write(self.handle, keys.encode())
+        return self.wait(then, start)
+
+    def wait(self, text: str, start: int = 0) -> str:
+        """Read until the text has come; what is on the screen then."""
+        end = time.monotonic() + _PATIENCE_S
+        while text not in _ESCAPES.sub("", self.raw[start:]):
+            assert time.monotonic() < end, f"{text!r} did not come:\n{self.raw[start:]}"
+            assert self._read(), f"it ended before {text!r} came:\n{self.raw[start:]}"
+        while select.select([self.handle], [], [], 0.05)[0] and self._read():
+            pass
+        return self.screen
+
+    @property
+    def screen(self) -> str:
+        """What has come since the screen was cleared, without colours."""
+        return _ESCAPES.sub("", self.raw.rpartition(_CLEAR)[2]).replace("\r\n", "\n")
+
+    def status(self) -> int:
+        """Wait for its end; the exit status."""
+        while self._read():
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def _read(self) -> bool:
+        if not select.select([self.handle], [], [], 1)[0]:
+            return True
+        try:
+            data = os.read(self.handle, 65536)
+        except OSError:
+            return False
+        self.raw += data.decode(errors="replace")
+        return bool(data)

@@ -1,0 +1,213 @@
+"""Accepting: by pytest or by the command, a baseline or golden answers, and a line in the history each time."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from kept import begin
+
+from evalharness.cli import main
+
+_BECAUSE = ("--because", "meant so")
+
+
+def accept(project: Any, *arguments: str, stdin: str | None = None) -> Result:
+    """`evalharness accept demo ...` in this process."""
+    result = CliRunner().invoke(main, ["--root", str(project.root), "accept", "demo", *arguments], input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def history(project: Any) -> list[dict[str, Any]]:
+    """The lines of the history."""
+    path = project.root / "golden/HISTORY.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def golden(project: Any) -> dict[str, Any]:
+    """The golden answers."""
+    value: dict[str, Any] = yaml.safe_load(project.read("golden/demo.yaml"))
+    return value
+
+
+def make_changed(project: Any) -> None:
+    """A project with a baseline, and a last run in which every eighth answer got worse."""
+    project.accept()
+    project.answer_badly(8)
+    project.run()
+
+
+@pytest.fixture
+def changed(project, tmp_path_factory):
+    """A project with a baseline, and a last run in which every eighth answer got worse."""
+    return begin(project, make_changed, tmp_path_factory)
+
+
+def test_pytest_records(project):
+    """`--llm-accept` adds a line: who, when, from which run, why, and what the gates had said."""
+    assert project.run("--llm-accept", "--llm-because=first answers").ret == 0
+    [line] = history(project)
+    run = json.loads(project.read("reports/demo/run.jsonl").splitlines()[0])
+    assert line["run"] == run["id"]
+    assert (line["because"], line["overrode"], line["suite"]) == ("first answers", "no baseline", "demo")
+    assert (line["models"], line["prompts"]) == (["fake"], ["plain"])
+    assert line["baselines"] == ["golden/baselines/demo/fake.plain.jsonl"]
+    assert line["by"]
+    assert line["at"].endswith("+00:00")
+    project.accept()
+    assert [one["because"] for one in history(project)] == ["first answers", ""]
+
+
+def test_a_reason_for_nothing(project):
+    """A reason without an acceptance is a slip, and said before anything is asked."""
+    result = project.run("--llm-because=oh")
+    assert result.ret == 4
+    assert "it goes with --llm-accept" in result.stderr.str()
+
+
+def test_a_refused_run_is_no_history(project):
+    """A run that is not whole is not accepted, and leaves no line."""
+    project.run("--llm-accept", "-k", "case-1")
+    assert history(project) == []
+
+
+def test_no_history_no_baseline(project):
+    """Where the line cannot be written, nothing is accepted."""
+    (project.root / "golden/HISTORY.jsonl").mkdir(parents=True)
+    result = project.run("--llm-accept")
+    assert "HISTORY.jsonl: cannot be written" in result.stdout.str()
+    assert not list((project.root / "golden/baselines").rglob("*.jsonl"))
+
+
+def test_a_run_from_its_file(changed):
+    """The command makes of the record what pytest would have: a further run of the same baseline."""
+    result = accept(changed, *_BECAUSE, "--by", "somebody")
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1].startswith("accepted  golden/baselines/demo/fake.plain.jsonl: commit it")
+    header = json.loads(changed.read("golden/baselines/demo/fake.plain.jsonl").splitlines()[0])
+    assert len(header["runs"]) == 2
+    assert len({run["asked"] for run in header["runs"]}) == 1
+    line = history(changed)[-1]
+    assert (line["by"], line["because"], line["overrode"]) == ("somebody", "meant so", "fail")
+
+
+def test_never_in_ci(changed, monkeypatch):
+    """Nobody looks there."""
+    monkeypatch.setenv("CI", "true")
+    before = changed.read("golden/demo.yaml")
+    for more in ((), ("--golden", "--yes")):
+        result = accept(changed, *_BECAUSE, *more)
+        assert (result.exit_code, "nothing is accepted in CI" in result.output) == (1, True)
+    assert (len(history(changed)), changed.read("golden/demo.yaml")) == (1, before)
+
+
+def test_never_a_part(changed):
+    """A record that lacks an answer is refused."""
+    changed.run("-k", "case-1")
+    for more in ((), ("--golden", "--yes")):
+        result = accept(changed, *_BECAUSE, *more)
+        assert (result.exit_code, "a baseline is a whole run" in result.output) == (1, True)
+
+
+def test_a_record_from_elsewhere(changed):
+    """The names in a record are no paths."""
+    record = changed.read("reports/demo/run.jsonl")
+    for old, new, said in (
+        ('"suite": "demo"', '"suite": "../demo"', "there is no suite '../demo'"),
+        ('"plain"', '"../../plain"', "is no name of a prompt"),
+        ('"prompts": {"plain"', '"prompts": {"other"', "does not say what fake or plain was"),
+        ('"fake"', '"../../fake"', "no [tool.evalharness.models.../../fake]"),
+    ):
+        changed.write("reports/demo/run.jsonl", record.replace(old, new))
+        before = sorted(changed.root.rglob("*.jsonl"))
+        result = accept(changed, *_BECAUSE)
+        assert (result.exit_code, said in result.output) == (1, True), result.output
+        assert sorted(changed.root.rglob("*.jsonl")) == before
+
+
+def test_golden_of_a_case(changed):
+    """A named case gets its answer as a further golden one; comments and the other cases stay to the byte."""
+    changed.edit("golden/demo.yaml", "case-1:", "# a comment\ncase-1:")
+    before = changed.read("golden/demo.yaml")
+    result = accept(changed, *_BECAUSE, "--golden", "--case", "case-8")
+    assert result.exit_code == 0, result.output
+    old, new = "You may return case-8 in 30 days.", "I could not say anything about it, sorry."
+    assert changed.read("golden/demo.yaml") == before.replace(f"case-8: {old}\n", f'case-8:\n  - {old}\n  - "{new}"\n')
+    line = history(changed)[-1]
+    assert (line["cases"], line["goldens"], line["baselines"]) == (["case-8"], "golden/demo.yaml", [])
+    assert "pytest --llm-suite=demo --llm-accept" in result.output
+
+
+def test_then_accept(changed):
+    """Afterwards the recorded answers are scored by the new golden ones, and accepted as the output says."""
+    accept(changed, *_BECAUSE, "--golden", "--yes")
+    assert changed.run("--llm-accept").ret == 0
+    assert changed.run().ret == 0
+
+
+def test_all_changed(changed):
+    """Without names these are the changed answers, listed before one is asked; no terminal is no yes."""
+    before = changed.read("golden/demo.yaml")
+    refused = accept(changed, *_BECAUSE, "--golden")
+    assert (refused.exit_code, changed.read("golden/demo.yaml")) == (1, before)
+    assert "name them with --case, or say --yes" in refused.output
+    assert accept(changed, *_BECAUSE, "--golden", "--yes").exit_code == 0
+    cases = [f"case-{number}" for number in range(0, 40, 8)]
+    assert sorted(history(changed)[-1]["cases"]) == sorted(cases)
+    assert [case for case, answers in golden(changed).items() if isinstance(answers, list)] == cases
+    again = accept(changed, *_BECAUSE, "--golden", "--case", "case-8")
+    assert (again.exit_code, len(history(changed))) == (0, 3)
+
+
+def test_replace(changed):
+    """`--replace` leaves the new answer alone."""
+    assert accept(changed, *_BECAUSE, "--golden", "--case", "case-8", "--replace").exit_code == 0
+    assert golden(changed)["case-8"] == "I could not say anything about it, sorry."
+    assert history(changed)[-1]["replaced"] is True
+
+
+def test_nothing_is_changed_but_what_is_meant(changed):
+    """A golden file in which the answer cannot stand alone is left as it was, and no line is written."""
+    answers = golden(changed)
+    text = "".join(f"{case}: {text}\n" for case, text in answers.items() if case not in ("case-8", "case-9"))
+    changed.write("golden/demo.yaml", f"case-8: &same One answer\ncase-9: *same\n{text}")
+    changed.run()
+    before = changed.read("golden/demo.yaml")
+    result = accept(changed, *_BECAUSE, "--golden", "--case", "case-9")
+    assert (result.exit_code, "golden/demo.yaml: nothing was changed" in result.output) == (1, True), result.output
+    assert (changed.read("golden/demo.yaml"), len(history(changed))) == (before, 1)
+
+
+def test_what_cannot_be(changed):
+    """A command that cannot be meant is explained."""
+    for arguments, status, said in (
+        (("--because", " "), 2, "say in a few words why"),
+        ((), 2, "Missing option '--because'"),
+        ((*_BECAUSE, "--case", "case-8"), 2, "go with --golden"),
+        ((*_BECAUSE, "--golden", "--case", "case-88"), 1, "this run has no case 'case-88'"),
+        ((*_BECAUSE, "--golden", "--model", "x"), 1, "this run has no model 'x'"),
+    ):
+        result = accept(changed, *arguments)
+        assert (result.exit_code, said in result.output) == (status, True), result.output
+
+
+def test_no_run(project):
+    """A suite without a run is told how to get one."""
+    result = accept(project, *_BECAUSE)
+    assert (result.exit_code, "demo: there is no run" in result.output) == (1, True)
+
+
+def test_validate_reads_the_history(changed):
+    """`evalharness validate` counts the acceptances, and names a damaged line."""
+    validate = ["--root", str(changed.root), "validate"]
+    good = CliRunner().invoke(main, validate)
+    assert (good.exit_code, good.stdout.splitlines()[-1]) == (0, "golden/HISTORY.jsonl: ok: 1 acceptance")
+    with (changed.root / "golden/HISTORY.jsonl").open("a") as file:
+        file.write('{"schema": 1')
+    bad = CliRunner().invoke(main, validate)
+    assert bad.exit_code == 1
+    assert "golden/HISTORY.jsonl:2: the last line is cut off" in bad.stdout

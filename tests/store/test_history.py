@@ -1,0 +1,133 @@
+"""The history of acceptances only grows; no line is lost beside others, and a damaged one is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from repository import Repository
+
+from evalharness.errors import StoreError
+from evalharness.store.history import HISTORY, Acceptance, checked, person, read_history, record_acceptance
+from evalharness.store.lines import append_line
+
+
+def acceptance(**values: Any) -> Acceptance:
+    """One that somebody made."""
+    plain = {
+        "at": "2026-01-02T03:04:05+00:00",
+        "by": "me",
+        "because": "it is right",
+        "suite": "demo",
+        "run": "r1",
+        "commit": None,
+        "dirty": False,
+        "models": ["fake"],
+        "prompts": ["plain"],
+        "overrode": "fail",
+    }
+    return checked(**{**plain, **values})
+
+
+def test_read_as_written(tmp_path: Path) -> None:
+    """What was recorded comes back, in order; each line says its version."""
+    for number in range(3):
+        record_acceptance(tmp_path, acceptance(run=f"r{number}", because='a "reason"\n\u2028'))
+    found, problems = read_history(tmp_path)
+    assert ([one.run for one in found], problems) == (["r0", "r1", "r2"], [])
+    lines = (tmp_path / HISTORY).read_text().split("\n")[:-1]
+    assert [json.loads(line)["schema"] for line in lines] == [1, 1, 1]
+
+
+def test_no_history(tmp_path: Path) -> None:
+    """Without a file there is nothing, and nothing wrong."""
+    assert read_history(tmp_path) == ([], [])
+
+
+def test_two_at_once(tmp_path: Path) -> None:
+    """Two processes that write at the same time lose no line."""
+    script = (
+        "import sys; from pathlib import Path; from evalharness.store.lines import append_line\n"
+        "for n in range(200): append_line(Path(sys.argv[1]), {'n': n, 'who': sys.argv[2], 'pad': 'x' * 5000})"
+    )
+    path = tmp_path / "golden/H.jsonl"
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(path), who]) for who in "ab"]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [[line["n"] for line in lines if line["who"] == who] for who in "ab"] == [list(range(200))] * 2
+
+
+def test_cut_off(tmp_path: Path) -> None:
+    """A last line that a crash cut off is named; the next one does not join it, and both stay."""
+    record_acceptance(tmp_path, acceptance())
+    path = tmp_path / HISTORY
+    path.write_bytes(path.read_bytes()[:-40])
+    assert read_history(tmp_path)[1] == [f"{HISTORY}:1: the last line is cut off: restore it from git, or take it out"]
+    before = path.read_bytes()
+    record_acceptance(tmp_path, acceptance(run="r2"))
+    assert path.read_bytes().startswith(before + b"\n")
+    found, problems = read_history(tmp_path)
+    assert [one.run for one in found] == ["r2"]
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{HISTORY}:1:")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"[1]", "a line of a record is a JSON object"),
+        (b'{"schema": 1}', "Field required"),
+        (b'{"schema": 2, "new": 1}', "a newer evalharness wrote schema 2: upgrade"),
+        (b"\xff{}", "not UTF-8"),
+    ],
+)
+def test_damage(tmp_path: Path, line: bytes, said: str) -> None:
+    """A line that is no acceptance is named with its place; the others are read."""
+    record_acceptance(tmp_path, acceptance())
+    with (tmp_path / HISTORY).open("ab") as file:
+        file.write(line + b"\n")
+    record_acceptance(tmp_path, acceptance(run="r3"))
+    found, problems = read_history(tmp_path)
+    assert [one.run for one in found] == ["r1", "r3"]
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{HISTORY}:2: ")
+    assert said in problems[0]
+
+
+def test_not_through_a_link(tmp_path: Path) -> None:
+    """A link in its place leads nowhere."""
+    (tmp_path / "golden").mkdir()
+    (tmp_path / HISTORY).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="cannot be written"):
+        record_acceptance(tmp_path, acceptance())
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that does not fit leaves nothing of itself."""
+    path = tmp_path / "lines.jsonl"
+    append_line(path, {"n": 1})
+    before, write = path.read_bytes(), os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:5]))
+    with pytest.raises(StoreError, match="cannot be written"):
+        append_line(path, {"n": 2})
+    assert path.read_bytes() == before
+
+
+def test_too_long() -> None:
+    """A reason of a book's length is refused before anything is written."""
+    with pytest.raises(StoreError, match="because: it has 3000 characters, at most 2000 are kept"):
+        acceptance(because="x" * 3000)
+
+
+def test_person(tmp_path: Path) -> None:
+    """Git knows who it is here."""
+    repository = Repository(tmp_path / "work")
+    repository.git("config", "user.name", "Ada")
+    repository.git("config", "user.email", "ada@example.org")
+    assert person(repository.root) == "Ada <ada@example.org>"

@@ -1,0 +1,96 @@
+"""Answers are put into a golden file at their place, and every other byte of it stays."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from evalharness.suites.golden_text import with_answers
+
+_ROOT = Path(__file__).parents[2]
+_NEW = ['He said "no"', "two\nlines, it's \u2028 \u0085 \U0001f600 and a \t tab"]
+_MANNERS = """\
+# A file as people write it.
+plain: One answer   # said once
+quoted: "One, answer"
+block:
+  - é \U0001f600 first  # behind a sign that is two units long elsewhere
+  - 'second'
+
+# another part
+flow: [one, 'two', ]
+folded: >-
+  One answer
+  on two lines
+
+literal:
+- |
+  One answer
+
+- |
+  Another
+
+
+wide:
+    - "x"
+split:
+  over two
+  lines
+"""
+
+
+def _meant(text: str, case: str, *, replace: bool) -> dict[str, object]:
+    value: dict[str, object] = yaml.safe_load(text)
+    old = value.get(case, [])
+    kept = [old] if isinstance(old, str) else old
+    assert isinstance(kept, list)
+    return {**value, case: _NEW if replace else [*kept, *_NEW]}
+
+
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [True, False], ids=["line end", "no line end"])
+@pytest.mark.parametrize("case", [*yaml.safe_load(_MANNERS), "new/case@1"])
+def test_every_manner(case: str, last: bool, ending: str, replace: bool) -> None:
+    """Each way to write answers takes more of them, and means what was meant; other lines stay, comments too."""
+    text = (_MANNERS if last else _MANNERS.rstrip("\n")).replace("\n", ending)
+    result = with_answers(text, lines=False, answers={case: _NEW}, replace=replace)
+    assert yaml.safe_load(result) == _meant(text, case, replace=replace)
+    assert result.count("\r\n") == (result.count("\n") if ending == "\r\n" else 0)
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    assert [line for line in result.splitlines() if line.startswith("#")] == comments
+
+
+@pytest.mark.parametrize("file", ["golden/support.yaml", "golden/extract.yaml"])
+def test_real_files(file: str) -> None:
+    """In this repository's own files a further answer to any case is two lines more and no other change."""
+    text = (_ROOT / file).read_text(encoding="utf-8")
+    for case in yaml.safe_load(text):
+        result = with_answers(text, lines=False, answers={case: _NEW}, replace=False)
+        assert yaml.safe_load(result) == _meant(text, case, replace=False)
+        changed = [line for line in difflib.ndiff(text.splitlines(), result.splitlines()) if line[0] in "+-"]
+        assert [line[0] for line in changed] == ["+", "+"]
+
+
+def test_real_lines() -> None:
+    """In a file of lines it is one line that changes."""
+    text = (_ROOT / "golden/summarise.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    for number, row in enumerate(rows):
+        result = with_answers(text, lines=True, answers={row["id"]: _NEW}, replace=False).split("\n")
+        assert json.loads(result[number]) == {**row, "golden": [*row["golden"], *_NEW]}
+        assert [*result[:number], *result[number + 1 :]] == [
+            line for other, line in enumerate(text.split("\n")) if other != number
+        ]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "\ufeff", "---\n"])
+def test_first_answer(text: str) -> None:
+    """A file without answers gets its first; a byte order mark stays where it was."""
+    result = with_answers(text, lines=False, answers={"a": ["x"]}, replace=False)
+    assert yaml.safe_load(result) == {"a": ["x"]}
+    assert result.startswith(text)
