@@ -8,6 +8,7 @@ import click
 
 from evalharness import __version__
 from evalharness.cli.calibrate import calibrate
+from evalharness.cli.export import export
 from evalharness.cli.gate import gate
 from evalharness.cli.record import record
 from evalharness.cli.schema import schema
@@ -39,3 +40,4 @@ main.add_command(schema)
 main.add_command(record)
 main.add_command(gate)
 main.add_command(calibrate)
+main.add_command(export)
