@@ -48,10 +48,8 @@ def main(folders: list[str]) -> None:
         print("These runs are of two kinds of machine: their seconds do not compare.\n")
     formats = {"before_s": "{:.3f}".format, "after_s": "{:.3f}".format, "change": "{:+.0%}".format}
     print(table.rename(index=ascii).to_string(formatters=formats, index_names=False))  # tags are anybody's text
-    slowest = table.iloc[0]
-    print(
-        f"\n{ascii(table.index[0])} got {'slower' if slowest['change'] > 0 else 'no slower'}: {slowest['change']:+.0%}."
-    )
+    tag, change = table.index[0], table["change"].iloc[0]
+    print(f"\n{tag!a} got {'slower' if change > 0 else 'no slower'}: {change:+.0%}.")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ metrics: [json_valid]
 cases:
 """
 TAGS = {"a": ["refunds"], "b": ["refunds", "shipping"], "c": ["shipping"], "d": ["billing"], "e": []}
-FAST = {case: 0.02 for case in TAGS}
+FAST = dict.fromkeys(TAGS, 0.02)
 
 
 def a_run(project: pytest.Pytester, name: str, delays: dict[str, float], *arguments: str) -> str:
@@ -49,7 +49,7 @@ def script(*arguments: str) -> Any:
 def test_which_tag_got_slower(pytester: pytest.Pytester) -> None:
     """The tag whose cases take longer is named, with how much; the others are listed after it."""
     before = a_run(pytester, "before", FAST)
-    after = a_run(pytester, "after", {**FAST, "b": 0.1, "c": 0.1})
+    after = a_run(pytester, "after", {**FAST, "b": 0.2, "c": 0.3})
     done = script(before, after)
     assert (done.returncode, done.stderr) == (0, "")
     head, *rows, blank, sentence = done.stdout.splitlines()
@@ -57,11 +57,12 @@ def test_which_tag_got_slower(pytester: pytest.Pytester) -> None:
     assert [row.split()[:2] for row in rows[:2]] == [["'shipping'", "2"], ["'refunds'", "2"]]
     assert (len(rows), blank) == (3, "")
     assert sentence.startswith("'shipping' got slower: +")
-    assert 200 < float(sentence.split("+")[1].rstrip("%.")) < 500
-    assert "'billing' got no slower" in script(after, before).stdout or "no slower" in script(after, before).stdout
+    assert float(sentence.split("+")[1].rstrip("%.")) > 100
+    *_, last, _, _ = script(after, before).stdout.splitlines()
+    assert (last.split()[0], last.split()[-1][0]) == ("'shipping'", "-")
 
 
-def test_what_it_cannot_say(pytester: pytest.Pytester, tmp_path: Path) -> None:
-    """Without two records it says how it is called, or which file is missing; without seconds what to do."""
+def test_what_it_cannot_say() -> None:
+    """Without two records it says how it is called, or which file is missing."""
     assert "BEFORE AFTER" in script().stderr
     assert "run.jsonl: cannot be read" in script("none", "none").stderr
