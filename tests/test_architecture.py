@@ -26,6 +26,7 @@ ARROWS = {
     "store": {"", "redaction"},
     "gate": set(),
     "versions": {"config", "suites", "providers", "engine", "store", "gate"},
+    "history": {"config", "store", "gate"},
     "report": {"store", "redaction"},
     "redaction": set(),
     "config": {"registry"},

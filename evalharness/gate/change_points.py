@@ -12,12 +12,13 @@ and the bisection with a permutation test at each cut is that of E-divisive,
     D. Matteson, N. James: A nonparametric approach for multiple change point analysis of multivariate data, JASA 109
     (2014).
 
-Of histories without a change at most `alpha` get a mark, whatever the values' distribution.
+Of histories without a change at most `alpha` get a mark, whatever the distribution of their values. A model that always
+says the same gives copies, which are no new draws: runs in which a case has one answer are one block.
 """
 
 from __future__ import annotations
 
-from math import comb
+from math import comb, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ _MOST_VALUES = 2_000_000
 """Shuffled at once."""
 
 Values = NDArray[np.floating[Any]]
+Blocks = NDArray[np.integer[Any]]
 
 
 class ChangePoint(NamedTuple):
@@ -41,22 +43,25 @@ class ChangePoint(NamedTuple):
     p_value: float
 
 
-def can_tell(runs: int, cases: int, alpha: float = ALPHA) -> bool:
-    """Whether so many runs of so many cases can get a mark at all: how rare is the clearest step among their orders?"""
-    if runs < 2 or cases < 1:
-        return False
-    orders = float(comb(runs, runs // 2)) ** min(cases, 100)
-    return 2 / orders <= alpha
+def can_tell(blocks: Blocks, alpha: float = ALPHA) -> bool:
+    """Whether these runs and cases can get a mark at all: how rare is the clearest step among all their orders?"""
+    numbers = blocks.max(axis=0, initial=-1) + 1
+    orders = sum(log(comb(number, number // 2)) for number in map(int, numbers))
+    return len(blocks) > 1 and orders >= log(2 / alpha)
 
 
-def change_points(values: Values, alpha: float = ALPHA, permutations: int = PERMUTATIONS) -> list[ChangePoint]:
-    """The first runs of new levels, in order. `values`: runs x cases, nothing missing."""
+def change_points(
+    values: Values, blocks: Blocks, alpha: float = ALPHA, permutations: int = PERMUTATIONS
+) -> list[ChangePoint]:
+    """The first runs of new levels, in order. `values`: runs x cases, nothing missing; `blocks`, of the same shape: the
+    number of each value's block in its column, from 0 upwards.
+    """
     rng = np.random.default_rng(_SEED)
     found: list[ChangePoint] = []
     stretches = [(0, len(values))]
     while stretches:
         start, end = stretches.pop()
-        change = _largest(values[start:end], alpha, permutations, rng)
+        change = _largest(values[start:end], blocks[start:end], alpha, permutations, rng)
         if change:
             cut = start + change.run
             found.append(ChangePoint(cut, change.p_value))
@@ -64,15 +69,25 @@ def change_points(values: Values, alpha: float = ALPHA, permutations: int = PERM
     return sorted(found)
 
 
-def _largest(values: Values, alpha: float, permutations: int, rng: np.random.Generator) -> ChangePoint | None:
+def each_its_own(values: Values) -> Blocks:
+    """The blocks of values that are no copies."""
+    return np.broadcast_to(np.arange(len(values))[:, None], values.shape)
+
+
+def _largest(
+    values: Values, blocks: Blocks, alpha: float, permutations: int, rng: np.random.Generator
+) -> ChangePoint | None:
     """The likeliest change of a stretch; None where chance explains it."""
-    moving = values[:, np.ptp(values, axis=0) > 0] if len(values) else values
-    if not can_tell(len(moving), moving.shape[1], alpha):
+    if len(values) < 2:
         return None
-    jumps = _jumps(moving.mean(axis=1))
-    index = int(jumps.argmax())
-    p_value = _p_value(moving, float(jumps[index]), alpha, permutations, rng)
-    return ChangePoint(index + 1, p_value) if p_value <= alpha else None
+    moving = np.ptp(values, axis=0) > 0
+    values, blocks = values[:, moving], blocks[:, moving] - blocks[0, moving]
+    if not can_tell(blocks, alpha):
+        return None
+    jumps = _jumps(values.mean(axis=1))
+    cut = int(jumps.argmax())
+    p_value = _p_value(values, blocks, float(jumps[cut]), alpha, permutations, rng)
+    return ChangePoint(cut + 1, p_value) if p_value <= alpha else None
 
 
 def _jumps(means: Values) -> Values:
@@ -84,14 +99,26 @@ def _jumps(means: Values) -> Values:
     return jumps
 
 
-def _p_value(values: Values, observed: float, alpha: float, permutations: int, rng: np.random.Generator) -> float:
+def _p_value(
+    values: Values, blocks: Blocks, observed: float, alpha: float, permutations: int, rng: np.random.Generator
+) -> float:
     """The share of shuffled histories with as large a jump, this one counted; given up once it is above alpha."""
     at_once = max(1, min(permutations, _MOST_VALUES // values.size, 200))
     least = observed * (1 - 1e-9)  # equal, but summed in another order
     beaten = done = 0
     while done < permutations and (1 + beaten) / (1 + permutations) <= alpha:
         number = min(at_once, permutations - done)
-        shuffled = rng.permuted(np.broadcast_to(values, (number, *values.shape)), axis=1)
-        beaten += int((_jumps(shuffled.mean(axis=2)).max(axis=-1) >= least).sum())
+        means = _shuffled(values, blocks, number, rng).mean(axis=2)
+        beaten += int((_jumps(means).max(axis=-1) >= least).sum())
         done += number
     return (1 + beaten) / (1 + permutations)
+
+
+def _shuffled(values: Values, blocks: Blocks, number: int, rng: np.random.Generator) -> Values:
+    """So many histories in which the blocks of each case have exchanged their values."""
+    first = np.zeros_like(values)  # the value of each block, by its number
+    np.put_along_axis(first, blocks, values, axis=0)
+    exists = np.arange(len(values))[:, None] <= blocks.max(axis=0)
+    order = np.where(exists, rng.random((number, *values.shape)), 2).argsort(axis=1)
+    exchanged = np.take_along_axis(np.broadcast_to(first, order.shape), order, axis=1)
+    return np.take_along_axis(exchanged, np.broadcast_to(blocks, order.shape), axis=1)
