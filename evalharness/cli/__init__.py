@@ -10,6 +10,7 @@ from evalharness import __version__
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.export import export
 from evalharness.cli.gate import gate
+from evalharness.cli.history import history
 from evalharness.cli.record import record
 from evalharness.cli.schema import schema
 from evalharness.cli.validate import validate
@@ -41,3 +42,4 @@ main.add_command(record)
 main.add_command(gate)
 main.add_command(calibrate)
 main.add_command(export)
+main.add_command(history)
