@@ -129,6 +129,8 @@ def _footer(history: History) -> Iterator[str]:
     if any(not series.points[-1].accepted for series in history.series):
         lines.append("* the newest run, which is not accepted")
     if any(series.can_tell for series in history.series):
-        lines.append("Of 100 series in which nothing changed, one gets a mark.")
+        lines.append("Of 100 series in which nothing changed, at most one gets a mark.")
+    if any(mark.asked_otherwise for series in history.series for mark in series.marks):
+        lines.append("Asked otherwise: the model, the prompt or its parameters changed there too.")
     lines += [f"note: {printable(note)}" for note in history.notes]
     yield from ["", *lines] if lines else []

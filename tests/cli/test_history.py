@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -399,6 +400,23 @@ def test_the_page(repository: Repository) -> None:
     assert [point["value"] for point in series["points"]] == [point["value"] for point in read(repository)["points"]]
     assert [mark["worse"] for mark in series["marks"]] == [True]
     assert history(repository, "--html", str(path)).exit_code == 0
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+def test_the_page_in_a_browser(repository: Repository, tmp_path: Path) -> None:
+    """A browser draws a row for each series, and shows the names that somebody made up to the letter."""
+    evil = "<img src=x onerror=alert(1)>\u202eabc"
+    accepted(repository.root, *(run_of(f"run-{n}", 0.8 if n < 2 else 0.6) for n in range(4)))
+    repository.write(FILE, repository.read(FILE).replace('"exact"', json.dumps(evil)))
+    repository.commit()
+    count = len(json.loads(history(repository, "--html", str(tmp_path / "x.html"), "--json").stdout)["series"])
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run(["chromium", *options, (tmp_path / "x.html").as_uri()], capture_output=True, timeout=60)
+    drawn = done.stdout.decode()
+    assert drawn.count('class="trend"') == count == 4
+    assert "&lt;img src=x onerror=alert(1)&gt;⟨U+202E⟩abc" in drawn
+    assert "<img" not in drawn
+    assert 'class="mark worse"' in drawn
 
 
 def test_another_file_is_kept(repository: Repository) -> None:

@@ -74,9 +74,10 @@ function row(series) {
   return el("tr", {},
     el("th", { scope: "row" }, el("div.strong", {}, name(series.measure)), el("div.muted.small", {}, plural(series.cases, "case"))),
     el("td.chart", {}, chart(series), el("ul.marks", {}, marks), few, out, points(series)),
-    el("td.num", {}, series.points[0].shown), el("td.num", {}, last.shown + (last.accepted ? "" : "*")),
-    el("td.num", {}, series.change), el("td.num", {}, series.points.length));
+    number("First", series.points[0].shown), number("Last", last.shown + (last.accepted ? "" : "*")),
+    number("Change", series.change), number("Runs", series.points.length));
 }
+const number = (label, value) => el("td.num", { "data-label": label }, value);
 
 function group(all) {
   const heads = [["Measure"], ["Runs, old to new", "chart"], ["First", "num"], ["Last", "num"], ["Change", "num"], ["Runs", "num"]];
@@ -97,5 +98,5 @@ at("extent").append(`${plural(data.runs, "accepted run")} from ${plural(data.com
 at("notes").append(...data.notes.map((note) => el("li", {}, shown(note))));
 at("groups").append(...[...groups.values()].map(group));
 const newest = data.series.some((series) => !series.points.at(-1).accepted);
-at("legend").append("Of 100 series in which nothing changed, one gets a mark. Each series is of the cases that all its runs have.",
-  newest ? " * and an open dot: the newest run, which is not accepted." : "");
+at("legend").append("Of 100 series in which nothing changed, at most one gets a mark. Each series is of the cases that all its runs have.",
+  " Asked otherwise: the model, the prompt or its parameters changed there too.", newest ? " * and an open dot: the newest run, which is not accepted." : "");
