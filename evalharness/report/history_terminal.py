@@ -11,7 +11,7 @@ from evalharness.report.encode import MINUS, one_line, printable
 
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN = str.maketrans({**dict(zip(_BARS, "_.:-=+*#", strict=True)), MINUS: "-", "→": "->", "·": "/", "…": "~"})
-_SPARK, _NAME = 16, 21
+_SPARK, _NAME, _MARKS = 16, 21, 5
 Line = tuple[str, str | None]
 """A text, and the colour that it may have."""
 
@@ -42,7 +42,9 @@ def _group(group: Sequence[Series]) -> Iterator[Line]:
     for series, (name, spark, first, last, change, runs) in zip(group, rows, strict=True):
         left = f"  {name:<{widths[0]}}  {spark:<{widths[1]}}  {first:>{widths[2]}} → {last:<{widths[3]}}"
         yield f"{left}  {change:>{widths[4]}}  {runs:>{widths[5]}}", None
-        yield from ((f"      {sentence(series, mark)}", colour(series, mark)) for mark in series.marks)
+        if len(series.marks) > _MARKS:
+            yield f"      {len(series.marks) - _MARKS} earlier changes, and", None
+        yield from ((f"      {sentence(series, mark)}", colour(series, mark)) for mark in series.marks[-_MARKS:])
         if series.left_out:
             yield f"      left out: {left_out(series)}", None
     if few := [one_line(series.measure, _NAME) for series in group if not series.can_tell]:

@@ -75,13 +75,27 @@ def test_answers_that_are_the_same_by_chance() -> None:
     assert sum(bool(found(draw, blocks_of(draw), alpha, 199)) for draw in drawn) <= binom.ppf(0.9999, histories, alpha)
 
 
+@pytest.mark.parametrize("runs", [8, 15, 30])
+def test_days_are_no_changes(runs: int) -> None:
+    """Where whole runs go up and down by chance, as an endpoint does, few histories get a mark; a jump is still seen,
+    even of the last run alone.
+    """
+    rng, histories, marked = np.random.default_rng(6), 100, 0
+    for _ in range(histories):
+        values = 0.05 * normal(rng, runs, 40) + 0.3 * rng.normal(size=(runs, 1))
+        marked += bool(found(values, permutations=199))
+        values[-1] += 9
+        assert found(values, permutations=199)[-1:] == [runs - 1]
+    assert marked <= binom.ppf(0.9999, histories, 0.02)
+
+
 @pytest.mark.parametrize(("runs", "cases", "at"), [(2, 40, 1), (8, 20, 3), (20, 20, 15), (30, 1, 12)])
 def test_a_change_is_found_where_it_is(runs: int, cases: int, at: int) -> None:
-    """A new level, a whole spread of noise higher, gets a mark at its first run; for one column it is four."""
+    """A new level, two spreads of a draw's noise higher, gets a mark at its first run; for one column it is four."""
     rng, right = np.random.default_rng(8), 0
     for _ in range(40):
         values = normal(rng, runs, cases)
-        values[at:] += 1.2 if cases == 1 else 0.3
+        values[at:] += 1.2 if cases == 1 else 0.6
         right += found(values, permutations=199) == [at]
     assert right >= 34
 
