@@ -272,12 +272,13 @@ def test_merges(repository: Repository) -> None:
 
 
 def test_pinned_copies_are_no_points(repository: Repository) -> None:
-    """The pinned baseline is a copy, and tells nothing new."""
-    accept(repository, run_of("a"))
+    """The pinned baseline is no step of the history, not even where its runs are found nowhere else."""
+    accepted(repository.root, run_of("a"))
     (repository.root / "golden/baselines/demo/pinned").mkdir()
-    shutil.copy(repository.root / FILE, repository.root / "golden/baselines/demo/pinned")
+    (repository.root / FILE).rename(repository.root / "golden/baselines/demo/pinned/m.p.jsonl")
     repository.commit()
-    assert len(read(repository)["points"]) == 1
+    accept(repository, run_of("b"))
+    assert [point["run"] for point in read(repository)["points"]] == ["b"]
 
 
 def test_a_damaged_state(repository: Repository) -> None:

@@ -51,7 +51,7 @@ def test_false_alarms(draw: Draw, runs: int, cases: int) -> None:
     assert draw is not normal or marked >= binom.ppf(0.001, histories, alpha), "it uses its error rate up"
 
 
-@pytest.mark.parametrize("versions", [(3, 3), (1, 5, 2), (2, 1, 1, 4)])
+@pytest.mark.parametrize("versions", [(3, 3), (1, 5, 2)])
 @pytest.mark.parametrize("edited", [1.0, 0.4])
 def test_copies_are_no_new_draws(versions: tuple[int, ...], edited: float) -> None:
     """A model that says the same until its prompt is edited, for better or worse by chance, gets no more false marks;

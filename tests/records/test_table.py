@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from store.stored_records import HOSTILE, SIGNATURES, a_run, a_sample, accepted, broken
+from store.stored_records import HOSTILE, SIGNATURES, a_run, a_sample, accepted, broken, write
 
 from evalharness.errors import StoreError
 from evalharness.records import Failure, Response, Run, Sample, SampleKey, Score, Timing, Usage
@@ -30,6 +31,7 @@ DTYPES = {
     **dict.fromkeys(("latency_s", "first_token_s", "per_token_s", "cost_usd", "score_exact"), "float64"),
     "tokens_estimated": "boolean",
 }
+PAGE = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
 TEXTS = st.text(st.characters(), max_size=8) | st.sampled_from(HOSTILE)
 COUNTS = st.integers(0, 2**63 - 1)
 SECONDS = st.floats(0, 1e9)
@@ -178,11 +180,38 @@ except EvalHarnessError as error: print(error)
     assert done.stdout.strip() == "a table of samples needs the package pandas: pip install 'evalharness[pandas]'"
 
 
+def test_a_time_that_is_none() -> None:
+    """What is no time is a missing time, and no error: the other columns can still be used."""
+    run = a_run((a_sample(recorded_at="yesterday"),))
+    table = replace(run, header=replace(run.header, started_at="2026-13-01T00:00:00+00:00")).to_pandas()
+    assert table[["started_at", "recorded_at"]].isna().all(axis=None)
+    assert str(table["started_at"].dtype) == "datetime64[us, UTC]"
+
+
 def test_every_column_is_documented() -> None:
     """The page on data has a line for each column."""
-    page = (Path(__file__).parents[2] / "docs/data.md").read_text(encoding="utf-8")
     for column in [*(name for name in KINDS if name != "scores"), "score_METRIC"]:
-        assert re.search(rf"^\|[^|]*`{column}`", page, flags=re.MULTILINE), column
+        assert re.search(rf"^\|[^|]*`{column}`", PAGE, flags=re.MULTILINE), column
+
+
+def test_documented_formats(tmp_path: Path) -> None:
+    """The fields of the examples of lines are fields of real files."""
+    shown = [
+        json.loads(line) for block in re.findall("```json\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()
+    ]
+    files = write(tmp_path / "run.jsonl", a_run((a_sample(),))), accepted(tmp_path, a_run((a_sample(),)))
+    real = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    for example, line in zip(shown, real, strict=True):
+        _same_fields(example, line)
+
+
+def _same_fields(example: Any, line: Any) -> None:
+    if isinstance(example, dict) and line:
+        for name in example.keys() - {"rouge_l"}:
+            assert name in line, (name, line)
+            _same_fields(example[name], line[name])
+    elif isinstance(example, list) and example and isinstance(line, list):
+        _same_fields(example[0], line[0])
 
 
 def test_lists_survive_a_round_trip() -> None:
