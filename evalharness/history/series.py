@@ -58,11 +58,14 @@ def history_of(root: Path, suite: str, newest: Path | None, prices: Mapping[str,
 
 
 def _series(pair: Pair, runs: Sequence[Told], prices: Mapping[str, Price]) -> Iterator[Series]:
-    latest = next((run for run in reversed(runs) if run.accepted), runs[-1])
-    for measure in _measures(latest.run, prices.get(pair[0])):
-        line = _one(pair, measure, runs, latest)
-        if line.points:
-            yield line
+    """Of each measure that any run has. The latest accepted run that has it is the yardstick."""
+    place = {run.run.id: index for index, run in enumerate(runs)}
+    by_rank = sorted(runs, key=lambda run: (run.accepted, place[run.run.id]), reverse=True)
+    for measure in _measures(by_rank[0].run, prices.get(pair[0])):
+        ranked = [_values(measure, run) for run in by_rank]
+        reference = next((values for values in ranked if values.by_case), None)
+        if reference is not None:
+            yield _one(pair, measure, ranked, reference, place)
 
 
 def _measures(latest: AcceptedRun, price: Price | None) -> Iterator[_Measure]:
@@ -93,21 +96,20 @@ def _dollars(price: Price) -> Callable[[Draw], float]:
     return lambda draw: (draw.prompt_tokens * price.input + draw.completion_tokens * price.output) / _MILLION
 
 
-def _one(pair: Pair, measure: _Measure, runs: Sequence[Told], latest: Told) -> Series:
-    """The series of one measure: from the latest accepted run backwards, what compares with it."""
-    reference = _values(measure, latest)
+def _one(
+    pair: Pair, measure: _Measure, ranked: Sequence[_Values], reference: _Values, place: Mapping[str, int]
+) -> Series:
+    """The series of one measure: what compares with the reference. `place`: of each run in the history, by its id."""
     shared = set(reference.by_case)
     left_out: Counter[str] = Counter()
     kept: list[_Values] = []
-    for run in [latest, *(run for run in reversed(runs) if run is not latest)]:
-        values = _values(measure, run)
-        reason = _reason(measure, values, reference, shared)
-        if reason:
+    for values in ranked:
+        if reason := _reason(measure, values, reference, shared):
             left_out[reason] += 1
         else:
             kept.append(values)
             shared &= values.by_case.keys()
-    kept.sort(key=lambda values: runs.index(values.told))
+    kept.sort(key=lambda values: place[values.told.run.id])
     return _marked(pair, measure, kept, sorted(shared), left_out)
 
 
@@ -118,10 +120,10 @@ def _values(measure: _Measure, told: Told) -> _Values:
 
 def _reason(measure: _Measure, values: _Values, reference: _Values, shared: set[tuple[str, str]]) -> str:
     """Why a run is not comparable; empty if it is."""
-    if measure.kind(values.told.run) != measure.kind(reference.told.run):
-        return measure.other
     if not values.by_case:
         return "not measured"
+    if measure.kind(values.told.run) != measure.kind(reference.told.run):
+        return measure.other
     if len(shared & values.by_case.keys()) < _LEAST_SHARE * len(reference.by_case):
         return "with other cases"
     return ""

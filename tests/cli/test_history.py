@@ -204,6 +204,16 @@ def test_what_does_not_compare_is_left_out(
     assert f"left out: 1 run {reason}" in history(repository).stdout
 
 
+def test_seconds_of_earlier_runs_only(repository: Repository) -> None:
+    """Where the latest run was replayed, the seconds are compared with the latest that were measured."""
+    late = run_of("late")
+    accept(repository, run_of("a", seconds=0.5), run_of("b", seconds=0.25))
+    accept(repository, replace(late, samples=tuple(replace(sample, attempts=0) for sample in late.samples)))
+    series = read(repository, "latency")
+    assert [point["value"] for point in series["points"]] == [0.5, 0.25]
+    assert series["left_out"] == {"not measured": 1}
+
+
 def test_only_shared_cases_count(repository: Repository) -> None:
     """A case that was added or edited changes no level: a series is of the cases that all its runs have."""
     names = [f"case-{number}" for number in range(10)]
