@@ -30,6 +30,8 @@ _PUBLIC = {
     "Verdict": "records",
     "load_config": "config",
     "load_suite": "suites",
+    "read_baseline": "store",
+    "read_run": "store",
     "run_suite": "engine",
 }
 

@@ -28,6 +28,7 @@ ARROWS = {
     "versions": {"config", "suites", "providers", "engine", "store", "gate"},
     "report": {"store", "redaction", "gate"},
     "review": {"", "config", "redaction", "registry", "report", "store", "suites"},
+    "history": {"config", "store", "gate"},
     "redaction": set(),
     "config": {"registry"},
     "registry": set(),

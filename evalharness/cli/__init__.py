@@ -10,7 +10,9 @@ from evalharness import __version__
 from evalharness.cli.accept import accept
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.compare import compare
+from evalharness.cli.export import export
 from evalharness.cli.gate import gate
+from evalharness.cli.history import history
 from evalharness.cli.labels import labels
 from evalharness.cli.record import record
 from evalharness.cli.review import review
@@ -47,3 +49,5 @@ main.add_command(calibrate)
 main.add_command(accept)
 main.add_command(review)
 main.add_command(labels)
+main.add_command(export)
+main.add_command(history)

@@ -228,3 +228,12 @@ class Run:
         """Everything that the suite plans, and that is something, was asked and answered."""
         answered = {sample.key for sample in self.samples if sample.answered}
         return not self.stopped and bool(self.header.planned) and answered >= set(self.header.planned)
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame with one row per sample; docs/data.md explains its columns.
+
+        Raises MissingExtraError without pandas.
+        """
+        from evalharness.records import table
+
+        return table.frame(table.run_rows(self), table.metrics_of_run(self), self.header.signatures)

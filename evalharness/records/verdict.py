@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from evalharness.errors import StoreError
 
@@ -72,6 +72,16 @@ class Baseline:
     prompt: str
     runs: tuple[AcceptedRun, ...]
     cases: Mapping[str, BaselineCase]
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame with one row per draw, in the columns of a run's; what a baseline lacks is missing.
+
+        Raises MissingExtraError without pandas.
+        """
+        from evalharness.records import table
+
+        signatures = self.runs[-1].signatures if self.runs else {}
+        return table.frame(table.baseline_rows(self), table.metrics_of_baseline(self), signatures)
 
 
 Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]

@@ -168,6 +168,14 @@ def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accept
     return list(texts)
 
 
+def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
+    """The baseline that a complete run alone would be; it has not been accepted, and what it asked is not known."""
+    header, planned = run.header, set(run.header.planned)
+    entry = AcceptedRun(header.id, header.started_at, header.machine_class, header.signatures, "", run.calibration_s)
+    samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
+    return _joined(None, entry, samples, (header.suite, model, prompt))
+
+
 def _stale(joined: Baseline, samples: Sequence[Sample]) -> str:
     """Why these answers are no further run: they were drawn before the last one was accepted, and may be that one."""
     before = joined.runs[-2].accepted_at if len(joined.runs) > 1 else ""

@@ -83,6 +83,14 @@ class Commit:
         """The regular files below a folder, sorted. Raises StoreError."""
         return sorted(entry.path for entry in self._entries(folder))
 
+    def contents(self, folder: str, known: set[str]) -> Iterator[tuple[str, bytes]]:
+        """Path and content of each regular file below a folder, but of those contents that are `known` already, which
+        grow by them. Raises StoreError.
+        """
+        new = [entry for entry in self._entries(folder) if entry.blob not in known]
+        known |= {entry.blob for entry in new}
+        yield from ((entry.path, content) for entry, content in self._contents(new))
+
     def write_to(self, folder: Path, *paths: str) -> list[str]:
         """Copy the regular files at and below `paths` into `folder`, which should be empty; what was written.
 
@@ -144,6 +152,26 @@ def merge_base(root: Path, ref: str | None = None) -> Commit | None:
 def commit_at(root: Path, ref: str) -> Commit:
     """The commit of this name. Raises StoreError: no repository, or no such commit."""
     return Commit(root, _given(_found(root), ref))
+
+
+def commits_that_changed(root: Path, folder: str, most: int) -> list[tuple[Commit, str]]:
+    """The latest commits of HEAD's first-parent line that changed anything below a folder, oldest first, and their
+    dates (ISO 8601). Empty where there is no git, no repository, or no commit. Raises StoreError.
+    """
+    place = _place(root) if shutil.which("git") else None
+    if place is None or _commit(place, "HEAD") is None:
+        return []
+    options = ("--first-parent", f"--max-count={most}", "--format=%cI")
+    with _output(place, ("rev-list", *options, "HEAD", "--", str(place.prefix / folder))) as lines:
+        words = _bounded(lines).decode("ascii").split()  # `commit`, its name, its date; the next
+    pairs = zip(words[1::3], words[2::3], strict=True)
+    return [(Commit(root, sha), date) for sha, date in pairs][::-1]
+
+
+def has_whole_history(root: Path) -> bool:
+    """Whether no earlier commit is missing here, as in a shallow clone; also where there is no repository."""
+    place = _place(root) if shutil.which("git") else None
+    return place is None or _line(place, "rev-parse", "--is-shallow-repository") != "true"
 
 
 def _given(place: _Place, ref: str) -> str:

@@ -1,0 +1,111 @@
+"""`evalharness export`: a run or a baseline as a table for other programs. Asks no model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from evalharness.cli.errors import explained
+from evalharness.errors import StoreError
+from evalharness.records import Baseline, Run
+from evalharness.redaction import scrub
+from evalharness.report.encode import printable
+from evalharness.report.export import Table, csv_lines, is_export, write_csv, write_parquet
+from evalharness.store import read_baseline, read_run
+from evalharness.store.files import LONE_SURROGATES
+from evalharness.store.runs import parse_line
+
+_RECORD = "run.jsonl"
+Format = Literal["csv", "parquet"]
+_SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+
+
+@click.command(epilog="Example: evalharness export reports/support -o support.parquet")
+@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write. Default: CSV goes to the standard output.",
+)
+@click.option("--csv", "form", flag_value="csv", help="Comma-separated values. Default without -o.")
+@click.option("--parquet", "form", flag_value="parquet", help="Parquet. Both are known by the suffix of FILE too.")
+@click.option(
+    "--raw", is_flag=True, help="In CSV: leave texts as they are that a spreadsheet would take for a formula."
+)
+@click.option("--force", is_flag=True, help="Replace a file that is no export.")
+@click.pass_obj
+def export(root: Path, run: Path, output: Path | None, form: Format | None, raw: bool, force: bool) -> None:
+    """Write RUN as a table: one row for each sample.
+
+    RUN is the folder of a run, its run.jsonl, or a baseline file. docs/data.md explains the columns. An earlier export
+    is replaced; any other file only with --force.
+
+    Exit status: 0 written, 1 RUN cannot be read or FILE not written, 2 usage.
+    """
+    chosen = form or _by_suffix(output)
+    if chosen == "parquet" and output is None:
+        raise click.UsageError("Parquet is no text: name a file with -o FILE")
+    if chosen == "parquet" and raw:
+        raise click.UsageError("--raw is for CSV: in Parquet texts are always as they are")
+    path = run / _RECORD if run.is_dir() else run
+    with explained():
+        table = Table(_read(path, root))
+        if output is None:
+            _print(table, raw=raw)
+            return
+        _refuse_to_replace(output, path, force=force)
+        if chosen == "parquet":
+            write_parquet(output, table)
+        else:
+            write_csv(output, table, raw=raw)
+    count = sum(1 for _ in table.rows)
+    click.echo(f"{printable(str(output))}: {count} row{'' if count == 1 else 's'}")
+
+
+def _by_suffix(output: Path | None) -> Format:
+    """The format that the file's name says. Raises click.UsageError where it says none."""
+    if output is None:
+        return "csv"
+    if (found := _SUFFIXES.get(output.suffix.lower())) is None:
+        raise click.UsageError(f"{printable(str(output))}: say --csv or --parquet, or name it .csv or .parquet")
+    return found
+
+
+def _read(path: Path, root: Path) -> Run | Baseline:
+    """By what the first line says. Raises StoreError."""
+    kind = _kind(path)
+    if kind == "run":
+        return read_run(path)
+    baseline = read_baseline(path.resolve(), root) if kind == "baseline" else None
+    if baseline is None:
+        raise StoreError(f"{path}:1: neither a run nor a baseline: its first line does not say so")
+    return baseline
+
+
+def _kind(path: Path) -> object:
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            return parse_line(path, 1, file.readline()).get("kind")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from None
+
+
+def _refuse_to_replace(output: Path, source: Path, *, force: bool) -> None:
+    """Raises StoreError."""
+    if not output.exists():
+        return
+    if output.samefile(source):
+        raise StoreError(f"{output}: this is the file that is exported: name another one")
+    if not force and not is_export(output):
+        raise StoreError(f"{output}: there is a file that is no export: name another one, or replace it with --force")
+
+
+def _print(table: Table, *, raw: bool) -> None:
+    """To a program as it is; to a terminal so that no text can move its cursor."""
+    terminal = sys.stdout.isatty()
+    for line in csv_lines(table, raw=raw):
+        click.echo(printable(line) if terminal else scrub(line).encode("utf-8", LONE_SURROGATES), nl=False)

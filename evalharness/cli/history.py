@@ -1,0 +1,99 @@
+"""`evalharness history`: how a suite developed, from its accepted runs in git and the newest run. Asks no model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path, PurePath
+
+import click
+
+from evalharness.cli.errors import explained
+from evalharness.config import load_config
+from evalharness.errors import StoreError
+from evalharness.history import history_of
+from evalharness.records.history import History
+from evalharness.registry import did_you_mean
+from evalharness.report.encode import printable
+from evalharness.report.history import history_html, history_json, is_page
+from evalharness.report.history_terminal import history_lines, plain
+from evalharness.store import write_whole
+from evalharness.store.baselines import accepted_suites
+from evalharness.suites.load import suite_names
+
+
+@click.command(epilog="Example: evalharness history support --html history.html")
+@click.argument("suite")
+@click.option(
+    "--run",
+    type=click.Path(exists=True, path_type=Path),
+    help="The newest run: its record, or the folder that holds it. Default: reports/SUITE",
+)
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page: one file, no network."
+)
+@click.option("--json", "as_json", is_flag=True, help="All points and changes as JSON.")
+@click.option("--force", is_flag=True, help="With --html: replace a file that is no such page.")
+@click.pass_obj
+def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json: bool, force: bool) -> None:
+    """Show how SUITE developed: each metric, tokens and seconds by model and prompt.
+
+    The points are the runs that were accepted, in the order of the commits that brought them (golden/baselines/SUITE,
+    first parents of HEAD), and at the end the newest run. A change of level is marked with its commit.
+
+    Exit status: 0 shown, also where there is nothing yet, 1 no such suite, or git failed, 2 usage.
+    """
+    if not suite or PurePath(suite).name != suite or "\0" in suite:
+        raise click.BadParameter(f"{printable(suite)!r} is no name of a suite", param_hint="SUITE")
+    newest = run or root / "reports" / suite
+    with explained():
+        prices = {name: model.price for name, model in load_config(root).models.items() if model.price}
+        found = history_of(root, suite, newest / "run.jsonl" if newest.is_dir() else newest, prices)
+        if not found.series:
+            _refuse_unknown(root, suite)
+        if html:
+            _write_page(html, found, force=force)
+    if as_json:
+        click.echo(json.dumps(history_json(found), ensure_ascii=False, indent=1))
+        return
+    _show(found)
+    if html:
+        click.echo(f"page      {printable(str(html))}")
+
+
+def _refuse_unknown(root: Path, suite: str) -> None:
+    """A suite that neither is there nor ever was. Raises StoreError."""
+    known = {*suite_names(root), *accepted_suites(root)}
+    if suite not in known:
+        raise StoreError(f"there is no suite {suite!r}, and git has no accepted run of one{did_you_mean(suite, known)}")
+
+
+def _write_page(path: Path, found: History, *, force: bool) -> None:
+    """Raises StoreError."""
+    if path.exists() and not force and not is_page(path):
+        raise StoreError(f"{path}: there is another file: name another one, or replace it with --force")
+    write_whole(path, history_html(found))
+
+
+def _show(found: History) -> None:
+    if not found.series:
+        click.echo(
+            f"{printable(found.suite)}: no run has been accepted yet. Accept one with\n"
+            f"pytest --llm-suite={printable(found.suite)} --llm-accept, and commit golden/baselines/."
+        )
+        for note in found.notes:
+            click.echo(f"note: {printable(note)}")
+        return
+    lines = list(history_lines(found))
+    simple = not _fits("".join(line for line, _ in lines))
+    for line, colour in lines:
+        click.secho(plain(line) if simple else line, fg=colour)
+
+
+def _fits(text: str) -> bool:
+    """Whether the output has these characters."""
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

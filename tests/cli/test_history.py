@@ -1,0 +1,448 @@
+"""`evalharness history`: the accepted runs of git's history as series, in a real repository."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from repository import Repository, leave_ci
+from store.stored_records import SIGNATURES, a_run, a_sample, accepted, write
+
+from evalharness.cli import main
+from evalharness.records import Response, Run, Score, Timing, Usage
+
+CASES = 20
+FILE = "golden/baselines/demo/m.p.jsonl"
+
+
+@pytest.fixture(autouse=True)
+def _at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_ci(monkeypatch)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A project with a suite and no accepted run."""
+    repository = Repository(tmp_path / "project")
+    repository.write("suites/demo.yaml", "schema: 1\n")
+    repository.commit()
+    return repository
+
+
+def run_of(
+    name: str,
+    score: float = 0.5,
+    *,
+    tokens: int = 10,
+    seconds: float = 0.25,
+    cases: Sequence[str] = (),
+    version: str = "1",
+    text: str = "",
+    **rest: Any,
+) -> Run:
+    """A run in which every case has about these values: the cases differ, and the answers are the run's own."""
+    signatures = rest.get("signatures", SIGNATURES)
+    samples = [
+        a_sample(
+            case,
+            digest=f"{case}, version {version}",
+            response=Response(f"{text or name} {case}", "stop", Usage(100, tokens), Timing(seconds)),
+            scores=(Score("exact", round(score + number / 1900, 6), signatures["exact"]),),
+        )
+        for number, case in enumerate(cases or [f"case-{number}" for number in range(CASES)])
+    ]
+    return a_run(samples, name=name, **rest)
+
+
+def accept(repository: Repository, *runs: Run, asked: str = "asked") -> str:
+    """Accept runs, and commit."""
+    accepted(repository.root, *runs, asked=asked)
+    return repository.commit()
+
+
+def history(repository: Repository | Path, *arguments: str, suite: str = "demo") -> Result:
+    """`evalharness history ...` in this process."""
+    root = repository if isinstance(repository, Path) else repository.root
+    result = CliRunner().invoke(main, ["--root", str(root), "history", suite, *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def read(repository: Repository | Path, measure: str = "exact", *arguments: str) -> dict[str, Any]:
+    """One series of the history."""
+    series: list[dict[str, Any]] = json.loads(history(repository, "--json", *arguments).stdout)["series"]
+    (found,) = [one for one in series if one["measure"] == measure]
+    return found
+
+
+def values(series: dict[str, Any]) -> list[float]:
+    """The values of its points, without what the cases differ by."""
+    return [round(point["value"] - 0.005, 4) for point in series["points"]]
+
+
+def test_a_point_for_each_accepted_run(repository: Repository) -> None:
+    """Each accepted run is a point once, with the commit that brought it, though the baseline keeps only five."""
+    commits = [accept(repository, run_of(f"run-{n}", 0.5 + n / 100)) for n in range(7)]
+    series = read(repository)
+    assert values(series) == [0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 0.56]
+    assert [point["commit"] for point in series["points"]] == commits
+    assert [point["run"] for point in series["points"]] == [f"run-{n}" for n in range(7)]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT.*", point["committed_at"]) for point in series["points"])
+    assert series["cases"] == CASES
+
+
+def test_several_runs_in_one_commit(repository: Repository) -> None:
+    """Runs that were committed together are points in the order of their acceptance."""
+    sha = accept(repository, run_of("b", 0.6), run_of("a", 0.7))
+    points = read(repository)["points"]
+    assert [(point["run"], point["commit"]) for point in points] == [("b", sha), ("a", sha)]
+
+
+@pytest.mark.parametrize("dirty", [False, True])
+def test_a_change_is_marked_with_its_commit(repository: Repository, dirty: bool) -> None:
+    """A drop is marked at the commit that brought it, with its date, the levels, and that something else was asked."""
+    for n in range(3):
+        accept(repository, run_of(f"before-{n}", 0.8))
+    guilty = accept(repository, run_of("after-0", 0.6), asked="otherwise")
+    if dirty:
+        accepted(repository.root, run_of("after-1", 0.6), asked="otherwise")
+    series = read(repository)
+    (mark,) = series["marks"]
+    assert (mark["point"], mark["asked_otherwise"], series["can_tell"]) == (3, True, True)
+    assert series["points"][3]["commit"] == guilty
+    said = history(repository).stdout
+    day = series["points"][3]["committed_at"][:10]
+    assert f"down at {guilty[:7]} of {day}: 0.805 → 0.605, p = 0.0005; asked otherwise" in said
+    assert "█" in said
+
+
+def test_no_change_no_mark(repository: Repository) -> None:
+    """Runs that differ by chance get no mark, and are not said to be too few."""
+    for n, score in enumerate((0.5, 0.51, 0.49, 0.5)):
+        accept(repository, replace_scores(run_of(f"run-{n}", score), n))
+    series = read(repository)
+    assert (series["marks"], series["can_tell"]) == ([], True)
+
+
+def replace_scores(run: Run, seed: int) -> Run:
+    """Half of the cases better, half of them worse."""
+    moved = [
+        replace(s, scores=(replace(s.scores[0], value=s.scores[0].value + (0.1 if (n + seed) % 2 else -0.1)),))
+        for n, s in enumerate(run.samples)
+    ]
+    return replace(run, samples=tuple(moved))
+
+
+def test_copies_are_one_run(repository: Repository) -> None:
+    """A model that says the same every time gives as little to tell as one run; the points are still there."""
+    for n in range(6):
+        accept(repository, run_of(f"run-{n}", 0.5, text="the same"))
+    series = read(repository)
+    assert (len(series["points"]), series["can_tell"]) == (6, False)
+    assert "too few different runs to mark a change in any of these" in history(repository).stdout
+
+
+def test_tokens_seconds_and_cost(repository: Repository) -> None:
+    """Tokens, seconds, and dollars at the price of the configuration have series of their own."""
+    config = '[tool.evalharness.models.m]\nprovider = "scripted"\nprice = {input = 1, output = 10}\n'
+    repository.write("pyproject.toml", config)
+    accept(repository, run_of("a", tokens=10, seconds=0.5))
+    accept(repository, run_of("b", tokens=30, seconds=0.25))
+    found = {
+        name: [p["value"] for p in read(repository, name)["points"]] for name in ("prompt tokens", "answer tokens")
+    }
+    assert found == {"prompt tokens": [100, 100], "answer tokens": [10, 30]}
+    assert [p["value"] for p in read(repository, "cost at today's price")["points"]] == [0.0002, 0.0004]
+    assert [p["value"] for p in read(repository, "latency")["points"]] == [0.5, 0.25]
+    said = " ".join(history(repository).stdout.split())
+    assert "answer tokens ▁█ 10.0 → 30.0 +200.0 % 2 runs" in said
+    assert "latency █▁ 0.500 s → 0.250 s −50.0 % 2 runs" in said
+    assert "cost at today's price ▁█ $0.0002 → $0.0004 +100.0 % 2 runs" in said
+
+
+def test_seconds_are_one_number_for_a_run(repository: Repository) -> None:
+    """A busy machine slows all cases of a run: a slow run or two are no change of level, ten and ten are."""
+    accept(repository, *(run_of(f"run-{n}", seconds=0.25 + n % 2) for n in range(4)))
+    assert (read(repository, "latency")["marks"], read(repository, "latency")["can_tell"]) == ([], False)
+    seconds = [(0.25 if n < 6 else 2) + n % 3 / 100 for n in range(16)]
+    for first in range(0, 16, 4):
+        accept(repository, *(run_of(f"later-{n}", seconds=seconds[n]) for n in range(first, first + 4)))
+    (mark,) = read(repository, "latency")["marks"]
+    assert mark["point"] == 10
+
+
+@pytest.mark.parametrize(
+    ("change", "measure", "reason"),
+    [
+        ({"signatures": {"exact": "exact|v:0"}}, "exact", "scored otherwise"),
+        ({"cases": ["x", "y"]}, "exact", "with other cases"),
+        ({"version": "0"}, "answer tokens", "with other cases"),
+        ({"machine": "another"}, "latency", "of another kind of machine"),
+        ({"replayed": True}, "latency", "not measured"),
+    ],
+)
+def test_what_does_not_compare_is_left_out(
+    repository: Repository, change: dict[str, Any], measure: str, reason: str
+) -> None:
+    """A run that does not compare with the latest one is no point, and it is said why."""
+    machine, replayed = change.pop("machine", "here"), change.pop("replayed", False)
+    old = run_of("old", 0.1, **change)
+    if replayed:
+        old = replace(old, samples=tuple(replace(s, attempts=0) for s in old.samples))
+    accept(repository, replace(old, header=replace(old.header, machine_class=machine)))
+    accept(repository, run_of("new-0"), run_of("new-1"))
+    series = read(repository, measure)
+    assert ([point["run"] for point in series["points"]], series["left_out"]) == (["new-0", "new-1"], {reason: 1})
+    assert f"left out: 1 run {reason}" in history(repository).stdout
+
+
+def test_seconds_of_earlier_runs_only(repository: Repository) -> None:
+    """Where the latest run was replayed, the seconds are compared with the latest that were measured."""
+    late = run_of("late")
+    accept(repository, run_of("a", seconds=0.5), run_of("b", seconds=0.25))
+    accept(repository, replace(late, samples=tuple(replace(sample, attempts=0) for sample in late.samples)))
+    series = read(repository, "latency")
+    assert [point["value"] for point in series["points"]] == [0.5, 0.25]
+    assert series["left_out"] == {"not measured": 1}
+
+
+def test_only_shared_cases_count(repository: Repository) -> None:
+    """A case that was added or edited changes no level: a series is of the cases that all its runs have."""
+    names = [f"case-{number}" for number in range(10)]
+    accept(repository, run_of("a", 0.5, cases=names))
+    accept(repository, run_of("b", 0.5, cases=[*names, *(f"hard-{n}" for n in range(5))]))
+    series = read(repository)
+    assert (series["cases"], series["points"][0]["value"]) == (10, series["points"][1]["value"])
+
+
+def test_the_newest_run(repository: Repository) -> None:
+    """The run in reports/ is the last point, marked as not accepted; one that is accepted already is there once."""
+    accept(repository, run_of("a", 0.5))
+    write(repository.root / "reports/demo/run.jsonl", run_of("new", 0.7))
+    series = read(repository)
+    assert [(p["run"], p["accepted"], p["commit"]) for p in series["points"]][1:] == [("new", False, "")]
+    said = history(repository).stdout
+    assert "0.505 → 0.705*" in said
+    assert "* the newest run, which is not accepted" in said
+    write(repository.root / "reports/demo/run.jsonl", run_of("a", 0.5))
+    assert len(read(repository)["points"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("newest", "why"),
+    [
+        (replace(run_of("new"), stopped=True), "it is not complete"),
+        (replace(run_of("new"), header=replace(run_of("new").header, suite="x\x1by")), r"it is of the suite 'x\x1by'"),
+        (None, "run.jsonl:1"),
+    ],
+)
+def test_a_newest_run_that_says_nothing(repository: Repository, newest: Run | None, why: str) -> None:
+    """A run that was stopped, is of another suite or is damaged is left out, and it is said why."""
+    accept(repository, run_of("a"))
+    path = repository.root / "reports/demo/run.jsonl"
+    if newest:
+        write(path, newest)
+    else:
+        path.parent.mkdir(parents=True)
+        path.write_text("nonsense\n")
+    assert len(read(repository)["points"]) == 1
+    said = history(repository).stdout
+    assert "note: the newest run is left out: " in said
+    assert why in said
+
+
+def test_another_newest_run(repository: Repository, tmp_path: Path) -> None:
+    """`--run` takes another one, or none where its folder has no record."""
+    accept(repository, run_of("a"))
+    write(repository.root / "reports/demo/run.jsonl", run_of("new"))
+    write(tmp_path / "other/run.jsonl", run_of("other"))
+    assert read(repository, "exact", "--run", str(tmp_path / "other"))["points"][-1]["run"] == "other"
+    assert len(read(repository, "exact", "--run", str(tmp_path))["points"]) == 1
+
+
+def test_merges(repository: Repository) -> None:
+    """What came by a merge is a point at the merge commit: the history is that of the first parents."""
+    accept(repository, run_of("a"))
+    repository.branch("topic")
+    for name in ("b", "c"):
+        accept(repository, run_of(name))
+    repository.git("checkout", "--quiet", "main")
+    repository.git("merge", "--quiet", "--no-ff", "--no-edit", "topic")
+    merge = repository.git("rev-parse", "HEAD")
+    assert [point["commit"] for point in read(repository)["points"]][1:] == [merge, merge]
+    assert history(repository).stdout.startswith("demo: 3 accepted runs from 2 commits\n")
+
+
+def test_pinned_copies_are_no_points(repository: Repository) -> None:
+    """The pinned baseline is no step of the history, not even where its runs are found nowhere else."""
+    accepted(repository.root, run_of("a"))
+    (repository.root / "golden/baselines/demo/pinned").mkdir()
+    (repository.root / FILE).rename(repository.root / "golden/baselines/demo/pinned/m.p.jsonl")
+    repository.commit()
+    accept(repository, run_of("b"))
+    assert [point["run"] for point in read(repository)["points"]] == ["b"]
+
+
+def test_a_damaged_state(repository: Repository) -> None:
+    """A commit whose baseline cannot be read is named with the line; the others are there."""
+    accept(repository, run_of("a"))
+    repository.edit(FILE, '"exact": 0.5', '"exact": 7.5')
+    bad = repository.commit()
+    repository.git("checkout", "--quiet", "HEAD~1", "--", "golden")
+    accept(repository, run_of("b"))
+    said = history(repository).stdout
+    assert f"note: left out, commit {bad[:7]}: {FILE}:2: a score lies in [0, 1], not exact: 7.5" in said
+    assert len(read(repository)["points"]) == 2
+
+
+def test_nothing_yet(repository: Repository) -> None:
+    """A suite without an accepted run: what to do; as JSON a history without series."""
+    result = history(repository)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("demo: no run has been accepted yet. Accept one with\npytest --llm-suite=demo")
+    assert json.loads(history(repository, "--json").stdout)["series"] == []
+
+
+@pytest.mark.parametrize(
+    ("suite", "status", "said"),
+    [
+        ("dmeo", 1, "there is no suite 'dmeo', and git has no accepted run of one; did you mean 'demo'?"),
+        ("../demo", 2, "is no name of a suite"),
+        ("", 2, "is no name of a suite"),
+    ],
+)
+def test_no_such_suite(repository: Repository, suite: str, status: int, said: str) -> None:
+    """A name that never was one is an error with the nearest one; a path is no name."""
+    accept(repository, run_of("a"))
+    result = history(repository, suite=suite)
+    assert (result.exit_code, said in result.stderr) == (status, True), result.stderr
+
+
+def test_a_suite_that_is_gone(repository: Repository) -> None:
+    """The history of a suite that was renamed or deleted is still there, under its old name."""
+    accept(repository, run_of("a"))
+    shutil.rmtree(repository.root / "golden")
+    repository.remove("suites/demo.yaml")
+    repository.commit()
+    assert len(read(repository)["points"]) == 1
+
+
+def test_outside_of_git(tmp_path: Path) -> None:
+    """Without a repository the present baseline is the history, and it is said that there is no more."""
+    accepted(tmp_path, run_of("a", 0.5), run_of("b", 0.6))
+    result = history(tmp_path)
+    assert result.exit_code == 0
+    assert "note: git has no commit of these baselines here: only what the files hold now is shown" in result.stdout
+    assert values(read(tmp_path)) == [0.5, 0.6]
+
+
+def test_without_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither does it need git to be installed."""
+    accept(repository, run_of("a"))
+    monkeypatch.setenv("PATH", "")
+    assert len(read(repository)["points"]) == 1
+
+
+def test_shallow_clone(repository: Repository) -> None:
+    """A clone that was cut off says so."""
+    accept(repository, run_of("a"), asked="one")
+    accept(repository, run_of("b"), asked="two")
+    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.root}", "../clone")
+    clone = repository.root.parent / "clone"
+    assert "note: this clone is shallow" in history(clone).stdout
+    assert (len(read(clone)["points"]), len(read(repository)["points"])) == (1, 2)
+
+
+def test_a_folder_of_a_repository(repository: Repository) -> None:
+    """The project may be a folder of its repository."""
+    accepted(repository.root / "app", run_of("a"))
+    sha = repository.commit()
+    assert [point["commit"] for point in read(repository.root / "app")["points"]] == [sha]
+
+
+def test_plain_output(repository: Repository) -> None:
+    """An output that has no other characters gets ASCII, and nothing of it is wider than a terminal."""
+    for first in range(0, 40, 5):
+        accept(repository, *(run_of(f"run-{n}", 0.3 + n / 100, tokens=1000 + n) for n in range(first, first + 5)))
+    runner = CliRunner(charset="ascii")
+    plain = runner.invoke(main, ["--root", str(repository.root), "history", "demo"])
+    assert plain.stdout.isascii()
+    assert "  exact          __..::--==++**##    0.305 -> 0.695    +39.0 pts  40 runs" in plain.stdout
+    said = history(repository).stdout
+    assert "▁" in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_hostile_names(repository: Repository) -> None:
+    """Names and notes of a baseline that somebody made are shown, and act neither in the terminal nor in the page."""
+    accepted(repository.root, run_of("a"))
+    evil = "\x1b[31m</script><img src=x onerror=alert(1)>"
+    text = repository.read(FILE).replace('"exact"', json.dumps(evil)).replace('"a"', json.dumps(evil))
+    repository.write(FILE, text)
+    repository.commit()
+    result = history(repository, "--html", str(repository.root / "x.html"))
+    assert (result.exit_code, "\x1b" in result.stdout) == (0, False)
+    assert "⟨U+001B⟩[31m</script…" in result.stdout
+    page = repository.read("x.html")
+    assert "<img" not in page
+    assert page.count("</script>") == 2
+
+
+def test_the_page(repository: Repository) -> None:
+    """One file with the policy of the report, script and style by their hashes; its data say what JSON says."""
+    for n in range(4):
+        accept(repository, run_of(f"run-{n}", 0.8 if n < 2 else 0.6))
+    path = repository.root / "new/x.html"
+    result = history(repository, "--html", str(path))
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"page      {path}")
+    page = path.read_text(encoding="utf-8")
+    assert "default-src 'none'; script-src 'sha256-" in page
+    assert not re.search(r"""(?:src|href)=|@import|url\(|innerHTML|style=""", page)
+    (island,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
+    (series,) = [one for one in json.loads(island)["series"] if one["measure"] == "exact"]
+    assert [point["value"] for point in series["points"]] == [point["value"] for point in read(repository)["points"]]
+    assert [mark["worse"] for mark in series["marks"]] == [True]
+    assert history(repository, "--html", str(path)).exit_code == 0
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+def test_the_page_in_a_browser(repository: Repository, tmp_path: Path) -> None:
+    """A browser draws a row for each series, and shows the names that somebody made up to the letter."""
+    evil = "<img src=x onerror=alert(1)>\u202eabc"
+    accepted(repository.root, *(run_of(f"run-{n}", 0.8 if n < 2 else 0.6) for n in range(4)))
+    repository.write(FILE, repository.read(FILE).replace('"exact"', json.dumps(evil)))
+    repository.commit()
+    count = len(json.loads(history(repository, "--html", str(tmp_path / "x.html"), "--json").stdout)["series"])
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run(["chromium", *options, (tmp_path / "x.html").as_uri()], capture_output=True, timeout=60)
+    drawn = done.stdout.decode()
+    assert drawn.count('class="trend"') == count == 4
+    assert "&lt;img src=x onerror=alert(1)&gt;⟨U+202E⟩abc" in drawn
+    assert "<img" not in drawn
+    assert 'class="mark worse"' in drawn
+
+
+def test_another_file_is_kept(repository: Repository) -> None:
+    """A page of somebody else is not written over, but for --force."""
+    accept(repository, run_of("a"))
+    path = repository.write("index.html", "<p>mine")
+    result = history(repository, "--html", str(path))
+    assert (result.exit_code, repository.read("index.html")) == (1, "<p>mine")
+    assert "name another one, or replace it with --force" in result.stderr
+    assert history(repository, "--html", str(path), "--force").exit_code == 0
+    assert "evalharness history" in repository.read("index.html")
+
+
+def test_help() -> None:
+    """Help shows an example and the exit codes."""
+    said = CliRunner().invoke(main, ["history", "--help"]).stdout
+    assert "Example: evalharness history support" in said
+    assert "Exit status: 0 shown" in said
