@@ -27,6 +27,7 @@ ARROWS = {
     "gate": set(),
     "versions": {"config", "suites", "providers", "engine", "store", "gate"},
     "report": {"store", "redaction"},
+    "starter": {"config"},
     "redaction": set(),
     "config": {"registry"},
     "registry": set(),

@@ -9,6 +9,7 @@ import click
 from evalharness import __version__
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.gate import gate
+from evalharness.cli.init import init
 from evalharness.cli.record import record
 from evalharness.cli.schema import schema
 from evalharness.cli.validate import validate
@@ -34,6 +35,7 @@ def _nearest_root(start: Path) -> Path:
     return next((folder for folder in (start, *start.parents) if (folder / "suites").is_dir()), start)
 
 
+main.add_command(init)
 main.add_command(validate)
 main.add_command(schema)
 main.add_command(record)
