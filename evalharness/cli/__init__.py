@@ -9,6 +9,7 @@ import click
 from evalharness import __version__
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.gate import gate
+from evalharness.cli.import_ import import_
 from evalharness.cli.init import init
 from evalharness.cli.record import record
 from evalharness.cli.schema import schema
@@ -36,6 +37,7 @@ def _nearest_root(start: Path) -> Path:
 
 
 main.add_command(init)
+main.add_command(import_)
 main.add_command(validate)
 main.add_command(schema)
 main.add_command(record)
