@@ -28,6 +28,7 @@ ARROWS = {
     "versions": {"config", "suites", "providers", "engine", "store", "gate"},
     "report": {"store", "redaction"},
     "starter": {"config"},
+    "checkup": {"", "config", "engine", "providers", "report", "store", "suites"},
     "importers": {"config", "metrics", "suites"},
     "redaction": set(),
     "config": {"registry"},

@@ -8,6 +8,7 @@ import click
 
 from evalharness import __version__
 from evalharness.cli.calibrate import calibrate
+from evalharness.cli.doctor import doctor
 from evalharness.cli.gate import gate
 from evalharness.cli.import_ import import_
 from evalharness.cli.init import init
@@ -37,6 +38,7 @@ def _nearest_root(start: Path) -> Path:
 
 
 main.add_command(init)
+main.add_command(doctor)
 main.add_command(import_)
 main.add_command(validate)
 main.add_command(schema)

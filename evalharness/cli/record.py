@@ -10,9 +10,8 @@ import click
 
 from evalharness.cli.errors import explained
 from evalharness.config import Config, load_config
-from evalharness.engine import Plan, make_plan
-from evalharness.engine.keys import request_key, request_text
-from evalharness.records import SampleKey
+from evalharness.engine import make_plan
+from evalharness.engine.keys import wanted_keys
 from evalharness.report.encode import one_line
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
@@ -59,7 +58,7 @@ def export_(
     with explained():
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=repeat)
-        wanted = _wanted(plan)
+        wanted = wanted_keys(plan)
         with closing(_ledger(config)) as ledger:
             found = ledger.find(wanted)
     missing = [sample for key, sample in wanted.items() if key not in found]
@@ -105,16 +104,6 @@ def _refuse_conflicts(recordings: Sequence[tuple[Path, Sequence[Recorded]]], kno
                 f"{file}: {len(other)} requests have another response on this machine already "
                 f"(first: {other[0].key[:12]}); take the file's with --replace"
             )
-
-
-def _wanted(plan: Plan) -> dict[str, SampleKey]:
-    """The keys of everything that the plan asks of models whose responses are recorded."""
-    found = {}
-    for _, request in plan.requests:
-        provider = plan.providers[request.key.model]
-        if provider.recorded:
-            found[request_key(request_text(provider, plan.models[request.key.model], request))] = request.key
-    return found
 
 
 def _ledger(config: Config) -> Ledger:
