@@ -8,6 +8,7 @@ import click
 
 from evalharness import __version__
 from evalharness.cli.calibrate import calibrate
+from evalharness.cli.complete import root_of
 from evalharness.cli.doctor import doctor
 from evalharness.cli.gate import gate
 from evalharness.cli.import_ import import_
@@ -30,11 +31,7 @@ from evalharness.cli.validate import validate
 @click.pass_context
 def main(context: click.Context, root: Path | None) -> None:
     """Keep LLM features from getting worse."""
-    context.obj = (root or _nearest_root(Path.cwd())).resolve()
-
-
-def _nearest_root(start: Path) -> Path:
-    return next((folder for folder in (start, *start.parents) if (folder / "suites").is_dir()), start)
+    context.obj = root_of(context)
 
 
 main.add_command(init)

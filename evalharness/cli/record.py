@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.cli.errors import explained
 from evalharness.config import Config, load_config
 from evalharness.engine import make_plan
@@ -33,11 +34,17 @@ def record() -> None:
 
 
 @record.command("export", epilog="Example: evalharness record export support")
-@click.argument("suite")
+@click.argument("suite", shell_complete=complete_suite)
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Default: golden/recordings/SUITE.jsonl"
 )
-@click.option("--model", "models", multiple=True, help="Instead of the suite's own models; repeatable.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    shell_complete=complete_model,
+    help="Instead of the suite's own models; repeatable.",
+)
 @click.option("--prompt", "prompts", multiple=True, help="Instead of the suite's own prompts; repeatable.")
 @click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Draws per case.")
 @click.option("--partial", is_flag=True, help="Write what there is, even if responses are missing.")
@@ -82,6 +89,8 @@ def export_(
 def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
     """Bring the responses of FILES into this machine's ledger. Only import what you would accept as golden: a response
     that is replayed is scored like one that was drawn.
+
+    Exit status: 0 all are in, 1 a file cannot be read or contradicts what is there, 2 usage.
     """
     with explained():
         recordings = [(file, read_recording(file)) for file in files]

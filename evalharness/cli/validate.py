@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli.complete import complete_suite
 from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, SuiteError
 from evalharness.records import Suite
@@ -14,7 +15,7 @@ from evalharness.suites import load_suite, suite_names
 
 
 @click.command(epilog="Example: evalharness validate support")
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=complete_suite)
 @click.pass_obj
 def validate(root: Path, names: tuple[str, ...]) -> None:
     """Check the suites called NAMES (default: all), and say for every problem where it is.
