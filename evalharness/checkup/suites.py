@@ -79,15 +79,12 @@ def _costs(plan: Plan, missing: list[Request]) -> Iterator[str]:
     for model, provider in plan.providers.items():
         mine = [request for request in missing if request.key.model == model]
         tariff = plan.tariffs.get(model)
-        if tariff is None:
-            if mine and provider.price_reference():
-                yield f"the price of {model} is not known"
-            continue
-        if not mine:
-            continue
-        about = dollars(sum(map(tariff.about_usd, mine)))
-        most = dollars(sum(tariff.most_usd(request, provider.deadline_s) for request in mine))
-        yield f"a run costs about {about} at {model}, at most {most}"
+        if mine and tariff:
+            about = dollars(sum(map(tariff.about_usd, mine)))
+            most = dollars(sum(tariff.most_usd(request, provider.deadline_s) for request in mine))
+            yield f"a run costs about {about} at {model}, at most {most}"
+        elif mine and provider.price_reference():
+            yield f"the price of {model} is not known"
 
 
 def _embedders(suite: Suite) -> frozenset[str]:

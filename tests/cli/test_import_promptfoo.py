@@ -13,6 +13,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from evalharness.cli import main
+from evalharness.importers.assertions import KNOWN
 
 BASE = """\
 prompts: ['Say {{word}}']
@@ -355,3 +356,38 @@ def test_hostile_texts(project: Project) -> None:
     assert all(line.isprintable() for line in result.stdout.split("\n"))
     assert "evil" not in project.suite
     assert project.suite["cases"][0]["vars"] == {"word": "\x07: {{7*7}} # x"}
+
+
+def test_values_of_any_kind(project: Project) -> None:
+    """Whatever stands where something else is expected is an error with a sentence or a note, never a traceback."""
+    odd = ["5", "true", "null", "[]", "{}", "[[1]]", "{a: [b]}", "[null, {}]", "'file://x'", "[{id: [1]}]", "''"]
+    keys = ["prompts", "providers", "targets", "tests", "defaultTest", "description", "env"]
+    inner = ["vars", "assert", "metadata", "description"]
+    assertion = ["type", "value", "threshold", "assert", "weight"]
+    for value in odd:
+        texts = [re.sub(rf"^{key}:.*\n(  .*\n)*", "", BASE, flags=re.MULTILINE) + f"{key}: {value}\n" for key in keys]
+        texts += [BASE + f"    {key}: {value}\n" for key in inner if key != "vars"]
+        texts += [BASE.replace("{word: hello}", value), BASE.replace("hello", value)]
+        texts += [f"defaultTest: {{{key}: {value}}}\n{BASE}" for key in inner]
+        texts += [
+            with_assert(f"{{type: {kind}, {key}: {value}}}") for kind in ("equals", "is-json") for key in assertion[1:]
+        ]
+        texts += [
+            with_assert(f"{{type: {value}}}"),
+            with_assert(value),
+            with_assert(f"{{type: contains-any, value: {value}}}"),
+        ]
+        texts += [with_assert(f"{{type: {kind}, value: {value}}}") for kind in ("word-count", "similar", "assert-set")]
+        texts += [
+            BASE.replace("[openai:gpt-4o-mini]", f"[{{id: openai:x, {key}: {value}}}]") for key in ("config", "label")
+        ]
+        for number, text in enumerate(texts):
+            result = project.take(text, "-o", f"suites/odd-{odd.index(value)}-{number}.yaml")
+            assert result.exit_code in (0, 1), text
+            assert "suites/" not in result.stderr, f"{text}{result.stderr}"  # what is written is valid, or is not begun
+
+
+def test_the_page() -> None:
+    """docs/promptfoo.md names every assertion that is taken."""
+    page = (Path(__file__).parents[2] / "docs/promptfoo.md").read_text(encoding="utf-8")
+    assert {name for name in KNOWN if f"`{name}`" not in page} == set()
