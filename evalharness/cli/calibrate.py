@@ -27,7 +27,10 @@ p:    unchanged runs that the gate's test calls worse, each against the other {o
 sees: the drop that one new run catches 4 times in 5"""
 
 
-@click.command(epilog="Example: evalharness calibrate support --runs 6")
+@click.command(
+    epilog="Example: evalharness calibrate support --runs 6",
+    short_help="Ask an unchanged suite several times: its noise.",
+)
 @click.argument("suite", shell_complete=complete_suite)
 @click.option("--runs", default=6, show_default=True, type=click.IntRange(min=3), help="How often to ask everything.")
 @click.option(

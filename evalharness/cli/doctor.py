@@ -18,7 +18,7 @@ _SYMBOLS: dict[Status, tuple[str, str]] = {"ok": ("✓", "green"), "missing": ("
 _WIDTH, _INDENT = 79, 13
 
 
-@click.command(epilog="Example: evalharness doctor --load")
+@click.command(epilog="Example: evalharness doctor --load", short_help="Is everything there that the suites need?")
 @click.option("--load", is_flag=True, help="Open each local model and have it answer one token.")
 @click.option("--ping", is_flag=True, help="Ask each endpoint for one token. It may cost a fraction of a cent.")
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")

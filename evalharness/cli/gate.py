@@ -20,7 +20,10 @@ from evalharness.versions import Trusted, pairs_of
 _RECORD, _REFERENCE = "run.jsonl", "reference.jsonl"
 
 
-@click.command(epilog="Example: evalharness gate reports/support --margin embedding=3%")
+@click.command(
+    epilog="Example: evalharness gate reports/support --margin embedding=3%",
+    short_help="Judge a run again, from files alone.",
+)
 @click.argument("run", type=click.Path(exists=True, path_type=Path), shell_complete=complete_run)
 @click.option(
     "--baseline",

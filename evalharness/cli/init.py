@@ -23,11 +23,12 @@ def _suite_name(context: click.Context, parameter: click.Parameter, value: str) 
 
 
 @click.command(
+    short_help="Write a suite, goldens, configuration, a workflow.",
     epilog="""\b
 Examples:
   evalharness init
   evalharness init support --provider openai --model gpt-4o-mini \\
-      --base-url https://api.openai.com/v1 --api-key-env OPENAI_API_KEY"""
+      --base-url https://api.openai.com/v1 --api-key-env OPENAI_API_KEY""",
 )
 @click.argument("name", default="bookshop", callback=_suite_name)
 @click.option(

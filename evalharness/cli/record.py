@@ -22,7 +22,7 @@ from evalharness.suites import load_suite
 _SHOWN = 5
 
 
-@click.group()
+@click.group(short_help="Export and import recorded responses.")
 def record() -> None:
     r"""Recorded responses: export them to commit them, import them to replay them.
 

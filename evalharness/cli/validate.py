@@ -14,7 +14,7 @@ from evalharness.report.encode import one_line, printable
 from evalharness.suites import load_suite, suite_names
 
 
-@click.command(epilog="Example: evalharness validate support")
+@click.command(epilog="Example: evalharness validate support", short_help="Check suites, cases, templates and goldens.")
 @click.argument("names", nargs=-1, shell_complete=complete_suite)
 @click.pass_obj
 def validate(root: Path, names: tuple[str, ...]) -> None:

@@ -30,8 +30,10 @@ class Node:
 
     def __getitem__(self, key: str | int) -> Node:
         """Below a mapping or a list; None where there is nothing."""
-        holder: type = dict if isinstance(key, str) else list
-        known = isinstance(self.value, holder) and (isinstance(key, int) or key in self.value)
+        if isinstance(key, str):
+            known = isinstance(self.value, dict) and key in self.value
+        else:
+            known = isinstance(self.value, list)
         return Node(self.value[key] if known else None, self.document, (*self.loc, key))
 
     def __bool__(self) -> bool:
