@@ -16,7 +16,8 @@ PAGE = (Path(__file__).parents[2] / "docs/commands.md").read_text(encoding="utf-
 
 def commands(command: click.Command, parent: click.Context | None = None) -> Iterator[click.Context]:
     """Those that do something: the commands of a group, not the group."""
-    context = click.Context(command, info_name=command.name if parent else "evalharness", parent=parent)
+    name = command.name if parent else "evalharness"
+    context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             yield from commands(inner, context)
