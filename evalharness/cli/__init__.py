@@ -10,9 +10,13 @@ from evalharness import __version__
 from evalharness.cli.accept import accept
 from evalharness.cli.calibrate import calibrate
 from evalharness.cli.compare import compare
+from evalharness.cli.complete import root_of
+from evalharness.cli.doctor import doctor
 from evalharness.cli.export import export
 from evalharness.cli.gate import gate
 from evalharness.cli.history import history
+from evalharness.cli.import_ import import_
+from evalharness.cli.init import init
 from evalharness.cli.labels import labels
 from evalharness.cli.record import record
 from evalharness.cli.review import review
@@ -33,13 +37,12 @@ from evalharness.cli.validate import validate
 @click.pass_context
 def main(context: click.Context, root: Path | None) -> None:
     """Keep LLM features from getting worse."""
-    context.obj = (root or _nearest_root(Path.cwd())).resolve()
+    context.obj = root_of(context)
 
 
-def _nearest_root(start: Path) -> Path:
-    return next((folder for folder in (start, *start.parents) if (folder / "suites").is_dir()), start)
-
-
+main.add_command(init)
+main.add_command(doctor)
+main.add_command(import_)
 main.add_command(validate)
 main.add_command(schema)
 main.add_command(record)

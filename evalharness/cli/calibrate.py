@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.cli.errors import explained
 from evalharness.config import load_config
 from evalharness.engine import Asking, Engine, Plan, make_plan
@@ -26,10 +27,19 @@ p:    unchanged runs that the gate's test calls worse, each against the other {o
 sees: the drop that one new run catches 4 times in 5"""
 
 
-@click.command(epilog="Example: evalharness calibrate support --runs 6")
-@click.argument("suite")
+@click.command(
+    epilog="Example: evalharness calibrate support --runs 6",
+    short_help="Ask an unchanged suite several times: its noise.",
+)
+@click.argument("suite", shell_complete=complete_suite)
 @click.option("--runs", default=6, show_default=True, type=click.IntRange(min=3), help="How often to ask everything.")
-@click.option("--model", "models", multiple=True, help="Instead of the suite's own models; repeatable.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    shell_complete=complete_model,
+    help="Instead of the suite's own models; repeatable.",
+)
 @click.option("--prompt", "prompts", multiple=True, help="Instead of the suite's own prompts; repeatable.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="At most so many requests under way at each model.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli.complete import complete_run
 from evalharness.cli.errors import explained
 from evalharness.config import load_config
 from evalharness.records import GateRule
@@ -19,8 +20,11 @@ from evalharness.versions import Trusted, pairs_of
 _RECORD, _REFERENCE = "run.jsonl", "reference.jsonl"
 
 
-@click.command(epilog="Example: evalharness gate reports/support --margin embedding=3%")
-@click.argument("run", type=click.Path(exists=True, path_type=Path))
+@click.command(
+    epilog="Example: evalharness gate reports/support --margin embedding=3%",
+    short_help="Judge a run again, from files alone.",
+)
+@click.argument("run", type=click.Path(exists=True, path_type=Path), shell_complete=complete_run)
 @click.option(
     "--baseline",
     metavar="PATH|git:REF",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.cli.errors import explained
 from evalharness.config import Config, load_config
-from evalharness.engine import Plan, make_plan
-from evalharness.engine.keys import request_key, request_text
-from evalharness.records import SampleKey
+from evalharness.engine import make_plan
+from evalharness.engine.keys import wanted_keys
 from evalharness.report.encode import one_line
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
@@ -22,7 +22,7 @@ from evalharness.suites import load_suite
 _SHOWN = 5
 
 
-@click.group()
+@click.group(short_help="Export and import recorded responses.")
 def record() -> None:
     r"""Recorded responses: export them to commit them, import them to replay them.
 
@@ -34,11 +34,17 @@ def record() -> None:
 
 
 @record.command("export", epilog="Example: evalharness record export support")
-@click.argument("suite")
+@click.argument("suite", shell_complete=complete_suite)
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Default: golden/recordings/SUITE.jsonl"
 )
-@click.option("--model", "models", multiple=True, help="Instead of the suite's own models; repeatable.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    shell_complete=complete_model,
+    help="Instead of the suite's own models; repeatable.",
+)
 @click.option("--prompt", "prompts", multiple=True, help="Instead of the suite's own prompts; repeatable.")
 @click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Draws per case.")
 @click.option("--partial", is_flag=True, help="Write what there is, even if responses are missing.")
@@ -59,7 +65,7 @@ def export_(
     with explained():
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=repeat)
-        wanted = _wanted(plan)
+        wanted = wanted_keys(plan)
         with closing(_ledger(config)) as ledger:
             found = ledger.find(wanted)
     missing = [sample for key, sample in wanted.items() if key not in found]
@@ -83,6 +89,8 @@ def export_(
 def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
     """Bring the responses of FILES into this machine's ledger. Only import what you would accept as golden: a response
     that is replayed is scored like one that was drawn.
+
+    Exit status: 0 all are in, 1 a file cannot be read or contradicts what is there, 2 usage.
     """
     with explained():
         recordings = [(file, read_recording(file)) for file in files]
@@ -105,16 +113,6 @@ def _refuse_conflicts(recordings: Sequence[tuple[Path, Sequence[Recorded]]], kno
                 f"{file}: {len(other)} requests have another response on this machine already "
                 f"(first: {other[0].key[:12]}); take the file's with --replace"
             )
-
-
-def _wanted(plan: Plan) -> dict[str, SampleKey]:
-    """The keys of everything that the plan asks of models whose responses are recorded."""
-    found = {}
-    for _, request in plan.requests:
-        provider = plan.providers[request.key.model]
-        if provider.recorded:
-            found[request_key(request_text(provider, plan.models[request.key.model], request))] = request.key
-    return found
 
 
 def _ledger(config: Config) -> Ledger:

@@ -16,5 +16,7 @@ def schema() -> None:
     An editor with a YAML language server completes and checks a suite that begins with
 
       # yaml-language-server: $schema=../suite.schema.json
+
+    Exit status: 0 printed, 2 usage.
     """
     click.echo(json.dumps(json_schema(), indent=2))

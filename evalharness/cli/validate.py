@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli.complete import complete_suite
 from evalharness.cli.errors import explained
 from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, SuiteError
@@ -15,8 +16,8 @@ from evalharness.store.history import HISTORY, read_history
 from evalharness.suites import load_suite, suite_names
 
 
-@click.command(epilog="Example: evalharness validate support")
-@click.argument("names", nargs=-1)
+@click.command(epilog="Example: evalharness validate support", short_help="Check suites, cases, templates and goldens.")
+@click.argument("names", nargs=-1, shell_complete=complete_suite)
 @click.pass_obj
 def validate(root: Path, names: tuple[str, ...]) -> None:
     """Check the suites called NAMES (default: all, and the history), and say for every problem where it is.

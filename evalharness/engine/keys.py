@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evalharness.engine.plan import Plan
 from evalharness.providers import Provider
-from evalharness.records import Request
+from evalharness.records import Request, SampleKey
 from evalharness.store.recorded import canonical, request_key
 
 
@@ -15,4 +16,14 @@ def request_text(provider: Provider, identity: Mapping[str, Any], request: Reque
     return canonical({"model": identity, "wire": provider.wire(request), "repeat": request.key.repeat})
 
 
-__all__ = ["request_key", "request_text"]
+def wanted_keys(plan: Plan) -> dict[str, SampleKey]:
+    """The keys of everything that a plan asks of models whose responses are recorded."""
+    found = {}
+    for _, request in plan.requests:
+        provider = plan.providers[request.key.model]
+        if provider.recorded:
+            found[request_key(request_text(provider, plan.models[request.key.model], request))] = request.key
+    return found
+
+
+__all__ = ["request_key", "request_text", "wanted_keys"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from evalharness.records import Baseline, Draw, Location, Sample, Status, Verdict
+from evalharness.records import TIMED, Baseline, Draw, Location, Sample, Status, Verdict
 from evalharness.report import Outcome
 from evalharness.report.asked import asked_lines
 from evalharness.report.encode import MINUS, one_line, printable, quoted
@@ -45,7 +45,8 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
         yield from _worst_cases(outcome)
     for path in outcome.accepted:
         yield f"accepted  {path.relative_to(root).as_posix()}: commit it", {"green": True}
-    if outcome.accepted and not any(sample.latency_s for sample in outcome.run.samples):
+    times = any(rule.metric in TIMED for rule in outcome.run.header.gates)
+    if outcome.accepted and times and not any(sample.latency_s for sample in outcome.run.samples):
         yield from _wrapped(f"{'':<10}without times, for nothing was timed: {_ANEW} measures them", " " * 10, {})
     cut = sum(s.response.finish_reason == "length" for s in outcome.run.samples if s.response)
     if cut:
@@ -132,10 +133,10 @@ def _no_baseline(outcome: Outcome) -> Iterator[Line]:
 def _sight(outcome: Outcome) -> Iterator[Line]:
     """At the first run, before anybody trusts a green one: what runs like this will see, and what they will not."""
     seen = {v.metric: v.smallest_visible_drop for v in outcome.verdicts if v.status == "no baseline"}
-    drops = ", ".join(f"{metric} {drop * 100:.1f} pts" for metric, drop in seen.items() if drop is not None)
+    drops = ", ".join(f"{drop * 100:.1f} pts ({metric})" for metric, drop in seen.items() if drop is not None)
     if drops:
         cases = len({sample.key.case for sample in outcome.run.samples})
-        told = f"with these {cases} cases a run like this one sees drops from here on, 4 times in 5: {drops}"
+        told = f"with these {cases} cases a run would notice, 4 times in 5, a drop of {drops}"
         yield from _wrapped(f"{'':<13} {told}", " " * 14, {})
 
 

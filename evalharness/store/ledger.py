@@ -110,6 +110,11 @@ class Ledger:
                 found.update({row[0]: self._recorded(row) for row in self._connection.execute(query, chunk)})
         return found
 
+    def count(self) -> int:
+        """How many responses are recorded."""
+        with self._lock, self._explained():
+            return int(self._connection.execute("SELECT COUNT(*) FROM response").fetchone()[0])
+
     def all(self) -> Iterator[Recorded]:
         """Everything that is recorded, the latest first."""
         with self._lock, self._explained():

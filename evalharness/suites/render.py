@@ -23,6 +23,11 @@ class Renderer:
         """One message. Raises TemplateProblem."""
         return self._sandbox.render(self._compiled(source), variables)
 
+    def variables(self, source: str) -> set[str]:
+        """Names that a template takes from outside. Raises TemplateProblem."""
+        self._compiled(source)
+        return self._sandbox.variables(source)
+
     def messages(self, prompt: Prompt, variables: Mapping[str, Any]) -> tuple[Message, ...]:
         """All messages of a prompt. Raises TemplateProblem."""
         return tuple(Message(turn.role, self.text(turn.content, variables)) for turn in prompt.messages)

@@ -95,8 +95,8 @@ def test_no_baseline() -> None:
         "NO BASELINE  nothing to compare with yet",
         "              chrf, rouge_l, latency, cost  no accepted run yet; to accept this",
         "              one: pytest --llm-suite=support --llm-accept",
-        "              with these 60 cases a run like this one sees drops from here on,",
-        "              4 times in 5: chrf 0.2 pts, rouge_l 0.2 pts",
+        "              with these 60 cases a run would notice, 4 times in 5, a drop of",
+        "              0.2 pts (chrf), 0.2 pts (rouge_l)",
         "report    reports/support/report.html",
     ]
 

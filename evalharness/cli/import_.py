@@ -1,0 +1,112 @@
+"""`evalharness import`: suites from other tools' files. Reads data only."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from evalharness.cli.errors import explained
+from evalharness.config import Config, ModelConfig, load_config
+from evalharness.errors import Problem, StoreError
+from evalharness.importers import MOST_NOTES, Imported, golden_text, import_promptfoo, models_text, suite_text
+from evalharness.importers.source import names
+from evalharness.report.encode import one_line
+from evalharness.suites import load_suite
+
+
+@click.group("import", epilog="Example: evalharness import promptfoo promptfooconfig.yaml")
+def import_() -> None:
+    """Suites from other tools' files."""
+
+
+@import_.command(epilog="Example: evalharness import promptfoo promptfooconfig.yaml -o suites/support.yaml")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", "-o", metavar="suites/NAME.yaml", help="Default: named after FILE.")
+@click.option("--json", "as_json", is_flag=True, help="What was written and what was left out, as JSON.")
+@click.pass_obj
+def promptfoo(root: Path, file: Path, output: str | None, as_json: bool) -> None:
+    """Write the suite that FILE, a promptfoo configuration in YAML or JSON, describes, and its golden answers.
+
+    What has no counterpart is listed with its place, and stands at the top of the suite too. Nothing is overwritten,
+    and nothing that FILE names is run. Exit status: 0 written, 1 it makes no suite, 2 usage.
+    """
+    name = _name(output, file)
+    with explained():
+        config = load_config(root)
+        imported = import_promptfoo(file.resolve(), config)
+        texts = {f"suites/{name}.yaml": suite_text(imported, file.name)}
+        if imported.golden:
+            texts[f"golden/{name}.yaml"] = golden_text(imported, file.name)
+        _check(name, texts, imported, config)
+        _write(root, texts)
+    missing = [model for model in imported.models if model not in config.models]
+    if as_json:
+        click.echo(json.dumps(_report(texts, imported, missing), ensure_ascii=False, indent=1))
+    else:
+        _show(name, texts, imported, missing)
+
+
+def _name(output: str | None, file: Path) -> str:
+    if output is None:
+        return next(names(["promptfoo" if file.stem == "promptfooconfig" else file.stem], "imported"))
+    path = Path(output)
+    (name,) = names([path.stem], "imported")
+    if path != Path("suites", f"{name}.yaml"):
+        raise click.BadParameter(f"{output!r}: write suites/NAME.yaml, with letters, digits, _ and -", param_hint="-o")
+    return name
+
+
+def _check(name: str, texts: Mapping[str, str], imported: Imported, config: Config) -> None:
+    """As `evalharness validate` will, once the models are configured. Raises SuiteError."""
+    models = {model: ModelConfig(provider="openai") for model in imported.models}
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder), texts)
+        load_suite(name, config.model_copy(update={"root": Path(folder), "models": {**models, **config.models}}))
+
+
+def _write(root: Path, texts: Mapping[str, str]) -> None:
+    for path in texts:
+        if (root / path).exists() or (root / path).is_symlink():
+            raise StoreError(f"{path} is there already: choose another name with -o suites/NAME.yaml")
+    for path, text in texts.items():
+        try:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            with (root / path).open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _report(texts: Mapping[str, str], imported: Imported, missing: list[str]) -> dict[str, object]:
+    return {
+        "written": list(texts),
+        "cases": len(imported.suite["cases"]),
+        "models": {name: dict(model.settings) for name, model in imported.models.items()},
+        "models_to_configure": missing,
+        "left_out": [_note(note) for note in imported.notes],
+    }
+
+
+def _note(note: Problem) -> dict[str, object]:
+    return {"file": note.file, "line": note.line, "column": note.column, "message": note.message}
+
+
+def _show(name: str, texts: Mapping[str, str], imported: Imported, missing: list[str]) -> None:
+    if imported.notes:
+        click.echo(f"without a counterpart, or with another meaning here ({len(imported.notes)}):")
+        for note in imported.notes[:MOST_NOTES]:
+            click.echo(textwrap.fill(one_line(str(note), 500), 79, initial_indent="  ", subsequent_indent="      "))
+        if len(imported.notes) > MOST_NOTES:
+            click.echo(f"  and {len(imported.notes) - MOST_NOTES} more: --json has them all")
+        click.echo("")
+    for path in texts:
+        click.echo(f"written  {path}")
+    if missing:
+        click.echo("\nfor pyproject.toml, which does not have them yet:\n")
+        click.echo(models_text({model: imported.models[model] for model in missing}))
+    click.echo(f"{len(imported.suite['cases'])} cases. Next: evalharness validate {name}")

