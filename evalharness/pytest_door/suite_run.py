@@ -11,7 +11,7 @@ from evalharness.records import TIMED, Run, RunHeader, Sample, SampleKey, Stabil
 from evalharness.store import RunWriter
 from evalharness.versions import Reference
 
-REPORTS = ("run.jsonl", "reference.jsonl", "report.html", "verdict.json")
+REPORTS = ("run.jsonl", "reference.jsonl", "report.html", "verdict.json", "summary.md")
 """What a run writes into its folder."""
 
 
