@@ -11,6 +11,7 @@ from evalharness.cli.calibrate import calibrate
 from evalharness.cli.compare import compare
 from evalharness.cli.gate import gate
 from evalharness.cli.record import record
+from evalharness.cli.report import report
 from evalharness.cli.schema import schema
 from evalharness.cli.validate import validate
 
@@ -40,4 +41,5 @@ main.add_command(schema)
 main.add_command(record)
 main.add_command(gate)
 main.add_command(compare)
+main.add_command(report)
 main.add_command(calibrate)

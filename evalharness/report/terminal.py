@@ -79,8 +79,11 @@ def explain_gate(verdict: Verdict, outcome: Outcome) -> str:
     lines = [f"{verdict.status.upper()} {one_line(verdict.reason, 1000)}"]
     mine = [s for s in outcome.run.samples if (s.key.model, s.key.prompt) == (verdict.model, verdict.prompt)]
     falls = sorted((score_change(s, outcome, verdict.metric), s.key, place) for place, s in enumerate(mine))
-    fallen = [mine[place] for fall, _, place in falls if fall < 0]
-    for sample in fallen[:3] if verdict.status == "fail" else []:
+    fallen: dict[str, Sample] = {}  # a case once, with its worst draw
+    for fall, key, place in falls:
+        if fall < 0:
+            fallen.setdefault(key.case, mine[place])
+    for sample in list(fallen.values())[:3] if verdict.status == "fail" else []:
         lines += ["", *_fall(sample, outcome, verdict.metric)]
     if verdict.status in ("fail", "incomparable", "no baseline"):
         lines += ["", f"if this change is meant, accept it: {one_line(outcome.accept_command, 1000)}"]

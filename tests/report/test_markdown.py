@@ -9,23 +9,19 @@ from typing import Any
 
 import pytest
 from hostile import ALL, COMMAND, MARKDOWN, invisible, named
+from hostile_outcome import ONE, hostile
 from markdown_it import MarkdownIt
 from outcomes import ROOT, a_baseline, a_sample, an_outcome, broken
 
 from evalharness.records import (
-    AcceptedRun,
-    Baseline,
-    BaselineCase,
     Change,
     Draw,
     Location,
     Response,
-    Sample,
-    Score,
     Timing,
     Usage,
 )
-from evalharness.report import Outcome, markdown, markdown_cases, markdown_tables
+from evalharness.report import markdown, markdown_cases, markdown_tables
 from evalharness.report.markdown import MOST_CHARS, summary
 from evalharness.report.terminal import explain_gate, explain_sample, summary_lines
 
@@ -34,7 +30,6 @@ RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethro
 OURS = re.compile(r"(<details><summary>[A-Za-z0-9 ,]+</summary>|</details>)\n?")
 LINKED = re.compile(r"(?<![\w`])@\w|(^|[\s(/\w])#\d|\bGH-\d|https?://|\bwww\.|\w@\w", re.MULTILINE)
 """What GitHub and GitLab make a link of, or a message to somebody, in text that is no code."""
-ONE = an_outcome([a_sample(n, 0.4 if n % 3 == 0 else 0.8) for n in range(60)])
 
 
 class Page:
@@ -62,50 +57,6 @@ class Page:
         found += [word for word in self.words if LINKED.search(word)]
         found += sorted(invisible(self.text))
         return found + [command[0] for command in COMMAND.findall(self.text)]
-
-
-def hostile(text: str) -> Outcome:
-    """An outcome with this text wherever anybody but us can put one."""
-    samples = [
-        _placed(a_sample(0, 0.1), text, text),
-        _placed(a_sample(1, 0.95), text, "better"),
-        _placed(a_sample(2), text, "other"),
-        _placed(broken(3, text, text), text, "broken"),
-        _placed(a_sample(4, failed_checks=(text, text)), text, "failed"),
-    ]
-    run = replace(ONE.run, samples=tuple(samples), selected=tuple(sample.key for sample in samples))
-    models = {text: {"provider": text}}
-    environment = {"git": {"commit": text, "dirty": True}, "python": text, "evalharness": text}
-    header = replace(run.header, id=text, suite=text, file=text, started_at=text, models=models, machine_class=text)
-    header = replace(header, environment=environment, signatures={text: text}, against=text)
-    verdicts = [
-        replace(verdict, reason=text, metric=text, model=text, prompt=text, tag=text, pinned=verdict.gating)
-        for verdict in ONE.verdicts
-    ]
-    return replace(
-        ONE,
-        run=replace(run, header=header),
-        verdicts=tuple(verdicts),
-        baselines={(sample.key.model, sample.key.prompt): _baseline(sample, text) for sample in samples},
-        accept_command=text,
-        refusal=text,
-        exam=(Change(text, text, text, weakens=True), Change(text, "", text, weakens=False)),
-        base=text,
-        command=text,
-    )
-
-
-def _placed(sample: Sample, text: str, prompt: str) -> Sample:
-    response = Response(f"{text}\nnow {text}", "stop", Usage(9, 9), Timing(0.5)) if sample.response else None
-    key = sample.key._replace(case=text, model=text, prompt=prompt)
-    scores = tuple(Score(text, score.value, text) for score in sample.scores[:1])
-    return replace(sample, key=key, tags=(text, text), golden=(text,), scores=scores, response=response)
-
-
-def _baseline(sample: Sample, text: str) -> Baseline:
-    draw = Draw(text, f"{text}\nbefore {text}", {text: 0.8}, 9, 9, 0.5)
-    runs = (AcceptedRun(text, text, text, {text: text}, text),)
-    return Baseline(text, text, text, text, runs, {text: BaselineCase(sample.digest, (draw,), 2)})
 
 
 HARMLESS = Page(summary([hostile("harmless")], ROOT))
@@ -243,10 +194,8 @@ def test_nothing_acts_in_the_terminal(text: str) -> None:
 
 def test_five_megabytes_of_changes() -> None:
     """A run with 5 MB of changes has its verdict in the first line, and says what was cut."""
-    samples = [
-        a_sample(n, 0.4, response=Response(f"{n} and more of it\n" * 5_000, "stop", Usage(9, 9), Timing(0.5)))
-        for n in range(60)
-    ]
+    page = ("and more of it " * 18 + "\n") * 320
+    samples = [a_sample(n, 0.4, response=Response(f"{n} {page}", "stop", Usage(9, 9), Timing(0.5))) for n in range(60)]
     outcome = an_outcome(samples)
     text = summary([outcome], ROOT)
     assert sum(len(s.response.text) for s in samples if s.response) > 5_000_000
