@@ -159,7 +159,7 @@ def _wrapped(text: str, indent: str, markup: dict[str, bool]) -> Iterator[Line]:
     wrap = textwrap.TextWrapper(
         _WIDTH, subsequent_indent=indent, break_on_hyphens=False, max_lines=_MOST_LINES, placeholder=" …"
     )
-    for line in wrap.wrap(printable(text)):
+    for line in wrap.wrap(printable(text[: 40 * _WIDTH])):  # far beyond the lines that are shown
         told = line.lstrip()
         yield line if _no_command(told) == told else indent[:-2] + _no_command(told), markup
 

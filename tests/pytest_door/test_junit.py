@@ -26,14 +26,11 @@ def cases(root: ET.Element) -> dict[str, dict[str, str]]:
     return {node.attrib["name"]: properties(node) for node in root.iter("testcase")}
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n2",)])
-def test_properties(project, arguments):
-    """Each case has its scores, model, prompt and status; each gate what it found; the file the verdict. Also with
-    xdist.
-    """
+def test_properties(project):
+    """Each case has its scores, model, prompt and status; each gate what it found; the file the verdict."""
     project.accept()
     project.answer_badly()
-    root = written(project, *arguments)
+    root = written(project)
     found = cases(root)
     assert len(found) == 43
     case = found["case-1[fake-plain]"]
@@ -48,6 +45,12 @@ def test_properties(project, arguments):
     assert whole["demo.sentence"] == "worse than the baseline: rouge_l"
     assert whole["demo.fake-plain-rouge_l.status"] == "fail"
     assert (root[0].attrib["tests"], root[0].attrib["failures"]) == ("43", "1")
+
+
+def test_properties_from_a_worker(project):
+    """With xdist they come from the process that asked."""
+    case = cases(written(project, "-n1", "-k", "case-1"))["case-1[fake-plain]"]
+    assert (case["model"], case["status"], case["score.rouge_l"][:4]) == ("fake", "pass", "0.87")
 
 
 def test_broken_cases(project):
