@@ -20,7 +20,7 @@ from evalharness.report.markdown_tables import GATE_HEAD, gate_row, usage_table
 MOST_CHARS = 60_000
 """A comment on GitHub holds 65,536 characters; one that is longer is refused whole."""
 T = TypeVar("T")
-_CUT_CHARS, _MOST_CHANGES = 120, 15
+_CUT_CHARS, _LEAST_CHARS, _MOST_CHANGES = 120, 1_000, 15
 _GATES_SHARE, _FOLDED_SHARE = 0.3, 0.25
 """Of what is left, at most so much goes to the gates, and to each list that is folded."""
 _COUNTED: dict[How, str] = {
@@ -45,8 +45,10 @@ def summary(outcomes: Sequence[Outcome], root: Path, most_chars: int = MOST_CHAR
 
 
 def _whole_or_verdict(outcome: Outcome, root: Path, most_chars: int) -> str:
-    text = "\n\n".join(_one(outcome, root, most_chars)) + "\n"
-    return text if len(text) <= most_chars else f"{_verdict(outcome)}\n\nCut: there is no room for more here.\n"
+    text = "\n\n".join(_one(outcome, root, most_chars)) + "\n" if most_chars > _LEAST_CHARS else ""
+    return (
+        text if text and len(text) <= most_chars else f"{_verdict(outcome)}\n\nCut: there is no room for more here.\n"
+    )
 
 
 def _fitting(items: Sequence[T], room: float, what: str, shown: Callable[[T], str]) -> Iterator[str]:

@@ -230,3 +230,18 @@ def test_every_input_is_used_and_known() -> None:
         text = path.read_text()
         for name in yaml.safe_load(text)["inputs"]:
             assert f"inputs.{name} " in text or f"inputs.{name} }}}}" in text, name
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed; gh has its own")
+def test_which_comment_is_ours() -> None:
+    """One that a bot wrote and that ends with our mark: not a person's that quotes it, not another job's."""
+    mark = "<!-- evalharness:a -->"
+    comments = [
+        {"id": 1, "user": {"type": "User"}, "body": f"x\n{mark}\n"},
+        {"id": 2, "user": {"type": "Bot"}, "body": f"{mark} was quoted"},
+        {"id": 3, "user": {"type": "Bot"}, "body": "x\n<!-- evalharness:b -->"},
+        {"id": 4, "user": {"type": "Bot"}, "body": f"x\n{mark}\n"},
+    ]
+    (line,) = [line for line in (REPOSITORY / "action/comment.sh").read_text().splitlines() if line.startswith("mine=")]
+    given = {"env": {"MARKER": mark, "PATH": "/usr/bin:/bin"}, "input": json.dumps(comments), "text": True}
+    assert subprocess.check_output(["jq", line.removeprefix("mine='").removesuffix("'")], **given) == "4\n"

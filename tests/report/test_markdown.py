@@ -205,7 +205,7 @@ def test_five_megabytes_of_changes() -> None:
     assert text.endswith("```\n\n</details>\n")
 
 
-@pytest.mark.parametrize("count", [2, 7, 40, 500])
+@pytest.mark.parametrize("count", [2, 7, 40, 500, 3_000])
 def test_many_suites(count: int) -> None:
     """Several suites share the room; every verdict that fits is there."""
     text = summary([replace(ONE, refusal="x" * 10_000)] * count, ROOT)
