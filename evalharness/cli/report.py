@@ -21,9 +21,9 @@ from evalharness.suites import load_suite
 
 _EPILOG = """\b
 Examples:
-  evalharness report reports/support                              # markdown, as in summary.md
+  evalharness report reports/support                  # markdown: summary.md
   evalharness report reports/support --format gitlab-metrics -o metrics.txt
-  evalharness report reports/* --format github-annotations
+  evalharness report reports/*/run.jsonl --format github-annotations
 """
 
 
@@ -35,6 +35,8 @@ Examples:
     type=click.Choice(["markdown", "html", "json", "github-annotations", "gitlab-metrics", "gitlab-codequality"]),
     default="markdown",
     show_default=True,
+    metavar="FORMAT",
+    help="markdown, html, json, github-annotations, gitlab-metrics or gitlab-codequality.",
 )
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file. Default: print it.")
 @click.option(
