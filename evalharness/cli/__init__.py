@@ -19,6 +19,7 @@ from evalharness.cli.import_ import import_
 from evalharness.cli.init import init
 from evalharness.cli.labels import labels
 from evalharness.cli.record import record
+from evalharness.cli.report import report
 from evalharness.cli.review import review
 from evalharness.cli.schema import schema
 from evalharness.cli.validate import validate
@@ -48,6 +49,7 @@ main.add_command(schema)
 main.add_command(record)
 main.add_command(gate)
 main.add_command(compare)
+main.add_command(report)
 main.add_command(calibrate)
 main.add_command(accept)
 main.add_command(review)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from evalharness.cli.errors import explained
-from evalharness.cli.gate import judged
+from evalharness.cli.judged import judged
 from evalharness.cli.records import record_of
 from evalharness.config import load_config
 from evalharness.registry import did_you_mean

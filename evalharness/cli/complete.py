@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-_RECORD = "run.jsonl"
+from evalharness.store.runs import RECORD
+
 _MOST = 200
 
 
@@ -43,7 +44,7 @@ def complete_model(context: click.Context, parameter: click.Parameter, incomplet
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Folders under reports/ that hold a run; where none fits, the shell completes files."""
     here, root = Path.cwd(), root_of(context)
-    folders = (path.parent for path in (root / "reports").glob(f"**/{_RECORD}"))
+    folders = (path.parent for path in (root / "reports").glob(f"**/{RECORD}"))
     relative = not incomplete.startswith("/")
     shown = (folder.relative_to(here) if relative and folder.is_relative_to(here) else folder for folder in folders)
     return _items(map(str, shown), incomplete) or [CompletionItem(incomplete, type="file")]

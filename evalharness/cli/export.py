@@ -16,9 +16,8 @@ from evalharness.report.encode import printable
 from evalharness.report.export import Table, csv_lines, is_export, write_csv, write_parquet
 from evalharness.store import read_baseline, read_run
 from evalharness.store.files import LONE_SURROGATES
-from evalharness.store.runs import parse_line
+from evalharness.store.runs import RECORD, parse_line
 
-_RECORD = "run.jsonl"
 Format = Literal["csv", "parquet"]
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 
@@ -51,7 +50,7 @@ def export(root: Path, run: Path, output: Path | None, form: Format | None, raw:
         raise click.UsageError("Parquet is no text: name a file with -o FILE")
     if chosen == "parquet" and raw:
         raise click.UsageError("--raw is for CSV: in Parquet texts are always as they are")
-    path = run / _RECORD if run.is_dir() else run
+    path = run / RECORD if run.is_dir() else run
     with explained():
         table = Table(_read(path, root))
         if output is None:

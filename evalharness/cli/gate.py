@@ -10,14 +10,10 @@ import click
 
 from evalharness.cli.complete import complete_run
 from evalharness.cli.errors import explained
-from evalharness.config import load_config
+from evalharness.cli.judged import judged
 from evalharness.records import GateRule
-from evalharness.report import Outcome, verdict_json
+from evalharness.report import verdict_json
 from evalharness.report.terminal import summary_lines
-from evalharness.store import merge_base, read_run
-from evalharness.versions import Trusted, pairs_of
-
-_RECORD, _REFERENCE = "run.jsonl", "reference.jsonl"
 
 
 @click.command(
@@ -57,7 +53,7 @@ def gate(
     Exit status: 0 nothing got worse, 1 something did or cannot be judged, 2 usage.
     """
     with explained():
-        outcome = judged(root, run / _RECORD if run.is_dir() else run, baseline, base, margins)
+        outcome = judged(root, run, baseline, base, lambda rules: _with_margins(rules, margins))
     if as_json:
         click.echo(json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1))
     else:
@@ -65,26 +61,6 @@ def gate(
             click.secho(line, fg=next((colour for colour in ("red", "green", "yellow") if markup.get(colour)), None))
     good = {"pass", "inconclusive"} if inconclusive == "warn" else {"pass"}
     raise SystemExit(outcome.status not in good)
-
-
-def judged(
-    root: Path, path: Path, baseline: str | None = None, base: str | None = None, margins: Sequence[str] = ()
-) -> Outcome:
-    """What the gates say of the run of a record."""
-    run = read_run(path)
-    name = run.header.suite
-    trusted = Trusted(load_config(root), merge_base(root, base))
-    beside = path.parent / _REFERENCE
-    command = f"pytest --llm-suite={name} --llm-accept"
-    verdicts = trusted.judge(
-        run,
-        accept_command=command,
-        given=baseline,
-        gates=_with_margins(trusted.rules(name, run.header.gates), margins),
-        reference=read_run(beside) if path.name == _RECORD and beside.exists() else None,
-    )
-    baselines = trusted.baselines(name, pairs_of(run), baseline)
-    return Outcome(run, tuple(verdicts), baselines, path.parent, command, exam=trusted.changes(name))
 
 
 def _with_margins(rules: Sequence[GateRule], margins: Sequence[str]) -> list[GateRule]:

@@ -17,7 +17,7 @@ from evalharness.review.labels import Imported, PartyLine, Tally, import_labels,
 from evalharness.store import read_baseline
 from evalharness.store.baselines import BASELINE_FOLDER
 from evalharness.store.history import read_history
-from evalharness.store.runs import stored_lines
+from evalharness.store.runs import RECORD, stored_lines
 
 _CLEAR = 0.05
 _WIDTH = 79
@@ -89,7 +89,7 @@ def _known_runs(root: Path, records: tuple[Path, ...]) -> dict[str, set[str]]:
     not known.
     """
     known: dict[str, set[str]] = {}
-    for suite, run in (*_recorded([*records, *(root / "reports").rglob("run.jsonl")]), *_accepted(root)):
+    for suite, run in (*_recorded([*records, *(root / "reports").rglob(RECORD)]), *_accepted(root)):
         known.setdefault(suite, set()).add(run)
     for acceptance in read_history(root)[0]:
         known.setdefault(acceptance.suite, set()).add(acceptance.run)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-RECORD = "run.jsonl"
+from evalharness.store.runs import RECORD
 
 
 def record_of(root: Path, given: str | None) -> Path:

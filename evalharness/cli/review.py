@@ -12,7 +12,7 @@ import click
 
 from evalharness.cli.accept import list_answers, show_golden
 from evalharness.cli.errors import explained
-from evalharness.cli.gate import judged
+from evalharness.cli.judged import judged
 from evalharness.cli.records import record_of
 from evalharness.cli.reviewing import go_through
 from evalharness.config import load_config

@@ -14,9 +14,10 @@ import pytest
 
 from evalharness.engine import Engine
 from evalharness.errors import EvalHarnessError
-from evalharness.pytest_door.gates import gate_reports
+from evalharness.pytest_door.gates import finished, gate_reports
 from evalharness.pytest_door.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_door.progress import Progress
+from evalharness.pytest_door.properties import case_properties, record_suite
 from evalharness.pytest_door.session import SuiteSession, get_ready
 from evalharness.pytest_door.suite_run import SuiteRun
 from evalharness.records import Sample, SampleKey
@@ -169,6 +170,8 @@ class Door:
         report = yield
         if call.when == "call" and isinstance(item, CaseItem):
             samples, item.samples = item.samples, []
+            if self._config.getoption("xmlpath", None):
+                item.user_properties += case_properties(samples)  # pytest's junitxml takes those of the teardown
             report.evalharness = (item.suite, [sample_to_json(s) for s in samples] if self._is_worker else samples)
         return report
 
@@ -204,11 +207,13 @@ class Door:
             with _explained():
                 outcome = self._session.conclude(name, stopped=stopped)
             self._outcomes.append(outcome)
+            record_suite(self._config, outcome)
             if not stopped:
                 for report in gate_reports(outcome, fail_inconclusive=self._session.fail_inconclusive):
                     session.testscollected += 1
                     session.testsfailed += report.failed
-                    self._config.hook.pytest_runtest_logreport(report=report)
+                    for part in (report, finished(report)):
+                        self._config.hook.pytest_runtest_logreport(report=part)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Called before the end: whatever a hook made of the results, a run that is not green does not end with 0."""

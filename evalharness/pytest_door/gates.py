@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
 from evalharness.pytest_door.items import Explained
+from evalharness.pytest_door.properties import Property, gate_properties
 from evalharness.records import Verdict
 from evalharness.report import Outcome
 from evalharness.report.encode import printable
@@ -21,7 +22,7 @@ def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytes
         result = _result(verdict, outcome, fail_inconclusive)
         word = verdict.status.upper() if verdict.gating else "INFO"
         text = explain_gate(verdict, outcome) if result == "failed" else f"{word} {verdict.reason}"
-        yield _report(outcome, f"gate[{verdict.name}]", result, text)
+        yield _report(outcome, f"gate[{verdict.name}]", result, text, gate_properties(verdict))
     if outcome.weakened:
         told = "; ".join(str(change) for change in outcome.weakened[:5])
         yield _report(
@@ -29,6 +30,19 @@ def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytes
         )
     if outcome.refusal:
         yield _report(outcome, "accept", "failed", outcome.refusal)
+
+
+def finished(report: pytest.TestReport) -> pytest.TestReport:
+    """The report of the teardown that belongs to it: pytest's junitxml writes properties only then."""
+    return pytest.TestReport(
+        nodeid=report.nodeid,
+        location=report.location,
+        keywords=report.keywords,
+        outcome="passed",
+        longrepr=None,
+        when="teardown",
+        user_properties=report.user_properties,
+    )
 
 
 def _result(verdict: Verdict, outcome: Outcome, fail_inconclusive: bool) -> str:
@@ -43,7 +57,9 @@ def _result(verdict: Verdict, outcome: Outcome, fail_inconclusive: bool) -> str:
     return "failed"
 
 
-def _report(outcome: Outcome, name: str, result: Any, text: str) -> pytest.TestReport:
+def _report(
+    outcome: Outcome, name: str, result: Any, text: str, properties: Iterable[Property] = ()
+) -> pytest.TestReport:
     header = outcome.run.header
     longrepr: Any = None
     if result == "failed":
@@ -57,4 +73,5 @@ def _report(outcome: Outcome, name: str, result: Any, text: str) -> pytest.TestR
         outcome=result,
         longrepr=longrepr,
         when="call",
+        user_properties=properties,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import secrets
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -200,6 +201,8 @@ class SuiteSession:
             accept_command=self.accept_command(name),
             compared=self.baseline != "none",
             exam=self.trusted.changes(name),
+            base=self.base.sha if self.base else "",
+            command=self.command(name),
         )
         outcome = self.accept(outcome)
         write_reports(outcome, self.config.root)
@@ -268,10 +271,17 @@ class SuiteSession:
 
     def accept_command(self, name: str) -> str:
         """What to type to accept this very run."""
-        chosen = [f"--llm-model={model}" for model in self.models] + [
-            f"--llm-prompt={prompt}" for prompt in self.prompts
-        ]
-        return " ".join(["pytest", f"--llm-suite={name}", *chosen, "--llm-accept"])
+        return shlex.join([*self._chosen(name), "--llm-accept"])
+
+    def command(self, name: str) -> str:
+        """What to type to see the same again."""
+        against, repeat = self.against.sha if self.against else None, self.repeat if self.repeat > 1 else None
+        given = {"baseline": self.baseline, "against": against, "repeat": repeat}
+        return shlex.join([*self._chosen(name), *(f"--llm-{option}={said}" for option, said in given.items() if said)])
+
+    def _chosen(self, name: str) -> list[str]:
+        models = [f"--llm-model={model}" for model in self.models]
+        return ["pytest", f"--llm-suite={name}", *models, *(f"--llm-prompt={prompt}" for prompt in self.prompts)]
 
 
 def _is_asked(baseline: Baseline | StoreError | None, asked: str | None) -> bool:
@@ -281,7 +291,7 @@ def _is_asked(baseline: Baseline | StoreError | None, asked: str | None) -> bool
 
 def get_ready() -> None:
     """Import what is needed only once the answers are there, while they are still waited for."""
-    for module in ("evalharness.gate", "scipy.special", "evalharness.report.html"):
+    for module in ("evalharness.gate", "scipy.special", "evalharness.report.html", "evalharness.report.markdown"):
         importlib.import_module(module)
 
 

@@ -9,9 +9,10 @@ from statistics import median
 from evalharness.engine import Plan
 from evalharness.records import TIMED, Run, RunHeader, Sample, SampleKey, Stability, Verdict
 from evalharness.store import RunWriter
+from evalharness.store.runs import RECORD
 from evalharness.versions import Reference
 
-REPORTS = ("run.jsonl", "reference.jsonl", "report.html", "verdict.json")
+REPORTS = (RECORD, "reference.jsonl", "report.html", "verdict.json", "summary.md")
 """What a run writes into its folder."""
 
 
@@ -54,5 +55,5 @@ class SuiteRun:
     def record(self) -> RunWriter:
         """The record on disk, begun when it is first needed. Raises StoreError."""
         if self.writer is None:
-            self.writer = RunWriter(self.folder / "run.jsonl", self.header)
+            self.writer = RunWriter(self.folder / RECORD, self.header)
         return self.writer

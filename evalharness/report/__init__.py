@@ -1,4 +1,4 @@
-"""Run + Verdicts -> html, terminal, json. One file for each format."""
+"""Run + Verdicts -> html, terminal, markdown, json. One file for each format."""
 
 from __future__ import annotations
 
@@ -38,6 +38,15 @@ class Outcome:
     """False with `--llm-baseline none`."""
     exam: tuple[Change, ...] = ()
     """What this change does to its own exam, against the merge base."""
+    base: str = ""
+    """The commit that baselines and rules count as of; empty where they count as they stand."""
+    command: str = ""
+    """What was typed, as far as it matters, to get this outcome."""
+
+    @property
+    def again(self) -> str:
+        """What to type to see it again."""
+        return self.command or self.accept_command.removesuffix(" --llm-accept")
 
     @property
     def weakened(self) -> list[Change]:
@@ -111,10 +120,12 @@ def _names(outcome: Outcome, status: Status) -> str:
 
 
 def write_reports(outcome: Outcome, root: Path) -> None:
-    """`verdict.json` and `report.html` beside the run record. Raises StoreError."""
+    """`verdict.json`, `summary.md` and `report.html` beside the run record. Raises StoreError."""
     from evalharness.report.html import html_pieces
+    from evalharness.report.markdown import summary
 
     write_whole(outcome.folder / "verdict.json", json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1) + "\n")
+    write_whole(outcome.folder / "summary.md", summary([outcome], root))
     write_whole(outcome.folder / "report.html", html_pieces(page_of(outcome)))
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
-from evalharness.records import TIMED, Baseline, Draw, Location, Sample, Status, Verdict
+from evalharness.records import TIMED, Location, Sample, Status, Verdict
 from evalharness.report import Outcome
 from evalharness.report.asked import asked_lines
+from evalharness.report.changed import VISIBLE, Answer, answers, before, score_change
 from evalharness.report.encode import MINUS, one_line, printable, quoted
 
 Line = tuple[str, dict[str, bool]]
@@ -52,7 +51,7 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
     if cut:
         yield from _wrapped(f"cut off   {cut} of {len(outcome.run.samples)} answers ended at max_tokens", " " * 10, {})
     if outcome.refusal:
-        yield outcome.refusal, {"red": True}
+        yield from _wrapped(outcome.refusal, "", {"red": True})
     for text in asked_lines(outcome.run):
         yield from _wrapped(text, " " * 10, {})
     shown = outcome.folder / "report.html"
@@ -66,13 +65,13 @@ def explain_sample(sample: Sample, where: Location) -> str:
         lines += ["", f"error ({one_line(sample.error.kind)}):", *quoted(sample.error.message)]
     lines += [f"- the answer {one_line(sentence)}" for sentence in sample.failed_checks]
     for message in sample.messages:
-        lines += ["", f"{message.role}:", *quoted(message.content, lines=12)]
+        lines += ["", f"{one_line(message.role)}:", *quoted(message.content, lines=12)]
     for golden in sample.golden:
         lines += ["", "golden:", *quoted(golden, lines=12)]
     if sample.response:
         lines += ["", f"answer ({sample.response.finish_reason}):", *quoted(sample.response.text)]
     if sample.scores:
-        lines += ["", "scores: " + ", ".join(f"{score.metric} {score.value:.3f}" for score in sample.scores)]
+        lines += ["", one_line("scores: " + ", ".join(f"{s.metric} {s.value:.3f}" for s in sample.scores), 1000)]
     return "\n".join(lines)
 
 
@@ -80,23 +79,25 @@ def explain_gate(verdict: Verdict, outcome: Outcome) -> str:
     """A failed gate: what it says, the cases that fell most on its metric with their answers, and what to do."""
     lines = [f"{verdict.status.upper()} {one_line(verdict.reason, 1000)}"]
     mine = [s for s in outcome.run.samples if (s.key.model, s.key.prompt) == (verdict.model, verdict.prompt)]
-    fallen = sorted(
-        (s for s in mine if _change(s, outcome, verdict.metric) < 0), key=lambda s: _change(s, outcome, verdict.metric)
-    )
-    for sample in fallen[:3] if verdict.status == "fail" else []:
+    falls = sorted((score_change(s, outcome, verdict.metric), s.key, place) for place, s in enumerate(mine))
+    fallen: dict[str, Sample] = {}  # a case once, with its worst draw
+    for fall, key, place in falls:
+        if fall < 0:
+            fallen.setdefault(key.case, mine[place])
+    for sample in list(fallen.values())[:3] if verdict.status == "fail" else []:
         lines += ["", *_fall(sample, outcome, verdict.metric)]
     if verdict.status in ("fail", "incomparable", "no baseline"):
-        lines += ["", f"if this change is meant, accept it: {outcome.accept_command}"]
+        lines += ["", f"if this change is meant, accept it: {one_line(outcome.accept_command, 1000)}"]
     return "\n".join(lines)
 
 
 def _fall(sample: Sample, outcome: Outcome, metric: str) -> Iterator[str]:
-    before, score = _before(sample, outcome), sample.score(metric)
-    assert before  # or it would not have fallen
+    then, score = before(sample, outcome), sample.score(metric)
+    assert then  # or it would not have fallen
     assert score
     assert sample.response
-    yield f"{sample.key.case}  {metric} {before.scores[metric]:.2f} -> {score.value:.2f}"
-    for word, texts in (("golden", sample.golden[:1]), ("was", (before.text,)), ("now", (sample.response.text,))):
+    yield _no_command(f"{one_line(sample.key.case)}  {one_line(metric)} {then.scores[metric]:.2f} -> {score.value:.2f}")
+    for word, texts in (("golden", sample.golden[:1]), ("was", (then.text,)), ("now", (sample.response.text,))):
         for text in texts:
             yield from (f"{word if i == 0 else '':<7}{line}" for i, line in enumerate(quoted(text, lines=4, width=300)))
 
@@ -159,51 +160,32 @@ def _wrapped(text: str, indent: str, markup: dict[str, bool]) -> Iterator[Line]:
     wrap = textwrap.TextWrapper(
         _WIDTH, subsequent_indent=indent, break_on_hyphens=False, max_lines=_MOST_LINES, placeholder=" …"
     )
-    for line in wrap.wrap(text):
-        command = line.lstrip().startswith("::")  # GitHub's runner looks behind the indent
-        yield f"{indent[:-2]}│ {line.lstrip()}" if command else line, markup
+    for line in wrap.wrap(printable(text[: 40 * _WIDTH])):  # far beyond the lines that are shown
+        told = line.lstrip()
+        yield line if _no_command(told) == told else indent[:-2] + _no_command(told), markup
+
+
+def _no_command(line: str) -> str:
+    """Behind a bar if GitHub's runner would take it for a command; it looks behind the indent too."""
+    return f"│ {line}" if line.startswith("::") else line
 
 
 def _worst_cases(outcome: Outcome) -> Iterator[Line]:
     """Errors first, then broken assertions, then the largest falls of the mean score."""
-    ranked = sorted((_rank(sample, outcome), sample) for sample in outcome.run.samples)
-    shown = {sample.key[:3]: (rank, sample) for rank, sample in reversed(ranked)}  # a case once, with its worst draw
-    worst = sorted(pair for pair in shown.values() if pair[0][0] < 2 or pair[0][1] < -0.005)[:MOST_CASES]
+    ranked = [answer for answer in answers(outcome) if answer.how in ("error", "broken") or answer.change < -VISIBLE]
+    worst = ranked[:MOST_CASES]
     if worst:
         yield "", {}
         yield "worst cases:", {"bold": True}
-    for rank, sample in worst:
-        yield "  " + one_line(f"{sample.key.case}  {_what(rank, sample)}", _WIDTH - 2), {}
+    for answer in worst:
+        yield "  " + _no_command(one_line(f"{answer.sample.key.case}  {_what(answer)}", _WIDTH - 4)), {}
 
 
-Rank = tuple[int, float, tuple[Any, ...]]
-
-
-def _rank(sample: Sample, outcome: Outcome) -> Rank:
-    group = 0 if sample.error else 1 if sample.failed_checks else 2
-    return group, 0.0 if group < 2 else _change(sample, outcome), tuple(sample.key)
-
-
-def _change(sample: Sample, outcome: Outcome, metric: str | None = None) -> float:
-    """The answer's score minus that of the baseline's latest answer, the mean over metrics or of one; 0 when they do
-    not compare.
-    """
-    before = _before(sample, outcome)
-    then = before.scores if before else {}
-    wanted = [score for score in sample.scores if score.metric in then and metric in (None, score.metric)]
-    return fmean(score.value - then[score.metric] for score in wanted) if wanted else 0.0
-
-
-def _before(sample: Sample, outcome: Outcome) -> Draw | None:
-    baseline = outcome.baselines.get((sample.key.model, sample.key.prompt))
-    stored = baseline.cases.get(sample.key.case) if isinstance(baseline, Baseline) else None
-    return stored.draws[-1] if stored and stored.digest == sample.digest else None
-
-
-def _what(rank: Rank, sample: Sample) -> str:
+def _what(answer: Answer) -> str:
+    sample = answer.sample
     if sample.error:
         return f"{sample.error.kind}: {sample.error.message}"
     if sample.failed_checks:
         return sample.failed_checks[0]
-    answer = sample.response.text if sample.response else ""
-    return f"{rank[1] * 100:+.0f} pts".replace("-", MINUS) + f"  {answer}"
+    text = sample.response.text if sample.response else ""
+    return f"{answer.change * 100:+.0f} pts".replace("-", MINUS) + f"  {text}"

@@ -21,6 +21,8 @@ from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.recorded import canonical
 
 SCHEMA = 1
+RECORD = "run.jsonl"
+"""What a record is called, in a folder of its own."""
 _OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "recorded_at", "attempts")
 
 

@@ -10,9 +10,8 @@ from evalharness.errors import StoreError
 from evalharness.records import Baseline, Run
 from evalharness.store import commit_at, read_run
 from evalharness.store.baselines import BASELINE_FOLDER, read_baseline
-from evalharness.store.runs import stored_lines
+from evalharness.store.runs import RECORD, stored_lines
 
-RECORD = "run.jsonl"
 GIT = "git:"
 
 

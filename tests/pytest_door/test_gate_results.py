@@ -167,9 +167,10 @@ def test_a_baseline_that_is_not_there(project):
 
 
 def test_report_folder(project):
-    """`--llm-report DIR` takes the three files elsewhere."""
+    """`--llm-report DIR` takes the four files elsewhere."""
     project.run("--llm-report=out")
-    assert {path.name for path in (project.root / "out").iterdir()} == {"report.html", "run.jsonl", "verdict.json"}
+    written = {path.name for path in (project.root / "out").iterdir()}
+    assert written == {"report.html", "run.jsonl", "verdict.json", "summary.md"}
 
 
 def test_a_second_run_replaces_the_first(project):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalharness.report.encode import one_line, printable, quoted
+from evalharness.report.encode import cell, code, fence, one_line, printable, quoted
 
 COMMAND = re.compile(r"^\s*::|##\[")
 """What GitHub's runner obeys: `::` behind spaces at the start of a line, `##[` anywhere in it (ActionCommand.cs)."""
@@ -110,3 +110,37 @@ def test_long_texts() -> None:
     assert quoted("a\nb\nc\nd", lines=2) == ["│ a", "│ b", "│ … 2 more lines"]
     assert quoted("") == ["│ "]
     assert sum(map(len, quoted("y" * 10**6 + "\n" * 10**5))) < 3_000
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("plain", "`plain`"),
+        ("two\nlines", "`two lines`"),
+        ("a`b", "``a`b``"),
+        ("`a", "`` `a ``"),
+        ("a``", "``` a`` ```"),
+        ("a" + "`" * 9, "`a9 of ⟨U+0060⟩`"),
+        ("", "`⟨empty⟩`"),
+        ("a|b", "`a|b`"),
+        ("@team", "`@team`"),
+        ("x" * 300, f"`{'x' * 199}…`"),
+    ],
+)
+def test_code(text: str, span: str) -> None:
+    """A text in markdown is a code span that it cannot end."""
+    assert code(text) == span
+
+
+def test_cell() -> None:
+    """In a table no bar of a text ends the cell."""
+    assert cell("a|b") == "`a⟨U+007C⟩b`"
+    assert "|" not in cell("|" * 10_000)
+
+
+@pytest.mark.parametrize("longest", [0, 1, 2, 3, 4, 50])
+def test_fence(longest: int) -> None:
+    """A fence is longer than any run of backticks within."""
+    first, *lines, last = fence(["`" * longest, "``", "text"], "diff").split("\n")
+    assert lines == ["`" * longest, "``", "text"]
+    assert (first, last) == (f"{last}diff", "`" * max(3, longest + 1))

@@ -122,10 +122,10 @@ def test_verdict_json() -> None:
 @pytest.mark.parametrize("samples", [[a_sample(n) for n in range(60)], [broken(n) for n in range(3)], [a_sample(0)]])
 @pytest.mark.parametrize("baseline", ["same cases", None, StoreError("b.jsonl:3: damaged")])
 def test_reports_are_written(tmp_path: Path, samples: list[Sample], baseline: Any) -> None:
-    """Every outcome has its page and its verdict, whatever went wrong."""
+    """Every outcome has its page, its summary and its verdict, whatever went wrong."""
     outcome = replace(an_outcome(samples, baseline=baseline), folder=tmp_path / "reports")
     write_reports(outcome, tmp_path)
-    assert sorted(path.name for path in outcome.folder.iterdir()) == ["report.html", "verdict.json"]
+    assert sorted(path.name for path in outcome.folder.iterdir()) == ["report.html", "summary.md", "verdict.json"]
 
     def refuse(constant: str) -> float:
         raise AssertionError(constant)

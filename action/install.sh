@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Installs the version of evalharness that this action is of. EXTRAS: comma-separated, may be empty.
+set -euo pipefail
+if [[ ! ${EXTRAS:-} =~ ^[a-z0-9,_-]*$ ]]; then
+  echo "extras: names and commas only, such as local,embeddings" >&2
+  exit 4
+fi
+python -m pip install --disable-pip-version-check --quiet "${GITHUB_ACTION_PATH}${EXTRAS:+[$EXTRAS]}"

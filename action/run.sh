@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs the suites and leaves pytest's exit status in GITHUB_OUTPUT: the job ends with it once all is uploaded.
+# SUITES, RECORD, INCONCLUSIVE; may be empty: RECORDINGS (a pattern), BASELINE, ARGUMENTS (separated by spaces).
+set -uo pipefail
+shopt -s nullglob
+# What the suites' texts print can be no workflow command: the runner listens to none until it hears this token again.
+token=$(python -c "import secrets; print(secrets.token_hex(16))")
+echo "::stop-commands::$token"
+
+finish() {
+  echo "::$token::"
+  echo "status=$1" >>"$GITHUB_OUTPUT"
+  exit 0
+}
+
+# shellcheck disable=SC2206  # a pattern: it is to be expanded
+recordings=(${RECORDINGS:-})
+if ((${#recordings[@]})); then
+  evalharness record import "${recordings[@]}" || finish 4
+fi
+read -r -a more <<<"${ARGUMENTS:-}"
+python -m pytest --llm-suite="$SUITES" --llm-record="$RECORD" --llm-inconclusive="$INCONCLUSIVE" \
+  ${BASELINE:+--llm-baseline="$BASELINE"} --junitxml=reports/junit.xml ${more[@]+"${more[@]}"}
+finish $?

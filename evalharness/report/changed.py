@@ -1,0 +1,74 @@
+"""Which answers changed, and by how much: today's beside the baseline's latest, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from evalharness.records import Baseline, Draw, Sample, SampleKey
+from evalharness.report import Outcome
+
+How = Literal["error", "broken", "worse", "better", "other", "same", "new"]
+"""`broken`: a hard assertion does not hold. `other`: another text at the same score. `new`: nothing to compare with."""
+VISIBLE = 0.005
+"""Smaller changes of a score are none: half a point."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A case with one model and prompt: its worst draw, and what stood there before."""
+
+    sample: Sample
+    before: Draw | None
+    change: float
+    """Of the mean score; negative is worse."""
+    how: How
+
+
+def answers(outcome: Outcome) -> list[Answer]:
+    """One for each case, model and prompt; errors first, then broken assertions, then the largest falls."""
+    ranked = sorted(outcome.run.samples, key=lambda sample: _rank(sample, outcome))
+    worst: dict[tuple[str, str, str], Sample] = {}
+    for sample in ranked:
+        worst.setdefault(sample.key[:3], sample)
+    return [_answer(sample, outcome) for sample in worst.values()]
+
+
+def _answer(sample: Sample, outcome: Outcome) -> Answer:
+    then, moved = before(sample, outcome), score_change(sample, outcome)
+    return Answer(sample, then, moved, _how(sample, then, moved))
+
+
+def _how(sample: Sample, then: Draw | None, moved: float) -> How:
+    if sample.error or sample.response is None:
+        return "error"
+    if sample.failed_checks:
+        return "broken"
+    if then is None:
+        return "new"
+    if abs(moved) > VISIBLE:
+        return "worse" if moved < 0 else "better"
+    return "same" if then.text == sample.response.text else "other"
+
+
+def _rank(sample: Sample, outcome: Outcome) -> tuple[int, float, SampleKey]:
+    group = 0 if sample.error else 1 if sample.failed_checks else 2
+    return group, 0.0 if group < 2 else score_change(sample, outcome), sample.key
+
+
+def score_change(sample: Sample, outcome: Outcome, metric: str | None = None) -> float:
+    """The answer's score minus that of the baseline's latest answer, the mean over metrics or of one; 0 when they do
+    not compare.
+    """
+    then = before(sample, outcome)
+    scores = then.scores if then else {}
+    wanted = [score for score in sample.scores if score.metric in scores and metric in (None, score.metric)]
+    return fmean(score.value - scores[score.metric] for score in wanted) if wanted else 0.0
+
+
+def before(sample: Sample, outcome: Outcome) -> Draw | None:
+    """The baseline's latest answer to the same case, if the case is still the same."""
+    baseline = outcome.baselines.get((sample.key.model, sample.key.prompt))
+    stored = baseline.cases.get(sample.key.case) if isinstance(baseline, Baseline) else None
+    return stored.draws[-1] if stored and stored.digest == sample.digest else None

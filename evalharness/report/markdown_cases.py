@@ -1,0 +1,100 @@
+"""One changed case in `summary.md`: golden, the baseline's answer and today's, as a diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from evalharness.report.changed import Answer
+from evalharness.report.diff import word_diff
+from evalharness.report.encode import MINUS, code, fence, printable, quoted
+
+_MOST_GOLDEN, _MOST_CHECKS, _MOST_TAGS, _MOST_SCORES = 2, 3, 6, 6
+_LINES, _WIDTH = 12, 300
+"""Of each text; the whole of it is in the report."""
+_CONTEXT = 60
+"""Characters before the first difference that are shown, where a text is too long to be shown from its start."""
+_MARKED = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
+
+
+def case_block(answer: Answer) -> str:
+    """A line that says what happened to which case, and a fence with the texts."""
+    sample = answer.sample
+    told = [_what(answer), code(sample.key.case), f"({code(sample.key.model, 64)}, {code(sample.key.prompt, 64)})"]
+    told += [code(tag, 60) for tag in sample.tags[:_MOST_TAGS]]
+    lines = [" ".join(told)]
+    lines += [f"- the answer {code(check, 300)}" for check in sample.failed_checks[:_MOST_CHECKS]]
+    if sample.error:
+        lines.append(f"- {code(sample.error.kind, 60)}: {code(sample.error.message, 300)}")
+    if scores := list(_scores(answer)):
+        lines.append(f"- {', '.join(scores)}")
+    return "\n".join(lines) + "\n\n" + fence(_texts(answer), "diff")
+
+
+def _what(answer: Answer) -> str:
+    if answer.how in ("error", "broken"):
+        return "**no answer**" if answer.how == "error" else "**broken assertion**"
+    return f"**{f'{answer.change * 100:+.1f}'.replace('-', MINUS)} pts**"
+
+
+def _scores(answer: Answer) -> Iterator[str]:
+    then = answer.before.scores if answer.before else {}
+    for score in answer.sample.scores[:_MOST_SCORES]:
+        was = f"{then[score.metric]:.2f} → " if score.metric in then else ""
+        yield f"{code(score.metric, 60)} {was}{score.value:.2f}"
+
+
+def _texts(answer: Answer) -> Iterator[str]:
+    """Every line behind a sign for the diff, a word and a bar: none can be a command to a CI system."""
+    for golden in answer.sample.golden[:_MOST_GOLDEN]:
+        yield from (f"  golden {line}" for line in quoted(golden, lines=_LINES // 2, width=_WIDTH))
+    now = answer.sample.response.text if answer.sample.response else None
+    was = answer.before.text if answer.before else None
+    if was is None or now is None:
+        for sign, text in (("- was   ", was), ("+ now   ", now)):
+            yield from (f"{sign} {line}" for line in (_quoted(text) if text is not None else ()))
+        return
+    yield from _line_diff(*_from_the_difference(was, now))
+
+
+def _quoted(text: str) -> list[str]:
+    return quoted(text, lines=_LINES, width=_WIDTH)
+
+
+def _line_diff(was: str, now: str) -> Iterator[str]:
+    old, new = _quoted(was), _quoted(now)
+    for tag, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield from (f"         {line}" for line in old[i:j])
+        else:
+            yield from (f"- was    {line}" for line in old[i:j])
+            yield from (f"+ now    {line}" for line in new[k:m])
+    if len(old) == len(new) == 1 and len(was) + len(now) < 2 * _WIDTH:
+        yield from _words(was, now)
+
+
+def _words(was: str, now: str) -> Iterator[str]:
+    """What became of the words, where at least half of them are the same."""
+    segments = word_diff(printable(was), printable(now))
+    same = sum(len(text) for kind, text in segments if kind == "same")
+    if len(segments) > 1 and 2 * same >= max(len(was), len(now)):
+        yield f"  words  │ {''.join(_MARKED[kind].format(text) for kind, text in segments)}"
+
+
+def _from_the_difference(was: str, now: str) -> tuple[str, str]:
+    """Both texts, less what they begin with in common where that would hide the difference."""
+    shared = _shared(was, now)
+    if shared <= _WIDTH // 2:
+        return was, now
+    start = shared - _CONTEXT
+    told = f"… {start:,} characters are the same … "
+    return told + was[start:], told + now[start:]
+
+
+def _shared(was: str, now: str) -> int:
+    """How many characters at the beginning are the same, by halving: texts may be long."""
+    low, high = 0, min(len(was), len(now))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if was[:middle] == now[:middle] else (low, middle - 1)
+    return low

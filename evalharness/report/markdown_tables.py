@@ -1,0 +1,116 @@
+"""The tables of `summary.md`: gates, and what the answers cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import fmean, median
+
+from evalharness.records import RATIOS, RERUN_DRAWS, Baseline, Sample, Verdict
+from evalharness.report import Outcome
+from evalharness.report.asked import dollars
+from evalharness.report.encode import MINUS, cell
+
+_MOST_ROWS = 20
+_NONE = "-"
+
+
+def gate_row(verdict: Verdict, outcome: Outcome, *, several: bool) -> str:
+    """The row of a gate; with `several` models or prompts it says whose."""
+    word = f"**{verdict.status.upper()}**" if verdict.gating else f"{verdict.status}, for information"
+    unit = "%" if verdict.metric in RATIOS else "pts"
+    margin = _NONE if verdict.margin is None else f"{verdict.margin * 100:g} {unit}"
+    p = _NONE if verdict.p_value is None else "< 0.0001" if verdict.p_value < 1e-4 else f"{verdict.p_value:.2g}"
+    changes = [_change(verdict, drop) for drop in (verdict.drop, verdict.largest_drop)]
+    name = " ".join(_name(verdict, several=several))
+    return _row([word, name, _levels(verdict, outcome), *changes, margin, p, str(verdict.cases)])
+
+
+def _name(verdict: Verdict, *, several: bool) -> Iterator[str]:
+    yield cell(verdict.metric, 80)
+    if verdict.tag:
+        yield f"of {cell(verdict.tag, 80)}"
+    if several:
+        yield f"({cell(verdict.model, 64)}, {cell(verdict.prompt, 64)})"
+    if verdict.pinned:
+        yield "(pinned)"
+
+
+def _change(verdict: Verdict, drop: float | None) -> str:
+    """Points of a score, which fall, or per cent of seconds and tokens, which rise."""
+    if drop is None:
+        return _NONE
+    ratio = verdict.metric in RATIOS
+    shown = f"{drop * 100 if ratio else -drop * 100:+.1f}".replace("-", MINUS)
+    return f"{'±0.0' if shown in ('+0.0', MINUS + '0.0') else shown} {'%' if ratio else 'pts'}"
+
+
+def _levels(verdict: Verdict, outcome: Outcome) -> str:
+    """The mean before and now. Of a gate on cost or seconds the panel below tells."""
+    now = fmean(values) if (values := list(_scores(verdict, outcome))) else None
+    if now is None or verdict.metric in RATIOS or verdict.drop is None:
+        return _NONE
+    return f"{now + verdict.drop:.3f} → {now:.3f}"
+
+
+def _scores(verdict: Verdict, outcome: Outcome) -> Iterator[float]:
+    """The mean of each case that the gate looks at."""
+    cases: dict[str, list[float]] = {}
+    for sample in _of(outcome, verdict.model, verdict.prompt):
+        score = sample.score(verdict.metric)
+        if score and verdict.tag in ("", *sample.tags):
+            cases.setdefault(sample.key.case, []).append(score.value)
+    yield from map(fmean, cases.values())
+
+
+def usage_table(outcome: Outcome) -> list[str]:
+    """A row for each model and prompt; nothing where nothing was answered."""
+    pairs = sorted({(sample.key.model, sample.key.prompt) for sample in outcome.run.samples})
+    rows = [_usage(outcome, *pair) for pair in pairs[:_MOST_ROWS]]
+    more = [f"\n... and {len(pairs) - _MOST_ROWS} more in the report"] if len(pairs) > _MOST_ROWS else []
+    return [_USAGE_HEAD, *rows, *more] if rows else []
+
+
+def _usage(outcome: Outcome, model: str, prompt: str) -> str:
+    samples = list(_of(outcome, model, prompt))
+    usages = [sample.response.usage for sample in samples if sample.response]
+    costs = [sample.cost_usd for sample in samples if sample.cost_usd is not None]
+    baseline = outcome.baselines.get((model, prompt))
+    old = [case.draws[-1] for case in baseline.cases.values()] if isinstance(baseline, Baseline) else []
+    tokens_in = _was_and_is([draw.prompt_tokens for draw in old], [usage.prompt_tokens for usage in usages])
+    tokens_out = _was_and_is([draw.completion_tokens for draw in old], [usage.completion_tokens for usage in usages])
+    cost = dollars(fmean(costs) * 1000) if costs else _NONE
+    name = f"{cell(model, 64)}, {cell(prompt, 64)}"
+    return _row([name, str(len(usages)), tokens_in, tokens_out, cost, *_times(samples)])
+
+
+def _was_and_is(was: Sequence[int], now: Sequence[int]) -> str:
+    ends = [f"{fmean(counts):.0f}" if counts else _NONE for counts in (was, now)]
+    return " → ".join(ends)
+
+
+def _times(samples: Sequence[Sample]) -> list[str]:
+    """Median, 95th percentile, and of how many answers: replayed ones say nothing of time."""
+    times = sorted(sample.latency_s for sample in samples if sample.latency_s is not None)
+    if not times:
+        return [_NONE, _NONE, "0"]
+    return [f"{median(times):.2f} s", f"{times[math.ceil(0.95 * len(times)) - 1]:.2f} s", str(len(times))]
+
+
+def _of(outcome: Outcome, model: str, prompt: str) -> Iterator[Sample]:
+    """The samples of one model and prompt, less those that were drawn again because an assertion failed."""
+    for sample in outcome.run.samples:
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.repeat < RERUN_DRAWS:
+            yield sample
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _head(*names: str) -> str:
+    return f"{_row(names)}\n{_row(['---'] * len(names))}"
+
+
+GATE_HEAD = _head("verdict", "gate", "baseline → now", "change", "at worst (95 %)", "margin", "p", "cases")
+_USAGE_HEAD = _head("model, prompt", "answers", "tokens in", "tokens out", "cost of 1,000", "p50", "p95", "timed")

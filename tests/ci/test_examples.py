@@ -1,0 +1,103 @@
+"""The examples of docs/ci.md are what the page says they are, and pre-commit finds a command that exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from evalharness.cli import main
+
+REPOSITORY = Path(__file__).parents[2]
+EXAMPLES = REPOSITORY / "docs/ci"
+PAGE = (REPOSITORY / "docs/ci.md").read_text(encoding="utf-8")
+EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
+
+
+def steps(name: str) -> Iterator[dict[str, Any]]:
+    """The steps of a workflow of GitHub."""
+    for job in yaml.safe_load((EXAMPLES / name).read_text())["jobs"].values():
+        yield from job["steps"]
+
+
+def scripts() -> Iterator[str]:
+    """Every piece of shell that the examples and the action hold."""
+    for name in ("github.yml", "github-comment.yml"):
+        yield from (step["run"] for step in steps(name) if "run" in step)
+    yield "\n".join(yaml.safe_load((EXAMPLES / "gitlab.yml").read_text())["llm"]["script"])
+    yield from (path.read_text() for path in sorted((REPOSITORY / "action").glob("*.sh")))
+
+
+@pytest.mark.parametrize("script", list(scripts()))
+def test_shell_is_shell(script: str) -> None:
+    """Bash can read it, and nothing of an event is put into it."""
+    done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not EXPRESSION.search(script)
+
+
+@pytest.mark.parametrize("name", ["github.yml", "github-comment.yml"])
+def test_workflows(name: str) -> None:
+    """Least rights, the whole history, no credentials left behind, and every action of others pinned by its commit."""
+    workflow = yaml.safe_load((EXAMPLES / name).read_text())
+    assert workflow["permissions"] == {}
+    assert "pull_request_target" not in (workflow.get("on") or workflow[True])  # YAML 1.1 reads `on` as true
+    for step in steps(name):
+        used, _, version = step.get("uses", "").partition("@")
+        if used.startswith("actions/"):
+            assert re.fullmatch("[0-9a-f]{40}", version)
+        if used == "actions/checkout":
+            assert step["with"] == {"fetch-depth": 0, "persist-credentials": False}  # and no ref: the default branch
+        if used == "OWNER/evalharness":
+            assert step["with"].keys() <= yaml.safe_load((REPOSITORY / "action.yml").read_text())["inputs"].keys()
+
+
+def test_the_second_workflow_runs_nothing_of_the_pull_request() -> None:
+    """It has the right to write: so no checkout of the head, no secret, no pytest."""
+    text = (EXAMPLES / "github-comment.yml").read_text()
+    assert "ref:" not in text
+    assert "secrets." not in text
+    assert "pytest" not in text
+    assert "evalharness report" in text
+
+
+def test_options_exist() -> None:
+    """Every option in the examples is one of pytest's, ours or the command's."""
+    help_text = subprocess.run([sys.executable, "-m", "pytest", "--help"], capture_output=True, text=True).stdout
+    report = CliRunner().invoke(main, ["report", "--help"]).output
+    examples = "".join(path.read_text() for path in EXAMPLES.iterdir()) + PAGE + "".join(scripts())
+    assert set(re.findall(r"--llm-[a-z]+", examples)) <= set(re.findall(r"--llm-[a-z]+", help_text))
+    forms = set(re.findall(r"--format[= ]([a-z-]+)", examples))
+    assert {form for form in forms if form in report} == forms != set()
+
+
+def test_the_page_names_every_example() -> None:
+    """And every file that it names is there."""
+    named = set(re.findall(r"\(ci/([\w.-]+)\)", PAGE))
+    assert named == {path.name for path in EXAMPLES.iterdir()}
+
+
+def test_pre_commit() -> None:
+    """The hook's command is one that the package installs, with a sub-command that exists; the pattern takes what
+    suites are made of, and nothing else.
+    """
+    (hook,) = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text())
+    program, command = hook["entry"].split()
+    assert tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"][program]
+    assert CliRunner().invoke(main, ["--root", str(REPOSITORY), command]).exit_code == 0
+    checked = ["suites/a.yaml", "golden/a.jsonl", "suites/cases/a.csv", "pyproject.toml"]
+    assert [
+        name for name in [*checked, "src/suites/a.yaml", "suites/a.py"] if re.search(hook["files"], name)
+    ] == checked
+    (used,) = yaml.safe_load((EXAMPLES / "pre-commit.yaml").read_text())["repos"]
+    assert [found["id"] for found in used["hooks"]] == [hook["id"]]
+    manifest = [sys.executable, "-m", "pre_commit", "validate-manifest", ".pre-commit-hooks.yaml"]
+    assert subprocess.run(manifest, cwd=REPOSITORY, capture_output=True).returncode == 0

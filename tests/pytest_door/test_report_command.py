@@ -1,0 +1,116 @@
+"""`evalharness report` says what came of a run in the form of each platform, from files alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from repository import Repository
+
+from evalharness.cli import main
+
+
+def report(project: Any, *arguments: str) -> Result:
+    """`evalharness report ...` in this process."""
+    return CliRunner().invoke(main, ["--root", str(project.root), "report", *arguments])
+
+
+@pytest.fixture
+def worse(project: Any) -> Any:
+    """A project whose last run failed."""
+    project.accept()
+    project.answer_badly()
+    project.run()
+    return project
+
+
+def test_markdown(worse):
+    """The default is what the run itself wrote."""
+    printed = report(worse, str(worse.root / "reports/demo")).output
+    assert printed == worse.read("reports/demo/summary.md")
+    assert printed.startswith("**FAIL** `demo`: `worse than the baseline: rouge_l`\n")
+
+
+def test_json_and_html(worse):
+    """As the run itself wrote them."""
+    folder = str(worse.root / "reports/demo")
+    assert json.loads(report(worse, folder, "--format=json").output) == worse.verdict()
+    assert report(worse, folder, "--format=html", "-o", str(worse.root / "page.html")).output == ""
+    assert worse.read("page.html") == worse.read("reports/demo/report.html")
+
+
+def test_annotations(worse):
+    """A failed gate at its line of the suite, and the cases that fell most at theirs; at most ten of a kind."""
+    lines = report(worse, str(worse.root / "reports/demo"), "--format=github-annotations").output.splitlines()
+    gate = worse.read("suites/demo.yaml").splitlines().index("  - {metric: rouge_l, margin: 10%}") + 1
+    assert lines[0].startswith(f"::error file=suites/demo.yaml,line={gate},title=FAIL fake-plain-rouge_l::−")
+    assert lines[1].startswith("::warning file=suites/cases.jsonl,line=1,title=case-0[fake-plain]::−")
+    assert lines[-1] == "::warning::evalharness: 11 more, see the summary of this job"
+    assert len(lines) == 11
+
+
+def test_annotations_below_the_top(worse):
+    """Platforms count paths from the top of the repository."""
+    repository = Repository(worse.root / "repository")
+    for folder in ("suites", "golden"):
+        shutil.copytree(worse.root / folder, repository.root / "shop" / folder)
+    repository.write("shop/pyproject.toml", worse.read("pyproject.toml"))
+    repository.commit()
+    arguments = ["report", str(worse.root / "reports/demo"), "--format=github-annotations"]
+    printed = CliRunner().invoke(main, ["--root", str(repository.root / "shop"), *arguments]).output
+    assert printed.startswith("::error file=shop/suites/demo.yaml,line=")
+
+
+def test_gitlab(worse):
+    """Metrics that are the same from one run to the next, and findings with their lines."""
+    folder = str(worse.root / "reports/demo")
+    first = report(worse, folder, "--format=gitlab-metrics").output
+    labels = re.escape('{suite="demo",model="fake",prompt="plain",metric="rouge_l"}')
+    (score,) = re.findall(rf"^evalharness_score{labels} (0\.\d{{4}})$", first, re.MULTILINE)
+    assert float(score) == pytest.approx(0.44, abs=0.01)
+    assert first.endswith("# EOF\n")
+    found = json.loads(report(worse, folder, "--format=gitlab-codequality").output)
+    assert {"description", "check_name", "fingerprint", "severity", "location"} == found[0].keys()
+    assert (found[0]["severity"], found[0]["location"]["path"]) == ("critical", "suites/demo.yaml")
+    assert len({issue["fingerprint"] for issue in found}) == len(found)
+    worse.run()
+    assert report(worse, folder, "--format=gitlab-metrics").output == first
+    again = json.loads(report(worse, folder, "--format=gitlab-codequality").output)
+    assert [issue["fingerprint"] for issue in again] == [issue["fingerprint"] for issue in found]
+
+
+def test_several_runs(worse):
+    """Go into one file; a page is of one run."""
+    folder = str(worse.root / "reports/demo")
+    assert report(worse, folder, folder, "--format=gitlab-metrics").output.count("# EOF") == 1
+    assert report(worse, folder, folder).output.count("**FAIL** `demo`") == 2
+    assert report(worse, folder, folder, "--format=html").exit_code == 2
+
+
+def test_a_green_run(project):
+    """Has nothing to find, and is reported all the same."""
+    project.accept()
+    project.run()
+    folder = str(project.root / "reports/demo")
+    assert report(project, folder, "--format=github-annotations").output == ""
+    assert json.loads(report(project, folder, "--format=gitlab-codequality").output) == []
+
+
+@pytest.mark.parametrize("name", ["../demo", "a/b", "/etc", ".."])
+def test_a_record_of_somebody_else(worse, name):
+    """Its names become names of files, and lead nowhere else."""
+    path = worse.root / "reports/demo/run.jsonl"
+    path.write_text(path.read_text().replace('"suite": "demo"', f'"suite": "{name}"'))
+    result = report(worse, str(path))
+    assert (result.exit_code, "is no name of a suite" in result.output) == (1, True)
+
+
+def test_no_such_run(project):
+    """Is a usage error, and a folder without a record says so."""
+    assert report(project, "reports/nothing").exit_code == 2
+    result = report(project, str(project.root / "suites"))
+    assert (result.exit_code, "run.jsonl" in result.output) == (1, True)

@@ -1,0 +1,58 @@
+"""What annotations and GitLab's reports say, whatever the texts in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hostile import ALL, invisible
+from hostile_outcome import hostile
+from outcomes import a_sample, an_outcome, broken
+
+from evalharness.records import Location
+from evalharness.report.findings import Finding, findings
+from evalharness.report.github import MOST_OF_A_KIND, workflow_commands
+from evalharness.report.gitlab import code_quality, metrics
+
+ONE = r"::(error|warning) file=[^,:]*,line=1,title=[^,:]*::[^\r\n]*$"
+METRIC = re.compile(r'evalharness_\w+\{(\w+="(\\.|[^"\\])*",?)+\} [0-9.e+-]+')
+
+
+def test_hostile_texts():
+    """One finding is one command on one line, whatever it says; metrics and code quality stay well-formed."""
+    for text in ALL:
+        outcome = hostile(text)
+        found = findings(outcome, None)
+        lines = workflow_commands(found, f"{text}/").split("\n")
+        assert all(re.match(ONE, line) for line in lines[:-1])
+        assert lines[-1] == ""
+        assert not invisible("".join(lines))
+        issues = json.loads(code_quality(found, f"{text}/"))
+        assert len(issues) == len(found)
+        assert not any(invisible(issue["description"]) for issue in issues)
+        *rows, end, nothing = metrics([outcome]).split("\n")
+        assert (end, nothing) == ("# EOF", "")
+        assert all(row.startswith("# ") or METRIC.fullmatch(row) for row in rows)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, 0), (9, 9), (10, 10), (11, 10), (500, 10)])
+def test_at_most_ten_of_a_kind(count, shown):
+    """The platform drops the eleventh without a word: so the tenth counts the rest."""
+    kinds: tuple[Any, Any] = ("error", "warning")
+    found = [Finding(kind, "case", str(n), Location("a", 1), "t", "m") for kind in kinds for n in range(count)]
+    lines = workflow_commands(found).splitlines()
+    assert shown <= MOST_OF_A_KIND
+    assert len(lines) == 2 * shown
+    if count > MOST_OF_A_KIND:
+        assert lines[9] == f"::error::evalharness: {count - 9} more, see the summary of this job"
+
+
+def test_what_is_found() -> None:
+    """Lost answers and broken assertions are errors; what is open, or weakens the exam, a warning."""
+    outcome = an_outcome([broken(0, "gone"), a_sample(1, failed_checks=("must not say no",)), a_sample(2)])
+    found = {(finding.level, finding.check, finding.name): finding.message for finding in findings(outcome, None)}
+    assert found["error", "case", "case-0[smollm2-concise]"] == "no answer: crash: gone"
+    assert found["error", "case", "case-1[smollm2-concise]"] == "the answer must not say no"
+    assert ("error", "gate", "smollm2-concise-chrf") in found

@@ -1,0 +1,222 @@
+"""`summary.md`: the verdict first, bounded, and nothing in it alive that we did not write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hostile import ALL, COMMAND, MARKDOWN, invisible, named
+from hostile_outcome import ONE, hostile
+from markdown_it import MarkdownIt
+from outcomes import ROOT, a_baseline, a_sample, an_outcome, broken
+
+from evalharness.records import (
+    Change,
+    Draw,
+    Location,
+    Response,
+    Timing,
+    Usage,
+)
+from evalharness.report import markdown, markdown_cases, markdown_tables
+from evalharness.report.markdown import MOST_CHARS, summary
+from evalharness.report.terminal import explain_gate, explain_sample, summary_lines
+
+RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+"""GitHub's own extensions, less the autolinks, which `alive` looks for itself."""
+OURS = re.compile(r"(<details><summary>[A-Za-z0-9 ,]+</summary>|</details>)\n?")
+LINKED = re.compile(r"(?<![\w`])@\w|(^|[\s(/\w])#\d|\bGH-\d|https?://|\bwww\.|\w@\w", re.MULTILINE)
+"""What GitHub and GitLab make a link of, or a message to somebody, in text that is no code."""
+
+
+class Page:
+    """A rendered summary."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = [token for block in RENDERER.parse(text) for token in (block, *(block.children or ()))]
+
+    @property
+    def structure(self) -> list[tuple[str, str, int]]:
+        """What a reader sees, less the words."""
+        return [(token.type, token.tag, token.level) for token in self.tokens]
+
+    @property
+    def words(self) -> list[str]:
+        """The words outside of code, sorted as the rows of a table may be."""
+        return sorted(token.content for token in self.tokens if token.type == "text")
+
+    @property
+    def alive(self) -> list[str]:
+        """What is more than text, and not ours."""
+        found = [token.type for token in self.tokens if token.type in ("link_open", "image", "html_inline")]
+        found += [t.content for t in self.tokens if t.type == "html_block" and not OURS.fullmatch(t.content)]
+        found += [word for word in self.words if LINKED.search(word)]
+        found += sorted(invisible(self.text))
+        return found + [command[0] for command in COMMAND.findall(self.text)]
+
+
+HARMLESS = Page(summary([hostile("harmless")], ROOT))
+
+
+def test_failing_run() -> None:
+    """A failing run reads like this: verdict, counts, gates, what they say, cases."""
+    outcome = an_outcome([a_sample(n, 0.4 if n % 3 == 0 else 0.8) for n in range(60)], gates=[("chrf", 0.05)])
+    assert summary([outcome], ROOT).startswith("""\
+**FAIL** `support`: `worse than the baseline: chrf`
+
+60 answers: 20 worse, 40 of the same score but another text.
+
+| verdict | gate | baseline → now | change | at worst (95 %) | margin | p | cases |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| **FAIL** | `chrf` | 0.800 → 0.667 | −13.3 pts | −18.4 pts | 5 pts | < 0.0001 | 60 |
+
+- `smollm2-concise-chrf`: `−13.3 pts (at least −7.4 pts) on 60 cases, p < 0.0001; worst: billing −40.0 pts`
+
+**What got worse, the worst first**
+
+**−40.0 pts** `case-0` (`smollm2`, `concise`) `billing`
+- `chrf` 0.80 → 0.40, `rouge_l` 0.80 → 0.40
+
+```diff
+  golden │ Golden answer 0.
+- was    │ Earlier answer to case-0.
++ now    │ Answer 0 of the model.
+```
+""")
+
+
+def test_only_what_changed() -> None:
+    """An answer that is the same is counted and not shown; a better one is folded away."""
+    samples = [a_sample(0, 0.9), a_sample(1), a_sample(2)]
+    baseline = a_baseline(samples)
+    same = Draw("accepted", "Answer 1 of the model.", {"chrf": 0.8, "rouge_l": 0.8}, 100, 20, 0.5)
+    cases = {**baseline.cases, "case-1": replace(baseline.cases["case-1"], draws=(same,))}
+    text = summary([an_outcome(samples, baseline=replace(baseline, cases=cases))], ROOT)
+    assert "3 answers: 1 better, 1 of the same score but another text, 1 the same." in text
+    assert "`case-1`" not in text
+    assert "What got worse" not in text
+    opened = text.index("<details><summary>1 got better</summary>")
+    assert opened < text.index("`case-0`") < text.index("</details>") < text.index("`case-2`")
+
+
+def test_words_of_a_near_answer() -> None:
+    """Where most of an answer is the same, the words that are not are marked."""
+    sample = a_sample(0, 0.5, response=Response("Earlier answer to case-9.", "stop", Usage(9, 9), Timing(0.5)))
+    assert "  words  │ Earlier answer to [-case-0-]{+case-9+}." in summary([an_outcome([sample])], ROOT)
+
+
+def test_a_difference_far_behind() -> None:
+    """Two long answers are shown from where they begin to differ."""
+    samples = [a_sample(0, 0.5, response=Response("same " * 200_000 + "NOW", "stop", Usage(9, 9), Timing(0.5)))]
+    baseline = a_baseline(samples)
+    case = baseline.cases["case-0"]
+    before = replace(case, draws=(replace(case.draws[0], text="same " * 200_000 + "BEFORE"),))
+    text = summary([an_outcome(samples, baseline=replace(baseline, cases={"case-0": before}))], ROOT)
+    assert "- was    │ … 999,940 characters are the same … " in text
+    assert "same BEFORE\n" in text
+    assert "same NOW\n" in text
+
+
+def test_how_to_go_on() -> None:
+    """What to type to see it again and to accept it, and what it was compared with."""
+    text = summary([replace(ONE, base="c" * 40, command="pytest --llm-suite=support --llm-repeat=3")], ROOT)
+    assert "$ pytest --llm-suite=support --llm-repeat=3\n" in text
+    assert "$ pytest --llm-suite=support --llm-accept\n" in text
+    assert f"- compared as of: `{'c' * 40}`" in text
+    assert "baseline: `golden/baselines/support/smollm2.concise.jsonl: 1 accepted, last accepted at 2026-01-01`" in text
+
+
+def test_the_exam() -> None:
+    """What the change does to its own exam stands before the cases, what makes it easier first."""
+    changes = [Change("margin of chrf", "0.05", "0.2", True), Change("case a", "", "is new", False)] * 10
+    text = summary([replace(ONE, exam=tuple(changes))], ROOT)
+    first = text.index("- easier: `margin of chrf: 0.05 -> 0.2`")
+    assert text.index("What this change does to its own exam") < first < text.index("What got worse")
+    assert text.index("- other: ") > first
+    assert "- ... and 5 more, in verdict.json" in text
+
+
+@pytest.mark.parametrize("samples", [None, [a_sample(0)], [broken(0)], [a_sample(0, failed_checks=("no",))]])
+@pytest.mark.parametrize("changes", [{}, {"baseline": None}, {"stopped": True}])
+def test_every_outcome(samples: Any, changes: dict[str, Any]) -> None:
+    """Whatever happened, the verdict is the first line and the rest is well-formed."""
+    outcome = an_outcome(samples or (), **changes)
+    text = summary([outcome], ROOT)
+    assert text.startswith(f"**{outcome.status.upper()}** `support`: `")
+    assert Page(text).alive == []
+    assert text.count("<details>") == text.count("</details>")
+
+
+@pytest.mark.parametrize("text", ALL, ids=named)
+def test_nothing_comes_alive(text: str) -> None:
+    """No text, in any field, becomes a link, an image, a mention, markup, a control sequence or a command: the page has
+    the structure and, outside of code, the words of a harmless one.
+    """
+    page = Page(summary([hostile(text)], ROOT))
+    assert page.alive == []
+    assert page.structure == HARMLESS.structure
+    assert page.words == HARMLESS.words
+    assert len(page.text) <= MOST_CHARS
+
+
+def test_the_test_is_not_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With our escaping switched off, the same checks find at least 95 % of these texts alive."""
+    plain: dict[str, Callable[..., Any]] = {
+        **dict.fromkeys(("code", "cell", "one_line", "printable"), lambda text, *_: text),
+        "quoted": lambda text, **_: text.split("\n"),
+        "fence": lambda lines, language="": "\n".join([f"```{language}", *lines, "```"]),
+    }
+    for module in (markdown, markdown_cases, markdown_tables):
+        for name in plain.keys() & vars(module).keys():
+            monkeypatch.setattr(module, name, plain[name])
+    harmless = Page(summary([hostile("harmless")], ROOT))
+    pages = [Page(summary([hostile(text)], ROOT)) for text in MARKDOWN]
+    caught = [page for page in pages if page.alive or page.structure != harmless.structure]
+    assert len(caught) >= 0.95 * len(pages)
+    assert len([page for page in pages if page.alive]) >= 0.5 * len(pages)  # by more than the structure
+
+
+@pytest.mark.parametrize("text", ALL, ids=named)
+def test_nothing_acts_in_the_terminal(text: str) -> None:
+    """The same texts in the same fields, where a person or a CI system reads lines."""
+    outcome = hostile(text)
+    said = [line for line, _ in summary_lines(outcome, ROOT)]
+    said += [explain_sample(sample, Location("suites/support.yaml", 1)) for sample in outcome.run.samples]
+    said += [explain_gate(verdict, outcome) for verdict in outcome.verdicts]
+    shown = "\n".join(said)
+    assert not invisible(shown)
+    assert not COMMAND.search(shown)
+
+
+def test_five_megabytes_of_changes() -> None:
+    """A run with 5 MB of changes has its verdict in the first line, and says what was cut."""
+    page = ("and more of it " * 18 + "\n") * 320
+    samples = [a_sample(n, 0.4, response=Response(f"{n} {page}", "stop", Usage(9, 9), Timing(0.5))) for n in range(60)]
+    outcome = an_outcome(samples)
+    text = summary([outcome], ROOT)
+    assert sum(len(s.response.text) for s in samples if s.response) > 5_000_000
+    assert text.startswith("**FAIL** `support`: `worse than the baseline: chrf, rouge_l`\n")
+    assert len(text) <= MOST_CHARS
+    assert re.search(r"\.\.\. and \d+ more cases, cut here: the report and `run.jsonl` have all of them", text)
+    assert text.endswith("```\n\n</details>\n")
+
+
+@pytest.mark.parametrize("count", [2, 7, 40, 500, 3_000])
+def test_many_suites(count: int) -> None:
+    """Several suites share the room; every verdict that fits is there."""
+    text = summary([replace(ONE, refusal="x" * 10_000)] * count, ROOT)
+    assert len(text) <= MOST_CHARS
+    assert text.count("**FAIL** `support`: ") == min(count, text.count("**FAIL** `support`: ")) >= min(count, 300)
+
+
+def test_many_gates() -> None:
+    """A thousand gates are cut, and counted."""
+    many = tuple(replace(ONE.verdicts[0], model=f"model-{n}") for n in range(1_000))
+    text = summary([replace(ONE, verdicts=many)], ROOT)
+    assert len(text) <= MOST_CHARS
+    assert re.search(r"and \d+ more gates, cut here", text)
+    assert "**What got worse, the worst first**" in text
