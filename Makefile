@@ -54,6 +54,7 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/endpoints.py
 	$(VENV)/bin/python benchmarks/soak.py
 	$(VENV)/bin/python benchmarks/busy_cores.py
+	$(VENV)/bin/python benchmarks/report_page.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/*/

@@ -10,7 +10,7 @@ import numpy as np
 
 from evalharness.gate.bounds import normal_below, spread_of
 from evalharness.gate.evidence import Runs
-from evalharness.gate.permutation import Pair, holm, p_worse
+from evalharness.gate.permutation import Pair, change, holm, p_worse
 
 LEVEL = 0.05
 """Two-sided: of the intervals."""
@@ -55,20 +55,17 @@ def _metrics(first: int, then: Mapping[str, Runs], second: int, now: Mapping[str
     for metric in (name for name in then if name in now):
         cases = sorted(then[metric].keys() & now[metric].keys())
         if cases:
-            pairs = [
-                (np.sort(np.asarray(then[metric][case], float)), np.sort(np.asarray(now[metric][case], float)))
-                for case in cases
-            ]
+            pairs = [(np.array(sorted(then[metric][case])), np.array(sorted(now[metric][case]))) for case in cases]
             yield _one(first, second, metric, pairs)
 
 
 def _one(first: int, second: int, metric: str, pairs: Sequence[Pair]) -> Versus:
     spread = spread_of(pairs)
     low, high = spread.bounds(LEVEL / 2)
-    change = float(np.mean([c.mean() - b.mean() for b, c in pairs]))
+    mean = float(change(pairs).mean())
     if len(pairs) >= MANY_CASES:
         worse = normal_below(spread.middle / spread.error)
     else:
         worse = p_worse(pairs, f"versus|{metric}")
     p_value = min(1.0, 2 * min(worse, 1 - worse)) if any(np.ptp(np.concatenate(pair)) for pair in pairs) else 1.0
-    return Versus(first, second, metric, len(pairs), change, low, high, p_value)
+    return Versus(first, second, metric, len(pairs), mean, low, high, p_value)

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import fmean, median, stdev
 from typing import Any
 
@@ -23,7 +24,7 @@ class Earlier:
     scores: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Column:
     """One model and prompt, as one run or baseline has it."""
 
@@ -36,18 +37,26 @@ class Column:
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
     """By case."""
 
+    @cached_property
+    def _runs(self) -> dict[str, dict[str, list[float]]]:
+        found: dict[str, dict[str, list[float]]] = {}
+        for sample in self.samples:
+            for score in sample.scores:
+                if math.isfinite(score.value):
+                    found.setdefault(score.metric, {}).setdefault(sample.key.case, []).append(score.value)
+        return found
+
+    @cached_property
+    def _signatures(self) -> set[tuple[str, str]]:
+        return {(score.metric, score.signature) for sample in self.samples for score in sample.scores}
+
     def runs(self, metric: str) -> dict[str, list[float]]:
         """The scores of each case."""
-        found: dict[str, list[float]] = {}
-        for sample in self.samples:
-            if (score := sample.score(metric)) is not None and math.isfinite(score.value):
-                found.setdefault(sample.key.case, []).append(score.value)
-        return found
+        return self._runs.get(metric, {})
 
     def signature(self, metric: str) -> str:
         """How the metric was measured; several ways are all named."""
-        scores = (sample.score(metric) for sample in self.samples)
-        return " | ".join(sorted({score.signature for score in scores if score}))
+        return " | ".join(sorted(way for name, way in self._signatures if name == metric))
 
 
 def columns_of(run: Run, earlier: Mapping[tuple[str, str], Mapping[str, Earlier]], source: str = "") -> list[Column]:

@@ -22,13 +22,13 @@ _FIGURES = (
 
 def comparison(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> Page:
     """A page of all models and prompts of these runs and baselines; answers are held against the first source's."""
-    groups = [_columns(source, name) for name, source in sources]
+    groups = [_columns(source, name if len(sources) > 1 else "") for name, source in sources]
     first = groups[0]
     columns = first + [replace(one, earlier=_counterpart(one, first)) for group in groups[1:] for one in group]
     suites = list(dict.fromkeys(suite for _, source in sources for suite in _suites(source)))
     return Page(
         overall="comparison",
-        sentence=f"{len(columns)} side by side" if len(columns) > 1 else "one model and prompt",
+        sentence=f"{len(columns)} side by side" if len(columns) > 1 else "one model and prompt: nothing to compare",
         facts={"suite": ", ".join(suites), "sources": _named(sources)},
         columns=columns,
         answered=sum(sample.error is None for column in columns for sample in column.samples),

