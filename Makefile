@@ -1,5 +1,6 @@
 # The README's two commands: `make demo` and `make test`. Both set up .venv first, once.
 PYTHON ?= python3
+JOBS ?= 2
 VENV ?= .venv
 # The CPU build, for this repository's own set-up: a range or no pin may bring several GB of CUDA packages.
 TORCH ?= torch==2.13.0
@@ -37,7 +38,7 @@ demo: $(READY)
 	$(VENV)/bin/pytest --llm-suite=support
 
 test: $(READY)
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -29,9 +29,9 @@ class Opened:
     """On the console, and errors that nobody caught."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium, for one file: Playwright holds the event loop of its thread as long as it lives."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         if os.environ.get("CI"):

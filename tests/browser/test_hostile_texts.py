@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hostile import ELSEWHERE, TEXTS
+from acting_texts import ELSEWHERE, TEXTS
 from pages import a_run
 from playwright.sync_api import Page as BrowserPage
 

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from evalharness.records import Message
 from evalharness.report.blind import Choice, Party, blind_page, first_side
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
-_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 _A, _B = Party("run-of-a", "model-of-a", "plain"), Party("run-of-b", "model-of-b", "plain")
 _HOSTILE = (
     "</script><script>document.title='sprung'</script>",
@@ -65,21 +54,10 @@ class Opened:
         return [json.loads(line) for line in Path(waiting.value.path()).read_text().splitlines()]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A browser for this file."""
-    if _CHROMIUM is None:
-        pytest.skip("there is no chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=_CHROMIUM, args=list(_ARGUMENTS))
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[[Sequence[Choice]], Opened]]:
+def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Sequence[Choice]], Opened]]:
     """Open the page of some choices from a file, offline."""
-    context = chromium.new_context(offline=True, accept_downloads=True)
+    context = browser.new_context(offline=True, accept_downloads=True)
 
     def open_page(choices: Sequence[Choice]) -> Opened:
         file = tmp_path / "blind.html"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -413,7 +414,7 @@ def test_the_page(repository: Repository) -> None:
     assert history(repository, "--html", str(path)).exit_code == 0
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+@pytest.mark.skipif(shutil.which("chromium") is None and "CI" not in os.environ, reason="needs chromium")
 def test_the_page_in_a_browser(repository: Repository, tmp_path: Path) -> None:
     """A browser draws a row for each series, and shows the names that somebody made up to the letter."""
     evil = "<img src=x onerror=alert(1)>\u202eabc"

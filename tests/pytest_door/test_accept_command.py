@@ -117,10 +117,10 @@ def test_a_record_from_elsewhere(changed):
     """The names in a record are no paths."""
     record = changed.read("reports/demo/run.jsonl")
     for old, new, said in (
-        ('"suite": "demo"', '"suite": "../demo"', "there is no suite '../demo'"),
-        ('"plain"', '"../../plain"', "is no name of a prompt"),
+        ('"suite": "demo"', '"suite": "../demo"', "'../demo' is no name of a suite"),
+        ('"plain"', '"../../plain"', "'../../plain' is no name of a suite, model or prompt"),
         ('"prompts": {"plain"', '"prompts": {"other"', "does not say what fake or plain was"),
-        ('"fake"', '"../../fake"', "no [tool.evalharness.models.../../fake]"),
+        ('"fake"', '"../../fake"', "'../../fake' is no name of a suite, model or prompt"),
     ):
         changed.write("reports/demo/run.jsonl", record.replace(old, new))
         before = sorted(changed.root.rglob("*.jsonl"))
