@@ -4,6 +4,7 @@
     python benchmarks/gate.py --ci            small sizes: under a minute
     python benchmarks/gate.py A3 P3           these rows only
     python benchmarks/gate.py --write FILE    the table into a file, too
+    python benchmarks/gate.py --jobs 8        as many rows at once
 
 The rows are those of the statistics page, §6: A false alarms, P power, N passes that should not be, D what a gate says
 of its own power, L latency, C cost, S a suite asked in parts, H must-pass cases, O oracles; J holds `judge` against
@@ -19,9 +20,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -682,6 +685,13 @@ def measured(row: str, *, ci: bool) -> list[Check]:
     return list(ROWS[row](Setting(list(ROWS).index(row), ci)))
 
 
+def timed(row: str, *, ci: bool) -> tuple[float, list[Check]]:
+    """How many seconds it took, too."""
+    start = time.perf_counter()
+    checks = measured(row, ci=ci)
+    return time.perf_counter() - start, checks
+
+
 HEAD = "| id | scenario | required | measured | S | |"
 LINE = "|---|---|---|---|---|---|"
 
@@ -708,6 +718,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The acceptance benchmark of the gate.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=" ".join(ROWS))
     parser.add_argument("--ci", action="store_true", help="small sizes")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="rows at once")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the table, without seconds")
     chosen = parser.parse_args()
     if unknown := set(chosen.rows) - set(ROWS):
@@ -719,14 +730,15 @@ def main() -> int:
     chosen = arguments()
     lines, ok = list[str](), True
     print(f"{HEAD} seconds |\n{LINE}---|")
-    for row in chosen.rows or ROWS:
-        start = time.perf_counter()
-        checks = measured(row, ci=chosen.ci)
-        seconds = time.perf_counter() - start
-        new = [line(row, check) for check in checks]
-        print(*(f"{one} {seconds:.1f} |" for one in new[:1]), *(f"{one} |" for one in new[1:]), sep="\n", flush=True)
-        lines += new
-        ok = ok and all(check.ok for check in checks)
+    names = chosen.rows or list(ROWS)
+    with ProcessPoolExecutor(chosen.jobs) as pool:
+        for row, (seconds, checks) in zip(names, pool.map(partial(timed, ci=chosen.ci), names), strict=True):
+            new = [line(row, check) for check in checks]
+            print(
+                *(f"{one} {seconds:.1f} |" for one in new[:1]), *(f"{one} |" for one in new[1:]), sep="\n", flush=True
+            )
+            lines += new
+            ok = ok and all(check.ok for check in checks)
     if chosen.write:
         chosen.write.write_text(page(lines), encoding="utf-8")
     return 0 if ok else 1
