@@ -9,7 +9,8 @@ const view = { all: [], rows: [], drawn: 0, body: null, repeats: false, ofCase: 
 let rows = null;
 const text = (index) => rows.texts[index];
 async function unpack() {
-  const bytes = Uint8Array.from(atob(at("rows").textContent), (char) => char.charCodeAt(0));
+  const letters = atob(at("rows").textContent), bytes = new Uint8Array(letters.length);
+  for (let index = 0; index < letters.length; index++) bytes[index] = letters.charCodeAt(index);
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   rows = JSON.parse(await new Response(plain).text());
   const cut = new Set(rows.cut), replayed = new Set(rows.replayed);
@@ -20,7 +21,10 @@ async function unpack() {
     timing: rows.timing[index], cost: rows.cost[index],
   }));
   view.repeats = rows.repeat.some((repeat) => repeat > 0);
-  for (const row of view.all) view.ofCase.set(row.case, [...(view.ofCase.get(row.case) ?? []), row]);
+  for (const row of view.all) {
+    if (!view.ofCase.has(row.case)) view.ofCase.set(row.case, []);
+    view.ofCase.get(row.case).push(row);
+  }
 }
 
 const score = (row, metric) => rows.scores[metric][row.index];
@@ -30,8 +34,17 @@ function mean(values) {
   return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
 }
 // How much a sample gained on what its case had before, over the chosen metrics; null where there is nothing before.
-const gained = (row) => mean(chosen().map((metric) => (known(score(row, metric)) && known(rows.before[metric][row.index])
-  ? score(row, metric) - rows.before[metric][row.index] : null)));
+function gained(row) {
+  if (row.gainedIn !== filter.metric) {
+    let [sum, count] = [0, 0];
+    for (const metric of chosen()) {
+      const [now, then] = [score(row, metric), rows.before[metric][row.index]];
+      if (known(now) && known(then)) { sum += now - then; count++; }
+    }
+    [row.gainedIn, row.gain] = [filter.metric, count ? sum / count : null];
+  }
+  return row.gain;
+}
 const isChanged = (row) => row.old !== null && row.answer !== null && row.old !== row.answer;
 const STATUS = {
   all: () => true, worse: (row) => gained(row) < 0, better: (row) => gained(row) > 0, changed: isChanged,
