@@ -53,7 +53,9 @@ def a_page() -> Page:
     before: dict[tuple[str, str], dict[str, Earlier]] = {}
     for sample in found:
         words = sample.response.text.split() if sample.response else []
-        was = Earlier(" ".join([*words[:20], *random.choices(WORDS, k=20)]), {"rouge_l": 0.5})
+        was = Earlier(
+            " ".join([*words[:20], *random.choices(WORDS, k=20)]), {"rouge_l": 0.5}, signatures={"rouge_l": "rouge_l"}
+        )
         before.setdefault((sample.key.model, sample.key.prompt), {})[sample.key.case] = was
     return Page(
         "pass", "for measuring", facts_of(run), columns_of(run, before), answered=len(found), planned=len(found)

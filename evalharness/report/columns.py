@@ -5,23 +5,32 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean, median, stdev
 from typing import Any
 
 from evalharness.records import Baseline, Draw, Message, Response, Run, Sample, SampleKey, Score, Timing, Usage
 
+SEAM = "\n"
+"""Between a name and what makes it comparable."""
 MOST_TAGS = 40
 """Tags that are compared; the others can be filtered for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What a case had before: the baseline's latest answer, and its mean scores."""
+    """What a case had before: the latest answer, and its mean scores."""
 
     text: str | None
     scores: Mapping[str, float]
+    digest: str = ""
+    """Of the case: an edited case is another one."""
+    signatures: Mapping[str, str] = field(default_factory=dict)
+    """How its scores were measured."""
+
+
+NOTHING = Earlier(None, {})
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,27 @@ class Column:
     samples: tuple[Sample, ...]
     earlier: Mapping[str, Earlier] = field(default_factory=dict)
     """By case."""
+
+    def before(self, sample: Sample) -> Earlier:
+        """What compares with a sample: the same case, and scores that were measured in the same way."""
+        found = self.earlier.get(sample.key.case, NOTHING)
+        if found.digest != sample.digest:
+            return NOTHING
+        alike = (s.metric for s in sample.scores if found.signatures.get(s.metric) == s.signature)
+        return replace(found, scores={metric: found.scores[metric] for metric in alike if metric in found.scores})
+
+    @cached_property
+    def comparable(self) -> dict[str, dict[str, list[float]]]:
+        """The scores of each version of a case by metric and signature, as keys that another column has only where its
+        scores compare with these.
+        """
+        found: dict[str, dict[str, list[float]]] = {}
+        for sample in self.samples:
+            for score in sample.scores:
+                if math.isfinite(score.value):
+                    cases = found.setdefault(f"{score.metric}{SEAM}{score.signature}", {})
+                    cases.setdefault(f"{sample.key.case}{SEAM}{sample.digest}", []).append(score.value)
+        return found
 
     @cached_property
     def _runs(self) -> dict[str, dict[str, list[float]]]:
@@ -75,26 +105,31 @@ def column_of(baseline: Baseline, source: str) -> Column:
     number = {run.id: index for index, run in enumerate(baseline.runs)}
     signatures = baseline.runs[-1].signatures if baseline.runs else {}
     samples = [
-        _accepted(draw, SampleKey(case, baseline.prompt, baseline.model, number.get(draw.run, 0)), signatures)
+        _accepted(
+            draw, SampleKey(case, baseline.prompt, baseline.model, number.get(draw.run, 0)), signatures, stored.digest
+        )
         for case, stored in baseline.cases.items()
         for draw in stored.draws
     ]
     return Column(source, baseline.model, baseline.prompt, len(samples), tuple(samples))
 
 
-def _accepted(draw: Draw, key: SampleKey, signatures: Mapping[str, str]) -> Sample:
+def _accepted(draw: Draw, key: SampleKey, signatures: Mapping[str, str], digest: str) -> Sample:
     scores = tuple(Score(metric, value, signatures.get(metric, "")) for metric, value in draw.scores.items())
     timing = Timing(draw.total_s or 0.0, draw.first_token_s)
     response = Response(draw.text, "stop", Usage(draw.prompt_tokens, draw.completion_tokens), timing)
     untimed = "" if draw.total_s else "accepted"
     no_messages: tuple[Message, ...] = ()
-    return Sample(key, "", (), no_messages, (), response, scores, recorded_at=untimed)
+    return Sample(key, digest, (), no_messages, (), response, scores, recorded_at=untimed)
 
 
 def earlier_of(baseline: Baseline) -> dict[str, Earlier]:
     """What each case had in the accepted runs."""
+    signatures = baseline.runs[-1].signatures if baseline.runs else {}
     return {
-        case: Earlier(stored.draws[-1].text, _mean_scores(draw.scores for draw in stored.draws))
+        case: Earlier(
+            stored.draws[-1].text, _mean_scores(draw.scores for draw in stored.draws), stored.digest, signatures
+        )
         for case, stored in baseline.cases.items()
         if stored.draws
     }
@@ -110,7 +145,9 @@ def earlier_in(column: Column) -> dict[str, Earlier]:
 
 def _earlier(samples: Sequence[Sample]) -> Earlier:
     answer = next((sample.response.text for sample in reversed(samples) if sample.response), None)
-    return Earlier(answer, _mean_scores({s.metric: s.value for s in sample.scores} for sample in samples))
+    signatures = {score.metric: score.signature for score in samples[-1].scores}
+    scores = _mean_scores({s.metric: s.value for s in sample.scores} for sample in samples)
+    return Earlier(answer, scores, samples[-1].digest, signatures)
 
 
 def _mean_scores(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:

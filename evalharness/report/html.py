@@ -19,14 +19,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evalharness.records import RATIOS, SEVERITY, Change, Run, Status, Verdict
-from evalharness.report.columns import Column, by_tag, number, summary
+from evalharness.report.columns import SEAM, Column, by_tag, number, summary
 from evalharness.report.rows import packed, rows_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 MAX_NAME = 1_000
 """Characters of a name or a sentence."""
-_WAY = "\n"
-"""Between a metric and how it was measured."""
 _SCRIPTS = ("dom.js", "diff.js", "cases.js", "side_by_side.js", "report.js")
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 """Could end the island, or would be changed or misread on the way through an HTML parser or an editor."""
@@ -99,7 +97,7 @@ def _overview(page: Page) -> dict[str, Any]:
     from evalharness.gate.versus import versus
 
     metrics = page.metrics
-    alike = versus([_by_signature(column, metrics) for column in page.columns])
+    alike = versus([column.comparable for column in page.columns])
     return {
         "overall": page.overall,
         "sentence": page.sentence,
@@ -112,14 +110,9 @@ def _overview(page: Page) -> dict[str, Any]:
         "gates": [_gate(verdict) for verdict in sorted(page.verdicts, key=_gravity)],
         "exam": [asdict(change) for change in page.exam],
         "columns": [summary(column, metrics) for column in page.columns],
-        "versus": [_finite(asdict(one)) | {"metric": one.metric.partition(_WAY)[0]} for one in alike],
+        "versus": [_finite(asdict(one)) | {"metric": one.metric.partition(SEAM)[0]} for one in alike],
         "tags": list(by_tag(page.columns, metrics)),
     }
-
-
-def _by_signature(column: Column, metrics: Sequence[str]) -> dict[str, dict[str, list[float]]]:
-    """Scores compare only if they were measured in the same way."""
-    return {f"{metric}{_WAY}{column.signature(metric)}": column.runs(metric) for metric in metrics}
 
 
 def island(data: Any) -> str:

@@ -14,11 +14,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evalharness.records import Sample
-from evalharness.report.columns import Column, Earlier, known, number
+from evalharness.report.columns import Column, known, number
 
 MAX_TEXT = 50_000
 """Characters of one text that the report shows; the run record holds all of it."""
-_NONE = Earlier(None, {})
 _LEVEL = 3
 """A tenth larger than by level 6, in half the time."""
 
@@ -38,7 +37,7 @@ def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]
     )
     samples = [sample for _, sample in found]
     scores = [{score.metric: number(score.value) for score in sample.scores} for sample in samples]
-    earlier = [columns[index].earlier.get(sample.key.case, _NONE) for index, sample in found]
+    earlier = [columns[index].before(sample) for index, sample in found]
     return {
         "case": [texts(sample.key.case) for sample in samples],
         "column": [index for index, _ in found],

@@ -79,7 +79,8 @@ def before(run: Run) -> Mapping[tuple[str, str], Mapping[str, Earlier]]:
         number = int(sample.key.case.removeprefix("case-"))
         value = sample.scores[0].value + (0.2 + number / 1000 if number % 5 == 0 else -0.1 if number % 7 == 0 else 0.0)
         text = sample.response.text if sample.response else None
-        return Earlier(text and text.replace("answer", "reply" if number % 5 == 0 else "answer"), {"rouge_l": value})
+        text = text and text.replace("answer", "reply" if number % 5 == 0 else "answer")
+        return Earlier(text, {"rouge_l": value}, signatures={"rouge_l": "rouge_l|v1"})
 
     first = [sample for sample in run.samples if sample.key.model == "smollm2" and sample.scores]
     return {("smollm2", "concise"): {sample.key.case: earlier(sample) for sample in first}}

@@ -57,6 +57,15 @@ def test_as_json(worse):
     assert duel["p_value"] < 1e-3
 
 
+def test_an_edited_case_is_another_one(worse):
+    """Its answers stand in the report; compared with the old ones they are not."""
+    worse.edit("suites/cases.jsonl", "case-7?", "case-7, please?")
+    worse.run()
+    told = json.loads(compare(worse, "golden/baselines/demo", "reports/demo", "--json").output)
+    assert {one["cases"] for one in told["versus"]} == {39}
+    assert told["columns"][1]["scores"][0][3] >= 40
+
+
 def test_the_order_is_the_users(worse):
     """Turned round, the change is a gain."""
     told = json.loads(compare(worse, "reports/demo", "golden/baselines/demo", "--json").output)

@@ -289,11 +289,32 @@ def test_commit() -> None:
 def test_what_was_there_before() -> None:
     """A row has the earlier answer and the earlier scores of its case, where there are any."""
     samples = [a_sample(), a_sample(key=SampleKey("case b", "prompt a", "model a", 0))]
-    before = {("model a", "prompt a"): {"case a": Earlier("reply a", {"metric a": 0.75})}}
+    way = {"metric a": "signature a"}
+    before = {("model a", "prompt a"): {"case a": Earlier("reply a", {"metric a": 0.75}, signatures=way)}}
     data = rows(*samples, before=before)
     assert [data["texts"][case] for case in data["case"]] == ["case a", "case b"]
     assert [None if old is None else data["texts"][old] for old in data["old"]] == ["reply a", None]
     assert (data["scores"], data["before"]) == ([[0.5, 0.5]], [[0.75, None]])
+
+
+def test_what_does_not_compare() -> None:
+    """An edited case has nothing before; a score that was measured otherwise has none, its answer stays."""
+    way, pair = {"metric a": "signature a"}, ("model a", "prompt a")
+    edited = {pair: {"case a": Earlier("reply a", {"metric a": 0.75}, "another digest", way)}}
+    measured_otherwise = {pair: {"case a": Earlier("reply a", {"metric a": 0.75}, signatures={"metric a": "v2"})}}
+    data = rows(a_sample(), before=edited)
+    assert (data["old"], data["before"]) == ([None], [[None]])
+    data = rows(a_sample(), before=measured_otherwise)
+    assert (data["texts"][data["old"][0]], data["before"]) == ("reply a", [[None]])
+
+
+@pytest.mark.parametrize(
+    ("change", "compared"), [({}, 1), ({"digest": "edited"}, 0), ({"scores": (Score("metric a", 0.5, "v2"),)}, 0)]
+)
+def test_only_what_compares_is_compared(change: dict[str, Any], compared: int) -> None:
+    """Two columns meet where they have the same version of a case and the same way of measuring."""
+    other = a_sample(key=SampleKey("case a", "prompt b", "model a", 0), **change)
+    assert len(overview_of(a_sample(), other)["versus"]) == compared
 
 
 def test_repeated_texts_are_stored_once() -> None:
@@ -319,7 +340,9 @@ def test_forty_thousand_samples() -> None:
         answer = " ".join(words[number * k % 997] for k in range(60))
         key = SampleKey(f"case-{number % 10_000}", "p", f"m{number // 10_000}", 0)
         samples.append(a_sample(key=key, response=Response(answer, "stop", Usage(9, 9), Timing(1.0))))
-        before.setdefault((key.model, "p"), {})[key.case] = Earlier(answer.replace("word1", "term"), {"metric a": 0.5})
+        before.setdefault((key.model, "p"), {})[key.case] = Earlier(
+            answer.replace("word1", "term"), {"metric a": 0.5}, signatures={"metric a": "signature a"}
+        )
     page = render_html(a_page(a_run(*samples), before=before))
     assert len(read(page)["rows"]["case"]) == 40_000
     assert len(page.encode()) < 12_000_000
