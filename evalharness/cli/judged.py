@@ -25,18 +25,19 @@ def judged(root: Path, run: Path, baseline: str | None = None, base: str | None 
     name = record.header.suite
     trusted = Trusted(load_config(root), merge_base(root, base))
     beside = path.parent / _REFERENCE
+    reference = read_run(beside) if path.name == RECORD and beside.exists() else None
     command = f"pytest --llm-suite={name} --llm-accept"
     verdicts = trusted.judge(
         record,
         accept_command=command,
         given=baseline,
         gates=rules(trusted.rules(name, record.header.gates)),
-        reference=read_run(beside) if path.name == RECORD and beside.exists() else None,
+        reference=reference,
     )
     return Outcome(
         record,
         tuple(verdicts),
-        trusted.baselines(name, pairs_of(record), baseline),
+        trusted.shown(record, baseline, reference),
         path.parent,
         command,
         compared=baseline != "none",

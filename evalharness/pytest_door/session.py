@@ -196,7 +196,7 @@ class SuiteSession:
         outcome = Outcome(
             run=run,
             verdicts=tuple(verdicts),
-            baselines=self.baselines(suite_run),
+            baselines=self.trusted.shown(run, self.baseline, suite_run.beside(stopped=stopped)),
             folder=suite_run.folder,
             accept_command=self.accept_command(name),
             compared=self.baseline != "none",
@@ -222,7 +222,7 @@ class SuiteSession:
             suite_run.run(stopped=stopped),
             accept_command=self.accept_command(suite_run.plan.suite.name),
             given=self.baseline,
-            reference=suite_run.reference.run(stopped=stopped) if suite_run.reference else None,
+            reference=suite_run.beside(stopped=stopped),
             first_look=first_look,
         )
 

@@ -40,6 +40,10 @@ class SuiteRun:
             self.header, tuple(self.samples), tuple(self.selected), stopped, calibration_s, tuple(self.stability)
         )
 
+    def beside(self, *, stopped: bool) -> Run | None:
+        """What the baseline's own version has answered so far, where it is drawn."""
+        return self.reference.run(stopped=stopped) if self.reference else None
+
     @property
     def times_the_machine(self) -> bool:
         """Whether its seconds are to be gated, and depend on how busy the machine is."""

@@ -106,6 +106,17 @@ class Trusted:
             self._accepted[key] = self._read(name, pairs, given)
         return self._accepted[key]
 
+    def shown(self, run: Run, given: str | None, reference: Run | None) -> Baselines:
+        """What a report holds the run's answers against: the accepted ones, or, where the version at a commit was drawn
+        beside it to be compared with, that one's.
+        """
+        from evalharness.gate.pairing import with_reference
+
+        pairs = pairs_of(run)
+        if run.header.against and reference is not None:
+            return {pair: with_reference(None, reference, *pair) for pair in pairs}
+        return self.baselines(run.header.suite, pairs, given)
+
     def _read(self, name: str, pairs: Collection[Pair], given: str | None) -> Baselines:
         if given == "none":
             return dict.fromkeys(pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ import genai_prices
 import httpx2
 import pytest
 from fault_server import FaultServer, Reply, Seen, Send, completion, json_answer
+from repository import Repository
 
 from evalharness.store import read_run
 
@@ -205,12 +207,14 @@ def test_replay_alone_has_one_look(remote):
 
 def test_against_a_commit(noisy):
     """`--llm-against`: the version of that commit is drawn in turns with this one, and no accepted run is needed."""
-    subprocess.run(["rm", "-rf", "golden/baselines"], cwd=noisy.root, check=True)
+    shutil.rmtree(noisy.root / "golden/baselines")
+    Repository(noisy.root, new=False).commit()
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     result = noisy.run("--llm-against", "HEAD")
     assert result.ret == 1
     assert noisy.verdict()["verdicts"][0]["status"] == "fail"
     assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1000: 120, 1001: 120, 1002: 120}
+    assert "- was    │ " in noisy.read("reports/demo/summary.md")  # the other version's answers
 
 
 def test_against_a_commit_that_has_more_cases(noisy):
