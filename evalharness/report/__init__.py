@@ -146,6 +146,7 @@ def page_of(outcome: Outcome) -> Page:
         extent=extent_of(run),
         answered=sum(sample.error is None for sample in run.samples),
         planned=len(run.header.planned),
+        earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
     )
 
 
