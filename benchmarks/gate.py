@@ -44,6 +44,7 @@ from evalharness.gate.latency import Calibration, judge_latency
 from evalharness.gate.outliers import SLOW, outlier_rates
 from evalharness.gate.parts import PARTS, part_rules
 from evalharness.gate.permutation import Pair, holm, p_worse
+from evalharness.gate.sessions import drifted
 
 SEED = 20260101
 NOISY, STABLE, NEARLY_FIXED, LOOSE = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.85, 0.3)
@@ -175,8 +176,9 @@ def default_gate(
     if word == "PASS" or first.p_value > SCREEN:
         return word, 1
     fresh = [data.pass_fail(rng, rates, CONFIRM_RUNS) for rates in (before, after)]
-    pooled = verdict_of(data.side_by_side(baseline, fresh[0]), data.side_by_side(candidate, fresh[1]), LAST)
-    return pooled, 1 + 2 * CONFIRM_RUNS
+    beside = runs_of(fresh[0])
+    known = baseline if drifted(runs_of(baseline), beside, "") else data.side_by_side(baseline, fresh[0])
+    return verdict_of(known, data.side_by_side(candidate, fresh[1]), LAST), 1 + 2 * CONFIRM_RUNS
 
 
 # A: nothing has changed, and the gate should not be red

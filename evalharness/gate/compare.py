@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +26,7 @@ from evalharness.gate.pairing import (
 )
 from evalharness.gate.permutation import holm
 from evalharness.gate.power import smallest_visible_drop
-from evalharness.gate.sessions import FEWEST_RUNS
+from evalharness.gate.sessions import FEWEST_RUNS, drifted
 from evalharness.gate.slices import SHARE, slices_of
 from evalharness.gate.timed import latency_verdict
 from evalharness.gate.wording import points
@@ -215,13 +215,13 @@ def _weigh(pairing: Pairing, rule: GateRule, run: Run, look: Look) -> Weighed:
     header, cases = run.header, _cases(pairing, rule)
     metric = rule.metric
     copies = pairing.copies
-    then = {case: _values(baseline_draws(pairing, case, copies=copies), metric) for case in cases}
+    then, drift = _known(pairing, cases, metric)
     now = {case: _values([draw_of(s, header) for s in pairing.samples[case]], metric) for case in cases}
     accepted = [one.id for one in pairing.baseline.runs]
     seed = "|".join([header.suite, pairing.model, pairing.prompt, metric, rule.tag, *accepted])
     if metric == _COST:
         rules = cost_rules(rule.margin, look=look)
-        return Weighed(pairing, rule, rules, weigh_cost(then, now, rules=rules, seed=seed), seed)
+        return Weighed(pairing, rule, rules, _noted(weigh_cost(then, now, rules=rules, seed=seed), drift), seed)
     rules = Rules(margin=rule.margin, target=rule.target, look=look)
     clusters = {case: pairing.samples[case][0].cluster for case in cases if pairing.samples[case][0].cluster}
     evidence = weigh(
@@ -229,7 +229,31 @@ def _weigh(pairing: Pairing, rule: GateRule, run: Run, look: Look) -> Weighed:
     )
     tags = {case: pairing.samples[case][0].tags for case in cases}
     slices = () if rule.tag else slices_of(then, now, tags, seed=seed)
-    return Weighed(pairing, rule, rules, evidence, seed, slices)
+    return Weighed(pairing, rule, rules, _noted(evidence, drift), seed, slices)
+
+
+def _noted(evidence: Evidence, drift: str) -> Evidence:
+    return replace(evidence, remark="; ".join(filter(None, [evidence.remark, drift])))
+
+
+def _known(pairing: Pairing, cases: Sequence[str], metric: str) -> tuple[dict[str, list[float]], str]:
+    """The baseline's values, and what is to be said of them. Fresh draws of its version that are worse than its
+    accepted runs are left out.
+    """
+    assert pairing.baseline
+    draws = {case: baseline_draws(pairing, case, copies=pairing.copies) for case in cases}
+    accepted_runs = {run.id for run in pairing.baseline.runs if run.asked}
+    sign = -1.0 if metric == _COST else 1.0
+
+    def values(wanted: Callable[[Draw], bool]) -> dict[str, list[float]]:
+        return {case: _values([draw for draw in drawn if wanted(draw)], metric) for case, drawn in draws.items()}
+
+    accepted = values(lambda draw: draw.run in accepted_runs)
+    beside = values(lambda draw: draw.run not in accepted_runs)
+    then, now = ({case: [sign * value for value in side[case]] for case in side} for side in (accepted, beside))
+    if not all(accepted.values()) or not drifted(then, now, metric):
+        return values(lambda _: True), ""
+    return accepted, "the accepted version itself answers worse now than when it was accepted: has the model changed?"
 
 
 def _by_session(pairing: Pairing, cases: Iterable[str], *, copies: bool) -> bool:

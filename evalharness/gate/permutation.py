@@ -24,7 +24,8 @@ Block = tuple[Floats, Floats]
 
 DRAWS = 9_999
 """Monte Carlo permutations: with 9,999 the smallest p is 5e-5."""
-_TOLERANCE = 1e-9
+TOLERANCE = 1e-9
+"""Values that differ by less are equal."""
 
 
 def blocks(pairs: Sequence[Pair]) -> list[Block]:
@@ -75,7 +76,7 @@ def _moving(pairs: Sequence[Pair]) -> list[Block]:
     """A case whose runs are all equal says the same under every labelling."""
     moving = []
     for b, c in blocks(pairs):
-        varies = np.ptp(np.hstack([b, c]), axis=1) > _TOLERANCE
+        varies = np.ptp(np.hstack([b, c]), axis=1) > TOLERANCE
         if varies.any():
             moving.append((b[varies], c[varies]))
     return moving
@@ -142,8 +143,8 @@ def _sampled(moving: Sequence[Block], seed: str) -> float:
         observed += float((c.mean(axis=1) - b.mean(axis=1) + sign * runs.sum(axis=1) / many).sum())
         for weighted in runs * (sign * (1 / few + 1 / many)):
             drawn += _chosen_sums(weighted, few, rng)
-    lower = int((drawn < observed - _TOLERANCE).sum())
-    equal = int((np.abs(drawn - observed) <= _TOLERANCE).sum())
+    lower = int((drawn < observed - TOLERANCE).sum())
+    equal = int((np.abs(drawn - observed) <= TOLERANCE).sum())
     return (lower + (equal + 1) / 2) / (DRAWS + 1)
 
 

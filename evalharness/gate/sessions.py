@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalharness.gate.bounds import normal_quantile, t_below
-from evalharness.gate.permutation import Floats
+from evalharness.gate.defaults import ALPHA
+from evalharness.gate.evidence import Runs
+from evalharness.gate.permutation import Floats, p_worse
 
 FEWEST_RUNS = 5
 """Accepted runs from which a variance between runs can be taken at all."""
@@ -31,6 +33,15 @@ def overdispersion(runs: Sequence[Floats]) -> float:
         return 1.0
     z = (values - others).sum(axis=0) / math.sqrt(float(variance))
     return max(1.0, float((z**2).mean()))
+
+
+def drifted(accepted: Runs, beside: Runs, seed: str) -> bool:
+    """Whether the accepted version answers worse now, drawn beside the candidate, than when it was accepted: then the
+    model has changed, and pooled with the accepted runs these draws would hide what it lost.
+    """
+    common = sorted(case for case in accepted if len(accepted[case]) and len(beside.get(case, ())))
+    pairs = [(np.array(sorted(accepted[case])), np.array(sorted(beside[case]))) for case in common]
+    return bool(pairs) and p_worse(pairs, f"{seed}|drifted") <= ALPHA
 
 
 def corrected(p_value: float, factor: float, sessions: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from evalharness.gate.bounds import normal_below, spread_of
 from evalharness.gate.evidence import Runs
-from evalharness.gate.permutation import Pair, change, holm, p_worse
+from evalharness.gate.permutation import TOLERANCE, Pair, change, holm, p_worse
 
 LEVEL = 0.05
 """Two-sided: of the intervals."""
@@ -67,5 +67,6 @@ def _one(first: int, second: int, metric: str, pairs: Sequence[Pair]) -> Versus:
         worse = normal_below(spread.middle / spread.error)
     else:
         worse = p_worse(pairs, f"versus|{metric}")
-    p_value = min(1.0, 2 * min(worse, 1 - worse)) if any(np.ptp(np.concatenate(pair)) for pair in pairs) else 1.0
+    differs = any(np.ptp(np.concatenate(pair)) > TOLERANCE for pair in pairs)
+    p_value = min(1.0, 2 * min(worse, 1 - worse)) if differs else 1.0
     return Versus(first, second, metric, len(pairs), mean, low, high, p_value)

@@ -10,7 +10,19 @@ from functools import cached_property
 from statistics import fmean, median, stdev
 from typing import Any
 
-from evalharness.records import Baseline, Draw, Message, Response, Run, Sample, SampleKey, Score, Timing, Usage
+from evalharness.records import (
+    RERUN_DRAWS,
+    Baseline,
+    Draw,
+    Message,
+    Response,
+    Run,
+    Sample,
+    SampleKey,
+    Score,
+    Timing,
+    Usage,
+)
 
 SEAM = "\n"
 """Between a name and what makes it comparable."""
@@ -93,7 +105,7 @@ def columns_of(run: Run, earlier: Mapping[tuple[str, str], Mapping[str, Earlier]
     """One for each model and prompt, also where not a single planned sample came back."""
     planned = Counter((key.model, key.prompt) for key in run.header.planned)
     samples: dict[tuple[str, str], list[Sample]] = {pair: [] for pair in planned}
-    for sample in run.samples:
+    for sample in (sample for sample in run.samples if sample.key.repeat < RERUN_DRAWS):
         samples.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
     return [
         Column(source, *pair, planned[pair], tuple(group), earlier.get(pair, {})) for pair, group in samples.items()

@@ -111,6 +111,21 @@ def test_good_run_passes() -> None:
     assert outcome.status == "pass"
 
 
+def test_fresh_draws_do_not_hide_a_worse_model() -> None:
+    """Where the accepted version itself is as bad today, its fresh draws say nothing of how good it was."""
+
+    def draws(repeats: range) -> list[Sample]:
+        return [a_sample(n, repeat=r, value=0.0 if n < 8 else 0.8) for n in range(80) for r in repeats]
+
+    beside = a_run(draws(range(1000, 1002)))
+    beside = replace(beside, header=replace(beside.header, id="beside"))
+    _, baselines = a_world()
+    verdicts = judge_run(a_run(draws(range(3))), baselines, accept_command=COMMAND, reference=beside)
+    chrf = next(verdict for verdict in verdicts if verdict.metric == "chrf")
+    assert (chrf.status, round(chrf.drop or 0, 3)) == ("fail", 0.08)
+    assert "has the model changed?" in chrf.reason
+
+
 def samples(edit: Callable[[list[Sample]], None]) -> Callable[[World], World]:
     """Spoil what came back; plan and selection stay."""
 

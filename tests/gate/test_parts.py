@@ -64,6 +64,16 @@ def test_an_early_look_is_stricter() -> None:
     assert judge_part(before, after, part=1).verdict == "INCONCLUSIVE"
 
 
+@pytest.mark.parametrize("part", [1, 2, 4])
+def test_lost_cases_do_not_pass(part: int) -> None:
+    """Those that failed and never came back are missed."""
+    before, after = suite(400, broken=0), suite(100 * part, broken=20)
+    answered = {case: runs for case, runs in after.items() if runs == [1.0]}
+    judgement = judge_part(before, answered, part=part)
+    assert judgement.verdict == "INCONCLUSIVE"
+    assert f"20 of {100 * part} cases of the baseline have no run" in judgement.reason
+
+
 @pytest.mark.parametrize("part", [0, 5, -1])
 def test_no_such_part(part: int) -> None:
     """Parts are counted from 1."""

@@ -46,6 +46,12 @@ def test_the_same_is_not_different() -> None:
         assert (one.change, one.p_value) == (0.0, 1.0)
 
 
+def test_noise_of_floats_is_no_difference() -> None:
+    """0.1 + 0.2 is 0.3."""
+    (one,) = versus([side([0.3] * 50), side([0.1 + 0.2] * 50)])
+    assert one.p_value == 1.0
+
+
 def test_what_both_have() -> None:
     """Cases and metrics of one side only are not compared; nothing in common is nothing to say."""
     both = versus([side([1.0] * 30) | {"chrf": {"x": [0.5]}}, side([0.0] * 20) | {"bleu": {"x": [0.5]}}])
