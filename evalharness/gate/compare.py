@@ -306,5 +306,6 @@ def _conclude(gate: Weighed, p_value: float, gates: int) -> Verdict:
 def _worst(judgement: Judgement, slices: Sequence[Slice]) -> str:
     if judgement.verdict != "FAIL":
         return ""
-    worst = [f"{one.tag} {points(one.change)}" for one in slices if one.change < 0 and one.q_value is not None][:2]
+    below = [one for one in slices if one.change < min(0.0, -judgement.drop) and one.q_value is not None]
+    worst = [f"{one.tag} {points(one.change)}" for one in below[:2]]
     return f"; worst: {', '.join(worst)}" if worst else ""

@@ -221,6 +221,9 @@ class Door:
         bad = any(outcome.status in red and not outcome.accepted for outcome in self._outcomes)
         if bad and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        nothing = self._outcomes and not any(outcome.run.selected for outcome in self._outcomes)
+        if nothing and session.exitstatus == pytest.ExitCode.OK:  # the items of gates are no answer
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Called at the end: verdict first."""

@@ -70,8 +70,7 @@ class SuiteSession:
                 raise pytest.UsageError(f"{name}: a number from {least}, not {option(name)}")
         if option("--llm-against") and option("dist", "no") != "no":
             raise pytest.UsageError("--llm-against draws both versions in turns, in one process: leave out -n")
-        if (option("--llm-baseline") or "").startswith("git:"):
-            commit_at(own.root, option("--llm-baseline").removeprefix("git:"))  # said now, not after all was asked
+        _check_baseline(option("--llm-baseline"), own.root)
         if option("--llm-accept") and in_ci():
             raise pytest.UsageError(
                 "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
@@ -284,6 +283,14 @@ class SuiteSession:
         return ["pytest", f"--llm-suite={name}", *models, *(f"--llm-prompt={prompt}" for prompt in self.prompts)]
 
 
+def _check_baseline(given: str | None, root: Path) -> None:
+    """Said now, and not after all was asked. Raises StoreError, pytest.UsageError."""
+    if given is not None and given.startswith("git:"):
+        commit_at(root, given.removeprefix("git:"))
+    elif given not in (None, "none") and not (root / given).exists():
+        raise pytest.UsageError(f"--llm-baseline={given}: there is no such file or folder; or git:REF, or none")
+
+
 def _is_asked(baseline: Baseline | StoreError | None, asked: str | None) -> bool:
     """Whether the baseline's latest run was asked just this."""
     return isinstance(baseline, Baseline) and baseline.runs[-1].asked == asked
@@ -292,7 +299,8 @@ def _is_asked(baseline: Baseline | StoreError | None, asked: str | None) -> bool
 def get_ready() -> None:
     """Import what is needed only once the answers are there, while they are still waited for."""
     for module in ("evalharness.gate", "scipy.special", "evalharness.report.html", "evalharness.report.markdown"):
-        importlib.import_module(module)
+        with suppress(Exception):  # who needs it imports it again, and hears why it cannot be
+            importlib.import_module(module)
 
 
 def _names(given: str, root: Path) -> tuple[str, ...]:

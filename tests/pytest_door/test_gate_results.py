@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from repository import Repository
 
 BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 
@@ -160,10 +161,19 @@ def test_another_baseline_file(project):
 
 
 def test_a_baseline_that_is_not_there(project):
-    """A baseline that is named but missing is an error, not "nothing to compare with"."""
+    """A baseline that is named but missing is an error before anything is asked, not "nothing to compare with"."""
     result = project.run("--llm-baseline=golden/nothing.jsonl")
-    assert result.ret == 1
-    assert project.verdict()["status"] == "error"
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--llm-baseline=golden/nothing.jsonl: there is no such file or folder*"])
+
+
+def test_nothing_selected_in_a_repository(project):
+    """The item of a changed exam is no answer: pytest's own status for nothing stands."""
+    repository = Repository(project.root)
+    repository.commit()
+    repository.branch()
+    project.edit("suites/demo.yaml", "margin: 10%", "margin: 20%")
+    assert project.run("-k", "nothing_is_called_so").ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
 def test_report_folder(project):

@@ -12,6 +12,11 @@ function change(group, metric) {
   return small(signed(gate.ratio ? gate.drop : 0 - gate.drop, gate.ratio));
 }
 
+function tokenChange(group) {
+  const found = change(group, "cost");
+  return found && el("div.muted.small", {}, "prompt and answer ", found.textContent);
+}
+
 function qualityRow(group) {
   const short = (count, of, words) => (count === of ? null : el("div.unsure.small", {}, words));
   const bad = (count) => cell("num", "", count ? el("strong.bad", {}, whole(count)) : "0");
@@ -27,7 +32,7 @@ function speedRow(group) {
   return el("tr", {}, el("th", { scope: "row" }, label(group)),
     cell("num", "", seconds(group.total_p50_s), change(group, "latency")), cell("num", "", seconds(group.total_p95_s)),
     cell("num", "", seconds(group.first_token_p50_s)), cell("num", "", fixed(group.decode_p50, 1)),
-    cell("num", "", fixed(group.prompt_tokens, 0)), cell("num", "", fixed(group.completion_tokens, 1), change(group, "cost")),
+    cell("num", "", fixed(group.prompt_tokens, 0)), cell("num", "", fixed(group.completion_tokens, 1), tokenChange(group)),
     cell("num", "", fixed(group.cost_per_1000_usd, 4)));
 }
 
