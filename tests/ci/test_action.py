@@ -206,6 +206,13 @@ def test_recordings_come_first(job: Job) -> None:
     assert "recording.jsonl" in ran.stderr
 
 
+def test_arguments_on_several_lines(job: Job) -> None:
+    """All of them reach pytest, wherever a line ends."""
+    job.command("python", f"""[[ $1 == -c ]] || printf '%s\\n' "${{@:7}}" >{job.asked}""")
+    job.suites(ARGUMENTS="\n--llm-repeat=2  -k\ncase-1\n")
+    assert job.asked.read_text().split() == ["--llm-repeat=2", "-k", "case-1"]
+
+
 ACTIONS = [REPOSITORY / "action.yml", REPOSITORY / "action/comment/action.yml"]
 
 
