@@ -4,28 +4,61 @@
 set -uo pipefail
 shopt -s nullglob
 most_bytes=1000000 # GitHub drops the whole summary of a step beyond 1 MiB
+most_of_a_comment=64000 # and takes no comment of more than 65,536 characters
 summary="$PWD/reports/comment.md"
 mkdir -p reports
 pages=(reports/*/summary.md)
 runs=(reports/*/run.jsonl)
 choice=(${BASELINE:+--baseline "$BASELINE"})
 
+# A line for each run that ended before it had a page.
+without_page() {
+  local run suite
+  for run in ${runs[@]+"${runs[@]}"}; do
+    suite=$(basename "${run%/run.jsonl}")
+    [[ -e ${run%run.jsonl}summary.md ]] ||
+      printf '**ERROR** `%s`: the run ended before its summary was written\n\n' "${suite//[^A-Za-z0-9_.-]/_}"
+  done
+}
+
+# The pages one after the other, as many as fit into $1 bytes.
+joined() {
+  local written=0 size page
+  for page in "${pages[@]:-$summary}"; do
+    size=$(wc -c <"$page")
+    if ((written + size > $1)); then
+      printf '\n... more suites, cut here: their reports are in the artifact of this job\n'
+      break
+    fi
+    cat "$page" && echo
+    written=$((written + size + 1))
+  done
+}
+
+ended="pytest ended with status ${STATUS:-unknown}, see the log of the job"
+first="" # what has to stand before the verdicts
 if ((${#pages[@]} == 0)); then
-  printf '**ERROR** no suite was judged: pytest ended with status %d, see the log of the job\n' "$STATUS" >"$summary"
-elif ((${#pages[@]} == 1)) || ! evalharness report "${runs[@]}" ${choice[@]+"${choice[@]}"} -o "$summary"; then
-  cp "${pages[0]}" "$summary"
+  { printf '**ERROR** no suite was judged: %s\n\n' "$ended" && without_page; } >"$summary"
+else
+  if ((${#pages[@]} == 1 && ${#runs[@]} < 2)); then
+    cp "${pages[0]}" "$summary"
+  elif ! evalharness report "${runs[@]}" ${choice[@]+"${choice[@]}"} -o "$summary"; then
+    { without_page && joined "$most_of_a_comment"; } >"$summary"
+    first="**$ended**"
+  fi
+  # A red job never begins with a verdict that is not red.
+  [[ $(head -n 1 "$summary") =~ ^\*\*(FAIL|ERROR|INCOMPARABLE)\*\* ]] || first="**$ended**"
+  [[ $STATUS == 0 ]] && first=""
+  if [[ -n $first ]]; then
+    { printf '%s\n\n' "$first" && cat "$summary"; } >"$summary.new" && mv "$summary.new" "$summary"
+  fi
 fi
 
-written=0
-for page in "${pages[@]:-$summary}"; do
-  size=$(wc -c <"$page")
-  if ((written + size > most_bytes)); then
-    printf '\n... more suites, cut here: their reports are in the artifact of this job\n' >>"$GITHUB_STEP_SUMMARY"
-    break
-  fi
-  { cat "$page" && echo; } >>"$GITHUB_STEP_SUMMARY"
-  written=$((written + size + 1))
-done
+{
+  [[ -z $first ]] || printf '%s\n\n' "$first"
+  ((${#pages[@]} == 0)) || without_page
+  joined "$most_bytes"
+} >>"$GITHUB_STEP_SUMMARY"
 
 if ((${#runs[@]})); then
   evalharness report "${runs[@]}" ${choice[@]+"${choice[@]}"} --format github-annotations ||

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the suites and leaves pytest's exit status in GITHUB_OUTPUT: the job ends with it once all is uploaded.
-# SUITES, RECORD, INCONCLUSIVE; may be empty: RECORDINGS (a pattern), BASELINE, ARGUMENTS (separated by spaces).
+# SUITES, RECORD, INCONCLUSIVE; may be empty: RECORDINGS (a pattern), BASELINE, ARGUMENTS (split at spaces, line ends).
 set -uo pipefail
 shopt -s nullglob
 # What the suites' texts print can be no workflow command: the runner listens to none until it hears this token again.
@@ -18,7 +18,7 @@ recordings=(${RECORDINGS:-})
 if ((${#recordings[@]})); then
   evalharness record import "${recordings[@]}" || finish 4
 fi
-read -r -a more <<<"${ARGUMENTS:-}"
+read -r -d '' -a more <<<"${ARGUMENTS:-}" || true # it finds no end but that of the text
 python -m pytest --llm-suite="$SUITES" --llm-record="$RECORD" --llm-inconclusive="$INCONCLUSIVE" \
   ${BASELINE:+--llm-baseline="$BASELINE"} --junitxml=reports/junit.xml ${more[@]+"${more[@]}"}
 finish $?

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from evalharness.errors import StoreError
+from evalharness.records.run import Sample
 
 Status = Literal["pass", "fail", "inconclusive", "error", "incomparable", "no baseline"]
 
@@ -72,6 +73,12 @@ class Baseline:
     prompt: str
     runs: tuple[AcceptedRun, ...]
     cases: Mapping[str, BaselineCase]
+
+    def comparable(self, sample: Sample, draw: Draw) -> dict[str, float]:
+        """The scores of a draw that were measured as the sample's were."""
+        signatures = self.runs[-1].signatures if self.runs else {}
+        alike = {score.metric for score in sample.scores if signatures.get(score.metric) == score.signature}
+        return {metric: value for metric, value in draw.scores.items() if metric in alike}
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame with one row per draw, in the columns of a run's; what a baseline lacks is missing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -68,7 +68,11 @@ def score_change(sample: Sample, outcome: Outcome, metric: str | None = None) ->
 
 
 def before(sample: Sample, outcome: Outcome) -> Draw | None:
-    """The baseline's latest answer to the same case, if the case is still the same."""
+    """The baseline's latest answer to the same case, if the case is still the same; of its scores those that were
+    measured as the sample's were.
+    """
     baseline = outcome.baselines.get((sample.key.model, sample.key.prompt))
     stored = baseline.cases.get(sample.key.case) if isinstance(baseline, Baseline) else None
-    return stored.draws[-1] if stored and stored.digest == sample.digest else None
+    if not isinstance(baseline, Baseline) or stored is None or stored.digest != sample.digest:
+        return None
+    return replace(stored.draws[-1], scores=baseline.comparable(sample, stored.draws[-1]))

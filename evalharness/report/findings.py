@@ -34,6 +34,8 @@ class Finding:
     where: Location
     title: str
     message: str
+    of: tuple[str, ...] = ()
+    """Model and prompt, where it has them: names of two pairs may read the same."""
 
 
 def findings(outcome: Outcome, suite: Suite | None) -> list[Finding]:
@@ -63,7 +65,8 @@ def _gates(outcome: Outcome, places: _Places) -> Iterator[Finding]:
         if verdict.gating and verdict.status != "pass":
             title = one_line(f"{verdict.status.upper()} {verdict.name}")
             level, where = _LEVELS[verdict.status], places.of_gate(verdict)
-            yield Finding(level, "gate", verdict.name, where, title, one_line(verdict.reason, 1000))
+            told, of = one_line(verdict.reason, 1000), (verdict.model, verdict.prompt)
+            yield Finding(level, "gate", verdict.name, where, title, told, of)
 
 
 def _cases(outcome: Outcome, places: _Places) -> Iterator[Finding]:
@@ -75,7 +78,8 @@ def _cases(outcome: Outcome, places: _Places) -> Iterator[Finding]:
         key = answer.sample.key
         level: Level = "warning" if answer.how == "worse" else "error"
         name, where = f"{key.case}[{key.model}-{key.prompt}]", places.of_case(key.case)
-        yield Finding(level, "case", name, where, one_line(name), one_line(_told(answer), 1000))
+        told, of = one_line(_told(answer), 1000), (key.model, key.prompt)
+        yield Finding(level, "case", name, where, one_line(name), told, of)
 
 
 def _told(answer: Answer) -> str:

@@ -15,7 +15,7 @@ from evalharness.report.findings import Finding
 
 _SEVERITY = {"error": "critical", "warning": "minor"}
 _HELP = {
-    "evalharness_score": "Mean score of a metric, from 0 to 1.",
+    "evalharness_score": "Mean score of a metric over the cases, from 0 to 1.",
     "evalharness_answers": "Answers that were scored.",
     "evalharness_unusable_answers": "Answers that are missing or break a hard assertion.",
     "evalharness_prompt_tokens": "Mean tokens of a prompt.",
@@ -49,8 +49,8 @@ def _rows(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
 
 def _values(outcome: Outcome, samples: Sequence[Sample]) -> Iterator[tuple[str, dict[str, str], str]]:
     for metric in outcome.run.header.metrics:
-        if scores := [score.value for sample in samples if (score := sample.score(metric))]:
-            yield "score", {"metric": metric}, f"{fmean(scores):.4f}"
+        if cases := _cases(samples, metric):
+            yield "score", {"metric": metric}, f"{fmean(cases):.4f}"
     yield "answers", {}, str(sum(sample.answered for sample in samples))
     yield "unusable_answers", {}, str(sum(not sample.ok for sample in samples))
     usages = [sample.response.usage for sample in samples if sample.response]
@@ -59,6 +59,15 @@ def _values(outcome: Outcome, samples: Sequence[Sample]) -> Iterator[tuple[str, 
         yield "completion_tokens", {}, f"{fmean(usage.completion_tokens for usage in usages):.1f}"
     if costs := [sample.cost_usd for sample in samples if sample.cost_usd is not None]:
         yield "cost_usd", {}, f"{fmean(costs):.8f}"
+
+
+def _cases(samples: Sequence[Sample], metric: str) -> list[float]:
+    """The mean of each case: one that was drawn more often weighs no more."""
+    found: dict[str, list[float]] = {}
+    for sample in samples:
+        if score := sample.score(metric):
+            found.setdefault(sample.key.case, []).append(score.value)
+    return [fmean(values) for values in found.values()]
 
 
 def _labels(names: Mapping[str, str]) -> str:
@@ -76,7 +85,7 @@ def code_quality(found: Sequence[Finding], folder: str = "") -> str:
 
 def _issue(finding: Finding, folder: str) -> dict[str, object]:
     path = one_line(folder + finding.where.file, 400)
-    identity = json.dumps([path, finding.check, finding.name])
+    identity = json.dumps([path, finding.check, finding.name, *finding.of])
     return {
         "description": f"{finding.title}: {finding.message}",
         "check_name": f"evalharness-{finding.check}",

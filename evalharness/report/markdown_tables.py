@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from statistics import fmean, median
 
-from evalharness.records import RATIOS, RERUN_DRAWS, Baseline, Sample, Verdict
+from evalharness.records import RATIOS, RERUN_DRAWS, Draw, Sample, Usage, Verdict
 from evalharness.report import Outcome
 from evalharness.report.asked import dollars
+from evalharness.report.changed import before
 from evalharness.report.encode import MINUS, cell
 
 _MOST_ROWS = 20
@@ -54,13 +56,16 @@ def _levels(verdict: Verdict, outcome: Outcome) -> str:
 
 
 def _scores(verdict: Verdict, outcome: Outcome) -> Iterator[float]:
-    """The mean of each case that the gate looks at."""
+    """The mean of each case that the gate looks at: of those that the baseline has too, if it is known here."""
     cases: dict[str, list[float]] = {}
+    shared = set()
     for sample in _of(outcome, verdict.model, verdict.prompt):
         score = sample.score(verdict.metric)
         if score and verdict.tag in ("", *sample.tags):
             cases.setdefault(sample.key.case, []).append(score.value)
-    yield from map(fmean, cases.values())
+            if before(sample, outcome):
+                shared.add(sample.key.case)
+    yield from (fmean(values) for case, values in cases.items() if not shared or case in shared)
 
 
 def usage_table(outcome: Outcome) -> list[str]:
@@ -73,19 +78,25 @@ def usage_table(outcome: Outcome) -> list[str]:
 
 def _usage(outcome: Outcome, model: str, prompt: str) -> str:
     samples = list(_of(outcome, model, prompt))
-    usages = [sample.response.usage for sample in samples if sample.response]
+    answers = sum(sample.response is not None for sample in samples)
     costs = [sample.cost_usd for sample in samples if sample.cost_usd is not None]
-    baseline = outcome.baselines.get((model, prompt))
-    old = [case.draws[-1] for case in baseline.cases.values()] if isinstance(baseline, Baseline) else []
-    tokens_in = _was_and_is([draw.prompt_tokens for draw in old], [usage.prompt_tokens for usage in usages])
-    tokens_out = _was_and_is([draw.completion_tokens for draw in old], [usage.completion_tokens for usage in usages])
+    tokens = [_tokens(samples, outcome, attrgetter(name)) for name in ("prompt_tokens", "completion_tokens")]
     cost = dollars(fmean(costs) * 1000) if costs else _NONE
     name = f"{cell(model, 64)}, {cell(prompt, 64)}"
-    return _row([name, str(len(usages)), tokens_in, tokens_out, cost, *_times(samples)])
+    return _row([name, str(answers), *tokens, cost, *_times(samples)])
 
 
-def _was_and_is(was: Sequence[int], now: Sequence[int]) -> str:
-    ends = [f"{fmean(counts):.0f}" if counts else _NONE for counts in (was, now)]
+def _tokens(samples: Sequence[Sample], outcome: Outcome, count: Callable[[Draw | Usage], int]) -> str:
+    """The mean over the cases that both sides have, before and now; over today's, where they share none."""
+    was: dict[str, int] = {}
+    now: dict[str, list[int]] = {}
+    for sample in samples:
+        if sample.response:
+            now.setdefault(sample.key.case, []).append(count(sample.response.usage))
+            if then := before(sample, outcome):
+                was[sample.key.case] = count(then)
+    shared = [fmean(counts) for case, counts in now.items() if not was or case in was]
+    ends = [f"{fmean(counts):.0f}" if counts else _NONE for counts in (list(was.values()), shared)]
     return " → ".join(ends)
 
 

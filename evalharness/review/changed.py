@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from evalharness.records import Baseline, Baselines, Draw, Run, Sample, SampleKey
@@ -15,7 +15,7 @@ class Changed:
 
     sample: Sample
     before: Draw | None
-    """The baseline's latest; None where it has none."""
+    """The baseline's latest, with the scores that were measured as today's; None where it has none."""
     compares: bool
     """Whether the scores of both sides do: the case and its golden answers were not edited since."""
 
@@ -60,9 +60,11 @@ def changed_answers(run: Run, baselines: Baselines) -> list[Changed]:
 def _compared(sample: Sample, baselines: Baselines) -> Changed:
     baseline = baselines.get((sample.key.model, sample.key.prompt))
     stored = baseline.cases.get(sample.key.case) if isinstance(baseline, Baseline) else None
-    if stored is None:
+    if not isinstance(baseline, Baseline) or stored is None:
         return Changed(sample, None, compares=False)
-    return Changed(sample, stored.draws[-1], compares=stored.digest == sample.digest)
+    latest = stored.draws[-1]
+    then = replace(latest, scores=baseline.comparable(sample, latest))
+    return Changed(sample, then, compares=stored.digest == sample.digest)
 
 
 def new_answers(changed: Collection[Changed]) -> dict[str, list[str]]:

@@ -53,6 +53,7 @@ class Job:
 
     def write(self, name: str, text: str) -> None:
         """A file of the checkout."""
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).write_text(text)
 
     def command(self, name: str, line: str) -> None:
@@ -158,6 +159,39 @@ def test_several_suites_and_a_full_summary(job: Job, worse: tuple[Job, str]) -> 
     assert Path(job.said("summary")).read_text().count("`demo`: ") == 2
 
 
+def test_a_damaged_run_and_one_that_died(job: Job, worse: tuple[Job, str]) -> None:
+    """Where no report can be made of all runs, the comment has every page, names what has none, and begins red."""
+    shutil.copytree(worse[0].root / "reports", job.root / "reports")
+    for name in ("a", "died"):
+        job.write(f"reports/{name}/run.jsonl", "{damaged\n")
+    job.write("reports/a/summary.md", "**PASS** `a`: `all is well`\n")
+    assert job.run("publish.sh", STATUS="3", BASELINE="").returncode == 0
+    for text in (Path(job.said("summary")).read_text(), job.summary.read_text()):
+        assert text.startswith("**pytest ended with status 3, see the log of the job**\n")
+        assert "**ERROR** `died`: the run ended before its summary was written\n" in text
+        assert text.index("**PASS** `a`: `all is well`\n") < text.index("**FAIL** `demo`: ")
+
+
+def test_a_red_job_whose_suites_pass(job: Job) -> None:
+    """The verdict of a suite is not the first that a reader sees; of a green job it is."""
+    job.write("reports/demo/summary.md", "**PASS** `demo`: `all is well`\n")
+    for status, first in [("1", "**pytest ended with status 1, see the log of the job**"), ("0", "**PASS** `demo`: ")]:
+        job.run("publish.sh", STATUS=status, BASELINE="")
+        assert Path(job.said("summary")).read_text().startswith(first)
+
+
+def test_a_comment_has_room_for_so_much(job: Job) -> None:
+    """Of pages that are too many for one comment, the first stay whole and the others are said to be missing."""
+    for name in "abc":
+        job.write(f"reports/{name}/run.jsonl", "{damaged\n")
+        job.write(f"reports/{name}/summary.md", f"**FAIL** `{name}`\n" + "x" * 40_000)
+    job.run("publish.sh", STATUS="1", BASELINE="")
+    text = Path(job.said("summary")).read_text()
+    assert "**FAIL** `a`\n" in text
+    assert text.endswith("... more suites, cut here: their reports are in the artifact of this job\n")
+    assert len(text) < 65_000
+
+
 NEW, AGAIN = "POST repos/a/b/issues/7/comments", "PATCH repos/a/b/issues/comments/42"
 
 
@@ -204,6 +238,13 @@ def test_recordings_come_first(job: Job) -> None:
     ran = job.suites(RECORDINGS="golden/*.jsonl")
     assert job.said("status") == "4"
     assert "recording.jsonl" in ran.stderr
+
+
+def test_arguments_on_several_lines(job: Job) -> None:
+    """All of them reach pytest, wherever a line ends."""
+    job.command("python", f"""[[ $1 == -c ]] || printf '%s\\n' "${{@:7}}" >{job.asked}""")
+    job.suites(ARGUMENTS="\n--llm-repeat=2  -k\ncase-1\n")
+    assert job.asked.read_text().split() == ["--llm-repeat=2", "-k", "case-1"]
 
 
 ACTIONS = [REPOSITORY / "action.yml", REPOSITORY / "action/comment/action.yml"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hostile import ALL, invisible
 from hostile_outcome import hostile
 from outcomes import a_sample, an_outcome, broken
 
-from evalharness.records import Location
+from evalharness.records import Location, SampleKey
 from evalharness.report.findings import Finding, findings
 from evalharness.report.github import MOST_OF_A_KIND, workflow_commands
 from evalharness.report.gitlab import code_quality, metrics
@@ -56,3 +57,23 @@ def test_what_is_found() -> None:
     assert found["error", "case", "case-0[smollm2-concise]"] == "no answer: crash: gone"
     assert found["error", "case", "case-1[smollm2-concise]"] == "the answer must not say no"
     assert ("error", "gate", "smollm2-concise-chrf") in found
+
+
+def test_a_case_weighs_once() -> None:
+    """However often it was drawn."""
+    again = [a_sample(9, 0.0, key=SampleKey("case-9", "concise", "smollm2", repeat)) for repeat in range(11)]
+    text = metrics([an_outcome([*(a_sample(number, 1.0) for number in range(9)), *again])])
+    assert 'evalharness_score{suite="support",model="smollm2",prompt="concise",metric="chrf"} 0.9000\n' in text
+
+
+def test_fingerprints_of_names_that_read_the_same() -> None:
+    """Model a-b with prompt c is not model a with prompt b-c: neither a case of them, nor a gate."""
+    pairs = [("a-b", "c"), ("a", "b-c")]
+    outcome = an_outcome(
+        [a_sample(0, failed_checks=("no",), key=SampleKey("case-0", prompt, model, 0)) for model, prompt in pairs]
+    )
+    verdict = an_outcome([broken(0)]).verdicts[0]
+    gates = tuple(replace(verdict, model=model, prompt=prompt) for model, prompt in pairs)
+    found = findings(replace(outcome, verdicts=gates), None)
+    assert len(found) == 4
+    assert len({issue["fingerprint"] for issue in json.loads(code_quality(found))}) == 4

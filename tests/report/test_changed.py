@@ -1,0 +1,37 @@
+"""Which answers changed: only scores that were measured in the same way compare."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from outcomes import a_baseline, a_sample, an_outcome
+
+from evalharness.records import Score
+from evalharness.report.changed import answers, score_change
+from evalharness.review.changed import changed_answers
+
+SAMPLE = a_sample(0, scores=(Score("chrf", 0.2, "chrf|v:2"), Score("rouge_l", 0.7, "rouge_l|v:1")))
+OUTCOME = an_outcome([SAMPLE], baseline=a_baseline([SAMPLE]))
+
+
+def test_a_metric_that_is_measured_in_another_way() -> None:
+    """A report does not say that it fell."""
+    (answer,) = answers(OUTCOME)
+    assert round(answer.change, 9) == -0.1
+    assert answer.before
+    assert answer.before.scores == {"rouge_l": 0.8}
+    assert score_change(SAMPLE, OUTCOME, "chrf") == 0
+
+
+def test_an_answer_whose_scores_do_not_compare() -> None:
+    """Its text is held against the earlier one all the same."""
+    sample = replace(SAMPLE, scores=SAMPLE.scores[:1])
+    (answer,) = answers(an_outcome([sample], baseline=a_baseline([sample])))
+    assert (answer.change, answer.how) == (0, "other")
+
+
+def test_review() -> None:
+    """Shows the changes of the other metrics alone."""
+    (one,) = changed_answers(OUTCOME.run, OUTCOME.baselines)
+    assert list(one.changes) == ["rouge_l"]
+    assert round(one.change, 9) == -0.1
