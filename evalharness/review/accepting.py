@@ -54,7 +54,7 @@ def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
     refuse_ci()
     _check_names(run, config)
     root, asked = config.root, asked_of(run)
-    with all_or_none(baseline_path(root, run.header.suite, *pair) for pair in asked):
+    with locked(_folder(root)), all_or_none(baseline_path(root, run.header.suite, *pair) for pair in asked):
         written = accept(run, root=root, asked=asked, accepted_at=_now())
         files = [path.relative_to(root).as_posix() for path in written]
         record_acceptance(root, _acceptance(run, root, reason, baselines=files))
@@ -83,8 +83,7 @@ def accept_answers(
     if why := unacceptable(run):
         raise StoreError(f"not accepted: {why}")
     root, name = config.root, run.header.suite
-    folder = root / GOLDEN_FOLDER
-    folder.mkdir(exist_ok=True)
+    folder = _folder(root)
     with locked(folder):
         path = _golden_path(folder, name)
         with all_or_none([path]):
@@ -92,6 +91,16 @@ def accept_answers(
             line = {"goldens": path.relative_to(root).as_posix(), "cases": sorted(answers), "replaced": replace}
             record_acceptance(root, _acceptance(run, root, reason, **line))
     return path
+
+
+def _folder(root: Path) -> Path:
+    """What is accepted lies below it: locked, nobody else accepts. Raises StoreError."""
+    folder = root / GOLDEN_FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{GOLDEN_FOLDER}: cannot be written: {error.strerror or error}") from None
+    return folder
 
 
 def _golden_path(folder: Path, name: str) -> Path:
