@@ -210,6 +210,8 @@ def test_no_run(project):
     """A suite without a run is told how to get one."""
     result = accept(project, *_BECAUSE)
     assert (result.exit_code, "demo: there is no run" in result.output) == (1, True)
+    result = CliRunner().invoke(main, ["--root", str(project.root), "accept", "n" * 300, *_BECAUSE])
+    assert (result.exit_code, "n: there is no run" in result.output) == (1, True)
 
 
 def test_validate_reads_the_history(changed):
