@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from evalharness.cli.errors import explained
+from evalharness.cli.printing import print_json
 from evalharness.cli.replacing import refuse_to_replace_page
 from evalharness.records import Baseline, Run
 from evalharness.report.comparison import comparison, comparison_lines
@@ -46,7 +46,7 @@ def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Pat
         write_whole(root / output, html_pieces(page))
     told = overview(page)
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        print_json(told)
         return
     for line, colour in comparison_lines(told):
         click.secho(line, fg=colour or None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from evalharness.cli.accept import list_answers, show_golden
 from evalharness.cli.errors import explained
 from evalharness.cli.judged import judged
+from evalharness.cli.printing import print_json
 from evalharness.cli.records import record_of
 from evalharness.cli.replacing import refuse_to_replace_page
 from evalharness.cli.reviewing import go_through
@@ -84,7 +84,7 @@ def review(
         if again:
             steps = Review(steps.answers, _forgotten(steps.decisions), steps.refusal)
         if as_json:
-            click.echo(json.dumps([_as_json(one, steps) for one in steps.answers], ensure_ascii=False, indent=1))
+            print_json([_as_json(one, steps) for one in steps.answers])
         elif not (sys.stdin.isatty() and sys.stdout.isatty()):
             _list(steps, path)
         else:
