@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from evalharness.cli.errors import explained
+from evalharness.cli.printing import print_json
+from evalharness.cli.replacing import refuse_to_replace_page
 from evalharness.records import Baseline, Run
 from evalharness.report.comparison import comparison, comparison_lines
 from evalharness.report.html import html_pieces, overview
@@ -28,8 +29,9 @@ from evalharness.versions.sources import GIT, open_source
     help="Where the report goes, below the root.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.option("--force", is_flag=True, help="With --output: replace a file that is no report.")
 @click.pass_obj
-def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Path, as_json: bool) -> None:
+def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Path, as_json: bool, force: bool) -> None:
     """Put runs and baselines side by side: a table here, and a report with every answer.
 
     A source is a run's folder or record (reports/support), a baseline's file or folder (golden/baselines/support), or
@@ -39,11 +41,12 @@ def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Pat
     Exit status: 0 however they compare, 1 when a source cannot be read, 2 usage.
     """
     with explained():
+        refuse_to_replace_page(root / output, force=force)
         page = comparison(_opened(sources, root, suite))
         write_whole(root / output, html_pieces(page))
     told = overview(page)
     if as_json:
-        click.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        print_json(told)
         return
     for line, colour in comparison_lines(told):
         click.secho(line, fg=colour or None)

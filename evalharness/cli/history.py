@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path, PurePath
 
 import click
 
 from evalharness.cli.errors import explained
+from evalharness.cli.printing import print_json
 from evalharness.config import load_config
 from evalharness.errors import StoreError
 from evalharness.history import history_of
@@ -55,7 +55,7 @@ def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json
         if html:
             _write_page(html, found, force=force)
     if as_json:
-        click.echo(json.dumps(history_json(found), ensure_ascii=False, indent=1))
+        print_json(history_json(found))
         return
     _show(found)
     if html:

@@ -17,9 +17,16 @@ def record_of(root: Path, given: str | None) -> Path:
         return _latest(root)
     path = Path(given)
     for found in (path / RECORD, path, root / "reports" / given / RECORD):
-        if found.is_file():
+        if _is_file(found):
             return found
     raise click.ClickException(f"{given}: there is no run: name reports/SUITE, a run.jsonl, or a suite that was run")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for one
+        return False
 
 
 def _latest(root: Path) -> Path:

@@ -10,6 +10,7 @@ import click
 
 from evalharness.cli.errors import explained
 from evalharness.cli.judged import judged
+from evalharness.cli.replacing import refuse_to_replace_page, refuse_to_replace_text
 from evalharness.config import load_config
 from evalharness.errors import EvalHarnessError
 from evalharness.records import Suite
@@ -45,9 +46,16 @@ Examples:
     help="A baseline file or folder, or a commit. Default: golden/baselines/SUITE as of the merge base.",
 )
 @click.option("--base", metavar="REF", help="What this change is to be merged into.")
+@click.option("--force", is_flag=True, help="With --output: replace a file that is no report.")
 @click.pass_obj
 def report(
-    root: Path, runs: tuple[Path, ...], form: str, output: Path | None, baseline: str | None, base: str | None
+    root: Path,
+    runs: tuple[Path, ...],
+    form: str,
+    output: Path | None,
+    baseline: str | None,
+    base: str | None,
+    force: bool,
 ) -> None:
     """Judge RUNS, run records or the folders that hold them, as `evalharness gate` does, and say what came of them.
 
@@ -56,11 +64,21 @@ def report(
     if form in ("html", "json") and len(runs) > 1:
         raise click.UsageError(f"--format {form} takes one run, not {len(runs)}")
     with explained():
+        if output is not None:
+            _refuse_to_replace(output, root, form, force=force)
         text = _FORMS[form]([judged(root, run, baseline, base) for run in runs], root)
         if output is not None:
             write_whole(output, text)
             return
     click.echo(text.encode(errors=LONE_SURROGATES), nl=False)
+
+
+def _refuse_to_replace(output: Path, root: Path, form: str, *, force: bool) -> None:
+    """Raises StoreError."""
+    if form == "html":
+        refuse_to_replace_page(output, force=force)
+    else:
+        refuse_to_replace_text(output, root, force=force)
 
 
 def _markdown(outcomes: Sequence[Outcome], root: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
 from pathlib import Path
@@ -13,7 +12,9 @@ import click
 from evalharness.cli.accept import list_answers, show_golden
 from evalharness.cli.errors import explained
 from evalharness.cli.judged import judged
+from evalharness.cli.printing import print_json
 from evalharness.cli.records import record_of
+from evalharness.cli.replacing import refuse_to_replace_page
 from evalharness.cli.reviewing import go_through
 from evalharness.config import load_config
 from evalharness.report import Outcome
@@ -48,6 +49,7 @@ _STOPPED = 130
 @click.option("--baseline", metavar="PATH|git:REF", help="Compare with this one. Default: as the gate does.")
 @click.option("--again", is_flag=True, help="Forget the decisions on this run, and start over.")
 @click.option("--json", "as_json", is_flag=True, help="Print the changed answers and the decisions on them as JSON.")
+@click.option("--force", is_flag=True, help="With --html: replace a file that is no such page.")
 @click.pass_obj
 def review(
     root: Path,
@@ -58,6 +60,7 @@ def review(
     baseline: str | None,
     again: bool,
     as_json: bool,
+    force: bool,
 ) -> None:
     """Step through the answers of RUN that differ from the baseline's, broken assertions and the worst first.
 
@@ -70,7 +73,7 @@ def review(
     Exit status: 0 listed, written, or looked through as far as you wanted; 1 it cannot be done; 2 usage; 130 Ctrl-C.
     """
     if run and other and html:
-        _write_page(root, run, other, html, seed)
+        _write_page(root, run, other, html, seed, force=force)
         return
     if other or html or seed:
         raise click.UsageError("a blind comparison takes both: review RUN OTHER --html FILE")
@@ -81,15 +84,16 @@ def review(
         if again:
             steps = Review(steps.answers, _forgotten(steps.decisions), steps.refusal)
         if as_json:
-            click.echo(json.dumps([_as_json(one, steps) for one in steps.answers], ensure_ascii=False, indent=1))
+            print_json([_as_json(one, steps) for one in steps.answers])
         elif not (sys.stdin.isatty() and sys.stdout.isatty()):
             _list(steps, path)
         else:
             _in_terminal(root, steps, outcome)
 
 
-def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None) -> None:
+def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None, *, force: bool) -> None:
     with explained():
+        refuse_to_replace_page(html, force=force)
         a, b = (read_answers(record_of(root, given), root) for given in (run, other))
         first, second, choices = choices_between(a, b)
         write_whole(html, blind_page(a.suite, first, second, choices, seed or secrets.token_hex(8)))

@@ -68,7 +68,7 @@ def accepted_runs(root: Path, suite: str, newest: Path | None = None) -> Found:
     known: set[str] = set()
     for commit, date in commits:
         _add(found, _stored(commit.contents(folder, known), folder), commit.sha, date)
-    _add(found, _on_disk(root, folder))
+    _add(found, _on_disk(found, root, folder))
     found.notes += [*_about_git(root, len(commits)), *_about_damage(found.damaged)]
     if newest is not None and newest.exists():
         _add_newest(found, newest, suite)
@@ -83,9 +83,15 @@ def _stored(files: Iterable[tuple[str, bytes]], folder: str) -> Iterator[tuple[s
             yield path, content
 
 
-def _on_disk(root: Path, folder: str) -> Iterator[tuple[str, bytes]]:
+def _on_disk(found: Found, root: Path, folder: str) -> Iterator[tuple[str, bytes]]:
     for path in sorted((root / folder).glob("*.jsonl")):
-        yield f"{folder}/{path.name}", path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:  # a folder of this name, a link to nothing
+            reason = f"{folder}/{path.name}: cannot be read: {error.strerror or error}"
+            found.damaged.append(f"the work tree: {reason}")
+        else:
+            yield f"{folder}/{path.name}", content
 
 
 def _add(found: Found, files: Iterable[tuple[str, bytes]], commit: str = "", date: str = "") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
     refuse_ci()
     _check_names(run, config)
     root, asked = config.root, asked_of(run)
-    with all_or_none(baseline_path(root, run.header.suite, *pair) for pair in asked):
+    with locked(_folder(root)), all_or_none(baseline_path(root, run.header.suite, *pair) for pair in asked):
         written = accept(run, root=root, asked=asked, accepted_at=_now())
         files = [path.relative_to(root).as_posix() for path in written]
         record_acceptance(root, _acceptance(run, root, reason, baselines=files))
@@ -77,21 +77,31 @@ def accept_answers(
 ) -> Path:
     """Make answers golden, by case, beside those that are there or instead of them; the file that was written.
 
-    Raises StoreError: the run is not whole, a case is unknown, the file is written in a way that cannot be edited.
+    Raises StoreError: the run is not whole, a case is unknown or was edited since, the file is written in a way that
+    cannot be edited.
     """
     refuse_ci()
     if why := unacceptable(run):
         raise StoreError(f"not accepted: {why}")
     root, name = config.root, run.header.suite
-    folder = root / GOLDEN_FOLDER
-    folder.mkdir(exist_ok=True)
+    folder = _folder(root)
     with locked(folder):
         path = _golden_path(folder, name)
         with all_or_none([path]):
-            _write_golden(path, name, config, answers, replace=replace)
+            _write_golden(path, run, config, answers, replace=replace)
             line = {"goldens": path.relative_to(root).as_posix(), "cases": sorted(answers), "replaced": replace}
             record_acceptance(root, _acceptance(run, root, reason, **line))
     return path
+
+
+def _folder(root: Path) -> Path:
+    """What is accepted lies below it: locked, nobody else accepts. Raises StoreError."""
+    folder = root / GOLDEN_FOLDER
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{GOLDEN_FOLDER}: cannot be written: {error.strerror or error}") from None
+    return folder
 
 
 def _golden_path(folder: Path, name: str) -> Path:
@@ -99,11 +109,11 @@ def _golden_path(folder: Path, name: str) -> Path:
     return lines if lines.exists() else folder / f"{name}.yaml"
 
 
-def _write_golden(
-    path: Path, name: str, config: Config, answers: Mapping[str, Sequence[str]], *, replace: bool
-) -> None:
+def _write_golden(path: Path, run: Run, config: Config, answers: Mapping[str, Sequence[str]], *, replace: bool) -> None:
     """Write, read again, and compare with what was meant."""
+    name = run.header.suite
     suite = load_suite(name, config)
+    _refuse_old(run, suite, answers)
     wanted = _wanted(suite, answers, replace=replace)
     text = path.read_bytes().decode() if path.exists() else ""
     write_whole(path, with_answers(text, lines=path.suffix == ".jsonl", answers=answers, replace=replace))
@@ -117,6 +127,15 @@ def _write_golden(
             f"{file}: nothing was changed: the answer to '{cases[0]}' cannot be put in there without changing "
             "something else; write it in by hand"
         )
+
+
+def _refuse_old(run: Run, suite: Suite, cases: Collection[str]) -> None:
+    """An answer to what a case asked before it was edited. Other golden answers do not matter. Raises StoreError."""
+    now = {case.id: case for case in suite.cases if case.id in cases}
+    for sample in run.samples:
+        case = now.get(sample.key.case)
+        if case and sample.digest not in (case.digest, digest([case.vars, list(sample.golden)])):
+            raise StoreError(f"not accepted: the case '{case.id}' was edited after this run: run the suite again")
 
 
 def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool) -> dict[str, tuple[str, ...]]:

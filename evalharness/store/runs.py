@@ -23,6 +23,7 @@ from evalharness.store.recorded import canonical
 SCHEMA = 1
 RECORD = "run.jsonl"
 """What a record is called, in a folder of its own."""
+_MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
 _OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "recorded_at", "attempts")
 
 
@@ -95,12 +96,23 @@ def read_run(path: Path) -> Run:
                 raise StoreError(f"{path}:{number}: not a record of a run: neither a sample nor its end")
             if "sample" in line:
                 samples.append(_SAMPLE.validate_python(line["sample"]))
+                if wild := _wild(samples[-1]):
+                    raise StoreError(f"{path}:{number}: not a record of a run: {wild}")
             else:
                 end = _END.validate_python(line["end"])
     except ValidationError as error:
         raise StoreError(f"{path}:{number}: not a record of a run: {error.errors()[0]['msg']}") from None
     end = end or _End(tuple(sample.key for sample in samples), stopped=True)
     return Run(header, tuple(samples), end.selected, end.stopped, end.calibration_s, end.stability)
+
+
+def _wild(sample: Sample) -> str:
+    """A number that nothing can have measured, and that nobody could reckon with; empty where there is none."""
+    usage = sample.response.usage if sample.response else None
+    if usage and max(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) > _MOST_TOKENS:
+        return f"more than {_MOST_TOKENS:,} tokens"
+    odd = [score.metric for score in sample.scores if not abs(score.value) <= _MOST_SCORE]
+    return f"the score {odd[0]} is not within ±{_MOST_SCORE:,}" if odd else ""
 
 
 def canonical_run(run: Run) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from evalharness.errors import StoreError
@@ -21,15 +22,22 @@ def open_source(given: str, root: Path, suite: str | None = None) -> Run | list[
     """
     if given.startswith(GIT):
         return _committed(given.removeprefix(GIT), root, suite)
-    path = Path(given) if Path(given).exists() else root / given
+    path = _place(given, root)
+    if path is None:
+        raise StoreError(f"{given}: there is no such file or folder; name a run, a baseline, or {GIT}REF")
     if (path / RECORD).is_file():
         return read_run(path / RECORD)
     if path.is_dir():
         return _baselines(sorted(path.glob("*.jsonl")), root, given)
-    if not path.exists():
-        raise StoreError(f"{given}: there is no such file or folder; name a run, a baseline, or {GIT}REF")
     _, first = next(stored_lines(path), (1, {}))
     return read_run(path) if first.get("kind") == "run" else _baselines([path], root, given)
+
+
+def _place(given: str, root: Path) -> Path | None:
+    """None where there is nothing."""
+    with suppress(OSError):  # a name that is too long for a file
+        return next((path for path in (Path(given), root / given) if path.exists()), None)
+    return None
 
 
 def _committed(ref: str, root: Path, suite: str | None) -> list[Baseline]:

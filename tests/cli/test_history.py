@@ -304,6 +304,17 @@ def test_a_damaged_state(repository: Repository) -> None:
     assert len(read(repository)["points"]) == 2
 
 
+def test_what_is_no_file(repository: Repository) -> None:
+    """A folder or a link to nothing among the baselines is named; the others are there."""
+    accept(repository, run_of("a"))
+    (repository.root / FILE).with_name("x.jsonl").mkdir()
+    (repository.root / FILE).with_name("y.jsonl").symlink_to("nothing")
+    said = history(repository).stdout
+    assert "note: left out, the work tree: golden/baselines/demo/x.jsonl: cannot be read: Is a directory" in said
+    assert "note: left out, the work tree: golden/baselines/demo/y.jsonl: cannot be read: No such file" in said
+    assert len(read(repository)["points"]) == 1
+
+
 def test_nothing_yet(repository: Repository) -> None:
     """A suite without an accepted run: what to do; as JSON a history without series."""
     result = history(repository)

@@ -163,6 +163,17 @@ def test_all_changed(changed):
     assert (again.exit_code, len(history(changed))) == (0, 3)
 
 
+def test_an_answer_to_an_old_question(changed):
+    """A case that asks something else by now takes no answer of the run; the others do."""
+    changed.edit("suites/cases.jsonl", "Can I return case-8?", "Where is case-8?")
+    before = changed.read("golden/demo.yaml")
+    result = accept(changed, *_BECAUSE, "--golden", "--case", "case-8")
+    assert result.exit_code == 1
+    assert "not accepted: the case 'case-8' was edited after this run: run the suite again" in result.output
+    assert (changed.read("golden/demo.yaml"), len(history(changed))) == (before, 1)
+    assert accept(changed, *_BECAUSE, "--golden", "--case", "case-16").exit_code == 0
+
+
 def test_replace(changed):
     """`--replace` leaves the new answer alone."""
     assert accept(changed, *_BECAUSE, "--golden", "--case", "case-8", "--replace").exit_code == 0
@@ -199,6 +210,8 @@ def test_no_run(project):
     """A suite without a run is told how to get one."""
     result = accept(project, *_BECAUSE)
     assert (result.exit_code, "demo: there is no run" in result.output) == (1, True)
+    result = CliRunner().invoke(main, ["--root", str(project.root), "accept", "n" * 300, *_BECAUSE])
+    assert (result.exit_code, "n: there is no run" in result.output) == (1, True)
 
 
 def test_validate_reads_the_history(changed):

@@ -99,6 +99,7 @@ def test_a_commit(worse):
     ("source", "said"),
     [
         ("nowhere", "nowhere: there is no such file or folder; name a run, a baseline, or git:REF"),
+        ("n" * 300, "n: there is no such file or folder; name a run, a baseline, or git:REF"),
         ("suites", "suites/cases.jsonl:1: not a baseline"),
         ("golden/baselines", "golden/baselines: there is neither a run nor a baseline in it"),
         ("suites/demo.yaml", "suites/demo.yaml"),

@@ -6,13 +6,19 @@ import json
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from repository import Repository
+from repository import Repository, leave_ci
+from stored_records import a_run
 
+from evalharness.config import Config, ModelConfig
 from evalharness.errors import StoreError
+from evalharness.review.accepting import Reason, accept_run
+from evalharness.store import baselines, read_baseline
 from evalharness.store.history import HISTORY, Acceptance, checked, person, read_history, record_acceptance
 from evalharness.store.lines import append_line
 
@@ -131,3 +137,26 @@ def test_person(tmp_path: Path) -> None:
     repository.git("config", "user.name", "Ada")
     repository.git("config", "user.email", "ada@example.org")
     assert person(repository.root) == "Ada <ada@example.org>"
+
+
+def test_two_accepted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two runs that are accepted at the same time, the baseline has both, as the history does."""
+    leave_ci(monkeypatch)
+    write_whole = baselines.write_whole
+
+    def slowly(path: Path, text: str) -> None:
+        time.sleep(0.2)  # the other one has read what it will write over
+        write_whole(path, text)
+
+    monkeypatch.setattr(baselines, "write_whole", slowly)
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites/demo.yaml").write_text("schema: 1\n")
+    config = Config(root=tmp_path, models={"m": ModelConfig(provider="scripted")})
+    runs = [a_run(name=name) for name in ("r1", "r2")]
+    with ThreadPoolExecutor() as pool:
+        done = [pool.submit(accept_run, run, config, Reason("", "pass")) for run in runs]
+        [path] = {path for one in done for path in one.result()}
+    baseline = read_baseline(path, tmp_path)
+    assert baseline
+    assert sorted(run.id for run in baseline.runs) == ["r1", "r2"]
+    assert sorted(one.run for one in read_history(tmp_path)[0]) == ["r1", "r2"]

@@ -1,0 +1,76 @@
+"""No command writes over a file that it did not write itself, unless it is told to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from kept import begin
+
+from evalharness.cli import main
+
+_BASELINE = "golden/baselines/demo/fake.plain.jsonl"
+_SUITE, _RUN = "suites/demo.yaml", "reports/demo/run.jsonl"
+
+
+def call(project: Any, *arguments: str) -> Result:
+    """`evalharness ...` in this process; a name of a file of the project stands for its path."""
+    places = [str(project.root / name) if "/" in name else name for name in arguments]
+    result = CliRunner().invoke(main, ["--root", str(project.root), *places])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def make_changed(project: Any) -> None:
+    """A project with a baseline and a run."""
+    project.accept()
+    project.answer_badly(8)
+    project.run()
+
+
+@pytest.fixture
+def changed(project, tmp_path_factory):
+    """A project with a baseline and a run."""
+    return begin(project, make_changed, tmp_path_factory)
+
+
+PAGES = {
+    "report": ("report", "reports/demo", "--format", "html", "-o"),
+    "compare": ("compare", "golden/baselines/demo", "reports/demo", "-o"),
+    "review": ("review", _BASELINE, "reports/demo", "--html"),
+}
+
+
+@pytest.mark.parametrize("command", PAGES)
+def test_a_page(changed, command):
+    """It goes over an earlier page and an empty file; over another file only with --force."""
+    changed.write("out/page.html", "")
+    for _ in range(2):
+        assert call(changed, *PAGES[command], "out/page.html").exit_code == 0
+    changed.write("out/own.html", "<!doctype html>\n<title>Mine</title>")
+    for file in (_SUITE, "golden/demo.yaml", _RUN, _BASELINE, "out/own.html"):
+        before = changed.read(file)
+        result = call(changed, *PAGES[command], file)
+        assert result.exit_code == 1
+        assert "there is another file: name another one, or replace it with --force" in result.output
+        assert changed.read(file) == before
+    assert call(changed, *PAGES[command], "out/own.html", "--force").exit_code == 0
+    assert changed.read("out/own.html") == changed.read("out/page.html") or command == "review"  # drawn anew
+
+
+@pytest.mark.parametrize("form", ["markdown", "json", "github-annotations", "gitlab-metrics", "gitlab-codequality"])
+def test_a_text(changed, form):
+    """It goes anywhere but where people keep suites, golden answers, settings and programs."""
+    arguments = ("report", "reports/demo", "--format", form, "-o")
+    changed.write("out/tool.py", "print()")
+    for file in (_SUITE, _BASELINE, _RUN, "out/tool.py", f"{changed.root}/pyproject.toml"):
+        before = changed.read(file)
+        assert call(changed, *arguments, file).exit_code == 1
+        assert changed.read(file) == before
+    assert "golden/ is for your own files" in call(changed, *arguments, "golden/new.txt").output
+    assert not (changed.root / "golden/new.txt").exists()
+    for _ in range(2):
+        assert call(changed, *arguments, "out/report.txt").exit_code == 0
+    assert call(changed, *arguments, "out/tool.py", "--force").exit_code == 0
+    assert changed.read("out/tool.py") == changed.read("out/report.txt")
