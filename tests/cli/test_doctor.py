@@ -180,6 +180,18 @@ def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch,
     assert not server.log
 
 
+@pytest.mark.parametrize("table", ["models.far", "embedders.far"])
+def test_a_key_for_a_variable(project: Project, server: FaultServer, table: str) -> None:
+    """What stands in place of the variable's name may be the key: it is not repeated."""
+    config = remote(server.url, 'api_key_env = "sk-very-secret"\n').replace("models.far", table)
+    project.write(
+        "fake", SCRIPTED + config.replace('provider = "openai"\n', "" if "embed" in table else "provider = 'openai'\n")
+    )
+    text = " ".join(project.doctor().output.split()) + project.doctor("--json").output
+    assert "far: api_key_env takes the name of an environment variable" in text
+    assert "secret" not in text
+
+
 def test_ping(project: Project, server: FaultServer) -> None:
     """One token is asked for, once; an endpoint that nobody listens at is broken."""
     project.write("far", remote(server.url))

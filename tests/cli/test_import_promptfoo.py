@@ -270,6 +270,26 @@ def test_providers(project: Project) -> None:
         assert word in messages
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        "apiBaseUrl: 'https://u:sekret@host/v1'",
+        "baseUrl: 'https://host/v1?key=sekret'",
+        "apiBaseUrl: 'https://[sekret'",
+        "apiBaseUrl: 'u:sekret@host/v1'",
+        "apiKeyEnvar: sk-sekret",
+    ],
+)
+@pytest.mark.parametrize("id_", ["openai:gpt-4o", "anthropic:messages:claude"])
+def test_a_key_in_the_wrong_place(project: Project, config: str, id_: str) -> None:
+    """A key in an address or instead of a variable's name is shown nowhere."""
+    provider = f"[{{id: '{id_}', config: {{{config}}}}}]"
+    result = project.take(BASE.replace("[openai:gpt-4o-mini]", provider))
+    assert result.exit_code == 0, result.output
+    assert "sekret" not in result.output + (project.root / "suites/promptfoo.yaml").read_text()
+    assert "is not copied" in " ".join(result.output.split()) or "apiKeyEnvar" not in config
+
+
 def test_tests_in_files(project: Project) -> None:
     """YAML, JSONL and CSV; in a table `__expected` columns are assertions; a program is named."""
     project.write("t.yaml", "- {vars: {word: yaml}}\n")
