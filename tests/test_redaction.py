@@ -59,6 +59,9 @@ def test_shows_its_name(show: Callable[[Secret], str], monkeypatch: pytest.Monke
 def test_not_set(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable without a value is an error that names it."""
     monkeypatch.delenv("EMPTY_KEY", raising=False) if value is None else monkeypatch.setenv("EMPTY_KEY", value)
+    with pytest.raises(LookupError, match="may be the key itself") as caught:
+        Secret("sk-test-key-in-the-wrong-place")
+    assert "sk-test" not in str(caught.value)
     with pytest.raises(LookupError, match="EMPTY_KEY is not set"):
         Secret("EMPTY_KEY")
 

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Iterator, Sequence
 
 from evalharness.checkup.finding import Finding
 from evalharness.checkup.suites import SuiteCheck
-from evalharness.config import Config, EmbedderConfig, is_variable, resolve_path
+from evalharness.config import Config, EmbedderConfig, resolve_path
 from evalharness.errors import EvalHarnessError
 from evalharness.providers import Provider, open_provider
 from evalharness.records import Message, Params, Request, SampleKey
+from evalharness.redaction import is_variable
 
 _DEADLINE_S = 60.0
 _NO_VARIABLE = "api_key_env takes the name of an environment variable, such as OPENAI_API_KEY, and this is none"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from evalharness.config import is_variable
 from evalharness.importers.source import FILE, Node, Source, names
+from evalharness.redaction import is_variable
 
 _PARAMS = {"temperature": "temperature", "max_tokens": "max_tokens", "top_p": "top_p", "seed": "seed", "stop": "stop"}
 _ADDRESSES: Mapping[str, tuple[str, str | None]] = {

