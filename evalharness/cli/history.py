@@ -9,13 +9,14 @@ import click
 
 from evalharness.cli.errors import explained
 from evalharness.cli.printing import print_json
+from evalharness.cli.replacing import refuse_to_replace_page
 from evalharness.config import load_config
 from evalharness.errors import StoreError
 from evalharness.history import history_of
 from evalharness.records.history import History
 from evalharness.registry import did_you_mean
 from evalharness.report.encode import printable
-from evalharness.report.history import history_html, history_json, is_page
+from evalharness.report.history import history_html, history_json
 from evalharness.report.history_terminal import history_lines, plain
 from evalharness.store import write_whole
 from evalharness.store.baselines import accepted_suites
@@ -71,8 +72,7 @@ def _refuse_unknown(root: Path, suite: str) -> None:
 
 def _write_page(path: Path, found: History, *, force: bool) -> None:
     """Raises StoreError."""
-    if path.exists() and not force and not is_page(path):
-        raise StoreError(f"{path}: there is another file: name another one, or replace it with --force")
+    refuse_to_replace_page(path, force=force)
     write_whole(path, history_html(found))
 
 

@@ -6,20 +6,17 @@ allows one script and one style sheet, by their hashes.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 from evalharness.records import Message
-from evalharness.report.html import island
+from evalharness.report.single_file import island, page_pieces
 
 LABELS_SCHEMA = 1
 MOST_CHARS = 50_000
 """Of one text; the run record holds all of it."""
-_TEMPLATES = Path(__file__).parent / "templates"
 Side = Literal["a", "b"]
 
 
@@ -58,10 +55,6 @@ def _number(*parts: str) -> int:
 
 def blind_page(suite: str, a: Party, b: Party, choices: Sequence[Choice], seed: str) -> str:
     """The whole file."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    style, script = _read("report.css", "blind.css"), _read("dom.js", "blind.js")
     shuffled = sorted(choices, key=lambda one: _number(seed, "order", one.case, one.model, one.prompt))
     header = {
         "schema": LABELS_SCHEMA,
@@ -72,12 +65,13 @@ def blind_page(suite: str, a: Party, b: Party, choices: Sequence[Choice], seed: 
         "b": asdict(b),
         "cases": len(choices),
     }
-    return pages.get_template("blind.html.j2").render(
-        style=style,
-        script=script,
-        style_hash=_sha256(style),
-        script_hash=_sha256(script),
-        island=island({"header": header, "items": [_item(one, seed) for one in shuffled]}),
+    return "".join(
+        page_pieces(
+            "blind.html.j2",
+            styles=["report.css", "blind.css"],
+            scripts=["dom.js", "blind.js"],
+            island=island({"header": header, "items": [_item(one, seed) for one in shuffled]}),
+        )
     )
 
 
@@ -99,11 +93,3 @@ def _item(one: Choice, seed: str) -> dict[str, object]:
 def _bounded(text: str) -> str:
     left_out = len(text) - MOST_CHARS
     return text if left_out <= 0 else f"{text[:MOST_CHARS]}\n[evalharness: {left_out} more characters are in the run]"
-
-
-def _read(*names: str) -> str:
-    return "\n".join((_TEMPLATES / name).read_text("utf-8") for name in names)
-
-
-def _sha256(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -9,25 +9,18 @@ it, and reaches the page as text; the policy in the page allows one script and o
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from evalharness.records import RATIOS, SEVERITY, Change, Run, Status, Verdict
 from evalharness.report.columns import SEAM, Column, by_tag, number, summary
 from evalharness.report.rows import packed, rows_of
+from evalharness.report.single_file import island, page_pieces
 
-_TEMPLATES = Path(__file__).parent / "templates"
 MAX_NAME = 1_000
 """Characters of a name or a sentence."""
 _SCRIPTS = ("dom.js", "diff.js", "cases.js", "side_by_side.js", "report.js")
-_UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
-"""Could end the island, or would be changed or misread on the way through an HTML parser or an editor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +55,12 @@ def render_html(page: Page) -> str:
 
 
 def html_pieces(page: Page) -> Iterator[str]:
-    """The file piece by piece: that of many thousand cases is never in memory twice."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    pages = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    style, script = _read("report.css"), _read(*_SCRIPTS)
-    return pages.get_template("report.html.j2").generate(
+    """The same, piece by piece."""
+    return page_pieces(
+        "report.html.j2",
+        styles=["report.css"],
+        scripts=_SCRIPTS,
         overall=page.overall,
-        style=style,
-        script=script,
-        style_hash=_sha256(style),
-        script_hash=_sha256(script),
         overview=island(overview(page)),
         rows=packed(rows_of(page.columns, page.metrics)),
     )
@@ -115,22 +103,8 @@ def _overview(page: Page) -> dict[str, Any]:
     }
 
 
-def island(data: Any) -> str:
-    """JSON that stays itself inside a `<script>` element: it can neither end it nor begin a comment."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: number(value) if isinstance(value, float) else value for key, value in values.items()}
-
-
-def _read(*names: str) -> str:
-    return "\n".join((_TEMPLATES / name).read_text("utf-8") for name in names)
-
-
-def _sha256(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def facts_of(run: Run) -> dict[str, str]:

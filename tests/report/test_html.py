@@ -32,8 +32,9 @@ from evalharness.records import (
     Verdict,
 )
 from evalharness.report.columns import Earlier, columns_of
-from evalharness.report.html import Page, extent_of, facts_of, island, overview, render_html
+from evalharness.report.html import Page, extent_of, facts_of, overview, render_html
 from evalharness.report.rows import MAX_TEXT, packed, rows_of
+from evalharness.report.single_file import island
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
