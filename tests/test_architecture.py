@@ -41,6 +41,8 @@ ARROWS = {
     "errors": set(),
 }
 """Part of the package -> the other parts that it may import, besides records and errors ("" is the version)."""
+CHILD = "evalharness.providers.llama"
+"""Runs in a process of its own, with llama.cpp in it."""
 
 
 @cache
@@ -146,9 +148,17 @@ def test_public_names_are_lazy() -> None:
 
 @pytest.mark.parametrize("heavy", ["torch", "pandas", "scipy", "sentence_transformers", "llama_cpp", "transformers"])
 def test_heavy_packages_are_not_imported_at_the_top(heavy: str) -> None:
-    """No module imports a heavy or optional package before it is needed."""
+    """No module imports a heavy or optional package before it is needed, but what a child process runs."""
     for name in modules():
+        if heavy == "llama_cpp" and name.startswith(CHILD):
+            continue
         assert heavy not in {target.partition(".")[0] for target in imports(name, lazily=False)}, name
+
+
+def test_native_code_stays_in_the_child() -> None:
+    """What loads llama.cpp is imported by nothing but itself: the parent starts it by its name."""
+    for name in modules():
+        assert name.startswith(CHILD) or not any(target.startswith(CHILD) for target in own(name, lazily=True)), name
 
 
 def test_every_public_name_resolves() -> None:

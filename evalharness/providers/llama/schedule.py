@@ -1,0 +1,193 @@
+"""Who decodes what, when. Many answers grow at once, and each is the same as if it grew alone.
+
+What an answer depends on is its own: its tokens, its random numbers, its stream of the KV cache, and the shapes in
+which llama.cpp's kernels see them, for a kernel may add up in another order at another shape:
+
+    the shared prefix    computed once, by itself, in steps of `batch`; each answer begins with a copy of it
+    its own prompt       by itself, in steps of `batch`
+    each further token   in a step of a multiple of `rows` rows, idle ones padded, each row in a stream of its own
+
+So neither neighbours, nor their order, nor what ran before can be seen in it. That a row does not depend on how many
+multiples of `rows` it stands among is a property of the kernels, not of this schedule: measured for rows = 8 on x86
+without flash attention (tests/model/test_same_texts.py), not so for smaller multiples.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from evalharness.errors import ProviderError
+from evalharness.providers.llama.answer import Answer
+from evalharness.providers.llama.draw import log_probability
+from evalharness.providers.llama.native import Native, Row
+
+PREFIXES = 2
+"""Shared prefixes that are kept: two versions of a prompt that are asked in turns need one each."""
+_PADDING = 0
+"""Any token will do: nobody reads what follows it."""
+
+
+class Tokens(NamedTuple):
+    """Of one request."""
+
+    prompt: Sequence[int]
+    prefix: Sequence[int]
+    """What the prompt begins with in every case of the suite; no more than a wish: it may not be so."""
+    goldens: Sequence[Sequence[int]]
+    """Answers whose likelihood is wanted."""
+
+
+Ended = tuple[Answer, ProviderError | None]
+
+
+class Schedule:
+    """The sequences `0..slots-1` hold answers, the `PREFIXES` behind them shared prefixes."""
+
+    def __init__(self, native: Native, *, slots: int, rows: int, batch: int) -> None:
+        self._native, self._rows, self._batch = native, rows, batch
+        self._answers: list[Answer | None] = [None] * slots
+        self._held: list[tuple[int, ...]] = [()] * slots
+        """The prefix that each slot begins with, also while it is free."""
+        self._prefixes: OrderedDict[tuple[int, ...], int] = OrderedDict()
+        self._unused = list(range(slots, slots + PREFIXES))
+        self.drawn = 0
+        """Tokens of all answers so far."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is under way."""
+        return any(self._answers)
+
+    @property
+    def full(self) -> bool:
+        """Whether no slot is free."""
+        return all(self._answers)
+
+    def admit(self, number: int, order: Mapping[str, Any], texts: Tokens) -> None:
+        """Begin an answer in a free slot: read its prompt, draw its first token, see how likely its goldens are.
+
+        Raises ProviderError: it has failed, and its slot is free again.
+        """
+        prompt, prefix, goldens = texts
+        slot = self._answers.index(None)
+        shared = len(prefix) if list(prompt[: len(prefix)]) == list(prefix) and len(prefix) < len(prompt) else 0
+        self._begin(slot, tuple(prompt[:shared]))
+        answer = Answer(self._native, number, order, prompt=len(prompt), own=len(prompt) - shared)
+        try:
+            last = self._read(slot, prompt[shared:], shared)
+            answer.golden_logprobs = [
+                [log_probability(self._native.logits(last), token) for token in golden[:1]] for golden in goldens
+            ]
+            answer.read(last)
+            started = time.perf_counter()
+            for found, golden in zip(answer.golden_logprobs, goldens, strict=True):
+                found += self._likelihood(slot, golden, len(prompt))
+            answer.leave_out(time.perf_counter() - started)
+        except BaseException:
+            answer.close()
+            raise
+        self._answers[slot] = answer
+        self.drawn += 1
+
+    def step(self) -> Iterator[Ended]:
+        """A token more for each answer; those that have ended, or failed. Raises ProviderError: all have failed."""
+        yield from self._ended()
+        width = self._gather()
+        if not width:
+            return
+        rows = [self._row(slot) for slot in range(width)]
+        self._native.decode(rows)
+        for row, answer in enumerate(self._answers[:width]):
+            if answer is not None:
+                answer.read(row)
+                self.drawn += 1
+        yield from self._ended()
+
+    def drop(self) -> list[Answer]:
+        """All that are under way, and forget them."""
+        dropped = [answer for answer in self._answers if answer is not None]
+        for answer in dropped:
+            answer.close()
+        slots = len(self._answers)
+        for sequence in range(slots + PREFIXES):
+            self._native.forget(sequence)
+        self._answers, self._held = [None] * slots, [()] * slots
+        self._prefixes.clear()
+        self._unused = list(range(slots, slots + PREFIXES))
+        return dropped
+
+    def _begin(self, slot: int, prefix: tuple[int, ...]) -> None:
+        """Leave the slot in the state after the prefix: its own, or a copy of the kept one."""
+        if self._held[slot] != prefix:
+            self._native.copy(self._kept(prefix), slot) if prefix else self._native.forget(slot)
+            self._held[slot] = prefix
+        self._native.forget(slot, len(prefix))
+
+    def _kept(self, prefix: tuple[int, ...]) -> int:
+        """The sequence that holds just this prefix; it is computed where there is none."""
+        if prefix not in self._prefixes:
+            place = self._unused.pop() if self._unused else self._prefixes.popitem(last=False)[1]
+            self._native.forget(place)
+            self._read(place, prefix, 0)
+            self._prefixes[prefix] = place
+        self._prefixes.move_to_end(prefix)
+        return self._prefixes[prefix]
+
+    def _read(self, sequence: int, tokens: Sequence[int], start: int) -> int:
+        """Decode tokens behind what the sequence holds, by themselves; the row of the last one."""
+        rows: list[Row] = []
+        for begin in range(0, len(tokens), self._batch):
+            part = tokens[begin : begin + self._batch]
+            end = begin + len(part) == len(tokens)
+            rows = [Row(token, start + begin + i, sequence, end and i == len(part) - 1) for i, token in enumerate(part)]
+            self._native.decode(rows)
+        return len(rows) - 1
+
+    def _likelihood(self, slot: int, golden: Sequence[int], start: int) -> list[float]:
+        """Log-probability of each token but the first, as if the model had drawn it; the slot is left as it was."""
+        found: list[float] = []
+        for begin in range(0, len(golden) - 1, self._rows):
+            part = golden[begin : min(begin + self._rows, len(golden) - 1)]
+            self._native.decode([Row(token, start + begin + i, slot, logits=True) for i, token in enumerate(part)])
+            found += [log_probability(self._native.logits(i), golden[begin + i + 1]) for i in range(len(part))]
+        self._native.forget(slot, start)
+        return found
+
+    def _gather(self) -> int:
+        """Move answers together, so that few rows are padding; the width of the step. 0: nobody is under way."""
+        taken = [slot for slot, answer in enumerate(self._answers) if answer is not None]
+        width = -(-len(taken) // self._rows) * self._rows
+        free = (slot for slot in range(width) if self._answers[slot] is None)
+        for slot in taken:
+            if slot >= width:
+                to = next(free)
+                self._native.copy(slot, to)
+                self._answers[to], self._answers[slot] = self._answers[slot], None
+                self._held[to] = self._held[slot]
+        return width
+
+    def _row(self, slot: int) -> Row:
+        answer = self._answers[slot]
+        if answer is not None:
+            return answer.row(slot)
+        held = len(self._held[slot])
+        self._native.forget(slot, held)
+        return Row(_PADDING, held, slot, logits=True)
+
+    def _ended(self) -> Iterator[Ended]:
+        for slot, answer in enumerate(self._answers):
+            if answer is None:
+                continue
+            error = None
+            if not answer.finish_reason:
+                try:
+                    answer.check()
+                    continue
+                except ProviderError as late:
+                    error = late
+            self._answers[slot] = None
+            answer.close()
+            yield answer, error

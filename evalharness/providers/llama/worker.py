@@ -1,0 +1,178 @@
+"""The child process: JSON lines in on standard input, JSON lines out on standard output, a heartbeat of its own.
+
+It ends when its input ends, so it never outlives the parent. It gets no environment but what it needs, and a memory
+limit.
+
+    {"op": "load", "id": 0, "path": ..., "slots": ...}       -> {"event": "done", "id": 0} or failed
+    {"op": "complete", "id": 7, "messages": [...], ...}      -> {"event": "begun", "id": 7}, when it gets a slot,
+                                                             -> {"event": "done", "id": 7, ...} or failed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from evalharness.errors import ProviderError
+from evalharness.providers.chat_template import ChatTemplate
+from evalharness.providers.llama.native import Native
+from evalharness.providers.llama.schedule import PREFIXES, Schedule, Tokens
+
+BEAT_S = 0.5
+_PROGRESS_S = 0.2
+
+
+class Model:
+    """A loaded file: its template, its tokens, its schedule."""
+
+    def __init__(
+        self, path: str, *, context: int, slots: int, rows: int, chat_template: str | None, **options: int
+    ) -> None:
+        self._native = Native(path, context=context, sequences=slots + PREFIXES, **options)
+        source = chat_template or self._native.chat_template()
+        if not source:
+            raise ProviderError(
+                "the file has no chat template: set chat_template in the configuration", kind="template"
+            )
+        begin, end = self._native.special_texts()
+        self._template = ChatTemplate(source, bos=begin, eos=end)
+        self._context, self._bos = context, self._native.bos()
+        self.schedule = Schedule(self._native, slots=slots, rows=rows, batch=options["batch"])
+
+    def admit(self, number: int, order: Mapping[str, Any]) -> None:
+        """Begin an answer. Raises ProviderError when the prompt does not fit, is not rendered, or has a bad grammar."""
+        messages, shared = order["messages"], order["shared"]
+        prompt = self._tokens(messages, generate=True)
+        goldens = [self._native.tokenise(golden, special=False) for golden in order["golden"]]
+        self._check_room(len(prompt), max([order["params"]["max_tokens"], *map(len, goldens)]))
+        prefix = self._tokens(messages[:shared], generate=False) if shared else []
+        self.schedule.admit(number, order, Tokens(prompt, prefix, goldens))
+
+    def _check_room(self, prompt: int, most: int) -> None:
+        if prompt + most > self._context:
+            raise ProviderError(
+                f"the prompt has {prompt} tokens and the answer may have {most}, the context holds {self._context}: "
+                "raise 'context' of the model, lower max_tokens, or shorten the prompt",
+                kind="context",
+            )
+
+    def _tokens(self, messages: list[dict[str, str]], *, generate: bool) -> list[int]:
+        """Scaffolding with special tokens, content without."""
+        tokens: list[int] = []
+        for text, scaffolding in self._template.pieces(messages, generate=generate):
+            tokens += self._native.tokenise(text, special=scaffolding)
+        return [self._bos, *tokens] if self._bos is not None and tokens[:1] != [self._bos] else tokens
+
+
+class Worker:
+    """Reads orders, keeps the slots full, and beats."""
+
+    def __init__(self, out: int) -> None:
+        self._out, self._lock = out, threading.Lock()
+        self._orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._model: Model | None = None
+        self._told_s, self._told = 0.0, 0
+
+    def run(self) -> None:
+        """Until the input ends."""
+        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
+        while True:
+            self._take_orders()
+            self._admit()
+            self._step()
+
+    def _take_orders(self) -> None:
+        """Those that have come; wait for one where there is nothing else to do."""
+        idle = not self._waiting and not (self._model and self._model.schedule.busy)
+        while idle or not self._orders.empty():
+            self._waiting.append(self._orders.get())
+            idle = False
+
+    def _admit(self) -> None:
+        while self._waiting and not (self._model and self._model.schedule.full):
+            order = self._waiting.popleft()
+            number = order.pop("id")
+            try:
+                self._begin(number, order)
+            except Exception as error:  # whatever it is, it is the error of one request
+                self._say({"id": number, **_failed(error)})
+
+    def _begin(self, number: int, order: dict[str, Any]) -> None:
+        if order.pop("op") == "load":
+            _limit_memory(order.pop("memory_limit_mb"))
+            self._model = Model(**order)
+            self._say({"event": "done", "id": number})
+        else:
+            assert self._model
+            self._say({"event": "begun", "id": number})
+            self._model.admit(number, order)
+
+    def _step(self) -> None:
+        if self._model is None or not self._model.schedule.busy:
+            return
+        try:
+            for answer, error in self._model.schedule.step():
+                self._say({"id": answer.number, **(_failed(error) if error else {"event": "done", **answer.result()})})
+        except Exception as error:
+            for answer in self._model.schedule.drop():
+                self._say({"id": answer.number, **_failed(error)})
+        self._tell_progress(self._model.schedule)
+
+    def _tell_progress(self, schedule: Schedule) -> None:
+        now = time.monotonic()
+        if now - self._told_s > _PROGRESS_S:
+            self._say({"event": "progress", "tokens": schedule.drawn - self._told})
+            self._told_s, self._told = now, schedule.drawn
+
+    def _read(self) -> None:
+        for line in sys.stdin.buffer:
+            self._orders.put(json.loads(line))
+        os._exit(0)
+
+    def _beat(self) -> None:
+        while True:
+            self._say({"event": "beat"})
+            time.sleep(BEAT_S)
+
+    def _say(self, message: dict[str, Any]) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        with self._lock:
+            try:
+                while line:
+                    line = line[os.write(self._out, line) :]
+            except BrokenPipeError:  # the parent is gone
+                os._exit(0)
+
+
+def _failed(error: Exception) -> dict[str, str]:
+    if isinstance(error, ProviderError):
+        return {"event": "failed", "kind": error.kind, "message": str(error)}
+    return {"event": "failed", "kind": "engine", "message": f"{type(error).__name__}: {error}"}
+
+
+def _limit_memory(megabytes: int | None) -> None:
+    """Address space, as the system counts it: the model file (mapped) is part of it."""
+    if megabytes:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes * 1_000_000, megabytes * 1_000_000))
+
+
+def main() -> None:
+    """Keep standard output for the protocol: whatever native code prints goes to standard error."""
+    out = os.dup(1)
+    os.dup2(2, 1)
+    Worker(out).run()
+
+
+if __name__ == "__main__":
+    main()
