@@ -99,6 +99,7 @@ class GgufProvider(Provider):
         """Tokens of all answers so far."""
         self._child: Child | None = None
         self._opening, self._turnstile = threading.Lock(), Turnstile()
+        self._asked: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
         self._starts, self._closed, self._refusal = 0, False, ""
 
@@ -106,6 +107,12 @@ class GgufProvider(Provider):
     def child_pid(self) -> int | None:
         """The process that holds the model, while there is one."""
         return self._child.pid if self._child else None
+
+    @property
+    def under_way(self) -> list[SampleKey]:
+        """What the child is answering, as far as it has said."""
+        child = self._child
+        return [self._asked[number] for number in sorted(child.begun) if number in self._asked] if child else []
 
     def identity(self) -> Mapping[str, Any]:
         """The file by its hash, the engine, and what shapes its arithmetic (slots and threads do not)."""
@@ -142,10 +149,13 @@ class GgufProvider(Provider):
         with self._turnstile.passed(alone=request.key in self._suspects):
             child = self._living_child()
             number, reply = child.order({**_order(_seeded(request)), "deadline_s": self._deadline_s})
+            self._asked[number] = request.key
             try:
                 return _response(self._answer(child, reply), self.slots)
             except ChildLost as lost:
                 raise self._blamed(request.key, number, child, lost) from None
+            finally:
+                del self._asked[number]
 
     def close(self) -> None:
         """End the child at once."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,7 @@ def test_the_child_sees_no_secret(open_gguf, ask, monkeypatch):
 
 ORPHAN = """
 import os, signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from evalharness.config import Config
 from evalharness.providers.gguf import GgufProvider
@@ -245,3 +247,71 @@ def test_the_child_does_not_outlive_the_parent():
             return
         time.sleep(0.1)
     pytest.fail("the child still runs ten seconds after its parent was killed")
+
+
+def at_once(provider, asked):
+    """Ask all at the same time: by case, what came of it, an error as its text."""
+
+    def outcome(request):
+        for _ in range(MOST_STARTS):  # as the engine does
+            try:
+                return provider.complete(request).text
+            except ProviderError as error:
+                if error.again != "safe":
+                    return f"{error.kind}: {error}"
+        return "asked too often"
+
+    with ThreadPoolExecutor(len(asked)) as pool:
+        return dict(zip((request.key.case for request in asked), pool.map(outcome, asked), strict=True))
+
+
+@pytest.fixture
+def batch(ask):
+    """Seven short cases and a long one."""
+    short = [ask(f"What is {i} plus {i}?", case=str(i), max_tokens=8) for i in range(7)]
+    return [*short, ask("Tell me a long story.", case="story", max_tokens=400)]
+
+
+def strike(provider, case, blow, *, times):
+    """Whenever this case is being answered, from another thread, so many times."""
+
+    def watch():
+        for _ in range(times):
+            while not (any(key.case == case for key in provider.under_way) and provider.child_pid):
+                time.sleep(0.005)
+            time.sleep(0.05)
+            pid = provider.child_pid
+            blow(pid)
+            while provider.child_pid == pid:
+                time.sleep(0.005)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+BLOWS = {
+    "SIGKILL": lambda pid: os.kill(pid, signal.SIGKILL),
+    "SIGSEGV": lambda pid: os.kill(pid, signal.SIGSEGV),
+    "SIGABRT": lambda pid: os.kill(pid, signal.SIGABRT),
+    "hang": lambda pid: os.kill(pid, signal.SIGSTOP),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blow", BLOWS)
+def test_a_crash_in_a_batch(open_gguf, batch, blow):
+    """A case that brings the process down each time is named; the others have the texts that they always have."""
+    provider = open_gguf(slots=8, heartbeat_s=2.0)
+    quiet = at_once(provider, batch[:-1])
+    strike(provider, "story", BLOWS[blow], times=2)
+    struck = at_once(provider, batch)
+    assert "while it answered case 'story'" in struck.pop("story")
+    assert struck == quiet
+
+
+@pytest.mark.slow
+def test_a_crash_that_comes_once(open_gguf, batch):
+    """After a single blow all are asked again, one by one, and nothing is lost."""
+    provider = open_gguf(slots=8)
+    quiet = at_once(provider, batch)
+    strike(provider, "story", BLOWS["SIGKILL"], times=1)
+    assert at_once(provider, batch) == quiet

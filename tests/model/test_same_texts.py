@@ -2,47 +2,99 @@
 
 from __future__ import annotations
 
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import pytest
 
 from evalharness.suites import load_suite, requests
 
 
+def of_suite(config, name):
+    """All requests of a suite."""
+    suite = load_suite(name, config)
+    prompts = suite.default_prompts
+    made = requests(suite, models=["smollm2"], prompts=prompts, repeats={"smollm2": 1}, limits=config.limits)
+    return [request for _, request in made]
+
+
+def texts(provider, asked, *, at_once=None):
+    """By case, asked so many at a time; as many as the provider takes by default."""
+    with ThreadPoolExecutor(at_once or provider.concurrency) as pool:
+        return {request.key: response.text for request, response in zip(asked, pool.map(provider.complete, asked))}
+
+
+def hot(asked):
+    """The same requests, their answers drawn."""
+    return [replace(request, params=replace(request.params, temperature=1.0, min_p=0.05)) for request in asked]
+
+
 @pytest.fixture(scope="module")
 def asked(config):
-    """Each fifth case of the support suite, as requests."""
-    suite = load_suite("support", config)
-    made = requests(suite, models=["smollm2"], prompts=["concise"], repeats={"smollm2": 1}, limits=config.limits)
-    return [request for _, request in made][::5]
+    """Every third case of the support suite, greedy and drawn ones in turns, as requests."""
+    some = of_suite(config, "support")[::3]
+    return [pair[i % 2] for i, pair in enumerate(zip(some, hot(some), strict=True))]
 
 
 @pytest.fixture(scope="module")
 def whole(smollm2, asked):
-    """Their texts, asked in the suite's order."""
-    return {request.key: smollm2.complete(request).text for request in asked}
+    """Their texts, asked in the suite's order, all slots busy."""
+    return texts(smollm2, asked)
 
 
-def test_reverse_order(smollm2, asked, whole):
-    """Asked backwards, every text is the same."""
-    assert {request.key: smollm2.complete(request).text for request in reversed(asked)} == whole
+@pytest.mark.slow
+def test_alone(smollm2, asked, whole):
+    """One at a time, every text is what it is among others."""
+    assert texts(smollm2, asked, at_once=1) == whole
 
 
-def test_subset(smollm2, asked, whole):
-    """Each third case without the others has the text that it has among them."""
-    assert all(smollm2.complete(request).text == whole[request.key] for request in asked[::3])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order(smollm2, asked, whole, seed):
+    """Asked in another order, every text is the same."""
+    assert texts(smollm2, random.Random(seed).sample(asked, len(asked))) == whole
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 5, 9, 17])
+def test_any_subset(smollm2, asked, whole, size):
+    """Some of the cases without the others have the texts that they have among them."""
+    some = random.Random(size).sample(asked, size)
+    assert texts(smollm2, some) == {request.key: whole[request.key] for request in some}
+
+
+@pytest.mark.slow
 def test_after_another_suite(smollm2, config, asked, whole):
-    """Another suite in between, with a prefix of its own, changes nothing."""
-    other = load_suite("extract", config)
-    made = requests(
-        other, models=["smollm2"], prompts=other.default_prompts, repeats={"smollm2": 1}, limits=config.limits
-    )
-    smollm2.complete(next(request for _, request in made))
-    assert all(smollm2.complete(request).text == whole[request.key] for request in asked[:3])
+    """Other suites in between, each with a prefix of its own, more of them than are kept, change nothing."""
+    for name in ("extract", "summarise"):
+        texts(smollm2, of_suite(config, name)[:4])
+    assert texts(smollm2, asked[:9]) == {request.key: whole[request.key] for request in asked[:9]}
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_fresh_process_and_threads(open_gguf, asked, whole, threads):
-    """A fresh process with any number of threads gives the same texts."""
-    provider = open_gguf(threads=threads)
-    assert all(provider.complete(request).text == whole[request.key] for request in asked[:4])
+@pytest.mark.slow
+@pytest.mark.parametrize(("threads", "slots"), [(1, 8), (2, 24), (3, 16)])
+def test_fresh_process_threads_and_slots(open_gguf, asked, whole, threads, slots):
+    """A fresh process with any number of threads, and any multiple of eight slots, gives the same texts."""
+    some = asked[:12]
+    assert texts(open_gguf(threads=threads, slots=slots), some) == {request.key: whole[request.key] for request in some}
+
+
+def test_long_neighbours(smollm2, ask, asked, whole):
+    """A neighbour with a prompt many times as long, in another part of the cache, changes nothing."""
+    long = ask("Tell me of the sea. " * 240, max_tokens=24, case="long")
+    mixed = [*asked[:3], long, *asked[3:6]]
+    found = texts(smollm2, mixed)
+    assert {key: found[key] for key in whole if key in found} == {r.key: whole[r.key] for r in asked[:6]}
+
+
+def test_seeds(smollm2, ask):
+    """A drawn answer has a seed of its case's and repeat's own, from the suite's: again the same, elsewhere another."""
+
+    def text(case, seed, repeat=0):
+        request = ask("Tell me a story.", case=case, seed=seed, temperature=1.5, max_tokens=12)
+        return smollm2.complete(replace(request, key=request.key._replace(repeat=repeat))).text
+
+    first = text("a", 1)
+    assert text("a", 1) == first
+    assert len({first, text("b", 1), text("a", 2), text("a", 1, repeat=1)}) == 4

@@ -20,12 +20,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evalharness.errors import ProviderError
+from evalharness.providers.llama import PREFIXES
 from evalharness.providers.llama.answer import Answer
 from evalharness.providers.llama.draw import log_probability
 from evalharness.providers.llama.native import Native, Row
 
-PREFIXES = 2
-"""Shared prefixes that are kept: two versions of a prompt that are asked in turns need one each."""
 _PADDING = 0
 """Any token will do: nobody reads what follows it."""
 

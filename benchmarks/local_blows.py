@@ -1,0 +1,160 @@
+"""Blows to the child process, and damaged model files: what benchmarks/local.py does on purpose."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from evalharness.config import Config
+from evalharness.errors import ConfigError, ProviderError
+from evalharness.providers.gguf import MOST_STARTS, GgufProvider
+from evalharness.records import Message, Params, Request, SampleKey
+
+FAILURES, DAMAGED = 200, 500
+VICTIM = "story"
+
+
+def request(case: str, text: str, most: int) -> Request:
+    """One of the batch."""
+    messages = (Message("system", "Answer briefly."), Message("user", text))
+    return Request(SampleKey(case, "plain", "local", 0), messages, 1, Params(max_tokens=most, seed=7))
+
+
+BATCH = [request(str(i), f"What is {i} plus {i}?", 8) for i in range(7)] + [
+    request(VICTIM, "Tell me a long story.", 300)
+]
+
+
+def outcome(provider: GgufProvider, asked: Request) -> str:
+    """Its text, or its error, asked as the engine asks."""
+    for _ in range(MOST_STARTS):
+        try:
+            return provider.complete(asked).text
+        except ProviderError as error:
+            if error.again != "safe":
+                return f"{error.kind}: {error}"
+    return "asked too often"
+
+
+def batch(provider: GgufProvider, asked: Sequence[Request]) -> dict[str, str]:
+    """All at the same time."""
+    with ThreadPoolExecutor(len(asked)) as pool:
+        found = pool.map(lambda one: outcome(provider, one), asked)
+        return dict(zip((one.key.case for one in asked), found, strict=True))
+
+
+def no_memory(pid: int) -> None:
+    """Whatever it wants more from now on, it does not get."""
+    resource.prlimit(pid, resource.RLIMIT_AS, (1, 1))
+    os.kill(pid, signal.SIGBUS)  # as the kernel does where a mapped page cannot be had
+
+
+BLOWS: Mapping[str, Callable[[int], None]] = {
+    "SIGKILL": lambda pid: os.kill(pid, signal.SIGKILL),
+    "SIGSEGV": lambda pid: os.kill(pid, signal.SIGSEGV),
+    "SIGABRT": lambda pid: os.kill(pid, signal.SIGABRT),
+    "hang": lambda pid: os.kill(pid, signal.SIGSTOP),
+    "memory limit": no_memory,
+}
+
+
+def strike(provider: GgufProvider, blow: Callable[[int], None], wait_s: float, over: threading.Event) -> None:
+    """Each process that answers the victim, after so long."""
+    struck: set[int | None] = set()
+    while not over.is_set():
+        pid = provider.child_pid
+        if pid not in struck and any(key.case == VICTIM for key in provider.under_way):
+            time.sleep(wait_s)
+            struck.add(pid)
+            try:
+                blow(pid or 0)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.002)
+
+
+def failures(opened: Callable[..., GgufProvider]) -> None:
+    """200 of them, in the middle of a batch, each time that its longest case is answered."""
+    with closing(opened(slots=8, context=512)) as provider:
+        whole = batch(provider, BATCH)
+    chance, seen = random.Random(1), Counter[str]()
+    for number in range(FAILURES):
+        name = list(BLOWS)[number % len(BLOWS)]
+        over = threading.Event()
+        with closing(opened(slots=8, context=512, heartbeat_s=1.0)) as provider:
+            provider.prepare()
+            arguments = (provider, BLOWS[name], chance.uniform(0, 0.2), over)
+            striking = threading.Thread(target=strike, args=arguments, daemon=True)
+            striking.start()
+            found = batch(provider, BATCH)
+            over.set()
+            striking.join()
+        said = found.pop(VICTIM)
+        named = f"while it answered case '{VICTIM}'" in said
+        changed = [case for case, text in found.items() if text != whole[case]]
+        seen.update({"ended": 1, "the case named": named, "others unchanged": not changed})
+        if changed or not named:
+            print(f"  {name}: {said!r}, changed: {changed}")
+    print(f"  {FAILURES} failures of {len(BLOWS)} kinds: " + ", ".join(f"{name} {n}" for name, n in seen.items()))
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """The header with something wrong in it."""
+    header = bytearray(data)
+    kind = chance.choice(["bits", "length", "cut", "copy"])
+    if kind == "cut":
+        return bytes(header[: chance.randrange(len(header))])
+    if kind == "bits":
+        for _ in range(chance.choice([1, 4, 64])):
+            header[chance.randrange(len(header))] ^= 1 << chance.randrange(8)
+    elif kind == "length":
+        at = chance.choice([8, 16, chance.randrange(24, 4096)])
+        header[at : at + 8] = chance.choice([2**64 - 1, 2**63, 2**32, 10**9, 0]).to_bytes(8, "little")
+    else:
+        start, size = chance.randrange(len(header)), chance.randrange(1, 512)
+        header[start : start + size] = header[:size]
+    return bytes(header)
+
+
+def headers(file: Path) -> None:
+    """500 damaged ones: each is a clear error, or an answer; this process lives."""
+    chance, seen = random.Random(1), Counter[str]()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "damaged.gguf"
+        shutil.copy(file, copy)
+        size = 2_000_000
+        original = copy.read_bytes()[:size]
+        for _ in range(DAMAGED):
+            changed = damaged(original, chance)
+            with copy.open("r+b") as handle:
+                handle.write(changed)
+                handle.truncate(len(changed) if len(changed) < size else file.stat().st_size)
+            seen[ask_one(copy)] += 1
+            shutil.copy(file, copy)
+    print(f"  {DAMAGED} damaged headers: " + ", ".join(f"{name} {n}" for name, n in seen.most_common()))
+
+
+def ask_one(file: Path) -> str:
+    """What became of it, in a word or two."""
+    try:
+        provider: Any = GgufProvider(str(file), slots=1, context=256, deadline_s=20.0, config=Config(root=file.parent))
+    except (ProviderError, ConfigError):
+        return "refused before it was loaded"
+    with closing(provider):
+        try:
+            provider.complete(request("one", "Hello", 1))
+        except ProviderError as error:
+            return f"refused ({error.kind})"
+    return "answered"
