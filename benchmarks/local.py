@@ -119,10 +119,9 @@ def speed(model: Model) -> None:
             prompt_rate, decode_rate = (statistics.mean([before[k], after[k]]) for k in ("prompt", "decode"))
             floor = own / prompt_rate + tokens / decode_rate
             rows.append((seconds, slow["seconds"], floor))
-            print(
-                f"  ours {seconds:5.1f} s ({tokens} tokens, {provider.slots} slots)   plain loop {slow['seconds']:5.1f} s"
-                f" ({slow['tokens']})   floor {floor:5.1f} s (prompt {prompt_rate:.0f}/s, decode {decode_rate:.0f}/s)"
-            )
+            ours = f"ours {seconds:5.1f} s ({tokens} tokens, {provider.slots} slots)"
+            theirs = f"plain loop {slow['seconds']:5.1f} s ({slow['tokens']})"
+            print(f"  {ours}   {theirs}   floor {floor:5.1f} s (prompt {prompt_rate:.0f}/s, {decode_rate:.0f}/s)")
     times = statistics.median(slow / ours for ours, slow, _ in rows)
     reached = statistics.median(floor / ours for ours, _, floor in rows)
     print(f"  {times:.2f} x the plain loop's speed, {reached:.0%} of the floor (medians of {ROUNDS} pairs)")

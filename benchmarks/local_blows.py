@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from evalharness.errors import ConfigError, ProviderError
 from evalharness.providers.gguf import MOST_STARTS, GgufProvider
 from evalharness.records import Message, Params, Request, SampleKey
 
-FAILURES, DAMAGED = 200, 500
+FAILURES, DAMAGED = int(__import__("os").environ.get("N", 200)), int(__import__("os").environ.get("N", 500))
 VICTIM = "story"
 
 
@@ -58,7 +58,6 @@ def batch(provider: GgufProvider, asked: Sequence[Request]) -> dict[str, str]:
 def no_memory(pid: int) -> None:
     """Whatever it wants more from now on, it does not get."""
     resource.prlimit(pid, resource.RLIMIT_AS, (1, 1))
-    os.kill(pid, signal.SIGBUS)  # as the kernel does where a mapped page cannot be had
 
 
 BLOWS: Mapping[str, Callable[[int], None]] = {
@@ -78,10 +77,8 @@ def strike(provider: GgufProvider, blow: Callable[[int], None], wait_s: float, o
         if pid not in struck and any(key.case == VICTIM for key in provider.under_way):
             time.sleep(wait_s)
             struck.add(pid)
-            try:
+            with suppress(ProcessLookupError):
                 blow(pid or 0)
-            except ProcessLookupError:
-                pass
         time.sleep(0.002)
 
 

@@ -60,14 +60,14 @@ class Native:
         self.trained_context = llama_cpp.llama_model_n_ctx_train(self._model)
 
     def decode(self, rows: Sequence[Row]) -> None:
-        """Put the rows behind what their sequences hold. Raises ProviderError."""
+        """Put the rows behind what their sequences hold. Raises RuntimeError: nobody knows what they hold then."""
         batch = self._batch
         batch.n_tokens = len(rows)
         for i, (token, position, sequence, logits) in enumerate(rows):
             batch.token[i], batch.pos[i], batch.logits[i] = token, position, logits
             batch.n_seq_id[i], batch.seq_id[i][0] = 1, sequence
         if code := llama_cpp.llama_decode(self._context, batch):
-            raise ProviderError(f"llama.cpp cannot decode (code {code}): {_errors.told()}", kind="engine")
+            raise RuntimeError(f"llama.cpp cannot decode (code {code}): {_errors.told()}")
 
     def logits(self, row: int) -> Logits:
         """The distribution after a row of the last `decode`: one number for each token, valid until the next one."""

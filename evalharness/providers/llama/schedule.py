@@ -92,7 +92,7 @@ class Schedule:
         self.drawn += 1
 
     def step(self) -> Iterator[Ended]:
-        """A token more for each answer; those that have ended, or failed. Raises ProviderError: all have failed."""
+        """A token more for each answer; those that have ended, or failed."""
         yield from self._ended()
         width = self._gather()
         if not width:
@@ -104,19 +104,6 @@ class Schedule:
                 answer.read(row)
                 self.drawn += 1
         yield from self._ended()
-
-    def drop(self) -> list[Answer]:
-        """All that are under way, and forget them."""
-        dropped = [answer for answer in self._answers if answer is not None]
-        for answer in dropped:
-            answer.close()
-        slots = len(self._answers)
-        for sequence in range(slots + PREFIXES):
-            self._native.forget(sequence)
-        self._answers, self._held = [None] * slots, [()] * slots
-        self._prefixes.clear()
-        self._unused = list(range(slots, slots + PREFIXES))
-        return dropped
 
     def _begin(self, slot: int, prefix: tuple[int, ...]) -> None:
         """Leave the slot in the state after the prefix: its own, or a copy of the kept one."""

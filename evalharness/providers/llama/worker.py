@@ -83,7 +83,7 @@ class Worker:
         self._told_s, self._told = 0.0, 0
 
     def run(self) -> None:
-        """Until the input ends."""
+        """Until the input ends. Whatever is raised ends the process: the parent then asks who was to blame."""
         threading.Thread(target=self._read, daemon=True).start()
         threading.Thread(target=self._beat, daemon=True).start()
         while True:
@@ -104,7 +104,7 @@ class Worker:
             number = order.pop("id")
             try:
                 self._begin(number, order)
-            except Exception as error:  # whatever it is, it is the error of one request
+            except ProviderError as error:  # of this request; anything else may be worse, and ends the process
                 self._say({"id": number, **_failed(error)})
 
     def _begin(self, number: int, order: dict[str, Any]) -> None:
@@ -120,12 +120,8 @@ class Worker:
     def _step(self) -> None:
         if self._model is None or not self._model.schedule.busy:
             return
-        try:
-            for answer, error in self._model.schedule.step():
-                self._say({"id": answer.number, **(_failed(error) if error else {"event": "done", **answer.result()})})
-        except Exception as error:
-            for answer in self._model.schedule.drop():
-                self._say({"id": answer.number, **_failed(error)})
+        for answer, error in self._model.schedule.step():
+            self._say({"id": answer.number, **(_failed(error) if error else {"event": "done", **answer.result()})})
         self._tell_progress(self._model.schedule)
 
     def _tell_progress(self, schedule: Schedule) -> None:
@@ -154,10 +150,8 @@ class Worker:
                 os._exit(0)
 
 
-def _failed(error: Exception) -> dict[str, str]:
-    if isinstance(error, ProviderError):
-        return {"event": "failed", "kind": error.kind, "message": str(error)}
-    return {"event": "failed", "kind": "engine", "message": f"{type(error).__name__}: {error}"}
+def _failed(error: ProviderError) -> dict[str, str]:
+    return {"event": "failed", "kind": error.kind, "message": str(error)}
 
 
 def _limit_memory(megabytes: int | None) -> None:
