@@ -20,6 +20,7 @@ from evalharness.engine.book import Book
 from evalharness.engine.job import Job, sound
 from evalharness.engine.keys import request_text
 from evalharness.engine.limiter import START, Limiter
+from evalharness.engine.machine import Machine
 from evalharness.engine.options import Asking
 from evalharness.engine.prices import Tariff
 from evalharness.engine.threads import Threads
@@ -45,12 +46,14 @@ class Lane:
         tariff: Tariff | None,
         book: Book | None,
         deliver: Callable[[Job], None],
+        machine: Machine,
     ) -> None:
         self.provider = provider
         self._asking, self._tariff, self._book, self._deliver = asking, tariff, book, deliver
         most = max(1, min(provider.concurrency, asking.concurrency or provider.concurrency))
         self._limiter = Limiter(most, start=most if asking.concurrency else START)  # who names a number knows the model
-        self._turns = Turns(self._limiter, self._begin, self.refuse)
+        self._seat = machine.seat(provider)
+        self._turns = Turns(self._limiter, self._begin, self.refuse, self._seat)
         self._under_way: dict[asyncio.Task[None], Job] = {}
         self._asked: dict[str, Job] = {}
         self._identity = provider.identity()
@@ -231,6 +234,8 @@ class Lane:
         return task.result()
 
     def _late(self, *, may_cost: bool) -> ProviderError:
+        if self._seat is not None:
+            self._seat.is_quiet = False
         text = f"no answer within deadline_s = {self.provider.deadline_s:g}"
         return ProviderError(text, kind="deadline", may_cost=may_cost)
 
