@@ -14,7 +14,7 @@ from evalharness.checkup.suites import SuiteCheck
 from evalharness.config import Config, EmbedderConfig, resolve_path
 from evalharness.errors import EvalHarnessError
 from evalharness.providers import Provider, open_provider
-from evalharness.providers.memory import Need, available_bytes
+from evalharness.providers.memory import Need, available_bytes, gigabytes
 from evalharness.records import Message, Params, Request, SampleKey
 from evalharness.redaction import is_variable
 
@@ -25,6 +25,7 @@ _NO_VARIABLE = "api_key_env takes the name of an environment variable, such as O
 def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, ping: bool) -> Iterator[Finding]:
     """A finding for each model of the configuration, for a key that is not set, and for memory that is short."""
     free, needs = available_bytes(), dict[str, Need]()
+    there = "" if free is None else f"; {gigabytes(free)} GB are free"
     needed = frozenset(model for check in suites for model in check.models)
     for name in config.models:
         try:
@@ -43,7 +44,7 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
             yield Finding("models", "missing", text, needed=name in needed)
             continue
         what = f"{name}: {_what(provider, config, name)}{f', {key} is set' if key else ''}"
-        what += f"; needs {needs[name]}" if name in needs else ""
+        what += f"; needs {needs[name]}{there}" if name in needs else ""
         wanted = load if provider.local else ping
         yield _asked(name, provider, what, needed=name in needed) if wanted else Finding("models", "ok", what)
     yield from fits(needs, free)

@@ -145,7 +145,11 @@ class Lane:
             await self._answered(job, attempt, response)
 
     async def _prepare(self, deadline: float) -> None:
-        """Once; who comes meanwhile waits. A failure is the first one's error, and shows again with the next."""
+        """Once, and again after a rest; who comes meanwhile waits. A failure is the first one's error, and shows again
+        with the next.
+        """
+        if self._seat is not None and self._seat.has_rested:
+            self._prepared, self._seat.has_rested = None, False
         first = self._prepared is None
         if self._prepared is None:
             self._prepared = asyncio.ensure_future(self._threads.call(self.provider.prepare))

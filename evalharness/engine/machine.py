@@ -27,6 +27,8 @@ class Seat:
         self._machine, self.provider, self.memory_bytes = machine, provider, memory_bytes
         self.is_quiet = True
         """False: an answer that nobody waits for any more may still be computed."""
+        self.has_rested = False
+        """Whether it is to be prepared again."""
         self.ready: Callable[[], None]
 
     def take(self, ready: Callable[[], None]) -> bool:
@@ -111,7 +113,7 @@ class Machine:
             await asyncio.wait({resting}, timeout=_REST_S)
             with suppress(Exception):  # one that cannot rest keeps nobody waiting either
                 resting.result()
-            other.is_quiet = True
+            other.is_quiet = other.has_rested = True
             self._loaded.remove(other)
         self._come(seat)
 

@@ -57,13 +57,15 @@ class Provider(Protocol):
         return None
 
     def rest(self) -> None:
-        """Give the memory back until the next request, which starts the model again. Called in a thread while nothing
-        is wanted of it; what may still be under way (an answer that came too late) is to end. Raises nothing.
+        """Give the memory back until `prepare` or the next request starts the model again. Called in a thread while
+        nothing is wanted of it; what may still be under way (an answer that came too late) is to end. Raises nothing.
         """
         return
 
     def prepare(self) -> None:
-        """Start what takes long. Called once, before the first request, outside of the event loop."""
+        """Start what takes long. Called before the first request, and before the first one after a `rest`, outside of
+        the event loop.
+        """
         return
 
     def complete(self, request: Request) -> Response | Awaitable[Response]:

@@ -190,7 +190,8 @@ def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: floa
     (project.root / "suites/demo.yaml").write_text(TWO)
     small, *_ = found = project.findings("models")
     if free_gb == 20:
-        assert small["text"].endswith("; needs 1.0 GB: file 0.0, 16 slots x 2,048 tokens 0.8, 0.2 for the rest")
+        parts = "file 0.0, 16 slots x 2,048 tokens 0.8, 0.2 for the rest"
+        assert small["text"].endswith(f"; needs 1.0 GB: {parts}; 20 GB are free")
     warnings = [finding for finding in found if finding["status"] == "missing"]
     assert ["needs 0." in finding["text"] and not finding["needed"] for finding in warnings] == [True] * 2 * warned
     assert stay in found[-1]["text"]

@@ -58,13 +58,13 @@ class Local(Provider):
 
     def prepare(self) -> None:
         """Load it."""
-        self.load()
+        self.load("prepare")
 
-    def load(self) -> None:
+    def load(self, how: str = "late") -> None:
         """If it is not there."""
         with self.watch.lock:
             if self.name not in self.watch.held:
-                self.watch.log.append(f"load {self.name}")
+                self.watch.log.append(f"{how} {self.name}")
                 self.watch.held[self.name] = self.memory
                 self.watch.most_held = max(self.watch.most_held, sum(self.watch.held.values()))
 
@@ -139,7 +139,7 @@ def test_those_who_come_again() -> None:
         for model in "abcba":
             assert kinds(samples_of(ask(engine, "xy", model))) == {"answered": 2}
     events = [entry for entry in watch.log if not entry.startswith("answer")]
-    assert events == ["load a", "load b", "rest a", "load c", "rest c", "load a"]
+    assert events == ["prepare a", "prepare b", "rest a", "prepare c", "rest c", "prepare a"]
     assert watch.turns() == ["a", "b", "c", "b", "a"]
 
 
@@ -212,7 +212,7 @@ def test_an_answer_that_came_too_late() -> None:
     watch = Watch()
     with Engine({"a": Stuck("a", watch), "b": Local("b", watch)}, [], asking=Asking(memory_bytes=1000)) as engine:
         samples_of([*ask(engine, "x", "a"), *ask(engine, "x", "b")])
-    assert watch.log == ["load a", "answer a x", "rest a", "load b", "answer b x"]
+    assert watch.log == ["prepare a", "answer a x", "rest a", "prepare b", "answer b x"]
 
 
 def test_stopped_in_the_middle() -> None:
