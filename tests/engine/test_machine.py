@@ -229,6 +229,43 @@ def test_stopped_in_the_middle() -> None:
     assert list(watch.held) == ["a"]
 
 
+class RestsForever(Local):
+    """It gives its memory back when it is closed."""
+
+    def rest(self) -> None:
+        """Wait."""
+        super().rest()
+        self.closed.wait()
+
+
+@pytest.mark.parametrize(("rest_s", "ends"), [(0.1, {"answered": 2}), (60, {"answered": 1, "stopped": 1})])
+def test_a_rest_that_does_not_end(monkeypatch: pytest.MonkeyPatch, rest_s: float, ends: dict[str, int]) -> None:
+    """It keeps the next model for a while, and the end of the run not at all."""
+    monkeypatch.setattr("evalharness.engine.machine._REST_S", rest_s)
+    watch, started = Watch(), time.monotonic()
+    with Engine({"a": RestsForever("a", watch), "b": Local("b", watch)}, [], asking=Asking(memory_bytes=100)) as engine:
+        waiting = [*ask(engine, "x", "a"), *ask(engine, "x", "b")]
+        while "rest a" not in watch.log:
+            time.sleep(0.001)
+        if "stopped" not in ends:
+            samples_of(waiting)
+    assert kinds(samples_of(waiting)) == ends
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_stopped_at_any_moment(seed: int) -> None:
+    """Everybody hears of it, whoever computes, waits, loads or rests just then, and never do two compute."""
+    chance, watch = random.Random(seed), Watch()
+    models = {name: Local(name, watch) for name in "abcd"}
+    with Engine(models, [], asking=Asking(memory_bytes=130)) as engine:
+        waiting = [ask(engine, [str(number)], chance.choice("abcd"))[0] for number in range(200)]
+        time.sleep(chance.random() * 0.1)
+    assert set(kinds(samples_of(waiting))) <= {"answered", "stopped"}
+    assert all(len(together) == 1 for together in watch.together)
+    assert watch.most_held <= 130
+
+
 def test_the_deadline_of_the_run() -> None:
     """It counts for those that still wait for the machine too."""
     watch = Watch()

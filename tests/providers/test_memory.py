@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalharness.providers.gguf_header import GgufHeader
-from evalharness.providers.memory import available_bytes, default_slots, need, needed_bytes
+from evalharness.providers.memory import available_bytes, default_slots, need, needed_bytes, share_bytes
 
 GIB = 2**30
 SMOLLM2 = GgufHeader("llama", 30, 8192, 576, (9,) * 30, (3,) * 30, 64, 64, "", 98_362_432)
@@ -101,3 +101,10 @@ def test_where_nothing_is_said(tmp_path: Path) -> None:
     """Without /proc it is half of what the machine has; here, with it, something that a machine can have."""
     assert (available_bytes(tmp_path) or 0) > 100_000_000
     assert (available_bytes() or 0) > 100_000_000
+
+
+def test_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of four processes gets a quarter."""
+    for free, share in ((20 * GIB, 5 * GIB), (None, None)):
+        monkeypatch.setattr("evalharness.providers.memory.available_bytes", lambda free=free: free)
+        assert share_bytes(4) == share
