@@ -9,10 +9,12 @@ import time
 from collections.abc import Awaitable, Iterator, Sequence
 
 from evalharness.checkup.finding import Finding
+from evalharness.checkup.memory import fits, need_of, together
 from evalharness.checkup.suites import SuiteCheck
 from evalharness.config import Config, EmbedderConfig, resolve_path
 from evalharness.errors import EvalHarnessError
 from evalharness.providers import Provider, open_provider
+from evalharness.providers.memory import Need, available_bytes, gigabytes
 from evalharness.records import Message, Params, Request, SampleKey
 from evalharness.redaction import is_variable
 
@@ -21,11 +23,15 @@ _NO_VARIABLE = "api_key_env takes the name of an environment variable, such as O
 
 
 def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, ping: bool) -> Iterator[Finding]:
-    """A finding for each model of the configuration, and for a key that is not set."""
+    """A finding for each model of the configuration, for a key that is not set, and for memory that is short."""
+    free, needs = available_bytes(), dict[str, Need]()
+    there = "" if free is None else f"; {gigabytes(free)} GB are free"
     needed = frozenset(model for check in suites for model in check.models)
     for name in config.models:
         try:
             provider = open_provider(name, config)
+            if config.models[name].provider == "gguf":
+                needs[name] = need_of(provider, config.models[name].options, config, free)
         except EvalHarnessError as error:
             yield Finding("models", "broken", f"{name}: {error}", needed=name in needed)
             continue
@@ -38,8 +44,11 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
             yield Finding("models", "missing", text, needed=name in needed)
             continue
         what = f"{name}: {_what(provider, config, name)}{f', {key} is set' if key else ''}"
+        what += f"; needs {needs[name]}{there}" if name in needs else ""
         wanted = load if provider.local else ping
         yield _asked(name, provider, what, needed=name in needed) if wanted else Finding("models", "ok", what)
+    yield from fits(needs, free)
+    yield from together(needs, free, suites)
 
 
 def check_embedders(config: Config, suites: Sequence[SuiteCheck]) -> Iterator[Finding]:

@@ -28,6 +28,7 @@ class SuiteCheck:
     models: frozenset[str] = frozenset()
     """Those of which something is still to be asked."""
     embedders: frozenset[str] = frozenset()
+    name: str = ""
 
 
 def check_suites(config: Config) -> Iterator[SuiteCheck]:
@@ -59,7 +60,7 @@ def _check(name: str, config: Config, opened: dict[str, Provider], baseline: str
         baseline,
     ]
     finding = Finding("suites", "ok", f"{name}: {'; '.join(parts)}", needed=True)
-    return SuiteCheck(finding, frozenset(request.key.model for request in missing), _embedders(suite))
+    return SuiteCheck(finding, frozenset(request.key.model for request in missing), _embedders(suite), name)
 
 
 def _not_recorded(plan: Plan, config: Config) -> list[Request]:

@@ -21,6 +21,7 @@ from typing import Any
 from evalharness.engine.book import Book
 from evalharness.engine.job import Job
 from evalharness.engine.lane import Lane
+from evalharness.engine.machine import Machine
 from evalharness.engine.options import Asking
 from evalharness.engine.prices import Tariff
 from evalharness.engine.replay import Replay
@@ -62,6 +63,7 @@ class Engine:
         self._stopped = threading.Event()
         self._loop: asyncio.AbstractEventLoop
         self._lanes: dict[str, Lane] = {}
+        self._machine = Machine(self._asking.memory_bytes)
         self._book: Book | None = None
         self._over: ProviderError | None = None
         self._replay = Replay(ledger) if ledger else None
@@ -121,6 +123,7 @@ class Engine:
     async def _stop_lanes(self, error: ProviderError) -> None:
         self._admit()
         ended = [task for lane in self._lanes.values() for task in lane.stop(error)]
+        self._machine.close()
         if ended:
             await asyncio.wait(ended, timeout=_PATIENCE_S / 2)
 
@@ -142,7 +145,7 @@ class Engine:
     def _lane(self, model: str) -> Lane:
         if model not in self._lanes:
             provider, tariff = self._providers[model], self._tariffs.get(model)
-            lane = Lane(provider, self._asking, tariff, self._book, self._to_score.put)
+            lane = Lane(provider, self._asking, tariff, self._book, self._to_score.put, self._machine)
             if self._over:
                 lane.stop(self._over)
             self._lanes[model] = lane

@@ -20,6 +20,7 @@ from evalharness.engine.book import Book
 from evalharness.engine.job import Job, sound
 from evalharness.engine.keys import request_text
 from evalharness.engine.limiter import START, Limiter
+from evalharness.engine.machine import Machine
 from evalharness.engine.options import Asking
 from evalharness.engine.prices import Tariff
 from evalharness.engine.threads import Threads
@@ -45,12 +46,14 @@ class Lane:
         tariff: Tariff | None,
         book: Book | None,
         deliver: Callable[[Job], None],
+        machine: Machine,
     ) -> None:
         self.provider = provider
         self._asking, self._tariff, self._book, self._deliver = asking, tariff, book, deliver
         most = max(1, min(provider.concurrency, asking.concurrency or provider.concurrency))
         self._limiter = Limiter(most, start=most if asking.concurrency else START)  # who names a number knows the model
-        self._turns = Turns(self._limiter, self._begin, self.refuse)
+        self._seat = machine.seat(provider)
+        self._turns = Turns(self._limiter, self._begin, self.refuse, self._seat)
         self._under_way: dict[asyncio.Task[None], Job] = {}
         self._asked: dict[str, Job] = {}
         self._identity = provider.identity()
@@ -142,7 +145,11 @@ class Lane:
             await self._answered(job, attempt, response)
 
     async def _prepare(self, deadline: float) -> None:
-        """Once; who comes meanwhile waits. A failure is the first one's error, and shows again with the next."""
+        """Once, and again after a rest; who comes meanwhile waits. A failure is the first one's error, and shows again
+        with the next.
+        """
+        if self._seat is not None and self._seat.has_rested:
+            self._prepared, self._seat.has_rested = None, False
         first = self._prepared is None
         if self._prepared is None:
             self._prepared = asyncio.ensure_future(self._threads.call(self.provider.prepare))
@@ -231,6 +238,8 @@ class Lane:
         return task.result()
 
     def _late(self, *, may_cost: bool) -> ProviderError:
+        if self._seat is not None:
+            self._seat.is_quiet = False
         text = f"no answer within deadline_s = {self.provider.deadline_s:g}"
         return ProviderError(text, kind="deadline", may_cost=may_cost)
 

@@ -21,5 +21,7 @@ class Asking:
     """No request leaves whose worst case would go beyond it."""
     deadline_s: float | None = None
     """For the whole run: what is not answered by then is an error."""
+    memory_bytes: int | None = None
+    """What the local models of this process may hold of the machine's memory; None: what is free at the beginning."""
     run: str = ""
     """Name of the run in the ledger; processes that share it share the budget."""

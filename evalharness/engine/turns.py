@@ -5,7 +5,8 @@ waiting ── getting ready (its intent goes to the disk) ── ready ── i
 └───────────────────────── later, to try again ────────────────────┘
 
 A few get ready before there is room for them, so that nobody waits for the disk when there is. Who was turned away and
-comes back is let go before those with higher numbers.
+comes back is let go before those with higher numbers. Where the model needs a seat at the machine, jobs get ready while
+it has it, and it leaves when no job is left.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable
 
 from evalharness.engine.job import Job
 from evalharness.engine.limiter import Limiter
+from evalharness.engine.machine import Seat
 from evalharness.errors import ProviderError
 
 _MOST_AHEAD = 16
@@ -27,10 +29,14 @@ class Turns:
     """In the order of the jobs' numbers. Everything but the constructor runs on the event loop."""
 
     def __init__(
-        self, limiter: Limiter, begin: Callable[[Job], None], refuse: Callable[[Job, ProviderError], None]
+        self,
+        limiter: Limiter,
+        begin: Callable[[Job], None],
+        refuse: Callable[[Job, ProviderError], None],
+        seat: Seat | None = None,
     ) -> None:
         """`begin`: get a job ready; it then waits for `room`. `refuse`: a job that will get none."""
-        self._limiter, self._begin, self._refuse = limiter, begin, refuse
+        self._limiter, self._begin, self._refuse, self._seat = limiter, begin, refuse, seat
         self._waiting: list[tuple[int, Job]] = []
         self._getting_ready: set[Job] = set()
         self._ready: list[tuple[int, asyncio.Future[None], Job]] = []
@@ -94,9 +100,11 @@ class Turns:
         elif (pause_s := self._limiter.paused_until - loop.time()) > 0:
             if self.somebody_waits and self._wake is None:
                 self._wake = loop.call_later(pause_s, self._woken)
-        else:
+        elif self.somebody_waits and (self._seat is None or self._seat.take(self.next)):
             self._let_go()
             self._get_ready()
+        if self._seat is not None and not (self.somebody_waits or self._in_flight or self._later):
+            self._seat.leave()
 
     def _woken(self) -> None:
         self._wake = None

@@ -50,8 +50,22 @@ class Provider(Protocol):
         """Whether a second draw of the same request, with the next seed, can give another answer."""
         return True
 
+    def memory_bytes(self) -> int | None:
+        """What it holds of this machine's memory while it is open; None: nothing to speak of. Starts nothing and raises
+        nothing. Models that hold memory are asked one at a time, see `evalharness.engine.machine`.
+        """
+        return None
+
+    def rest(self) -> None:
+        """Give the memory back until `prepare` or the next request starts the model again. Called in a thread while
+        nothing is wanted of it; what may still be under way (an answer that came too late) is to end. Raises nothing.
+        """
+        return
+
     def prepare(self) -> None:
-        """Start what takes long. Called once, before the first request, outside of the event loop."""
+        """Start what takes long. Called before the first request, and before the first one after a `rest`, outside of
+        the event loop.
+        """
         return
 
     def complete(self, request: Request) -> Response | Awaitable[Response]:

@@ -20,6 +20,7 @@ from evalharness.engine import Asking, Engine, make_plan
 from evalharness.engine.prices import Tariff
 from evalharness.errors import ConfigError, EvalHarnessError, StoreError
 from evalharness.providers import Provider
+from evalharness.providers.memory import share_bytes
 from evalharness.pytest_door.suite_run import REPORTS, SuiteRun
 from evalharness.records import Baseline, Baselines, Case, Request, Sample, SampleKey, Stability, Verdict
 from evalharness.report import Outcome, write_reports
@@ -95,6 +96,7 @@ class SuiteSession:
                 concurrency=option("--llm-concurrency"),
                 budget_usd=option("--llm-budget"),
                 deadline_s=option("--llm-deadline"),
+                memory_bytes=share_bytes(workers),
                 run=getattr(config, "workerinput", {}).get("testrunuid") or secrets.token_hex(8),
             ),
         )

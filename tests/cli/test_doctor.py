@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from fault_server import FaultServer
+from gguf_files import little
 from repository import Repository, leave_ci
 
 from evalharness.cli import main
@@ -149,8 +150,7 @@ def test_a_model_that_cannot_be_used(
 @pytest.mark.parametrize(("sha256", "word"), [(None, "not pinned"), (True, "as pinned"), ("0" * 64, "another file")])
 def test_a_model_file(project: Project, sha256: bool | str | None, word: str) -> None:
     """Its hash is checked, and shown where none is pinned."""
-    (project.root / "small.gguf").write_bytes(b"GGUF")
-    own = hashlib.sha256(b"GGUF").hexdigest()
+    own = hashlib.sha256(little(project.root / "small.gguf").read_bytes()).hexdigest()
     pin = f'sha256 = "{own if sha256 is True else sha256}"\n' if sha256 else ""
     project.write("small", GGUF + pin)
     (finding,) = project.findings("models")
@@ -158,14 +158,44 @@ def test_a_model_file(project: Project, sha256: bool | str | None, word: str) ->
     assert own[:12] in finding["text"]
 
 
-def test_a_model_that_does_not_load(project: Project) -> None:
-    """With --load it is opened, and what it says is shown; without, its file is all that is looked at."""
-    (project.root / "small.gguf").write_bytes(b"this is no model")
+@pytest.mark.parametrize("option", ["", "--load"])
+def test_a_model_that_does_not_load(project: Project, option: str) -> None:
+    """A file that is no model is found out; one that only looks like one, with --load, which has it answer."""
+    if option:
+        little(project.root / "small.gguf")
+    else:
+        (project.root / "small.gguf").write_bytes(b"this is no model")
     project.write("small", GGUF)
+    said = " ".join(project.doctor(*option.split()).stdout.split())
+    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is no GGUF file") in said
+    assert project.doctor(*option.split()).exit_code == 1
+
+
+TWO = SUITE.replace("[MODEL]", "[small, other]")
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "warned", "stay"),
+    [
+        (20, False, "they stay loaded together (2.1 GB, and 20 GB are free)"),
+        (0.6, False, "they are loaded one after another (0.7 GB, and 0.6 GB are free)"),
+        (0.25, True, "one after another"),
+    ],
+)
+def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: float, warned: bool, stay: str) -> None:
+    """What each local model needs, a warning where one does not fit, and what becomes of several."""
+    monkeypatch.setattr("evalharness.checkup.models.available_bytes", lambda: int(free_gb * 1e9))
+    little(project.root / "small.gguf")
+    project.write("small", GGUF + GGUF.replace("models.small", "models.other") + "context = 4096\n")
+    (project.root / "suites/demo.yaml").write_text(TWO)
+    small, *_ = found = project.findings("models")
+    if free_gb == 20:
+        parts = "file 0.0, 16 slots x 2,048 tokens 0.8, 0.2 for the rest"
+        assert small["text"].endswith(f"; needs 1.0 GB: {parts}; 20 GB are free")
+    warnings = [finding for finding in found if finding["status"] == "missing"]
+    assert ["needs 0." in finding["text"] and not finding["needed"] for finding in warnings] == [True] * 2 * warned
+    assert stay in found[-1]["text"]
     assert project.doctor().exit_code == 0
-    result = project.doctor("--load")
-    assert result.exit_code == 1
-    assert "small.gguf cannot be loaded" in " ".join(result.stdout.split())
 
 
 def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:

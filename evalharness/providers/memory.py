@@ -1,0 +1,130 @@
+"""What a local model needs of this machine's memory, and how much of that there is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalharness.providers.gguf_header import GgufHeader
+
+REST_BYTES = 200_000_000
+"""Python, the library, and what one batch works with; for small models it is less."""
+MOST_KV_BYTES = 2**30
+"""Of the KV cache, where nobody names a number of slots."""
+PREFIXES = 1
+"""Sequences that hold the beginning which the prompts of a suite share, besides those of the slots."""
+_SHARE_FOR_KV = 4
+_SLOTS = (32, 24, 16, 8, 4, 2, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a model holds while it is loaded."""
+
+    file_bytes: int
+    kv_bytes: int
+    slots: int
+    """Answers under way at once."""
+    context: int
+    """Tokens, of each of them."""
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.file_bytes + self.kv_bytes + REST_BYTES
+
+    def __str__(self) -> str:
+        slots = f"{self.slots} slot{'s' if self.slots > 1 else ''} x {self.context:,} tokens"
+        parts = f"file {gigabytes(self.file_bytes)}, {slots} {gigabytes(self.kv_bytes)}"
+        return f"{gigabytes(self.total_bytes)} GB: {parts}, {gigabytes(REST_BYTES)} for the rest"
+
+
+def need(header: GgufHeader, context: int, slots: int, prefixes: int) -> Need:
+    """With so many tokens for each slot, and for each beginning that several prompts share."""
+    kv_bytes = header.kv_bytes_per_token * context * (slots + prefixes)
+    return Need(header.file_bytes, kv_bytes, slots, context)
+
+
+def needed_bytes(header: GgufHeader, context: int, slots: int, prefixes: int) -> int:
+    """The same as one number."""
+    return need(header, context, slots, prefixes).total_bytes
+
+
+def default_slots(
+    header: GgufHeader, context: int, prefixes: int, available: int | None, share: int = 1, most: int = 16
+) -> int:
+    """As many slots as help: a multiple of 8 up to `most`; 4, 2 or 1 where memory is short. Texts do not depend on it.
+
+    The KV cache takes at most a quarter of what is `available`, of which this process has one of `share` parts, and at
+    most MOST_KV_BYTES. On two cores 16 slots are nearly as fast as 32; a GPU has use for 32.
+    """
+    room = MOST_KV_BYTES if available is None else min(MOST_KV_BYTES, available // share // _SHARE_FOR_KV)
+    fitting = (n for n in _SLOTS if n <= most and need(header, context, n, prefixes).kv_bytes <= room)
+    return next(fitting, 1)
+
+
+def gigabytes(count: int) -> str:
+    """One decimal below 10 GB, none above."""
+    return f"{count / 1e9:.1f}" if count < 9.95e9 else f"{count / 1e9:,.0f}"
+
+
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """What processes may still take: what the system says is available, or less where a control group (a container)
+    leaves less. Where the system does not say (macOS): half of what it has. None where nothing is known.
+    """
+    free = [*_system(root), *_control_groups(root)]
+    return max(0, min(free)) if free else _half()
+
+
+def share_bytes(processes: int) -> int | None:
+    """What one of so many processes may take, when none of them has taken anything yet."""
+    free = available_bytes()
+    return None if free is None else free // processes
+
+
+def _system(root: Path) -> Iterator[int]:
+    with suppress(OSError, ValueError):
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", (root / "proc/meminfo").read_text(), re.MULTILINE)
+        if found:
+            yield int(found[1]) * 1024
+
+
+def _control_groups(root: Path) -> Iterator[int]:
+    """What is left in this process's group and in those above it, of version 2 and 1."""
+    with suppress(OSError, ValueError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, place = line.split(":", 2)
+            if controllers == "":
+                yield from _left(root / "sys/fs/cgroup", place, "memory.max", "memory.current", "inactive_file")
+            elif "memory" in controllers.split(","):
+                files = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+                yield from _left(root / "sys/fs/cgroup/memory", place, *files)
+
+
+def _left(mount: Path, place: str, limit: str, usage: str, cache: str) -> Iterator[int]:
+    """In a container the place may not be below the mount: then the mount itself is its group."""
+    group = mount / place.lstrip("/")
+    for folder in (group, *group.parents):
+        if folder.is_relative_to(mount):
+            with suppress(OSError, ValueError):  # "max", and files that a root group does not have
+                most = int((folder / limit).read_text())
+                yield most - int((folder / usage).read_text()) + _cached(folder, cache)
+
+
+def _cached(folder: Path, name: str) -> int:
+    """Pages of files that the system takes away when memory is needed: they count as used."""
+    with suppress(OSError):
+        if found := re.search(rf"^{name} (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE):
+            return int(found[1])
+    return 0
+
+
+def _half() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, ValueError, OSError):
+        return None

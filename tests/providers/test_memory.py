@@ -1,0 +1,110 @@
+"""What a local model needs of the machine, and what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evalharness.providers.gguf_header import GgufHeader
+from evalharness.providers.memory import available_bytes, default_slots, need, needed_bytes, share_bytes
+
+GIB = 2**30
+SMOLLM2 = GgufHeader("llama", 30, 8192, 576, (9,) * 30, (3,) * 30, 64, 64, "", 98_362_432)
+LLAMA_8B = GgufHeader("llama", 32, 131_072, 4096, (32,) * 32, (8,) * 32, 128, 128, "", 4_900_000_000)
+
+
+def test_what_is_needed() -> None:
+    """The file, a cache for each slot and each shared beginning, and 200 MB; said in a line."""
+    assert needed_bytes(SMOLLM2, 2048, 16, 1) == 98_362_432 + 23_040 * 2048 * 17 + 200_000_000
+    assert str(need(SMOLLM2, 2048, 16, 1)) == "1.1 GB: file 0.1, 16 slots x 2,048 tokens 0.8, 0.2 for the rest"
+    assert str(need(LLAMA_8B, 8192, 1, 0)) == "6.2 GB: file 4.9, 1 slot x 8,192 tokens 1.1, 0.2 for the rest"
+
+
+@pytest.mark.parametrize(
+    ("header", "available", "share", "most", "slots"),
+    [
+        (SMOLLM2, 20 * GIB, 1, 16, 16),
+        (SMOLLM2, None, 1, 16, 16),
+        (SMOLLM2, 20 * GIB, 1, 32, 16),  # 24 would be more than 1 GiB
+        (SMOLLM2, 2 * GIB, 1, 16, 8),
+        (SMOLLM2, 4 * GIB, 2, 16, 8),
+        (SMOLLM2, GIB, 1, 16, 4),
+        (SMOLLM2, GIB // 10, 1, 16, 1),
+        (LLAMA_8B, 20 * GIB, 1, 16, 2),
+        (LLAMA_8B, 20 * GIB, 8, 16, 1),
+    ],
+)
+def test_slots(header: GgufHeader, available: int | None, share: int, most: int, slots: int) -> None:
+    """The cache takes a quarter of this process's share of the memory, and no more than 1 GiB."""
+    assert default_slots(header, 2048, 1, available, share, most) == slots
+
+
+MEMINFO = "MemTotal: 24000000 kB\nMemFree:  1000000 kB\nMemAvailable:   20000000 kB\n"
+V1 = "sys/fs/cgroup/memory"
+ALL = 20_480_000_000
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, ALL),
+        ({"proc/self/cgroup": "0::/\n"}, ALL),
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/b/memory.max": "max",
+                "sys/fs/cgroup/a/b/memory.current": "1",
+                "sys/fs/cgroup/a/memory.max": "4000000000",
+                "sys/fs/cgroup/a/memory.current": "3000000000",
+                "sys/fs/cgroup/a/memory.stat": "anon 5\ninactive_file 500000000\n",
+            },
+            1_500_000_000,
+        ),
+        (
+            {
+                "proc/self/cgroup": "5:cpu:/x\n4:hugetlb,memory:/docker/1\n",
+                f"{V1}/memory.limit_in_bytes": "9000000000",  # seen from inside, the group is the mount
+                f"{V1}/memory.usage_in_bytes": "8000000000",
+            },
+            1_000_000_000,
+        ),
+        (
+            {
+                "proc/self/cgroup": "4:memory:/docker/1\n",
+                f"{V1}/docker/1/memory.limit_in_bytes": "9223372036854771712",
+                f"{V1}/docker/1/memory.usage_in_bytes": "8000000000",
+            },
+            ALL,
+        ),
+        (
+            {
+                "proc/self/cgroup": "0::/\n",
+                "sys/fs/cgroup/memory.max": "1000",
+                "sys/fs/cgroup/memory.current": "2000",
+            },
+            0,
+        ),
+        ({"proc/self/cgroup": "nonsense"}, ALL),
+    ],
+    ids=["none", "unlimited", "version 2", "version 1 in a container", "version 1 unlimited", "full", "nonsense"],
+)
+def test_available(tmp_path: Path, files: dict[str, str], expected: int) -> None:
+    """What the system has left, or less where a control group leaves less: of this process or of one above it."""
+    for name, text in {"proc/meminfo": MEMINFO, **files}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert available_bytes(tmp_path) == expected
+
+
+def test_where_nothing_is_said(tmp_path: Path) -> None:
+    """Without /proc it is half of what the machine has; here, with it, something that a machine can have."""
+    assert (available_bytes(tmp_path) or 0) > 100_000_000
+    assert (available_bytes() or 0) > 100_000_000
+
+
+def test_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of four processes gets a quarter."""
+    for free, share in ((20 * GIB, 5 * GIB), (None, None)):
+        monkeypatch.setattr("evalharness.providers.memory.available_bytes", lambda free=free: free)
+        assert share_bytes(4) == share
