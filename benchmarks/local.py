@@ -25,7 +25,7 @@ from local_blows import failures, headers
 
 from evalharness.config import Config, load_config, resolve_path
 from evalharness.providers.gguf import GgufProvider
-from evalharness.providers.llama import PREFIXES
+from evalharness.providers.memory import PREFIXES
 from evalharness.records import Request
 from evalharness.suites import load_suite, requests
 

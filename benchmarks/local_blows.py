@@ -19,27 +19,28 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.providers.gguf import MOST_STARTS, GgufProvider
+from evalharness.providers.gguf import MOST_DEATHS, GgufProvider
 from evalharness.records import Message, Params, Request, SampleKey
 
 FAILURES, DAMAGED = int(__import__("os").environ.get("N", 200)), int(__import__("os").environ.get("N", 500))
 VICTIM = "story"
 
 
-def request(case: str, text: str, most: int) -> Request:
+def request(case: str, text: str, most: int, temperature: float = 0.0) -> Request:
     """One of the batch."""
     messages = (Message("system", "Answer briefly."), Message("user", text))
-    return Request(SampleKey(case, "plain", "local", 0), messages, 1, Params(max_tokens=most, seed=7))
+    params = Params(max_tokens=most, temperature=temperature, seed=7)
+    return Request(SampleKey(case, "plain", "local", 0), messages, 1, params)
 
 
 BATCH = [request(str(i), f"What is {i} plus {i}?", 8) for i in range(7)] + [
-    request(VICTIM, "Tell me a long story.", 300)
+    request(VICTIM, "Tell me a long story.", 300, temperature=1.0)
 ]
 
 
 def outcome(provider: GgufProvider, asked: Request) -> str:
     """Its text, or its error, asked as the engine asks."""
-    for _ in range(MOST_STARTS):
+    for _ in range(MOST_DEATHS):
         try:
             return provider.complete(asked).text
         except ProviderError as error:
@@ -56,7 +57,7 @@ def batch(provider: GgufProvider, asked: Sequence[Request]) -> dict[str, str]:
 
 
 def no_memory(pid: int) -> None:
-    """Whatever it wants more from now on, it does not get."""
+    """Whatever it wants more from now on, it does not get; drawing the victim's first token wants half a megabyte."""
     resource.prlimit(pid, resource.RLIMIT_AS, (1, 1))
 
 
@@ -92,7 +93,8 @@ def failures(opened: Callable[..., GgufProvider]) -> None:
         over = threading.Event()
         with closing(opened(slots=8, context=512, heartbeat_s=1.0)) as provider:
             provider.prepare()
-            arguments = (provider, BLOWS[name], chance.uniform(0, 0.2), over)
+            wait_s = 0.0 if name == "memory limit" else chance.uniform(0, 0.2)
+            arguments = (provider, BLOWS[name], wait_s, over)
             striking = threading.Thread(target=strike, args=arguments, daemon=True)
             striking.start()
             found = batch(provider, BATCH)

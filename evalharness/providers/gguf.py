@@ -26,14 +26,15 @@ from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError
 from evalharness.providers.base import Provider
 from evalharness.providers.child import Child, ChildLost
+from evalharness.providers.gguf_header import read_header
+from evalharness.providers.memory import PREFIXES, Need, available_bytes, default_slots, need
 from evalharness.providers.turnstile import Turnstile
 from evalharness.records import Params, Request, Response, SampleKey, Timing, Usage
 
 ROWS = 8
 """A decode step has a multiple of so many rows: texts then do not depend on how many of them are busy."""
-MOST_STARTS = 8
-"""Each case that brings the process down does so twice: among others, and alone."""
-_SLOTS = 16
+MOST_DEATHS = 8
+"""Of the child, in one run. A case that brings it down does so twice: among others, and alone."""
 _LOAD_DEADLINE_S = 300.0
 _GRACE_S = 10.0
 """The child keeps deadlines itself, between two steps; a step that takes longer than this beyond one has hung."""
@@ -44,7 +45,7 @@ class GgufProvider(Provider):
 
     recorded = True
     local = True
-    retries = MOST_STARTS
+    retries = MOST_DEATHS
 
     def __init__(
         self,
@@ -77,9 +78,12 @@ class GgufProvider(Provider):
         if sha256 and sha256.lower() != self._sha256:
             raise ConfigError(f"{path} is another file: its SHA-256 is {self._sha256}")
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
-        self.slots = _SLOTS if slots is None else slots
-        if self.slots < 1 or (self.slots > ROWS and self.slots % ROWS):
+        if slots is not None and (slots < 1 or (slots > ROWS and slots % ROWS)):
             raise ConfigError(f"slots = {slots}: it takes 1 to {ROWS}, or a multiple of {ROWS}")
+        self._refusal = ""
+        """Why the file cannot be loaded: it is said with every request."""
+        self.need = self._needed(context, slots, config.processes, most=32 if gpu_layers else 16)
+        self.slots = self.need.slots if self.need else slots or ROWS
         self._order: dict[str, Any] = {
             "op": "load",
             "path": str(self._file),
@@ -101,7 +105,7 @@ class GgufProvider(Provider):
         self._opening, self._turnstile = threading.Lock(), Turnstile()
         self._asked: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
-        self._starts, self._closed, self._refusal = 0, False, ""
+        self._deaths, self._closed = 0, False
 
     @property
     def child_pid(self) -> int | None:
@@ -134,6 +138,14 @@ class GgufProvider(Provider):
     def repeats_differ(self, params: Params) -> bool:
         """At temperature 0 every draw is the same."""
         return bool(params.temperature)
+
+    def memory_bytes(self) -> int | None:
+        """File, KV cache and the rest."""
+        return self.need.total_bytes if self.need else None
+
+    def rest(self) -> None:
+        """End the child; the next request starts another."""
+        self._end_child()
 
     def prepare(self) -> None:
         """Load the model; a failure shows with the first request."""
@@ -193,14 +205,18 @@ class GgufProvider(Provider):
                 raise ProviderError("stopped", kind="stopped")
             if self._refusal:
                 raise ProviderError(self._refusal, kind="load")
-            last = self._end_child()
-            if self._starts >= MOST_STARTS:
-                text = f"the model's process was started {self._starts} times; given up ({last})"
-                raise ProviderError(text, kind="crash")
-            self._starts += 1
+            self._bury()
             self._child = Child("evalharness.providers.llama.worker", heartbeat_s=self._heartbeat_s, heard=self._hear)
             self._load(self._child)
             return self._child
+
+    def _bury(self) -> None:
+        """Count the last child, unless it was ended on purpose. Raises ProviderError when too many have died."""
+        lost = self._end_child()
+        self._deaths += lost is not None and lost.kind != "stopped"
+        if self._deaths >= MOST_DEATHS:
+            text = f"the model's process died {self._deaths} times; given up ({lost})"
+            raise ProviderError(text, kind="crash")
 
     def _load(self, child: Child) -> None:
         _, reply = child.order(self._order)
@@ -221,13 +237,22 @@ class GgufProvider(Provider):
         if event["event"] == "progress":
             self.drawn += event["tokens"]
 
-    def _end_child(self) -> str:
-        """What the last one died of."""
+    def _end_child(self) -> ChildLost | None:
+        """What the last one died of, if there was one."""
         child = self._child
-        if child is None:
-            return ""
-        child.kill()
-        return str(child.lost)
+        if child is not None:
+            child.kill()
+        return child.lost if child else None
+
+    def _needed(self, context: int, slots: int | None, processes: int, most: int) -> Need | None:
+        """Of this machine's memory; None for a file that cannot be loaded."""
+        try:
+            header = read_header(self._file)
+        except ProviderError as error:
+            self._refusal = f"{self._file.name} cannot be loaded: {error}"
+            return None
+        free = available_bytes()
+        return need(header, context, slots or default_slots(header, context, PREFIXES, free, processes, most), PREFIXES)
 
 
 def _seeded(request: Request) -> Request:

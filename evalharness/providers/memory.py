@@ -15,8 +15,9 @@ REST_BYTES = 200_000_000
 """Python, the library, and what one batch works with; for small models it is less."""
 MOST_KV_BYTES = 2**30
 """Of the KV cache, where nobody names a number of slots."""
-PREFIXES = 1
-"""Sequences that hold the beginning which the prompts of a suite share, besides those of the slots."""
+PREFIXES = 2
+"""Sequences that hold the beginning which the prompts of a suite share, besides those of the slots: two versions of a
+prompt that are asked in turns need one each."""
 _SHARE_FOR_KV = 4
 _SLOTS = (32, 24, 16, 8, 4, 2, 1)
 

