@@ -1,0 +1,115 @@
+"""A child process that is told by one line what to do, answers by one line, and works until it is ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from typing import IO, Any
+
+ENVIRONMENT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "GOMP_SPINCOUNT",
+    "OMP_WAIT_POLICY",
+)
+"""All that a child gets to see of this process's environment: no key is among it."""
+SPIN_TURNS = "1000"
+"""How long OpenMP threads of the child wait awake for one another. By default it is 300,000 turns: on two cores with
+one other busy process an answer then takes more than ten times as long."""
+_LAST_BYTES = 2000
+_LAST_CHARS = 300
+
+
+class ChildError(Exception):
+    """The child died, was too slow, or says that it cannot."""
+
+
+class Child:
+    """A module of this package in a process of its own. It ends when its input ends, so when this process does."""
+
+    def __init__(self, module: str, what: str) -> None:
+        """`what`: its name in errors, such as "the model's server"."""
+        self._what = what
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._process = subprocess.Popen(  # noqa: S603 - a module of this package
+            # -I: nothing in the folder or the environment of this run can change what is imported
+            [sys.executable, "-I", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={
+                "GOMP_SPINCOUNT": SPIN_TURNS,
+                **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+            },
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the child
+        )
+        self.pid = self._process.pid
+
+    def start(self, order: dict[str, Any], *, within_s: float) -> dict[str, Any]:
+        """What it says to the order. Raises ChildError."""
+        assert self._process.stdin
+        assert self._process.stdout
+        with suppress(OSError):  # it has died: its output has ended too
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], within_s)[0]:
+            raise ChildError(f"{self._what} took longer than {within_s:g} s to start")
+        line = self._process.stdout.readline()
+        if not line:
+            raise ChildError(self.obituary())
+        said: dict[str, Any] = json.loads(line)
+        if "failed" in said:
+            words = self.last_words()
+            raise ChildError(f"{said['failed']}{f' ({words})' if words else ''}")
+        return said
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it is dead by then: a connection may be lost a moment before its process is gone."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return not self.alive
+
+    def kill(self) -> None:
+        """At once."""
+        if self.alive:
+            self._process.kill()
+        self._process.wait()
+
+    def obituary(self) -> str:
+        """How it died, with its last words."""
+        code = self._process.wait()
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
+        words = self.last_words()
+        return f"{self._what} {how}{f' ({words})' if words else ''}"
+
+    def last_words(self) -> str:
+        """The last line that it wrote to its standard error."""
+        size = os.fstat(self._errors.fileno()).st_size
+        end = os.pread(self._errors.fileno(), _LAST_BYTES, max(0, size - _LAST_BYTES))
+        lines = end.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1][:_LAST_CHARS] if lines else ""
+
+    def close(self) -> None:
+        """End it, and give back what is held for it."""
+        self.kill()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            with suppress(OSError):  # unsent bytes to a dead child
+                if stream:
+                    stream.close()
