@@ -43,6 +43,7 @@ _START_DEADLINE_S = 300.0
 _LOST = ("connect", "connection", "truncated", "malformed")
 """Kinds of errors that may mean that the server has died."""
 _DEATH_S = 0.5
+"""A connection may be lost so long before its process is seen to be dead."""
 _PARAMS = ("max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop")
 _SAMPLING: Mapping[str, Any] = {
     "samplers": ["penalties", "top_k", "top_p", "min_p", "temperature"],
@@ -56,8 +57,6 @@ class GgufServerProvider(Provider):
 
     recorded = True
     local = True
-    retries = 2
-    """Of what the server may yet do: it closes a connection now and then just as a request leaves by it."""
     accepts = frozenset(_PARAMS)
 
     def __init__(
@@ -223,7 +222,8 @@ class _Wire(OpenAIProvider):
 
     def __init__(self, url: str, key: Secret, body: Callable[[Request], Mapping[str, Any]], config: Config) -> None:
         super().__init__(config=config, model="gguf", base_url=url)
-        self._endpoint = Endpoint([url], api_key=key)
+        # This server closes a kept connection now and then just as the next request leaves by it (1 in 40).
+        self._endpoint = Endpoint([url], api_key=key, keep_alive=False)
         self._body = body
 
     def wire(self, request: Request) -> Mapping[str, Any]:

@@ -13,16 +13,13 @@ import json
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import xllamacpp
+from typing import Any
 
 _WARNINGS = 2
 """And errors: the last of them are told when the server does not start, or dies."""
 
 
-def serve(order: dict[str, Any]) -> xllamacpp.Server:
+def serve(order: dict[str, Any]) -> Any:
     """The server, running. It gives itself a free port. Raises RuntimeError and whatever else the binding raises."""
     import xllamacpp
 
@@ -34,7 +31,7 @@ def serve(order: dict[str, Any]) -> xllamacpp.Server:
     return xllamacpp.Server(params)
 
 
-def _load(params: xllamacpp.CommonParams, order: dict[str, Any]) -> None:
+def _load(params: Any, order: dict[str, Any]) -> None:
     params.model.path = order["path"]
     params.n_ctx = order["context"] * order["slots"]  # the server divides it among its slots
     params.n_parallel = order["slots"]
@@ -47,7 +44,7 @@ def _load(params: xllamacpp.CommonParams, order: dict[str, Any]) -> None:
         params.chat_template = order["chat_template"]
 
 
-def _open(params: xllamacpp.CommonParams, key: str) -> None:
+def _open(params: Any, key: str) -> None:
     """To whom it listens: this machine, and who has the key. Nothing is fetched, and there are no pages."""
     import xllamacpp
 
@@ -59,7 +56,7 @@ def _open(params: xllamacpp.CommonParams, key: str) -> None:
     params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE  # a text as it was drawn
 
 
-def _forget(params: xllamacpp.CommonParams) -> None:
+def _forget(params: Any) -> None:
     """Nothing is kept beyond what a slot holds; whether that is used again, each request says (`cache_prompt`)."""
     params.cache_idle_slots = False
     params.cache_ram_mib = params.n_ctx_checkpoints = 0

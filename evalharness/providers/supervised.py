@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -29,7 +30,10 @@ SPIN_TURNS = "1000"
 """How long OpenMP threads of the child wait awake for one another. By default it is 300,000 turns: on two cores with
 one other busy process an answer then takes more than ten times as long."""
 _LAST_BYTES = 2000
-_LAST_CHARS = 300
+_LAST_LINES = 6
+_LAST_CHARS = 500
+_STAMP = re.compile(r"[\d.]+ [A-Z] ")
+"""What llama.cpp puts before a line of its log: the time and how bad it is."""
 
 
 class ChildError(Exception):
@@ -100,11 +104,11 @@ class Child:
         return f"{self._what} {how}{f' ({words})' if words else ''}"
 
     def last_words(self) -> str:
-        """The last line that it wrote to its standard error."""
+        """The last lines that it wrote to its standard error: the first of them often says why."""
         size = os.fstat(self._errors.fileno()).st_size
         end = os.pread(self._errors.fileno(), _LAST_BYTES, max(0, size - _LAST_BYTES))
-        lines = end.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1][:_LAST_CHARS] if lines else ""
+        lines = [_STAMP.sub("", line, count=1).strip() for line in end.decode("utf-8", "replace").splitlines()]
+        return "; ".join([line for line in lines if line][-_LAST_LINES:])[:_LAST_CHARS]
 
     def close(self) -> None:
         """End it, and give back what is held for it."""

@@ -158,6 +158,16 @@ def test_a_model_file(project: Project, sha256: bool | str | None, word: str) ->
     assert own[:12] in finding["text"]
 
 
+@pytest.mark.parametrize(("provider", "engine"), [("gguf", "llama-cpp-python"), ("gguf-server", "xllamacpp")])
+def test_a_model_file_names_its_engine(project: Project, provider: str, engine: str) -> None:
+    """Two engines can open the same file: which one does is shown, with its version."""
+    (project.root / "small.gguf").write_bytes(b"GGUF")
+    project.write("small", GGUF.replace('"gguf"', f'"{provider}"'))
+    (finding,) = project.findings("models")
+    assert f"small.gguf, 0 MB, sha256 {hashlib.sha256(b'GGUF').hexdigest()[:12]}…" in finding["text"]
+    assert f"by {engine} " in finding["text"]
+
+
 def test_a_model_that_does_not_load(project: Project) -> None:
     """With --load it is opened, and what it says is shown; without, its file is all that is looked at."""
     (project.root / "small.gguf").write_bytes(b"this is no model")
