@@ -210,9 +210,11 @@ class GgufServerProvider(Provider):
         try:
             said = child.start({**self._order, "key": key.reveal()}, within_s=_START_DEADLINE_S)
         except ChildError as error:
+            text = f"{self._file.name} cannot be served: {error}"
+            if child.alive:  # it says no itself, and would say so again
+                self._refusal = text
             child.kill()
-            self._refusal = f"{self._file.name} cannot be served: {error}"  # and so it will be said the next time
-            raise ProviderError(self._refusal, kind="load") from None
+            raise ProviderError(text, kind="load") from None
         self._wires.append(_Wire(f"{said['url']}/v1", key, self.wire, self._config))
         return child, self._wires[-1]
 

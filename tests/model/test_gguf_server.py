@@ -239,6 +239,13 @@ def test_a_damaged_file(serve: Callable[..., Served], ask: Ask, tmp_path: Path, 
     assert served.provider.child_pid == first
 
 
+def test_memory_limit(serve: Callable[..., Served], ask: Ask) -> None:
+    """A server that needs more than its limit is the error of a case."""
+    error = serve(memory_limit_mb=400).error(ask("Hello"))
+    assert error.kind == "load"
+    assert "SmolLM2-135M-Instruct.Q4_1.gguf cannot be served: " in str(error)
+
+
 def test_a_crash_costs_what_is_under_way(serve: Callable[..., Served], ask: Ask) -> None:
     """When the server dies, the requests under way are errors that name it, and the next is answered as ever."""
     served = serve(slots=2, cache_prompt=False)
