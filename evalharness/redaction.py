@@ -44,6 +44,16 @@ class Secret:
         value = os.environ.get(name, "").strip()
         if not value:
             raise LookupError(f"the environment variable {name} is not set")
+        self._keep(name, value)
+
+    @classmethod
+    def made(cls, name: str, value: str) -> Secret:
+        """One that was made here, and stands in no variable. `name`: what stands for it."""
+        secret = cls.__new__(cls)
+        secret._keep(name, value)
+        return secret
+
+    def _keep(self, name: str, value: str) -> None:
         self.name, self._value = name, value
         _remember(name, value)
 

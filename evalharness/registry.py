@@ -36,6 +36,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "providers": {
         "anthropic": "evalharness.providers.anthropic:AnthropicProvider",
         "gguf": "evalharness.providers.gguf:GgufProvider",
+        "gguf-server": "evalharness.providers.gguf_server:GgufServerProvider",
         "openai": "evalharness.providers.openai:OpenAIProvider",
         "scripted": "evalharness.providers.scripted:ScriptedProvider",
     },

@@ -146,7 +146,9 @@ def test_public_names_are_lazy() -> None:
     }
 
 
-@pytest.mark.parametrize("heavy", ["torch", "pandas", "scipy", "sentence_transformers", "llama_cpp", "transformers"])
+@pytest.mark.parametrize(
+    "heavy", ["torch", "pandas", "scipy", "sentence_transformers", "llama_cpp", "xllamacpp", "transformers"]
+)
 def test_heavy_packages_are_not_imported_at_the_top(heavy: str) -> None:
     """No module imports a heavy or optional package before it is needed, but what a child process runs."""
     for name in modules():

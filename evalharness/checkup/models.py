@@ -76,10 +76,11 @@ def _embedder(settings: EmbedderConfig, config: Config) -> tuple[bool, str]:
 
 def _what(provider: Provider, config: Config, name: str) -> str:
     identity, options = provider.identity(), config.models[name].options
-    if config.models[name].provider == "gguf":
+    if config.models[name].provider in ("gguf", "gguf-server"):
         size_mb = resolve_path(str(options["path"]), config.root).stat().st_size / 1e6
         pinned = "as pinned" if options.get("sha256") else "not pinned"
-        return f"{identity['file']}, {size_mb:,.0f} MB, sha256 {identity['sha256'][:12]}… ({pinned})"
+        what = f"{identity['file']}, {size_mb:,.0f} MB, sha256 {identity['sha256'][:12]}… ({pinned})"
+        return f"{what}, by {identity['engine']}"
     addresses = identity.get("base_urls")
     return f"{identity['model']} at {', '.join(addresses)}" if addresses else str(identity["provider"])
 

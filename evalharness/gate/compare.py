@@ -13,6 +13,7 @@ from evalharness.gate.cost import cost_rules, weigh_cost
 from evalharness.gate.defaults import ALPHA, FEWEST_CASES
 from evalharness.gate.evidence import STATUS, Evidence, Judgement, Look, Rules
 from evalharness.gate.hard import judge_hard
+from evalharness.gate.identity import another_model, another_provider
 from evalharness.gate.judge import conclude, weigh
 from evalharness.gate.pairing import (
     Pairing,
@@ -109,6 +110,7 @@ def _pairing(run: Run, pair: tuple[str, str], baselines: Baselines, reference: R
     pairing = pair_up(run, *pair, baseline)
     if reference is not None:
         _look_at_reference(pairing, run, reference)
+    pairing.remark += another_model(pairing, run.header)
     return pairing
 
 
@@ -128,6 +130,7 @@ def _look_at_reference(pairing: Pairing, run: Run, reference: Run) -> None:
 def _pinned(run: Run, pair: tuple[str, str], baseline: Baseline | StoreError) -> Pairing:
     pairing = pair_up(run, *pair, baseline)
     pairing.pinned = True
+    pairing.remark += another_model(pairing, run.header)
     return pairing
 
 
@@ -162,6 +165,8 @@ def _look(
         return _without_data(pairing, rule, "error", pairing.broken)
     if pairing.baseline is None:
         return _first_run(pairing, rule, header, accept_command, look)
+    if reason := another_provider(pairing, header):
+        return _without_data(pairing, rule, "incomparable", reason)
     if rule.metric in TIMED:
         return latency_verdict(pairing, rule, run, reference)
     if rule.metric != _COST:

@@ -174,7 +174,9 @@ def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt
         elif before is not None and before.digest == samples[0].digest:
             draws = (*before.draws, *(draw_of(s, header, header.id) for s in samples))
             cases[case] = replace(before, draws=draws)
-    run = AcceptedRun(header.id, header.started_at, header.machine_class, header.signatures, "")
+    run = AcceptedRun(
+        header.id, header.started_at, header.machine_class, header.signatures, "", identity=header.models.get(model)
+    )
     return Baseline(
         baseline.file if baseline else header.file,
         header.suite,

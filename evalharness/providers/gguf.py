@@ -10,16 +10,12 @@ Many cases are answered at once, and the text of each is the same as if it were 
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import asdict, replace
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config, resolve_path
@@ -28,6 +24,7 @@ from evalharness.providers.base import Provider
 from evalharness.providers.child import Child, ChildLost
 from evalharness.providers.gguf_header import read_header
 from evalharness.providers.memory import PREFIXES, Need, available_bytes, default_slots, need
+from evalharness.providers.model_file import checked_file, engine_version, fair_threads
 from evalharness.providers.turnstile import Turnstile
 from evalharness.records import Params, Request, Response, SampleKey, Timing, Usage
 
@@ -73,10 +70,7 @@ class GgufProvider(Provider):
         """
         if find_spec("llama_cpp") is None:
             raise MissingExtraError("the gguf provider", "llama-cpp-python", "local")
-        self._file = resolve_path(path, config.root)
-        self._sha256 = _file_sha256(self._file)
-        if sha256 and sha256.lower() != self._sha256:
-            raise ConfigError(f"{path} is another file: its SHA-256 is {self._sha256}")
+        self._file, self._sha256 = checked_file(path, sha256, config.root)
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
         if slots is not None and (slots < 1 or (slots > ROWS and slots % ROWS)):
             raise ConfigError(f"slots = {slots}: it takes 1 to {ROWS}, or a multiple of {ROWS}")
@@ -91,7 +85,7 @@ class GgufProvider(Provider):
             "slots": self.slots,
             "rows": self.slots if gpu_layers else min(ROWS, self.slots),
             "batch": batch,
-            "threads": threads or max(1, min(8, _usable_cores() // config.processes)),
+            "threads": threads or fair_threads(config),
             "gpu_layers": gpu_layers,
             "chat_template": template,
             "memory_limit_mb": memory_limit_mb,
@@ -125,7 +119,7 @@ class GgufProvider(Provider):
             "provider": "gguf",
             "file": self._file.name,
             "sha256": self._sha256,
-            "engine": f"llama-cpp-python {_engine_version()}",
+            "engine": engine_version("llama-cpp-python"),
             "machine": platform.machine(),
             "chat_template": hashlib.sha256(template.encode()).hexdigest() if template else "of the file",
             **{name: self._order[name] for name in ("context", "batch", "gpu_layers", "rows")},
@@ -180,7 +174,7 @@ class GgufProvider(Provider):
             return reply.result(timeout=self._deadline_s * 2 + _GRACE_S)  # it may have waited for a slot
         except TimeoutError:
             text = f"the model's process took longer than deadline_s = {self._deadline_s:g} s"
-            child.kill(ChildLost("deadline", text))
+            child.end(ChildLost("deadline", text))
             return reply.result()
 
     def _blamed(self, key: SampleKey, number: int, child: Child, lost: ChildLost) -> ProviderError:
@@ -241,7 +235,7 @@ class GgufProvider(Provider):
         """What the last one died of, if there was one."""
         child = self._child
         if child is not None:
-            child.kill()
+            child.end()
         return child.lost if child else None
 
     def _needed(self, context: int, slots: int | None, processes: int, most: int) -> Need | None:
@@ -281,21 +275,3 @@ def _response(reply: dict[str, Any], slots: int) -> Response:
         Usage(reply["prompt_tokens"], reply["completion_tokens"]),
         Timing(**reply["timing"], slots=slots),
     )
-
-
-@cache
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@cache
-def _engine_version() -> str:
-    try:
-        return version("llama-cpp-python")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

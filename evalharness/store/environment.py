@@ -18,6 +18,7 @@ from evalharness import __version__
 
 _PACKAGES = (
     "llama-cpp-python",
+    "xllamacpp",
     "sentence-transformers",
     "torch",
     "rouge-score",

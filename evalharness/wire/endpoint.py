@@ -52,19 +52,22 @@ class Endpoint:
         base_urls: Sequence[str],
         *,
         api_key_env: str | None = None,
+        api_key: Secret | None = None,
         key_header: str = "authorization",
         proxy_env: str | None = None,
         ca_file: Path | None = None,
+        keep_alive: bool = True,
     ) -> None:
         """`api_key_env`: the environment variable that holds the key; sent as `Bearer` in `authorization`, bare in any
-        other `key_header`. `proxy_env`: the one that holds a proxy's URL. `ca_file`: certificates to trust instead of
-        the system's. Raises ConfigError for an address that is none.
+        other `key_header`. `api_key`: one that is in no variable. `proxy_env`: the one that holds a proxy's URL.
+        `ca_file`: certificates to trust instead of the system's. `keep_alive`: use a connection for many requests.
+        Raises ConfigError for an address that is none.
         """
         self._addresses = [_Address(_checked(url)) for url in base_urls]
         if not self._addresses:
             raise ConfigError("'base_urls' names no address")
-        self._key_env, self._key_header = api_key_env, key_header.lower()
-        self._proxy_env, self._ca_file = proxy_env, ca_file
+        self._key_env, self._key, self._key_header = api_key_env, api_key, key_header.lower()
+        self._proxy_env, self._ca_file, self._keep_alive = proxy_env, ca_file, keep_alive
         expect(api_key_env)  # a replayed run sends no key, and its prompts may hold one all the same
         expect(proxy_env)
         self._idle: list[httpx2.AsyncHTTPTransport] = []
@@ -119,7 +122,7 @@ class Endpoint:
             await self._put_back(transport)
 
     async def _put_back(self, transport: httpx2.AsyncHTTPTransport) -> None:
-        if _has_nothing_left(transport):
+        if self._keep_alive and _has_nothing_left(transport):
             self._idle.append(transport)
         else:
             self._all.remove(transport)
@@ -157,7 +160,9 @@ class Endpoint:
             "content-type": "application/json",
         }
         if self._key_env:
-            key = _secret(self._key_env, "api_key_env").reveal()
+            self._key = _secret(self._key_env, "api_key_env")
+        if self._key:
+            key = self._key.reveal()
             headers[self._key_header] = f"Bearer {key}" if self._key_header == "authorization" else key
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             text = f"the key in {self._key_env} has characters that a header cannot hold"

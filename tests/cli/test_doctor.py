@@ -158,6 +158,16 @@ def test_a_model_file(project: Project, sha256: bool | str | None, word: str) ->
     assert own[:12] in finding["text"]
 
 
+@pytest.mark.parametrize(("provider", "engine"), [("gguf", "llama-cpp-python"), ("gguf-server", "xllamacpp")])
+def test_a_model_file_names_its_engine(project: Project, provider: str, engine: str) -> None:
+    """Two engines can open the same file: which one does is shown, with its version."""
+    own = hashlib.sha256(little(project.root / "small.gguf").read_bytes()).hexdigest()
+    project.write("small", GGUF.replace('"gguf"', f'"{provider}"'))
+    (finding,) = project.findings("models")
+    assert f"small.gguf, 0 MB, sha256 {own[:12]}…" in finding["text"]
+    assert f"by {engine} " in finding["text"]
+
+
 @pytest.mark.parametrize("option", ["", "--load"])
 def test_a_model_that_does_not_load(project: Project, option: str) -> None:
     """A file that is no model is found out; one that only looks like one, with --load, which has it answer."""
@@ -178,7 +188,7 @@ TWO = SUITE.replace("[MODEL]", "[small, other]")
     ("free_gb", "warned", "stay"),
     [
         (20, False, "they stay loaded together (2.2 GB, and 20 GB are free)"),
-        (0.6, False, "they are loaded one after another (0.7 GB, and 0.6 GB are free)"),
+        (0.6, False, "they are loaded one after another (0.8 GB, and 0.6 GB are free)"),
         (0.25, True, "one after another"),
     ],
 )

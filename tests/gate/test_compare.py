@@ -209,6 +209,19 @@ def repeated_selection(world: World) -> World:
     return replace(world[0], samples=first[:-1], selected=tuple(s.key for s in (*first[:-1], first[0]))), world[1]
 
 
+def identities(then: dict[str, Any] | None, now: dict[str, Any], *, model: str = "m") -> Callable[[World], World]:
+    """Say who answered the accepted run, and who this one; `model`: the baseline's own."""
+
+    def edit(world: World) -> World:
+        accepted = AcceptedRun("then", "2026-01-01", "here", SIGNATURES, "asked", identity=then)
+        return header(models={"m": now})(baseline(runs=(accepted,), model=model)(world))
+
+    return edit
+
+
+PROVIDER = 'answered by another provider: provider: "a" -> "b"; accept a new baseline, or go back to provider = "a"'
+
+
 SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
     "deleted": (rebuilt(range(1, 80)), {"error"}, "golden/baselines/demo/m.p.jsonl:2"),
     "renamed": (rebuilt([*range(79), 99]), {"error"}, "no longer in the suite: case case-79"),
@@ -257,6 +270,11 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
         "m.p.jsonl:5: no token counts for case case-3",
     ),
     "signature changed": (header(signatures={"chrf": "chrf|v:2"}), {"incomparable", "pass"}, "scored otherwise"),
+    "another provider": (
+        identities({"provider": "a", "file": "f"}, {"provider": "b", "file": "f"}),
+        {"incomparable"},
+        PROVIDER,
+    ),
     "metric new to the baseline": (
         baseline(runs=(AcceptedRun("then", "", "here", {}, "asked"),)),
         {"incomparable", "pass"},
@@ -439,3 +457,26 @@ def test_worst() -> None:
     """A run is as bad as the worst of its verdicts, an error being the worst."""
     assert [worst(SEVERITY[: n + 1]) for n in range(len(SEVERITY))] == list(SEVERITY)
     assert worst(["fail", "error", "pass"]) == "error"
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "model", "said"),
+    [
+        ({"provider": "a", "size": 1}, {"provider": "a", "size": 2}, "m", "size: 1 -> 2"),
+        ({"provider": "a", "old": 1}, {"provider": "a", "new": ["x"]}, "m", 'new: nothing -> ["x"], old: 1 -> nothing'),
+        ({"provider": "a", "x": "y" * 99}, {"provider": "a", "x": "z\n"}, "m", f'x: "{"y" * 39}… -> "z\\n"'),
+        ({"provider": "a", "size": 1}, {"provider": "a", "size": 1}, "m", ""),
+        (None, {"provider": "a"}, "m", ""),
+        ({"provider": "a"}, {"provider": "b"}, "another", ""),
+    ],
+    ids=["changed", "appeared and gone", "long", "the same", "not known", "another model was chosen"],
+)
+def test_a_model_that_changed_is_compared_and_named(
+    then: dict[str, Any] | None, now: dict[str, Any], model: str, said: str
+) -> None:
+    """Another file or setting of the same model is what a gate is for: it decides, and names what differs."""
+    verdicts, outcome = judged(identities(then, now, model=model)(a_world()))
+    assert outcome.status == "pass"
+    for verdict in (verdict for verdict in verdicts if verdict.gating):
+        remark = verdict.reason.partition("; the model is not as it was accepted: ")[2]
+        assert remark == said

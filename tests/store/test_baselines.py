@@ -261,3 +261,16 @@ def test_seconds_are_rounded(tmp_path: Path) -> None:
     response = Response("Yes.", "stop", Usage(1, 1), Timing(0.12345678901))
     path = accepted(tmp_path, a_run([a_sample(response=response)]))
     assert read(path, tmp_path).cases["a"].draws[0].total_s == 0.123457
+
+
+def test_who_answered_is_kept(tmp_path: Path) -> None:
+    """The identity of the model comes back with the accepted run; a file from before it was kept is read as ever."""
+    run = a_run()
+    known = replace(run, header=replace(run.header, models={"m": {"provider": "p", "urls": ["a"], "size": 1}}))
+    path = accepted(tmp_path, known)
+    assert read(path, tmp_path).runs[0].identity == {"provider": "p", "urls": ["a"], "size": 1}
+    first, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    header = json.loads(first)
+    del header["runs"][0]["identity"]
+    path.write_text(json.dumps(header) + "\n" + rest, encoding="utf-8")
+    assert read(path, tmp_path).runs[0].identity is None

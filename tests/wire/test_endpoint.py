@@ -26,6 +26,7 @@ from fault_server import (
 from faults import CLOSING, flood, raw, redirect_to, tls_context
 
 from evalharness.errors import ConfigError, EvalHarnessError, ProviderError
+from evalharness.redaction import Secret, scrub
 from evalharness.wire import Endpoint, is_local
 from evalharness.wire.answer import MOST_BYTES
 
@@ -150,6 +151,22 @@ def test_request() -> None:
     assert "\N{SNOWMAN}".encode() in log[0].raw
     assert not {"authorization", "cookie", "proxy-authorization"} & set(log[0].headers)
     assert connections == 1
+
+
+def test_a_key_of_our_own() -> None:
+    """A key that stands in no variable goes along like any other, and is taken out of what is written."""
+    with FaultServer() as server:
+        ask(server.url, api_key=Secret.made("the server's key", "made-here-0123456789"))
+        (seen,) = server.log
+    assert seen.headers["authorization"] == "Bearer made-here-0123456789"
+    assert scrub("made-here-0123456789") == "[the server's key]"
+
+
+def test_connections_that_are_not_kept() -> None:
+    """For a server that closes them at any moment, each request can have its own."""
+    with FaultServer() as server:
+        ask(server.url, times=3, keep_alive=False)
+        assert server.connections == 3
 
 
 @pytest.mark.parametrize("option", ["api_key_env", "proxy_env"])
