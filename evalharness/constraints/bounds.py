@@ -9,7 +9,11 @@ from evalharness.constraints.gbnf import Chars, GrammarProblem, Group, Item, Ref
 
 ROOT = "root"
 MOST_WRITTEN_OUT = 1_000_000
-"""Characters, with every bounded repetition written out as often as it may come, and every name as its rule."""
+"""Characters of literals and sets on the longest way through a rule, with each bounded repetition written out as often
+as it may come, each other one once, and each name as its rule."""
+
+MOST_SKIPPED = 32
+"""Items in a row that may be empty: each can be skipped, and native code tries all ways to do so."""
 
 _Sizes = Mapping[str, float]
 
@@ -18,10 +22,12 @@ def check_grammar(text: str) -> None:
     """Raise GrammarProblem, with line and column, unless the grammar is one that llama.cpp takes without harm:
 
     it is GBNF within the bounds of `gbnf`, has the rule `root` and every rule that it names; each rule can come to an
-    end, none begins with itself, none repeats what may be empty, and none is too large when it is written out.
+    end, none begins with itself, repeats what may be empty, or has too much of it in a row, and none is too large when
+    it is written out.
 
-    A grammar that passes can still be ambiguous, and then take ever more memory while an answer is drawn: that is what
-    `memory_limit_mb` and `deadline_s` are for.
+    A grammar that passes can still be ambiguous (`"x"* "x"* "x"*`), and then take ever more time and memory while an
+    answer is drawn, for native code follows all ways at once. No check finds that for every grammar: it is what
+    `deadline_s` and `memory_limit_mb` of the model are for, which end its process.
     """
     rules = read_grammar(text)
     if ROOT not in rules:
@@ -32,7 +38,7 @@ def check_grammar(text: str) -> None:
                 raise GrammarProblem(f"there is no rule '{reference.name}'", text, reference.at)
     order = _inner_first(rules)
     shortest = _shortest(order)
-    for check in (_endless, _empty_repeats, _begins_with_itself, _too_large):
+    for check in (_endless, _empty_repeats, _skips, _begins_with_itself, _too_large):
         for message, at in check(order, shortest):
             raise GrammarProblem(message, text, at)
 
@@ -52,6 +58,16 @@ def _empty_repeats(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
         for repeat in _repeats(rule.body):
             if repeat.most != 1 and not _least(repeat.item, shortest):
                 yield f"the rule '{rule.name}' repeats what may be empty", repeat.at
+
+
+def _skips(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
+    for rule in rules:
+        for sequence in _sequences(rule.body):
+            row = 0
+            for item in sequence:
+                row = 0 if _least(item, shortest) else row + 1
+                if row > MOST_SKIPPED:
+                    yield f"the rule '{rule.name}' has more than {MOST_SKIPPED} parts in a row that may be empty", rule.at
 
 
 def _begins_with_itself(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
@@ -122,7 +138,7 @@ def _written_out(item: Item, sizes: _Sizes) -> float:
         case Repeat():
             return max(item.least, item.most or 1) * _written_out(item.item, sizes)
         case Group():
-            return sum(_written_out(inner, sizes) for sequence in item.alternatives for inner in sequence)
+            return max(sum(_written_out(inner, sizes) for inner in sequence) for sequence in item.alternatives)
 
 
 def _references(item: Item) -> Iterator[Reference]:
@@ -137,6 +153,13 @@ def _repeats(item: Item) -> Iterator[Repeat]:
         yield item
     for inner in _inside(item):
         yield from _repeats(inner)
+
+
+def _sequences(item: Item) -> Iterator[Sequence[Item]]:
+    if isinstance(item, Group):
+        yield from item.alternatives
+    for inner in _inside(item):
+        yield from _sequences(inner)
 
 
 def _inside(item: Item) -> Iterator[Item]:
