@@ -67,7 +67,10 @@ def _skips(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
             for item in sequence:
                 row = 0 if _least(item, shortest) else row + 1
                 if row > MOST_SKIPPED:
-                    yield f"the rule '{rule.name}' has more than {MOST_SKIPPED} parts in a row that may be empty", rule.at
+                    yield (
+                        f"the rule '{rule.name}' has more than {MOST_SKIPPED} parts in a row that may be empty",
+                        rule.at,
+                    )
 
 
 def _begins_with_itself(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:

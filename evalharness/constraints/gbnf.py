@@ -84,6 +84,7 @@ class Repeat(NamedTuple):
     at: int
 
 
+_NOTHING = Chars(0, 1)
 Item = Chars | Reference | Group | Repeat
 
 
@@ -197,7 +198,7 @@ class _Reader:
 
     def repeat(self, item: Item | None) -> Repeat:
         token = self.token
-        if item is None:
+        if item is None or item == _NOTHING:
             self.fail(f"there is nothing before {_shown(token)} that it could repeat")
         if isinstance(item, Repeat):
             self.fail(f"{_shown(token)} repeats what is repeated already: put that in parentheses")

