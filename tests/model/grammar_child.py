@@ -34,7 +34,9 @@ def vocabulary(path):
 llama_cpp.llama_log_set(SILENT, ctypes.c_void_p(0))
 VOCAB, PIECES, ENDS = vocabulary(sys.argv[1])
 SINGLE = [token for token, piece in enumerate(PIECES) if len(piece) == 1]
-LONGER = [token for token, piece in enumerate(PIECES) if len(piece) > 1]
+WHOLE = [token for token, piece in enumerate(PIECES) if piece and "\ufffd" not in piece.decode("utf-8", "replace")]
+"""Text by themselves: a grammar of llama.cpp lets some bytes through that are no UTF-8, whatever it says."""
+ASCII = [token for token in WHOLE if len(PIECES[token]) == 1]
 
 
 def allowed(sampler, tokens):
@@ -50,16 +52,16 @@ def draw(sampler):
     """A text, and whether the grammar let it end there."""
     text = b""
     for _ in range(MOST_TOKENS):
-        found = allowed(sampler, [*ENDS, *SINGLE, *chance.sample(LONGER, FEW_TOKENS)])
+        found = allowed(sampler, [*ENDS, *ASCII, *chance.sample(WHOLE, FEW_TOKENS)]) or allowed(sampler, SINGLE)
         if not found:
-            return text.decode("utf-8", "replace"), False
+            return text.decode(), False
         if set(found) & ENDS and (len(found) == len(ENDS) or chance.random() < 0.3):
             return text.decode(), True
         closing = [token for token in found if PIECES[token] in (b'"', b"}", b"]", b'"}')]
         token = chance.choice(closing if closing and chance.random() < 0.3 else [t for t in found if t not in ENDS])
         text += PIECES[token]
         llama_cpp.llama_sampler_accept(sampler, token)
-    return text.decode("utf-8", "replace"), False
+    return text.decode(), False
 
 
 def matches(sampler, text):
