@@ -18,8 +18,8 @@ DOORS = {"plugin", "pytest_door", "cli"}
 FOUNDATION = {"records", "errors"}
 """Known to everybody, and knowing nobody."""
 ARROWS = {
-    "suites": {"config", "registry", "sandbox", "metrics"},
-    "providers": {"config", "redaction", "registry", "sandbox", "wire"},
+    "suites": {"config", "constraints", "registry", "sandbox", "metrics"},
+    "providers": {"config", "constraints", "redaction", "registry", "sandbox", "wire"},
     "wire": {"", "redaction"},
     "metrics": {"config", "registry", "redaction", "wire"},
     "engine": {"config", "registry", "suites", "providers", "metrics", "store", "redaction", "wire"},
@@ -32,6 +32,7 @@ ARROWS = {
     "starter": {"config", "redaction"},
     "checkup": {"", "config", "redaction", "engine", "providers", "report", "store", "suites"},
     "importers": {"config", "metrics", "redaction", "suites"},
+    "constraints": set(),
     "redaction": set(),
     "config": {"registry"},
     "registry": set(),

@@ -81,7 +81,7 @@ class Plan:
         """Of each prompt: its messages, the suite's variables, the parameters."""
         suite = self.suite
         return {
-            name: digest([[asdict(turn) for turn in suite.prompts[name].messages], suite.vars, asdict(suite.params)])
+            name: digest([[asdict(turn) for turn in suite.prompts[name].messages], suite.vars, suite.params.to_data()])
             for name in self.prompts
         }
 
@@ -95,7 +95,7 @@ class Plan:
             started_at=started.isoformat(timespec="seconds"),
             models=self.models,
             prompts=self.prompt_digests,
-            params=asdict(self.suite.params) | {"stop": list(self.suite.params.stop)},  # as JSON gives it back
+            params=self.suite.params.to_data() | {"stop": list(self.suite.params.stop)},  # as JSON gives it back
             metrics=tuple(metric.name for metric in self.metrics),
             signatures={metric.name: metric.signature for metric in self.metrics},
             gates=tuple(gate.rule for gate in self.suite.gates),

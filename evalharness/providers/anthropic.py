@@ -1,4 +1,5 @@
-"""Anthropic's messages: https://docs.anthropic.com/en/api/messages and .../messages-streaming.
+"""Anthropic's messages: https://docs.anthropic.com/en/api/messages and .../messages-streaming; the form of an answer:
+https://docs.anthropic.com/en/docs/build-with-claude/structured-outputs.
 
     [tool.evalharness.models.claude]
     provider = "anthropic"
@@ -10,6 +11,7 @@ An answer is complete when `message_stop` and a stop reason are both there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import takewhile
@@ -59,10 +61,13 @@ class AnthropicProvider(RemoteProvider):
         "top_p": "top_p",
         "top_k": "top_k",
         "stop": "stop_sequences",
+        "json_schema": "json_schema",
     }
 
     def wire(self, request: Request) -> Mapping[str, Any]:
-        """The body: system messages stand apart from the turns. Raises ProviderError where one follows a turn."""
+        """The body: system messages stand apart from the turns. Raises ProviderError where one follows a turn. The
+        schema is text as yet: in a key the order of its properties counts.
+        """
         messages = [asdict(message) for message in request.messages]
         system = list(takewhile(lambda message: message["role"] == "system", messages))
         turns = messages[len(system) :]
@@ -75,6 +80,9 @@ class AnthropicProvider(RemoteProvider):
     async def complete(self, request: Request) -> Response:
         """The answer. Raises ProviderError."""
         body = {**self.wire(request), "stream": True}
+        if schema := body.pop("json_schema", ""):
+            form = {"type": "json_schema", "schema": json.loads(schema)}
+            body["output_config"] = {**body.get("output_config", {}), "format": form}
         headers = {"anthropic-version": _VERSION}
         parts = _Parts(Clock())
         async with self._endpoint.post("/v1/messages", body, attempt=request.attempt, headers=headers) as answer:
@@ -82,6 +90,10 @@ class AnthropicProvider(RemoteProvider):
                 raise EndpointError(f"the answer is no event stream: {shortened(await answer.json(), 300)}")
             await read_events(answer, parts.take_event)
         return parts.response()
+
+    def _leaves_the_form(self) -> bool:
+        given = self.extra.get("output_config", {})
+        return isinstance(given, Mapping) and "format" not in given
 
 
 @dataclass(slots=True)

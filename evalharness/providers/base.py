@@ -9,6 +9,10 @@ from typing import Any, Protocol
 from evalharness.records import Params, Request, Response
 
 ALL_PARAMS = frozenset(field.name for field in fields(Params))
+NEUTRAL = Params(temperature=None, seed=None)
+"""Of each parameter the value that means "leave it alone"."""
+ALWAYS_SENT = frozenset({"max_tokens"})
+"""A bound on the answer, which every format has."""
 
 
 class Provider(Protocol):
@@ -39,7 +43,7 @@ class Provider(Protocol):
         return {
             "messages": [asdict(message) for message in request.messages],
             "shared": request.shared,
-            "params": asdict(request.params),
+            "params": request.params.to_data(),
         }
 
     def price_reference(self) -> tuple[str, str] | None:
@@ -81,7 +85,5 @@ class Provider(Protocol):
 
 def unaccepted(params: Params, accepts: frozenset[str]) -> list[str]:
     """The parameters that are set to something else than "leave it alone", and that are not accepted."""
-    neutral = Params(temperature=None, seed=None)
-    always = {"max_tokens"}  # a bound on the answer that every format has
-    names = [field.name for field in fields(Params) if field.name not in accepts | always]
-    return [name for name in names if getattr(params, name) != getattr(neutral, name)]
+    names = [field.name for field in fields(Params) if field.name not in accepts | ALWAYS_SENT]
+    return [name for name in names if getattr(params, name) != getattr(NEUTRAL, name)]

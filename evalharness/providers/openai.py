@@ -11,6 +11,7 @@ An answer is complete when its terminal marker (`data: [DONE]`) and its finish r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
@@ -52,10 +53,14 @@ class OpenAIProvider(RemoteProvider):
     """OpenAI's reasoning models want `max_completion_tokens`."""
 
     format: ClassVar[str] = "openai"
-    names: ClassVar[Mapping[str, str]] = {name: name for name in ("max_tokens", "temperature", "seed", "top_p", "stop")}
+    names: ClassVar[Mapping[str, str]] = {
+        name: name for name in ("max_tokens", "temperature", "seed", "top_p", "stop", "json_schema")
+    }
 
     def wire(self, request: Request) -> Mapping[str, Any]:
-        """The body, without the fields that only say how to deliver the answer."""
+        """The body, without the fields that only say how to deliver the answer. The schema is text as yet: in a key
+        the order of its properties counts.
+        """
         sent = self._sent(request.params)
         if "max_tokens" in sent:
             sent[self.max_tokens_field] = sent.pop("max_tokens")
@@ -67,6 +72,9 @@ class OpenAIProvider(RemoteProvider):
         body = {**self.wire(request), "stream": self.stream}
         if self.stream and self.stream_usage:
             body["stream_options"] = {"include_usage": True}
+        if schema := body.pop("json_schema", ""):
+            form = {"name": "answer", "schema": json.loads(schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
         clock = Clock()
         parts = _Parts(clock)
         async with self._endpoint.post("/chat/completions", body, attempt=request.attempt) as answer:
@@ -75,6 +83,9 @@ class OpenAIProvider(RemoteProvider):
             else:
                 await read_events(answer, parts.take_event)
         return parts.response(request)
+
+    def _leaves_the_form(self) -> bool:
+        return "response_format" not in self.extra
 
     def _check(self) -> None:
         super()._check()

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.providers.base import ALL_PARAMS, Provider
+from evalharness.providers.base import ALL_PARAMS, ALWAYS_SENT, NEUTRAL, Provider
 from evalharness.records import Params, Request, Timing, Usage
 from evalharness.redaction import shortened
 from evalharness.wire import Answer, Endpoint, EndpointError, Event, EventReader
@@ -26,7 +26,6 @@ _SPREAD_S = 0.02
 _AFTER_THE_END_S = 1.0
 """How long to read on for the end of the body, so that the connection can be used again."""
 _OPTIONS_ELSEWHERE = ("config", "recorded", "accepts")
-_NEUTRAL = {"top_p": 1.0, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0, "stop": ()}
 
 
 @dataclass(kw_only=True)
@@ -66,7 +65,8 @@ class RemoteProvider(Provider):
         """Check what the configuration says; nothing is opened."""
         self._check()
         self.recorded = True
-        self.accepts = frozenset(self.names) | frozenset(self.takes) | frozenset(self.omits)
+        own = frozenset(self.names) if self._leaves_the_form() else frozenset(self.names) - {"json_schema"}
+        self.accepts = own | frozenset(self.takes) | frozenset(self.omits)
         urls = [*([self.base_url] if self.base_url else []), *self.base_urls]
         if not urls:
             raise ConfigError("'base_url' is missing")
@@ -94,8 +94,12 @@ class RemoteProvider(Provider):
         """The parameters for the body; what means "leave it alone" is not sent."""
         names = {**self.names, **{name: name for name in self.takes}}
         values = {name: getattr(params, name) for name in sorted(names) if name not in self.omits}
-        sent = {name: value for name, value in values.items() if value is not None and value != _NEUTRAL.get(name)}
+        sent = {name: value for name, value in values.items() if name in ALWAYS_SENT or value != getattr(NEUTRAL, name)}
         return {names[name]: list(value) if name == "stop" else value for name, value in sent.items()}
+
+    def _leaves_the_form(self) -> bool:
+        """Whether it is the suite that says what an answer may be, and not `extra`."""
+        return True
 
     def _check(self) -> None:
         for option, kind in get_type_hints(type(self)).items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 
@@ -26,6 +26,10 @@ class Message:
     content: str
 
 
+_FIRST_PARAMS = {"max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop"}
+"""The parameters that have been there from the beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """How to draw an answer."""
@@ -42,6 +46,18 @@ class Params:
     repeat_penalty: float = 1.0
     """1: none. It looks at generated tokens only."""
     stop: tuple[str, ...] = ()
+    grammar: str = ""
+    """GBNF: the texts that an answer may be. "": any."""
+    json_schema: str = ""
+    """A JSON schema that an answer fits, as canonical JSON text. "": none."""
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data, for keys, digests and records.
+
+        A parameter that came later is in it only where it is set: what was recorded and accepted before stays valid.
+        """
+        unset = {one.name for one in fields(self) if getattr(self, one.name) == one.default} - _FIRST_PARAMS
+        return {name: value for name, value in asdict(self).items() if name not in unset}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, Problem, SuiteError
 from evalharness.metrics import open_metric
 from evalharness.metrics.checks import open_check
-from evalharness.records import RATIOS, Case, GateRule, GateSpec, Location, Message, Params, Prompt, Spec, Suite
+from evalharness.records import RATIOS, Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
 from evalharness.registry import did_you_mean
 from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
 from evalharness.suites.files import FileProblem, inside, read_text
 from evalharness.suites.golden import Golden, read_golden
+from evalharness.suites.params import constraint_problems, read_params
 from evalharness.suites.render import Renderer, TemplateProblem
 from evalharness.suites.rows import read_csv, read_jsonl
 from evalharness.suites.schema import CaseFile, SuiteFile
@@ -73,12 +74,13 @@ class _Loader:
             models=tuple(raw.models),
             prompts=self.prompts(raw, document),
             default_prompts=tuple(raw.default_prompts or raw.prompts),
-            params=_params(raw),
+            params=read_params(raw.params),
             vars=raw.vars,
             metrics=metrics,
             gates=self.gates(raw, document, metrics, cases),
             cases=tuple(self.case(case, source, golden, checks) for case, source in zip(cases, sources, strict=True)),
         )
+        self.problems += constraint_problems(raw.params, document)
         self.check_names(raw, document)
         self.check_prompts(suite, document)
         if self.problems:
@@ -279,11 +281,6 @@ def _must_pass(item: Any) -> tuple[Any, Any]:
 def digest(value: Any) -> str:
     """SHA-256 of a plain value, the same on every machine."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
-
-
-def _params(raw: SuiteFile) -> Params:
-    stop = [raw.params.stop] if isinstance(raw.params.stop, str) else raw.params.stop
-    return Params(**{**raw.params.model_dump(), "stop": tuple(stop)})
 
 
 def _from_row(row: dict[str, str]) -> dict[str, Any]:

@@ -98,6 +98,10 @@ class ParamsFile(Closed):
     min_p: Annotated[float, Strict(), Field(ge=0, le=1), BeforeValidator(number)] = 0.0
     repeat_penalty: Annotated[float, Strict(), Field(gt=0, le=10), BeforeValidator(number)] = 1.0
     stop: TextOrList = []
+    grammar: Text = ""
+    """GBNF: an answer is one of its texts."""
+    json_schema: Annotated[dict[str, Any] | None, BeforeValidator(plain)] = None
+    """JSON Schema 2020-12: an answer is JSON that fits."""
 
 
 class GateFile(Closed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 import evalharness
 from evalharness.config import Config, load_config
 from evalharness.engine import Plan, make_plan, run_suite
+from evalharness.engine.keys import request_text
 from evalharness.errors import ConfigError
+from evalharness.providers import Provider
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import GateRule, Request, Sample, SampleKey
 from evalharness.store import RunWriter, read_run, sample_to_json
@@ -180,3 +183,36 @@ def test_run_starts_before_it_ends(config: Config) -> None:
     plan = a_plan(config, opened={"fake": slow})
     run = run_suite(plan, on_sample=lambda _: started.append(plan.header().started_at))
     assert run.header.started_at < started[-1]
+
+
+DIGEST = "10a55cbc847f92a0daacebd1a0fa8df0b3daa75f28657e917033f2086d24c652"
+"""Of the prompt `plain` as version 0.1 made it."""
+
+
+FIRST_PARAMS = {"max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop"}
+
+
+class Plain(Provider):
+    """A provider that has everything from `Provider`."""
+
+
+@pytest.mark.parametrize("params", ["{seed: 7}", '{seed: 7, grammar: ""}'])
+def test_new_parameters_leave_digests(config: Config, params: str) -> None:
+    """A parameter that came later changes no digest, key or record where it is not set: accepted runs stay valid."""
+    suite = config.root / "suites/demo.yaml"
+    suite.write_text(suite.read_text().replace("{seed: 7}", params))
+    plan = a_plan(config)
+    text = request_text(Plain(), {}, plan.requests[0][1])
+    assert plan.prompt_digests == {"plain": DIGEST}
+    assert plan.header().params.keys() == json.loads(text)["wire"]["params"].keys() == FIRST_PARAMS
+
+
+@pytest.mark.parametrize("params", ['grammar: "root ::= [a-z]"', "json_schema: {type: integer}"])
+def test_new_parameters_count(config: Config, params: str) -> None:
+    """Where it is set it counts, in all three."""
+    suite = config.root / "suites/demo.yaml"
+    suite.write_text(suite.read_text().replace("{seed: 7}", f"{{seed: 7, {params}}}"))
+    plan = a_plan(config)
+    text = request_text(Plain(), {}, plan.requests[0][1])
+    assert plan.prompt_digests["plain"] != DIGEST
+    assert plan.header().params.keys() == json.loads(text)["wire"]["params"].keys() > FIRST_PARAMS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -84,6 +85,28 @@ def test_an_answer_has_everything(url: str) -> None:
         assert response.timing.prompt_tokens_per_s > 0
         assert response.timing.decode_tokens_per_s > 0
         assert response.model.endswith("SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+MOOD = '{"properties":{"mood":{"enum":["calm","angry"]},"again":{"type":"boolean"}},"required":["mood","again"],'
+MOOD_SCHEMA = MOOD + '"additionalProperties":false,"type":"object"}'
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "texts"),
+    [
+        ({}, {"json_schema": MOOD_SCHEMA}, r'\{"mood":"(calm|angry)","again":(true|false)\}'),
+        ({"takes": ["grammar"]}, {"grammar": 'root ::= "yes" | "no"'}, "yes|no"),
+    ],
+    ids=["schema", "grammar"],
+)
+def test_what_an_answer_may_be(url: str, options: dict[str, Any], said: dict[str, str], texts: str) -> None:
+    """A server that holds to what it is sent answers nothing but what the schema, or the grammar, allows."""
+    config = a_config(url, **options)
+    suite = few_cases(config, 2)
+    held = replace(suite, params=replace(suite.params, **said))
+    responses = answered(run_suite(make_plan(held, config, models=["served"])).samples)
+    found = ["".join(response.text.split()) for response in responses]
+    assert [text for text in found if not re.fullmatch(texts, text)] == []
 
 
 def test_streamed_or_whole(url: str) -> None:

@@ -202,6 +202,14 @@ ALL_SET = Params(64, 0.5, 7, 0.9, 40, 0.05, 1.1, ("\n", "END"))
             {"max_tokens": 64, "temperature": 0.5, "top_p": 0.9, "top_k": 40, "stop_sequences": ["\n", "END"]},
         ),
         (Params(temperature=None), {"extra": {"service_tier": "auto"}}, {"max_tokens": 256, "service_tier": "auto"}),
+        (
+            Params(temperature=None, json_schema='{"type":"object"}'),
+            {"extra": {"output_config": {"effort": "low"}}},
+            {
+                "max_tokens": 256,
+                "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": {"type": "object"}}},
+            },
+        ),
     ],
 )
 def test_request(

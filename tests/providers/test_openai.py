@@ -31,10 +31,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.config import Config, ModelConfig
+from evalharness.constraints import canonical_schema
 from evalharness.errors import ConfigError, ProviderError
 from evalharness.providers import open_provider, unaccepted
 from evalharness.providers.base import ALL_PARAMS
 from evalharness.records import Message, Params, Request, Response, SampleKey, Usage
+from evalharness.store.recorded import canonical
 
 PATIENCE_S = 20
 MESSAGES = (Message("system", "Be brief."), Message("user", "Why? \N{SNOWMAN}"))
@@ -100,6 +102,10 @@ def whole(finish_reason: str | None = "stop", **more: Any) -> Script:
 
 
 ALL_SET = Params(64, 0.5, 7, 0.9, 40, 0.05, 1.1, ("\n", "END"))
+FORM = {"type": "object", "properties": {"b": {"type": "null"}, "a": {"type": "null"}}}
+HELD = Params(temperature=None, json_schema=canonical_schema(FORM))
+ASKED_FORM = {"type": "json_schema", "json_schema": {"name": "answer", "schema": FORM, "strict": True}}
+GBNF = 'root ::= "yes" | "no"'
 
 
 @pytest.mark.parametrize(
@@ -126,6 +132,10 @@ ALL_SET = Params(64, 0.5, 7, 0.9, 40, 0.05, 1.1, ("\n", "END"))
         ({"stream_usage": False}, Params(temperature=None), {"stream": True, "max_tokens": 256}),
         ({"stream": False}, Params(temperature=None), {"stream": False, "max_tokens": 256}),
         ({"extra": {"a": {"b": [1]}}}, Params(temperature=None), STREAMED | {"max_tokens": 256, "a": {"b": [1]}}),
+        ({}, HELD, STREAMED | {"max_tokens": 256, "response_format": ASKED_FORM}),
+        ({"omits": ["json_schema"]}, HELD, STREAMED | {"max_tokens": 256}),
+        ({"takes": ["grammar"]}, Params(temperature=None, grammar=GBNF),
+         STREAMED | {"max_tokens": 256, "grammar": GBNF}),
     ],
 )  # fmt: skip
 def test_body(options: dict[str, Any], params: Params, body: dict[str, Any]) -> None:
@@ -150,6 +160,37 @@ def test_not_accepted(options: dict[str, Any], refused: list[str]) -> None:
     """What would not be sent is known before anything is asked."""
     assert unaccepted(ALL_SET, opened(**options).accepts) == refused
     assert unaccepted(Params(), opened(**options).accepts) == []
+
+
+@pytest.mark.parametrize(
+    ("provider", "options", "params", "refused"),
+    [
+        ("openai", {}, HELD, []),
+        ("openai", {}, Params(grammar=GBNF), ["grammar"]),
+        ("openai", {"extra": {"response_format": {"type": "json_object"}}}, HELD, ["json_schema"]),
+        ("openai", {"extra": {"response_format": {"type": "json_object"}}}, Params(), []),
+        ("openai", {"extra": {"response_format": {}}, "omits": ["json_schema"]}, HELD, []),
+        ("anthropic", {}, HELD, []),
+        ("anthropic", {}, Params(grammar=GBNF), ["grammar"]),
+        ("anthropic", {"extra": {"output_config": {"effort": "low"}}}, HELD, []),
+        ("anthropic", {"extra": {"output_config": {"format": {}}}}, HELD, ["json_schema"]),
+        ("anthropic", {"extra": {"output_config": "low"}}, HELD, ["json_schema"]),
+    ],
+)
+def test_form_not_accepted(provider: str, options: dict[str, Any], params: Params, refused: list[str]) -> None:
+    """A grammar, which these formats have not, and a schema beside one of the configuration are refused."""
+    assert unaccepted(params, opened(provider=provider, **options).accepts) == refused
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_order_of_properties_counts(provider: str) -> None:
+    """Two schemas whose properties stand in another order are two requests, in the key of the ledger too."""
+    turned = {**FORM, "properties": dict(reversed(FORM["properties"].items()))}  # type: ignore[attr-defined]
+    one, two = (
+        canonical(opened(provider=provider).wire(replace(REQUEST, params=Params(json_schema=canonical_schema(form)))))
+        for form in (FORM, turned)
+    )
+    assert one != two
 
 
 @pytest.mark.parametrize(

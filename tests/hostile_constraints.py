@@ -1,0 +1,111 @@
+"""Grammars and schemas that somebody could put into a suite to end, stall or fool what reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from evalharness.records import Params
+
+
+def _grammar(text: str) -> Params:
+    return Params(grammar=text)
+
+
+def _schema(schema: Any) -> Params:
+    return Params(json_schema=json.dumps(schema))
+
+
+def _nested(schema: dict[str, Any], depth: int, keyword: str = "items", **more: Any) -> dict[str, Any]:
+    for _ in range(depth):
+        schema = {"type": "array", keyword: schema, **more}
+    return schema
+
+
+def _names(count: int) -> dict[str, Any]:
+    return {f"name-{number}": {"type": "null"} for number in range(count)}
+
+
+_CHAIN = "root ::= r0\n" + "".join(f"r{n} ::= r{n + 1}\n" for n in range(998))
+_DOUBLING = "".join(f"r{n} ::= r{n + 1} r{n + 1}\n" for n in range(40))
+_LINKS = {str(n): {"$ref": f"#/$defs/{n + 1}"} for n in range(900)}
+
+HOSTILE: dict[str, tuple[Params, str]] = {
+    # What ended or stalled llama.cpp itself: its issues #26600, #18988, #25283, #25308, and what was found beside them.
+    "60,000 groups": (_grammar("root ::= " + "(" * 60_000 + '"a"' + ")" * 60_000), "more than 100,000 characters"),
+    "40,000 groups": (_grammar("root ::= " + "(" * 40_000 + '"a"' + ")" * 40_000), "nested deeper than 32"),
+    "groups that never close": (_grammar("root ::= " + "(" * 90_000), "nested deeper than 32"),
+    "a range from more to less": (_grammar('root ::= "a"{3,2}'), "'{3,2}' leaves nothing"),
+    "a million times": (_grammar('root ::= "a"{1000000}'), "repeats more than 1,000 times"),
+    "times of many digits": (_grammar('root ::= "a"{' + "9" * 9_000 + "}"), "repeats more than 1,000 times"),
+    "at least too many": (_grammar('root ::= "a"{1001,}'), "repeats more than 1,000 times"),
+    "repeated repetition": (_grammar('root ::= "a"{9}{9}{9}{9}{9}'), "repeats what is repeated already"),
+    "90,000 question marks": (_grammar('root ::= "a"' + "?" * 90_000), "repeats what is repeated already"),
+    "nested repetition": (_grammar('root ::= (("a"{500}){500}){500}'), "characters when written out"),
+    "repetition by name": (_grammar('root ::= a{999}\na ::= b{999}\nb ::= "x"{999}'), "characters when written out"),
+    "a long literal, often": (_grammar('root ::= "' + "a" * 90_000 + '"{1000}'), "characters when written out"),
+    "a large set, often": (_grammar("root ::= [" + "ab" * 40_000 + "]{1000}"), "characters when written out"),
+    "doubling": (_grammar("root ::= r0\n" + _DOUBLING + 'r40 ::= "a"'), "characters when written out"),
+    "doubling in a circle": (_grammar(_DOUBLING.replace("r0", "root") + 'r40 ::= "a" root?'), "written out"),
+    "left recursion": (_grammar('root ::= root "a" | "b"'), "left recursion"),
+    "left recursion through others": (_grammar('root ::= a\na ::= b\nb ::= a "x" | "y"'), "left recursion"),
+    "left recursion behind nothing": (_grammar('root ::= a? root "a" | "b"\na ::= "x"'), "left recursion"),
+    "left recursion in a group": (_grammar('root ::= (("" | "x") (root))? "a"'), "left recursion"),
+    "itself alone": (_grammar("root ::= root"), "never come to an end"),
+    "no end": (_grammar('root ::= "a" root'), "never come to an end"),
+    "nothing, again and again": (_grammar('root ::= ("a"*)*'), "repeats what may be empty"),
+    "nothing by name, again and again": (_grammar('root ::= a{0,1000}\na ::= b*\nb ::= "x"'), "may be empty"),
+    "5,001 symbols": (_grammar('root ::= "a"' + " b" * 5_000 + '\nb ::= "b"'), "more than 5,000"),
+    "1,001 rules": (_grammar(_CHAIN + 'r998 ::= "a"\nx ::= "a"'), "more than 1,000 rules"),
+    "two rules of one name": (_grammar('root ::= "a"\nroot ::= "b"'), "stands here twice"),
+    "a rule that is not there": (_grammar("root ::= a"), "there is no rule 'a'"),
+    "no root": (_grammar('a ::= "a"'), "there is no rule 'root'"),
+    "nothing but a comment": (_grammar("# root"), "there is no rule 'root'"),
+    "NUL": (_grammar('root ::= "a"\x00 | "b"'), "U+0000 cannot stand"),
+    "half a surrogate pair": (_grammar('root ::= "\ud800"'), "U+D800 cannot stand"),
+    "no such character": (_grammar(r'root ::= "\UFFFFFFFF"'), "there is no character"),
+    "an empty set": (_grammar("root ::= []"), "the set [] is empty"),
+    "an empty range": (_grammar("root ::= [z-a]"), "the range z-a is empty"),
+    "an unknown escape": (_grammar(r'root ::= "\q"'), "an unknown escape"),
+    "a literal that never ends": (_grammar('root ::= "' + "a" * 9_000), "without an end"),
+    "a token by number": (_grammar("root ::= <[5]>"), "'<' cannot stand here"),
+    "32 that may be left out": (_grammar("root ::= " + '"x"? ' * 32), ""),
+    "1,000 rules in a row": (_grammar(_CHAIN + 'r998 ::= "a"'), ""),
+    "32 groups": (_grammar("root ::= " + "(" * 32 + '"a"' + ")" * 32), ""),
+    "1,000 that may be left out": (_grammar("root ::= " + '"x"? ' * 1_000), "32 parts in a row"),
+    "nothing in a million ways": (_grammar("root ::= " + '("a"? | "b"?) ' * 20), ""),
+    "4,999 alternatives": (_grammar("root ::= " + " | ".join(f'"{n}"' for n in range(4_999))), ""),
+    "an answer that is empty": (_grammar('root ::= ""'), ""),
+    # Schemas: too much, too deep, and what a grammar would have to ignore.
+    "33 lists in one another": (_schema(_nested({"type": "null"}, 33)), "nested deeper than 32"),
+    "6,000 values": (_schema({"enum": list(range(6_000))}), "more than 5,000 values"),
+    "600 properties": (_schema({"type": "object", "properties": _names(600)}), "more than 1,000 rules"),
+    "a long list": (_schema({"type": "array", "maxItems": 10**9}), "'maxItems' is a whole number from 0 to 1,000"),
+    "a text of less than nothing": (_schema({"type": "string", "minLength": -1}), "'minLength' is a whole number"),
+    "more than there may be": (_schema({"type": "array", "minItems": 3, "maxItems": 2}), "less than 'minItems'"),
+    "lists of lists of lists": (_schema(_nested({"type": "null"}, 3, maxItems=1_000)), "when written out"),
+    "a file": (_schema({"$ref": "file:///etc/passwd"}), "only # and #/$defs/NAME are followed"),
+    "an address": (_schema({"anyOf": [{"$ref": "https://example.com/s.json"}]}), "only # and #/$defs/NAME"),
+    "a definition that is not there": (_schema({"$ref": "#/$defs/a"}), "which is not in the schema"),
+    "a reference to itself": (_schema({"$ref": "#"}), "never come to an end"),
+    "references in a circle": (
+        _schema({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}),
+        "never come to an end",
+    ),
+    "an object that holds itself": (
+        _schema({"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}),
+        "never come to an end",
+    ),
+    "a pattern": (_schema({"type": "string", "pattern": "^(a+)+$"}), "'pattern' cannot be held to"),
+    "900 references in a row": (
+        _schema({"$ref": "#/$defs/0", "$defs": {**_LINKS, "900": {"const": "the end"}}}),
+        "",
+    ),
+    "a tree": (_schema({"type": "object", "additionalProperties": {"type": "array", "items": {"$ref": "#"}}}), ""),
+    "400 properties, none required": (_schema({"type": "object", "properties": _names(400)}), ""),
+    "a text of GBNF": (_schema({"enum": ['"\nroot ::= "x"\n#', "\\", '\\"', "\n\t\x7f\x85", "[^a]*"]}), ""),
+    "names of GBNF": (_schema({"type": "object", "properties": {'" ::= root\n': True, "root": True, "": True}}), ""),
+    "rules of our own names": (_schema({"$ref": "#/$defs/value", "$defs": {"value": {"const": 1}, "gap": {}}}), ""),
+    "1,000 letters": (_schema({"type": "string", "minLength": 1_000, "maxLength": 1_000}), ""),
+}
+"""By name: the parameters, and a part of the sentence that refuses them; "" where native code must survive them."""

