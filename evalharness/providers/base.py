@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, Protocol
 
-from evalharness.records import Params, Request, Response
+from evalharness.records import Params, Request, Response, written
 
 ALL_PARAMS = frozenset(field.name for field in fields(Params))
 
@@ -29,6 +29,10 @@ class Provider(Protocol):
     """Whether its seconds depend on how busy this machine is."""
     accepts: frozenset[str] = ALL_PARAMS
     """The parameters that it passes on: a suite that sets another one is refused before anything is asked."""
+    scores_golden: bool = False
+    """Whether it fills `Response.golden_logprobs` for the golden answers of a request; a suite with a metric that needs
+    them is refused otherwise.
+    """
 
     def identity(self) -> Mapping[str, Any]:
         """What an answer depends on besides the request: file hash, engine build, address, ... Starts nothing."""
@@ -39,7 +43,8 @@ class Provider(Protocol):
         return {
             "messages": [asdict(message) for message in request.messages],
             "shared": request.shared,
-            "params": asdict(request.params),
+            "params": written(request.params),
+            **({"golden": list(request.golden)} if request.golden else {}),
         }
 
     def price_reference(self) -> tuple[str, str] | None:

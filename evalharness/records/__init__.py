@@ -37,6 +37,7 @@ from evalharness.records.suite import (
     Prompt,
     Spec,
     Suite,
+    written,
 )
 from evalharness.records.verdict import (
     SEVERITY,
@@ -89,4 +90,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "worst",
+    "written",
 ]

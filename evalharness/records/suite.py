@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 
@@ -42,6 +42,15 @@ class Params:
     repeat_penalty: float = 1.0
     """1: none. It looks at generated tokens only."""
     stop: tuple[str, ...] = ()
+    logprobs: bool = False
+    """Whether the log-probability of each token of the answer is asked for."""
+
+
+def written(params: Params) -> dict[str, Any]:
+    """Parameters as digests and ledger keys hold them: one that came later is left out where it is neutral, so that
+    what was accepted and recorded before it stays valid.
+    """
+    return {name: value for name, value in asdict(params).items() if name != "logprobs" or value}
 
 
 @dataclass(frozen=True, slots=True)

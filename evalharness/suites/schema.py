@@ -98,6 +98,7 @@ class ParamsFile(Closed):
     min_p: Annotated[float, Strict(), Field(ge=0, le=1), BeforeValidator(number)] = 0.0
     repeat_penalty: Annotated[float, Strict(), Field(gt=0, le=10), BeforeValidator(number)] = 1.0
     stop: TextOrList = []
+    logprobs: Annotated[bool, Strict(), BeforeValidator(plain)] = False
 
 
 class GateFile(Closed):
