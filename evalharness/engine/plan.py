@@ -15,7 +15,7 @@ from evalharness.engine.scoring import Scorer
 from evalharness.errors import ConfigError
 from evalharness.metrics import Metric, open_metric
 from evalharness.providers import Provider, open_provider, unaccepted
-from evalharness.records import Case, Request, RunHeader, Suite, written
+from evalharness.records import Case, Request, RunHeader, Suite
 from evalharness.registry import did_you_mean
 from evalharness.store import environment, machine_class
 from evalharness.suites import digest, requests
@@ -85,7 +85,7 @@ class Plan:
         """Of each prompt: its messages, the suite's variables, the parameters."""
         suite = self.suite
         return {
-            name: digest([[asdict(turn) for turn in suite.prompts[name].messages], suite.vars, written(suite.params)])
+            name: digest([[asdict(turn) for turn in suite.prompts[name].messages], suite.vars, suite.params.to_data()])
             for name in self.prompts
         }
 
@@ -99,7 +99,7 @@ class Plan:
             started_at=started.isoformat(timespec="seconds"),
             models=self.models,
             prompts=self.prompt_digests,
-            params=written(self.suite.params) | {"stop": list(self.suite.params.stop)},  # as JSON gives it back
+            params=self.suite.params.to_data() | {"stop": list(self.suite.params.stop)},  # as JSON gives it back
             metrics=tuple(metric.name for metric in self.metrics),
             signatures={metric.name: metric.signature for metric in self.metrics},
             gates=tuple(gate.rule for gate in self.suite.gates),

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, Protocol
 
-from evalharness.records import Params, Request, Response, written
+from evalharness.records import Params, Request, Response
 
 ALL_PARAMS = frozenset(field.name for field in fields(Params))
 
@@ -43,7 +43,7 @@ class Provider(Protocol):
         return {
             "messages": [asdict(message) for message in request.messages],
             "shared": request.shared,
-            "params": written(request.params),
+            "params": request.params.to_data(),
             **({"golden": list(request.golden)} if request.golden else {}),
         }
 

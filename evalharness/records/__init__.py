@@ -37,7 +37,6 @@ from evalharness.records.suite import (
     Prompt,
     Spec,
     Suite,
-    written,
 )
 from evalharness.records.verdict import (
     SEVERITY,
@@ -90,5 +89,4 @@ __all__ = [
     "Usage",
     "Verdict",
     "worst",
-    "written",
 ]

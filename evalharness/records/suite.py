@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 
@@ -26,6 +26,10 @@ class Message:
     content: str
 
 
+_FIRST_PARAMS = {"max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop"}
+"""The parameters that have been there from the beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class Params:
     """How to draw an answer."""
@@ -45,12 +49,13 @@ class Params:
     logprobs: bool = False
     """Whether the log-probability of each token of the answer is asked for."""
 
+    def to_data(self) -> dict[str, Any]:
+        """As plain data, for keys, digests and records.
 
-def written(params: Params) -> dict[str, Any]:
-    """Parameters as digests and ledger keys hold them: one that came later is left out where it is neutral, so that
-    what was accepted and recorded before it stays valid.
-    """
-    return {name: value for name, value in asdict(params).items() if name != "logprobs" or value}
+        A parameter that came later is in it only where it is set: what was recorded and accepted before stays valid.
+        """
+        unset = {one.name for one in fields(self) if getattr(self, one.name) == one.default} - _FIRST_PARAMS
+        return {name: value for name, value in asdict(self).items() if name not in unset}
 
 
 @dataclass(frozen=True, slots=True)
