@@ -11,13 +11,14 @@ LLAMA_FLAGS = -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 READY = $(VENV)/.ready
 
-.PHONY: help demo test lint bench bench-gate install clean
+.PHONY: help demo test lint bench bench-gate bench-local install clean
 help:
 	@echo "make demo    run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test    run every test"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   measure what the harness itself costs"
 	@echo "make bench-gate   simulate the gate's error rates (a quarter of an hour) and write docs/gate-table.md"
+	@echo "make bench-local  local inference: against a plain loop and the machine's floor, steadiness, failures (half an hour)"
 
 install: $(READY)
 
@@ -47,6 +48,9 @@ lint: $(READY)
 
 bench-gate: $(READY)
 	$(VENV)/bin/python benchmarks/gate.py --write docs/gate-table.md
+
+bench-local: $(READY)
+	$(VENV)/bin/python benchmarks/local.py
 
 bench: $(READY)
 	$(VENV)/bin/python benchmarks/harness.py

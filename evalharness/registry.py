@@ -17,12 +17,14 @@ Kind = Literal["metrics", "providers"]
 
 BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "metrics": {
+        "answer_logprob": "evalharness.metrics.likelihood:answer_logprob",
         "bleu": "evalharness.metrics.translation:bleu",
         "chrf": "evalharness.metrics.translation:chrf",
         "contains": "evalharness.metrics.strings:contains",
         "edit_similarity": "evalharness.metrics.overlap:edit_similarity",
         "embedding": "evalharness.metrics.embedding:embedding",
         "exact": "evalharness.metrics.strings:exact",
+        "golden_logprob": "evalharness.metrics.likelihood:golden_logprob",
         "json_schema": "evalharness.metrics.json:json_schema",
         "json_valid": "evalharness.metrics.json:json_valid",
         "length": "evalharness.metrics.strings:length",

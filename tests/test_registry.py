@@ -31,8 +31,8 @@ def test_every_built_in_is_there(kind: Kind, name: str) -> None:
     [
         ("metrics", "rogue_l", "there is no metric 'rogue_l'; did you mean 'rouge_l'"),
         ("providers", "ggfu", "there is no provider 'ggfu'; did you mean 'gguf'?"),
-        ("metrics", "os:system", "there is no metric 'os:system'; known: bleu, "),
-        ("metrics", "", "there is no metric ''; known: bleu, "),
+        ("metrics", "os:system", "there is no metric 'os:system'; known: answer_logprob, bleu, "),
+        ("metrics", "", "there is no metric ''; known: answer_logprob, bleu, "),
     ],
 )
 def test_unknown_names(kind: Kind, name: str, message: str) -> None:

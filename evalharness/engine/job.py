@@ -11,6 +11,9 @@ from evalharness.records import Case, Failure, Request, Response, Sample
 from evalharness.redaction import scrub
 from evalharness.wire.retries import Tries
 
+_LOGPROB_DIGITS = 4
+"""Rounded where they come in, so that a stored one and a fresh one are the same number."""
+
 
 @dataclass(slots=True, eq=False)
 class Job:
@@ -67,7 +70,13 @@ def sound(response: Response) -> Response:
         text=_writable(response.text),
         model=scrub(response.model)[:200],
         fingerprint=scrub(response.fingerprint)[:200],
+        logprobs=_rounded(response.logprobs),
+        golden_logprobs=tuple(_rounded(golden) for golden in response.golden_logprobs),
     )
+
+
+def _rounded(logprobs: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(round(float(value), _LOGPROB_DIGITS) + 0.0 for value in logprobs)  # + 0.0: never -0.0
 
 
 def _writable(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -36,11 +36,15 @@ class Plan:
 
     @cached_property
     def requests(self) -> list[tuple[Case, Request]]:
-        """Every request, with its case, in the order in which they should be asked."""
+        """Every request, with its case, in the order in which they should be asked. Golden answers go along only where
+        a metric needs their likelihood.
+        """
         found = requests(
             self.suite, models=self.providers, prompts=self.prompts, repeats=self.repeats, limits=self.config.limits
         )
-        return list(found)
+        if not any(metric.golden_likelihood for metric in self.metrics):
+            return list(found)
+        return [(case, replace(request, golden=case.golden)) for case, request in found]
 
     @cached_property
     def first_draws(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
@@ -132,14 +136,16 @@ def make_plan(
     wanted = dict.fromkeys(models or suite.models)
     opened.update({model: open_provider(model, config) for model in wanted if model not in opened})
     providers = {model: opened[model] for model in wanted}
+    metrics = tuple(open_metric(spec, config) for spec in suite.metrics)
     for model, provider in providers.items():
         _check_params(suite, model, provider)
+        _check_golden(suite, model, provider, metrics)
     return Plan(
         suite=suite,
         config=config,
         prompts=tuple(dict.fromkeys(prompts or suite.default_prompts)),
         providers=providers,
-        metrics=tuple(open_metric(spec, config) for spec in suite.metrics),
+        metrics=metrics,
         repeats={name: repeat if provider.repeats_differ(suite.params) else 1 for name, provider in providers.items()},
     )
 
@@ -152,4 +158,14 @@ def _check_params(suite: Suite, model: str, provider: Provider) -> None:
         raise ConfigError(
             f"{suite.file}: params: the model '{model}' takes no {names}; remove it from the suite, or write "
             f"omits = {json.dumps(refused)} in [tool.evalharness.models.{model}] to ask this model without"
+        )
+
+
+def _check_golden(suite: Suite, model: str, provider: Provider, metrics: Sequence[Metric]) -> None:
+    """Golden answers go to no model that cannot say how likely they are. Raises ConfigError."""
+    name = next((metric.name for metric in metrics if metric.golden_likelihood), None)
+    if name and not provider.scores_golden:
+        raise ConfigError(
+            f"{suite.file}: metrics: the model '{model}' cannot say how likely a golden answer is, and {name} needs "
+            "that; models of the provider gguf can: remove the metric from the suite, or ask such models only"
         )

@@ -30,7 +30,7 @@ class Scorer:
     def samples(self, asked: Sequence[Asked]) -> list[Sample]:
         """A sample for each, in order; those without a response carry their error."""
         answered = [(case, response) for case, _, response, _ in asked if response is not None]
-        scored = iter(score_answers(self._metrics, [Answer(response.text, case.golden) for case, response in answered]))
+        scored = iter(score_answers(self._metrics, [_answer(case, response) for case, response in answered]))
         samples = []
         for case, request, response, error in asked:
             scores, problems = next(scored) if response is not None else ([], [])
@@ -64,6 +64,10 @@ class Scorer:
             if sentence := check.sentence(text):
                 found[spec.must_pass].append(sentence)
         return tuple(found["always"]), tuple(found["stable"])
+
+
+def _answer(case: Case, response: Response) -> Answer:
+    return Answer(response.text, case.golden, response.logprobs, response.golden_logprobs)
 
 
 def _opened(spec: Spec) -> Check:

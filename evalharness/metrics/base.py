@@ -25,6 +25,9 @@ class Answer:
 
     text: str
     golden: tuple[str, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    """As `Response` has them."""
+    golden_logprobs: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,10 @@ class Metric:
     warm_up: Callable[[], None] | None = None
     """Does the slow part of the first call (a heavy import, a model) ahead of it, from any thread. Optional: a metric
     that was never warmed up works, and one that cannot be says so when it scores."""
+    golden_likelihood: bool = False
+    """Whether it reads `Answer.golden_logprobs`: the golden answers then go with each request to the model."""
+    answer_likelihood: bool = False
+    """Whether it reads `Answer.logprobs`: a suite that names it sets `params: {logprobs: true}`."""
 
 
 def against_golden(

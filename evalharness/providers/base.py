@@ -33,6 +33,10 @@ class Provider(Protocol):
     """Whether its seconds depend on how busy this machine is."""
     accepts: frozenset[str] = ALL_PARAMS
     """The parameters that it passes on: a suite that sets another one is refused before anything is asked."""
+    scores_golden: bool = False
+    """Whether it fills `Response.golden_logprobs` for the golden answers of a request; a suite with a metric that needs
+    them is refused otherwise.
+    """
 
     def identity(self) -> Mapping[str, Any]:
         """What an answer depends on besides the request: file hash, engine build, address, ... Starts nothing."""
@@ -44,6 +48,7 @@ class Provider(Protocol):
             "messages": [asdict(message) for message in request.messages],
             "shared": request.shared,
             "params": request.params.to_data(),
+            **({"golden": list(request.golden)} if request.golden else {}),
         }
 
     def price_reference(self) -> tuple[str, str] | None:

@@ -129,6 +129,8 @@ class RemoteProvider(Provider):
         for name in (*self.omits, *self.takes):
             if name not in ALL_PARAMS:
                 raise ConfigError(f"there is no parameter {name!r}; known: {', '.join(sorted(ALL_PARAMS))}")
+        if "logprobs" in self.takes:
+            raise ConfigError("'takes' cannot hold logprobs: they are not read from the answers of this format")
         if "max_tokens" in self.omits:
             raise ConfigError("'omits' cannot hold max_tokens: it is what bounds an answer, and its price")
         bounds = {"concurrency": (1, 1000), "retries": (0, 10), "deadline_s": (0.001, 86_400)}

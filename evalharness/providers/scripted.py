@@ -6,7 +6,8 @@
     answers = {refund-window = "You have 30 days.", late = {text = "Sorry!", delay_s = 2}, bad = {error = "overloaded"}}
 
 A key is a case id; `"*"` answers every other case. A value is a text, a table (`text`, `delay_s`, `error`,
-`finish_reason`), or a list of those, one for each repeat.
+`finish_reason`; `logprobs`, a list of numbers, and `golden_logprobs`, a list of such lists, for suites that ask for
+them), or a list of those, one for each repeat.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "delay_s": (int, float),
     "error": str,
     "finish_reason": str,
+    "logprobs": list,
+    "golden_logprobs": list,
 }
 Answer = str | Response | Mapping[str, Any]
 Script = Callable[[Request], Answer]
@@ -37,6 +40,8 @@ Script = Callable[[Request], Answer]
 
 class ScriptedProvider(Provider):
     """A provider that says what it was told to say."""
+
+    scores_golden = True
 
     def __init__(
         self,
@@ -92,17 +97,30 @@ class ScriptedProvider(Provider):
             raise ProviderError("stopped", kind="stopped")
         if "error" in table:
             raise ProviderError(str(table["error"]), kind="scripted")
-        return _response(request, table["text"], table.get("finish_reason", "stop"), time.perf_counter() - started)
+        return _response(request, table, time.perf_counter() - started)
 
     def close(self) -> None:
         """Wakes a request that waits for its delay."""
         self._closed.set()
 
 
-def _response(request: Request, text: str, finish_reason: Any, total_s: float) -> Response:
-    """Words stand for tokens."""
+def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Response:
+    """Words stand for tokens; log-probabilities are said where they are asked for. Raises ProviderError."""
+    text = table["text"]
     usage = Usage(sum(len(message.content.split()) for message in request.messages), len(text.split()))
-    return Response(text, finish_reason, usage, Timing(total_s=total_s))
+    own = table.get("logprobs", ()) if request.params.logprobs else ()
+    golden = table.get("golden_logprobs", ()) if request.golden else ()
+    response = Response(
+        text,
+        table.get("finish_reason", "stop"),
+        usage,
+        Timing(total_s=total_s),
+        logprobs=tuple(own),
+        golden_logprobs=tuple(tuple(one) if isinstance(one, list) else one for one in golden),
+    )
+    if not response.is_sound:
+        raise ProviderError("the script's answer cannot be used: its log-probabilities are none", kind="scripted")
+    return response
 
 
 def _checked(answer: Any) -> Mapping[str, Any]:

@@ -94,7 +94,7 @@ class Process:
 
     def kill(self) -> None:
         """At once."""
-        if self.alive:
+        if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
 

@@ -16,6 +16,7 @@ REFERENCE_DRAWS = 1_000
 """Draws of the baseline's own version are numbered from here on: each version gets answers of its own."""
 RERUN_DRAWS = 2_000
 """Draws from here on were made because an assertion failed: they say nothing of the average."""
+_LOGPROB_ROUNDING = 1e-6
 
 
 class SampleKey(NamedTuple):
@@ -38,6 +39,8 @@ class Request:
     params: Params
     attempt: str = ""
     """Names one try to ask this, in the ledger and towards the endpoint."""
+    golden: tuple[str, ...] = ()
+    """Golden answers whose likelihood is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,33 @@ class Response:
     """What the endpoint says answered."""
     fingerprint: str = ""
     """The endpoint's word for its configuration (`system_fingerprint`)."""
+    logprobs: tuple[float, ...] = ()
+    """Natural logarithm of the probability of each token of the answer, where `params.logprobs`."""
+    golden_logprobs: tuple[tuple[float, ...], ...] = ()
+    """The same for each golden answer of the request, as the model's own answer: one number per token, the end of the
+    turn left out.
+    """
 
     @property
     def is_sound(self) -> bool:
-        """Whether it can be recorded: a known finish reason, numbers that are finite and not negative, whole tokens."""
+        """Whether it can be recorded: a known finish reason, numbers that are finite and not negative, whole tokens,
+        logarithms of probabilities.
+        """
         seconds = [self.timing.total_s, *(value for value in astuple(self.timing) if value is not None)]
         numbers = [*astuple(self.usage), *seconds]
         known = all(isinstance(number, int | float) and 0 <= number < math.inf for number in numbers)
         whole = all(isinstance(count, int) for count in astuple(self.usage))
-        return self.finish_reason in get_args(FinishReason) and known and whole
+        likely = _are_logprobs(self.logprobs) and isinstance(self.golden_logprobs, tuple)
+        likely = likely and all(_are_logprobs(golden) for golden in self.golden_logprobs)
+        return self.finish_reason in get_args(FinishReason) and known and whole and likely
+
+
+def _are_logprobs(values: object) -> bool:
+    """Finite, and at most 0 but for a rounding step: of a probability of 0 no mean can be taken."""
+    return isinstance(values, tuple) and all(
+        isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value <= _LOGPROB_ROUNDING
+        for value in values
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +118,13 @@ class Score:
     metric: str
     value: float
     signature: str
+
+    @property
+    def of_one_model(self) -> bool:
+        """Whether it counts per token of the model, by its signature: two models' tokens are not the same pieces of
+        text, so it compares only with scores of the same model.
+        """
+        return "|per:token" in self.signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class Params:
     """GBNF: the texts that an answer may be. "": any."""
     json_schema: str = ""
     """A JSON schema that an answer fits, as canonical JSON text. "": none."""
+    logprobs: bool = False
+    """Whether the log-probability of each token of the answer is asked for."""
 
     def to_data(self) -> dict[str, Any]:
         """As plain data, for keys, digests and records.

@@ -75,7 +75,8 @@ class Column:
         for sample in self.samples:
             for score in sample.scores:
                 if math.isfinite(score.value):
-                    cases = found.setdefault(f"{score.metric}{SEAM}{score.signature}", {})
+                    model = self.model if score.of_one_model else ""
+                    cases = found.setdefault(f"{score.metric}{SEAM}{score.signature}{SEAM}{model}", {})
                     cases.setdefault(f"{sample.key.case}{SEAM}{sample.digest}", []).append(score.value)
         return found
 

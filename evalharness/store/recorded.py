@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from evalharness.redaction import scrubbed, shortened
 
 _RESPONSE = TypeAdapter(Response)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
+_LOGPROBS = ("logprobs", "golden_logprobs")
+"""Fields that older files lack: left out where there is nothing to say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ def response_from_json(value: Any) -> Response:
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    _check_fields(value, response_to_json(response))
+    _check_fields(value, _RESPONSE.dump_python(response, mode="json"))
+    if not response.is_sound:
+        raise ValueError("logprobs or golden_logprobs: a number is no logarithm of a probability")
     return response
 
 
@@ -62,14 +66,29 @@ def _check_fields(given: Mapping[str, Any], read: Mapping[str, Any], place: str 
             _check_fields(value, read[name], f"{place}{name}.")
         elif type(value) is not type(read[name]) and not (type(value) is int and type(read[name]) is float):
             raise ValueError(f"{place}{name}: it is {shortened(value, 40)!r}, which is no {type(read[name]).__name__}")
+        elif isinstance(value, list) and not all(type(leaf) in (int, float) for leaf in _flat(value)):
+            raise ValueError(f"{place}{name}: it holds what is no number")
         elif isinstance(value, int | float) and not 0 <= value < math.inf:
             raise ValueError(f"{place}{name}: {value} is no number that a response can have")
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for inner in value:
+            yield from _flat(inner)
+    else:
+        yield value
 
 
 def response_to_json(response: Response) -> dict[str, Any]:
     """A response as plain data."""
     value: dict[str, Any] = _RESPONSE.dump_python(response, mode="json")
-    return value
+    return without_empty(value)
+
+
+def without_empty(response: dict[str, Any]) -> dict[str, Any]:
+    """A response as plain data, without log-probabilities that nobody asked for."""
+    return {name: value for name, value in response.items() if value or name not in _LOGPROBS}
 
 
 def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:

@@ -18,7 +18,7 @@ from evalharness.errors import StoreError
 from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.redaction import scrubbed
 from evalharness.store.files import LONE_SURROGATES
-from evalharness.store.recorded import canonical
+from evalharness.store.recorded import canonical, without_empty
 
 SCHEMA = 1
 RECORD = "run.jsonl"
@@ -41,6 +41,8 @@ _HEADER, _SAMPLE, _END = TypeAdapter(RunHeader), TypeAdapter(Sample), TypeAdapte
 def sample_to_json(sample: Sample) -> dict[str, Any]:
     """A sample as plain data."""
     value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json")
+    if value["response"]:
+        value["response"] = without_empty(value["response"])
     return value
 
 

@@ -59,10 +59,12 @@ class _Loader:
         self.name, self.config, self.problems = name, config, list[Problem]()
         self.path = suite_path(name, config.root)
         self.renderer = Renderer(config.limits)
+        self.logprobs = False
 
     def load(self) -> Suite:
         document = self.read(self.path, _READERS[".yaml"])
         raw: SuiteFile = self.checked(_SUITE, document)
+        self.logprobs = raw.params.logprobs
         metrics = self.specs(raw.metrics, document, "metrics", self.metric)
         checks = self.specs(raw.assert_, document, "assert", self.check)
         cases, sources = self.cases(raw, document)
@@ -138,7 +140,8 @@ class _Loader:
     def metric(self, name: str, value: Any) -> Spec:
         first = next(iter(registry.options(registry.find("metrics", name))), "value")
         spec = Spec(name, value if isinstance(value, dict) else {} if value is None else {first: value})
-        open_metric(spec, self.config)
+        if open_metric(spec, self.config).answer_likelihood and not self.logprobs:
+            raise ValueError(f"the metric '{name}' needs params: {{logprobs: true}}")
         return spec
 
     def check(self, name: str, value: Any) -> Spec:

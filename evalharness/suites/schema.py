@@ -102,6 +102,7 @@ class ParamsFile(Closed):
     """GBNF: an answer is one of its texts."""
     json_schema: Annotated[dict[str, Any] | None, BeforeValidator(plain)] = None
     """JSON Schema 2020-12: an answer is JSON that fits."""
+    logprobs: Annotated[bool, Strict(), BeforeValidator(plain)] = False
 
 
 class GateFile(Closed):

@@ -61,11 +61,11 @@ def open_reference(commit: Commit, plan: Plan, folder: Path, opened: dict[str, P
     Raises SuiteError: it was not there, or cannot be read; ConfigError, StoreError.
     """
     suite = suite_at(commit, plan.suite.name, plan.config)
+    suite = replace(suite, params=replace(suite.params, logprobs=plan.suite.params.logprobs))
     prompts = [prompt for prompt in plan.prompts if prompt in suite.prompts]
     old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened)
-    signatures = {metric.name: metric.signature for metric in plan.metrics}  # both are scored by today's metrics
-    header = replace(old.header(), metrics=tuple(signatures), signatures=signatures)
-    return Reference(old, header, folder / "reference.jsonl")
+    old = replace(old, metrics=plan.metrics)  # both are asked for what today's metrics need, and scored by them
+    return Reference(old, old.header(), folder / "reference.jsonl")
 
 
 def suite_at(commit: Commit, name: str, config: Config) -> Suite:

@@ -32,7 +32,7 @@ def config() -> Config:
 @pytest.fixture(scope="session")
 def smollm2(config: Config) -> Iterator[GgufProvider]:
     """The model, loaded once; only for tests that leave its process alone."""
-    provider = GgufProvider(SMOLLM2, config=config)
+    provider = GgufProvider(SMOLLM2, rows=1, config=config)
     yield provider
     provider.close()
 
@@ -43,7 +43,7 @@ def open_gguf(config: Config) -> Iterator[Callable[..., GgufProvider]]:
     opened: list[GgufProvider] = []
 
     def make(path: str = SMOLLM2, **options: Any) -> GgufProvider:
-        opened.append(GgufProvider(path, config=options.pop("config", config), **options))
+        opened.append(GgufProvider(path, **{"rows": 1, "config": config, **options}))
         return opened[-1]
 
     yield make

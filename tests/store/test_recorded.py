@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,6 +144,18 @@ def test_nothing_recorded() -> None:
     assert nearest(canonical(REQUEST), []) == "nothing is recorded yet"
 
 
+LIKELY = replace(RESPONSE, logprobs=(-0.25, 0.0), golden_logprobs=((-1.5,), (-0.5, -12.3456)))
+
+
+def test_logprobs_round_trip() -> None:
+    """Log-probabilities survive JSON; a response without them holds no word of them, as before there were any."""
+    assert response_from_json(json.loads(canonical(response_to_json(LIKELY)))) == LIKELY
+    assert not response_to_json(RESPONSE).keys() & {"logprobs", "golden_logprobs"}
+    assert response_from_json(response_to_json(RESPONSE)).golden_logprobs == ()
+    assert response_from_json({**response_to_json(RESPONSE), "logprobs": [], "golden_logprobs": []}) == RESPONSE
+    assert response_from_json({**response_to_json(RESPONSE), "logprobs": [-1, 0]}).logprobs == (-1.0, 0.0)
+
+
 def test_response_round_trip() -> None:
     """A response survives JSON, half a surrogate pair included."""
     assert response_from_json(json.loads(canonical(response_to_json(RESPONSE)))) == RESPONSE
@@ -160,6 +173,15 @@ def test_response_round_trip() -> None:
         ({"timing": {"total_s": "soon"}}, "timing.total_s"),
         ({"timing": []}, "timing"),
         ({"banana": 1}, "banana"),
+        ({"logprobs": None}, "logprobs"),
+        ({"logprobs": -1.0}, "logprobs"),
+        ({"logprobs": ["-1"]}, "logprobs: it holds what is no number"),
+        ({"logprobs": [False]}, "logprobs: it holds what is no number"),
+        ({"logprobs": [0.5]}, "logprobs"),
+        ({"logprobs": [-math.inf]}, "logprobs"),
+        ({"golden_logprobs": [-1.0]}, "golden_logprobs"),
+        ({"golden_logprobs": [[-1.0], ["-1"]]}, "golden_logprobs: it holds what is no number"),
+        ({"golden_logprobs": [[-1.0], [math.nan]]}, "golden_logprobs"),
     ],
 )
 def test_no_response(change: dict[str, Any], said: str) -> None:

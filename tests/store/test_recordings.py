@@ -59,6 +59,15 @@ def test_same_bytes(path: Path, seed: int) -> None:
     assert path.read_bytes() == before
 
 
+def test_logprobs_round_trip(path: Path) -> None:
+    """Log-probabilities come back, and a recording without them has no word of them."""
+    assert "logprobs" not in path.read_text()
+    row = a_recorded("Yes.")
+    row = replace(row, response=replace(row.response, logprobs=(-0.5,), golden_logprobs=((-0.25, 0.0), (-3.0,))))
+    write_recording(path, "demo", [row])
+    assert read_recording(path) == [row]
+
+
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_round_trip(path: Path, text: str) -> None:
     """Any text comes back as it was, one response a line."""

@@ -36,6 +36,16 @@ def test_round_trip(tmp_path: Path, run: Run) -> None:
     assert read_run(write(tmp_path / "deep" / "run.jsonl", run)) == run
 
 
+def test_logprobs_round_trip(tmp_path: Path) -> None:
+    """Log-probabilities come back, and a record without them has no word of them."""
+    bare = a_sample()
+    assert bare.response is not None
+    likely = replace(bare.response, logprobs=(-0.5,), golden_logprobs=((-0.25, 0.0), (-3.0,)))
+    run = a_run([replace(bare, response=likely)])
+    assert read_run(write(tmp_path / "run.jsonl", run)) == run
+    assert "logprobs" not in write(tmp_path / "bare.jsonl", a_run()).read_text()
+
+
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(st.characters(), max_size=40))
 def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:

@@ -23,6 +23,15 @@ def test_a_good_suite_loads(project: Make) -> None:
     assert str(suite.cases[0].where) == "suites/s.yaml:8:5"
 
 
+def test_logprobs(project: Make, good: str) -> None:
+    """`logprobs: true` is a parameter, and lets the metric that needs it be named; it is off by default."""
+    suite = project(good.replace("[rouge_l]", "[answer_logprob]\nparams: {logprobs: true}")).load()
+
+    assert suite.params.logprobs
+    assert [spec.name for spec in suite.metrics] == ["answer_logprob"]
+    assert not project(good).load().params.logprobs
+
+
 @pytest.mark.parametrize(
     ("old", "new", "wanted"),
     [
@@ -31,6 +40,10 @@ def test_a_good_suite_loads(project: Make) -> None:
         ("    vars:", "    varz:", ["suites/s.yaml:9:5: unknown key 'varz'; did you mean 'vars'?"]),
         ("models: [fake]", "models: [fake]\nparams: {max_token: 3}",
          ["suites/s.yaml:3:10: unknown key 'max_token'; did you mean 'max_tokens'?"]),
+        ("models: [fake]", "models: [fake]\nparams: {logprobs: yes}",
+         ["suites/s.yaml:3:10: logprobs: should be a valid boolean, not 'yes'"]),
+        ("[rouge_l]", "[rouge_l, answer_logprob]",
+         ["suites/s.yaml:6:20: the metric 'answer_logprob' needs params: {logprobs: true}"]),
         ("models: [fake]", "models: [fake]\ngates: [{metrik: rouge_l}]",
          ["suites/s.yaml:3:9: 'metric' is missing",
           "suites/s.yaml:3:10: unknown key 'metrik'; did you mean 'metric'?"]),

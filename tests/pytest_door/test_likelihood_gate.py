@@ -1,0 +1,124 @@
+"""A gate on golden_logprob: red before a word of an answer changes, and never green without its numbers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+from repository import Repository
+
+from evalharness.cli import main
+
+MODEL = '''
+def answer(request):
+    """The same words always; how likely the golden answers are is up to the system prompt."""
+    number = int(request.key.case.partition("-")[2])
+    lost = 0.3 if "careless" in request.messages[0].content else 0.0
+    values = [-0.5 - number / 100 - lost, -0.1]
+    text = f"You may return {request.key.case} within 30 days."
+    return {"text": text, "logprobs": values, "golden_logprobs": [values for _ in request.golden]}
+'''
+SPEC = "metrics: [rouge_l, token_f1]"
+
+
+@pytest.fixture
+def likely(project):
+    """Forty cases, a model whose second draw is a copy, and a gate on golden_logprob."""
+    project.write("model.py", MODEL)
+    project.edit("pyproject.toml", 'answers = "answers.json"', 'function = "model.py:answer"\nrepeats_differ = false')
+    project.edit("suites/demo.yaml", SPEC, "metrics: [rouge_l, golden_logprob]")
+    project.edit("suites/demo.yaml", "  - {metric: latency, margin: 10%}\n", "  - {metric: golden_logprob}\n")
+    return project
+
+
+def statuses(project) -> dict[str, str]:
+    """What each gate said."""
+    return {verdict["metric"]: verdict["status"] for verdict in project.verdict()["verdicts"]}
+
+
+def test_red_before_a_word_changes(likely):
+    """The same answers from a model that finds the golden ones less likely are worse, and only this gate sees it."""
+    likely.accept()
+    before = [sample["response"]["text"] for sample in likely.samples()]
+    assert likely.run().ret == 0
+    likely.edit("suites/demo.yaml", "You answer", "careless answer")
+    assert likely.run().ret == 1
+    assert [sample["response"]["text"] for sample in likely.samples()] == before
+    found = statuses(likely)
+    assert found.pop("golden_logprob") == "fail"
+    assert "fail" not in found.values()
+
+
+def test_green_with_enough_cases(likely):
+    """Sixty cases that are as likely as they were pass at a margin of 5 points."""
+    likely.ids += [f"case-{number}" for number in range(40, 60)]
+    lines = [f'{{"id": "{name}", "vars": {{"question": "Can I return {name}?"}}}}\n' for name in likely.ids]
+    likely.write("suites/cases.jsonl", "".join(lines))
+    likely.write("golden/demo.yaml", "".join(f"{name}: You may return {name} in 30 days.\n" for name in likely.ids))
+    likely.accept()
+    likely.run()
+    assert statuses(likely)["golden_logprob"] == "pass"
+
+
+def test_a_case_without_its_numbers(likely):
+    """One response that does not say how likely the golden answer is makes the run red, and the case is named."""
+    likely.accept()
+    likely.edit("model.py", "    return", "    if number == 7:\n        return 'Yes.'\n    return")
+    result = likely.run()
+    assert result.ret == 1
+    assert statuses(likely)["golden_logprob"] == "error"
+    result.stdout.fnmatch_lines(["*golden_logprob: the response does not say how likely the golden answers are*"])
+
+
+def test_a_baseline_from_before(likely):
+    """Where the accepted run knows no such score, the gate says so and is not green."""
+    likely.edit("suites/demo.yaml", "  - {metric: golden_logprob}\n", "")
+    likely.edit("suites/demo.yaml", ", golden_logprob]", "]")
+    likely.accept()
+    likely.edit("suites/demo.yaml", "metrics: [rouge_l]", "metrics: [rouge_l, golden_logprob]")
+    likely.edit("suites/demo.yaml", "gates:\n", "gates:\n  - {metric: golden_logprob}\n")
+    assert likely.run().ret == 1
+    assert statuses(likely)["golden_logprob"] == "incomparable"
+
+
+@pytest.mark.parametrize("metric", ["golden_logprob", "answer_logprob"])
+def test_against_a_version_without_the_metric(likely, metric):
+    """With `--llm-against`, the other version is asked for the numbers too: its suite need not name the metric."""
+    today = likely.read("suites/demo.yaml").replace("golden_logprob", metric) + "params: {logprobs: true}\n"
+    likely.edit("suites/demo.yaml", "  - {metric: golden_logprob}\n", "")
+    likely.edit("suites/demo.yaml", ", golden_logprob]", "]")
+    Repository(likely.root).commit()
+    likely.write("suites/demo.yaml", today.replace("You answer", "careless answer"))
+    shutil.rmtree(likely.root / "golden/baselines", ignore_errors=True)
+    assert likely.run("--llm-against", "HEAD").ret == 1
+    assert statuses(likely)[metric] == "fail"
+
+
+def test_two_models_are_not_compared_by_it(likely):
+    """Side by side, two prompts of one model are compared by it and two models are not: their tokens differ."""
+    likely.edit("pyproject.toml", "[tool.pytest", '[tool.evalharness.models.far]\nprovider = "scripted"\n'
+                'function = "model.py:answer"\n[tool.pytest')  # fmt: skip
+    likely.edit("suites/demo.yaml", "prompts:\n", "prompts:\n  other:\n    - user: 'Say: {{ question }}'\n")
+    likely.edit("suites/demo.yaml", "models: [fake]", "models: [fake, far]")
+    likely.run()
+    done = CliRunner().invoke(main, ["--root", str(likely.root), "compare", "reports/demo", "--json"])
+    told = json.loads(done.output)
+    pairs = {"golden_logprob": set(), "rouge_l": set()}
+    for one in told["versus"]:
+        pairs[one["metric"]].add((one["first"], one["second"]))
+    assert [column["model"] for column in told["columns"]] == ["fake", "fake", "far", "far"]
+    assert pairs["golden_logprob"] == {(0, 1), (2, 3)}
+    assert len(pairs["rouge_l"]) == 6
+
+
+def test_a_model_that_cannot(likely):
+    """A model that cannot say how likely a golden answer is is refused before anything is asked."""
+    likely.edit("pyproject.toml", "[tool.pytest", '[tool.evalharness.models.far]\nprovider = "openai"\n'
+                'base_url = "http://localhost:1/v1"\nmodel = "m"\n[tool.pytest')  # fmt: skip
+    likely.edit("suites/demo.yaml", "models: [fake]", "models: [fake, far]")
+    result = likely.run()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*the model 'far' cannot say how likely a golden answer is*gguf can*"])
+    assert not (likely.root / "reports").exists()
