@@ -174,8 +174,10 @@ def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt
         elif before is not None and before.digest == samples[0].digest:
             draws = (*before.draws, *(draw_of(s, header, header.id) for s in samples))
             cases[case] = replace(before, draws=draws)
+    slots = next((sample.slots for samples in drawn.values() for sample in samples if sample.slots), None)
+    identity = header.models.get(model)
     run = AcceptedRun(
-        header.id, header.started_at, header.machine_class, header.signatures, "", identity=header.models.get(model)
+        header.id, header.started_at, header.machine_class, header.signatures, "", identity=identity, slots=slots
     )
     return Baseline(
         baseline.file if baseline else header.file,

@@ -13,8 +13,11 @@ from evalharness.records import GateRule, Run, RunHeader, Verdict
 
 
 def latency_verdict(pairing: Pairing, rule: GateRule, run: Run, reference: Run | None) -> Verdict:
-    """What it says; it fails only where there is enough to compare with."""
-    mode, runs, calibration = _mode(pairing, run, reference)
+    """What it says; it fails only where there is enough to compare with, measured in the same shape."""
+    slots = next((sample.slots for samples in pairing.samples.values() for sample in samples if sample.slots), None)
+    if rule.slots and rule.slots != (slots or 1):
+        return _another_shape(pairing, rule, slots or 1)
+    mode, runs, calibration = _mode(pairing, run, reference, slots)
     stored = {case: [d for d in baseline_draws(pairing, case, copies=False) if d.run in runs] for case in pairing.cases}
     then = {case: _seconds(draw.seconds(rule.metric) for draw in draws) for case, draws in stored.items()}
     now = {case: _seconds(s.seconds(rule.metric) for s in pairing.samples[case]) for case in pairing.cases}
@@ -22,7 +25,7 @@ def latency_verdict(pairing: Pairing, rule: GateRule, run: Run, reference: Run |
         then = {case: seconds for case, seconds in then.items() if len(seconds) == len(runs)}
     then, now = ({case: seconds for case, seconds in side.items() if seconds} for side in (then, now))
     judgement = judge_latency(then, now, mode=mode, margin=rule.margin, calibration=calibration)
-    reason = judgement.reason if then.keys() & now.keys() else _no_times(pairing, run.header, runs)
+    reason = judgement.reason if then.keys() & now.keys() else _no_times(pairing, run.header, runs, slots)
     return Verdict(
         pairing.model,
         pairing.prompt,
@@ -38,12 +41,24 @@ def latency_verdict(pairing: Pairing, rule: GateRule, run: Run, reference: Run |
     )
 
 
-def _mode(pairing: Pairing, run: Run, reference: Run | None) -> tuple[Mode, list[str], Calibration | None]:
+def _another_shape(pairing: Pairing, rule: GateRule, slots: int) -> Verdict:
+    """Nothing can be said: nobody measured what the gate asks for."""
+    reason = (
+        f"this gate asks for seconds with slots = {rule.slots}, and {pairing.model} answered with slots = {slots}: set "
+        f"slots = {rule.slots} in [tool.evalharness.models.{pairing.model}], or give the suite a model that has it"
+    )
+    return Verdict(pairing.model, pairing.prompt, rule.metric, "error", one_line(reason), margin=rule.margin)
+
+
+def _mode(
+    pairing: Pairing, run: Run, reference: Run | None, slots: int | None
+) -> tuple[Mode, list[str], Calibration | None]:
     """What there is to compare seconds with: the way, the baseline's runs that count, the machine's own speed."""
     assert pairing.baseline
-    if reference is not None and any(one.id == reference.header.id for one in pairing.baseline.runs):
+    alike = [one for one in pairing.baseline.runs if one.slots == slots]
+    if reference is not None and any(one.id == reference.header.id for one in alike):
         return "interleaved", [reference.header.id], None
-    here = [one for one in pairing.baseline.runs if one.machine_class == run.header.machine_class]
+    here = [one for one in alike if one.machine_class == run.header.machine_class]
     measured = [one.calibration_s for one in here if one.calibration_s]
     known = run.calibration_s is not None and len(measured) == len(here) and bool(here)
     calibration = Calibration(measured, run.calibration_s) if known and run.calibration_s else None
@@ -58,7 +73,12 @@ def _seconds(found: Iterable[float | None]) -> list[float]:
     return [seconds for seconds in found if seconds is not None and 0 < seconds < math.inf]
 
 
-def _no_times(pairing: Pairing, header: RunHeader, runs: Sequence[str]) -> str:
+def _no_times(pairing: Pairing, header: RunHeader, runs: Sequence[str], slots: int | None) -> str:
+    assert pairing.baseline
+    there = {one.slots for one in pairing.baseline.runs if one.machine_class == header.machine_class}
+    if not runs and there:
+        had = ", ".join(str(other or "unknown") for other in sorted(there, key=str))
+        return f"no accepted run with slots = {slots}, only {had}: seconds compare within one shape; accept a new run"
     if not runs:
         return f"no accepted run on a machine like this one ({header.machine_class})"
     replayed = sum(bool(sample.recorded_at) for samples in pairing.samples.values() for sample in samples)

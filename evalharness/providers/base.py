@@ -33,6 +33,8 @@ class Provider(Protocol):
     """Whether its seconds depend on how busy this machine is."""
     accepts: frozenset[str] = ALL_PARAMS
     """The parameters that it passes on: a suite that sets another one is refused before anything is asked."""
+    drawn: int = 0
+    """Tokens of all answers so far, those under way too; 0 where nobody counts them as they come."""
     scores_golden: bool = False
     """Whether it fills `Response.golden_logprobs` for the golden answers of a request; a suite with a metric that needs
     them is refused otherwise.

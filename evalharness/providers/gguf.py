@@ -67,11 +67,12 @@ class GgufProvider(Provider):
     ) -> None:
         """`path`: a file, or `package:NAME/FILE`. `sha256`: refuse any other file. `context`: tokens of one case,
         prompt and answer. `slots`: cases that are answered at once; texts are the same for any multiple of `rows`.
-        `rows`: of a step, which has a multiple of them; default 8, and with GPU layers all slots. `batch`: tokens of a prompt that are read at once. `threads`: default one for each
-        core that this process may use, 8 at most; answers do not depend on it. `gpu_layers`: layers that a GPU build
-        of llama.cpp puts there, -1 for all. `chat_template`: a jinja2 file under the root, instead of the model's own.
-        `deadline_s`: for one answer. `heartbeat_s`: silence after which the child counts as hung. `memory_limit_mb`:
-        address space of the child. Raises ConfigError, MissingExtraError.
+        `rows`: a decode step has a multiple of so many; default 8, and with GPU layers as many as slots. `batch`:
+        tokens of a prompt that are read at once. `threads`: default one for each core that this process may use, 8 at
+        most; answers do not depend on it. `gpu_layers`: layers that a GPU build of llama.cpp puts there, -1 for all.
+        `chat_template`: a jinja2 file under the root, instead of the model's own. `deadline_s`: for one answer.
+        `heartbeat_s`: silence after which the child counts as hung. `memory_limit_mb`: address space of the child.
+        Raises ConfigError, MissingExtraError.
         """
         if find_spec("llama_cpp") is None:
             raise MissingExtraError("the gguf provider", "llama-cpp-python", "local")

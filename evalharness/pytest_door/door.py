@@ -48,7 +48,7 @@ class Door:
         """The samples of a case. xdist hands out items one by one, so there they are asked for only now."""
         if item.nodeid not in self._asked:
             self._ask(item)
-        return [sample.result() for sample in self._asked.pop(item.nodeid)]
+        return [self._progress.wait(sample) for sample in self._asked.pop(item.nodeid)]
 
     def _ask(self, item: CaseItem) -> None:
         assert self._engine
@@ -114,7 +114,9 @@ class Door:
         self._session.calibrate(2)
         with closing(self._session), engine as self._engine:
             if not self._is_worker:
-                self._progress.start(list(dict.fromkeys(item.suite for item in cases)), len(cases))
+                suites = list(dict.fromkeys(item.suite for item in cases))
+                asked = {id(one): one for name in suites for one in self._session.runs[name].plan.providers.values()}
+                self._progress.start(suites, len(cases), asked.values())
                 for item in cases:
                     self._ask(item)
             ready.start()

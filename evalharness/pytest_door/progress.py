@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 
 import pytest
 
-_BAR = 24
+from evalharness.providers import Provider
+from evalharness.records import Sample
+
+_BAR = 20
+_TICK_S = 0.25
 
 
 class Progress:
@@ -18,11 +23,21 @@ class Progress:
         self._config = config
         self.shown = sys.stdout.isatty() and config.getoption("verbose") == 0 and not hasattr(config, "workerinput")
         self._name, self._total, self._done, self._started = "", 0, 0, time.monotonic()
+        self._providers: list[Provider] = []
 
-    def start(self, suites: Sequence[str], cases: int) -> None:
+    def start(self, suites: Sequence[str], cases: int, providers: Iterable[Provider]) -> None:
         """So many cases of these suites are about to be asked."""
-        self._name, self._total = ", ".join(suites), cases
+        self._name, self._total, self._providers = ", ".join(suites), cases, list(providers)
         self._started = time.monotonic()
+
+    def wait(self, sample: Future[Sample]) -> Sample:
+        """The result, once it is there; until then the line tells of the tokens that come."""
+        while self.shown:
+            try:
+                return sample.result(timeout=_TICK_S)
+            except TimeoutError:
+                self._tick()
+        return sample.result()
 
     def advance(self, report: pytest.TestReport) -> None:
         """A case is done."""
@@ -37,10 +52,24 @@ class Progress:
         if self.shown and reporter is not None and self._done:
             reporter.write_line("")
 
+    def _tick(self) -> None:
+        """While a test runs, pytest keeps what is written: this is for the terminal."""
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if capture is not None and reporter is not None and self._total:
+            with capture.global_and_fixture_disabled():
+                reporter.rewrite(self._line(), erase=True)
+
     def _line(self) -> str:
-        elapsed = time.monotonic() - self._started
-        left = elapsed / self._done * (self._total - self._done)
         filled = _BAR * self._done // self._total
         bar = "█" * filled + "░" * (_BAR - filled)
-        rate = f"{elapsed / self._done:.2f} s a case, {left // 60:.0f}:{left % 60:02.0f} left"
-        return f"{self._name} {bar} {self._done}/{self._total}  {rate}"
+        drawn = sum(provider.drawn for provider in self._providers)
+        told = [*self._rate(), *([f"{drawn:,} tokens"] if drawn else [])]
+        return f"{self._name} {bar} {self._done}/{self._total}  {', '.join(told)}"
+
+    def _rate(self) -> list[str]:
+        if not self._done:
+            return []
+        elapsed = time.monotonic() - self._started
+        left = elapsed / self._done * (self._total - self._done)
+        return [f"{elapsed / self._done:.2f} s a case", f"{left // 60:.0f}:{left % 60:02.0f} left"]

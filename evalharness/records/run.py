@@ -179,6 +179,11 @@ class Sample:
         return {"latency": timing.total_s, "first_token": timing.first_token_s, "per_token": per_token}[gate]
 
     @property
+    def slots(self) -> int | None:
+        """How many answers a local engine could grow at once beside this one."""
+        return self.response.timing.slots if self.response else None
+
+    @property
     def answered(self) -> bool:
         """Asked, answered and scored by every metric."""
         return self.error is None and self.response is not None

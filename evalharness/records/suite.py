@@ -90,6 +90,8 @@ class GateRule(NamedTuple):
     """Whether it speaks of these very cases, or of cases like these."""
     tag: str = ""
     """The cases that it looks at; "" for all."""
+    slots: int = 0
+    """Of a gate on seconds: how many answers the engine may grow at once; 0: as many as the model is configured for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class AcceptedRun:
     """Seconds of a fixed piece of work beside the run: how fast the machine was just then."""
     identity: Mapping[str, Any] | None = None
     """What answered: provider, file hash, engine, ...; None in a baseline from before this was kept."""
+    slots: int | None = None
+    """How many answers a local engine could grow at once: its seconds compare only with seconds of the same shape."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ BASELINE_FOLDER = "golden/baselines"
 PINNED = "pinned"
 MOST_RUNS = 5
 _SECONDS_DIGITS = 6
-_LATER = ("first_token_s", "per_token_s", "calibration_s", "identity")
+_LATER = ("first_token_s", "per_token_s", "calibration_s", "identity", "slots")
 """Fields that older files lack: left out where there is nothing to say."""
 
 
@@ -41,6 +41,7 @@ class _RunLine(_Line):
     asked: str
     calibration_s: FiniteFloat | None = None
     identity: dict[str, Any] | None = None
+    slots: int | None = None
 
 
 class _HeaderLine(_Line):
@@ -178,9 +179,16 @@ def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
 
 def _entry(run: Run, model: str, accepted_at: str, asked: str) -> AcceptedRun:
     header = run.header
-    identity = header.models.get(model)
+    slots = next((sample.slots for sample in run.samples if sample.key.model == model and sample.slots), None)
     return AcceptedRun(
-        header.id, accepted_at, header.machine_class, header.signatures, asked, run.calibration_s, identity
+        header.id,
+        accepted_at,
+        header.machine_class,
+        header.signatures,
+        asked,
+        run.calibration_s,
+        header.models.get(model),
+        slots,
     )
 
 

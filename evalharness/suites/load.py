@@ -16,7 +16,7 @@ from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, Problem, SuiteError
 from evalharness.metrics import open_metric
 from evalharness.metrics.checks import open_check
-from evalharness.records import RATIOS, Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
+from evalharness.records import RATIOS, TIMED, Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
 from evalharness.registry import did_you_mean
 from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
@@ -236,9 +236,11 @@ class _Loader:
                 self.note(document, (*loc, "tag"), f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}")
             if gate.tag and gate.metric in RATIOS:
                 self.note(document, (*loc, "tag"), f"{gate.metric} is gated on whole suites only")
+            if gate.slots and gate.metric not in TIMED:
+                self.note(document, (*loc, "slots"), f"slots are for gates on seconds ({', '.join(TIMED)})")
             if (gate.metric, gate.tag) in gates:
                 self.note(document, loc, f"there is a gate on '{gate.metric}' already")
-            rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag)
+            rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots)
             gates[gate.metric, gate.tag] = GateSpec(rule, document.locate(loc))
         return tuple(gates.values())
 

@@ -122,6 +122,8 @@ class GateFile(Closed):
     """Whether a pass speaks of these very cases, or of cases like these."""
     tag: Text = ""
     """Only cases with this tag."""
+    slots: Annotated[int, Strict(), Field(ge=0)] = 0
+    """Of a gate on seconds: only those of a model with so many slots; 1 for answers that grow alone."""
 
 
 class CaseFile(Closed):

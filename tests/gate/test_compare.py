@@ -55,7 +55,7 @@ def a_sample(number: int, *, model: str = "m", repeat: int = 0, value: float = 0
     return replace(sample, **changes)
 
 
-def a_run(samples: Sequence[Sample], gates: Sequence[tuple[str, float]] = GATES, **rest: Any) -> Run:
+def a_run(samples: Sequence[Sample], gates: Sequence[tuple[Any, ...]] = GATES, **rest: Any) -> Run:
     """A run that planned, selected and answered these samples."""
     keys = tuple(sample.key for sample in samples)
     header = RunHeader(
@@ -480,3 +480,31 @@ def test_a_model_that_changed_is_compared_and_named(
     for verdict in (verdict for verdict in verdicts if verdict.gating):
         remark = verdict.reason.partition("; the model is not as it was accepted: ")[2]
         assert remark == said
+
+
+@pytest.mark.parametrize(
+    ("accepted", "now", "asked", "status", "said"),
+    [
+        (16, 16, 0, "pass", "history"),
+        (16, 8, 0, "inconclusive", "no accepted run with slots = 8, only 16: seconds compare within one shape"),
+        (None, 8, 0, "inconclusive", "no accepted run with slots = 8, only unknown"),
+        (1, 1, 1, "pass", "history"),
+        (None, None, 1, "pass", "history"),
+        (16, 16, 1, "error", "this gate asks for seconds with slots = 1, and m answered with slots = 16"),
+    ],
+)
+def test_seconds_compare_within_one_shape(
+    accepted: int | None, now: int | None, asked: int, status: Status, said: str
+) -> None:
+    """Seconds of answers that grew beside others are compared with seconds of the same number of slots, and a gate may
+    ask for one slot.
+    """
+    runs = tuple(AcceptedRun(f"r{n}", "2026-01-01", "here", SIGNATURES, "asked", slots=accepted) for n in range(5))
+    draws = tuple(a_draw(run=one.id, total_s=1.0 + number / 100) for number, one in enumerate(runs))
+    baseline = replace(a_baseline(draws=draws), runs=runs)
+    response = Response("Yes.", "stop", Usage(90, 10), Timing(1.0, slots=now))
+    gates = (("latency", 0.1, "suite", "", asked),)
+    run = a_run([a_sample(n, response=response) for n in range(80)], gates=gates)
+    verdict = judged((run, {("m", "p"): baseline}))[0][-1]
+    assert verdict.status == status
+    assert said in verdict.reason

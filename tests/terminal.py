@@ -20,15 +20,20 @@ _PATIENCE_S = 30
 
 
 class Terminal:
-    """`evalharness ARGUMENTS` in a pseudo-terminal; a context manager that ends it."""
+    """`evalharness ARGUMENTS`, or `pytest ARGUMENTS`, in a pseudo-terminal; a context manager that ends it."""
 
-    def __init__(self, root: Path, *arguments: str, columns: int = 80, rows: int = 24) -> None:
+    def __init__(
+        self, root: Path, *arguments: str, columns: int = 80, rows: int = 24, program: str = "evalharness"
+    ) -> None:
         self.raw = ""
         self.pid, self.handle = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm", COLUMNS="", LINES="")
             script = "from evalharness.cli import main; main()"
             time.sleep(0.05)  # the size is set by then
+            if program == "pytest":
+                os.chdir(root)
+                os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
             os.execv(sys.executable, [sys.executable, "-c", script, "--root", str(root), *arguments])
         self.resize(columns, rows)
 
