@@ -20,6 +20,8 @@ from evalharness.errors import ProviderError
 from evalharness.sandbox import Sandbox, TemplateProblem
 
 _MAX_CHARS, _MAX_STEPS = 4_000_000, 1_000_000
+_MOST_SAID = 500
+"""Characters of an error: a template says what it likes with `raise_exception`."""
 
 Piece = tuple[str, bool]
 """A part of the prompt, and whether it is scaffolding."""
@@ -51,7 +53,8 @@ class ChatTemplate:
         try:
             text = self._sandbox.render(self._template, values)
         except TemplateProblem as error:
-            raise ProviderError(f"the model's chat template refuses this prompt: {error}", kind="template") from None
+            said = str(error)[:_MOST_SAID]
+            raise ProviderError(f"the model's chat template refuses this prompt: {said}", kind="template") from None
         parts = re.split(rf"\[{self._mark}:(\d+)\]", text)
         if [int(number) for number in parts[1::2]] != list(range(len(messages))):
             raise ProviderError(
@@ -63,7 +66,8 @@ class ChatTemplate:
         try:
             return self._sandbox.compile_chat_template(source)
         except TemplateProblem as error:
-            raise ProviderError(f"the model's chat template cannot be used: {error}", kind="template") from None
+            said = str(error)[:_MOST_SAID]
+            raise ProviderError(f"the model's chat template cannot be used: {said}", kind="template") from None
 
 
 def _refuse(message: str) -> NoReturn:

