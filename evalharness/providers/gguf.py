@@ -164,11 +164,13 @@ class GgufProvider(Provider):
             number, reply = child.order({**_order(_seeded(request)), "deadline_s": self._deadline_s})
             self._asked[number] = request.key
             try:
-                return _response(self._answer(child, reply), self.slots)
+                response = _response(self._answer(child, reply), self.slots)
             except ChildLost as lost:
                 raise self._blamed(request.key, number, child, lost) from None
             finally:
                 del self._asked[number]
+            self._suspects.discard(request.key)
+            return response
 
     def close(self) -> None:
         """End the child at once."""
@@ -224,6 +226,8 @@ class GgufProvider(Provider):
         try:
             reply.result(timeout=_LOAD_DEADLINE_S)
         except ChildLost as lost:
+            if lost.kind == "stopped":
+                raise ProviderError("stopped", kind="stopped") from None
             raise ProviderError(f"{lost} while it loaded {self._file.name}", kind="load") from None
         except TimeoutError:
             self._end_child()

@@ -73,18 +73,18 @@ def test_the_careless_prompt_is_red(tmp_path):
 
 
 def test_kill_the_model_in_the_middle(tmp_path):
-    """`kill -9` of the model's process: one case errs, the others keep their texts, and the run is not green."""
+    """`kill -9` of the model's process, once: those that it was answering are asked again one by one, and all keep
+    their texts; those seconds count for nothing.
+    """
     alone = tmp_path / "alone"
-    run_pytest(alone, "-k", "refunds")
-    done = run_pytest(tmp_path / "killed", "-k", "refunds", meanwhile=kill_the_model)
+    first = run_pytest(alone, "-k", "refunds or returns")
+    done = run_pytest(tmp_path / "killed", "-k", "refunds or returns", meanwhile=kill_the_model)
     before, after = samples(alone), samples(tmp_path / "killed")
-    errors = [case for case, sample in after.items() if sample["error"]]
-    assert done.returncode == 1
-    assert [after[case]["error"]["kind"] for case in errors] == ["crash"]
-    assert all(
-        after[case]["response"]["text"] == before[case]["response"]["text"] for case in before if case not in errors
-    )
-    assert json.loads((tmp_path / "killed/verdict.json").read_text())["status"] == "error"
+    assert {case: sample["response"]["text"] for case, sample in after.items()} == {
+        case: sample["response"]["text"] for case, sample in before.items()
+    }
+    assert max(sample["attempts"] for sample in after.values()) == 2
+    assert done.returncode == first.returncode
 
 
 def kill_the_model(parent: int) -> None:
@@ -92,7 +92,7 @@ def kill_the_model(parent: int) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and is_worker_of(entry, parent) and cpu_s(entry) > 2.0:
+            if entry.name.isdigit() and is_worker_of(entry, parent) and cpu_s(entry) > 2.5:
                 os.kill(int(entry.name), signal.SIGKILL)
                 return
         time.sleep(0.02)
@@ -108,6 +108,6 @@ def is_worker_of(entry: Path, parent: int) -> bool:
 
 
 def cpu_s(entry: Path) -> float:
-    """Processor seconds of a process: loading takes less than two, so more means that it is answering."""
+    """Processor seconds of a process: loading takes less than two, so half a second more means that it is answering."""
     fields = (entry / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
