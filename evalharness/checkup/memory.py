@@ -10,15 +10,15 @@ from evalharness.checkup.suites import SuiteCheck
 from evalharness.config import Config, resolve_path
 from evalharness.providers import Provider
 from evalharness.providers.gguf_header import read_header
-from evalharness.providers.memory import PREFIXES, Need, default_slots, gigabytes, need
+from evalharness.providers.memory import GPU_SLOTS, PREFIXES, Need, default_slots, gigabytes, need
 
 
 def need_of(provider: Provider, options: Mapping[str, Any], config: Config, free: int | None) -> Need:
     """Of a GGUF model, as it is configured. Raises ProviderError for a file that cannot be loaded."""
     header, context = read_header(resolve_path(str(options["path"]), config.root)), provider.identity()["context"]
-    most = 32 if options.get("gpu_layers") else 16
-    slots = options.get("slots") or default_slots(header, context, PREFIXES, free, most=most)
-    return need(header, context, slots, PREFIXES)
+    slots = options.get("slots") or (GPU_SLOTS if options.get("gpu_layers") else None)
+    slots = slots or default_slots(header, context, PREFIXES, free, config.processes)
+    return need(header, context, slots, PREFIXES, options.get("batch") or 512)
 
 
 def fits(needs: Mapping[str, Need], free: int | None) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ class Lane:
         self.provider = provider
         self._asking, self._tariff, self._book, self._deliver = asking, tariff, book, deliver
         most = max(1, min(provider.concurrency, asking.concurrency or provider.concurrency))
+        self._most = most
         self._limiter = Limiter(most, start=most if asking.concurrency else START)  # who names a number knows the model
         self._seat = machine.seat(provider)
         self._turns = Turns(self._limiter, self._begin, self.refuse, self._seat)
@@ -130,7 +131,7 @@ class Lane:
             return
         sent_at = await self._room(job, attempt)
         try:
-            response = sound(await self._answer(job, attempt, job.deadline - sent_at))
+            response = self._shaped(sound(await self._answer(job, attempt, job.deadline - sent_at)))
             job.cost_usd = self._tariff.cost_usd(response) if self._tariff else None
             self._answered_s = loop.time()
             self._limiter.succeeded(self._answered_s, others_wait=self._turns.somebody_waits)
@@ -236,6 +237,13 @@ class Lane:
             task.cancel()
             raise self._late(may_cost=True)
         return task.result()
+
+    def _shaped(self, response: Response) -> Response:
+        """With no more slots than requests may be under way."""
+        timing = response.timing
+        if timing.slots is None:
+            return response
+        return replace(response, timing=replace(timing, slots=min(timing.slots, self._most)))
 
     def _late(self, *, may_cost: bool) -> ProviderError:
         if self._seat is not None:

@@ -20,6 +20,7 @@ from evalharness.records import (
     Run,
     RunHeader,
     Sample,
+    slots_of,
 )
 
 _MESSAGE_CHARS = 300
@@ -174,7 +175,7 @@ def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt
         elif before is not None and before.digest == samples[0].digest:
             draws = (*before.draws, *(draw_of(s, header, header.id) for s in samples))
             cases[case] = replace(before, draws=draws)
-    slots = next((sample.slots for samples in drawn.values() for sample in samples if sample.slots), None)
+    slots = slots_of(sample for samples in drawn.values() for sample in samples)
     identity = header.models.get(model)
     run = AcceptedRun(
         header.id, header.started_at, header.machine_class, header.signatures, "", identity=identity, slots=slots

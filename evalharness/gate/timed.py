@@ -9,14 +9,14 @@ from evalharness.gate.evidence import STATUS
 from evalharness.gate.latency import Calibration, Mode, judge_latency
 from evalharness.gate.pairing import Pairing, baseline_draws, one_line
 from evalharness.gate.sessions import FEWEST_RUNS
-from evalharness.records import GateRule, Run, RunHeader, Verdict
+from evalharness.records import GateRule, Run, RunHeader, Verdict, slots_of
 
 
 def latency_verdict(pairing: Pairing, rule: GateRule, run: Run, reference: Run | None) -> Verdict:
     """What it says; it fails only where there is enough to compare with, measured in the same shape."""
-    slots = next((sample.slots for samples in pairing.samples.values() for sample in samples if sample.slots), None)
-    if rule.slots and rule.slots != (slots or 1):
-        return _another_shape(pairing, rule, slots or 1)
+    slots = slots_of(sample for samples in pairing.samples.values() for sample in samples)
+    if rule.slots and rule.slots != slots:
+        return _another_shape(pairing, rule, slots)
     mode, runs, calibration = _mode(pairing, run, reference, slots)
     stored = {case: [d for d in baseline_draws(pairing, case, copies=False) if d.run in runs] for case in pairing.cases}
     then = {case: _seconds(draw.seconds(rule.metric) for draw in draws) for case, draws in stored.items()}
@@ -41,13 +41,17 @@ def latency_verdict(pairing: Pairing, rule: GateRule, run: Run, reference: Run |
     )
 
 
-def _another_shape(pairing: Pairing, rule: GateRule, slots: int) -> Verdict:
+def _another_shape(pairing: Pairing, rule: GateRule, slots: int | None) -> Verdict:
     """Nothing can be said: nobody measured what the gate asks for."""
     reason = (
-        f"this gate asks for seconds with slots = {rule.slots}, and {pairing.model} answered with slots = {slots}: set "
+        f"this gate asks for seconds with slots = {rule.slots}, and {pairing.model} answered with {_shape(slots)}: set "
         f"slots = {rule.slots} in [tool.evalharness.models.{pairing.model}], or give the suite a model that has it"
     )
     return Verdict(pairing.model, pairing.prompt, rule.metric, "error", one_line(reason), margin=rule.margin)
+
+
+def _shape(slots: int | None) -> str:
+    return f"slots = {slots}" if slots else "an unknown number of them"
 
 
 def _mode(
@@ -77,8 +81,10 @@ def _no_times(pairing: Pairing, header: RunHeader, runs: Sequence[str], slots: i
     assert pairing.baseline
     there = {one.slots for one in pairing.baseline.runs if one.machine_class == header.machine_class}
     if not runs and there:
-        had = ", ".join(str(other or "unknown") for other in sorted(there, key=str))
-        return f"no accepted run with slots = {slots}, only {had}: seconds compare within one shape; accept a new run"
+        had = ", ".join(_shape(other) for other in sorted(there, key=str))
+        return (
+            f"no accepted run with {_shape(slots)}, only with {had}: seconds compare within one shape; accept a new run"
+        )
     if not runs:
         return f"no accepted run on a machine like this one ({header.machine_class})"
     replayed = sum(bool(sample.recorded_at) for samples in pairing.samples.values() for sample in samples)

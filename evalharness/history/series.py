@@ -76,7 +76,11 @@ def _measures(latest: AcceptedRun, price: Price | None) -> Iterator[_Measure]:
     if price is not None:
         yield _Measure("cost at today's price", "USD", _dollars(price))
     for name, gate in (("latency", "latency"), ("first token", "first_token")):
-        yield _Measure(name, "s", _seconds(gate), lambda run: run.machine_class, "of another kind of machine")
+        yield _Measure(name, "s", _seconds(gate), _shape, "of another kind of machine, or with another number of slots")
+
+
+def _shape(run: AcceptedRun) -> str:
+    return f"{run.machine_class} {run.slots}"
 
 
 def _score(metric: str) -> Callable[[Draw], float | None]:

@@ -6,6 +6,7 @@ import json
 import os
 import selectors
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -27,12 +28,16 @@ class ChildLost(Exception):
 class Child(Process):
     """A worker process and a thread that listens to it."""
 
-    def __init__(self, module: str, *, heartbeat_s: float, heard: Callable[[Mapping[str, Any]], None]) -> None:
-        """`module`: run as a program. `heartbeat_s`: silence after which it counts as hung. `heard` gets the events
-        that answer no order, on the listening thread.
+    def __init__(
+        self, module: str, *, heartbeat_s: float, step_s: float, heard: Callable[[Mapping[str, Any]], None]
+    ) -> None:
+        """`module`: run as a program. `heartbeat_s`: silence after which it counts as hung. `step_s`: so does one that
+        is alive, and has come no step further with what it has begun. `heard` gets the events that answer no order, on
+        the listening thread.
         """
         super().__init__(module, "the model's process")
-        self._heartbeat_s, self._heard = heartbeat_s, heard
+        self._heartbeat_s, self._step_s, self._heard = heartbeat_s, step_s, heard
+        self._steps, self._moved_s = -1, time.monotonic()
         self._numbers = count()
         self._lock, self._sending = threading.Lock(), threading.Lock()
         self._orders: dict[int, Future[dict[str, Any]]] = {}
@@ -44,8 +49,8 @@ class Child(Process):
 
     @property
     def alive(self) -> bool:
-        """Whether orders may still be answered."""
-        return self.lost is None and super().alive
+        """Whether orders may still be answered: until the listener has said what became of it."""
+        return self.lost is None
 
     def order(self, order: Mapping[str, Any]) -> tuple[int, Future[dict[str, Any]]]:
         """Send one: its number, and what will be answered: the reply, ProviderError for a refusal, ChildLost."""
@@ -98,6 +103,8 @@ class Child(Process):
     def _take(self, event: dict[str, Any]) -> None:
         if event["event"] == "begun":
             self.begun.add(event["id"])
+        if event["event"] == "beat":
+            self._feel(event["steps"])
         if event["event"] not in ("done", "failed"):
             self._heard(event)
             return
@@ -110,6 +117,14 @@ class Child(Process):
             reply.set_result(event)
         else:
             reply.set_exception(ProviderError(event["message"], kind=event["kind"]))
+
+    def _feel(self, steps: int) -> None:
+        """The pulse: how many steps it has made."""
+        now = time.monotonic()
+        if steps != self._steps or not self.begun:
+            self._steps, self._moved_s = steps, now
+        elif now - self._moved_s > self._step_s:
+            self.end(ChildLost("hang", f"the model's process worked on one step for more than {self._step_s:g} s"))
 
     def _lose(self, lost: ChildLost) -> None:
         with self._lock:

@@ -13,7 +13,6 @@ import hashlib
 import platform
 import threading
 from collections.abc import Mapping
-from concurrent.futures import Future
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import Any
@@ -24,7 +23,7 @@ from evalharness.providers.base import Provider
 from evalharness.providers.child import Child, ChildLost
 from evalharness.providers.constraint import gbnf
 from evalharness.providers.gguf_header import read_header
-from evalharness.providers.memory import PREFIXES, Need, available_bytes, default_slots, need
+from evalharness.providers.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, need
 from evalharness.providers.model_file import checked_file, engine_version, fair_threads
 from evalharness.providers.turnstile import Turnstile
 from evalharness.records import Params, Request, Response, SampleKey, Timing, Usage
@@ -80,7 +79,7 @@ class GgufProvider(Provider):
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
         self._refusal = ""
         """Why the file cannot be loaded: it is said with every request."""
-        self.need = self._needed(context, slots, config.processes, most=32 if gpu_layers else 16)
+        self.need = self._needed(context, slots or (GPU_SLOTS if gpu_layers else None), batch, config.processes)
         self.slots = self.need.slots if self.need else slots or ROWS
         rows = rows or (self.slots if gpu_layers else min(ROWS, self.slots))
         if self.slots < 1 or rows < 1 or self.slots % rows:
@@ -164,7 +163,7 @@ class GgufProvider(Provider):
             number, reply = child.order({**_order(_seeded(request)), "deadline_s": self._deadline_s})
             self._asked[number] = request.key
             try:
-                response = _response(self._answer(child, reply), self.slots)
+                response = _response(reply.result(), self.slots)
             except ChildLost as lost:
                 raise self._blamed(request.key, number, child, lost) from None
             finally:
@@ -176,15 +175,6 @@ class GgufProvider(Provider):
         """End the child at once."""
         self._closed = True
         self._end_child()
-
-    def _answer(self, child: Child, reply: Future[dict[str, Any]]) -> dict[str, Any]:
-        """What the child says. Raises ProviderError, ChildLost."""
-        try:
-            return reply.result(timeout=self._deadline_s * 2 + _GRACE_S)  # it may have waited for a slot
-        except TimeoutError:
-            text = f"the model's process took longer than deadline_s = {self._deadline_s:g} s"
-            child.end(ChildLost("deadline", text))
-            return reply.result()
 
     def _blamed(self, key: SampleKey, number: int, child: Child, lost: ChildLost) -> ProviderError:
         """Whose fault it was: the only one's that was being answered; else they are asked again, one by one."""
@@ -209,7 +199,14 @@ class GgufProvider(Provider):
             if self._refusal:
                 raise ProviderError(self._refusal, kind="load")
             self._bury()
-            self._child = Child("evalharness.providers.llama.worker", heartbeat_s=self._heartbeat_s, heard=self._hear)
+            self._child = Child(
+                "evalharness.providers.llama.worker",
+                heartbeat_s=self._heartbeat_s,
+                step_s=self._deadline_s + _GRACE_S,
+                heard=self._hear,
+            )
+            if self._closed:  # just now
+                self._end_child()
             self._load(self._child)
             return self._child
 
@@ -230,8 +227,8 @@ class GgufProvider(Provider):
                 raise ProviderError("stopped", kind="stopped") from None
             raise ProviderError(f"{lost} while it loaded {self._file.name}", kind="load") from None
         except TimeoutError:
-            self._end_child()
             text = f"{self._file.name} was not loaded within {_LOAD_DEADLINE_S:g} s"
+            child.end(ChildLost("deadline", text))
             raise ProviderError(text, kind="load") from None
         except ProviderError as error:
             self._end_child()
@@ -249,15 +246,15 @@ class GgufProvider(Provider):
             child.end()
         return child.lost if child else None
 
-    def _needed(self, context: int, slots: int | None, processes: int, most: int) -> Need | None:
+    def _needed(self, context: int, slots: int | None, batch: int, processes: int) -> Need | None:
         """Of this machine's memory; None for a file that cannot be loaded."""
         try:
             header = read_header(self._file)
         except ProviderError as error:
             self._refusal = f"{self._file.name} cannot be loaded: {error}"
             return None
-        free = available_bytes()
-        return need(header, context, slots or default_slots(header, context, PREFIXES, free, processes, most), PREFIXES)
+        slots = slots or default_slots(header, context, PREFIXES, available_bytes(), processes)
+        return need(header, context, slots, PREFIXES, batch)
 
 
 def _seeded(request: Request) -> Request:

@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -202,7 +202,7 @@ class GgufServerProvider(Provider):
                 f"{self._order['context']}: raise 'context' of the model, or shorten the prompt",
                 kind="context",
             )
-        return response
+        return replace(response, timing=replace(response.timing, slots=self.concurrency))
 
     def _serving(self) -> tuple[Process, _Wire]:
         """A server that lives. One at a time starts it; who comes meanwhile waits. Raises ProviderError."""

@@ -18,8 +18,10 @@ MOST_KV_BYTES = 2**30
 PREFIXES = 2
 """Sequences that hold the beginning which the prompts of a suite share, besides those of the slots: two versions of a
 prompt that are asked in turns need one each."""
+GPU_SLOTS = 32
+"""With layers on a GPU, where nobody names a number: not what fits, for there all slots shape the arithmetic."""
 _SHARE_FOR_KV = 4
-_SLOTS = (32, 24, 16, 8, 4, 2, 1)
+_FEWEST_SLOTS, _MOST_SLOTS = 8, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +34,31 @@ class Need:
     """Answers under way at once."""
     context: int
     """Tokens, of each of them."""
+    work_bytes: int = 0
+    """What one step works with: for each head a weight of every token of a batch for every token of the context."""
+
+    @property
+    def rest_bytes(self) -> int:
+        """Besides file and KV cache."""
+        return REST_BYTES + self.work_bytes
 
     @property
     def total_bytes(self) -> int:
         """All of it."""
-        return self.file_bytes + self.kv_bytes + REST_BYTES
+        return self.file_bytes + self.kv_bytes + self.rest_bytes
 
     def __str__(self) -> str:
         slots = f"{self.slots} slot{'s' if self.slots > 1 else ''} x {self.context:,} tokens"
         parts = f"file {gigabytes(self.file_bytes)}, {slots} {gigabytes(self.kv_bytes)}"
-        return f"{gigabytes(self.total_bytes)} GB: {parts}, {gigabytes(REST_BYTES)} for the rest"
+        return f"{gigabytes(self.total_bytes)} GB: {parts}, {gigabytes(self.rest_bytes)} for the rest"
 
 
-def need(header: GgufHeader, context: int, slots: int, prefixes: int) -> Need:
-    """With so many tokens for each slot, and for each beginning that several prompts share."""
+def need(header: GgufHeader, context: int, slots: int, prefixes: int, batch: int = 512) -> Need:
+    """With so many tokens for each slot, and for each beginning that several prompts share; `batch` tokens are read at
+    once.
+    """
     kv_bytes = header.kv_bytes_per_token * context * (slots + prefixes)
-    return Need(header.file_bytes, kv_bytes, slots, context)
+    return Need(header.file_bytes, kv_bytes, slots, context, batch * context * max(header.heads) * 4)
 
 
 def needed_bytes(header: GgufHeader, context: int, slots: int, prefixes: int) -> int:
@@ -55,17 +66,15 @@ def needed_bytes(header: GgufHeader, context: int, slots: int, prefixes: int) ->
     return need(header, context, slots, prefixes).total_bytes
 
 
-def default_slots(
-    header: GgufHeader, context: int, prefixes: int, available: int | None, share: int = 1, most: int = 16
-) -> int:
-    """As many slots as help: a multiple of 8 up to `most`; 4, 2 or 1 where memory is short. Texts do not depend on it.
+def default_slots(header: GgufHeader, context: int, prefixes: int, available: int | None, share: int = 1) -> int:
+    """16, which on two cores are nearly as fast as 32; 8 where the KV cache of 16 would take more than MOST_KV_BYTES,
+    or more than a quarter of what is `available`, of which this process has one of `share` parts.
 
-    The KV cache takes at most a quarter of what is `available`, of which this process has one of `share` parts, and at
-    most MOST_KV_BYTES. On two cores 16 slots are nearly as fast as 32; a GPU has use for 32.
+    Never fewer: texts are the same for multiples of 8, and what happens to be free must not change them.
     """
     room = MOST_KV_BYTES if available is None else min(MOST_KV_BYTES, available // share // _SHARE_FOR_KV)
-    fitting = (n for n in _SLOTS if n <= most and need(header, context, n, prefixes).kv_bytes <= room)
-    return next(fitting, 1)
+    fits = need(header, context, _MOST_SLOTS, prefixes).kv_bytes <= room
+    return _MOST_SLOTS if fits else _FEWEST_SLOTS
 
 
 def gigabytes(count: int) -> str:

@@ -24,6 +24,7 @@ from evalharness.records.run import (
     Stability,
     Timing,
     Usage,
+    slots_of,
 )
 from evalharness.records.suite import (
     RATIOS,
@@ -88,5 +89,6 @@ __all__ = [
     "Timing",
     "Usage",
     "Verdict",
+    "slots_of",
     "worst",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -196,6 +196,12 @@ class Sample:
     def score(self, metric: str) -> Score | None:
         """The score that `metric` gave, if it gave one."""
         return next((score for score in self.scores if score.metric == metric), None)
+
+
+def slots_of(samples: Iterable[Sample]) -> int | None:
+    """The shape in which those were measured whose seconds count; None where it is unknown, or not one."""
+    found = {sample.slots for sample in samples if sample.latency_s is not None}
+    return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

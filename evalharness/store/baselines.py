@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
 
 from evalharness.errors import StoreError
-from evalharness.records import TIMED, AcceptedRun, Baseline, BaselineCase, Draw, Run, Sample
+from evalharness.records import TIMED, AcceptedRun, Baseline, BaselineCase, Draw, Run, Sample, slots_of
 from evalharness.store.files import write_whole
 from evalharness.store.runs import SCHEMA, check_kind, parse_line
 
@@ -179,7 +179,7 @@ def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
 
 def _entry(run: Run, model: str, accepted_at: str, asked: str) -> AcceptedRun:
     header = run.header
-    slots = next((sample.slots for sample in run.samples if sample.key.model == model and sample.slots), None)
+    slots = slots_of(sample for sample in run.samples if sample.key.model == model)
     return AcceptedRun(
         header.id,
         accepted_at,

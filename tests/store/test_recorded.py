@@ -117,7 +117,7 @@ def test_nearest_of_several() -> None:
         (with_wire(seed=None), REQUEST, "wire.seed: nothing there, 1 here"),
         (with_wire(messages=[{"role": "system", "content": "Be brief."}]), REQUEST, "wire.messages[1].content: "),
         ({**REQUEST, "repeat": 1}, REQUEST, "repeat: 1 there, 0 here"),
-        ({"a": "x" * 100}, {"a": "y" * 100}, 'a: "' + "x" * 59 + '… there, "' + "y" * 59 + "… here"),
+        ({"a": "u" * 100}, {"a": "v" * 100}, 'a: "' + "u" * 59 + '… there, "' + "v" * 59 + "… here"),
         (dict.fromkeys("abcde", 1), dict.fromkeys("abcde", 2), "c: 1 there, 2 here and 2 more"),
         ({"a": 1}, {"a": 1.0}, "a: 1 there, 1.0 here"),
         ({"a": True}, {"a": 1}, "a: true there, 1 here"),

@@ -23,7 +23,7 @@ class Answer:
         self._draw = Draw(native, params)
         self._most, self._stops = params["max_tokens"], [stop.encode() for stop in params["stop"]]
         self._wants_logprobs = params.get("logprobs", False)
-        self._deadline_s = order["deadline_s"]
+        self._deadline_s, self._waited_s = order["deadline_s"], 0.0
         self._tokens: list[int] = []
         self._text, self._logprobs = b"", list[float]()
         self._times = [time.perf_counter()]
@@ -49,9 +49,15 @@ class Answer:
         """They went into something else: the times that follow are later by as much."""
         self._times = [at + seconds for at in self._times]
 
+    def wait(self, seconds: float) -> None:
+        """While the prompt of another one was read: they count for its times, which are what they are, but not against
+        its deadline.
+        """
+        self._waited_s += seconds
+
     def check(self) -> None:
         """Raises ProviderError when it has taken too long."""
-        if time.perf_counter() - self._times[0] > self._deadline_s:
+        if time.perf_counter() - self._times[0] - self._waited_s > self._deadline_s:
             raise ProviderError(f"no end within deadline_s = {self._deadline_s:g}", kind="deadline")
 
     def result(self) -> dict[str, Any]:

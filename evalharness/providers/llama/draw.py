@@ -41,11 +41,9 @@ def _chain(native: Native, params: Mapping[str, Any]) -> Any:
     temperature, penalty, grammar = params["temperature"] or 0.0, params["repeat_penalty"], params.get("grammar")
     if temperature <= 0 and penalty == 1 and not grammar:
         return None
-    parts = []
+    parts = [_grammar(native, grammar)] if grammar else []  # the one that may fail, before any other is made
     if penalty != 1:
-        parts.append(llama_cpp.llama_sampler_init_penalties(native.tokens, _PENALISED_TOKENS, penalty, 0.0, 0.0))
-    if grammar:
-        parts.append(_grammar(native, grammar))
+        parts.insert(0, llama_cpp.llama_sampler_init_penalties(native.tokens, _PENALISED_TOKENS, penalty, 0.0, 0.0))
     parts += _random(params, temperature) if temperature > 0 else [llama_cpp.llama_sampler_init_greedy()]
     chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
     for part in parts:

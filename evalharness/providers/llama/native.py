@@ -43,6 +43,9 @@ class Native:
         self._model = llama_cpp.llama_model_load_from_file(path.encode(), options)
         if not self._model:
             raise ProviderError(_errors.told() or "llama.cpp refuses the file", kind="load")
+        if llama_cpp.llama_model_is_recurrent(self._model) or llama_cpp.llama_model_is_hybrid(self._model):
+            text = "it is a recurrent model, whose state cannot be cut back to where prompts part: use gguf-server"
+            raise ProviderError(text, kind="load")
         shape = llama_cpp.llama_context_default_params()
         shape.n_ctx, shape.n_seq_max, shape.kv_unified = context * sequences, sequences, False
         shape.n_batch = shape.n_ubatch = max(batch, sequences)
@@ -57,6 +60,8 @@ class Native:
         self._batch = llama_cpp.llama_batch_init(shape.n_batch, 0, 1)
         self.vocabulary = llama_cpp.llama_model_get_vocab(self._model)
         self.tokens = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
+        self.steps = 0
+        """Times that it has decoded."""
         self.trained_context = llama_cpp.llama_model_n_ctx_train(self._model)
 
     def decode(self, rows: Sequence[Row]) -> None:
@@ -68,6 +73,7 @@ class Native:
             batch.n_seq_id[i], batch.seq_id[i][0] = 1, sequence
         if code := llama_cpp.llama_decode(self._context, batch):
             raise RuntimeError(f"llama.cpp cannot decode (code {code}): {_errors.told()}")
+        self.steps += 1
 
     def logits(self, row: int) -> Logits:
         """The distribution after a row of the last `decode`: one number for each token, valid until the next one."""
@@ -79,12 +85,21 @@ class Native:
         llama_cpp.llama_memory_seq_cp(self._memory, source, to, -1, -1)
 
     def forget(self, sequence: int, start: int = 0) -> None:
-        """Drop what a sequence holds from a position on."""
-        llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, -1)
+        """Drop what a sequence holds from a position on. Raises RuntimeError."""
+        if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, -1):
+            raise RuntimeError("llama.cpp cannot forget a part of a sequence")
 
     def tokenise(self, text: str, *, special: bool) -> list[int]:
-        """`special`: control texts such as `<|im_end|>` are one token each; else they are the characters they are."""
-        data = text.encode()
+        """`special`: control texts such as `<|im_end|>` are one token each; else they are the characters they are.
+
+        Raises ProviderError.
+        """
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            raise ProviderError(
+                "the prompt holds half of a surrogate pair, which is no text", kind="template"
+            ) from None
         room = len(data) + 16
         found = (llama_cpp.llama_token * room)()
         count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), found, room, False, special)

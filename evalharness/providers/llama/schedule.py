@@ -74,20 +74,24 @@ class Schedule:
         slot = self._answers.index(None)
         shared = len(prefix) if list(prompt[: len(prefix)]) == list(prefix) and len(prefix) < len(prompt) else 0
         self._begin(slot, tuple(prompt[:shared]))
+        started = time.perf_counter()
         answer = Answer(self._native, number, order, prompt=len(prompt), own=len(prompt) - shared)
         try:
             last = self._read(slot, prompt[shared:], shared)
+            answer.read(last)
+            answered = time.perf_counter()
             answer.golden_logprobs = [
                 [log_probability(self._native.logits(last), token) for token in golden[:1]] for golden in goldens
             ]
-            answer.read(last)
-            started = time.perf_counter()
             for found, golden in zip(answer.golden_logprobs, goldens, strict=True):
                 found += self._likelihood(slot, golden, len(prompt))
-            answer.leave_out(time.perf_counter() - started)
+            answer.leave_out(time.perf_counter() - answered)
         except BaseException:
             answer.close()
             raise
+        for other in self._answers:
+            if other is not None:
+                other.wait(time.perf_counter() - started)
         self._answers[slot] = answer
         self.drawn += 1
 

@@ -36,25 +36,33 @@ class Model:
     def __init__(
         self, path: str, *, context: int, slots: int, rows: int, chat_template: str | None, **options: int
     ) -> None:
-        self._native = Native(path, context=context, sequences=slots + PREFIXES, **options)
-        source = chat_template or self._native.chat_template()
+        self.native = Native(path, context=context, sequences=slots + PREFIXES, **options)
+        source = chat_template or self.native.chat_template()
         if not source:
             raise ProviderError(
                 "the file has no chat template: set chat_template in the configuration", kind="template"
             )
-        begin, end = self._native.special_texts()
+        begin, end = self.native.special_texts()
         self._template = ChatTemplate(source, bos=begin, eos=end)
-        self._context, self._bos = context, self._native.bos()
-        self.schedule = Schedule(self._native, slots=slots, rows=rows, batch=options["batch"])
+        self._context, self._bos = context, self.native.bos()
+        self.schedule = Schedule(self.native, slots=slots, rows=rows, batch=options["batch"])
 
     def admit(self, number: int, order: Mapping[str, Any]) -> None:
         """Begin an answer. Raises ProviderError when the prompt does not fit, is not rendered, or has a bad grammar."""
         messages, shared = order["messages"], order["shared"]
         prompt = self._tokens(messages, generate=True)
-        goldens = [self._native.tokenise(golden, special=False) for golden in order["golden"]]
+        goldens = [self.native.tokenise(golden, special=False) for golden in order["golden"]]
         self._check_room(len(prompt), max([order["params"]["max_tokens"], *map(len, goldens)]))
-        prefix = self._tokens(messages[:shared], generate=False) if shared else []
-        self.schedule.admit(number, order, Tokens(prompt, prefix, goldens))
+        self.schedule.admit(number, order, Tokens(prompt, self._prefix(messages[:shared]), goldens))
+
+    def _prefix(self, shared: list[dict[str, str]]) -> list[int]:
+        """Of the messages that all cases share. None where the template wants more than them: some fold the system
+        message into the first question.
+        """
+        try:
+            return self._tokens(shared, generate=False) if shared else []
+        except ProviderError:
+            return []
 
     def _check_room(self, prompt: int, most: int) -> None:
         if prompt + most > self._context:
@@ -68,7 +76,7 @@ class Model:
         """Scaffolding with special tokens, content without."""
         tokens: list[int] = []
         for text, scaffolding in self._template.pieces(messages, generate=generate):
-            tokens += self._native.tokenise(text, special=scaffolding)
+            tokens += self.native.tokenise(text, special=scaffolding)
         return [self._bos, *tokens] if self._bos is not None and tokens[:1] != [self._bos] else tokens
 
 
@@ -137,7 +145,7 @@ class Worker:
 
     def _beat(self) -> None:
         while True:
-            self._say({"event": "beat"})
+            self._say({"event": "beat", "steps": self._model.native.steps if self._model else 0})
             time.sleep(BEAT_S)
 
     def _say(self, message: dict[str, Any]) -> None:
