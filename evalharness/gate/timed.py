@@ -80,7 +80,7 @@ def _seconds(found: Iterable[float | None]) -> list[float]:
 def _no_times(pairing: Pairing, header: RunHeader, runs: Sequence[str], slots: int | None) -> str:
     assert pairing.baseline
     there = {one.slots for one in pairing.baseline.runs if one.machine_class == header.machine_class}
-    if not runs and there:
+    if not runs and there and any(s.latency_s is not None for samples in pairing.samples.values() for s in samples):
         had = ", ".join(_shape(other) for other in sorted(there, key=str))
         return (
             f"no accepted run with {_shape(slots)}, only with {had}: seconds compare within one shape; accept a new run"

@@ -76,7 +76,7 @@ def _measures(latest: AcceptedRun, price: Price | None) -> Iterator[_Measure]:
     if price is not None:
         yield _Measure("cost at today's price", "USD", _dollars(price))
     for name, gate in (("latency", "latency"), ("first token", "first_token")):
-        yield _Measure(name, "s", _seconds(gate), _shape, "of another kind of machine, or with another number of slots")
+        yield _Measure(name, "s", _seconds(gate), _shape, "of another kind of machine or shape")
 
 
 def _shape(run: AcceptedRun) -> str:
