@@ -85,7 +85,7 @@ def _no_times(pairing: Pairing, header: RunHeader, runs: Sequence[str], slots: i
         return (
             f"no accepted run with {_shape(slots)}, only with {had}: seconds compare within one shape; accept a new run"
         )
-    if not runs:
+    if not there:
         return f"no accepted run on a machine like this one ({header.machine_class})"
     replayed = sum(bool(sample.recorded_at) for samples in pairing.samples.values() for sample in samples)
     return f"{replayed} answers were replayed, and those say nothing of time" if replayed else "no times to compare"

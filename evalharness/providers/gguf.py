@@ -156,7 +156,7 @@ class GgufProvider(Provider):
 
     def complete(self, request: Request) -> Response:
         """The answer; called from many threads at once. Raises ProviderError: kind crash, hang, deadline, context,
-        template, grammar, load or engine.
+        template, constraint, grammar, load or engine.
         """
         with self._turnstile.passed(alone=request.key in self._suspects):
             child = self._living_child()

@@ -509,3 +509,11 @@ def test_seconds_compare_within_one_shape(
     verdict = judged((run, {("m", "p"): baseline}))[0][-1]
     assert verdict.status == status
     assert said in verdict.reason
+
+
+def test_replayed_seconds_are_called_replayed() -> None:
+    """A replayed run on the accepted machine is not told that it is on another one, or of another shape."""
+    runs = (AcceptedRun("then", "2026-01-01", "here", SIGNATURES, "asked", slots=16),)
+    samples = [a_sample(n, recorded_at="2026-01-01T00:00:00+00:00") for n in range(80)]
+    world = a_run(samples, gates=(("latency", 0.1),)), {("m", "p"): replace(a_baseline(), runs=runs)}
+    assert "80 answers were replayed" in judged(world)[0][-1].reason
