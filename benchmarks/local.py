@@ -21,17 +21,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from local_blows import failures, headers
+from local_blows import failures, headers, request
 
 from evalharness.config import Config, load_config, resolve_path
 from evalharness.providers.gguf import GgufProvider
 from evalharness.providers.memory import PREFIXES
-from evalharness.records import Request
+from evalharness.records import Request, Response
 from evalharness.suites import load_suite, requests
 
 ROOT = Path(__file__).parents[1]
 CASES, ROUNDS = 80, 5
 TEXTS = 40
+ROOM = 512
+"""Tokens that each sequence has room for: those of the suite need no more (evalharness/llama/schedule.py)."""
 
 
 class Model(NamedTuple):
@@ -113,12 +115,12 @@ def speed(model: Model) -> None:
         ThreadPoolExecutor(provider.concurrency) as pool,
     ):
         provider.complete(some[0])
-        own = sum(own_tokens(provider, request) for request in some)
         for _ in range(ROUNDS):
             before, slow = rates(0), plain(plain_order)
             started = time.perf_counter()
-            tokens = sum(answer.usage.completion_tokens for answer in pool.map(provider.complete, some))
+            answers = list(pool.map(provider.complete, some))
             seconds = time.perf_counter() - started
+            tokens, own = sum(answer.usage.completion_tokens for answer in answers), sum(map(own_tokens, answers))
             after = rates(0)
             prompt_rate, decode_rate = (statistics.mean([before[k], after[k]]) for k in ("prompt", "decode"))
             floor = own / prompt_rate + tokens / decode_rate
@@ -131,9 +133,8 @@ def speed(model: Model) -> None:
     print(f"  {times:.2f} x the plain loop's speed, {reached:.0%} of the floor (medians of {ROUNDS} pairs)")
 
 
-def own_tokens(provider: GgufProvider, request: Request) -> int:
+def own_tokens(answer: Response) -> int:
     """Tokens of a prompt that differ from case to case."""
-    answer = provider.complete(request)
     assert answer.timing.prompt_tokens_per_s
     assert answer.timing.first_token_s
     return round(answer.timing.prompt_tokens_per_s * answer.timing.first_token_s)
@@ -166,18 +167,23 @@ def steady(model: Model) -> None:
 
 def start(model: Model) -> None:
     """From nothing to the first token, the file in the page cache; and memory."""
-    seconds = []
-    for _ in range(ROUNDS):
-        started = time.perf_counter()
-        with closing(opened(model)) as provider:
-            first = provider.complete(asked(most=1)[0])
-            assert first.timing.first_token_s
-            seconds.append(time.perf_counter() - started - first.timing.total_s + first.timing.first_token_s)
-            texts(provider, asked())
-            used = resident_bytes(provider.child_pid)
-            kv = model.kv_bytes * 2048 * (provider.slots + PREFIXES)
+    some = asked()
+    for first in (request("short", "Hello", 8), some[0]):
+        seconds, prompt = [], 0
+        for _ in range(ROUNDS):
+            with closing(opened(model)) as provider:
+                started = time.perf_counter()
+                answer = provider.complete(first)
+                assert answer.timing.first_token_s
+                seconds.append(time.perf_counter() - started - answer.timing.total_s + answer.timing.first_token_s)
+                prompt = answer.usage.prompt_tokens
+        what = f"a prompt of {prompt} tokens (median of {ROUNDS})"
+        print(f"  start of the worker to first token {statistics.median(seconds):.2f} s, {what}")
+    with closing(opened(model)) as provider:
+        texts(provider, some)
+        used = resident_bytes(provider.child_pid)
+        kv = model.kv_bytes * ROOM * (provider.slots + PREFIXES)
     file = model.file.stat().st_size
-    print(f"  start to first token {statistics.median(seconds):.2f} s (median of {ROUNDS})")
     print(
         f"  memory {used / 1e6:,.0f} MB: file {file / 1e6:,.0f} + KV {kv / 1e6:,.0f} + {(used - file - kv) / 1e6:,.0f}"
     )

@@ -41,9 +41,10 @@ def plain(file: str, template: str) -> Callable[[Any], Any]:
 
 def rates(file: str, _: str) -> Callable[[Any], Any]:
     """What this machine can do at best: a long prompt at once, and one token for each of 32 sequences."""
-    from evalharness.providers.llama.native import Native, Row
+    from evalharness.llama.native import Native, Row
 
-    native = Native(file, context=1024, sequences=SEQUENCES, batch=PROMPT, threads=2, gpu_layers=0)
+    native = Native(file, sequences=SEQUENCES, batch=PROMPT, threads=2, gpu_layers=0)
+    native.make_room(1024)
     tokens = [random.Random(1).randrange(100, 40_000) for _ in range(PROMPT)]
 
     def prompt() -> float:

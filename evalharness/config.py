@@ -16,8 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from evalharness import registry
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, did_you_mean
 
 
 def _user_cache() -> Path:
@@ -110,14 +109,14 @@ class Config(Section):
     def model(self, name: str) -> ModelConfig:
         """The model called `name`. Raises ConfigError with near names."""
         if name not in self.models:
-            hint = registry.did_you_mean(name, self.models)
+            hint = did_you_mean(name, self.models)
             raise ConfigError(f"there is no [tool.evalharness.models.{name}] in pyproject.toml{hint}")
         return self.models[name]
 
     def embedder(self, name: str) -> EmbedderConfig:
         """The embedder called `name`. Raises ConfigError with near names."""
         if name not in self.embedders:
-            hint = registry.did_you_mean(name, self.embedders)
+            hint = did_you_mean(name, self.embedders)
             raise ConfigError(f"there is no [tool.evalharness.embedders.{name}] in pyproject.toml{hint}")
         return self.embedders[name]
 
@@ -154,7 +153,7 @@ def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         sections: dict[str, type[Section]] = {"limits": Limits, "embedders": EmbedderConfig}
         section = sections.get(parents[0], Config) if parents else Config
-        hint = registry.did_you_mean(key, set(section.model_fields) - {"root"})
+        hint = did_you_mean(key, set(section.model_fields) - {"root"})
         return f"[{table}] unknown key '{key}'{hint}"
     if error["type"] == "missing":
         return f"[{table}] '{key}' is missing"

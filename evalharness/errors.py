@@ -11,7 +11,7 @@ EvalHarnessError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,3 +95,14 @@ class MetricError(EvalHarnessError):
 
 class StoreError(EvalHarnessError):
     """A stored file is damaged, of another version, or must not be written."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'; did you mean ...?' with the nearest known words, or the list of them when none is near."""
+    import difflib
+
+    known = sorted(set(known))
+    near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
+    if near:
+        return f"; did you mean {' or '.join(repr(name) for name in near)}?"
+    return f"; known: {', '.join(known)}" if known else ""

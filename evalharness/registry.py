@@ -6,12 +6,13 @@ Built-ins stand in a literal table; third parties join by entry point (group `ev
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Literal
+
+from evalharness.errors import did_you_mean
 
 Kind = Literal["metrics", "providers"]
 
@@ -65,12 +66,3 @@ def find(kind: Kind, name: str) -> Callable[..., Any]:
 def options(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The options that a factory takes by name, in order; what the program passes itself (`config`) is left out."""
     return {name: p for name, p in inspect.signature(factory).parameters.items() if name != "config"}
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """'; did you mean ...?' with the nearest known words, or the list of them when none is near."""
-    known = sorted(set(known))
-    near = difflib.get_close_matches(word, known, n=2, cutoff=0.6)
-    if near:
-        return f"; did you mean {' or '.join(repr(name) for name in near)}?"
-    return f"; known: {', '.join(known)}" if known else ""

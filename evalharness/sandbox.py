@@ -21,7 +21,7 @@ from jinja2.tests import TESTS as ALL_TESTS
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
-from evalharness.registry import did_you_mean
+from evalharness.errors import did_you_mean
 from evalharness.template_filters import FILTERS, allowed, check_needles
 
 _TEXT_METHODS = frozenset(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 STRING, ARRAY, UINT32 = 8, 9, 4
+HEADER_BYTES = 1_800_000
+"""Of SmolLM2-135M's file, roughly: what stands before the weights."""
 
 
 def smollm2() -> Path:
@@ -127,6 +129,22 @@ def _value(data: bytes, at: int, kind: int, most_items: int | None) -> tuple[byt
 
 HUGE = (0, 1, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**63 - 1, 2**63, 2**64 - 1)
 Spoil = Callable[[Parts, random.Random], bytes]
+
+
+def damaged(header: bytes, chance: random.Random) -> bytes:
+    """A header as long, with a few bits turned, a number blown up, or a piece put elsewhere."""
+    found = bytearray(header)
+    kind = chance.choice(["bits", "number", "copy"])
+    if kind == "bits":
+        for _ in range(chance.choice([1, 4, 64])):
+            found[chance.randrange(len(found))] ^= 1 << chance.randrange(8)
+    elif kind == "number":
+        at = chance.choice([8, 16, chance.randrange(24, 4096)])
+        found[at : at + 8] = chance.choice([2**64 - 1, 2**63, 2**32, 10**9, 0]).to_bytes(8, "little")
+    else:
+        start, size = chance.randrange(len(found) - 512), chance.randrange(1, 512)
+        found[start : start + size] = found[:size]
+    return bytes(found)
 
 
 def _bits(parts: Parts, chance: random.Random) -> bytes:

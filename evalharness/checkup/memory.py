@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from evalharness.checkup.finding import Finding
 from evalharness.checkup.suites import SuiteCheck
-from evalharness.config import Config, resolve_path
+from evalharness.errors import ProviderError
 from evalharness.providers import Provider
-from evalharness.providers.gguf_header import read_header
-from evalharness.providers.memory import GPU_SLOTS, PREFIXES, Need, default_slots, gigabytes, need
+from evalharness.providers.gguf import GgufProvider
+from evalharness.providers.gguf_server import GgufServerProvider
+from evalharness.providers.memory import Need, gigabytes
 
 
-def need_of(provider: Provider, options: Mapping[str, Any], config: Config, free: int | None) -> Need:
-    """Of a GGUF model, as it is configured. Raises ProviderError for a file that cannot be loaded."""
-    header, context = read_header(resolve_path(str(options["path"]), config.root)), provider.identity()["context"]
-    slots = options.get("slots") or (GPU_SLOTS if options.get("gpu_layers") else None)
-    slots = slots or default_slots(header, context, PREFIXES, free, config.processes)
-    return need(header, context, slots, PREFIXES, options.get("batch") or 512)
+def need_of(provider: Provider) -> Need | None:
+    """Of a model in a file; None for any other. Raises ProviderError for a file that cannot be loaded."""
+    if not isinstance(provider, GgufProvider | GgufServerProvider):
+        return None
+    if provider.refusal:
+        raise ProviderError(provider.refusal, kind="load")
+    return provider.need
 
 
 def fits(needs: Mapping[str, Need], free: int | None) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def fits(needs: Mapping[str, Need], free: int | None) -> Iterator[Finding]:
     for name, wanted in needs.items():
         if free is not None and wanted.total_bytes > free:
             short = f"{gigabytes(wanted.total_bytes)} GB, and {gigabytes(free)} GB are free"
-            yield Finding("models", "missing", f"memory: {name} needs {short}: close something, or lower its context")
+            yield Finding("models", "missing", f"memory: {name} may need {short}: close something, or lower its context")
 
 
 def together(needs: Mapping[str, Need], free: int | None, suites: Sequence[SuiteCheck]) -> Iterator[Finding]:

@@ -30,8 +30,8 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
     for name in config.models:
         try:
             provider = open_provider(name, config)
-            if config.models[name].provider == "gguf":
-                needs[name] = need_of(provider, config.models[name].options, config, free)
+            if need := need_of(provider):
+                needs[name] = need
         except EvalHarnessError as error:
             yield Finding("models", "broken", f"{name}: {error}", needed=name in needed)
             continue
@@ -44,7 +44,7 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
             yield Finding("models", "missing", text, needed=name in needed)
             continue
         what = f"{name}: {_what(provider, config, name)}{f', {key} is set' if key else ''}"
-        what += f"; needs {needs[name]}{there}" if name in needs else ""
+        what += f"; needs at most {needs[name]}{there}" if name in needs else ""
         wanted = load if provider.local else ping
         yield _asked(name, provider, what, needed=name in needed) if wanted else Finding("models", "ok", what)
     yield from fits(needs, free)

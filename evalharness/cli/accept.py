@@ -12,7 +12,7 @@ from evalharness.cli.errors import explained
 from evalharness.cli.judged import judged
 from evalharness.cli.records import record_of
 from evalharness.config import load_config
-from evalharness.registry import did_you_mean
+from evalharness.errors import did_you_mean
 from evalharness.report import Outcome
 from evalharness.report.encode import one_line, printable
 from evalharness.review.accepting import Reason, accept_answers, accept_run, refuse_ci

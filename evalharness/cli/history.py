@@ -11,10 +11,9 @@ from evalharness.cli.errors import explained
 from evalharness.cli.printing import print_json
 from evalharness.cli.replacing import refuse_to_replace_page
 from evalharness.config import load_config
-from evalharness.errors import StoreError
+from evalharness.errors import StoreError, did_you_mean
 from evalharness.history import history_of
 from evalharness.records.history import History
-from evalharness.registry import did_you_mean
 from evalharness.report.encode import printable
 from evalharness.report.history import history_html, history_json
 from evalharness.report.history_terminal import history_lines, plain

@@ -12,11 +12,10 @@ from functools import cached_property
 from evalharness.config import Config
 from evalharness.engine.prices import Tariff, tariff
 from evalharness.engine.scoring import Scorer
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, did_you_mean
 from evalharness.metrics import Metric, open_metric
 from evalharness.providers import Provider, open_provider, unaccepted
 from evalharness.records import Case, Request, RunHeader, Suite
-from evalharness.registry import did_you_mean
 from evalharness.store import environment, machine_class
 from evalharness.suites import digest, requests
 

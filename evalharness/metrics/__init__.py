@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from evalharness import registry
 from evalharness.config import Config
-from evalharness.errors import MetricError
+from evalharness.errors import MetricError, did_you_mean
 from evalharness.metrics.base import Answer, Metric, as_metric_error, checked
 from evalharness.records import Score, Spec
 
@@ -41,7 +41,7 @@ def open_metric(spec: Spec, config: Config) -> Metric:
     known = registry.options(factory)
     for name in spec.options:
         if name not in known:
-            hint = registry.did_you_mean(name, known) if known else "; it has none"
+            hint = did_you_mean(name, known) if known else "; it has none"
             raise ValueError(f"the metric '{spec.name}' has no option '{name}'{hint}")
     metric = _called(spec.name, factory, spec.options, config)
     if not isinstance(metric, Metric):

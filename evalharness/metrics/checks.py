@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalharness import registry
-from evalharness.errors import MetricError
+from evalharness.errors import MetricError, did_you_mean
 from evalharness.metrics.base import Answer, Metric
 from evalharness.metrics.json import json_problem, schema_problem
 from evalharness.metrics.strings import contains, count_words, exact, regex
@@ -45,7 +44,7 @@ def open_check(name: str, value: Any) -> Check:
     Raises LookupError for an unknown name, with near ones, and ValueError for a value that the check does not take.
     """
     if name not in CHECKS:
-        raise LookupError(f"there is no check '{name}'{registry.did_you_mean(name, CHECKS)}")
+        raise LookupError(f"there is no check '{name}'{did_you_mean(name, CHECKS)}")
     return Check(name, value, CHECKS[name](name, value))
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from evalharness import registry
 from evalharness.config import Config
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, did_you_mean
 from evalharness.providers.base import Provider, unaccepted
 
 __all__ = ["Provider", "open_provider", "unaccepted"]
@@ -24,7 +24,7 @@ def open_provider(name: str, config: Config) -> Provider:
     known = registry.options(factory)
     for option in model.options:
         if option not in known:
-            raise ConfigError(f"{table}: unknown key '{option}'{registry.did_you_mean(option, known)}")
+            raise ConfigError(f"{table}: unknown key '{option}'{did_you_mean(option, known)}")
     missing = [option for option, p in known.items() if p.default is p.empty and option not in model.options]
     if missing and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
         raise ConfigError(f"{table}: '{missing[0]}' is missing")

@@ -68,7 +68,7 @@ class Provider(Protocol):
         return None
 
     def rest(self) -> None:
-        """Give the memory back until `prepare` or the next request starts the model again. Called in a thread while
+        """Give the memory back until `prepare` starts the model again. Called in a thread while
         nothing is wanted of it; what may still be under way (an answer that came too late) is to end. Raises nothing.
         """
         return

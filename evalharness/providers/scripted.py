@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from evalharness.config import Config, resolve_path
-from evalharness.errors import ConfigError, ProviderError
+from evalharness.errors import ConfigError, ProviderError, did_you_mean
 from evalharness.providers.base import Provider
 from evalharness.records import FinishReason, Params, Request, Response, Timing, Usage
-from evalharness.registry import did_you_mean
 
 _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "text": str,

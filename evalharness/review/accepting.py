@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.config import Config
-from evalharness.errors import StoreError, SuiteError
+from evalharness.errors import StoreError, SuiteError, did_you_mean
 from evalharness.records import Run, Status, Suite
-from evalharness.registry import did_you_mean
 from evalharness.store import accept, in_ci, write_whole
 from evalharness.store.baselines import baseline_path, unacceptable
 from evalharness.store.files import all_or_none, locked

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness.config import Config
-from evalharness.errors import StoreError
-from evalharness.registry import did_you_mean
+from evalharness.errors import StoreError, did_you_mean
 from evalharness.report.blind import first_side
 from evalharness.store import write_whole
 from evalharness.store.files import locked

@@ -7,8 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from evalharness.errors import Problem
-from evalharness.registry import did_you_mean
+from evalharness.errors import Problem, did_you_mean
 from evalharness.suites.document import Document, Loc
 from evalharness.suites.schema import CaseFile, GateFile, ParamsFile, SuiteFile, TurnFile
 

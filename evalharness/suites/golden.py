@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from evalharness.config import Config
-from evalharness.errors import Problem
-from evalharness.registry import did_you_mean
+from evalharness.errors import Problem, did_you_mean
 from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
 from evalharness.suites.files import FileProblem, read_text

@@ -13,11 +13,10 @@ from pydantic import TypeAdapter
 
 from evalharness import registry
 from evalharness.config import Config
-from evalharness.errors import EvalHarnessError, Problem, SuiteError
+from evalharness.errors import EvalHarnessError, Problem, SuiteError, did_you_mean
 from evalharness.metrics import open_metric
 from evalharness.metrics.checks import open_check
 from evalharness.records import RATIOS, TIMED, Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
-from evalharness.registry import did_you_mean
 from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
 from evalharness.suites.files import FileProblem, inside, read_text

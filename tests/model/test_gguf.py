@@ -138,7 +138,7 @@ def test_a_damaged_file(open_gguf, ask, tmp_path):
         file.write(b"\xff" * 64)
     provider, said = open_gguf(str(damaged)), set()
     for _ in range(6):
-        with pytest.raises(ProviderError, match=r"damaged\.gguf cannot be loaded") as caught:
+        with pytest.raises(ProviderError, match=r"^damaged\.gguf says it has 18446744073709551615") as caught:
             provider.complete(ask("Hello"))
         said.add((caught.value.kind, str(caught.value)))
     assert {kind for kind, _ in said} == {"load"}
@@ -191,6 +191,37 @@ def test_a_hang_is_noticed(open_gguf, ask):
         provider.complete(ask("Tell me a long story.", max_tokens=1500))
     assert caught.value.kind == "hang"
     provider.complete(ask("Hello", max_tokens=1))
+
+
+def test_killed_while_it_loads(open_gguf, ask):
+    """What it dies of then may be another's doing: the case may be asked again, and is answered."""
+    provider = open_gguf()
+    kill = threading.Thread(target=lambda: os.kill(first_pid(provider), signal.SIGKILL))
+    kill.start()
+    with pytest.raises(ProviderError, match="SIGKILL while it loaded") as caught:
+        provider.complete(ask("Hello", max_tokens=1))
+    kill.join()
+    assert (caught.value.kind, caught.value.again) == ("load", "safe")
+    assert provider.complete(ask("Hello", max_tokens=1)).text
+
+
+def first_pid(provider):
+    """Of the child, as soon as there is one."""
+    while provider.child_pid is None:
+        time.sleep(0.001)
+    return provider.child_pid
+
+
+def test_rest(open_gguf, ask):
+    """Who rests is started by nobody but `prepare`: not by a request that comes late."""
+    provider = open_gguf()
+    provider.complete(ask("Hello", max_tokens=1))
+    provider.rest()
+    with pytest.raises(ProviderError, match="stopped") as caught:
+        provider.complete(ask("Hello", max_tokens=1))
+    assert caught.value.kind == "stopped"
+    provider.prepare()
+    assert provider.complete(ask("Hello", max_tokens=1)).text
 
 
 def test_a_deadline_is_kept(open_gguf, ask):

@@ -237,7 +237,7 @@ def test_a_damaged_file(serve: Callable[..., Served], ask: Ask, tmp_path: Path, 
     served.provider.prepare()
     errors = [served.error(ask("Hello")) for _ in range(5)]
     assert {(error.kind, str(error)) for error in errors} == {("load", str(errors[0]))}
-    assert "damaged.gguf cannot be served: " in str(errors[0])
+    assert str(errors[0]).startswith("damaged.gguf ")
     assert said in str(errors[0])
     assert served.provider.child_pid is None
 

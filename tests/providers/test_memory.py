@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalharness.providers.gguf_header import GgufHeader
-from evalharness.providers.memory import available_bytes, default_slots, need, needed_bytes, share_bytes
+from evalharness.providers.memory import available_bytes, default_slots, need, share_bytes
 
 GIB = 2**30
 SMOLLM2 = GgufHeader("llama", 30, 8192, 576, (9,) * 30, (3,) * 30, 64, 64, "", 98_362_432)
@@ -17,7 +17,7 @@ LLAMA_8B = GgufHeader("llama", 32, 131_072, 4096, (32,) * 32, (8,) * 32, 128, 12
 def test_what_is_needed() -> None:
     """The file, a cache for each slot and each shared beginning, 200 MB, and what a step works with; said in a line."""
     work = 512 * 2048 * 9 * 4
-    assert needed_bytes(SMOLLM2, 2048, 16, 1) == 98_362_432 + 23_040 * 2048 * 17 + 200_000_000 + work
+    assert need(SMOLLM2, 2048, 16, 1).total_bytes == 98_362_432 + 23_040 * 2048 * 17 + 200_000_000 + work
     assert str(need(SMOLLM2, 2048, 16, 1)) == "1.1 GB: file 0.1, 16 slots x 2,048 tokens 0.8, 0.2 for the rest"
     assert str(need(LLAMA_8B, 8192, 1, 0)) == "6.7 GB: file 4.9, 1 slot x 8,192 tokens 1.1, 0.7 for the rest"
 

@@ -9,7 +9,7 @@ import llama_cpp
 import numpy as np
 
 from evalharness.errors import ProviderError
-from evalharness.providers.llama.native import Logits, Native
+from evalharness.llama.native import Logits, Native
 
 _PENALISED_TOKENS = 64
 """`repeat_penalty` looks at so many generated tokens, as llama.cpp's own programs do."""

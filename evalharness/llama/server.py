@@ -15,6 +15,8 @@ import sys
 import threading
 from typing import Any
 
+from evalharness.llama.process import limit_memory, protocol_output
+
 _WARNINGS = 2
 """And errors: the last of them are told when the server does not start, or dies."""
 
@@ -23,7 +25,7 @@ def serve(order: dict[str, Any]) -> Any:
     """The server, running. It gives itself a free port. Raises RuntimeError and whatever else the binding raises."""
     import xllamacpp
 
-    _limit_memory(order["memory_limit_mb"])
+    limit_memory(order["memory_limit_mb"])
     params = xllamacpp.CommonParams()
     _load(params, order)
     _open(params, order["key"])
@@ -62,23 +64,14 @@ def _forget(params: Any) -> None:
     params.cache_ram_mib = params.n_ctx_checkpoints = 0
 
 
-def _limit_memory(megabytes: int | None) -> None:
-    """Address space, as the system counts it: the model file (mapped) is part of it."""
-    if megabytes:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (megabytes * 1_000_000, megabytes * 1_000_000))
-
-
 def _end_with_the_input() -> None:
     sys.stdin.buffer.read()
     os._exit(0)
 
 
 def main() -> None:
-    """Keep standard output for the one line: whatever native code prints goes to standard error."""
-    out = os.dup(1)
-    os.dup2(2, 1)
+    """As a program."""
+    out = protocol_output()
     order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_the_input, daemon=True).start()
     try:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
-from evalharness.providers.llama.native import Row
-from evalharness.providers.llama.schedule import Schedule, Tokens
+from evalharness.llama.native import SCORED, Row
+from evalharness.llama.schedule import Ended, Schedule, Tokens
 from evalharness.providers.memory import PREFIXES
 
 WORDS, END = 50, 1
+LONGEST = 40
+"""Tokens of a prompt and its answer."""
 PARAMS = {"temperature": 0.0, "repeat_penalty": 1.0, "stop": []}
 
 
@@ -23,9 +25,20 @@ class Books:
     tokens = WORDS
 
     def __init__(self, sequences: int) -> None:
+        self.rooms: list[int] = []
         self.held: list[list[int]] = [[] for _ in range(sequences)]
         self.steps: list[list[Row]] = []
         self._after: dict[int, int] = {}
+
+    @property
+    def room(self) -> int:
+        """Of each sequence."""
+        return self.rooms[-1]
+
+    def make_room(self, tokens: int) -> None:
+        """And forget all."""
+        self.rooms.append(tokens)
+        self.held = [[] for _ in self.held]
 
     def decode(self, rows: Sequence[Row]) -> None:
         """As llama.cpp: each row follows what its sequence holds."""
@@ -35,6 +48,7 @@ class Books:
             held = self.held[row.sequence]
             assert row.position == len(held), (row, held)
             held.append(row.token)
+            assert len(held) <= self.room
             if row.logits:
                 self._after[i] = sum(n * token for n, token in enumerate(held, start=1)) % WORDS
 
@@ -62,21 +76,33 @@ class Books:
 
 
 def run(
-    asked: Sequence[Tokens], *, slots: int, rows: int, batch: int = 4, most: Callable[[int], int] = lambda _: 6
+    asked: Sequence[Tokens],
+    *,
+    slots: int,
+    rows: int,
+    batch: int = 4,
+    most: Callable[[int], int] = lambda _: 6,
+    first_room: int = 8,
 ) -> tuple[list[dict[str, Any]], Books]:
     """All answers in the order of the requests, admitted as slots come free. `most`: tokens of an answer."""
     books: Any = Books(slots + PREFIXES)
-    schedule = Schedule(books, slots=slots, rows=rows, batch=batch)
+    shape = {"slots": slots, "prefixes": PREFIXES, "rows": rows, "batch": batch}
+    schedule = Schedule(books, context=LONGEST, first_room=first_room, **shape)
     found: dict[int, dict[str, Any]] = {}
+
+    def keep(ended: Iterable[Ended]) -> None:
+        for answer, error in ended:
+            assert error is None
+            found[answer.number] = answer.result()
+
     waiting = list(enumerate(asked))
     while waiting or schedule.busy:
         while waiting and not schedule.full:
             number, texts = waiting.pop(0)
             params = {**PARAMS, "max_tokens": most(number)}
+            keep(schedule.make_room(len(texts.prompt) + max([most(number), *map(len, texts.goldens)])))
             schedule.admit(number, {"params": params, "deadline_s": 60.0}, texts)
-        for answer, error in schedule.step():
-            assert error is None
-            found[answer.number] = answer.result()
+        keep(schedule.step())
     return [found[number] for number in range(len(asked))], books
 
 
@@ -122,13 +148,23 @@ def test_the_shape_of_a_step(slots: int, rows: int) -> None:
         assert len(step) % rows == 0
         assert [row.sequence for row in step] == list(range(len(step)))
     assert max(len(step) for step in steps) == slots // rows * rows
-    assert max(len(step) for step in books.steps if step not in steps) <= max(4, rows)
+    assert max(len(step) for step in books.steps if step not in steps) <= max(4, SCORED)
+
+
+def test_room_grows_with_what_is_asked() -> None:
+    """Twice as much each time, and never more than a case may have; what is under way then loses nothing."""
+    asked = [Tokens([2 + number] * (number % 33 + 1), [], []) for number in range(40)]
+    answers, books = run(asked, slots=4, rows=4)
+    assert books.rooms == [8, 16, 32, LONGEST]
+    roomy, others = run(asked, slots=4, rows=4, first_room=100)
+    assert told(answers) == told(roomy)
+    assert others.rooms == [LONGEST]
 
 
 def test_few_rows_are_padding() -> None:
     """As answers end, the others move together: the last one of many is not padded to all slots."""
     prompts = [Tokens([2 + i, 3], [], []) for i in range(24)]
-    _, books = run(prompts, slots=24, rows=8, batch=64, most=lambda number: 3 + number)
+    _, books = run(prompts, slots=24, rows=8, batch=64, most=lambda number: 3 + number, first_room=LONGEST)
     steps = [step for step in books.steps if len({row.sequence for row in step}) > 1]
     assert len(steps[0]) == 24
     assert len(steps[-1]) == 8

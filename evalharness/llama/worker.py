@@ -17,14 +17,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalharness.errors import ProviderError
-from evalharness.providers.chat_template import ChatTemplate
-from evalharness.providers.llama.native import Native
-from evalharness.providers.llama.schedule import Schedule, Tokens
-from evalharness.providers.memory import PREFIXES
+from evalharness.llama.chat_template import ChatTemplate
+from evalharness.llama.native import Native
+from evalharness.llama.process import limit_memory, protocol_output
+from evalharness.llama.schedule import Ended, Schedule, Tokens
 
 BEAT_S = 0.5
 _PROGRESS_S = 0.2
@@ -34,9 +34,17 @@ class Model:
     """A loaded file: its template, its tokens, its schedule."""
 
     def __init__(
-        self, path: str, *, context: int, slots: int, rows: int, chat_template: str | None, **options: int
+        self,
+        path: str,
+        *,
+        context: int,
+        slots: int,
+        prefixes: int,
+        rows: int,
+        chat_template: str | None,
+        **options: int,
     ) -> None:
-        self.native = Native(path, context=context, sequences=slots + PREFIXES, **options)
+        self.native = Native(path, sequences=slots + prefixes, **options)
         source = chat_template or self.native.chat_template()
         if not source:
             raise ProviderError(
@@ -45,14 +53,19 @@ class Model:
         begin, end = self.native.special_texts()
         self._template = ChatTemplate(source, bos=begin, eos=end)
         self._context, self._bos = context, self.native.bos()
-        self.schedule = Schedule(self.native, slots=slots, rows=rows, batch=options["batch"])
+        shape = {"context": context, "slots": slots, "prefixes": prefixes, "rows": rows, "batch": options["batch"]}
+        self.schedule = Schedule(self.native, **shape)
 
-    def admit(self, number: int, order: Mapping[str, Any]) -> None:
-        """Begin an answer. Raises ProviderError when the prompt does not fit, is not rendered, or has a bad grammar."""
+    def admit(self, number: int, order: Mapping[str, Any]) -> Iterator[Ended]:
+        """Begin an answer; those that end before there is room for it. Raises ProviderError when the prompt does not
+        fit, is not rendered, or has a bad grammar.
+        """
         messages, shared = order["messages"], order["shared"]
         prompt = self._tokens(messages, generate=True)
         goldens = [self.native.tokenise(golden, special=False) for golden in order["golden"]]
-        self._check_room(len(prompt), max([order["params"]["max_tokens"], *map(len, goldens)]))
+        most = max([order["params"]["max_tokens"], *map(len, goldens)])
+        self._check_room(len(prompt), most)
+        yield from self.schedule.make_room(len(prompt) + most)
         self.schedule.admit(number, order, Tokens(prompt, self._prefix(messages[:shared]), goldens))
 
     def _prefix(self, shared: list[dict[str, str]]) -> list[int]:
@@ -117,20 +130,23 @@ class Worker:
 
     def _begin(self, number: int, order: dict[str, Any]) -> None:
         if order.pop("op") == "load":
-            _limit_memory(order.pop("memory_limit_mb"))
+            limit_memory(order.pop("memory_limit_mb"))
             self._model = Model(**order)
             self._say({"event": "done", "id": number})
         else:
             assert self._model
             self._say({"event": "begun", "id": number})
-            self._model.admit(number, order)
+            self._tell(self._model.admit(number, order))
 
     def _step(self) -> None:
         if self._model is None or not self._model.schedule.busy:
             return
-        for answer, error in self._model.schedule.step():
-            self._say({"id": answer.number, **(_failed(error) if error else {"event": "done", **answer.result()})})
+        self._tell(self._model.schedule.step())
         self._tell_progress(self._model.schedule)
+
+    def _tell(self, ended: Iterable[Ended]) -> None:
+        for answer, error in ended:
+            self._say({"id": answer.number, **(_failed(error) if error else {"event": "done", **answer.result()})})
 
     def _tell_progress(self, schedule: Schedule) -> None:
         now = time.monotonic()
@@ -162,19 +178,9 @@ def _failed(error: ProviderError) -> dict[str, str]:
     return {"event": "failed", "kind": error.kind, "message": str(error)}
 
 
-def _limit_memory(megabytes: int | None) -> None:
-    """Address space, as the system counts it: the model file (mapped) is part of it."""
-    if megabytes:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (megabytes * 1_000_000, megabytes * 1_000_000))
-
-
 def main() -> None:
-    """Keep standard output for the protocol: whatever native code prints goes to standard error."""
-    out = os.dup(1)
-    os.dup2(2, 1)
-    Worker(out).run()
+    """As a program."""
+    Worker(protocol_output()).run()
 
 
 if __name__ == "__main__":

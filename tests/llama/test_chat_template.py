@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.errors import ProviderError
-from evalharness.providers.chat_template import ChatTemplate
+from evalharness.llama.chat_template import ChatTemplate
 
 CHATML = (
     "{% for message in messages %}"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalharness.errors import ProviderError
-from evalharness.providers.llama.draw import Draw, log_probability
-from evalharness.providers.llama.native import Native, Row
+from evalharness.llama.draw import Draw, log_probability
+from evalharness.llama.native import Native, Row
 
 
 class Answer:

@@ -6,6 +6,7 @@ which llama.cpp's kernels see them, for a kernel may add up in another order at 
     the shared prefix    computed once, by itself, in steps of `batch`; each answer begins with a copy of it
     its own prompt       by itself, in steps of `batch`
     each further token   in a step of a multiple of `rows` rows, idle ones padded, each row in a stream of its own
+    a golden answer      behind its own prompt, by itself, in steps of SCORED
 
 So neither neighbours, nor their order, nor what ran before can be seen in it. That a row does not depend on how many
 multiples of `rows` it stands among is a property of the kernels, not of this schedule: measured for rows = 8 on x86
@@ -20,13 +21,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evalharness.errors import ProviderError
-from evalharness.providers.llama.answer import Answer
-from evalharness.providers.llama.draw import log_probability
-from evalharness.providers.llama.native import Native, Row
-from evalharness.providers.memory import PREFIXES
+from evalharness.llama.answer import Answer
+from evalharness.llama.draw import log_probability
+from evalharness.llama.native import SCORED, Native, Row
 
 _PADDING = 0
 """Any token will do: nobody reads what follows it."""
+FIRST_ROOM = 512
+"""Tokens that a sequence may hold, until a case needs more: to make room for twice as many takes a process twice the
+memory, and longer to start.
+"""
 
 
 class Tokens(NamedTuple):
@@ -43,17 +47,32 @@ Ended = tuple[Answer, ProviderError | None]
 
 
 class Schedule:
-    """The sequences `0..slots-1` hold answers, the `PREFIXES` behind them shared prefixes."""
+    """The sequences `0..slots-1` hold answers, the `prefixes` behind them shared prefixes. How much room there is for
+    each changes no answer.
+    """
 
-    def __init__(self, native: Native, *, slots: int, rows: int, batch: int) -> None:
-        self._native, self._rows, self._batch = native, rows, batch
+    def __init__(
+        self,
+        native: Native,
+        *,
+        context: int,
+        slots: int,
+        prefixes: int,
+        rows: int,
+        batch: int,
+        first_room: int = FIRST_ROOM,
+    ) -> None:
+        """`context`: tokens of a sequence, at most. Raises ProviderError: there is no room for any."""
+        self._native, self._context, self._rows, self._batch = native, context, rows, batch
+        self._slots, self._sequences = slots, slots + prefixes
         self._answers: list[Answer | None] = [None] * slots
-        self._held: list[tuple[int, ...]] = [()] * slots
+        self._held: list[tuple[int, ...]]
         """The prefix that each slot begins with, also while it is free."""
-        self._prefixes: OrderedDict[tuple[int, ...], int] = OrderedDict()
-        self._unused = list(range(slots, slots + PREFIXES))
+        self._prefixes: OrderedDict[tuple[int, ...], int]
+        self._unused: list[int]
         self.drawn = 0
         """Tokens of all answers so far."""
+        self._renew(min(first_room, context))
 
     @property
     def busy(self) -> bool:
@@ -64,6 +83,17 @@ class Schedule:
     def full(self) -> bool:
         """Whether no slot is free."""
         return all(self._answers)
+
+    def make_room(self, tokens: int) -> Iterator[Ended]:
+        """See to it that a slot can hold so many. What is under way ends before, for nothing that is held stays."""
+        if tokens <= self._native.room:
+            return
+        while self.busy:
+            yield from self.step()
+        room = max(1, self._native.room)
+        while room < tokens:
+            room *= 2
+        self._renew(min(room, self._context))
 
     def admit(self, number: int, order: Mapping[str, Any], texts: Tokens) -> None:
         """Begin an answer in a free slot: read its prompt, draw its first token, see how likely its goldens are.
@@ -109,6 +139,12 @@ class Schedule:
                 self.drawn += 1
         yield from self._ended()
 
+    def _renew(self, room: int) -> None:
+        """All sequences empty, with room for so many tokens in each."""
+        self._held, self._prefixes = [()] * self._slots, OrderedDict()
+        self._unused = list(range(self._slots, self._sequences))
+        self._native.make_room(room)
+
     def _begin(self, slot: int, prefix: tuple[int, ...]) -> None:
         """Leave the slot in the state after the prefix: its own, or a copy of the kept one."""
         if self._held[slot] != prefix:
@@ -139,8 +175,8 @@ class Schedule:
     def _likelihood(self, slot: int, golden: Sequence[int], start: int) -> list[float]:
         """Log-probability of each token but the first, as if the model had drawn it; the slot is left as it was."""
         found: list[float] = []
-        for begin in range(0, len(golden) - 1, self._rows):
-            part = golden[begin : min(begin + self._rows, len(golden) - 1)]
+        for begin in range(0, len(golden) - 1, SCORED):
+            part = golden[begin : min(begin + SCORED, len(golden) - 1)]
             self._native.decode([Row(token, start + begin + i, slot, logits=True) for i, token in enumerate(part)])
             found += [log_probability(self._native.logits(i), golden[begin + i + 1]) for i in range(len(part))]
         self._native.forget(slot, start)

@@ -18,6 +18,8 @@ import numpy.typing as npt
 from evalharness.errors import ProviderError
 
 Logits = npt.NDArray[np.float32]
+SCORED = 8
+"""Tokens of a golden answer that are scored in one step."""
 _ERROR, _CONTINUED = 3, 5
 _MOST_TEMPLATE_BYTES = 1_000_000
 
@@ -33,10 +35,10 @@ class Row(NamedTuple):
 
 
 class Native:
-    """A loaded model with room for `sequences` sequences of `context` tokens each."""
+    """A loaded model; it decodes once there is room."""
 
-    def __init__(self, path: str, *, context: int, sequences: int, batch: int, threads: int, gpu_layers: int) -> None:
-        """`batch`: rows of one `decode`, no more of them with logits than there are sequences. Raises ProviderError."""
+    def __init__(self, path: str, *, sequences: int, batch: int, threads: int, gpu_layers: int) -> None:
+        """`batch`: rows of one `decode`, with logits as many as sequences, or SCORED. Raises ProviderError."""
         llama_cpp.llama_log_set(_LOG, ctypes.c_void_p(0))
         options = llama_cpp.llama_model_default_params()
         options.n_gpu_layers = gpu_layers
@@ -46,23 +48,28 @@ class Native:
         if llama_cpp.llama_model_is_recurrent(self._model) or llama_cpp.llama_model_is_hybrid(self._model):
             text = "it is a recurrent model, whose state cannot be cut back to where prompts part: use gguf-server"
             raise ProviderError(text, kind="load")
-        shape = llama_cpp.llama_context_default_params()
-        shape.n_ctx, shape.n_seq_max, shape.kv_unified = context * sequences, sequences, False
-        shape.n_batch = shape.n_ubatch = max(batch, sequences)
-        shape.n_outputs_max = sequences  # llama.cpp makes room for so many distributions, each a whole vocabulary
-        shape.n_threads = shape.n_threads_batch = threads
-        # With flash attention the bits of a row depend on the other rows of its batch.
-        shape.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        self._context = llama_cpp.llama_init_from_model(self._model, shape)
-        if not self._context:
-            raise ProviderError(_errors.told() or "llama.cpp cannot make room for the context", kind="load")
-        self._memory = llama_cpp.llama_get_memory(self._context)
-        self._batch = llama_cpp.llama_batch_init(shape.n_batch, 0, 1)
         self.vocabulary = llama_cpp.llama_model_get_vocab(self._model)
         self.tokens = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
         self.steps = 0
         """Times that it has decoded."""
         self.trained_context = llama_cpp.llama_model_n_ctx_train(self._model)
+        self._shape, self._context = _shape(sequences, batch, threads), None
+        self._batch = llama_cpp.llama_batch_init(self._shape.n_batch, 0, 1)
+        self._memory: Any = None
+        self.room = 0
+        """Tokens that a sequence may hold."""
+
+    def make_room(self, tokens: int) -> None:
+        """For so many in each sequence; all that they held is gone. Raises ProviderError: there is no room at all."""
+        if self._context:
+            llama_cpp.llama_free(self._context)
+        self.room, self._shape.n_ctx = 0, tokens * self._shape.n_seq_max
+        self._context = llama_cpp.llama_init_from_model(self._model, self._shape)
+        if not self._context:
+            said = _errors.told()
+            text = f"llama.cpp cannot make room for {tokens} tokens in each of {self._shape.n_seq_max} sequences"
+            raise ProviderError(f"{text}: {said}" if said else text, kind="load")
+        self.room, self._memory = tokens, llama_cpp.llama_get_memory(self._context)
 
     def decode(self, rows: Sequence[Row]) -> None:
         """Put the rows behind what their sequences hold. Raises RuntimeError: nobody knows what they hold then."""
@@ -147,6 +154,18 @@ class Native:
     def _token_text(self, token: int) -> str:
         text = llama_cpp.llama_vocab_get_text(self.vocabulary, token) if token >= 0 else None
         return text.decode("utf-8", "replace") if text else ""
+
+
+def _shape(sequences: int, batch: int, threads: int) -> Any:
+    """What all contexts have in common."""
+    shape = llama_cpp.llama_context_default_params()
+    shape.n_seq_max, shape.kv_unified = sequences, False
+    shape.n_batch = shape.n_ubatch = max(batch, sequences, SCORED)
+    shape.n_outputs_max = max(sequences, SCORED)  # llama.cpp makes room for so many distributions, of all tokens each
+    shape.n_threads = shape.n_threads_batch = threads
+    # With flash attention the bits of a row depend on the other rows of its batch.
+    shape.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    return shape
 
 
 class _Errors:
