@@ -27,7 +27,8 @@ def fits(needs: Mapping[str, Need], free: int | None) -> Iterator[Finding]:
     for name, wanted in needs.items():
         if free is not None and wanted.total_bytes > free:
             short = f"{gigabytes(wanted.total_bytes)} GB, and {gigabytes(free)} GB are free"
-            yield Finding("models", "missing", f"memory: {name} may need {short}: close something, or lower its context")
+            said = f"memory: {name} may need {short}: close something, or lower its context"
+            yield Finding("models", "missing", said)
 
 
 def together(needs: Mapping[str, Need], free: int | None, suites: Sequence[SuiteCheck]) -> Iterator[Finding]:
