@@ -6,6 +6,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.pytest_door.door import Door
+from evalharness.pytest_door.options import session_of
 from evalharness.pytest_door.session import SuiteSession
 
 __all__ = ["open_door"]
@@ -14,7 +15,7 @@ __all__ = ["open_door"]
 def open_door(config: pytest.Config) -> None:
     """Read the options, point collection at the suites, register the hooks. Raises pytest.UsageError."""
     try:
-        session = SuiteSession.from_options(config)
+        session = session_of(config)
     except EvalHarnessError as error:
         raise pytest.UsageError(str(error)) from None
     _collect_suites(config, session)

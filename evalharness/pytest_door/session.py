@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
-import secrets
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -13,23 +11,19 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-import pytest
-
-from evalharness.config import Config, load_config
+from evalharness.config import Config
 from evalharness.engine import Asking, Engine, make_plan
 from evalharness.engine.prices import Tariff
 from evalharness.errors import ConfigError, EvalHarnessError, StoreError
 from evalharness.providers import Provider
-from evalharness.providers.memory import share_bytes
 from evalharness.pytest_door.suite_run import REPORTS, SuiteRun
 from evalharness.records import Baseline, Baselines, Case, Request, Sample, SampleKey, Stability, Verdict
 from evalharness.report import Outcome, write_reports
 from evalharness.report.asked import dollars
 from evalharness.review.accepting import Reason, accept_run
-from evalharness.store import Commit, commit_at, in_ci, merge_base, sample_to_json, work_s
-from evalharness.store.baselines import accepted_suites
+from evalharness.store import Commit, sample_to_json, work_s
 from evalharness.store.ledger import Ledger
-from evalharness.suites import load_suite, suite_names, suite_path
+from evalharness.suites import load_suite, suite_path
 from evalharness.versions import Reference, Trusted, open_reference
 
 
@@ -57,49 +51,6 @@ class SuiteSession:
     """The merge base: baselines and rules count as they stand there."""
     against: Commit | None = None
     """The version that is drawn beside this run instead of comparing with accepted ones."""
-
-    @classmethod
-    def from_options(cls, config: pytest.Config) -> SuiteSession:
-        """Raises pytest.UsageError or EvalHarnessError for options that cannot be served."""
-        workers = getattr(config, "workerinput", {}).get("workercount", 1)
-        own = load_config(config.rootpath).model_copy(
-            update={"processes": workers, "offline": config.getoption("--llm-record") == "none"}
-        )
-        option = config.getoption
-        for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
-            if option(name) is not None and not least <= option(name) < math.inf:
-                raise pytest.UsageError(f"{name}: a number from {least}, not {option(name)}")
-        if option("--llm-against") and option("dist", "no") != "no":
-            raise pytest.UsageError("--llm-against draws both versions in turns, in one process: leave out -n")
-        _check_baseline(option("--llm-baseline"), own.root)
-        if option("--llm-accept") and in_ci():
-            raise pytest.UsageError(
-                "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
-            )
-        if option("--llm-because") and not option("--llm-accept"):
-            raise pytest.UsageError("--llm-because says why a run is accepted: it goes with --llm-accept")
-        return cls(
-            config=own,
-            names=_names(",".join(option("--llm-suite")), own.root),
-            models=option("--llm-model"),
-            prompts=option("--llm-prompt"),
-            repeat=option("--llm-repeat"),
-            baseline=option("--llm-baseline"),
-            accepting=option("--llm-accept"),
-            because=option("--llm-because"),
-            fail_inconclusive=option("--llm-inconclusive") == "fail",
-            report=option("--llm-report"),
-            base=None if hasattr(config, "workerinput") else merge_base(own.root, option("--llm-base")),
-            against=commit_at(own.root, option("--llm-against")) if option("--llm-against") else None,
-            asking=Asking(
-                record=option("--llm-record"),
-                concurrency=option("--llm-concurrency"),
-                budget_usd=option("--llm-budget"),
-                deadline_s=option("--llm-deadline"),
-                memory_bytes=share_bytes(workers),
-                run=getattr(config, "workerinput", {}).get("testrunuid") or secrets.token_hex(8),
-            ),
-        )
 
     def forget(self) -> None:
         """Before anything is asked: what an older run left must not stand where this one's is looked for."""
@@ -285,14 +236,6 @@ class SuiteSession:
         return ["pytest", f"--llm-suite={name}", *models, *(f"--llm-prompt={prompt}" for prompt in self.prompts)]
 
 
-def _check_baseline(given: str | None, root: Path) -> None:
-    """Said now, and not after all was asked. Raises StoreError, pytest.UsageError."""
-    if given is not None and given.startswith("git:"):
-        commit_at(root, given.removeprefix("git:"))
-    elif given not in (None, "none") and not (root / given).exists():
-        raise pytest.UsageError(f"--llm-baseline={given}: there is no such file or folder; or git:REF, or none")
-
-
 def _is_asked(baseline: Baseline | StoreError | None, asked: str | None) -> bool:
     """Whether the baseline's latest run was asked just this."""
     return isinstance(baseline, Baseline) and baseline.runs[-1].asked == asked
@@ -303,23 +246,6 @@ def get_ready() -> None:
     for module in ("evalharness.gate", "scipy.special", "evalharness.report.html", "evalharness.report.markdown"):
         with suppress(Exception):  # who needs it imports it again, and hears why it cannot be
             importlib.import_module(module)
-
-
-def _names(given: str, root: Path) -> tuple[str, ...]:
-    named = [name.strip() for name in given.split(",")]
-    if not all(named):  # an unset variable, perhaps
-        raise pytest.UsageError(f"--llm-suite={given}: a name is empty")
-    names = suite_names(root) if "all" in named else named
-    if "all" in named and (orphans := sorted(set(accepted_suites(root)) - set(names))):
-        raise pytest.UsageError(
-            f"--llm-suite=all: golden/baselines/{orphans[0]} has no suites/{orphans[0]}.yaml: put the suite back, or "
-            "delete its baselines too"
-        )
-    if not names:
-        raise pytest.UsageError(f"--llm-suite={given}: there is no suite under {root / 'suites'}")
-    for name in names:
-        suite_path(name, root)
-    return tuple(dict.fromkeys(names))
 
 
 def case_keys(keys: Iterable[SampleKey]) -> dict[tuple[str, str, str], list[SampleKey]]:
