@@ -12,6 +12,7 @@ from pathlib import Path
 
 WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 STRING, ARRAY, UINT32 = 8, 9, 4
+ALIGNMENT = 32
 HEADER_BYTES = 1_800_000
 """Of SmolLM2-135M's file, roughly: what stands before the weights."""
 
@@ -107,6 +108,25 @@ def little(path: Path, kv_heads: int = 3) -> Path:
     parts.tensors = [(b"output_norm.weight", number(1) + number(576, "<Q") + number(0) + number(0, "<Q"))]
     parts.size = len(parts.header()) + 576 * 4 + 64
     return parts.set("llama.attention.head_count_kv", UINT32, number(kv_heads)).write(path)
+
+
+def long_rope(path: Path, original: int) -> Path:
+    """SmolLM2 with one set of frequencies for contexts of up to `original` tokens, and another one for longer ones."""
+    parts, weights = taken_apart(smollm2()), smollm2().read_bytes()[_padded(len(taken_apart(smollm2()).header())) :]
+    parts.set("llama.rope.scaling.type", STRING, string(b"longrope"))
+    parts.set("llama.rope.scaling.original_context_length", UINT32, number(original))
+    for name, factors in (("short", [1.0] * 32), ("long", [1 + i / 10 for i in range(32)])):
+        weights += bytes(-len(weights) % ALIGNMENT)
+        place = number(1) + number(32, "<Q") + number(0) + number(len(weights), "<Q")
+        parts.tensors.append((f"rope_factors_{name}.weight".encode(), place))
+        weights += struct.pack("<32f", *factors)
+    header = parts.header()
+    path.write_bytes(header.ljust(_padded(len(header)), b"\0") + weights)
+    return path
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def _string(data: bytes, at: int) -> tuple[bytes, int]:

@@ -20,7 +20,8 @@ from evalharness.errors import ProviderError
 Logits = npt.NDArray[np.float32]
 SCORED = 8
 """Tokens of a golden answer that are scored in one step."""
-_ERROR, _CONTINUED = 3, 5
+_ERROR, _CONTINUED = 4, 5
+"""Of ggml.h's ggml_log_level."""
 _MOST_TEMPLATE_BYTES = 1_000_000
 
 
@@ -42,6 +43,7 @@ class Native:
         llama_cpp.llama_log_set(_LOG, ctypes.c_void_p(0))
         options = llama_cpp.llama_model_default_params()
         options.n_gpu_layers = gpu_layers
+        _errors.forget()
         self._model = llama_cpp.llama_model_load_from_file(path.encode(), options)
         if not self._model:
             raise ProviderError(_errors.told() or "llama.cpp refuses the file", kind="load")
@@ -52,7 +54,6 @@ class Native:
         self.tokens = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
         self.steps = 0
         """Times that it has decoded."""
-        self.trained_context = llama_cpp.llama_model_n_ctx_train(self._model)
         self._shape, self._context = _shape(sequences, batch, threads), None
         self._batch = llama_cpp.llama_batch_init(self._shape.n_batch, 0, 1)
         self._memory: Any = None
@@ -64,12 +65,22 @@ class Native:
         if self._context:
             llama_cpp.llama_free(self._context)
         self.room, self._shape.n_ctx = 0, tokens * self._shape.n_seq_max
+        _errors.forget()
         self._context = llama_cpp.llama_init_from_model(self._model, self._shape)
         if not self._context:
             said = _errors.told()
             text = f"llama.cpp cannot make room for {tokens} tokens in each of {self._shape.n_seq_max} sequences"
             raise ProviderError(f"{text}: {said}" if said else text, kind="load")
         self.room, self._memory = tokens, llama_cpp.llama_get_memory(self._context)
+
+    @property
+    def original_context(self) -> int:
+        """Tokens that it was first trained on. Some models see positions otherwise where there is room for more
+        (llama.cpp's `get_rope_factors`).
+        """
+        architecture = self._metadata("general.architecture", 256)[1]
+        said = self._metadata(f"{architecture}.rope.scaling.original_context_length", 32)[1]
+        return int(said) if said.isdecimal() else int(llama_cpp.llama_model_n_ctx_train(self._model))
 
     def decode(self, rows: Sequence[Row]) -> None:
         """Put the rows behind what their sequences hold. Raises RuntimeError: nobody knows what they hold then."""
@@ -78,6 +89,7 @@ class Native:
         for i, (token, position, sequence, logits) in enumerate(rows):
             batch.token[i], batch.pos[i], batch.logits[i] = token, position, logits
             batch.n_seq_id[i], batch.seq_id[i][0] = 1, sequence
+        _errors.forget()
         if code := llama_cpp.llama_decode(self._context, batch):
             raise RuntimeError(f"llama.cpp cannot decode (code {code}): {_errors.told()}")
         self.steps += 1
@@ -140,16 +152,20 @@ class Native:
 
     def chat_template(self) -> str:
         """The file's own, or ""."""
-        room = ctypes.create_string_buffer(_MOST_TEMPLATE_BYTES)
-        key = b"tokenizer.chat_template"
-        size = llama_cpp.llama_model_meta_val_str(self._model, key, room, _MOST_TEMPLATE_BYTES)
+        size, text = self._metadata("tokenizer.chat_template", _MOST_TEMPLATE_BYTES)
         if size >= _MOST_TEMPLATE_BYTES:
             raise ProviderError(f"the model's chat template has {size:,} bytes", kind="template")
-        return room.value.decode("utf-8", "replace") if size > 0 else ""
+        return text
 
     def drawn(self, chain: Any, row: int) -> int:
         """The token that a sampler chain draws after a row of the last `decode`."""
         return int(llama_cpp.llama_sampler_sample(chain, self._context, row))
+
+    def _metadata(self, key: str, most_bytes: int) -> tuple[int, str]:
+        """How many bytes a value of the file has, and as many of them as were wanted; "" for one that there is not."""
+        text = ctypes.create_string_buffer(most_bytes)
+        size = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), text, most_bytes)
+        return size, text.value.decode("utf-8", "replace") if size > 0 else ""
 
     def _token_text(self, token: int) -> str:
         text = llama_cpp.llama_vocab_get_text(self.vocabulary, token) if token >= 0 else None
@@ -176,16 +192,20 @@ class _Errors:
         self._level = 0
 
     def take(self, level: int, text: bytes, _: Any) -> None:
+        """A line of its log."""
         if level != _CONTINUED:
             self._level = level
         if self._level == _ERROR and text.strip():
             self.lines = [*self.lines, text.decode("utf-8", "replace").strip()[:300]][-20:]
             os.write(2, text)
 
+    def forget(self) -> None:
+        """What was said of something else."""
+        self.lines = []
+
     def told(self) -> str:
-        """The first one since the last time: those that follow say that something failed, not why."""
-        lines, self.lines = self.lines, []
-        return lines[0] if lines else ""
+        """The first one: those that follow say that something failed, not why."""
+        return self.lines[0] if self.lines else ""
 
 
 _errors = _Errors()

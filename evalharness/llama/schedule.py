@@ -42,14 +42,16 @@ class Tokens(NamedTuple):
     goldens: Sequence[Sequence[int]]
     """Answers whose likelihood is wanted."""
 
+    def room(self, most: int) -> int:
+        """What a sequence must hold for an answer of so many tokens, or a golden one."""
+        return len(self.prompt) + max([most, *map(len, self.goldens)])
+
 
 Ended = tuple[Answer, ProviderError | None]
 
 
 class Schedule:
-    """The sequences `0..slots-1` hold answers, the `prefixes` behind them shared prefixes. How much room there is for
-    each changes no answer.
-    """
+    """The sequences `0..slots-1` hold answers, the `prefixes` behind them shared prefixes."""
 
     def __init__(
         self,
@@ -64,7 +66,7 @@ class Schedule:
     ) -> None:
         """`context`: tokens of a sequence, at most. Raises ProviderError: there is no room for any."""
         self._native, self._context, self._rows, self._batch = native, context, rows, batch
-        self._slots, self._sequences = slots, slots + prefixes
+        self._slots, self._sequences, self._first_room = slots, slots + prefixes, min(first_room, context)
         self._answers: list[Answer | None] = [None] * slots
         self._held: list[tuple[int, ...]]
         """The prefix that each slot begins with, also while it is free."""
@@ -72,7 +74,7 @@ class Schedule:
         self._unused: list[int]
         self.drawn = 0
         """Tokens of all answers so far."""
-        self._renew(min(first_room, context))
+        self._renew(self._first_room)
 
     @property
     def busy(self) -> bool:
@@ -84,45 +86,29 @@ class Schedule:
         """Whether no slot is free."""
         return all(self._answers)
 
-    def make_room(self, tokens: int) -> Iterator[Ended]:
-        """See to it that a slot can hold so many. What is under way ends before, for nothing that is held stays."""
-        if tokens <= self._native.room:
-            return
-        while self.busy:
-            yield from self.step()
-        room = max(1, self._native.room)
+    def make_room(self, tokens: int) -> bool:
+        """Whether a slot can hold so many tokens. Room is made once nothing is under way, for nothing that is held
+        stays. Raises ProviderError: there is no such room.
+        """
+        if self.busy or tokens <= self._native.room:
+            return tokens <= self._native.room
+        room = self._first_room
         while room < tokens:
             room *= 2
         self._renew(min(room, self._context))
+        return True
 
     def admit(self, number: int, order: Mapping[str, Any], texts: Tokens) -> None:
         """Begin an answer in a free slot: read its prompt, draw its first token, see how likely its goldens are.
 
         Raises ProviderError: it has failed, and its slot is free again.
         """
-        prompt, prefix, goldens = texts
-        slot = self._answers.index(None)
-        shared = len(prefix) if list(prompt[: len(prefix)]) == list(prefix) and len(prefix) < len(prompt) else 0
-        self._begin(slot, tuple(prompt[:shared]))
-        started = time.perf_counter()
-        answer = Answer(self._native, number, order, prompt=len(prompt), own=len(prompt) - shared)
+        slot, others, begun = self._answers.index(None), list(filter(None, self._answers)), time.perf_counter()
         try:
-            last = self._read(slot, prompt[shared:], shared)
-            answer.read(last)
-            answered = time.perf_counter()
-            answer.golden_logprobs = [
-                [log_probability(self._native.logits(last), token) for token in golden[:1]] for golden in goldens
-            ]
-            for found, golden in zip(answer.golden_logprobs, goldens, strict=True):
-                found += self._likelihood(slot, golden, len(prompt))
-            answer.leave_out(time.perf_counter() - answered)
-        except BaseException:
-            answer.close()
-            raise
-        for other in self._answers:
-            if other is not None:
-                other.wait(time.perf_counter() - started)
-        self._answers[slot] = answer
+            self._answers[slot] = self._answer(slot, number, order, texts)
+        finally:
+            for other in others:
+                other.wait(time.perf_counter() - begun)
         self.drawn += 1
 
     def step(self) -> Iterator[Ended]:
@@ -138,6 +124,22 @@ class Schedule:
                 answer.read(row)
                 self.drawn += 1
         yield from self._ended()
+
+    def _answer(self, slot: int, number: int, order: Mapping[str, Any], texts: Tokens) -> Answer:
+        prompt, prefix, _ = texts
+        shared = len(prefix) if list(prompt[: len(prefix)]) == list(prefix) and len(prefix) < len(prompt) else 0
+        self._begin(slot, tuple(prompt[:shared]))
+        answer = Answer(self._native, number, order, prompt=len(prompt), own=len(prompt) - shared)
+        try:
+            last = self._read(slot, prompt[shared:], shared)
+            answer.read(last)
+            answered = time.perf_counter()
+            answer.golden_logprobs = self._likelihoods(slot, last, texts)
+            answer.leave_out(time.perf_counter() - answered)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
 
     def _renew(self, room: int) -> None:
         """All sequences empty, with room for so many tokens in each."""
@@ -171,6 +173,14 @@ class Schedule:
             rows = [Row(token, start + begin + i, sequence, end and i == len(part) - 1) for i, token in enumerate(part)]
             self._native.decode(rows)
         return len(rows) - 1
+
+    def _likelihoods(self, slot: int, last: int, texts: Tokens) -> list[list[float]]:
+        """Log-probability of each token of each golden answer, the row `last` being what the prompt ends with."""
+        logits = self._native.logits(last)
+        found = [[log_probability(logits, token) for token in golden[:1]] for golden in texts.goldens]
+        for logprobs, golden in zip(found, texts.goldens, strict=True):
+            logprobs += self._likelihood(slot, golden, len(texts.prompt))
+        return found
 
     def _likelihood(self, slot: int, golden: Sequence[int], start: int) -> list[float]:
         """Log-probability of each token but the first, as if the model had drawn it; the slot is left as it was."""

