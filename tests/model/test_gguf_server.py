@@ -210,7 +210,11 @@ def test_own_chat_template(serve: Callable[..., Served], ask: Ask, tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"sha256": "0" * 64}, SHA256), ({"slots": 0}, "from 1 to 64"), ({"path": "models/x.gguf"}, "no such file")],
+    [
+        ({"sha256": "0" * 64}, SHA256),
+        ({"slots": 0}, "whole number from 1"),
+        ({"path": "models/x.gguf"}, "no such file"),
+    ],
 )
 def test_a_refused_option(serve: Callable[..., Served], options: dict[str, Any], said: str) -> None:
     """What cannot work is an error before anything is started."""

@@ -108,6 +108,6 @@ def is_worker_of(entry: Path, parent: int) -> bool:
 
 
 def cpu_s(entry: Path) -> float:
-    """Processor seconds of a process: loading takes less than three, all answers about ten; at five it is answering."""
+    """Processor seconds of a process: loading takes less than two, all answers about ten; at five it is answering."""
     fields = (entry / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
