@@ -10,15 +10,18 @@ import html
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 _LEAST_CHARS = 6
 """Shorter values would black out ordinary words, and protect nothing."""
-_forms: dict[str, str] = {}
-"""Every way in which a known secret may be spelt -> what stands for it."""
+_forms: Mapping[str, str] = {}
+"""Every way in which a known secret may be spelt -> what stands for it. Never changed, but replaced: other threads read
+it meanwhile."""
 _pattern: re.Pattern[str] | None = None
+_remembering = threading.Lock()
 
 
 def expect(name: str | None) -> None:
@@ -96,12 +99,13 @@ def _stand_in(found: re.Match[str]) -> str:
 
 
 def _remember(name: str, value: str) -> None:
-    global _pattern
+    global _forms, _pattern
     if len(value) < _LEAST_CHARS:
         return
-    _forms.update(dict.fromkeys(_spellings(value), f"[{name}]"))
-    longest_first = sorted(_forms, key=len, reverse=True)
-    _pattern = re.compile(rf"(\\*)({'|'.join(re.escape(form) for form in longest_first)})")
+    with _remembering:
+        _forms = {**_forms, **dict.fromkeys(_spellings(value), f"[{name}]")}
+        longest_first = sorted(_forms, key=len, reverse=True)
+        _pattern = re.compile(rf"(\\*)({'|'.join(re.escape(form) for form in longest_first)})")
 
 
 def _spellings(value: str) -> set[str]:

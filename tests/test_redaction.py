@@ -7,7 +7,9 @@ import html
 import json
 import re
 import string
+import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import quote, quote_plus
 
@@ -134,3 +136,20 @@ def test_no_form_survives(value: str, before: str, after: str) -> None:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             shown = scrub(f"{before} {encode((before + value + after).encode()).decode()}")
             assert value.encode() not in _decoded(shown)
+
+
+def test_many_threads() -> None:
+    """Keys that are met at the same time are all kept out, while others look for them in long texts."""
+    keys, before = [f"key-number-{number:04}" for number in range(160)], sys.getswitchinterval()
+    with known(), ThreadPoolExecutor(6) as pool:
+        sys.setswitchinterval(1e-5)
+        try:
+            done = [
+                future
+                for key in keys
+                for future in (pool.submit(Secret.made, "A_KEY", key), pool.submit(scrub, f"{key}, and more. " * 900))
+            ]
+            assert all(future.result() for future in done)
+        finally:
+            sys.setswitchinterval(before)
+        assert [key for key in keys if key in scrub(f"with {key} in it")] == []

@@ -20,9 +20,15 @@ from evalharness.errors import ProviderError
 Logits = npt.NDArray[np.float32]
 SCORED = 8
 """Tokens of a golden answer that are scored in one step."""
+_CELLS = 256
 _ERROR, _CONTINUED = 4, 5
 """Of ggml.h's ggml_log_level."""
 _MOST_TEMPLATE_BYTES = 1_000_000
+
+
+def padded(room: int) -> int:
+    """As many tokens as llama.cpp then makes room for."""
+    return -(-room // _CELLS) * _CELLS
 
 
 class Row(NamedTuple):

@@ -23,7 +23,7 @@ from typing import Any
 
 from evalharness.errors import ProviderError
 from evalharness.llama.chat_template import ChatTemplate
-from evalharness.llama.native import Native
+from evalharness.llama.native import Native, padded
 from evalharness.llama.process import limit_memory, protocol_output
 from evalharness.llama.schedule import FIRST_ROOM, Schedule, Tokens
 
@@ -54,7 +54,7 @@ class Model:
         begin, end = self.native.special_texts()
         self._template = ChatTemplate(source, bos=begin, eos=end)
         self._context, self._bos = context, self.native.bos()
-        grows = context <= self.native.original_context  # else the room that there is would be seen in the texts
+        grows = padded(context) <= self.native.original_context  # else the room that there is would be seen in texts
         self.schedule = Schedule(
             self.native,
             context=context,

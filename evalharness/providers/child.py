@@ -84,8 +84,8 @@ class Child(Process):
                 self._lose(ChildLost("crash", self.obituary()))
             else:
                 self.end(ChildLost("hang", f"the model's process gave no sign of life for {self._heartbeat_s:g} s"))
-        except Exception as error:  # whatever it said: nobody would be told of anything any more
-            self.end(ChildLost("crash", f"the model's process says what nobody understands ({error!r:.200})"))
+        except Exception as error:  # whatever it is, nobody would be told of anything any more
+            self.end(ChildLost("crash", f"what the model's process says cannot be understood ({error!r:.200})"))
         self.close()
 
     def _hears(self) -> bool:

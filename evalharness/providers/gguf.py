@@ -24,7 +24,14 @@ from evalharness.providers.child import Child, ChildLost
 from evalharness.providers.constraint import gbnf
 from evalharness.providers.gguf_header import read_header
 from evalharness.providers.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, need
-from evalharness.providers.model_file import check_counts, checked_file, engine_version, fair_threads
+from evalharness.providers.model_file import (
+    MOST_TOKENS,
+    check_counts,
+    check_seconds,
+    checked_file,
+    engine_version,
+    fair_threads,
+)
 from evalharness.providers.turnstile import Turnstile
 from evalharness.records import Params, Request, Response, SampleKey, Timing, Usage
 
@@ -34,6 +41,7 @@ Gemma 3 270M Q4_K_M the bits of a row differ between 3, 4, 5 and 8 rows, not bet
 Q4_1 they never do, so `rows = 1` is right for it (`make bench-local` tells)."""
 MOST_SLOTS = 256 - PREFIXES
 """llama.cpp's LLAMA_MAX_SEQ is 256."""
+MOST_BATCH = 8192
 MOST_DEATHS = 8
 """Of the child, in one run. A case that brings it down does so twice: among others, and alone."""
 MOST_LOST_LOADS = 2
@@ -79,9 +87,11 @@ class GgufProvider(Provider):
         """
         if find_spec("llama_cpp") is None:
             raise MissingExtraError("the gguf provider", "llama-cpp-python", "local")
-        check_counts(context=context, slots=slots, rows=rows, batch=batch, threads=threads)
-        if slots and slots > MOST_SLOTS:
-            raise ConfigError(f"slots = {slots}: llama.cpp takes at most {MOST_SLOTS}")
+        check_counts(MOST_TOKENS, context=context, memory_limit_mb=memory_limit_mb)
+        check_counts(MOST_SLOTS, slots=slots, rows=rows, threads=threads)
+        check_counts(MOST_BATCH, batch=batch)
+        check_counts(MOST_TOKENS, least=-1, gpu_layers=gpu_layers)
+        check_seconds(deadline_s=deadline_s, heartbeat_s=heartbeat_s)
         self._file, self._sha256 = checked_file(path, sha256, config.root)
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
         self.refusal = ""
@@ -113,7 +123,8 @@ class GgufProvider(Provider):
         self._opening, self._turnstile = threading.Lock(), Turnstile()
         self._asked: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
-        self._deaths, self._lost_loads, self._last = 0, 0, ChildLost("crash", "")
+        self._deaths, self._last = 0, ChildLost("crash", "")
+        self._lost_loads, self._lost_load_text = 0, ""
         self._closed = self._resting = False
 
     @property
@@ -125,7 +136,8 @@ class GgufProvider(Provider):
     def under_way(self) -> list[SampleKey]:
         """What the child is answering, as far as it has said."""
         child = self._child
-        return [self._asked[number] for number in sorted(child.begun) if number in self._asked] if child else []
+        found = map(self._asked.get, sorted(child.begun)) if child else ()
+        return [key for key in found if key is not None]
 
     def identity(self) -> Mapping[str, Any]:
         """The file by its hash, the engine, and what shapes its arithmetic (slots and threads do not)."""
@@ -153,8 +165,9 @@ class GgufProvider(Provider):
         return self.need.total_bytes if self.need else None
 
     def rest(self) -> None:
-        """End the child. An answer that nobody waits for any more starts no other."""
+        """End the child. An answer that nobody waits for any more starts no other. Next time there may be more room."""
         self._resting = True
+        self._lost_loads, self._lost_load_text = 0, ""
         self._end_child()
 
     def prepare(self) -> None:
@@ -207,8 +220,8 @@ class GgufProvider(Provider):
                 return self._child
             if self._closed or self._resting:
                 raise ProviderError("stopped", kind="stopped")
-            if self.refusal:
-                raise ProviderError(self.refusal, kind="load")
+            if self.refusal or self._lost_load_text:
+                raise ProviderError(self.refusal or self._lost_load_text, kind="load")
             self._bury()
             self._child = Child(
                 "evalharness.llama.worker",
@@ -242,7 +255,7 @@ class GgufProvider(Provider):
         except TimeoutError:
             text = f"{self._file.name} was not loaded within {_LOAD_DEADLINE_S:g} s"
             child.end(ChildLost("deadline", text))
-            raise ProviderError(text, kind="load") from None
+            raise self._lost_load(text) from None
         except ProviderError as error:
             self._end_child()
             self.refusal = f"{self._file.name} cannot be loaded: {error}"  # and so it will be said the next time
@@ -252,8 +265,8 @@ class GgufProvider(Provider):
         """Once may be another's doing; twice in a row is the file's, or the machine's."""
         self._lost_loads += 1
         if self._lost_loads < MOST_LOST_LOADS:
-            return ProviderError(text, kind="load", again="safe", wait_s=0.0)
-        self.refusal = text
+            return ProviderError(text, kind="load", again="safe", wait_s=1.0)
+        self._lost_load_text = text
         return ProviderError(text, kind="load")
 
     def _hear(self, event: Mapping[str, Any]) -> None:

@@ -27,11 +27,18 @@ from importlib.util import find_spec
 from typing import Any
 
 from evalharness.config import Config, resolve_path
-from evalharness.errors import ConfigError, MissingExtraError, ProviderError
+from evalharness.errors import MissingExtraError, ProviderError
 from evalharness.providers.base import Provider
 from evalharness.providers.gguf_header import read_header
 from evalharness.providers.memory import Need, need
-from evalharness.providers.model_file import check_counts, checked_file, engine_version, fair_threads
+from evalharness.providers.model_file import (
+    MOST_TOKENS,
+    check_counts,
+    check_seconds,
+    checked_file,
+    engine_version,
+    fair_threads,
+)
 from evalharness.providers.openai import OpenAIProvider
 from evalharness.providers.supervised import ChildError, Process
 from evalharness.records import Params, Request, Response
@@ -84,9 +91,10 @@ class GgufServerProvider(Provider):
         """
         if find_spec("xllamacpp") is None:
             raise MissingExtraError("the gguf-server provider", "xllamacpp", "llama-server")
-        check_counts(context=context, threads=threads, slots=slots)
-        if slots > MOST_SLOTS:
-            raise ConfigError(f"'slots' is a number from 1 to {MOST_SLOTS}, not {slots!r}")
+        check_counts(MOST_TOKENS, context=context, memory_limit_mb=memory_limit_mb)
+        check_counts(MOST_SLOTS, slots=slots, threads=threads)
+        check_counts(MOST_TOKENS, least=-1, gpu_layers=gpu_layers)
+        check_seconds(deadline_s=deadline_s)
         self._file, self._sha256 = checked_file(path, sha256, config.root)
         template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
         self._order: dict[str, Any] = {

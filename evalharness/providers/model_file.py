@@ -12,6 +12,10 @@ from typing import Any
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError
 
+MOST_TOKENS = 2**22
+"""Of one case: more than any model was trained on."""
+_WEEK_S = 604_800
+
 
 def checked_file(path: str, sha256: str | None, root: Path) -> tuple[Path, str]:
     """Where the file is, and its SHA-256. `sha256`: refuse any other. Raises ConfigError."""
@@ -22,11 +26,18 @@ def checked_file(path: str, sha256: str | None, root: Path) -> tuple[Path, str]:
     return file, found
 
 
-def check_counts(**counts: Any) -> None:
-    """Raises ConfigError unless each is a whole number from 1, or left out."""
+def check_counts(most: int, *, least: int = 1, **counts: Any) -> None:
+    """Raises ConfigError unless each is a whole number from `least` to `most`, or left out."""
     for name, count in counts.items():
-        if count is not None and (type(count) is not int or count < 1):
-            raise ConfigError(f"'{name}' is a whole number from 1, not {count!r}")
+        if count is not None and (type(count) is not int or not least <= count <= most):
+            raise ConfigError(f"'{name}' is a whole number from {least} to {most:,}, not {count!r}")
+
+
+def check_seconds(**seconds: Any) -> None:
+    """Raises ConfigError unless each is a number from 1 to a week's."""
+    for name, value in seconds.items():
+        if type(value) not in (int, float) or not 1 <= value <= _WEEK_S:
+            raise ConfigError(f"'{name}' is a number of seconds from 1 to {_WEEK_S:,}, not {value!r}")
 
 
 def fair_threads(config: Config) -> int:

@@ -101,7 +101,7 @@ class Process:
     def obituary(self) -> str:
         """How it died, with its last words."""
         code = self.process.wait()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
+        how = f"was killed by {_name(-code)}" if code < 0 else f"ended with exit status {code}"
         words = self.last_words()
         return f"{self._what} {how}{f' ({words})' if words else ''}"
 
@@ -119,3 +119,10 @@ class Process:
             with suppress(OSError):  # unsent bytes to a dead child
                 if stream:
                     stream.close()
+
+
+def _name(signal_number: int) -> str:
+    """Real-time signals have none."""
+    with suppress(ValueError):
+        return signal.Signals(signal_number).name
+    return f"signal {signal_number}"

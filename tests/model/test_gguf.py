@@ -186,19 +186,58 @@ def test_an_error_of_the_child_is_told(open_gguf, ask):
 def test_what_nobody_understands():
     """A child that does not speak the protocol is ended, and who asked it is told."""
     child = Child("this", heartbeat_s=5, step_s=5, heard=print)
-    with pytest.raises(ChildLost, match="what nobody understands"):
+    with pytest.raises(ChildLost, match=r"cannot be understood .*JSONDecodeError"):
         child.order({})[1].result(10)
 
 
-@pytest.mark.parametrize("provider", [GgufProvider, GgufServerProvider])
+NO_COUNTS = [
+    ("context", "2048"),
+    ("context", 0),
+    ("context", 2**40),
+    ("slots", True),
+    ("slots", 0),
+    ("slots", 300),
+    ("threads", -1),
+    ("gpu_layers", "all"),
+    ("memory_limit_mb", -5),
+    ("deadline_s", "60"),
+    ("deadline_s", float("nan")),
+]
+
+
 @pytest.mark.parametrize(
-    ("option", "value"),
-    [("context", "2048"), ("context", 0), ("slots", True), ("slots", 0), ("slots", 300), ("threads", -1)],
+    ("provider", "option", "value"),
+    [
+        *((provider, *wrong) for provider in (GgufProvider, GgufServerProvider) for wrong in NO_COUNTS),
+        (GgufProvider, "heartbeat_s", 0),
+        (GgufProvider, "batch", 2**31),
+        (GgufProvider, "rows", 0),
+    ],
 )
 def test_counts(provider, config, option, value):
     """What is no number of anything is refused before anything is started."""
-    with pytest.raises(ConfigError, match=option):
+    with pytest.raises(ConfigError, match=f"'{option}' is a "):
         provider(SMOLLM2, **{"slots": 4, option: value}, config=config)
+
+
+def test_too_long_to_load(open_gguf, ask, monkeypatch):
+    """It is waited for twice, and not for every case."""
+    monkeypatch.setattr("evalharness.providers.gguf._LOAD_DEADLINE_S", 0.01)
+    provider, agains = open_gguf(), []
+    for _ in range(4):
+        with pytest.raises(ProviderError, match="not loaded within") as caught:
+            provider.complete(ask("Hello"))
+        agains.append(caught.value.again)
+    assert agains == ["safe", "never", "never", "never"]
+
+
+def test_a_signal_without_a_name(open_gguf, ask):
+    """Its number is told."""
+    provider = open_gguf()
+    provider.complete(ask("Hello", max_tokens=1))
+    kill_soon(provider.child_pid, signal.SIGRTMIN + 2, 0.2)
+    with pytest.raises(ProviderError, match=f"was killed by signal {signal.SIGRTMIN + 2} while"):
+        provider.complete(ask("Tell me a long story.", max_tokens=1500))
 
 
 def kill_soon(pid: int, signal_number: int, delay_s: float) -> None:
@@ -277,6 +316,9 @@ def test_killed_whenever_it_loads(open_gguf, ask):
             provider.complete(ask("Hello"))
         errors.append((caught.value.kind, caught.value.again))
     assert errors == [("load", "safe")] + [("load", "never")] * 3
+    provider.rest()
+    provider.prepare()
+    assert provider.complete(ask("Hello", max_tokens=1)).text
 
 
 def test_rest(open_gguf, ask):
