@@ -6,16 +6,17 @@ import sys
 
 import xllamacpp
 
-path, embedding = sys.argv[1:]
+path, kind = sys.argv[1:]
 params = xllamacpp.CommonParams()
 params.model.path = path
 params.hostnames = ["127.0.0.1"]
 params.port = 0
 params.n_ctx = 2048
-params.n_parallel = 2
+params.n_parallel = 1 if kind == "steady" else 2
+params.cache_prompt = kind != "steady"
 params.warmup = False
 params.cpuparams.n_threads = 2
-if embedding == "embedding":
+if kind == "embedding":
     params.embedding = True
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
 server = xllamacpp.Server(params)
