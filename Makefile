@@ -18,7 +18,7 @@ help:
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   measure what the harness itself costs"
 	@echo "make bench-gate   simulate the gate's error rates (a quarter of an hour) and write docs/gate-table.md"
-	@echo "make bench-local  local inference: against a plain loop and the machine's floor, steadiness, failures (half an hour)"
+	@echo "make bench-local  local inference: against a plain loop and the machine's floor, steadiness, failures (three quarters of an hour)"
 
 install: $(READY)
 

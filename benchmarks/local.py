@@ -25,15 +25,13 @@ from local_blows import failures, headers, request
 
 from evalharness.config import Config, load_config, resolve_path
 from evalharness.providers.gguf import GgufProvider
-from evalharness.providers.memory import PREFIXES
+from evalharness.providers.memory import FIRST_ROOM, PREFIXES
 from evalharness.records import Request, Response
 from evalharness.suites import load_suite, requests
 
 ROOT = Path(__file__).parents[1]
 CASES, ROUNDS = 80, 5
 TEXTS = 40
-ROOM = 512
-"""Tokens that each sequence has room for: those of the suite need no more (evalharness/llama/schedule.py)."""
 
 
 class Model(NamedTuple):
@@ -182,7 +180,8 @@ def start(model: Model) -> None:
     with closing(opened(model)) as provider:
         texts(provider, some)
         used = resident_bytes(provider.child_pid)
-        kv = model.kv_bytes * ROOM * (provider.slots + PREFIXES)
+        # no case of the suite needs more room than there is at first
+        kv = model.kv_bytes * FIRST_ROOM * (provider.slots + PREFIXES)
     file = model.file.stat().st_size
     print(
         f"  memory {used / 1e6:,.0f} MB: file {file / 1e6:,.0f} + KV {kv / 1e6:,.0f} + {(used - file - kv) / 1e6:,.0f}"

@@ -17,8 +17,8 @@ def need_of(provider: Provider) -> Need | None:
     """Of a model in a file; None for any other. Raises ProviderError for a file that cannot be loaded."""
     if not isinstance(provider, GgufProvider | GgufServerProvider):
         return None
-    if provider.refusal:
-        raise ProviderError(provider.refusal, kind="load")
+    if provider.file.refusal:
+        raise ProviderError(provider.file.refusal, kind="load")
     return provider.need
 
 

@@ -20,15 +20,9 @@ from evalharness.errors import ProviderError
 Logits = npt.NDArray[np.float32]
 SCORED = 8
 """Tokens of a golden answer that are scored in one step."""
-_CELLS = 256
 _ERROR, _CONTINUED = 4, 5
 """Of ggml.h's ggml_log_level."""
 _MOST_TEMPLATE_BYTES = 1_000_000
-
-
-def padded(room: int) -> int:
-    """As many tokens as llama.cpp then makes room for."""
-    return -(-room // _CELLS) * _CELLS
 
 
 class Row(NamedTuple):
@@ -78,15 +72,6 @@ class Native:
             text = f"llama.cpp cannot make room for {tokens} tokens in each of {self._shape.n_seq_max} sequences"
             raise ProviderError(f"{text}: {said}" if said else text, kind="load")
         self.room, self._memory = tokens, llama_cpp.llama_get_memory(self._context)
-
-    @property
-    def original_context(self) -> int:
-        """Tokens that it was first trained on. Some models see positions otherwise where there is room for more
-        (llama.cpp's `get_rope_factors`).
-        """
-        architecture = self._metadata("general.architecture", 256)[1]
-        said = self._metadata(f"{architecture}.rope.scaling.original_context_length", 32)[1]
-        return int(said) if said.isdecimal() else int(llama_cpp.llama_model_n_ctx_train(self._model))
 
     def decode(self, rows: Sequence[Row]) -> None:
         """Put the rows behind what their sequences hold. Raises RuntimeError: nobody knows what they hold then."""
@@ -158,20 +143,16 @@ class Native:
 
     def chat_template(self) -> str:
         """The file's own, or ""."""
-        size, text = self._metadata("tokenizer.chat_template", _MOST_TEMPLATE_BYTES)
+        room = ctypes.create_string_buffer(_MOST_TEMPLATE_BYTES)
+        key = b"tokenizer.chat_template"
+        size = llama_cpp.llama_model_meta_val_str(self._model, key, room, _MOST_TEMPLATE_BYTES)
         if size >= _MOST_TEMPLATE_BYTES:
             raise ProviderError(f"the model's chat template has {size:,} bytes", kind="template")
-        return text
+        return room.value.decode("utf-8", "replace") if size > 0 else ""
 
     def drawn(self, chain: Any, row: int) -> int:
         """The token that a sampler chain draws after a row of the last `decode`."""
         return int(llama_cpp.llama_sampler_sample(chain, self._context, row))
-
-    def _metadata(self, key: str, most_bytes: int) -> tuple[int, str]:
-        """How many bytes a value of the file has, and as many of them as were wanted; "" for one that there is not."""
-        text = ctypes.create_string_buffer(most_bytes)
-        size = llama_cpp.llama_model_meta_val_str(self._model, key.encode(), text, most_bytes)
-        return size, text.value.decode("utf-8", "replace") if size > 0 else ""
 
     def _token_text(self, token: int) -> str:
         text = llama_cpp.llama_vocab_get_text(self.vocabulary, token) if token >= 0 else None

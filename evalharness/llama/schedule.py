@@ -27,10 +27,6 @@ from evalharness.llama.native import SCORED, Native, Row
 
 _PADDING = 0
 """Any token will do: nobody reads what follows it."""
-FIRST_ROOM = 512
-"""Tokens that a sequence may hold, until a case needs more: to make room for twice as many takes a process twice the
-memory, and longer to start.
-"""
 
 
 class Tokens(NamedTuple):
@@ -62,11 +58,13 @@ class Schedule:
         prefixes: int,
         rows: int,
         batch: int,
-        first_room: int = FIRST_ROOM,
+        first_room: int,
     ) -> None:
-        """`context`: tokens of a sequence, at most. Raises ProviderError: there is no room for any."""
+        """`context`: tokens of a sequence, at most; `first_room`: until a case needs more. Raises ProviderError: there
+        is no room for any.
+        """
         self._native, self._context, self._rows, self._batch = native, context, rows, batch
-        self._slots, self._sequences, self._first_room = slots, slots + prefixes, min(first_room, context)
+        self._slots, self._sequences, self._first_room = slots, slots + prefixes, first_room
         self._answers: list[Answer | None] = [None] * slots
         self._held: list[tuple[int, ...]]
         """The prefix that each slot begins with, also while it is free."""

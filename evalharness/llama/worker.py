@@ -23,9 +23,9 @@ from typing import Any
 
 from evalharness.errors import ProviderError
 from evalharness.llama.chat_template import ChatTemplate
-from evalharness.llama.native import Native, padded
+from evalharness.llama.native import Native
 from evalharness.llama.process import limit_memory, protocol_output
-from evalharness.llama.schedule import FIRST_ROOM, Schedule, Tokens
+from evalharness.llama.schedule import Schedule, Tokens
 
 BEAT_S = 0.5
 _PROGRESS_S = 0.2
@@ -38,14 +38,14 @@ class Model:
         self,
         path: str,
         *,
-        context: int,
-        slots: int,
-        prefixes: int,
-        rows: int,
+        shape: Mapping[str, int],
         chat_template: str | None,
-        **options: int,
+        threads: int,
+        gpu_layers: int,
     ) -> None:
-        self.native = Native(path, sequences=slots + prefixes, **options)
+        """`shape`: what `Schedule` takes."""
+        sequences, batch = shape["slots"] + shape["prefixes"], shape["batch"]
+        self.native = Native(path, sequences=sequences, batch=batch, threads=threads, gpu_layers=gpu_layers)
         source = chat_template or self.native.chat_template()
         if not source:
             raise ProviderError(
@@ -53,17 +53,8 @@ class Model:
             )
         begin, end = self.native.special_texts()
         self._template = ChatTemplate(source, bos=begin, eos=end)
-        self._context, self._bos = context, self.native.bos()
-        grows = padded(context) <= self.native.original_context  # else the room that there is would be seen in texts
-        self.schedule = Schedule(
-            self.native,
-            context=context,
-            slots=slots,
-            prefixes=prefixes,
-            rows=rows,
-            batch=options["batch"],
-            first_room=FIRST_ROOM if grows else context,
-        )
+        self._context, self._bos = shape["context"], self.native.bos()
+        self.schedule = Schedule(self.native, **shape)
 
     def read(self, order: Mapping[str, Any]) -> Tokens:
         """What is asked. Raises ProviderError when the prompt does not fit, or is not rendered."""
@@ -72,8 +63,9 @@ class Model:
         goldens = [self.native.tokenise(golden, special=False) for golden in order["golden"]]
         if not prompt:
             raise ProviderError("the chat template makes an empty prompt of this case", kind="template")
-        self._check_room(len(prompt), max([order["params"]["max_tokens"], *map(len, goldens)]))
-        return Tokens(prompt, self._prefix(messages[:shared]), goldens)
+        texts = Tokens(prompt, self._prefix(messages[:shared]), goldens)
+        self._check_room(len(prompt), texts.room(order["params"]["max_tokens"]))
+        return texts
 
     def _prefix(self, shared: list[dict[str, str]]) -> list[int]:
         """Of the messages that all cases share. None where the template wants more than them: some fold the system
@@ -84,11 +76,11 @@ class Model:
         except ProviderError:
             return []
 
-    def _check_room(self, prompt: int, most: int) -> None:
-        if prompt + most > self._context:
+    def _check_room(self, prompt: int, room: int) -> None:
+        if room > self._context:
             raise ProviderError(
-                f"the prompt has {prompt} tokens and the answer may have {most}, the context holds {self._context}: "
-                "raise 'context' of the model, lower max_tokens, or shorten the prompt",
+                f"the prompt has {prompt} tokens and the answer may have {room - prompt}, the context holds "
+                f"{self._context}: raise 'context' of the model, lower max_tokens, or shorten the prompt",
                 kind="context",
             )
 

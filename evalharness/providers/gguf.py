@@ -10,28 +10,19 @@ Many cases are answered at once, and the text of each is the same as if it were 
 from __future__ import annotations
 
 import hashlib
-import platform
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import Any
 
-from evalharness.config import Config, resolve_path
+from evalharness.config import Config
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError
 from evalharness.providers.base import Provider
 from evalharness.providers.child import Child, ChildLost
 from evalharness.providers.constraint import gbnf
-from evalharness.providers.gguf_header import read_header
-from evalharness.providers.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, need
-from evalharness.providers.model_file import (
-    MOST_TOKENS,
-    check_counts,
-    check_seconds,
-    checked_file,
-    engine_version,
-    fair_threads,
-)
+from evalharness.providers.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, first_room, need
+from evalharness.providers.model_file import MOST_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
 from evalharness.providers.turnstile import Turnstile
 from evalharness.records import Params, Request, Response, SampleKey, Timing, Usage
 
@@ -92,10 +83,7 @@ class GgufProvider(Provider):
         check_counts(MOST_BATCH, batch=batch)
         check_counts(MOST_TOKENS, least=-1, gpu_layers=gpu_layers)
         check_seconds(deadline_s=deadline_s, heartbeat_s=heartbeat_s)
-        self._file, self._sha256 = checked_file(path, sha256, config.root)
-        template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
-        self.refusal = ""
-        """Why the file cannot be loaded: it is said with every request."""
+        self.file = ModelFile(path, sha256=sha256, chat_template=chat_template, root=config.root)
         self.need = self._needed(context, slots or (GPU_SLOTS if gpu_layers else None), batch, config.processes)
         self.slots = self.need.slots if self.need else slots or ROWS
         rows = rows or (self.slots if gpu_layers else min(ROWS, self.slots))
@@ -103,15 +91,18 @@ class GgufProvider(Provider):
             raise ConfigError(f"slots = {self.slots}: it takes a multiple of rows = {rows}")
         self._order: dict[str, Any] = {
             "op": "load",
-            "path": str(self._file),
-            "context": context,
-            "slots": self.slots,
-            "prefixes": PREFIXES,
-            "rows": rows,
-            "batch": batch,
+            "path": str(self.file.path),
+            "shape": {
+                "context": context,
+                "first_room": first_room(self.file.header, context) if self.file.header else context,
+                "slots": self.slots,
+                "prefixes": PREFIXES,
+                "rows": rows,
+                "batch": batch,
+            },
             "threads": threads or fair_threads(config),
             "gpu_layers": gpu_layers,
-            "chat_template": template,
+            "chat_template": self.file.template,
             "memory_limit_mb": memory_limit_mb,
         }
         self.concurrency = self.slots + max(1, self.slots // 4)  # a few wait in the child, so that no slot does
@@ -123,8 +114,9 @@ class GgufProvider(Provider):
         self._opening, self._turnstile = threading.Lock(), Turnstile()
         self._asked: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
-        self._deaths, self._last = 0, ChildLost("crash", "")
-        self._lost_loads, self._lost_load_text = 0, ""
+        self._deaths: list[ChildLost] = []
+        self._lost_loads: list[str] = []
+        """Since it was last loaded."""
         self._closed = self._resting = False
 
     @property
@@ -141,15 +133,10 @@ class GgufProvider(Provider):
 
     def identity(self) -> Mapping[str, Any]:
         """The file by its hash, the engine, and what shapes its arithmetic (slots and threads do not)."""
-        template = self._order["chat_template"]
+        shape = {**self._order["shape"], "gpu_layers": self._order["gpu_layers"]}
         return {
-            "provider": "gguf",
-            "file": self._file.name,
-            "sha256": self._sha256,
-            "engine": engine_version("llama-cpp-python"),
-            "machine": platform.machine(),
-            "chat_template": hashlib.sha256(template.encode()).hexdigest() if template else "of the file",
-            **{name: self._order[name] for name in ("context", "batch", "gpu_layers", "rows")},
+            **self.file.identity("gguf", "llama-cpp-python"),
+            **{name: shape[name] for name in ("context", "batch", "gpu_layers", "rows")},
         }
 
     def wire(self, request: Request) -> Mapping[str, Any]:
@@ -167,7 +154,7 @@ class GgufProvider(Provider):
     def rest(self) -> None:
         """End the child. An answer that nobody waits for any more starts no other. Next time there may be more room."""
         self._resting = True
-        self._lost_loads, self._lost_load_text = 0, ""
+        self._lost_loads = []
         self._end_child()
 
     def prepare(self) -> None:
@@ -220,8 +207,10 @@ class GgufProvider(Provider):
                 return self._child
             if self._closed or self._resting:
                 raise ProviderError("stopped", kind="stopped")
-            if self.refusal or self._lost_load_text:
-                raise ProviderError(self.refusal or self._lost_load_text, kind="load")
+            if self.file.refusal:
+                raise ProviderError(self.file.refusal, kind="load")
+            if len(self._lost_loads) >= MOST_LOST_LOADS:
+                raise ProviderError(self._lost_loads[-1], kind="load")
             self._bury()
             self._child = Child(
                 "evalharness.llama.worker",
@@ -238,36 +227,35 @@ class GgufProvider(Provider):
         """Count the last child, unless it was ended on purpose. Raises ProviderError when too many have died."""
         lost, self._child = self._end_child(), None
         if lost is not None and lost.kind != "stopped":
-            self._deaths, self._last = self._deaths + 1, lost
-        if self._deaths >= MOST_DEATHS:
-            text = f"the model's process died {self._deaths} times; given up ({self._last})"
+            self._deaths.append(lost)
+        if len(self._deaths) >= MOST_DEATHS:
+            text = f"the model's process died {len(self._deaths)} times; given up ({self._deaths[-1]})"
             raise ProviderError(text, kind="crash")
 
     def _load(self, child: Child) -> None:
         _, reply = child.order(self._order)
         try:
             reply.result(timeout=_LOAD_DEADLINE_S)
-            self._lost_loads = 0
+            self._lost_loads = []
         except ChildLost as lost:
             if lost.kind == "stopped":
                 raise ProviderError("stopped", kind="stopped") from None
-            raise self._lost_load(f"{lost} while it loaded {self._file.name}") from None
+            raise self._lost_load(f"{lost} while it loaded {self.file.path.name}") from None
         except TimeoutError:
-            text = f"{self._file.name} was not loaded within {_LOAD_DEADLINE_S:g} s"
+            text = f"{self.file.path.name} was not loaded within {_LOAD_DEADLINE_S:g} s"
             child.end(ChildLost("deadline", text))
             raise self._lost_load(text) from None
         except ProviderError as error:
             self._end_child()
-            self.refusal = f"{self._file.name} cannot be loaded: {error}"  # and so it will be said the next time
-            raise ProviderError(self.refusal, kind="load") from None
+            self.file.refusal = f"{self.file.path.name} cannot be loaded: {error}"  # and so it will be said next time
+            raise ProviderError(self.file.refusal, kind="load") from None
 
     def _lost_load(self, text: str) -> ProviderError:
         """Once may be another's doing; twice in a row is the file's, or the machine's."""
-        self._lost_loads += 1
-        if self._lost_loads < MOST_LOST_LOADS:
-            return ProviderError(text, kind="load", again="safe", wait_s=1.0)
-        self._lost_load_text = text
-        return ProviderError(text, kind="load")
+        self._lost_loads.append(text)
+        if len(self._lost_loads) >= MOST_LOST_LOADS:
+            return ProviderError(text, kind="load")
+        return ProviderError(text, kind="load", again="safe", wait_s=1.0)
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "progress":
@@ -282,10 +270,8 @@ class GgufProvider(Provider):
 
     def _needed(self, context: int, slots: int | None, batch: int, processes: int) -> Need | None:
         """Of this machine's memory; None for a file that cannot be loaded."""
-        try:
-            header = read_header(self._file)
-        except ProviderError as error:
-            self.refusal = str(error)
+        header = self.file.header
+        if header is None:
             return None
         slots = slots or default_slots(header, context, PREFIXES, available_bytes(), processes)
         return need(header, context, slots, PREFIXES, batch)

@@ -55,6 +55,10 @@ class GgufHeader:
     layers: int
     context_length: int
     """Tokens that it was trained on."""
+    original_context_length: int
+    """Those that it was trained on first. Some models see positions otherwise where there is room for more (llama.cpp's
+    `get_rope_factors`).
+    """
     embedding_length: int
     heads: tuple[int, ...]
     """Of each layer."""
@@ -203,13 +207,14 @@ def _described(values: Mapping[str, _Value], file_bytes: int) -> GgufHeader:
     layers, embedding = (_whole(values, f"{architecture}.{name}") for name in ("block_count", "embedding_length"))
     if not 0 < layers <= MOST_LAYERS:
         raise Damaged(f"says it has {layers} layers: from 1 to {MOST_LAYERS} can be read")
-    attention = f"{architecture}.attention"
+    attention, trained = f"{architecture}.attention", _whole(values, f"{architecture}.context_length")
     heads = _per_layer(values, f"{attention}.head_count", (0,) * layers)
     head_length = embedding // heads[0] if heads[0] else 0  # as llama.cpp has it
     return GgufHeader(
         architecture=architecture,
         layers=layers,
-        context_length=_whole(values, f"{architecture}.context_length"),
+        context_length=trained,
+        original_context_length=_whole(values, f"{architecture}.rope.scaling.original_context_length", trained),
         embedding_length=embedding,
         heads=heads,
         kv_heads=_per_layer(values, f"{attention}.head_count_kv", heads),

@@ -15,8 +15,6 @@ case (`<|im_end|>`) as control tokens; the provider `gguf` does neither.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import platform
 import secrets
 import threading
 import time
@@ -26,19 +24,11 @@ from dataclasses import asdict, replace
 from importlib.util import find_spec
 from typing import Any
 
-from evalharness.config import Config, resolve_path
+from evalharness.config import Config
 from evalharness.errors import MissingExtraError, ProviderError
 from evalharness.providers.base import Provider
-from evalharness.providers.gguf_header import read_header
-from evalharness.providers.memory import Need, need
-from evalharness.providers.model_file import (
-    MOST_TOKENS,
-    check_counts,
-    check_seconds,
-    checked_file,
-    engine_version,
-    fair_threads,
-)
+from evalharness.providers.memory import need
+from evalharness.providers.model_file import MOST_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
 from evalharness.providers.openai import OpenAIProvider
 from evalharness.providers.supervised import ChildError, Process
 from evalharness.records import Params, Request, Response
@@ -95,16 +85,17 @@ class GgufServerProvider(Provider):
         check_counts(MOST_SLOTS, slots=slots, threads=threads)
         check_counts(MOST_TOKENS, least=-1, gpu_layers=gpu_layers)
         check_seconds(deadline_s=deadline_s)
-        self._file, self._sha256 = checked_file(path, sha256, config.root)
-        template = resolve_path(chat_template, config.root).read_text(encoding="utf-8") if chat_template else None
+        self.file = ModelFile(path, sha256=sha256, chat_template=chat_template, root=config.root)
+        self.need = need(self.file.header, context, slots, prefixes=0) if self.file.header else None
+        """Of this machine's memory; None for a file that cannot be served."""
         self._order: dict[str, Any] = {
-            "path": str(self._file),
-            "name": self._file.name,
+            "path": str(self.file.path),
+            "name": self.file.path.name,
             "context": context,
             "slots": slots,
             "threads": threads or fair_threads(config),
             "gpu_layers": gpu_layers,
-            "chat_template": template,
+            "chat_template": self.file.template,
             "memory_limit_mb": memory_limit_mb,
         }
         self._cache_prompt = slots > 1 if cache_prompt is None else cache_prompt
@@ -116,14 +107,6 @@ class GgufServerProvider(Provider):
         self._wires: list[_Wire] = []
         self._rests = 0
         self._closed, self._answered = False, 0.0
-        self.refusal = ""
-        """Why the file cannot be served: it is said with every request."""
-        self.need: Need | None = None
-        """Of this machine's memory; None for a file that cannot be served."""
-        try:
-            self.need = need(read_header(self._file), context, slots, prefixes=0)
-        except ProviderError as error:
-            self.refusal = str(error)
 
     @property
     def child_pid(self) -> int | None:
@@ -132,14 +115,8 @@ class GgufServerProvider(Provider):
 
     def identity(self) -> Mapping[str, Any]:
         """The file by its hash, the engine, and what shapes its arithmetic."""
-        template = self._order["chat_template"]
         return {
-            "provider": "gguf-server",
-            "file": self._file.name,
-            "sha256": self._sha256,
-            "engine": engine_version("xllamacpp"),
-            "machine": platform.machine(),
-            "chat_template": hashlib.sha256(template.encode()).hexdigest() if template else "of the file",
+            **self.file.identity("gguf-server", "xllamacpp"),
             **{name: self._order[name] for name in ("context", "slots", "gpu_layers")},
             "cache_prompt": self._cache_prompt,
         }
@@ -221,8 +198,8 @@ class GgufServerProvider(Provider):
         with self._starting:
             if self._closed:
                 raise ProviderError("stopped", kind="stopped")
-            if self.refusal:
-                raise ProviderError(self.refusal, kind="load")
+            if self.file.refusal:
+                raise ProviderError(self.file.refusal, kind="load")
             if self._children and self._children[-1].alive:
                 return self._children[-1], self._wires[-1]
             if len(self._children) - self._rests > MOST_RESTARTS:
@@ -240,9 +217,9 @@ class GgufServerProvider(Provider):
         try:
             said = child.start({**self._order, "key": key.reveal()}, within_s=_START_DEADLINE_S)
         except ChildError as error:
-            text = f"{self._file.name} cannot be served: {error}"
+            text = f"{self.file.path.name} cannot be served: {error}"
             if child.alive:  # it says no itself, and would say so again
-                self.refusal = text
+                self.file.refusal = text
             child.kill()
             raise ProviderError(text, kind="load") from None
         self._wires.append(_Wire(f"{said['url']}/v1", key, self.wire, self._config))

@@ -20,6 +20,9 @@ PREFIXES = 2
 prompt that are asked in turns need one each."""
 GPU_SLOTS = 32
 """With layers on a GPU, where nobody names a number: not what fits, for there all slots shape the arithmetic."""
+FIRST_ROOM = 512
+"""Tokens that a sequence may hold, until a case needs more: to make room for twice as many takes a process twice the
+memory, and longer to start."""
 _SHARE_FOR_KV = 4
 _CELLS = 256
 """llama.cpp makes room for a multiple of so many tokens."""
@@ -59,9 +62,20 @@ def need(header: GgufHeader, context: int, slots: int, prefixes: int, batch: int
     """With so many tokens for each slot, and for each beginning that several prompts share; `batch` tokens are read at
     once.
     """
-    room = -(-context // _CELLS) * _CELLS
+    room = _rounded(context)
     kv_bytes = header.kv_bytes_per_token * room * (slots + prefixes)
     return Need(header.file_bytes, kv_bytes, slots, context, batch * room * max(header.heads) * 4)
+
+
+def first_room(header: GgufHeader, context: int) -> int:
+    """Tokens that a sequence has room for at first: all of the context, if the model would see in its texts that the
+    room has grown.
+    """
+    return min(FIRST_ROOM, context) if _rounded(context) <= header.original_context_length else context
+
+
+def _rounded(context: int) -> int:
+    return -(-context // _CELLS) * _CELLS
 
 
 def default_slots(header: GgufHeader, context: int, prefixes: int, available: int | None, share: int = 1) -> int:

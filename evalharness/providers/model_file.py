@@ -1,29 +1,53 @@
-"""A model file on this machine: which bytes it has, and how many threads a model of this run may use."""
+"""A model file on this machine: which bytes it has, whether it can be loaded, and what a model of this run may use."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config, resolve_path
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, ProviderError
+from evalharness.providers.gguf_header import GgufHeader, read_header
 
 MOST_TOKENS = 2**22
 """Of one case: more than any model was trained on."""
 _WEEK_S = 604_800
 
 
-def checked_file(path: str, sha256: str | None, root: Path) -> tuple[Path, str]:
-    """Where the file is, and its SHA-256. `sha256`: refuse any other. Raises ConfigError."""
-    file = resolve_path(path, root)
-    found = _sha256(file)
-    if sha256 and sha256.lower() != found:
-        raise ConfigError(f"{path} is another file: its SHA-256 is {found}")
-    return file, found
+class ModelFile:
+    """A GGUF file, and the chat template that stands in for its own."""
+
+    def __init__(self, path: str, *, sha256: str | None, chat_template: str | None, root: Path) -> None:
+        """`sha256`: refuse any other file. `chat_template`: a jinja2 file under the root. Raises ConfigError."""
+        self.path = resolve_path(path, root)
+        self.sha256 = _sha256(self.path)
+        if sha256 and sha256.lower() != self.sha256:
+            raise ConfigError(f"{path} is another file: its SHA-256 is {self.sha256}")
+        self.template = resolve_path(chat_template, root).read_text(encoding="utf-8") if chat_template else None
+        self.header: GgufHeader | None = None
+        """None for a file that cannot be loaded."""
+        self.refusal = ""
+        """Why it cannot be loaded: it is said with every request."""
+        try:
+            self.header = read_header(self.path)
+        except ProviderError as error:
+            self.refusal = str(error)
+
+    def identity(self, provider: str, package: str) -> dict[str, str]:
+        """What an answer depends on here, whatever the settings."""
+        return {
+            "provider": provider,
+            "file": self.path.name,
+            "sha256": self.sha256,
+            "engine": engine_version(package),
+            "machine": platform.machine(),
+            "chat_template": hashlib.sha256(self.template.encode()).hexdigest() if self.template else "of the file",
+        }
 
 
 def check_counts(most: int, *, least: int = 1, **counts: Any) -> None:

@@ -166,6 +166,7 @@ def test_a_model_file_names_its_engine(project: Project, provider: str, engine: 
     (finding,) = project.findings("models")
     assert f"small.gguf, 0 MB, sha256 {own[:12]}…" in finding["text"]
     assert f"by {engine} " in finding["text"]
+    assert "needs at most" in finding["text"]
 
 
 @pytest.mark.parametrize("option", ["", "--load"])

@@ -159,7 +159,7 @@ def test_room_grows_with_what_is_asked() -> None:
     asked = [Tokens([2 + number] * (number % 33 + 1), [], []) for number in range(40)]
     answers, books = run(asked, slots=4, rows=4)
     assert books.rooms == [8, 16, 32, LONGEST]
-    roomy, others = run(asked, slots=4, rows=4, first_room=100)
+    roomy, others = run(asked, slots=4, rows=4, first_room=LONGEST)
     assert told(answers) == told(roomy)
     assert others.rooms == [LONGEST]
 
@@ -178,7 +178,7 @@ def test_no_room() -> None:
 def test_what_others_read_is_no_delay() -> None:
     """Neither their prompts nor a beginning that they share count against an answer's deadline."""
     books: Any = Slow(2 + PREFIXES)
-    schedule = Schedule(books, context=LONGEST, slots=2, prefixes=PREFIXES, rows=1, batch=4)
+    schedule = Schedule(books, context=LONGEST, slots=2, prefixes=PREFIXES, rows=1, batch=4, first_room=LONGEST)
     params = {**PARAMS, "max_tokens": 3}
     schedule.admit(0, {"params": params, "deadline_s": 0.2}, Tokens([3, 4], [], []))
     schedule.admit(1, {"params": params, "deadline_s": 60.0}, Tokens([5, 6] * 8, [5, 6] * 6, []))

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from evalharness.providers.gguf_header import GgufHeader
-from evalharness.providers.memory import available_bytes, default_slots, need, share_bytes
+from evalharness.providers.memory import available_bytes, default_slots, first_room, need, share_bytes
 
 GIB = 2**30
-SMOLLM2 = GgufHeader("llama", 30, 8192, 576, (9,) * 30, (3,) * 30, 64, 64, "", 98_362_432)
-LLAMA_8B = GgufHeader("llama", 32, 131_072, 4096, (32,) * 32, (8,) * 32, 128, 128, "", 4_900_000_000)
+SMOLLM2 = GgufHeader("llama", 30, 8192, 8192, 576, (9,) * 30, (3,) * 30, 64, 64, "", 98_362_432)
+LLAMA_8B = GgufHeader("llama", 32, 131_072, 8192, 4096, (32,) * 32, (8,) * 32, 128, 128, "", 4_900_000_000)
 
 
 def test_what_is_needed() -> None:
@@ -20,6 +20,21 @@ def test_what_is_needed() -> None:
     assert need(SMOLLM2, 2048, 16, 1).total_bytes == 98_362_432 + 23_040 * 2048 * 17 + 200_000_000 + work
     assert str(need(SMOLLM2, 2048, 16, 1)) == "1.1 GB: file 0.1, 16 slots x 2,048 tokens 0.8, 0.2 for the rest"
     assert str(need(LLAMA_8B, 8192, 1, 0)) == "6.7 GB: file 4.9, 1 slot x 8,192 tokens 1.1, 0.7 for the rest"
+
+
+def test_room_is_rounded_up() -> None:
+    """llama.cpp makes room for a multiple of 256 tokens."""
+    assert need(SMOLLM2, 64, 8, 2).kv_bytes == 23_040 * 256 * 10
+    assert need(SMOLLM2, 257, 8, 2).kv_bytes == 23_040 * 512 * 10
+
+
+@pytest.mark.parametrize(
+    ("header", "context", "room"),
+    [(SMOLLM2, 2048, 512), (SMOLLM2, 300, 300), (LLAMA_8B, 8192, 512), (LLAMA_8B, 8193, 8193)],
+)
+def test_first_room(header: GgufHeader, context: int, room: int) -> None:
+    """A little, unless the model would see in its texts that there is more later."""
+    assert first_room(header, context) == room
 
 
 @pytest.mark.parametrize(
