@@ -21,12 +21,13 @@ def answer(request):
 
 @pytest.fixture
 def stable(project):
-    """Twenty cases with a stable assertion, accepted five times."""
+    """Forty cases with a stable assertion, accepted five times; a function's microseconds are not judged here."""
     project.write("model.py", MODEL.replace("ROOT", repr(str(project.root))))
     project.write("broken.txt", "")
     config = project.read("pyproject.toml").replace('answers = "answers.json"', 'function = "model.py:answer"')
     project.write("pyproject.toml", config)
     project.edit("suites/demo.yaml", "not_contains: FORBIDDEN", "{not_contains: As an AI, must_pass: stable}")
+    project.edit("suites/demo.yaml", "  - {metric: latency, margin: 10%}\n", "")
     for _ in range(5):
         project.accept()
     return project
