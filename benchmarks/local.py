@@ -157,7 +157,7 @@ def steady(model: Model) -> None:
         texts(provider, asked("extract", 8))
         hold(texts(provider, some))
         hold(texts(provider, some[:10], at_once=1))
-    for slots in (8, 16, 24):
+    for slots in (8, 16, 32):
         with closing(opened(model, slots=slots)) as provider:
             hold(texts(provider, some))
     print(f"  {compared} texts in 10 orders, 10 subsets, alone, after another suite, 3 restarts: {different} differ")

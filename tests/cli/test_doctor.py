@@ -188,7 +188,7 @@ TWO = SUITE.replace("[MODEL]", "[small, other]")
 @pytest.mark.parametrize(
     ("free_gb", "warned", "stay"),
     [
-        (20, False, "they stay loaded together (2.3 GB, and 20 GB are free)"),
+        (20, False, "they stay loaded together (3.8 GB, and 20 GB are free)"),
         (1.3, False, "they are loaded one after another (1.9 GB, and 1.3 GB are free)"),
         (0.25, True, "one after another"),
     ],
@@ -202,8 +202,8 @@ def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: floa
     (project.root / "suites/demo.yaml").write_text(TWO)
     small, *_ = found = project.findings("models")
     if free_gb == 20:
-        parts = "file 0.0, 16 slots x 2,048 tokens 0.8, 0.2 for the rest"
-        assert small["text"].endswith(f"; needs at most 1.1 GB: {parts}; 20 GB are free")
+        parts = "file 0.0, 32 slots x 2,048 tokens 1.6, 0.2 for the rest"
+        assert small["text"].endswith(f"; needs at most 1.8 GB: {parts}; 20 GB are free")
     warnings = [finding for finding in found if finding["status"] == "missing"]
     assert [" may need " in finding["text"] and not finding["needed"] for finding in warnings] == [True] * 2 * warned
     assert stay in found[-1]["text"]

@@ -11,6 +11,7 @@ from evalharness.providers.memory import available_bytes, default_slots, first_r
 
 GIB = 2**30
 SMOLLM2 = GgufHeader("llama", 30, 8192, 8192, 576, (9,) * 30, (3,) * 30, 64, 64, "", 98_362_432)
+LLAMA_1B = GgufHeader("llama", 16, 131_072, 8192, 2048, (32,) * 16, (8,) * 16, 64, 64, "", 800_000_000)
 LLAMA_8B = GgufHeader("llama", 32, 131_072, 8192, 4096, (32,) * 32, (8,) * 32, 128, 128, "", 4_900_000_000)
 
 
@@ -40,16 +41,18 @@ def test_first_room(header: GgufHeader, context: int, room: int) -> None:
 @pytest.mark.parametrize(
     ("header", "available", "share", "slots"),
     [
-        (SMOLLM2, 20 * GIB, 1, 16),
-        (SMOLLM2, None, 1, 16),
+        (SMOLLM2, 20 * GIB, 1, 32),
+        (SMOLLM2, None, 1, 32),
+        (SMOLLM2, 4 * GIB, 1, 16),
+        (SMOLLM2, 8 * GIB, 2, 16),
         (SMOLLM2, 2 * GIB, 1, 8),
-        (SMOLLM2, 4 * GIB, 2, 8),
         (SMOLLM2, GIB // 10, 1, 8),  # not fewer: texts would be others
-        (LLAMA_8B, 20 * GIB, 1, 8),
+        (LLAMA_1B, 100 * GIB, 1, 16),
+        (LLAMA_8B, 100 * GIB, 1, 8),
     ],
 )
 def test_slots(header: GgufHeader, available: int | None, share: int, slots: int) -> None:
-    """The cache takes a quarter of this process's share of the memory, and no more than 1 GiB, down to 8 slots."""
+    """The cache takes a quarter of this process's share of the memory, and no more than 2 GiB, down to 8 slots."""
     assert default_slots(header, 2048, 1, available, share) == slots
 
 
