@@ -10,7 +10,6 @@ Many cases are answered at once, and the text of each is the same as if it were 
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from evalharness.errors import ConfigError, MissingExtraError, ProviderError
 from evalharness.providers.base import Provider
 from evalharness.providers.child import Child, ChildLost
 from evalharness.providers.constraint import gbnf
+from evalharness.providers.loaded_model import LOAD_DEADLINE_S, MOST_DEATHS, LoadedModel
 from evalharness.providers.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, first_room, need
 from evalharness.providers.model_file import MOST_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
 from evalharness.providers.turnstile import Turnstile
@@ -33,11 +33,6 @@ Q4_1 they never do, so `rows = 1` is right for it (`make bench-local` tells)."""
 MOST_SLOTS = 256 - PREFIXES
 """llama.cpp's LLAMA_MAX_SEQ is 256."""
 MOST_BATCH = 8192
-MOST_DEATHS = 8
-"""Of the child, in one run. A case that brings it down does so twice: among others, and alone."""
-MOST_LOST_LOADS = 2
-"""Deaths while it loads, one after another."""
-_LOAD_DEADLINE_S = 300.0
 _GRACE_S = 10.0
 """The child keeps deadlines itself, between two steps; a step that takes longer than this beyond one has hung."""
 
@@ -89,8 +84,7 @@ class GgufProvider(Provider):
         rows = rows or (self.slots if gpu_layers else min(ROWS, self.slots))
         if self.slots % rows:
             raise ConfigError(f"slots = {self.slots}: it takes a multiple of rows = {rows}")
-        self._order: dict[str, Any] = {
-            "op": "load",
+        order = {
             "path": str(self.file.path),
             "shape": {
                 "context": context,
@@ -105,39 +99,32 @@ class GgufProvider(Provider):
             "chat_template": self.file.template,
             "memory_limit_mb": memory_limit_mb,
         }
+        # deadlines are kept by the child, and here by killing it
+        self._model = LoadedModel(
+            self.file, order, heartbeat_s=heartbeat_s, step_s=deadline_s + _GRACE_S, heard=self._hear
+        )
+        self._shape = {"context": context, "batch": batch, "gpu_layers": gpu_layers, "rows": rows}
         self.concurrency = self.slots + max(1, self.slots // 4)  # a few wait in the child, so that no slot does
-        self._deadline_s, self._heartbeat_s = deadline_s, heartbeat_s  # kept by the child, and here by killing it
-        self.deadline_s = _LOAD_DEADLINE_S + deadline_s * (2 + self.slots)  # with waiting for suspects, one by one
-        self.drawn = 0
-        """Tokens of all answers so far."""
-        self._child: Child | None = None
-        self._opening, self._turnstile = threading.Lock(), Turnstile()
+        self._deadline_s = deadline_s
+        self.deadline_s = LOAD_DEADLINE_S + deadline_s * (2 + self.slots)  # with waiting for suspects, one by one
+        self._turnstile = Turnstile()
         self._asked: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
-        self._deaths: list[ChildLost] = []
-        self._lost_loads: list[str] = []
-        """Since it was last loaded."""
-        self._closed = self._resting = False
 
     @property
     def child_pid(self) -> int | None:
         """The process that holds the model, while there is one."""
-        return self._child.pid if self._child else None
+        return self._model.pid
 
     @property
     def under_way(self) -> list[SampleKey]:
         """What the child is answering, as far as it has said."""
-        child = self._child
-        found = map(self._asked.get, sorted(child.begun)) if child else ()
+        found = map(self._asked.get, self._model.begun)
         return [key for key in found if key is not None]
 
     def identity(self) -> Mapping[str, Any]:
         """The file by its hash, the engine, and what shapes its arithmetic (slots and threads do not)."""
-        shape = {**self._order["shape"], "gpu_layers": self._order["gpu_layers"]}
-        return {
-            **self.file.identity("gguf", "llama-cpp-python"),
-            **{name: shape[name] for name in ("context", "batch", "gpu_layers", "rows")},
-        }
+        return {**self.file.identity("gguf", "llama-cpp-python"), **self._shape}
 
     def wire(self, request: Request) -> Mapping[str, Any]:
         """With the seed that is drawn with."""
@@ -152,25 +139,19 @@ class GgufProvider(Provider):
         return self.need.total_bytes if self.need else None
 
     def rest(self) -> None:
-        """End the child. An answer that nobody waits for any more starts no other. Next time there may be more room."""
-        self._resting = True
-        self._lost_loads = []
-        self._end_child()
+        """End the child. An answer that nobody waits for any more starts no other."""
+        self._model.rest()
 
     def prepare(self) -> None:
         """Load the model; a failure shows with the first request."""
-        self._resting = False
-        try:
-            self._living_child()
-        except ProviderError:
-            self._end_child()
+        self._model.wake()
 
     def complete(self, request: Request) -> Response:
         """The answer; called from many threads at once. Raises ProviderError: kind crash, hang, deadline, context,
         template, constraint, grammar, load or engine.
         """
         with self._turnstile.passed(alone=request.key in self._suspects):
-            child = self._living_child()
+            child = self._model.child()
             number, reply = child.order({**_order(_seeded(request)), "deadline_s": self._deadline_s})
             self._asked[number] = request.key
             try:
@@ -184,8 +165,11 @@ class GgufProvider(Provider):
 
     def close(self) -> None:
         """End the child at once."""
-        self._closed = True
-        self._end_child()
+        self._model.close()
+
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "progress":
+            self.drawn += event["tokens"]
 
     def _blamed(self, key: SampleKey, number: int, child: Child, lost: ChildLost) -> ProviderError:
         """Whose fault it was: the only one's that was being answered; else they are asked again, one by one."""
@@ -199,74 +183,6 @@ class GgufProvider(Provider):
         self._suspects.add(key)
         text = f"{lost} while it answered case '{key.case}' and {len(child.begun) - 1} others"
         return ProviderError(text, kind=lost.kind, again="safe", wait_s=0.0)
-
-    def _living_child(self) -> Child:
-        """The child with the model loaded; started, or started again, where there is none. Raises ProviderError."""
-        with self._opening:
-            if self._child is not None and self._child.alive:
-                return self._child
-            if self._closed or self._resting:
-                raise ProviderError("stopped", kind="stopped")
-            if self.file.refusal:
-                raise ProviderError(self.file.refusal, kind="load")
-            if len(self._lost_loads) >= MOST_LOST_LOADS:
-                raise ProviderError(self._lost_loads[-1], kind="load")
-            self._bury()
-            self._child = Child(
-                "evalharness.llama.worker",
-                heartbeat_s=self._heartbeat_s,
-                step_s=self._deadline_s + _GRACE_S,
-                heard=self._hear,
-            )
-            if self._closed or self._resting:  # just now
-                self._end_child()
-            self._load(self._child)
-            return self._child
-
-    def _bury(self) -> None:
-        """Count the last child, unless it was ended on purpose. Raises ProviderError when too many have died."""
-        lost, self._child = self._end_child(), None
-        if lost is not None and lost.kind != "stopped":
-            self._deaths.append(lost)
-        if len(self._deaths) >= MOST_DEATHS:
-            text = f"the model's process died {len(self._deaths)} times; given up ({self._deaths[-1]})"
-            raise ProviderError(text, kind="crash")
-
-    def _load(self, child: Child) -> None:
-        _, reply = child.order(self._order)
-        try:
-            reply.result(timeout=_LOAD_DEADLINE_S)
-            self._lost_loads = []
-        except ChildLost as lost:
-            if lost.kind == "stopped":
-                raise ProviderError("stopped", kind="stopped") from None
-            raise self._lost_load(f"{lost} while it loaded {self.file.path.name}") from None
-        except TimeoutError:
-            text = f"{self.file.path.name} was not loaded within {_LOAD_DEADLINE_S:g} s"
-            child.end(ChildLost("deadline", text))
-            raise self._lost_load(text) from None
-        except ProviderError as error:
-            self._end_child()
-            self.file.refusal = f"{self.file.path.name} cannot be loaded: {error}"  # and so it will be said next time
-            raise ProviderError(self.file.refusal, kind="load") from None
-
-    def _lost_load(self, text: str) -> ProviderError:
-        """Once may be another's doing; twice in a row is the file's, or the machine's."""
-        self._lost_loads.append(text)
-        if len(self._lost_loads) >= MOST_LOST_LOADS:
-            return ProviderError(text, kind="load")
-        return ProviderError(text, kind="load", again="safe", wait_s=1.0)
-
-    def _hear(self, event: Mapping[str, Any]) -> None:
-        if event["event"] == "progress":
-            self.drawn += event["tokens"]
-
-    def _end_child(self) -> ChildLost | None:
-        """What the last one died of, if there was one."""
-        child = self._child
-        if child is not None:
-            child.end()
-        return child.lost if child else None
 
     def _needed(self, context: int, slots: int | None, batch: int, processes: int) -> Need | None:
         """Of this machine's memory; None for a file that cannot be loaded."""

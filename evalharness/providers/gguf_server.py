@@ -105,8 +105,8 @@ class GgufServerProvider(Provider):
         self._children: list[Process] = []
         """One for each start; the last one counts."""
         self._wires: list[_Wire] = []
-        self._rests = 0
-        self._closed, self._answered = False, 0.0
+        self._rests, self._answered = 0, 0.0
+        self._closed = self._resting = False
 
     @property
     def child_pid(self) -> int | None:
@@ -134,13 +134,15 @@ class GgufServerProvider(Provider):
         return self.need.total_bytes if self.need else None
 
     def rest(self) -> None:
-        """End the server; the next request starts another."""
+        """End the server until `prepare`: no request starts another."""
+        self._resting = True
         if self._children and self._children[-1].alive:
             self._rests += 1
             self._children[-1].kill()
 
     def prepare(self) -> None:
         """Load the model; a failure shows with the first request."""
+        self._resting = False
         with suppress(ProviderError):
             self._serving()
 
@@ -178,7 +180,7 @@ class GgufServerProvider(Provider):
         """The error, or the death that it means."""
         if error.kind not in _LOST or not await asyncio.to_thread(child.ends_within, _DEATH_S):
             return error
-        if self._closed:
+        if self._closed or self._resting:
             return ProviderError("stopped", kind="stopped")
         return ProviderError(f"{child.obituary()} while it answered case '{request.key.case}'", kind="crash")
 
@@ -196,7 +198,7 @@ class GgufServerProvider(Provider):
     def _serving(self) -> tuple[Process, _Wire]:
         """A server that lives. One at a time starts it; who comes meanwhile waits. Raises ProviderError."""
         with self._starting:
-            if self._closed:
+            if self._closed or self._resting:
                 raise ProviderError("stopped", kind="stopped")
             if self.file.refusal:
                 raise ProviderError(self.file.refusal, kind="load")
@@ -212,11 +214,13 @@ class GgufServerProvider(Provider):
         key = Secret.made(_SERVER, secrets.token_hex(32))
         child = Process("evalharness.llama.server", _SERVER)
         self._children.append(child)
-        if self._closed:  # just now
+        if self._closed or self._resting:  # just now
             child.kill()
         try:
             said = child.start({**self._order, "key": key.reveal()}, within_s=_START_DEADLINE_S)
         except ChildError as error:
+            if self._closed or self._resting:
+                raise ProviderError("stopped", kind="stopped") from None
             text = f"{self.file.path.name} cannot be served: {error}"
             if child.alive:  # it says no itself, and would say so again
                 self.file.refusal = text

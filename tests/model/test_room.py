@@ -28,7 +28,7 @@ def test_room_is_not_seen_in_a_text(open_gguf, ask, tmp_path, original, context)
 
 def test_no_room(open_gguf, ask):
     """A case for which there is no memory is told so, in llama.cpp's words; those that need less are answered."""
-    provider, short = open_gguf(memory_limit_mb=1200), ask("What is the capital of France?")
+    provider, short = open_gguf(slots=16, memory_limit_mb=1200), ask("What is the capital of France?")
     before = provider.complete(short).text
     pid = provider.child_pid
     with pytest.raises(ProviderError, match=r"cannot make room for 2048 tokens in each of 18 .*: .*alloc") as caught:
