@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def config() -> Config:
-    """The repository's own configuration."""
-    return load_config(ROOT)
+    """The repository's own configuration; each process of a parallel run takes its share of the cores."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return load_config(ROOT).model_copy(update={"processes": processes})
 
 
 @pytest.fixture(scope="session")
