@@ -113,13 +113,13 @@ def speed(model: Model) -> None:
         ThreadPoolExecutor(provider.concurrency) as pool,
     ):
         provider.complete(some[0])
-        for _ in range(ROUNDS):
-            before, slow = rates(0), plain(plain_order)
-            started = time.perf_counter()
+        for turn in range(ROUNDS):  # who goes first takes turns: a machine may be slower after a minute's work
+            slow = plain(plain_order) if turn % 2 else None
+            before, started = rates(0), time.perf_counter()
             answers = list(pool.map(provider.complete, some))
             seconds = time.perf_counter() - started
             tokens, own = sum(answer.usage.completion_tokens for answer in answers), sum(map(own_tokens, answers))
-            after = rates(0)
+            after, slow = rates(0), slow or plain(plain_order)
             prompt_rate, decode_rate = (statistics.mean([before[k], after[k]]) for k in ("prompt", "decode"))
             floor = own / prompt_rate + tokens / decode_rate
             rows.append((seconds, slow["seconds"], floor))
