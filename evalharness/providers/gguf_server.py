@@ -113,6 +113,11 @@ class GgufServerProvider(Provider):
         """The process that holds the model, once there is one."""
         return self._children[-1].pid if self._children else None
 
+    @property
+    def _stopped(self) -> bool:
+        """Whether no request may start a server."""
+        return self._closed or self._resting
+
     def identity(self) -> Mapping[str, Any]:
         """The file by its hash, the engine, and what shapes its arithmetic."""
         return {
@@ -180,7 +185,7 @@ class GgufServerProvider(Provider):
         """The error, or the death that it means."""
         if error.kind not in _LOST or not await asyncio.to_thread(child.ends_within, _DEATH_S):
             return error
-        if self._closed or self._resting:
+        if self._stopped:
             return ProviderError("stopped", kind="stopped")
         return ProviderError(f"{child.obituary()} while it answered case '{request.key.case}'", kind="crash")
 
@@ -198,7 +203,7 @@ class GgufServerProvider(Provider):
     def _serving(self) -> tuple[Process, _Wire]:
         """A server that lives. One at a time starts it; who comes meanwhile waits. Raises ProviderError."""
         with self._starting:
-            if self._closed or self._resting:
+            if self._stopped:
                 raise ProviderError("stopped", kind="stopped")
             if self.file.refusal:
                 raise ProviderError(self.file.refusal, kind="load")
@@ -214,12 +219,12 @@ class GgufServerProvider(Provider):
         key = Secret.made(_SERVER, secrets.token_hex(32))
         child = Process("evalharness.llama.server", _SERVER)
         self._children.append(child)
-        if self._closed or self._resting:  # just now
+        if self._stopped:  # just now
             child.kill()
         try:
             said = child.start({**self._order, "key": key.reveal()}, within_s=_START_DEADLINE_S)
         except ChildError as error:
-            if self._closed or self._resting:
+            if self._stopped:
                 raise ProviderError("stopped", kind="stopped") from None
             text = f"{self.file.path.name} cannot be served: {error}"
             if child.alive:  # it says no itself, and would say so again

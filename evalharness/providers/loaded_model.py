@@ -41,6 +41,11 @@ class LoadedModel:
         child = self._child
         return sorted(child.begun) if child else []
 
+    @property
+    def _stopped(self) -> bool:
+        """Whether no order may start a process."""
+        return self._closed or self._resting
+
     def child(self) -> Child:
         """The process with the model loaded; started, or started again, where there is none. Raises ProviderError."""
         with self._opening:
@@ -49,7 +54,7 @@ class LoadedModel:
             self._check()
             self._bury()
             self._child = Child("evalharness.llama.worker", **self._supervision)
-            if self._closed or self._resting:  # just now
+            if self._stopped:  # just now
                 self._end()
             self._load(self._child)
             return self._child
@@ -74,7 +79,7 @@ class LoadedModel:
         self._end()
 
     def _check(self) -> None:
-        if self._closed or self._resting:
+        if self._stopped:
             raise ProviderError("stopped", kind="stopped")
         if self._file.refusal:
             raise ProviderError(self._file.refusal, kind="load")

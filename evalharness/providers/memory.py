@@ -81,8 +81,8 @@ def _rounded(context: int) -> int:
 
 def default_slots(header: GgufHeader, context: int, prefixes: int, available: int | None, share: int = 1) -> int:
     """The most of 32, 16 and 8 whose KV cache takes no more than MOST_KV_BYTES, and no more than a quarter of what is
-    `available`, of which this process has one of `share` parts. On two cores a row of a step of 32 costs a tenth less
-    than one of 16 (Gemma 3 270M), or as much (SmolLM2-135M).
+    `available`, of which this process has one of `share` parts. Each step of all answers costs something in itself: the
+    more of them share it, the less of it falls on each.
 
     Never fewer than 8: texts are the same for multiples of 8, and what happens to be free must not change them.
     """

@@ -33,8 +33,8 @@ def config() -> Config:
 
 @pytest.fixture(scope="session")
 def smollm2(config: Config) -> Iterator[GgufProvider]:
-    """The model, loaded once; only for tests that leave its process alone."""
-    provider = GgufProvider(SMOLLM2, rows=1, config=config)
+    """The model, loaded once, fewer slots than cases; only for tests that leave its process alone."""
+    provider = GgufProvider(SMOLLM2, slots=8, rows=1, config=config)
     yield provider
     provider.close()
 

@@ -362,8 +362,7 @@ ORPHAN = """
 import os, signal
 from pathlib import Path
 from evalharness.config import Config
-from evalharness.providers.gguf_server import MOST_RESTARTS, GgufServerProvider
-from evalharness.providers.supervised import Process
+from evalharness.providers.gguf_server import GgufServerProvider
 provider = GgufServerProvider({path!r}, config=Config(root=Path()))
 provider.prepare()
 print(provider.child_pid, flush=True)

@@ -76,7 +76,7 @@ def test_after_another_suite(smollm2, config, asked, whole):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("threads", "slots"), [(1, 8), (2, 19), (3, 1)])
+@pytest.mark.parametrize(("threads", "slots"), [(1, 32), (2, 19), (3, 1)])
 def test_fresh_process_threads_and_slots(open_gguf, asked, whole, threads, slots):
     """A fresh process with any number of threads, and any number of slots, gives the same texts."""
     some = asked[:12]
