@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -28,6 +29,8 @@ _TRUE, _FALSE = {"true", "True", "TRUE"}, {"false", "False", "FALSE"}
 _MAX_NUMBER_CHARS = 24
 """A float has no more; longer digits are text, as an account number is."""
 _MAX_MESSAGE_CHARS = 500
+_READ_AHEAD_CHARS = 2_048
+"""A YAML scanner reads up to 1,024 characters ahead to find the end of a key (YAML 1.2.2, section 7.4.2)."""
 
 
 class Bare(str):
@@ -119,9 +122,28 @@ def read_yaml(text: str, file: str, limits: Limits) -> Document:
 
 
 def _check_events(text: str, file: str, limits: Limits) -> None:
-    """Depth, size and tags, before PyYAML builds nodes: its C code overflows the stack at a nesting of some 10,000."""
+    """Check depth, size and tags before PyYAML builds nodes: its C code overflows the stack at some 10,000 levels.
+
+    From libyaml 0.2.6 on the C scanner refuses 1,000 levels itself, and it reads ahead of its events. So where brackets
+    are open before an error, PyYAML's Python parser, which has no limit of its own, decides whether ours comes first.
+    """
+    try:
+        _count_events(yaml.parse(text, Loader=yaml.CSafeLoader), file, limits)
+    except yaml.MarkedYAMLError as error:
+        end = error.problem_mark.index if error.problem_mark else 0
+        if _open_brackets(text[max(0, end - _READ_AHEAD_CHARS) : end]) > limits.depth:
+            with suppress(yaml.YAMLError):
+                _count_events(yaml.parse(text[:end], Loader=yaml.SafeLoader), file, limits)
+        raise
+
+
+def _open_brackets(text: str) -> int:
+    return text.count("[") + text.count("{") - text.count("]") - text.count("}")
+
+
+def _count_events(events: Iterable[yaml.Event], file: str, limits: Limits) -> None:
     depth = nodes = 0
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for event in events:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         nodes += isinstance(event, yaml.NodeEvent)
         if depth > limits.depth:
