@@ -81,7 +81,7 @@ class Limits(Section):
     file_mb: float = Field(default=64, gt=0)
     """Size of one file of a suite, megabytes."""
     depth: int = Field(default=32, ge=1, le=200)
-    """Nesting of YAML and JSON. The upper bound keeps clear of Python's recursion limit and of libyaml's 1,000 levels."""
+    """Nesting of YAML and JSON; the upper bound stays clear of Python's recursion limit and libyaml's 1,000 levels."""
     nodes: int = Field(default=1_000_000, ge=1)
     """Values in one file, counted after YAML aliases are expanded."""
     cases: int = Field(default=100_000, ge=1)

@@ -14,53 +14,26 @@ from typing import Literal
 
 import numpy as np
 
+from evalharness.gate.distributions import normal_quantile, t_quantile
 from evalharness.gate.permutation import Floats, Pair, blocks, change
 
 Target = Literal["suite", "population"]
 """What a bound speaks of: the expected score on these very cases, or on cases like these."""
 
 
-def t_quantile(probability: float, degrees: float) -> float:
-    """Quantile of Student's t."""
-    from scipy.special import stdtrit  # scipy.stats would take 1.7 s to import, scipy.special a tenth of it
-
-    return float(stdtrit(degrees, probability))
-
-
-def t_below(value: float, degrees: float) -> float:
-    """P(Student's t lies below the value)."""
-    from scipy.special import stdtr
-
-    return float(stdtr(degrees, value))
-
-
-def normal_quantile(probability: float) -> float:
-    """Quantile of the standard normal distribution."""
-    from scipy.special import ndtri
-
-    return float(ndtri(probability))
-
-
-def normal_below(value: float) -> float:
-    """P(a standard normal variable lies below the value)."""
-    from scipy.special import ndtr
-
-    return float(ndtr(value))
-
-
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A mean change, its standard error, and the quantile's degrees of freedom (infinite: the normal one)."""
+    """A mean change, its standard error, and the quantile's degrees of freedom (None: the normal quantile)."""
 
     middle: float
     error: float
-    degrees: float = math.inf
+    degrees: int | None = None
     guard: float = 0.0
     """The pseudo-cases' part of the squared error: it falls with the square of the cases, the rest with the cases."""
 
     def reach(self, alpha: float) -> float:
         """From the middle to either one-sided (1 - alpha) bound."""
-        quantile = normal_quantile(1 - alpha) if self.degrees == math.inf else t_quantile(1 - alpha, self.degrees)
+        quantile = normal_quantile(1 - alpha) if self.degrees is None else t_quantile(1 - alpha, self.degrees)
         return quantile * self.error
 
     def bounds(self, alpha: float) -> tuple[float, float]:

@@ -19,8 +19,8 @@ from typing import Literal
 
 import numpy as np
 
-from evalharness.gate.bounds import normal_below, normal_quantile, t_below, t_quantile
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_CASES, RATIO_MARGIN
+from evalharness.gate.distributions import normal_below, normal_quantile, t_below, t_quantile
 from evalharness.gate.evidence import Judgement, Runs, Word
 from evalharness.gate.outliers import SLOW, outlier_rates
 from evalharness.gate.permutation import Floats, Pair, holm

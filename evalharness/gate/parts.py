@@ -15,8 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from evalharness.gate.bounds import normal_below, normal_quantile
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, QUALITY_MARGIN
+from evalharness.gate.distributions import normal_below, normal_quantile
 from evalharness.gate.evidence import Judgement, Rules, Runs
 from evalharness.gate.judge import judge
 from evalharness.gate.permutation import Floats

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalharness.gate.bounds import Spread, normal_quantile
+from evalharness.gate.bounds import Spread
 from evalharness.gate.defaults import POWER
+from evalharness.gate.distributions import normal_quantile
 from evalharness.gate.permutation import Floats, candidate_passes
 
 _SUITES = 600

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalharness.gate.bounds import normal_quantile, t_below
 from evalharness.gate.defaults import ALPHA
+from evalharness.gate.distributions import normal_quantile, t_below
 from evalharness.gate.evidence import Runs
 from evalharness.gate.permutation import Floats, p_worse
 

@@ -8,7 +8,8 @@ from itertools import combinations
 
 import numpy as np
 
-from evalharness.gate.bounds import normal_below, spread_of
+from evalharness.gate.bounds import spread_of
+from evalharness.gate.distributions import normal_below
 from evalharness.gate.evidence import Runs
 from evalharness.gate.permutation import TOLERANCE, Pair, change, holm, p_worse
 

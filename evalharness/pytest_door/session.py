@@ -243,7 +243,7 @@ def _is_asked(baseline: Baseline | StoreError | None, asked: str | None) -> bool
 
 def get_ready() -> None:
     """Import what is needed only once the answers are there, while they are still waited for."""
-    for module in ("evalharness.gate", "scipy.special", "evalharness.report.html", "evalharness.report.markdown"):
+    for module in ("evalharness.gate", "evalharness.report.html", "evalharness.report.markdown"):
         with suppress(Exception):  # who needs it imports it again, and hears why it cannot be
             importlib.import_module(module)
 

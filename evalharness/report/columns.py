@@ -10,6 +10,7 @@ from functools import cached_property
 from statistics import fmean, median, stdev
 from typing import Any
 
+from evalharness.gate.distributions import t_quantile
 from evalharness.records import (
     RERUN_DRAWS,
     Baseline,
@@ -204,9 +205,7 @@ def _with_interval(runs: Mapping[str, Sequence[float]]) -> list[float | int | No
     count = sum(len(values) for values in runs.values())
     if len(means) < 2:
         return [_mean(means), None, None, count]
-    from scipy.special import stdtrit
-
-    reach = float(stdtrit(len(means) - 1, 0.975)) * stdev(means) / math.sqrt(len(means))
+    reach = t_quantile(0.975, len(means) - 1) * stdev(means) / math.sqrt(len(means))
     return [_mean(means), number(fmean(means) - reach), number(fmean(means) + reach), count]
 
 

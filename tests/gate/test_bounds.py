@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evalharness.gate.bounds import normal_quantile, runs_needed, spread_of, t_quantile
+from evalharness.gate.bounds import runs_needed, spread_of
+from evalharness.gate.distributions import normal_quantile, t_quantile
 from evalharness.gate.evidence import Rules
 from evalharness.gate.judge import decide, weigh
 
@@ -42,11 +43,18 @@ def test_floor(margin: float, alpha: float, runs: int) -> None:
     assert runs_needed(margin, alpha=alpha) == runs
 
 
-@pytest.mark.parametrize(("probability", "degrees"), [(0.95, 1), (0.95, 21), (0.975, 60), (0.05, 9)])
-def test_quantiles(probability: float, degrees: int) -> None:
-    """The quick quantiles are scipy.stats' own."""
-    assert t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=1e-12)
-    assert normal_quantile(probability) == pytest.approx(stats.norm.ppf(probability), rel=1e-12)
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 10, 21, 60, 999, 10_000, 10_001, 1_000_000])
+def test_quantiles(degrees: int) -> None:
+    """The quantiles without scipy are scipy.stats' own, far into the tails."""
+    for probability in (1e-6, 0.05, 0.3, 0.5, 0.9, 0.95, 0.975, 0.9999):
+        assert t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=1e-9)
+        assert normal_quantile(probability) == pytest.approx(stats.norm.ppf(probability), rel=1e-12)
+
+
+def test_quantiles_of_certainty() -> None:
+    """What is certain, or cannot be, has no bound."""
+    assert (t_quantile(1.0, 5), t_quantile(0.0, 5)) == (math.inf, -math.inf)
+    assert (normal_quantile(1.0), normal_quantile(0.0)) == (math.inf, -math.inf)
 
 
 def test_one_run_a_side() -> None:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from evalharness.gate.bounds import Spread, normal_quantile
+from evalharness.gate.bounds import Spread
+from evalharness.gate.distributions import normal_quantile
 from evalharness.gate.evidence import Rules
 from evalharness.gate.judge import judge, weigh
 

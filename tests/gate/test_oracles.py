@@ -18,7 +18,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from evalharness.gate.bounds import normal_below, normal_quantile, t_below
+from evalharness.gate.distributions import normal_below, normal_quantile, t_below
 from evalharness.gate.judge import judge
 from evalharness.gate.latency import hodges_lehmann, wilcoxon_p
 from evalharness.gate.permutation import holm, p_worse, smallest_p
@@ -211,12 +211,13 @@ def test_a_factor_of_one_corrects_nothing() -> None:
     assert corrected(0.01, 4.0, 5) == pytest.approx(stats.t.cdf(stats.norm.ppf(0.01) / 2, 4), abs=1e-12)
 
 
-@pytest.mark.parametrize("value", [-3.0, -0.5, 0.0, 1.7])
+@pytest.mark.parametrize("value", [-30.0, -3.0, -0.5, 0.0, 1.7, 6.0])
 def test_distributions(value: float) -> None:
-    """The quick distribution functions are scipy.stats' own."""
-    assert t_below(value, 4) == pytest.approx(stats.t.cdf(value, 4), abs=1e-12)
+    """The distribution functions without scipy are scipy.stats' own."""
+    for degrees in (1, 2, 3, 4, 7, 30, 1001):
+        assert t_below(value, degrees) == pytest.approx(stats.t.cdf(value, degrees), abs=1e-12)
     assert normal_below(value) == pytest.approx(stats.norm.cdf(value), abs=1e-12)
-    assert normal_quantile(normal_below(value)) == pytest.approx(value, abs=1e-9)
+    assert normal_quantile(normal_below(-abs(value))) == pytest.approx(-abs(value), abs=1e-9)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
