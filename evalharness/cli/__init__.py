@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import click
 
 from evalharness import __version__
-from evalharness.cli.accept import accept
-from evalharness.cli.calibrate import calibrate
-from evalharness.cli.compare import compare
 from evalharness.cli.complete import root_of
-from evalharness.cli.doctor import doctor
-from evalharness.cli.export import export
-from evalharness.cli.gate import gate
-from evalharness.cli.history import history
-from evalharness.cli.import_ import import_
-from evalharness.cli.init import init
-from evalharness.cli.labels import labels
-from evalharness.cli.record import record
-from evalharness.cli.report import report
-from evalharness.cli.review import review
-from evalharness.cli.schema import schema
-from evalharness.cli.validate import validate
+
+COMMANDS = {
+    "accept": "Accept a run as part of its baselines.",
+    "calibrate": "Measure the noise of an unchanged suite.",
+    "compare": "Compare runs, baselines or commits.",
+    "doctor": "Check that everything the suites need is there.",
+    "export": "Write a run as a table, one row a sample.",
+    "gate": "Decide again from the files of a run.",
+    "history": "Show how the accepted runs of a suite developed.",
+    "import": "Import suites from the files of other tools.",
+    "init": "Write a suite, goldens, configuration, a workflow.",
+    "labels": "Import the choices of a blind review.",
+    "record": "Export and import recorded responses.",
+    "report": "Render runs for pull requests and CI systems.",
+    "review": "Step through the answers that changed.",
+    "schema": "Print the JSON Schema of a suite file.",
+    "validate": "Check suites, cases, templates and goldens.",
+}
+"""Each sub-command, and its line in `evalharness --help`."""
+
+
+class Commands(click.Group):
+    """Imports a sub-command when it is used, so that `--help`, `--version` and the tab key answer at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module: `evalharness.cli.NAME`, or NAME_ where NAME is a Python keyword."""
+        if cmd_name not in COMMANDS:
+            return None
+        name = "import_" if cmd_name == "import" else cmd_name
+        command: click.Command = getattr(importlib.import_module(f"evalharness.cli.{name}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the names and their lines without an import."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Suites are run by pytest: pytest --llm-suite=support",
 )
@@ -39,20 +66,3 @@ from evalharness.cli.validate import validate
 def main(context: click.Context, root: Path | None) -> None:
     """Keep LLM features from getting worse."""
     context.obj = root_of(context)
-
-
-main.add_command(init)
-main.add_command(doctor)
-main.add_command(import_)
-main.add_command(validate)
-main.add_command(schema)
-main.add_command(record)
-main.add_command(gate)
-main.add_command(compare)
-main.add_command(report)
-main.add_command(calibrate)
-main.add_command(accept)
-main.add_command(review)
-main.add_command(labels)
-main.add_command(export)
-main.add_command(history)

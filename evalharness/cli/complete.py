@@ -10,8 +10,6 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from evalharness.store.runs import RECORD
-
 _MOST = 200
 
 
@@ -43,6 +41,8 @@ def complete_model(context: click.Context, parameter: click.Parameter, incomplet
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Folders under reports/ that hold a run; where none fits, the shell completes files."""
+    from evalharness.store.runs import RECORD  # brings the whole store: other completions do without
+
     here, root = Path.cwd(), root_of(context)
     folders = (path.parent for path in (root / "reports").glob(f"**/{RECORD}"))
     relative = not incomplete.startswith("/")

@@ -19,7 +19,9 @@ def commands(command: click.Command, parent: click.Context | None = None) -> Ite
     name = command.name if parent else "evalharness"
     context = click.Context(command, info_name=name, parent=parent, **command.context_settings)
     if isinstance(command, click.Group):
-        for inner in command.commands.values():
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner, f"{name} is listed and is not there"
             yield from commands(inner, context)
     else:
         yield context
