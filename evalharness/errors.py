@@ -21,6 +21,9 @@ it may have been billed.
 """
 
 
+POSIX_ONLY = "evalharness runs on Linux and macOS (it locks files with fcntl); on Windows, use WSL"
+
+
 class EvalHarnessError(Exception):
     """The root: its text is meant for a person and needs no traceback."""
 

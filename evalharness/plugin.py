@@ -6,6 +6,7 @@ Every pytest run in this environment imports this module, so it imports pytest a
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -96,6 +97,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Called once the command line is known: with `--llm-suite`, the door is opened."""
     if config.getoption("--llm-suite") is not None:
         sys.meta_path.insert(0, _PlainFinder)
+        if os.name != "posix":
+            from evalharness.errors import POSIX_ONLY
+
+            raise pytest.UsageError(POSIX_ONLY)
         gc.unfreeze()
         gc.disable()
         try:

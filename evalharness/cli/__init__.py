@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 
 import click
 
 from evalharness import __version__
 from evalharness.cli.complete import root_of
+from evalharness.errors import POSIX_ONLY
 
 COMMANDS = {
     "accept": "Accept a run as part of its baselines.",
@@ -41,6 +43,8 @@ class Commands(click.Group):
         """Import the command's module: `evalharness.cli.NAME`, or NAME_ where NAME is a Python keyword."""
         if cmd_name not in COMMANDS:
             return None
+        if os.name != "posix":
+            raise click.ClickException(POSIX_ONLY)
         name = "import_" if cmd_name == "import" else cmd_name
         command: click.Command = getattr(importlib.import_module(f"evalharness.cli.{name}"), name)
         return command

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -208,3 +209,10 @@ def test_real_suites_are_valid() -> None:
     result = _run("--root", _REPOSITORY, "validate")
 
     assert (result.exit_code, result.stdout.count(": ok: ")) == (0, 3)
+
+
+def test_where_there_is_no_posix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a command says what to use, in place of a missing module."""
+    monkeypatch.setattr("evalharness.cli.os", SimpleNamespace(name="nt"))
+    result = CliRunner().invoke(main, ["validate"])
+    assert (result.exit_code, "on Windows, use WSL" in result.output) == (1, True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 UNRELATED = """
 import sys
+from types import SimpleNamespace
 def test_modules():
     ours = {name for name in sys.modules if name.split(".")[0] == "evalharness"}
     assert ours == {"evalharness", "evalharness.plugin"}
@@ -66,3 +68,11 @@ def test_the_plugin_can_be_named_twice(project):
     """A conftest that names the plugin, `-p` and the entry point go together."""
     project.write("conftest.py", 'pytest_plugins = ["evalharness.plugin"]\n')
     assert project.pytester.runpytest_subprocess("-p", "evalharness.plugin", "--llm-suite=demo").ret == 0
+
+
+def test_where_there_is_no_posix(project, monkeypatch):
+    """On Windows `--llm-suite` says what to use, in place of a missing module."""
+    monkeypatch.setattr("evalharness.plugin.os", SimpleNamespace(name="nt"))
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*evalharness runs on Linux and macOS*on Windows, use WSL"])
