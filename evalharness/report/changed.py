@@ -28,15 +28,15 @@ class Answer:
 
 def answers(outcome: Outcome) -> list[Answer]:
     """One for each case, model and prompt; errors first, then broken assertions, then the largest falls."""
-    ranked = sorted(outcome.run.samples, key=lambda sample: _rank(sample, outcome))
-    worst: dict[tuple[str, str, str], Sample] = {}
-    for sample in ranked:
-        worst.setdefault(sample.key[:3], sample)
-    return [_answer(sample, outcome) for sample in worst.values()]
+    worst: dict[tuple[str, str, str], Answer] = {}
+    for answer in sorted((_answer(sample, outcome) for sample in outcome.run.samples), key=_rank):
+        worst.setdefault(answer.sample.key[:3], answer)
+    return list(worst.values())
 
 
 def _answer(sample: Sample, outcome: Outcome) -> Answer:
-    then, moved = before(sample, outcome), score_change(sample, outcome)
+    then = before(sample, outcome)
+    moved = _change(sample, then)
     return Answer(sample, then, moved, _how(sample, then, moved))
 
 
@@ -52,16 +52,20 @@ def _how(sample: Sample, then: Draw | None, moved: float) -> How:
     return "same" if then.text == sample.response.text else "other"
 
 
-def _rank(sample: Sample, outcome: Outcome) -> tuple[int, float, SampleKey]:
+def _rank(answer: Answer) -> tuple[int, float, SampleKey]:
+    sample = answer.sample
     group = 0 if sample.error else 1 if sample.failed_checks else 2
-    return group, 0.0 if group < 2 else score_change(sample, outcome), sample.key
+    return group, 0.0 if group < 2 else answer.change, sample.key
 
 
 def score_change(sample: Sample, outcome: Outcome, metric: str | None = None) -> float:
     """The answer's score minus that of the baseline's latest answer, the mean over metrics or of one; 0 when they do
     not compare.
     """
-    then = before(sample, outcome)
+    return _change(sample, before(sample, outcome), metric)
+
+
+def _change(sample: Sample, then: Draw | None, metric: str | None = None) -> float:
     scores = then.scores if then else {}
     wanted = [score for score in sample.scores if score.metric in scores and metric in (None, score.metric)]
     return fmean(score.value - scores[score.metric] for score in wanted) if wanted else 0.0
