@@ -8,6 +8,8 @@ WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/evalharness/wheels
 WHEEL_INDEX ?=
 INSTALL = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")' && \
 	$(PYTHON) setup/install.py --wheels "$(WHEELS)" --wheel-index "$(WHEEL_INDEX)"
+# Container images often set it; then each of the many processes that the tests start compiles every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 

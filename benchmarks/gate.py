@@ -405,7 +405,7 @@ def judged(baseline: Floats, candidate: Floats, margin: float = 0.05) -> Judgeme
 
 def d1(at: Setting) -> Iterator[Check]:
     """The smallest drop that it says to see four times in five."""
-    baselines, fresh = (4, 60) if at.ci else (12, 400)
+    baselines, fresh = (2, 120) if at.ci else (12, 400)
     for number, (n, kb, kc) in enumerate(((50, 5, 5), (200, 1, 1), (200, 5, 1), (200, 5, 3), (1000, 1, 1))):
         seen = []
         for cell in range(baselines):
@@ -427,7 +427,7 @@ def caught(rng: Rng, before: Floats, after: Floats, kb: int, kc: int) -> bool:
 
 def d2(at: Setting) -> Iterator[Check]:
     """The cases or repeats that it says would settle it."""
-    gates, fresh = (8, 20) if at.ci else (60, 60)
+    gates, fresh = (4, 40) if at.ci else (60, 60)
     designs = ((50, 5, 1, "cases"), (100, 1, 1, "cases"), (50, 3, 3, "cases"), (50, 3, 3, "repeats"))
     for number, (n, kb, kc, what) in enumerate(designs):
         passed = []

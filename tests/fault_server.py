@@ -380,7 +380,7 @@ class FaultServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
         assert not self._thread.is_alive(), "the fault server does not stop"
         if self.failures and error is None:
             raise self.failures[0]  # a script that raised would otherwise look like a lost connection
@@ -426,6 +426,11 @@ class FaultServer:
     async def _greet(self, client: socket.socket, number: int) -> None:
         with suppress(OSError):  # a client may well refuse our certificate
             await self._loop.connect_accepted_socket(lambda: _Connection(self, client, number), client, ssl=self._tls)
+
+    @property
+    def open_connections(self) -> int:
+        """How many can carry requests now."""
+        return len(self._open)
 
     def opened(self, connection: _Connection) -> None:
         """A connection may now carry requests."""

@@ -387,10 +387,10 @@ FAULTS = _collect(
         "retry-after-seconds": limited(retry_after="1"),
         "retry-after-date-without-clock": limited_until(2, dated=False),
     }),
-    _family("A1", "rate limit", 3, told_s=2.0, scripts={
-        "retry-after-date": limited_until(2),
-        "retry-after-date-clock-ahead": limited_until(2, DAY_S),
-        "retry-after-date-clock-behind": limited_until(2, -DAY_S),
+    _family("A1", "rate limit", 3, told_s=1.0, scripts={
+        "retry-after-date": limited_until(1),
+        "retry-after-date-clock-ahead": limited_until(1, DAY_S),
+        "retry-after-date-clock-behind": limited_until(1, -DAY_S),
     }),
     _family("A1", "rate limit", 3, told_s=0.3, scripts={
         "retry-after-ms": limited(retry_after_ms="300"),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _CLEAR = "\x1b[2J"
-_PATIENCE_S = 30
+_PATIENCE_S = 60
 
 
 class Terminal:
@@ -26,16 +26,20 @@ class Terminal:
         self, root: Path, *arguments: str, columns: int = 80, rows: int = 24, program: str = "evalharness"
     ) -> None:
         self.raw = ""
+        sized, size_it = os.pipe()
         self.pid, self.handle = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm", COLUMNS="", LINES="")
             script = "from evalharness.cli import main; main()"
-            time.sleep(0.05)  # the size is set by then
+            os.close(size_it)
+            os.read(sized, 1)  # until the size is set
             if program == "pytest":
                 os.chdir(root)
                 os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
             os.execv(sys.executable, [sys.executable, "-c", script, "--root", str(root), *arguments])
         self.resize(columns, rows)
+        os.close(sized)
+        os.close(size_it)
 
     def __enter__(self) -> Terminal:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,11 +70,19 @@ def imported(tree: ast.AST, *, lazily: bool) -> Iterator[str]:
             yield from imported(node, lazily=lazily)
 
 
+@cache
+def tree_of(name: str) -> ast.Module:
+    """A module, parsed once."""
+    return ast.parse(modules()[name].read_text())
+
+
+@cache
 def imports(name: str, *, lazily: bool) -> set[str]:
     """What a module imports."""
-    return set(imported(ast.parse(modules()[name].read_text()), lazily=lazily))
+    return set(imported(tree_of(name), lazily=lazily))
 
 
+@cache
 def own(name: str, *, lazily: bool) -> set[str]:
     """The modules of this package that a module imports."""
     known = modules()
@@ -86,15 +95,24 @@ def part(name: str) -> str:
     return name.partition(".")[2].partition(".")[0]
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_arrows_point_downwards(name: str) -> None:
+def steps() -> list[str]:
+    """The modules that are no doors."""
+    return [name for name in sorted(modules()) if part(name) not in DOORS and name != "evalharness"]
+
+
+def test_every_part_is_drawn() -> None:
+    """A new part of the package has its arrows above."""
+    assert {part(name) for name in steps()} <= ARROWS.keys()
+
+
+def test_arrows_point_downwards() -> None:
     """A step imports what the drawing gives it, and never a door; also within functions."""
-    if part(name) in DOORS or name == "evalharness":
-        return
-    assert part(name) in ARROWS, "a new part of the package: draw its arrows above"
-    allowed = ARROWS[part(name)] | FOUNDATION | {part(name)}
-    targets = {part(target) for target in own(name, lazily=True)}
-    assert targets <= allowed
+    failures = []
+    for name in steps():
+        allowed = ARROWS.get(part(name), set()) | FOUNDATION | {part(name)}
+        if above := {part(target) for target in own(name, lazily=True)} - allowed:
+            failures.append(f"{name}: {', '.join(sorted(above))}")
+    assert not failures, "\n".join(failures)
 
 
 def test_every_arrow_is_used() -> None:
@@ -120,13 +138,16 @@ def test_no_cycles() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_never_imported(name: str) -> None:
+def test_never_imported() -> None:
     """Nothing that runs code from data, and nothing of pytest that is not public."""
-    roots = {target.partition(".")[0] for target in imports(name, lazily=True)}
-    assert not roots & {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib", "_pytest"}
-    if part(name) not in ("plugin", "pytest_door"):
-        assert "pytest" not in roots
+    never = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib", "_pytest"}
+    failures = []
+    for name in sorted(modules()):
+        roots = {target.partition(".")[0] for target in imports(name, lazily=True)}
+        mine = set() if part(name) in ("plugin", "pytest_door") else {"pytest"}
+        if found := roots & (never | mine):
+            failures.append(f"{name}: {', '.join(sorted(found))}")
+    assert not failures, "\n".join(failures)
 
 
 def loaded(statement: str, *, stdlib: bool = False) -> set[str]:
@@ -155,15 +176,15 @@ def test_public_names_are_lazy() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "heavy", ["torch", "pandas", "scipy", "sentence_transformers", "llama_cpp", "xllamacpp", "transformers"]
-)
-def test_heavy_packages_are_not_imported_at_the_top(heavy: str) -> None:
+def test_heavy_packages_are_not_imported_at_the_top() -> None:
     """No module imports a heavy or optional package before it is needed, but what a child process runs."""
-    for name in modules():
-        if heavy == "llama_cpp" and name.startswith(CHILD):
-            continue
-        assert heavy not in {target.partition(".")[0] for target in imports(name, lazily=False)}, name
+    heavy = {"torch", "pandas", "scipy", "sentence_transformers", "llama_cpp", "xllamacpp", "transformers"}
+    failures = []
+    for name in sorted(modules()):
+        mine = {"llama_cpp"} if name.startswith(CHILD) else set()
+        if found := heavy & {target.partition(".")[0] for target in imports(name, lazily=False)} - mine:
+            failures.append(f"{name}: {', '.join(sorted(found))}")
+    assert not failures, "\n".join(failures)
 
 
 def test_native_code_stays_in_the_child() -> None:
@@ -182,9 +203,190 @@ def test_every_public_name_resolves() -> None:
         evalharness.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_files_hold_one_idea(name: str) -> None:
+def test_files_hold_one_idea() -> None:
     """No file is longer than 300 lines, and each begins with a docstring."""
-    text = modules()[name].read_text()
-    assert text.count("\n") <= 330
-    assert ast.get_docstring(ast.parse(text))
+    lines = {name: path.read_text().count("\n") for name, path in sorted(modules().items())}
+    failures = [f"{name}: {count} lines" for name, count in lines.items() if count > 330]
+    failures += [f"{name}: no docstring" for name in lines if not ast.get_docstring(tree_of(name))]
+    assert not failures, "\n".join(failures)
+
+
+CLOCK = re.compile(
+    r"(?:^|\.|_)(?:monotonic|perf_counter|process_time|thread_time|(?:time|clock|loop(?:\(\))?)\.time)(?:_ns)?$|^time(?:_ns)?$"
+)
+"""The names by which a clock is read: time.monotonic, loop.time, perf_counter_ns ..."""
+LEAST_S = 60
+"""A bound that a busy machine does not reach; it only guards against what hangs."""
+
+
+class SecondsJudged(ast.NodeVisitor):
+    """The lines of one function, or of a module's top, on which an assert holds a span of time below a bound."""
+
+    def __init__(self) -> None:
+        self.clocks: set[str] = set()
+        self.spans: set[str] = set()
+        self.lines: list[int] = []
+        self.numbers: dict[str, float] = {}
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """What is local has its own names; what is around it is seen too."""
+        inner = SecondsJudged()
+        inner.clocks, inner.spans, inner.numbers = set(self.clocks), set(self.spans), dict(self.numbers)
+        for child in node.body:
+            inner.visit(child)
+        self.lines += inner.lines
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """A name may stand for a reading, a span or a number, also as one of several that are assigned at once."""
+        for target in node.targets:
+            self._named(target, node.value)
+        self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """The same with a type."""
+        if node.value is not None:
+            self._named(node.target, node.value)
+        self.generic_visit(node)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        """The same within an expression."""
+        self._named(node.target, node.value)
+        self.generic_visit(node)
+
+    def visit_For(self, node: ast.For | ast.comprehension) -> None:
+        """A name may stand for one span of several."""
+        self._named(node.target, node.iter)
+        self.generic_visit(node)
+
+    visit_comprehension = visit_For
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """Spans may be gathered in a list."""
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "append" and self._is_span(node.args[0]):
+            self.spans.add(ast.unparse(node.func.value))
+        self.generic_visit(node)
+
+    def _named(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            for one, its in zip(target.elts, value.elts, strict=False):
+                self._named(one, its)
+        elif isinstance(target, ast.Name | ast.Attribute):
+            name = ast.unparse(target)
+            for names, holds in ((self.clocks, self._is_reading(value)), (self.spans, self._is_span(value))):
+                names.add(name) if holds else names.discard(name)
+            if (number := self._number(value)) is not None:
+                self.numbers[name] = number
+
+    def _is_reading(self, node: ast.expr) -> bool:
+        if isinstance(node, ast.Call):
+            return bool(CLOCK.search(ast.unparse(node.func)))
+        return ast.unparse(node) in self.clocks
+
+    def _is_span(self, node: ast.expr) -> bool:
+        """Whether it is, or is made of, the difference of two readings; one of them may have come from elsewhere."""
+        return any(
+            (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and self._is_between_readings(part))
+            or (isinstance(part, ast.Name | ast.Attribute) and ast.unparse(part) in self.spans)
+            for part in ast.walk(node)
+        )
+
+    def _is_between_readings(self, node: ast.BinOp) -> bool:
+        return self._is_reading(node.left) or self._is_reading(node.right)
+
+    def visit_Assert(self, node: ast.Assert) -> None:
+        """Every comparison in it counts."""
+        self.generic_visit(node)
+        for part in ast.walk(node.test):
+            if isinstance(part, ast.Compare) and self._is_judge(part):
+                self.lines.append(part.lineno)
+
+    def _is_judge(self, node: ast.Compare) -> bool:
+        sides = [node.left, *node.comparators]
+        for left, operator, right in zip(sides, node.ops, sides[1:], strict=False):
+            small, large = (right, left) if isinstance(operator, ast.Gt | ast.GtE) else (left, right)
+            if isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE) and self._is_too_small(small, large):
+                return True
+        return False
+
+    def _is_too_small(self, small: ast.expr, large: ast.expr) -> bool:
+        """`finished - started < 5`, and what is the same: `finished < started + 5`."""
+        if self._is_span(small):
+            bound = self._number(large)
+        elif self._is_reading(small) and isinstance(large, ast.BinOp) and isinstance(large.op, ast.Add):
+            bound = self._number(large.right if self._is_reading(large.left) else large.left)
+        else:
+            return False
+        in_ns = "_ns" in ast.unparse(small)
+        return bound is None or bound < LEAST_S * (1e9 if in_ns else 1)
+
+    def _number(self, node: ast.expr) -> float | None:
+        """The number that is written there, as far as it can be read; None where it depends on something."""
+        text = ast.unparse(node)
+        for name, number in self.numbers.items():
+            text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.(])", repr(number), text)
+        if not re.fullmatch(r"[\d._e+*/() -]+", text):
+            return None
+        try:
+            return float(eval(text, {"__builtins__": {}}))
+        except (SyntaxError, ArithmeticError, TypeError, NameError):
+            return None
+
+
+def seconds_judged(source: str) -> list[int]:
+    """The lines on which an assert wants something to have happened within less than a minute."""
+    visitor = SecondsJudged()
+    visitor.visit(ast.parse(source))
+    return visitor.lines
+
+
+JUDGES = """\
+assert time.monotonic() - started < 5
+assert 5 > time.monotonic() - started
+assert perf_counter() - began <= LIMIT
+assert (time.time_ns() - before) / 1e9 < 2
+assert not hung and asyncio.get_running_loop().time() - at < 0.5
+assert loop.time() < begun + 1
+assert time.thread_time() - started < 59.9
+assert all(seconds < 1 for seconds in (time.monotonic() - first, time.monotonic() - second))
+started = time.monotonic(); work(); taken = time.monotonic() - started; assert taken < 5
+started, limit = time.process_time(), 10; assert time.process_time() - started < limit
+pressed = time.monotonic(); gone = time.monotonic(); assert gone - pressed < 3, output
+assert (took := time.perf_counter() - started) < 3
+assert 0.1 < time.monotonic() - started < 3
+self.began = time.monotonic(); assert time.monotonic() - self.began < 1
+waits.append(time.monotonic() - asked); assert max(waits) < 3
+for wait in [time.monotonic() - asked]: assert wait < 3
+"""
+NO_JUDGES = """\
+assert time.monotonic() - started < 60
+assert time.monotonic() - started >= 0.5
+assert 0.5 < time.monotonic() - started
+started = time.monotonic(); assert time.monotonic() - started < 2 * 60
+limit = 90; assert time.monotonic() - started < limit
+assert time.time_ns() - before < 60_000_000_000
+assert count - before < 5
+assert len(seen) < 5
+deadline = time.monotonic() + 60; assert time.monotonic() < deadline
+assert run.total_s < 5
+taken = time.monotonic() - started; taken = 3; assert taken < 5
+"""
+
+
+def test_the_judge_of_judges() -> None:
+    """What looks for judges of seconds finds them in every spelling above, and nothing else."""
+    assert [line for line in JUDGES.splitlines() if not seconds_judged(line)] == []
+    assert [line for line in NO_JUDGES.splitlines() if seconds_judged(line)] == []
+    assert seconds_judged(f"def test():\n    started = time.monotonic()\n    {JUDGES.splitlines()[0]}") == [3]
+
+
+def test_no_test_judges_seconds() -> None:
+    """No assert of a test holds a span of time below a bound that a busy machine could reach."""
+    root = Path(__file__).parent
+    failures = [
+        f"{path.relative_to(root)}:{line}"
+        for path in sorted(root.rglob("*.py"))
+        for line in seconds_judged(path.read_text(encoding="utf-8"))
+    ]
+    assert not failures, "\n".join(failures)

@@ -80,6 +80,7 @@ def _processor() -> str:
     return platform.processor() or "unknown processor"
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)

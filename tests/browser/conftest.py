@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
 QUIET = ("--disable-background-networking", "--disable-component-update")
+PATIENCE_MS = 60_000
+"""Longer than any page takes on a busy machine: it only ends a wait for what never comes."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -52,6 +55,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         file = tmp_path / f"{name}.html"
         file.write_bytes(html.encode("utf-8", "surrogatepass"))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE_MS)
         pages.append(page)
         told = Opened(page)
         page.on("console", lambda message: told.complaints.append(message.text) if message.type == "error" else None)

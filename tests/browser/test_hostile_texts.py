@@ -14,32 +14,51 @@ from playwright.sync_api import Page as BrowserPage
 
 from evalharness.records import Change, Failure, Response, Sample, Score, Verdict
 from evalharness.report.columns import columns_of
-from evalharness.report.html import Page, facts_of, render_html
+from evalharness.report.html import MAX_NAME, Page, facts_of, render_html
 from evalharness.report.rows import MAX_TEXT
 
-PER_PAGE = 25
+PER_PAGE = 100
+"""As many rows as the page draws at once."""
 PAGES = [range(first, first + PER_PAGE) for first in range(0, len(TEXTS), PER_PAGE)]
-SHOWN = """[...document.querySelectorAll("bdi, .text, li, option, td, th, p")].map((node) => node.textContent)"""
+SHOWN = """[...new Set(Array.from(document.querySelectorAll("bdi, .text, li, option, td, th, p"),
+    (node) => node.textContent))]"""
 FIRE = "window.fired = []; window.fire = (number) => { window.fired.push(number); };"
+SETTLED = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))
+    .then(() => Promise.all([...document.images].map((image) => image.complete || new Promise((done) => {
+        image.addEventListener("load", done); image.addEventListener("error", done); }))))"""
+"""What waits for the next frame has had it, and what is being loaded has come or failed."""
 Open = Callable[..., Any]
 
 
-def a_hostile_page(numbers: Iterable[int]) -> Page:
-    """A text as answer, golden, case id, tag, model, prompt, error, metric and file name, each of its own sample."""
-    run = a_run()
-    samples = tuple(_sample(sample, TEXTS[number]) for sample, number in zip(run.samples, numbers, strict=False))
-    texts = " \n".join(TEXTS[number][:2000] for number in numbers)
-    header = replace(run.header, file=texts, suite=texts, planned=tuple(sample.key for sample in samples))
+def a_page_of_cases(numbers: Iterable[int]) -> Page:
+    """A text as answer, golden, case id, tag, prompt, error, metric and file name, each of its own sample."""
+    texts, run = [TEXTS[number] for number in numbers], a_run()
+    samples = tuple(_sample(sample, text) for sample, text in zip(run.samples, texts, strict=False))
+    joined = " \n".join(text[:2000] for text in texts)
+    header = replace(run.header, file=joined, suite=joined, planned=tuple(sample.key for sample in samples))
     run = replace(run, header=header, samples=samples, selected=header.planned)
-    verdicts = [Verdict(text, text, text, "fail", text, tag=text) for text in (TEXTS[number] for number in numbers)]
-    exam = [Change(TEXTS[number], TEXTS[number], TEXTS[number], weakens=True) for number in numbers]
-    return Page("fail", texts, facts_of(run), columns_of(run, {}), tuple(verdicts), tuple(exam), earlier=texts)
+    exam = [Change(text, text, text, weakens=True) for text in texts]
+    return Page("fail", joined, facts_of(run), columns_of(run, {}), (), tuple(exam), earlier=joined)
+
+
+def a_page_of_columns(numbers: Iterable[int]) -> Page:
+    """A text as name of a model and of a prompt, and as all that a gate says; so many have few metrics and tags."""
+    texts, run = [TEXTS[number] for number in numbers], a_run()
+    samples = tuple(_named(sample, text) for sample, text in zip(run.samples, texts, strict=False))
+    header = replace(run.header, planned=tuple(sample.key for sample in samples))
+    run = replace(run, header=header, samples=samples, selected=header.planned)
+    verdicts = [Verdict(text, text, text, "fail", text, tag=text) for text in texts]
+    return Page("fail", "", facts_of(run), columns_of(run, {}), tuple(verdicts))
+
+
+def _named(sample: Sample, text: str) -> Sample:
+    return replace(sample, key=sample.key._replace(model=text, prompt=text), tags=())
 
 
 def _sample(sample: Sample, text: str) -> Sample:
     return replace(
         sample,
-        key=sample.key._replace(case=text, model=text, prompt=text),
+        key=sample.key._replace(case=text),
         tags=(text,),
         golden=(text,),
         messages=tuple(replace(message, role=text, content=text) for message in sample.messages),
@@ -51,18 +70,23 @@ def _sample(sample: Sample, text: str) -> Sample:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("make", [a_page_of_cases, a_page_of_columns], ids=["cases", "columns"])
 @pytest.mark.parametrize("numbers", PAGES, ids=lambda numbers: f"{numbers[0]}-{numbers[-1]}")
-def test_nothing_acts(opened: Open, numbers: range) -> None:
+def test_nothing_acts(opened: Open, make: Callable[[Iterable[int]], Page], numbers: range) -> None:
     """No script runs, nothing is asked for, nothing breaks, and the page says each text to the letter."""
-    told = opened(render_html(a_hostile_page(numbers)), script=FIRE)
+    told = opened(render_html(make(numbers)), script=FIRE)
     page: BrowserPage = told.page
     page.wait_for_selector("body[data-ready]")
     page.evaluate("document.querySelectorAll('#cases button.open').forEach((button) => button.click())")
-    shown = set(map(letters, page.evaluate(SHOWN)))
-    for number in numbers:
-        assert letters(cut(TEXTS[number])) in shown, f"text {number} is not on the page"
-    page.wait_for_timeout(200)  # what waits for the next frame would act now
+    shown, whole = set(map(letters, page.evaluate(SHOWN))), cut if make is a_page_of_cases else name
+    assert [number for number in numbers if letters(whole(TEXTS[number])) not in shown] == []
+    page.evaluate(SETTLED)
     assert (page.evaluate("window.fired"), told.requests, told.complaints) == ([], [], [])
+
+
+def name(text: str) -> str:
+    """As the report bounds a name."""
+    return text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}…"
 
 
 def cut(text: str) -> str:
@@ -84,17 +108,24 @@ def unprotected(html: str) -> str:
     return html.replace(shown, f"{shown} return document.createRange().createContextualFragment(value);")
 
 
+def a_bare_page(numbers: Iterable[int]) -> Page:
+    """A text as name of a changed key alone: each place more would act again, and take its time."""
+    run = replace(a_run(), samples=(), selected=())
+    exam = [Change(TEXTS[number], "", "", weakens=True) for number in numbers]
+    return Page("fail", "", facts_of(run), columns_of(run, {}), (), exam)
+
+
 @pytest.mark.slow
 def test_the_texts_would_act(opened: Open) -> None:
     """With the escaping switched off at least 95 of 100 act: else the test above would show nothing."""
     acted: set[int] = set()
     for numbers in PAGES:
-        told = opened(unprotected(render_html(a_hostile_page(numbers))), script=FIRE, name=f"page-{numbers[0]}")
-        for _ in range(15):  # until all have, or three seconds; those that do, do so at once
-            told.page.wait_for_timeout(200)
+        told = opened(unprotected(render_html(a_bare_page(numbers))), script=FIRE, name=f"page-{numbers[0]}")
+        for _ in range(1200):  # a minute at most
+            told.page.wait_for_timeout(50)
             acted |= set(told.page.evaluate("window.fired"))
             acted |= {int(url.removeprefix(ELSEWHERE)) for url in told.requests if url.startswith(ELSEWHERE)}
-            if acted.issuperset(numbers):
+            if len(acted.intersection(numbers)) >= 0.95 * PER_PAGE:
                 break
         told.page.close()
     assert len(acted) >= 0.95 * len(TEXTS), sorted(set(range(len(TEXTS))) - acted)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from functools import cache
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -16,10 +17,16 @@ from evalharness.report.html import render_html
 Open = Callable[..., Any]
 
 
+@cache
+def html() -> str:
+    """A red report of two models."""
+    return render_html(a_page())
+
+
 @pytest.fixture
 def report(opened: Open) -> Iterator[Page]:
-    """A red report of two models, drawn; afterwards it has asked for nothing and complained of nothing."""
-    told = opened(render_html(a_page()))
+    """It, drawn; afterwards it has asked for nothing and complained of nothing."""
+    told = opened(html())
     told.page.wait_for_selector("body[data-ready]")
     yield told.page
     assert (told.requests, told.complaints) == ([], [])
@@ -48,16 +55,20 @@ def test_is_it_worse(report: Page) -> None:
     expect(report.locator("#cases tbody tr").first).to_contain_text("worse")
 
 
-@pytest.mark.parametrize(
-    ("button", "shown"), [("All", 260), ("Worse", 26), ("Better", 15), ("Changed", 26), ("Failed", 2), ("Errors", 2)]
-)
-def test_status(report: Page, button: str, shown: int) -> None:
+BUTTONS = {"All": 260, "Worse": 26, "Better": 15, "Changed": 26, "Failed": 2, "Errors": 2}
+
+
+def test_status(report: Page) -> None:
     """Each button says how many there are, and shows them; improvements stay folded until then."""
-    node = report.get_by_role("button", name=re.compile(rf"^{button} {shown}$", re.IGNORECASE))
-    node.click()
-    expect(node).to_have_attribute("aria-pressed", "true")
-    assert count(report).startswith(f"{shown} " if shown == 260 else f"{shown} of 260 ")
-    assert len(ids(report)) >= min(shown, 100)
+    failures = []
+    for button, shown in BUTTONS.items():
+        node = report.get_by_role("button", name=re.compile(rf"^{button} {shown}$", re.IGNORECASE))
+        node.click()
+        pressed, said, rows = node.get_attribute("aria-pressed"), count(report), len(ids(report))
+        wanted = f"{shown} " if shown == 260 else f"{shown} of 260 "
+        if pressed != "true" or not said.startswith(wanted) or rows < min(shown, 100):
+            failures.append(f"{button}: pressed {pressed}, {said!r}, {rows} rows")
+    assert not failures, "\n".join(failures)
 
 
 def test_filters_and_orders(report: Page) -> None:
@@ -138,7 +149,7 @@ def test_keys(report: Page) -> None:
 
 def test_a_link_to_a_case(opened: Open, report: Page) -> None:
     """`#case=ID` opens it, under every model; the link in a case leads there, and there is a way back."""
-    page = opened(render_html(a_page()), fragment="#case=case-119", name="linked").page
+    page = opened(html(), fragment="#case=case-119", name="linked").page
     page.wait_for_selector("tr.detail")
     assert ids(page) == ["case-119", "case-119"]
     page.get_by_role("link", name="Show all").click()
@@ -148,13 +159,32 @@ def test_a_link_to_a_case(opened: Open, report: Page) -> None:
     expect(report.locator("#count")).to_contain_text("only case-125")
 
 
-def test_more_rows(report: Page) -> None:
-    """A hundred rows at a time, more when the reader gets there, or by the button."""
+NO_SCROLLING = "window.IntersectionObserver = class { observe() {} };"
+"""Nothing tells the page that its reader gets to the end of the list."""
+
+
+def test_more_rows(opened: Open) -> None:
+    """A hundred rows at a time, more by the button, which goes when there are no more."""
+    page = opened(html(), script=NO_SCROLLING).page
+    page.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
+    assert len(ids(page)) == 100
+    for label, rows in (("Show 100 more of 160", 200), ("Show 60 more of 60", 260)):
+        expect(page.locator("#more")).to_have_text(label)
+        page.locator("#more").click()
+        assert len(ids(page)) == rows
+    expect(page.locator("#more")).to_be_hidden()
+
+
+THERE_AND_BACK = """() => { window.down = !window.down;
+    window.scrollTo(0, window.down ? document.body.scrollHeight : 0);
+    return document.querySelectorAll('#cases button.open').length === 260; }"""
+
+
+def test_more_rows_for_who_scrolls(report: Page) -> None:
+    """More rows are there when the reader gets to the end, without a click."""
     report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
-    assert len(ids(report)) == 100
-    expect(report.locator("#more")).to_have_text("Show 100 more of 160")
-    report.locator("#more").click()
-    report.wait_for_function("document.querySelectorAll('#cases button.open').length >= 200")
+    assert len(ids(report)) < 260
+    report.wait_for_function(THERE_AND_BACK)
 
 
 def test_which_model(report: Page) -> None:
@@ -178,19 +208,20 @@ def test_which_model(report: Page) -> None:
     assert report.locator(".multiples .value").all_text_contents() == before  # both metrics have the same numbers here
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_any_width_and_light(opened: Open, scheme: str, width: int) -> None:
+COLOURS = "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+
+
+def test_any_width_and_light(report: Page) -> None:
     """Nothing sticks out of a phone, and no text is the colour of its ground."""
-    page = opened(render_html(a_page())).page
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 800})
-    page.wait_for_selector("body[data-ready]")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    colours = page.evaluate("[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]")
-    lightness = [sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours]
-    assert (lightness[0] < lightness[1]) == (scheme == "light")
-    assert abs(lightness[0] - lightness[1]) > 400
+    failures = []
+    for scheme, width in product(("light", "dark"), (1280, 360)):
+        report.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        report.set_viewport_size({"width": width, "height": 800})
+        drawn = report.evaluate("document.documentElement.scrollWidth")
+        text, ground = (sum(map(int, re.findall(r"\d+", one)[:3])) for one in report.evaluate(COLOURS))
+        if drawn > width or (text < ground) != (scheme == "light") or abs(text - ground) <= 400:
+            failures.append(f"{scheme}, {width}: {drawn} wide, text {text} on {ground}")
+    assert not failures, "\n".join(failures)
 
 
 def test_for_a_screen_reader(report: Page) -> None:

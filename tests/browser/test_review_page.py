@@ -63,6 +63,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Sequence[Choice
         file = tmp_path / "blind.html"
         file.write_text(blind_page("demo", _A, _B, choices, "seed"), encoding="utf-8")
         opened = Opened(context.new_page())
+        opened.page.set_default_timeout(60_000)
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.on("console", lambda message: opened.errors.append(message.text))
         opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))

@@ -20,9 +20,9 @@ SUITE = """\
 schema: 1
 models: [fake]
 prompts: {plain: [{user: "{{ q }}"}]}
-metrics: [rouge_l]
+metrics: [token_f1]
 cases: cases.jsonl
-gates: [{metric: rouge_l, margin: 10%}]
+gates: [{metric: token_f1, margin: 10%}]
 """
 CONFIG = """\
 [tool.evalharness.models.fake]
@@ -128,9 +128,9 @@ def test_a_pull_request_that_makes_it_worse(worse: tuple[Job, str]) -> None:
     job, _ = worse
     published = job.run("publish.sh", STATUS="1", BASELINE="")
     assert published.returncode == 0
-    assert job.summary.read_text().startswith("**FAIL** `demo`: `worse than the baseline: rouge_l`")
+    assert job.summary.read_text().startswith("**FAIL** `demo`: `worse than the baseline: token_f1`")
     first, second, *_ = published.stdout.splitlines()
-    assert first.startswith("::error file=suites/demo.yaml,line=6,title=FAIL fake-plain-rouge_l::")
+    assert first.startswith("::error file=suites/demo.yaml,line=6,title=FAIL fake-plain-token_f1::")
     assert second.startswith("::warning file=suites/cases.jsonl,line=2,title=case-1[fake-plain]::")
     assert Path(job.said("summary")).read_text() == job.summary.read_text().removesuffix("\n")
 

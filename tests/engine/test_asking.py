@@ -8,9 +8,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from fault_server import (
@@ -49,8 +50,10 @@ from evalharness.records import (
 from evalharness.store.ledger import Ledger, Settlement
 
 PATIENCE_S = 60
+"""What has not come by then never will."""
 GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
 NAMES = [f"case-{number}" for number in range(200)]
+Result = TypeVar("Result")
 
 
 @pytest.fixture
@@ -128,7 +131,7 @@ def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) 
     """While one process of a run waits to try again, another gets the answer: it is not asked for twice."""
 
     def script(seen: Seen) -> Reply:
-        return [Send(too_many({"retry-after-ms": "600"}))] if seen.attempt == 0 else healthy(seen)
+        return [Send(too_many({"retry-after-ms": "300"}))] if seen.attempt == 0 else healthy(seen)
 
     other_ledger = Ledger(tmp_path / "ledger.sqlite")
     with FaultServer(script) as server, closing(other_ledger), ExitStack() as engines:
@@ -146,26 +149,25 @@ def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) 
 
 def test_turned_away_while_others_are_served(ledger: Ledger) -> None:
     """Who is only unlucky at a busy endpoint waits his turn."""
-    served = 0
+    at_once, served = 32, 0
 
     def unlucky(seen: Seen) -> Reply:
-        before = served
-        while served == before:
-            yield Wait(0.01)
-        yield Wait(0.1)  # until the other one's answer is there
+        until = served + at_once  # more than are under way: an answer that left later than this request has come
+        while served < until:
+            yield Wait(0.001)
         yield Send(too_many({"retry-after-ms": "10"}))
 
     def script(seen: Seen) -> Reply:
         nonlocal served
-        if seen.case == NAMES[0] and seen.attempt < 5:
+        if seen.case == "0" and seen.attempt < 5:
             return unlucky(seen)
-        served += seen.case != NAMES[0]
+        served += 1
         return healthy(seen)
 
-    with FaultServer(script, latency_s=0.05) as server:
-        samples = run(remote(server.url), ledger, [f"case-{number}" for number in range(600)], concurrency=64)
-    assert kinds(samples) == {"answered": 600}
-    assert len([post for post in server.log if post.case == NAMES[0]]) == 6
+    with FaultServer(script) as server:
+        samples = run(remote(server.url), ledger, map(str, range(12 * at_once)), concurrency=at_once)
+    assert kinds(samples) == {"answered": 12 * at_once}
+    assert len([post for post in server.log if post.case == "0"]) == 6
 
 
 def test_turned_away_by_one_that_serves_nobody(ledger: Ledger) -> None:
@@ -176,24 +178,27 @@ def test_turned_away_by_one_that_serves_nobody(ledger: Ledger) -> None:
     assert len(server.log) == 9
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("latency_s", [0.0, 0.1])
-def test_as_fast_as_the_endpoint_likes(ledger: Ledger, latency_s: float) -> None:
-    """An endpoint that takes 40 a second answers all, and in the second half turns down hardly any."""
+@pytest.mark.parametrize("latency_s", [0.0, 0.025])
+def test_as_fast_as_the_endpoint_likes(monkeypatch: pytest.MonkeyPatch, ledger: Ledger, latency_s: float) -> None:
+    """An endpoint that takes only so many a second answers all, and in the second half turns down few.
+
+    Without the limiter's cuts it is half of them.
+    """
+    monkeypatch.setattr("evalharness.engine.limiter.CALM_S", 0.5)  # a second of an endpoint, four times as fast
     refused: list[bool] = []
-    bucket = token_bucket(rate=40, burst=20)
+    bucket = token_bucket(rate=160, burst=20)
 
     def script(seen: Seen) -> Reply:
         (reply,) = bucket(seen)
         assert isinstance(reply, Send)
         refused.append(reply.data.startswith(b"HTTP/1.1 429"))
-        return [reply]
+        return [Send(too_many({"retry-after-ms": "250"}))] if refused[-1] else [reply]
 
     with FaultServer(script, latency_s=latency_s) as server:
         samples = run(remote(server.url), ledger, NAMES)
     late = refused[len(refused) // 2 :]
     assert kinds(samples) == {"answered": 200}
-    assert sum(late) / len(late) <= 0.12
+    assert sum(late) / len(late) <= 0.25
 
 
 def test_nobody_waits_for_the_disk(tmp_path: Path) -> None:
@@ -228,9 +233,8 @@ def test_retry_after_holds_for_all(ledger: Ledger) -> None:
     (told,) = (post.answered_at for post in server.log if post.case == NAMES[5] and post.attempt == 0)
     assert told
     after = [post.at - told for post in server.log if post.at > told]
-    assert len([late for late in after if late < 0.5]) <= 10
-    assert [late for late in after if 0.5 < late < 1] == []
-    assert len([late for late in after if late >= 1]) >= 40
+    assert len([late for late in after if late < 1]) <= 20  # they were on their way, or left before it was heard
+    assert len([late for late in after if late >= 1]) >= 30
 
 
 @pytest.mark.parametrize(("slow_s", "least", "most"), [(0.02, 80, 120), (0.3, 10, 95)])
@@ -245,13 +249,46 @@ def test_several_addresses(ledger: Ledger, slow_s: float, least: int, most: int)
     assert abs(counts[0] - counts[1]) < 40, counts
 
 
-class Stubborn(Provider):
-    """A coroutine that does not let itself be cancelled."""
+OVER = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def over() -> Iterator[None]:
+    """What hangs is let go after each test."""
+    OVER.clear()
+    yield
+    OVER.set()
+
+
+def in_time(work: Callable[[], Result]) -> Result:
+    """What it returns or raises. TimeoutError if it does neither."""
+    done = Future[Result]()
+
+    def follow() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=follow, daemon=True).start()
+    return done.result(PATIENCE_S)
+
+
+class Hanging(Provider):
+    """A model that does not come back until the test is over."""
 
     concurrency = 5
 
+    def __init__(self) -> None:
+        self.asked = threading.Semaphore(0)
+
+
+class Stubborn(Hanging):
+    """A coroutine that does not let itself be cancelled."""
+
     async def complete(self, request: Request) -> Response:
         """Never."""
+        self.asked.release()
         while True:
             try:
                 await asyncio.sleep(60)
@@ -259,14 +296,13 @@ class Stubborn(Provider):
                 continue
 
 
-class Blocking(Provider):
+class Blocking(Hanging):
     """A plain function that does not come back."""
-
-    concurrency = 5
 
     def complete(self, request: Request) -> Response:
         """Never, as far as a test is concerned."""
-        threading.Event().wait(30)
+        self.asked.release()
+        OVER.wait()
         return GOOD
 
 
@@ -275,7 +311,7 @@ class Unprepared(Blocking):
 
     def prepare(self) -> None:
         """Never."""
-        threading.Event().wait(30)
+        OVER.wait()
 
 
 HANGING: dict[str, Callable[[str], Provider]] = {
@@ -288,40 +324,41 @@ HANGING: dict[str, Callable[[str], Provider]] = {
 
 @pytest.mark.parametrize("kind", HANGING)
 def test_the_runs_deadline(kind: str) -> None:
-    """Whatever hangs, the run is over within two seconds of its deadline, and says that it was that."""
+    """Whatever hangs, the run is over after its deadline, however long that hangs, and says that it was that."""
+
+    def whole(url: str) -> list[Sample]:
+        with Engine({"m": HANGING[kind](url)}, [], asking=Asking(deadline_s=0.2)) as engine:
+            return samples_of(ask(engine, NAMES))
+
     with FaultServer(lambda _: [Hang()]) as server:
-        started = time.monotonic()
-        with Engine({"m": HANGING[kind](server.url)}, [], asking=Asking(deadline_s=0.5)) as engine:
-            samples = samples_of(ask(engine, NAMES))
-            assert time.monotonic() - started < 0.5 + 1
-        assert time.monotonic() - started < 0.5 + 2
+        samples = in_time(lambda: whole(server.url))
     assert kinds(samples) == {"deadline": 200}
-    assert "the run's deadline of 0.5 s is over" in {sample.error.message for sample in samples if sample.error}
+    assert "the run's deadline of 0.2 s is over" in {sample.error.message for sample in samples if sample.error}
 
 
 @pytest.mark.parametrize("kind", HANGING)
 def test_a_requests_deadline(kind: str) -> None:
     """A request that is not answered in time is over, whatever its provider does; the next one gets its time."""
-    with FaultServer(lambda _: [Hang()]) as server:
-        provider = HANGING[kind](server.url)
-        provider.deadline_s, provider.concurrency = 0.4, 5
-        started = time.monotonic()
+
+    def whole(url: str) -> list[Sample]:
+        provider = HANGING[kind](url)
+        provider.deadline_s, provider.concurrency = 0.2, 5
         with Engine({"m": provider}, []) as engine:
-            waiting = ask(engine, NAMES[:10])
-            assert kinds(future.result(5) for future in waiting) == {"deadline": 10}
-        assert time.monotonic() - started < 2 * 0.4 + 2
+            return samples_of(ask(engine, NAMES[:10]))
+
+    with FaultServer(lambda _: [Hang()]) as server:
+        assert kinds(in_time(lambda: whole(server.url))) == {"deadline": 10}
 
 
 def test_nothing_is_asked_after_the_runs_deadline(ledger: Ledger) -> None:
     """A case that comes late (under xdist they come one by one) is not asked, of a new model either."""
-    with FaultServer() as server:
+    with FaultServer(lambda seen: [Hang()] if seen.case == "a" else healthy(seen)) as server:
         providers = {"m": remote(server.url), "n": remote(server.url)}
-        with Engine(providers, [], asking=Asking(run="r", deadline_s=0.4), ledger=ledger) as engine:
-            assert kinds(samples_of(ask(engine, ["a"]))) == {"answered": 1}
-            time.sleep(0.6)
+        with Engine(providers, [], asking=Asking(run="r", deadline_s=0.2), ledger=ledger) as engine:
+            assert kinds(samples_of(ask(engine, ["a"]))) == {"deadline": 1}
             late = samples_of([*ask(engine, ["b"]), *ask(engine, ["c"], model="n")])
     assert kinds(late) == {"deadline": 2}
-    assert [post.case for post in server.log] == ["a"]
+    assert {post.case for post in server.log} <= {"a"}
 
 
 @pytest.mark.parametrize("latency_s", [0.0, 0.1])
@@ -335,25 +372,34 @@ def test_a_refused_key(ledger: Ledger, latency_s: float) -> None:
 
 def test_nobody_listens(ledger: Ledger) -> None:
     """Where the first requests find nobody, the others end with them instead of waiting their turns."""
-    started = time.monotonic()
     samples = run(remote(nowhere()), ledger, NAMES)
     assert kinds(samples) == {"connect": 200}
-    assert time.monotonic() - started < 4
+    assert sum(sample.attempts for sample in samples) < 2 * len(NAMES)  # each has three tries at one that says no
+
+
+def seen_by(server: FaultServer, number: int) -> None:
+    """Wait for so many POSTs."""
+    while len(server.log) < number:
+        time.sleep(0.001)
 
 
 @pytest.mark.parametrize("kind", ["server", "slow", "stubborn", "blocking"])
 def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
-    """Who leaves is out within three seconds: no POST from then on, every future done, every attempt settled."""
-    with FaultServer((lambda _: [Hang()]) if kind == "server" else healthy, latency_s=0.3) as server:
+    """Who leaves is out, whatever hangs: nobody else is sent, every future done, every attempt settled."""
+
+    def whole(server: FaultServer) -> list[Any]:
         provider = remote(server.url) if kind in ("server", "slow") else HANGING[kind](server.url)
         with Engine({"m": provider}, [], asking=Asking(run="r"), ledger=ledger) as engine:
             waiting = ask(engine, NAMES)
-            time.sleep(0.5)
-            stopped = time.monotonic()
-        left = time.monotonic()
-        time.sleep(0.3)
-    assert left - stopped < 3
-    assert [post.at - stopped for post in server.log if post.at > stopped + 0.1] == []
+            if isinstance(provider, Hanging):
+                assert all(provider.asked.acquire(timeout=PATIENCE_S) for _ in range(5))
+            else:
+                seen_by(server, 20 if kind == "server" else 30)
+        return waiting
+
+    with FaultServer((lambda _: [Hang()]) if kind == "server" else healthy, latency_s=0.1) as server:
+        waiting = in_time(lambda: whole(server))
+    assert len(server.log) <= {"server": 20, "slow": 100}.get(kind, 0)
     assert all(future.done() for future in waiting)
     assert kinds(samples_of(waiting)).keys() <= {"answered", "stopped"}
     assert ledger.under_way("r") == 0
@@ -363,10 +409,10 @@ def test_what_never_left_is_not_lost(ledger: Ledger) -> None:
     """After a stop, an attempt that stays open had reached the server: else the next run would take it for a try."""
     with FaultServer(latency_s=0.02) as server:
         for number in range(6):
-            asking = Asking(run=f"r{number}", record="all")
+            asking, known = Asking(run=f"r{number}", record="all"), len(server.log)
             with Engine({"m": remote(server.url)}, [], asking=asking, ledger=ledger) as engine:
                 ask(engine, NAMES)
-                time.sleep(0.12 + 0.02 * number)
+                seen_by(server, known + 20 + 7 * number)
         attempts = [row for number in range(6) for row in ledger.attempts(f"r{number}")]
     sent = {post.id for post in server.log}
     assert len(sent) > 100

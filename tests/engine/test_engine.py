@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -35,7 +35,7 @@ from evalharness.records import (
     Usage,
 )
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 """A future that is not done by then never will be."""
 GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
 
@@ -216,15 +216,19 @@ def test_checks_belong_to_their_case() -> None:
 
 def test_batches() -> None:
     """What comes in while a metric works is scored together, at most 256 answers at once, each with its own score."""
-    sizes: list[int] = []
+    names, sizes, came = [str(number) for number in range(600)], list[int](), threading.Semaphore(0)
+
+    def complete(request: Request) -> Response:
+        came.release()
+        return replace(GOOD, text=request.key.case)
 
     def batch(answers: Sequence[Answer]) -> list[float | MetricError]:
+        if not sizes:  # it works until all are answered
+            assert all(came.acquire(timeout=PATIENCE_S) for _ in names)
         sizes.append(len(answers))
-        time.sleep(0.05)
         return [int(answer.text) / 1000 for answer in answers]
 
-    names = [str(number) for number in range(600)]
-    samples = run({name: name for name in names}, names, [Metric("odd", "odd|v:1", batch)])
+    samples = run(Odd(complete), names, [Metric("odd", "odd|v:1", batch)])
     assert [sample.scores[0].value for sample in samples] == [number / 1000 for number in range(600)]
     assert sum(sizes) == 600
     assert max(sizes) <= 256
@@ -274,34 +278,51 @@ def done(futures: Sequence[Future[Sample]]) -> list[str]:
     return [sample.error.kind if sample.error else "" for sample in samples]
 
 
-@pytest.fixture
-def slow() -> Iterator[tuple[dict[str, Provider], Scorer]]:
-    """A model that takes a minute for each answer."""
-    return {"m": ScriptedProvider({"*": "Yes."}, delay_s=60)}, Scorer([])  # type: ignore[return-value]
+class Slow(Odd):
+    """A model that answers nothing before it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(self.wait)
+        self.asked, self.ended = threading.Event(), threading.Event()
+
+    def wait(self, request: Request) -> Response:
+        """As the scripted provider does with a long delay."""
+        self.asked.set()
+        if self.ended.wait(PATIENCE_S):
+            raise ProviderError("stopped", kind="stopped")
+        return GOOD
+
+    def close(self) -> None:
+        """Wake what waits."""
+        self.ended.set()
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt(), RuntimeError("bug")])
-def test_leaving_ends_every_wait(slow: Any, error: BaseException | None) -> None:
-    """Leaving with requests under way and pending, by whichever way, ends every wait within seconds."""
-    providers, scorer = slow
-    started, waiting = time.monotonic(), []
-    with pytest.raises(type(error)) if error else nullcontext(), Engine(providers, [scorer]) as engine:
+def test_leaving_ends_every_wait(error: BaseException | None) -> None:
+    """Leaving with requests under way and pending, by whichever way, ends every wait."""
+    slow, scorer, waiting = Slow(), Scorer([]), list[Future[Sample]]()
+    with pytest.raises(type(error)) if error else nullcontext(), Engine({"m": slow}, [scorer]) as engine:
         waiting += [engine.ask(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(50)]
-        time.sleep(0.1)
+        assert slow.asked.wait(PATIENCE_S)
         if error:
             raise error
+    assert all(future.done() for future in waiting)
     assert done(waiting) == ["stopped"] * 50
-    assert time.monotonic() - started < PATIENCE_S
 
 
-def test_waiting_threads_are_released(slow: Any) -> None:
+def test_waiting_threads_are_released() -> None:
     """Threads that wait while somebody else leaves the engine get their sample."""
-    providers, scorer = slow
+    slow, scorer, about_to = Slow(), Scorer([]), threading.Semaphore(0)
+
+    def wait(future: Future[Sample]) -> Sample:
+        about_to.release()
+        return future.result(PATIENCE_S)
+
     with ThreadPoolExecutor(8) as pool:
-        with Engine(providers, [scorer]) as engine:
+        with Engine({"m": slow}, [scorer]) as engine:
             futures = [engine.ask(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(8)]
-            waits = [pool.submit(future.result, PATIENCE_S) for future in futures]
-            time.sleep(0.05)
+            waits = [pool.submit(wait, future) for future in futures]
+            assert all(about_to.acquire(timeout=PATIENCE_S) for _ in waits)
         assert all(wait.result(PATIENCE_S).error for wait in waits)
 
 

@@ -6,7 +6,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from evalharness.providers import Provider
 from evalharness.records import Case, Location, Message, Params, Request, Response, Sample, SampleKey, Timing, Usage
 from evalharness.store.ledger import Ledger
 
-PATIENCE_S = 10
+PATIENCE_S = 60
+"""What has not come by then never will."""
+NEVER_S = 2 * PATIENCE_S
 GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
 
 
@@ -143,14 +146,30 @@ def test_those_who_come_again() -> None:
     assert watch.turns() == ["a", "b", "c", "b", "a"]
 
 
+class Meets(Local):
+    """It computes nothing before another one computes too."""
+
+    def __init__(self, name: str, watch: Watch, other: Meets | None = None) -> None:
+        super().__init__(name, watch)
+        self.begun = threading.Event()
+        self.other = other
+
+    def complete(self, request: Request) -> Response:
+        """Wait for the other one."""
+        self.begun.set()
+        assert self.other
+        assert self.other.begun.wait(PATIENCE_S), "they are asked one after the other"
+        return super().complete(request)
+
+
 def test_others_need_no_seat() -> None:
     """A model that holds no memory of this machine is asked beside one that does."""
     watch = Watch()
-    remote = Local("remote", watch)
+    remote = Meets("remote", watch)
+    local = remote.other = Meets("a", watch, remote)
     remote.memory_bytes = lambda: None  # type: ignore[method-assign, assignment, return-value]
-    with Engine({"a": Local("a", watch, answer_s=0.05), "remote": remote}, []) as engine:
+    with Engine({"a": local, "remote": remote}, []) as engine:
         assert kinds(samples_of([*ask(engine, "xyz", "a"), *ask(engine, NAMES, "remote")])) == {"answered": 33}
-    assert ("a", "remote") in watch.together
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -182,7 +201,7 @@ class Stuck(Local):
     deadline_s = 0.2
 
     def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments, answer_s=60)
+        super().__init__(*arguments, answer_s=NEVER_S)
         self.concurrency = 1
 
 
@@ -215,16 +234,34 @@ def test_an_answer_that_came_too_late() -> None:
     assert watch.log == ["prepare a", "answer a x", "rest a", "prepare b", "answer b x"]
 
 
+def in_time(work: Callable[[], list[Any]]) -> list[Any]:
+    """What it returns or raises. TimeoutError if it does neither."""
+    done = Future[list[Any]]()
+
+    def follow() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=follow, daemon=True).start()
+    return done.result(PATIENCE_S)
+
+
 def test_stopped_in_the_middle() -> None:
     """Leaving while one computes and others wait: everybody hears of it at once, and those that wait are not loaded."""
     watch = Watch()
-    models = {name: Local(name, watch, answer_s=60) for name in "abc"}
-    with Engine(models, [], asking=Asking(memory_bytes=100)) as engine:
-        waiting = [future for model in models for future in ask(engine, NAMES, model)]
-        while not watch.computing["a"]:
-            time.sleep(0.001)
-        started = time.monotonic()
-    assert time.monotonic() - started < 3
+    models = {name: Local(name, watch, answer_s=NEVER_S) for name in "abc"}
+
+    def whole() -> list[Any]:
+        with Engine(models, [], asking=Asking(memory_bytes=100)) as engine:
+            waiting = [future for model in models for future in ask(engine, NAMES, model)]
+            while not watch.computing["a"]:
+                time.sleep(0.001)
+        return waiting
+
+    waiting = in_time(whole)
+    assert all(future.done() for future in waiting)
     assert kinds(samples_of(waiting)) == {"stopped": 90}
     assert list(watch.held) == ["a"]
 
@@ -238,19 +275,23 @@ class RestsForever(Local):
         self.closed.wait()
 
 
-@pytest.mark.parametrize(("rest_s", "ends"), [(0.1, {"answered": 2}), (60, {"answered": 1, "stopped": 1})])
+@pytest.mark.parametrize(("rest_s", "ends"), [(0.1, {"answered": 2}), (NEVER_S, {"answered": 1, "stopped": 1})])
 def test_a_rest_that_does_not_end(monkeypatch: pytest.MonkeyPatch, rest_s: float, ends: dict[str, int]) -> None:
     """It keeps the next model for a while, and the end of the run not at all."""
     monkeypatch.setattr("evalharness.engine.machine._REST_S", rest_s)
-    watch, started = Watch(), time.monotonic()
-    with Engine({"a": RestsForever("a", watch), "b": Local("b", watch)}, [], asking=Asking(memory_bytes=100)) as engine:
-        waiting = [*ask(engine, "x", "a"), *ask(engine, "x", "b")]
-        while "rest a" not in watch.log:
-            time.sleep(0.001)
-        if "stopped" not in ends:
-            samples_of(waiting)
-    assert kinds(samples_of(waiting)) == ends
-    assert time.monotonic() - started < 5
+    watch = Watch()
+    models = {"a": RestsForever("a", watch), "b": Local("b", watch)}
+
+    def whole() -> list[Any]:
+        with Engine(models, [], asking=Asking(memory_bytes=100)) as engine:
+            waiting = [*ask(engine, "x", "a"), *ask(engine, "x", "b")]
+            while "rest a" not in watch.log:
+                time.sleep(0.001)
+            if "stopped" not in ends:
+                samples_of(waiting)
+        return waiting
+
+    assert kinds(samples_of(in_time(whole))) == ends
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -269,7 +310,7 @@ def test_stopped_at_any_moment(seed: int) -> None:
 def test_the_deadline_of_the_run() -> None:
     """It counts for those that still wait for the machine too."""
     watch = Watch()
-    models = {name: Local(name, watch, answer_s=60) for name in "ab"}
+    models = {name: Local(name, watch, answer_s=NEVER_S) for name in "ab"}
     with Engine(models, [], asking=Asking(memory_bytes=100, deadline_s=0.3)) as engine:
         waiting = [*ask(engine, "x", "a"), *ask(engine, "x", "b")]
         assert kinds(samples_of(waiting)) == {"deadline": 2}

@@ -10,6 +10,7 @@ import numpy
 import pytest
 import rouge_score.rouge_scorer
 import scipy.special
+from kept import begin
 
 import evalharness.pytest_door
 
@@ -108,8 +109,20 @@ class Project:
         return verdict
 
 
+def make_accepted(project: Project) -> None:
+    """Its answers are the baseline."""
+    project.accept()
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project at somebody's desk: forty cases, no baseline yet."""
     monkeypatch.delenv("CI", raising=False)
     return Project(pytester)
+
+
+@pytest.fixture
+def accepted(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with one accepted run: made once, and copied."""
+    accepted: Project = begin(project, make_accepted, tmp_path_factory)
+    return accepted

@@ -30,22 +30,20 @@ def test_no_baseline_on_purpose(project, monkeypatch):
     assert project.run("--llm-baseline=none").ret == 0
 
 
-def test_accept_then_pass(project):
+def test_accept_then_pass(accepted):
     """An accepted run is what the next one is compared with."""
-    project.accept()
-    result = project.run()
+    result = accepted.run()
     result.assert_outcomes(passed=42, skipped=1)
     result.stdout.fnmatch_lines(
         ["PASS  no gate found a regression*", "PASS * rouge_l * a drop of 10 pts or more is ruled out*"]
     )
-    assert project.verdict()["status"] == "pass"
+    assert accepted.verdict()["status"] == "pass"
 
 
-def test_worse_answers_are_red(project):
+def test_worse_answers_are_red(accepted):
     """Worse answers fail the gate: exit 1, how much, the worst cases, and what to do."""
-    project.accept()
-    project.answer_badly()
-    result = project.run()
+    accepted.answer_badly()
+    result = accepted.run()
     assert result.ret == 1
     result.assert_outcomes(passed=41, failed=1, skipped=1)
     result.stdout.fnmatch_lines(
@@ -63,60 +61,55 @@ def test_worse_answers_are_red(project):
     )
 
 
-def test_longer_answers_are_dearer(project):
+def test_longer_answers_are_dearer(accepted):
     """Twice the tokens fail the cost gate."""
-    project.accept()
-    project.answer({name: f"You may return {name} within 30 days." + " Indeed so." * 20 for name in project.ids})
-    project.run()
-    verdicts = {verdict["metric"]: verdict for verdict in project.verdict()["verdicts"]}
+    accepted.answer({name: f"You may return {name} within 30 days." + " Indeed so." * 20 for name in accepted.ids})
+    accepted.run()
+    verdicts = {verdict["metric"]: verdict for verdict in accepted.verdict()["verdicts"]}
     assert verdicts["cost"]["status"] == "fail"
     assert "% tokens (at least +" in verdicts["cost"]["reason"]
 
 
-def test_latency_never_decides(project):
+def test_latency_never_decides(accepted):
     """Slower answers are told, not judged: a stored time proves no regression."""
-    project.accept()
-    project.edit("pyproject.toml", "answers =", "delay_s = 0.003\nanswers =")
-    result = project.run()
+    accepted.edit("pyproject.toml", "answers =", "delay_s = 0.02\nanswers =")
+    result = accepted.run()
     assert result.ret == 0
     result.stdout.fnmatch_lines(["INFO * latency *slower than the margin*"])
 
 
-def test_accepting_a_change(project):
+def test_accepting_a_change(accepted):
     """A change that is meant is accepted in spite of its gate, and starts a baseline that passes."""
-    project.accept()
-    project.answer_badly()
-    result = project.run("--llm-accept")
+    accepted.answer_badly()
+    result = accepted.run("--llm-accept")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*this run has been accepted*"])
 
 
 def test_accepted_runs_add_up(project):
     """The same prompt and model accepted again is a second run of the same baseline; five are kept."""
-    for _ in range(7):
+    for _ in range(6):
         project.accept()
     header, *cases = [json.loads(line) for line in project.read(BASELINE).splitlines()]
     assert len(header["runs"]) == 5
     assert all(len(case["draws"]) == 5 for case in cases)
 
 
-def test_another_prompt_starts_a_new_baseline(project):
+def test_another_prompt_starts_a_new_baseline(accepted):
     """Runs that asked something else are not mixed into one baseline."""
-    project.accept()
-    project.edit("suites/demo.yaml", "You answer customers", "You are rude to customers")
-    project.accept()
-    assert len(json.loads(project.read(BASELINE).splitlines()[0])["runs"]) == 1
+    accepted.edit("suites/demo.yaml", "You answer customers", "You are rude to customers")
+    accepted.accept()
+    assert len(json.loads(accepted.read(BASELINE).splitlines()[0])["runs"]) == 1
 
 
 @pytest.mark.parametrize("arguments", [("-k", "even"), ("suites/demo.yaml::case-1[fake-plain]",)])
-def test_a_partial_run_is_not_accepted(project, arguments):
+def test_a_partial_run_is_not_accepted(accepted, arguments):
     """A run of some cases changes no baseline, and the person who asked for it sees red."""
-    project.accept()
-    before = project.read(BASELINE)
-    result = project.run("--llm-accept", *arguments)
+    before = accepted.read(BASELINE)
+    result = accepted.run("--llm-accept", *arguments)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["not accepted: the run has * of 40 answers*"])
-    assert project.read(BASELINE) == before
+    assert accepted.read(BASELINE) == before
 
 
 def test_nothing_is_accepted_in_ci(project, monkeypatch):
@@ -127,19 +120,17 @@ def test_nothing_is_accepted_in_ci(project, monkeypatch):
     assert not (project.root / "golden/baselines").exists()
 
 
-def test_a_selection_never_passes(project):
+def test_a_selection_never_passes(accepted):
     """With `-k` the gates compare what there is, and are skipped instead of passed."""
-    project.accept()
-    result = project.run("-k", "case-1 or even or odd and not case-39")
+    result = accepted.run("-k", "case-1 or even or odd and not case-39")
     assert "passed" in result.parseoutcomes()
-    assert {verdict["status"] for verdict in project.verdict()["verdicts"]} == {"inconclusive"}
+    assert {verdict["status"] for verdict in accepted.verdict()["verdicts"]} == {"inconclusive"}
 
 
-def test_a_selection_can_fail(project):
+def test_a_selection_can_fail(accepted):
     """With `-k` a regression is still a regression."""
-    project.accept()
-    project.answer_badly()
-    assert project.run("-k", "even or case-1").ret == 1
+    accepted.answer_badly()
+    assert accepted.run("-k", "even or case-1").ret == 1
 
 
 def test_inconclusive_can_be_red(project):
@@ -150,12 +141,11 @@ def test_inconclusive_can_be_red(project):
     assert project.run("--llm-inconclusive=fail").ret == 1
 
 
-def test_another_baseline_file(project):
+def test_another_baseline_file(accepted):
     """`--llm-baseline FILE` compares whatever prompt runs with that file."""
-    project.accept()
-    project.edit("suites/demo.yaml", "vars:", '  short:\n    - user: "{{ question }}"\nvars:')
-    project.answer_badly()
-    result = project.run("--llm-prompt=short", f"--llm-baseline={BASELINE}")
+    accepted.edit("suites/demo.yaml", "vars:", '  short:\n    - user: "{{ question }}"\nvars:')
+    accepted.answer_badly()
+    result = accepted.run("--llm-prompt=short", f"--llm-baseline={BASELINE}")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["FAIL  worse than the baseline: rouge_l"])
 
@@ -183,26 +173,24 @@ def test_report_folder(project):
     assert written == {"report.html", "run.jsonl", "verdict.json", "summary.md"}
 
 
-def test_a_second_run_replaces_the_first(project):
+def test_a_second_run_replaces_the_first(accepted):
     """The files of an older run are gone as soon as a newer one has begun."""
-    project.accept()
-    project.run()
-    project.answer({"case-0": "FORBIDDEN", "*": "Yes."})
-    project.run("-x")
-    assert project.verdict()["status"] == "error"
-    assert len(project.samples()) == 1
+    accepted.run()
+    accepted.answer({"case-0": "FORBIDDEN", "*": "Yes."})
+    accepted.run("-x")
+    assert accepted.verdict()["status"] == "error"
+    assert len(accepted.samples()) == 1
 
 
-def test_a_pinned_baseline(project):
+def test_a_pinned_baseline(accepted):
     """What no accepted run moves: each step is within the margin of the one before, all together are not."""
-    project.accept()
-    accepted = project.root / "golden/baselines/demo"
-    (accepted / "pinned").mkdir()
-    (accepted / "fake.plain.jsonl").rename(accepted / "pinned/fake.plain.jsonl")
-    project.answer_badly(2)
-    project.accept()
-    result = project.run()
+    folder = accepted.root / "golden/baselines/demo"
+    (folder / "pinned").mkdir()
+    (folder / "fake.plain.jsonl").rename(folder / "pinned/fake.plain.jsonl")
+    accepted.answer_badly(2)
+    accepted.accept()
+    result = accepted.run()
     assert result.ret == 1
-    statuses = {(v["metric"], v["pinned"]): v["status"] for v in project.verdict()["verdicts"]}
+    statuses = {(v["metric"], v["pinned"]): v["status"] for v in accepted.verdict()["verdicts"]}
     assert (statuses["rouge_l", False], statuses["rouge_l", True]) == ("pass", "fail")
     result.stdout.fnmatch_lines(["FAIL * rouge_l (pinned) *", "*gate?fake-plain-rouge_l-pinned? - FAIL *"])

@@ -98,27 +98,35 @@ def test_last_failed(project):
     project.run("--lf").assert_outcomes(failed=2, skipped=3, deselected=38)
 
 
-def test_under_xdist(project):
+@pytest.fixture
+def quick(project):
+    """The project with no metric whose package takes seconds to import in each worker."""
+    project.edit("suites/demo.yaml", "rouge_l", "edit_similarity")
+    return project
+
+
+def test_under_xdist(quick):
     """`-n 2` gives the same record and verdict as one process."""
-    project.accept()
-    project.run()
-    alone = {sample["key"][0]: (sample["response"]["text"], sample["scores"]) for sample in project.samples()}
-    project.run("-n", "2").assert_outcomes(passed=42, skipped=1)
-    together = {sample["key"][0]: (sample["response"]["text"], sample["scores"]) for sample in project.samples()}
+    quick.accept()
+    quick.run()
+    alone = {sample["key"][0]: (sample["response"]["text"], sample["scores"]) for sample in quick.samples()}
+    quick.run("-n", "2").assert_outcomes(passed=42, skipped=1)
+    together = {sample["key"][0]: (sample["response"]["text"], sample["scores"]) for sample in quick.samples()}
     assert together == alone
-    assert project.verdict()["status"] == "pass"
+    assert quick.verdict()["status"] == "pass"
 
 
-def test_a_selection_under_xdist_is_a_selection(project):
-    """`-n 2 -k` is a partial run, not a run that lost cases."""
-    project.accept()
-    result = project.run("-n", "2", "-k", "even")
+def test_a_selection_under_xdist_is_a_selection(quick):
+    """`-n 1 -k` is a partial run, not a run that lost cases."""
+    quick.accept()
+    result = quick.run("-n", "1", "-k", "even")
     assert result.ret == 0
-    assert project.verdict()["status"] == "inconclusive"
+    assert quick.verdict()["status"] == "inconclusive"
 
 
-def test_a_worker_that_dies_is_not_green(project):
+def test_a_worker_that_dies_is_not_green(quick):
     """A case whose xdist worker died is missing, and a run that misses a case is an error."""
+    project = quick
     project.accept()
     project.edit("pyproject.toml", 'answers = "answers.json"', 'function = "script.py:answer"')
     project.write(
@@ -128,18 +136,17 @@ def test_a_worker_that_dies_is_not_green(project):
         "    if request.key.case == 'case-9': os._exit(3)\n"
         "    return f'You may return {request.key.case} within 30 days.'\n",
     )
-    result = project.run("-n", "2", "--max-worker-restart=2")
+    result = project.run("-n", "1", "--max-worker-restart=1")
     assert result.ret != 0
     assert project.verdict()["status"] == "error"
     assert "case-9" in project.verdict()["verdicts"][0]["reason"]
 
 
-def test_junit(project):
+def test_junit(accepted):
     """Cases and gates are test cases of the JUnit file, and a FAIL is a failure there."""
-    project.accept()
-    project.answer_badly()
-    project.run("--junitxml=junit.xml")
-    suite = ElementTree.parse(project.root / "junit.xml").getroot()[0]
+    accepted.answer_badly()
+    accepted.run("--junitxml=junit.xml")
+    suite = ElementTree.parse(accepted.root / "junit.xml").getroot()[0]
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("43", "1", "1")
     names = {case.get("name"): case for case in suite}
     failure = names["gate[fake-plain-rouge_l]"].find("failure")

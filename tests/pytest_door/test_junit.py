@@ -26,11 +26,10 @@ def cases(root: ET.Element) -> dict[str, dict[str, str]]:
     return {node.attrib["name"]: properties(node) for node in root.iter("testcase")}
 
 
-def test_properties(project):
+def test_properties(accepted):
     """Each case has its scores, model, prompt and status; each gate what it found; the file the verdict."""
-    project.accept()
-    project.answer_badly()
-    root = written(project)
+    accepted.answer_badly()
+    root = written(accepted)
     found = cases(root)
     assert len(found) == 43
     case = found["case-1[fake-plain]"]
@@ -49,8 +48,10 @@ def test_properties(project):
 
 def test_properties_from_a_worker(project):
     """With xdist they come from the process that asked."""
+    project.edit("suites/demo.yaml", "metrics: [rouge_l, ", "metrics: [edit_similarity, ")  # quick to import
+    project.edit("suites/demo.yaml", "metric: rouge_l", "metric: edit_similarity")
     case = cases(written(project, "-n1", "-k", "case-1"))["case-1[fake-plain]"]
-    assert (case["model"], case["status"], case["score.rouge_l"][:4]) == ("fake", "pass", "0.87")
+    assert (case["model"], case["status"], case["score.edit_similarity"][:4]) == ("fake", "pass", "0.89")
 
 
 def test_broken_cases(project):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from kept import begin
 
 from evalharness.store import read_run
 
@@ -12,17 +13,16 @@ MODEL = """
 from pathlib import Path
 
 def answer(request):
-    broken = Path(ROOT, "broken.txt").read_text().split()
+    broken = Path(__file__).with_name("broken.txt").read_text().split()
     case, repeat = request.key.case, request.key.repeat
     said = "As an AI, I cannot." if f"{case}:{repeat}" in broken or f"{case}:*" in broken else "Yes."
     return said
 """
 
 
-@pytest.fixture
-def stable(project):
+def make_stable(project):
     """Forty cases with a stable assertion, accepted five times; a function's microseconds are not judged here."""
-    project.write("model.py", MODEL.replace("ROOT", repr(str(project.root))))
+    project.write("model.py", MODEL)
     project.write("broken.txt", "")
     config = project.read("pyproject.toml").replace('answers = "answers.json"', 'function = "model.py:answer"')
     project.write("pyproject.toml", config)
@@ -30,7 +30,12 @@ def stable(project):
     project.edit("suites/demo.yaml", "  - {metric: latency, margin: 10%}\n", "")
     for _ in range(5):
         project.accept()
-    return project
+
+
+@pytest.fixture
+def stable(project, tmp_path_factory):
+    """Forty cases with a stable assertion, accepted five times."""
+    return begin(project, make_stable, tmp_path_factory)
 
 
 def broken(project, *draws):

@@ -26,7 +26,7 @@ from evalharness.records import (
     Timing,
     Usage,
 )
-from evalharness.store import accept
+from evalharness.store import Commit, accept
 from evalharness.store.git import merge_base
 from evalharness.suites import suite_names
 from evalharness.versions.exams import exam_changes
@@ -155,9 +155,9 @@ def pull_request(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return repository
 
 
-def named_changes(root: Path) -> list[Change]:
+def named_changes(root: Path, base: Commit | None = None) -> list[Change]:
     """What the files under `root` do to the exam that the merge base has; of all suites of either."""
-    base = merge_base(root)
+    base = base or merge_base(root)
     assert base
     names = {Path(file).stem for file in base.files("suites") if file.endswith(".yaml")} | set(suite_names(root))
     return [change for name in sorted(names) for change in exam_changes(base, root, name)]
@@ -395,21 +395,52 @@ def test_nothing_changed(pull_request: Repository) -> None:
     assert named_changes(pull_request.root) == []
 
 
-@pytest.mark.parametrize(("edit", "said"), named(WEAKER))
-def test_weaker(pull_request: Repository, edit: Edit, said: str) -> None:
-    """The exam became easier, and there is a line that says so."""
-    pull_request.commit(edit)
-    lines = weakened(pull_request.root)
-    assert any(said in line for line in lines), lines
+Compare = Callable[[Edit], list[Change]]
 
 
-@pytest.mark.parametrize(("edit", "said"), named(HARMLESS))
-def test_harmless(pull_request: Repository, edit: Edit, said: str) -> None:
+@pytest.fixture
+def changes_of(pull_request: Repository, template: Path) -> Compare:
+    """`changes_of(edit)`: what the work tree of main does to the exam after this edit alone. See `TRICKS`: whether it
+    is committed makes no difference.
+    """
+    root, base = pull_request.root, merge_base(pull_request.root)
+
+    def changes(edit: Edit) -> list[Change]:
+        for path in (path for path in root.iterdir() if path.name != ".git"):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        shutil.copytree(template, root, symlinks=True, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)
+        edit(pull_request)
+        return named_changes(root, base)
+
+    return changes
+
+
+def test_weaker(changes_of: Compare) -> None:
+    """Where the exam became easier there is a line that says so."""
+    failures = []
+    for number, (edit, said) in enumerate(WEAKER):
+        lines = [str(change) for change in changes_of(edit) if change.weakens]
+        if not any(said in line for line in lines):
+            failures.append(f"{number}: {said!r} is not in {lines}")
+    assert not failures, "\n".join(failures)
+
+
+def test_harmless(changes_of: Compare) -> None:
     """What makes no answer pass that did not is not called a weakening; what is no part of the exam is not named."""
+    failures = []
+    for number, (edit, said) in enumerate(HARMLESS):
+        found = changes_of(edit)
+        lines = [str(change) for change in found]
+        if any(change.weakens for change in found) or not (any(said in line for line in lines) if said else not lines):
+            failures.append(f"{number}: {said!r} alone should be in {lines}")
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize(("edit", "said"), named([*WEAKER[6:7], *WEAKER[-1:]]))
+def test_weaker_by_a_commit(pull_request: Repository, edit: Edit, said: str) -> None:
+    """The same in a commit of the pull request."""
     pull_request.commit(edit)
-    lines = [str(change) for change in named_changes(pull_request.root)]
-    assert weakened(pull_request.root) == []
-    assert any(said in line for line in lines) if said else lines == []
+    assert any(said in line for line in weakened(pull_request.root))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import genai_prices
 import httpx2
 import pytest
 from fault_server import FaultServer, Reply, Seen, Send, completion, json_answer
+from kept import begin
 from repository import Repository
 
 from evalharness.store import read_run
@@ -57,22 +58,29 @@ def git(root: Path, *words: str) -> None:
     subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
 
 
-@pytest.fixture
-def noisy(project):
+def with_cases(project, count):
+    """So many cases whose answer is Yes."""
+    names = [f"case-{number}" for number in range(count)]
+    project.write("suites/cases.jsonl", "".join(f'{{"id": "{n}", "vars": {{"question": "{n}?"}}}}\n' for n in names))
+    project.write("golden/demo.yaml", "".join(f'{name}: "Yes."\n' for name in names))
+
+
+def make_noisy(project):
     """A project under git whose model tosses coins, with one accepted run."""
     project.write("model.py", MODEL.replace("SALT", "1"))
     project.write("pyproject.toml", CONFIG)
     project.write("suites/demo.yaml", SUITE)
-    project.ids = [f"case-{number}" for number in range(120)]
-    project.write(
-        "suites/cases.jsonl", "".join(f'{{"id": "{n}", "vars": {{"question": "{n}?"}}}}\n' for n in project.ids)
-    )
-    project.write("golden/demo.yaml", "".join(f'{name}: "Yes."\n' for name in project.ids))
+    with_cases(project, 120)
     project.accept()
-    git(project.root, "init", "-q", "-b", "main")
+    git(project.root, "init", "-q", "-b", "main", "--template=")
     git(project.root, "add", "suites", "golden", "pyproject.toml", "model.py")
     git(project.root, "commit", "-qm", "accepted")
-    return project
+
+
+@pytest.fixture
+def noisy(project, tmp_path_factory):
+    """A project under git whose model tosses coins, with one accepted run."""
+    return begin(project, make_noisy, tmp_path_factory)
 
 
 def repeats(path: Path) -> Counter[int]:
@@ -141,14 +149,15 @@ def remote(noisy):
 def test_asking_again_adds(remote):
     """A red run that is asked again finds its draws recorded, and adds two more of each case to the same test."""
     project, server = remote
+    with_cases(project, 30)
     project.accept()
     project.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     counts = []
     for draws in (3, 5, 7):
         assert project.run().ret == 1
-        assert repeats(project.root / "reports/demo/run.jsonl") == dict.fromkeys(range(draws), 120)
+        assert repeats(project.root / "reports/demo/run.jsonl") == dict.fromkeys(range(draws), 30)
         counts.append(len(server.log))
-    assert counts == [120 + 360, 120 + 600, 120 + 840]
+    assert counts == [30 + 90, 30 + 150, 30 + 210]
 
 
 def test_the_same_answers_are_no_second_run(remote):

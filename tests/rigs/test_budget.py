@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import random
 import re
-import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -28,12 +28,13 @@ from evalharness.providers import open_provider
 from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
 from evalharness.store.ledger import Ledger
 
-CALLS, AT_ONCE, CASES, ROUNDS, PROCESSES = 37, 64, 80, 50, 4
+CALLS, AT_ONCE, CASES, PROCESSES = 37, 64, 80, 4
+ROUNDS = {"full": 8, "small": 2, "faults": 2}
 NAMES = [f"case-{number:04}" for number in range(CASES)]
 PRICE = Price(input=3.0, output=15.0)
 WORST = (len(NAMES[0]) + 32, 50)
 """Tokens of a question, a byte each and 16 twice, and of the longest answer that is allowed."""
-PATIENCE_S = 30
+DEADLINE_S, PATIENCE_S = 60, 120
 ROUNDING_USD = 1e-9
 pytestmark = pytest.mark.slow
 
@@ -84,14 +85,20 @@ class Till:
         return script(seen)
 
 
-def ask(url: str, ledger: Path, run: str, names: Sequence[str], *, calls: int = CALLS, at: float = 0) -> list[Sample]:
-    """All of them at once, through an engine of our own, with money for so many calls, from that time on."""
-    options = {"base_url": url, "model": "m", "concurrency": AT_ONCE, "deadline_s": 20}
+def at_once() -> None:
+    """Begin without waiting for others."""
+
+
+def ask(
+    url: str, ledger: Path, run: str, names: Sequence[str], *, calls: int = CALLS, meet: Callable[[], object] = at_once
+) -> list[Sample]:
+    """All of them at once, through an engine of our own, with money for so many calls, once `meet` has returned."""
+    options = {"base_url": url, "model": "m", "concurrency": AT_ONCE, "deadline_s": DEADLINE_S}
     model = ModelConfig(provider="openai", price=PRICE, **options)
     provider, scorer = open_provider("m", Config(root=ledger.parent, models={"m": model})), Scorer([])
     price, asking = tariff(PRICE, provider), Asking(budget_usd=calls * MOST_USD, run=run)
     assert price
-    time.sleep(max(0.0, at - time.time()))
+    meet()
     with (
         closing(Ledger(ledger)) as book,
         Engine({"m": provider}, [scorer], asking=asking, tariffs={"m": price}, ledger=book) as engine,
@@ -116,11 +123,11 @@ def kinds(samples: Iterable[Sample]) -> Counter[str]:
 
 
 @pytest.mark.parametrize("start", [20, AT_ONCE])
-@pytest.mark.parametrize(("bill", "rounds"), [("full", ROUNDS // 2), ("small", 5), ("faults", 5)])
-def test_never_beyond(bill: str, rounds: int, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bill", ROUNDS)
+def test_never_beyond(bill: str, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's account stays within the budget, and nobody is sent away while there is money for one more."""
     monkeypatch.setattr("evalharness.engine.lane.Limiter", partial(Limiter, start=start))
-    for number in range(rounds):
+    for number in range(ROUNDS[bill]):
         till = Till(bill, number)
         with FaultServer(till.serve) as server:
             ended = kinds(ask(server.url, tmp_path / "ledger.sqlite", f"run-{number}", NAMES))
@@ -133,18 +140,33 @@ def test_never_beyond(bill: str, rounds: int, start: int, tmp_path: Path, monkey
 @pytest.mark.parametrize("calls", [1, 3])
 def test_money_that_comes_back(calls: int, tmp_path: Path) -> None:
     """Answers that turn out to cost nothing leave the money for the next: everybody is asked, however few at once."""
-    till = Till("nothing", calls)
+    till, names = Till("nothing", calls), NAMES[: 8 * calls]
     with FaultServer(till.serve) as server:
-        ended = kinds(ask(server.url, tmp_path / "ledger.sqlite", "run", NAMES, calls=calls))
-    assert ended == {"answered": CASES}
+        ended = kinds(ask(server.url, tmp_path / "ledger.sqlite", "run", names, calls=calls))
+    assert ended == {"answered": len(names)}
+
+
+MEETINGS: list[Barrier] = []
+"""Where a process of the pool waits until all have come as far."""
+
+
+def ask_together(url: str, ledger: Path, names: Sequence[str]) -> list[Sample]:
+    """A process's part of one run."""
+    return ask(url, ledger, "run", names, meet=partial(MEETINGS[0].wait, PATIENCE_S))
+
+
+def meet_at(barrier: Barrier) -> None:
+    """A process of the pool has begun."""
+    MEETINGS.append(barrier)
 
 
 def test_processes_share_it(tmp_path: Path) -> None:
     """Four processes of one run, each with a quarter of the cases, do not spend more than one."""
-    till, at, parts = Till("full", 0), time.time() + 3, [NAMES[part::PROCESSES] for part in range(PROCESSES)]
+    till, parts = Till("full", 0), [NAMES[part::PROCESSES] for part in range(PROCESSES)]
     context = multiprocessing.get_context("spawn")
-    with FaultServer(till.serve) as server, ProcessPoolExecutor(PROCESSES, context) as pool:
-        one = partial(ask, server.url, tmp_path / "ledger.sqlite", "run", at=at)
+    all_there = (context.Barrier(PROCESSES),)
+    with FaultServer(till.serve) as server, ProcessPoolExecutor(PROCESSES, context, meet_at, all_there) as pool:
+        one = partial(ask_together, server.url, tmp_path / "ledger.sqlite")
         found = [kinds(samples) for samples in pool.map(one, parts)]
     assert len(server.log) == CALLS
     assert sum(till.bills) <= BUDGET_USD + ROUNDING_USD

@@ -111,7 +111,7 @@ ANSWERED: dict[str, Answer] = {
 }
 ECHOES: dict[str, Answer] = ANSWERED | {
     "error-body": refused(400),
-    "error-later": refused(500),
+    "error-later": refused(500, retry_after_ms="5"),
     "error-header": lambda key, seen: too_many({"retry-after": key, "x-request-id": key, "www-authenticate": key}),
     "html": page("<title>{key}</title><p>Hello {key}, sign in.</p>"),
     "html-error": lambda key, seen: page("<p>{key}</p>")(key, seen).replace(b"200 OK", b"502 Bad Gateway"),
@@ -161,11 +161,15 @@ class Scene:
         return [Send(echo(self.key, seen))] if echo else mixed(1, 0.5, ATTEMPTS)(seen)
 
     def write(self, url: str, others: int = 30) -> None:
-        """The suite: a case for each echo, and others; every second golden has the key in it."""
+        """The suite: a case for each echo, and others; every second golden has the key in it.
+
+        A second try says the same again, and a third one only takes its time: there is one where not all are to be ok.
+        """
+        retries = 2 if self.echoes is ANSWERED else 1
         places = [*self.echoes, *(f"other-{number}" for number in range(others))]
         questions = {place: f"{place}: which key?" for place in places}
         goldens = {place: f"It is {self.key}." if n % 2 else "It is secret." for n, place in enumerate(places)}
-        self.project.write_all(url, questions, goldens, deadline_s=30)
+        self.project.write_all(url, questions, goldens, deadline_s=60, retries=retries)
         self.project.write("suites/rig.yaml", SUITE % json.dumps(self.key))
 
     def left_behind(self) -> Iterator[Path]:
@@ -237,7 +241,7 @@ def cut_short(scene: Scene, server: FaultServer, arguments: Iterable[str], how: 
     with scene.project.child(scene.cache, *arguments) as child:
         assert asked(server, child, len(server.log) + 15), output_of(scene.cache).read_text()
         os.killpg(child.pid, how)
-        child.wait(30)
+        child.wait(60)
         kill(child)
 
 

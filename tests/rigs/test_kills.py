@@ -25,7 +25,7 @@ from rigs.project import Books, Project, books, kill, output_of, run_of
 from evalharness.records import Sample
 from evalharness.store.runs import canonical_run
 
-KILLS = int(os.environ.get("EVALHARNESS_KILLS", "40"))
+KILLS = int(os.environ.get("EVALHARNESS_KILLS", "20"))
 SEED = int(os.environ.get("EVALHARNESS_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
 SIDE_BY_SIDE = 2
 CASES, CONCURRENCY = 40, 8
@@ -120,7 +120,7 @@ class Killer:
             else:
                 while len(self.server.log) == known and outlives(child, 0.001):
                     pass
-                alive = outlives(child, self.numbers.uniform(0, 2 * self.asking_s))
+                alive = outlives(child, self.numbers.uniform(0, 1.5 * self.asking_s))
             alive = alive and kill(child)
         assert alive or child.returncode == 0, self.said(cache.name)
         asked = len(self.server.log) - known

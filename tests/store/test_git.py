@@ -321,17 +321,18 @@ def test_git_of_the_checkout(repository: Repository, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("script", "said"), [("exec sleep 9", "took more than 0.2 s"), ("echo no >&2; exit 3", "failed: no")]
+    ("script", "most_s", "said"),
+    [("exec sleep 600", 0.2, "took more than 0.2 s"), ("echo no >&2; exit 3", 60, "failed: no")],
 )
 def test_git_that_does_not_work(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, most_s: float, said: str
 ) -> None:
     """A git that hangs or fails is an error."""
     fake = tmp_path / "git"
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(git, "_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(git, "_TIMEOUT_S", most_s)
     with pytest.raises(StoreError, match=f"git .*{said}"):
         merge_base(repository.root)
 

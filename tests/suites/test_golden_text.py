@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -51,18 +52,26 @@ def _meant(text: str, case: str, *, replace: bool) -> dict[str, object]:
     return {**value, case: _NEW if replace else [*kept, *_NEW]}
 
 
-@pytest.mark.parametrize("replace", [False, True])
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
-@pytest.mark.parametrize("last", [True, False], ids=["line end", "no line end"])
-@pytest.mark.parametrize("case", [*yaml.safe_load(_MANNERS), "new/case@1"])
-def test_every_manner(case: str, last: bool, ending: str, replace: bool) -> None:
+def _is_meant(text: str, case: str, result: str, *, replace: bool) -> bool:
+    ends = result.count("\n") if "\r\n" in text else 0
+    means = yaml.safe_load(result) == _meant(text, case, replace=replace)
+    return means and _comments(result) == _comments(text) and result.count("\r\n") == ends
+
+
+def _comments(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("#")]
+
+
+def test_every_manner() -> None:
     """Each way to write answers takes more of them, and means what was meant; other lines stay, comments too."""
-    text = (_MANNERS if last else _MANNERS.rstrip("\n")).replace("\n", ending)
-    result = with_answers(text, lines=False, answers={case: _NEW}, replace=replace)
-    assert yaml.safe_load(result) == _meant(text, case, replace=replace)
-    assert result.count("\r\n") == (result.count("\n") if ending == "\r\n" else 0)
-    comments = [line for line in text.splitlines() if line.startswith("#")]
-    assert [line for line in result.splitlines() if line.startswith("#")] == comments
+    cases, endings, lasts = [*yaml.safe_load(_MANNERS), "new/case@1"], ["\n", "\r\n"], [True, False]
+    failures = []
+    for case, last, ending, replace in product(cases, lasts, endings, [False, True]):
+        text = (_MANNERS if last else _MANNERS.rstrip("\n")).replace("\n", ending)
+        result = with_answers(text, lines=False, answers={case: _NEW}, replace=replace)
+        if not _is_meant(text, case, result, replace=replace):
+            failures.append(f"{case}, a last line end: {last}, {ending!r}, replace: {replace}: {result!r}")
+    assert not failures, "\n".join(failures)
 
 
 @pytest.mark.parametrize("file", ["golden/support.yaml", "golden/extract.yaml"])
