@@ -33,7 +33,7 @@ gates: [{metric: token_f1}]
 """
 COUNTED = """\
 import functools, itertools, sys, threading, tracemalloc
-import pytest
+import evalharness.gate, evalharness.pytest_door, evalharness.report.html, evalharness.report.markdown, pytest
 
 ours, others = itertools.count(), itertools.count()
 NOT_COUNTED = ("/_pytest/", "/pluggy/", "/asyncio/", "/concurrent/", "/threading.py", "/selectors.py", "/queue.py")
@@ -55,7 +55,9 @@ status = pytest.main(sys.argv[1:])
 sys.setprofile(None)
 print("COUNTED", int(status), next(ours), next(others), tracemalloc.get_traced_memory()[1])
 """
-"""pytest's own calls are not ours to budget, and how often an event loop wakes up is not in anybody's hands."""
+"""Imports come first: they would take long while calls are counted. pytest's own calls are not ours to budget, and how
+often an event loop wakes up depends on the machine.
+"""
 LOADED = """\
 import sys
 if sys.argv[1] == "pytest":
