@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -175,9 +174,12 @@ def test_no_room() -> None:
     assert books.rooms == [8, 32, 16, 32, 16]
 
 
-def test_what_others_read_is_no_delay() -> None:
+def test_what_others_read_is_no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither their prompts nor a beginning that they share count against an answer's deadline."""
-    books: Any = Slow(2 + PREFIXES)
+    clock = Clock()
+    for module in ("schedule", "answer"):
+        monkeypatch.setattr(f"evalharness.llama.{module}.time", clock)
+    books: Any = Slow(2 + PREFIXES, clock)
     schedule = Schedule(books, context=LONGEST, slots=2, prefixes=PREFIXES, rows=1, batch=4, first_room=LONGEST)
     params = {**PARAMS, "max_tokens": 3}
     schedule.admit(0, {"params": params, "deadline_s": 0.2}, Tokens([3, 4], [], []))
@@ -186,15 +188,30 @@ def test_what_others_read_is_no_delay() -> None:
     while schedule.busy:
         ended += [error for _, error in schedule.step()]
     assert ended == [None, None]
+    assert clock.now_s > 0.2
+
+
+class Clock:
+    """Stands in for the module `time`; only the tests move it."""
+
+    now_s = 0.0
+
+    def perf_counter(self) -> float:
+        """In seconds."""
+        return self.now_s
 
 
 class Slow(Books):
     """Takes its time to read a prompt."""
 
+    def __init__(self, sequences: int, clock: Clock) -> None:
+        super().__init__(sequences)
+        self._clock = clock
+
     def decode(self, rows: Sequence[Row]) -> None:
         """A twentieth of a second for each token."""
         if len(rows) > 2:
-            time.sleep(0.05 * len(rows))
+            self._clock.now_s += 0.05 * len(rows)
         super().decode(rows)
 
 

@@ -75,17 +75,17 @@ def told(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_what_passes_is_survived() -> None:
     """Every hostile grammar and schema that is not refused is taken by llama.cpp, and answers are drawn with it."""
     passing = {name: gbnf(params) for name, (params, wanted) in HOSTILE.items() if not wanted}
-    answers = told([{"grammar": grammar, "draws": 2} for grammar in passing.values()])
+    answers = told([{"grammar": grammar, "draws": 1} for grammar in passing.values()])
     assert [name for name, answer in zip(passing, answers, strict=True) if not answer["taken"]] == []
 
 
 @pytest.mark.slow
 def test_drawn_answers_fit() -> None:
     """Whatever is drawn at random under a schema is JSON, in the strict sense, and fits it."""
-    answers = told([{"grammar": schema_to_gbnf(schema), "draws": 6} for schema in SCHEMAS])
+    answers = told([{"grammar": schema_to_gbnf(schema), "draws": 4} for schema in SCHEMAS])
     for schema, answer in zip(SCHEMAS, answers, strict=True):
         whole = [text for text, is_whole in answer["drawn"] if is_whole]
-        assert len(whole) >= 3, (schema, answer["drawn"])
+        assert len(whole) >= 2, (schema, answer["drawn"])
         for text in whole:
             jsonschema.validate(json.loads(text), schema, jsonschema.Draft202012Validator)
 
@@ -121,24 +121,37 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("schema", "good", "bad"),
-    [
-        (ORDER, GOOD, BAD),
-        (TREE, ['{"v":true,"kids":[{"v":false}, {"v":true,"kids":[]}]}'], ['{"v":true,"kids":[{}]}', '{"v":1}']),
-        (
-            SCHEMAS[6],
-            ["{}", '{"a":1}', '{"b":1}', '{"c":1}', '{"a":1,"c":[{}]}', '{"b":1,"c":null}', '{"a":"","b":1,"c":2}'],
-            ['{"c":1,"a":1}', '{"a":1,}', '{,"a":1}', '{"a":1 "b":1}', '{"d":1}'],
-        ),
-        (SCHEMAS[7], ['{"c":1}', '{"a":1, "c":1}', '{"b":1,"c":1}', '{"a":1,"b":2,"c":3}'], ["{}", '{"a":1,"b":1}']),
-        (SCHEMAS[12], ['"ab"', '"\\n\\u00e9é☃😀"'], ['"a"', '"abcdef"', '""']),
-        (SCHEMAS[15], ["null", "0", "-0.5", "1e9", "123456789.25E-3"], ["01", ".5", "1.", "+1", "nul", "NaN", ""]),
-    ],
-    ids=["order", "tree", "none required", "the last required", "lengths", "numbers"],
-)
-def test_what_fits(schema: Any, good: list[str], bad: list[str]) -> None:
+FITS: dict[str, tuple[Any, list[str], list[str]]] = {
+    "order": (ORDER, GOOD, BAD),
+    "tree": (TREE, ['{"v":true,"kids":[{"v":false}, {"v":true,"kids":[]}]}'], ['{"v":true,"kids":[{}]}', '{"v":1}']),
+    "none required": (
+        SCHEMAS[6],
+        ["{}", '{"a":1}', '{"b":1}', '{"c":1}', '{"a":1,"c":[{}]}', '{"b":1,"c":null}', '{"a":"","b":1,"c":2}'],
+        ['{"c":1,"a":1}', '{"a":1,}', '{,"a":1}', '{"a":1 "b":1}', '{"d":1}'],
+    ),
+    "the last required": (
+        SCHEMAS[7],
+        ['{"c":1}', '{"a":1, "c":1}', '{"b":1,"c":1}', '{"a":1,"b":2,"c":3}'],
+        ["{}", '{"a":1,"b":1}'],
+    ),
+    "lengths": (SCHEMAS[12], ['"ab"', '"\\n\\u00e9é☃😀"'], ['"a"', '"abcdef"', '""']),
+    "numbers": (
+        SCHEMAS[15],
+        ["null", "0", "-0.5", "1e9", "123456789.25E-3"],
+        ["01", ".5", "1.", "+1", "nul", "NaN", ""],
+    ),
+}
+
+
+def test_what_fits() -> None:
     """A grammar allows what its schema allows, in its order and on one line, and nothing else."""
-    (answer,) = told([{"grammar": schema_to_gbnf(schema), "draws": 0, "match": [*good, *bad]}])
-    matched = dict(zip([*good, *bad], answer["matched"], strict=True))
-    assert matched == {**dict.fromkeys(good, True), **dict.fromkeys(bad, False)}
+    orders = [
+        {"grammar": schema_to_gbnf(schema), "draws": 0, "match": [*good, *bad]} for schema, good, bad in FITS.values()
+    ]
+    wrong = [
+        f"{name}: {text!r} {'is not allowed' if text in good else 'is allowed'}"
+        for (name, (_, good, bad)), answer in zip(FITS.items(), told(orders), strict=True)
+        for text, found in zip([*good, *bad], answer["matched"], strict=True)
+        if found is not (text in good)
+    ]
+    assert not wrong, "\n".join(wrong)

