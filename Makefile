@@ -1,6 +1,8 @@
 # The README's two commands: `make demo` and `make test`. Both set up .venv first, once.
 PYTHON ?= python3
 JOBS ?= 2
+# More options for `make test`, for example OPTIONS=--durations=50.
+OPTIONS ?=
 VENV ?= .venv
 # A wheel of llama-cpp-python that was built once is used again, also by the next clone.
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/evalharness/wheels
@@ -43,7 +45,7 @@ demo: $(DEMO_READY)
 	$(VENV)/bin/pytest --llm-suite=support
 
 test: $(READY)
-	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal $(OPTIONS)
 
 test-newest: $(SETUP)
 	@$(INSTALL) --venv $(VENV)-newest --newest dev
