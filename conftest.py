@@ -1,15 +1,3 @@
-"""For all tests of this repository: pytester runs a real pytest inside pytest."""
-
-import httpcore2  # noqa: F401 - pytester forgets what a run inside has imported: its error classes would exist twice
-import pytest
-from hypothesis import settings
+"""For all tests of this repository: pytester runs a real pytest inside pytest. Imports only what `make demo` installs."""
 
 pytest_plugins = ["pytester"]
-
-settings.register_profile("shared", deadline=None)  # a machine that others use too is slow now and then
-settings.load_profile("shared")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests, those of the real model: short ones are left when a worker runs out of work."""
-    items.sort(key=lambda item: item.get_closest_marker("model") is None)
