@@ -1,3 +1,3 @@
-"""For all tests of this repository: pytester runs a real pytest inside pytest. Imports only what `make demo` installs."""
+"""For all tests of this repository: pytester runs a real pytest inside pytest. `make demo` loads this, too."""
 
 pytest_plugins = ["pytester"]
