@@ -2,10 +2,15 @@
 
 import httpcore2  # noqa: F401 - pytester forgets what a run inside has imported: its error classes would exist twice
 import pytest
-from hypothesis import settings
 
-settings.register_profile("shared", deadline=None)  # a machine that others use too is slow now and then
-settings.load_profile("shared")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`make demo`, which loads this file too, installs no Hypothesis."""
+    if config.getoption("--llm-suite") is None:
+        from hypothesis import settings
+
+        settings.register_profile("shared", deadline=None)  # a machine that others use too is slow now and then
+        settings.load_profile("shared")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
