@@ -27,9 +27,9 @@ schema: 1
 models: [model]
 prompts: {plain: [{system: "You answer in one sentence."}, {user: "{{ question }}"}]}
 params: {max_tokens: 64}
-metrics: [exact, token_f1]
+metrics: [exact, rouge_l]
 cases: cases.jsonl
-gates: [{metric: token_f1}]
+gates: [{metric: rouge_l}]
 """
 COUNTED = """\
 import functools, itertools, sys, threading, tracemalloc

@@ -50,7 +50,7 @@ def _rouge(name: str, rouge_type: str, stem: bool, tokenizer: TokenizerName) -> 
         raise ValueError(f"the tokenizer of {name} is unicode or rouge, not {tokenizer!r}")
     written = signature(name, tok=tokenizer, stem=stem, v=f"rouge-score-{version('rouge-score')}")
 
-    # rouge-score imports nltk, 1.5 s, so it waits for the first score, or for the warm-up.
+    # rouge-score's scorer and tokenizers import nltk, a second, so they wait for the first score, or for the warm-up.
     def compare(answer: str, golden: str) -> float:
         return _scorer(rouge_type, stem, tokenizer)(answer, golden)
 
@@ -88,11 +88,13 @@ def _longest_common(tokenizer: Tokenizer) -> Callable[[str, str], float]:
 
 def open_tokenizer(name: TokenizerName, *, stem: bool) -> Tokenizer:
     """The tokenizer of that name as an object that rouge-score takes."""
+    if name == "unicode" and not stem:
+        return UnicodeTokenizer(None)  # needs no nltk: a suite with rouge_l alone starts a second sooner
     from rouge_score import tokenizers
 
     if name == "rouge":
         return tokenizers.DefaultTokenizer(stem)  # type: ignore[no-any-return]
-    return UnicodeTokenizer(tokenizers.porter.PorterStemmer().stem if stem else None)
+    return UnicodeTokenizer(tokenizers.porter.PorterStemmer().stem)
 
 
 class UnicodeTokenizer:
