@@ -55,7 +55,7 @@ def install(wheel: Path, folder: Path, wheels: Path) -> Path:
     pip, lock = [folder / "bin" / "python", "-m", "pip"], ["--constraint", LOCK]
     run(*pip, "install", "--quiet", "--upgrade", *lock, "pip")
     build_lock = ["--build-constraint", LOCK]
-    run(*pip, "install", "--quiet", "--find-links", wheels, *lock, *build_lock, f"{wheel}[{','.join(EXTRAS)}]")
+    run(*pip, "install", "--quiet", "--no-compile", "--find-links", wheels, *lock, *build_lock, f"{wheel}[{','.join(EXTRAS)}]")
     return folder / "bin"
 
 
