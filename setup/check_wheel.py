@@ -54,8 +54,8 @@ def install(wheel: Path, folder: Path, wheels: Path) -> Path:
     run(sys.executable, "-m", "venv", folder)
     pip, lock = [folder / "bin" / "python", "-m", "pip"], ["--constraint", LOCK]
     run(*pip, "install", "--quiet", "--upgrade", *lock, "pip")
-    build_lock = ["--build-constraint", LOCK]
-    run(*pip, "install", "--quiet", "--no-compile", "--find-links", wheels, *lock, *build_lock, f"{wheel}[{','.join(EXTRAS)}]")
+    options = ["--quiet", "--no-compile", "--find-links", wheels, *lock, "--build-constraint", LOCK]
+    run(*pip, "install", *options, f"{wheel}[{','.join(EXTRAS)}]")
     return folder / "bin"
 
 
