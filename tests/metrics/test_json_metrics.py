@@ -25,8 +25,8 @@ _opened: list[str] = []
 _watch = [False]
 
 
-def _listen(event: str, args: tuple[Any, ...]) -> None:
-    if _watch[0] and event.startswith(("socket.", "urllib.", "open")):
+def _listen(event: str, args: tuple[Any, ...], watch: list[bool] = _watch) -> None:
+    if watch[0] and event.startswith(("socket.", "urllib.", "open")):
         _opened.append(f"{event} {args}")
 
 
