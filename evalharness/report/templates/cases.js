@@ -328,7 +328,12 @@ async function drawCases() {
   drawHead();
   follow();
   at("more").addEventListener("click", drawPage);
-  const near = new IntersectionObserver(([entry]) => entry.isIntersecting && drawPage(), { rootMargin: "600px" });
+  const near = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: "600px" });
+  const more = () => {
+    drawPage();
+    near.unobserve(at("more")); // observed anew it reports again, also to a reader who stays at the end of the page
+    near.observe(at("more"));
+  };
   near.observe(at("more"));
   addEventListener("hashchange", follow);
   document.addEventListener("keydown", onKey);
