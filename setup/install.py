@@ -203,6 +203,7 @@ def main() -> int:
         print(f"setup: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("\nsetup: interrupted; run the same command again", file=sys.stderr)
         return 130
     return 0
 
