@@ -56,7 +56,7 @@ class Environment:
             say(f"creating {self.folder} with Python {sys.version.split()[0]}")
             subprocess.run([sys.executable, "-m", "venv", "--clear", self.folder], check=True)
         lock = [] if self.newest else ["--constraint", str(LOCK)]
-        wait(self.start("pip", "install", "--upgrade", *lock, "pip"))
+        wait(self.start("upgrading pip", "install", "--upgrade", *lock, "pip"))
 
     def pip(self, name: str, command: str, *words: str) -> Job:
         """Start a pip command with the lock's versions."""
@@ -71,7 +71,7 @@ class Environment:
         return Job(
             name,
             [str(self.python), "-m", "pip", "--disable-pip-version-check", *words],
-            self.folder / f"install-{name}.log",
+            self.folder / f"{name.replace(' ', '-')}.log",
         )
 
 
