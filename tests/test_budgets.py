@@ -32,15 +32,16 @@ cases: cases.jsonl
 gates: [{metric: rouge_l}]
 """
 COUNTED = """\
-import functools, itertools, sys, threading, tracemalloc
+import functools, itertools, os, sys, threading, tracemalloc
 import evalharness.gate, evalharness.pytest_door, evalharness.report.html, evalharness.report.markdown, pytest
 
+OURS = os.path.dirname(evalharness.__file__) + os.sep
 ours, others = itertools.count(), itertools.count()
 NOT_COUNTED = ("/_pytest/", "/pluggy/", "/asyncio/", "/concurrent/", "/threading.py", "/selectors.py", "/queue.py")
 
 @functools.cache
 def counter(file):
-    if "/evalharness/" in file:
+    if file.startswith(OURS):  # a clone is called evalharness, too
         return ours
     return None if any(part in file for part in NOT_COUNTED) else others
 

