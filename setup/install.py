@@ -66,12 +66,10 @@ class Environment:
         """Whether it is there with a pip, and of this Python: an interrupted set-up may have left half of it."""
         words = [self.python, "-c", "import pip, platform; print(platform.python_version())"]
         try:
-            return (
-                subprocess.run(words, capture_output=True, text=True, check=True).stdout
-                == f"{platform.python_version()}\n"
-            )
+            found = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
         except (OSError, subprocess.CalledProcessError):
             return False
+        return found == platform.python_version()
 
     def pip(self, name: str, command: str, *words: str) -> Job:
         """Start a pip command with the lock's versions."""
