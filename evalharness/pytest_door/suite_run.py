@@ -9,7 +9,7 @@ from statistics import median
 from evalharness.engine import Plan
 from evalharness.records import TIMED, Run, RunHeader, Sample, SampleKey, Stability, Verdict
 from evalharness.store import RunWriter
-from evalharness.store.runs import RECORD
+from evalharness.store.runs import RECORD, read_run
 from evalharness.versions import Reference
 
 REPORTS = (RECORD, "reference.jsonl", "report.html", "verdict.json", "summary.md")
@@ -53,6 +53,8 @@ class SuiteRun:
     def close(self, *, stopped: bool) -> None:
         """End the records. Raises StoreError."""
         self.record().end(self.run(stopped=stopped))
+        if stopped:  # an interrupt may fall between a sample's line and the list: the record decides
+            self.samples = list(read_run(self.folder / RECORD).samples)
         if self.reference is not None:
             self.reference.end(stopped=stopped)
 

@@ -1162,9 +1162,37 @@ def test_a_run_that_is_interrupted(green: Project, sent: signal.Signals) -> None
         assert not (green.root / VERDICT).exists()
 
 
+INTERRUPTED = """
+from evalharness.store.runs import RunWriter
+
+append, count = RunWriter.append, 0
+
+
+def interrupted(self, sample):
+    global count
+    append(self, sample)
+    count += 1
+    if count == 7:
+        raise KeyboardInterrupt
+
+
+RunWriter.append = interrupted
+"""
+
+
+def test_an_interrupt_just_after_a_line(green: Project) -> None:
+    """The message counts the samples of the record, also where Ctrl-C falls between the two."""
+    (green.root / "conftest.py").write_text(INTERRUPTED)
+    with child(green) as process:
+        output, _ = process.communicate(timeout=60)
+    assert "ERROR  stopped after 7 of 30 answers" in output
+    assert len(read_run(green.root / RECORD).samples) == 7
+
+
 LEAVES = {
     "before the first answer": "os._exit(0)",
-    "after some answers": "while not os.path.exists('reports/demo/run.jsonl'): time.sleep(0.01)\n        os._exit(0)",
+    "after some answers": f"while not os.path.exists({RECORD!r}) or not os.path.getsize({RECORD!r}):\n"
+    "            time.sleep(0.01)\n        os._exit(0)",
 }
 
 
