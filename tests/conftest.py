@@ -1,5 +1,7 @@
 """For all tests: what they import once, how Hypothesis waits, and which of them begin."""
 
+import signal
+
 import httpcore2  # noqa: F401 - pytester forgets what a run inside has imported: its error classes would exist twice
 import pytest
 
@@ -7,6 +9,10 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """`make demo`, which loads this file too, installs no Hypothesis."""
     if config.getoption("--llm-suite") is None:
+        if (
+            signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        ):  # of a shell's background job: children inherit it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         from hypothesis import settings
 
         settings.register_profile("shared", deadline=None)  # a machine that others use too is slow now and then
