@@ -7,7 +7,7 @@
     python benchmarks/gate.py --jobs 8        as many rows at once
 
 The rows are those of the statistics page, §6: A false alarms, P power, N passes that should not be, D what a gate says
-of its own power, L latency, C cost, S a suite asked in parts, H must-pass cases, O oracles; J holds `judge` against
+of its own power, L latency, C cost, H must-pass cases, O oracles; J holds `judge` against
 its parts. Rows without a requirement are there to be known. The data are synthetic
 (gate_data.py), the code under test is the real one. The exit status is 1 when a row misses its requirement.
 
@@ -35,16 +35,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 import gate_data as data
 from gate_data import Floats, Rng, Shape
 
-from evalharness.gate.cost import cost_rules, judge_cost, weigh_cost
 from evalharness.gate.defaults import CONFIRM_RUNS, SCREEN
-from evalharness.gate.evidence import Evidence, Judgement, Rules, Runs, Word
-from evalharness.gate.hard import FAILS, RERUNS
-from evalharness.gate.judge import decide, judge, weigh
-from evalharness.gate.latency import Calibration, judge_latency
-from evalharness.gate.outliers import SLOW, outlier_rates
-from evalharness.gate.parts import PARTS, part_rules
-from evalharness.gate.permutation import Pair, holm, p_worse
-from evalharness.gate.sessions import drifted
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
+from evalharness.gate.kinds.assertions import FAILS, RERUNS
+from evalharness.gate.kinds.cost import assess_cost, collect_cost_evidence, cost_rules
+from evalharness.gate.kinds.latency_stats import Calibration, assess_latency
+from evalharness.gate.kinds.score import assess_scores, collect_evidence, decide
+from evalharness.gate.stats.outliers import SLOW, outlier_rates
+from evalharness.gate.stats.permutation import Pair, holm, p_worse
+from evalharness.gate.stats.sessions import drifted
 
 SEED = 20260101
 NOISY, STABLE, NEARLY_FIXED, LOOSE = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.85, 0.3)
@@ -153,7 +152,7 @@ def seed_of(rng: Rng) -> str:
 
 def evidence_of(baseline: Floats, candidate: Floats, rules: Rules, *, sessions: bool = False) -> Evidence:
     """Of pass/fail runs, whose test is exact and needs no seed."""
-    return weigh(runs_of(baseline), runs_of(candidate), rules=rules, seed="", sessions=sessions)
+    return collect_evidence(runs_of(baseline), runs_of(candidate), rules=rules, seed="", sessions=sessions)
 
 
 def verdict_of(baseline: Floats, candidate: Floats, rules: Rules) -> Word:
@@ -255,7 +254,7 @@ def clustered_p(rng: Rng, flake: float) -> float:
     """The p-value of an unchanged suite, whose clusters the gate knows."""
     rates = data.pass_rates(rng, 200)
     before, after = (runs_of(data.clustered(rng, rates, k, 5, flake)) for k in (5, 1))
-    return weigh(before, after, rules=Rules(), seed=seed_of(rng), clusters=CLUSTERS).p_value
+    return collect_evidence(before, after, rules=Rules(), seed=seed_of(rng), clusters=CLUSTERS).p_value
 
 
 def a5(at: Setting) -> Iterator[Check]:
@@ -398,9 +397,9 @@ def n2(at: Setting) -> Iterator[Check]:
 # D: what a gate says of itself
 
 
-def judged(baseline: Floats, candidate: Floats, margin: float = 0.05) -> Judgement:
+def judged(baseline: Floats, candidate: Floats, margin: float = 0.05) -> GateResult:
     """By the whole function."""
-    return judge(runs_of(baseline), runs_of(candidate), kind="pass_fail", margin=margin)
+    return assess_scores(runs_of(baseline), runs_of(candidate), kind="pass_fail", margin=margin)
 
 
 def d1(at: Setting) -> Iterator[Check]:
@@ -413,7 +412,7 @@ def d1(at: Setting) -> Iterator[Check]:
             rates = data.pass_rates(rng, n)
             # a tiny margin: no PASS, after which nothing would be said
             said = judged(data.pass_fail(rng, rates, kb), data.pass_fail(rng, rates, kc), margin=0.001)
-            after = data.fallen_exactly(rng, rates, said.smallest_visible_drop or 1.0, "diffuse")
+            after = data.fallen_exactly(rng, rates, said.minimum_detectable_drop or 1.0, "diffuse")
             seen.append(share(rng, fresh, partial(caught, before=rates, after=after, kb=kb, kc=kc)))
         told = f"power at the drop stated as 80 %: n = {n}, {kb}/{kc} runs, {baselines} baselines"
         slack = at.slack(0.8, baselines * fresh) + (0.04 if at.ci else 0)  # and few baselines differ by that much
@@ -440,7 +439,7 @@ def d2(at: Setting) -> Iterator[Check]:
         yield Check(told, float(np.mean(passed)), gates * fresh, 0.76 - slack, 0.85 + slack)
 
 
-def first_inconclusive(rng: Rng, n: int, kb: int, kc: int) -> tuple[Floats, Judgement]:
+def first_inconclusive(rng: Rng, n: int, kb: int, kc: int) -> tuple[Floats, GateResult]:
     """An unchanged suite on which the gate cannot tell."""
     while True:
         rates = data.pass_rates(rng, n)
@@ -449,7 +448,7 @@ def first_inconclusive(rng: Rng, n: int, kb: int, kc: int) -> tuple[Floats, Judg
             return rates, said
 
 
-def settled(rng: Rng, rates: Floats, said: Judgement, kb: int, kc: int, what: str) -> bool:
+def settled(rng: Rng, rates: Floats, said: GateResult, kb: int, kc: int, what: str) -> bool:
     """Does a fresh, unchanged suite pass that is as large as was asked for?"""
     if what == "cases":
         rates, more = data.pass_rates(rng, len(rates) + (said.needed_cases or 0)), 0
@@ -461,24 +460,24 @@ def settled(rng: Rng, rates: Floats, said: Judgement, kb: int, kc: int, what: st
 # L: seconds. C: tokens.
 
 
-def interleaved(rng: Rng, n: int, machine: float, factor: float = 1.0) -> Judgement:
+def interleaved(rng: Rng, n: int, machine: float, factor: float = 1.0) -> GateResult:
     """Both versions in turns on one machine, at 5 %."""
     (before, after), _ = data.session_seconds(rng, data.case_seconds(rng, n), 2, machine)
     sides = [runs_of(side[:, None]) for side in (before, after * factor)]
-    return judge_latency(*sides, mode="interleaved", alpha=0.05)
+    return assess_latency(*sides, mode="interleaved", alpha=0.05)
 
 
-def history(rng: Rng, n: int, machine: float, sessions: int, factor: float = 1.0) -> Judgement:
+def history(rng: Rng, n: int, machine: float, sessions: int, factor: float = 1.0) -> GateResult:
     """Accepted runs and a new one, each on another machine, with calibration, at 5 %."""
     cases = data.case_seconds(rng, n)
     each = [data.session_seconds(rng, cases, 1, machine) for _ in range(sessions + 1)]
     calls = [arms[0] for arms, _ in each]
     calibration = Calibration([seconds for _, seconds in each[:-1]], each[-1][1])
     before, after = data.columns(calls[:-1]), data.columns([calls[-1] * factor])
-    return judge_latency(runs_of(before), runs_of(after), mode="history", alpha=0.05, calibration=calibration)
+    return assess_latency(runs_of(before), runs_of(after), mode="history", alpha=0.05, calibration=calibration)
 
 
-MODES: dict[str, Callable[..., Judgement]] = {
+MODES: dict[str, Callable[..., GateResult]] = {
     "interleaved": interleaved,
     "5 sessions, calibrated": partial(history, sessions=5),
     "8 sessions, calibrated": partial(history, sessions=8),
@@ -557,13 +556,13 @@ def token_runs(rng: Rng, n: int, kb: int, kc: int, factor: float, loops: float) 
 
 def cost_p(rng: Rng, before: Floats, after: Floats) -> float:
     """Of the gate, which is the smaller one of the ratio's and the expensive runs', by Holm."""
-    return weigh_cost(runs_of(before), runs_of(after), rules=cost_rules(0.10), seed=seed_of(rng)).p_value
+    return collect_cost_evidence(runs_of(before), runs_of(after), rules=cost_rules(0.10), seed=seed_of(rng)).p_value
 
 
 def ratio_p(rng: Rng, before: Floats, after: Floats) -> float:
     """Of the ratio alone."""
     logs = [runs_of(-np.log(side)) for side in (before, after)]
-    return weigh(*logs, rules=cost_rules(0.10), seed=seed_of(rng)).p_value
+    return collect_evidence(*logs, rules=cost_rules(0.10), seed=seed_of(rng)).p_value
 
 
 # H: cases that must pass. O, J: the code against oracles, and against itself.
@@ -572,38 +571,6 @@ def ratio_p(rng: Rng, before: Floats, after: Floats) -> float:
 def must_pass_fails(rng: Rng, chances: Sequence[float]) -> bool:
     """Whether any case is red: a failing run asks for some more, and so many failures among those are too many."""
     return any(rng.random() < chance and rng.binomial(RERUNS, chance) >= FAILS for chance in chances)
-
-
-def in_parts(rng: Rng, drop: float) -> tuple[Word, float]:
-    """A suite of 400 cases, asked in parts until it is clear: the verdict, and the share of cases it took."""
-    rates = data.pass_rates(rng, 400)
-    fell = data.fallen_exactly(rng, rates, drop, "diffuse")
-    baseline, candidate = data.pass_fail(rng, rates, 1), data.pass_fail(rng, fell, 1)
-    for part in range(1, PARTS + 1):
-        asked = len(rates) * part // PARTS
-        rules = part_rules(part, PARTS, margin=0.05, alpha=0.05, alpha_pass=0.05)
-        evidence = weigh(runs_of(baseline[:asked]), runs_of(candidate[:asked]), rules=rules, seed=seed_of(rng))
-        if (word := decide(evidence, evidence.p_value, rules)) != "INCONCLUSIVE":
-            break
-    return word, part / PARTS
-
-
-def s1(at: Setting) -> Iterator[Check]:
-    """Four looks at alpha 5 %."""
-    suites = at.size(3000, 300)
-    for cell, drop in enumerate((0.0, 0.05, 0.10)):
-        rng = at.rng(cell)
-        ended = [in_parts(rng, drop) for _ in range(suites)]
-        fail, passed = (float(np.mean([word == one for word, _ in ended])) for one in ("FAIL", "PASS"))
-        asked = float(np.mean([share for _, share in ended]))
-        name = f"n = 400 in {PARTS} parts, {100 * drop:.0f} pts worse, alpha 5 %"
-        if drop:
-            yield Check(f"{name}: FAIL", fail, suites)
-            yield Check(f"{name}: PASS", passed, suites, high=max(0.06, at.slack(0.05, suites) + 0.05))
-        else:
-            yield Check(f"{name}: FAIL", fail, suites, high=max(0.06, at.slack(0.05, suites) + 0.05))
-            yield Check(f"{name}: PASS", passed, suites)
-        yield Check(f"{name}: cases asked", asked, suites, high=math.inf if drop else 0.70)
 
 
 def h1(at: Setting) -> Iterator[Check]:
@@ -665,20 +632,20 @@ def j1(at: Setting) -> Iterator[Check]:
         fell = data.fallen(rng, rates, 0.1, "break")
         before, after = data.pass_fail(rng, rates, kb), data.pass_fail(rng, fell, kc)
         seed, rules = seed_of(rng), (Rules(), FIRST, LAST, Rules(target="population"))[number // 4 % 4]
-        whole = judge(runs_of(before), runs_of(after), target=rules.target, look=rules.look, seed=seed)
-        part = weigh(runs_of(before), runs_of(after), rules=rules, seed=seed)
+        whole = assess_scores(runs_of(before), runs_of(after), target=rules.target, look=rules.look, seed=seed)
+        part = collect_evidence(runs_of(before), runs_of(after), rules=rules, seed=seed)
         dear = [runs_of(100.0 * 2 ** (1 - side)) for side in (before, after)]
-        tokens = weigh_cost(*dear, rules=cost_rules(0.10), seed=seed)
+        tokens = collect_cost_evidence(*dear, rules=cost_rules(0.10), seed=seed)
         agreed += [
             (whole.verdict, whole.p_value) == (decide(part, part.p_value, rules), part.p_value),
-            judge_cost(*dear, seed=seed).verdict == decide(tokens, tokens.p_value, cost_rules(0.10)),
+            assess_cost(*dear, seed=seed).verdict == decide(tokens, tokens.p_value, cost_rules(0.10)),
         ]
-    yield Check("judge and judge_cost say what their parts say", float(np.mean(agreed)), suites, low=1.0)
+    yield Check("judge and assess_cost say what their parts say", float(np.mean(agreed)), suites, low=1.0)
 
 
 ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
     row.__name__.upper(): row
-    for row in (a1, a2, a3, a4, a5, a6, a7, p1, p2, p3, p4, n1, n2, d1, d2, l1, l2, l3, c1, h1, o1, j1, s1)
+    for row in (a1, a2, a3, a4, a5, a6, a7, p1, p2, p3, p4, n1, n2, d1, d2, l1, l2, l3, c1, h1, o1, j1)
 }
 
 

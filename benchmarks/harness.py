@@ -60,8 +60,9 @@ def write_project(root: Path, cases: int) -> None:
 def steps(root: Path) -> dict[str, float]:
     """Seconds of each step, in this process."""
     from evalharness.config import load_config
-    from evalharness.engine import make_plan, run_suite
-    from evalharness.gate import judge_run
+    from evalharness.evaluation.api import run_suite
+    from evalharness.evaluation.plan import make_plan
+    from evalharness.gate import decide_run
     from evalharness.report.html import render_html
     from evalharness.store import RunWriter, sample_to_json
     from evalharness.suites import load_suite
@@ -88,7 +89,7 @@ def steps(root: Path) -> dict[str, float]:
         writer.end(run.selected, stopped=False)
 
     timed("write the record", write)
-    verdicts = timed("judge", lambda: judge_run(run, {}, accept_command=""))
+    verdicts = timed("judge", lambda: decide_run(run, {}, accept_command=""))
     timed("write the HTML report", lambda: render_html(run, verdicts, {}, "no baseline", ""))
     return took
 

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 from local_blows import failures, headers, request
 
 from evalharness.config import Config, load_config, resolve_path
-from evalharness.providers.gguf import GgufProvider
-from evalharness.providers.memory import FIRST_ROOM, PREFIXES
+from evalharness.local.gguf import GgufProvider
+from evalharness.local.memory import FIRST_ROOM, PREFIXES
 from evalharness.records import Request, Response
 from evalharness.suites import load_suite, requests
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.providers.gguf import GgufProvider
-from evalharness.providers.loaded_model import MOST_DEATHS
+from evalharness.local.gguf import GgufProvider
+from evalharness.local.worker_supervisor import MOST_DEATHS
 from evalharness.records import Message, Params, Request, SampleKey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

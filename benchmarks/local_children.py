@@ -41,7 +41,7 @@ def plain(file: str, template: str) -> Callable[[Any], Any]:
 
 def rates(file: str, _: str) -> Callable[[Any], Any]:
     """What this machine can do at best: a long prompt at once, and one token for each of 32 sequences."""
-    from evalharness.llama.native import Native, Row
+    from evalharness.local.native import Native, Row
 
     native = Native(file, sequences=SEQUENCES, batch=PROMPT, threads=2, gpu_layers=0)
     native.make_room(1024)

@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 
 from evalharness.config import Config, EmbedderConfig, resolve_path
-from evalharness.metrics import Answer, Metric, open_metric
-from evalharness.metrics.embedding import Embedder
 from evalharness.records import Spec
+from evalharness.scoring.metrics import Metric, SampleView, open_metric
+from evalharness.scoring.metrics.embedding import Embedder
 
 LENGTHS = (15, 100, 400)
 RUNS = 5
@@ -71,7 +71,7 @@ def _timed_s(work: Callable[[], object]) -> float:
 
 def per_pair(metric: Metric, tokens: int) -> str:
     """Microseconds per pair, with as many pairs as take a sensible time."""
-    pairs = [Answer(text(tokens), (text(tokens),)) for _ in range(max(2, 2_000 // tokens))]
+    pairs = [SampleView(text(tokens), (text(tokens),)) for _ in range(max(2, 2_000 // tokens))]
     pairs = pairs[:2] if metric.name == "ter" else pairs
     if metric.name == "ter" and tokens > 100:
         return "refused"
@@ -94,7 +94,7 @@ def speed_up() -> None:
     for stem in (False, True):
         metric, reference = open_metric(Spec("rouge_l", {"stem": stem}), Config()), RougeScorer(["rougeL"], stem)
         pairs = [(text(400), text(400)) for _ in range(5)]
-        answers = [Answer(answer, (golden,)) for answer, golden in pairs]
+        answers = [SampleView(answer, (golden,)) for answer, golden in pairs]
         metric.score_batch(answers)
         ours = partial(metric.score_batch, answers)
         theirs = partial(lambda r, p: [r.score(golden, answer) for answer, golden in p], reference, pairs)

@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from evalharness.records import Message, Response, Run, RunHeader, Sample, SampleKey, Score, Timing, Usage
-from evalharness.report.columns import Earlier, columns_of
+from evalharness.report.columns import BaselineView, columns_of
 from evalharness.report.html import Page, facts_of, html_pieces
 
 CASES, MODELS, METRICS, ROUNDS = 10_000, 4, ("rouge_l", "chrf", "embedding"), 5
@@ -50,10 +50,10 @@ def a_page() -> Page:
     told = ("20260101T000000Z-abcdef", "large", "suites/large.yaml", "2026-01-01T00:00:00+00:00")
     header = RunHeader(*told, {}, {}, {}, METRICS, {}, (), keys, "here", {})
     run = Run(header, found, keys)
-    before: dict[tuple[str, str], dict[str, Earlier]] = {}
+    before: dict[tuple[str, str], dict[str, BaselineView]] = {}
     for sample in found:
         words = sample.response.text.split() if sample.response else []
-        was = Earlier(
+        was = BaselineView(
             " ".join([*words[:20], *random.choices(WORDS, k=20)]), {"rouge_l": 0.5}, signatures={"rouge_l": "rouge_l"}
         )
         before.setdefault((sample.key.model, sample.key.prompt), {})[sample.key.case] = was

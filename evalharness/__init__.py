@@ -14,7 +14,7 @@ _PUBLIC = {
     "Case": "records",
     "Config": "config",
     "EvalHarnessError": "errors",
-    "Metric": "metrics.base",
+    "Metric": "scoring.metrics.base",
     "Provider": "providers.base",
     "ProviderError": "errors",
     "Request": "records",
@@ -32,7 +32,7 @@ _PUBLIC = {
     "load_suite": "suites",
     "read_baseline": "store",
     "read_run": "store",
-    "run_suite": "engine",
+    "run_suite": "evaluation.api",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -105,9 +105,9 @@ def pytest_configure(config: pytest.Config) -> None:
         gc.unfreeze()
         gc.disable()
         try:
-            from evalharness.pytest_door import open_door
+            from evalharness.pytest_plugin import open_plugin
 
-            open_door(config)
+            open_plugin(config)
         finally:
             gc.enable()
             gc.freeze()  # all that is loaded by now stays: to look at it again and again took a fifth of a short run

@@ -9,9 +9,7 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """`make demo`, which loads this file too, installs no Hypothesis."""
     if config.getoption("--llm-suite") is None:
-        if (
-            signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-        ):  # of a shell's background job: children inherit it
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a shell's background job: children inherit it
             signal.signal(signal.SIGINT, signal.default_int_handler)
         from hypothesis import settings
 

@@ -33,7 +33,7 @@ gates: [{metric: rouge_l}]
 """
 COUNTED = """\
 import functools, itertools, os, sys, threading, tracemalloc
-import evalharness.gate, evalharness.pytest_door, evalharness.report.html, evalharness.report.markdown, pytest
+import evalharness.gate, evalharness.pytest_plugin, evalharness.report.html, evalharness.report.markdown, pytest
 
 OURS = os.path.dirname(evalharness.__file__) + os.sep
 ours, others = itertools.count(), itertools.count()

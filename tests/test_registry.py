@@ -56,7 +56,7 @@ def test_third_parties_join_by_entry_point(tmp_path: Path, pytester: pytest.Pyte
             assert registry.find("metrics", "theirs")() == 3
             assert list(registry.options(registry.find("metrics", "theirs"))) == ["limit"]
             assert registry.names("metrics").count("rouge_l") == 1 and "theirs" in registry.names("metrics")
-            assert registry.find("metrics", "rouge_l").__module__ == "evalharness.metrics.rouge"
+            assert registry.find("metrics", "rouge_l").__module__ == "evalharness.scoring.metrics.rouge"
         """
     )
     pytester.syspathinsert()

@@ -14,8 +14,8 @@ from hang import in_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalharness.sandbox import Sandbox, TemplateProblem
-from evalharness.template_filters import FILTERS
+from evalharness.templating.filters import FILTERS
+from evalharness.templating.sandbox import Sandbox, TemplateProblem
 
 _CANARY = "canary-4f1d"
 _VARS: Mapping[str, Any] = {

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli._output import explained
 from evalharness.cli.complete import complete_model, complete_suite
-from evalharness.cli.errors import explained
 from evalharness.config import load_config
-from evalharness.engine import Asking, Engine, Plan, make_plan
+from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.execution import Engine, RunOptions
 from evalharness.records import Sample
 from evalharness.suites import load_suite
 
@@ -61,7 +62,7 @@ def calibrate(
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=runs)
         copies = [model for model, repeats in plan.repeats.items() if repeats < runs]
-        samples = _drawn(plan, Asking(record="all", concurrency=concurrency))
+        samples = _drawn(plan, RunOptions(record="all", concurrency=concurrency))
     figures = {key: _figures(values, suite) for key, values in _values(plan, samples, runs)}
     if as_json:
         click.echo(json.dumps({"|".join(key): found for key, found in figures.items()}, indent=1))
@@ -75,9 +76,11 @@ def calibrate(
         raise SystemExit(1)
 
 
-def _drawn(plan: Plan, asking: Asking) -> list[Sample]:
+def _drawn(plan: Plan, options: RunOptions) -> list[Sample]:
     requests = sorted(plan.requests, key=lambda pair: pair[1].key.repeat)  # run after run, as on different days
-    with Engine(plan.providers, [plan.scorer], asking=replace(asking, run="calibrate"), tariffs=plan.tariffs) as engine:
+    with Engine(
+        plan.providers, [plan.scorer], options=replace(options, run="calibrate"), pricing=plan.pricing
+    ) as engine:
         waiting = [engine.ask(case, request, plan.scorer) for case, request in requests]
         with click.progressbar(waiting, label=f"{len(waiting)} answers", file=sys.stderr) as shown:
             return [sample.result() for sample in shown]
@@ -107,7 +110,7 @@ def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
     columns = ("mean", "same", "runs", "p<=.05", "p<=.01", "sees")
     click.echo(f"{'model, prompt, metric':<20}" + "".join(f"{name:>10}" for name in columns))
     for key, found in figures.items():
-        drop, looks = found["smallest_visible_drop"], f"/{found['looks']}"
+        drop, looks = found["minimum_detectable_drop"], f"/{found['looks']}"
         cells = (
             f"{found['mean']:.3f}",
             f"{found['correlation']:.2f}",

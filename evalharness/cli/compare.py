@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli.errors import explained
-from evalharness.cli.printing import print_json
-from evalharness.cli.replacing import refuse_to_replace_page
+from evalharness.cli._output import explained, print_json
+from evalharness.cli.overwrite import refuse_to_replace_page
 from evalharness.records import Baseline, Run
 from evalharness.report.comparison import comparison, comparison_lines
 from evalharness.report.html import html_pieces, overview
 from evalharness.store import write_whole
-from evalharness.versions.sources import GIT, open_source
+from evalharness.store.sources import GIT, open_source
 
 
 @click.command(epilog="Example: evalharness compare golden/baselines/support reports/support")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.checkup import Finding, Status, check_up
+from evalharness.doctor import Finding, Status, check_up
 from evalharness.report.encode import one_line
 
 _SYMBOLS: dict[Status, tuple[str, str]] = {"ok": ("✓", "green"), "missing": ("–", "yellow"), "broken": ("✗", "red")}  # noqa: RUF001

@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from evalharness.cli.errors import explained
+from evalharness.cli._output import explained
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, Run
 from evalharness.redaction import scrub

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli._output import explained
 from evalharness.cli.complete import complete_run
-from evalharness.cli.errors import explained
-from evalharness.cli.judged import judged
+from evalharness.cli.rejudge import judged
 from evalharness.records import GateRule
 from evalharness.report import verdict_json
 from evalharness.report.terminal import summary_lines

@@ -7,9 +7,8 @@ from pathlib import Path, PurePath
 
 import click
 
-from evalharness.cli.errors import explained
-from evalharness.cli.printing import print_json
-from evalharness.cli.replacing import refuse_to_replace_page
+from evalharness.cli._output import explained, print_json
+from evalharness.cli.overwrite import refuse_to_replace_page
 from evalharness.config import load_config
 from evalharness.errors import StoreError, did_you_mean
 from evalharness.history import history_of

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli.errors import explained
+from evalharness.cli._output import explained
 from evalharness.config import Config, ModelConfig, load_config
 from evalharness.errors import Problem, StoreError
 from evalharness.importers import MOST_NOTES, Imported, golden_text, import_promptfoo, models_text, suite_text

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli.errors import explained
+from evalharness.cli._output import explained
 from evalharness.config import load_config
 from evalharness.errors import StoreError
 from evalharness.report.encode import one_line

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli._output import explained
 from evalharness.cli.complete import complete_model, complete_suite
-from evalharness.cli.errors import explained
 from evalharness.config import Config, load_config
-from evalharness.engine import make_plan
-from evalharness.engine.keys import wanted_keys
+from evalharness.evaluation.plan import make_plan, wanted_keys
 from evalharness.report.encode import one_line
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded

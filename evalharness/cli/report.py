@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli.errors import explained
-from evalharness.cli.judged import judged
-from evalharness.cli.replacing import refuse_to_replace_page, refuse_to_replace_text
+from evalharness.cli._output import explained
+from evalharness.cli.overwrite import refuse_to_replace_page, refuse_to_replace_text
+from evalharness.cli.rejudge import judged
 from evalharness.config import load_config
 from evalharness.errors import EvalHarnessError
 from evalharness.records import Suite

@@ -9,22 +9,21 @@ from typing import Any
 
 import click
 
+from evalharness.cli._output import explained, print_json
 from evalharness.cli.accept import list_answers, show_golden
-from evalharness.cli.errors import explained
-from evalharness.cli.judged import judged
-from evalharness.cli.printing import print_json
+from evalharness.cli.overwrite import refuse_to_replace_page
 from evalharness.cli.records import record_of
-from evalharness.cli.replacing import refuse_to_replace_page
-from evalharness.cli.reviewing import go_through
+from evalharness.cli.rejudge import judged
+from evalharness.cli.review_tui import go_through
 from evalharness.config import load_config
 from evalharness.report import Outcome
 from evalharness.report.blind import blind_page
 from evalharness.report.encode import one_line
-from evalharness.review.accepting import Reason, accept_answers
-from evalharness.review.changed import Changed, changed_answers, new_answers
+from evalharness.review.acceptance import Reason, accept_answers
 from evalharness.review.decisions import Choice, Decisions
-from evalharness.review.parties import choices_between, read_answers
+from evalharness.review.diffs import Changed, changed_answers, new_answers
 from evalharness.review.screen import WORDS, change_of
+from evalharness.review.sides import choices_between, read_answers
 from evalharness.review.steps import Review
 from evalharness.store import in_ci, write_whole
 from evalharness.store.baselines import unacceptable

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli._output import explained
 from evalharness.cli.complete import complete_suite
-from evalharness.cli.errors import explained
 from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, SuiteError
 from evalharness.records import Suite

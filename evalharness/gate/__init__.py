@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from evalharness.gate.compare import judge_run
-from evalharness.gate.cost import judge_cost
-from evalharness.gate.evidence import Judgement
-from evalharness.gate.judge import judge
-from evalharness.gate.latency import Calibration, judge_latency
-from evalharness.gate.parts import judge_part
+from evalharness.gate.decide import decide_run
+from evalharness.gate.evidence import GateResult
+from evalharness.gate.kinds.cost import assess_cost
+from evalharness.gate.kinds.latency_stats import Calibration, assess_latency
+from evalharness.gate.kinds.score import assess_scores
 
-__all__ = ["Calibration", "Judgement", "judge", "judge_cost", "judge_latency", "judge_part", "judge_run"]
+__all__ = ["Calibration", "GateResult", "assess_cost", "assess_latency", "assess_scores", "decide_run"]

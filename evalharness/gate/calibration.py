@@ -9,10 +9,10 @@ import numpy as np
 
 from evalharness.gate.defaults import ALPHA, ALPHA_WARN
 from evalharness.gate.evidence import Rules
-from evalharness.gate.judge import weigh
-from evalharness.gate.permutation import Floats
-from evalharness.gate.power import smallest_visible_drop
-from evalharness.gate.sessions import overdispersion
+from evalharness.gate.kinds.score import collect_evidence
+from evalharness.gate.stats.permutation import Floats
+from evalharness.gate.stats.power import minimum_detectable_drop
+from evalharness.gate.stats.sessions import overdispersion
 
 FEWEST_RUNS = 3
 
@@ -34,7 +34,7 @@ class Calibrated:
     """Of two runs of the same case (intraclass, one-way): 1 is a deterministic model, 0 a suite of coin tosses."""
     between_runs: float
     """Variance between runs over what the cases explain."""
-    smallest_visible_drop: float | None
+    minimum_detectable_drop: float | None
     """What one new run catches 80 % of the time against all of these but one."""
 
 
@@ -54,7 +54,7 @@ def calibrate(runs: Mapping[str, Sequence[float]], *, seed: str = "") -> Calibra
         alarms=sum(p <= ALPHA for p in p_values),
         correlation=intraclass(values),
         between_runs=overdispersion(list(values)),
-        smallest_visible_drop=smallest_visible_drop(list(values), runs=(count - 1, 1), alpha=ALPHA, seed=seed),
+        minimum_detectable_drop=minimum_detectable_drop(list(values), runs=(count - 1, 1), alpha=ALPHA, seed=seed),
     )
 
 
@@ -62,7 +62,7 @@ def _p_of_one(runs: Mapping[str, Sequence[float]], number: int, seed: str) -> fl
     """One run as a candidate, the others as its baseline."""
     others = {case: [value for at, value in enumerate(values) if at != number] for case, values in runs.items()}
     one = {case: [values[number]] for case, values in runs.items()}
-    return weigh(others, one, rules=Rules(), seed=f"{seed}|{number}", sessions=True).p_value
+    return collect_evidence(others, one, rules=Rules(), seed=f"{seed}|{number}", sessions=True).p_value
 
 
 def intraclass(values: Floats) -> float:

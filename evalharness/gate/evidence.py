@@ -1,4 +1,4 @@
-"""What a gate goes by and what it finds: rules, evidence, judgement."""
+"""What a gate goes by and what it finds: rules, evidence, result."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evalharness.gate.bounds import Spread, Target, runs_needed
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, QUALITY_MARGIN
-from evalharness.gate.permutation import Pair, change
+from evalharness.gate.stats.bounds import Spread, Target, runs_needed
+from evalharness.gate.stats.permutation import Pair, change
 from evalharness.records import Status
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -87,7 +87,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class GateResult:
     """What one gate says, and how sure it is."""
 
     verdict: Word
@@ -101,7 +101,7 @@ class Judgement:
     """One-sided bound of the change (candidate - baseline): a PASS needs it above -margin."""
     upper_bound: float
     cases: int
-    smallest_visible_drop: float | None = None
+    minimum_detectable_drop: float | None = None
     """The drop that a run like this one catches 80 % of the time; None where there is none, or after a PASS."""
     needed_cases: int | None = None
     """After INCONCLUSIVE: so many more cases would settle it 80 % of the time, if nothing has changed."""

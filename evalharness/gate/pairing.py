@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from evalharness.errors import StoreError
 from evalharness.gate.defaults import UNMATCHED_SHARE
 from evalharness.records import (
-    RERUN_DRAWS,
+    RERUN_REPEATS,
     TIMED,
     AcceptedRun,
     Baseline,
     BaselineCase,
     Draw,
-    Failure,
     Run,
     RunHeader,
     Sample,
+    SampleError,
     slots_of,
 )
 
@@ -61,7 +61,7 @@ def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError |
     mine = [
         sample
         for sample in run.samples
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.repeat < RERUN_DRAWS
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.repeat < RERUN_REPEATS
     ]
     samples: dict[str, list[Sample]] = {}
     for sample in mine:
@@ -92,7 +92,7 @@ def _problems(
 ) -> Iterator[str]:
     errored = {sample.key.case: sample.error for sample in samples if sample.error or not sample.response}
     if errored:
-        first = next((error for error in errored.values() if error), Failure("provider", "no response"))
+        first = next((error for error in errored.values() if error), SampleError("provider", "no response"))
         yield f"no result for {some(list(errored))} ({first.kind}: {first.message[:_MESSAGE_CHARS]})"
     if lost:
         yield f"never answered: {some(lost)}"
@@ -123,7 +123,9 @@ def unusable(pairing: Pairing, metric: str, header: RunHeader) -> str:
     """Which number that must be weighed is none, on either side."""
     assert pairing.baseline
     what = "token counts" if metric == "cost" else f"score of {metric} in [0, 1]"
-    drawn = {case: [draw_of(sample, header) for sample in samples] for case, samples in pairing.samples.items()}
+    drawn = {
+        case: [baseline_sample_of(sample, header) for sample in samples] for case, samples in pairing.samples.items()
+    }
     now = [case for case, draws in drawn.items() if not _usable(draws, metric)]
     if now:
         return f"no {what} for {some(now)}"
@@ -138,7 +140,7 @@ def _usable(draws: Sequence[Draw], metric: str) -> bool:
     return bool(draws) and all(0 <= draw.scores.get(metric, math.nan) <= 1 for draw in draws)
 
 
-def draw_of(sample: Sample, header: RunHeader, run: str = "") -> Draw:
+def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> Draw:
     """A sample as the gates see it: scores that were not made as the header says are none."""
     assert sample.response  # a sample without one is an error, and then nothing is weighed
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
@@ -147,7 +149,7 @@ def draw_of(sample: Sample, header: RunHeader, run: str = "") -> Draw:
     return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *seconds)
 
 
-def baseline_draws(pairing: Pairing, case: str, *, copies: bool) -> Sequence[Draw]:
+def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[Draw]:
     """The baseline's draws of a case, in the order of its runs. Copies of a deterministic model are one."""
     assert pairing.baseline
     order = {run.id: number for number, run in enumerate(pairing.baseline.runs)}
@@ -171,9 +173,11 @@ def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt
     for case, samples in drawn.items():
         before = known.get(case)
         if before is None and baseline is None:
-            cases[case] = BaselineCase(samples[0].digest, tuple(draw_of(s, header, header.id) for s in samples), 0)
+            cases[case] = BaselineCase(
+                samples[0].digest, tuple(baseline_sample_of(s, header, header.id) for s in samples), 0
+            )
         elif before is not None and before.digest == samples[0].digest:
-            draws = (*before.draws, *(draw_of(s, header, header.id) for s in samples))
+            draws = (*before.draws, *(baseline_sample_of(s, header, header.id) for s in samples))
             cases[case] = replace(before, draws=draws)
     slots = slots_of(sample for samples in drawn.values() for sample in samples)
     identity = header.models.get(model)

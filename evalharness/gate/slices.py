@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evalharness.gate.evidence import Runs
-from evalharness.gate.permutation import p_worse
+from evalharness.gate.stats.permutation import p_worse
 from evalharness.records import Slice
 
 FEWEST_CASES = 15

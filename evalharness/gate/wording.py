@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from evalharness.gate.defaults import ALPHA_WARN, FEWEST_CASES
-from evalharness.gate.evidence import Evidence, Judgement, Rules
+from evalharness.gate.evidence import Evidence, GateResult, Rules
 
 MINUS = "−"
 
@@ -60,45 +60,45 @@ class _Unit:
         return points(high) if self._of_score else percent(-high)
 
 
-def reason_of(judgement: Judgement, evidence: Evidence, rules: Rules) -> str:
+def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:
     """The line of a gate, without its name."""
-    unit, size = _Unit(rules), count(judgement.cases, "case")
+    unit, size = _Unit(rules), count(result.cases, "case")
     seen = unit.change(evidence.change)
-    if judgement.verdict == "PASS":
-        small = f"; {unit.small}" if judgement.p_value <= rules.alpha else ""
+    if result.verdict == "PASS":
+        small = f"; {unit.small}" if result.p_value <= rules.alpha else ""
         sure = f"{(1 - rules.bound_alpha) * 100:g} %"
         return f"{seen}{small}; {unit.worse}{unit.margin} or more is ruled out ({sure}), {size}"
-    if judgement.verdict == "FAIL":
-        at_least = f" (at least {unit.least(judgement.upper_bound)})" if judgement.upper_bound < 0 else ""
+    if result.verdict == "FAIL":
+        at_least = f" (at least {unit.least(result.upper_bound)})" if result.upper_bound < 0 else ""
         remark = f"; {evidence.remark}" if evidence.remark else ""
-        return f"{seen}{at_least} on {size}, {p_text(judgement.p_value)}{remark}"
-    return f"{seen} {unit.interval(judgement.lower_bound, judgement.upper_bound)} on {size}: " + "; ".join(
-        _why_not(judgement, evidence, rules, unit)
+        return f"{seen}{at_least} on {size}, {p_text(result.p_value)}{remark}"
+    return f"{seen} {unit.interval(result.lower_bound, result.upper_bound)} on {size}: " + "; ".join(
+        _why_not(result, evidence, rules, unit)
     )
 
 
-def _why_not(judgement: Judgement, evidence: Evidence, rules: Rules, unit: _Unit) -> list[str]:
-    if judgement.cases < FEWEST_CASES:
+def _why_not(result: GateResult, evidence: Evidence, rules: Rules, unit: _Unit) -> list[str]:
+    if result.cases < FEWEST_CASES:
         return [f"too few to judge, statistics need {FEWEST_CASES}"]
     said = [evidence.blocked or f"cannot rule out {unit.worse}{unit.margin}"]
     if evidence.candidate_runs < rules.runs_needed:
         had = f"there are {evidence.candidate_runs}"
         said.append(f"this margin needs at least {rules.runs_needed} answers to compare, {had}")
-    if rules.alpha < judgement.p_value <= ALPHA_WARN or rules.look == "first":
-        said += [f"suspicious, {p_text(judgement.p_value)}"] if judgement.suspicious else []
+    if rules.alpha < result.p_value <= ALPHA_WARN or rules.look == "first":
+        said += [f"suspicious, {p_text(result.p_value)}"] if result.suspicious else []
     if evidence.smallest_p > rules.alpha:
         said.append(f"it could not have failed either: p is {evidence.smallest_p:.2g} at best")
-    return said + _outlook(judgement, unit)
+    return said + _outlook(result, unit)
 
 
-def _outlook(judgement: Judgement, unit: _Unit) -> list[str]:
+def _outlook(result: GateResult, unit: _Unit) -> list[str]:
     said = []
-    if judgement.needed_cases is not None:
-        more = judgement.needed_repeats
+    if result.needed_cases is not None:
+        more = result.needed_repeats
         repeats = f" or +{count(more, 'repeat')} on both sides" if more is not None else ""
-        said.append(f"+{count(judgement.needed_cases, 'case')}{repeats} would settle it")
-    if judgement.smallest_visible_drop is not None:
+        said.append(f"+{count(result.needed_cases, 'case')}{repeats} would settle it")
+    if result.minimum_detectable_drop is not None:
         said.append(
-            f"a run like this sees {unit.worse}{judgement.smallest_visible_drop * 100:.1f} pts or more 80 % of the time"
+            f"a run like this sees {unit.worse}{result.minimum_detectable_drop * 100:.1f} pts or more 80 % of the time"
         )
     return said

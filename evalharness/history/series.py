@@ -181,7 +181,7 @@ def _marks(
     """The changes of level, and whether there is enough for one."""
     import numpy as np
 
-    from evalharness.gate.change_points import can_tell, change_points, each_its_own
+    from evalharness.gate.stats.change_points import can_tell, change_points, each_its_own
 
     values = np.array(rows, dtype=float).reshape(len(rows), -1 if rows else 0)
     numbers = each_its_own(values) if blocks is None else np.array(blocks, dtype=int).reshape(values.shape)

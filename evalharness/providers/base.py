@@ -63,7 +63,7 @@ class Provider(Protocol):
 
     def memory_bytes(self) -> int | None:
         """What it holds of this machine's memory while it is open; None: nothing to speak of. Starts nothing and raises
-        nothing. Models that hold memory are asked one at a time, see `evalharness.engine.machine`.
+        nothing. Models that hold memory are asked one at a time, see `evalharness.execution.memory_manager`.
         """
         return None
 

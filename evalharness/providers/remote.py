@@ -17,7 +17,7 @@ from evalharness.errors import ConfigError, ProviderError
 from evalharness.providers.base import ALL_PARAMS, ALWAYS_SENT, NEUTRAL, Provider
 from evalharness.records import Params, Request, Timing, Usage
 from evalharness.redaction import shortened
-from evalharness.wire import Answer, Endpoint, EndpointError, Event, EventReader
+from evalharness.wire import Endpoint, EndpointError, Event, EventReader, HttpResponse
 
 CHARS_PER_TOKEN = 4
 """Of English text, by OpenAI's rule of thumb; used only where an endpoint counts nothing."""
@@ -171,7 +171,7 @@ class Clock:
         )
 
 
-async def read_events(answer: Answer, take: Callable[[Event], bool]) -> None:
+async def read_events(answer: HttpResponse, take: Callable[[Event], bool]) -> None:
     """Hand over event after event until `take` says that the answer is whole.
 
     Raises EndpointError when the body ends before that.

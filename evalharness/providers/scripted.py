@@ -33,8 +33,8 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "logprobs": list,
     "golden_logprobs": list,
 }
-Answer = str | Response | Mapping[str, Any]
-Script = Callable[[Request], Answer]
+ScriptedAnswer = str | Response | Mapping[str, Any]
+Script = Callable[[Request], ScriptedAnswer]
 
 
 class ScriptedProvider(Provider):
@@ -144,7 +144,7 @@ def _from_table(table: Any) -> Script:
     if not isinstance(table, Mapping):
         raise ValueError(f"'answers' is a table of answers or the path of one, not {table!r}")
 
-    def script(request: Request) -> Answer:
+    def script(request: Request) -> ScriptedAnswer:
         answer = table.get(request.key.case, table.get("*"))
         if isinstance(answer, list):
             answer = answer[request.key.repeat % len(answer)] if answer else None

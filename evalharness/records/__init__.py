@@ -10,15 +10,15 @@ Suite ─ Case ─┐
 from __future__ import annotations
 
 from evalharness.records.run import (
-    REFERENCE_DRAWS,
-    RERUN_DRAWS,
-    Failure,
+    REFERENCE_REPEATS,
+    RERUN_REPEATS,
     FinishReason,
     Request,
     Response,
     Run,
     RunHeader,
     Sample,
+    SampleError,
     SampleKey,
     Score,
     Stability,
@@ -55,8 +55,8 @@ from evalharness.records.verdict import (
 
 __all__ = [
     "RATIOS",
-    "REFERENCE_DRAWS",
-    "RERUN_DRAWS",
+    "REFERENCE_REPEATS",
+    "RERUN_REPEATS",
     "SEVERITY",
     "TIMED",
     "AcceptedRun",
@@ -66,7 +66,6 @@ __all__ = [
     "Case",
     "Change",
     "Draw",
-    "Failure",
     "FinishReason",
     "GateRule",
     "GateSpec",
@@ -79,6 +78,7 @@ __all__ = [
     "Run",
     "RunHeader",
     "Sample",
+    "SampleError",
     "SampleKey",
     "Score",
     "Slice",

@@ -12,9 +12,9 @@ from evalharness.records.suite import GateRule, Message, Params
 FinishReason = Literal["stop", "length"]
 
 
-REFERENCE_DRAWS = 1_000
+REFERENCE_REPEATS = 1_000
 """Draws of the baseline's own version are numbered from here on: each version gets answers of its own."""
-RERUN_DRAWS = 2_000
+RERUN_REPEATS = 2_000
 """Draws from here on were made because an assertion failed: they say nothing of the average."""
 _LOGPROB_ROUNDING = 1e-6
 
@@ -128,7 +128,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class SampleError:
     """An error as a value: the request or a metric failed, the run goes on."""
 
     kind: str
@@ -151,7 +151,7 @@ class Sample:
     """A sentence for each hard assertion that does not hold."""
     failed_stable: tuple[str, ...] = ()
     """The same for those with `must_pass: stable`."""
-    error: Failure | None = None
+    error: SampleError | None = None
     cost_usd: float | None = None
     """None: no price is known."""
     recorded_at: str = ""

@@ -135,7 +135,7 @@ class Verdict:
     """Cases present on both sides."""
     tag: str = ""
     """The cases that it speaks of; "" for all."""
-    smallest_visible_drop: float | None = None
+    minimum_detectable_drop: float | None = None
     """What a run like this one catches 80 % of the time."""
     needed_cases: int | None = None
     """So many more cases would settle an inconclusive gate 80 % of the time, if nothing has changed."""
@@ -162,7 +162,7 @@ class Change:
     then: str
     """Empty where `now` says it all."""
     now: str
-    weakens: bool
+    relaxes: bool
     """A worse answer may pass now. False: the exam can only have become harder, or is as hard as before."""
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
-from evalharness.records import RERUN_DRAWS, Baseline, Change, Run, Status, Verdict, worst
+from evalharness.records import RERUN_REPEATS, Baseline, Change, Run, Status, Verdict, worst
 from evalharness.store import in_ci, write_whole
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Outcome:
     """Why it was not accepted, though asked for."""
     compared: bool = True
     """False with `--llm-baseline none`."""
-    exam: tuple[Change, ...] = ()
+    criteria: tuple[Change, ...] = ()
     """What this change does to its own exam, against the merge base."""
     base: str = ""
     """The commit that baselines and rules count as of; empty where they count as they stand."""
@@ -49,9 +49,9 @@ class Outcome:
         return self.command or self.accept_command.removesuffix(" --llm-accept")
 
     @property
-    def weakened(self) -> list[Change]:
+    def relaxing(self) -> list[Change]:
         """What could make a worse answer pass."""
-        return [change for change in self.exam if change.weakens]
+        return [change for change in self.criteria if change.relaxes]
 
     @property
     def status(self) -> Status:
@@ -59,7 +59,7 @@ class Outcome:
         statuses = self._gating
         if any(sample.failed_checks for sample in self.run.samples):
             statuses.append("fail")
-        if self.weakened or not self.run.selected:
+        if self.relaxing or not self.run.selected:
             statuses.append("inconclusive")
         if self.lost:
             statuses.append("error")
@@ -95,7 +95,7 @@ class Outcome:
             return f"a hard assertion does not hold for {failed} of {len(run.samples)} answers"
         if self.accepted and self.status in ("no baseline", "fail", "incomparable"):
             return "this run has been accepted: later runs are compared with it"
-        if self.weakened and self.status == "inconclusive" and worst(self._gating) == "pass":
+        if self.relaxing and self.status == "inconclusive" and worst(self._gating) == "pass":
             return "no gate found a regression, but this change makes its own exam easier"
         return _GATE_SENTENCES[self.status].format(gates=_names(self, self.status))
 
@@ -131,20 +131,20 @@ def write_reports(outcome: Outcome, root: Path) -> None:
 
 def page_of(outcome: Outcome) -> Page:
     """The report of a judged run."""
-    from evalharness.report.columns import columns_of, earlier_of
+    from evalharness.report.columns import baseline_view_of, columns_of
     from evalharness.report.html import Page, extent_of, facts_of
 
     run, accepted = outcome.run, outcome.baselines.items()
-    earlier = {pair: earlier_of(baseline) for pair, baseline in accepted if isinstance(baseline, Baseline)}
+    earlier = {pair: baseline_view_of(baseline) for pair, baseline in accepted if isinstance(baseline, Baseline)}
     return Page(
         overall=outcome.status,
         sentence=outcome.sentence,
         facts=facts_of(run),
         columns=columns_of(run, earlier),
         verdicts=outcome.verdicts,
-        exam=outcome.exam,
+        criteria=outcome.criteria,
         extent=extent_of(run),
-        answered=sum(sample.error is None for sample in run.samples if sample.key.repeat < RERUN_DRAWS),
+        answered=sum(sample.error is None for sample in run.samples if sample.key.repeat < RERUN_REPEATS),
         planned=len(run.header.planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
     )
@@ -161,6 +161,6 @@ def verdict_json(outcome: Outcome) -> dict[str, Any]:
         "sentence": outcome.sentence,
         "complete": outcome.run.complete,
         "ci": in_ci(),
-        "exam": [asdict(change) for change in outcome.exam],
+        "exam": [asdict(change) for change in outcome.criteria],
         "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
     }

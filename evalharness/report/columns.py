@@ -10,9 +10,9 @@ from functools import cached_property
 from statistics import fmean, median, stdev
 from typing import Any
 
-from evalharness.gate.distributions import t_quantile
+from evalharness.gate.stats.distributions import t_quantile
 from evalharness.records import (
-    RERUN_DRAWS,
+    RERUN_REPEATS,
     Baseline,
     Draw,
     Message,
@@ -32,7 +32,7 @@ MOST_TAGS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class BaselineView:
     """What a case had before: the latest answer, and its mean scores."""
 
     text: str | None
@@ -43,7 +43,7 @@ class Earlier:
     """How its scores were measured."""
 
 
-NOTHING = Earlier(None, {})
+NOTHING = BaselineView(None, {})
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Column:
     prompt: str
     planned: int
     samples: tuple[Sample, ...]
-    earlier: Mapping[str, Earlier] = field(default_factory=dict)
+    earlier: Mapping[str, BaselineView] = field(default_factory=dict)
     """By case."""
 
-    def before(self, sample: Sample) -> Earlier:
+    def before(self, sample: Sample) -> BaselineView:
         """What compares with a sample: the same case, and scores that were measured in the same way."""
         found = self.earlier.get(sample.key.case, NOTHING)
         if found.digest != sample.digest:
@@ -103,11 +103,13 @@ class Column:
         return " | ".join(sorted(way for name, way in self._signatures if name == metric))
 
 
-def columns_of(run: Run, earlier: Mapping[tuple[str, str], Mapping[str, Earlier]], source: str = "") -> list[Column]:
+def columns_of(
+    run: Run, earlier: Mapping[tuple[str, str], Mapping[str, BaselineView]], source: str = ""
+) -> list[Column]:
     """One for each model and prompt, also where not a single planned sample came back."""
     planned = Counter((key.model, key.prompt) for key in run.header.planned)
     samples: dict[tuple[str, str], list[Sample]] = {pair: [] for pair in planned}
-    for sample in (sample for sample in run.samples if sample.key.repeat < RERUN_DRAWS):
+    for sample in (sample for sample in run.samples if sample.key.repeat < RERUN_REPEATS):
         samples.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
     return [
         Column(source, *pair, planned[pair], tuple(group), earlier.get(pair, {})) for pair, group in samples.items()
@@ -137,11 +139,11 @@ def _accepted(draw: Draw, key: SampleKey, signatures: Mapping[str, str], digest:
     return Sample(key, digest, (), no_messages, (), response, scores, recorded_at=untimed)
 
 
-def earlier_of(baseline: Baseline) -> dict[str, Earlier]:
+def baseline_view_of(baseline: Baseline) -> dict[str, BaselineView]:
     """What each case had in the accepted runs."""
     signatures = baseline.runs[-1].signatures if baseline.runs else {}
     return {
-        case: Earlier(
+        case: BaselineView(
             stored.draws[-1].text, _mean_scores(draw.scores for draw in stored.draws), stored.digest, signatures
         )
         for case, stored in baseline.cases.items()
@@ -149,7 +151,7 @@ def earlier_of(baseline: Baseline) -> dict[str, Earlier]:
     }
 
 
-def earlier_in(column: Column) -> dict[str, Earlier]:
+def baseline_in(column: Column) -> dict[str, BaselineView]:
     """The same of another column, to compare with it."""
     by_case: dict[str, list[Sample]] = {}
     for sample in column.samples:
@@ -157,11 +159,11 @@ def earlier_in(column: Column) -> dict[str, Earlier]:
     return {case: _earlier(samples) for case, samples in by_case.items()}
 
 
-def _earlier(samples: Sequence[Sample]) -> Earlier:
+def _earlier(samples: Sequence[Sample]) -> BaselineView:
     answer = next((sample.response.text for sample in reversed(samples) if sample.response), None)
     signatures = {score.metric: score.signature for score in samples[-1].scores}
     scores = _mean_scores({s.metric: s.value for s in sample.scores} for sample in samples)
-    return Earlier(answer, scores, samples[-1].digest, signatures)
+    return BaselineView(answer, scores, samples[-1].digest, signatures)
 
 
 def _mean_scores(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:

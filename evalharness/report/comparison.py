@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness.records import Baseline, Run
-from evalharness.report.columns import Column, column_of, columns_of, earlier_in
+from evalharness.report.columns import Column, baseline_in, column_of, columns_of
 from evalharness.report.encode import MINUS, one_line
 from evalharness.report.html import Page, facts_of
 
@@ -58,7 +58,7 @@ def _counterpart(column: Column, first: Sequence[Column]) -> dict[str, Any]:
     """The first source's answers of the same model and prompt, or of its only one."""
     same = [one for one in first if (one.model, one.prompt) == (column.model, column.prompt)]
     found = same or (first if len(first) == 1 else [])
-    return earlier_in(found[0]) if found else {}
+    return baseline_in(found[0]) if found else {}
 
 
 def comparison_lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from evalharness.records import Location, Status, Suite, Verdict
 from evalharness.report import Outcome
-from evalharness.report.changed import Answer, answers
+from evalharness.report.diffs import AnswerDiff, answers
 from evalharness.report.encode import MINUS, one_line
 
 Level = Literal["error", "warning"]
@@ -41,7 +41,7 @@ class Finding:
 def findings(outcome: Outcome, suite: Suite | None) -> list[Finding]:
     """Errors first. `suite` knows the lines; without it all are found in the first line of the suite's file."""
     places = _Places(outcome.run.header.file, suite)
-    found = [*_gates(outcome, places), *_cases(outcome, places), *_exam(outcome, places)]
+    found = [*_gates(outcome, places), *_cases(outcome, places), *_criteria(outcome, places)]
     return sorted(found, key=lambda finding: finding.level)
 
 
@@ -82,7 +82,7 @@ def _cases(outcome: Outcome, places: _Places) -> Iterator[Finding]:
         yield Finding(level, "case", name, where, one_line(name), told, of)
 
 
-def _told(answer: Answer) -> str:
+def _told(answer: AnswerDiff) -> str:
     sample = answer.sample
     if sample.error:
         return f"no answer: {sample.error.kind}: {sample.error.message}"
@@ -92,7 +92,7 @@ def _told(answer: Answer) -> str:
     return f"{answer.change * 100:+.0f} pts".replace("-", MINUS) + f": {text[:500]}"
 
 
-def _exam(outcome: Outcome, places: _Places) -> Iterator[Finding]:
-    for change in outcome.weakened:
+def _criteria(outcome: Outcome, places: _Places) -> Iterator[Finding]:
+    for change in outcome.relaxing:
         told = one_line(str(change), 1000)
         yield Finding("warning", "exam", change.what, places.whole, "this change makes its own exam easier", told)

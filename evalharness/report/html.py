@@ -32,7 +32,7 @@ class Page:
     facts: Mapping[str, str]
     columns: Sequence[Column]
     verdicts: Sequence[Verdict] = ()
-    exam: Sequence[Change] = ()
+    criteria: Sequence[Change] = ()
     extent: str = "complete"
     answered: int = 0
     planned: int = 0
@@ -82,7 +82,7 @@ def _bounded(data: Any) -> Any:
 
 
 def _overview(page: Page) -> dict[str, Any]:
-    from evalharness.gate.versus import versus
+    from evalharness.gate.pairwise import versus
 
     metrics = page.metrics
     alike = versus([column.comparable for column in page.columns])
@@ -96,7 +96,7 @@ def _overview(page: Page) -> dict[str, Any]:
         "earlier": page.earlier,
         "metrics": metrics,
         "gates": [_gate(verdict) for verdict in sorted(page.verdicts, key=_gravity)],
-        "exam": [asdict(change) for change in page.exam],
+        "exam": [asdict(change) for change in page.criteria],
         "columns": [summary(column, metrics) for column in page.columns],
         "versus": [_finite(asdict(one)) | {"metric": one.metric.partition(SEAM)[0]} for one in alike],
         "tags": list(by_tag(page.columns, metrics)),

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from evalharness.records import Baseline, Verdict
 from evalharness.report import Outcome
-from evalharness.report.changed import Answer, How, answers
+from evalharness.report.diffs import AnswerDiff, How, answers
 from evalharness.report.encode import code, fence, one_line
 from evalharness.report.markdown_cases import case_block
 from evalharness.report.markdown_tables import GATE_HEAD, gate_row, usage_table
@@ -70,7 +70,7 @@ def _one(outcome: Outcome, root: Path, most_chars: int) -> Iterator[str]:
     tail = [*_usage(outcome), *_environment(outcome, root)]
     room = most_chars - _size(head) - _size(tail) - 1_000
     yield from head
-    for part in (_gates(outcome, room * _GATES_SHARE), _exam(outcome)):
+    for part in (_gates(outcome, room * _GATES_SHARE), _criteria(outcome)):
         blocks = list(part)
         room -= _size(blocks)
         yield from blocks
@@ -86,7 +86,7 @@ def _verdict(outcome: Outcome) -> str:
     return f"**{outcome.status.upper()}** {code(outcome.run.header.suite, 80)}: {code(outcome.sentence, 400)}"
 
 
-def _counts(ranked: Sequence[Answer]) -> str:
+def _counts(ranked: Sequence[AnswerDiff]) -> str:
     counts = Counter(answer.how for answer in ranked)
     parts = [f"{counts[how]} {words}" for how, words in _COUNTED.items() if counts[how]]
     return f"{len(ranked)} answers: {', '.join(parts)}." if ranked else "No answers."
@@ -111,18 +111,18 @@ def _reason(verdict: Verdict) -> str:
     return f"- {code(verdict.name, 160)}: {code(verdict.reason, 600)}"
 
 
-def _exam(outcome: Outcome) -> Iterator[str]:
-    if not outcome.exam:
+def _criteria(outcome: Outcome) -> Iterator[str]:
+    if not outcome.criteria:
         return
-    ordered = sorted(outcome.exam, key=lambda change: not change.weakens)
-    lines = [f"- {'easier' if change.weakens else 'other'}: {code(str(change), 300)}" for change in ordered]
+    ordered = sorted(outcome.criteria, key=lambda change: not change.relaxes)
+    lines = [f"- {'easier' if change.relaxes else 'other'}: {code(str(change), 300)}" for change in ordered]
     if len(lines) > _MOST_CHANGES:
         lines = [*lines[:_MOST_CHANGES], f"- ... and {len(lines) - _MOST_CHANGES} more, in verdict.json"]
     yield "**What this change does to its own exam**"
     yield "\n".join(lines)
 
 
-def _cases(ranked: Sequence[Answer], room: float) -> Iterator[str]:
+def _cases(ranked: Sequence[AnswerDiff], room: float) -> Iterator[str]:
     """The bad ones in full sight, the worst first; what got better, or only reads differently, folded."""
     bad = [answer for answer in ranked if answer.how in ("error", "broken", "worse")]
     better = [answer for answer in reversed(ranked) if answer.how == "better"]
@@ -137,7 +137,7 @@ def _cases(ranked: Sequence[Answer], room: float) -> Iterator[str]:
     yield from folded
 
 
-def _folded(group: Sequence[Answer], title: str, room: float) -> Iterator[str]:
+def _folded(group: Sequence[AnswerDiff], title: str, room: float) -> Iterator[str]:
     if group:
         yield f"<details><summary>{title}</summary>"
         yield from _fitting(group, room - 200, "cases", case_block)

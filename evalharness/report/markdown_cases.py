@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from evalharness.report.changed import Answer
 from evalharness.report.diff import word_diff
+from evalharness.report.diffs import AnswerDiff
 from evalharness.report.encode import MINUS, code, fence, printable, quoted
 
 _MOST_GOLDEN, _MOST_CHECKS, _MOST_TAGS, _MOST_SCORES = 2, 3, 6, 6
@@ -17,7 +17,7 @@ _CONTEXT = 60
 _MARKED = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
 
 
-def case_block(answer: Answer) -> str:
+def case_block(answer: AnswerDiff) -> str:
     """A line that says what happened to which case, and a fence with the texts."""
     sample = answer.sample
     told = [_what(answer), code(sample.key.case), f"({code(sample.key.model, 64)}, {code(sample.key.prompt, 64)})"]
@@ -31,20 +31,20 @@ def case_block(answer: Answer) -> str:
     return "\n".join(lines) + "\n\n" + fence(_texts(answer), "diff")
 
 
-def _what(answer: Answer) -> str:
+def _what(answer: AnswerDiff) -> str:
     if answer.how in ("error", "broken"):
         return "**no answer**" if answer.how == "error" else "**broken assertion**"
     return f"**{f'{answer.change * 100:+.1f}'.replace('-', MINUS)} pts**"
 
 
-def _scores(answer: Answer) -> Iterator[str]:
+def _scores(answer: AnswerDiff) -> Iterator[str]:
     then = answer.before.scores if answer.before else {}
     for score in answer.sample.scores[:_MOST_SCORES]:
         was = f"{then[score.metric]:.2f} → " if score.metric in then else ""
         yield f"{code(score.metric, 60)} {was}{score.value:.2f}"
 
 
-def _texts(answer: Answer) -> Iterator[str]:
+def _texts(answer: AnswerDiff) -> Iterator[str]:
     """Every line behind a sign for the diff, a word and a bar: none can be a command to a CI system."""
     for golden in answer.sample.golden[:_MOST_GOLDEN]:
         yield from (f"  golden {line}" for line in quoted(golden, lines=_LINES // 2, width=_WIDTH))

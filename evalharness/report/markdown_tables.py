@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from statistics import fmean, median
 
-from evalharness.records import RATIOS, RERUN_DRAWS, Draw, Sample, Usage, Verdict
+from evalharness.records import RATIOS, RERUN_REPEATS, Draw, Sample, Usage, Verdict
 from evalharness.report import Outcome
-from evalharness.report.asked import dollars
-from evalharness.report.changed import before
+from evalharness.report.diffs import before
 from evalharness.report.encode import MINUS, cell
+from evalharness.report.usage import dollars
 
 _MOST_ROWS = 20
 _NONE = "-"
@@ -111,7 +111,7 @@ def _times(samples: Sequence[Sample]) -> list[str]:
 def _of(outcome: Outcome, model: str, prompt: str) -> Iterator[Sample]:
     """The samples of one model and prompt, less those that were drawn again because an assertion failed."""
     for sample in outcome.run.samples:
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.repeat < RERUN_DRAWS:
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.repeat < RERUN_REPEATS:
             yield sample
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from evalharness.records import TIMED, Location, Sample, Status, Verdict
 from evalharness.report import Outcome
-from evalharness.report.asked import asked_lines
-from evalharness.report.changed import VISIBLE, Answer, answers, before, score_change
+from evalharness.report.diffs import VISIBLE, AnswerDiff, answers, before, score_change
 from evalharness.report.encode import MINUS, one_line, printable, quoted
+from evalharness.report.usage import usage_lines
 
 Line = tuple[str, dict[str, bool]]
 """A line and how pytest's reporter marks it up."""
@@ -39,7 +39,7 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
         yield f"  ... {len(judged) - MOST_GATES} more gates in the report", {}
     yield from _no_baseline(outcome)
     yield from _sight(outcome)
-    yield from _exam(outcome)
+    yield from _criteria(outcome)
     if status in ("fail", "error"):
         yield from _worst_cases(outcome)
     for path in outcome.accepted:
@@ -52,7 +52,7 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
         yield from _wrapped(f"cut off   {cut} of {len(outcome.run.samples)} answers ended at max_tokens", " " * 10, {})
     if outcome.refusal:
         yield from _wrapped(outcome.refusal, "", {"red": True})
-    for text in asked_lines(outcome.run):
+    for text in usage_lines(outcome.run):
         yield from _wrapped(text, " " * 10, {})
     shown = outcome.folder / "report.html"
     yield f"report    {shown.relative_to(root).as_posix() if shown.is_relative_to(root) else shown}", {}
@@ -133,7 +133,7 @@ def _no_baseline(outcome: Outcome) -> Iterator[Line]:
 
 def _sight(outcome: Outcome) -> Iterator[Line]:
     """At the first run, before anybody trusts a green one: what runs like this will see, and what they will not."""
-    seen = {v.metric: v.smallest_visible_drop for v in outcome.verdicts if v.status == "no baseline"}
+    seen = {v.metric: v.minimum_detectable_drop for v in outcome.verdicts if v.status == "no baseline"}
     drops = ", ".join(f"{drop * 100:.1f} pts ({metric})" for metric, drop in seen.items() if drop is not None)
     if drops:
         cases = len({sample.key.case for sample in outcome.run.samples})
@@ -141,18 +141,18 @@ def _sight(outcome: Outcome) -> Iterator[Line]:
         yield from _wrapped(f"{'':<13} {told}", " " * 14, {})
 
 
-def _exam(outcome: Outcome) -> Iterator[Line]:
-    """What this change does to its own exam: what weakens it, and how much else there is."""
-    weakened = outcome.weakened
-    if not outcome.exam:
+def _criteria(outcome: Outcome) -> Iterator[Line]:
+    """What this change does to its own exam: what relaxes it, and how much else there is."""
+    relaxing = outcome.relaxing
+    if not outcome.criteria:
         return
     yield "", {}
     yield "what this change does to its own exam:", {"bold": True}
-    for change in weakened[:MOST_CHANGES]:
+    for change in relaxing[:MOST_CHANGES]:
         yield from _wrapped(f"  easier   {printable(str(change))}", " " * 11, _MARKUP["inconclusive"])
-    if len(weakened) > MOST_CHANGES:
-        yield f"  easier   ... and {len(weakened) - MOST_CHANGES} more, in verdict.json", _MARKUP["inconclusive"]
-    for change in [change for change in outcome.exam if not change.weakens][: MOST_CHANGES // 3]:
+    if len(relaxing) > MOST_CHANGES:
+        yield f"  easier   ... and {len(relaxing) - MOST_CHANGES} more, in verdict.json", _MARKUP["inconclusive"]
+    for change in [change for change in outcome.criteria if not change.relaxes][: MOST_CHANGES // 3]:
         yield from _wrapped(f"  other    {printable(str(change))}", " " * 11, {})
 
 
@@ -181,7 +181,7 @@ def _worst_cases(outcome: Outcome) -> Iterator[Line]:
         yield "  " + _no_command(one_line(f"{answer.sample.key.case}  {_what(answer)}", _WIDTH - 4)), {}
 
 
-def _what(answer: Answer) -> str:
+def _what(answer: AnswerDiff) -> str:
     sample = answer.sample
     if sample.error:
         return f"{sample.error.kind}: {sample.error.message}"

@@ -10,8 +10,8 @@ import click
 
 from evalharness.report.diff import Kind, word_diff
 from evalharness.report.encode import MINUS, one_line, printable
-from evalharness.review.changed import Changed
 from evalharness.review.decisions import Choice, Decision
+from evalharness.review.diffs import Changed
 
 MOST_CHARS = 20_000
 """Of one text: what is longer is read in the run record."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalharness.review.changed import Changed
 from evalharness.review.decisions import Choice, Decisions
+from evalharness.review.diffs import Changed
 
 _CHOICES: dict[str, Choice] = {"a": "golden", "k": "keep", "f": "flag"}
 _NEXT, _BACK = {"\r", "\n", " ", "\x1b[C", "\x1bOC"}, {"b", "\x1b[D", "\x1bOD"}

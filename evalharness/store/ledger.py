@@ -45,7 +45,7 @@ CREATE INDEX attempt_of_key ON attempt (key);
 CREATE INDEX attempt_under_way ON attempt (run) WHERE outcome IS NULL;
 CREATE TABLE run (id TEXT PRIMARY KEY, budget_usd REAL, taken_usd REAL NOT NULL);
 """
-Answer = Literal["go", "recorded", "under way", "no money"]
+Grant = Literal["go", "recorded", "under way", "no money"]
 """To an intent: ask; it was answered meanwhile; another process of this run is asking; the budget does not allow it."""
 
 
@@ -121,7 +121,7 @@ class Ledger:
             rows = self._connection.execute("SELECT * FROM response ORDER BY asked_at DESC, key").fetchall()
         return (self._recorded(row) for row in rows)
 
-    def commit(self, run: str, entries: Sequence[Intent | Settlement]) -> list[tuple[Answer, int]]:
+    def commit(self, run: str, entries: Sequence[Intent | Settlement]) -> list[tuple[Grant, int]]:
         """All entries in one transaction. For each its answer and a number: with "go", how many tries of killed runs it
         follows; with "no money", how many attempts of this run are open, and may give some back.
         """
@@ -151,7 +151,7 @@ class Ledger:
             query = "SELECT id, key, outcome, cost_usd FROM attempt WHERE run = ? ORDER BY rowid"
             return self._connection.execute(query, (run,)).fetchall()
 
-    def _intend(self, connection: sqlite3.Connection, run: str, intent: Intent) -> tuple[Answer, int]:
+    def _intend(self, connection: sqlite3.Connection, run: str, intent: Intent) -> tuple[Grant, int]:
         if not intent.anew and connection.execute("SELECT 1 FROM response WHERE key = ?", (intent.key,)).fetchone():
             return "recorded", 0
         others = connection.execute(
@@ -176,7 +176,7 @@ class Ledger:
         connection.execute("INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         return "go", sum(left_behind.values())
 
-    def _settle(self, connection: sqlite3.Connection, run: str, entry: Settlement) -> tuple[Answer, int]:
+    def _settle(self, connection: sqlite3.Connection, run: str, entry: Settlement) -> tuple[Grant, int]:
         connection.execute(  # an attempt that was never intended had nothing reserved
             "UPDATE run SET taken_usd = taken_usd + :cost "
             "- coalesce((SELECT reserved_usd FROM attempt WHERE id = :attempt), 0) WHERE id = :run",
@@ -192,7 +192,7 @@ class Ledger:
     def _insert(self, connection: sqlite3.Connection, row: Recorded, *, replace: bool) -> None:
         request = canonical(scrubbed(json.loads(row.request)))
         response = canonical(scrubbed(response_to_json(row.response)))
-        values = (row.key, request, response, row.asked_at)
+        values = (row.key, request, response, row.recorded_at)
         word = "REPLACE" if replace else "IGNORE"
         connection.execute(
             f"INSERT OR {word} INTO response VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two words
@@ -200,11 +200,11 @@ class Ledger:
         )
 
     def _recorded(self, row: tuple[Any, ...]) -> Recorded:
-        key, request, response, asked_at, checksum = row
+        key, request, response, recorded_at, checksum = row
         try:
-            if checksum != _checksum(key, request, response, asked_at):
+            if checksum != _checksum(key, request, response, recorded_at):
                 raise self._refused(f"the row {str(key)[:12]} is not what was written")
-            return Recorded(key, request, response_from_json(json.loads(response)), asked_at)
+            return Recorded(key, request, response_from_json(json.loads(response)), recorded_at)
         except (ValueError, TypeError, AttributeError) as error:
             raise self._refused(f"the row {str(key)[:12]} cannot be read: {error}") from None
 

@@ -28,7 +28,7 @@ class Recorded:
     request: str
     """What was asked, as canonical JSON."""
     response: Response
-    asked_at: str
+    recorded_at: str
     """UTC, ISO 8601."""
 
 

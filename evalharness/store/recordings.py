@@ -49,7 +49,7 @@ def read_recording(path: Path) -> list[Recorded]:
 
 def _line(row: Recorded) -> dict[str, Any]:
     request, response = json.loads(row.request), response_to_json(row.response)
-    return {"key": row.key, "asked_at": row.asked_at, "request": request, "response": response}
+    return {"key": row.key, "asked_at": row.recorded_at, "request": request, "response": response}
 
 
 def _row(path: Path, number: int, line: Mapping[str, Any]) -> Recorded:

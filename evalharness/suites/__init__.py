@@ -1,6 +1,6 @@
 """Suite files -> Suite, Case, Request. Nothing in a suite runs, reads outside the root, or chooses a destination."""
 
 from evalharness.suites.load import digest, load_suite, suite_names, suite_path
-from evalharness.suites.render import another_draw, requests
+from evalharness.suites.render import another_repeat, requests
 
-__all__ = ["another_draw", "digest", "load_suite", "requests", "suite_names", "suite_path"]
+__all__ = ["another_repeat", "digest", "load_suite", "requests", "suite_names", "suite_path"]

@@ -14,9 +14,9 @@ from pydantic import TypeAdapter
 from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, Problem, SuiteError, did_you_mean
-from evalharness.metrics import open_metric
-from evalharness.metrics.checks import open_check
 from evalharness.records import RATIOS, TIMED, Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
+from evalharness.scoring.metrics import open_metric
+from evalharness.scoring.metrics.checks import open_check
 from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
 from evalharness.suites.explain import validate
 from evalharness.suites.files import FileProblem, inside, read_text

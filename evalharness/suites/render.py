@@ -9,7 +9,7 @@ from typing import Any
 
 from evalharness.config import Limits
 from evalharness.records import Case, Message, Params, Prompt, Request, SampleKey, Suite
-from evalharness.sandbox import Sandbox, TemplateProblem
+from evalharness.templating.sandbox import Sandbox, TemplateProblem
 
 
 class Renderer:
@@ -65,7 +65,7 @@ def requests(
                     yield case, Request(key, messages, shared, _seeded(suite.params, repeat))
 
 
-def another_draw(request: Request, repeat: int) -> Request:
+def another_repeat(request: Request, repeat: int) -> Request:
     """The same request, drawn once more: `request` is the first draw."""
     return replace(request, key=request.key._replace(repeat=repeat), params=_seeded(request.params, repeat))
 
@@ -79,4 +79,4 @@ def _seeded(params: Params, repeat: int) -> Params:
     return replace(params, seed=((params.seed or 0) + repeat) % 2**32) if repeat else params
 
 
-__all__ = ["Renderer", "TemplateProblem", "another_draw", "requests"]
+__all__ = ["Renderer", "TemplateProblem", "another_repeat", "requests"]

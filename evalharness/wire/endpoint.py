@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from evalharness import __version__
 from evalharness.errors import ConfigError, ProviderError
 from evalharness.redaction import Secret, expect, shortened
-from evalharness.wire.answer import Answer, EndpointError, said
+from evalharness.wire.response import EndpointError, HttpResponse, said
 from evalharness.wire.statuses import error_of
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Endpoint:
     @asynccontextmanager
     async def post(
         self, path: str, body: Mapping[str, Any], *, attempt: str, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[Answer]:
+    ) -> AsyncIterator[HttpResponse]:
         """Send JSON to the address with the fewest requests under way. Raises ProviderError unless the status is 200.
 
         `attempt` goes along as `x-client-request-id`, so that both sides' logs name the same request.
@@ -114,7 +114,7 @@ class Endpoint:
                     address.down_until = time.monotonic() + _DOWN_S
                 raise found from None
             try:
-                yield await _accepted(Answer(response))
+                yield await _accepted(HttpResponse(response))
             finally:
                 await response.aclose()
         finally:
@@ -207,7 +207,7 @@ def _has_nothing_left(transport: httpx2.AsyncHTTPTransport) -> bool:
         return False
 
 
-async def _accepted(answer: Answer) -> Answer:
+async def _accepted(answer: HttpResponse) -> HttpResponse:
     if answer.status != 200:
         raise error_of(answer.status, answer.headers, await answer.beginning(_MOST_ERROR_BYTES))
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()

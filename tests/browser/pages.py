@@ -8,19 +8,19 @@ from typing import Any
 
 from evalharness.records import (
     Change,
-    Failure,
     Message,
     Response,
     Run,
     RunHeader,
     Sample,
+    SampleError,
     SampleKey,
     Score,
     Timing,
     Usage,
     Verdict,
 )
-from evalharness.report.columns import Earlier, columns_of
+from evalharness.report.columns import BaselineView, columns_of
 from evalharness.report.html import Page, extent_of, facts_of
 
 METRICS = ("rouge_l", "exact")
@@ -47,7 +47,7 @@ def a_sample(number: int, model: str, prompt: str) -> Sample:
         cost_usd=0.001 if model == "gemma3" else 0.002,
     )
     if number == 3:
-        return replace(sample, response=None, scores=(), error=Failure("deadline", "no answer within 30 s"))
+        return replace(sample, response=None, scores=(), error=SampleError("deadline", "no answer within 30 s"))
     return replace(sample, failed_checks=("must not contain 'answer'",)) if number == 4 else sample
 
 
@@ -72,15 +72,15 @@ def a_run(**changes: Any) -> Run:
     return Run(replace(header, **changes), samples, header.planned)
 
 
-def before(run: Run) -> Mapping[tuple[str, str], Mapping[str, Earlier]]:
+def before(run: Run) -> Mapping[tuple[str, str], Mapping[str, BaselineView]]:
     """The baseline of the first model: every fifth case was better, every seventh worse."""
 
-    def earlier(sample: Sample) -> Earlier:
+    def earlier(sample: Sample) -> BaselineView:
         number = int(sample.key.case.removeprefix("case-"))
         value = sample.scores[0].value + (0.2 + number / 1000 if number % 5 == 0 else -0.1 if number % 7 == 0 else 0.0)
         text = sample.response.text if sample.response else None
         text = text and text.replace("answer", "reply" if number % 5 == 0 else "answer")
-        return Earlier(text, {"rouge_l": value}, signatures={"rouge_l": "rouge_l|v1"})
+        return BaselineView(text, {"rouge_l": value}, signatures={"rouge_l": "rouge_l|v1"})
 
     first = [sample for sample in run.samples if sample.key.model == "smollm2" and sample.scores]
     return {("smollm2", "concise"): {sample.key.case: earlier(sample) for sample in first}}
@@ -98,7 +98,7 @@ def a_page() -> Page:
         facts=facts_of(run),
         columns=columns_of(run, before(run)),
         verdicts=(passed, verdict),
-        exam=(Change("gate rouge_l margin", "0.05", "0.20", weakens=True),),
+        criteria=(Change("gate rouge_l margin", "0.05", "0.20", relaxes=True),),
         extent=extent_of(run),
         answered=258,
         planned=260,

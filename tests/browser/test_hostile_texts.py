@@ -12,7 +12,7 @@ from acting_texts import ELSEWHERE, TEXTS
 from pages import a_run
 from playwright.sync_api import Page as BrowserPage
 
-from evalharness.records import Change, Failure, Response, Sample, Score, Verdict
+from evalharness.records import Change, Response, Sample, SampleError, Score, Verdict
 from evalharness.report.columns import columns_of
 from evalharness.report.html import MAX_NAME, Page, facts_of, render_html
 from evalharness.report.rows import MAX_TEXT
@@ -37,7 +37,7 @@ def a_page_of_cases(numbers: Iterable[int]) -> Page:
     joined = " \n".join(text[:2000] for text in texts)
     header = replace(run.header, file=joined, suite=joined, planned=tuple(sample.key for sample in samples))
     run = replace(run, header=header, samples=samples, selected=header.planned)
-    exam = [Change(text, text, text, weakens=True) for text in texts]
+    exam = [Change(text, text, text, relaxes=True) for text in texts]
     return Page("fail", joined, facts_of(run), columns_of(run, {}), (), tuple(exam), earlier=joined)
 
 
@@ -65,7 +65,7 @@ def _sample(sample: Sample, text: str) -> Sample:
         response=replace(sample.response, text=text) if isinstance(sample.response, Response) else None,
         scores=(Score(text, 0.5, text),),
         failed_checks=(text,),
-        error=Failure(text, text),
+        error=SampleError(text, text),
     )
 
 
@@ -111,7 +111,7 @@ def unprotected(html: str) -> str:
 def a_bare_page(numbers: Iterable[int]) -> Page:
     """A text as name of a changed key alone: each place more would act again, and take its time."""
     run = replace(a_run(), samples=(), selected=())
-    exam = [Change(TEXTS[number], "", "", weakens=True) for number in numbers]
+    exam = [Change(TEXTS[number], "", "", relaxes=True) for number in numbers]
     return Page("fail", "", facts_of(run), columns_of(run, {}), (), exam)
 
 

@@ -53,7 +53,7 @@ def test_figures(root: Path) -> None:
     assert found["correlation"] == pytest.approx(0.18, abs=0.12)
     assert 1 <= found["between_runs"] < 3
     assert found["alarms"] <= found["warnings"] <= 2
-    assert 0.1 < found["smallest_visible_drop"] < 0.3
+    assert 0.1 < found["minimum_detectable_drop"] < 0.3
 
 
 def test_table(root: Path) -> None:

@@ -18,7 +18,8 @@ from repository import Repository, leave_ci
 
 from evalharness.cli import main
 from evalharness.config import load_config
-from evalharness.engine import make_plan, run_suite
+from evalharness.evaluation.api import run_suite
+from evalharness.evaluation.plan import make_plan
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite
 
@@ -195,7 +196,7 @@ TWO = SUITE.replace("[MODEL]", "[small, other]")
 )
 def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: float, warned: bool, stay: str) -> None:
     """What each local model needs, a warning where one does not fit, and what becomes of several."""
-    for user in ("checkup.models", "providers.gguf"):
+    for user in ("doctor.models", "local.gguf"):
         monkeypatch.setattr(f"evalharness.{user}.available_bytes", lambda: int(free_gb * 1e9))
     little(project.root / "small.gguf")
     project.write("small", GGUF + GGUF.replace("models.small", "models.other") + "context = 4096\n")

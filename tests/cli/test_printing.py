@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from store.stored_records import HOSTILE, a_run, a_sample, write
 
 from evalharness.cli import main
-from evalharness.cli.printing import print_json
+from evalharness.cli._output import print_json
 
 
 @pytest.mark.parametrize("command", ["review", "compare"])

@@ -16,7 +16,8 @@ from fault_server import FaultServer
 
 from evalharness.cli import main
 from evalharness.config import load_config
-from evalharness.engine import make_plan, run_suite
+from evalharness.evaluation.api import run_suite
+from evalharness.evaluation.plan import make_plan
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
 from evalharness.suites import load_suite

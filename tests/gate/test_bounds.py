@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evalharness.gate.bounds import runs_needed, spread_of
-from evalharness.gate.distributions import normal_quantile, t_quantile
 from evalharness.gate.evidence import Rules
-from evalharness.gate.judge import decide, weigh
+from evalharness.gate.kinds.score import collect_evidence, decide
+from evalharness.gate.stats.bounds import runs_needed, spread_of
+from evalharness.gate.stats.distributions import normal_quantile, t_quantile
 
 Side = Sequence[np.ndarray]
 
@@ -132,7 +132,7 @@ def test_false_pass(n: int, kb: int, kc: int, shape: str) -> None:
 def test_too_few_runs_never_pass(n: int, kb: int, kc: int) -> None:
     """Fewer than 59 runs, or than 20 cases, pass nothing, not even identical answers (statistics §6 N1)."""
     before, after = ({f"case-{number}": [1.0] * k for number in range(n)} for k in (kb, kc))
-    assert decide(weigh(before, after, rules=Rules(), seed=""), 1.0, Rules()) == "INCONCLUSIVE"
+    assert decide(collect_evidence(before, after, rules=Rules(), seed=""), 1.0, Rules()) == "INCONCLUSIVE"
     assert share_passed(n, kb, kc, "break", suites=50) == 0
 
 
@@ -140,7 +140,7 @@ def test_too_few_runs_never_pass(n: int, kb: int, kc: int) -> None:
 def test_just_enough_runs_can_pass(n: int, k: int) -> None:
     """From the floor on, identical answers can pass."""
     same = {f"case-{number}": [1.0] * k for number in range(n)}
-    evidence = weigh(same, same, rules=Rules(), seed="")
+    evidence = collect_evidence(same, same, rules=Rules(), seed="")
     assert evidence.candidate_runs >= Rules().runs_needed == 59
     # 59 cases are enough runs, and the bound of one run a side is 1.67 * sqrt(2 / (60 * 61)) = 3.9 points away
     assert decide(evidence, 1.0, Rules()) == "PASS"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from evalharness.gate.change_points import ALPHA, Blocks, Values, can_tell, change_points, each_its_own
+from evalharness.gate.stats.change_points import ALPHA, Blocks, Values, can_tell, change_points, each_its_own
 
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]
 

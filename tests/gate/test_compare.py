@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 from evalharness.errors import StoreError
-from evalharness.gate import judge_run
+from evalharness.gate import decide_run
 from evalharness.records import (
     SEVERITY,
     AcceptedRun,
     Baseline,
     BaselineCase,
     Draw,
-    Failure,
     GateRule,
     Message,
     Response,
     Run,
     RunHeader,
     Sample,
+    SampleError,
     SampleKey,
     Score,
     Status,
@@ -96,7 +96,7 @@ def a_world(cases: int = 80) -> World:
 def judged(world: World) -> tuple[list[Verdict], Outcome]:
     """The verdicts, and the outcome as a report sees it."""
     run, baselines = world
-    verdicts = judge_run(run, baselines, accept_command=COMMAND)
+    verdicts = decide_run(run, baselines, accept_command=COMMAND)
     return verdicts, Outcome(run, tuple(verdicts), baselines, Path("reports"), COMMAND)
 
 
@@ -120,7 +120,7 @@ def test_fresh_draws_do_not_hide_a_worse_model() -> None:
     beside = a_run(draws(range(1000, 1002)))
     beside = replace(beside, header=replace(beside.header, id="beside"))
     _, baselines = a_world()
-    verdicts = judge_run(a_run(draws(range(3))), baselines, accept_command=COMMAND, reference=beside)
+    verdicts = decide_run(a_run(draws(range(3))), baselines, accept_command=COMMAND, reference=beside)
     chrf = next(verdict for verdict in verdicts if verdict.metric == "chrf")
     assert (chrf.status, round(chrf.drop or 0, 3)) == ("fail", 0.08)
     assert "has the model changed?" in chrf.reason
@@ -226,11 +226,11 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
     "deleted": (rebuilt(range(1, 80)), {"error"}, "golden/baselines/demo/m.p.jsonl:2"),
     "renamed": (rebuilt([*range(79), 99]), {"error"}, "no longer in the suite: case case-79"),
     "errored": (
-        one(error=Failure("crash", "died"), response=None, scores=()),
+        one(error=SampleError("crash", "died"), response=None, scores=()),
         {"error"},
         "no result for case case-3 (crash: died)",
     ),
-    "error beside an answer": (one(error=Failure("metric", "chrf: no")), {"error"}, "metric: chrf: no"),
+    "error beside an answer": (one(error=SampleError("metric", "chrf: no")), {"error"}, "metric: chrf: no"),
     "neither answer nor error": (one(response=None, scores=()), {"error"}, "no result for case case-3"),
     "lost": (samples(lambda all_: all_.pop()), {"error"}, "never answered: case case-79"),
     "answered twice": (samples(lambda all_: all_.append(all_[0])), {"error"}, "answered twice: case case-0"),
@@ -364,8 +364,8 @@ def test_order_of_samples_does_not_matter(edit: Callable[[Sequence[Sample]], Seq
     """The same samples in any order give the same verdicts to the bit, twice."""
     all_ = [a_sample(n, value=(n % 7) / 10) for n in range(80)]
     baselines = {("m", "p"): a_baseline(draws=(a_draw(0.3), a_draw(0.5)))}
-    first = judge_run(a_run(all_), baselines, accept_command=COMMAND)
-    assert judge_run(a_run(edit(all_)), baselines, accept_command=COMMAND) == first
+    first = decide_run(a_run(all_), baselines, accept_command=COMMAND)
+    assert decide_run(a_run(edit(all_)), baselines, accept_command=COMMAND) == first
 
 
 @pytest.mark.parametrize(
@@ -448,7 +448,7 @@ def test_a_slow_hour_of_the_machine(calibration_s: float) -> None:
 )
 def test_reason_is_one_line(message: str) -> None:
     """Whatever a provider's error says, the reason of a verdict is one line of bounded length."""
-    verdicts, _ = judged(one(error=Failure("crash", message))(a_world()))
+    verdicts, _ = judged(one(error=SampleError("crash", message))(a_world()))
     assert len(verdicts[0].reason.splitlines()) == 1
     assert len(verdicts[0].reason) < 400
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from evalharness.criteria.changes import MOST_CHANGES, changes
+from evalharness.criteria.criteria import Criteria, as_json, criteria_of
 from evalharness.errors import StoreError
-from evalharness.gate.changes import MOST_CHANGES, changes
-from evalharness.gate.exam import Exam, as_json, exam_of
 from evalharness.records import (
     AcceptedRun,
     Baseline,
@@ -95,9 +95,9 @@ class World:
     files: Mapping[str, str] = field(default_factory=lambda: {"golden/recordings/demo.jsonl": "d1"})
 
     @property
-    def exam(self) -> Exam:
+    def exam(self) -> Criteria:
         """The exam."""
-        return exam_of(self.suite, config=self.config, baselines=self.baselines, files=self.files)
+        return criteria_of(self.suite, config=self.config, baselines=self.baselines, files=self.files)
 
 
 def suite(**edits: Any) -> World:
@@ -288,7 +288,7 @@ def test_weaker() -> None:
     """What can make a worse answer pass has a line that says so."""
     failures = []
     for now, line in WEAKER:
-        found = [str(change) for change in changes(World().exam, now.exam) if change.weakens]
+        found = [str(change) for change in changes(World().exam, now.exam) if change.relaxes]
         if not any(line in one for one in found):
             failures.append(f"{line!r} is not in {found}")
     assert not failures, "\n".join(failures)
@@ -299,7 +299,7 @@ def test_harder(now: World, line: str) -> None:
     """What can only make it harder is shown, and is all there is."""
     (change,) = changes(World().exam, now.exam)
     assert line in str(change)
-    assert not change.weakens
+    assert not change.relaxes
 
 
 @pytest.mark.parametrize("now", SAME, ids=range(len(SAME)))
@@ -313,7 +313,7 @@ def test_back_again() -> None:
     failures = []
     for now, line in WEAKER + HARDER:
         there, back = changes(World().exam, now.exam), changes(now.exam, World().exam)
-        if not there or not any(change.weakens for change in (*there, *back)):
+        if not there or not any(change.relaxes for change in (*there, *back)):
             failures.append(f"{line!r}: {there} and {back}")
     assert not failures, "\n".join(failures)
 
@@ -336,7 +336,7 @@ def test_every_field_counts() -> None:
         files={},
     ).exam
     mine = World().exam
-    for part in fields(Exam):
+    for part in fields(Criteria):
         if part.name != "suite":
             assert changes(mine, replace(mine, **{part.name: getattr(other, part.name)})), part.name
 
@@ -344,10 +344,10 @@ def test_every_field_counts() -> None:
 def test_whole_suites() -> None:
     """A suite that goes is weaker; one that comes had nothing to weaken."""
     exam = World().exam
-    assert [(str(change), change.weakens) for change in changes(exam, None)] == [
+    assert [(str(change), change.relaxes) for change in changes(exam, None)] == [
         ("suite demo: 4 cases -> deleted", True)
     ]
-    assert [(str(change), change.weakens) for change in changes(None, exam)] == [("suite demo: new, 4 cases", False)]
+    assert [(str(change), change.relaxes) for change in changes(None, exam)] == [("suite demo: new, 4 cases", False)]
     assert changes(None, None) == []
 
 
@@ -355,14 +355,14 @@ def test_whole_suites() -> None:
 def test_baseline_that_could_not_be_read(now: Any) -> None:
     """What becomes of a baseline that was damaged is never harmless."""
     (change,) = changes(baseline(StoreError("damaged")).exam, baseline(now).exam)
-    assert change.weakens
+    assert change.relaxes
     assert change.then == "cannot be read, damaged"
 
 
 def test_damaged_baseline_that_is_new() -> None:
     """Nor is one that comes damaged."""
     (change,) = changes(baseline(None).exam, baseline(StoreError("damaged")).exam)
-    assert (str(change), change.weakens) == ("baseline small.plain: new, cannot be read, damaged", True)
+    assert (str(change), change.relaxes) == ("baseline small.plain: new, cannot be read, damaged", True)
 
 
 def test_value_of_another_type() -> None:
@@ -383,11 +383,11 @@ def test_check_of_a_mapping() -> None:
     then, now = (case_a(checks=(Spec("json_schema", {"value": schema}),)).exam for schema in (one, two))
     assert changes(then, now) == []
     looser = case_a(checks=(Spec("json_schema", {"value": {"type": "object"}}),)).exam
-    assert any(change.weakens for change in changes(then, looser))
+    assert any(change.relaxes for change in changes(then, looser))
 
 
 @pytest.mark.parametrize(
-    ("name", "then", "now", "weakens"),
+    ("name", "then", "now", "relaxes"),
     [
         ("max_words", 60, 100, True),
         ("max_chars", 60, 9, False),
@@ -398,11 +398,11 @@ def test_check_of_a_mapping() -> None:
         ("regex", "a", ".*", True),
     ],
 )
-def test_bounds_have_a_direction(name: str, then: Any, now: Any, weakens: bool) -> None:
+def test_bounds_have_a_direction(name: str, then: Any, now: Any, relaxes: bool) -> None:
     """A bound is harder on one side; of texts and patterns nobody can tell."""
     exams = [case_a(checks=(Spec(name, {"value": value}),)).exam for value in (then, now)]
     (change,) = changes(*exams)
-    assert change.weakens is weakens
+    assert change.relaxes is relaxes
 
 
 HOSTILE: list[Callable[[str], World]] = [
@@ -455,18 +455,18 @@ def test_bounded(count: int, lines: int) -> None:
     """The table is bounded, and its last line counts what is left out."""
     found = changes(suite(vars={str(n): n for n in range(count)}).exam, suite(vars={}).exam)
     assert len(found) == lines
-    assert all(change.weakens for change in found)
+    assert all(change.relaxes for change in found)
     assert str(found[-1]) == (
         "58 more changes: not shown" if count > lines else f"shared variable {count - 1}: {count - 1} -> removed"
     )
 
 
 def test_what_weakens_comes_first() -> None:
-    """A thousand harmless changes do not push one that weakens out of sight."""
+    """A thousand harmless changes do not push one that relaxes out of sight."""
     prompts = tuple(f"m{n}" for n in range(1_000))
     found = changes(World().exam, suite(default_prompts=(*SUITE.default_prompts, *prompts), vars={}).exam)
     assert str(found[0]) == 'shared variable shop: "Acme" -> removed'
-    assert [change.weakens for change in found] == [True] + [False] * (MOST_CHANGES - 1)
+    assert [change.relaxes for change in found] == [True] + [False] * (MOST_CHANGES - 1)
     assert found[-1] == Change("802 more changes", "", "not shown", False)
 
 

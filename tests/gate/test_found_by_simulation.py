@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from evalharness.gate.bounds import Spread
-from evalharness.gate.distributions import normal_quantile
 from evalharness.gate.evidence import Rules
-from evalharness.gate.judge import judge, weigh
+from evalharness.gate.kinds.score import assess_scores, collect_evidence
+from evalharness.gate.stats.bounds import Spread
+from evalharness.gate.stats.distributions import normal_quantile
 
 Z = normal_quantile(0.95) + normal_quantile(0.80)
 
@@ -28,17 +28,17 @@ def test_the_cases_asked_for_are_enough_and_not_more(kb: int, kc: int) -> None:
     89 % of the gates passed then.
     """
     n, share = 50, 0.4
-    said = judge(flips(n, share, kb), flips(n, share, kc))
+    said = assess_scores(flips(n, share, kb), flips(n, share, kc))
     assert said.verdict == "INCONCLUSIVE"
     assert said.needed_cases is not None
     larger = n + said.needed_cases
-    spread = weigh(flips(larger, share, kb), flips(larger, share, kc), rules=Rules(), seed="").spread
+    spread = collect_evidence(flips(larger, share, kb), flips(larger, share, kc), rules=Rules(), seed="").spread
     assert Z * spread.error == pytest.approx(0.05, rel=0.04)
 
 
 def test_the_guard_is_part_of_the_error() -> None:
     """What the pseudo-cases add to the variance is known, and is less than all of it."""
-    spread: Spread = weigh(flips(50, 0.4, 1), flips(50, 0.4, 1), rules=Rules(), seed="").spread
+    spread: Spread = collect_evidence(flips(50, 0.4, 1), flips(50, 0.4, 1), rules=Rules(), seed="").spread
     assert 0 < spread.guard <= spread.error**2
 
 
@@ -64,7 +64,7 @@ def test_clusters_are_no_sessions() -> None:
     rng, factors = np.random.default_rng(20260101), []
     for _ in range(60):
         before, after = sessions(rng, 200, flake=0.10, drop=0.0)
-        factors.append(weigh(before, after, rules=Rules(), seed="", clusters=clusters, sessions=True).factor)
+        factors.append(collect_evidence(before, after, rules=Rules(), seed="", clusters=clusters, sessions=True).factor)
     # the mean of max(1, chi-squared with 4 degrees / 4) is 1.27; it was 2.9
     assert np.mean(factors) == pytest.approx(1.27, abs=0.25)
 
@@ -73,8 +73,8 @@ def test_a_new_case_does_not_hide_the_sessions() -> None:
     """One case with a shorter history leaves the other cases' sessions to be seen."""
     before = {f"case-{c}": [float(r % 2) for r in range(6)] for c in range(60)}
     after = {case: [1.0] for case in before}
-    whole = weigh(before, after, rules=Rules(), seed="", sessions=True)
-    with_new = weigh(before | {"new": [1.0]}, after | {"new": [1.0]}, rules=Rules(), seed="", sessions=True)
+    whole = collect_evidence(before, after, rules=Rules(), seed="", sessions=True)
+    with_new = collect_evidence(before | {"new": [1.0]}, after | {"new": [1.0]}, rules=Rules(), seed="", sessions=True)
     assert whole.factor > 5
     assert with_new.factor == pytest.approx(whole.factor)
     assert math.isclose(with_new.p_value, whole.p_value)
@@ -92,7 +92,7 @@ def test_names_change_no_bit(*, with_clusters: bool, with_sessions: bool) -> Non
         before = {f"case-{c:02}": runs[row, :5].tolist() for c, row in enumerate(order)}
         after = {f"case-{c:02}": runs[row, 5:].tolist() for c, row in enumerate(order)}
         clusters = {f"case-{c:02}": str(row // 4) for c, row in enumerate(order)} if with_clusters else None
-        found = weigh(before, after, rules=Rules(), seed="", clusters=clusters, sessions=with_sessions)
+        found = collect_evidence(before, after, rules=Rules(), seed="", clusters=clusters, sessions=with_sessions)
         return found.p_value, found.factor
 
     assert len({seen(rng.permutation(60)) for _ in range(20)}) == 1

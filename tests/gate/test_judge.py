@@ -12,7 +12,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evalharness.gate.bounds import Spread
 from evalharness.gate.defaults import (
     ALPHA,
     ALPHA_PASS,
@@ -23,8 +22,9 @@ from evalharness.gate.defaults import (
     SCREEN,
 )
 from evalharness.gate.evidence import Evidence, Rules
-from evalharness.gate.judge import decide, judge, weigh
-from evalharness.gate.latency import hodges_lehmann
+from evalharness.gate.kinds.latency_stats import hodges_lehmann
+from evalharness.gate.kinds.score import assess_scores, collect_evidence, decide
+from evalharness.gate.stats.bounds import Spread
 
 PAIRS = ((np.array([1.0]), np.array([1.0])),) * 60
 EVIDENCE = Evidence(pairs=PAIRS, cases=60, spread=Spread(0.0, 0.0), p_value=0.5, smallest_p=0.0)
@@ -76,26 +76,26 @@ def test_numbers_that_are_none_are_refused(bad: float, side: str, k: int) -> Non
     good = {f"case-{number}": [1.0] * k for number in range(60)}
     sides = {"baseline": good, "candidate": good} | {side: good | {"case-7": [*good["case-7"][1:], bad]}}
     with pytest.raises(ValueError, match="finite"):
-        weigh(sides["baseline"], sides["candidate"], rules=Rules(), seed="")
+        collect_evidence(sides["baseline"], sides["candidate"], rules=Rules(), seed="")
     with pytest.raises(ValueError, match=r"numbers in \[0, 1\]"):
-        judge(sides["baseline"], sides["candidate"])
+        assess_scores(sides["baseline"], sides["candidate"])
 
 
 def test_pass_or_fail_is_nothing_between() -> None:
     """A score is refused where runs pass or fail."""
     with pytest.raises(ValueError, match="1 or 0"):
-        judge({"a": [0.5]}, {"a": [1.0]}, kind="pass_fail")
+        assess_scores({"a": [0.5]}, {"a": [1.0]}, kind="pass_fail")
 
 
 def test_only_common_cases_are_weighed() -> None:
     """Cases of one side alone count for nothing, but a lost case blocks a PASS, and no common case is no evidence."""
-    one = weigh({"a": [1.0], "b": [1.0]}, {"b": [1.0], "c": [0.0]}, rules=Rules(), seed="")
-    none = weigh({"a": [1.0]}, {"b": [0.0]}, rules=Rules(), seed="")
+    one = collect_evidence({"a": [1.0], "b": [1.0]}, {"b": [1.0], "c": [0.0]}, rules=Rules(), seed="")
+    none = collect_evidence({"a": [1.0]}, {"b": [0.0]}, rules=Rules(), seed="")
     assert (one.cases, one.change) == (1, 0.0)
     assert one.blocked == "1 of 2 cases of the baseline have no run to compare"
     assert (none.cases, none.change, none.p_value) == (0, 0.0, 1.0)
     assert decide(none, none.p_value, Rules()) == "INCONCLUSIVE"
-    said = judge({"a": [1.0]}, {"b": [0.0]})
+    said = assess_scores({"a": [1.0]}, {"b": [0.0]})
     assert (said.verdict, said.lower_bound) == ("INCONCLUSIVE", -math.inf)
 
 
@@ -118,7 +118,7 @@ def test_worse_answers_never_turn_red_into_green(kind: str, seed: int, data: st.
     def status(candidate: np.ndarray) -> str:
         sides = ({f"case-{case}": runs for case, runs in enumerate(side)} for side in (before, candidate))
         rules = Rules(margin)
-        evidence = weigh(*sides, rules=rules, seed="")
+        evidence = collect_evidence(*sides, rules=rules, seed="")
         return decide(evidence, evidence.p_value, rules)
 
     assume(status(after) == "FAIL")
@@ -135,7 +135,7 @@ def test_pass_fail_bound_is_monotone() -> None:
     def low(better: int, worse: int, n: int) -> float:
         changes = [1.0] * better + [-1.0] * worse + [0.0] * (n - better - worse)
         before, after = {str(case): [0.5] for case in range(n)}, {str(c): [0.5 + d] for c, d in enumerate(changes)}
-        return weigh(before, after, rules=Rules(), seed="").spread.bounds(0.05)[0]
+        return collect_evidence(before, after, rules=Rules(), seed="").spread.bounds(0.05)[0]
 
     for n in (20, 60):
         for better in range(0, n // 4, 3):

@@ -19,11 +19,11 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from evalharness.gate.distributions import normal_below, normal_quantile, t_below
-from evalharness.gate.judge import judge
-from evalharness.gate.latency import hodges_lehmann, wilcoxon_p
-from evalharness.gate.permutation import holm, p_worse, smallest_p
-from evalharness.gate.sessions import corrected, overdispersion
+from evalharness.gate.kinds.latency_stats import hodges_lehmann, wilcoxon_p
+from evalharness.gate.kinds.score import assess_scores
+from evalharness.gate.stats.distributions import normal_below, normal_quantile, t_below
+from evalharness.gate.stats.permutation import holm, p_worse, smallest_p
+from evalharness.gate.stats.sessions import corrected, overdispersion
 
 Case = tuple[Sequence[float], Sequence[float]]
 PASS_FAIL = st.sampled_from([0.0, 1.0])
@@ -232,7 +232,7 @@ def test_identical_runs_prove_nothing(value: float, kb: int, kc: int, *, session
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same = {side: {f"case-{n}": [value] * k for n in range(100)} for side, k in (("b", kb), ("c", kc))}
-        said = judge(same["b"], same["c"], sessions=sessions)
+        said = assess_scores(same["b"], same["c"], sessions=sessions)
     assert (said.p_value, said.drop, said.verdict) == (1.0, 0.0, "PASS")
     assert math.isfinite(said.lower_bound)
 
@@ -240,7 +240,7 @@ def test_identical_runs_prove_nothing(value: float, kb: int, kc: int, *, session
 @settings(max_examples=25)
 @given(cases_of(PASS_FAIL, most=30) | cases_of(TENTHS, most=25), st.randoms())
 def test_names_and_order_do_not_matter(cases: list[Case], random: object) -> None:
-    """Renaming the cases, and shuffling them and their runs, changes no bit of a judgement."""
+    """Renaming the cases, and shuffling them and their runs, changes no bit of a result."""
     shuffled = [(list(b), list(c)) for b, c in cases]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     for runs in (runs for pair in shuffled for runs in pair):
@@ -248,22 +248,22 @@ def test_names_and_order_do_not_matter(cases: list[Case], random: object) -> Non
 
     def said(rows: Sequence[Case], name: str) -> str:
         sides = ({f"{name}-{n}": row[side] for n, row in enumerate(rows)} for side in (0, 1))
-        return repr(judge(*sides, seed="seed"))
+        return repr(assess_scores(*sides, seed="seed"))
 
     assert said(shuffled, "other") == said(cases, "case")
 
 
 ONE_JUDGEMENT = """
 import numpy as np
-from evalharness.gate.judge import judge
+from evalharness.gate.kinds.score import assess_scores
 rng = np.random.default_rng(3)
 b, c = ({f"case-{n}": np.round(rng.random(k), 1).tolist() for n in range(40)} for k in (5, 1))
-print(judge(b, c, clusters={case: case[-1] for case in b}, seed="seed"), judge(b, c, seed="seed"))
+print(assess_scores(b, c, clusters={case: case[-1] for case in b}, seed="seed"), assess_scores(b, c, seed="seed"))
 """
 
 
 def test_same_seed_same_bytes() -> None:
-    """In another process, where strings hash differently, the same runs give the same judgement."""
+    """In another process, where strings hash differently, the same runs give the same result."""
     said = {
         subprocess.run(
             [sys.executable, "-c", ONE_JUDGEMENT],

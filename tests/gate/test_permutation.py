@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.gate.evidence import Rules
-from evalharness.gate.judge import weigh
-from evalharness.gate.permutation import holm, p_worse
+from evalharness.gate.kinds.score import collect_evidence
+from evalharness.gate.stats.permutation import holm, p_worse
 
 Case = tuple[Sequence[float], Sequence[float]]
 PASS_FAIL = st.sampled_from([0.0, 1.0])
@@ -54,7 +54,7 @@ def test_names_and_order_do_not_matter(cases: list[Case], random: object) -> Non
 
     def evidence(rows: Sequence[Case]) -> object:
         before, after = ({n: row[side] for n, row in zip(names, rows, strict=True)} for side in (0, 1))
-        found = weigh(before, after, rules=Rules(), seed="seed")
+        found = collect_evidence(before, after, rules=Rules(), seed="seed")
         return found.p_value, found.smallest_p, found.spread, found.change, found.runs
 
     assert evidence(shuffled) == evidence(cases)

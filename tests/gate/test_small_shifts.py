@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from evalharness.gate import judge
+from evalharness.gate import assess_scores
 
 
 def verdict(cases: int, shift: float, margin: float = 0.05, scale: float = 1.0) -> str:
     """Of a suite whose cases all lose `shift`; a model like this has one look, at one run a side."""
     before = {f"case-{n}": scale * (0.1 + 0.8 * n / cases) for n in range(cases)}
     after = {case: max(0.0, value - shift) for case, value in before.items()}
-    return judge({c: [v] for c, v in before.items()}, {c: [v] for c, v in after.items()}, margin=margin).verdict
+    return assess_scores({c: [v] for c, v in before.items()}, {c: [v] for c, v in after.items()}, margin=margin).verdict
 
 
 @pytest.mark.parametrize(

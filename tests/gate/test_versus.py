@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from evalharness.gate.versus import MANY_CASES, versus
+from evalharness.gate.pairwise import MANY_CASES, versus
 
 RUNS = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), st.lists(st.sampled_from([0.0, 1.0]), min_size=1))
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalharness.gate.bounds import Spread
-from evalharness.gate.cost import cost_rules
-from evalharness.gate.evidence import Evidence, Judgement, Rules, Word
-from evalharness.gate.latency import judge_latency
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Word
+from evalharness.gate.kinds.cost import cost_rules
+from evalharness.gate.kinds.latency_stats import assess_latency
+from evalharness.gate.stats.bounds import Spread
 from evalharness.gate.wording import count, percent, points, reason_of
 
-JUDGEMENT = Judgement(
+JUDGEMENT = GateResult(
     "FAIL", "", p_value=0.0004, drop=0.064, lower_bound=-0.11, upper_bound=-0.021, cases=60, suspicious=True
 )
 GOOD: dict[str, Any] = {"drop": -0.004, "lower_bound": -0.02, "upper_bound": 0.03, "p_value": 0.4}
@@ -50,14 +50,14 @@ def test_count(number: int, shown: str) -> None:
 
 
 def line(verdict: Word, changes: dict[str, Any], rules: Rules, **evidence: Any) -> str:
-    """What is said of a judgement, and of evidence whose mean change is its drop."""
-    judgement = replace(JUDGEMENT, verdict=verdict, **changes)
-    pairs = ((np.array([1.0]), np.array([1.0 - judgement.drop])),) * judgement.cases
-    found = Evidence(pairs, judgement.cases, Spread(-judgement.drop, 0.0), judgement.p_value, 1e-9)
-    return reason_of(judgement, replace(found, **evidence), rules)
+    """What is said of a result, and of evidence whose mean change is its drop."""
+    result = replace(JUDGEMENT, verdict=verdict, **changes)
+    pairs = ((np.array([1.0]), np.array([1.0 - result.drop])),) * result.cases
+    found = Evidence(pairs, result.cases, Spread(-result.drop, 0.0), result.p_value, 1e-9)
+    return reason_of(result, replace(found, **evidence), rules)
 
 
-OUTLOOK = {"needed_cases": 116, "needed_repeats": 2, "smallest_visible_drop": 0.072}
+OUTLOOK = {"needed_cases": 116, "needed_repeats": 2, "minimum_detectable_drop": 0.072}
 SEEN = "−6.4 pts (−11.0 pts … −2.1 pts) on 60 cases: "
 
 
@@ -151,14 +151,14 @@ def test_latency_line(factor: float, said: str) -> None:
     """A gate on latency says how much slower, and what it was compared with."""
     seconds = {f"case-{number}": [1.0 + number] for number in range(60)}
     slower = {case: [factor * runs[0]] for case, runs in seconds.items()}
-    assert judge_latency(seconds, slower).reason.startswith(said)
+    assert assess_latency(seconds, slower).reason.startswith(said)
 
 
 def test_latency_warns() -> None:
     """Where only a stored time and a calibration are there, it warns, and does not fail."""
-    from evalharness.gate.latency import Calibration
+    from evalharness.gate.kinds.latency_stats import Calibration
 
     seconds = {f"case-{number}": [1.0 + number] for number in range(60)}
     slower = {case: [2 * runs[0]] for case, runs in seconds.items()}
-    said = judge_latency(seconds, slower, mode="calibrated", calibration=Calibration([1.0], 1.0))
+    said = assess_latency(seconds, slower, mode="calibrated", calibration=Calibration([1.0], 1.0))
     assert (said.verdict, said.reason[:25]) == ("INCONCLUSIVE", "slower than the margin: +")

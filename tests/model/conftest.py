@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evalharness.config import Config, load_config
-from evalharness.providers.gguf import GgufProvider
+from evalharness.local.gguf import GgufProvider
 from evalharness.records import Message, Params, Request, SampleKey
 
 ROOT = Path(__file__).parents[2]

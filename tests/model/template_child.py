@@ -8,7 +8,7 @@ import json
 import sys
 
 from evalharness.errors import ProviderError
-from evalharness.llama.chat_template import ChatTemplate
+from evalharness.local.chat_template import ChatTemplate
 
 MESSAGES = [{"role": "system", "content": "Answer briefly."}, {"role": "user", "content": "Hello"}]
 

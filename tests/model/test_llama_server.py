@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from evalharness.config import Config, EmbedderConfig, ModelConfig, load_config, resolve_path
-from evalharness.engine import Asking, make_plan, run_suite
-from evalharness.metrics import Answer
-from evalharness.metrics.embedding import embedding
+from evalharness.evaluation.api import run_suite
+from evalharness.evaluation.plan import make_plan
+from evalharness.execution import RunOptions
 from evalharness.records import Run, Sample, Suite
+from evalharness.scoring.metrics import SampleView
+from evalharness.scoring.metrics.embedding import embedding
 from evalharness.store import canonical_run
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite
@@ -130,7 +132,7 @@ def test_replayed_without_the_server(tmp_path: Path) -> None:
     with a_server() as address:
         config = a_config(address)
         first = run(config, ledger=ledger)
-    second = run(config, ledger=ledger, asking=Asking(record="none"))
+    second = run(config, ledger=ledger, options=RunOptions(record="none"))
     ledger.close()
     assert canonical_run(second) == canonical_run(first)
     assert {sample.latency_s for sample in second.samples} == {None}
@@ -175,8 +177,8 @@ def test_embeddings(tmp_path: Path) -> None:
         metric = embedding("served", config=config)
         same, other = metric.score_batch(
             [
-                Answer("The store opens at nine.", ("The store opens at nine.",)),
-                Answer("Bananas.", ("The store opens.",)),
+                SampleView("The store opens at nine.", ("The store opens at nine.",)),
+                SampleView("Bananas.", ("The store opens.",)),
             ]
         )
     assert isinstance(same, float)

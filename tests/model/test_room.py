@@ -10,7 +10,7 @@ from gguf_files import long_rope
 from processes import until
 
 from evalharness.errors import ProviderError
-from evalharness.providers.gguf import GgufProvider
+from evalharness.local.gguf import GgufProvider
 
 LONG = "Tell me of the sea. " * 46
 """About two hundred and eighty tokens."""
@@ -21,7 +21,7 @@ FEW = 256
 @pytest.fixture
 def little_room(monkeypatch):
     """At first, so that a prompt of a few hundred tokens needs more."""
-    monkeypatch.setattr("evalharness.providers.memory.FIRST_ROOM", FEW)
+    monkeypatch.setattr("evalharness.local.memory.FIRST_ROOM", FEW)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from evalharness.providers.memory import PREFIXES
+from evalharness.local.memory import PREFIXES
 from evalharness.suites import load_suite, requests
 
 

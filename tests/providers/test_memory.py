@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalharness.providers.gguf_header import GgufHeader
-from evalharness.providers.memory import available_bytes, default_slots, first_room, need, share_bytes
+from evalharness.local.gguf_header import GgufHeader
+from evalharness.local.memory import available_bytes, default_slots, first_room, need, share_bytes
 
 GIB = 2**30
 SMOLLM2 = GgufHeader("llama", 30, 8192, 8192, 576, (9,) * 30, (3,) * 30, 64, 64, "", 98_362_432)
@@ -122,5 +122,5 @@ def test_where_nothing_is_said(tmp_path: Path) -> None:
 def test_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """One of four processes gets a quarter."""
     for free, share in ((20 * GIB, 5 * GIB), (None, None)):
-        monkeypatch.setattr("evalharness.providers.memory.available_bytes", lambda free=free: free)
+        monkeypatch.setattr("evalharness.local.memory.available_bytes", lambda free=free: free)
         assert share_bytes(4) == share

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from store.stored_records import HOSTILE, SIGNATURES, a_run, a_sample, accepted, broken, write
 
 from evalharness.errors import StoreError
-from evalharness.records import Failure, Response, Run, Sample, SampleKey, Score, Timing, Usage
+from evalharness.records import Response, Run, Sample, SampleError, SampleKey, Score, Timing, Usage
 from evalharness.records.table import KINDS
 from evalharness.store import read_baseline
 
@@ -57,7 +57,7 @@ SAMPLES = st.builds(
     SCORES,
     st.lists(TEXTS, max_size=2).map(tuple),
     st.just(()),
-    st.none() | st.builds(Failure, TEXTS, TEXTS),
+    st.none() | st.builds(SampleError, TEXTS, TEXTS),
     st.none() | st.floats(0, 1e6),
     TIMES,
     st.integers(0, 9),

@@ -49,7 +49,7 @@ def hostile(text: str) -> Outcome:
         baselines={(sample.key.model, sample.key.prompt): _baseline(sample, text) for sample in samples},
         accept_command=text,
         refusal=text,
-        exam=(Change(text, text, text, weakens=True), Change(text, "", text, weakens=False)),
+        criteria=(Change(text, text, text, relaxes=True), Change(text, "", text, relaxes=False)),
         base=text,
         command=text,
     )

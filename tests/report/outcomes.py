@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evalharness.gate import judge_run
+from evalharness.gate import decide_run
 from evalharness.records import (
     AcceptedRun,
     Baseline,
     BaselineCase,
     Draw,
-    Failure,
     GateRule,
     Message,
     Response,
     Run,
     RunHeader,
     Sample,
+    SampleError,
     SampleKey,
     Score,
     Timing,
@@ -48,7 +48,7 @@ def a_sample(number: int, value: float = 0.8, **changes: Any) -> Sample:
 
 def broken(number: int, message: str = "the worker died", kind: str = "crash") -> Sample:
     """A case without an answer."""
-    return a_sample(number, response=None, scores=(), error=Failure(kind, message))
+    return a_sample(number, response=None, scores=(), error=SampleError(kind, message))
 
 
 def a_run(samples: Sequence[Sample], gates: Sequence[tuple[str, float]] = (), **rest: Any) -> Run:
@@ -94,5 +94,5 @@ def an_outcome(samples: Sequence[Sample] = (), *, baseline: Any = "same cases", 
     known = a_baseline(samples) if baseline == "same cases" else baseline
     baselines = {("smollm2", "concise"): known}
     command = "pytest --llm-suite=support --llm-accept"
-    verdicts = () if run.stopped else tuple(judge_run(run, baselines, accept_command=command))
+    verdicts = () if run.stopped else tuple(decide_run(run, baselines, accept_command=command))
     return Outcome(run, verdicts, baselines, ROOT / "reports" / "support", command)

@@ -8,7 +8,7 @@ import pytest
 from outcomes import a_run, a_sample, broken
 
 from evalharness.records import Sample
-from evalharness.report.asked import asked_lines, dollars
+from evalharness.report.usage import dollars, usage_lines
 
 DAY_1, DAY_2 = "2026-01-01T23:59:59+00:00", "2026-02-03T00:00:00+00:00"
 AGAIN = "; --llm-record=all asks anew"
@@ -47,7 +47,7 @@ def old(number: int, day: str = DAY_1, **more: Any) -> Sample:
 )  # fmt: skip
 def test_lines(samples: list[Sample], lines: list[str]) -> None:
     """What was asked, tried again and paid, and what was replayed; replayed answers cost nothing now."""
-    assert list(asked_lines(a_run(samples))) == lines
+    assert list(usage_lines(a_run(samples))) == lines
 
 
 @pytest.mark.parametrize(

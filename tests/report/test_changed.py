@@ -7,8 +7,8 @@ from dataclasses import replace
 from outcomes import a_baseline, a_sample, an_outcome
 
 from evalharness.records import Score
-from evalharness.report.changed import answers, score_change
-from evalharness.review.changed import changed_answers
+from evalharness.report.diffs import answers, score_change
+from evalharness.review.diffs import changed_answers
 
 SAMPLE = a_sample(0, scores=(Score("chrf", 0.2, "chrf|v:2"), Score("rouge_l", 0.7, "rouge_l|v:1")))
 OUTCOME = an_outcome([SAMPLE], baseline=a_baseline([SAMPLE]))

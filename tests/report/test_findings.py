@@ -51,7 +51,7 @@ def test_at_most_ten_of_a_kind(count, shown):
 
 
 def test_what_is_found() -> None:
-    """Lost answers and broken assertions are errors; what is open, or weakens the exam, a warning."""
+    """Lost answers and broken assertions are errors; what is open, or relaxes the exam, a warning."""
     outcome = an_outcome([broken(0, "gone"), a_sample(1, failed_checks=("must not say no",)), a_sample(2)])
     found = {(finding.level, finding.check, finding.name): finding.message for finding in findings(outcome, None)}
     assert found["error", "case", "case-0[smollm2-concise]"] == "no answer: crash: gone"

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 from evalharness.records import (
     Change,
-    Failure,
     Message,
     Response,
     Run,
     RunHeader,
     Sample,
+    SampleError,
     SampleKey,
     Score,
     Status,
@@ -31,7 +31,7 @@ from evalharness.records import (
     Usage,
     Verdict,
 )
-from evalharness.report.columns import Earlier, columns_of
+from evalharness.report.columns import BaselineView, columns_of
 from evalharness.report.html import Page, extent_of, facts_of, overview, render_html
 from evalharness.report.rows import MAX_TEXT, packed, rows_of
 from evalharness.report.single_file import island
@@ -58,7 +58,7 @@ HOSTILE = (
     "__proto__",
 )
 ISLAND = re.compile(r'<script type="application/(?:json|octet-stream)" id="(data|rows)">(.*?)</script>', re.DOTALL)
-Before = Mapping[tuple[str, str], Mapping[str, Earlier]]
+Before = Mapping[tuple[str, str], Mapping[str, BaselineView]]
 
 
 def a_sample(name: str = "a", **changes: Any) -> Sample:
@@ -113,10 +113,10 @@ def a_page(
 
 def a_file(name: str) -> tuple[str, set[str]]:
     """A report with `name` in every text that comes from outside, and these texts."""
-    sample = a_sample(name, failed_checks=(f"check {name}",), error=Failure(f"kind {name}", f"message {name}"))
-    before = {(sample.key.model, sample.key.prompt): {sample.key.case: Earlier(f"before {name}", {})}}
-    change = Change(f"what {name}", f"then {name}", f"now {name}", weakens=True)
-    rest = {"sentence": f"sentence {name}", "exam": [change], "earlier": f"earlier {name}"}
+    sample = a_sample(name, failed_checks=(f"check {name}",), error=SampleError(f"kind {name}", f"message {name}"))
+    before = {(sample.key.model, sample.key.prompt): {sample.key.case: BaselineView(f"before {name}", {})}}
+    change = Change(f"what {name}", f"then {name}", f"now {name}", relaxes=True)
+    rest = {"sentence": f"sentence {name}", "criteria": [change], "earlier": f"earlier {name}"}
     page = a_page(a_run(sample, name=name), [a_verdict(name, tag=f"gate {name}")], before, "fail", **rest)
     words = "id suite file started machine metric model prompt reason sentence case tag role content golden answer"
     more = "signature check kind message what then now before earlier gate"
@@ -211,7 +211,7 @@ def test_worst_first() -> None:
         a_sample("poor", scores=(Score("m", 0.1, ""), Score("n", 0.3, ""))),
         a_sample("unscored", scores=()),
         a_sample("failed", failed_checks=("no",)),
-        a_sample("broken", response=None, scores=(), error=Failure("hang", "")),
+        a_sample("broken", response=None, scores=(), error=SampleError("hang", "")),
     ]
     data = rows(*samples)
     order = [data["texts"][case] for case in data["case"]]
@@ -249,7 +249,7 @@ def test_groups() -> None:
         a_sample(response=Response("", "stop", Usage(100, n), timing), scores=(Score("metric a", n / 10, ""),))
         for n, timing in enumerate(times, 1)
     ]
-    broken = a_sample(response=None, scores=(), error=Failure("hang", ""))
+    broken = a_sample(response=None, scores=(), error=SampleError("hang", ""))
     (group,) = overview_of(*samples, broken, a_sample(failed_checks=("no",), response=None, scores=()))["columns"]
     assert (group["samples"], group["errors"], group["failed"]) == (5, 1, 1)
     assert group["scores"] == [[0.2, None, None, 3]]  # three runs of one case tell nothing of other cases
@@ -291,7 +291,7 @@ def test_what_was_there_before() -> None:
     """A row has the earlier answer and the earlier scores of its case, where there are any."""
     samples = [a_sample(), a_sample(key=SampleKey("case b", "prompt a", "model a", 0))]
     way = {"metric a": "signature a"}
-    before = {("model a", "prompt a"): {"case a": Earlier("reply a", {"metric a": 0.75}, signatures=way)}}
+    before = {("model a", "prompt a"): {"case a": BaselineView("reply a", {"metric a": 0.75}, signatures=way)}}
     data = rows(*samples, before=before)
     assert [data["texts"][case] for case in data["case"]] == ["case a", "case b"]
     assert [None if old is None else data["texts"][old] for old in data["old"]] == ["reply a", None]
@@ -301,8 +301,8 @@ def test_what_was_there_before() -> None:
 def test_what_does_not_compare() -> None:
     """An edited case has nothing before; a score that was measured otherwise has none, its answer stays."""
     way, pair = {"metric a": "signature a"}, ("model a", "prompt a")
-    edited = {pair: {"case a": Earlier("reply a", {"metric a": 0.75}, "another digest", way)}}
-    measured_otherwise = {pair: {"case a": Earlier("reply a", {"metric a": 0.75}, signatures={"metric a": "v2"})}}
+    edited = {pair: {"case a": BaselineView("reply a", {"metric a": 0.75}, "another digest", way)}}
+    measured_otherwise = {pair: {"case a": BaselineView("reply a", {"metric a": 0.75}, signatures={"metric a": "v2"})}}
     data = rows(a_sample(), before=edited)
     assert (data["old"], data["before"]) == ([None], [[None]])
     data = rows(a_sample(), before=measured_otherwise)
@@ -341,7 +341,7 @@ def test_ten_thousand_samples() -> None:
         answer = " ".join(words[number * k % 997] for k in range(60))
         key = SampleKey(f"case-{number % 2_500}", "p", f"m{number // 2_500}", 0)
         samples.append(a_sample(key=key, response=Response(answer, "stop", Usage(9, 9), Timing(1.0))))
-        before.setdefault((key.model, "p"), {})[key.case] = Earlier(
+        before.setdefault((key.model, "p"), {})[key.case] = BaselineView(
             answer.replace("word1", "term"), {"metric a": 0.5}, signatures={"metric a": "signature a"}
         )
     page = render_html(a_page(a_run(*samples), before=before))

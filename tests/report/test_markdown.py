@@ -133,7 +133,7 @@ def test_how_to_go_on() -> None:
 def test_the_exam() -> None:
     """What the change does to its own exam stands before the cases, what makes it easier first."""
     changes = [Change("margin of chrf", "0.05", "0.2", True), Change("case a", "", "is new", False)] * 10
-    text = summary([replace(ONE, exam=tuple(changes))], ROOT)
+    text = summary([replace(ONE, criteria=tuple(changes))], ROOT)
     first = text.index("- easier: `margin of chrf: 0.05 -> 0.2`")
     assert text.index("What this change does to its own exam") < first < text.index("What got worse")
     assert text.index("- other: ") > first

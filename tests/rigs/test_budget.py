@@ -20,12 +20,12 @@ from faults import Fault, failed, limited, of_bytes, raw
 from rigs.project import Project, output_of
 
 from evalharness.config import Config, ModelConfig, Price
-from evalharness.engine import Asking, Engine
-from evalharness.engine.limiter import Limiter
-from evalharness.engine.prices import tariff
-from evalharness.engine.scoring import Scorer
+from evalharness.execution import Engine, RunOptions
+from evalharness.execution.limiter import Limiter
+from evalharness.execution.pricing import pricing_of
 from evalharness.providers import open_provider
 from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
+from evalharness.scoring.scorer import Scorer
 from evalharness.store.ledger import Ledger
 
 CALLS, AT_ONCE, CASES, PROCESSES = 37, 64, 80, 4
@@ -96,12 +96,12 @@ def ask(
     options = {"base_url": url, "model": "m", "concurrency": AT_ONCE, "deadline_s": DEADLINE_S}
     model = ModelConfig(provider="openai", price=PRICE, **options)
     provider, scorer = open_provider("m", Config(root=ledger.parent, models={"m": model})), Scorer([])
-    price, asking = tariff(PRICE, provider), Asking(budget_usd=calls * MOST_USD, run=run)
+    price, options = pricing_of(PRICE, provider), RunOptions(budget_usd=calls * MOST_USD, run=run)
     assert price
     meet()
     with (
         closing(Ledger(ledger)) as book,
-        Engine({"m": provider}, [scorer], asking=asking, tariffs={"m": price}, ledger=book) as engine,
+        Engine({"m": provider}, [scorer], options=options, pricing={"m": price}, ledger=book) as engine,
     ):
         waiting = [engine.ask(a_case(name), a_request(name), scorer) for name in names]
         return [sample.result(PATIENCE_S) for sample in waiting]
@@ -126,7 +126,7 @@ def kinds(samples: Iterable[Sample]) -> Counter[str]:
 @pytest.mark.parametrize("bill", ROUNDS)
 def test_never_beyond(bill: str, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's account stays within the budget, and nobody is sent away while there is money for one more."""
-    monkeypatch.setattr("evalharness.engine.lane.Limiter", partial(Limiter, start=start))
+    monkeypatch.setattr("evalharness.execution.model_queue.Limiter", partial(Limiter, start=start))
     for number in range(ROUNDS[bill]):
         till = Till(bill, number)
         with FaultServer(till.serve) as server:

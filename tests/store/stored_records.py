@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.records import (
-    Failure,
     GateRule,
     Message,
     Response,
     Run,
     RunHeader,
     Sample,
+    SampleError,
     SampleKey,
     Score,
     Timing,
@@ -54,7 +54,7 @@ def a_sample(case: str = "a", *, repeat: int = 0, text: str = "Yes.", **changes:
 
 def broken(case: str = "a", message: str = "died") -> Sample:
     """A case without an answer."""
-    return a_sample(case, response=None, scores=(), error=Failure("crash", message))
+    return a_sample(case, response=None, scores=(), error=SampleError("crash", message))
 
 
 def a_run(samples: Sequence[Sample] = (), *, name: str = "run-1", signatures: Any = None, **rest: Any) -> Run:

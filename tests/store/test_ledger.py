@@ -18,7 +18,7 @@ import pytest
 from evalharness.errors import StoreError
 from evalharness.records import Response, Timing, Usage
 from evalharness.redaction import Secret
-from evalharness.store.ledger import Answer, Intent, Ledger, Settlement
+from evalharness.store.ledger import Grant, Intent, Ledger, Settlement
 from evalharness.store.recorded import Recorded, canonical, request_key
 
 PRICE = 0.1
@@ -39,7 +39,7 @@ def asked(ledger: Ledger, row: Recorded, run: str = "r", attempt: str = "") -> N
     ledger.commit(run, [Settlement(attempt, "answered", 0.0, row)])
 
 
-def intend(ledger: Ledger, key: str, run: str = "r", **more: Any) -> tuple[Answer, int]:
+def intend(ledger: Ledger, key: str, run: str = "r", **more: Any) -> tuple[Grant, int]:
     """What an intent is answered; each is an attempt of its own."""
     attempt = f"{run}-{key}-{len(ledger.attempts(run))}"
     return ledger.commit(run, [Intent(attempt, key, **more)])[0]

@@ -105,7 +105,7 @@ def test_whole_numbers(project: Make, good: str, value: str) -> None:
     "value", ["true", "nan", ".nan", "inf", "1e999", "abc%", "nan%", "'%'", "50", "0", "-1%", "101%"]
 )
 def test_margins(project: Make, good: str, value: str) -> None:
-    """A margin is a number in (0, 1] or a percentage of it: nothing else weakens a gate by accident."""
+    """A margin is a number in (0, 1] or a percentage of it: nothing else relaxes a gate by accident."""
     (line,) = project(good + f"gates: [{{metric: cost, margin: {value}}}]\n").problems()
 
     assert line.startswith("suites/s.yaml:10:24: margin: should be ")

@@ -28,7 +28,7 @@ from faults import CLOSING, flood, raw, redirect_to, tls_context
 from evalharness.errors import ConfigError, EvalHarnessError, ProviderError
 from evalharness.redaction import Secret, scrub
 from evalharness.wire import Endpoint, is_local
-from evalharness.wire.answer import MOST_BYTES
+from evalharness.wire.response import MOST_BYTES
 
 PATIENCE_S = 20
 KEY = "sk-canary-0123456789"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.errors import Again, ProviderError
-from evalharness.wire.retries import Tries
+from evalharness.execution.retry import Tries
 
 ERRORS = st.builds(
     ProviderError,

@@ -1,0 +1,1 @@
+"""What a change is measured by, and what makes it easier to pass."""

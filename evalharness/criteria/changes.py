@@ -1,0 +1,267 @@
+"""What a change does to its own exam: a line for each way in which it is another. A function of two exams alone.
+
+In doubt, a change relaxes. An edit of a case, too: an edited case is not compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from evalharness.criteria.criteria import Criteria, CriteriaCase, as_json
+from evalharness.records import RATIOS, AcceptedRun, Baseline, Change
+
+MOST_CHANGES = 200
+_WHAT_CHARS, _SIDE_CHARS = 130, 80
+"""Of the subject of a line, and of each side: less than 300 together."""
+_OPTION_DEPTH = 3
+"""Of `models.NAME.OPTION`: what an option holds is one value."""
+_Value = TypeVar("_Value")
+
+
+def changes(old: Criteria | None, new: Criteria | None) -> list[Change]:
+    """How `new` differs from `old`, what relaxes it first; None is a suite that is not there.
+
+    At most `MOST_CHANGES` lines: the last one counts those that are left out, and relaxes if one of them does.
+    """
+    if old is None or new is None:
+        return _whole_suite(old, new)
+    parts = (_rules, _cases, _assertions, _config, _baselines)
+    found = sorted((change for part in parts for change in part(old, new)), key=lambda change: not change.relaxes)
+    rest = found[MOST_CHANGES - 1 :]
+    if len(rest) <= 1:
+        return found
+    relaxes = any(change.relaxes for change in rest)
+    return [*found[: MOST_CHANGES - 1], Change(f"{len(rest)} more changes", "", "not shown", relaxes)]
+
+
+def deleted_suite(name: str) -> Change:
+    """A suite of the old version that the new one lacks."""
+    return _change(f"suite {name}", "", "deleted", relaxes=True)
+
+
+def _whole_suite(old: Criteria | None, new: Criteria | None) -> list[Change]:
+    """A suite that was not there had nothing to weaken."""
+    if old:
+        return [_change(f"suite {old.suite}", f"{len(old.cases)} cases", "deleted", relaxes=True)]
+    return [_change(f"suite {new.suite}", "", f"new, {len(new.cases)} cases", relaxes=False)] if new else []
+
+
+def _rules(old: Criteria, new: Criteria) -> Iterator[Change]:
+    more = True  # all gates of all models share one alpha: with more of them each sees less
+    yield from _table(
+        "gate", old.gates, new.gates, shown=_margin, harder=lambda then, now: now < then, adding_relaxes=more
+    )
+    yield from _table("metric", old.metrics, new.metrics)
+    yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""), adding_relaxes=more)
+    yield from _table("default prompt", dict.fromkeys(old.prompts, ""), dict.fromkeys(new.prompts, ""))
+    yield from _table("params", old.params, new.params)
+    yield from _table("shared variable", old.vars, new.vars, adding_relaxes=True)
+    yield from _table("file", old.files, new.files, shown=lambda _, digest: digest[:12], adding_relaxes=True)
+
+
+def _table(
+    what: str,
+    then: Mapping[str, _Value],
+    now: Mapping[str, _Value],
+    *,
+    shown: Callable[[str, _Value], str] = lambda _, value: str(value),
+    harder: Callable[[_Value, _Value], bool] = lambda *_: False,
+    adding_relaxes: bool = False,
+) -> Iterator[Change]:
+    """What was removed, added and changed, by name."""
+    for name in _either(then, now):
+        subject = f"{what} {name}"
+        if name not in now:
+            yield _change(subject, shown(name, then[name]), "removed", relaxes=True)
+        elif name not in then:
+            yield _change(subject, "", f"added {shown(name, now[name])}", relaxes=adding_relaxes)
+        elif then[name] != now[name]:
+            sides = [shown(name, side[name]) or "no options" for side in (then, now)]
+            yield _change(subject, *sides, relaxes=not harder(then[name], now[name]))
+
+
+def _cases(old: Criteria, new: Criteria) -> Iterator[Change]:
+    """One line for all cases of which the same is to be said."""
+    moved = {case for name, case in new.cases.items() if name not in old.cases}
+    said: dict[tuple[str, bool], list[str]] = {}
+    for name in _either(old.cases, new.cases):
+        for what_and_whether in _about_case(old.cases.get(name), new.cases.get(name), moved):
+            said.setdefault(what_and_whether, []).append(name)
+    for (sentence, relaxes), names in said.items():
+        yield _change(_some(names), "", sentence, relaxes=relaxes)
+
+
+def _about_case(
+    then: CriteriaCase | None, now: CriteriaCase | None, moved: Collection[CriteriaCase]
+) -> Iterator[tuple[str, bool]]:
+    """Sentences, and whether what they say relaxes."""
+    if then is None or now is None:
+        yield ("added", False) if then is None else ("renamed" if then in moved else "deleted", True)
+        return
+    if then.vars != now.vars:
+        yield "variables changed", True
+    if then.golden != now.golden:
+        fewer, more = set(now.golden) < set(then.golden), set(then.golden) < set(now.golden)
+        yield f"golden answers {'removed' if fewer else 'added' if more else 'changed'}", True
+    for tag in sorted(then.tags ^ now.tags):
+        yield (f"tag {tag} removed", True) if tag in then.tags else (f"tag {tag} added", False)
+
+
+def _assertions(old: Criteria, new: Criteria) -> Iterator[Change]:
+    """Over the cases of both sides; one that gave way to one of its kind, in the same cases, has changed."""
+    removed, added = _only(old, new), _only(new, old)
+    for (name, then), cases in removed.items():
+        heir = next((check for check, others in added.items() if check[0] == name and others == cases), None)
+        if heir is None:
+            yield _change(f"assertion {name} {then}", "", f"removed from {_some(cases)}", relaxes=True)
+        else:
+            del added[heir]
+            relaxes = not _stricter(name, then, heir[1])
+            yield _change(f"assertion {name} of {_some(cases)}", then, heir[1], relaxes=relaxes)
+    for (name, now), cases in added.items():
+        yield _change(f"assertion {name} {now}", "", f"added to {_some(cases)}", relaxes=False)
+
+
+def _only(one: Criteria, other: Criteria) -> dict[tuple[str, str], list[str]]:
+    """The hard assertions that cases of both sides have on one alone, and these cases."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(one.cases.keys() & other.cases.keys()):
+        for check in sorted(one.cases[name].checks - other.cases[name].checks):
+            found.setdefault(check, []).append(name)
+    return found
+
+
+def _stricter(name: str, then: str, now: str) -> bool:
+    if name.startswith("max_"):
+        return float(now) < float(then)
+    return name.startswith("min_") and float(now) > float(then)
+
+
+def _config(old: Criteria, new: Criteria) -> Iterator[Change]:
+    for section in _either(old.config, new.config):
+        yield from _settings((section,), old.config.get(section, {}), new.config.get(section, {}))
+
+
+def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[Change]:
+    if isinstance(then, Mapping) and isinstance(now, Mapping) and len(path) < _OPTION_DEPTH:
+        for name in _either(then, now):
+            yield from _settings((*path, name), then.get(name), now.get(name))
+    elif as_json(then) != as_json(now):
+        sides = ["none" if value is None else as_json(value) for value in (then, now)]
+        yield _change(f"configuration {'.'.join(path)}", *sides, relaxes=not _harmless(path, then, now))
+
+
+def _harmless(path: tuple[str, ...], then: Any, now: Any) -> bool:
+    """A name that is new, a model that became dearer, a limit that became lower."""
+    if path[0] in ("models", "embedders") and len(path) == _OPTION_DEPTH - 1:
+        return then is None
+    if path[0] == "models" and path[2:] == ("price",) and isinstance(then, Mapping) and isinstance(now, Mapping):
+        return all(_rose(then.get(part), now.get(part)) for part in _either(then, now))
+    return path[0] == "limits" and _rose(now, then)
+
+
+def _rose(then: Any, now: Any) -> bool:
+    numbers = isinstance(then, int | float) and isinstance(now, int | float)
+    return bool(then == now or (numbers and now > then))
+
+
+def _baselines(old: Criteria, new: Criteria) -> Iterator[Change]:
+    for name in _either(old.baselines, new.baselines):
+        then, now, what = old.baselines.get(name), new.baselines.get(name), f"baseline {name}"
+        if isinstance(then, Baseline) and isinstance(now, Baseline):
+            yield from (_change(what, "", sentence, relaxes=True) for sentence in _runs(then, now))
+        elif then is None:
+            yield _change(what, "", f"new, {_state(now)}", relaxes=isinstance(now, str))
+        elif then != now:
+            yield _change(what, _state(then), _state(now), relaxes=True)
+
+
+def _runs(then: Baseline, now: Baseline) -> Iterator[str]:
+    """What became of the accepted runs. One more relaxes as well: the gate compares with the mean of them."""
+    before, after = ({run.id: run for run in baseline.runs} for baseline in (then, now))
+    kept = [name for name in before if name in after]
+    if not kept:
+        yield f"replaced: {_state(then)} by {_state(now)}"
+        return
+    if kept != [name for name in after if name in before]:
+        yield "edited by hand: the accepted runs are in another order"
+    yield from (f"accepted run {name} dropped" for name in before if name not in after)
+    yield from (f"accepted run {name} added" for name in after if name not in before)
+    for name in kept:
+        yield from _header_edits(before[name], after[name])
+        yield from _draw_edits(name, _draws(then, name), _draws(now, name))
+
+
+def _header_edits(then: AcceptedRun, now: AcceptedRun) -> Iterator[str]:
+    names = [field.name for field in fields(then)]
+    if edited := [name for name in names if as_json(getattr(then, name)) != as_json(getattr(now, name))]:
+        yield f"edited by hand: {', '.join(edited)} of accepted run {then.id}"
+
+
+_Facts = Mapping[tuple[str, int, str], object]
+"""What an accepted run has on one case, by kind, number of the draw and name."""
+
+
+def _draw_edits(run: str, then: Mapping[str, _Facts], now: Mapping[str, _Facts]) -> Iterator[str]:
+    if lost := [case for case in then if case not in now]:
+        yield f"{_some(lost)} dropped from accepted run {run}"
+    if extra := [case for case in now if case not in then]:
+        yield f"{_some(extra)} put into accepted run {run}"
+    both = [(then[case], now[case]) for case in then if case in now]
+    kinds = Counter(fact[0] for a, b in both for fact in _either(a, b) if a.get(fact) != b.get(fact))
+    if kinds:
+        differ = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.items())
+        yield f"edited by hand: {differ} differ in accepted run {run}"
+
+
+def _draws(baseline: Baseline, run: str) -> dict[str, _Facts]:
+    found: dict[str, _Facts] = {}
+    for case, stored in baseline.cases.items():
+        draws = [draw for draw in stored.draws if draw.run == run]
+        facts: dict[tuple[str, int, str], object] = {("case digest", 0, ""): stored.digest} if draws else {}
+        for number, draw in enumerate(draws):
+            facts |= {("score", number, metric): score for metric, score in draw.scores.items()}
+            facts["text", number, ""], facts["time", number, ""] = draw.text, draw.total_s
+            facts["token count", number, "prompt"] = draw.prompt_tokens
+            facts["token count", number, "completion"] = draw.completion_tokens
+        if facts:
+            found[case] = facts
+    return found
+
+
+def _state(baseline: Baseline | str | None) -> str:
+    if baseline is None:
+        return "deleted"
+    if isinstance(baseline, str):
+        return f"cannot be read, {baseline}"
+    return f"accepted run {', '.join(run.id for run in baseline.runs)}"
+
+
+def _margin(metric: str, margin: float) -> str:
+    return f"margin {margin * 100:g} {'%' if metric in RATIOS else 'pts'}"
+
+
+def _either(then: Iterable[_Value], now: Iterable[_Value]) -> list[_Value]:
+    """The names of both, in their order."""
+    return list(dict.fromkeys([*then, *now]))
+
+
+def _some(names: Sequence[str]) -> str:
+    """'case a', or '86 cases (a, b, c, ...)'."""
+    shown = ", ".join(name[:25] for name in names[:3])
+    return f"case {names[0]}" if len(names) == 1 else f"{len(names)} cases ({shown}{', ...' if len(names) > 3 else ''})"
+
+
+def _change(what: str, then: str, now: str, *, relaxes: bool) -> Change:
+    """The texts are of other people: on one line, and cut. Where the cut leaves two alike, they have changed."""
+    before, after = _short(then, _SIDE_CHARS), _short(now, _SIDE_CHARS if then else 2 * _SIDE_CHARS)
+    alike = bool(before) and before == after
+    return Change(_short(what, _WHAT_CHARS), "" if alike else before, "changed" if alike else after, relaxes)
+
+
+def _short(text: str, most: int) -> str:
+    line = " ".join(text[: 20 * most].split())
+    return line if len(line) <= most else line[: most - 1] + "…"

@@ -1,0 +1,119 @@
+"""What a change does to its own exam: all that decides how hard its suites are, then and now."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalharness.config import load_config
+from evalharness.errors import StoreError
+from evalharness.evaluation.reference import anchored
+from evalharness.records import Baseline, Change
+from evalharness.store import Commit, read_baseline
+from evalharness.store.baselines import BASELINE_FOLDER, PINNED
+from evalharness.store.history import HISTORY
+from evalharness.suites import load_suite, suite_names
+
+if TYPE_CHECKING:
+    from evalharness.criteria.criteria import Criteria
+
+_PARTS = ("suites", "golden", "pyproject.toml")
+_PYTEST = ("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
+"""Where else the way in which pytest runs can be changed."""
+_SETTINGS = {"models", "embedders", "limits"}
+
+
+def criteria_changes(commit: Commit, root: Path, name: str) -> list[Change]:
+    """How the exam of a suite under `root` differs from that of the commit, and which other suites are gone.
+
+    Raises StoreError, and EvalHarnessError where either version of the suite cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
+        there, named = Path(folder), named_files(root)
+        written = set(commit.write_to(there, *_PARTS, *_PYTEST, *named))
+        tracked = [name for name in named if name in written]  # of a file that git does not have nothing can be said
+        parts = (*_PARTS, *_PYTEST, *tracked)
+        if _contents(there, parts) == _contents(root, parts):
+            return []
+        from evalharness.criteria.changes import changes, deleted_suite
+
+        gone = sorted(set(suite_names(there)) - set(suite_names(root)) - {name})
+        found = changes(_criteria(there, name, tracked, real=root), _criteria(root, name, tracked, real=root))
+        forgotten = list(_forgotten(there, root))
+    return [*found, *map(deleted_suite, gone), *forgotten]
+
+
+def _forgotten(there: Path, here: Path) -> Iterator[Change]:
+    """The history of acceptances decides nothing, and only grows: a line that is gone or another is said."""
+    then, now = ((root / HISTORY).read_bytes() if (root / HISTORY).is_file() else b"" for root in (there, here))
+    lost = len(set(then.splitlines()) - set(now.splitlines()))
+    if lost:
+        lines = "1 line is" if lost == 1 else f"{lost} lines are"
+        yield Change(HISTORY, "", f"{lines} gone or changed, and the history only grows", relaxes=False)
+
+
+def named_files(root: Path) -> list[str]:
+    """Files of the project that the configuration names: scripted answers, chat templates, small models."""
+    config = load_config(root)
+    options = [value for model in config.models.values() for value in model.options.values()]
+    options += [embedder.path for embedder in config.embedders.values()]
+    paths = {Path(value.partition(":")[0]) for value in options if isinstance(value, str) and value}
+    inside = (path for path in paths if not path.is_absolute() and ".." not in path.parts)
+    return sorted(path.as_posix() for path in inside if (root / path).is_file())
+
+
+def _contents(root: Path, parts: Sequence[str]) -> dict[str, bytes]:
+    """A digest of each file that can decide anything."""
+    paths = [path for part in parts for path in [root / part, *(root / part).rglob("*")]]
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).digest()
+        for path in paths
+        if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts
+    }
+
+
+def _criteria(root: Path, name: str, tracked: Sequence[str], *, real: Path) -> Criteria | None:
+    """The suite's exam; None where there is no such suite."""
+    from evalharness.criteria.criteria import criteria_of  # brings numpy
+
+    if name not in suite_names(root):
+        return None
+    config = load_config(root)
+    settings = config.model_dump(mode="json", include=_SETTINGS) | {"pytest": _pytest_settings(root)}
+    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / file for file in (*_PYTEST, *tracked))]
+    files = {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.is_file()
+    }
+    suite = load_suite(name, anchored(config, real, root))
+    return criteria_of(suite, config=settings, baselines=dict(_baselines(root, name)), files=files)
+
+
+def _pytest_settings(root: Path) -> dict[str, Any]:
+    """`[tool.pytest.ini_options]`, where options of the exam can be hidden."""
+    path = root / "pyproject.toml"
+    table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    found: dict[str, Any] = table.get("tool", {}).get("pytest", {}).get("ini_options", {})
+    return found
+
+
+def _baselines(root: Path, suite: str) -> Iterator[tuple[tuple[str, str], Baseline | StoreError | None]]:
+    """All that lie in the suite's folder, by model and prompt; pinned ones by a name of their own."""
+    folder = root / BASELINE_FOLDER / suite
+    for path in sorted([*folder.glob("*.jsonl"), *(folder / PINNED).glob("*.jsonl")]):
+        model, _, prompt = path.stem.partition(".")
+        pinned = f"{PINNED}/" if path.parent.name == PINNED else ""
+        yield (f"{pinned}{model}", prompt), read_one(path, root)
+
+
+def read_one(path: Path, root: Path) -> Baseline | StoreError | None:
+    """A baseline, or why there is none in this file."""
+    try:
+        return read_baseline(path, root)
+    except StoreError as error:
+        return error

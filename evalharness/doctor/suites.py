@@ -1,0 +1,91 @@
+"""Each suite: whether it is valid, what it asks, how much of that is recorded, what the rest would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+from evalharness.config import Config
+from evalharness.doctor.finding import Finding
+from evalharness.doctor.places import ledger_path
+from evalharness.errors import EvalHarnessError, SuiteError
+from evalharness.evaluation.plan import Plan, make_plan, wanted_keys
+from evalharness.providers import Provider
+from evalharness.records import Request, SampleKey, Suite
+from evalharness.report.usage import dollars
+from evalharness.store.baselines import accepted_suites
+from evalharness.store.ledger import Ledger
+from evalharness.suites import load_suite, suite_names
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteCheck:
+    """A finding, and what other checks need of the suite."""
+
+    finding: Finding
+    models: frozenset[str] = frozenset()
+    """Those of which something is still to be asked."""
+    embedders: frozenset[str] = frozenset()
+    name: str = ""
+
+
+def check_suites(config: Config) -> Iterator[SuiteCheck]:
+    """A check for each suite of the project."""
+    opened: dict[str, Provider] = {}
+    accepted = accepted_suites(config.root)
+    for name in suite_names(config.root):
+        yield _check(name, config, opened, "a baseline" if name in accepted else "no baseline yet")
+
+
+def _check(name: str, config: Config, opened: dict[str, Provider], baseline: str) -> SuiteCheck:
+    models: frozenset[str] = frozenset()
+    try:
+        suite = load_suite(name, config)
+        models = frozenset(suite.models)
+        plan = make_plan(suite, config, opened=opened)
+        missing = _not_recorded(plan, config)
+    except SuiteError as error:
+        first, more = error.problems[0], len(error.problems) - 1
+        rest = f" (and {more} more: evalharness validate {name})" if more else ""
+        return SuiteCheck(Finding("suites", "broken", f"{first}{rest}", needed=True))
+    except EvalHarnessError as error:
+        return SuiteCheck(Finding("suites", "broken", f"{name}: {error}", needed=True), models)
+    asked = len(plan.requests)
+    parts = [
+        f"{len(suite.cases)} cases, {asked} answers of {', '.join(plan.providers)}",
+        f"{asked - len(missing)} recorded",
+        *_costs(plan, missing),
+        baseline,
+    ]
+    finding = Finding("suites", "ok", f"{name}: {'; '.join(parts)}", needed=True)
+    return SuiteCheck(finding, frozenset(request.key.model for request in missing), _embedders(suite), name)
+
+
+def _not_recorded(plan: Plan, config: Config) -> list[Request]:
+    """What a run would ask. Raises StoreError."""
+    found: Mapping[str, SampleKey] = {}
+    path = ledger_path(config)
+    if path.exists():
+        wanted = wanted_keys(plan)
+        with closing(Ledger(path)) as ledger:
+            found = {key: wanted[key] for key in ledger.find(wanted)}
+    recorded = set(found.values())
+    return [request for _, request in plan.requests if request.key not in recorded]
+
+
+def _costs(plan: Plan, missing: list[Request]) -> Iterator[str]:
+    """As the header of a run estimates it, for what is not recorded."""
+    for model, provider in plan.providers.items():
+        mine = [request for request in missing if request.key.model == model]
+        pricing = plan.pricing.get(model)
+        if mine and pricing:
+            about = dollars(sum(map(pricing.about_usd, mine)))
+            most = dollars(sum(pricing.most_usd(request, provider.deadline_s) for request in mine))
+            yield f"a run costs about {about} at {model}, at most {most}"
+        elif mine and provider.price_reference():
+            yield f"the price of {model} is not known"
+
+
+def _embedders(suite: Suite) -> frozenset[str]:
+    return frozenset(str(spec.options.get("model")) for spec in suite.metrics if spec.name == "embedding")

@@ -1,0 +1,1 @@
+"""One suite's life: plan, execute, score, confirm, decide, report. pytest, the command line and Python share it."""

@@ -1,0 +1,158 @@
+"""What a pull request cannot change for itself: baselines and rules count as they stand at the merge base."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalharness.config import Config
+from evalharness.criteria.revisions import criteria_changes, read_one
+from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.evaluation.reference import suite_at
+from evalharness.records import Baseline, Baselines, Change, GateRule, Run, Verdict
+from evalharness.store import Commit, baseline_path, commit_at
+from evalharness.store.baselines import BASELINE_FOLDER
+
+Pair = tuple[str, str]
+"""Model and prompt."""
+
+
+@dataclass
+class MergeBase:
+    """The project as it stands at a commit; without one, as it stands now. What git says is asked for once."""
+
+    config: Config
+    commit: Commit | None
+    _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+    _rules: dict[str, tuple[GateRule, ...]] = field(default_factory=dict)
+    _accepted: dict[tuple[str, str], Baselines] = field(default_factory=dict)
+    _pinned: dict[str, Baselines] = field(default_factory=dict)
+
+    def judge(
+        self,
+        run: Run,
+        *,
+        accept_command: str,
+        given: str | None = None,
+        gates: Sequence[GateRule] | None = None,
+        reference: Run | None = None,
+        screening: bool = False,
+    ) -> list[Verdict]:
+        """What the gates say of a run, by the baselines and rules that count; nothing of one that was stopped, or asked
+        for nothing. `given` chooses other baselines (see `baselines`), `gates` other rules.
+        """
+        from evalharness.gate import decide_run  # brings numpy
+
+        if run.stopped or not run.selected:
+            return []
+        name, pairs = run.header.suite, pairs_of(run)
+        return decide_run(
+            run,
+            self.baselines(name, pairs, given),
+            accept_command=accept_command,
+            gates=self.rules(name, run.header.gates) if gates is None else gates,
+            pinned=self.pinned(name, pairs),
+            reference=reference,
+            screening=screening,
+        )
+
+    def changes(self, name: str) -> tuple[Change, ...]:
+        """What this change does to the exam of a suite. A version that cannot be read is itself such a change."""
+        if name not in self._changes:
+            self._changes[name] = self._changed(name)
+        return self._changes[name]
+
+    def _changed(self, name: str) -> tuple[Change, ...]:
+        if self.commit is None:
+            return ()
+        try:
+            return tuple(criteria_changes(self.commit, self.config.root, name))
+        except EvalHarnessError as error:
+            told = f"cannot be compared with that of {self.commit.sha[:12]}: {str(error).splitlines()[0][:200]}"
+            return (Change("the exam", "", told, relaxes=True),)
+
+    def rules(self, name: str, today: Sequence[GateRule]) -> tuple[GateRule, ...]:
+        """The gates at the commit, and those that are new since: a margin that was widened, or a gate that was taken
+        away, counts as it was.
+        """
+        if name not in self._rules:
+            known = {(rule.metric, rule.tag): rule for rule in self._old_rules(name)}
+            self._rules[name] = tuple({**{(rule.metric, rule.tag): rule for rule in today}, **known}.values())
+        return self._rules[name]
+
+    def _old_rules(self, name: str) -> list[GateRule]:
+        """None of a suite that was not there, or could not be read then: `changes` says so."""
+        if self.commit is None or not self.changes(name):
+            return []
+        try:
+            return [gate.rule for gate in suite_at(self.commit, name, self.config).gates]
+        except EvalHarnessError:
+            return []
+
+    def pinned(self, name: str, pairs: Collection[Pair]) -> Baselines:
+        """The pinned ones, as of the commit; where it has none, as they are."""
+        if name not in self._pinned:
+            self._pinned[name] = self._committed(name, pairs, pinned=True)
+        return self._pinned[name]
+
+    def baselines(self, name: str, pairs: Collection[Pair], given: str | None = None) -> Baselines:
+        """As accepted at the commit, and where it has none, as accepted since. `given` chooses others: the path of a
+        file or folder, `git:REF`, or `none`. Raises StoreError for a commit that is not there.
+        """
+        key = (name, given or "")
+        if key not in self._accepted:
+            self._accepted[key] = self._read(name, pairs, given)
+        return self._accepted[key]
+
+    def shown(self, run: Run, given: str | None, reference: Run | None) -> Baselines:
+        """What a report holds the run's answers against: the accepted ones, or, where the version at a commit was drawn
+        beside it to be compared with, that one's.
+        """
+        from evalharness.gate.pairing import with_reference
+
+        pairs = pairs_of(run)
+        if run.header.against and reference is not None:
+            return {pair: with_reference(None, reference, *pair) for pair in pairs}
+        return self.baselines(run.header.suite, pairs, given)
+
+    def _read(self, name: str, pairs: Collection[Pair], given: str | None) -> Baselines:
+        if given == "none":
+            return dict.fromkeys(pairs)
+        if given is not None and given.startswith("git:"):
+            return _baselines_of(commit_at(self.config.root, given.removeprefix("git:")), name, pairs)
+        if given is not None:
+            return {pair: self._at(given, *pair) for pair in pairs}
+        return self._committed(name, pairs)
+
+    def _committed(self, name: str, pairs: Collection[Pair], *, pinned: bool = False) -> Baselines:
+        found = _baselines_at(self.config.root, name, pairs, pinned=pinned)
+        if self.commit is not None:
+            there = _baselines_of(self.commit, name, pairs, pinned=pinned)
+            found |= {pair: baseline for pair, baseline in there.items() if baseline is not None}
+        return found
+
+    def _at(self, given: str, model: str, prompt: str) -> Baseline | StoreError | None:
+        path = self.config.root / given
+        path = path / f"{model}.{prompt}.jsonl" if path.is_dir() else path
+        return read_one(path, self.config.root) if path.exists() else StoreError(f"{given}: there is no {path}")
+
+
+def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair], *, pinned: bool = False) -> Baselines:
+    """The committed ones. Raises StoreError."""
+    with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
+        commit.write_to(Path(folder), f"{BASELINE_FOLDER}/{name}")
+        return _baselines_at(Path(folder), name, pairs, pinned=pinned)
+
+
+def _baselines_at(
+    root: Path, name: str, pairs: Iterable[Pair], *, pinned: bool = False
+) -> dict[Pair, Baseline | StoreError | None]:
+    """Those below a folder."""
+    return {pair: read_one(baseline_path(root, name, *pair, pinned=pinned), root) for pair in pairs}
+
+
+def pairs_of(run: Run) -> list[Pair]:
+    """The models and prompts that a run plans."""
+    return sorted({(key.model, key.prompt) for key in run.header.planned})

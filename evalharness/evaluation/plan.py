@@ -1,0 +1,181 @@
+"""What will be asked: a suite, its models and prompts, every request."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+from evalharness.config import Config
+from evalharness.errors import ConfigError, did_you_mean
+from evalharness.execution.keys import request_key, request_text
+from evalharness.execution.pricing import Pricing, pricing_of
+from evalharness.providers import Provider, open_provider, unaccepted
+from evalharness.records import Case, Request, RunHeader, SampleKey, Suite
+from evalharness.scoring.metrics import Metric, open_metric
+from evalharness.scoring.scorer import Scorer
+from evalharness.store import environment, machine_class
+from evalharness.suites import digest, requests
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One suite, ready to be asked. Nothing is started yet."""
+
+    suite: Suite
+    config: Config
+    prompts: tuple[str, ...]
+    providers: Mapping[str, Provider]
+    """By model, in the order in which they will be asked."""
+    metrics: tuple[Metric, ...]
+    repeats: Mapping[str, int]
+    """Draws per case for each model: one where a second would be a copy of the first."""
+
+    @cached_property
+    def requests(self) -> list[tuple[Case, Request]]:
+        """Every request, with its case, in the order in which they should be asked. Golden answers go along only where
+        a metric needs their likelihood.
+        """
+        found = requests(
+            self.suite, models=self.providers, prompts=self.prompts, repeats=self.repeats, limits=self.config.limits
+        )
+        if not any(metric.golden_likelihood for metric in self.metrics):
+            return list(found)
+        return [(case, replace(request, golden=case.golden)) for case, request in found]
+
+    @cached_property
+    def first_requests(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
+        """By model, prompt and case: what further draws are made of."""
+        return {
+            (request.key.model, request.key.prompt, request.key.case): (case, request)
+            for case, request in self.requests
+            if request.key.repeat == 0
+        }
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """What makes samples of the responses."""
+        return Scorer(self.metrics)
+
+    @cached_property
+    def asked(self) -> dict[tuple[str, str], str]:
+        """By (model, prompt): a digest of what was asked of whom. Runs with the same one may share a baseline."""
+        return {
+            (model, prompt): digest([self.models[model], self.prompt_digests[prompt]])
+            for model in self.providers
+            for prompt in self.prompts
+        }
+
+    @cached_property
+    def models(self) -> dict[str, dict[str, object]]:
+        """The identity of each model."""
+        return {model: dict(provider.identity()) for model, provider in self.providers.items()}
+
+    @cached_property
+    def pricing(self) -> dict[str, Pricing]:
+        """The price of each model that has one."""
+        found = {model: pricing_of(self.config.model(model).price, self.providers[model]) for model in self.providers}
+        return {model: price for model, price in found.items() if price}
+
+    @cached_property
+    def prompt_digests(self) -> dict[str, str]:
+        """Of each prompt: its messages, the suite's variables, the parameters."""
+        suite = self.suite
+        return {
+            name: digest([[asdict(turn) for turn in suite.prompts[name].messages], suite.vars, suite.params.to_data()])
+            for name in self.prompts
+        }
+
+    def header(self) -> RunHeader:
+        """The first line of the run record."""
+        started = datetime.now(UTC)
+        return RunHeader(
+            id=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+            suite=self.suite.name,
+            file=self.suite.file,
+            started_at=started.isoformat(timespec="seconds"),
+            models=self.models,
+            prompts=self.prompt_digests,
+            params=self.suite.params.to_data() | {"stop": list(self.suite.params.stop)},  # as JSON gives it back
+            metrics=tuple(metric.name for metric in self.metrics),
+            signatures={metric.name: metric.signature for metric in self.metrics},
+            gates=tuple(gate.rule for gate in self.suite.gates),
+            planned=tuple(request.key for _, request in self.requests),
+            machine_class=machine_class(),
+            environment=environment(self.config.root),
+            prices={model: price.source for model, price in self.pricing.items()},
+            deterministic=tuple(
+                name for name, provider in self.providers.items() if not provider.repeats_differ(self.suite.params)
+            ),
+        )
+
+
+def make_plan(
+    suite: Suite,
+    config: Config,
+    *,
+    models: Sequence[str] = (),
+    prompts: Sequence[str] = (),
+    repeat: int = 1,
+    opened: dict[str, Provider] | None = None,
+) -> Plan:
+    """A plan for the suite; `models` and `prompts` instead of the suite's own lists. `opened` holds the models that are
+    open already, and gets those that this plan opens.
+
+    Raises ConfigError: an unknown model, prompt or option, a model file that is not there; MissingExtraError.
+    """
+    for prompt in prompts:
+        if prompt not in suite.prompts:
+            raise ConfigError(f"{suite.file} has no prompt '{prompt}'{did_you_mean(prompt, suite.prompts)}")
+    if repeat < 1:
+        raise ConfigError(f"{repeat} draws per case: it takes at least 1")
+    opened = {} if opened is None else opened
+    wanted = dict.fromkeys(models or suite.models)
+    opened.update({model: open_provider(model, config) for model in wanted if model not in opened})
+    providers = {model: opened[model] for model in wanted}
+    metrics = tuple(open_metric(spec, config) for spec in suite.metrics)
+    for model, provider in providers.items():
+        _check_params(suite, model, provider)
+        _check_golden(suite, model, provider, metrics)
+    return Plan(
+        suite=suite,
+        config=config,
+        prompts=tuple(dict.fromkeys(prompts or suite.default_prompts)),
+        providers=providers,
+        metrics=metrics,
+        repeats={name: repeat if provider.repeats_differ(suite.params) else 1 for name, provider in providers.items()},
+    )
+
+
+def _check_params(suite: Suite, model: str, provider: Provider) -> None:
+    """Nothing that a suite sets is dropped silently. Raises ConfigError."""
+    refused = unaccepted(suite.params, provider.accepts)
+    if refused:
+        names = ", ".join(refused)
+        raise ConfigError(
+            f"{suite.file}: params: the model '{model}' takes no {names}; remove it from the suite, or write "
+            f"omits = {json.dumps(refused)} in [tool.evalharness.models.{model}] to ask this model without"
+        )
+
+
+def _check_golden(suite: Suite, model: str, provider: Provider, metrics: Sequence[Metric]) -> None:
+    """Golden answers go to no model that cannot say how likely they are. Raises ConfigError."""
+    name = next((metric.name for metric in metrics if metric.golden_likelihood), None)
+    if name and not provider.scores_golden:
+        raise ConfigError(
+            f"{suite.file}: metrics: the model '{model}' cannot say how likely a golden answer is, and {name} needs "
+            "that; models of the provider gguf can: remove the metric from the suite, or ask such models only"
+        )
+
+
+def wanted_keys(plan: Plan) -> dict[str, SampleKey]:
+    """The keys of everything that a plan asks of models whose responses are recorded."""
+    found = {}
+    for _, request in plan.requests:
+        provider = plan.providers[request.key.model]
+        if provider.recorded:
+            found[request_key(request_text(provider, plan.models[request.key.model], request))] = request.key
+    return found

@@ -1,0 +1,92 @@
+"""The baseline's own version, drawn beside this run: the suite as it stands at another commit."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from evalharness.config import Config, resolve_path
+from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.providers import Provider
+from evalharness.records import REFERENCE_REPEATS, Case, Request, Run, RunHeader, Sample, SampleKey, Suite
+from evalharness.store import Commit, RunWriter, sample_to_json
+from evalharness.suites import another_repeat, load_suite
+
+
+@dataclass(slots=True)
+class ReferenceRun:
+    """One suite at a commit: its plan, and what has been drawn of it."""
+
+    plan: Plan
+    header: RunHeader
+    path: Path
+    """The record of its draws."""
+    samples: list[Sample] = field(default_factory=list)
+    writer: RunWriter | None = None
+
+    def requests(self, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
+        """Draws of these models and prompts; the first one has the number 0."""
+        return repeats_of(self.plan, pairs, [REFERENCE_REPEATS + repeat for repeat in repeats])
+
+    def counterpart(self, key: SampleKey) -> tuple[Case, Request] | None:
+        """What it asks where this run asks `key`; None where it has no such case, prompt or model."""
+        first = self.plan.first_requests.get((key.model, key.prompt, key.case))
+        return (first[0], another_repeat(first[1], REFERENCE_REPEATS + key.repeat)) if first else None
+
+    def add(self, sample: Sample) -> None:
+        """Onto its record. Raises StoreError."""
+        if self.writer is None:
+            self.writer = RunWriter(self.path, self.header)
+        self.writer.append(sample_to_json(sample))
+        self.samples.append(sample)
+
+    def run(self, *, stopped: bool) -> Run | None:
+        """All that was drawn; None when that is nothing."""
+        if not self.samples:
+            return None
+        return Run(self.header, tuple(self.samples), tuple(sample.key for sample in self.samples), stopped)
+
+    def end(self, *, stopped: bool) -> None:
+        """Close the record."""
+        if self.writer is not None and (run := self.run(stopped=stopped)) is not None:
+            self.writer.end(run)
+            self.writer = None
+
+
+def open_reference_run(commit: Commit, plan: Plan, folder: Path, opened: dict[str, Provider]) -> ReferenceRun:
+    """The suite of this plan as it stands at the commit, for the same models and prompts.
+
+    Raises SuiteError: it was not there, or cannot be read; ConfigError, StoreError.
+    """
+    suite = suite_at(commit, plan.suite.name, plan.config)
+    suite = replace(suite, params=replace(suite.params, logprobs=plan.suite.params.logprobs))
+    prompts = [prompt for prompt in plan.prompts if prompt in suite.prompts]
+    old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened)
+    old = replace(old, metrics=plan.metrics)  # both are asked for what today's metrics need, and scored by them
+    return ReferenceRun(old, old.header(), folder / "reference.jsonl")
+
+
+def suite_at(commit: Commit, name: str, config: Config) -> Suite:
+    """A suite with its goldens at a commit, under today's configuration. Raises SuiteError, StoreError."""
+    with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
+        commit.write_to(Path(folder), "suites", "golden")
+        return load_suite(name, anchored(config, config.root, Path(folder)))
+
+
+def anchored(config: Config, real: Path, root: Path) -> Config:
+    """The configuration for suites below another root, with embedders where they really are."""
+    embedders = {
+        name: embedder.model_copy(update={"path": str(resolve_path(embedder.path, real))})
+        if embedder.path
+        else embedder
+        for name, embedder in config.embedders.items()
+    }
+    return config.model_copy(update={"root": root, "embedders": embedders})
+
+
+def repeats_of(plan: Plan, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
+    """Further draws of a plan's cases, repeat by repeat."""
+    first = [pair for (model, prompt, _), pair in plan.first_requests.items() if (model, prompt) in pairs]
+    return [(case, another_repeat(request, repeat)) for repeat in repeats for case, request in first]

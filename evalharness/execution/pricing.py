@@ -1,0 +1,81 @@
+"""What a request costs: the configuration's price of a model, else the price list that genai-prices brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from evalharness.config import Price
+from evalharness.providers import Provider
+from evalharness.providers.remote import CHARS_PER_TOKEN
+from evalharness.records import Request, Response
+from evalharness.wire import is_local
+
+MILLION = 1_000_000
+HOUR_S = 3600
+_TOKENS_A_MESSAGE = 16
+"""More than any chat template puts around one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """The price of one model."""
+
+    source: str
+    """Where it comes from, for the record."""
+    price: Callable[[int, int, int, float], float]
+    """Dollars for prompt tokens, completion tokens, cached tokens (part of the prompt's) and seconds."""
+
+    def cost_usd(self, response: Response) -> float:
+        """What this answer cost."""
+        usage = response.usage
+        cached = min(usage.cached_tokens, usage.prompt_tokens)
+        return self.price(usage.prompt_tokens, usage.completion_tokens, cached, response.timing.total_s)
+
+    def most_usd(self, request: Request, deadline_s: float) -> float:
+        """What it can cost at worst: no token is shorter than a byte, and no answer longer than it may be."""
+        prompt = sum(
+            len(message.content.encode("utf-8", "replace")) + _TOKENS_A_MESSAGE for message in request.messages
+        )
+        prompt += _TOKENS_A_MESSAGE
+        return max(self.price(prompt, request.params.max_tokens, cached, deadline_s) for cached in (0, prompt))
+
+    def about_usd(self, request: Request) -> float:
+        """What it costs with an answer that is as long as it may be, by the usual length of a token."""
+        prompt = sum(len(message.content) for message in request.messages) // CHARS_PER_TOKEN
+        return self.price(prompt, request.params.max_tokens, 0, 0.0)
+
+
+def pricing_of(price: Price | None, provider: Provider) -> Pricing | None:
+    """The price of a model; None when nobody knows it."""
+    if price is not None:
+        return Pricing(f"configuration: {price}", _flat(price))
+    reference = provider.price_reference()
+    return None if reference is None or is_local(reference[0]) else _listed(*reference)
+
+
+def _flat(price: Price) -> Callable[[int, int, int, float], float]:
+    cached_rate = price.input if price.cached_input is None else price.cached_input
+
+    def cost(prompt: int, completion: int, cached: int, seconds: float) -> float:
+        tokens = (prompt - cached) * price.input + cached * cached_rate + completion * price.output
+        return tokens / MILLION + seconds * price.per_hour / HOUR_S
+
+    return cost
+
+
+def _listed(address: str, model: str) -> Pricing | None:
+    from genai_prices import Usage, calc_price
+
+    try:
+        found = calc_price(Usage(input_tokens=1), model, provider_api_url=address)
+    except LookupError:
+        return None
+
+    def cost(prompt: int, completion: int, cached: int, seconds: float) -> float:
+        usage: Any = Usage(input_tokens=prompt, output_tokens=completion, cache_read_tokens=cached)
+        return float(found.model_price.calc_price(usage)["total_price"])
+
+    return Pricing(f"genai-prices {version('genai-prices')}: {found.provider.id} {found.model.id}", cost)

@@ -1,0 +1,1 @@
+"""One file for each kind of gate: scores, cost, latency, assertions."""

@@ -1,0 +1,184 @@
+"""Latency: what may be compared with what, and how sure it is. The unit is the case: the log ratio of its seconds.
+
+A stored time knows nothing of today's load, so a comparison with it alone is red on 17 to 45 % of innocent runs. The
+way depends on what there is to compare with:
+
+    interleaved   the baseline's version ran in turns with this one: Hodges-Lehmann and Wilcoxon; may fail
+    history       five accepted runs or more on this class of machine: Student's t prediction; may fail
+    calibrated    fewer of them, and a calibration workload on both sides: warns only
+    stored        fewer of them, and nothing that says how fast the machine was: for information
+    none          nothing that compares: says so
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_CASES, RATIO_MARGIN
+from evalharness.gate.evidence import GateResult, Runs, Word
+from evalharness.gate.stats.distributions import normal_below, normal_quantile, t_below, t_quantile
+from evalharness.gate.stats.outliers import SLOW, outlier_rates
+from evalharness.gate.stats.permutation import Floats, Pair, holm
+from evalharness.gate.stats.sessions import FEWEST_RUNS
+from evalharness.gate.wording import p_text, percent, ratio
+
+Mode = Literal["interleaved", "history", "calibrated", "stored", "none"]
+UNSURE: Word = "INCONCLUSIVE"
+_MOST_PAIRED = 1_500
+"""Walsh averages are quadratic in the cases: beyond this many, an even pick of them is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Seconds of the same fixed work beside each session: what the machine was worth then, and now."""
+
+    baseline_s: Sequence[float]
+    """One for each session, in the order of the runs."""
+    candidate_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Shift:
+    """A log ratio, its one-sided bounds, and the p-value of "slower"."""
+
+    middle: float
+    low: float
+    high: float
+    p_value: float
+
+
+def assess_latency(
+    baseline: Runs,
+    candidate: Runs,
+    *,
+    mode: Mode = "interleaved",
+    margin: float = RATIO_MARGIN,
+    alpha: float = ALPHA,
+    alpha_pass: float = ALPHA_PASS,
+    calibration: Calibration | None = None,
+) -> GateResult:
+    """Has the candidate become slower by `margin` (a ratio)?
+
+    `baseline` and `candidate` map case ids to the seconds of each run; with `mode="history"` the n-th run of every case
+    belongs to the same session. All changes in the result are natural logarithms of ratios, negative being slower.
+    Raises ValueError for seconds that are not above 0, and for a history of fewer than five sessions.
+    """
+    if mode == "calibrated" and calibration is None:
+        raise ValueError("calibrated against what? give a calibration")
+    pairs = _paired(baseline, candidate)
+    if mode == "none" or not pairs:
+        return _said(UNSURE, _Shift(0.0, -math.inf, math.inf, 1.0), len(pairs), "nothing to compare with")
+    shift = _shift(pairs, mode, calibration, alpha_pass)
+    before, after, slow_p = outlier_rates(pairs, SLOW) if mode == "interleaved" else (0.0, 0.0, 1.0)
+    shift_p, slow_p = holm([shift.p_value, slow_p]) if mode == "interleaved" else (shift.p_value, slow_p)
+    verdict = _decide(shift, shift_p, slow_p, mode, math.log1p(margin), alpha) if len(pairs) >= FEWEST_CASES else UNSURE
+    said = replace(shift, p_value=min(shift_p, slow_p))
+    if verdict == "FAIL" and slow_p < shift_p:
+        reason = f"{after:.1%} of the calls took more than {SLOW:g} x their case's usual time, {before:.1%} before"
+    else:
+        reason = _reason(verdict, said, mode, math.log1p(margin))
+    return _said(verdict, said, len(pairs), reason)
+
+
+def _shift(pairs: Sequence[Pair], mode: Mode, calibration: Calibration | None, alpha: float) -> _Shift:
+    if mode == "history":
+        return _history(pairs, calibration, alpha)
+    return _interleaved(pairs, calibration if mode == "calibrated" else None, alpha)
+
+
+def _decide(shift: _Shift, shift_p: float, slow_p: float, mode: Mode, limit: float, alpha: float) -> Word:
+    if mode not in ("interleaved", "history"):
+        return UNSURE
+    if shift.high < limit and slow_p > alpha:
+        return "PASS"
+    shifted = shift_p <= alpha and (mode != "history" or shift.middle > limit)
+    return "FAIL" if shifted or slow_p <= alpha else UNSURE
+
+
+def _said(verdict: Word, shift: _Shift, cases: int, reason: str) -> GateResult:
+    return GateResult(verdict, reason, shift.p_value, shift.middle, -shift.high, -shift.low, cases)
+
+
+def _reason(verdict: Word, shift: _Shift, mode: Mode, limit: float) -> str:
+    told = f"{percent(shift.middle)} ({percent(shift.low)} … {percent(shift.high)}), {mode}"
+    if verdict == "PASS":
+        return f"{told}: {ratio(limit)} or more is ruled out"
+    if verdict == "FAIL":
+        return f"{told}, {p_text(shift.p_value)}"
+    warning = "slower than the margin: " if shift.low > limit else ""
+    return f"{warning}{told}: cannot rule out {ratio(limit)}"
+
+
+def _paired(baseline: Runs, candidate: Runs) -> list[Pair]:
+    common = [case for case in baseline if len(baseline[case]) and len(candidate.get(case, ()))]
+    pairs = [(np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common]
+    if not all((runs > 0).all() and np.isfinite(runs).all() for pair in pairs for runs in pair):
+        raise ValueError("seconds are numbers above 0")
+    return pairs
+
+
+def _interleaved(pairs: Sequence[Pair], calibration: Calibration | None, alpha: float) -> _Shift:
+    changes = np.array([np.log(c).mean() - np.log(b).mean() for b, c in pairs])
+    if calibration:
+        changes -= math.log(calibration.candidate_s) - float(np.log(calibration.baseline_s).mean())
+    middle, low, high = hodges_lehmann(changes, alpha=alpha)
+    return _Shift(middle, low, high, wilcoxon_p(changes))
+
+
+def _history(pairs: Sequence[Pair], calibration: Calibration | None, alpha: float) -> _Shift:
+    """Each session's median log ratio to the other sessions; is the candidate's one of them? t with R - 1 degrees."""
+    if len({len(b) for b, _ in pairs}) > 1:
+        raise ValueError("in a history every case has one run of each session")
+    runs = np.array([[*np.log(b), np.log(c).mean()] for b, c in pairs])
+    sessions = runs.shape[1] - 1
+    if sessions < FEWEST_RUNS:
+        raise ValueError(f"a history is {FEWEST_RUNS} sessions or more, not {sessions}")
+    if calibration:
+        runs -= np.log([*calibration.baseline_s, calibration.candidate_s])
+    shifts = np.array(
+        [np.median(runs[:, j] - np.median(np.delete(runs, j, axis=1), axis=1)) for j in range(sessions + 1)]
+    )
+    before, now = shifts[:-1], float(shifts[-1])
+    error = max(1e-9, float(before.std(ddof=1)) * math.sqrt(1 + 1 / sessions))
+    middle = now - float(before.mean())
+    reach = t_quantile(1 - alpha, sessions - 1) * error
+    return _Shift(middle, middle - reach, middle + reach, t_below(-middle / error, sessions - 1))
+
+
+def hodges_lehmann(values: Sequence[float] | Floats, *, alpha: float) -> tuple[float, float, float]:
+    """The Hodges-Lehmann estimate, and its one-sided (1 - alpha) lower and upper bounds, which are Wilcoxon's (Hodges
+    and Lehmann 1963).
+    """
+    sample = np.sort(np.asarray(values, dtype=float))
+    if len(sample) > _MOST_PAIRED:
+        sample = sample[np.linspace(0, len(sample) - 1, _MOST_PAIRED).astype(int)]
+    n = len(sample)
+    averages = np.sort(_walsh(sample))
+    spread = normal_quantile(1 - alpha) * math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+    outside = min(max(0, math.floor(n * (n + 1) / 4 - spread)), len(averages) // 2)
+    return float(np.median(averages)), float(averages[outside]), float(averages[-1 - outside])
+
+
+def wilcoxon_p(values: Floats) -> float:
+    """One-sided p of "above 0", Wilcoxon's signed ranks with the normal distribution, zeros left out."""
+    values = values[values != 0]
+    n = len(values)
+    if n == 0:
+        return 1.0
+    sizes, ties = np.unique(np.abs(values), return_counts=True)
+    ranks = (np.cumsum(ties) - (ties - 1) / 2)[np.searchsorted(sizes, np.abs(values))]
+    positive = float(ranks[values > 0].sum())
+    variance = n * (n + 1) * (2 * n + 1) / 24 - float((ties**3 - ties).sum()) / 48
+    return normal_below(-(positive - n * (n + 1) / 4) / math.sqrt(variance))
+
+
+def _walsh(sample: Floats) -> Floats:
+    """The means of all pairs, each value with itself too."""
+    first, second = np.triu_indices(len(sample))
+    means: Floats = (sample[first] + sample[second]) / 2
+    return means

@@ -1,0 +1,73 @@
+"""Two sides of a comparison, case by case: which is better, and is it chance? For reading; no gate is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from evalharness.gate.evidence import Runs
+from evalharness.gate.stats.bounds import spread_of
+from evalharness.gate.stats.distributions import normal_below
+from evalharness.gate.stats.permutation import TOLERANCE, Pair, change, holm, p_worse
+
+LEVEL = 0.05
+"""Two-sided: of the intervals."""
+MANY_CASES = 2_000
+"""From here on the p-value is the normal one: ten thousand cases are not permuted ten thousand times for a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairwise:
+    """What became of one metric from one side to another."""
+
+    first: int
+    second: int
+    """Numbers of the sides, from 0."""
+    metric: str
+    cases: int
+    """That both have."""
+    change: float
+    """Mean over cases of second - first."""
+    low: float
+    high: float
+    """95 % interval of the change, by itself."""
+    p_value: float
+    """Two-sided; Holm over everything that is compared with this."""
+
+
+def versus(sides: Sequence[Mapping[str, Runs]]) -> list[Pairwise]:
+    """Every two sides in every metric that both have. `sides[i][metric][case]` are runs in [0, 1].
+
+    The p-value is that of the gate's own permutation test, in both directions; 1 where no case differs.
+    """
+    found = [
+        one
+        for (first, then), (second, now) in combinations(enumerate(sides), 2)
+        for one in _metrics(first, then, second, now)
+    ]
+    adjusted = holm([one.p_value for one in found])
+    return [replace(one, p_value=p_value) for one, p_value in zip(found, adjusted, strict=True)]
+
+
+def _metrics(first: int, then: Mapping[str, Runs], second: int, now: Mapping[str, Runs]) -> Iterator[Pairwise]:
+    for metric in (name for name in then if name in now):
+        cases = sorted(then[metric].keys() & now[metric].keys())
+        if cases:
+            pairs = [(np.array(sorted(then[metric][case])), np.array(sorted(now[metric][case]))) for case in cases]
+            yield _one(first, second, metric, pairs)
+
+
+def _one(first: int, second: int, metric: str, pairs: Sequence[Pair]) -> Pairwise:
+    spread = spread_of(pairs)
+    low, high = spread.bounds(LEVEL / 2)
+    mean = float(change(pairs).mean())
+    if len(pairs) >= MANY_CASES:
+        worse = normal_below(spread.middle / spread.error)
+    else:
+        worse = p_worse(pairs, f"versus|{metric}")
+    differs = any(np.ptp(np.concatenate(pair)) > TOLERANCE for pair in pairs)
+    p_value = min(1.0, 2 * min(worse, 1 - worse)) if differs else 1.0
+    return Pairwise(first, second, metric, len(pairs), mean, low, high, p_value)

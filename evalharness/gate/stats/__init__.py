@@ -1,0 +1,1 @@
+"""The statistics that the kinds of gates share: pure functions of numbers."""

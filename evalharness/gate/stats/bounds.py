@@ -1,0 +1,75 @@
+"""The PASS test: a lower bound of the change that never collapses, and a floor on the number of runs.
+
+A suite whose cases all stayed the same has a variance of 0, and a naive bound would then rule out any drop. Two guards:
+one pseudo-case that fully won and one that fully lost are added (Bonett and Price's adjustment, generalised to scores),
+and fewer runs than could show one failure at the margin never pass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from evalharness.gate.stats.distributions import normal_quantile, t_quantile
+from evalharness.gate.stats.permutation import Floats, Pair, blocks, change
+
+Target = Literal["suite", "population"]
+"""What a bound speaks of: the expected score on these very cases, or on cases like these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A mean change, its standard error, and the quantile's degrees of freedom (None: the normal quantile)."""
+
+    middle: float
+    error: float
+    degrees: int | None = None
+    guard: float = 0.0
+    """The pseudo-cases' part of the squared error: it falls with the square of the cases, the rest with the cases."""
+
+    def reach(self, alpha: float) -> float:
+        """From the middle to either one-sided (1 - alpha) bound."""
+        quantile = normal_quantile(1 - alpha) if self.degrees is None else t_quantile(1 - alpha, self.degrees)
+        return quantile * self.error
+
+    def bounds(self, alpha: float) -> tuple[float, float]:
+        """One-sided (1 - alpha) lower and upper bounds."""
+        return self.middle - self.reach(alpha), self.middle + self.reach(alpha)
+
+
+def spread_of(pairs: Sequence[Pair], *, target: Target = "suite", span: float = 1.0) -> Spread:
+    """How well the mean change is known. `span` is the largest change that one case can make.
+
+    With two or more runs of every case on both sides and these cases as the target: from the runs of each case.
+    Otherwise: the pseudo-pair t, which treats the cases as a sample.
+    """
+    if target == "suite" and min(min(len(b), len(c)) for b, c in pairs) >= 2:
+        return _repeated(pairs, span)
+    return _pseudo_pair(change(pairs), span)
+
+
+def _pseudo_pair(changes: Floats, span: float) -> Spread:
+    """After adding one case at +span and one at -span."""
+    padded = np.append(changes, [span, -span])
+    size = len(padded)
+    error = math.sqrt(float(((padded - padded.mean()) ** 2).sum()) / ((size - 1) * size))
+    return Spread(float(padded.mean()), error, size - 1, guard=2 * span**2 / ((size - 1) * size))
+
+
+def _repeated(pairs: Sequence[Pair], span: float) -> Spread:
+    n = len(pairs)
+    kb, kc = (min(len(pair[side]) for pair in pairs) for side in (0, 1))
+    within = sum(float((side.var(axis=1, ddof=1) / side.shape[1]).sum()) for block in blocks(pairs) for side in block)
+    guard = (span / (n * kb)) ** 2 + (span / (n * kc)) ** 2
+    return Spread(float(change(pairs).mean()), math.sqrt(within / n**2 + guard), guard=guard)
+
+
+def runs_needed(margin: float, *, alpha: float) -> int:
+    """Fewest candidate runs that can rule out a drop of `margin`: with fewer, "no failure seen" is likelier than alpha
+    although the true rate fell by the margin. 59 for 5 points at 5 %; 1 for a margin that allows any drop.
+    """
+    return math.ceil(math.log(alpha) / math.log1p(-margin)) if margin < 1 else 1

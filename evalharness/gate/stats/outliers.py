@@ -1,0 +1,39 @@
+"""Single runs far above what their case usually takes: a loop of a thousand tokens, a call that hung.
+
+A mean hides a few of them, and a 95th percentile moves too much by itself. The share of such runs is tested instead,
+within cases as everything else is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from evalharness.gate.stats.permutation import Block, Floats, Pair, blocks, p_worse
+
+SLOW = 1.8
+"""Times the usual seconds of the case."""
+EXPENSIVE = 2.0
+"""Times the usual tokens of the case."""
+
+
+def outlier_rates(pairs: Sequence[Pair], factor: float) -> tuple[float, float, float]:
+    """The share of outliers among the baseline's runs, among the candidate's, and the mid-p of "more than before".
+
+    `pairs` holds seconds or tokens. A run is an outlier above `factor` times the median of the other runs of its case,
+    whichever side they are on: so the labels stay exchangeable.
+    """
+    marked = [_marked(b, c, factor) for b, c in blocks(pairs)]
+    before, after = (
+        float(np.concatenate([side.mean(axis=1) for side in sides]).mean()) for sides in zip(*marked, strict=True)
+    )
+    good = [pair for b, c in marked for pair in zip(1 - b, 1 - c, strict=True)]
+    return before, after, p_worse(good, seed="")
+
+
+def _marked(b: Floats, c: Floats, factor: float) -> Block:
+    runs = np.hstack([b, c])
+    others = [np.median(np.delete(runs, i, axis=1), axis=1) for i in range(runs.shape[1])]
+    marks = (runs > factor * np.stack(others, axis=1)).astype(float)
+    return marks[:, : b.shape[1]], marks[:, b.shape[1] :]

@@ -1,0 +1,238 @@
+"""What a run can see: the smallest drop that its test would catch four times in five, and what it would take to settle.
+
+The drop is found by simulating the gate on suites like this one. Textbook formulas take the variance of the null and
+ignore that an exact test moves in steps: their "80 %" is 60 to 74 % (the project's statistics page, §4.12).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalharness.gate.defaults import POWER
+from evalharness.gate.stats.bounds import Spread
+from evalharness.gate.stats.distributions import normal_quantile
+from evalharness.gate.stats.permutation import Floats, candidate_passes
+
+_SUITES = 600
+"""Simulated at each size of a drop: the power's standard error is 1.6 points."""
+_STEPS = 8
+_MOST_CASES = 200
+"""Scores: suites of more cases are simulated with so many, and the drop scaled by the root of the ratio."""
+_GRID = 200
+"""Quantiles of a posterior that stand for all of it."""
+_UNKNOWN_ICC = 0.5
+_FEW_MOVING = 30.0
+"""Below this variance of the statistic its distribution is computed; above, Edgeworth's expansion is as good."""
+
+Power = Callable[[float], float]
+"""The share of suites with a drop of this size that the test calls worse."""
+
+
+def minimum_detectable_drop(known: Sequence[Floats], *, runs: tuple[int, int], alpha: float, seed: str) -> float | None:
+    """In points of the mean; None when even a total loss would be missed more often than one time in five.
+
+    `known` holds what is known of each case, `runs` how many runs baseline and candidate have of it.
+    """
+    baseline = float(np.mean([values.mean() for values in known]))
+    if baseline <= 0:
+        return None
+    number = int.from_bytes(hashlib.sha256(f"power {seed}".encode()).digest()[:8], "big")
+    passes = set(np.unique(np.concatenate(known))) <= {0.0, 1.0}
+    power, scale = (_pass_fail(known, runs, alpha, number), 1.0) if passes else _scores(known, runs, alpha, number)
+    if power(baseline) < POWER:
+        return None
+    low, high = 0.0, baseline
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return min(baseline, (low + high) / 2 * scale)
+
+
+# Pass or fail: cases with the same number of passes are alike, so a suite is a few multinomial draws.
+
+
+def _pass_fail(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: int) -> Power:
+    kb, kc = runs
+    groups, rates = _posteriors(known)
+    baseline = float(np.average([rate.mean() for rate in rates], weights=groups))
+    test = _Steps(kb, kc)
+
+    def power(drop: float) -> float:
+        rng = np.random.default_rng(seed)
+        kept = 1 - min(1.0, drop / baseline)
+        cells = np.zeros((_SUITES, (kb + 1) * (kc + 1)))
+        for n, p in zip(groups, rates, strict=True):
+            cells += rng.multinomial(n, _cells(p, p * kept, kb, kc), _SUITES)
+        return float((test.p_values(cells.reshape(_SUITES, kb + 1, kc + 1)) <= alpha).mean())
+
+    return power
+
+
+def _posteriors(known: Sequence[Floats]) -> tuple[list[int], list[Floats]]:
+    """Cases with equal counts of passes: how many there are, and quantiles of the pass rate of each such case."""
+    from scipy.special import betaincinv
+
+    counts: dict[tuple[int, int], int] = {}
+    for runs in known:
+        key = int(runs.sum()), len(runs)
+        counts[key] = counts.get(key, 0) + 1
+    a, b = _prior(known)
+    at = (np.arange(_GRID) + 0.5) / _GRID
+    return list(counts.values()), [betaincinv(a + x, b + k - x, at) for x, k in counts]
+
+
+def _prior(known: Sequence[Floats]) -> tuple[float, float]:
+    """Beta parameters by moments: the mean, and the correlation of two runs of a case."""
+    total = sum(len(runs) for runs in known)
+    mean = (sum(float(runs.sum()) for runs in known) + 0.5) / (total + 1)
+    size = total / len(known)
+    if size > 1:
+        between = float(np.var([runs.mean() for runs in known]))
+        icc = (size * between / (mean * (1 - mean)) - 1) / (size - 1)
+    else:
+        icc = _UNKNOWN_ICC
+    strength = 1 / min(0.98, max(0.02, icc)) - 1
+    return mean * strength, (1 - mean) * strength
+
+
+def _cells(before: Floats, after: Floats, kb: int, kc: int) -> Floats:
+    """P(x of kb and y of kc pass) for a case whose rates are equally likely to be any of these."""
+    cells = np.einsum("gx,gy->xy", _binomial(before, kb), _binomial(after, kc)).ravel()
+    total: Floats = cells / cells.sum()
+    return total
+
+
+def _binomial(rates: Floats, k: int) -> Floats:
+    """(rates, k + 1) probabilities."""
+    x = np.arange(k + 1)
+    choose = np.array([math.comb(k, i) for i in x])
+    probabilities: Floats = choose * rates[:, None] ** x * (1 - rates[:, None]) ** (k - x)
+    return probabilities
+
+
+class _Steps:
+    """The within-case test on many suites at once, all of whose cases have kb and kc runs."""
+
+    def __init__(self, kb: int, kc: int) -> None:
+        self._kb, self._kc = kb, kc
+        self._spread = np.array([candidate_passes(kb, kc, m) for m in range(kb + kc + 1)])
+        x = np.arange(kc + 1)
+        self._mean = self._spread @ x
+        centred = x - self._mean[:, None]
+        self._variance, self._skew = ((self._spread * centred**power).sum(axis=1) for power in (2, 3))
+
+    def p_values(self, cells: Floats) -> Floats:
+        """`cells` counts the cases by their passes, (suites, kb + 1, kc + 1)."""
+        suites = len(cells)
+        by_total = np.zeros((suites, self._kb + self._kc + 1))
+        for x in range(self._kb + 1):
+            by_total[:, x : x + self._kc + 1] += cells[:, x, :]
+        seen = (cells.sum(axis=1) @ np.arange(self._kc + 1)).astype(int)
+        variance = by_total @ self._variance
+        p = self._edgeworth(seen - by_total @ self._mean, variance, by_total @ self._skew)
+        few = np.flatnonzero(variance < _FEW_MOVING)
+        if len(few):
+            p[few] = self._exact(by_total[few], seen[few])
+        return p
+
+    @staticmethod
+    def _edgeworth(distance: Floats, variance: Floats, skew: Floats) -> Floats:
+        from scipy.special import ndtr
+
+        deviation = np.sqrt(np.maximum(variance, 1e-12))
+        z = distance / deviation
+        density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+        p: Floats = np.where(variance > 0, ndtr(z) - density * (z**2 - 1) * skew / deviation**3 / 6, 1.0)
+        return p
+
+    def _exact(self, by_total: Floats, seen: Floats) -> Floats:
+        """By Fourier: the characteristic functions of the cases multiply."""
+        moving = by_total[:, 1:-1]
+        size = int(moving.sum(axis=1).max()) * self._kc + 1
+        seen = seen - (by_total[:, -1] * self._kc).astype(int)  # a case that always passes gives kc, whatever is drawn
+        points = 1 << size.bit_length()
+        waves = np.fft.rfft(self._spread[1:-1], points, axis=1)
+        logs = np.log(np.where(np.abs(waves) < 1e-300, 1e-300, waves))
+        density = np.fft.irfft(np.exp(moving @ logs), points, axis=1)[:, :size]
+        below = np.concatenate([np.zeros((len(seen), 1)), np.cumsum(density, axis=1)], axis=1)
+        rows, at = np.arange(len(seen)), np.clip(seen.astype(int), 0, size - 1)
+        p: Floats = np.clip(below[rows, at] + density[rows, at] / 2, 0, 1)
+        return p
+
+
+# Scores: runs are drawn around each case's mean, and the test's normal approximation is used.
+
+
+def _scores(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: int) -> tuple[Power, float]:
+    """The power of a suite of at most so many cases, and what its drops are to be multiplied by."""
+    rng = np.random.default_rng(seed)
+    kb, kc = runs
+    means, deviations = _levels(known)
+    baseline, n = float(means.mean()), len(means)
+    if n > _MOST_CASES:
+        chosen = np.linspace(0, n - 1, _MOST_CASES).astype(int)
+        order = np.argsort(means, kind="stable")[chosen]
+        means, deviations = means[order], deviations[order]
+    noise = rng.normal(0, 1, (kb + kc, _SUITES, len(means))) * deviations
+    before = _Moments(np.clip(means + noise[:kb], 0, 1))
+    threshold = normal_quantile(alpha)
+
+    def power(drop: float) -> float:
+        after = _Moments(np.clip(means * (1 - min(1.0, drop / baseline)) + noise[kb:], 0, 1))
+        return float((_z_values(before, after) <= threshold).mean())
+
+    return power, math.sqrt(len(means) / n)
+
+
+def _levels(known: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Each case's mean, and the deviation of its runs: its own and that of all cases, weighed by what is known."""
+    means = np.array([values.mean() for values in known])
+    freedom = np.array([len(runs) - 1 for runs in known])
+    squares = np.array([((runs - runs.mean()) ** 2).sum() for runs in known])
+    common = squares.sum() / max(1, freedom.sum()) if freedom.sum() else float(means.var()) * (1 - _UNKNOWN_ICC)
+    return means, np.sqrt((squares + 2 * common) / (freedom + 2))
+
+
+class _Moments:
+    """Of one side's runs, (runs, suites, cases): the baseline's are the same at every drop."""
+
+    def __init__(self, runs: Floats) -> None:
+        self.size = len(runs)
+        self.sums = runs.sum(axis=0)
+        self.square = np.einsum("ksn,ksn->s", runs, runs)
+
+
+def _z_values(before: _Moments, after: _Moments) -> Floats:
+    """The z-value of each suite's change under shuffled labels."""
+    kb, kc, k = before.size, after.size, before.size + after.size
+    change = (after.sums / kc - before.sums / kb).sum(axis=1)
+    every = before.sums + after.sums
+    around_means = before.square + after.square - np.einsum("sn,sn->s", every, every) / k
+    variance = around_means / (k - 1) * k / (kb * kc)
+    z: Floats = change / np.sqrt(np.maximum(variance, 1e-12))
+    return z
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What would settle an inconclusive gate four times in five, if nothing had changed."""
+
+    cases: int
+    """More cases like these."""
+    repeats: int | None
+    """Or so many more runs of each case; None where one side has a single run, and repeats would change the test."""
+
+
+def needed(spread: Spread, *, margin: float, alpha: float, floor: int, cases: int, runs: tuple[int, int]) -> Needed:
+    """By the bound's own error: its square falls with the cases, or runs, and the guard in it with their square."""
+    wanted = (margin / (normal_quantile(1 - alpha) + normal_quantile(POWER))) ** 2
+    rest = max(0.0, spread.error**2 - spread.guard)
+    factor = (rest + math.sqrt(rest**2 + 4 * wanted * spread.guard)) / (2 * wanted)
+    more_cases = max(math.ceil(cases * factor), math.ceil(floor / runs[1])) - cases
+    more_runs = max(math.ceil(runs[1] * factor), math.ceil(floor / max(1, cases))) - runs[1]
+    return Needed(max(1, more_cases), max(1, more_runs) if min(runs) >= 2 else None)

@@ -1,0 +1,31 @@
+"""pytest's way in: suites are collected, cases and gates are test results. All pytest code but the switch is here."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalharness.errors import EvalHarnessError
+from evalharness.evaluation.evaluation import Evaluation
+from evalharness.pytest_plugin.hooks import EvalPlugin
+from evalharness.pytest_plugin.options import session_of
+
+__all__ = ["open_plugin"]
+
+
+def open_plugin(config: pytest.Config) -> None:
+    """Read the options, point collection at the suites, register the hooks. Raises pytest.UsageError."""
+    try:
+        session = session_of(config)
+    except EvalHarnessError as error:
+        raise pytest.UsageError(str(error)) from None
+    _collect_suites(config, session)
+    config.pluginmanager.register(EvalPlugin(config, session), "evalharness-door")
+
+
+def _collect_suites(config: pytest.Config, session: Evaluation) -> None:
+    """Without paths on the command line only suites are collected; with paths, the suites that none of them names are
+    added.
+    """
+    given = [] if config.args_source is not pytest.Config.ArgsSource.ARGS else list(config.args)
+    named = {(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in given}
+    config.args = given + [str(path) for path in session.paths if path.resolve() not in named]

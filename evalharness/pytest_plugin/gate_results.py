@@ -1,0 +1,77 @@
+"""Gates as test results: `suites/support.yaml::gate[model-prompt-metric]` passes, fails, or is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from evalharness.pytest_plugin.items import Explained
+from evalharness.pytest_plugin.junit import Property, gate_properties
+from evalharness.records import Verdict
+from evalharness.report import Outcome
+from evalharness.report.encode import printable
+from evalharness.report.terminal import explain_gate
+from evalharness.store import in_ci
+
+
+def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytest.TestReport]:
+    """A report for each gate, and one for an acceptance that was refused."""
+    for verdict in outcome.verdicts:
+        result = _result(verdict, outcome, fail_inconclusive)
+        word = verdict.status.upper() if verdict.gating else "INFO"
+        text = explain_gate(verdict, outcome) if result == "failed" else f"{word} {verdict.reason}"
+        yield _report(outcome, f"gate[{verdict.name}]", result, text, gate_properties(verdict))
+    if outcome.relaxing:
+        told = "; ".join(str(change) for change in outcome.relaxing[:5])
+        yield _report(
+            outcome, "exam", "failed" if fail_inconclusive else "skipped", f"INCONCLUSIVE easier exam: {told}"
+        )
+    if outcome.refusal:
+        yield _report(outcome, "accept", "failed", outcome.refusal)
+
+
+def finished(report: pytest.TestReport) -> pytest.TestReport:
+    """The report of the teardown that belongs to it: pytest's junitxml writes properties only then."""
+    return pytest.TestReport(
+        nodeid=report.nodeid,
+        location=report.location,
+        keywords=report.keywords,
+        outcome="passed",
+        longrepr=None,
+        when="teardown",
+        user_properties=report.user_properties,
+    )
+
+
+def _result(verdict: Verdict, outcome: Outcome, fail_inconclusive: bool) -> str:
+    if verdict.status == "pass":
+        return "passed"
+    if not verdict.gating or (outcome.accepted and verdict.status in ("fail", "incomparable", "no baseline")):
+        return "skipped"  # said for information; or the person in front of it has just accepted this change
+    if verdict.status == "inconclusive":
+        return "failed" if fail_inconclusive else "skipped"
+    if verdict.status == "no baseline":
+        return "failed" if in_ci() and outcome.compared else "skipped"
+    return "failed"
+
+
+def _report(
+    outcome: Outcome, name: str, result: Any, text: str, properties: Iterable[Property] = ()
+) -> pytest.TestReport:
+    header = outcome.run.header
+    longrepr: Any = None
+    if result == "failed":
+        longrepr = Explained(printable(text), header.file)
+    elif result == "skipped":
+        longrepr = (header.file, None, printable(text))
+    return pytest.TestReport(
+        nodeid=f"{header.file}::{name}",
+        location=(header.file, None, name),
+        keywords={name: 1},
+        outcome=result,
+        longrepr=longrepr,
+        when="call",
+        user_properties=properties,
+    )

@@ -1,0 +1,105 @@
+"""Suites as pytest collects them: a file of cases, each `suites/support.yaml::case-id[model-prompt]`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from evalharness.errors import EvalHarnessError
+from evalharness.evaluation.evaluation import Evaluation, case_keys
+from evalharness.records import Case, Request, Sample
+from evalharness.report.encode import one_line
+from evalharness.report.terminal import explain_sample
+
+SAMPLES = pytest.StashKey[Callable[[Any], list[Sample]]]()
+"""How an item gets its samples; the door puts it there."""
+
+
+class SuiteFile(pytest.File):
+    """One suite."""
+
+    llm_session: Evaluation
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """A case item for each case, prompt and model, in the order in which the engine will ask."""
+        plan = self.llm_session.open(self.path.stem).plan
+        by_key = {request.key: (case, request) for case, request in plan.requests}
+        for (model, prompt, case_id), keys in case_keys(by_key).items():
+            name = f"{case_id}[{model}-{prompt}]"
+            asked = [by_key[key] for key in keys]
+            yield CaseItem.from_parent(
+                self,
+                name=name,
+                nodeid=f"{self.nodeid}::{name}",  # given whole, so that pytest sees [model-prompt] as parameters (--lf)
+                suite=self.path.stem,
+                case=asked[0][0],
+                requests=[request for _, request in asked],
+            )
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """A suite that cannot be read is explained, without a traceback."""
+        if isinstance(excinfo.value, EvalHarnessError):
+            return Explained(str(excinfo.value), str(self.path))
+        return super().repr_failure(excinfo)
+
+
+class CaseFailedError(Exception):
+    """A case whose answer is missing, or breaks a hard assertion."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.samples = samples
+        super().__init__("; ".join(dict.fromkeys(sentence for sample in samples for sentence in _reasons(sample))))
+
+
+class CaseItem(pytest.Item):
+    """One case with one prompt and model: passes when it is answered, scored, and its hard assertions hold."""
+
+    def __init__(self, *, suite: str, case: Case, requests: Sequence[Request], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.suite, self.case, self.requests = suite, case, requests
+        self.samples: list[Sample] = []
+        for tag in case.tags:
+            self.extra_keyword_matches.add(tag)
+
+    def runtest(self) -> None:
+        """Wait for the engine."""
+        self.samples = self.config.stash[SAMPLES](self)
+        if not all(sample.ok for sample in self.samples):
+            raise CaseFailedError(self.samples)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Prompt, golden, answer and scores instead of a traceback."""
+        if isinstance(excinfo.value, CaseFailedError):
+            bad = next(sample for sample in excinfo.value.samples if not sample.ok)
+            return Explained(
+                explain_sample(bad, self.case.where), str(self.path), str(excinfo.value), self.case.where.line
+            )
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        """Where the case stands."""
+        return self.path, max(0, self.case.where.line - 1), self.name
+
+
+class Explained:
+    """A failure that is text: what pytest shows for it, and the one line of its summary."""
+
+    def __init__(self, text: str, path: str, summary: str | None = None, line: int = 0) -> None:
+        self._text = text
+        self.reprcrash = SimpleNamespace(
+            path=path, lineno=line, message=one_line(summary or text.partition("\n")[0], 1000)
+        )  # pytest prints it at the start of a line in CI
+
+    def __str__(self) -> str:
+        return self._text
+
+    def toterminal(self, tw: Any) -> None:
+        """Called by pytest's reporter."""
+        tw.line(self._text)
+
+
+def _reasons(sample: Sample) -> list[str]:
+    return [f"{sample.error.kind}: {sample.error.message}"] if sample.error else list(sample.failed_checks)

@@ -1,0 +1,90 @@
+"""The options of pytest, read and checked: what cannot be served is said before anything is asked."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalharness.config import load_config
+from evalharness.evaluation.evaluation import Evaluation
+from evalharness.execution import RunOptions
+from evalharness.local.memory import share_bytes
+from evalharness.store import commit_at, in_ci, merge_base
+from evalharness.store.baselines import accepted_suites
+from evalharness.suites import suite_names, suite_path
+
+
+def session_of(config: pytest.Config) -> Evaluation:
+    """What the options ask for. Raises pytest.UsageError, EvalHarnessError: it cannot be served."""
+    option, worker = config.getoption, getattr(config, "workerinput", {})
+    own = load_config(config.rootpath).model_copy(
+        update={"processes": worker.get("workercount", 1), "offline": option("--llm-record") == "none"}
+    )
+    _check_options(option, own.root)
+    return Evaluation(
+        config=own,
+        names=_names(",".join(option("--llm-suite")), own.root),
+        models=option("--llm-model"),
+        prompts=option("--llm-prompt"),
+        repeat=option("--llm-repeat"),
+        baseline=option("--llm-baseline"),
+        accepting=option("--llm-accept"),
+        because=option("--llm-because"),
+        fail_inconclusive=option("--llm-inconclusive") == "fail",
+        report=option("--llm-report"),
+        base=None if worker else merge_base(own.root, option("--llm-base")),
+        against=commit_at(own.root, option("--llm-against")) if option("--llm-against") else None,
+        options=RunOptions(
+            record=option("--llm-record"),
+            concurrency=option("--llm-concurrency"),
+            budget_usd=option("--llm-budget"),
+            deadline_s=option("--llm-deadline"),
+            memory_bytes=share_bytes(own.processes),
+            run=worker.get("testrunuid") or secrets.token_hex(8),
+        ),
+    )
+
+
+def _check_options(option: Callable[..., Any], root: Path) -> None:
+    for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
+        if option(name) is not None and not least <= option(name) < math.inf:
+            raise pytest.UsageError(f"{name}: a number from {least}, not {option(name)}")
+    if option("--llm-against") and option("dist", "no") != "no":
+        raise pytest.UsageError("--llm-against draws both versions in turns, in one process: leave out -n")
+    _check_baseline(option("--llm-baseline"), root)
+    if option("--llm-accept") and in_ci():
+        raise pytest.UsageError(
+            "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
+        )
+    if option("--llm-because") and not option("--llm-accept"):
+        raise pytest.UsageError("--llm-because says why a run is accepted: it goes with --llm-accept")
+
+
+def _check_baseline(given: str | None, root: Path) -> None:
+    """Said now, and not after all was asked. Raises StoreError, pytest.UsageError."""
+    if given is not None and given.startswith("git:"):
+        commit_at(root, given.removeprefix("git:"))
+    elif given not in (None, "none") and not (root / given).exists():
+        raise pytest.UsageError(f"--llm-baseline={given}: there is no such file or folder; or git:REF, or none")
+
+
+def _names(given: str, root: Path) -> tuple[str, ...]:
+    named = [name.strip() for name in given.split(",")]
+    if not all(named):  # an unset variable, perhaps
+        raise pytest.UsageError(f"--llm-suite={given}: a name is empty")
+    names = suite_names(root) if "all" in named else named
+    if "all" in named and (orphans := sorted(set(accepted_suites(root)) - set(names))):
+        raise pytest.UsageError(
+            f"--llm-suite=all: golden/baselines/{orphans[0]} has no suites/{orphans[0]}.yaml: put the suite back, or "
+            "delete its baselines too"
+        )
+    if not names:
+        raise pytest.UsageError(f"--llm-suite={given}: there is no suite under {root / 'suites'}")
+    for name in names:
+        suite_path(name, root)
+    return tuple(dict.fromkeys(names))

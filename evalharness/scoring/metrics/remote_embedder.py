@@ -1,0 +1,86 @@
+"""An embedding model behind OpenAI's `/embeddings`: OpenAI, Azure, vLLM, llama-server, Ollama."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalharness.config import EmbedderConfig
+from evalharness.errors import ConfigError, MetricError, ProviderError
+from evalharness.execution.retry import Tries
+from evalharness.redaction import scrub, shortened
+from evalharness.wire import Endpoint, EndpointError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_RETRIES = 2
+
+
+class RemoteModel:
+    """Texts go out in batches, one after another; `offline`: not at all, and one without a kept vector is an error."""
+
+    def __init__(self, settings: EmbedderConfig, *, offline: bool) -> None:
+        """Raises ConfigError."""
+        if settings.model is None:
+            raise ConfigError("'model' is missing: the name by which the endpoint knows it")
+        assert settings.base_url is not None
+        self._settings, self._offline = settings, offline
+        self._endpoint = Endpoint([settings.base_url], api_key_env=settings.api_key_env, key_header=settings.key_header)
+        identity = json.dumps([*self._endpoint.base_urls, settings.model])
+        self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()
+
+    def load(self) -> None:
+        """Nothing to do: the model runs elsewhere."""
+
+    def encode(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
+        """A vector of length 1 for each text. Raises MetricError."""
+        if self._offline:
+            raise MetricError(f"{len(texts)} texts have no kept vector, and --llm-record=none opens no socket")
+        return asyncio.run(self._encode(texts))
+
+    async def _encode(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
+        size = self._settings.batch_size
+        try:
+            async with asyncio.timeout(self._settings.deadline_s * -(-len(texts) // size)):
+                batches = [await self._batch(texts[start : start + size]) for start in range(0, len(texts), size)]
+        except TimeoutError:
+            raise MetricError(f"no vectors within deadline_s = {self._settings.deadline_s:g}") from None
+        except ProviderError as error:
+            raise MetricError(scrub(f"{error.kind}: {error}")) from None
+        finally:
+            await self._endpoint.close()  # connections belong to this event loop
+        return [vector for batch in batches for vector in batch]
+
+    async def _batch(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
+        body, tries = {"model": self._settings.model, "input": list(texts)}, Tries(_RETRIES)
+        while True:
+            try:
+                async with self._endpoint.post("/embeddings", body, attempt=secrets.token_hex(8)) as answer:
+                    return _vectors(await answer.json(), len(texts))
+            except ProviderError as error:
+                wait_s = tries.wait_s(error)
+                if wait_s is None:
+                    raise
+                await asyncio.sleep(wait_s)
+
+
+def _vectors(value: Any, expected: int) -> list[np.ndarray[Any, Any]]:
+    """In the order of the texts. Raises EndpointError for anything but `expected` vectors that have a direction."""
+    import numpy as np
+
+    rows = value.get("data") if isinstance(value, Mapping) else None
+    try:
+        by_index = {row["index"]: np.asarray(row["embedding"], dtype="<f4") for row in rows or []}
+        vectors = [by_index[index] for index in range(expected)]
+        lengths = [float(np.linalg.norm(vector)) for vector in vectors]
+    except (KeyError, TypeError, ValueError):
+        raise EndpointError(f"the answer is not {expected} embeddings: {shortened(value)}") from None
+    sound = all(vector.ndim == 1 and 0 < length < np.inf for vector, length in zip(vectors, lengths, strict=True))
+    if not sound or len({len(vector) for vector in vectors}) > 1:
+        raise EndpointError("the answer holds a vector without a direction, or vectors of different sizes")
+    return [vector / length for vector, length in zip(vectors, lengths, strict=True)]

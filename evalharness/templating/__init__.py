@@ -1,0 +1,1 @@
+"""Jinja templates of suites, in a sandbox."""

@@ -1,0 +1,487 @@
+"""How a run asks: equal requests once, as fast as the endpoint likes, never beyond its deadline, stopped at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from fault_server import (
+    FaultServer,
+    Hang,
+    Reply,
+    Script,
+    Seen,
+    Send,
+    Wait,
+    healthy,
+    json_answer,
+    too_many,
+)
+
+from evalharness.config import Config, ModelConfig
+from evalharness.errors import ConfigError
+from evalharness.evaluation.plan import make_plan
+from evalharness.execution import Engine, RunOptions
+from evalharness.execution.pricing import Pricing
+from evalharness.providers import Provider, open_provider
+from evalharness.records import (
+    Case,
+    Location,
+    Message,
+    Params,
+    Request,
+    Response,
+    Sample,
+    SampleKey,
+    Suite,
+    Timing,
+    Usage,
+)
+from evalharness.scoring.scorer import Scorer
+from evalharness.store.ledger import Ledger, Settlement
+
+PATIENCE_S = 60
+"""What has not come by then never will."""
+GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
+NAMES = [f"case-{number}" for number in range(200)]
+Result = TypeVar("Result")
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty one."""
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        yield ledger
+
+
+def remote(*urls: str, **options: Any) -> Provider:
+    """A model at these addresses."""
+    known: dict[str, Any] = {"base_urls": list(urls), "model": "m", **options}
+    return open_provider("m", Config(models={"m": ModelConfig(provider="openai", **known)}))
+
+
+def ask(engine: Engine, names: Iterable[str], text: str = "", model: str = "m") -> list[Any]:
+    """The futures of one request for each name, which is its text too unless one is given."""
+    futures = []
+    for name in names:
+        case = Case(name, {}, (), (), (), "d", Location("s.yaml"))
+        messages = (Message("user", text or name),)
+        request = Request(SampleKey(name, "p", model, 0), messages, 0, Params(max_tokens=50))
+        futures.append(engine.ask(case, request, Scorer([])))
+    return futures
+
+
+def samples_of(futures: Sequence[Any]) -> list[Sample]:
+    """What has become of them."""
+    return [future.result(PATIENCE_S) for future in futures]
+
+
+def run(provider: Provider, ledger: Ledger, names: Iterable[str], *, text: str = "", **options: Any) -> list[Sample]:
+    """A run of its own that asks all of them."""
+    with Engine({"m": provider}, [], options=RunOptions(run="r", **options), ledger=ledger) as engine:
+        return samples_of(ask(engine, names, text))
+
+
+def kinds(samples: Iterable[Sample]) -> Counter[str]:
+    """How often each end came."""
+    return Counter(sample.error.kind if sample.error else "answered" for sample in samples)
+
+
+def status(code: int) -> Script:
+    """An error for everybody."""
+    return lambda seen: [Send(json_answer({"error": {"message": "no"}}, code))]
+
+
+def nowhere() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@pytest.mark.parametrize("record", ["once", "all"])
+def test_equal_requests_are_one(ledger: Ledger, record: Any) -> None:
+    """A hundred equal requests are one POST: each gets the answer, and one alone a time that counts."""
+    with FaultServer() as server:
+        samples = run(remote(server.url), ledger, NAMES[:100], text="the same", record=record)
+    assert len(server.log) == 1
+    assert {sample.response.text for sample in samples if sample.response} == {"You asked: the same"}
+    assert Counter(sample.latency_s is None for sample in samples) == {True: 99, False: 1}
+    assert sorted(sample.attempts for sample in samples) == [0] * 99 + [1]
+
+
+def test_an_error_is_shared_too(ledger: Ledger) -> None:
+    """Equal requests that fail fail together, and are not recorded."""
+    with FaultServer(status(400)) as server:
+        samples = run(remote(server.url), ledger, NAMES[:20], text="the same")
+    assert kinds(samples) == {"request": 20}
+    assert len(server.log) == 1
+    assert list(ledger.all()) == []
+
+
+def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) -> None:
+    """While one process of a run waits to try again, another gets the answer: it is not asked for twice."""
+
+    def script(seen: Seen) -> Reply:
+        return [Send(too_many({"retry-after-ms": "300"}))] if seen.attempt == 0 else healthy(seen)
+
+    other_ledger = Ledger(tmp_path / "ledger.sqlite")
+    with FaultServer(script) as server, closing(other_ledger), ExitStack() as engines:
+        one, other = (
+            engines.enter_context(Engine({"m": remote(server.url)}, [], options=RunOptions(run="r"), ledger=book))
+            for book in (ledger, other_ledger)
+        )
+        first = ask(one, ["a"], "the same")
+        while not ledger.attempts("r") or ledger.under_way("r"):
+            time.sleep(0.01)
+        assert samples_of(ask(other, ["b"], "the same"))[0].ok
+        assert samples_of(first)[0].ok
+    assert len(server.log) == 2
+
+
+def test_turned_away_while_others_are_served(ledger: Ledger) -> None:
+    """Who is only unlucky at a busy endpoint waits his turn."""
+    at_once, served = 32, 0
+
+    def unlucky(seen: Seen) -> Reply:
+        until = served + at_once  # more than are under way: an answer that left later than this request has come
+        while served < until:
+            yield Wait(0.001)
+        yield Send(too_many({"retry-after-ms": "10"}))
+
+    def script(seen: Seen) -> Reply:
+        nonlocal served
+        if seen.case == "0" and seen.attempt < 5:
+            return unlucky(seen)
+        served += 1
+        return healthy(seen)
+
+    with FaultServer(script) as server:
+        samples = run(remote(server.url), ledger, map(str, range(12 * at_once)), concurrency=at_once)
+    assert kinds(samples) == {"answered": 12 * at_once}
+    assert len([post for post in server.log if post.case == "0"]) == 6
+
+
+def test_turned_away_by_one_that_serves_nobody(ledger: Ledger) -> None:
+    """Three requests, and no more."""
+    with FaultServer(lambda _: [Send(too_many({"retry-after-ms": "10"}))]) as server:
+        samples = run(remote(server.url), ledger, NAMES[:3])
+    assert kinds(samples) == {"rate limit": 3}
+    assert len(server.log) == 9
+
+
+def test_as_many_as_the_endpoint_likes(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
+    """An endpoint that takes only eight at once answers all, and in the second half turns down few.
+
+    Without the limiter's cuts it is two in five. Requests under way are counted, so no clock has a say.
+    """
+    monkeypatch.setattr("evalharness.execution.limiter.CALM_S", 0.05)
+    refused: list[bool] = []
+    under_way = 0
+
+    def script(seen: Seen) -> Reply:
+        nonlocal under_way
+        refused.append(under_way >= 8)
+        if refused[-1]:
+            yield Send(too_many({"retry-after-ms": "10"}))
+            return
+        under_way += 1
+        yield Wait(0.01)
+        yield Wait(0)  # the server looks one step ahead
+        under_way -= 1
+        yield from healthy(seen)
+
+    with FaultServer(script) as server:
+        samples = run(remote(server.url), ledger, NAMES)
+    late = refused[len(refused) // 2 :]
+    assert kinds(samples) == {"answered": 200}
+    assert sum(late) / len(late) <= 0.1
+
+
+def test_nobody_waits_for_the_disk(tmp_path: Path) -> None:
+    """While an answer is being written, the next request leaves: its intent was on the disk before."""
+    second_has_left = threading.Event()
+
+    class SlowDisk(Ledger):
+        def commit(self, run: str, entries: Any) -> Any:
+            if any(isinstance(entry, Settlement) for entry in entries):
+                assert second_has_left.wait(PATIENCE_S)
+            return super().commit(run, entries)
+
+    def script(seen: Seen) -> Reply:
+        if seen.case == NAMES[1]:
+            second_has_left.set()
+        return healthy(seen)
+
+    with FaultServer(script) as server, closing(SlowDisk(tmp_path / "ledger.sqlite")) as ledger:
+        assert kinds(run(remote(server.url), ledger, NAMES[:4], concurrency=1)) == {"answered": 4}
+
+
+def test_retry_after_holds_for_all(ledger: Ledger) -> None:
+    """When one is told to wait, nobody leaves before that time is over but those who were on their way."""
+
+    def script(seen: Seen) -> Reply:
+        first = seen.case == NAMES[5] and seen.attempt == 0
+        return [Send(too_many({"retry-after": "1"}))] if first else healthy(seen)
+
+    with FaultServer(script, latency_s=0.05) as server:
+        samples = run(remote(server.url), ledger, NAMES[:60], concurrency=10)
+    assert kinds(samples) == {"answered": 60}
+    (told,) = (post.answered_at for post in server.log if post.case == NAMES[5] and post.attempt == 0)
+    assert told
+    after = [post.at - told for post in server.log if post.at > told]
+    assert len([late for late in after if late < 1]) <= 20  # they were on their way, or left before it was heard
+    assert len([late for late in after if late >= 1]) >= 30
+
+
+@pytest.mark.parametrize(("slow_s", "least", "most"), [(0.02, 80, 120), (0.3, 10, 95)])
+def test_several_addresses(ledger: Ledger, slow_s: float, least: int, most: int) -> None:
+    """The address with the fewest requests under way is asked: each gets a third, and a slow one less."""
+    with FaultServer(latency_s=0.02) as one, FaultServer(latency_s=0.02) as two, FaultServer(latency_s=slow_s) as three:
+        samples = run(remote(one.url, two.url, three.url), ledger, [f"case-{number}" for number in range(300)])
+    counts = [len(server.log) for server in (one, two, three)]
+    assert kinds(samples) == {"answered": 300}
+    assert sum(counts) == 300
+    assert least <= counts[2] <= most, counts
+    assert abs(counts[0] - counts[1]) < 40, counts
+
+
+OVER = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def over() -> Iterator[None]:
+    """What hangs is let go after each test."""
+    OVER.clear()
+    yield
+    OVER.set()
+
+
+def in_time(work: Callable[[], Result]) -> Result:
+    """What it returns or raises. TimeoutError if it does neither."""
+    done = Future[Result]()
+
+    def follow() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=follow, daemon=True).start()
+    return done.result(PATIENCE_S)
+
+
+class Hanging(Provider):
+    """A model that does not come back until the test is over."""
+
+    concurrency = 5
+
+    def __init__(self) -> None:
+        self.asked = threading.Semaphore(0)
+
+
+class Stubborn(Hanging):
+    """A coroutine that does not let itself be cancelled."""
+
+    async def complete(self, request: Request) -> Response:
+        """Never."""
+        self.asked.release()
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                continue
+
+
+class Blocking(Hanging):
+    """A plain function that does not come back."""
+
+    def complete(self, request: Request) -> Response:
+        """Never, as far as a test is concerned."""
+        self.asked.release()
+        OVER.wait()
+        return GOOD
+
+
+class Unprepared(Blocking):
+    """A model that never gets ready."""
+
+    def prepare(self) -> None:
+        """Never."""
+        OVER.wait()
+
+
+HANGING: dict[str, Callable[[str], Provider]] = {
+    "server": remote,
+    "stubborn": lambda _: Stubborn(),
+    "blocking": lambda _: Blocking(),
+    "unprepared": lambda _: Unprepared(),
+}
+
+
+@pytest.mark.parametrize("kind", HANGING)
+def test_the_runs_deadline(kind: str) -> None:
+    """Whatever hangs, the run is over after its deadline, however long that hangs, and says that it was that."""
+
+    def whole(url: str) -> list[Sample]:
+        with Engine({"m": HANGING[kind](url)}, [], options=RunOptions(deadline_s=0.2)) as engine:
+            return samples_of(ask(engine, NAMES))
+
+    with FaultServer(lambda _: [Hang()]) as server:
+        samples = in_time(lambda: whole(server.url))
+    assert kinds(samples) == {"deadline": 200}
+    assert "the run's deadline of 0.2 s is over" in {sample.error.message for sample in samples if sample.error}
+
+
+@pytest.mark.parametrize("kind", HANGING)
+def test_a_requests_deadline(kind: str) -> None:
+    """A request that is not answered in time is over, whatever its provider does; the next one gets its time."""
+
+    def whole(url: str) -> list[Sample]:
+        provider = HANGING[kind](url)
+        provider.deadline_s, provider.concurrency = 0.2, 5
+        with Engine({"m": provider}, []) as engine:
+            return samples_of(ask(engine, NAMES[:10]))
+
+    with FaultServer(lambda _: [Hang()]) as server:
+        assert kinds(in_time(lambda: whole(server.url))) == {"deadline": 10}
+
+
+def test_nothing_is_asked_after_the_runs_deadline(ledger: Ledger) -> None:
+    """A case that comes late (under xdist they come one by one) is not asked, of a new model either."""
+    with FaultServer(lambda seen: [Hang()] if seen.case == "a" else healthy(seen)) as server:
+        providers = {"m": remote(server.url), "n": remote(server.url)}
+        with Engine(providers, [], options=RunOptions(run="r", deadline_s=0.2), ledger=ledger) as engine:
+            assert kinds(samples_of(ask(engine, ["a"]))) == {"deadline": 1}
+            late = samples_of([*ask(engine, ["b"]), *ask(engine, ["c"], model="n")])
+    assert kinds(late) == {"deadline": 2}
+    assert {post.case for post in server.log} <= {"a"}
+
+
+@pytest.mark.parametrize("latency_s", [0.0, 0.1])
+def test_a_refused_key(ledger: Ledger, latency_s: float) -> None:
+    """After a 401 nobody else is sent: the POSTs are those that were under way."""
+    with FaultServer(status(401), latency_s=latency_s) as server:
+        samples = run(remote(server.url), ledger, NAMES)
+    assert kinds(samples) == {"auth": 200}
+    assert len(server.log) <= 20
+
+
+def test_nobody_listens(ledger: Ledger) -> None:
+    """Where the first requests find nobody, the others end with them instead of waiting their turns."""
+    samples = run(remote(nowhere()), ledger, NAMES)
+    assert kinds(samples) == {"connect": 200}
+    assert sum(sample.attempts for sample in samples) < 2 * len(NAMES)  # each has three tries at one that says no
+
+
+def seen_by(server: FaultServer, number: int) -> None:
+    """Wait for so many POSTs."""
+    while len(server.log) < number:
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("kind", ["server", "slow", "stubborn", "blocking"])
+def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
+    """Who leaves is out, whatever hangs: nobody else is sent, every future done, every attempt settled."""
+
+    def whole(server: FaultServer) -> list[Any]:
+        provider = remote(server.url) if kind in ("server", "slow") else HANGING[kind](server.url)
+        with Engine({"m": provider}, [], options=RunOptions(run="r"), ledger=ledger) as engine:
+            waiting = ask(engine, NAMES)
+            if isinstance(provider, Hanging):
+                assert all(provider.asked.acquire(timeout=PATIENCE_S) for _ in range(5))
+            else:
+                seen_by(server, 20 if kind == "server" else 30)
+        return waiting
+
+    with FaultServer((lambda _: [Hang()]) if kind == "server" else healthy, latency_s=0.1) as server:
+        waiting = in_time(lambda: whole(server))
+    assert len(server.log) <= {"server": 20, "slow": 100}.get(kind, 0)
+    assert all(future.done() for future in waiting)
+    assert kinds(samples_of(waiting)).keys() <= {"answered", "stopped"}
+    assert ledger.under_way("r") == 0
+
+
+def test_what_never_left_is_not_lost(ledger: Ledger) -> None:
+    """After a stop, an attempt that stays open had reached the server: else the next run would take it for a try."""
+    with FaultServer(latency_s=0.02) as server:
+        for number in range(6):
+            options, known = RunOptions(run=f"r{number}", record="all"), len(server.log)
+            with Engine({"m": remote(server.url)}, [], options=options, ledger=ledger) as engine:
+                ask(engine, NAMES)
+                seen_by(server, known + 20 + 7 * number)
+        attempts = [row for number in range(6) for row in ledger.attempts(f"r{number}")]
+    sent = {post.id for post in server.log}
+    assert len(sent) > 100
+    assert [row for row in attempts if row[2] is None and row[0] not in sent] == []
+
+
+class Plain(Provider):
+    """Of a third party: nothing but the answer, from a function."""
+
+    def complete(self, request: Request) -> Response:
+        """Yes."""
+        return GOOD
+
+
+class Coroutine(Provider):
+    """The same, from a coroutine."""
+
+    async def complete(self, request: Request) -> Response:
+        """Yes."""
+        await asyncio.sleep(0)
+        return GOOD
+
+
+@pytest.mark.parametrize("kind", [Plain, Coroutine])
+def test_a_class_with_complete_alone(ledger: Ledger, kind: type[Provider]) -> None:
+    """A provider that can only answer is asked, case by case, and its responses are not kept."""
+    samples = run(kind(), ledger, NAMES[:20])
+    assert kinds(samples) == {"answered": 20}
+    assert [sample.key.case for sample in samples] == NAMES[:20]
+    assert list(ledger.all()) == []
+
+
+def test_a_price_that_raises(ledger: Ledger) -> None:
+    """An answer whose price cannot be worked out leaves no attempt open, or the budget would wait for it."""
+    broken = Pricing("test", lambda prompt, completion, cached, seconds: 0.0 if completion == 50 else 1 / 0)
+    options = RunOptions(run="r", budget_usd=1.0)
+    with (
+        FaultServer() as server,
+        Engine({"m": remote(server.url)}, [], options=options, pricing={"m": broken}, ledger=ledger) as engine,
+    ):
+        samples_of(ask(engine, NAMES[:5]))
+    assert ledger.under_way("r") == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "options", "named"),
+    [
+        (Params(top_k=40), {}, ["top_k"]),
+        (Params(min_p=0.1, repeat_penalty=1.1, seed=3), {}, ["min_p", "repeat_penalty"]),
+        (Params(temperature=0.5, top_p=0.5), {"provider": "anthropic", "takes": ["top_p"]}, []),
+        (Params(seed=1), {"provider": "anthropic"}, ["seed"]),
+        (Params(seed=1), {"provider": "anthropic", "omits": ["seed"]}, []),
+        (Params(top_k=40), {"takes": ["top_k"]}, []),
+    ],
+)
+def test_parameters_that_are_not_taken(params: Params, options: dict[str, Any], named: list[str]) -> None:
+    """A parameter that would be dropped is refused: suite, model, parameter, and how to ask without it."""
+    model = ModelConfig(**{"provider": "openai", "base_url": "http://h/v1", "model": "m", **options})
+    suite = Suite("demo", "suites/demo.yaml", "", ("remote",), {}, (), params, {}, (), (), ())
+    config = Config(models={"remote": model})
+    if not named:
+        assert make_plan(suite, config).requests == []
+        return
+    with pytest.raises(ConfigError) as caught:
+        make_plan(suite, config)
+    wanted = ["suites/demo.yaml", "'remote'", ", ".join(named), "omits = [", "[tool.evalharness.models.remote]"]
+    assert [text for text in wanted if text not in str(caught.value)] == []

@@ -1,0 +1,43 @@
+"""An answer that is cut off anywhere is no answer: the worst-shaped fault, because it looks like a short one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fault_server import FaultServer, Reply, Seen
+from faults import CUTS, cut_at
+
+from evalharness.config import Config, ModelConfig
+from evalharness.execution import Engine
+from evalharness.providers import open_provider
+from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
+from evalharness.scoring.scorer import Scorer
+
+
+def cut_where_asked(seen: Seen) -> Reply:
+    """The case says after how many bytes of the body the connection is closed in good order."""
+    return cut_at(int(seen.case))(seen)
+
+
+def ask_all(server: FaultServer, root: Path) -> dict[int, Sample]:
+    """A sample for each place to cut, and for the whole answer."""
+    model = ModelConfig(provider="openai", base_url=server.url, model="m", retries=0)  # type: ignore[call-arg]
+    provider, scorer = open_provider("m", Config(root=root, models={"m": model})), Scorer([])
+    with Engine({"m": provider}, [scorer]) as engine:
+        waiting = {}
+        for number in range(len(CUTS) + 1):
+            name = str(number)
+            request = Request(SampleKey(name, "p", "m", 0), (Message("user", name),), 0, Params())
+            case = Case(name, {}, (), (), (), "d", Location("s.yaml"))
+            waiting[number] = engine.ask(case, request, scorer)
+        return {number: sample.result(60) for number, sample in waiting.items()}
+
+
+def test_no_cut_is_accepted(tmp_path: Path) -> None:
+    """A stream cut after any of more than 2,000 bytes is an error, and only the whole one is an answer."""
+    with FaultServer(cut_where_asked) as server:
+        samples = ask_all(server, tmp_path)
+    assert len(CUTS) > 2000
+    assert [number for number, sample in samples.items() if sample.response] == [len(CUTS)]
+    kinds = {sample.error.kind for sample in samples.values() if sample.error}
+    assert kinds == {"truncated"}

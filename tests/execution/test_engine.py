@@ -1,0 +1,365 @@
+"""The engine: every request gets its sample, whatever providers, metrics and people do."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from evalharness.errors import MetricError, ProviderError
+from evalharness.execution import Engine
+from evalharness.providers import Provider
+from evalharness.providers.scripted import ScriptedProvider
+from evalharness.records import (
+    Case,
+    Location,
+    Message,
+    Params,
+    Request,
+    Response,
+    Sample,
+    SampleKey,
+    Spec,
+    Timing,
+    Usage,
+)
+from evalharness.scoring.metrics import Metric, SampleView
+from evalharness.scoring.metrics.strings import exact
+from evalharness.scoring.scorer import Scorer
+
+PATIENCE_S = 60
+"""A future that is not done by then never will be."""
+GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
+
+
+def a_case(name: str, *checks: Spec) -> Case:
+    """A case that wants the answer Yes."""
+    return Case(name, {}, (), ("Yes.",), checks, f"digest-{name}", Location("suites/demo.yaml", 3))
+
+
+def a_request(case: str, model: str = "m", repeat: int = 0) -> Request:
+    """A request for one answer."""
+    return Request(SampleKey(case, "p", model, repeat), (Message("user", f"{case}?"),), 0, Params(seed=repeat))
+
+
+def run(
+    answers: Any, names: Sequence[str] = ("a", "b", "c"), metrics: Sequence[Metric] = (), *checks: Spec
+) -> list[Sample]:
+    """What the engine makes of these answers, in the order of `names`."""
+    scorer = Scorer(metrics or [exact()])
+    provider = answers if hasattr(answers, "complete") else ScriptedProvider(answers)
+    with Engine({"m": provider}, [scorer]) as engine:
+        waiting = [engine.ask(a_case(name, *checks), a_request(name), scorer) for name in names]
+        return [sample.result(PATIENCE_S) for sample in waiting]
+
+
+class Odd(Provider):
+    """A provider of a third party, of which only `complete` matters."""
+
+    def __init__(self, complete: Callable[[Request], Any]) -> None:
+        self.complete = complete
+        self.prepared: list[float] = []
+        self.closed = 0
+
+    def identity(self) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    def repeats_differ(self, params: Params) -> bool:
+        """They do."""
+        return True
+
+    def prepare(self) -> None:
+        """Count the calls."""
+        self.prepared.append(time.monotonic())
+
+    def close(self) -> None:
+        """Count the calls."""
+        self.closed += 1
+
+
+def test_every_request_has_its_sample() -> None:
+    """Answers, scores, checks and errors end up with the case that they belong to."""
+    answers = {"a": "Yes.", "b": "No.", "c": {"error": "overloaded"}}
+    yes, no, bad = run(answers, "abc", [], Spec("contains", {"value": "Yes"}))
+    assert (yes.key.case, yes.ok, yes.scores[0].value, yes.digest) == ("a", True, 1.0, "digest-a")
+    assert (no.ok, no.scores[0].value, no.failed_checks) == (False, 0.0, ("must contain 'Yes'",))
+    assert bad.error
+    assert (bad.ok, bad.response, bad.error.kind, bad.error.message) == (False, None, "scripted", "overloaded")
+    assert (bad.scores, bad.failed_checks, bad.messages) == ((), (), (Message("user", "c?"),))
+
+
+@pytest.mark.parametrize("names", ["abcdef", "fedcba", "ace", "f"])
+def test_order_and_selection_do_not_matter(names: str) -> None:
+    """A sample is the same whichever others are asked, and in which order."""
+    answers = {name: f"SampleView {name}." for name in "abcdef"}
+    alone = {name: run(answers, [name])[0] for name in names}
+    for sample in run(answers, names):
+        assert replace(sample, response=None) == replace(alone[sample.key.case], response=None)
+        assert sample.response
+        assert sample.response.text == answers[sample.key.case]
+
+
+def explode(error: BaseException) -> Any:
+    """Raise it: a lambda cannot."""
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("complete", "kind", "message"),
+    [
+        (lambda _: explode(ProviderError("too long", kind="context")), "context", "too long"),
+        (lambda _: explode(ZeroDivisionError("oops")), "provider", "ZeroDivisionError: oops"),
+        (lambda _: sys.exit(3), "provider", "SystemExit: 3"),
+        (lambda _: explode(KeyboardInterrupt()), "provider", "KeyboardInterrupt"),
+        (lambda _: None, "provider", "the provider returned no response but NoneType"),
+        (lambda _: "Yes.", "provider", "the provider returned no response but str"),
+        (lambda _: replace(GOOD, text=None), "provider", "the provider returned no response"),
+        (lambda _: replace(GOOD, finish_reason="banana"), "provider", "cannot be recorded"),
+        (lambda _: replace(GOOD, usage=Usage(-1, 0)), "provider", "cannot be recorded"),
+        (lambda _: replace(GOOD, timing=Timing(math.nan)), "provider", "cannot be recorded"),
+        (lambda _: replace(GOOD, timing=Timing(0.1, first_token_s=math.inf)), "provider", "cannot be recorded"),
+        (lambda _: replace(GOOD, usage=Usage(1, None)), "provider", "cannot be recorded"),  # type: ignore[arg-type]
+    ],
+)
+def test_provider_error_is_one_case(complete: Callable[[Request], Any], kind: str, message: str) -> None:
+    """Whatever a provider raises or returns for one request is that case's error, and the next is asked."""
+    odd = Odd(lambda request: complete(request) if request.key.case == "b" else GOOD)
+    first, bad, last = run(odd)
+    assert first.ok
+    assert last.ok
+    assert not bad.ok
+    assert bad.error
+    assert bad.error.kind == kind
+    assert message in bad.error.message
+
+
+def test_half_a_surrogate_pair() -> None:
+    """An answer is text that can be written: half a surrogate pair becomes U+FFFD, whole pairs stay."""
+    (sample,) = run({"a": "x\ud83dy \U0001f600 \ud83d\ude00"}, "a")
+    assert sample.response
+    assert sample.response.text == "x\ufffdy \U0001f600 \U0001f600"
+
+
+def test_unknown_model() -> None:
+    """A request for a model that the engine does not have is an error of its case."""
+    scorer = Scorer([])
+    with Engine({}, [scorer]) as engine:
+        sample = engine.ask(a_case("a"), a_request("a", "ghost"), scorer).result(PATIENCE_S)
+    assert sample.error
+    assert "ghost" in sample.error.message
+
+
+def a_metric(score: Callable[[str], Any], **more: Any) -> Metric:
+    """A metric over a batch, from a function of one text; it may raise, return nonsense, or end the program."""
+
+    def batch(answers: Sequence[SampleView]) -> list[float | MetricError]:
+        return [score(answer.text) for answer in answers]
+
+    return Metric("odd", "odd|v:1", batch, **more)
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (lambda: explode(ZeroDivisionError("oops")), "odd: ZeroDivisionError: oops"),
+        (lambda: math.nan, "odd: the metric returned nan, which is not in [0, 1]"),
+        (lambda: math.inf, "not in [0, 1]"),
+        (lambda: 1.5, "not in [0, 1]"),
+        (lambda: MetricError("cannot say"), "odd: cannot say"),
+        (lambda: "good", "odd: "),
+        (lambda: sys.exit(3), "SystemExit: 3"),
+    ],
+)
+def test_metric_error_is_one_case(bad: Callable[[], Any], said: str) -> None:
+    """A metric that raises, returns what is no score, or even exits, is an error of that answer: no 0 and no pass."""
+    samples = run({"b": "bad", "*": "good"}, "abcd", [a_metric(lambda text: bad() if text == "bad" else 1.0)])
+    assert [sample.ok for sample in samples] == [True, False, True, True]
+    spoilt = samples[1]
+    assert spoilt.error
+    assert said in spoilt.error.message
+    assert spoilt.scores == ()
+    assert spoilt.response
+
+
+def test_check_that_raises() -> None:
+    """A hard assertion that cannot be opened is an error of its case, and nobody waits forever."""
+    samples = run({"*": "Yes."}, "ab", [], Spec("contains", {}))
+    assert [sample.error.kind for sample in samples if sample.error] == ["scoring", "scoring"]
+
+
+def test_no_golden_answer() -> None:
+    """A metric that needs a golden answer gives an error without one."""
+    scorer = Scorer([exact()])
+    case = replace(a_case("a"), golden=())
+    (sample,) = scorer.samples([(case, a_request("a"), GOOD, None)])
+    assert sample.error
+    assert sample.error.message == "exact: no golden answer"
+
+
+def test_checks_belong_to_their_case() -> None:
+    """Cases that come and go do not inherit one another's checks (Python gives ids out again)."""
+    scorer = Scorer([])
+    for number in range(200):
+        case = a_case("a", Spec("contains", {"value": f"number {number}"}))
+        (sample,) = scorer.samples([(case, a_request("a"), GOOD, None)])
+        assert sample.failed_checks == (f"must contain 'number {number}'",)
+
+
+def test_batches() -> None:
+    """What comes in while a metric works is scored together, at most 256 answers at once, each with its own score."""
+    names, sizes, came = [str(number) for number in range(600)], list[int](), threading.Semaphore(0)
+
+    def complete(request: Request) -> Response:
+        came.release()
+        return replace(GOOD, text=request.key.case)
+
+    def batch(answers: Sequence[SampleView]) -> list[float | MetricError]:
+        if not sizes:  # it works until all are answered
+            assert all(came.acquire(timeout=PATIENCE_S) for _ in names)
+        sizes.append(len(answers))
+        return [int(answer.text) / 1000 for answer in answers]
+
+    samples = run(Odd(complete), names, [Metric("odd", "odd|v:1", batch)])
+    assert [sample.scores[0].value for sample in samples] == [number / 1000 for number in range(600)]
+    assert sum(sizes) == 600
+    assert max(sizes) <= 256
+    assert len(sizes) < 60
+
+
+def test_two_suites_share_the_engine() -> None:
+    """Answers of two suites, mixed, are each scored by their own metrics."""
+    one, two = Scorer([a_metric(lambda _: 0.25)]), Scorer([a_metric(lambda _: 0.75)])
+    with Engine({"m": ScriptedProvider({"*": "Yes."})}, [one, two]) as engine:
+        waiting = [engine.ask(a_case("a"), a_request("a"), (one, two)[number % 2]) for number in range(20)]
+        values = [sample.result(PATIENCE_S).scores[0].value for sample in waiting]
+    assert values == [0.25, 0.75] * 10
+
+
+def test_prepared_once() -> None:
+    """A provider is prepared before its first request, once, and not at all without a request; all are closed."""
+    used, idle = Odd(lambda _: GOOD), Odd(lambda _: GOOD)
+    scorer = Scorer([])
+    with Engine({"m": used, "n": idle}, [scorer]) as engine:
+        for future in [engine.ask(a_case(name), a_request(name), scorer) for name in "abc"]:
+            assert future.result(PATIENCE_S).ok
+    assert (len(used.prepared), len(idle.prepared), used.closed, idle.closed) == (1, 0, 1, 1)
+
+
+def test_preparation_that_fails() -> None:
+    """A provider that cannot start is an error of the first case; nothing hangs."""
+    odd = Odd(lambda _: GOOD)
+    odd.prepare = lambda: explode(OSError("no such file"))  # type: ignore[method-assign]
+    first, *_ = run(odd)
+    assert first.error
+    assert first.error.message == "OSError: no such file"
+
+
+def test_warm_up_that_fails() -> None:
+    """A metric that cannot warm up keeps no other from it, says nothing yet, and scores as well as it can."""
+    warm = threading.Event()
+    cold = a_metric(lambda _: 1.0, warm_up=lambda: explode(ImportError("no torch")))
+    other = replace(a_metric(lambda _: 1.0, warm_up=warm.set), name="other")
+    assert all(sample.ok for sample in run({"*": "Yes."}, "ab", [cold, other]))
+    assert warm.wait(PATIENCE_S)
+
+
+def done(futures: Sequence[Future[Sample]]) -> list[str]:
+    """The kind of error of each future, "" for none; each must be done by now."""
+    samples = [future.result(PATIENCE_S) for future in futures]
+    return [sample.error.kind if sample.error else "" for sample in samples]
+
+
+class Slow(Odd):
+    """A model that answers nothing before it is closed."""
+
+    def __init__(self) -> None:
+        super().__init__(self.wait)
+        self.asked, self.ended = threading.Event(), threading.Event()
+
+    def wait(self, request: Request) -> Response:
+        """As the scripted provider does with a long delay."""
+        self.asked.set()
+        if self.ended.wait(PATIENCE_S):
+            raise ProviderError("stopped", kind="stopped")
+        return GOOD
+
+    def close(self) -> None:
+        """Wake what waits."""
+        self.ended.set()
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt(), RuntimeError("bug")])
+def test_leaving_ends_every_wait(error: BaseException | None) -> None:
+    """Leaving with requests under way and pending, by whichever way, ends every wait."""
+    slow, scorer, waiting = Slow(), Scorer([]), list[Future[Sample]]()
+    with pytest.raises(type(error)) if error else nullcontext(), Engine({"m": slow}, [scorer]) as engine:
+        waiting += [engine.ask(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(50)]
+        assert slow.asked.wait(PATIENCE_S)
+        if error:
+            raise error
+    assert all(future.done() for future in waiting)
+    assert done(waiting) == ["stopped"] * 50
+
+
+def test_waiting_threads_are_released() -> None:
+    """Threads that wait while somebody else leaves the engine get their sample."""
+    slow, scorer, about_to = Slow(), Scorer([]), threading.Semaphore(0)
+
+    def wait(future: Future[Sample]) -> Sample:
+        about_to.release()
+        return future.result(PATIENCE_S)
+
+    with ThreadPoolExecutor(8) as pool:
+        with Engine({"m": slow}, [scorer]) as engine:
+            futures = [engine.ask(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(8)]
+            waits = [pool.submit(wait, future) for future in futures]
+            assert all(about_to.acquire(timeout=PATIENCE_S) for _ in waits)
+        assert all(wait.result(PATIENCE_S).error for wait in waits)
+
+
+def test_asking_after_the_end() -> None:
+    """Who asks an engine that has ended gets an error at once, not an endless wait."""
+    scorer = Scorer([])
+    with Engine({"m": ScriptedProvider({"*": "Yes."})}, [scorer]) as engine:
+        pass
+    assert done([engine.ask(a_case("a"), a_request("a"), scorer)]) == ["stopped"]
+
+
+def test_cancelled_wait() -> None:
+    """A future that its owner cancelled holds up nobody else."""
+    scorer, go = Scorer([]), threading.Event()
+    odd = Odd(lambda _: GOOD if go.wait(PATIENCE_S) else None)
+    with Engine({"m": odd}, [scorer]) as engine:
+        first, second = (engine.ask(a_case(name), a_request(name), scorer) for name in "ab")
+        assert first.cancel()
+        go.set()
+        assert second.result(PATIENCE_S).ok
+
+
+def test_provider_that_cannot_close() -> None:
+    """A provider that fails to close keeps no other from closing, and its error is seen."""
+    bad, good = Odd(lambda _: GOOD), Odd(lambda _: GOOD)
+    bad.close = lambda: explode(OSError("stuck"))  # type: ignore[method-assign]
+    for providers in ({"m": bad, "n": good}, {"n": good, "m": bad}):
+        with pytest.raises(OSError, match="stuck"), Engine(providers, []):
+            pass
+    assert good.closed == 2
+
+
+def test_no_thread_stays() -> None:
+    """An engine that has ended leaves no thread behind."""
+    before = threading.active_count()
+    run({"*": "Yes."})
+    deadline = time.monotonic() + PATIENCE_S
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before

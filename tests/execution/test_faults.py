@@ -1,0 +1,144 @@
+"""Every fault of the catalogue, against a server that lies on purpose: its log is the oracle, not ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fault_server import FaultServer, Seen
+from faults import FAULTS, Fault, serve
+
+from evalharness.config import Config, ModelConfig
+from evalharness.execution import Engine, RunOptions
+from evalharness.providers import open_provider
+from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
+from evalharness.scoring.scorer import Scorer
+from evalharness.store.ledger import Ledger
+
+DEADLINE_S = 60.0
+SHORT_DEADLINE_S = 3.0
+"""For faults that never end by themselves; long enough for a busy machine to send their few requests."""
+ENDLESS = [name for name, fault in FAULTS.items() if fault.kind == "deadline"]
+
+
+@dataclass
+class Ended:
+    """How the one request to one server ended."""
+
+    sample: Sample
+    log: list[Seen]
+    attempts: list[str]
+    """As the ledger has them."""
+
+
+def a_model(fault: Fault, server: FaultServer, folder: Path) -> ModelConfig:
+    """The model behind a server."""
+    options = {"base_url": server.url, "model": "m", "api_key_env": "FAULT_KEY"}
+    if (folder / "ca.pem").exists():
+        options["ca_file"] = str(folder / "ca.pem")
+    deadline_s = SHORT_DEADLINE_S if fault.kind == "deadline" else DEADLINE_S
+    return ModelConfig(provider="openai", deadline_s=deadline_s, **options)
+
+
+def a_request(name: str) -> Request:
+    """One question."""
+    return Request(SampleKey(name, "p", name, 0), (Message("user", f"{name}?"),), 0, Params(max_tokens=50))
+
+
+def ask(engine: Engine, name: str) -> Future[Sample]:
+    """The one request to one server."""
+    return engine.ask(Case(name, {}, (), (), (), "d", Location("s.yaml")), a_request(name), Scorer([]))
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]]:
+    """All faults at once, each at a server and a model of its own, through one engine and one ledger."""
+    folder = tmp_path_factory.mktemp("faults")
+    ledger = Ledger(folder / "ledger.sqlite")
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as servers:
+        patch.setenv("FAULT_KEY", "sk-fault-0123456789")
+        places = {name: folder / name for name in FAULTS}
+        for place in places.values():
+            place.mkdir()
+        at = {name: servers.enter_context(serve(fault, places[name])) for name, fault in FAULTS.items()}
+        models = {name: a_model(fault, at[name], places[name]) for name, fault in FAULTS.items()}
+        config = Config(root=folder, models=models)
+        providers = {name: open_provider(name, config) for name in FAULTS}
+        with Engine(providers, [], options=RunOptions(run="r"), ledger=ledger) as engine:
+            waiting = {name: ask(engine, name) for name in ENDLESS}
+            while not all(at[name].log for name in ENDLESS) and not any(map(Future.done, waiting.values())):
+                time.sleep(0.001)  # their few seconds are not for the others
+            waiting |= {name: ask(engine, name) for name in FAULTS.keys() - waiting.keys()}
+            samples = {name: future.result(2 * DEADLINE_S) for name, future in waiting.items()}
+        rows = ledger.attempts("r")
+        by_case = {name: [row[0] for row in rows if row[1] == key_of(providers[name], name)] for name in FAULTS}
+        yield {name: Ended(samples[name], list(at[name].log), by_case[name]) for name in FAULTS}
+    ledger.close()
+
+
+def key_of(provider: object, name: str) -> str:
+    """The ledger's key of a request."""
+    from evalharness.execution.keys import request_key, request_text
+
+    return request_key(request_text(provider, provider.identity(), a_request(name)))  # type: ignore[arg-type, attr-defined]
+
+
+def wrong_ends(name: str, fault: Fault, end: Ended) -> Iterator[str]:
+    """What is not as it should be."""
+    kind = end.sample.error.kind if end.sample.error else "ok"
+    if kind != fault.kind:
+        yield f"{name}: {kind} in place of {fault.kind}: {end.sample.error}"
+    if fault.posts not in (None, len(end.log)):
+        yield f"{name}: {len(end.log)} POSTs in place of {fault.posts}"
+    text = end.sample.response.text if end.sample.response else None
+    if kind == "ok" and fault.id != "H2" and text != fault.text(f"{name}?"):
+        yield f"{name}: {text!r}"
+
+
+def test_each_fault_ends_in_its_class(ended: dict[str, Ended]) -> None:
+    """It ends as what it is, in time, after as many POSTs as that allows; what is accepted is the whole text."""
+    failures = [said for name, fault in FAULTS.items() for said in wrong_ends(name, fault, ended[name])]
+    assert not failures, "\n".join(failures)
+
+
+def test_both_logs_agree(ended: dict[str, Ended]) -> None:
+    """The server saw each attempt of the ledger once, and no other: none missing, none phantom, none extra."""
+    failures = []
+    for name, fault in FAULTS.items():
+        seen = [post.id for post in ended[name].log]
+        unreached = fault.kind in ("connect", "tls") or bool(fault.reach)
+        if len(set(seen)) != len(seen) or seen != ([] if unreached else ended[name].attempts):
+            failures.append(f"{name}: the server saw {seen}, the ledger has {ended[name].attempts}")
+    assert not failures, "\n".join(failures)
+
+
+def test_never_earlier_than_told(ended: dict[str, Ended]) -> None:
+    """By the server's clock, no request comes back before the wait that it was told is over."""
+    waits = {
+        name: [after.at - (before.answered_at or after.at) for before, after in pairwise(ended[name].log)]
+        for name, fault in FAULTS.items()
+        if fault.told_s
+    }
+    assert all(waits.values())
+    assert {name: found for name, found in waits.items() if min(found) < FAULTS[name].told_s} == {}
+
+
+def test_an_echoed_key_is_taken_out(ended: dict[str, Ended]) -> None:
+    """Wherever the server puts the key that it was given, it does not come back out of the engine."""
+    echoed = [name for name, fault in FAULTS.items() if fault.id == "H2"]
+    assert echoed
+    assert [name for name in echoed if "sk-fault" in repr(ended[name].sample)] == []
+
+
+def test_only_whole_answers_are_kept(ended: dict[str, Ended], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The ledger serves exactly the requests that were answered."""
+    folder = tmp_path_factory.getbasetemp()
+    assert folder.exists()
+    for name, end in ended.items():
+        assert (end.sample.response is not None) == (FAULTS[name].kind == "ok"), name

@@ -1,0 +1,270 @@
+"""Golden answers on their way to the model, and what comes back: from the suite to the score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evalharness
+from evalharness.config import load_config
+from evalharness.errors import ConfigError
+from evalharness.evaluation.api import run_suite
+from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.execution import RunOptions
+from evalharness.providers.base import Provider
+from evalharness.providers.scripted import ScriptedProvider
+from evalharness.records import Message, Params, Request, Response, Run, SampleKey, Timing, Usage
+from evalharness.store.ledger import Ledger
+from evalharness.suites import another_repeat, digest
+
+SUITE = """\
+schema: 1
+models: [fake]
+prompts:
+  plain: [{user: "{{ question }}"}]
+metrics: [golden_logprob]
+cases:
+  - {id: a, vars: {question: "A?"}}
+  - {id: b, vars: {question: "B?"}}
+"""
+GOLDEN = 'a: "Yes."\nb: ["No.", "Never."]\n'
+CONFIG = """\
+[tool.evalharness.models.fake]
+provider = "scripted"
+answers = {"*" = "Yes."}
+[tool.evalharness.models.remote]
+provider = "openai"
+base_url = "http://localhost:1/v1"
+model = "m"
+"""
+Planner = Callable[..., Plan]
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Planner:
+    """A plan of the suite in `suite`, where `answers` come from the scripted model `fake`."""
+
+    def made(suite: str = SUITE, *, golden: str = GOLDEN, answers: Any = likely, **options: Any) -> Plan:
+        files = {"pyproject.toml": CONFIG, "suites/demo.yaml": suite, "golden/demo.yaml": golden}
+        for file, text in files.items():
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).write_text(text)
+        config = load_config(tmp_path)
+        opened: dict[str, Provider] = {"fake": Recorded(answers)}
+        return make_plan(evalharness.load_suite("demo", config), config, opened=opened, **options)
+
+    return made
+
+
+class Recorded(ScriptedProvider):
+    """Whose answers are kept, and depend on its script alone."""
+
+    recorded = True
+
+
+class Silent(ScriptedProvider):
+    """A model that cannot say how likely a golden answer is."""
+
+    scores_golden = False
+
+
+def likely(request: Request) -> Response:
+    """Of the first golden answer both tokens have 1/2, of the second one the second token has 1/4."""
+    golden = tuple((-0.693147, -0.693147 * number) for number, _ in enumerate(request.golden, start=1))
+    own = (-0.105361,) if request.params.logprobs else ()
+    return Response("Yes.", "stop", Usage(1, 1), Timing(0.1), logprobs=own, golden_logprobs=golden)
+
+
+def scores(run: Run) -> list[dict[str, float]]:
+    """By metric, of each sample."""
+    return [{score.metric: score.value for score in sample.scores} for sample in run.samples]
+
+
+def test_score_of_a_run(plan: Planner) -> None:
+    """The best of a case's golden answers counts, whatever the model answers."""
+    run = run_suite(plan())
+    assert run.complete
+    assert scores(run) == [{"golden_logprob": 0.500024}, {"golden_logprob": 0.500024}]  # exp(-0.6931)
+
+
+def test_rounded_where_it_comes_in(plan: Planner) -> None:
+    """Logarithms are kept with four digits, so that a stored response scores as the fresh one did; none is -0.0."""
+
+    def precise(request: Request) -> Response:
+        return replace(likely(request), golden_logprobs=((-0.12345678, -1e-9, 9e-7),) * len(request.golden))
+
+    (first, _) = run_suite(plan(answers=precise)).samples
+    assert first.response is not None
+    assert json.dumps(first.response.golden_logprobs) == "[[-0.1235, 0.0, 0.0]]"
+
+
+def test_golden_goes_with_every_draw(plan: Planner) -> None:
+    """Each repeat, and each further draw, carries the case's golden answers."""
+    plans = plan(repeat=2)
+    assert [request.golden for _, request in plans.requests] == [("Yes.",)] * 2 + [("No.", "Never.")] * 2
+    further = [another_repeat(request, 2000) for _, request in plans.first_requests.values()]
+    assert [request.golden for request in further] == [("Yes.",), ("No.", "Never.")]
+
+
+def test_golden_stays_here_otherwise(plan: Planner) -> None:
+    """Without such a metric no model sees a golden answer."""
+    asked: list[Request] = []
+
+    def script(request: Request) -> str:
+        asked.append(request)
+        return "Yes."
+
+    run_suite(plan(SUITE.replace("golden_logprob", "exact, rouge_l"), answers=script))
+    assert [request.golden for request in asked] == [(), ()]
+
+
+def test_a_model_that_cannot(plan: Planner, tmp_path: Path) -> None:
+    """It is refused before anything is asked, by name, with what can; the others are not."""
+    suite = SUITE.replace("[fake]", "[fake, remote]")
+    with pytest.raises(ConfigError, match=r"demo.yaml: metrics: the model 'remote' .* golden_logprob .* provider gguf"):
+        plan(suite)
+    assert plan(suite, models=["fake"]).requests
+    suite = evalharness.load_suite("demo", load_config(tmp_path))
+    with pytest.raises(ConfigError, match="the model 'fake' cannot say"):
+        make_plan(suite, load_config(tmp_path), models=["fake"], opened={"fake": Silent({"*": "Yes."})})
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_remote_models_are_asked_for_no_logprobs(plan: Planner, tmp_path: Path, provider: str) -> None:
+    """They are refused as a parameter that the model does not take, and no option makes it take them."""
+    suite = SUITE.replace("golden_logprob]", "exact]\nparams: {logprobs: true, temperature: null}")
+    plan(suite)
+    config = CONFIG.replace('"openai"', f'"{provider}"')
+    (tmp_path / "pyproject.toml").write_text(config)
+    loaded = load_config(tmp_path)
+    with pytest.raises(ConfigError, match="the model 'remote' takes no logprobs"):
+        make_plan(evalharness.load_suite("demo", loaded), loaded, models=["remote"])
+    (tmp_path / "pyproject.toml").write_text(config + 'takes = ["logprobs"]\n')
+    loaded = load_config(tmp_path)
+    with pytest.raises(ConfigError, match="'takes' cannot hold logprobs"):
+        make_plan(evalharness.load_suite("demo", loaded), loaded, models=["remote"])
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"*": "Yes."},
+        {"*": {"text": "Yes.", "golden_logprobs": [[-1]]}},  # b has two
+        {"a": "Yes.", "b": {"text": "Yes.", "golden_logprobs": [[-1], [-1]]}},
+        {"*": {"text": "Yes.", "golden_logprobs": [[-1], []]}},
+        {"*": {"text": "Yes.", "golden_logprobs": [[0.5], [-1]]}},
+        {"*": {"text": "Yes.", "golden_logprobs": [-1, -1]}},
+        {"*": {"text": "Yes.", "golden_logprobs": [["-1"], [True]]}},
+        lambda request: replace(likely(request), golden_logprobs=((float("nan"),),) * len(request.golden)),
+        lambda request: replace(likely(request), golden_logprobs=((float("-inf"),),) * len(request.golden)),
+        lambda request: replace(likely(request), golden_logprobs=[[-1.0]] * len(request.golden)),
+    ],
+)
+def test_what_is_missing_or_none_is_never_green(plan: Planner, answers: Any) -> None:
+    """A case without its numbers, or with something else in their place, is an error, and the run is not complete."""
+    run = run_suite(plan(answers=answers))
+    assert any(sample.error for sample in run.samples)
+    assert not run.complete
+    assert all(not sample.scores for sample in run.samples if sample.error)
+
+
+def test_tables_say_it(plan: Planner) -> None:
+    """A table of the scripted provider holds both, and says each where it is asked for."""
+    answers = {
+        "*": {"text": "Yes.", "logprobs": [-1, -3], "golden_logprobs": [[0]]},
+        "b": {"text": "", "golden_logprobs": [[-2], [-1]]},
+    }
+    run = run_suite(plan(answers=answers))
+    assert scores(run) == [{"golden_logprob": 1.0}, {"golden_logprob": 0.367879}]
+    assert [sample.response.logprobs for sample in run.samples if sample.response] == [(), ()]
+    certain = SUITE.replace("golden_logprob]", "answer_logprob]\nparams: {logprobs: true}")
+    run = run_suite(plan(certain, answers=answers))
+    assert scores(run) == [{"answer_logprob": 0.135335}, {}]  # exp(-2); an empty answer has no token
+    assert run.samples[1].error is not None
+    assert [sample.response.golden_logprobs for sample in run.samples if sample.response] == [(), ()]
+
+
+def with_ledger(plan: Plan, tmp_path: Path, record: Any) -> Run:
+    """The plan's run, its answers kept in a ledger."""
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        return run_suite(plan, options=RunOptions(record=record), ledger=ledger)
+
+
+def test_replayed(plan: Planner, tmp_path: Path) -> None:
+    """A replayed response has its logarithms still, and the same score."""
+    both = SUITE.replace("golden_logprob]", "golden_logprob, answer_logprob]\nparams: {logprobs: true}")
+    first = with_ledger(plan(both), tmp_path, "once")
+    again = with_ledger(plan(both, answers={}), tmp_path, "none")
+    assert again.complete
+    assert [sample.recorded_at != "" for sample in again.samples] == [True, True]
+    assert scores(again) == scores(first)
+    assert [sample.response for sample in again.samples] == [sample.response for sample in first.samples]
+
+
+@pytest.mark.parametrize(
+    ("before", "golden", "said"),
+    [
+        (SUITE.replace("golden_logprob", "exact"), GOLDEN, 'differs in wire.golden[0]: nothing there, "Yes." here'),
+        (SUITE, GOLDEN.replace("Yes.", "Yeah."), 'differs in wire.golden[0]: "Yeah." there, "Yes." here'),
+    ],
+)
+def test_a_response_without_them_is_no_replay(
+    plan: Planner, tmp_path: Path, before: str, golden: str, said: str
+) -> None:
+    """What was recorded before the metric was named, or of another golden answer, is a miss that says so."""
+    with_ledger(plan(before, golden=golden), tmp_path, "once")
+    (first, _) = with_ledger(plan(), tmp_path, "none").samples
+    assert first.error is not None
+    assert said in first.error.message
+    assert with_ledger(plan(), tmp_path, "once").complete
+
+
+def test_a_recorded_response_that_lacks_them(plan: Planner, tmp_path: Path) -> None:
+    """Even a response that stands under the right key without them gives no score, and says what to do."""
+    with_ledger(plan(answers={"*": "Yes."}), tmp_path, "once")
+    run = with_ledger(plan(), tmp_path, "none")
+    assert ["--llm-record=all" in sample.error.message for sample in run.samples if sample.error] == [True, True]
+    assert with_ledger(plan(), tmp_path, "all").complete
+
+
+REQUEST = Request(SampleKey("a", "p", "m", 0), (Message("user", "A?"),), 0, Params())
+BEFORE = {
+    "max_tokens": 256,
+    "temperature": 0.0,
+    "seed": None,
+    "top_p": 1.0,
+    "top_k": 0,
+    "min_p": 0.0,
+    "repeat_penalty": 1.0,
+    "stop": (),
+}
+"""The parameters as they were before log-probabilities."""
+
+
+def test_keys_stay_what_they_were(plan: Planner) -> None:
+    """A request that asks for none of this is on the wire what it always was, and a prompt's digest too: what was
+    recorded and accepted counts.
+    """
+    assert Provider.wire(Recorded({}), REQUEST) == {
+        "messages": [{"role": "user", "content": "A?"}],
+        "shared": 0,
+        "params": BEFORE,
+    }
+    messages = [{"role": "user", "content": "{{ question }}"}]
+    assert plan().prompt_digests == {"plain": digest([messages, {}, BEFORE])}
+
+
+def test_keys_hold_what_is_asked_for(plan: Planner) -> None:
+    """Golden answers and `logprobs: true` are part of the wire, and the latter of a prompt's digest."""
+    options = replace(REQUEST, golden=("Yes.",), params=Params(logprobs=True))
+    wire = Provider.wire(Recorded({}), options)
+    assert (wire["golden"], wire["params"]) == (["Yes."], BEFORE | {"logprobs": True})
+    asked = plan().prompt_digests
+    assert plan(SUITE + "params: {logprobs: true}\n").prompt_digests != asked
+    assert plan(SUITE + "params: {logprobs: false}\n").prompt_digests == asked

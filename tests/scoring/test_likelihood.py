@@ -1,0 +1,133 @@
+"""How likely an answer is to the model: golden_logprob and answer_logprob."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.errors import MetricError
+from evalharness.scoring.metrics import Metric, SampleView
+from evalharness.scoring.metrics.likelihood import answer_logprob, golden_logprob
+
+_GOLDEN, _ANSWER = golden_logprob(), answer_logprob()
+_LOGPROBS = st.lists(st.floats(-50, 0), min_size=1, max_size=12).map(tuple)
+
+
+def logs(*probabilities: float) -> tuple[float, ...]:
+    """The logarithm of each."""
+    return tuple(math.log(probability) for probability in probabilities)
+
+
+def scored(metric: Metric, answer: SampleView) -> float:
+    """The number, or the MetricError raised."""
+    (result,) = metric.score_batch([answer])
+    if isinstance(result, MetricError):
+        raise result
+    return result
+
+
+def of_golden(*golden: tuple[float, ...]) -> float:
+    """golden_logprob of as many golden answers."""
+    return scored(_GOLDEN, SampleView("", tuple("abcdefgh"[: len(golden)]), golden_logprobs=golden))
+
+
+def of_answer(logprobs: tuple[float, ...]) -> float:
+    """answer_logprob of an answer with these tokens."""
+    return scored(_ANSWER, SampleView("Yes.", logprobs=logprobs))
+
+
+@pytest.mark.parametrize(
+    ("golden", "expected"),
+    [
+        ([logs(0.5)], 0.5),  # one token: its probability
+        ([logs(0.5, 0.5, 0.5)], 0.5),  # length does not count
+        ([logs(1, 0.25)], 0.5),  # sqrt(1 * 1/4)
+        ([logs(0.9, 0.9, 0.1)], 0.081 ** (1 / 3)),
+        ([logs(1, 1)], 1),  # a model that can say nothing else
+        ([(1e-6, 1e-6)], 1),  # a rounding step above it
+        ([(-1000.0,)], 0),  # below every number there is
+        ([logs(0.1), logs(0.4), logs(0.2)], 0.4),  # the likeliest golden
+        ([logs(0.5, 0.5), logs(0.5)], 0.5),
+    ],
+)
+def test_by_hand(golden: list[tuple[float, ...]], expected: float) -> None:
+    """The geometric mean of the tokens' probabilities, of the best golden."""
+    assert of_golden(*golden) == pytest.approx(expected, abs=1e-12)
+    if len(golden) == 1:
+        assert of_answer(golden[0]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_perplexity() -> None:
+    """The inverse is the perplexity: a fair die of k sides has one of k, however often it is thrown."""
+    assert 1 / of_golden(logs(*[1 / 6] * 7)) == pytest.approx(6)
+
+
+@given(logprobs=_LOGPROBS, data=st.data())
+def test_monotone(logprobs: tuple[float, ...], data: st.DataObject) -> None:
+    """A token that becomes likelier never lowers the score, and raises it where it is more than a rounding step."""
+    index = data.draw(st.integers(0, len(logprobs) - 1))
+    raised = data.draw(st.floats(logprobs[index], 0))
+    higher = (*logprobs[:index], raised, *logprobs[index + 1 :])
+    for score in (of_answer, of_golden):
+        assert score(higher) >= score(logprobs)
+        if raised - logprobs[index] > 1e-6:
+            assert score(higher) > score(logprobs)
+
+
+@given(golden=st.lists(_LOGPROBS, min_size=1, max_size=5), data=st.data())
+def test_order_does_not_matter(golden: list[tuple[float, ...]], data: st.DataObject) -> None:
+    """Neither of the golden answers nor of an answer's tokens, to the last bit; one more golden never lowers it."""
+    assert of_golden(*data.draw(st.permutations(golden))) == of_golden(*golden)
+    assert of_golden(tuple(data.draw(st.permutations(golden[0])))) == of_golden(golden[0])
+    assert of_golden(*golden) == max(of_golden(one) for one in golden)
+
+
+@given(logprobs=_LOGPROBS)
+def test_between_its_tokens(logprobs: tuple[float, ...]) -> None:
+    """A mean: between the least and the most likely token, so in [0, 1]."""
+    low, high = math.exp(min(logprobs)), math.exp(max(logprobs))
+    assert low * (1 - 1e-9) <= of_answer(logprobs) <= high * (1 + 1e-9)
+    assert 0 <= of_answer(logprobs) <= 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "answer", "said"),
+    [
+        (_GOLDEN, SampleView("Yes.", ("a",)), "does not say how likely the golden answers are .* --llm-record=all"),
+        (_GOLDEN, SampleView("Yes.", ("a",), logprobs=(-1.0,)), "does not say how likely the golden answers are"),
+        (
+            _GOLDEN,
+            SampleView("Yes.", ("a", "b"), golden_logprobs=((-1.0,),)),
+            "for 1 tokens: .* each of 2 golden answers",
+        ),
+        (_GOLDEN, SampleView("Yes.", ("a",), golden_logprobs=((-1.0,), (-2.0,))), "each of 1 golden answers"),
+        (_GOLDEN, SampleView("Yes.", ("a", "b"), golden_logprobs=((-1.0,), ())), "for 1, 0 tokens"),
+        (_ANSWER, SampleView("Yes."), r"needs params: \{logprobs: true\}"),
+        (_ANSWER, SampleView("Yes.", ("a",), golden_logprobs=((-1.0,),)), "does not say how likely its tokens are"),
+        (_ANSWER, SampleView(""), "the answer is empty"),
+    ],
+)
+def test_what_is_missing_is_an_error(metric: Metric, answer: SampleView, said: str) -> None:
+    """No number stands for what the response does not say, and the error says what to do."""
+    with pytest.raises(MetricError, match=said):
+        scored(metric, answer)
+
+
+def test_signatures() -> None:
+    """They say how the mean is taken, and that the end of the turn is left out."""
+    rest = "mean:geometric|per:token|end_of_turn:no|v:1"
+    assert (_GOLDEN.signature, _ANSWER.signature) == (f"golden_logprob|{rest}", f"answer_logprob|{rest}")
+
+
+def test_what_they_ask_for() -> None:
+    """One needs golden answers that the model reads, the other the tokens of the answer."""
+
+    def needs(metric: Any) -> tuple[bool, bool, bool]:
+        return metric.needs_golden, metric.golden_likelihood, metric.answer_likelihood
+
+    assert needs(_GOLDEN) == (True, True, False)
+    assert needs(_ANSWER) == (False, False, True)

@@ -1,0 +1,178 @@
+"""Opening metrics by name, and scoring batches."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalharness import registry
+from evalharness.config import Config
+from evalharness.errors import ConfigError, EvalHarnessError, MetricError
+from evalharness.records import Score, Spec
+from evalharness.scoring.metrics import Metric, SampleView, Scored, open_metric, score_answers
+from evalharness.scoring.metrics.base import against_golden, checked, of_text, signature
+
+_LIGHT = sorted(set(registry.BUILT_IN["metrics"]) - {"embedding"})
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "regex": {"pattern": "a+"},
+    "length": {"max_words": 3},
+    "json_schema": {"schema": {"type": "object"}},
+}
+
+
+def _opened(name: str) -> Metric:
+    return open_metric(Spec(name, _OPTIONS.get(name, {})), Config())
+
+
+@pytest.mark.parametrize("name", _LIGHT)
+def test_every_built_in_opens(name: str) -> None:
+    """Every name of the registry opens, is called what it was asked for, and signs with its name."""
+    metric = _opened(name)
+    assert metric.name == name
+    assert metric.signature.split("|")[0] == name
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "reason"),
+    [
+        (Spec("rouge_ll"), LookupError, "no metric 'rouge_ll'; did you mean 'rouge_l'"),
+        (Spec("rouge_l", {"stm": True}), ValueError, "'rouge_l' has no option 'stm'; did you mean 'stem'"),
+        (Spec("token_f1", {"x": 1}), ValueError, "'token_f1' has no option 'x'; it has none"),
+        (Spec("embedding", {"model": "a", "config": 1}), ValueError, "no option 'config'"),
+        (Spec("rouge_l", {"stem": "no"}), ValueError, "option 'stem' of the metric 'rouge_l' is wrong: .* boolean"),
+        (Spec("length", {"max_words": True}), ValueError, "option 'max_words' .* integer"),
+        (Spec("bleu", {"tokenize": "flores200"}), ValueError, "option 'tokenize' .* '13a'"),
+        (Spec("regex"), ValueError, "'regex' needs the option 'pattern'"),
+        (Spec("regex", {"pattern": "("}), ValueError, "RE2"),
+        (Spec("embedding", {"model": "minlm"}), ConfigError, "evalharness.embedders.minlm"),
+    ],
+)
+def test_bad_specs(spec: Spec, error: type[Exception], reason: str) -> None:
+    """A wrong name or option is an error for a person, with near names."""
+    with pytest.raises(error, match=reason):
+        open_metric(spec, Config())
+
+
+def test_all_metrics_of_all_answers() -> None:
+    """Each answer gets a score or an error from each metric, in order."""
+    answers = [SampleView("a b", ("a b",)), SampleView("aa"), SampleView("b", ("a b", "b"))]
+    scored = score_answers([_opened("exact"), _opened("regex")], answers)
+    exact, regex = _opened("exact").signature, _opened("regex").signature
+    assert scored == [
+        Scored([Score("exact", 1.0, exact), Score("regex", 1.0, regex)], []),
+        Scored([Score("regex", 1.0, regex)], ["exact: no golden answer"]),
+        Scored([Score("exact", 1.0, exact), Score("regex", 0.0, regex)], []),
+    ]
+
+
+def test_nothing_to_do() -> None:
+    """No answers or no metrics are fine."""
+    assert score_answers([_opened("exact")], []) == []
+    assert score_answers([], [SampleView("a")]) == [Scored([], [])]
+
+
+def test_an_answer_that_spoils_a_batch_spoils_only_itself() -> None:
+    """A metric that raises for the whole batch is asked again answer by answer."""
+
+    def picky(answers: Sequence[SampleView]) -> list[float | MetricError]:
+        if any(answer.text == "poison" for answer in answers):
+            raise KeyError("no such word")
+        return [0.5] * len(answers)
+
+    metric = Metric("picky", "picky|v:1", picky, needs_golden=False)
+    good, bad, last = score_answers([metric], [SampleView("a"), SampleView("poison"), SampleView("b")])
+    assert [score.value for score in good.scores + last.scores] == [0.5, 0.5]
+    assert (bad.scores, bad.errors) == ([], ["picky: KeyError: 'no such word'"])
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ([math.nan], "returned nan"),
+        ([1.5], "returned 1.5"),
+        ([-0.1], "returned -0.1"),
+        ([], "0 results for 1 answers"),
+        ([0.1, 0.2], "2 results for 1 answers"),
+        (["high"], "TypeError"),
+    ],
+)
+def test_results_are_checked(result: list[Any], reason: str) -> None:
+    """What is no number in [0, 1] for each answer is an error, whoever wrote the metric."""
+    (scored,) = score_answers([Metric("odd", "odd", lambda _: result, needs_golden=False)], [SampleView("a")])
+    assert scored.scores == []
+    assert reason in scored.errors[0]
+
+
+def test_a_rounding_step_is_cut_off() -> None:
+    """1 + 1e-12 is 1."""
+    assert checked(1 + 1e-12) == 1
+    assert checked(-1e-12) == 0
+
+
+def test_best_golden() -> None:
+    """Against several golden answers the best one counts; an exception is the error of one answer."""
+    metric = against_golden("m", "m", lambda answer, golden: float(golden) / float(answer))
+    first, second = metric.score_batch([SampleView("10", ("1", "7", "3")), SampleView("x", ("1",))])
+    assert first == 0.7
+    assert isinstance(second, MetricError)
+
+
+def test_own_errors_are_not_named_by_type() -> None:
+    """An error of ours is a sentence already; a foreign one is named, and bounded however much it quotes."""
+
+    def fail(text: str) -> float:
+        raise EvalHarnessError("no such model") if text == "ours" else OSError("x" * 10_000)
+
+    ours, foreign = of_text("m", "m", fail).score_batch([SampleView("ours"), SampleView("theirs")])
+    assert str(ours) == "no such model"
+    assert str(foreign).startswith("OSError: xxx")
+    assert len(str(foreign)) <= 1_000
+
+
+def test_signature_parts_cannot_be_confused() -> None:
+    """Free text is quoted, so that no text can pass for another option; a long one is a digest."""
+    assert signature("m", a=True, b=3, c="x.y-z", d="x|e:1") == 'm|a:yes|b:3|c:x.y-z|d:"x|e:1"'
+    assert signature("m", a="x" * 41) != signature("m", a="x" * 42)
+    assert len(signature("m", a="x" * 4_000)) < 40
+
+
+_ANSWERS = st.builds(
+    SampleView,
+    st.text(st.sampled_from('ab é退ไก่{"}[]1'), max_size=12),
+    st.lists(st.text(st.sampled_from("ab é退ไก่"), max_size=12), max_size=3).map(tuple),
+)
+
+
+@pytest.mark.parametrize("name", _LIGHT)
+@settings(max_examples=30, deadline=None)
+@given(answers=st.lists(_ANSWERS, max_size=5))
+def test_batch_is_one_by_one(name: str, answers: list[SampleView]) -> None:
+    """What an answer gets does not depend on the batch it is in."""
+    metric = _opened(name)
+    together = score_answers([metric], answers)
+    assert together == [score_answers([metric], [answer])[0] for answer in answers]
+    assert all(0 <= score.value <= 1 for scored in together for score in scored.scores)
+
+
+def test_opening_imports_nothing_heavy() -> None:
+    """Metrics open without numpy, nltk, torch, jsonschema or sacrebleu, where they do not need it for that."""
+    code = f"""
+import sys
+from evalharness.config import Config
+from evalharness.scoring.metrics import open_metric
+from evalharness.scoring.metrics.checks import open_check
+from evalharness.records import Spec
+for name in {sorted(set(_LIGHT) - {"bleu", "chrf", "ter", "json_schema"})}:
+    open_metric(Spec(name, {_OPTIONS}.get(name, {{}})), Config())
+heavy = "numpy nltk rouge_score torch sentence_transformers jsonschema sacrebleu".split()
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,119 @@
+"""Vectors from an endpoint: asked for once, in batches, tried again, and an error where they cannot be right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault_server import FaultServer, Reply, Seen, Send, embeddings, healthy, json_answer, too_many, unit_vector
+
+from evalharness.config import Config, EmbedderConfig
+from evalharness.errors import ConfigError, MetricError
+from evalharness.scoring.metrics import Metric, SampleView
+from evalharness.scoring.metrics.embedding import embedding
+
+TEXTS = [f"text {number}" for number in range(5)]
+
+
+def a_config(root: Path, url: str | None, *, offline: bool = False, **more: Any) -> Config:
+    """One embedder at an address."""
+    settings = EmbedderConfig(base_url=url, **{"model": "e", **more})
+    return Config(root=root, embedders={"far": settings}, cache_dir=root / "cache", offline=offline)
+
+
+def score(metric: Metric, texts: list[str] = TEXTS) -> list[Any]:
+    """Each text against itself and the first."""
+    return list(metric.score_batch([SampleView(text, (texts[0],)) for text in texts]))
+
+
+def test_batches_once_in_order(tmp_path: Path) -> None:
+    """Texts go out in batches of the configured size, and scores are of the right vectors; a second run asks nobody."""
+    with FaultServer() as server:
+        config = a_config(tmp_path, server.url, batch_size=2)
+        first = score(embedding("far", config=config))
+        assert [len(seen.body["input"]) for seen in server.log] == [2, 2, 1]
+        assert score(embedding("far", config=config)) == first
+        assert len(server.log) == 3
+    mine = unit_vector(TEXTS[0])
+    expected = [max(0.0, sum(a * b for a, b in zip(mine, unit_vector(text), strict=True))) for text in TEXTS]
+    assert first == pytest.approx(expected, abs=1e-4)
+
+
+def test_offline(tmp_path: Path) -> None:
+    """Without a socket, kept vectors still score, and a text that is new is an error that says why."""
+    with FaultServer() as server:
+        known = score(embedding("far", config=a_config(tmp_path, server.url)))
+        away = embedding("far", config=a_config(tmp_path, server.url, offline=True))
+        assert score(away) == known
+        with pytest.raises(MetricError, match="1 texts have no kept vector"):
+            score(away, ["something new"])
+        assert len(server.log) == 1
+
+
+def test_tries_again(tmp_path: Path) -> None:
+    """A 429 is asked again, as long as that was not the third."""
+    with FaultServer(
+        lambda seen: [Send(too_many({"retry-after-ms": "50"}))] if seen.attempt < 2 else healthy(seen)
+    ) as server:
+        assert score(embedding("far", config=a_config(tmp_path, server.url)))[0] == pytest.approx(1, abs=1e-6)
+        assert len(server.log) == 3
+
+
+def spoilt(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[Seen], Reply]:
+    """A server that changes the rows of a good answer."""
+
+    def script(seen: Seen) -> Reply:
+        body = embeddings(seen.body)
+        return [Send(json_answer({**body, "data": change(body["data"])}))]
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: rows[:-1], "not 5 embeddings"),
+        (lambda rows: [{**row, "index": 0} for row in rows], "not 5 embeddings"),
+        (lambda rows: [{**rows[0], "embedding": "x"}, *rows[1:]], "not 5 embeddings"),
+        (lambda rows: [{**rows[0], "embedding": [0.0] * 8}, *rows[1:]], "without a direction"),
+        (lambda rows: [{**rows[0], "embedding": [1.0] * 7}, *rows[1:]], "different sizes"),
+        (lambda rows: None, "not 5 embeddings"),
+    ],
+)
+def test_spoilt_answers(tmp_path: Path, change: Callable[[Any], Any], said: str) -> None:
+    """An answer that is not a vector for each text is an error: never a score, and nothing is kept of it."""
+    with FaultServer(spoilt(change)) as server:
+        metric = embedding("far", config=a_config(tmp_path, server.url))
+        with pytest.raises(MetricError, match=said):
+            score(metric)
+        server.script = healthy
+        assert len(score(metric)) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "either 'path', a folder, or 'base_url', an endpoint"),
+        ({"path": "models/x", "base_url": "http://localhost/v1"}, "either 'path'"),
+        ({"base_url": "http://localhost/v1", "model": None}, "'model' is missing"),
+        ({"base_url": "ftp://localhost", "model": "e"}, "no http or https address"),
+        ({"base_url": "http://user:pw@localhost/v1", "model": "e"}, "only scheme, host and path"),
+    ],
+)
+def test_mistakes(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+    """An embedder that is neither here nor there is an error that names its table."""
+    config = Config(root=tmp_path, embedders={"far": EmbedderConfig(**settings)})
+    with pytest.raises(ConfigError, match=rf"^\[tool\.evalharness\.embedders\.far\]: .*{said}"):
+        embedding("far", config=config)
+
+
+def test_other_endpoint_other_signature(tmp_path: Path) -> None:
+    """Scores of two endpoints, or two models of one, do not compare."""
+    configs = [
+        a_config(tmp_path, "http://localhost:1/v1"),
+        a_config(tmp_path, "http://localhost:2/v1"),
+        a_config(tmp_path, "http://localhost:1/v1", model="f"),
+    ]
+    assert len({embedding("far", config=config).signature for config in configs}) == 3

@@ -1,0 +1,64 @@
+"""The Unicode tokeniser."""
+
+from __future__ import annotations
+
+from unicodedata import normalize
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from evalharness.scoring.metrics.tokenise import tokenise
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("Don't stop_now: 3.14!", ["don", "t", "stop", "now", "3", "14"]),
+        ("CAFÉ cafe\u0301 café", ["café"] * 3),
+        ("naïve—façade", ["naïve", "façade"]),
+        ("Straße ΣΊΣΥΦΟΣ", ["strasse", "σίσυφοσ"]),  # casefold: ß -> ss, final sigma -> sigma
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),  # matras are marks: Python's \w would cut at each
+        ("مرحبًا بالعالم", ["مرحبًا", "بالعالم"]),
+        ("한국어 단어", ["한국어", "단어"]),  # Korean puts spaces
+        ("退货30天iPhone", ["退", "货", "30", "天", "iphone"]),
+        ("ひらカナ", ["ひ", "ら", "カ", "ナ"]),
+        ("か\u3099", ["が"]),  # combining dakuten composes
+        ("รุ่นใหม่iPhone", ["รุ่", "น", "ใ", "ห", "ม่", "iphone"]),  # vowel and tone stay on their consonant
+        ("ភាសា", ["ភា", "សា"]),
+        ("ພາສາ", ["ພ", "າ", "ສ", "າ"]),
+        ("မြန်မာ", ["မြ", "န်", "မာ"]),
+        ("co\u00adop می\u200cروم", ["coop", "میروم"]),  # soft hyphen and zero width non-joiner are invisible
+        ("a\u200bb", ["a", "b"]),  # the zero width space separates
+        ("👍 -- ½", ["½"]),
+    ],
+)
+def test_words(text: str, words: list[str]) -> None:
+    """Words by the rules of the module's docstring, made out by hand."""
+    assert tokenise(text) == [normalize("NFC", word) for word in words]
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_is_rouge_score(text: str) -> None:
+    """For ASCII the words are those of rouge-score."""
+    from rouge_score.tokenize import tokenize
+
+    assert tokenise(text) == tokenize(text, None)
+
+
+@given(st.text())
+@example("\u03b1\u0345\u0301")  # alpha with iota below, which casefold makes a letter, and an acute
+def test_forms_and_case_do_not_count(text: str) -> None:
+    """Composed or decomposed, folded already or not: the words are the same."""
+    words = tokenise(text)
+    assert tokenise(normalize("NFD", text)) == tokenise(normalize("NFC", text)) == words
+    assert tokenise(" ".join(words)) == words
+
+
+@given(st.text(), st.text())
+def test_a_space_separates(left: str, right: str) -> None:
+    """A text is the sum of its parts on both sides of a space, and no word is empty or has one."""
+    words = tokenise(f"{left} {right}")
+    assert words == tokenise(left) + tokenise(right)
+    assert all(word and not any(char.isspace() for char in word) for word in words)
