@@ -31,7 +31,6 @@ ARROWS = {
         "gate",
         "providers",
         "report",
-        "review",
         "scoring",
         "store",
         "suites",

@@ -13,9 +13,9 @@ from evalharness.cli.records import record_of
 from evalharness.cli.rejudge import judged
 from evalharness.config import load_config
 from evalharness.errors import did_you_mean
+from evalharness.evaluation.acceptance import Reason, accept_answers, accept_run, refuse_ci
 from evalharness.report import Outcome
 from evalharness.report.encode import one_line, printable
-from evalharness.review.acceptance import Reason, accept_answers, accept_run, refuse_ci
 from evalharness.review.diffs import Changed, changed_answers, new_answers
 from evalharness.store.history import HISTORY, read_history
 

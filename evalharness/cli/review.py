@@ -16,10 +16,10 @@ from evalharness.cli.records import record_of
 from evalharness.cli.rejudge import judged
 from evalharness.cli.review_tui import go_through
 from evalharness.config import load_config
+from evalharness.evaluation.acceptance import Reason, accept_answers
 from evalharness.report import Outcome
 from evalharness.report.blind import blind_page
 from evalharness.report.encode import one_line
-from evalharness.review.acceptance import Reason, accept_answers
 from evalharness.review.decisions import Choice, Decisions
 from evalharness.review.diffs import Changed, changed_answers, new_answers
 from evalharness.review.screen import WORDS, change_of

@@ -6,64 +6,74 @@ green is one larger test, not many chances.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count, zip_longest
 
 from evalharness.evaluation.evaluation import Evaluation
 from evalharness.evaluation.reference import ReferenceRun, repeats_of
-from evalharness.evaluation.suite_run import SuiteRun
-from evalharness.execution import Engine
 from evalharness.gate.defaults import CONFIRM_RUNS
 from evalharness.gate.kinds.assertions import RERUNS, broken_cases
 from evalharness.gate.wording import count as count_of
 from evalharness.gate.wording import p_text
-from evalharness.records import RERUN_REPEATS, Case, Request, Sample, Verdict
-from evalharness.scoring.scorer import Scorer
+from evalharness.records import RERUN_REPEATS, Baseline, Case, Stability, Verdict
 from evalharness.suites import another_repeat
 
 MAX_CONFIRM_REPEATS = 10
-"""Beyond the plan: who asks a failed run again and again adds no more than these."""
+"""Beyond the plan: repeating a failed run again and again adds no more than these."""
 Pairs = Collection[tuple[str, str]]
 
 
-def confirm(session: Evaluation, name: str, engine: Engine, say: Callable[[str], None]) -> None:
-    """Ask two more draws of each case for the models and prompts that would fail, if fresh draws are possible."""
-    suite_run = session.runs[name]
-    _rerun(session, suite_run, engine, say)
-    verdicts = session.judge(suite_run, screening=True)
+def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: None) -> None:
+    """Before a gate may fail, sample each case of the models and prompts that would fail twice more, in both versions.
+
+    Adds nothing where fresh samples are impossible. `say` gets a line about each round.
+    """
+    evaluation.add_reference_samples()
+    if not evaluation.selected:
+        return
+    _rerun(evaluation, say)
+    verdicts = evaluation.judge(screening=True)
     pairs = suspicious(verdicts)
     if all(verdict.status == "pass" for verdict in verdicts):
-        suite_run.settled = verdicts  # a thousand cases are not weighed twice for the same answer
+        evaluation.screened = verdicts  # a thousand cases are not compared twice for the same answer
     if not pairs:
         return
-    reference = session.refer_to(suite_run, pairs)
-    say(_announcement(name, verdicts, reference))
-    planned = max(key.repeat for key in suite_run.header.planned) + 1
+    reference = evaluation.reference_for(pairs)
+    say(_announcement(evaluation.name, verdicts, reference))
+    planned = max(key.repeat for key in evaluation.header.planned) + 1
     for first in count(planned, CONFIRM_RUNS):
-        fresh = _draw(suite_run, reference, pairs, range(first, first + CONFIRM_RUNS), session, engine)
+        fresh = _sample_both(evaluation, reference, pairs, range(first, first + CONFIRM_RUNS))
         if fresh or first + 2 * CONFIRM_RUNS - planned > MAX_CONFIRM_REPEATS:
             return
 
 
-def _rerun(session: Evaluation, suite_run: SuiteRun, engine: Engine, say: Callable[[str], None]) -> None:
-    """Draw the cases that broke a stable assertion four more times, and look what the accepted runs make of it."""
-    plan, broken = suite_run.plan, broken_cases(suite_run.run(stopped=False))
+def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
+    """Sample the cases that broke a stable assertion four more times, and count how the accepted runs did."""
+    plan, broken = evaluation.plan, broken_cases(evaluation.run())
     if not broken:
         return
-    suite_run.stability = [session.stability(suite_run, key, plan.first_requests[key][0]) for key in broken]
-    fresh = [plan.first_requests[key] for key in broken if key[0] not in suite_run.header.deterministic]
-    if suite_run.header.looks < 2 or not fresh:
+    evaluation.stability = [_stability(evaluation, key, plan.first_requests[key][0]) for key in broken]
+    fresh = [plan.first_requests[key] for key in broken if key[0] not in evaluation.header.deterministic]
+    if evaluation.header.looks < 2 or not fresh:
         return
     cases = count_of(len(fresh), "case")
-    say(f"llm: {plan.suite.name}: an assertion is broken in {cases}; {RERUNS} more draws of each")
+    say(f"llm: {evaluation.name}: an assertion is broken in {cases}; {RERUNS} more draws of each")
     waiting = [
-        engine.ask(case, another_repeat(request, RERUN_REPEATS + number), plan.scorer)
+        evaluation.ask(case, another_repeat(request, RERUN_REPEATS + number))
         for case, request in fresh
         for number in range(RERUNS)
     ]
     for future in waiting:
-        session.add(plan.suite.name, future.result())
+        evaluation.add(future.result())
+
+
+def _stability(evaluation: Evaluation, key: tuple[str, str, str], case: Case) -> Stability:
+    """How many accepted runs broke a stable assertion of this case."""
+    baseline = evaluation.baselines().get(key[:2])
+    stored = baseline.cases.get(case.id) if isinstance(baseline, Baseline) else None
+    draws = stored.draws if stored and stored.digest == case.digest else ()
+    broken = {draw.run for draw in draws if evaluation.plan.scorer.broken(case, draw.text)[1]}
+    return Stability(*key, len(broken), len({draw.run for draw in draws}))
 
 
 def suspicious(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
@@ -79,32 +89,18 @@ def _announcement(name: str, verdicts: Iterable[Verdict], reference: ReferenceRu
     return f"{looks}; {CONFIRM_RUNS} more draws of each case {sides} before anything fails"
 
 
-def _draw(
-    suite_run: SuiteRun,
-    reference: ReferenceRun | None,
-    pairs: Pairs,
-    repeats: Sequence[int],
-    session: Evaluation,
-    engine: Engine,
-) -> bool:
-    """Both versions in turns. Whether any answer was fresh."""
-    scorer = suite_run.plan.scorer
-    candidate = repeats_of(suite_run.plan, pairs, repeats)
-    other = reference.requests(pairs, repeats) if reference else []
-    mine: list[Future[Sample]] = []
-    theirs: list[Future[Sample]] = []
-    for ours, its in zip_longest(candidate, other):
-        mine += _asked(engine, ours, scorer)
-        theirs += _asked(engine, its, scorer)
-    samples = [future.result() for future in mine]
+def _sample_both(evaluation: Evaluation, reference: ReferenceRun | None, pairs: Pairs, repeats: Sequence[int]) -> bool:
+    """Sample both versions in turns. Returns whether any response was fresh."""
+    ours = repeats_of(evaluation.plan, pairs, repeats)
+    theirs = reference.requests(pairs, repeats) if reference else []
+    candidate, other = [], []
+    for mine, its in zip_longest(ours, theirs):
+        candidate += [evaluation.ask(*mine)] if mine else []
+        other += [evaluation.ask(*its)] if its else []
+    samples = [future.result() for future in candidate]
     for sample in samples:
-        session.add(suite_run.plan.suite.name, sample)
-    for future in theirs:
+        evaluation.add(sample)
+    for future in other:
         assert reference
         reference.add(future.result())
     return not all(sample.recorded_at for sample in samples)
-
-
-def _asked(engine: Engine, wanted: tuple[Case, Request] | None, scorer: Scorer) -> Iterator[Future[Sample]]:
-    if wanted is not None:
-        yield engine.ask(*wanted, scorer)

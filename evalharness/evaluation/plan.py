@@ -47,6 +47,14 @@ class Plan:
         return [(case, replace(request, golden=case.golden)) for case, request in found]
 
     @cached_property
+    def by_case(self) -> dict[tuple[str, str, str], list[tuple[Case, Request]]]:
+        """The repeats of each model, prompt and case."""
+        found: dict[tuple[str, str, str], list[tuple[Case, Request]]] = {}
+        for case, request in self.requests:
+            found.setdefault((request.key.model, request.key.prompt, case.id), []).append((case, request))
+        return found
+
+    @cached_property
     def first_requests(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
         """By model, prompt and case: what further draws are made of."""
         return {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from evalharness.errors import EvalHarnessError
-from evalharness.evaluation.evaluation import Evaluation
 from evalharness.pytest_plugin.hooks import EvalPlugin
-from evalharness.pytest_plugin.options import session_of
+from evalharness.pytest_plugin.options import suites_of
+from evalharness.pytest_plugin.suites import Suites
 
 __all__ = ["open_plugin"]
 
@@ -15,17 +15,17 @@ __all__ = ["open_plugin"]
 def open_plugin(config: pytest.Config) -> None:
     """Read the options, point collection at the suites, register the hooks. Raises pytest.UsageError."""
     try:
-        session = session_of(config)
+        suites = suites_of(config)
     except EvalHarnessError as error:
         raise pytest.UsageError(str(error)) from None
-    _collect_suites(config, session)
-    config.pluginmanager.register(EvalPlugin(config, session), "evalharness-door")
+    _collect_suites(config, suites)
+    config.pluginmanager.register(EvalPlugin(config, suites), "evalharness-plugin")
 
 
-def _collect_suites(config: pytest.Config, session: Evaluation) -> None:
+def _collect_suites(config: pytest.Config, suites: Suites) -> None:
     """Without paths on the command line only suites are collected; with paths, the suites that none of them names are
     added.
     """
     given = [] if config.args_source is not pytest.Config.ArgsSource.ARGS else list(config.args)
     named = {(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in given}
-    config.args = given + [str(path) for path in session.paths if path.resolve() not in named]
+    config.args = given + [str(path) for path in suites.paths if path.resolve() not in named]

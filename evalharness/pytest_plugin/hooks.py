@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import textwrap
-import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalharness.errors import EvalHarnessError
-from evalharness.evaluation.evaluation import Evaluation, get_ready
-from evalharness.evaluation.suite_run import SuiteRun
-from evalharness.execution import Engine
+from evalharness.evaluation.resources import import_heavy_modules
 from evalharness.pytest_plugin.gate_results import finished, gate_reports
 from evalharness.pytest_plugin.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_plugin.junit import case_properties, record_suite
 from evalharness.pytest_plugin.progress import Progress
+from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
 from evalharness.report.terminal import summary_lines
@@ -27,14 +25,12 @@ from evalharness.store import sample_from_json, sample_to_json
 
 
 class EvalPlugin:
-    """Between pytest and the five steps. Under xdist the workers ask and the controller gathers and judges."""
+    """Drives the evaluations item by item. Under xdist the workers send requests, and the controller concludes."""
 
-    def __init__(self, config: pytest.Config, session: Evaluation) -> None:
-        self._config, self._session = config, session
-        self._paths = {path: path.stem for path in session.paths}
-        self._engine: Engine | None = None
-        self._asked: dict[str, list[Future[Sample]]] = {}
-        self._beside: list[tuple[SuiteRun, Future[Sample]]] = []
+    def __init__(self, config: pytest.Config, suites: Suites) -> None:
+        self._config, self._suites = config, suites
+        self._paths = {path: path.stem for path in suites.paths}
+        self._futures: dict[str, list[Future[Sample]]] = {}
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress = Progress(config)
@@ -45,37 +41,32 @@ class EvalPlugin:
         return not self._is_worker and bool(self._config.getoption("dist", "no") != "no")
 
     def samples(self, item: CaseItem) -> list[Sample]:
-        """The samples of a case. xdist hands out items one by one, so there they are asked for only now."""
-        if item.nodeid not in self._asked:
-            self._ask(item)
-        return [self._progress.wait(sample) for sample in self._asked.pop(item.nodeid)]
+        """The samples of a case. xdist hands out items one by one, so there the requests are sent only now."""
+        if item.nodeid not in self._futures:
+            self._send(item)
+        return [self._progress.wait(future) for future in self._futures.pop(item.nodeid)]
 
-    def _ask(self, item: CaseItem) -> None:
-        assert self._engine
-        suite_run = self._session.runs[item.suite]
-        asked, scorer = self._asked.setdefault(item.nodeid, []), suite_run.plan.scorer
-        for request in item.requests:
-            asked.append(self._engine.ask(item.case, request, scorer))
-            if other := self._session.counterpart(suite_run, request):  # in turns: both meet the same machine and hour
-                self._beside.append((suite_run, self._engine.ask(*other, scorer)))
+    def _send(self, item: CaseItem) -> None:
+        evaluation = self._suites.opened[item.suite]
+        self._futures[item.nodeid] = [evaluation.future(request.key) for request in item.requests]
 
     def pytest_sessionstart(self) -> None:
         """Called before anything is collected, and not for `--help`: older reports go."""
         if not self._is_worker and not self._config.getoption("collectonly"):
-            self._session.forget()
+            self._suites.delete_stale_reports()
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
         """Called for each file: ours are the suites that were asked for."""
         if file_path not in self._paths:
             return None
         node: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
-        node.llm_session = self._session
+        node.suites = self._suites
         return node
 
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Called before anything is asked: what it can cost."""
         requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
-        return list(self._session.estimates(requests))
+        return list(self._suites.estimates(requests))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -84,13 +75,15 @@ class EvalPlugin:
             return (yield)
         cases = [item for item in session.items if isinstance(item, CaseItem)]
         self._choose(cases)
-        engine, stopped = self._opened_engine(), True
+        self._suites.calibrate(2)
+        running, stopped = self._entered_resources(), True
         try:
-            with self._at_work(engine, cases):  # left before anything is concluded: then nothing more is sent
+            with running:
+                self._send_all(cases)
                 result = yield
                 if not self._is_worker:
-                    self._session.calibrate(3)
-                    self._look_again(engine)
+                    self._suites.calibrate(3)
+                    self._confirm()
             stopped = False
         finally:
             if not self._is_worker:
@@ -99,44 +92,42 @@ class EvalPlugin:
 
     def _choose(self, cases: Sequence[CaseItem]) -> None:
         """Which samples are to come."""
-        for name, run in self._session.runs.items():
+        for name, run in self._suites.opened.items():
             run.selected = [request.key for item in cases if item.suite == name for request in item.requests]
         if self._is_worker:
-            selected = {name: [list(key) for key in run.selected] for name, run in self._session.runs.items()}
+            selected = {name: [list(key) for key in run.selected] for name, run in self._suites.opened.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
         if self._is_controller:
             self._look_ahead()
 
-    @contextmanager
-    def _at_work(self, engine: Engine, cases: Sequence[CaseItem]) -> Iterator[None]:
-        """Outside of xdist the engine knows all requests at once."""
-        ready = threading.Thread(target=get_ready, daemon=True, name="evalharness-imports")
-        self._session.calibrate(2)
-        with closing(self._session), engine as self._engine:
-            if not self._is_worker:
-                suites = list(dict.fromkeys(item.suite for item in cases))
-                asked = {id(one): one for name in suites for one in self._session.runs[name].plan.providers.values()}
-                self._progress.start(suites, len(cases), asked.values())
-                for item in cases:
-                    self._ask(item)
-            ready.start()
-            try:
-                yield
-            finally:
-                ready.join()  # two threads that import the same can get in each other's way
+    def _entered_resources(self) -> ExitStack:
+        """The models and the ledger, open until the stack is left."""
+        if not self._is_worker:
+            import_heavy_modules()  # before threads start: two threads must not import the same module
+        running = ExitStack()
+        try:
+            running.enter_context(self._suites.resources)
+        except EvalHarnessError as error:
+            raise pytest.UsageError(str(error)) from None
+        return running
 
-    def _look_again(self, engine: Engine) -> None:
-        """What was drawn beside the cases comes in; and what would fail is drawn again before it does."""
-        from evalharness.evaluation.confirm import confirm  # brings numpy: see `get_ready`
+    def _send_all(self, cases: Sequence[CaseItem]) -> None:
+        """Outside of xdist, all requests are sent before the first item waits."""
+        if self._is_worker:
+            return
+        suites = list(dict.fromkeys(item.suite for item in cases))
+        plans = [self._suites.opened[name].plan for name in suites]
+        providers = {id(one): one for plan in plans for one in plan.providers.values()}
+        self._progress.start(suites, len(cases), providers.values())
+        for item in cases:
+            self._send(item)
 
-        for suite_run, sample in self._beside:
-            assert suite_run.reference
+    def _confirm(self) -> None:
+        from evalharness.evaluation.confirm import confirm  # imports numpy
+
+        for evaluation in self._suites.opened.values():
             with _explained():
-                suite_run.reference.add(sample.result())
-        for name, suite_run in self._session.runs.items():
-            if suite_run.selected:
-                with _explained():
-                    confirm(self._session, name, engine, self._say)
+                confirm(evaluation, self._say)
 
     def _say(self, line: str) -> None:
         if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
@@ -147,24 +138,18 @@ class EvalPlugin:
 
     def _look_ahead(self) -> None:
         """Before xdist's workers ask: what they may cost, and whether they can ask at all."""
-        for name in self._session.names:
+        for name in self._suites.names:
             with suppress(EvalHarnessError):  # of a suite that cannot be read: the workers say so
-                self._session.open(name)
-        requests = [request for run in self._session.runs.values() for _, request in run.plan.requests]
-        for line in self._session.estimates(requests):
+                self._suites.open(name)
+        requests = [request for run in self._suites.opened.values() for _, request in run.plan.requests]
+        for line in self._suites.estimates(requests):
             self._say(line)
-
-    def _opened_engine(self) -> Engine:
-        try:
-            return self._session.engine()
-        except EvalHarnessError as error:
-            raise pytest.UsageError(str(error)) from None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Called by xdist when a worker has ended: each knows the whole selection."""
         for name, keys in getattr(node, "workeroutput", {}).get("evalharness_selected", {}).items():
-            self._session.open(name).selected = [SampleKey(*key) for key in keys]
+            self._suites.open(name).selected = [SampleKey(*key) for key in keys]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
@@ -185,8 +170,7 @@ class EvalPlugin:
             report.evalharness = ()  # type: ignore[attr-defined]  # pytest keeps its reports to the end
             suite, samples = carried
             with _explained():
-                for sample in samples:
-                    self._session.add(suite, sample if isinstance(sample, Sample) else sample_from_json(sample))
+                self._suites.add(suite, [s if isinstance(s, Sample) else sample_from_json(s) for s in samples])
             self._progress.advance(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -198,20 +182,20 @@ class EvalPlugin:
 
     def _conclude(self, session: pytest.Session, *, stopped: bool) -> None:
         self._progress.end()
-        for name in self._session.names:
-            suite_run = self._session.runs.get(name)
-            if suite_run is None and stopped:
+        for name in self._suites.names:
+            evaluation = self._suites.opened.get(name)
+            if evaluation is None and stopped:
                 continue
             with _explained():  # a suite of which nothing was asked has a verdict too
-                suite_run = self._session.open(name)
-            if self._is_controller and not suite_run.selected:  # no worker lived to say: then all counts as asked for
-                suite_run.selected = list(suite_run.header.planned)
+                evaluation = self._suites.open(name)
+            if self._is_controller and not evaluation.selected:  # no worker lived to say: then all counts as asked for
+                evaluation.selected = list(evaluation.header.planned)
             with _explained():
-                outcome = self._session.conclude(name, stopped=stopped)
+                outcome = evaluation.finish(stopped=stopped)
             self._outcomes.append(outcome)
             record_suite(self._config, outcome)
             if not stopped:
-                for report in gate_reports(outcome, fail_inconclusive=self._session.fail_inconclusive):
+                for report in gate_reports(outcome, fail_inconclusive=self._suites.fail_inconclusive):
                     session.testscollected += 1
                     session.testsfailed += report.failed
                     for part in (report, finished(report)):

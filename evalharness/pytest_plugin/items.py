@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evalharness.errors import EvalHarnessError
-from evalharness.evaluation.evaluation import Evaluation, case_keys
+from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Case, Request, Sample
 from evalharness.report.encode import one_line
 from evalharness.report.terminal import explain_sample
@@ -21,22 +21,19 @@ SAMPLES = pytest.StashKey[Callable[[Any], list[Sample]]]()
 class SuiteFile(pytest.File):
     """One suite."""
 
-    llm_session: Evaluation
+    suites: Suites
 
     def collect(self) -> Iterable[pytest.Item]:
         """A case item for each case, prompt and model, in the order in which the engine will ask."""
-        plan = self.llm_session.open(self.path.stem).plan
-        by_key = {request.key: (case, request) for case, request in plan.requests}
-        for (model, prompt, case_id), keys in case_keys(by_key).items():
+        for (model, prompt, case_id), requests in self.suites.open(self.path.stem).plan.by_case.items():
             name = f"{case_id}[{model}-{prompt}]"
-            asked = [by_key[key] for key in keys]
             yield CaseItem.from_parent(
                 self,
                 name=name,
                 nodeid=f"{self.nodeid}::{name}",  # given whole, so that pytest sees [model-prompt] as parameters (--lf)
                 suite=self.path.stem,
-                case=asked[0][0],
-                requests=[request for _, request in asked],
+                case=requests[0][0],
+                requests=[request for _, request in requests],
             )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

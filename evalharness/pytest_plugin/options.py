@@ -10,37 +10,36 @@ from typing import Any
 
 import pytest
 
-from evalharness.config import load_config
-from evalharness.evaluation.evaluation import Evaluation
-from evalharness.execution import RunOptions
+from evalharness.config import Config, load_config
+from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.resources import Resources
+from evalharness.execution import RecordMode, RunOptions
 from evalharness.local.memory import share_bytes
+from evalharness.pytest_plugin.suites import Suites
 from evalharness.store import commit_at, in_ci, merge_base
 from evalharness.store.baselines import accepted_suites
 from evalharness.suites import suite_names, suite_path
 
 
-def session_of(config: pytest.Config) -> Evaluation:
-    """What the options ask for. Raises pytest.UsageError, EvalHarnessError: it cannot be served."""
+def suites_of(config: pytest.Config) -> Suites:
+    """The suites of the command line. Raises pytest.UsageError, EvalHarnessError: an option cannot be served."""
     option, worker = config.getoption, getattr(config, "workerinput", {})
-    own = load_config(config.rootpath).model_copy(
-        update={"processes": worker.get("workercount", 1), "offline": option("--llm-record") == "none"}
-    )
-    _check_options(option, own.root)
-    return Evaluation(
-        config=own,
-        names=_names(",".join(option("--llm-suite")), own.root),
-        models=option("--llm-model"),
-        prompts=option("--llm-prompt"),
+    own = load_config(config.rootpath)
+    _check_options(option, own)
+    record: RecordMode = "none" if own.offline else option("--llm-record")
+    own = own.model_copy(update={"processes": worker.get("workercount", 1), "offline": record == "none"})
+    options = EvaluationOptions(
+        models=tuple(option("--llm-model")),
+        prompts=tuple(option("--llm-prompt")),
         repeat=option("--llm-repeat"),
         baseline=option("--llm-baseline"),
-        accepting=option("--llm-accept"),
-        because=option("--llm-because"),
-        fail_inconclusive=option("--llm-inconclusive") == "fail",
-        report=option("--llm-report"),
         base=None if worker else merge_base(own.root, option("--llm-base")),
         against=commit_at(own.root, option("--llm-against")) if option("--llm-against") else None,
-        options=RunOptions(
-            record=option("--llm-record"),
+        report=option("--llm-report"),
+        accept=option("--llm-accept"),
+        because=option("--llm-because"),
+        run=RunOptions(
+            record=record,
             concurrency=option("--llm-concurrency"),
             budget_usd=option("--llm-budget"),
             deadline_s=option("--llm-deadline"),
@@ -48,9 +47,14 @@ def session_of(config: pytest.Config) -> Evaluation:
             run=worker.get("testrunuid") or secrets.token_hex(8),
         ),
     )
+    names = _names(",".join(option("--llm-suite")), own.root)
+    return Suites(Resources(own, options, names), fail_inconclusive=option("--llm-inconclusive") == "fail")
 
 
-def _check_options(option: Callable[..., Any], root: Path) -> None:
+def _check_options(option: Callable[..., Any], config: Config) -> None:
+    root = config.root
+    if config.offline and option("--llm-record") == "all":
+        raise pytest.UsageError("--llm-record=all: offline = true in [tool.evalharness] forbids model calls")
     for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
         if option(name) is not None and not least <= option(name) < math.inf:
             raise pytest.UsageError(f"{name}: a number from {least}, not {option(name)}")

@@ -323,7 +323,7 @@ def test_rest_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch
         return ChildProcess(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("evalharness.local.gguf_server.Process", start)
+        patch.setattr("evalharness.local.gguf_server.ChildProcess", start)
         assert served.error(ask("Hello")).kind == "stopped"
     with pytest.raises(ProcessLookupError):
         os.kill(served.provider.child_pid or 0, 0)

@@ -133,6 +133,6 @@ def is_worker_of(entry: Path, parent: int) -> bool:
     """Whether a process is the model's, and a child of ours."""
     try:
         fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        return int(fields[1]) == parent and b"llama.worker" in (entry / "cmdline").read_bytes()
+        return int(fields[1]) == parent and b"local.worker" in (entry / "cmdline").read_bytes()
     except OSError:  # it has ended meanwhile
         return False

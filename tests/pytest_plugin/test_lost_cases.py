@@ -33,7 +33,9 @@ from evalharness.cli import main
 from evalharness.config import load_config
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.confirm import confirm
-from evalharness.evaluation.evaluation import Evaluation
+from evalharness.evaluation.evaluation import delete_stale_reports, open_evaluation
+from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.resources import Resources
 from evalharness.gate import decide_run
 from evalharness.providers import scripted
 from evalharness.report import Outcome, html, verdict_json
@@ -537,7 +539,7 @@ SELECTIONS = {
     "--setup-only": Way(NOTHING, "never answered: 30 cases (case-0, case-1, case-2", ("--setup-only",)),
     "-p no:runner": Way(NOTHING, "plugin runner cannot be disabled", ("-p", "no:runner")),
     "-p no:evalharness.plugin": Way(NOTHING, "--llm-suite", ("-p", "no:evalharness.plugin")),
-    "-p no:evalharness-door": Way(NOTHING, "ERROR: not found: ", ("-p", "no:evalharness-door")),
+    "-p no:evalharness-plugin": Way(NOTHING, "ERROR: not found: ", ("-p", "no:evalharness-plugin")),
     "-p no:terminal": Way(
         on_items("items[3].add_marker(pytest.mark.skip)"), "never answered: case case-3", ("-p", "no:terminal")
     ),
@@ -553,8 +555,8 @@ SELECTIONS = {
     "--deselect of all beside another test": Way(
         other_test, "nothing of this suite was asked for", ("test_other.py", f"--deselect={SUITE}"), "not green"
     ),
-    "-p no:evalharness-door beside another test": Way(
-        other_test, SUITE, ("test_other.py", "-p", "no:evalharness-door"), "not green"
+    "-p no:evalharness-plugin beside another test": Way(
+        other_test, SUITE, ("test_other.py", "-p", "no:evalharness-plugin"), "not green"
     ),
     "no suite's name beside another test": Way(
         other_test, "--llm-suite", ("test_other.py", "--llm-suite="), "not green"
@@ -874,26 +876,25 @@ def concluded(project: Project, *, accepting: bool = False) -> tuple[int, Outcom
     """A run without pytest: its exit status as `pytest_sessionfinish` gives it, its outcome, and what it says."""
     try:
         suite_path("demo", project.root)
-        session = Evaluation(
-            load_config(project.root), ("demo",), base=merge_base(project.root, None), accepting=accepting
-        )
-        session.forget()
-        outcome = asked(session)
+        options = EvaluationOptions(base=merge_base(project.root, None), accept=accepting)
+        resources = Resources(load_config(project.root), options, ("demo",))
+        delete_stale_reports(resources.folder("demo"))
+        outcome = asked(resources)
     except EvalHarnessError as error:
         return 1, None, str(error)
     said = "\n".join(line for line, _ in summary_lines(outcome, project.root))
     return int(outcome.status in RED and not outcome.accepted), outcome, said
 
 
-def asked(session: Evaluation) -> Outcome:
-    """What the door does between collection and summary. Raises EvalHarnessError."""
-    run = session.open("demo")
-    run.selected = [request.key for _, request in run.plan.requests]
-    with closing(session), session.engine() as engine:
-        for future in [engine.ask(case, request, run.plan.scorer) for case, request in run.plan.requests]:
-            session.add("demo", future.result())
-        confirm(session, "demo", engine, lambda line: None)
-    return session.conclude("demo", stopped=False)
+def asked(resources: Resources) -> Outcome:
+    """What the plugin does between collection and summary. Raises EvalHarnessError."""
+    evaluation = open_evaluation("demo", resources)
+    with resources:
+        evaluation.start()
+        for key in evaluation.selected:
+            evaluation.add(evaluation.wait(key))
+        confirm(evaluation)
+    return evaluation.finish()
 
 
 def lost(project: Project, way: Way) -> list[str]:

@@ -17,7 +17,7 @@ from stored_records import a_run
 
 from evalharness.config import Config, ModelConfig
 from evalharness.errors import StoreError
-from evalharness.review.acceptance import Reason, accept_run
+from evalharness.evaluation.acceptance import Reason, accept_run
 from evalharness.store import baselines, read_baseline
 from evalharness.store.history import HISTORY, Acceptance, checked, person, read_history, record_acceptance
 from evalharness.store.lines import append_line

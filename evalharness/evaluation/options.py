@@ -1,0 +1,34 @@
+"""What the caller of an evaluation may choose, beside the suite itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from evalharness.execution import RunOptions
+from evalharness.store import Commit
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationOptions:
+    """Models, prompts, baseline and report of an evaluation. The defaults are those of the command line."""
+
+    models: tuple[str, ...] = ()
+    """Models to run instead of the suite's own."""
+    prompts: tuple[str, ...] = ()
+    """Prompts to run instead of the suite's own."""
+    repeat: int = 1
+    """Samples per case, model and prompt; a deterministic model gives one."""
+    baseline: str | None = None
+    """Compare with this baseline: a file or folder, `git:REF`, or `none`. None: the accepted one."""
+    base: Commit | None = None
+    """The merge base: baselines and gates count as they stand there."""
+    against: Commit | None = None
+    """A commit whose version of the suite runs in turns with this one, and is what this one is compared with."""
+    report: str | None = None
+    """Folder of the reports, relative to the root. None: `reports/SUITE`."""
+    accept: bool = False
+    """Make the run part of the baseline."""
+    because: str = ""
+    """Why the run is accepted."""
+    run: RunOptions = field(default_factory=RunOptions)
+    """Limits of the requests."""

@@ -1,0 +1,100 @@
+"""What the suites of one invocation share: models, prices, the ledger, the engine, the merge base."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from evalharness.config import Config
+from evalharness.errors import ConfigError
+from evalharness.evaluation.merge_base import MergeBase
+from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.plan import Plan
+from evalharness.execution import Engine
+from evalharness.execution.pricing import Pricing
+from evalharness.providers import Provider
+from evalharness.records import Request
+from evalharness.report.usage import dollars
+from evalharness.store.ledger import Ledger
+
+
+@dataclass
+class Resources:
+    """Use as a context manager: requests run inside of it. Leaving it stops them and closes the models."""
+
+    config: Config
+    options: EvaluationOptions
+    names: tuple[str, ...]
+    """The suites of this invocation."""
+    providers: dict[str, Provider] = field(default_factory=dict)
+    """One for each model, whichever suites use it."""
+    plans: list[Plan] = field(default_factory=list)
+    _ledger: Ledger | None = None
+    _engine: Engine | None = None
+
+    def __post_init__(self) -> None:
+        self.merge_base = MergeBase(self.config, self.options.base)
+
+    def __enter__(self) -> Resources:
+        """Open the ledger and start the engine. Raises ConfigError: a budget without a price; StoreError."""
+        options, pricing = self.options.run, self.pricing
+        self._check_prices(pricing)
+        if options.budget_usd is not None or any(provider.recorded for provider in self.providers.values()):
+            self._ledger = Ledger(self.config.cache_dir / "ledger.sqlite")
+        scorers = [plan.scorer for plan in self.plans]
+        self._engine = Engine(self.providers, scorers, options=options, pricing=pricing, ledger=self._ledger)
+        self._engine.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            if self._engine is not None:
+                self._engine.__exit__(*error)
+        finally:
+            if self._ledger is not None:
+                self._ledger.close()
+            self._engine = self._ledger = None
+
+    @property
+    def engine(self) -> Engine:
+        """The running engine."""
+        assert self._engine, "requests run inside of `with resources:`"
+        return self._engine
+
+    @property
+    def pricing(self) -> dict[str, Pricing]:
+        """The price of each model that has one."""
+        return {model: price for plan in self.plans for model, price in plan.pricing.items()}
+
+    def folder(self, name: str) -> Path:
+        """The folder of a suite's reports."""
+        folder = self.config.root / (self.options.report or f"reports/{name}")
+        return folder / name if self.options.report and len(self.names) > 1 else folder
+
+    def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
+        """A line for each model with a price: what these requests can cost at most."""
+        pricing = self.pricing if self.options.run.record != "none" else {}
+        priced = [request for request in requests if request.key.model in pricing]
+        for model, asked in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
+            mine, price = list(asked), pricing[model]
+            about = dollars(sum(map(price.about_usd, mine)))
+            most = dollars(sum(price.most_usd(request, self.providers[model].deadline_s) for request in mine))
+            yield f"llm: {len(mine)} requests to {model}: about {about} if every answer is as long as it may be, at "
+            yield f"     most {most}, retries aside; what is recorded costs nothing ({price.source})"
+
+    def _check_prices(self, pricing: dict[str, Pricing]) -> None:
+        unpriced = [model for model in self.providers if model not in pricing]
+        if self.options.run.budget_usd is not None and unpriced:
+            raise ConfigError(
+                f"--llm-budget: the price of {', '.join(unpriced)} is not known; write price = {{input = ..., output = "
+                f"...}} (dollars for a million tokens) into [tool.evalharness.models.{unpriced[0]}]"
+            )
+
+
+def import_heavy_modules() -> None:
+    """Import what the end of a run needs, before the threads of the engine start."""
+    for module in ("evalharness.gate", "evalharness.report.html", "evalharness.report.markdown"):
+        importlib.import_module(module)
