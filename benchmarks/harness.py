@@ -59,8 +59,9 @@ def write_project(root: Path, cases: int) -> None:
 
 def steps(root: Path) -> dict[str, float]:
     """Seconds of each step, in this process."""
+    from plans import run_plan
+
     from evalharness.config import load_config
-    from evalharness.evaluation.api import run_suite
     from evalharness.evaluation.plan import make_plan
     from evalharness.gate import decide_run
     from evalharness.report.html import render_html
@@ -80,7 +81,7 @@ def steps(root: Path) -> dict[str, float]:
     plan = make_plan(suite, config)
     plan.scorer.warm_up()
     timed("render the requests", lambda: plan.requests)
-    run = timed("ask and score", lambda: run_suite(plan))
+    run = timed("ask and score", lambda: run_plan(plan))
 
     def write() -> None:
         writer = RunWriter(root / "run.jsonl", run.header)

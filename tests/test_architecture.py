@@ -16,7 +16,7 @@ import evalharness
 
 PACKAGE = Path(evalharness.__file__).parent
 DOORS = {"plugin", "pytest_plugin", "cli"}
-FOUNDATION = {"records", "errors"}
+FOUNDATION = {"records", "errors", "root"}
 """Known to everybody, and knowing nobody."""
 ARROWS = {
     "suites": {"config", "constraints", "registry", "templating", "scoring"},
@@ -26,6 +26,7 @@ ARROWS = {
     "criteria": {"config", "evaluation", "store", "suites"},
     "evaluation": {
         "config",
+        "local",
         "criteria",
         "execution",
         "gate",
@@ -52,6 +53,7 @@ ARROWS = {
     "templating": set(),
     "records": set(),
     "errors": set(),
+    "root": set(),
 }
 """Part of the package -> the other parts that it may import, besides records and errors ("" is the version)."""
 CHILD = tuple(

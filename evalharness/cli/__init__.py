@@ -26,6 +26,7 @@ COMMANDS = {
     "record": "Export and import recorded responses.",
     "report": "Render runs for pull requests and CI systems.",
     "review": "Step through the answers that changed.",
+    "run": "Run a suite, compare it with its baseline.",
     "schema": "Print the JSON Schema of a suite file.",
     "validate": "Check suites, cases, templates and goldens.",
 }
@@ -58,7 +59,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Suites are run by pytest: pytest --llm-suite=support",
+    epilog="In CI, pytest runs the suites: pytest --llm-suite=support",
 )
 @click.version_option(__version__, prog_name="evalharness")
 @click.option(

@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from evalharness.root import find_root
+
 _MOST = 200
 
 
 def root_of(context: click.Context) -> Path:
     """The project's folder: as `--root` says, else the nearest one upwards with a suites/ folder, else this one."""
     given = context.find_root().params.get("root")
-    here = Path.cwd()
-    nearest = next((folder for folder in (here, *here.parents) if (folder / "suites").is_dir()), here)
-    return Path(given or nearest).resolve()
+    return Path(given or find_root()).resolve()
 
 
 def complete_suite(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -1,32 +1,142 @@
-"""The functions that Python programs call."""
+"""The functions that Python programs call: one suite from its name to its verdict, and runs side by side.
+
+    evaluation = evalharness.evaluate("support", models=["smollm2"])
+    print(evaluation.status, evaluation.means)
+
+The way of an evaluation: `evaluation.py` plans the suite, `execution/engine.py` sends the requests,
+`scoring/scorer.py` scores the responses, `confirm.py` samples again what looks worse, `gate/decide.py` decides, and
+`report/` writes it down.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from evalharness.evaluation.plan import Plan
-from evalharness.execution import Engine, RunOptions
-from evalharness.records import Run, Sample
-from evalharness.store.ledger import Ledger
+from evalharness.config import Config, load_config
+from evalharness.errors import ConfigError
+from evalharness.evaluation.comparison import Comparison, compare
+from evalharness.evaluation.confirm import confirm
+from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
+from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.resources import Resources, import_heavy_modules
+from evalharness.execution import RecordMode, RunOptions
+from evalharness.local.memory import share_bytes
+from evalharness.providers import Provider
+from evalharness.records import Sample
+from evalharness.root import find_root
+from evalharness.store import commit_at, merge_base
+
+__all__ = ["Comparison", "Evaluation", "aevaluate", "compare", "evaluate"]
+
+OnSample = Callable[[Sample], None]
 
 
-def run_suite(
-    plan: Plan,
+def evaluate(
+    suite: str,
     *,
-    on_sample: Callable[[Sample], None] | None = None,
-    options: RunOptions | None = None,
-    ledger: Ledger | None = None,
-) -> Run:
-    """Ask and score everything in the plan, from Python and without pytest. Writes no file but the `ledger`, if one is
-    given: responses are then kept there, and replayed from there.
+    models: Sequence[str] | Mapping[str, Provider] = (),
+    prompts: Sequence[str] = (),
+    repeat: int = 1,
+    baseline: str | None = None,
+    against: str | None = None,
+    base: str | None = None,
+    record: RecordMode = "once",
+    budget_usd: float | None = None,
+    deadline_s: float | None = None,
+    concurrency: int | None = None,
+    report: str | None = None,
+    config: Config | None = None,
+    on_sample: OnSample | None = None,
+    on_message: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Run `suites/SUITE.yaml`, compare it with its baseline, and write `reports/SUITE`.
+
+    Args:
+        suite: The name of the suite.
+        models: Names of configured models to run instead of the suite's own, or providers by name.
+        prompts: Names of prompts to run instead of the suite's own.
+        repeat: Samples per case, model and prompt.
+        baseline: A baseline's file or folder, `git:REF`, or `none`. Default: the accepted one.
+        against: A commit whose version of the suite runs in turns with this one and is what it is compared with.
+        base: The branch that this change goes to: baselines and gates count as of the merge base with it.
+        record: `once` replays recorded responses, `all` ignores them, `none` forbids model calls.
+        budget_usd: No request is sent whose worst case exceeds it.
+        deadline_s: Seconds for all requests.
+        concurrency: Most requests in flight for each model.
+        report: Folder of the reports, relative to the root.
+        config: The configuration. Default: `pyproject.toml` of the nearest folder upwards with `suites/`.
+        on_sample: Called with each sample, in the order of the plan.
+        on_message: Called with a line for the user, as when a confirmation begins.
+
+    Returns the finished evaluation. Raises SuiteError, ConfigError, MissingExtraError, StoreError. An interrupt closes
+    the record as stopped before it goes on.
+
     """
-    header, samples = plan.header(), []
-    options = replace(options or RunOptions(), run=header.id)
-    with Engine(plan.providers, [plan.scorer], options=options, pricing=plan.pricing, ledger=ledger) as engine:
-        waiting = [engine.ask(case, request, plan.scorer) for case, request in plan.requests]
-        for sample in waiting:
-            samples.append(sample.result())
-            if on_sample:
-                on_sample(samples[-1])
-    return Run(header, tuple(samples), tuple(request.key for _, request in plan.requests))
+    config = config or load_config(find_root())
+    options = EvaluationOptions(
+        models=tuple(models),
+        prompts=tuple(prompts),
+        repeat=repeat,
+        baseline=baseline,
+        base=merge_base(config.root, base),
+        against=commit_at(config.root, against) if against else None,
+        report=report,
+        run=RunOptions(
+            record=record_mode(config, record),
+            concurrency=concurrency,
+            budget_usd=budget_usd,
+            deadline_s=deadline_s,
+            memory_bytes=share_bytes(1),
+            run=secrets.token_hex(8),
+        ),
+    )
+    config = config.model_copy(update={"offline": options.run.record == "none"})
+    resources = Resources(config, options, (suite,), dict(models) if isinstance(models, Mapping) else {})
+    return _run(suite, resources, on_sample or _ignore, on_message or _ignore)
+
+
+def _run(suite: str, resources: Resources, on_sample: OnSample, on_message: Callable[[str], None]) -> Evaluation:
+    evaluation = open_evaluation(suite, resources)
+    delete_stale_reports(evaluation.folder)
+    import_heavy_modules()
+    stopped = True
+    try:
+        evaluation.calibrate(2)
+        with resources:
+            evaluation.start()
+            for key in evaluation.selected:
+                evaluation.add(sample := evaluation.wait(key))
+                on_sample(sample)
+            evaluation.calibrate(3)
+            confirm(evaluation, on_message)
+        stopped = False
+    finally:
+        evaluation.finish(stopped=stopped)
+    return evaluation
+
+
+def record_mode(config: Config, record: RecordMode) -> RecordMode:
+    """The record mode under a configuration. Raises ConfigError: `all` contradicts `offline = true`."""
+    if config.offline and record == "all":
+        raise ConfigError("record = all: offline = true in [tool.evalharness] forbids model calls; remove one of them")
+    return "none" if config.offline else record
+
+
+def _ignore(value: object) -> None:
+    """The default of `on_sample` and `on_message`."""
+
+
+async def aevaluate(suite: str, *, on_sample: OnSample | None = None, **arguments: Any) -> Evaluation:
+    """`evaluate` beside a running event loop, with the same arguments. `on_sample` is called in the loop's thread.
+
+    Cancelling the task does not stop the requests.
+    """
+    loop = asyncio.get_running_loop()
+
+    def seen(sample: Sample) -> None:
+        loop.call_soon_threadsafe(on_sample or _ignore, sample)
+
+    return await asyncio.to_thread(evaluate, suite, on_sample=seen, **arguments)

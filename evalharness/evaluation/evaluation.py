@@ -13,12 +13,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
+from typing import Any
 
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.acceptance import Reason, accept_run
@@ -36,6 +38,7 @@ from evalharness.records import (
     Sample,
     SampleKey,
     Stability,
+    Status,
     Verdict,
 )
 from evalharness.report import Outcome, write_reports
@@ -181,6 +184,41 @@ class Evaluation:
         if all(_has_digest(accepted.get(pair), found.plan.asked.get(pair)) for pair in pairs):
             self.reference = found
         return self.reference
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """A verdict for each gate of each model and prompt; empty before `finish`."""
+        return self.outcome.verdicts if self.outcome else ()
+
+    @property
+    def status(self) -> Status | None:
+        """The worst of all gates and cases; None before `finish`."""
+        return self.outcome.status if self.outcome else None
+
+    @property
+    def means(self) -> dict[tuple[str, str], dict[str, float]]:
+        """The mean of each metric over the planned samples, by model and prompt."""
+        values: dict[tuple[str, str], dict[str, list[float]]] = {}
+        for sample in self.samples:
+            if sample.key in self._requests:
+                by_metric = values.setdefault((sample.key.model, sample.key.prompt), {})
+                for score in sample.scores:
+                    by_metric.setdefault(score.metric, []).append(score.value)
+        return {pair: {name: fmean(found) for name, found in by.items()} for pair, by in values.items()}
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame with a row per sample. Raises MissingExtraError without pandas."""
+        return self.run().to_pandas()
+
+    def save(self, folder: str | Path) -> None:
+        """Copy the record and the reports into a folder. Raises StoreError."""
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            for name in REPORTS:
+                if (self.folder / name).is_file():
+                    shutil.copyfile(self.folder / name, Path(folder) / name)
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be written: {error.strerror or error}") from None
 
     def accept(self, *, because: str = "") -> None:
         """Make the finished run part of the baseline. Raises StoreError: in CI, or a partial run."""

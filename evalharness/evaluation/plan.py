@@ -85,7 +85,11 @@ class Plan:
     @cached_property
     def pricing(self) -> dict[str, Pricing]:
         """The price of each model that has one."""
-        found = {model: pricing_of(self.config.model(model).price, self.providers[model]) for model in self.providers}
+        known = self.config.models  # a provider that a program passes is in none of them
+        found = {
+            model: pricing_of(known[model].price if model in known else None, provider)
+            for model, provider in self.providers.items()
+        }
         return {model: price for model, price in found.items() if price}
 
     @cached_property

@@ -222,7 +222,7 @@ def _weigh(pairing: Pairing, rule: GateRule, run: Run, look: Look) -> PendingGat
     copies = pairing.copies
     then, drift = _known(pairing, cases, metric)
     now = {case: _values([baseline_sample_of(s, header) for s in pairing.samples[case]], metric) for case in cases}
-    accepted = [one.id for one in pairing.baseline.runs]
+    accepted = [one.id for one in pairing.baseline.runs if one.asked]  # not one beside this run: its id is of today
     seed = "|".join([header.suite, pairing.model, pairing.prompt, metric, rule.tag, *accepted])
     if metric == _COST:
         rules = cost_rules(rule.margin, look=look)

@@ -67,6 +67,14 @@ class Outcome:
             statuses.append("error")
         return worst(statuses)
 
+    def is_red(self, *, fail_inconclusive: bool) -> bool:
+        """Whether this outcome fails a build. In CI, a missing baseline does."""
+        if self.refusal:
+            return True
+        if self.status in ("fail", "incomparable") or (self.status == "no baseline" and in_ci() and self.compared):
+            return not self.accepted
+        return self.status == "error" or (self.status == "inconclusive" and fail_inconclusive)
+
     @property
     def lost(self) -> list[str]:
         """Cases that were to be asked, and have no sample."""

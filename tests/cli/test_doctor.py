@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 from fault_server import FaultServer
 from gguf_files import little
+from plans import run_plan
 from repository import Repository, leave_ci
 
 from evalharness.cli import main
 from evalharness.config import load_config
-from evalharness.evaluation.api import run_suite
 from evalharness.evaluation.plan import make_plan
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite
@@ -255,7 +255,7 @@ def test_costs_and_what_is_recorded(project: Project, monkeypatch: pytest.Monkey
     assert "0 recorded; a run costs about $1.00 at far, at most $1.00" in before["text"]
     config = load_config(project.root)
     with closing(Ledger(config.cache_dir / "ledger.sqlite")) as ledger:
-        run_suite(make_plan(load_suite("demo", config), config), ledger=ledger)
+        run_plan(make_plan(load_suite("demo", config), config), ledger=ledger)
     monkeypatch.delenv("THE_KEY")
     (after,) = project.findings("suites")
     assert after["text"] == "demo: 2 cases, 2 answers of far; 2 recorded; no baseline yet"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from fault_server import FaultServer
+from plans import run_plan
 
 from evalharness.cli import main
 from evalharness.config import load_config
-from evalharness.evaluation.api import run_suite
 from evalharness.evaluation.plan import make_plan
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
@@ -71,7 +71,7 @@ class Project:
         config = load_config(self.root)
         plan = make_plan(load_suite("demo", config), config, prompts=prompts, repeat=repeat)
         with closing(self.ledger()) as ledger:
-            assert run_suite(plan, ledger=ledger).complete
+            assert run_plan(plan, ledger=ledger).complete
 
     def recorded(self) -> dict[str, Recorded]:
         """All that this machine has."""

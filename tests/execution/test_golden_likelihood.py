@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plans import run_plan
 
 import evalharness
 from evalharness.config import load_config
 from evalharness.errors import ConfigError
-from evalharness.evaluation.api import run_suite
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.execution import RunOptions
 from evalharness.providers.base import Provider
@@ -88,7 +88,7 @@ def scores(run: Run) -> list[dict[str, float]]:
 
 def test_score_of_a_run(plan: Planner) -> None:
     """The best of a case's golden answers counts, whatever the model answers."""
-    run = run_suite(plan())
+    run = run_plan(plan())
     assert run.complete
     assert scores(run) == [{"golden_logprob": 0.500024}, {"golden_logprob": 0.500024}]  # exp(-0.6931)
 
@@ -99,7 +99,7 @@ def test_rounded_where_it_comes_in(plan: Planner) -> None:
     def precise(request: Request) -> Response:
         return replace(likely(request), golden_logprobs=((-0.12345678, -1e-9, 9e-7),) * len(request.golden))
 
-    (first, _) = run_suite(plan(answers=precise)).samples
+    (first, _) = run_plan(plan(answers=precise)).samples
     assert first.response is not None
     assert json.dumps(first.response.golden_logprobs) == "[[-0.1235, 0.0, 0.0]]"
 
@@ -120,7 +120,7 @@ def test_golden_stays_here_otherwise(plan: Planner) -> None:
         asked.append(request)
         return "Yes."
 
-    run_suite(plan(SUITE.replace("golden_logprob", "exact, rouge_l"), answers=script))
+    run_plan(plan(SUITE.replace("golden_logprob", "exact, rouge_l"), answers=script))
     assert [request.golden for request in asked] == [(), ()]
 
 
@@ -168,7 +168,7 @@ def test_remote_models_are_asked_for_no_logprobs(plan: Planner, tmp_path: Path, 
 )
 def test_what_is_missing_or_none_is_never_green(plan: Planner, answers: Any) -> None:
     """A case without its numbers, or with something else in their place, is an error, and the run is not complete."""
-    run = run_suite(plan(answers=answers))
+    run = run_plan(plan(answers=answers))
     assert any(sample.error for sample in run.samples)
     assert not run.complete
     assert all(not sample.scores for sample in run.samples if sample.error)
@@ -180,11 +180,11 @@ def test_tables_say_it(plan: Planner) -> None:
         "*": {"text": "Yes.", "logprobs": [-1, -3], "golden_logprobs": [[0]]},
         "b": {"text": "", "golden_logprobs": [[-2], [-1]]},
     }
-    run = run_suite(plan(answers=answers))
+    run = run_plan(plan(answers=answers))
     assert scores(run) == [{"golden_logprob": 1.0}, {"golden_logprob": 0.367879}]
     assert [sample.response.logprobs for sample in run.samples if sample.response] == [(), ()]
     certain = SUITE.replace("golden_logprob]", "answer_logprob]\nparams: {logprobs: true}")
-    run = run_suite(plan(certain, answers=answers))
+    run = run_plan(plan(certain, answers=answers))
     assert scores(run) == [{"answer_logprob": 0.135335}, {}]  # exp(-2); an empty answer has no token
     assert run.samples[1].error is not None
     assert [sample.response.golden_logprobs for sample in run.samples if sample.response] == [(), ()]
@@ -193,7 +193,7 @@ def test_tables_say_it(plan: Planner) -> None:
 def with_ledger(plan: Plan, tmp_path: Path, record: Any) -> Run:
     """The plan's run, its answers kept in a ledger."""
     with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
-        return run_suite(plan, options=RunOptions(record=record), ledger=ledger)
+        return run_plan(plan, options=RunOptions(record=record), ledger=ledger)
 
 
 def test_replayed(plan: Planner, tmp_path: Path) -> None:

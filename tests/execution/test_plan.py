@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plans import run_plan
 
 import evalharness
 from evalharness.config import Config, load_config
 from evalharness.errors import ConfigError
-from evalharness.evaluation.api import run_suite
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.execution.keys import request_text
 from evalharness.providers import Provider
@@ -66,7 +66,7 @@ def a_plan(config: Config, **options: Any) -> Plan:
 def test_complete_run(config: Config) -> None:
     """A suite that is run from Python gives a complete run, each sample shown as it comes."""
     seen: list[Sample] = []
-    run = run_suite(a_plan(config), on_sample=seen.append)
+    run = run_plan(a_plan(config), on_sample=seen.append)
     assert run.complete
     assert run.samples == tuple(seen)
     assert (
@@ -81,7 +81,7 @@ def test_complete_run(config: Config) -> None:
 
 def test_run_is_stored_and_read(config: Config, tmp_path: Path) -> None:
     """The run of a suite survives the disk."""
-    run = run_suite(a_plan(config, models=["fake", "other"], prompts=["plain", "polite"]))
+    run = run_plan(a_plan(config, models=["fake", "other"], prompts=["plain", "polite"]))
     writer = RunWriter(tmp_path / "run.jsonl", run.header)
     for sample in run.samples:
         writer.append(sample_to_json(sample))
@@ -92,7 +92,7 @@ def test_run_is_stored_and_read(config: Config, tmp_path: Path) -> None:
 def test_errors_make_a_run_incomplete(config: Config) -> None:
     """A case without an answer is in the run, and the run is not complete."""
     silent = ScriptedProvider({"a": "Yes."})
-    run = run_suite(a_plan(config, opened={"fake": silent}))
+    run = run_plan(a_plan(config, opened={"fake": silent}))
     assert [bool(sample.error) for sample in run.samples] == [False, True]
     assert not run.complete
 
@@ -105,7 +105,7 @@ def test_leaving_early(config: Config) -> None:
 
     slow = ScriptedProvider({"a": "Yes.", "b": {"text": "No.", "delay_s": 60}})
     with pytest.raises(KeyboardInterrupt):
-        run_suite(a_plan(config, opened={"fake": slow}), on_sample=interrupt)
+        run_plan(a_plan(config, opened={"fake": slow}), on_sample=interrupt)
 
 
 def test_order_of_requests(config: Config) -> None:
@@ -129,7 +129,7 @@ def test_each_repeat_has_a_seed(config: Config) -> None:
         asked.append(request)
         return f"Draw {request.key.repeat}."
 
-    run = run_suite(a_plan(config, repeat=3, opened={"fake": ScriptedProvider(script)}))
+    run = run_plan(a_plan(config, repeat=3, opened={"fake": ScriptedProvider(script)}))
     assert [(r.key.case, r.key.repeat, r.params.seed) for r in asked] == [
         (case, repeat, 7 + repeat) for case in "ab" for repeat in range(3)
     ]
@@ -139,7 +139,7 @@ def test_each_repeat_has_a_seed(config: Config) -> None:
 def test_copies_are_not_drawn(config: Config) -> None:
     """A provider whose draws would all be the same is asked once."""
     once = ScriptedProvider({"*": "Yes."}, repeats_differ=False)
-    run = run_suite(a_plan(config, repeat=3, opened={"fake": once}, models=["fake", "other"]))
+    run = run_plan(a_plan(config, repeat=3, opened={"fake": once}, models=["fake", "other"]))
     assert [key.repeat for key in run.header.planned if key.model == "fake"] == [0, 0]
     assert [key.repeat for key in run.header.planned if key.model == "other"] == [0, 1, 2, 0, 1, 2]
     assert run.complete
@@ -182,7 +182,7 @@ def test_run_starts_before_it_ends(config: Config) -> None:
     slow = ScriptedProvider({"*": "Yes."}, delay_s=0.6)
     started: list[str] = []
     plan = a_plan(config, opened={"fake": slow})
-    run = run_suite(plan, on_sample=lambda _: started.append(plan.header().started_at))
+    run = run_plan(plan, on_sample=lambda _: started.append(plan.header().started_at))
     assert run.header.started_at < started[-1]
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plans import run_plan
 
 from evalharness.config import Config, EmbedderConfig, ModelConfig, load_config, resolve_path
-from evalharness.evaluation.api import run_suite
 from evalharness.evaluation.plan import make_plan
 from evalharness.execution import RunOptions
 from evalharness.records import Run, Sample, Suite
@@ -70,7 +70,7 @@ def few_cases(config: Config, count: int = 2) -> Suite:
 
 def run(config: Config, **how: Any) -> Run:
     """The few cases, asked of the server."""
-    return run_suite(make_plan(few_cases(config), config, models=["served"]), **how)
+    return run_plan(make_plan(few_cases(config), config, models=["served"]), **how)
 
 
 def answered(samples: tuple[Sample, ...]) -> list[Any]:
@@ -110,7 +110,7 @@ def test_what_an_answer_may_be(url: str, options: dict[str, Any], said: dict[str
     config = a_config(url, **options)
     suite = few_cases(config, 2)
     held = replace(suite, params=replace(suite.params, max_tokens=48, **said))
-    responses = answered(run_suite(make_plan(held, config, models=["served"])).samples)
+    responses = answered(run_plan(make_plan(held, config, models=["served"])).samples)
     found = ["".join(response.text.split()) for response in responses]
     assert [text for text in found if not re.fullmatch(texts, text)] == []
 
@@ -143,7 +143,7 @@ def test_a_prompt_that_is_too_long(url: str) -> None:
     config = a_config(url)
     suite = few_cases(config, 1)
     long = replace(suite, vars={**suite.vars, "shop": "word " * 3000})
-    (sample,) = run_suite(make_plan(long, config, models=["served"])).samples
+    (sample,) = run_plan(make_plan(long, config, models=["served"])).samples
     assert sample.error
     assert sample.error.kind == "context"
     assert "exceeds the available context size" in sample.error.message
@@ -155,7 +155,7 @@ def test_parameters_arrive(url: str) -> None:
     suite = few_cases(config, 2)
     for change, reason in (({"max_tokens": 3}, "length"), ({"stop": ("e",), "top_k": 5}, "stop")):
         plan = make_plan(replace(suite, params=replace(suite.params, **change)), config, models=["served"])
-        for response in answered(run_suite(plan).samples):
+        for response in answered(run_plan(plan).samples):
             assert response.finish_reason == reason
             assert response.usage.completion_tokens <= 3 or "e" not in response.text
 

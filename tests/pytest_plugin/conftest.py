@@ -11,6 +11,7 @@ import pytest
 import rouge_score.rouge_scorer
 import scipy.special
 from kept import begin
+from noisy import noisy  # noqa: F401 - a fixture
 
 import evalharness.pytest_plugin
 
