@@ -1,14 +1,54 @@
 """evalharness: a pytest plugin that keeps LLM features from getting worse.
 
-The public names below are loaded on first use, so that `import evalharness` (which every pytest run in this
-environment does, through the plugin's entry point) costs nothing.
+The public names are imported on first use: `import evalharness`, which every pytest run in this environment does, costs
+nothing. Type checkers see them under TYPE_CHECKING. What is not named here is internal,
+but for the module `evalharness.gate` (the statistics).
 """
 
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.2.0"
+
+if TYPE_CHECKING:
+    from evalharness.config import Config as Config
+    from evalharness.config import load_config as load_config
+    from evalharness.errors import ConfigError as ConfigError
+    from evalharness.errors import EvalHarnessError as EvalHarnessError
+    from evalharness.errors import MetricError as MetricError
+    from evalharness.errors import MissingExtraError as MissingExtraError
+    from evalharness.errors import ProviderError as ProviderError
+    from evalharness.errors import StoreError as StoreError
+    from evalharness.errors import SuiteError as SuiteError
+    from evalharness.evaluation.api import Comparison as Comparison
+    from evalharness.evaluation.api import Evaluation as Evaluation
+    from evalharness.evaluation.api import aevaluate as aevaluate
+    from evalharness.evaluation.api import compare as compare
+    from evalharness.evaluation.api import evaluate as evaluate
+    from evalharness.providers.base import Provider as Provider
+    from evalharness.providers.scripted import ScriptedProvider as ScriptedProvider
+    from evalharness.records import AcceptedRun as AcceptedRun
+    from evalharness.records import Baseline as Baseline
+    from evalharness.records import Case as Case
+    from evalharness.records import Message as Message
+    from evalharness.records import Params as Params
+    from evalharness.records import Request as Request
+    from evalharness.records import Response as Response
+    from evalharness.records import Run as Run
+    from evalharness.records import Sample as Sample
+    from evalharness.records import SampleKey as SampleKey
+    from evalharness.records import Score as Score
+    from evalharness.records import Suite as Suite
+    from evalharness.records import Timing as Timing
+    from evalharness.records import Usage as Usage
+    from evalharness.records import Verdict as Verdict
+    from evalharness.scoring.metrics.base import Metric as Metric
+    from evalharness.scoring.metrics.base import SampleView as SampleView
+    from evalharness.store import read_baseline as read_baseline
+    from evalharness.store import read_run as read_run
+    from evalharness.suites import load_suite as load_suite
 
 _PUBLIC = {
     "AcceptedRun": "records",
@@ -51,11 +91,12 @@ _PUBLIC = {
 
 __all__ = ["__version__", *_PUBLIC]
 
+if not TYPE_CHECKING:  # a checker must refuse a name that is not above
 
-def __getattr__(name: str) -> object:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'evalharness' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"evalharness.{_PUBLIC[name]}"), name)
+    def __getattr__(name):
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'evalharness' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"evalharness.{_PUBLIC[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,67 @@
+"""Checked by mypy --strict, never run: what a program that uses evalharness may rely on."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+import evalharness
+from evalharness import (
+    Comparison,
+    Config,
+    Evaluation,
+    Provider,
+    Request,
+    Response,
+    Run,
+    Sample,
+    ScriptedProvider,
+    Suite,
+    Timing,
+    Usage,
+    Verdict,
+    nonsense,  # type: ignore[attr-defined]  # there is no such name
+)
+
+
+class Shout(Provider):
+    """A provider needs `complete` alone."""
+
+    def complete(self, request: Request) -> Response:
+        """Answer in capitals."""
+        text = request.messages[-1].content.upper()
+        return Response(text, "stop", Usage(1, 2), Timing(total_s=0.1))
+
+
+def seen(sample: Sample) -> None:
+    """`on_sample` gets each sample."""
+
+
+def evaluated(config: Config) -> None:
+    """What an evaluation gives."""
+    evaluation = evalharness.evaluate("support", models={"shout": Shout()}, config=config, on_sample=seen)
+    assert_type(evaluation, Evaluation)
+    assert_type(evaluation.run(), Run)
+    assert_type(evaluation.verdicts, tuple[Verdict, ...])
+    assert_type(evaluation.means, dict[tuple[str, str], dict[str, float]])
+    assert_type(evalharness.compare(evaluation, "reports/support"), Comparison)
+    assert_type(evalharness.load_suite("support", config), Suite)
+    evalharness.evaluate(3)  # type: ignore[arg-type]
+    evalharness.evaluate("support", repat=3)  # type: ignore[call-arg]
+
+
+async def in_a_loop() -> None:
+    """The same in a loop."""
+    assert_type(await evalharness.aevaluate("support"), Evaluation)
+
+
+def scripted(request: Request) -> str:
+    """A script."""
+    return request.key.case
+
+
+def providers() -> list[Provider]:
+    """Both are providers."""
+    return [ScriptedProvider(scripted), Shout()]
+
+
+anything: Any = nonsense
