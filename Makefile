@@ -16,7 +16,7 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test lint lock test-newest test-wheel dist bench bench-gate bench-local install install-test clean
+.PHONY: help demo test lint lock test-newest test-wheel dist bench bench-gate bench-local bench-spine install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run every test"
@@ -26,6 +26,7 @@ help:
 	@echo "make lock         pin what make installs: setup/constraints.txt"
 	@echo "make dist         build the sdist and the wheel into dist/"
 	@echo "make bench        measure what the harness itself costs"
+	@echo "make bench-spine  count the files that one case travels through"
 	@echo "make bench-gate   simulate the gate's error rates (a quarter of an hour) and write docs/gate-table.md"
 	@echo "make bench-local  local inference: against a plain loop and the machine's floor, steadiness, failures (three quarters of an hour)"
 
@@ -87,6 +88,9 @@ bench-gate: $(READY)
 
 bench-local: $(READY)
 	$(VENV)/bin/python benchmarks/local.py
+
+bench-spine: $(READY)
+	$(VENV)/bin/python benchmarks/spine.py
 
 bench: $(READY)
 	$(VENV)/bin/python benchmarks/harness.py
