@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from evalharness.cli._output import explained, print_json
-from evalharness.cli.overwrite import refuse_to_replace_page
+from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.records import Baseline, Run
 from evalharness.report.comparison import comparison, comparison_lines
 from evalharness.report.html import html_pieces, overview
@@ -28,7 +28,7 @@ from evalharness.store.sources import GIT, open_source
     help="Where the report goes, below the root.",
 )
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
-@click.option("--force", is_flag=True, help="With --output: replace a file that is no report.")
+@click.option("--force", is_flag=True, help="With --output: replace an existing file.")
 @click.pass_obj
 def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Path, as_json: bool, force: bool) -> None:
     """Put runs and baselines side by side: a table here, and a report with every answer.
@@ -40,7 +40,7 @@ def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Pat
     Exit status: 0 however they compare, 1 when a source cannot be read, 2 usage.
     """
     with explained():
-        refuse_to_replace_page(root / output, force=force)
+        refuse_to_replace(root / output, root, force=force)
         page = comparison(_opened(sources, root, suite))
         write_whole(root / output, html_pieces(page))
     told = overview(page)

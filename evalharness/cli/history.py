@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 import click
 
 from evalharness.cli._output import explained, print_json
-from evalharness.cli.overwrite import refuse_to_replace_page
+from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.config import load_config
 from evalharness.errors import StoreError, did_you_mean
 from evalharness.history import history_of
@@ -33,7 +33,7 @@ from evalharness.suites.load import suite_names
     "--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page: one file, no network."
 )
 @click.option("--json", "as_json", is_flag=True, help="All points and changes as JSON.")
-@click.option("--force", is_flag=True, help="With --html: replace a file that is no such page.")
+@click.option("--force", is_flag=True, help="With --html: replace an existing file.")
 @click.pass_obj
 def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json: bool, force: bool) -> None:
     """Show how SUITE developed: each metric, tokens and seconds by model and prompt.
@@ -52,7 +52,7 @@ def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json
         if not found.series:
             _refuse_unknown(root, suite)
         if html:
-            _write_page(html, found, force=force)
+            _write_page(html, root, found, force=force)
     if as_json:
         print_json(history_json(found))
         return
@@ -68,9 +68,9 @@ def _refuse_unknown(root: Path, suite: str) -> None:
         raise StoreError(f"there is no suite {suite!r}, and git has no accepted run of one{did_you_mean(suite, known)}")
 
 
-def _write_page(path: Path, found: History, *, force: bool) -> None:
+def _write_page(path: Path, root: Path, found: History, *, force: bool) -> None:
     """Raises StoreError."""
-    refuse_to_replace_page(path, force=force)
+    refuse_to_replace(path, root, force=force)
     write_whole(path, history_html(found))
 
 

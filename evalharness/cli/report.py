@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from evalharness.cli._output import explained
-from evalharness.cli.overwrite import refuse_to_replace_page, refuse_to_replace_text
+from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.cli.rejudge import judged
 from evalharness.config import load_config
 from evalharness.errors import EvalHarnessError
@@ -46,7 +46,7 @@ Examples:
     help="A baseline file or folder, or a commit. Default: golden/baselines/SUITE as of the merge base.",
 )
 @click.option("--base", metavar="REF", help="What this change is to be merged into.")
-@click.option("--force", is_flag=True, help="With --output: replace a file that is no report.")
+@click.option("--force", is_flag=True, help="With --output: replace an existing file.")
 @click.pass_obj
 def report(
     root: Path,
@@ -65,20 +65,12 @@ def report(
         raise click.UsageError(f"--format {form} takes one run, not {len(runs)}")
     with explained():
         if output is not None:
-            _refuse_to_replace(output, root, form, force=force)
+            refuse_to_replace(output, root, force=force)
         text = _FORMS[form]([judged(root, run, baseline, base) for run in runs], root)
         if output is not None:
             write_whole(output, text)
             return
     click.echo(text.encode(errors=LONE_SURROGATES), nl=False)
-
-
-def _refuse_to_replace(output: Path, root: Path, form: str, *, force: bool) -> None:
-    """Raises StoreError."""
-    if form == "html":
-        refuse_to_replace_page(output, force=force)
-    else:
-        refuse_to_replace_text(output, root, force=force)
 
 
 def _markdown(outcomes: Sequence[Outcome], root: Path) -> str:

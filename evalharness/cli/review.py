@@ -11,7 +11,7 @@ import click
 
 from evalharness.cli._output import explained, print_json
 from evalharness.cli.accept import list_answers, show_golden
-from evalharness.cli.overwrite import refuse_to_replace_page
+from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.cli.records import record_of
 from evalharness.cli.rejudge import judged
 from evalharness.cli.review_tui import go_through
@@ -48,7 +48,7 @@ _STOPPED = 130
 @click.option("--baseline", metavar="PATH|git:REF", help="Compare with this one. Default: as the gate does.")
 @click.option("--again", is_flag=True, help="Forget the decisions on this run, and start over.")
 @click.option("--json", "as_json", is_flag=True, help="Print the changed answers and the decisions on them as JSON.")
-@click.option("--force", is_flag=True, help="With --html: replace a file that is no such page.")
+@click.option("--force", is_flag=True, help="With --html: replace an existing file.")
 @click.pass_obj
 def review(
     root: Path,
@@ -92,7 +92,7 @@ def review(
 
 def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None, *, force: bool) -> None:
     with explained():
-        refuse_to_replace_page(html, force=force)
+        refuse_to_replace(html, root, force=force)
         a, b = (read_answers(record_of(root, given), root) for given in (run, other))
         first, second, choices = choices_between(a, b)
         write_whole(html, blind_page(a.suite, first, second, choices, seed or secrets.token_hex(8)))

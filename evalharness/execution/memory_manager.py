@@ -16,7 +16,7 @@ from evalharness.execution.threads import Threads
 from evalharness.local.memory import available_bytes
 from evalharness.providers import Provider
 
-_REST_S = 10.0
+_UNLOAD_S = 10.0
 """How long a model may take to give its memory back: one that hangs keeps nobody waiting."""
 
 
@@ -27,7 +27,7 @@ class MemoryLease:
         self._memory_manager, self.provider, self.memory_bytes = memory_manager, provider, memory_bytes
         self.is_quiet = True
         """False: an answer that nobody waits for any more may still be computed."""
-        self.has_rested = False
+        self.was_unloaded = False
         """Whether it is to be prepared again."""
         self.ready: Callable[[], None]
 
@@ -91,14 +91,14 @@ class MemoryManager:
         if not self._waiting:
             return
         lease = self._at_work = self._waiting.pop(0)
-        leaving = self._to_rest(lease)
+        leaving = self._to_unload(lease)
         if leaving:
             self._is_ready = False
             self._making_room = asyncio.ensure_future(self._make_room(lease, leaving))
         else:
             self._come(lease)
 
-    def _to_rest(self, lease: MemoryLease) -> list[MemoryLease]:
+    def _to_unload(self, lease: MemoryLease) -> list[MemoryLease]:
         """Those that must be gone before this one comes: who is not quiet, and who was at work longest ago."""
         others = [other for other in self._loaded if other is not lease]
         found = [other for other in others if not other.is_quiet]
@@ -109,11 +109,11 @@ class MemoryManager:
 
     async def _make_room(self, lease: MemoryLease, leaving: list[MemoryLease]) -> None:
         for other in leaving:
-            resting = asyncio.ensure_future(self._threads.call(other.provider.rest))
-            await asyncio.wait({resting}, timeout=_REST_S)
+            unloading = asyncio.ensure_future(self._threads.call(other.provider.unload))
+            await asyncio.wait({unloading}, timeout=_UNLOAD_S)
             with suppress(Exception):  # one that cannot rest keeps nobody waiting either
-                resting.result()
-            other.is_quiet = other.has_rested = True
+                unloading.result()
+            other.is_quiet = other.was_unloaded = True
             self._loaded.remove(other)
         self._come(lease)
 

@@ -151,8 +151,8 @@ class ModelQueue:
         """Once, and again after a rest; who comes meanwhile waits. A failure is the first one's error, and shows again
         with the next.
         """
-        if self._lease is not None and self._lease.has_rested:
-            self._prepared, self._lease.has_rested = None, False
+        if self._lease is not None and self._lease.was_unloaded:
+            self._prepared, self._lease.was_unloaded = None, False
         first = self._prepared is None
         if self._prepared is None:
             self._prepared = asyncio.ensure_future(self._threads.call(self.provider.prepare))

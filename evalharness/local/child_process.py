@@ -63,12 +63,12 @@ class ChildProcess:
         )
         self.pid = self.process.pid
 
-    def start(self, order: dict[str, Any], *, within_s: float) -> dict[str, Any]:
+    def start(self, request: dict[str, Any], *, within_s: float) -> dict[str, Any]:
         """What it says to the order. Raises ChildError."""
         assert self.process.stdin
         assert self.process.stdout
         with suppress(OSError):  # it has died: its output has ended too
-            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
         if not select.select([self.process.stdout], [], [], within_s)[0]:
             raise ChildError(f"{self._what} took longer than {within_s:g} s to start")

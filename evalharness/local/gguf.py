@@ -84,7 +84,7 @@ class GgufProvider(Provider):
         rows = rows or (self.slots if gpu_layers else min(ROWS, self.slots))
         if self.slots % rows:
             raise ConfigError(f"slots = {self.slots}: it takes a multiple of rows = {rows}")
-        order = {
+        request = {
             "path": str(self.file.path),
             "shape": {
                 "context": context,
@@ -101,7 +101,7 @@ class GgufProvider(Provider):
         }
         # deadlines are kept by the child, and here by killing it
         self._model = WorkerSupervisor(
-            self.file, order, heartbeat_s=heartbeat_s, step_s=deadline_s + _GRACE_S, heard=self._hear
+            self.file, request, heartbeat_s=heartbeat_s, step_s=deadline_s + _GRACE_S, on_event=self._hear
         )
         self._shape = {"context": context, "batch": batch, "gpu_layers": gpu_layers, "rows": rows}
         self.concurrency = self.slots + max(1, self.slots // 4)  # a few wait in the child, so that no slot does
@@ -119,7 +119,7 @@ class GgufProvider(Provider):
     @property
     def under_way(self) -> list[SampleKey]:
         """What the child is answering, as far as it has said."""
-        found = map(self._asked.get, self._model.begun)
+        found = map(self._asked.get, self._model.in_flight)
         return [key for key in found if key is not None]
 
     def identity(self) -> Mapping[str, Any]:
@@ -138,13 +138,13 @@ class GgufProvider(Provider):
         """File, KV cache and the rest."""
         return self.need.total_bytes if self.need else None
 
-    def rest(self) -> None:
+    def unload(self) -> None:
         """End the child. An answer that nobody waits for any more starts no other."""
-        self._model.rest()
+        self._model.unload()
 
     def prepare(self) -> None:
         """Load the model; a failure shows with the first request."""
-        self._model.wake()
+        self._model.load()
 
     def complete(self, request: Request) -> Response:
         """The answer; called from many threads at once. Raises ProviderError: kind crash, hang, deadline, context,
@@ -152,7 +152,7 @@ class GgufProvider(Provider):
         """
         with self._turnstile.passed(alone=request.key in self._suspects):
             child = self._model.child()
-            number, reply = child.order({**_order(_seeded(request)), "deadline_s": self._deadline_s})
+            number, reply = child.request({**_request_fields(_seeded(request)), "deadline_s": self._deadline_s})
             self._asked[number] = request.key
             try:
                 response = _response(reply.result(), self.slots)
@@ -175,13 +175,13 @@ class GgufProvider(Provider):
         """Whose fault it was: the only one's that was being answered; else they are asked again, one by one."""
         if lost.kind == "stopped":
             return ProviderError("stopped", kind="stopped")
-        if number not in child.begun:
+        if number not in child.in_flight:
             return ProviderError(f"{lost} while it answered others", kind=lost.kind, again="safe", wait_s=0.0)
-        if len(child.begun) == 1:
+        if len(child.in_flight) == 1:
             self._suspects.discard(key)
             return ProviderError(f"{lost} while it answered case '{key.case}'", kind=lost.kind)
         self._suspects.add(key)
-        text = f"{lost} while it answered case '{key.case}' and {len(child.begun) - 1} others"
+        text = f"{lost} while it answered case '{key.case}' and {len(child.in_flight) - 1} others"
         return ProviderError(text, kind=lost.kind, again="safe", wait_s=0.0)
 
     def _needed(self, context: int, slots: int | None, batch: int, processes: int) -> Need | None:
@@ -202,7 +202,7 @@ def _seeded(request: Request) -> Request:
     return replace(request, params=replace(params, seed=int.from_bytes(seed)))
 
 
-def _order(request: Request) -> dict[str, Any]:
+def _request_fields(request: Request) -> dict[str, Any]:
     return {
         "op": "complete",
         "messages": [asdict(message) for message in request.messages],

@@ -88,7 +88,7 @@ class GgufServerProvider(Provider):
         self.file = ModelFile(path, sha256=sha256, chat_template=chat_template, root=config.root)
         self.need = need(self.file.header, context, slots, prefixes=0) if self.file.header else None
         """Of this machine's memory; None for a file that cannot be served."""
-        self._order: dict[str, Any] = {
+        self._settings: dict[str, Any] = {
             "path": str(self.file.path),
             "name": self.file.path.name,
             "context": context,
@@ -106,7 +106,7 @@ class GgufServerProvider(Provider):
         """One for each start; the last one counts."""
         self._wires: list[_Wire] = []
         self._rests, self._answered = 0, 0.0
-        self._closed = self._resting = False
+        self._closed = self._unloaded = False
 
     @property
     def child_pid(self) -> int | None:
@@ -116,13 +116,13 @@ class GgufServerProvider(Provider):
     @property
     def _stopped(self) -> bool:
         """Whether no request may start a server."""
-        return self._closed or self._resting
+        return self._closed or self._unloaded
 
     def identity(self) -> Mapping[str, Any]:
         """The file by its hash, the engine, and what shapes its arithmetic."""
         return {
             **self.file.identity("gguf-server", "xllamacpp"),
-            **{name: self._order[name] for name in ("context", "slots", "gpu_layers")},
+            **{name: self._settings[name] for name in ("context", "slots", "gpu_layers")},
             "cache_prompt": self._cache_prompt,
         }
 
@@ -138,16 +138,16 @@ class GgufServerProvider(Provider):
         """File, KV cache and the rest."""
         return self.need.total_bytes if self.need else None
 
-    def rest(self) -> None:
+    def unload(self) -> None:
         """End the server until `prepare`: no request starts another."""
-        self._resting = True
+        self._unloaded = True
         if self._children and self._children[-1].alive:
             self._rests += 1
             self._children[-1].kill()
 
     def prepare(self) -> None:
         """Load the model; a failure shows with the first request."""
-        self._resting = False
+        self._unloaded = False
         with suppress(ProviderError):
             self._serving()
 
@@ -195,7 +195,7 @@ class GgufServerProvider(Provider):
         if response.finish_reason == "length" and usage.completion_tokens < most:
             raise ProviderError(
                 f"the prompt has {usage.prompt_tokens} tokens and max_tokens is {most}, the context holds "
-                f"{self._order['context']}: raise 'context' of the model, or shorten the prompt",
+                f"{self._settings['context']}: raise 'context' of the model, or shorten the prompt",
                 kind="context",
             )
         return replace(response, timing=replace(response.timing, slots=self.concurrency))
@@ -222,7 +222,7 @@ class GgufServerProvider(Provider):
         if self._stopped:  # just now
             child.kill()
         try:
-            said = child.start({**self._order, "key": key.reveal()}, within_s=_START_DEADLINE_S)
+            said = child.start({**self._settings, "key": key.reveal()}, within_s=_START_DEADLINE_S)
         except ChildError as error:
             if self._stopped:
                 raise ProviderError("stopped", kind="stopped") from None

@@ -96,14 +96,14 @@ class Schedule:
         self._renew(min(room, self._context))
         return True
 
-    def admit(self, number: int, order: Mapping[str, Any], texts: Tokens) -> None:
+    def admit(self, number: int, request: Mapping[str, Any], texts: Tokens) -> None:
         """Begin an answer in a free slot: read its prompt, draw its first token, see how likely its goldens are.
 
         Raises ProviderError: it has failed, and its slot is free again.
         """
         slot, others, begun = self._answers.index(None), list(filter(None, self._answers)), time.perf_counter()
         try:
-            self._answers[slot] = self._answer(slot, number, order, texts)
+            self._answers[slot] = self._answer(slot, number, request, texts)
         finally:
             for other in others:
                 other.wait(time.perf_counter() - begun)
@@ -123,11 +123,11 @@ class Schedule:
                 self.drawn += 1
         yield from self._ended()
 
-    def _answer(self, slot: int, number: int, order: Mapping[str, Any], texts: Tokens) -> Sequence:
+    def _answer(self, slot: int, number: int, request: Mapping[str, Any], texts: Tokens) -> Sequence:
         prompt, prefix, _ = texts
         shared = len(prefix) if list(prompt[: len(prefix)]) == list(prefix) and len(prefix) < len(prompt) else 0
         self._begin(slot, tuple(prompt[:shared]))
-        answer = Sequence(self._native, number, order, prompt=len(prompt), own=len(prompt) - shared)
+        answer = Sequence(self._native, number, request, prompt=len(prompt), own=len(prompt) - shared)
         try:
             last = self._read(slot, prompt[shared:], shared)
             answer.read(last)

@@ -14,16 +14,16 @@ from evalharness.local.sampler import Sampler, log_probability
 class Sequence:
     """Grows by a token with each step. Its seconds begin when the case's own part of the prompt does."""
 
-    def __init__(self, native: Native, number: int, order: Mapping[str, Any], *, prompt: int, own: int) -> None:
+    def __init__(self, native: Native, number: int, request: Mapping[str, Any], *, prompt: int, own: int) -> None:
         """`prompt`: its tokens; `own`: those behind the shared prefix. Raises ProviderError: the grammar is none."""
-        params = order["params"]
+        params = request["params"]
         self.number, self.finish_reason = number, ""
         self.golden_logprobs: list[list[float]] = []
         self._native, self._prompt, self._own = native, prompt, own
         self._draw = Sampler(native, params)
         self._most, self._stops = params["max_tokens"], [stop.encode() for stop in params["stop"]]
         self._wants_logprobs = params.get("logprobs", False)
-        self._deadline_s, self._waited_s = order["deadline_s"], 0.0
+        self._deadline_s, self._waited_s = request["deadline_s"], 0.0
         self._tokens: list[int] = []
         self._text, self._logprobs = b"", list[float]()
         self._times = [time.perf_counter()]

@@ -21,29 +21,29 @@ _WARNINGS = 2
 """And errors: the last of them are told when the server does not start, or dies."""
 
 
-def serve(order: dict[str, Any]) -> Any:
+def serve(request: dict[str, Any]) -> Any:
     """The server, running. It gives itself a free port. Raises RuntimeError and whatever else the binding raises."""
     import xllamacpp
 
-    limit_memory(order["memory_limit_mb"])
+    limit_memory(request["memory_limit_mb"])
     params = xllamacpp.CommonParams()
-    _load(params, order)
-    _open(params, order["key"])
+    _load(params, request)
+    _open(params, request["key"])
     _forget(params)
     return xllamacpp.Server(params)
 
 
-def _load(params: Any, order: dict[str, Any]) -> None:
-    params.model.path = order["path"]
-    params.n_ctx = order["context"] * order["slots"]  # the server divides it among its slots
-    params.n_parallel = order["slots"]
-    params.n_gpu_layers = order["gpu_layers"]
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = order["threads"]
-    params.model_alias = {order["name"]}  # what it calls itself in every answer: not the path
+def _load(params: Any, request: dict[str, Any]) -> None:
+    params.model.path = request["path"]
+    params.n_ctx = request["context"] * request["slots"]  # the server divides it among its slots
+    params.n_parallel = request["slots"]
+    params.n_gpu_layers = request["gpu_layers"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = request["threads"]
+    params.model_alias = {request["name"]}  # what it calls itself in every answer: not the path
     params.fit_params = False  # it would choose context and layers by what memory is free just now
     params.warmup = False
-    if order["chat_template"]:
-        params.chat_template = order["chat_template"]
+    if request["chat_template"]:
+        params.chat_template = request["chat_template"]
 
 
 def _open(params: Any, key: str) -> None:
@@ -72,10 +72,10 @@ def _end_with_the_input() -> None:
 def main() -> None:
     """As a program."""
     out = protocol_output()
-    order = json.loads(sys.stdin.buffer.readline())
+    request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_the_input, daemon=True).start()
     try:
-        server = serve(order)
+        server = serve(request)
         said = {"url": server.listening_address}
     except Exception as error:  # whatever the binding raises is why there is no server
         said = {"failed": f"{type(error).__name__}: {error}"}

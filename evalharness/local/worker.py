@@ -4,7 +4,7 @@ It ends when its input ends, so it never outlives the parent. It gets no environ
 limit.
 
     {"op": "load", "id": 0, "path": ..., "slots": ...}       -> {"event": "done", "id": 0} or failed
-    {"op": "complete", "id": 7, "messages": [...], ...}      -> {"event": "begun", "id": 7}, when it gets a slot,
+    {"op": "complete", "id": 7, "messages": [...], ...}      -> {"event": "started", "id": 7}, when it gets a slot,
                                                              -> {"event": "done", "id": 7, ...} or failed
 """
 
@@ -56,15 +56,15 @@ class Model:
         self._context, self._bos = shape["context"], self.native.bos()
         self.schedule = Schedule(self.native, **shape)
 
-    def read(self, order: Mapping[str, Any]) -> Tokens:
+    def read(self, request: Mapping[str, Any]) -> Tokens:
         """What is asked. Raises ProviderError when the prompt does not fit, or is not rendered."""
-        messages, shared = order["messages"], order["shared"]
+        messages, shared = request["messages"], request["shared"]
         prompt = self._tokens(messages, generate=True)
-        goldens = [self.native.tokenise(golden, special=False) for golden in order["golden"]]
+        goldens = [self.native.tokenise(golden, special=False) for golden in request["golden"]]
         if not prompt:
             raise ProviderError("the chat template makes an empty prompt of this case", kind="template")
         texts = Tokens(prompt, self._prefix(messages[:shared]), goldens)
-        self._check_room(len(prompt), texts.room(order["params"]["max_tokens"]))
+        self._check_room(len(prompt), texts.room(request["params"]["max_tokens"]))
         return texts
 
     def _prefix(self, shared: list[dict[str, str]]) -> list[int]:
@@ -120,25 +120,25 @@ class Worker:
 
     def _admit(self) -> None:
         while self._waiting and not (self._model and self._model.schedule.full):
-            order = self._waiting.popleft()
-            number = order.pop("id")
+            request = self._waiting.popleft()
+            number = request.pop("id")
             try:
-                self._begin(number, order)
+                self._begin(number, request)
             except ProviderError as error:  # of this request; anything else may be worse, and ends the process
                 self._say({"id": number, **_failed(error)})
 
-    def _begin(self, number: int, order: dict[str, Any]) -> None:
-        if order.pop("op") == "load":
-            limit_memory(order.pop("memory_limit_mb"))
-            self._model = Model(**order)
+    def _begin(self, number: int, request: dict[str, Any]) -> None:
+        if request.pop("op") == "load":
+            limit_memory(request.pop("memory_limit_mb"))
+            self._model = Model(**request)
             self._say({"event": "done", "id": number})
         else:
             assert self._model
-            self._say({"event": "begun", "id": number})
-            texts = self._model.read(order)
-            while not self._model.schedule.make_room(texts.room(order["params"]["max_tokens"])):
+            self._say({"event": "started", "id": number})
+            texts = self._model.read(request)
+            while not self._model.schedule.make_room(texts.room(request["params"]["max_tokens"])):
                 self._step()
-            self._model.schedule.admit(number, order, texts)
+            self._model.schedule.admit(number, request, texts)
 
     def _step(self) -> None:
         if self._model is None or not self._model.schedule.busy:

@@ -1,4 +1,4 @@
-"""A supervised child process that speaks JSON lines: whatever happens to it, each order gets an answer or an error."""
+"""A worker process that speaks JSON lines. Each request gets a reply or an error, whatever happens to the process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evalharness.local.child_process import ChildProcess
 
 
 class WorkerLost(Exception):
-    """The child died, hung, or was ended. `kind`: crash, hang, deadline or stopped."""
+    """The process crashed, hung, or was ended. `kind`: crash, hang, deadline or stopped."""
 
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
@@ -26,70 +26,75 @@ class WorkerLost(Exception):
 
 
 class WorkerClient(ChildProcess):
-    """A worker process and a thread that listens to it."""
+    """A worker process and the thread that reads its events."""
 
     def __init__(
-        self, module: str, *, heartbeat_s: float, step_s: float, heard: Callable[[Mapping[str, Any]], None]
+        self, module: str, *, heartbeat_s: float, step_s: float, on_event: Callable[[Mapping[str, Any]], None]
     ) -> None:
-        """`module`: run as a program. `heartbeat_s`: silence after which it counts as hung. `step_s`: so does one that
-        is alive, and has come no step further with what it has begun. `heard` gets the events that answer no order, on
-        the listening thread.
+        """Start the process.
+
+        Args:
+            module: The module that the process runs.
+            heartbeat_s: Seconds of silence after which the process counts as hung.
+            step_s: Seconds without progress on a request after which it counts as hung, heartbeats or not.
+            on_event: Called in the reading thread with each event that is no reply.
+
         """
         super().__init__(module, "the model's process")
-        self._heartbeat_s, self._step_s, self._heard = heartbeat_s, step_s, heard
+        self._heartbeat_s, self._step_s, self._on_event = heartbeat_s, step_s, on_event
         self._steps, self._moved_s = -1, time.monotonic()
         self._numbers = count()
         self._lock, self._sending = threading.Lock(), threading.Lock()
-        self._orders: dict[int, Future[dict[str, Any]]] = {}
+        self._replies: dict[int, Future[dict[str, Any]]] = {}
         self.lost: WorkerLost | None = None
-        """What became of it, once it is gone."""
-        self.begun: set[int] = set()
-        """Orders that it has begun and not ended: when it is lost, one of them may be why."""
-        threading.Thread(target=self._listen, daemon=True, name="evalharness-child").start()
+        """Why the process is gone; None while it runs."""
+        self.in_flight: set[int] = set()
+        """Requests that have started and not ended. One of them may have caused a crash."""
+        threading.Thread(target=self._read, daemon=True, name="evalharness-child").start()
 
     @property
     def alive(self) -> bool:
-        """Whether orders may still be answered: until the listener has said what became of it."""
+        """Whether requests may still get a reply."""
         return self.lost is None
 
-    def order(self, order: Mapping[str, Any]) -> tuple[int, Future[dict[str, Any]]]:
-        """Send one: its number, and what will be answered: the reply, ProviderError for a refusal, WorkerLost."""
+    def request(self, request: Mapping[str, Any]) -> tuple[int, Future[dict[str, Any]]]:
+        """Send a request. Returns its number and the reply to come, which raises ProviderError or WorkerLost."""
         reply: Future[dict[str, Any]] = Future()
         with self._lock:
             number = next(self._numbers)
             if self.lost is not None:
                 reply.set_exception(self.lost)
                 return number, reply
-            self._orders[number] = reply
-        self._send({**order, "id": number})
+            self._replies[number] = reply
+        self._send({**request, "id": number})
         return number, reply
 
     def end(self, why: WorkerLost | None = None) -> None:
-        """At once; what it has not answered ends with `why`."""
+        """Kill the process. Requests without a reply fail with `why`."""
         with self._lock:
             self.lost = self.lost or why or WorkerLost("stopped", "the model's process was ended")
         self.kill()
-        self._lose(self.lost)
+        self._fail_all(self.lost)
 
-    def _send(self, order: Mapping[str, Any]) -> None:
+    def _send(self, request: Mapping[str, Any]) -> None:
         assert self.process.stdin
-        with self._sending, suppress(OSError, ValueError):  # it is dead, or was killed just now: the listener says so
-            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        with self._sending, suppress(OSError, ValueError):  # the process is gone: the reading thread reports it
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
 
-    def _listen(self) -> None:
-        """Until it is gone: then every open order is told why, and what is held for it is given back."""
+    def _read(self) -> None:
+        """Read events until the process is gone, then fail the open requests and close the pipes."""
         try:
-            if self._hears():
-                self._lose(WorkerLost("crash", self.exit_message()))
+            if self._read_events():
+                self._fail_all(WorkerLost("crash", self.exit_message()))
             else:
                 self.end(WorkerLost("hang", f"the model's process gave no sign of life for {self._heartbeat_s:g} s"))
-        except Exception as error:  # whatever it is, nobody would be told of anything any more
+        except Exception as error:  # a thread that dies silently would leave requests waiting
             self.end(WorkerLost("crash", f"what the model's process says cannot be understood ({error!r:.200})"))
         self.close()
 
-    def _hears(self) -> bool:
-        """True when its output has ended, False when it has fallen silent."""
+    def _read_events(self) -> bool:
+        """Read events. Returns True when the output ends, False after `heartbeat_s` of silence."""
         assert self.process.stdout
         out, rest = self.process.stdout.fileno(), b""
         with selectors.DefaultSelector() as ready:
@@ -100,38 +105,38 @@ class WorkerClient(ChildProcess):
                     return True
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
-                    self._take(json.loads(line))
+                    self._handle(json.loads(line))
         return False
 
-    def _take(self, event: dict[str, Any]) -> None:
-        if event["event"] == "begun":
-            self.begun.add(event["id"])
+    def _handle(self, event: dict[str, Any]) -> None:
+        if event["event"] == "started":
+            self.in_flight.add(event["id"])
         if event["event"] == "beat":
-            self._feel(event["steps"])
+            self._note_heartbeat(event["steps"])
         if event["event"] not in ("done", "failed"):
-            self._heard(event)
+            self._on_event(event)
             return
         with self._lock:
-            reply = self._orders.pop(event["id"], None)
+            reply = self._replies.pop(event["id"], None)
         if reply is None:
             return
-        self.begun.discard(event["id"])
+        self.in_flight.discard(event["id"])
         if event["event"] == "done":
             reply.set_result(event)
         else:
             reply.set_exception(ProviderError(event["message"], kind=event["kind"]))
 
-    def _feel(self, steps: int) -> None:
-        """The pulse: how many steps it has made."""
+    def _note_heartbeat(self, steps: int) -> None:
+        """Compare the steps of a heartbeat with those of the last one."""
         now = time.monotonic()
-        if steps != self._steps or not self.begun:
+        if steps != self._steps or not self.in_flight:
             self._steps, self._moved_s = steps, now
         elif now - self._moved_s > self._step_s:
             self.end(WorkerLost("hang", f"the model's process worked on one step for more than {self._step_s:g} s"))
 
-    def _lose(self, lost: WorkerLost) -> None:
+    def _fail_all(self, lost: WorkerLost) -> None:
         with self._lock:
             self.lost = self.lost or lost
-            orders, self._orders = self._orders, {}
-        for reply in orders.values():
+            replies, self._replies = self._replies, {}
+        for reply in replies.values():
             reply.set_exception(self.lost)

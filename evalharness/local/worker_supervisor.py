@@ -20,15 +20,15 @@ LOAD_DEADLINE_S = 300.0
 class WorkerSupervisor:
     """Has one process at a time, or none."""
 
-    def __init__(self, file: ModelFile, order: Mapping[str, Any], **supervision: Any) -> None:
+    def __init__(self, file: ModelFile, request: Mapping[str, Any], **supervision: Any) -> None:
         """`order`: what loads it. `supervision`: what `Child` takes."""
-        self._file, self._order, self._supervision = file, {"op": "load", **order}, supervision
+        self._file, self._request_fields, self._supervision = file, {"op": "load", **request}, supervision
         self._child: WorkerClient | None = None
         self._opening = threading.Lock()
         self._deaths: list[WorkerLost] = []
         self._lost_loads: list[str] = []
         """Since it was last loaded."""
-        self._closed = self._resting = False
+        self._closed = self._unloaded = False
 
     @property
     def pid(self) -> int | None:
@@ -36,15 +36,15 @@ class WorkerSupervisor:
         return self._child.pid if self._child else None
 
     @property
-    def begun(self) -> list[int]:
+    def in_flight(self) -> list[int]:
         """The orders that it is at, as far as it has said; in the order in which they were given."""
         child = self._child
-        return sorted(child.begun) if child else []
+        return sorted(child.in_flight) if child else []
 
     @property
     def _stopped(self) -> bool:
         """Whether no order may start a process."""
-        return self._closed or self._resting
+        return self._closed or self._unloaded
 
     def child(self) -> WorkerClient:
         """The process with the model loaded; started, or started again, where there is none. Raises ProviderError."""
@@ -59,17 +59,17 @@ class WorkerSupervisor:
             self._load(self._child)
             return self._child
 
-    def wake(self) -> None:
-        """Load it, also after a rest; a failure shows with the next order."""
-        self._resting = False
+    def load(self) -> None:
+        """Load the model, also after `unload`. A failure is raised by the next request."""
+        self._unloaded = False
         try:
             self.child()
         except ProviderError:
             self._end()
 
-    def rest(self) -> None:
-        """End the process until `wake`: no order starts another. Next time there may be more room."""
-        self._resting = True
+    def unload(self) -> None:
+        """End the process until `load`: no request starts another. There may be more room next time."""
+        self._unloaded = True
         self._lost_loads = []
         self._end()
 
@@ -96,7 +96,7 @@ class WorkerSupervisor:
             raise ProviderError(text, kind="crash")
 
     def _load(self, child: WorkerClient) -> None:
-        _, reply = child.order(self._order)
+        _, reply = child.request(self._request_fields)
         try:
             reply.result(timeout=LOAD_DEADLINE_S)
             self._lost_loads = []

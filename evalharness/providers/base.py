@@ -62,20 +62,20 @@ class Provider(Protocol):
         return True
 
     def memory_bytes(self) -> int | None:
-        """What it holds of this machine's memory while it is open; None: nothing to speak of. Starts nothing and raises
-        nothing. Models that hold memory are asked one at a time, see `evalharness.execution.memory_manager`.
+        """Bytes of this machine's memory that the open model holds; None: a negligible amount. Starts nothing and
+        raises nothing. Models that hold memory run one at a time, see `evalharness.execution.memory_manager`.
         """
         return None
 
-    def rest(self) -> None:
-        """Give the memory back until `prepare` starts the model again. Called in a thread while
-        nothing is wanted of it; what may still be under way (an answer that came too late) is to end. Raises nothing.
+    def unload(self) -> None:
+        """Give the memory back until `prepare` starts the model again. Called in a thread while no request waits for
+        the model; one that is still in flight (its deadline has passed) is to end. Raises nothing.
         """
         return
 
     def prepare(self) -> None:
-        """Start what takes long. Called before the first request, and before the first one after a `rest`, outside of
-        the event loop.
+        """Do what takes long. Called outside of the event loop, before the first request and before the first one after
+        `unload`.
         """
         return
 

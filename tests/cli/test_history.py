@@ -412,7 +412,7 @@ def test_the_page(repository: Repository) -> None:
     """One file with the policy of the report, script and style by their hashes; its data say what JSON says."""
     for n in range(4):
         accept(repository, run_of(f"run-{n}", 0.8 if n < 2 else 0.6))
-    path = repository.root / "new/x.html"
+    path = repository.root / "reports/new/x.html"
     result = history(repository, "--html", str(path))
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"page      {path}")
     page = path.read_text(encoding="utf-8")
@@ -448,7 +448,7 @@ def test_another_file_is_kept(repository: Repository) -> None:
     path = repository.write("index.html", "<p>mine")
     result = history(repository, "--html", str(path))
     assert (result.exit_code, repository.read("index.html")) == (1, "<p>mine")
-    assert "name another one, or replace it with --force" in result.stderr
+    assert "choose another file, or replace it with --force" in result.stderr
     assert history(repository, "--html", str(path), "--force").exit_code == 0
     assert "evalharness history" in repository.read("index.html")
 

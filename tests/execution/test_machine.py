@@ -36,7 +36,7 @@ class Watch:
     most_held: int = 0
     together: set[tuple[str, ...]] = field(default_factory=set)
     log: list[str] = field(default_factory=list)
-    """Loads, rests and answers, in order."""
+    """Loads, unloads and answers, in order."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def turns(self) -> list[str]:
@@ -46,7 +46,7 @@ class Watch:
 
 
 class Local(Provider):
-    """A model that holds memory from its first request on, until it rests or is closed."""
+    """A model that holds memory from its first request on, until it unloads or is closed."""
 
     local = True
     concurrency = 8
@@ -83,10 +83,10 @@ class Local(Provider):
             self.watch.computing[self.name] -= 1
         return GOOD
 
-    def rest(self) -> None:
+    def unload(self) -> None:
         """Give the memory back."""
         with self.watch.lock:
-            self.watch.log.append(f"rest {self.name}")
+            self.watch.log.append(f"unload {self.name}")
             self.watch.held.pop(self.name, None)
 
     def close(self) -> None:
@@ -117,12 +117,12 @@ NAMES = [str(number) for number in range(30)]
 
 
 @pytest.mark.parametrize(
-    ("memory_bytes", "rests"),
-    [(100, ["rest a", "rest b"]), (130, ["rest a"]), (180, []), (10, ["rest a", "rest b"])],
+    ("memory_bytes", "unloads"),
+    [(100, ["unload a", "unload b"]), (130, ["unload a"]), (180, []), (10, ["unload a", "unload b"])],
     ids=["one fits", "two fit", "all fit", "not even one fits"],
 )
-def test_one_after_another(memory_bytes: int, rests: list[str]) -> None:
-    """Each model is asked all it is to be asked, then the next; who was away longest rests, where memory is short."""
+def test_one_after_another(memory_bytes: int, unloads: list[str]) -> None:
+    """Each model is asked all it is to be asked, then the next; who was away longest unloads, where memory is short."""
     watch = Watch()
     models = {name: Local(name, watch) for name in "abc"}
     with Engine(models, [], options=RunOptions(memory_bytes=memory_bytes)) as engine:
@@ -130,7 +130,7 @@ def test_one_after_another(memory_bytes: int, rests: list[str]) -> None:
         assert kinds(samples_of(waiting)) == {"answered": 90}
     assert watch.together == {("a",), ("b",), ("c",)}
     assert watch.turns() == ["a", "b", "c"]
-    assert [entry for entry in watch.log if entry.startswith("rest")] == rests
+    assert [entry for entry in watch.log if entry.startswith("unload")] == unloads
     assert watch.most_held <= max(memory_bytes, 60)
 
 
@@ -142,7 +142,7 @@ def test_those_who_come_again() -> None:
         for model in "abcba":
             assert kinds(samples_of(ask(engine, "xy", model))) == {"answered": 2}
     events = [entry for entry in watch.log if not entry.startswith("answer")]
-    assert events == ["prepare a", "prepare b", "rest a", "prepare c", "rest c", "prepare a"]
+    assert events == ["prepare a", "prepare b", "unload a", "prepare c", "unload c", "prepare a"]
     assert watch.turns() == ["a", "b", "c", "b", "a"]
 
 
@@ -210,9 +210,9 @@ class Stuck(Local):
 class RestsBadly(Local):
     """Telling it to rest is an error."""
 
-    def rest(self) -> None:
+    def unload(self) -> None:
         """The memory is given back all the same."""
-        super().rest()
+        super().unload()
         raise RuntimeError("it does not want to")
 
 
@@ -229,11 +229,11 @@ def test_a_model_that_does_not_work(kind: type[Local], ends: dict[str, int]) -> 
 
 
 def test_an_answer_that_came_too_late() -> None:
-    """A model that may still compute what nobody waits for rests before the next one comes, even if both fit."""
+    """A model that may still compute what nobody waits for unloads before the next one comes, even if both fit."""
     watch = Watch()
     with Engine({"a": Stuck("a", watch), "b": Local("b", watch)}, [], options=RunOptions(memory_bytes=1000)) as engine:
         samples_of([*ask(engine, "x", "a"), *ask(engine, "x", "b")])
-    assert watch.log == ["prepare a", "answer a x", "rest a", "prepare b", "answer b x"]
+    assert watch.log == ["prepare a", "answer a x", "unload a", "prepare b", "answer b x"]
 
 
 def in_time(work: Callable[[], list[Any]]) -> list[Any]:
@@ -271,23 +271,23 @@ def test_stopped_in_the_middle() -> None:
 class RestsForever(Local):
     """It gives its memory back when it is closed."""
 
-    def rest(self) -> None:
+    def unload(self) -> None:
         """Wait."""
-        super().rest()
+        super().unload()
         self.closed.wait()
 
 
-@pytest.mark.parametrize(("rest_s", "ends"), [(0.1, {"answered": 2}), (NEVER_S, {"answered": 1, "stopped": 1})])
-def test_a_rest_that_does_not_end(monkeypatch: pytest.MonkeyPatch, rest_s: float, ends: dict[str, int]) -> None:
+@pytest.mark.parametrize(("unload_s", "ends"), [(0.1, {"answered": 2}), (NEVER_S, {"answered": 1, "stopped": 1})])
+def test_a_rest_that_does_not_end(monkeypatch: pytest.MonkeyPatch, unload_s: float, ends: dict[str, int]) -> None:
     """It keeps the next model for a while, and the end of the run not at all."""
-    monkeypatch.setattr("evalharness.execution.memory_manager._REST_S", rest_s)
+    monkeypatch.setattr("evalharness.execution.memory_manager._UNLOAD_S", unload_s)
     watch = Watch()
     models = {"a": RestsForever("a", watch), "b": Local("b", watch)}
 
     def whole() -> list[Any]:
         with Engine(models, [], options=RunOptions(memory_bytes=100)) as engine:
             waiting = [*ask(engine, "x", "a"), *ask(engine, "x", "b")]
-            while "rest a" not in watch.log:
+            while "unload a" not in watch.log:
                 time.sleep(0.001)
             if "stopped" not in ends:
                 samples_of(waiting)
@@ -298,7 +298,7 @@ def test_a_rest_that_does_not_end(monkeypatch: pytest.MonkeyPatch, rest_s: float
 
 @pytest.mark.parametrize("seed", range(8))
 def test_stopped_at_any_moment(seed: int) -> None:
-    """Everybody hears of it, whoever computes, waits, loads or rests just then, and never do two compute."""
+    """Everybody hears of it, whoever computes, waits, loads or unloads just then, and never do two compute."""
     chance, watch = random.Random(seed), Watch()
     models = {name: Local(name, watch) for name in "abcd"}
     with Engine(models, [], options=RunOptions(memory_bytes=130)) as engine:

@@ -192,9 +192,9 @@ def test_an_error_of_the_child_is_told(open_gguf, ask):
 
 def test_what_nobody_understands():
     """A child that does not speak the protocol is ended, and who asked it is told."""
-    child = WorkerClient("this", heartbeat_s=HANG_S, step_s=HANG_S, heard=print)
+    child = WorkerClient("this", heartbeat_s=HANG_S, step_s=HANG_S, on_event=print)
     with pytest.raises(WorkerLost, match=r"cannot be understood .*JSONDecodeError"):
-        child.order({})[1].result(HANG_S)
+        child.request({})[1].result(HANG_S)
 
 
 NO_COUNTS = [
@@ -315,7 +315,7 @@ def test_killed_whenever_it_loads(open_gguf, ask, monkeypatch):
             provider.complete(ask("Hello"))
         errors.append((caught.value.kind, caught.value.again))
     assert errors == [("load", "safe")] + [("load", "never")] * 3
-    provider.rest()
+    provider.unload()
     provider.prepare()
     assert provider.complete(ask("Hello", max_tokens=1)).text
 
@@ -324,7 +324,7 @@ def test_rest(open_gguf, ask):
     """Who rests is started by nobody but `prepare`: not by a request that comes late."""
     provider = open_gguf()
     provider.complete(ask("Hello", max_tokens=1))
-    provider.rest()
+    provider.unload()
     with pytest.raises(ProviderError, match="stopped") as caught:
         provider.complete(ask("Hello", max_tokens=1))
     assert caught.value.kind == "stopped"
@@ -337,7 +337,7 @@ def test_rest_during_a_start(open_gguf, ask, monkeypatch):
     provider = open_gguf()
 
     def start(*arguments, **options):
-        provider.rest()
+        provider.unload()
         return WorkerClient(*arguments, **options)
 
     monkeypatch.setattr("evalharness.local.worker_supervisor.WorkerClient", start)
@@ -468,7 +468,7 @@ def test_a_crash_that_comes_once(open_gguf, batch):
 def test_a_death_that_is_seen_late(open_gguf, batch, monkeypatch):
     """A request that comes between the death and the report of it does not hide it: nobody's answer is lost."""
     dead, asked = threading.Event(), threading.Event()
-    stderr_tail, order = ChildProcess.stderr_tail, WorkerClient.order
+    stderr_tail, order = ChildProcess.stderr_tail, WorkerClient.request
 
     def late_words(process):
         dead.set()
@@ -482,7 +482,7 @@ def test_a_death_that_is_seen_late(open_gguf, batch, monkeypatch):
         return ordered
 
     monkeypatch.setattr(ChildProcess, "stderr_tail", late_words)
-    monkeypatch.setattr(WorkerClient, "order", noticed_order)
+    monkeypatch.setattr(WorkerClient, "request", noticed_order)
     provider = open_gguf(slots=8)
     quiet = at_once(provider, batch)
     strike(provider, "story", signal.SIGKILL, beside=(1,))

@@ -310,7 +310,7 @@ def test_rest(serve: Callable[..., Served], ask: Ask) -> None:
     for _ in range(MOST_RESTARTS + 2):
         served.provider.prepare()
         assert served.text(ask("Hello", max_tokens=1))
-        served.provider.rest()
+        served.provider.unload()
     assert served.error(ask("Hello")).kind == "stopped"
 
 
@@ -319,7 +319,7 @@ def test_rest_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch
     served = serve()
 
     def start(*arguments: Any) -> ChildProcess:
-        served.provider.rest()
+        served.provider.unload()
         return ChildProcess(*arguments)
 
     with monkeypatch.context() as patch:

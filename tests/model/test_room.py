@@ -58,13 +58,13 @@ def test_a_long_golden_answer(open_gguf, ask):
 @pytest.mark.usefixtures("little_room")
 def test_tokens_are_told_meanwhile(open_gguf, ask, monkeypatch):
     """While a long case waits until the others have ended, their tokens are counted as they come."""
-    heard, hear = [], GgufProvider._hear
-    monkeypatch.setattr(GgufProvider, "_hear", lambda own, event: heard.append(event) or hear(own, event))
+    on_event, hear = [], GgufProvider._hear
+    monkeypatch.setattr(GgufProvider, "_hear", lambda own, event: on_event.append(event) or hear(own, event))
     provider = open_gguf(slots=2)
     with ThreadPoolExecutor(2) as pool:
         story = pool.submit(provider.complete, ask("Tell me a long story.", case="story", max_tokens=150))
         until(lambda: provider.under_way)
         late = pool.submit(provider.complete, ask(LONG, case="long", max_tokens=2))
     assert story.result().usage.completion_tokens > late.result().usage.completion_tokens > 0
-    begun = [at for at, event in enumerate(heard) if event["event"] == "begun"]
-    assert len([event for event in heard[begun[1] :] if event["event"] == "progress"]) >= 3
+    in_flight = [at for at, event in enumerate(on_event) if event["event"] == "started"]
+    assert len([event for event in on_event[in_flight[1] :] if event["event"] == "progress"]) >= 3

@@ -44,33 +44,35 @@ PAGES = {
 
 @pytest.mark.parametrize("command", PAGES)
 def test_a_page(changed, command):
-    """It goes over an earlier page and an empty file; over another file only with --force."""
+    """It replaces an empty file and a page below reports/; another file only with --force."""
     changed.write("out/page.html", "")
+    assert call(changed, *PAGES[command], "out/page.html").exit_code == 0
     for _ in range(2):
-        assert call(changed, *PAGES[command], "out/page.html").exit_code == 0
+        assert call(changed, *PAGES[command], "reports/page.html").exit_code == 0
     changed.write("out/own.html", "<!doctype html>\n<title>Mine</title>")
-    for file in (_SUITE, "golden/demo.yaml", _RUN, _BASELINE, "out/own.html"):
+    for file in (_SUITE, "golden/demo.yaml", _RUN, _BASELINE, "out/own.html", "out/page.html"):
         before = changed.read(file)
         result = call(changed, *PAGES[command], file)
         assert result.exit_code == 1
-        assert "there is another file: name another one, or replace it with --force" in result.output
+        assert "choose another file, or" in result.output
+        assert "with --force" in result.output
         assert changed.read(file) == before
     assert call(changed, *PAGES[command], "out/own.html", "--force").exit_code == 0
-    assert changed.read("out/own.html") == changed.read("out/page.html") or command == "review"  # drawn anew
+    assert changed.read("out/own.html") == changed.read("out/page.html") or command == "review"  # sides are random
 
 
 @pytest.mark.parametrize("form", ["markdown", "json", "github-annotations", "gitlab-metrics", "gitlab-codequality"])
 def test_a_text(changed, form):
-    """It goes anywhere but where people keep suites, golden answers, settings and programs."""
+    """It replaces a text below reports/; another file only with --force, and nothing goes into suites/ and golden/."""
     arguments = ("report", "reports/demo", "--format", form, "-o")
     changed.write("out/tool.py", "print()")
     for file in (_SUITE, _BASELINE, _RUN, "out/tool.py", f"{changed.root}/pyproject.toml"):
         before = changed.read(file)
         assert call(changed, *arguments, file).exit_code == 1
         assert changed.read(file) == before
-    assert "golden/ is for your own files" in call(changed, *arguments, "golden/new.txt").output
+    assert "golden/ holds your own files" in call(changed, *arguments, "golden/new.txt").output
     assert not (changed.root / "golden/new.txt").exists()
     for _ in range(2):
-        assert call(changed, *arguments, "out/report.txt").exit_code == 0
+        assert call(changed, *arguments, "reports/report.txt").exit_code == 0
     assert call(changed, *arguments, "out/tool.py", "--force").exit_code == 0
-    assert changed.read("out/tool.py") == changed.read("out/report.txt")
+    assert changed.read("out/tool.py") == changed.read("reports/report.txt")
