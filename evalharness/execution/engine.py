@@ -1,8 +1,7 @@
-"""Asks every request once, on an event loop in a thread of its own, and scores what is ready in batches in another.
+"""Sends requests from an event loop in one thread, and scores responses in batches in another.
 
-pytest runs items one after another and each waits for its own sample; the engine goes ahead in the order in which they
-will ask, with many requests under way at once. So a slow scorer (an embedding model that is still being imported)
-overlaps with the models' work.
+pytest runs items one after another, and each waits for its own sample. The engine goes ahead in that order, with many
+requests in flight, so that a slow metric (an embedding model that is still being imported) overlaps with the models.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ from evalharness.store.ledger import Ledger
 _MOST_AT_ONCE = 256
 _LINGER_S = 0.03
 _PATIENCE_S = 2.0
-"""How long the end waits for a thread that is busy."""
+"""Seconds that the end of a run waits for a busy thread."""
 
 
 class Engine:
-    """One for all suites of a session, so that their requests queue for one model instead of fighting over the machine.
+    """One for all suites of an invocation, so that requests queue for a model instead of competing for the machine.
 
-    Use as a context manager: leaving it stops asking at once and ends the providers.
+    Use as a context manager: leaving it stops the requests at once and closes the providers.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class Engine:
         pricing: Mapping[str, Pricing] | None = None,
         ledger: Ledger | None = None,
     ) -> None:
-        """`pricing`: the prices of models that have one. `ledger`: where responses are kept and found."""
+        """`pricing`: the prices of models that have one. `ledger`: where responses are recorded and found."""
         self._providers, self._scorers = providers, list(scorers)
         self._options, self._pricing, self._ledger = options or RunOptions(), pricing or {}, ledger
         self._numbers = count()
@@ -83,14 +82,14 @@ class Engine:
 
     def __exit__(self, *_: Any) -> None:
         self._stopped.set()
-        with ExitStack() as ending:  # last in, first out: one that cannot close keeps no other from it
+        with ExitStack() as ending:  # last in, first out: a provider that fails to close does not keep others open
             ending.callback(self._end_threads)
             for provider in self._providers.values():
                 ending.callback(self._close, provider)
             self._on_loop(self._stop_queues(ProviderError("the run was stopped", kind="stopped")))
 
     def ask(self, case: Case, request: Request, scorer: Scorer) -> Future[Sample]:
-        """Ask this when its turn comes. The sample always comes, with an error in it if need be."""
+        """Queue a request. Returns its sample to come, which holds an error where the request or a metric failed."""
         job = Job(next(self._numbers), case, request, scorer)
         if self._stopped.is_set():
             job.fail(ProviderError("the run was stopped", kind="stopped"))
@@ -136,7 +135,7 @@ class Engine:
         for model, jobs in arrived.items():
             try:
                 self._queue(self._model_queue(model), jobs)
-            except Exception as error:  # no such model, a ledger that cannot be read: the jobs' error, and all are told
+            except Exception as error:  # no such model, an unreadable ledger: the error of all these jobs
                 for job in jobs:
                     if job.response is None and job.error is None:
                         job.fail(error)
@@ -154,7 +153,7 @@ class Engine:
         return self._model_queues[model]
 
     def _queue(self, queue: ModelQueue, jobs: Sequence[Job]) -> None:
-        """Answer from the ledger what it has; the rest waits for its turn."""
+        """Replay what the ledger has, and queue the rest."""
         if self._replay is None or not queue.is_recorded:
             queue.add(jobs)
             return
@@ -189,7 +188,7 @@ class Engine:
                 self._score(scorer, list(jobs))
 
     def _ready(self, job: Job) -> list[Job]:
-        """The job and all that have come in meanwhile: metrics that work in batches get them together."""
+        """Return the job and all that are ready by now: metrics that work in batches get them together."""
         batch = [job]
         others = len(self._unfinished) - 1 - self._to_score.qsize()
         if others > 0:  # answers come in bursts: let the loop read them all before others want the GIL
@@ -208,7 +207,7 @@ class Engine:
     def _score(self, scorer: Scorer, jobs: Sequence[Job]) -> None:
         try:
             samples = scorer.samples([(job.case, job.request, job.response, job.error) for job in jobs])
-        except BaseException as error:  # somebody waits for every one of them
+        except BaseException as error:  # each sample has a waiting reader
             if len(jobs) > 1:  # one answer may have spoilt the batch
                 for job in jobs:
                     self._score(scorer, [job])
@@ -228,7 +227,7 @@ _UNSCORED = SampleError("stopped", "the run was stopped before this answer was s
 
 
 async def _end_tasks() -> None:
-    """What still waits, for a thread that hangs for example, ends with the loop."""
+    """Cancel tasks that still wait, as for a thread that hangs."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()

@@ -1,4 +1,4 @@
-"""The ledger as an event loop uses it: entries that come together are committed together, in a thread of their own."""
+"""Writes to the ledger for an event loop: entries that arrive together are committed together, in one thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Entry = tuple[Intent | Settlement, "asyncio.Future[tuple[Grant, int]] | None"]
 
 
 class LedgerWriter:
-    """Writes for one event loop. A ledger that fails ends the asking: what is not kept would be paid twice."""
+    """Writes for one event loop. A ledger that fails ends the run: a response that is not kept would be paid twice."""
 
     def __init__(self, ledger: Ledger, run: str, loop: asyncio.AbstractEventLoop) -> None:
         self.ledger, self.run, self._loop = ledger, run, loop
@@ -24,17 +24,17 @@ class LedgerWriter:
         self._thread.start()
 
     async def enter(self, entry: Intent | Settlement) -> tuple[Grant, int]:
-        """Returns once it is on the disk. Raises ProviderError."""
+        """Write an entry; returns once it is on the disk. Raises ProviderError."""
         done: asyncio.Future[tuple[Grant, int]] = self._loop.create_future()
         self._entries.put((entry, done))
         return await done
 
     def enter_last(self, entry: Settlement) -> None:
-        """Without waiting: for the end of a run."""
+        """Write an entry without waiting for it, at the end of a run."""
         self._entries.put((entry, None))
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining entries and end the thread."""
         self._entries.put(None)
         self._thread.join(timeout=30)
 
@@ -56,7 +56,7 @@ class LedgerWriter:
     def _write(self, entries: Sequence[_Entry]) -> None:
         try:
             answers = self.ledger.commit(self.run, [entry for entry, _ in entries])
-        except Exception as error:  # whatever it is, somebody waits for every entry
+        except Exception as error:  # each entry has a waiting request
             self._deliver(_fail, [done for _, done in entries], error)
         else:
             self._deliver(_settle, [done for _, done in entries], answers)

@@ -1,9 +1,8 @@
-"""Memory and cores of the machine, which local models share: one of them is at work at a time.
+"""Memory and cores of the machine, which local models share: one model computes at a time.
 
-Two models that compute on the same cores make each other's seconds worthless, so they take turns, model by model: one
-has the seat while anything of it is asked, and leaves when nothing is left. Those that wait follow in the order in
-which they came. Who has left stays loaded as long as all fit into memory; before another one comes that does not fit,
-those that were away longest are told to rest.
+Two models on the same cores would make each other's latencies meaningless, so they take turns: a model holds the lease
+while it has requests, and releases it when none is left. Waiting models follow in the order of their first request. A
+model stays loaded as long as all fit into memory; before a model that does not fit, those idle longest are unloaded.
 """
 
 from __future__ import annotations
@@ -17,56 +16,56 @@ from evalharness.local.memory import available_bytes
 from evalharness.providers import Provider
 
 _UNLOAD_S = 10.0
-"""How long a model may take to give its memory back: one that hangs keeps nobody waiting."""
+"""Seconds that a model has to unload. One that hangs does not hold up the next."""
 
 
 class MemoryLease:
-    """One model's. Used on the event loop."""
+    """The right of one model to compute. Used on the event loop."""
 
     def __init__(self, memory_manager: MemoryManager, provider: Provider, memory_bytes: int) -> None:
         self._memory_manager, self.provider, self.memory_bytes = memory_manager, provider, memory_bytes
         self.is_quiet = True
-        """False: an answer that nobody waits for any more may still be computed."""
+        """False: a response whose deadline has passed may still be computed."""
         self.was_unloaded = False
-        """Whether it is to be prepared again."""
+        """Whether the model must be prepared again."""
         self.ready: Callable[[], None]
 
     def take(self, ready: Callable[[], None]) -> bool:
-        """Whether it is ours; if not, `ready` is called when it is."""
+        """Return whether the model may compute now; if not, `ready` is called when it may."""
         self.ready = ready
         return self._memory_manager.take(self)
 
     def leave(self) -> None:
-        """Nothing is left to ask, for now. Leaving twice, or without having come, does nothing."""
+        """Release the lease. Releasing it twice, or without holding it, does nothing."""
         self._memory_manager.leave(self)
 
 
 class MemoryManager:
-    """For one engine. Everything but the constructor runs on its event loop."""
+    """Leases for one engine. All methods but the constructor run on its event loop."""
 
     def __init__(self, memory_bytes: int | None = None) -> None:
-        """`memory_bytes`: for all models together; None: what is free now. A model that needs more is loaded alone."""
+        """`memory_bytes`: for all models together; None: what is free now. A model that needs more runs alone."""
         self._memory_bytes = memory_bytes
         self._at_work: MemoryLease | None = None
         self._is_ready = False
-        """Whether there is room for the one whose turn it is."""
+        """Whether the model that holds the lease has room in memory."""
         self._waiting: list[MemoryLease] = []
         self._loaded: list[MemoryLease] = []
-        """Those that may hold memory; who was at work last comes last."""
+        """Models that may hold memory, the most recently used last."""
         self._threads = Threads()
         self._making_room: asyncio.Task[None] | None = None
 
     def lease(self, provider: Provider) -> MemoryLease | None:
-        """None for a model that needs none: a remote one."""
+        """Return a lease, or None for a model that holds no memory here (a remote one)."""
         needed = provider.memory_bytes()
         if needed is None:
             return None
-        if self._memory_bytes is None:  # nothing is loaded before the first has its seat
+        if self._memory_bytes is None:  # nothing is loaded before the first lease
             self._memory_bytes = available_bytes()
         return MemoryLease(self, provider, needed)
 
     def take(self, lease: MemoryLease) -> bool:
-        """Whether it is this one's turn, and there is room for it; else it is remembered."""
+        """Return whether the lease is granted and the model has room; if not, queue it."""
         if self._at_work is lease:
             return self._is_ready
         if lease not in self._waiting:
@@ -76,15 +75,15 @@ class MemoryManager:
         return self._at_work is lease and self._is_ready
 
     def leave(self, lease: MemoryLease) -> None:
-        """The next one comes; one that only waited waits no more."""
+        """Grant the next lease, or drop this one from the queue."""
         if lease in self._waiting:
             self._waiting.remove(lease)
-        if self._at_work is lease and self._is_ready:  # while room is made for it, it cannot be gone yet
+        if self._at_work is lease and self._is_ready:  # while memory is freed for it, it cannot have finished
             self._at_work = None
             self._next()
 
     def close(self) -> None:
-        """Nobody has to make room any more."""
+        """Stop unloading models."""
         self._threads.close()
 
     def _next(self) -> None:
@@ -99,7 +98,7 @@ class MemoryManager:
             self._come(lease)
 
     def _to_unload(self, lease: MemoryLease) -> list[MemoryLease]:
-        """Those that must be gone before this one comes: who is not quiet, and who was at work longest ago."""
+        """Return the models to unload first: those that still compute, then the least recently used."""
         others = [other for other in self._loaded if other is not lease]
         found = [other for other in others if not other.is_quiet]
         left = [other for other in others if other.is_quiet]
@@ -111,7 +110,7 @@ class MemoryManager:
         for other in leaving:
             unloading = asyncio.ensure_future(self._threads.call(other.provider.unload))
             await asyncio.wait({unloading}, timeout=_UNLOAD_S)
-            with suppress(Exception):  # one that cannot rest keeps nobody waiting either
+            with suppress(Exception):  # a model that cannot unload does not hold up the next
                 unloading.result()
             other.is_quiet = other.was_unloaded = True
             self._loaded.remove(other)

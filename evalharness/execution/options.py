@@ -1,4 +1,4 @@
-"""How a run asks: the limits of the command line."""
+"""Limits of the requests of a run, as on the command line."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ RECORD_MODES: tuple[RecordMode, ...] = ("none", "once", "all")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Limits and habits of one run."""
+    """Limits of the requests of one run."""
 
     record: RecordMode = "once"
-    """`none`: recorded responses only, no socket is opened; `once`: ask what is not recorded; `all`: ask anew."""
+    """`none`: recorded responses only, no socket opened; `once`: request what is not recorded; `all`: request all."""
     concurrency: int | None = None
-    """So many requests under way at each model, and never more; None: from 20 up to what its provider says."""
+    """Most requests in flight at each model; None: from 20 up to the provider's own maximum."""
     budget_usd: float | None = None
-    """No request leaves whose worst case would go beyond it."""
+    """No request is sent whose worst-case cost exceeds what is left of it."""
     deadline_s: float | None = None
-    """For the whole run: what is not answered by then is an error."""
+    """Seconds for the whole run; requests that are open by then end with an error."""
     memory_bytes: int | None = None
-    """What the local models of this process may hold of the machine's memory; None: what is free at the beginning."""
+    """Bytes that the local models of this process may hold; None: what is free at the start."""
     run: str = ""
-    """Name of the run in the ledger; processes that share it share the budget."""
+    """Id of the run in the ledger; processes that share it share the budget."""

@@ -1,4 +1,4 @@
-"""What a request costs: the configuration's price of a model, else the price list that genai-prices brings along."""
+"""The cost of a request: the configured price of the model, else the price list of genai-prices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evalharness.wire import is_local
 MILLION = 1_000_000
 HOUR_S = 3600
 _TOKENS_A_MESSAGE = 16
-"""More than any chat template puts around one."""
+"""More than any chat template adds around a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +24,18 @@ class Pricing:
     """The price of one model."""
 
     source: str
-    """Where it comes from, for the record."""
+    """Where the price comes from, for the record."""
     price: Callable[[int, int, int, float], float]
     """Dollars for prompt tokens, completion tokens, cached tokens (part of the prompt's) and seconds."""
 
     def cost_usd(self, response: Response) -> float:
-        """What this answer cost."""
+        """Return the dollars that this response cost."""
         usage = response.usage
         cached = min(usage.cached_tokens, usage.prompt_tokens)
         return self.price(usage.prompt_tokens, usage.completion_tokens, cached, response.timing.total_s)
 
     def most_usd(self, request: Request, deadline_s: float) -> float:
-        """What it can cost at worst: no token is shorter than a byte, and no answer longer than it may be."""
+        """Return the worst-case dollars: a token per byte of the prompt, and a response of `max_tokens`."""
         prompt = sum(
             len(message.content.encode("utf-8", "replace")) + _TOKENS_A_MESSAGE for message in request.messages
         )
@@ -43,13 +43,13 @@ class Pricing:
         return max(self.price(prompt, request.params.max_tokens, cached, deadline_s) for cached in (0, prompt))
 
     def about_usd(self, request: Request) -> float:
-        """What it costs with an answer that is as long as it may be, by the usual length of a token."""
+        """Return the dollars of a response of `max_tokens`, at the usual length of a token."""
         prompt = sum(len(message.content) for message in request.messages) // CHARS_PER_TOKEN
         return self.price(prompt, request.params.max_tokens, 0, 0.0)
 
 
 def pricing_of(price: Price | None, provider: Provider) -> Pricing | None:
-    """The price of a model; None when nobody knows it."""
+    """Return the price of a model, None when it is unknown."""
     if price is not None:
         return Pricing(f"configuration: {price}", _flat(price))
     reference = provider.price_reference()

@@ -1,12 +1,12 @@
-"""Whose turn it is: one model's jobs, from waiting to under way, never more of them than it takes at once.
+"""The order of one model's jobs: from waiting to in flight, never more in flight than the limiter allows.
 
 waiting ── getting ready (its intent goes to the disk) ── ready ── in flight
 ^                                                                  |
 └───────────────────────── later, to try again ────────────────────┘
 
-A few get ready before there is room for them, so that nobody waits for the disk when there is. Who was turned away and
-comes back is let go before those with higher numbers. Where the model needs a seat at the machine, jobs get ready while
-it has it, and it leaves when no job is left.
+A few jobs get ready before there is room for them, so that the disk never holds up a request. A retried job goes before
+jobs with higher numbers. Where the model needs a lease of memory and cores, jobs get ready while it holds the
+lease; it releases the lease when no job is left.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from evalharness.execution.limiter import Limiter
 from evalharness.execution.memory_manager import MemoryLease
 
 _MOST_AHEAD = 16
-"""So many get ready beyond those that there is room for."""
+"""Jobs that get ready beyond those that there is room for."""
 
 
 class Scheduler:
-    """In the order of the jobs' numbers. Everything but the constructor runs on the event loop."""
+    """Starts jobs in the order of their numbers. All methods but the constructor run on the event loop."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Scheduler:
         refuse: Callable[[Job, ProviderError], None],
         lease: MemoryLease | None = None,
     ) -> None:
-        """`begin`: get a job ready; it then waits for `room`. `refuse`: a job that will get none."""
+        """`begin` gets a job ready, which then awaits `room`. `refuse` ends a job that will get none."""
         self._limiter, self._begin, self._refuse, self._lease = limiter, begin, refuse, lease
         self._waiting: list[tuple[int, Job]] = []
         self._getting_ready: set[Job] = set()
@@ -47,17 +47,17 @@ class Scheduler:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether more would be under way if more were let go."""
+        """Whether a higher limit would put more jobs in flight."""
         return bool(self._waiting or self._getting_ready or self._ready)
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """They wait for their turn."""
+        """Queue jobs."""
         for job in jobs:
             heapq.heappush(self._waiting, (job.number, job))
         self.next()
 
     def again(self, job: Job, wait_s: float) -> None:
-        """It waits for another turn, after so long."""
+        """Queue a job again after `wait_s` seconds."""
         if self._closed:
             self._refuse(job, self._closed)
             return
@@ -70,7 +70,7 @@ class Scheduler:
         self._later[handle] = job
 
     async def room(self, job: Job) -> None:
-        """Until it may leave. Raises ProviderError if it never may."""
+        """Wait until the job may leave. Raises ProviderError when the queue closes first."""
         room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._getting_ready.discard(job)
         heapq.heappush(self._ready, (job.number, room, job))
@@ -78,13 +78,13 @@ class Scheduler:
         await room
 
     def leave(self, job: Job) -> None:
-        """The model is done with it, for now."""
+        """Note that a job is no longer in flight."""
         self._getting_ready.discard(job)
         self._in_flight.discard(job)
         self.next()
 
     def close(self, error: ProviderError) -> None:
-        """Nobody else leaves."""
+        """Refuse all waiting jobs, and all that are added later."""
         self._closed = error
         for handle, job in self._later.items():
             handle.cancel()
@@ -93,7 +93,7 @@ class Scheduler:
         self.next()
 
     def next(self) -> None:
-        """Let as many leave as may."""
+        """Put as many jobs in flight as the limit allows."""
         loop = asyncio.get_running_loop()
         if self._closed:
             self._refuse_all(self._closed)

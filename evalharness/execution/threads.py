@@ -1,4 +1,4 @@
-"""Plain functions beside an event loop: each call in a daemon thread, so that one that hangs keeps nobody."""
+"""Blocking functions beside an event loop: each call runs in a daemon thread, so that one that hangs blocks no exit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Call = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoo
 
 
 class Threads:
-    """Idle threads are used again; a new one starts when none is idle."""
+    """Reuses idle threads, and starts one when none is idle."""
 
     def __init__(self) -> None:
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
@@ -21,7 +21,7 @@ class Threads:
         self._started = 0
 
     async def call(self, function: Callable[[], Any]) -> Any:
-        """The result of the function. Whatever it raises, its `sys.exit` too, is an Exception here."""
+        """Return the function's result. What it raises, `sys.exit` included, is raised as an Exception."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Any] = loop.create_future()
         if not self._idle.acquire(blocking=False):
@@ -31,7 +31,7 @@ class Threads:
         return await result
 
     def close(self) -> None:
-        """Let the threads end once they have nothing to do."""
+        """End the threads once they are idle."""
         for _ in range(self._started):
             self._calls.put(None)
 
