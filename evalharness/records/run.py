@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -197,6 +197,37 @@ class Sample:
         """The score that `metric` gave, if it gave one."""
         return next((score for score in self.scores if score.metric == metric), None)
 
+    def row(self) -> dict[str, Any]:
+        """Return the sample as a table row, without the columns of its run."""
+        return {
+            **self.key._asdict(),
+            "tags": list(self.tags),
+            "cluster": self.cluster or None,
+            "digest": self.digest,
+            **{f"score_{score.metric}": score.value for score in self.scores},
+            **(_response_row(self.response) if self.response else {}),
+            "error_kind": self.error.kind if self.error else None,
+            "error_message": self.error.message if self.error else None,
+            "failed_checks": list(self.failed_checks),
+            "latency_s": self.seconds("latency"),
+            "first_token_s": self.seconds("first_token"),
+            "per_token_s": self.seconds("per_token"),
+            "recorded_at": self.recorded_at or None,
+            "cost_usd": self.cost_usd,
+            "attempts": self.attempts,
+        }
+
+
+def _response_row(response: Response) -> dict[str, Any]:
+    return {
+        "answer": response.text,
+        "finish_reason": response.finish_reason,
+        "prompt_tokens": response.usage.prompt_tokens,
+        "completion_tokens": response.usage.completion_tokens,
+        "cached_tokens": response.usage.cached_tokens,
+        "tokens_estimated": response.usage.estimated,
+    }
+
 
 def slots_of(samples: Iterable[Sample]) -> int | None:
     """The shape in which those were measured whose seconds count; None where it is unknown, or not one."""
@@ -270,11 +301,22 @@ class Run:
         answered = {sample.key for sample in self.samples if sample.answered}
         return not self.stopped and bool(self.header.planned) and answered >= set(self.header.planned)
 
+    @property
+    def metric_names(self) -> list[str]:
+        """The metrics of the suite, then those that only samples name."""
+        return list(dict.fromkeys([*self.header.metrics, *(score.metric for s in self.samples for score in s.scores)]))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a table row for each sample, in the order of the record; unknown values are None or missing."""
+        names = {"suite": self.header.suite, "run_id": self.header.id, "started_at": self.header.started_at}
+        for sample in self.samples:
+            yield {**names, **sample.row()}
+
     def to_pandas(self) -> Any:
-        """A pandas.DataFrame with one row per sample; docs/data.md explains its columns.
+        """Return a pandas.DataFrame with one row per sample; docs/data.md explains its columns.
 
         Raises MissingExtraError without pandas.
         """
         from evalharness.records import table
 
-        return table.frame(table.run_rows(self), table.metrics_of_run(self), self.header.signatures)
+        return table.frame(self.rows(), self.metric_names, self.header.signatures)

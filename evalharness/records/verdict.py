@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,6 +57,18 @@ class Draw:
         """What a gate on seconds compares."""
         return {"latency": self.total_s, "first_token": self.first_token_s, "per_token": self.per_token_s}[gate]
 
+    def row(self) -> dict[str, Any]:
+        """Return the sample as a table row, without the columns of its baseline."""
+        return {
+            "answer": self.text,
+            **{f"score_{metric}": value for metric, value in self.scores.items()},
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "latency_s": self.total_s,
+            "first_token_s": self.first_token_s,
+            "per_token_s": self.per_token_s,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class BaselineCase:
@@ -80,19 +93,39 @@ class Baseline:
 
     def comparable(self, sample: Sample, draw: Draw) -> dict[str, float]:
         """The scores of a draw that were measured as the sample's were."""
-        signatures = self.runs[-1].signatures if self.runs else {}
+        signatures = self.signatures
         alike = {score.metric for score in sample.scores if signatures.get(score.metric) == score.signature}
         return {metric: value for metric, value in draw.scores.items() if metric in alike}
 
+    @property
+    def signatures(self) -> Mapping[str, str]:
+        """The signature of each metric in the latest run."""
+        return self.runs[-1].signatures if self.runs else {}
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The metrics of the accepted runs."""
+        return list(dict.fromkeys(metric for run in self.runs for metric in run.signatures))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield a table row for each sample of an accepted run; a baseline keeps fewer columns than a run."""
+        accepted_at = {run.id: run.accepted_at for run in self.runs}
+        names = {"suite": self.suite, "model": self.model, "prompt": self.prompt}
+        for case, stored in self.cases.items():
+            repeats: Counter[str] = Counter()  # samples are stored in the order of their repeats
+            for draw in stored.draws:
+                times = {"run_id": draw.run, "accepted_at": accepted_at[draw.run], "repeat": repeats[draw.run]}
+                yield {**names, "case": case, "digest": stored.digest, **times, **draw.row()}
+                repeats[draw.run] += 1
+
     def to_pandas(self) -> Any:
-        """A pandas.DataFrame with one row per draw, in the columns of a run's; what a baseline lacks is missing.
+        """Return a pandas.DataFrame with one row per sample, in the columns of a run; missing where unknown.
 
         Raises MissingExtraError without pandas.
         """
         from evalharness.records import table
 
-        signatures = self.runs[-1].signatures if self.runs else {}
-        return table.frame(table.baseline_rows(self), table.metrics_of_baseline(self), signatures)
+        return table.frame(self.rows(), self.metric_names, self.signatures)
 
 
 Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]

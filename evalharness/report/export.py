@@ -20,11 +20,7 @@ from evalharness.errors import MissingExtraError, StoreError
 from evalharness.records import Baseline, Run
 from evalharness.records.table import (
     Row,
-    baseline_rows,
     columns,
-    metrics_of_baseline,
-    metrics_of_run,
-    run_rows,
 )
 from evalharness.redaction import scrub
 from evalharness.store.files import LONE_SURROGATES, write_whole
@@ -44,12 +40,12 @@ class Table:
     @property
     def metrics(self) -> Sequence[str]:
         """The metrics that have a column."""
-        return metrics_of_run(self.source) if isinstance(self.source, Run) else metrics_of_baseline(self.source)
+        return self.source.metric_names
 
     @property
     def rows(self) -> Iterable[Row]:
         """One for each sample or draw."""
-        return run_rows(self.source) if isinstance(self.source, Run) else baseline_rows(self.source)
+        return self.source.rows()
 
 
 def csv_lines(table: Table, *, raw: bool = False) -> Iterator[str]:

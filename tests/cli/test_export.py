@@ -20,7 +20,7 @@ from store.stored_records import HOSTILE, a_run, a_sample, accepted, broken, wri
 
 from evalharness.cli import main
 from evalharness.records import Run
-from evalharness.records.table import Row, metrics_of_run, run_rows
+from evalharness.records.table import Row
 from evalharness.store import read_run
 
 COMMANDS = (
@@ -79,7 +79,7 @@ def test_to_the_letter(tmp_path: Path) -> None:
     result = run_cli("export", folder, "--csv", "--raw", "-o", tmp_path / "x.csv")
     assert (result.exit_code, result.stdout) == (0, f"{tmp_path / 'x.csv'}: {len(HOSTILE + FORMULAS)} rows\n")
     found = cells((tmp_path / "x.csv").read_bytes().decode())
-    wanted = list(run_rows(read_run(folder / "run.jsonl")))
+    wanted = list(read_run(folder / "run.jsonl").rows())
     assert len(found) == len(wanted)
     for row, like in zip(found, wanted, strict=True):
         for name, value in read_back(row, like).items():
@@ -165,7 +165,7 @@ def test_the_record_itself_may_be_named(tmp_path: Path) -> None:
     first = run_cli("export", folder).stdout_bytes
     assert run_cli("export", folder / "run.jsonl").stdout_bytes == first
     assert run_cli("export", "--csv", folder).stdout_bytes == first
-    assert metrics_of_run(read_run(folder / "run.jsonl")) == ["exact"]
+    assert read_run(folder / "run.jsonl").metric_names == ["exact"]
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
