@@ -42,11 +42,10 @@ def changed(project, tmp_path_factory):
 
 def page(project: Any, *arguments: str) -> dict[str, Any]:
     """The data of the page of baseline and last run."""
-    result = call(
-        project, "review", str(project.root / _BASELINE), "demo", "--html", str(project.root / "b.html"), *arguments
-    )
+    page = str(project.root / "reports/b.html")
+    result = call(project, "review", str(project.root / _BASELINE), "demo", "--html", page, *arguments)
     assert result.exit_code == 0, result.output
-    found = _ISLAND.search(project.read("b.html"))
+    found = _ISLAND.search(project.read("reports/b.html"))
     assert found
     data: dict[str, Any] = json.loads(found[1])
     return data
@@ -73,9 +72,9 @@ def test_the_page(changed):
     data = page(changed, "--seed", "one")
     assert len(data["items"]) == 10 == data["header"]["cases"]
     assert {item["first"] for item in data["items"]} == {"a", "b"}
-    first = changed.read("b.html")
+    first = changed.read("reports/b.html")
     page(changed, "--seed", "one")
-    assert changed.read("b.html") == first
+    assert changed.read("reports/b.html") == first
     other = page(changed, "--seed", "two")
     assert [item["case"] for item in other["items"]] != [item["case"] for item in data["items"]]
     item = data["items"][0]
@@ -91,7 +90,7 @@ def test_two_prompts(changed):
     changed.edit("suites/demo.yaml", "prompts:\n", 'prompts:\n  other:\n    - user: "{{ question }} Please."\n')
     changed.answer(dict.fromkeys(changed.ids, "Other."))
     changed.run("--llm-prompt=other", "--llm-baseline=none")
-    html = changed.root / "b.html"
+    html = changed.root / "reports/b.html"
     assert call(changed, "review", str(before), "demo", "--html", str(html)).exit_code == 0
     found = _ISLAND.search(html.read_text())
     assert found
@@ -104,7 +103,7 @@ def test_two_prompts(changed):
 
 def test_nothing_to_choose(changed):
     """The same run twice, one side alone, runs of two suites: each is told."""
-    out = str(changed.root / "b.html")
+    out = str(changed.root / "reports/b.html")
     same = call(changed, "review", "demo", "demo", "--html", out)
     assert (same.exit_code, "there is nothing to choose" in same.output) == (1, True)
     for arguments in (("demo", "--html", out), ("demo", "demo"), ("demo", "--seed", "x")):
