@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from evalharness.config import Config, load_config
@@ -20,6 +21,7 @@ from evalharness.errors import ConfigError
 from evalharness.evaluation.comparison import Comparison, compare
 from evalharness.evaluation.confirm import confirm
 from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
+from evalharness.evaluation.merge_base import check_baseline
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.resources import Resources, import_heavy_modules
 from evalharness.execution import RecordMode, RunOptions
@@ -76,6 +78,7 @@ def evaluate(
 
     """
     config = config or load_config(find_root())
+    check_baseline(baseline, config.root)
     options = EvaluationOptions(
         models=tuple(models),
         prompts=tuple(prompts),
@@ -102,10 +105,11 @@ def _run(suite: str, resources: Resources, on_sample: OnSample, on_message: Call
     evaluation = open_evaluation(suite, resources)
     delete_stale_reports(evaluation.folder)
     import_heavy_modules()
-    stopped = True
+    evaluation.calibrate(2)
+    running, stopped = ExitStack(), True
+    running.enter_context(resources)  # what fails before the first request leaves no record
     try:
-        evaluation.calibrate(2)
-        with resources:
+        with running:
             evaluation.start()
             for key in evaluation.selected:
                 evaluation.add(sample := evaluation.wait(key))
@@ -132,7 +136,7 @@ def _ignore(value: object) -> None:
 async def aevaluate(suite: str, *, on_sample: OnSample | None = None, **arguments: Any) -> Evaluation:
     """`evaluate` beside a running event loop, with the same arguments. `on_sample` is called in the loop's thread.
 
-    Cancelling the task does not stop the requests.
+    Cancelling the task, or an exception in `on_sample`, does not stop the requests.
     """
     loop = asyncio.get_running_loop()
 

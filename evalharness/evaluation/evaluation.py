@@ -258,7 +258,7 @@ def open_evaluation(name: str, resources: Resources) -> Evaluation:
 
 
 def delete_stale_reports(folder: Path) -> None:
-    """Delete what an older run wrote, so that nobody takes it for this one's."""
+    """Delete what an older run wrote, so that it cannot be taken for this run's."""
     for report in REPORTS:
         with suppress(OSError):  # what cannot be deleted cannot be written either: that raises later
             (folder / report).unlink()

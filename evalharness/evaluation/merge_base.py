@@ -153,6 +153,14 @@ def _baselines_at(
     return {pair: read_one(baseline_path(root, name, *pair, pinned=pinned), root) for pair in pairs}
 
 
+def check_baseline(given: str | None, root: Path) -> None:
+    """Raise StoreError where `given` names no baseline: before the requests, not after."""
+    if given is not None and given.startswith("git:"):
+        commit_at(root, given.removeprefix("git:"))
+    elif given not in (None, "none") and not (root / given).exists():
+        raise StoreError(f"baseline {given}: there is no such file or folder; name one, or git:REF, or none")
+
+
 def pairs_of(run: Run) -> list[Pair]:
     """The models and prompts that a run plans."""
     return sorted({(key.model, key.prompt) for key in run.header.planned})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -32,8 +33,8 @@ class Resources:
     providers: dict[str, Provider] = field(default_factory=dict)
     """One for each model, whichever suites use it."""
     plans: list[Plan] = field(default_factory=list)
-    _ledger: Ledger | None = None
     _engine: Engine | None = None
+    _running: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
         self.merge_base = MergeBase(self.config, self.options.base)
@@ -42,21 +43,20 @@ class Resources:
         """Open the ledger and start the engine. Raises ConfigError: a budget without a price; StoreError."""
         options, pricing = self.options.run, self.pricing
         self._check_prices(pricing)
-        if options.budget_usd is not None or any(provider.recorded for provider in self.providers.values()):
-            self._ledger = Ledger(self.config.cache_dir / "ledger.sqlite")
-        scorers = [plan.scorer for plan in self.plans]
-        self._engine = Engine(self.providers, scorers, options=options, pricing=pricing, ledger=self._ledger)
-        self._engine.__enter__()
+        with ExitStack() as opening:  # a failure closes what is open by then
+            if options.budget_usd is not None or any(provider.recorded for provider in self.providers.values()):
+                ledger = opening.enter_context(closing(Ledger(self.config.cache_dir / "ledger.sqlite")))
+            else:
+                ledger = None
+            scorers = [plan.scorer for plan in self.plans]
+            engine = Engine(self.providers, scorers, options=options, pricing=pricing, ledger=ledger)
+            self._engine = opening.enter_context(engine)
+            self._running = opening.pop_all()
         return self
 
     def __exit__(self, *error: object) -> None:
-        try:
-            if self._engine is not None:
-                self._engine.__exit__(*error)
-        finally:
-            if self._ledger is not None:
-                self._ledger.close()
-            self._engine = self._ledger = None
+        self._engine = None
+        self._running.close()
 
     @property
     def engine(self) -> Engine:

@@ -169,7 +169,7 @@ class ModelQueue:
 
     async def _intend(self, ledger_writer: LedgerWriter, job: Job, attempt: str, reserved: float) -> bool:
         """Whether this attempt may leave; if not, the job has been seen to."""
-        intent = Intent(attempt, job.key or attempt, reserved, anew=self._options.record == "all")
+        intent = Intent(attempt, job.key or attempt, reserved, ignore_recorded=self._options.record == "all")
         try:
             answer, number = await ledger_writer.enter(intent)
         except asyncio.CancelledError:

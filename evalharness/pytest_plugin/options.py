@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from evalharness.config import Config, load_config
+from evalharness.evaluation.merge_base import check_baseline
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.resources import Resources
 from evalharness.execution import RecordMode, RunOptions
@@ -60,21 +61,13 @@ def _check_options(option: Callable[..., Any], config: Config) -> None:
             raise pytest.UsageError(f"{name}: a number from {least}, not {option(name)}")
     if option("--llm-against") and option("dist", "no") != "no":
         raise pytest.UsageError("--llm-against draws both versions in turns, in one process: leave out -n")
-    _check_baseline(option("--llm-baseline"), root)
+    check_baseline(option("--llm-baseline"), root)
     if option("--llm-accept") and in_ci():
         raise pytest.UsageError(
             "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
         )
     if option("--llm-because") and not option("--llm-accept"):
         raise pytest.UsageError("--llm-because says why a run is accepted: it goes with --llm-accept")
-
-
-def _check_baseline(given: str | None, root: Path) -> None:
-    """Said now, and not after all was asked. Raises StoreError, pytest.UsageError."""
-    if given is not None and given.startswith("git:"):
-        commit_at(root, given.removeprefix("git:"))
-    elif given not in (None, "none") and not (root / given).exists():
-        raise pytest.UsageError(f"--llm-baseline={given}: there is no such file or folder; or git:REF, or none")
 
 
 def _names(given: str, root: Path) -> tuple[str, ...]:

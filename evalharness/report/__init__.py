@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "write_reports"]
 
-VERDICT_SCHEMA = 1
+VERDICT_SCHEMA = 2
+"""1, of 0.1: `smallest_visible_drop` and `weakens` are `minimum_detectable_drop` and `relaxes` since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Intent:
     key: str
     reserved_usd: float = 0.0
     """The most that it can cost."""
-    anew: bool = False
+    ignore_recorded: bool = False
     """Ask even if it is recorded."""
 
 
@@ -152,7 +152,8 @@ class Ledger:
             return self._connection.execute(query, (run,)).fetchall()
 
     def _intend(self, connection: sqlite3.Connection, run: str, intent: Intent) -> tuple[Grant, int]:
-        if not intent.anew and connection.execute("SELECT 1 FROM response WHERE key = ?", (intent.key,)).fetchone():
+        recorded = "SELECT 1 FROM response WHERE key = ?"
+        if not intent.ignore_recorded and connection.execute(recorded, (intent.key,)).fetchone():
             return "recorded", 0
         others = connection.execute(
             "SELECT run, count(*) FROM attempt WHERE key = ? AND outcome IS NULL GROUP BY run", (intent.key,)

@@ -49,7 +49,7 @@ def test_is_it_worse(report: Page) -> None:
     gates = report.locator("#gates tbody tr")
     assert [row.split()[0] for row in gates.all_text_contents()] == ["failrouge_lsmollm2", "passexactsmollm2"]
     expect(gates.first.locator("svg.plot")).to_have_attribute("aria-label", "drop +0.040, at most +0.070, margin 0.050")
-    expect(report.locator("#exam")).to_contain_text("gate rouge_l margin0.050.20")
+    expect(report.locator("#exam")).to_contain_text("easiergate rouge_l margin0.050.20")
     assert count(report) == "26 of 260 samples, largest drop first"
     assert ids(report)[0] == "case-125"
     expect(report.locator("#cases tbody tr").first).to_contain_text("worse")

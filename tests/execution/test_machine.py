@@ -229,7 +229,7 @@ def test_a_model_that_does_not_work(kind: type[Local], ends: dict[str, int]) -> 
 
 
 def test_an_answer_that_came_too_late() -> None:
-    """A model that may still compute what nobody waits for unloads before the next one comes, even if both fit."""
+    """A model that may still compute a late response unloads before the next one loads, even if both fit."""
     watch = Watch()
     with Engine({"a": Stuck("a", watch), "b": Local("b", watch)}, [], options=RunOptions(memory_bytes=1000)) as engine:
         samples_of([*ask(engine, "x", "a"), *ask(engine, "x", "b")])

@@ -50,7 +50,7 @@ def test_count(number: int, shown: str) -> None:
 
 
 def line(verdict: Word, changes: dict[str, Any], rules: Rules, **evidence: Any) -> str:
-    """What is said of a result, and of evidence whose mean change is its drop."""
+    """The reason of a result, and of evidence whose mean change is its drop."""
     result = replace(JUDGEMENT, verdict=verdict, **changes)
     pairs = ((np.array([1.0]), np.array([1.0 - result.drop])),) * result.cases
     found = Evidence(pairs, result.cases, Spread(-result.drop, 0.0), result.p_value, 1e-9)

@@ -151,6 +151,15 @@ def test_offline(accepted):
         evaluated(accepted, record="all")
 
 
+def test_what_cannot_be_served(accepted):
+    """A baseline that is not there, a budget without a price: an error before the first request, and no record."""
+    (accepted.root / RECORD).unlink()
+    for arguments, message in (({"baseline": "nope"}, "baseline nope: there is no"), ({"budget_usd": 1.0}, "price")):
+        with pytest.raises(evalharness.EvalHarnessError, match=message):
+            evaluated(accepted, **arguments)
+        assert not (accepted.root / RECORD).exists()
+
+
 def test_an_unknown_name(project):
     """A name that is not there is one line, with what is."""
     result = command(project, "--model", "fkae")

@@ -154,7 +154,7 @@ def test_a_baseline_that_is_not_there(project):
     """A baseline that is named but missing is an error before anything is asked, not "nothing to compare with"."""
     result = project.run("--llm-baseline=golden/nothing.jsonl")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--llm-baseline=golden/nothing.jsonl: there is no such file or folder*"])
+    result.stderr.fnmatch_lines(["*baseline golden/nothing.jsonl: there is no such file or folder*"])
 
 
 def test_nothing_selected_in_a_repository(project):

@@ -108,7 +108,7 @@ def test_verdict_json() -> None:
     """The verdict for other programs has its version, and is JSON."""
     outcome = an_outcome([a_sample(n, 0.3) for n in range(60)])
     data = json.loads(json.dumps(verdict_json(outcome), allow_nan=False))
-    assert (data["schema"], data["kind"], data["suite"], data["status"]) == (1, "verdict", "support", "fail")
+    assert (data["schema"], data["kind"], data["suite"], data["status"]) == (2, "verdict", "support", "fail")
     assert (data["complete"], data["run"]) == (True, outcome.run.header.id)
     assert [(v["metric"], v["status"], v["gating"]) for v in data["verdicts"]] == [
         ("chrf", "fail", True),

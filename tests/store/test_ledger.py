@@ -321,11 +321,11 @@ def test_single_flight(ledger: Ledger) -> None:
     row = a_row(1)
     assert intend(ledger, row.key) == ("go", 0)
     assert intend(ledger, row.key) == ("under way", 0)
-    assert intend(ledger, row.key, anew=True) == ("under way", 0)
+    assert intend(ledger, row.key, ignore_recorded=True) == ("under way", 0)
     assert intend(ledger, "other") == ("go", 0)
     ledger.commit("r", [Settlement(ledger.attempts("r")[0][0], "answered", 0.0, row)])
     assert intend(ledger, row.key) == ("recorded", 0)
-    assert intend(ledger, row.key, anew=True) == ("go", 0)
+    assert intend(ledger, row.key, ignore_recorded=True) == ("go", 0)
     assert ledger.under_way("r") == 2
 
 

@@ -76,7 +76,7 @@ function drawGates() {
 function drawExam() {
   at("exam-part").hidden = !data.exam.length;
   const row = (change) => el("tr", {},
-    cell("", "", change.weakens ? el("span.status.unsure", {}, icon("inconclusive"), "easier") : muted("as hard or harder")),
+    cell("", "", change.relaxes ? el("span.status.unsure", {}, icon("inconclusive"), "easier") : muted("as hard or harder")),
     el("th", { scope: "row" }, shown(change.what, "exact")), cell("reason", "", change.then ? shown(change.then, "exact") : muted("–")),
     cell("reason", "", shown(change.now, "exact")));
   const head = [["The exam becomes"], ["What"], ["Then"], ["Now"]];
