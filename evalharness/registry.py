@@ -1,7 +1,8 @@
 """The one place where a name in a suite or a configuration becomes code.
 
-Built-ins stand in a literal table; third parties join by entry point (group `evalharness.metrics` or
-`evalharness.providers`). A target is a factory: called with the options as keyword arguments.
+Built-in extensions are in a literal table. A third party adds one by entry point, in the group `evalharness.KIND`. The
+target is a factory that takes the options as keyword arguments; of a gate kind or a report format it is the object
+itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 from evalharness.errors import did_you_mean
 
-Kind = Literal["metrics", "providers"]
+Kind = Literal["metrics", "providers", "judges", "gate_kinds", "report_formats", "executors"]
 
 BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "metrics": {
@@ -43,6 +44,10 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "openai": "evalharness.providers.openai:OpenAIProvider",
         "scripted": "evalharness.providers.scripted:ScriptedProvider",
     },
+    "judges": {},
+    "gate_kinds": {},
+    "report_formats": {},
+    "executors": {},
 }
 
 
@@ -58,7 +63,7 @@ def find(kind: Kind, name: str) -> Callable[..., Any]:
     if target is None:
         for entry in entry_points(group=f"evalharness.{kind}", name=name):
             return entry.load()  # type: ignore[no-any-return]
-        raise LookupError(f"there is no {kind[:-1]} '{name}'{did_you_mean(name, names(kind))}")
+        raise LookupError(f"there is no {kind[:-1].replace('_', ' ')} '{name}'{did_you_mean(name, names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
 
