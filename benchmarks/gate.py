@@ -51,7 +51,7 @@ NOISY, STABLE, NEARLY_FIXED, LOOSE = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.8
 IDS = tuple(f"case-{number:04}" for number in range(3000))
 CLUSTERS = {case: str(number // 5) for number, case in enumerate(IDS)}
 SHAPES: tuple[Shape, ...] = ("diffuse", "break")
-FIRST, LAST = Rules(look="first"), Rules(look="last")
+FIRST, LAST = Rules(stage="screen"), Rules(stage="confirm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -632,7 +632,7 @@ def j1(at: Setting) -> Iterator[Check]:
         fell = data.fallen(rng, rates, 0.1, "break")
         before, after = data.pass_fail(rng, rates, kb), data.pass_fail(rng, fell, kc)
         seed, rules = seed_of(rng), (Rules(), FIRST, LAST, Rules(target="population"))[number // 4 % 4]
-        whole = assess_scores(runs_of(before), runs_of(after), target=rules.target, look=rules.look, seed=seed)
+        whole = assess_scores(runs_of(before), runs_of(after), target=rules.target, stage=rules.stage, seed=seed)
         part = collect_evidence(runs_of(before), runs_of(after), rules=rules, seed=seed)
         dear = [runs_of(100.0 * 2 ** (1 - side)) for side in (before, after)]
         tokens = collect_cost_evidence(*dear, rules=cost_rules(0.10), seed=seed)

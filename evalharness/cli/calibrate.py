@@ -110,13 +110,13 @@ def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
     columns = ("mean", "same", "runs", "p<=.05", "p<=.01", "sees")
     click.echo(f"{'model, prompt, metric':<20}" + "".join(f"{name:>10}" for name in columns))
     for key, found in figures.items():
-        drop, looks = found["minimum_detectable_drop"], f"/{found['looks']}"
+        drop, total = found["minimum_detectable_drop"], f"/{found['comparisons']}"
         cells = (
             f"{found['mean']:.3f}",
             f"{found['correlation']:.2f}",
             f"{found['between_runs']:.2f}",
-            f"{found['warnings']}{looks}",
-            f"{found['alarms']}{looks}",
+            f"{found['warnings']}{total}",
+            f"{found['alarms']}{total}",
             "nothing" if drop is None else f"{drop * 100:.1f} pts",
         )
         click.echo(f"{', '.join(key):<20}" + "".join(f"{cell:>10}" for cell in cells))

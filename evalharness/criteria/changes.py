@@ -220,7 +220,7 @@ def _draw_edits(run: str, then: Mapping[str, _Facts], now: Mapping[str, _Facts])
 def _draws(baseline: Baseline, run: str) -> dict[str, _Facts]:
     found: dict[str, _Facts] = {}
     for case, stored in baseline.cases.items():
-        draws = [draw for draw in stored.draws if draw.run == run]
+        draws = [draw for draw in stored.samples if draw.run == run]
         facts: dict[tuple[str, int, str], object] = {("case digest", 0, ""): stored.digest} if draws else {}
         for number, draw in enumerate(draws):
             facts |= {("score", number, metric): score for metric, score in draw.scores.items()}

@@ -41,8 +41,8 @@ def refuse_ci() -> None:
         raise StoreError("nothing is accepted in CI; accept it at your desk and commit it")
 
 
-def asked_of(run: Run) -> dict[tuple[str, str], str]:
-    """By (model, prompt): the digest of what was asked of whom, as the plan of the run had it."""
+def request_digests(run: Run) -> dict[tuple[str, str], str]:
+    """By (model, prompt): the digest of model, prompt and parameters, as in the plan of the run."""
     header = run.header
     pairs = sorted({(key.model, key.prompt) for key in header.planned})
     return {(model, prompt): digest([header.models[model], header.prompts[prompt]]) for model, prompt in pairs}
@@ -52,9 +52,9 @@ def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
     """Make the run part of its baselines; the files that were written. Raises StoreError: see `store.accept`."""
     refuse_ci()
     _check_names(run, config)
-    root, asked = config.root, asked_of(run)
-    with locked(_folder(root)), all_or_none(baseline_path(root, run.header.suite, *pair) for pair in asked):
-        written = accept(run, root=root, asked=asked, accepted_at=_now())
+    root, digests = config.root, request_digests(run)
+    with locked(_folder(root)), all_or_none(baseline_path(root, run.header.suite, *pair) for pair in digests):
+        written = accept(run, root=root, digests=digests, accepted_at=_now())
         files = [path.relative_to(root).as_posix() for path in written]
         record_acceptance(root, _acceptance(run, root, reason, baselines=files))
     return written

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import count, zip_longest
 
 from evalharness.evaluation.evaluation import Evaluation
-from evalharness.evaluation.reference import ReferenceRun, repeats_of
+from evalharness.evaluation.reference import ReferenceRun, more_samples
 from evalharness.gate.defaults import CONFIRM_RUNS
 from evalharness.gate.kinds.assertions import RERUNS, broken_cases
 from evalharness.gate.wording import count as count_of
 from evalharness.gate.wording import p_text
-from evalharness.records import RERUN_REPEATS, Baseline, Case, Stability, Verdict
-from evalharness.suites import another_repeat
+from evalharness.records import Baseline, Case, Stability, Verdict
+from evalharness.suites import another_sample
 
 MAX_CONFIRM_REPEATS = 10
 """Beyond the plan: repeating a failed run again and again adds no more than these."""
@@ -54,12 +54,12 @@ def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
         return
     evaluation.stability = [_stability(evaluation, key, plan.first_requests[key][0]) for key in broken]
     fresh = [plan.first_requests[key] for key in broken if key[0] not in evaluation.header.deterministic]
-    if evaluation.header.looks < 2 or not fresh:
+    if evaluation.header.max_stages < 2 or not fresh:
         return
     cases = count_of(len(fresh), "case")
     say(f"llm: {evaluation.name}: an assertion is broken in {cases}; {RERUNS} more draws of each")
     waiting = [
-        evaluation.ask(case, another_repeat(request, RERUN_REPEATS + number))
+        evaluation.ask(case, another_sample(request, number, "rerun"))
         for case, request in fresh
         for number in range(RERUNS)
     ]
@@ -71,7 +71,7 @@ def _stability(evaluation: Evaluation, key: tuple[str, str, str], case: Case) ->
     """How many accepted runs broke a stable assertion of this case."""
     baseline = evaluation.baselines().get(key[:2])
     stored = baseline.cases.get(case.id) if isinstance(baseline, Baseline) else None
-    draws = stored.draws if stored and stored.digest == case.digest else ()
+    draws = stored.samples if stored and stored.digest == case.digest else ()
     broken = {draw.run for draw in draws if evaluation.plan.scorer.broken(case, draw.text)[1]}
     return Stability(*key, len(broken), len({draw.run for draw in draws}))
 
@@ -91,7 +91,7 @@ def _announcement(name: str, verdicts: Iterable[Verdict], reference: ReferenceRu
 
 def _sample_both(evaluation: Evaluation, reference: ReferenceRun | None, pairs: Pairs, repeats: Sequence[int]) -> bool:
     """Sample both versions in turns. Returns whether any response was fresh."""
-    ours = repeats_of(evaluation.plan, pairs, repeats)
+    ours = more_samples(evaluation.plan, pairs, repeats, "confirm")
     theirs = reference.requests(pairs, repeats) if reference else []
     candidate, other = [], []
     for mine, its in zip_longest(ours, theirs):

@@ -66,8 +66,8 @@ class Evaluation:
         resources.plans.append(self.plan)
         self.folder = resources.folder(name)
         against = self.options.against
-        looks = 1 if self.options.run.record == "none" else 2
-        self.header = replace(self.plan.header(), looks=looks, against=against.sha if against else "")
+        stages = 1 if self.options.run.record == "none" else 2
+        self.header = replace(self.plan.header(), max_stages=stages, against=against.sha if against else "")
         self.selected: list[SampleKey] = []
         self.samples: list[Sample] = []
         self.stability: list[Stability] = []
@@ -167,7 +167,7 @@ class Evaluation:
 
     def baselines(self) -> Baselines:
         """The baselines that this run is compared with."""
-        return self.resources.merge_base.baselines(self.name, list(self.plan.asked), self.options.baseline)
+        return self.resources.merge_base.baselines(self.name, list(self.plan.request_digests), self.options.baseline)
 
     def reference_for(self, pairs: Collection[tuple[str, str]]) -> ReferenceRun | None:
         """The baseline's own version, to run beside this one: that of `against`, else that of the merge base where its
@@ -181,7 +181,7 @@ class Evaluation:
         except EvalHarnessError:  # the suite is new, or could not be read then
             return None
         accepted = self.baselines()
-        if all(_has_digest(accepted.get(pair), found.plan.asked.get(pair)) for pair in pairs):
+        if all(_has_digest(accepted.get(pair), found.plan.request_digests.get(pair)) for pair in pairs):
             self.reference = found
         return self.reference
 
@@ -266,4 +266,4 @@ def delete_stale_reports(folder: Path) -> None:
 
 def _has_digest(baseline: Baseline | StoreError | None, digest: str | None) -> bool:
     """Whether the baseline's latest run had requests of this digest."""
-    return isinstance(baseline, Baseline) and baseline.runs[-1].asked == digest
+    return isinstance(baseline, Baseline) and baseline.runs[-1].request_digest == digest

@@ -69,8 +69,8 @@ class Plan:
         return Scorer(self.metrics)
 
     @cached_property
-    def asked(self) -> dict[tuple[str, str], str]:
-        """By (model, prompt): a digest of what was asked of whom. Runs with the same one may share a baseline."""
+    def request_digests(self) -> dict[tuple[str, str], str]:
+        """By (model, prompt): a digest of model, prompt and parameters. Runs of equal digest may share a baseline."""
         return {
             (model, prompt): digest([self.models[model], self.prompt_digests[prompt]])
             for model in self.providers

@@ -10,9 +10,9 @@ from pathlib import Path
 from evalharness.config import Config, resolve_path
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.providers import Provider
-from evalharness.records import REFERENCE_REPEATS, Case, Request, Run, RunHeader, Sample, SampleKey, Suite
+from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey, Suite
 from evalharness.store import Commit, RunWriter, sample_to_json
-from evalharness.suites import another_repeat, load_suite
+from evalharness.suites import another_sample, load_suite
 
 
 @dataclass(slots=True)
@@ -28,12 +28,12 @@ class ReferenceRun:
 
     def requests(self, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
         """Draws of these models and prompts; the first one has the number 0."""
-        return repeats_of(self.plan, pairs, [REFERENCE_REPEATS + repeat for repeat in repeats])
+        return more_samples(self.plan, pairs, repeats, "reference")
 
     def counterpart(self, key: SampleKey) -> tuple[Case, Request] | None:
         """What it asks where this run asks `key`; None where it has no such case, prompt or model."""
         first = self.plan.first_requests.get((key.model, key.prompt, key.case))
-        return (first[0], another_repeat(first[1], REFERENCE_REPEATS + key.repeat)) if first else None
+        return (first[0], another_sample(first[1], key.repeat, "reference")) if first else None
 
     def add(self, sample: Sample) -> None:
         """Onto its record. Raises StoreError."""
@@ -86,7 +86,9 @@ def anchored(config: Config, real: Path, root: Path) -> Config:
     return config.model_copy(update={"root": root, "embedders": embedders})
 
 
-def repeats_of(plan: Plan, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
-    """Further draws of a plan's cases, repeat by repeat."""
+def more_samples(
+    plan: Plan, pairs: Collection[tuple[str, str]], repeats: Iterable[int], purpose: Purpose
+) -> list[tuple[Case, Request]]:
+    """Requests for more samples of a plan's cases, repeat by repeat."""
     first = [pair for (model, prompt, _), pair in plan.first_requests.items() if (model, prompt) in pairs]
-    return [(case, another_repeat(request, repeat)) for repeat in repeats for case, request in first]
+    return [(case, another_sample(request, repeat, purpose)) for repeat in repeats for case, request in first]

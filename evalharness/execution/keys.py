@@ -11,8 +11,13 @@ from evalharness.store.recorded import canonical, request_key
 
 
 def request_text(provider: Provider, identity: Mapping[str, Any], request: Request) -> str:
-    """All that the answer depends on, as canonical JSON; so does the repeat, for each is a draw of its own."""
-    return canonical({"model": identity, "wire": provider.wire(request), "repeat": request.key.repeat})
+    """Everything the response depends on, and the sample's number, as canonical JSON.
+
+    A `confirm` sample continues the count of the planned ones, so a later run with more repeats replays it.
+    """
+    key = request.key
+    purpose = {"purpose": key.purpose} if key.purpose in ("rerun", "reference") else {}
+    return canonical({"model": identity, "wire": provider.wire(request), "repeat": key.repeat, **purpose})
 
 
 __all__ = ["request_key", "request_text"]

@@ -24,7 +24,7 @@ class Calibrated:
     runs: int
     cases: int
     mean: float
-    looks: int
+    comparisons: int
     """Comparisons of an unchanged run with all others: one for each run."""
     warnings: int
     """How many of them had p at most 0.05."""
@@ -49,7 +49,7 @@ def calibrate(runs: Mapping[str, Sequence[float]], *, seed: str = "") -> Calibra
         runs=count,
         cases=len(values),
         mean=float(values.mean()),
-        looks=count,
+        comparisons=count,
         warnings=sum(p <= ALPHA_WARN for p in p_values),
         alarms=sum(p <= ALPHA for p in p_values),
         correlation=intraclass(values),

@@ -10,7 +10,7 @@ import numpy as np
 
 from evalharness.errors import StoreError
 from evalharness.gate.defaults import ALPHA, FEWEST_CASES
-from evalharness.gate.evidence import STATUS, Evidence, GateResult, Look, Rules
+from evalharness.gate.evidence import STATUS, Evidence, GateResult, Rules, Stage
 from evalharness.gate.identity import another_model, another_provider
 from evalharness.gate.kinds.assertions import assess_assertions
 from evalharness.gate.kinds.cost import collect_cost_evidence, cost_rules
@@ -36,7 +36,7 @@ from evalharness.records import (
     TIMED,
     Baseline,
     Baselines,
-    Draw,
+    BaselineSample,
     GateRule,
     Run,
     RunHeader,
@@ -87,10 +87,10 @@ def decide_run(
     pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
     pairings = [_pairing(run, pair, {} if run.header.against else baselines, reference) for pair in pairs]
     pairings += [_pinned(run, pair, baseline) for pair in pairs if (baseline := (pinned or {}).get(pair)) is not None]
-    looks = {model: _look_at(run, model, first=screening) for model, _ in pairs}
+    stages = {model: _stage(run, model, screening=screening) for model, _ in pairs}
     found = {
         (pairing.model, pairing.prompt, pairing.pinned, rule): _look(
-            pairing, rule, run, accept_command, looks[pairing.model], reference
+            pairing, rule, run, accept_command, stages[pairing.model], reference
         )
         for pairing in pairings
         for rule in rules
@@ -134,13 +134,15 @@ def _pinned(run: Run, pair: tuple[str, str], baseline: Baseline | StoreError) ->
     return pairing
 
 
-def _look_at(run: Run, model: str, *, first: bool) -> Look:
-    """One of two where fresh draws are possible: not of a deterministic model, whose draws would be copies, and not of
-    some cases only.
-    """
-    if run.header.looks < 2 or model in run.header.deterministic or not set(run.header.planned) <= set(run.selected):
-        return "only"
-    return "first" if first else "last"
+def _stage(run: Run, model: str, *, screening: bool) -> Stage:
+    """One of two where fresh samples are possible: not for a deterministic model, nor for a part of the cases."""
+    if (
+        run.header.max_stages < 2
+        or model in run.header.deterministic
+        or not set(run.header.planned) <= set(run.selected)
+    ):
+        return "single"
+    return "screen" if screening else "confirm"
 
 
 def _adjusted(weighed: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
@@ -158,13 +160,13 @@ def _adjusted(weighed: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
 
 
 def _look(
-    pairing: Pairing, rule: GateRule, run: Run, accept_command: str, look: Look, reference: Run | None
+    pairing: Pairing, rule: GateRule, run: Run, accept_command: str, stage: Stage, reference: Run | None
 ) -> Verdict | PendingGate:
     header = run.header
     if pairing.broken:
         return _without_data(pairing, rule, "error", pairing.broken)
     if pairing.baseline is None:
-        return _first_run(pairing, rule, header, accept_command, look)
+        return _first_run(pairing, rule, header, accept_command, stage)
     if reason := another_provider(pairing, header):
         return _without_data(pairing, rule, "incomparable", reason)
     if rule.metric in TIMED:
@@ -178,14 +180,14 @@ def _look(
         return _without_data(pairing, rule, "incomparable", "no case of this run is in the baseline as it is now")
     if reason := unusable(pairing, rule.metric, header):
         return _without_data(pairing, rule, "error", reason)
-    return _weigh(pairing, rule, run, look)
+    return _weigh(pairing, rule, run, stage)
 
 
-def _first_run(pairing: Pairing, rule: GateRule, header: RunHeader, accept_command: str, look: Look) -> Verdict:
+def _first_run(pairing: Pairing, rule: GateRule, header: RunHeader, accept_command: str, stage: Stage) -> Verdict:
     """Nothing to compare with; but what later runs will be able to see can be said, before anybody trusts a green."""
     reason = f"no accepted run yet; to accept this one: {accept_command}"
     verdict = _without_data(pairing, rule, "no baseline", reason)
-    if rule.metric in RATIOS or len(pairing.samples) < FEWEST_CASES or look == "first":
+    if rule.metric in RATIOS or len(pairing.samples) < FEWEST_CASES or stage == "screen":
         return verdict
     draws = [[baseline_sample_of(sample, header) for sample in drawn] for drawn in pairing.samples.values()]
     known = [np.array([draw.scores.get(rule.metric, math.nan) for draw in drawn]) for drawn in draws]
@@ -215,21 +217,23 @@ def _cases(pairing: Pairing, rule: GateRule) -> list[str]:
     return [case for case in pairing.cases if not rule.tag or rule.tag in pairing.samples[case][0].tags]
 
 
-def _weigh(pairing: Pairing, rule: GateRule, run: Run, look: Look) -> PendingGate:
+def _weigh(pairing: Pairing, rule: GateRule, run: Run, stage: Stage) -> PendingGate:
     assert pairing.baseline
     header, cases = run.header, _cases(pairing, rule)
     metric = rule.metric
     copies = pairing.copies
     then, drift = _known(pairing, cases, metric)
     now = {case: _values([baseline_sample_of(s, header) for s in pairing.samples[case]], metric) for case in cases}
-    accepted = [one.id for one in pairing.baseline.runs if one.asked]  # not one beside this run: its id is of today
+    accepted = [
+        one.id for one in pairing.baseline.runs if one.request_digest
+    ]  # not one beside this run: its id is of today
     seed = "|".join([header.suite, pairing.model, pairing.prompt, metric, rule.tag, *accepted])
     if metric == _COST:
-        rules = cost_rules(rule.margin, look=look)
+        rules = cost_rules(rule.margin, stage=stage)
         return PendingGate(
             pairing, rule, rules, _noted(collect_cost_evidence(then, now, rules=rules, seed=seed), drift), seed
         )
-    rules = Rules(margin=rule.margin, target=rule.target, look=look)
+    rules = Rules(margin=rule.margin, target=rule.target, stage=stage)
     clusters = {case: pairing.samples[case][0].cluster for case in cases if pairing.samples[case][0].cluster}
     evidence = collect_evidence(
         then, now, rules=rules, seed=seed, clusters=clusters, sessions=_by_session(pairing, cases, copies=copies)
@@ -249,10 +253,10 @@ def _known(pairing: Pairing, cases: Sequence[str], metric: str) -> tuple[dict[st
     """
     assert pairing.baseline
     draws = {case: baseline_samples(pairing, case, copies=pairing.copies) for case in cases}
-    accepted_runs = {run.id for run in pairing.baseline.runs if run.asked}
+    accepted_runs = {run.id for run in pairing.baseline.runs if run.request_digest}
     sign = -1.0 if metric == _COST else 1.0
 
-    def values(wanted: Callable[[Draw], bool]) -> dict[str, list[float]]:
+    def values(wanted: Callable[[BaselineSample], bool]) -> dict[str, list[float]]:
         return {case: _values([draw for draw in drawn if wanted(draw)], metric) for case, drawn in draws.items()}
 
     accepted = values(lambda draw: draw.run in accepted_runs)
@@ -269,11 +273,11 @@ def _by_session(pairing: Pairing, cases: Iterable[str], *, copies: bool) -> bool
     runs = [run.id for run in pairing.baseline.runs]
     if copies or len(runs) < FEWEST_RUNS:
         return False
-    whole = [sorted(draw.run for draw in pairing.baseline.cases[case].draws) == sorted(runs) for case in cases]
+    whole = [sorted(draw.run for draw in pairing.baseline.cases[case].samples) == sorted(runs) for case in cases]
     return 2 * sum(whole) > len(whole)
 
 
-def _values(draws: Sequence[Draw], metric: str) -> list[float]:
+def _values(draws: Sequence[BaselineSample], metric: str) -> list[float]:
     if metric == _COST:
         return [float(draw.prompt_tokens + draw.completion_tokens) for draw in draws]
     return [draw.scores[metric] for draw in draws]
@@ -286,7 +290,7 @@ def _conclude(gate: PendingGate, p_value: float, gates: int) -> Verdict:
         status = "inconclusive" if status == "pass" else status
         reason = f"{gate.pairing.partial}; on the others: {reason}"
     if result.suspicious and gate.pairing.copies:
-        reason += "; one look, for this model's fresh draws would be copies"
+        reason += "; no confirmation run: this model is deterministic"
     reason += gate.pairing.remark
     unit = math.expm1 if gate.rule.metric == _COST else float  # costs were weighed as logarithms
     return Verdict(
@@ -304,7 +308,7 @@ def _conclude(gate: PendingGate, p_value: float, gates: int) -> Verdict:
         minimum_detectable_drop=result.minimum_detectable_drop,
         needed_cases=result.needed_cases,
         needed_repeats=result.needed_repeats,
-        suspicious=result.suspicious and gate.rules.look == "first",
+        suspicious=result.suspicious and gate.rules.stage == "screen",
         slices=gate.slices,
         pinned=gate.pairing.pinned,
     )

@@ -14,8 +14,8 @@ from evalharness.records import Status
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 STATUS: Mapping[Word, Status] = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive"}
 """As a run's verdict calls it."""
-Look = Literal["only", "first", "last"]
-"""Which look at the data this is: the first of two may pass but not fail, the last sees all runs pooled."""
+Stage = Literal["single", "screen", "confirm"]
+"""`screen` may pass but not fail; `confirm` decides on the samples of both stages; `single`: there is one stage."""
 
 Runs = Mapping[str, Sequence[float]]
 """Case id -> the values of its runs."""
@@ -29,7 +29,7 @@ class Rules:
     alpha: float = ALPHA
     alpha_pass: float = ALPHA_PASS
     target: Target = "suite"
-    look: Look = "only"
+    stage: Stage = "single"
     unit: Literal["points", "log ratio"] = "points"
     span: float = 1.0
     """The largest change that one case can make."""
@@ -38,8 +38,8 @@ class Rules:
 
     @property
     def bound_alpha(self) -> float:
-        """Of the bound at this look."""
-        return self.alpha_pass if self.look == "only" else self.alpha_pass / 2
+        """Of the bound at this stage."""
+        return self.alpha_pass if self.stage == "single" else self.alpha_pass / 2
 
     @property
     def runs_needed(self) -> int:

@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from evalharness.errors import StoreError
 from evalharness.gate.defaults import UNMATCHED_SHARE
 from evalharness.records import (
-    RERUN_REPEATS,
     TIMED,
     AcceptedRun,
     Baseline,
     BaselineCase,
-    Draw,
+    BaselineSample,
     Run,
     RunHeader,
     Sample,
@@ -61,7 +60,7 @@ def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError |
     mine = [
         sample
         for sample in run.samples
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.repeat < RERUN_REPEATS
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.purpose != "rerun"
     ]
     samples: dict[str, list[Sample]] = {}
     for sample in mine:
@@ -130,30 +129,30 @@ def unusable(pairing: Pairing, metric: str, header: RunHeader) -> str:
     if now:
         return f"no {what} for {some(now)}"
     known = pairing.baseline.cases
-    then = [case for case in pairing.cases if not _usable(known[case].draws, metric)]
+    then = [case for case in pairing.cases if not _usable(known[case].samples, metric)]
     return f"{pairing.baseline.file}:{known[then[0]].line}: no {what} for {some(then)}" if then else ""
 
 
-def _usable(draws: Sequence[Draw], metric: str) -> bool:
+def _usable(draws: Sequence[BaselineSample], metric: str) -> bool:
     if metric == "cost":
         return bool(draws) and all(draw.prompt_tokens + draw.completion_tokens > 0 for draw in draws)
     return bool(draws) and all(0 <= draw.scores.get(metric, math.nan) <= 1 for draw in draws)
 
 
-def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> Draw:
+def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> BaselineSample:
     """A sample as the gates see it: scores that were not made as the header says are none."""
     assert sample.response  # a sample without one is an error, and then nothing is weighed
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
     usage = sample.response.usage
     seconds = [sample.seconds(gate) for gate in TIMED]
-    return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *seconds)
+    return BaselineSample(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *seconds)
 
 
-def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[Draw]:
+def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[BaselineSample]:
     """The baseline's draws of a case, in the order of its runs. Copies of a deterministic model are one."""
     assert pairing.baseline
     order = {run.id: number for number, run in enumerate(pairing.baseline.runs)}
-    draws = sorted(pairing.baseline.cases[case].draws, key=lambda draw: order.get(draw.run, 0))
+    draws = sorted(pairing.baseline.cases[case].samples, key=lambda draw: order.get(draw.run, 0))
     return draws[-1:] if copies else draws
 
 
@@ -177,8 +176,8 @@ def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt
                 samples[0].digest, tuple(baseline_sample_of(s, header, header.id) for s in samples), 0
             )
         elif before is not None and before.digest == samples[0].digest:
-            draws = (*before.draws, *(baseline_sample_of(s, header, header.id) for s in samples))
-            cases[case] = replace(before, draws=draws)
+            merged = (*before.samples, *(baseline_sample_of(s, header, header.id) for s in samples))
+            cases[case] = replace(before, samples=merged)
     slots = slots_of(sample for samples in drawn.values() for sample in samples)
     identity = header.models.get(model)
     run = AcceptedRun(

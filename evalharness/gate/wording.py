@@ -84,7 +84,7 @@ def _why_not(result: GateResult, evidence: Evidence, rules: Rules, unit: _Unit) 
     if evidence.candidate_runs < rules.runs_needed:
         had = f"there are {evidence.candidate_runs}"
         said.append(f"this margin needs at least {rules.runs_needed} answers to compare, {had}")
-    if rules.alpha < result.p_value <= ALPHA_WARN or rules.look == "first":
+    if rules.alpha < result.p_value <= ALPHA_WARN or rules.stage == "screen":
         said += [f"suspicious, {p_text(result.p_value)}"] if result.suspicious else []
     if evidence.smallest_p > rules.alpha:
         said.append(f"it could not have failed either: p is {evidence.smallest_p:.2g} at best")

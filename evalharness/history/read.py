@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from evalharness.errors import StoreError
-from evalharness.records import AcceptedRun, Baseline, Draw, Run
+from evalharness.records import AcceptedRun, Baseline, BaselineSample, Run
 from evalharness.store import read_baseline, read_run
 from evalharness.store.baselines import BASELINE_FOLDER, baseline_of
 from evalharness.store.git import commits_that_changed, has_whole_history
@@ -25,7 +25,7 @@ class Told:
     """A run of one model and prompt, and where it was first found."""
 
     run: AcceptedRun
-    draws: Mapping[str, tuple[Draw, ...]]
+    samples: Mapping[str, tuple[BaselineSample, ...]]
     """By case."""
     digests: Mapping[str, str]
     """By case."""
@@ -53,7 +53,7 @@ class Found:
 
 
 def _told(baseline: Baseline, run: AcceptedRun, commit: str, committed_at: str, accepted: bool) -> Told:
-    draws = {name: tuple(d for d in case.draws if d.run == run.id) for name, case in baseline.cases.items()}
+    draws = {name: tuple(d for d in case.samples if d.run == run.id) for name, case in baseline.cases.items()}
     draws = {name: found for name, found in draws.items() if found}
     return Told(run, draws, {name: baseline.cases[name].digest for name in draws}, commit, committed_at, accepted)
 

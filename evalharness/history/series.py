@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from evalharness.config import Price
 from evalharness.history.read import Pair, Told, accepted_runs
-from evalharness.records import AcceptedRun, Draw
+from evalharness.records import AcceptedRun, BaselineSample
 from evalharness.records.history import History, Mark, Point, Series
 
 _LEAST_SHARE = 0.5
@@ -28,7 +28,7 @@ class _Measure:
 
     name: str
     unit: str
-    of: Callable[[Draw], float | None]
+    of: Callable[[BaselineSample], float | None]
     kind: Callable[[AcceptedRun], str] = lambda _: ""
     """What must be equal for two runs to compare."""
     other: str = ""
@@ -83,7 +83,7 @@ def _shape(run: AcceptedRun) -> str:
     return f"{run.machine_class} {run.slots}"
 
 
-def _score(metric: str) -> Callable[[Draw], float | None]:
+def _score(metric: str) -> Callable[[BaselineSample], float | None]:
     return lambda draw: draw.scores.get(metric)
 
 
@@ -91,11 +91,11 @@ def _signature(metric: str) -> Callable[[AcceptedRun], str]:
     return lambda run: run.signatures.get(metric, "")
 
 
-def _seconds(gate: str) -> Callable[[Draw], float | None]:
+def _seconds(gate: str) -> Callable[[BaselineSample], float | None]:
     return lambda draw: draw.seconds(gate)
 
 
-def _dollars(price: Price) -> Callable[[Draw], float]:
+def _dollars(price: Price) -> Callable[[BaselineSample], float]:
     """Of the tokens alone, each at its full price."""
     return lambda draw: (draw.prompt_tokens * price.input + draw.completion_tokens * price.output) / _MILLION
 
@@ -118,7 +118,7 @@ def _one(
 
 
 def _values(measure: _Measure, told: Told) -> _Values:
-    numbers = {case: [n for d in draws if (n := measure.of(d)) is not None] for case, draws in told.draws.items()}
+    numbers = {case: [n for d in draws if (n := measure.of(d)) is not None] for case, draws in told.samples.items()}
     return _Values(told, {(case, told.digests[case]): fmean(found) for case, found in numbers.items() if found})
 
 
@@ -169,7 +169,7 @@ def _blocks(runs: Sequence[Told], cases: Sequence[str]) -> list[list[int]]:
 
 
 def _texts(run: Told, case: str) -> list[str]:
-    return [draw.text for draw in run.draws[case]]
+    return [draw.text for draw in run.samples[case]]
 
 
 def _marks(
@@ -203,4 +203,7 @@ def _marks(
 
 def _asked_otherwise(before: Told, after: Told) -> bool:
     """Whether it is known that the model, the prompt or the parameters are others."""
-    return "" not in (before.run.asked, after.run.asked) and before.run.asked != after.run.asked
+    return (
+        "" not in (before.run.request_digest, after.run.request_digest)
+        and before.run.request_digest != after.run.request_digest
+    )

@@ -206,7 +206,7 @@ def _request_fields(request: Request) -> dict[str, Any]:
     return {
         "op": "complete",
         "messages": [asdict(message) for message in request.messages],
-        "shared": request.shared,
+        "shared": request.shared_prefix,
         "params": {**asdict(request.params), "grammar": gbnf(request.params)},
         "golden": request.golden,
     }

@@ -48,7 +48,7 @@ class Provider(Protocol):
         """All of the request that can change its answer, as JSON can hold it."""
         return {
             "messages": [asdict(message) for message in request.messages],
-            "shared": request.shared,
+            "shared_prefix": request.shared_prefix,
             "params": request.params.to_data(),
             **({"golden": list(request.golden)} if request.golden else {}),
         }

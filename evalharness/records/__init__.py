@@ -10,9 +10,8 @@ Suite ─ Case ─┐
 from __future__ import annotations
 
 from evalharness.records.run import (
-    REFERENCE_REPEATS,
-    RERUN_REPEATS,
     FinishReason,
+    Purpose,
     Request,
     Response,
     Run,
@@ -45,8 +44,8 @@ from evalharness.records.verdict import (
     Baseline,
     BaselineCase,
     Baselines,
+    BaselineSample,
     Change,
-    Draw,
     Slice,
     Status,
     Verdict,
@@ -55,17 +54,15 @@ from evalharness.records.verdict import (
 
 __all__ = [
     "RATIOS",
-    "REFERENCE_REPEATS",
-    "RERUN_REPEATS",
     "SEVERITY",
     "TIMED",
     "AcceptedRun",
     "Baseline",
     "BaselineCase",
+    "BaselineSample",
     "Baselines",
     "Case",
     "Change",
-    "Draw",
     "FinishReason",
     "GateRule",
     "GateSpec",
@@ -73,6 +70,7 @@ __all__ = [
     "Message",
     "Params",
     "Prompt",
+    "Purpose",
     "Request",
     "Response",
     "Run",

@@ -10,37 +10,37 @@ from typing import Any, Literal, NamedTuple, get_args
 from evalharness.records.suite import GateRule, Message, Params
 
 FinishReason = Literal["stop", "length"]
-
-
-REFERENCE_REPEATS = 1_000
-"""Draws of the baseline's own version are numbered from here on: each version gets answers of its own."""
-RERUN_REPEATS = 2_000
-"""Draws from here on were made because an assertion failed: they say nothing of the average."""
+Purpose = Literal["planned", "confirm", "rerun", "reference"]
+"""Why a sample was generated: `planned` by the suite; `confirm`: before a gate may fail; `rerun`: a stable assertion
+failed, so the sample says nothing about the average; `reference`: by the baseline's version of the suite.
+"""
 _LOGPROB_ROUNDING = 1e-6
 
 
 class SampleKey(NamedTuple):
-    """What identifies a sample within the run of a suite."""
+    """Identifies a sample within the run of a suite."""
 
     case: str
     prompt: str
     model: str
     repeat: int
+    """From 0. `confirm` continues the count of `planned`; `rerun` and `reference` have their own."""
+    purpose: Purpose = "planned"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a model."""
+    """A request to a model."""
 
     key: SampleKey
     messages: tuple[Message, ...]
-    shared: int
-    """How many of the first messages are the same for every case of the suite, whichever of them are run."""
+    shared_prefix: int
+    """Number of leading messages that every case of the suite has in common, selected or not."""
     params: Params
     attempt: str = ""
-    """Names one try to ask this, in the ledger and towards the endpoint."""
+    """Identifies one attempt to send this request, in the ledger and at the endpoint."""
     golden: tuple[str, ...] = ()
-    """Golden answers whose likelihood is asked for."""
+    """Golden answers whose log-probabilities the response must contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class SampleError:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One scored draw: case x prompt x model x repeat."""
+    """One scored response: case x prompt x model x repeat."""
 
     key: SampleKey
     digest: str
@@ -155,11 +155,16 @@ class Sample:
     cost_usd: float | None = None
     """None: no price is known."""
     recorded_at: str = ""
-    """When a response that was replayed had been drawn: UTC, ISO 8601. Empty for one that was asked for now."""
+    """When a replayed response was generated: UTC, ISO 8601. Empty for a fresh response."""
     attempts: int = 1
-    """How often it was asked, tries that a killed run left behind included; 0 for one that shares another's answer."""
+    """Number of times the request was sent, by killed runs too; 0 if the sample shares another sample's response."""
     cluster: str = ""
-    """What its case shares with others."""
+    """Name of the group of dependent cases that its case belongs to."""
+
+    @property
+    def purpose(self) -> Purpose:
+        """Why the sample was generated."""
+        return self.key.purpose
 
     @property
     def latency_s(self) -> float | None:
@@ -261,11 +266,11 @@ class RunHeader:
     prices: Mapping[str, str] = field(default_factory=dict)
     """Where the price of each model comes from; one without a price is left out."""
     deterministic: tuple[str, ...] = ()
-    """Models whose second draw would be a copy of the first."""
-    looks: int = 1
-    """2: before a gate fails, fresh draws are asked for and weighed with the others."""
+    """Models that give the same response to every repeat of a request."""
+    max_stages: int = 1
+    """2: fresh samples must confirm a suspicion before a gate fails."""
     against: str = ""
-    """The commit whose version was drawn beside this run, to be compared with instead of accepted runs."""
+    """The commit whose version of the suite is the baseline of this run, instead of the accepted runs."""
 
 
 @dataclass(frozen=True, slots=True)

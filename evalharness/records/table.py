@@ -22,6 +22,7 @@ KINDS: Mapping[str, str] = {
     "prompt": _TEXT,
     "model": _TEXT,
     "repeat": _COUNT,
+    "purpose": _TEXT,
     "tags": _LIST,
     "cluster": _TEXT,
     "digest": _TEXT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evalharness.errors import StoreError
@@ -29,8 +29,8 @@ class AcceptedRun:
     accepted_at: str
     machine_class: str
     signatures: Mapping[str, str]
-    asked: str
-    """Digest of model identity, prompt and parameters: runs of one baseline asked the same thing of the same model."""
+    request_digest: str
+    """Digest of model identity, prompt and parameters; equal for all runs of one baseline."""
     calibration_s: float | None = None
     """Seconds of a fixed piece of work beside the run: how fast the machine was just then."""
     identity: Mapping[str, Any] | None = None
@@ -40,7 +40,7 @@ class AcceptedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Draw:
+class BaselineSample:
     """One sample of an accepted run, as far as comparisons need it."""
 
     run: str
@@ -75,7 +75,7 @@ class BaselineCase:
     """What the accepted runs have on one case."""
 
     digest: str
-    draws: tuple[Draw, ...]
+    samples: tuple[BaselineSample, ...]
     line: int
     """Where it stands in the file."""
 
@@ -91,11 +91,17 @@ class Baseline:
     runs: tuple[AcceptedRun, ...]
     cases: Mapping[str, BaselineCase]
 
-    def comparable(self, sample: Sample, draw: Draw) -> dict[str, float]:
-        """The scores of a draw that were measured as the sample's were."""
-        signatures = self.signatures
-        alike = {score.metric for score in sample.scores if signatures.get(score.metric) == score.signature}
-        return {metric: value for metric, value in draw.scores.items() if metric in alike}
+    def match(self, sample: Sample, *, edited: bool = False) -> BaselineSample | None:
+        """The latest accepted sample of the same case, with the scores that compare: those of equal signature.
+
+        None if the case is not in the baseline, or has changed since; `edited` allows a change.
+        """
+        stored = self.cases.get(sample.key.case)
+        if stored is None or (stored.digest != sample.digest and not edited):
+            return None
+        comparable = {score.metric for score in sample.scores if self.signatures.get(score.metric) == score.signature}
+        latest = stored.samples[-1]
+        return replace(latest, scores={name: value for name, value in latest.scores.items() if name in comparable})
 
     @property
     def signatures(self) -> Mapping[str, str]:
@@ -113,7 +119,7 @@ class Baseline:
         names = {"suite": self.suite, "model": self.model, "prompt": self.prompt}
         for case, stored in self.cases.items():
             repeats: Counter[str] = Counter()  # samples are stored in the order of their repeats
-            for draw in stored.draws:
+            for draw in stored.samples:
                 times = {"run_id": draw.run, "accepted_at": accepted_at[draw.run], "repeat": repeats[draw.run]}
                 yield {**names, "case": case, "digest": stored.digest, **times, **draw.row()}
                 repeats[draw.run] += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import StoreError
-from evalharness.records import RERUN_REPEATS, Baseline, Change, Run, Status, Verdict, worst
+from evalharness.records import Baseline, Change, Run, Status, Verdict, worst
 from evalharness.store import in_ci, write_whole
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def page_of(outcome: Outcome) -> Page:
         verdicts=outcome.verdicts,
         criteria=outcome.criteria,
         extent=extent_of(run),
-        answered=sum(sample.error is None for sample in run.samples if sample.key.repeat < RERUN_REPEATS),
+        answered=sum(sample.error is None for sample in run.samples if sample.purpose != "rerun"),
         planned=len(run.header.planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
     )

@@ -12,9 +12,8 @@ from typing import Any
 
 from evalharness.gate.stats.distributions import t_quantile
 from evalharness.records import (
-    RERUN_REPEATS,
     Baseline,
-    Draw,
+    BaselineSample,
     Message,
     Response,
     Run,
@@ -109,7 +108,7 @@ def columns_of(
     """One for each model and prompt, also where not a single planned sample came back."""
     planned = Counter((key.model, key.prompt) for key in run.header.planned)
     samples: dict[tuple[str, str], list[Sample]] = {pair: [] for pair in planned}
-    for sample in (sample for sample in run.samples if sample.key.repeat < RERUN_REPEATS):
+    for sample in (sample for sample in run.samples if sample.purpose != "rerun"):
         samples.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
     return [
         Column(source, *pair, planned[pair], tuple(group), earlier.get(pair, {})) for pair, group in samples.items()
@@ -125,12 +124,12 @@ def column_of(baseline: Baseline, source: str) -> Column:
             draw, SampleKey(case, baseline.prompt, baseline.model, number.get(draw.run, 0)), signatures, stored.digest
         )
         for case, stored in baseline.cases.items()
-        for draw in stored.draws
+        for draw in stored.samples
     ]
     return Column(source, baseline.model, baseline.prompt, len(samples), tuple(samples))
 
 
-def _accepted(draw: Draw, key: SampleKey, signatures: Mapping[str, str], digest: str) -> Sample:
+def _accepted(draw: BaselineSample, key: SampleKey, signatures: Mapping[str, str], digest: str) -> Sample:
     scores = tuple(Score(metric, value, signatures.get(metric, "")) for metric, value in draw.scores.items())
     timing = Timing(draw.total_s or 0.0, draw.first_token_s)
     response = Response(draw.text, "stop", Usage(draw.prompt_tokens, draw.completion_tokens), timing)
@@ -144,10 +143,10 @@ def baseline_view_of(baseline: Baseline) -> dict[str, BaselineView]:
     signatures = baseline.runs[-1].signatures if baseline.runs else {}
     return {
         case: BaselineView(
-            stored.draws[-1].text, _mean_scores(draw.scores for draw in stored.draws), stored.digest, signatures
+            stored.samples[-1].text, _mean_scores(draw.scores for draw in stored.samples), stored.digest, signatures
         )
         for case, stored in baseline.cases.items()
-        if stored.draws
+        if stored.samples
     }
 
 

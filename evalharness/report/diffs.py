@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from evalharness.records import Baseline, Draw, Sample, SampleKey
+from evalharness.records import Baseline, BaselineSample, Sample, SampleKey
 from evalharness.report import Outcome
 
 How = Literal["error", "broken", "worse", "better", "other", "same", "new"]
@@ -20,7 +20,7 @@ class AnswerDiff:
     """A case with one model and prompt: its worst draw, and what stood there before."""
 
     sample: Sample
-    before: Draw | None
+    before: BaselineSample | None
     change: float
     """Of the mean score; negative is worse."""
     how: How
@@ -40,7 +40,7 @@ def _answer(sample: Sample, outcome: Outcome) -> AnswerDiff:
     return AnswerDiff(sample, then, moved, _how(sample, then, moved))
 
 
-def _how(sample: Sample, then: Draw | None, moved: float) -> How:
+def _how(sample: Sample, then: BaselineSample | None, moved: float) -> How:
     if sample.error or sample.response is None:
         return "error"
     if sample.failed_checks:
@@ -65,18 +65,13 @@ def score_change(sample: Sample, outcome: Outcome, metric: str | None = None) ->
     return _change(sample, before(sample, outcome), metric)
 
 
-def _change(sample: Sample, then: Draw | None, metric: str | None = None) -> float:
+def _change(sample: Sample, then: BaselineSample | None, metric: str | None = None) -> float:
     scores = then.scores if then else {}
     wanted = [score for score in sample.scores if score.metric in scores and metric in (None, score.metric)]
     return fmean(score.value - scores[score.metric] for score in wanted) if wanted else 0.0
 
 
-def before(sample: Sample, outcome: Outcome) -> Draw | None:
-    """The baseline's latest answer to the same case, if the case is still the same; of its scores those that were
-    measured as the sample's were.
-    """
+def before(sample: Sample, outcome: Outcome) -> BaselineSample | None:
+    """The baseline's latest sample of the same case: see `Baseline.match`."""
     baseline = outcome.baselines.get((sample.key.model, sample.key.prompt))
-    stored = baseline.cases.get(sample.key.case) if isinstance(baseline, Baseline) else None
-    if not isinstance(baseline, Baseline) or stored is None or stored.digest != sample.digest:
-        return None
-    return replace(stored.draws[-1], scores=baseline.comparable(sample, stored.draws[-1]))
+    return baseline.match(sample) if isinstance(baseline, Baseline) else None

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
-from evalharness.records import RERUN_REPEATS, Sample
+from evalharness.records import Sample
 from evalharness.report import Outcome
 from evalharness.report.encode import one_line
 from evalharness.report.findings import Finding
@@ -39,7 +39,7 @@ def metrics(outcomes: Sequence[Outcome]) -> str:
 def _rows(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in outcome.run.samples:
-        if sample.key.repeat < RERUN_REPEATS:
+        if sample.purpose != "rerun":
             groups.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
     for (model, prompt), samples in groups.items():
         names = {"suite": outcome.run.header.suite, "model": model, "prompt": prompt}

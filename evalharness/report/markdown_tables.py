@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from statistics import fmean, median
 
-from evalharness.records import RATIOS, RERUN_REPEATS, Draw, Sample, Usage, Verdict
+from evalharness.records import RATIOS, BaselineSample, Sample, Usage, Verdict
 from evalharness.report import Outcome
 from evalharness.report.diffs import before
 from evalharness.report.encode import MINUS, cell
@@ -86,7 +86,7 @@ def _usage(outcome: Outcome, model: str, prompt: str) -> str:
     return _row([name, str(answers), *tokens, cost, *_times(samples)])
 
 
-def _tokens(samples: Sequence[Sample], outcome: Outcome, count: Callable[[Draw | Usage], int]) -> str:
+def _tokens(samples: Sequence[Sample], outcome: Outcome, count: Callable[[BaselineSample | Usage], int]) -> str:
     """The mean over the cases that both sides have, before and now; over today's, where they share none."""
     was: dict[str, int] = {}
     now: dict[str, list[int]] = {}
@@ -111,7 +111,7 @@ def _times(samples: Sequence[Sample]) -> list[str]:
 def _of(outcome: Outcome, model: str, prompt: str) -> Iterator[Sample]:
     """The samples of one model and prompt, less those that were drawn again because an assertion failed."""
     for sample in outcome.run.samples:
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.repeat < RERUN_REPEATS:
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.purpose != "rerun":
             yield sample
 
 

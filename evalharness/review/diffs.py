@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
-from evalharness.records import Baseline, Baselines, Draw, Run, Sample, SampleKey
+from evalharness.records import Baseline, Baselines, BaselineSample, Run, Sample, SampleKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Changed:
     """An answer that is not the baseline's latest one."""
 
     sample: Sample
-    before: Draw | None
+    before: BaselineSample | None
     """The baseline's latest, with the scores that were measured as today's; None where it has none."""
     compares: bool
     """Whether the scores of both sides do: the case and its golden answers were not edited since."""
@@ -59,12 +59,10 @@ def changed_answers(run: Run, baselines: Baselines) -> list[Changed]:
 
 def _compared(sample: Sample, baselines: Baselines) -> Changed:
     baseline = baselines.get((sample.key.model, sample.key.prompt))
-    stored = baseline.cases.get(sample.key.case) if isinstance(baseline, Baseline) else None
-    if not isinstance(baseline, Baseline) or stored is None:
+    if not isinstance(baseline, Baseline):
         return Changed(sample, None, compares=False)
-    latest = stored.draws[-1]
-    then = replace(latest, scores=baseline.comparable(sample, latest))
-    return Changed(sample, then, compares=stored.digest == sample.digest)
+    latest = baseline.match(sample, edited=True)
+    return Changed(sample, latest, compares=baseline.match(sample) is not None)
 
 
 def new_answers(changed: Collection[Changed]) -> dict[str, list[str]]:

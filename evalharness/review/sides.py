@@ -49,7 +49,7 @@ def read_answers(path: Path, root: Path) -> Answers:
     baseline = read_baseline(path, root)
     assert baseline is not None
     answers = {
-        Place(case, baseline.model, baseline.prompt): stored.draws[-1].text for case, stored in baseline.cases.items()
+        Place(case, baseline.model, baseline.prompt): stored.samples[-1].text for case, stored in baseline.cases.items()
     }
     return Answers(baseline.suite, baseline.runs[-1].id, answers, {})
 

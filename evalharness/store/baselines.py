@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
 
 from evalharness.errors import StoreError
-from evalharness.records import TIMED, AcceptedRun, Baseline, BaselineCase, Draw, Run, Sample, slots_of
+from evalharness.records import TIMED, AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
 from evalharness.store.files import write_whole
-from evalharness.store.runs import SCHEMA, check_kind, parse_line
+from evalharness.store.runs import check_kind, parse_line
+from evalharness.store.upgrade import SCHEMA, upgraded_case, upgraded_header
 
 _T = TypeVar("_T", bound=BaseModel)
 BASELINE_FOLDER = "golden/baselines"
@@ -38,7 +39,7 @@ class _RunLine(_Line):
     accepted_at: str
     machine_class: str
     signatures: dict[str, str]
-    asked: str
+    request_digest: str
     calibration_s: FiniteFloat | None = None
     identity: dict[str, Any] | None = None
     slots: int | None = None
@@ -54,7 +55,7 @@ class _HeaderLine(_Line):
     runs: list[_RunLine]
 
 
-class _DrawLine(_Line):
+class _SampleLine(_Line):
     run: str
     text: str
     scores: dict[str, FiniteFloat]
@@ -68,7 +69,7 @@ class _DrawLine(_Line):
 class _CaseLine(_Line):
     case: str
     digest: str
-    draws: list[_DrawLine]
+    samples: list[_SampleLine]
 
 
 def baseline_path(root: Path, suite: str, model: str, prompt: str, *, pinned: bool = False) -> Path:
@@ -89,7 +90,8 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
     values = _values(path, file)
     first = next(values)
-    check_kind(file, first, "baseline")
+    if check_kind(file, first, "baseline") < SCHEMA:
+        first, values = upgraded_header(first), map(upgraded_case, values)
     header = _parsed(
         _HeaderLine, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}, file, 1
     )
@@ -97,7 +99,7 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     if path.is_relative_to(root / BASELINE_FOLDER) and path != place:
         raise StoreError(f"{file}:1: this is the baseline of {place.relative_to(root).as_posix()}: restore it from git")
     runs = tuple(AcceptedRun(**run.model_dump()) for run in header.runs)
-    if len({(run.asked, *sorted(run.signatures.items())) for run in runs}) != 1:
+    if len({(run.request_digest, *sorted(run.signatures.items())) for run in runs}) != 1:
         raise StoreError(f"{file}:1: the accepted runs are not of one kind: accept a new baseline")
     cases = dict(_cases(values, file, {run.id: run.signatures for run in runs}))
     if len(cases) != header.cases or not cases:
@@ -126,17 +128,20 @@ def _cases(
         line = _parsed(_CaseLine, value, file, number)
         if line.case in seen:
             raise StoreError(f"{file}:{number}: the case '{line.case}' stands here twice")
-        if not line.draws or not {draw.run for draw in line.draws} <= runs.keys():
+        if not line.samples or not {draw.run for draw in line.samples} <= runs.keys():
             raise StoreError(f"{file}:{number}: the case '{line.case}' has no draw of an accepted run")
-        if list(runs)[-1] not in {draw.run for draw in line.draws}:
+        if list(runs)[-1] not in {draw.run for draw in line.samples}:
             raise StoreError(f"{file}:{number}: the case '{line.case}' lacks its draw of the latest accepted run")
-        if any(draw.scores.keys() != runs[draw.run].keys() for draw in line.draws):
+        if any(draw.scores.keys() != runs[draw.run].keys() for draw in line.samples):
             raise StoreError(f"{file}:{number}: the case '{line.case}' lacks a score that its runs have")
-        bad = [f"{k}: {v}" for draw in line.draws for k, v in draw.scores.items() if not 0 <= v <= 1]
+        bad = [f"{k}: {v}" for draw in line.samples for k, v in draw.scores.items() if not 0 <= v <= 1]
         if bad:
             raise StoreError(f"{file}:{number}: a score lies in [0, 1], not {bad[0]}")
         seen.add(line.case)
-        yield line.case, BaselineCase(line.digest, tuple(Draw(**draw.model_dump()) for draw in line.draws), number)
+        yield (
+            line.case,
+            BaselineCase(line.digest, tuple(BaselineSample(**draw.model_dump()) for draw in line.samples), number),
+        )
 
 
 def _parsed(model: type[_T], value: dict[str, Any], file: str, number: int) -> _T:
@@ -147,7 +152,7 @@ def _parsed(model: type[_T], value: dict[str, Any], file: str, number: int) -> _
         raise StoreError(f"{file}:{number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accepted_at: str) -> list[Path]:
+def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], accepted_at: str) -> list[Path]:
     """Make a run part of the baseline of each of its models and prompts; the files that were written.
 
     Appended to the accepted runs when it asked the same of the same model and is scored by the same metrics; otherwise
@@ -156,7 +161,7 @@ def accept(run: Run, *, root: Path, asked: Mapping[tuple[str, str], str], accept
     if reason := unacceptable(run):
         raise StoreError(f"not accepted: {reason}")
     texts, planned = {}, set(run.header.planned)  # not the draws of a second look, which not all cases have
-    for (model, prompt), digest in asked.items():
+    for (model, prompt), digest in digests.items():
         path = baseline_path(root, run.header.suite, model, prompt)
         entry = _entry(run, model, accepted_at, digest)
         samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
@@ -177,7 +182,7 @@ def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
     return _joined(None, entry, samples, (header.suite, model, prompt))
 
 
-def _entry(run: Run, model: str, accepted_at: str, asked: str) -> AcceptedRun:
+def _entry(run: Run, model: str, accepted_at: str, request_digest: str) -> AcceptedRun:
     header = run.header
     slots = slots_of(sample for sample in run.samples if sample.key.model == model)
     return AcceptedRun(
@@ -185,7 +190,7 @@ def _entry(run: Run, model: str, accepted_at: str, asked: str) -> AcceptedRun:
         accepted_at,
         header.machine_class,
         header.signatures,
-        asked,
+        request_digest,
         run.calibration_s,
         header.models.get(model),
         slots,
@@ -227,7 +232,11 @@ def _readable(path: Path, root: Path) -> Baseline | None:
 def _joined(
     old: Baseline | None, entry: AcceptedRun, samples: Sequence[Sample], names: tuple[str, str, str]
 ) -> Baseline:
-    same = old if old and (old.runs[-1].asked, old.runs[-1].signatures) == (entry.asked, entry.signatures) else None
+    same = (
+        old
+        if old and (old.runs[-1].request_digest, old.runs[-1].signatures) == (entry.request_digest, entry.signatures)
+        else None
+    )
     kept = [run for run in (same.runs if same else ()) if run.id != entry.id][-(MOST_RUNS - 1) :]
     runs = (*kept, entry)
     cases: dict[str, BaselineCase] = {}
@@ -235,19 +244,21 @@ def _joined(
         case = sample.key.case
         before = same.cases.get(case) if same else None
         if case not in cases:
-            draws = before.draws if before and before.digest == sample.digest else ()
-            cases[case] = BaselineCase(sample.digest, tuple(d for d in draws if d.run in {run.id for run in kept}), 0)
-        cases[case] = BaselineCase(sample.digest, (*cases[case].draws, _draw(sample, entry.id)), 0)
+            kept_samples = before.samples if before and before.digest == sample.digest else ()
+            cases[case] = BaselineCase(
+                sample.digest, tuple(d for d in kept_samples if d.run in {run.id for run in kept}), 0
+            )
+        cases[case] = BaselineCase(sample.digest, (*cases[case].samples, _stored(sample, entry.id)), 0)
     return Baseline("", *names, runs, cases)
 
 
-def _draw(sample: Sample, run: str) -> Draw:
+def _stored(sample: Sample, run: str) -> BaselineSample:
     assert sample.response  # a complete run has answers only
     usage = sample.response.usage
     scores = {score.metric: score.value for score in sample.scores}
     seconds = [sample.seconds(gate) for gate in TIMED]
     rounded = [None if value is None else round(value, _SECONDS_DIGITS) for value in seconds]
-    return Draw(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *rounded)
+    return BaselineSample(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *rounded)
 
 
 def _text(baseline: Baseline) -> str:
@@ -262,11 +273,11 @@ def _text(baseline: Baseline) -> str:
     }
     lines = [header]
     for case, stored in sorted(baseline.cases.items()):
-        lines.append({"case": case, "digest": stored.digest, "draws": [_as_dict(draw) for draw in stored.draws]})
+        lines.append({"case": case, "digest": stored.digest, "samples": [_as_dict(draw) for draw in stored.samples]})
     return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
 
 
-def _as_dict(record: AcceptedRun | Draw) -> dict[str, Any]:
+def _as_dict(record: AcceptedRun | BaselineSample) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in record.__slots__}
     values = {name: value for name, value in values.items() if value is not None or name not in _LATER}
     return {k: dict(sorted(v.items())) if isinstance(v, Mapping) else v for k, v in values.items()}

@@ -22,10 +22,9 @@ from typing import Any, Literal
 from evalharness.errors import StoreError
 from evalharness.redaction import scrubbed
 from evalharness.store.files import locked
-from evalharness.store.recorded import Recorded, canonical, response_from_json, response_to_json
+from evalharness.store.recorded import Recorded, canonical, request_key, response_from_json, response_to_json
+from evalharness.store.upgrade import SCHEMA, SCHEMAS, upgraded_request
 
-SCHEMA = 1
-"""In `PRAGMA user_version`."""
 _APPLICATION = 0x65766C67
 """In `PRAGMA application_id`: "evlg"."""
 _LOCKED_S = 30.0
@@ -35,7 +34,8 @@ _CHECKED_WHOLE_BYTES = 64 * 2**20
 _ROUNDING_USD = 1e-9
 _TABLES = """
 CREATE TABLE response (
-    key TEXT PRIMARY KEY, request TEXT NOT NULL, response TEXT NOT NULL, asked_at TEXT NOT NULL, checksum BLOB NOT NULL
+    key TEXT PRIMARY KEY, request TEXT NOT NULL, response TEXT NOT NULL, recorded_at TEXT NOT NULL,
+    checksum BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE attempt (
     id TEXT PRIMARY KEY, key TEXT NOT NULL, run TEXT NOT NULL, started_at REAL NOT NULL, outcome TEXT,
@@ -118,7 +118,7 @@ class Ledger:
     def all(self) -> Iterator[Recorded]:
         """Everything that is recorded, the latest first."""
         with self._lock, self._explained():
-            rows = self._connection.execute("SELECT * FROM response ORDER BY asked_at DESC, key").fetchall()
+            rows = self._connection.execute("SELECT * FROM response ORDER BY recorded_at DESC, key").fetchall()
         return (self._recorded(row) for row in rows)
 
     def commit(self, run: str, entries: Sequence[Intent | Settlement]) -> list[tuple[Grant, int]]:
@@ -218,7 +218,7 @@ class Ledger:
                 f"{self.path}: a newer evalharness wrote it (schema {version}, this one reads {SCHEMA}): upgrade, or "
                 "move the file away; recorded responses are then asked for again"
             )
-        if (tables or version) and (version, application) != (SCHEMA, _APPLICATION):
+        if (tables or version) and (version not in SCHEMAS or application != _APPLICATION):
             raise self._refused("it is not a ledger of evalharness")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -229,6 +229,21 @@ class Ledger:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise self._refused(found)
+        if tables and version < SCHEMA:
+            self._upgrade()
+
+    def _upgrade(self) -> None:
+        """Rename the column, and give every response the key of its upgraded request. Damaged rows stay damaged."""
+        with self._transaction() as connection:
+            connection.execute("ALTER TABLE response RENAME COLUMN asked_at TO recorded_at")
+            for row in connection.execute("SELECT * FROM response").fetchall():
+                *values, checksum = row
+                if checksum != _checksum(*values) or (request := upgraded_request(row[1])) == row[1]:
+                    continue
+                fresh = (request_key(request), request, *row[2:4])
+                connection.execute("DELETE FROM response WHERE key = ?", row[:1])
+                connection.execute("INSERT OR IGNORE INTO response VALUES (?, ?, ?, ?, ?)", (*fresh, _checksum(*fresh)))
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:

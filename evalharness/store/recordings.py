@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from evalharness.redaction import scrubbed, shortened
 from evalharness.store.files import write_whole
 from evalharness.store.recorded import Recorded, canonical, request_key, response_from_json, response_to_json
 from evalharness.store.runs import check_kind, stored_lines
+from evalharness.store.upgrade import SCHEMA, upgraded_request, upgraded_response
 
-SCHEMA = 1
-_KEYS = {"key", "asked_at", "request", "response"}
+_KEYS = {"key", "recorded_at", "request", "response"}
 
 
 def write_recording(path: Path, suite: str, rows: Iterable[Recorded]) -> int:
@@ -35,10 +36,10 @@ def read_recording(path: Path) -> list[Recorded]:
     """The responses of a recording. Raises StoreError with file and line."""
     lines = stored_lines(path)
     _, first = next(lines, (1, {}))
-    check_kind(path, first, "recording")
+    old = check_kind(path, first, "recording") < SCHEMA
     rows: dict[str, Recorded] = {}
     for number, line in lines:
-        row = _row(path, number, line)
+        row = _upgraded(_row(path, number, upgraded_response(line))) if old else _row(path, number, line)
         if row.key in rows:
             raise StoreError(f"{path}:{number}: the same request stands there twice")
         rows[row.key] = row
@@ -49,19 +50,24 @@ def read_recording(path: Path) -> list[Recorded]:
 
 def _line(row: Recorded) -> dict[str, Any]:
     request, response = json.loads(row.request), response_to_json(row.response)
-    return {"key": row.key, "asked_at": row.recorded_at, "request": request, "response": response}
+    return {"key": row.key, "recorded_at": row.recorded_at, "request": request, "response": response}
 
 
 def _row(path: Path, number: int, line: Mapping[str, Any]) -> Recorded:
-    if line.keys() != _KEYS or line["response"] is None or not isinstance(line["asked_at"], str):
+    if line.keys() != _KEYS or line["response"] is None or not isinstance(line["recorded_at"], str):
         raise StoreError(f"{path}:{number}: a recorded response has the fields {', '.join(sorted(_KEYS))}")
     request = canonical(line["request"])
     if line["key"] != request_key(request):
         raise StoreError(f"{path}:{number}: its key is not that of its request: the line was edited")
     try:
-        return Recorded(line["key"], request, response_from_json(line["response"]), _date(line["asked_at"]))
+        return Recorded(line["key"], request, response_from_json(line["response"]), _date(line["recorded_at"]))
     except ValueError as error:
         raise StoreError(f"{path}:{number}: not a response: {error}") from None
+
+
+def _upgraded(row: Recorded) -> Recorded:
+    request = upgraded_request(row.request)
+    return replace(row, key=request_key(request), request=request)
 
 
 def _date(text: str) -> str:
@@ -70,5 +76,5 @@ def _date(text: str) -> str:
     except ValueError:
         with_zone = False
     if not with_zone:
-        raise ValueError(f"asked_at is no date with its time zone: {shortened(text, 40)!r}")
+        raise ValueError(f"recorded_at: expected a date with a time zone, got {shortened(text, 40)!r}")
     return text

@@ -19,8 +19,8 @@ from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.redaction import scrubbed
 from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.recorded import canonical, without_empty
+from evalharness.store.upgrade import SCHEMA, SCHEMAS, upgraded_header, upgraded_run_line
 
-SCHEMA = 1
 RECORD = "run.jsonl"
 """What a record is called, in a folder of its own."""
 _MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
@@ -88,12 +88,14 @@ def read_run(path: Path) -> Run:
     """The run of a record. Raises StoreError with the line: damaged, cut off, of another version, NaN."""
     lines = stored_lines(path)
     number, first = next(lines, (1, {}))
-    check_kind(path, first, "run")
+    if old := check_kind(path, first, "run") < SCHEMA:
+        first = upgraded_header(first)
     try:
         header = _HEADER.validate_python({key: value for key, value in first.items() if key not in ("schema", "kind")})
         samples: list[Sample] = []
         end: _End | None = None
-        for number, line in lines:
+        for number, stored in lines:
+            line = upgraded_run_line(stored, first) if old else stored
             if end or line.keys() not in ({"sample"}, {"end"}):
                 raise StoreError(f"{path}:{number}: not a record of a run: neither a sample nor its end")
             if "sample" in line:
@@ -164,12 +166,13 @@ def parse_line(path: Path | str, number: int, line: str) -> dict[str, Any]:
     return value
 
 
-def check_kind(path: Path | str, first: dict[str, Any], kind: str) -> None:
-    """Raise StoreError unless the first line says that this file is of our kind and version."""
+def check_kind(path: Path | str, first: dict[str, Any], kind: str) -> int:
+    """The schema of a file, by its first line. Raises StoreError for another kind or an unreadable schema."""
     if first.get("kind") != kind:
         raise StoreError(f"{path}:1: not a {kind}: its first line does not say so")
-    if first.get("schema") != SCHEMA:
-        found = first.get("schema")
+    found = first.get("schema")
+    if isinstance(found, bool) or found not in SCHEMAS:
         newer = isinstance(found, int) and found > SCHEMA
-        what = "a newer evalharness wrote it: upgrade" if newer else "it cannot be read any more"
-        raise StoreError(f"{path}:1: schema {json.dumps(found)}, this version reads {SCHEMA}; {what}")
+        action = "a newer evalharness wrote it: upgrade evalharness" if newer else "expected a known schema"
+        raise StoreError(f"{path}:1: schema {json.dumps(found)}, this version reads 1 to {SCHEMA}; {action}")
+    return int(found)

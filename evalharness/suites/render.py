@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from evalharness.config import Limits
-from evalharness.records import Case, Message, Params, Prompt, Request, SampleKey, Suite
+from evalharness.records import Case, Message, Params, Prompt, Purpose, Request, SampleKey, Suite
 from evalharness.templating.sandbox import Sandbox, TemplateProblem
+
+_SEEDS = 2**31
+"""Some endpoints read a seed as a signed number of 32 bits."""
 
 
 class Renderer:
@@ -65,18 +69,22 @@ def requests(
                     yield case, Request(key, messages, shared, _seeded(suite.params, repeat))
 
 
-def another_repeat(request: Request, repeat: int) -> Request:
-    """The same request, drawn once more: `request` is the first draw."""
-    return replace(request, key=request.key._replace(repeat=repeat), params=_seeded(request.params, repeat))
+def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:
+    """The request for one more sample; `request` must be the one of repeat 0."""
+    key = request.key._replace(repeat=repeat, purpose=purpose)
+    return replace(request, key=key, params=_seeded(request.params, repeat, purpose))
 
 
 def _shared(messages: tuple[Message, ...], common: tuple[Message, ...]) -> int:
     return next((i for i, pair in enumerate(zip(messages, common, strict=False)) if pair[0] != pair[1]), len(common))
 
 
-def _seeded(params: Params, repeat: int) -> Params:
-    """Each repeat draws with a seed of its own."""
+def _seeded(params: Params, repeat: int, purpose: Purpose = "planned") -> Params:
+    """Each sample has its own seed, so that samples for different purposes are independent."""
+    if purpose in ("rerun", "reference"):
+        digest = hashlib.sha256(f"{params.seed or 0}\0{purpose}\0{repeat}".encode()).digest()
+        return replace(params, seed=int.from_bytes(digest[:4]) % _SEEDS)
     return replace(params, seed=((params.seed or 0) + repeat) % 2**32) if repeat else params
 
 
-__all__ = ["Renderer", "TemplateProblem", "another_repeat", "requests"]
+__all__ = ["Renderer", "TemplateProblem", "another_sample", "requests"]

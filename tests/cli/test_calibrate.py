@@ -48,7 +48,7 @@ def test_figures(root: Path) -> None:
     (variance of the chances over that of one answer).
     """
     (found,) = json.loads(calibrate(root, "--json").stdout).values()
-    assert (found["runs"], found["cases"], found["looks"]) == (6, 60, 6)
+    assert (found["runs"], found["cases"], found["comparisons"]) == (6, 60, 6)
     assert found["mean"] == pytest.approx(0.775, abs=0.05)
     assert found["correlation"] == pytest.approx(0.18, abs=0.12)
     assert 1 <= found["between_runs"] < 3

@@ -109,7 +109,7 @@ def test_export(project: Project) -> None:
     result = project.record("export", "demo")
     assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 of 6 responses\n")
     header, *lines = map(json.loads, project.file.read_text().splitlines())
-    assert header == {"schema": 1, "kind": "recording", "suite": "demo", "responses": 6}
+    assert header == {"schema": 2, "kind": "recording", "suite": "demo", "responses": 6}
     assert {line["key"] for line in lines} == set(project.recorded())
     assert {line["response"]["text"] for line in lines} == {"You asked: A?", "You asked: B?", "You asked: C?"}
 

@@ -21,7 +21,7 @@ from evalharness.providers.base import Provider
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import Message, Params, Request, Response, Run, SampleKey, Timing, Usage
 from evalharness.store.ledger import Ledger
-from evalharness.suites import another_repeat, digest
+from evalharness.suites import another_sample, digest
 
 SUITE = """\
 schema: 1
@@ -108,7 +108,7 @@ def test_golden_goes_with_every_draw(plan: Planner) -> None:
     """Each repeat, and each further draw, carries the case's golden answers."""
     plans = plan(repeat=2)
     assert [request.golden for _, request in plans.requests] == [("Yes.",)] * 2 + [("No.", "Never.")] * 2
-    further = [another_repeat(request, 2000) for _, request in plans.first_requests.values()]
+    further = [another_sample(request, 0, "rerun") for _, request in plans.first_requests.values()]
     assert [request.golden for request in further] == [("Yes.",), ("No.", "Never.")]
 
 
@@ -253,7 +253,7 @@ def test_keys_stay_what_they_were(plan: Planner) -> None:
     """
     assert Provider.wire(Recorded({}), REQUEST) == {
         "messages": [{"role": "user", "content": "A?"}],
-        "shared": 0,
+        "shared_prefix": 0,
         "params": BEFORE,
     }
     messages = [{"role": "user", "content": "{{ question }}"}]

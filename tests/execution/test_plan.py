@@ -118,7 +118,9 @@ def test_order_of_requests(config: Config) -> None:
         for prompt in ("polite", "plain")
         for case in ("a", "b")
     ]
-    assert set(plan.asked) == {(model, prompt) for model in ("other", "fake") for prompt in ("polite", "plain")}
+    assert set(plan.request_digests) == {
+        (model, prompt) for model in ("other", "fake") for prompt in ("polite", "plain")
+    }
 
 
 def test_each_repeat_has_a_seed(config: Config) -> None:
@@ -164,7 +166,7 @@ def test_what_was_asked(config: Config, tmp_path: Path) -> None:
     """What was asked of whom changes with template, shared variables and parameters, and not with a case or a model's
     name in the suite.
     """
-    before = a_plan(config).asked["fake", "plain"]
+    before = a_plan(config).request_digests["fake", "plain"]
     suite = tmp_path / "suites" / "demo.yaml"
     for edit, changes in {
         ("{{ question }}", "Q: {{ question }}"): True,
@@ -174,7 +176,7 @@ def test_what_was_asked(config: Config, tmp_path: Path) -> None:
         ("margin: 0.05", "margin: 0.5"): False,
     }.items():
         suite.write_text(SUITE.replace(*edit))
-        assert (a_plan(config).asked["fake", "plain"] != before) is changes, edit
+        assert (a_plan(config).request_digests["fake", "plain"] != before) is changes, edit
 
 
 def test_run_starts_before_it_ends(config: Config) -> None:

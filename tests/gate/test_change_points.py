@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from evalharness.gate.stats.change_points import ALPHA, Blocks, Values, can_tell, change_points, each_its_own
 
-Draw = Callable[[np.random.Generator, int, int], np.ndarray]
+BaselineSample = Callable[[np.random.Generator, int, int], np.ndarray]
 
 
 def normal(rng: np.random.Generator, runs: int, cases: int) -> np.ndarray:
@@ -43,7 +43,7 @@ def blocks_of(answers: Values) -> Blocks:
 
 @pytest.mark.parametrize("draw", [normal, right_or_wrong, heavy])
 @pytest.mark.parametrize(("runs", "cases"), [(2, 20), (7, 15), (12, 1)])
-def test_false_alarms(draw: Draw, runs: int, cases: int) -> None:
+def test_false_alarms(draw: BaselineSample, runs: int, cases: int) -> None:
     """Of 300 histories without a change at most the stated share gets a mark (here 5 %, to be measurable)."""
     rng, histories, alpha = np.random.default_rng(5), 300, 0.05
     marked = sum(bool(found(draw(rng, runs, cases), None, alpha, 199)) for _ in range(histories))

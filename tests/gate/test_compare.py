@@ -17,7 +17,7 @@ from evalharness.records import (
     AcceptedRun,
     Baseline,
     BaselineCase,
-    Draw,
+    BaselineSample,
     GateRule,
     Message,
     Response,
@@ -76,12 +76,12 @@ def a_run(samples: Sequence[Sample], gates: Sequence[tuple[Any, ...]] = GATES, *
     return Run(header, tuple(samples), **{"selected": keys} | rest)
 
 
-def a_draw(value: float = 0.8, run: str = "then", **changes: Any) -> Draw:
+def a_draw(value: float = 0.8, run: str = "then", **changes: Any) -> BaselineSample:
     """What an accepted run has on a case."""
-    return replace(Draw(run, "Yes.", {"chrf": value}, 90, 10, 0.5), **changes)
+    return replace(BaselineSample(run, "Yes.", {"chrf": value}, 90, 10, 0.5), **changes)
 
 
-def a_baseline(cases: int = 80, *, model: str = "m", draws: Sequence[Draw] = ()) -> Baseline:
+def a_baseline(cases: int = 80, *, model: str = "m", draws: Sequence[BaselineSample] = ()) -> Baseline:
     """A baseline of one accepted run, from this machine."""
     runs = (AcceptedRun("then", "2026-01-01", "here", SIGNATURES, "asked"),)
     stored = {f"case-{n}": BaselineCase(f"digest-{n}", tuple(draws) or (a_draw(),), n + 2) for n in range(cases)}
@@ -114,13 +114,13 @@ def test_good_run_passes() -> None:
 def test_fresh_draws_do_not_hide_a_worse_model() -> None:
     """Where the accepted version itself is as bad today, its fresh draws say nothing of how good it was."""
 
-    def draws(repeats: range) -> list[Sample]:
+    def samples(repeats: range) -> list[Sample]:
         return [a_sample(n, repeat=r, value=0.0 if n < 8 else 0.8) for n in range(80) for r in repeats]
 
-    beside = a_run(draws(range(1000, 1002)))
+    beside = a_run(samples(range(2)))
     beside = replace(beside, header=replace(beside.header, id="beside"))
     _, baselines = a_world()
-    verdicts = decide_run(a_run(draws(range(3))), baselines, accept_command=COMMAND, reference=beside)
+    verdicts = decide_run(a_run(samples(range(3))), baselines, accept_command=COMMAND, reference=beside)
     chrf = next(verdict for verdict in verdicts if verdict.metric == "chrf")
     assert (chrf.status, round(chrf.drop or 0, 3)) == ("fail", 0.08)
     assert "has the model changed?" in chrf.reason
@@ -258,14 +258,14 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
     "score below 0": (one(scores=(Score("chrf", -0.1, "chrf|v:1"),)), {"error", "pass"}, "for case case-3"),
     "not scored": (one(scores=()), {"error", "pass"}, "no score of chrf in [0, 1] for case case-3"),
     "scored by another version": (one(scores=(Score("chrf", 0.8, "chrf|v:2"),)), {"error", "pass"}, "for case case-3"),
-    "NaN in the baseline": (stored(3, draws=(a_draw(math.nan),)), {"error", "pass"}, "m.p.jsonl:5: no score of chrf"),
-    "above 1 in the baseline": (stored(3, draws=(a_draw(-3.0),)), {"error", "pass"}, "m.p.jsonl:5: no score of chrf"),
-    "not scored in the baseline": (stored(3, draws=(a_draw(scores={}),)), {"error", "pass"}, "m.p.jsonl:5"),
-    "no draw in the baseline": (stored(3, draws=()), {"error"}, "m.p.jsonl:5"),
+    "NaN in the baseline": (stored(3, samples=(a_draw(math.nan),)), {"error", "pass"}, "m.p.jsonl:5: no score of chrf"),
+    "above 1 in the baseline": (stored(3, samples=(a_draw(-3.0),)), {"error", "pass"}, "m.p.jsonl:5: no score of chrf"),
+    "not scored in the baseline": (stored(3, samples=(a_draw(scores={}),)), {"error", "pass"}, "m.p.jsonl:5"),
+    "no draw in the baseline": (stored(3, samples=()), {"error"}, "m.p.jsonl:5"),
     "no tokens counted": (answer(usage=Usage(0, 0)), {"error", "pass"}, "no token counts for case case-3"),
     "negative tokens": (answer(usage=Usage(-100, 10)), {"error", "pass"}, "no token counts for case case-3"),
     "no tokens in the baseline": (
-        stored(3, draws=(a_draw(prompt_tokens=0, completion_tokens=0),)),
+        stored(3, samples=(a_draw(prompt_tokens=0, completion_tokens=0),)),
         {"error", "pass"},
         "m.p.jsonl:5: no token counts for case case-3",
     ),

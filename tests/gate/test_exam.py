@@ -17,9 +17,9 @@ from evalharness.records import (
     AcceptedRun,
     Baseline,
     BaselineCase,
+    BaselineSample,
     Case,
     Change,
-    Draw,
     GateRule,
     GateSpec,
     Location,
@@ -45,9 +45,11 @@ def a_prompt(name: str, text: str = "{{ q }}") -> Prompt:
     return Prompt(name, (Message("user", text),), HERE)
 
 
-def a_draw(run: str, text: str = "Yes.", score: float = 0.8, tokens: int = 10, total_s: float | None = 0.5) -> Draw:
+def a_draw(
+    run: str, text: str = "Yes.", score: float = 0.8, tokens: int = 10, total_s: float | None = 0.5
+) -> BaselineSample:
     """What an accepted run has on a case."""
-    return Draw(run, text, {"rouge_l": score, "chrf": score}, 90, tokens, total_s)
+    return BaselineSample(run, text, {"rouge_l": score, "chrf": score}, 90, tokens, total_s)
 
 
 def a_run(name: str, **rest: Any) -> AcceptedRun:
@@ -135,7 +137,7 @@ def baseline(found: Any) -> World:
     return World(baselines={("small", "plain"): found})
 
 
-def drawn(*draws: Draw) -> World:
+def drawn(*draws: BaselineSample) -> World:
     """With other draws for the case a."""
     return baseline(replace(BASELINE, cases=dict(BASELINE.cases) | {"a": BaselineCase("digest", draws, 2)}))
 
@@ -226,8 +228,8 @@ WEAKER: list[tuple[World, str]] = [
     (baseline(a_baseline(a_run("one"), a_run("two"), a_run("six"))), "baseline small.plain: accepted run six added"),
     (baseline(a_baseline(a_run("two"), a_run("one"))), "by hand: the accepted runs are in another order"),
     (
-        baseline(a_baseline(a_run("one", machine_class="x", asked="y"), a_run("two"))),
-        "baseline small.plain: edited by hand: machine_class, asked of accepted run one",
+        baseline(a_baseline(a_run("one", machine_class="x", request_digest="y"), a_run("two"))),
+        "baseline small.plain: edited by hand: machine_class, request_digest of accepted run one",
     ),
     (
         baseline(a_baseline(a_run("one", signatures={"rouge_l": "r|2", "chrf": "c|1"}), a_run("two"))),

@@ -61,7 +61,7 @@ def test_decide(evidence: Evidence, adjusted: float, verdict: str) -> None:
 
 def test_two_looks() -> None:
     """The first of two looks may pass, but not fail; both pass at half of alpha, which needs more runs."""
-    first, last = Rules(look="first"), Rules(look="last")
+    first, last = Rules(stage="screen"), Rules(stage="confirm")
     assert decide(seen(-0.06), 0.0001, first) == "INCONCLUSIVE"
     assert decide(seen(-0.06), 0.0001, last) == "FAIL"
     assert decide(seen(-0.04), 0.5, first) == "INCONCLUSIVE"  # 60 runs; 72 are needed

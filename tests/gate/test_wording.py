@@ -65,7 +65,7 @@ SEEN = "−6.4 pts (−11.0 pts … −2.1 pts) on 60 cases: "
     ("verdict", "changes", "rules", "said"),
     [
         ("PASS", GOOD, Rules(), "+0.4 pts; a drop of 5 pts or more is ruled out (95 %), 60 cases"),
-        ("PASS", GOOD, Rules(look="first"), "+0.4 pts; a drop of 5 pts or more is ruled out (97.5 %), 60 cases"),
+        ("PASS", GOOD, Rules(stage="screen"), "+0.4 pts; a drop of 5 pts or more is ruled out (97.5 %), 60 cases"),
         ("PASS", GOOD, Rules(0.07), "+0.4 pts; a drop of 7 pts or more is ruled out (95 %), 60 cases"),
         (
             "PASS",

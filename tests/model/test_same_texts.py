@@ -76,7 +76,7 @@ def test_any_subset(smollm2, asked, whole, size):
 def test_after_another_suite(smollm2, config, asked, whole):
     """Other suites in between, each with a prefix of its own, more of them than are kept, change nothing."""
     others = [of_suite(config, name, max_tokens=1)[0] for name in ("extract", "summarise")]
-    assert len({request.messages[: request.shared] for request in [*others, *asked]}) == 3 > PREFIXES
+    assert len({request.messages[: request.shared_prefix] for request in [*others, *asked]}) == 3 > PREFIXES
     texts(smollm2, others)
     assert texts(smollm2, asked[:6]) == {request.key: whole[request.key] for request in asked[:6]}
 

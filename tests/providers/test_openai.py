@@ -451,5 +451,5 @@ def test_wire_differs(request_: Request, options: dict[str, Any]) -> None:
 )
 def test_wire_is_the_same(options: dict[str, Any]) -> None:
     """How an answer is delivered, and which case and try it is for, is no part of the request."""
-    other = replace(REQUEST, key=SampleKey("b", "q", "n", 3), attempt="try-2", shared=0)
+    other = replace(REQUEST, key=SampleKey("b", "q", "n", 3), attempt="try-2", shared_prefix=0)
     assert wire(other, **options) == wire()

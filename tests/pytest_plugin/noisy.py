@@ -15,7 +15,8 @@ def answer(request):
     """Right with a chance that the prompt decides; each draw of each case is one toss."""
     told = request.messages[0].content
     chance = 0.5 if "careless" in told else 0.9
-    toss = hashlib.sha256(f"{SALT} {request.key.case} {request.key.repeat} {told}".encode()).digest()[0] / 256
+    number = request.key.repeat + (1000 if request.key.purpose == "reference" else 0)  # each version has its own tosses
+    toss = hashlib.sha256(f"{SALT} {request.key.case} {number} {told}".encode()).digest()[0] / 256
     return "Yes." if toss < chance else "No."
 '''
 CONFIG = """\

@@ -90,7 +90,7 @@ def test_a_run_from_its_file(changed):
     assert result.output.splitlines()[-1].startswith("accepted  golden/baselines/demo/fake.plain.jsonl: commit it")
     header = json.loads(changed.read("golden/baselines/demo/fake.plain.jsonl").splitlines()[0])
     assert len(header["runs"]) == 2
-    assert len({run["asked"] for run in header["runs"]}) == 1
+    assert len({run["request_digest"] for run in header["runs"]}) == 1
     line = history(changed)[-1]
     assert (line["by"], line["because"], line["overrode"]) == ("somebody", "meant so", "fail")
 

@@ -440,7 +440,7 @@ BASELINES = {
         "new since the baseline was accepted, so not compared: 4 cases",
         status="inconclusive",
     ),
-    "a newer schema": Way(records(BASELINE, 1, lambda v: v.update(schema=2)), f"{BASELINE}:1: schema 2"),
+    "a newer schema": Way(records(BASELINE, 1, lambda v: v.update(schema=3)), f"{BASELINE}:1: schema 3"),
     "another kind": Way(records(BASELINE, 1, lambda v: v.update(kind="run")), f"{BASELINE}:1: not a baseline"),
     "no accepted run": Way(records(BASELINE, 1, lambda v: v.update(runs=[])), f"{BASELINE}:1: the accepted runs"),
     "another suite's": Way(records(BASELINE, 1, lambda v: v.update(suite="other")), f"{BASELINE}:1: this is the"),
@@ -454,7 +454,7 @@ BASELINES = {
         records(BASELINE, 1, lambda v: v["runs"][0].update(id="x")), f"{BASELINE}:2: the case 'case-0' has no draw"
     ),
     "another run id in a draw": Way(
-        records(BASELINE, 7, lambda v: v["draws"][0].update(run="x")), f"{BASELINE}:7: the case 'case-13' has no draw"
+        records(BASELINE, 7, lambda v: v["samples"][0].update(run="x")), f"{BASELINE}:7: the case 'case-13' has no draw"
     ),
     "other signatures": Way(
         records(BASELINE, 1, lambda v: v["runs"][0]["signatures"].update(edit_similarity="x")),
@@ -469,12 +469,12 @@ BASELINES = {
         lines(BASELINE, lambda w: [w[0], *(line.replace('"digest": "', '"digest": "x') for line in w[1:])]),
         "no case of this run is in the baseline as it is now",
     ),
-    "no draws": Way(records(BASELINE, 7, lambda v: v.update(draws=[])), f"{BASELINE}:7: the case 'case-13' has no"),
+    "no draws": Way(records(BASELINE, 7, lambda v: v.update(samples=[])), f"{BASELINE}:7: the case 'case-13' has no"),
     "a score less": Way(
-        records(BASELINE, 7, lambda v: v["draws"][0]["scores"].pop("edit_similarity")),
+        records(BASELINE, 7, lambda v: v["samples"][0]["scores"].pop("edit_similarity")),
         f"{BASELINE}:7: the case 'case-13'",
     ),
-    "no scores": Way(records(BASELINE, 7, lambda v: v["draws"][0].update(scores={})), f"{BASELINE}:7: the case"),
+    "no scores": Way(records(BASELINE, 7, lambda v: v["samples"][0].update(scores={})), f"{BASELINE}:7: the case"),
     "a score of NaN": Way(
         edit(BASELINE, '"edit_similarity": 0.', '"edit_similarity": NaN, "x": 0.'), f"{BASELINE}:2: NaN"
     ),
@@ -482,18 +482,18 @@ BASELINES = {
         edit(BASELINE, '"edit_similarity": 0.', '"edit_similarity": 1e999, "x": 0.'), f"{BASELINE}:2: "
     ),
     "a score above 1": Way(
-        records(BASELINE, 7, lambda v: v["draws"][0]["scores"].update(edit_similarity=1.5)),
+        records(BASELINE, 7, lambda v: v["samples"][0]["scores"].update(edit_similarity=1.5)),
         f"{BASELINE}:7: a score lies",
     ),
     "no tokens": Way(
-        records(BASELINE, 7, lambda v: v["draws"][0].update(prompt_tokens=0, completion_tokens=0)),
+        records(BASELINE, 7, lambda v: v["samples"][0].update(prompt_tokens=0, completion_tokens=0)),
         f"{BASELINE}:7: no token counts for case case-13",
     ),
     "a draw of two lost": Way(
-        every(repeated, records(BASELINE, 7, lambda v: v["draws"].pop())), f"{BASELINE}:7", status="not green"
+        every(repeated, records(BASELINE, 7, lambda v: v["samples"].pop())), f"{BASELINE}:7", status="not green"
     ),
     "the latest run lost but for one case": Way(
-        every(repeated, *(records(BASELINE, n, lambda v: v["draws"].pop()) for n in range(2, 31))),
+        every(repeated, *(records(BASELINE, n, lambda v: v["samples"].pop()) for n in range(2, 31))),
         BASELINE,
         status="not green",
     ),
@@ -1056,15 +1056,15 @@ RECORDS = {
     "a sample lost and not selected": (
         every(
             lines(RECORD, without(5)),
-            records(RECORD, 31, lambda v: v["end"]["selected"].remove(["case-3", "plain", "fake", 0])),
+            records(RECORD, 31, lambda v: v["end"]["selected"].remove(["case-3", "plain", "fake", 0, "planned"])),
         ),
         "inconclusive False False 29 of 30 answers were asked for",
     ),
     "a sample lost and not planned": (
         every(
             lines(RECORD, without(5)),
-            records(RECORD, 31, lambda v: v["end"]["selected"].remove(["case-3", "plain", "fake", 0])),
-            records(RECORD, 1, lambda v: v["planned"].remove(["case-3", "plain", "fake", 0])),
+            records(RECORD, 31, lambda v: v["end"]["selected"].remove(["case-3", "plain", "fake", 0, "planned"])),
+            records(RECORD, 1, lambda v: v["planned"].remove(["case-3", "plain", "fake", 0, "planned"])),
         ),
         f"error False True in the baseline but no longer in the suite: case case-3 ({BASELINE}:",
     ),
@@ -1103,7 +1103,7 @@ RECORDS = {
         in_sample(lambda s: s["response"]["usage"].update(prompt_tokens=0, completion_tokens=0)),
         "no token counts for case case-3",
     ),
-    "a newer schema": (records(RECORD, 1, lambda v: v.update(schema=2)), f"{RECORD}:1: schema 2"),
+    "a newer schema": (records(RECORD, 1, lambda v: v.update(schema=3)), f"{RECORD}:1: schema 3"),
     "another kind": (records(RECORD, 1, lambda v: v.update(kind="baseline")), f"{RECORD}:1: not a run"),
     "not UTF-8": (spoilt(RECORD, b"return case-3 within", b"return caf\xe9 within"), f"{RECORD}: cannot be read"),
 }

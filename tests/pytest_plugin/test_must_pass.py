@@ -14,9 +14,9 @@ from pathlib import Path
 
 def answer(request):
     broken = Path(__file__).with_name("broken.txt").read_text().split()
-    case, repeat = request.key.case, request.key.repeat
-    said = "As an AI, I cannot." if f"{case}:{repeat}" in broken or f"{case}:*" in broken else "Yes."
-    return said
+    key = request.key
+    names = {f"{key.case}:*", f"{key.case}:{key.purpose}-{key.repeat}"}
+    return "As an AI, I cannot." if names & set(broken) else "Yes."
 """
 
 
@@ -38,9 +38,9 @@ def stable(project, tmp_path_factory):
     return begin(project, make_stable, tmp_path_factory)
 
 
-def broken(project, *draws):
-    """Which draws break the assertion from now on: `case-3:0`, or all of a case: `case-3:*`."""
-    project.write("broken.txt", " ".join(draws))
+def broken(project, *samples):
+    """Let these samples break the assertion: `case-3:planned-0`, or all of a case: `case-3:*`."""
+    project.write("broken.txt", " ".join(samples))
 
 
 def hard(project):
@@ -56,18 +56,18 @@ def test_unbroken(stable):
 
 def test_once(stable):
     """One slip is drawn four more times, and passes."""
-    broken(stable, "case-3:0")
+    broken(stable, "case-3:planned-0")
     result = stable.run()
     result.stdout.fnmatch_lines(["llm: demo: an assertion is broken in 1 case; 4 more draws of each"])
     assert (hard(stable)["status"], hard(stable)["cases"]) == ("pass", 1)
     assert "0 of 4 more draws broke it (accepted: 0 of 5)" in hard(stable)["reason"]
     record = read_run(stable.root / "reports/demo/run.jsonl")
-    assert Counter(s.key.repeat for s in record.samples if s.key.case == "case-3")[2003] == 1
+    assert Counter(s.purpose for s in record.samples if s.key.case == "case-3") == {"planned": 1, "rerun": 4}
 
 
 def test_twice(stable):
     """Two of four is broken: red, with the case's name and what it says."""
-    broken(stable, "case-3:0", "case-3:2000", "case-3:2002")
+    broken(stable, "case-3:planned-0", "case-3:rerun-0", "case-3:rerun-2")
     assert stable.run().ret == 1
     assert hard(stable)["status"] == "fail"
     assert hard(stable)["reason"].startswith("case case-3 must not contain")
@@ -76,7 +76,7 @@ def test_twice(stable):
 
 def test_one_of_four(stable):
     """One more is not."""
-    broken(stable, "case-3:0", "case-3:2000")
+    broken(stable, "case-3:planned-0", "case-3:rerun-0")
     stable.run()
     assert hard(stable)["status"] == "pass"
 
@@ -113,7 +113,7 @@ def test_reruns_do_not_count_for_the_average(stable):
     stable.run()
     assert {v["cases"] for v in stable.verdict()["verdicts"] if v["metric"] == "rouge_l"} == {40}
     record = read_run(stable.root / "reports/demo/run.jsonl")
-    assert len([s for s in record.samples if s.key.repeat >= 2000]) == 8
+    assert len([s for s in record.samples if s.purpose == "rerun"]) == 8
 
 
 def test_always(project):

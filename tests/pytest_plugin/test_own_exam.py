@@ -123,7 +123,7 @@ def a_run(name: str, score: float = 0.8) -> Run:
 def accept_run(repository: Repository, name: str, score: float = 0.8, *, asked: str = "asked") -> None:
     """As `--llm-accept` does."""
     run = a_run(name, score)
-    accept(run, root=repository.root, asked={("fake", "plain"): asked}, accepted_at="2026-01-02T00:00:00+00:00")
+    accept(run, root=repository.root, digests={("fake", "plain"): asked}, accepted_at="2026-01-02T00:00:00+00:00")
 
 
 @pytest.fixture(scope="session")
@@ -312,7 +312,10 @@ WEAKER: list[tuple[Edit, str]] = [
     (swap(BASELINE, "digest-case-2", "digest-x"), "edited by hand: 1 case digest differ in accepted run run-1"),
     (swap(BASELINE, "run-2", "run-9"), "baseline fake.plain: accepted run run-2 dropped"),
     (swap(BASELINE, '"here"', '"there"'), "edited by hand: machine_class of accepted run run-1"),
-    (swap(BASELINE, '"asked": "asked"', '"asked": "else"'), "edited by hand: asked of accepted run run-1"),
+    (
+        swap(BASELINE, '"request_digest": "asked"', '"request_digest": "else"'),
+        "by hand: request_digest of accepted run run-1",
+    ),
     (swap(BASELINE, "r|1", "r|2"), "edited by hand: signatures of accepted run run-1"),
     (swap(BASELINE, '"cases": 6', '"cases": 5'), "accepted run run-1, run-2 -> cannot be read"),
     (swap(BASELINE, '"suite": "demo"', '"suite": "other"'), "accepted run run-1, run-2 -> cannot be read"),

@@ -23,8 +23,11 @@ LOADED = (genai_prices, httpx2)
 
 
 def repeats(path: Path) -> Counter[int]:
-    """How many samples of each repeat a record holds."""
-    return Counter(sample.key.repeat for sample in read_run(path).samples)
+    """How many samples of each repeat a record holds; the purposes are those of this kind of record."""
+    samples = read_run(path).samples
+    purposes = {"reference"} if path.name == "reference.jsonl" else {"planned", "confirm"}
+    assert {sample.purpose for sample in samples} <= purposes
+    return Counter(sample.key.repeat for sample in samples)
 
 
 def test_a_worse_prompt_is_drawn_again_beside_the_old_one(noisy):
@@ -34,7 +37,7 @@ def test_a_worse_prompt_is_drawn_again_beside_the_old_one(noisy):
     assert result.ret == 1
     result.stdout.fnmatch_lines(["llm: demo looks worse (fake-plain-exact, p < 0.0001); 2 more draws of each *"])
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
-    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1001: 120, 1002: 120}
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1: 120, 2: 120}
     (verdict,) = noisy.verdict()["verdicts"]
     assert (verdict["status"], verdict["cases"]) == ("fail", 120)
 
@@ -128,7 +131,7 @@ def test_a_deterministic_model_has_one_look(noisy):
     noisy.write("model.py", DOUBTFUL)
     noisy.run().stdout.no_fnmatch_line("*looks worse*")
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120}
-    assert "fresh draws would be copies" in noisy.verdict()["verdicts"][0]["reason"]
+    assert "no confirmation run: this model is deterministic" in noisy.verdict()["verdicts"][0]["reason"]
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     assert noisy.run().ret == 1
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120}
@@ -161,7 +164,7 @@ def test_against_a_commit(noisy):
     result = noisy.run("--llm-against", "HEAD")
     assert result.ret == 1
     assert noisy.verdict()["verdicts"][0]["status"] == "fail"
-    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1000: 120, 1001: 120, 1002: 120}
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {0: 120, 1: 120, 2: 120}
     assert "- was    │ " in noisy.read("reports/demo/summary.md")  # the other version's answers
 
 
@@ -178,7 +181,7 @@ def test_against_a_commit_that_cannot_answer(noisy):
     noisy.edit(
         "model.py",
         "    told =",
-        '    if request.key.repeat == 1000 and request.key.case == "case-7":\n'
+        '    if request.key.purpose == "reference" and request.key.case == "case-7":\n'
         '        return {"error": "overloaded"}\n    told =',
     )
     noisy.run("--llm-against", "HEAD")
@@ -199,5 +202,5 @@ def test_xdist(noisy):
     result = noisy.run("-n2")
     assert result.ret == 1
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
-    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1001: 120, 1002: 120}
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1: 120, 2: 120}
     assert noisy.verdict()["verdicts"][0]["status"] == "fail"

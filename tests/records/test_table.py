@@ -23,7 +23,7 @@ from evalharness.records.table import KINDS
 from evalharness.store import read_baseline
 
 DTYPES = {
-    **dict.fromkeys(("suite", "run_id", "case", "prompt", "model", "cluster", "digest"), "string"),
+    **dict.fromkeys(("suite", "run_id", "case", "prompt", "model", "cluster", "digest", "purpose"), "string"),
     **dict.fromkeys(("answer", "finish_reason", "error_kind", "error_message"), "string"),
     **dict.fromkeys(("started_at", "accepted_at", "recorded_at"), "datetime64[us, UTC]"),
     **dict.fromkeys(("tags", "failed_checks"), "object"),
@@ -84,6 +84,7 @@ def expected(run: Run, sample: Sample) -> dict[str, Any]:
         "prompt": sample.key.prompt,
         "model": sample.key.model,
         "repeat": sample.key.repeat,
+        "purpose": sample.purpose,
         "tags": list(sample.tags),
         "cluster": sample.cluster or None,
         "digest": sample.digest,

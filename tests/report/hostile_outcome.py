@@ -10,8 +10,8 @@ from evalharness.records import (
     AcceptedRun,
     Baseline,
     BaselineCase,
+    BaselineSample,
     Change,
-    Draw,
     Response,
     Sample,
     Score,
@@ -63,6 +63,6 @@ def _placed(sample: Sample, text: str, prompt: str) -> Sample:
 
 
 def _baseline(sample: Sample, text: str) -> Baseline:
-    draw = Draw(text, f"{text}\nbefore {text}", {text: 0.8}, 9, 9, 0.5)
+    draw = BaselineSample(text, f"{text}\nbefore {text}", {text: 0.8}, 9, 9, 0.5)
     runs = (AcceptedRun(text, text, text, {text: text}, text),)
     return Baseline(text, text, text, text, runs, {text: BaselineCase(sample.digest, (draw,), 2)})

@@ -12,7 +12,7 @@ from evalharness.records import (
     AcceptedRun,
     Baseline,
     BaselineCase,
-    Draw,
+    BaselineSample,
     GateRule,
     Message,
     Response,
@@ -79,7 +79,11 @@ def a_baseline(samples: Sequence[Sample], value: float = 0.8) -> Baseline:
     cases = {
         s.key.case: BaselineCase(
             s.digest,
-            (Draw("accepted", f"Earlier answer to {s.key.case}.", dict.fromkeys(METRICS, value), 100, 20, 0.5),),
+            (
+                BaselineSample(
+                    "accepted", f"Earlier answer to {s.key.case}.", dict.fromkeys(METRICS, value), 100, 20, 0.5
+                ),
+            ),
             number,
         )
         for number, s in enumerate(samples, start=2)

@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 from outcomes import ROOT, a_baseline, a_sample, an_outcome, broken
 
 from evalharness.records import (
+    BaselineSample,
     Change,
-    Draw,
     Location,
     Response,
     Timing,
@@ -93,8 +93,8 @@ def test_only_what_changed() -> None:
     """An answer that is the same is counted and not shown; a better one is folded away."""
     samples = [a_sample(0, 0.9), a_sample(1), a_sample(2)]
     baseline = a_baseline(samples)
-    same = Draw("accepted", "Answer 1 of the model.", {"chrf": 0.8, "rouge_l": 0.8}, 100, 20, 0.5)
-    cases = {**baseline.cases, "case-1": replace(baseline.cases["case-1"], draws=(same,))}
+    same = BaselineSample("accepted", "Answer 1 of the model.", {"chrf": 0.8, "rouge_l": 0.8}, 100, 20, 0.5)
+    cases = {**baseline.cases, "case-1": replace(baseline.cases["case-1"], samples=(same,))}
     text = summary([an_outcome(samples, baseline=replace(baseline, cases=cases))], ROOT)
     assert "3 answers: 1 better, 1 of the same score but another text, 1 the same." in text
     assert "`case-1`" not in text
@@ -114,7 +114,7 @@ def test_a_difference_far_behind() -> None:
     samples = [a_sample(0, 0.5, response=Response("same " * 200_000 + "NOW", "stop", Usage(9, 9), Timing(0.5)))]
     baseline = a_baseline(samples)
     case = baseline.cases["case-0"]
-    before = replace(case, draws=(replace(case.draws[0], text="same " * 200_000 + "BEFORE"),))
+    before = replace(case, samples=(replace(case.samples[0], text="same " * 200_000 + "BEFORE"),))
     text = summary([an_outcome(samples, baseline=replace(baseline, cases={"case-0": before}))], ROOT)
     assert "- was    │ … 999,940 characters are the same … " in text
     assert "same BEFORE\n" in text

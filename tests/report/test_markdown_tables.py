@@ -31,9 +31,9 @@ def test_tokens_of_the_cases_that_were_run() -> None:
     """A run of one case is held against what that case took before."""
     samples = [_long(0, 10)]
     baseline = a_baseline([a_sample(number) for number in range(10)])
-    draws = {name: replace(case.draws[0], prompt_tokens=901) for name, case in baseline.cases.items()}
+    draws = {name: replace(case.samples[0], prompt_tokens=901) for name, case in baseline.cases.items()}
     draws["case-0"] = replace(draws["case-0"], prompt_tokens=12, completion_tokens=11)
-    cases = {name: replace(case, draws=(draws[name],)) for name, case in baseline.cases.items()}
+    cases = {name: replace(case, samples=(draws[name],)) for name, case in baseline.cases.items()}
     text = summary([an_outcome(samples, baseline=replace(baseline, cases=cases))], ROOT)
     assert "| `smollm2`, `concise` | 1 | 12 → 10 | 11 → 10 |" in text
 

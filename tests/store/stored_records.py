@@ -92,5 +92,5 @@ def write(path: Path, run: Run) -> Path:
 def accepted(root: Path, *runs: Run, asked: str = "asked") -> Path:
     """The baseline file after these runs were accepted, one after the other."""
     for run in runs:
-        accept(run, root=root, asked={("m", "p"): asked}, accepted_at="2026-01-02T00:00:00+00:00")
+        accept(run, root=root, digests={("m", "p"): asked}, accepted_at="2026-01-02T00:00:00+00:00")
     return baseline_path(root, "demo", "m", "p")

@@ -12,7 +12,7 @@ import pytest
 from stored_records import ASKED, HOSTILE, a_run, a_sample, accepted, broken
 
 from evalharness.errors import StoreError
-from evalharness.records import Baseline, Draw, Response, Run, SampleKey, Score, Timing, Usage
+from evalharness.records import Baseline, BaselineSample, Response, Run, SampleKey, Score, Timing, Usage
 from evalharness.store import accept, read_baseline
 
 
@@ -28,8 +28,10 @@ def test_accepted_run_comes_back(tmp_path: Path) -> None:
     baseline = read(accepted(tmp_path, a_run()), tmp_path)
     assert (baseline.file, baseline.suite) == ("golden/baselines/demo/m.p.jsonl", "demo")
     assert (baseline.model, baseline.prompt) == ("m", "p")
-    assert [(run.id, run.asked, run.machine_class) for run in baseline.runs] == [("run-1", "asked", "here")]
-    assert baseline.cases["a"].draws == (Draw("run-1", "Yes.", {"exact": 0.123457}, 9, 3, 0.25, 0.1, 0.024691),)
+    assert [(run.id, run.request_digest, run.machine_class) for run in baseline.runs] == [("run-1", "asked", "here")]
+    assert baseline.cases["a"].samples == (
+        BaselineSample("run-1", "Yes.", {"exact": 0.123457}, 9, 3, 0.25, 0.1, 0.024691),
+    )
     assert [(case.digest, case.line) for case in baseline.cases.values()] == [("digest-a", 2), ("digest-b", 3)]
 
 
@@ -37,7 +39,7 @@ def test_accepted_run_comes_back(tmp_path: Path) -> None:
 def test_hostile_answers(tmp_path: Path, text: str) -> None:
     """An answer comes back to the character, and stays on its line."""
     path = accepted(tmp_path, a_run([a_sample(text=text)]))
-    assert read(path, tmp_path).cases["a"].draws[0].text == text
+    assert read(path, tmp_path).cases["a"].samples[0].text == text
     assert path.read_bytes().count(b"\n") == 2
 
 
@@ -66,7 +68,7 @@ def test_five_runs_are_kept(tmp_path: Path) -> None:
     baseline = read(accepted(tmp_path, *(a_run(name=f"run-{n}") for n in range(7))), tmp_path)
     kept = [f"run-{n}" for n in range(2, 7)]
     assert [run.id for run in baseline.runs] == kept
-    assert [draw.run for draw in baseline.cases["a"].draws] == kept
+    assert [draw.run for draw in baseline.cases["a"].samples] == kept
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_edited_case_keeps_the_new_draw_only(tmp_path: Path) -> None:
     accepted(tmp_path, a_run([a_sample("a"), a_sample("b"), a_sample("gone")]))
     edited = a_run([a_sample("a", digest="edited", text="New."), a_sample("b"), a_sample("c")], name="run-2")
     cases = read(accepted(tmp_path, edited), tmp_path).cases
-    drawn = {case: [draw.run for draw in stored.draws] for case, stored in cases.items()}
+    drawn = {case: [draw.run for draw in stored.samples] for case, stored in cases.items()}
     assert drawn == {"a": ["run-2"], "b": ["run-1", "run-2"], "c": ["run-2"]}
     assert cases["a"].digest == "edited"
 
@@ -98,9 +100,9 @@ def test_several_models(tmp_path: Path) -> None:
     """Each model and prompt has a file of its own, with its own samples."""
     samples = [a_sample(), a_sample(key=SampleKey("a", "p", "n", 0), text="Other.")]
     run = a_run(samples)
-    written = accept(run, root=tmp_path, asked=ASKED | {("n", "p"): "asked"}, accepted_at="now")
+    written = accept(run, root=tmp_path, digests=ASKED | {("n", "p"): "asked"}, accepted_at="now")
     assert [path.name for path in written] == ["m.p.jsonl", "n.p.jsonl"]
-    assert [read(path, tmp_path).cases["a"].draws[0].text for path in written] == ["Yes.", "Other."]
+    assert [read(path, tmp_path).cases["a"].samples[0].text for path in written] == ["Yes.", "Other."]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_several_models(tmp_path: Path) -> None:
 def test_refused(tmp_path: Path, run: Run, said: str) -> None:
     """What is not a whole, sound run is not accepted, and no file is touched."""
     with pytest.raises(StoreError, match=f"not accepted: .*{said}"):
-        accept(run, root=tmp_path, asked=ASKED, accepted_at="now")
+        accept(run, root=tmp_path, digests=ASKED, accepted_at="now")
     assert not list(tmp_path.rglob("*"))
 
 
@@ -167,26 +169,31 @@ def test_line_ends(tmp_path: Path, ending: str) -> None:
     ("line", "old", "new", "said"),
     [
         (1, '"kind": "baseline"', '"kind": "run"', "1: not a baseline"),
-        (1, '"schema": 1', '"schema": 2', "1: schema 2, this version reads 1; a newer evalharness wrote it: upgrade"),
-        (1, '"schema": 1', '"schema": 0', "1: schema 0, this version reads 1; it cannot be read any more"),
-        (1, '"schema": 1, ', "", "1: schema null, this version reads 1; it cannot be read any more"),
+        (
+            1,
+            '"schema": 2',
+            '"schema": 3',
+            "1: schema 3, this version reads 1 to 2; a newer evalharness wrote it",
+        ),
+        (1, '"schema": 2', '"schema": 0', "1: schema 0, this version reads 1 to 2; expected a known schema"),
+        (1, '"schema": 2, ', "", "1: schema null, this version reads 1 to 2; expected a known schema"),
         (1, '"cases": 2', '"cases": 3', "1: the header says 3 cases, 2 follow"),
         (1, '"cases": 2', '"cases": "many"', "1: cases:"),
         (1, '"suite"', '"sweet"', "1: suite:"),
-        (1, '"asked": "asked"', '"asked": "asked", "note": 1', "1: runs.0.note:"),
+        (1, '"request_digest": "asked"', '"request_digest": "asked", "note": 1', "1: runs.0.note:"),
         (1, '"runs": [{', '"runs": [], "more": [{', "1: more:"),
         (2, "0.123457", "NaN", "2: NaN is not a number"),
         (2, "0.123457", "Infinity", "2: Infinity is not a number"),
         (2, "0.123457", "1e999", "2: 1e999 is not a number"),
-        (2, "0.123457", '"nan"', "2: draws.0.scores.exact:"),
+        (2, "0.123457", '"nan"', "2: samples.0.scores.exact:"),
         (2, "0.123457", "1.5", "2: a score lies in [0, 1], not exact: 1.5"),
         (2, "0.123457", "-0.1", "2: a score lies in [0, 1], not exact: -0.1"),
         (2, '{"exact": 0.123457}', "{}", "2: the case 'a' lacks a score that its runs have"),
         (2, '"exact"', '"inexact"', "2: the case 'a' lacks a score that its runs have"),
         (2, '"run": "run-1"', '"run": "run-9"', "2: the case 'a' has no draw of an accepted run"),
-        (2, '"prompt_tokens": 9', '"prompt_tokens": -9', "2: draws.0.prompt_tokens:"),
-        (2, '"total_s": 0.25', '"total_s": "soon"', "2: draws.0.total_s:"),
-        (2, '"text": "Yes."', '"text": 5', "2: draws.0.text:"),
+        (2, '"prompt_tokens": 9', '"prompt_tokens": -9', "2: samples.0.prompt_tokens:"),
+        (2, '"total_s": 0.25', '"total_s": "soon"', "2: samples.0.total_s:"),
+        (2, '"text": "Yes."', '"text": 5', "2: samples.0.text:"),
         (3, '"case": "b"', '"case": "a"', "3: the case 'a' stands here twice"),
         (3, '{"case"', '<<<<<<< HEAD\n{"case"', "3:1: not JSON"),
         (3, '{"case": "b"', '["b"', "3:15: not JSON"),
@@ -219,13 +226,13 @@ def test_misplaced_baseline(tmp_path: Path, place: str) -> None:
     assert read(elsewhere, tmp_path).cases == read(path, tmp_path).cases
 
 
-@pytest.mark.parametrize("key", ["asked", "signatures"])
+@pytest.mark.parametrize("key", ["request_digest", "signatures"])
 def test_runs_of_another_kind(tmp_path: Path, key: str) -> None:
     """Accepted runs that were asked or scored otherwise than one another do not make one baseline."""
     path = accepted(tmp_path, a_run(), a_run(name="run-2"))
     header, *cases = path.read_text().splitlines(keepends=True)
     runs = json.loads(header)["runs"]
-    edited = {"asked": "other", "signatures": {"exact": "exact|v:9"}}
+    edited = {"request_digest": "other", "signatures": {"exact": "exact|v:9"}}
     changed = json.loads(header) | {"runs": [runs[0] | {key: edited[key]}, runs[1]]}
     path.write_text("".join([json.dumps(changed) + "\n", *cases]))
     with pytest.raises(StoreError, match=":1: the accepted runs are not of one kind"):
@@ -260,7 +267,7 @@ def test_seconds_are_rounded(tmp_path: Path) -> None:
     """Times are stored to the microsecond, so that a diff is short."""
     response = Response("Yes.", "stop", Usage(1, 1), Timing(0.12345678901))
     path = accepted(tmp_path, a_run([a_sample(response=response)]))
-    assert read(path, tmp_path).cases["a"].draws[0].total_s == 0.123457
+    assert read(path, tmp_path).cases["a"].samples[0].total_s == 0.123457
 
 
 def test_who_answered_is_kept(tmp_path: Path) -> None:

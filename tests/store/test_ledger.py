@@ -92,7 +92,7 @@ def test_round_trip(ledger: Ledger, path: Path, rows: dict[str, Recorded]) -> No
 
 def test_what_sqlite_is_told(ledger: Ledger, path: Path) -> None:
     """Write-ahead log, every commit on the disk, and marks by which the file is known."""
-    wanted = {"journal_mode": "wal", "synchronous": 2, "user_version": 1, "application_id": 0x65766C67}
+    wanted = {"journal_mode": "wal", "synchronous": 2, "user_version": 2, "application_id": 0x65766C67}
     found = {name: ledger._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
     assert found == wanted
     with closing(sqlite3.connect(path)) as other:
@@ -128,14 +128,14 @@ def another(path: Path) -> None:
         connection.commit()
 
 
-NEWER = r"a newer evalharness wrote it \(schema 2, this one reads 1\): upgrade, or move the file away"
+NEWER = r"a newer evalharness wrote it \(schema 3, this one reads 2\): upgrade, or move the file away"
 
 
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (changed("PRAGMA user_version = 2"), NEWER),
-        (changed("PRAGMA user_version = 2", "DROP TABLE response"), NEWER),
+        (changed("PRAGMA user_version = 3"), NEWER),
+        (changed("PRAGMA user_version = 3", "DROP TABLE response"), NEWER),
         (changed("PRAGMA user_version = 0"), "not a ledger of evalharness"),
         (changed("PRAGMA application_id = 7"), "not a ledger of evalharness"),
         (another, "not a ledger of evalharness"),
@@ -239,7 +239,7 @@ def test_bits_of_the_log(ledger: Ledger, path: Path, tmp_path: Path, rows: dict[
     [
         "response = replace(response, 'Yes.', 'No..')",
         "request = replace(request, '1', '2')",
-        "asked_at = '2027-01-01T00:00:00+00:00'",
+        "recorded_at = '2027-01-01T00:00:00+00:00'",
         "key = replace(key, 'a', 'b')",
         "checksum = x'00'",
         "response = '{}'",

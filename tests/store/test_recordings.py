@@ -110,7 +110,7 @@ def within(old: str, new: str) -> Callable[[list[str]], list[str]]:
 
 
 RESPONSE = {"text": "Yes.", "finish_reason": "stop", "usage": {"prompt_tokens": 9, "completion_tokens": 1}}
-FIELDS = "a recorded response has the fields asked_at, key, request, response"
+FIELDS = "a recorded response has the fields key, recorded_at, request, response"
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ FIELDS = "a recorded response has the fields asked_at, key, request, response"
         (within("0.25", "NaN"), 3, "NaN is not a number that a record can hold"),
         (within("0.25", "1e999"), 3, "1e999 is not a number that a record can hold"),
         (line_of(comment="mine"), 3, FIELDS),
-        (line_of(asked_at=None), 3, FIELDS),
-        (line_of(asked_at=5), 3, FIELDS),
-        (line_of(asked_at=""), 3, "asked_at"),
-        (line_of(asked_at="\x1b]52;c;cHduZWQ=\x07"), 3, "asked_at"),
+        (line_of(recorded_at=None), 3, FIELDS),
+        (line_of(recorded_at=5), 3, FIELDS),
+        (line_of(recorded_at=""), 3, "recorded_at"),
+        (line_of(recorded_at="\x1b]52;c;cHduZWQ=\x07"), 3, "recorded_at"),
         (line_of(response=None), 3, FIELDS),
         (line_of(response=[]), 3, "not a response: a response is a JSON object"),
         (line_of(response=RESPONSE), 3, "not a response: timing"),
@@ -138,8 +138,8 @@ FIELDS = "a recorded response has the fields asked_at, key, request, response"
         (lambda lines: [*lines, lines[2]], 7, "the same request stands there twice"),
         (lambda lines: [*lines[:-1], lines[2]], 6, "the same request stands there twice"),
         (header(responses="5"), 1, "it says 5 responses"),
-        (header(schema=2), 1, "schema 2, this version reads 1; a newer evalharness wrote it: upgrade"),
-        (header(schema=None), 1, "schema null, this version reads 1; it cannot be read any more"),
+        (header(schema=3), 1, "schema 3, this version reads 1 to 2; a newer evalharness wrote it: upgrade evalharness"),
+        (header(schema=None), 1, "schema null, this version reads 1 to 2; expected a known schema"),
         (header(kind="run"), 1, "not a recording"),
         (lambda lines: lines[1:], 1, "not a recording"),
         (lambda lines: [], 1, "not a recording"),

@@ -92,7 +92,7 @@ def test_requests_in_order() -> None:
 )
 def test_shared_messages(turns: tuple[tuple[str, str], ...], shared: int) -> None:
     """The first messages that use the suite's own variables alone are shared by all cases."""
-    assert _requests(_suite(*turns, s="S"))[0].shared == shared
+    assert _requests(_suite(*turns, s="S"))[0].shared_prefix == shared
 
 
 def test_an_overridden_variable_is_not_shared() -> None:
@@ -101,14 +101,14 @@ def test_an_overridden_variable_is_not_shared() -> None:
         ("system", "Hi"), ("user", "{{ s }}"), ("user", "{{ q }}"), cases=({"q": 1}, {"q": 1, "s": "T"}), s="S"
     )
 
-    assert [request.shared for request in _requests(suite)] == [2, 1]
+    assert [request.shared_prefix for request in _requests(suite)] == [2, 1]
 
 
 def test_a_suite_variable_that_every_case_overrides() -> None:
     """A template that only works with the cases' own value of a variable is rendered, and not shared."""
     suite = _suite(("system", "{{ 1 / n }}"), ("user", "{{ q }}"), cases=({"q": "x", "n": 2},), n="to be given")
 
-    assert [(request.shared, request.messages[0].content) for request in _requests(suite)] == [(0, "0.5")]
+    assert [(request.shared_prefix, request.messages[0].content) for request in _requests(suite)] == [(0, "0.5")]
 
 
 _TURN = st.sampled_from(
@@ -128,4 +128,4 @@ def test_the_prefix_does_not_depend_on_the_other_cases(turns: list[str], cases: 
 
     assert together == alone
     common = Renderer(Limits()).common_messages(suite.prompts["ask"], suite.vars)
-    assert all(request.messages[: request.shared] == common[: request.shared] for request in together)
+    assert all(request.messages[: request.shared_prefix] == common[: request.shared_prefix] for request in together)

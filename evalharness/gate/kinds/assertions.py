@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from evalharness.gate.pairing import one_line, some
 from evalharness.gate.stats.sessions import FEWEST_RUNS
-from evalharness.records import RERUN_REPEATS, Run, Sample, Stability, Status, Verdict
+from evalharness.records import Run, Sample, Stability, Status, Verdict
 
 RERUNS = 4
 FAILS = 2
@@ -32,7 +32,7 @@ def broken_cases(run: Run) -> dict[tuple[str, str, str], list[Sample]]:
     """By model, prompt and case: the planned draws that broke a stable assertion."""
     found: dict[tuple[str, str, str], list[Sample]] = {}
     for sample in run.samples:
-        if sample.failed_stable and sample.key.repeat < RERUN_REPEATS:
+        if sample.failed_stable and sample.purpose != "rerun":
             found.setdefault((sample.key.model, sample.key.prompt, sample.key.case), []).append(sample)
     return found
 
@@ -54,7 +54,7 @@ def _verdict(run: Run, pair: tuple[str, str], cases: Iterable[str]) -> Verdict:
 
 
 def _case(run: Run, pair: tuple[str, str], case: str, known: Stability | None) -> _Case:
-    again = [s for s in _draws(run, pair, case) if s.key.repeat >= RERUN_REPEATS]
+    again = [s for s in _draws(run, pair, case) if s.purpose == "rerun"]
     fails = sum(bool(sample.failed_stable) or not sample.answered for sample in again)
     sentence = next(s for sample in _draws(run, pair, case) for s in sample.failed_stable)
     subject = f"{some([case])} {sentence}"

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, RATIO_MARGIN
-from evalharness.gate.evidence import Evidence, GateResult, Look, Rules, Runs
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Stage
 from evalharness.gate.kinds.score import collect_evidence, conclude
 from evalharness.gate.stats.outliers import EXPENSIVE, outlier_rates
 from evalharness.gate.stats.permutation import holm
@@ -22,9 +22,11 @@ SPAN = math.log(2)
 """The pseudo-cases of the bound: one answer of twice the tokens, one of half."""
 
 
-def cost_rules(margin: float, *, alpha: float = ALPHA, alpha_pass: float = ALPHA_PASS, look: Look = "only") -> Rules:
+def cost_rules(
+    margin: float, *, alpha: float = ALPHA, alpha_pass: float = ALPHA_PASS, stage: Stage = "single"
+) -> Rules:
     """The rules of a gate whose runs are -log(tokens); `margin` is a ratio, 0.10 meaning 10 % more."""
-    return Rules(math.log1p(margin), alpha, alpha_pass, look=look, unit="log ratio", span=SPAN, floor=False)
+    return Rules(math.log1p(margin), alpha, alpha_pass, stage=stage, unit="log ratio", span=SPAN, floor=False)
 
 
 def assess_cost(
@@ -34,7 +36,7 @@ def assess_cost(
     margin: float = RATIO_MARGIN,
     alpha: float = ALPHA,
     alpha_pass: float = ALPHA_PASS,
-    look: Look = "only",
+    stage: Stage = "single",
     seed: str = "",
 ) -> GateResult:
     """Has the candidate become dearer by `margin` (a ratio)?
@@ -42,7 +44,7 @@ def assess_cost(
     `baseline` and `candidate` map case ids to the tokens (or dollars at one price table) of each run. All changes in
     the result are natural logarithms of ratios. Raises ValueError for a value that is not above 0.
     """
-    rules = cost_rules(margin, alpha=alpha, alpha_pass=alpha_pass, look=look)
+    rules = cost_rules(margin, alpha=alpha, alpha_pass=alpha_pass, stage=stage)
     evidence = collect_cost_evidence(baseline, candidate, rules=rules, seed=seed)
     return conclude(evidence, evidence.p_value, rules, seed=seed)
 

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_CASES, QUALITY_MARGIN, SCREEN, UNMATCHED_SHARE
-from evalharness.gate.evidence import Evidence, GateResult, Look, Rules, Runs, Word
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Stage, Word
 from evalharness.gate.stats.bounds import Spread, Target, spread_of
 from evalharness.gate.stats.permutation import Floats, Pair, blocks, p_worse, smallest_p
 from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
@@ -37,7 +37,7 @@ def assess_scores(
     target: Target = "suite",
     clusters: Mapping[str, str] | None = None,
     sessions: bool = False,
-    look: Look = "only",
+    stage: Stage = "single",
     seed: str = "",
 ) -> GateResult:
     """Has the candidate lost `margin` points against the baseline?
@@ -45,13 +45,13 @@ def assess_scores(
     `baseline` and `candidate` map case ids to runs in [0, 1], of which there may be different numbers. `clusters` maps
     case ids to what they share (a document, a conversation): clusters then take the place of cases. `sessions` says
     that the n-th baseline runs of all cases belong to one session: with five sessions or more the test allows for
-    sessions that are better or worse as a whole. `look`: see `Look`. The same arguments give the same answer.
+    sessions that are better or worse as a whole. `stage`: see `Stage`. The same arguments give the same answer.
 
     Raises ValueError for values that are not numbers in [0, 1], or not 0 and 1 with `kind="pass_fail"`.
     """
     for runs in (*baseline.values(), *candidate.values()):
         _check(runs, kind)
-    rules = Rules(margin, alpha, alpha_pass, target, look)
+    rules = Rules(margin, alpha, alpha_pass, target, stage)
     evidence = collect_evidence(baseline, candidate, rules=rules, seed=seed, clusters=clusters, sessions=sessions)
     return conclude(evidence, evidence.p_value, rules, seed=seed)
 
@@ -147,16 +147,16 @@ def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:
     enough = evidence.candidate_runs >= rules.runs_needed and not evidence.blocked
     if enough and evidence.spread.bounds(rules.bound_alpha)[0] > -rules.margin:
         return "PASS"
-    return "FAIL" if p_value <= rules.alpha and rules.look != "first" else "INCONCLUSIVE"
+    return "FAIL" if p_value <= rules.alpha and rules.stage != "screen" else "INCONCLUSIVE"
 
 
 def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gates: int = 1) -> GateResult:
     """The verdict with what it can and cannot see. `gates`: how many share alpha."""
     verdict = decide(evidence, p_value, rules)
     low, high = evidence.spread.bounds(rules.bound_alpha)
-    looks_ahead = evidence.cases >= FEWEST_CASES and rules.look != "first"  # after the first look there is another one
-    unsettled = verdict == "INCONCLUSIVE" and looks_ahead
-    visible = verdict != "PASS" and looks_ahead and rules.unit == "points"
+    is_last = evidence.cases >= FEWEST_CASES and rules.stage != "screen"  # after the first look there is another one
+    unsettled = verdict == "INCONCLUSIVE" and is_last
+    visible = verdict != "PASS" and is_last and rules.unit == "points"
     more = _needed(evidence, rules) if unsettled else None
     result = GateResult(
         verdict=verdict,

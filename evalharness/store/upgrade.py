@@ -1,0 +1,87 @@
+"""Reads what version 0.1 wrote (schema 1) as files of this version (schema 2).
+
+Schema 2 renames fields: `looks` to `max_stages`, `asked` to `request_digest`, `draws` to `samples`, `asked_at` to
+`recorded_at`, `shared` to `shared_prefix`. It also gives every sample a purpose, which schema 1 encoded in the number
+of the repeat: from 1,000 on `reference`, from 2,000 on `rerun`.
+
+The lines are untrusted: a value of an unexpected shape is left as it is, and the reader reports it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+
+SCHEMA = 2
+"""The version that is written."""
+SCHEMAS = (1, SCHEMA)
+"""The versions that can be read."""
+_REFERENCE, _RERUN = 1_000, 2_000
+_KEY_FIELDS = 4
+
+Line = dict[str, Any]
+
+
+def upgraded_header(line: Line) -> Line:
+    """The first line of a run record or a baseline."""
+    runs = line.get("runs")
+    if isinstance(runs, list):
+        line = line | {
+            "runs": [_renamed(run, "asked", "request_digest") if isinstance(run, dict) else run for run in runs]
+        }
+    planned = line.get("planned")
+    if isinstance(planned, list):
+        line = line | {"planned": [_with_purpose(key, planned) for key in planned]}
+    return _renamed(line, "looks", "max_stages") | {"schema": SCHEMA}
+
+
+def upgraded_run_line(line: Line, header: Mapping[str, Any]) -> Line:
+    """A sample, or the end, of a run record whose upgraded header is given."""
+    keys = header.get("planned")
+    planned = [key[:_KEY_FIELDS] for key in keys if isinstance(key, list)] if isinstance(keys, list) else []
+    sample, end = line.get("sample"), line.get("end")
+    if isinstance(sample, dict) and "key" in sample:
+        return line | {"sample": sample | {"key": _with_purpose(sample["key"], planned)}}
+    if isinstance(end, dict) and isinstance(end.get("selected"), list):
+        return line | {"end": end | {"selected": [_with_purpose(key, planned) for key in end["selected"]]}}
+    return line
+
+
+def upgraded_case(line: Line) -> Line:
+    """A case of a baseline."""
+    return _renamed(line, "draws", "samples")
+
+
+def upgraded_response(line: Line) -> Line:
+    """A line of a recording; its key still belongs to the request of schema 1."""
+    return _renamed(line, "asked_at", "recorded_at")
+
+
+def upgraded_request(request: str) -> str:
+    """A recorded request, as canonical JSON."""
+    value = json.loads(request)
+    if not isinstance(value, dict):
+        return request
+    wire, repeat = value.get("wire"), value.get("repeat")
+    if isinstance(wire, dict):
+        value["wire"] = _renamed(wire, "shared", "shared_prefix")
+    if isinstance(repeat, int) and repeat >= _REFERENCE:
+        value["repeat"], value["purpose"] = _own_count(repeat)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _with_purpose(key: Any, planned: Collection[Any]) -> Any:
+    if not isinstance(key, list) or len(key) != _KEY_FIELDS or not isinstance(key[3], int):
+        return key
+    if key[3] < _REFERENCE:
+        return [*key, "planned" if key in planned else "confirm"]
+    return [*key[:3], *_own_count(key[3])]
+
+
+def _own_count(repeat: int) -> tuple[int, str]:
+    return (repeat - _RERUN, "rerun") if repeat >= _RERUN else (repeat - _REFERENCE, "reference")
+
+
+def _renamed(line: Line, old: str, new: str) -> Line:
+    return {new if name == old else name: value for name, value in line.items()}
