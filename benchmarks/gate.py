@@ -35,12 +35,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import gate_data as data
 from gate_data import Floats, Rng, Shape
 
+from evalharness.gate.assertions import FAILS, RERUNS
+from evalharness.gate.cost import assess_cost, collect_cost_evidence, cost_rules
 from evalharness.gate.defaults import CONFIRM_RUNS, SCREEN
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
-from evalharness.gate.kinds.assertions import FAILS, RERUNS
-from evalharness.gate.kinds.cost import assess_cost, collect_cost_evidence, cost_rules
-from evalharness.gate.kinds.latency_stats import Calibration, assess_latency
-from evalharness.gate.kinds.score import assess_scores, collect_evidence, decide
+from evalharness.gate.latency import Calibration, assess_latency
+from evalharness.gate.scores import assess_scores, collect_evidence, decide
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
 from evalharness.gate.stats.permutation import Pair, holm, p_worse
 from evalharness.gate.stats.sessions import drifted

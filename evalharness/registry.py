@@ -45,7 +45,13 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "scripted": "evalharness.providers.scripted:ScriptedProvider",
     },
     "judges": {},
-    "gate_kinds": {},
+    "gate_kinds": {
+        "cost": "evalharness.gate.kinds.cost:COST",
+        "first_token": "evalharness.gate.kinds.latency:FIRST_TOKEN",
+        "latency": "evalharness.gate.kinds.latency:LATENCY",
+        "per_token": "evalharness.gate.kinds.latency:PER_TOKEN",
+        "score": "evalharness.gate.kinds.score:SCORE",
+    },
     "report_formats": {},
     "executors": {},
 }
@@ -66,6 +72,11 @@ def find(kind: Kind, name: str) -> Callable[..., Any]:
         raise LookupError(f"there is no {kind[:-1].replace('_', ' ')} '{name}'{did_you_mean(name, names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+
+
+def gate_kind(metric: str) -> Any:
+    """The kind of a gate on `metric`: the kind of that name, else the one for metrics of the suite."""
+    return find("gate_kinds", metric if metric in names("gate_kinds") else "score")
 
 
 def options(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:

@@ -22,7 +22,7 @@ ARROWS = {
     "suites": {"config", "constraints", "registry", "templating", "scoring"},
     "execution": {"config", "local", "providers", "redaction", "scoring", "store", "wire"},
     "scoring": {"config", "execution", "redaction", "registry", "wire"},
-    "gate": set(),
+    "gate": {"registry"},
     "criteria": {"config", "evaluation", "store", "suites"},
     "evaluation": {
         "config",

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from evalharness.criteria.criteria import Criteria, CriteriaCase, as_json
-from evalharness.records import RATIOS, AcceptedRun, Baseline, Change
+from evalharness.records import AcceptedRun, Baseline, Change, GateRule
 
 MOST_CHANGES = 200
 _WHAT_CHARS, _SIDE_CHARS = 130, 80
@@ -52,7 +52,12 @@ def _whole_suite(old: Criteria | None, new: Criteria | None) -> list[Change]:
 def _rules(old: Criteria, new: Criteria) -> Iterator[Change]:
     more = True  # all gates of all models share one alpha: with more of them each sees less
     yield from _table(
-        "gate", old.gates, new.gates, shown=_margin, harder=lambda then, now: now < then, adding_relaxes=more
+        "gate",
+        old.gates,
+        new.gates,
+        shown=_margin,
+        harder=lambda then, now: now.margin < then.margin,
+        adding_relaxes=more,
     )
     yield from _table("metric", old.metrics, new.metrics)
     yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""), adding_relaxes=more)
@@ -240,8 +245,12 @@ def _state(baseline: Baseline | str | None) -> str:
     return f"accepted run {', '.join(run.id for run in baseline.runs)}"
 
 
-def _margin(metric: str, margin: float) -> str:
-    return f"margin {margin * 100:g} {'%' if metric in RATIOS else 'pts'}"
+def _is_narrower(then: GateRule, now: GateRule) -> bool:
+    return now.margin < then.margin
+
+
+def _margin(name: str, rule: GateRule) -> str:
+    return f"margin {rule.margin * 100:g} {'%' if rule.unit == 'ratio' else 'pts'}"
 
 
 def _either(then: Iterable[_Value], now: Iterable[_Value]) -> list[_Value]:

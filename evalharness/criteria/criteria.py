@@ -32,8 +32,8 @@ class Criteria:
     """Everything that decides how hard a suite is."""
 
     suite: str
-    gates: Mapping[str, float]
-    """The margin by metric."""
+    gates: Mapping[str, GateRule]
+    """By metric, tag and target."""
     metrics: Mapping[str, str]
     """Options by name, as JSON; empty where there are none."""
     cases: Mapping[str, CriteriaCase]
@@ -58,7 +58,7 @@ def criteria_of(
     """The exam that a suite is, with the configuration, baselines and files as `Criteria` has them."""
     return Criteria(
         suite=suite.name,
-        gates={_gate(gate.rule): gate.rule.margin for gate in suite.gates},
+        gates={_gate(gate.rule): gate.rule for gate in suite.gates},
         metrics={spec.name: as_json(spec.options) if spec.options else "" for spec in suite.metrics},
         cases={case.id: _criteria_case(case) for case in suite.cases},
         models=suite.models,

@@ -11,8 +11,8 @@ from itertools import count, zip_longest
 
 from evalharness.evaluation.evaluation import Evaluation
 from evalharness.evaluation.reference import ReferenceRun, more_samples
+from evalharness.gate.assertions import RERUNS, broken_cases
 from evalharness.gate.defaults import CONFIRM_RUNS
-from evalharness.gate.kinds.assertions import RERUNS, broken_cases
 from evalharness.gate.wording import count as count_of
 from evalharness.gate.wording import p_text
 from evalharness.records import Baseline, Case, Stability, Verdict

@@ -28,8 +28,8 @@ from evalharness.evaluation.commands import accept_command, command
 from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.reference import ReferenceRun, open_reference_run
 from evalharness.evaluation.resources import Resources
+from evalharness.gate.kinds import gate_kind
 from evalharness.records import (
-    TIMED,
     Baseline,
     Baselines,
     Case,
@@ -118,7 +118,7 @@ class Evaluation:
 
     def calibrate(self, times: int) -> None:
         """Measure the speed of this machine, where a gate compares seconds of a local model."""
-        gated = any(rule.metric in TIMED for rule in self.header.gates)
+        gated = any(gate_kind(rule.metric).measures_machine for rule in self.header.gates)
         if gated and any(provider.local for provider in self.plan.providers.values()):
             self._calibration += [work_s() for _ in range(times)]
 

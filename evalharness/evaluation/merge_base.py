@@ -110,7 +110,7 @@ class MergeBase:
         """What a report holds the run's answers against: the accepted ones, or, where the version at a commit was drawn
         beside it to be compared with, that one's.
         """
-        from evalharness.gate.pairing import with_reference
+        from evalharness.gate.pairings import with_reference
 
         pairs = pairs_of(run)
         if run.header.against and reference is not None:

@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
-from evalharness.gate.decide import decide_run
-from evalharness.gate.evidence import GateResult
-from evalharness.gate.kinds.cost import assess_cost
-from evalharness.gate.kinds.latency_stats import Calibration, assess_latency
-from evalharness.gate.kinds.score import assess_scores
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Calibration", "GateResult", "assess_cost", "assess_latency", "assess_scores", "decide_run"]
+if TYPE_CHECKING:
+    from evalharness.gate.comparison import Comparison, NoComparison
+    from evalharness.gate.cost import assess_cost
+    from evalharness.gate.decide import decide_run
+    from evalharness.gate.evidence import GateResult
+    from evalharness.gate.kinds import GateKind
+    from evalharness.gate.latency import Calibration, assess_latency
+    from evalharness.gate.scores import assess_scores
+
+_PUBLIC = {
+    "Calibration": "latency",
+    "Comparison": "comparison",
+    "GateKind": "kinds",
+    "GateResult": "evidence",
+    "NoComparison": "comparison",
+    "assess_cost": "cost",
+    "assess_latency": "latency",
+    "assess_scores": "scores",
+    "decide_run": "decide",
+}
+"""Loaded on first use: a suite is read without numpy."""
+
+__all__ = [
+    "Calibration",
+    "Comparison",
+    "GateKind",
+    "GateResult",
+    "NoComparison",
+    "assess_cost",
+    "assess_latency",
+    "assess_scores",
+    "decide_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)

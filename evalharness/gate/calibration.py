@@ -9,7 +9,7 @@ import numpy as np
 
 from evalharness.gate.defaults import ALPHA, ALPHA_WARN
 from evalharness.gate.evidence import Rules
-from evalharness.gate.kinds.score import collect_evidence
+from evalharness.gate.scores import collect_evidence
 from evalharness.gate.stats.permutation import Floats
 from evalharness.gate.stats.power import minimum_detectable_drop
 from evalharness.gate.stats.sessions import overdispersion

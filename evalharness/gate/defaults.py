@@ -14,6 +14,8 @@ CONFIRM_RUNS = 2
 """Fresh runs of both sides for the second look."""
 FEWEST_CASES = 20
 """With fewer cases no statistics are done: hard checks and a report only."""
+FEWEST_SESSIONS = 5
+"""Accepted runs that it takes to measure the variance between runs."""
 UNMATCHED_SHARE = 0.10
 """More new cases than this, and no gate passes."""
 QUALITY_MARGIN = 0.05

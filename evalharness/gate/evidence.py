@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from evalharness.gate.comparison import Stage
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, QUALITY_MARGIN
 from evalharness.gate.stats.bounds import Spread, Target, runs_needed
 from evalharness.gate.stats.permutation import Pair, change
-from evalharness.records import Status
+from evalharness.records import Slice, Status
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 STATUS: Mapping[Word, Status] = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive"}
 """As a run's verdict calls it."""
-Stage = Literal["single", "screen", "confirm"]
-"""`screen` may pass but not fail; `confirm` decides on the samples of both stages; `single`: there is one stage."""
 
 Runs = Mapping[str, Sequence[float]]
 """Case id -> the values of its runs."""
@@ -63,6 +62,8 @@ class Evidence:
     """Why it may not pass: cases that only one side has, for example."""
     remark: str = ""
     """What else was seen, where it decides."""
+    slices: tuple[Slice, ...] = ()
+    """The change of each tag."""
 
     @property
     def change(self) -> float:
@@ -109,3 +110,7 @@ class GateResult:
     """Or so many more runs of each case, on both sides."""
     suspicious: bool = False
     """No PASS, and a p-value of at most 0.20: two fresh runs of both sides are worth their price."""
+    slices: tuple[Slice, ...] = ()
+    """The change of each tag."""
+    gating: bool = True
+    """False: shown for information, never changes the status of the run."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from evalharness.errors import StoreError
 from evalharness.gate.defaults import UNMATCHED_SHARE
 from evalharness.records import (
-    TIMED,
+    TIMINGS,
     AcceptedRun,
     Baseline,
     BaselineCase,
@@ -19,7 +18,6 @@ from evalharness.records import (
     RunHeader,
     Sample,
     SampleError,
-    slots_of,
 )
 
 _MESSAGE_CHARS = 300
@@ -45,9 +43,34 @@ class Pairing:
     """Whether a second draw of this model is a copy of the first."""
 
     @property
+    def known_cases(self) -> Mapping[str, BaselineCase]:
+        """The cases of the baseline."""
+        return self.baseline.cases if self.baseline else {}
+
+    @property
+    def accepted(self) -> tuple[AcceptedRun, ...]:
+        """The runs of the baseline, a reference run beside this one included."""
+        return self.baseline.runs if self.baseline else ()
+
+    @property
+    def accepted_runs(self) -> list[str]:
+        """Their ids, without a reference run: its id is of today."""
+        return [run.id for run in self.accepted if run.request_digest]
+
+    @property
+    def signatures(self) -> Mapping[str, str]:
+        """The signature of each metric in the baseline."""
+        return self.baseline.signatures if self.baseline else {}
+
+    def place(self, case: str) -> str:
+        """File and line of a case of the baseline."""
+        assert self.baseline
+        return f"{self.baseline.file}:{self.baseline.cases[case].line}"
+
+    @property
     def cases(self) -> list[str]:
         """Cases that are the same on both sides."""
-        known = self.baseline.cases if self.baseline else {}
+        known = self.known_cases
         return [
             case
             for case, drawn in self.samples.items()
@@ -118,33 +141,12 @@ def _unmatched(pairing: Pairing) -> str:
     return ""
 
 
-def unusable(pairing: Pairing, metric: str, header: RunHeader) -> str:
-    """Which number that must be weighed is none, on either side."""
-    assert pairing.baseline
-    what = "token counts" if metric == "cost" else f"score of {metric} in [0, 1]"
-    drawn = {
-        case: [baseline_sample_of(sample, header) for sample in samples] for case, samples in pairing.samples.items()
-    }
-    now = [case for case, draws in drawn.items() if not _usable(draws, metric)]
-    if now:
-        return f"no {what} for {some(now)}"
-    known = pairing.baseline.cases
-    then = [case for case in pairing.cases if not _usable(known[case].samples, metric)]
-    return f"{pairing.baseline.file}:{known[then[0]].line}: no {what} for {some(then)}" if then else ""
-
-
-def _usable(draws: Sequence[BaselineSample], metric: str) -> bool:
-    if metric == "cost":
-        return bool(draws) and all(draw.prompt_tokens + draw.completion_tokens > 0 for draw in draws)
-    return bool(draws) and all(0 <= draw.scores.get(metric, math.nan) <= 1 for draw in draws)
-
-
 def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> BaselineSample:
     """A sample as the gates see it: scores that were not made as the header says are none."""
     assert sample.response  # a sample without one is an error, and then nothing is weighed
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
     usage = sample.response.usage
-    seconds = [sample.seconds(gate) for gate in TIMED]
+    seconds = [sample.seconds(timing) for timing in TIMINGS]
     return BaselineSample(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *seconds)
 
 
@@ -154,43 +156,6 @@ def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[B
     order = {run.id: number for number, run in enumerate(pairing.baseline.runs)}
     draws = sorted(pairing.baseline.cases[case].samples, key=lambda draw: order.get(draw.run, 0))
     return draws[-1:] if copies else draws
-
-
-def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt: str) -> Baseline | None:
-    """The baseline, and after its runs the one that was drawn beside the candidate. Unusable answers are left out, and
-    so is a case that is not the same in both.
-    """
-    header = reference.header
-    drawn: dict[str, list[Sample]] = {}
-    for sample in reference.samples:
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.answered:
-            drawn.setdefault(sample.key.case, []).append(sample)
-    if not drawn:
-        return baseline
-    known = baseline.cases if baseline else {}
-    cases = {} if baseline is None else dict(known)
-    for case, samples in drawn.items():
-        before = known.get(case)
-        if before is None and baseline is None:
-            cases[case] = BaselineCase(
-                samples[0].digest, tuple(baseline_sample_of(s, header, header.id) for s in samples), 0
-            )
-        elif before is not None and before.digest == samples[0].digest:
-            merged = (*before.samples, *(baseline_sample_of(s, header, header.id) for s in samples))
-            cases[case] = replace(before, samples=merged)
-    slots = slots_of(sample for samples in drawn.values() for sample in samples)
-    identity = header.models.get(model)
-    run = AcceptedRun(
-        header.id, header.started_at, header.machine_class, header.signatures, "", identity=identity, slots=slots
-    )
-    return Baseline(
-        baseline.file if baseline else header.file,
-        header.suite,
-        model,
-        prompt,
-        (*(baseline.runs if baseline else ()), run),
-        cases,
-    )
 
 
 def one_line(text: str) -> str:

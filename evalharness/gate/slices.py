@@ -8,6 +8,7 @@ import numpy as np
 
 from evalharness.gate.evidence import Runs
 from evalharness.gate.stats.permutation import p_worse
+from evalharness.gate.wording import points
 from evalharness.records import Slice
 
 FEWEST_CASES = 15
@@ -25,6 +26,13 @@ def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]]
             by_tag.setdefault(tag, []).append(case)
     found = [_slice(tag, cases, baseline, candidate, seed) for tag, cases in by_tag.items()]
     return tuple(sorted(_corrected(found), key=lambda one: (one.change, one.tag)))
+
+
+def worst_of(slices: Sequence[Slice], drop: float) -> str:
+    """The tags that fell most, as the end of a reason; "" if none fell more than the whole suite, `drop`."""
+    below = [one for one in slices if one.change < min(0.0, -drop) and one.q_value is not None]
+    worst = [f"{one.tag} {points(one.change)}" for one in below[:2]]
+    return f"; worst: {', '.join(worst)}" if worst else ""
 
 
 def _slice(tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed: str) -> Slice:

@@ -10,6 +10,7 @@ Suite ─ Case ─┐
 from __future__ import annotations
 
 from evalharness.records.run import (
+    TIMINGS,
     FinishReason,
     Purpose,
     Request,
@@ -26,8 +27,6 @@ from evalharness.records.run import (
     slots_of,
 )
 from evalharness.records.suite import (
-    RATIOS,
-    TIMED,
     Case,
     GateRule,
     GateSpec,
@@ -37,6 +36,7 @@ from evalharness.records.suite import (
     Prompt,
     Spec,
     Suite,
+    Unit,
 )
 from evalharness.records.verdict import (
     SEVERITY,
@@ -53,9 +53,8 @@ from evalharness.records.verdict import (
 )
 
 __all__ = [
-    "RATIOS",
     "SEVERITY",
-    "TIMED",
+    "TIMINGS",
     "AcceptedRun",
     "Baseline",
     "BaselineCase",
@@ -85,6 +84,7 @@ __all__ = [
     "Status",
     "Suite",
     "Timing",
+    "Unit",
     "Usage",
     "Verdict",
     "slots_of",

@@ -14,6 +14,8 @@ Purpose = Literal["planned", "confirm", "rerun", "reference"]
 """Why a sample was generated: `planned` by the suite; `confirm`: before a gate may fail; `rerun`: a stable assertion
 failed, so the sample says nothing about the average; `reference`: by the baseline's version of the suite.
 """
+TIMINGS = ("latency", "first_token", "per_token")
+"""Seconds of a response: all of it, until its first token, for each further token."""
 _LOGPROB_ROUNDING = 1e-6
 
 
@@ -174,14 +176,14 @@ class Sample:
             return None
         return self.response.timing.total_s
 
-    def seconds(self, gate: str) -> float | None:
-        """What a gate on seconds compares; None where nothing may be compared, or nothing was measured."""
+    def seconds(self, timing: str) -> float | None:
+        """One of `TIMINGS`; None if it was not measured, or does not compare with others."""
         if self.latency_s is None or self.response is None:
             return None
-        timing = self.response.timing
-        rate = timing.decode_tokens_per_s
+        measured = self.response.timing
+        rate = measured.decode_tokens_per_s
         per_token = 1 / rate if rate else None
-        return {"latency": timing.total_s, "first_token": timing.first_token_s, "per_token": per_token}[gate]
+        return {"latency": measured.total_s, "first_token": measured.first_token_s, "per_token": per_token}[timing]
 
     @property
     def slots(self) -> int | None:

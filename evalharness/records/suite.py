@@ -74,10 +74,8 @@ class Spec:
     """
 
 
-TIMED = ("latency", "first_token", "per_token")
-"""Gates on seconds: of the whole answer, until its first token, for each further token."""
-RATIOS = (*TIMED, "cost")
-"""Gates whose margin is a ratio, and that are no metrics."""
+Unit = Literal["points", "ratio"]
+"""Of a margin or a change: points of a 0..1 score, or a ratio of seconds or tokens."""
 
 
 class GateRule(NamedTuple):
@@ -85,13 +83,14 @@ class GateRule(NamedTuple):
 
     metric: str
     margin: float
-    """Points of a 0..1 score; for seconds and cost a ratio, 0.10 meaning 10 %."""
+    """In `unit`: 0.05 is 5 points of a 0..1 score, or a ratio of 5 %."""
     target: Literal["suite", "population"] = "suite"
-    """Whether it speaks of these very cases, or of cases like these."""
+    """Whether the verdict holds for these very cases, or for cases like these."""
     tag: str = ""
-    """The cases that it looks at; "" for all."""
+    """Only cases with this tag; "" for all."""
     slots: int = 0
-    """Of a gate on seconds: how many answers the engine may grow at once; 0: as many as the model is configured for."""
+    """Of a gate on seconds: number of responses that the engine generates at once; 0 for the model's own setting."""
+    unit: Unit = "points"
 
 
 @dataclass(frozen=True, slots=True)

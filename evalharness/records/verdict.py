@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from evalharness.errors import StoreError
 from evalharness.records.run import Sample
+from evalharness.records.suite import Unit
 
 Status = Literal["pass", "fail", "inconclusive", "error", "incomparable", "no baseline"]
 
@@ -53,9 +54,9 @@ class BaselineSample:
     first_token_s: float | None = None
     per_token_s: float | None = None
 
-    def seconds(self, gate: str) -> float | None:
-        """What a gate on seconds compares."""
-        return {"latency": self.total_s, "first_token": self.first_token_s, "per_token": self.per_token_s}[gate]
+    def seconds(self, timing: str) -> float | None:
+        """One of `TIMINGS`."""
+        return {"latency": self.total_s, "first_token": self.first_token_s, "per_token": self.per_token_s}[timing]
 
     def row(self) -> dict[str, Any]:
         """Return the sample as a table row, without the columns of its baseline."""
@@ -163,7 +164,7 @@ class Verdict:
     gating: bool = True
     """False: said for information, never changes the colour of the run."""
     margin: float | None = None
-    """As the suite has it: points of a score, or a ratio (0.10 is 10 % more seconds or tokens)."""
+    """As the suite has it, in `unit`."""
     drop: float | None = None
     """How much worse, in the unit of the margin; negative is better."""
     largest_drop: float | None = None
@@ -185,6 +186,8 @@ class Verdict:
     slices: tuple[Slice, ...] = ()
     pinned: bool = False
     """Compared with the pinned baseline, which no accepted run moves."""
+    unit: Unit = "points"
+    """Of the margin and of each drop: points of a 0..1 score, or a ratio (0.10 is 10 % more seconds or tokens)."""
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from evalharness.records import RATIOS, SEVERITY, Change, Run, Status, Verdict
+from evalharness.records import SEVERITY, Change, Run, Status, Verdict
 from evalharness.report.columns import SEAM, Column, by_tag, number, summary
 from evalharness.report.rows import packed, rows_of
 from evalharness.report.single_file import island, page_pieces
@@ -151,7 +151,7 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         "status": verdict.status,
         "reason": verdict.reason,
         "gating": verdict.gating,
-        "ratio": verdict.metric in RATIOS,
+        "ratio": verdict.unit == "ratio",
         "margin": number(verdict.margin),
         "drop": number(verdict.drop),
         "bound": number(verdict.largest_drop),

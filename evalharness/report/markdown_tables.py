@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from statistics import fmean, median
 
-from evalharness.records import RATIOS, BaselineSample, Sample, Usage, Verdict
+from evalharness.records import BaselineSample, Sample, Usage, Verdict
 from evalharness.report import Outcome
 from evalharness.report.diffs import before
 from evalharness.report.encode import MINUS, cell
@@ -20,7 +20,7 @@ _NONE = "-"
 def gate_row(verdict: Verdict, outcome: Outcome, *, several: bool) -> str:
     """The row of a gate; with `several` models or prompts it says whose."""
     word = f"**{verdict.status.upper()}**" if verdict.gating else f"{verdict.status}, for information"
-    unit = "%" if verdict.metric in RATIOS else "pts"
+    unit = "%" if verdict.unit == "ratio" else "pts"
     margin = _NONE if verdict.margin is None else f"{verdict.margin * 100:g} {unit}"
     p = _NONE if verdict.p_value is None else "< 0.0001" if verdict.p_value < 1e-4 else f"{verdict.p_value:.2g}"
     changes = [_change(verdict, drop) for drop in (verdict.drop, verdict.largest_drop)]
@@ -42,7 +42,7 @@ def _change(verdict: Verdict, drop: float | None) -> str:
     """Points of a score, which fall, or per cent of seconds and tokens, which rise."""
     if drop is None:
         return _NONE
-    ratio = verdict.metric in RATIOS
+    ratio = verdict.unit == "ratio"
     shown = f"{drop * 100 if ratio else -drop * 100:+.1f}".replace("-", MINUS)
     return f"{'±0.0' if shown in ('+0.0', MINUS + '0.0') else shown} {'%' if ratio else 'pts'}"
 
@@ -50,7 +50,7 @@ def _change(verdict: Verdict, drop: float | None) -> str:
 def _levels(verdict: Verdict, outcome: Outcome) -> str:
     """The mean before and now. Of a gate on cost or seconds the panel below tells."""
     now = fmean(values) if (values := list(_scores(verdict, outcome))) else None
-    if now is None or verdict.metric in RATIOS or verdict.drop is None:
+    if now is None or verdict.unit == "ratio" or verdict.drop is None:
         return _NONE
     return f"{now + verdict.drop:.3f} → {now:.3f}"
 

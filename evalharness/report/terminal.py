@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from evalharness.records import TIMED, Location, Sample, Status, Verdict
+from evalharness.records import Location, Sample, Status, Verdict
 from evalharness.report import Outcome
 from evalharness.report.diffs import VISIBLE, AnswerDiff, answers, before, score_change
 from evalharness.report.encode import MINUS, one_line, printable, quoted
@@ -44,8 +44,7 @@ def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
         yield from _worst_cases(outcome)
     for path in outcome.accepted:
         yield f"accepted  {path.relative_to(root).as_posix()}: commit it", {"green": True}
-    times = any(rule.metric in TIMED for rule in outcome.run.header.gates)
-    if outcome.accepted and times and not any(sample.latency_s for sample in outcome.run.samples):
+    if outcome.accepted and not any(sample.latency_s for sample in outcome.run.samples):
         yield from _wrapped(f"{'':<10}without times, for nothing was timed: {_ANEW} measures them", " " * 10, {})
     cut = sum(s.response.finish_reason == "length" for s in outcome.run.samples if s.response)
     if cut:

@@ -2,7 +2,7 @@
 
 Schema 2 renames fields: `looks` to `max_stages`, `asked` to `request_digest`, `draws` to `samples`, `asked_at` to
 `recorded_at`, `shared` to `shared_prefix`. It also gives every sample a purpose, which schema 1 encoded in the number
-of the repeat: from 1,000 on `reference`, from 2,000 on `rerun`.
+of the repeat (from 1,000 on `reference`, from 2,000 on `rerun`), and every gate a unit.
 
 The lines are untrusted: a value of an unexpected shape is left as it is, and the reader reports it.
 """
@@ -18,7 +18,7 @@ SCHEMA = 2
 SCHEMAS = (1, SCHEMA)
 """The versions that can be read."""
 _REFERENCE, _RERUN = 1_000, 2_000
-_KEY_FIELDS = 4
+_KEY_FIELDS, _GATE_FIELDS = 4, 5
 
 Line = dict[str, Any]
 
@@ -31,6 +31,8 @@ def upgraded_header(line: Line) -> Line:
             "runs": [_renamed(run, "asked", "request_digest") if isinstance(run, dict) else run for run in runs]
         }
     planned = line.get("planned")
+    if isinstance(gates := line.get("gates"), list):
+        line = line | {"gates": [_with_unit(gate) for gate in gates]}
     if isinstance(planned, list):
         line = line | {"planned": [_with_purpose(key, planned) for key in planned]}
     return _renamed(line, "looks", "max_stages") | {"schema": SCHEMA}
@@ -69,6 +71,13 @@ def upgraded_request(request: str) -> str:
     if isinstance(repeat, int) and repeat >= _REFERENCE:
         value["repeat"], value["purpose"] = _own_count(repeat)
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _with_unit(gate: Any) -> Any:
+    """Schema 1 knew four gates whose margin is a ratio by their names."""
+    if not isinstance(gate, list) or len(gate) != _GATE_FIELDS:
+        return gate
+    return [*gate, "ratio" if gate[0] in ("latency", "first_token", "per_token", "cost") else "points"]
 
 
 def _with_purpose(key: Any, planned: Collection[Any]) -> Any:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, Problem, SuiteError, did_you_mean
-from evalharness.records import RATIOS, TIMED, Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
+from evalharness.records import Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
 from evalharness.scoring.metrics import open_metric
 from evalharness.scoring.metrics.checks import open_check
 from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
@@ -223,7 +223,7 @@ class _Loader:
     def gates(
         self, raw: SuiteFile, document: Document, metrics: Sequence[Spec], cases: Sequence[CaseFile]
     ) -> tuple[GateSpec, ...]:
-        known = [*(spec.name for spec in metrics), *RATIOS]
+        known = [*(spec.name for spec in metrics), *(set(registry.names("gate_kinds")) - {"score"})]
         tags = {tag for case in cases for tag in case.tags}
         gates: dict[tuple[str, str], GateSpec] = {}
         for index, gate in enumerate(raw.gates):
@@ -233,13 +233,13 @@ class _Loader:
                 self.note(document, (*loc, "metric"), f"no metric '{gate.metric}' in this suite{hint}")
             if gate.tag and gate.tag not in tags:
                 self.note(document, (*loc, "tag"), f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}")
-            if gate.tag and gate.metric in RATIOS:
-                self.note(document, (*loc, "tag"), f"{gate.metric} is gated on whole suites only")
-            if gate.slots and gate.metric not in TIMED:
-                self.note(document, (*loc, "slots"), f"slots are for gates on seconds ({', '.join(TIMED)})")
+            kind = registry.gate_kind(gate.metric)
+            for option in ("tag", "slots"):
+                if getattr(gate, option) and option not in kind.options:
+                    self.note(document, (*loc, option), f"a gate on {gate.metric} has no option '{option}'")
             if (gate.metric, gate.tag) in gates:
                 self.note(document, loc, f"there is a gate on '{gate.metric}' already")
-            rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots)
+            rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots, kind.unit)
             gates[gate.metric, gate.tag] = GateSpec(rule, document.locate(loc))
         return tuple(gates.values())
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evalharness.gate.evidence import Rules
-from evalharness.gate.kinds.score import collect_evidence, decide
+from evalharness.gate.scores import collect_evidence, decide
 from evalharness.gate.stats.bounds import runs_needed, spread_of
 from evalharness.gate.stats.distributions import normal_quantile, t_quantile
 

@@ -269,7 +269,7 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
         {"error", "pass"},
         "m.p.jsonl:5: no token counts for case case-3",
     ),
-    "signature changed": (header(signatures={"chrf": "chrf|v:2"}), {"incomparable", "pass"}, "scored otherwise"),
+    "signature changed": (header(signatures={"chrf": "chrf|v:2"}), {"incomparable", "pass"}, "metric settings changed"),
     "another provider": (
         identities({"provider": "a", "file": "f"}, {"provider": "b", "file": "f"}),
         {"incomparable"},
@@ -278,7 +278,7 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
     "metric new to the baseline": (
         baseline(runs=(AcceptedRun("then", "", "here", {}, "asked"),)),
         {"incomparable", "pass"},
-        "the baseline by nothing",
+        "baseline none",
     ),
     "gate on an unknown metric": (
         header(gates=(GateRule("bleu", 0.05),)),

@@ -73,7 +73,7 @@ SUITE = Suite(
     params=Params(max_tokens=64, seed=7),
     vars={"shop": "Acme"},
     metrics=(Spec("rouge_l"), Spec("chrf", {"order": 6})),
-    gates=(GateSpec(GateRule("rouge_l", 0.05), HERE), GateSpec(GateRule("cost", 0.1), HERE)),
+    gates=(GateSpec(GateRule("rouge_l", 0.05), HERE), GateSpec(GateRule("cost", 0.1, unit="ratio"), HERE)),
     cases=tuple(a_case(name) for name in "abcd"),
 )
 BASELINE = a_baseline(a_run("one"), a_run("two"))
@@ -119,7 +119,8 @@ def all_cases(**edits: Any) -> World:
 
 def gates(**margins: float) -> World:
     """With these gates."""
-    return suite(gates=tuple(GateSpec(GateRule(metric, margin), HERE) for metric, margin in margins.items()))
+    rules = (GateRule(name, margin, unit="ratio" if name == "cost" else "points") for name, margin in margins.items())
+    return suite(gates=tuple(GateSpec(rule, HERE) for rule in rules))
 
 
 def setting(*path: str, to: Any) -> World:

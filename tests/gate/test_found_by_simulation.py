@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evalharness.gate.evidence import Rules
-from evalharness.gate.kinds.score import assess_scores, collect_evidence
+from evalharness.gate.scores import assess_scores, collect_evidence
 from evalharness.gate.stats.bounds import Spread
 from evalharness.gate.stats.distributions import normal_quantile
 

@@ -22,8 +22,8 @@ from evalharness.gate.defaults import (
     SCREEN,
 )
 from evalharness.gate.evidence import Evidence, Rules
-from evalharness.gate.kinds.latency_stats import hodges_lehmann
-from evalharness.gate.kinds.score import assess_scores, collect_evidence, decide
+from evalharness.gate.latency import hodges_lehmann
+from evalharness.gate.scores import assess_scores, collect_evidence, decide
 from evalharness.gate.stats.bounds import Spread
 
 PAIRS = ((np.array([1.0]), np.array([1.0])),) * 60

@@ -19,8 +19,8 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from evalharness.gate.kinds.latency_stats import hodges_lehmann, wilcoxon_p
-from evalharness.gate.kinds.score import assess_scores
+from evalharness.gate.latency import hodges_lehmann, wilcoxon_p
+from evalharness.gate.scores import assess_scores
 from evalharness.gate.stats.distributions import normal_below, normal_quantile, t_below
 from evalharness.gate.stats.permutation import holm, p_worse, smallest_p
 from evalharness.gate.stats.sessions import corrected, overdispersion
@@ -255,7 +255,7 @@ def test_names_and_order_do_not_matter(cases: list[Case], random: object) -> Non
 
 ONE_JUDGEMENT = """
 import numpy as np
-from evalharness.gate.kinds.score import assess_scores
+from evalharness.gate.scores import assess_scores
 rng = np.random.default_rng(3)
 b, c = ({f"case-{n}": np.round(rng.random(k), 1).tolist() for n in range(40)} for k in (5, 1))
 print(assess_scores(b, c, clusters={case: case[-1] for case in b}, seed="seed"), assess_scores(b, c, seed="seed"))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.gate.evidence import Rules
-from evalharness.gate.kinds.score import collect_evidence
+from evalharness.gate.scores import collect_evidence
 from evalharness.gate.stats.permutation import holm, p_worse
 
 Case = tuple[Sequence[float], Sequence[float]]

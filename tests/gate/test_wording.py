@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from evalharness.gate.cost import cost_rules
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Word
-from evalharness.gate.kinds.cost import cost_rules
-from evalharness.gate.kinds.latency_stats import assess_latency
+from evalharness.gate.latency import assess_latency
 from evalharness.gate.stats.bounds import Spread
 from evalharness.gate.wording import count, percent, points, reason_of
 
@@ -156,7 +156,7 @@ def test_latency_line(factor: float, said: str) -> None:
 
 def test_latency_warns() -> None:
     """Where only a stored time and a calibration are there, it warns, and does not fail."""
-    from evalharness.gate.kinds.latency_stats import Calibration
+    from evalharness.gate.latency import Calibration
 
     seconds = {f"case-{number}": [1.0 + number] for number in range(60)}
     slower = {case: [2 * runs[0]] for case, runs in seconds.items()}

@@ -346,7 +346,7 @@ FILES = {
     ),
     "a metric renamed": Way(
         every(edit(SUITE, "[edit_similarity,", "[exact,"), edit(SUITE, "metric: edit_similarity", "metric: exact")),
-        "exact scored otherwise: the baseline by nothing",
+        "exact metric settings changed: baseline none",
     ),
     "a metric and its gate removed": Way(
         every(
@@ -458,7 +458,7 @@ BASELINES = {
     ),
     "other signatures": Way(
         records(BASELINE, 1, lambda v: v["runs"][0]["signatures"].update(edit_similarity="x")),
-        "scored otherwise: the baseline by x",
+        "metric settings changed: baseline x",
     ),
     "another digest": Way(
         records(BASELINE, 7, lambda v: v.update(digest="x")),
@@ -606,7 +606,7 @@ METRICS = {
         ("gives 2", "2.0", "no result for case case-9 (metric: mood: the metric returned 2.0"),
         ("gives None", "None", "no result for case case-9 (metric: mood: TypeError"),
         ("gives one less", "one short", "no result for case case-9 (metric: mood: the metric returned 0 results"),
-        ("is another version", "0.25 + 0.25", "scored otherwise: the baseline by mood|v:1, this run by mood|v:2"),
+        ("is another version", "0.25 + 0.25", "metric settings changed: baseline mood|v:1, this run mood|v:2"),
     )
 }
 LOST_3 = "never answered: case case-3"

@@ -96,7 +96,7 @@ def test_too_few_accepted_runs(project):
     project.edit("suites/demo.yaml", "not_contains: FORBIDDEN", "{not_contains: within, must_pass: stable}")
     project.accept()
     project.run()
-    assert "a stable assertion needs 5 accepted runs, not 1" in hard(project)["reason"]
+    assert "a stable assertion needs 5 accepted runs, got 1" in hard(project)["reason"]
 
 
 def test_deterministic(stable):

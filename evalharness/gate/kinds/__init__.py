@@ -1,1 +1,16 @@
-"""One file for each kind of gate: scores, cost, latency, assertions."""
+"""Gate kinds: what a gate compares, and how it decides."""
+
+from __future__ import annotations
+
+from evalharness import registry
+from evalharness.gate.kinds.base import GateKind
+
+__all__ = ["GateKind", "gate_kind"]
+
+
+def gate_kind(metric: str) -> GateKind:
+    """The kind of a gate on `metric`. Raises TypeError for an entry point that is not a gate kind."""
+    found = registry.gate_kind(metric)
+    if not isinstance(found, GateKind):
+        raise TypeError(f"gate kind '{metric}': expected an instance of GateKind, got {type(found).__name__}")
+    return found

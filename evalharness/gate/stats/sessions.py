@@ -15,9 +15,6 @@ from evalharness.gate.evidence import Runs
 from evalharness.gate.stats.distributions import normal_quantile, t_below
 from evalharness.gate.stats.permutation import Floats, p_worse
 
-FEWEST_RUNS = 5
-"""Accepted runs from which a variance between runs can be taken at all."""
-
 
 def overdispersion(runs: Sequence[Floats]) -> float:
     """The factor by which the variance between runs exceeds what the cases explain; 1 when it does not.

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.gate.pairing import one_line, some
-from evalharness.gate.stats.sessions import FEWEST_RUNS
 from evalharness.records import Run, Sample, Stability, Status, Verdict
 
 RERUNS = 4
@@ -58,9 +58,9 @@ def _case(run: Run, pair: tuple[str, str], case: str, known: Stability | None) -
     fails = sum(bool(sample.failed_stable) or not sample.answered for sample in again)
     sentence = next(s for sample in _draws(run, pair, case) for s in sample.failed_stable)
     subject = f"{some([case])} {sentence}"
-    if known is None or known.runs < FEWEST_RUNS:
-        accepted = known.runs if known else 0
-        return _Case("inconclusive", f"{subject}: a stable assertion needs {FEWEST_RUNS} accepted runs, not {accepted}")
+    if known is None or known.runs < FEWEST_SESSIONS:
+        accepted, needs = known.runs if known else 0, f"a stable assertion needs {FEWEST_SESSIONS} accepted runs"
+        return _Case("inconclusive", f"{subject}: {needs}, got {accepted}")
     if known.broken:
         often = f"{known.broken} of {known.runs} accepted runs broke it too"
         return _Case("inconclusive", f"{subject}: {often}, so it would go red by chance")

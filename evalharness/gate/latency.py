@@ -19,12 +19,11 @@ from typing import Literal
 
 import numpy as np
 
-from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_CASES, RATIO_MARGIN
+from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_CASES, FEWEST_SESSIONS, RATIO_MARGIN
 from evalharness.gate.evidence import GateResult, Runs, Word
 from evalharness.gate.stats.distributions import normal_below, normal_quantile, t_below, t_quantile
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
 from evalharness.gate.stats.permutation import Floats, Pair, holm
-from evalharness.gate.stats.sessions import FEWEST_RUNS
 from evalharness.gate.wording import p_text, percent, ratio
 
 Mode = Literal["interleaved", "history", "calibrated", "stored", "none"]
@@ -136,8 +135,8 @@ def _history(pairs: Sequence[Pair], calibration: Calibration | None, alpha: floa
         raise ValueError("in a history every case has one run of each session")
     runs = np.array([[*np.log(b), np.log(c).mean()] for b, c in pairs])
     sessions = runs.shape[1] - 1
-    if sessions < FEWEST_RUNS:
-        raise ValueError(f"a history is {FEWEST_RUNS} sessions or more, not {sessions}")
+    if sessions < FEWEST_SESSIONS:
+        raise ValueError(f"a history is {FEWEST_SESSIONS} sessions or more, not {sessions}")
     if calibration:
         runs -= np.log([*calibration.baseline_s, calibration.candidate_s])
     shifts = np.array(

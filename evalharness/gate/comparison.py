@@ -1,0 +1,118 @@
+"""Both sides of one gate, as a gate kind sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from evalharness.gate.defaults import FEWEST_SESSIONS
+from evalharness.gate.pairing import Pairing, baseline_sample_of, baseline_samples, some
+from evalharness.records import BaselineSample, GateRule, Run, Status
+
+Stage = Literal["single", "screen", "confirm"]
+"""`screen` may pass but not fail; `confirm` decides on the samples of both stages; `single`: there is one stage."""
+Value = Callable[[BaselineSample], float | None]
+"""The number of a sample that a gate compares; None if the sample has none."""
+Values = Mapping[str, Sequence[float]]
+"""Case id -> the numbers of its samples."""
+
+
+class NoComparison(Exception):
+    """Nothing may be concluded; carries the status and the reason of the verdict."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        self.status: Status = status
+        self.reason = reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One gate of one model and prompt: the run, its baseline, and the rule."""
+
+    pairing: Pairing
+    rule: GateRule
+    run: Run
+    stage: Stage = "single"
+    reference: Run | None = None
+    """The run of the baseline's version beside this one, if there is one."""
+    gates: int = 1
+    """Gates of the run that share alpha."""
+
+    @property
+    def cases(self) -> list[str]:
+        """The cases of the rule that are equal on both sides."""
+        tag = self.rule.tag
+        return [case for case in self.pairing.cases if not tag or tag in self.pairing.samples[case][0].tags]
+
+    @property
+    def seed(self) -> str:
+        """Seeds the resampling: the same comparison gives the same verdict."""
+        names = (self.run.header.suite, self.pairing.model, self.pairing.prompt, self.rule.metric, self.rule.tag)
+        return "|".join([*names, *self.pairing.accepted_runs])
+
+    @property
+    def tags(self) -> dict[str, tuple[str, ...]]:
+        """The tags of each case."""
+        return {case: self.pairing.samples[case][0].tags for case in self.cases}
+
+    @property
+    def clusters(self) -> dict[str, str]:
+        """The cluster of each case that has one."""
+        return {case: name for case in self.cases if (name := self.pairing.samples[case][0].cluster)}
+
+    @cached_property
+    def candidate(self) -> dict[str, list[BaselineSample]]:
+        """The samples of this run, all cases."""
+        header = self.run.header
+        return {case: [baseline_sample_of(s, header) for s in found] for case, found in self.pairing.samples.items()}
+
+    @cached_property
+    def baseline(self) -> dict[str, Sequence[BaselineSample]]:
+        """The baseline's samples of the compared cases, in the order of its runs."""
+        return {case: baseline_samples(self.pairing, case, copies=self.pairing.copies) for case in self.cases}
+
+    def values(self, value: Value, what: str) -> tuple[Values, Values]:
+        """The numbers of both sides: baseline, candidate.
+
+        Raises NoComparison if no case compares, or a sample lacks its number (`what`, for the reason).
+        """
+        if not self.cases:
+            raise NoComparison("incomparable", "no case of this run is in the baseline as it is now")
+        if lost := [case for case, samples in self.candidate.items() if not _complete(samples, value)]:
+            raise NoComparison("error", f"no {what} for {some(lost)}")
+        known = self.pairing.known_cases
+        if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value)]:
+            raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {what} for {some(lost)}")
+        return numbers(self.baseline, value), {case: numbers(self.candidate, value)[case] for case in self.cases}
+
+    def split(self, value: Value) -> tuple[Values, Values]:
+        """The baseline's numbers: of its accepted runs, and of a reference run beside this one."""
+        accepted = set(self.pairing.accepted_runs)
+        sides = (
+            {case: [one for one in found if (one.run in accepted) is wanted] for case, found in self.baseline.items()}
+            for wanted in (True, False)
+        )
+        old, fresh = (numbers(side, value) for side in sides)
+        return old, fresh
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether most cases have one sample of each of five accepted runs or more."""
+        runs = [run.id for run in self.pairing.accepted]
+        if self.pairing.copies or len(runs) < FEWEST_SESSIONS:
+            return False
+        known = self.pairing.known_cases
+        whole = [sorted(sample.run for sample in known[case].samples) == sorted(runs) for case in self.cases]
+        return 2 * sum(whole) > len(whole)
+
+
+def numbers(samples: Mapping[str, Sequence[BaselineSample]], value: Value) -> dict[str, list[float]]:
+    """The number of each sample that has one."""
+    return {case: [n for one in found if (n := value(one)) is not None] for case, found in samples.items()}
+
+
+def _complete(samples: Sequence[BaselineSample], value: Value) -> bool:
+    return bool(samples) and all(value(sample) is not None for sample in samples)

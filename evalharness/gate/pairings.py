@@ -1,0 +1,88 @@
+"""All pairings of a run: with its baselines, with a reference run beside it, and with pinned baselines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evalharness.errors import StoreError
+from evalharness.gate.identity import another_model
+from evalharness.gate.pairing import Pairing, baseline_sample_of, pair_up, some
+from evalharness.records import AcceptedRun, Baseline, BaselineCase, Baselines, Run, Sample, slots_of
+
+
+def pairings_of(
+    run: Run, baselines: Baselines, *, pinned: Baselines | None = None, reference: Run | None = None
+) -> list[Pairing]:
+    """A pairing for each model and prompt of the run, then one for each that has a pinned baseline."""
+    pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
+    baselines = {} if run.header.against else baselines
+    found = [_pairing(run, pair, baselines.get(pair), reference) for pair in pairs]
+    found += [_pinned(run, pair, baseline) for pair in pairs if (baseline := (pinned or {}).get(pair)) is not None]
+    for pairing in found:
+        pairing.remark += another_model(pairing, run.header)
+    return found
+
+
+def _pairing(run: Run, pair: tuple[str, str], baseline: Baseline | StoreError | None, reference: Run | None) -> Pairing:
+    if reference is not None and not isinstance(baseline, Exception):
+        baseline = with_reference(baseline, reference, *pair)
+    pairing = pair_up(run, *pair, baseline)
+    if reference is not None:
+        _check_reference(pairing, run, reference)
+    return pairing
+
+
+def _pinned(run: Run, pair: tuple[str, str], baseline: Baseline | StoreError) -> Pairing:
+    pairing = pair_up(run, *pair, baseline)
+    pairing.pinned = True
+    return pairing
+
+
+def _check_reference(pairing: Pairing, run: Run, reference: Run) -> None:
+    """Note the cases that only the other version has, and those that it could not answer."""
+    mine = (pairing.model, pairing.prompt)
+    planned = {key.case for key in run.header.planned if (key.model, key.prompt) == mine}
+    others = dict.fromkeys(key.case for key in reference.header.planned if (key.model, key.prompt) == mine)
+    gone = [case for case in others if case not in planned] if run.header.against else []
+    lost = [s.key.case for s in reference.samples if (s.key.model, s.key.prompt) == mine and not s.answered]
+    if gone and not pairing.broken:
+        pairing.broken = f"in the suite of {run.header.against[:12]} and no longer in this one: {some(gone)}"
+    elif lost and not pairing.partial:
+        pairing.partial = f"the other version has no result for {some(list(dict.fromkeys(lost)))}"
+
+
+def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt: str) -> Baseline | None:
+    """The baseline, and after its runs the one that was drawn beside the candidate. Unusable answers are left out, and
+    so is a case that is not the same in both.
+    """
+    header = reference.header
+    drawn: dict[str, list[Sample]] = {}
+    for sample in reference.samples:
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.answered:
+            drawn.setdefault(sample.key.case, []).append(sample)
+    if not drawn:
+        return baseline
+    known = baseline.cases if baseline else {}
+    cases = {} if baseline is None else dict(known)
+    for case, samples in drawn.items():
+        before = known.get(case)
+        if before is None and baseline is None:
+            cases[case] = BaselineCase(
+                samples[0].digest, tuple(baseline_sample_of(s, header, header.id) for s in samples), 0
+            )
+        elif before is not None and before.digest == samples[0].digest:
+            merged = (*before.samples, *(baseline_sample_of(s, header, header.id) for s in samples))
+            cases[case] = replace(before, samples=merged)
+    slots = slots_of(sample for samples in drawn.values() for sample in samples)
+    identity = header.models.get(model)
+    run = AcceptedRun(
+        header.id, header.started_at, header.machine_class, header.signatures, "", identity=identity, slots=slots
+    )
+    return Baseline(
+        baseline.file if baseline else header.file,
+        header.suite,
+        model,
+        prompt,
+        (*(baseline.runs if baseline else ()), run),
+        cases,
+    )

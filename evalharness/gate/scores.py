@@ -1,0 +1,200 @@
+"""One gate: runs of a baseline and a candidate in, PASS, FAIL or INCONCLUSIVE out. Pure arithmetic.
+
+    PASS           the lower bound rules out a drop of the margin, and there are enough runs to say so
+    FAIL           not PASS, and the permutation test is significant
+    INCONCLUSIVE   neither: the suite cannot tell
+
+The specification, with simulated error rates, is docs/gate.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from evalharness.gate.comparison import Stage
+from evalharness.gate.defaults import (
+    ALPHA,
+    ALPHA_PASS,
+    FEWEST_CASES,
+    FEWEST_SESSIONS,
+    QUALITY_MARGIN,
+    SCREEN,
+    UNMATCHED_SHARE,
+)
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
+from evalharness.gate.stats.bounds import Spread, Target, spread_of
+from evalharness.gate.stats.permutation import Floats, Pair, blocks, p_worse, smallest_p
+from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
+from evalharness.gate.stats.sessions import corrected, overdispersion
+from evalharness.gate.wording import reason_of
+
+
+def assess_scores(
+    baseline: Runs,
+    candidate: Runs,
+    *,
+    kind: Literal["pass_fail", "score"] = "score",
+    margin: float = QUALITY_MARGIN,
+    alpha: float = ALPHA,
+    alpha_pass: float = ALPHA_PASS,
+    target: Target = "suite",
+    clusters: Mapping[str, str] | None = None,
+    sessions: bool = False,
+    stage: Stage = "single",
+    seed: str = "",
+) -> GateResult:
+    """Has the candidate lost `margin` points against the baseline?
+
+    `baseline` and `candidate` map case ids to runs in [0, 1], of which there may be different numbers. `clusters` maps
+    case ids to what they share (a document, a conversation): clusters then take the place of cases. `sessions` says
+    that the n-th baseline runs of all cases belong to one session: with five sessions or more the test allows for
+    sessions that are better or worse as a whole. `stage`: see `Stage`. The same arguments give the same answer.
+
+    Raises ValueError for values that are not numbers in [0, 1], or not 0 and 1 with `kind="pass_fail"`.
+    """
+    for runs in (*baseline.values(), *candidate.values()):
+        _check(runs, kind)
+    rules = Rules(margin, alpha, alpha_pass, target, stage)
+    evidence = collect_evidence(baseline, candidate, rules=rules, seed=seed, clusters=clusters, sessions=sessions)
+    return conclude(evidence, evidence.p_value, rules, seed=seed)
+
+
+def _check(runs: Sequence[float], kind: str) -> None:
+    if not all(0 <= value <= 1 for value in runs):
+        raise ValueError("a gate weighs numbers in [0, 1]")
+    if kind == "pass_fail" and not all(value in (0, 1) for value in runs):
+        raise ValueError("pass or fail is 1 or 0")
+
+
+def collect_evidence(
+    baseline: Runs,
+    candidate: Runs,
+    *,
+    rules: Rules,
+    seed: str,
+    clusters: Mapping[str, str] | None = None,
+    sessions: bool = False,
+) -> Evidence:
+    """The evidence on the cases that both sides have. Raises ValueError for a value that is not a finite number."""
+    common = sorted(case for case in baseline if len(baseline[case]) and len(candidate.get(case, ())))
+    sides = [(np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common]
+    if not all(np.isfinite(side).all() for block in blocks(sides) for side in block):
+        raise ValueError("a gate weighs finite numbers")
+    unmatched = _unmatched(baseline, candidate, len(common))
+    if not sides:
+        nothing = Spread(0.0, math.inf)
+        return Evidence((), 0, nothing, 1.0, 1.0, blocked=unmatched)
+    units = _clustered(dict(zip(common, sides, strict=True)), clusters) if clusters else sides
+    factor, count = _sessions([b for b, _ in units]) if sessions else (1.0, 0)
+    if rules.target == "population":
+        units = [(b.mean(keepdims=True), c.mean(keepdims=True)) for b, c in units]
+    pairs = _in_order(units)
+    return Evidence(
+        pairs=tuple(pairs),
+        cases=len(common),
+        spread=spread_of(pairs, target=rules.target, span=rules.span),
+        p_value=corrected(p_worse(pairs, seed), factor, count),
+        smallest_p=corrected(smallest_p(pairs), factor, count),
+        factor=factor,
+        blocked=unmatched,
+    )
+
+
+def _in_order(units: Sequence[Pair]) -> list[Pair]:
+    """Sorted by value: what cases are called, and in which order they and their runs came, then changes no bit."""
+    ordered: list[Pair] = []
+    for baseline, candidate in blocks(units):
+        b, c = np.sort(baseline, axis=1), np.sort(candidate, axis=1)
+        order = np.lexsort(np.hstack([b, c]).T[::-1])
+        ordered += zip(b[order], c[order], strict=True)
+    return ordered
+
+
+def _unmatched(baseline: Runs, candidate: Runs, common: int) -> str:
+    lost = sum(1 for case in baseline if not len(candidate.get(case, ())))
+    if lost:
+        return f"{lost} of {len(baseline)} cases of the baseline have no run to compare"
+    new = len(candidate) - common
+    return f"{new} of {len(candidate)} cases are not in the baseline" if new > UNMATCHED_SHARE * len(candidate) else ""
+
+
+def _sessions(runs: Sequence[Floats]) -> tuple[float, int]:
+    """The factor between runs, and how many sessions it is taken from: as many as most cases have."""
+    sizes = Counter(len(values) for values in runs)
+    usual = max(sizes, key=lambda size: (sizes[size], size))
+    if usual < FEWEST_SESSIONS:
+        return 1.0, 0
+    return overdispersion([values for values in runs if len(values) == usual]), usual
+
+
+def _clustered(sides: Mapping[str, Pair], clusters: Mapping[str, str]) -> list[Pair]:
+    """Each cluster's mean in each run; where its cases have different numbers of runs, the mean over all of them."""
+    members: dict[str, list[Pair]] = {}
+    for case, pair in sides.items():
+        members.setdefault(clusters.get(case, f"case {case}"), []).append(pair)
+    return [(_mean_runs([b for b, _ in pairs]), _mean_runs([c for _, c in pairs])) for pairs in members.values()]
+
+
+def _mean_runs(runs: Sequence[Floats]) -> Floats:
+    """In order of value: a sum of floats knows in which order it was taken."""
+    if len({len(values) for values in runs}) == 1:
+        mean: Floats = np.mean(sorted(runs, key=tuple), axis=0)
+        return mean
+    return np.array([np.mean(sorted(np.sort(values).mean() for values in runs))])
+
+
+def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:
+    """The verdict; `p_value` is the Holm-adjusted one where there are several gates."""
+    if evidence.cases < FEWEST_CASES:
+        return "INCONCLUSIVE"
+    enough = evidence.candidate_runs >= rules.runs_needed and not evidence.blocked
+    if enough and evidence.spread.bounds(rules.bound_alpha)[0] > -rules.margin:
+        return "PASS"
+    return "FAIL" if p_value <= rules.alpha and rules.stage != "screen" else "INCONCLUSIVE"
+
+
+def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gates: int = 1) -> GateResult:
+    """The verdict with what it can and cannot see. `gates`: how many share alpha."""
+    verdict = decide(evidence, p_value, rules)
+    low, high = evidence.spread.bounds(rules.bound_alpha)
+    is_last = evidence.cases >= FEWEST_CASES and rules.stage != "screen"  # after the first look there is another one
+    unsettled = verdict == "INCONCLUSIVE" and is_last
+    visible = verdict != "PASS" and is_last and rules.unit == "points"
+    more = _needed(evidence, rules) if unsettled else None
+    result = GateResult(
+        verdict=verdict,
+        reason="",
+        p_value=p_value,
+        drop=-evidence.change,
+        lower_bound=low,
+        upper_bound=high,
+        cases=evidence.cases,
+        minimum_detectable_drop=_visible(evidence, rules.alpha / gates, seed) if visible else None,
+        needed_cases=more.cases if more else None,
+        needed_repeats=more.repeats if more else None,
+        suspicious=verdict != "PASS" and p_value <= SCREEN and evidence.cases >= FEWEST_CASES,
+    )
+    return replace(result, reason=reason_of(result, evidence, rules))
+
+
+def _visible(evidence: Evidence, alpha: float, seed: str) -> float | None:
+    """From the baseline's runs where a case has several, else from both sides' together."""
+    known = [b if len(b) > 1 else np.concatenate([b, c]) for b, c in evidence.pairs]
+    return minimum_detectable_drop(known, runs=evidence.usual_runs, alpha=alpha, seed=seed)
+
+
+def _needed(evidence: Evidence, rules: Rules) -> Needed:
+    return needed(
+        evidence.spread,
+        margin=rules.margin,
+        alpha=rules.bound_alpha,
+        floor=rules.runs_needed,
+        cases=len(evidence.pairs),
+        runs=evidence.runs,
+    )
