@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.templating.filters import FILTERS
-from evalharness.templating.sandbox import Sandbox, TemplateProblem
+from evalharness.templating.sandbox import Sandbox, TemplateError
 
 _CANARY = "canary-4f1d"
 _VARS: Mapping[str, Any] = {
@@ -143,7 +143,7 @@ def _outcome(source: str, **limits: int) -> str:
     """`refused: ...` for a template that is a problem, `rendered: ...` for one that is not, else the other error."""
     try:
         return f"rendered: {_render(source, **limits)[:200]!r}"
-    except TemplateProblem as problem:
+    except TemplateError as problem:
         return f"refused: {problem}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
@@ -292,7 +292,7 @@ def test_bombs() -> None:
 )
 def test_chat_template_bombs(source: str) -> None:
     """A chat template may use macros and `~`, which are bounded as well."""
-    with in_time(), pytest.raises(TemplateProblem):
+    with in_time(), pytest.raises(TemplateError):
         _render(source, chat=True)
 
 
@@ -345,7 +345,7 @@ def test_what_works(source: str, text: str) -> None:
 )
 def test_messages(source: str, message: str) -> None:
     """A problem says what is wrong, where in the template, and which limit was met."""
-    with pytest.raises(TemplateProblem) as caught:
+    with pytest.raises(TemplateError) as caught:
         _render(source)
 
     assert str(caught.value).startswith(message)
@@ -421,11 +421,11 @@ _WORDS += [
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(_WORDS), max_size=14), st.booleans())
 def test_any_words(words: list[str], chat: bool) -> None:
-    """Any row of words renders or is a TemplateProblem: no other error leaves the sandbox, and all end."""
+    """Any row of words renders or is a TemplateError: no other error leaves the sandbox, and all end."""
     for source in (
         " ".join(words),
         "{{ " + " ".join(words) + " }}",
         "{% set x = [q, n] %}{{ x | " + " ".join(words) + " }}",
     ):
-        with in_time(), suppress(TemplateProblem):
+        with in_time(), suppress(TemplateError):
             assert isinstance(_render(source, chat=chat), str)

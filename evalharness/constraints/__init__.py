@@ -1,12 +1,12 @@
-"""What an answer may be: grammars and JSON schemas of suites, checked before native code sees them.
+"""Check grammars and JSON schemas of suites before native code reads them.
 
-A suite is untrusted, and llama.cpp's parser of grammars is native code without bounds of its own: 60,000 groups in one
-another end the process, and `{3,2}` never returns. So a grammar is read here first. Nothing here imports llama.cpp.
+Suites are untrusted, and llama.cpp's grammar parser has no bounds: 60,000 nested groups crash the process, and `{3,2}`
+never returns. This package does not import llama.cpp.
 """
 
 from evalharness.constraints.bounds import check_grammar
-from evalharness.constraints.gbnf import GrammarProblem
+from evalharness.constraints.gbnf import GrammarError
 from evalharness.constraints.json_schema import schema_to_gbnf
-from evalharness.constraints.keywords import SchemaProblem, canonical_schema
+from evalharness.constraints.keywords import SchemaError, canonical_schema
 
-__all__ = ["GrammarProblem", "SchemaProblem", "canonical_schema", "check_grammar", "schema_to_gbnf"]
+__all__ = ["GrammarError", "SchemaError", "canonical_schema", "check_grammar", "schema_to_gbnf"]

@@ -1,46 +1,45 @@
-"""What a grammar may ask of native code: rules that exist, that end, and that do not grow without bounds."""
+"""Check that a grammar is complete, terminates and stays small when native code expands it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from evalharness.constraints.gbnf import Chars, GrammarProblem, Group, Item, Reference, Repeat, Rule, read_grammar
+from evalharness.constraints.gbnf import Chars, GrammarError, Group, Item, Repeat, Rule, RuleReference, read_grammar
 
 ROOT = "root"
-MOST_WRITTEN_OUT = 1_000_000
-"""Characters of literals and sets on the longest way through a rule, with each bounded repetition written out as often
-as it may come, each other one once, and each name as its rule."""
+MAX_EXPANDED_CHARS = 1_000_000
+"""Characters of literals and sets on the longest path through a rule. Bounded repetitions count at their maximum,
+unbounded ones once, and names as their rules."""
 
-MOST_SKIPPED = 32
-"""Items in a row that may be empty: each can be skipped, and native code tries all ways to do so."""
+MAX_EMPTY_ITEMS = 32
+"""Consecutive items that can be empty. Native code tries every combination of skipping them."""
 
 _Sizes = Mapping[str, float]
 
 
 def check_grammar(text: str) -> None:
-    """Raise GrammarProblem, with line and column, unless the grammar is one that llama.cpp takes without harm:
+    """Raise GrammarError, with line and column, unless llama.cpp can use the grammar safely.
 
-    it is GBNF within the bounds of `gbnf`, has the rule `root` and every rule that it names; each rule can come to an
-    end, none begins with itself, repeats what may be empty, or has too much of it in a row, and none is too large when
-    it is written out.
+    The grammar must be GBNF within the bounds of `gbnf`, and define `root` and every rule that it references. Each rule
+    must terminate. No rule may be left-recursive, repeat an item that can be empty, have too many consecutive items
+    that can be empty, or be too large when expanded.
 
-    A grammar that passes can still be ambiguous (`"x"* "x"* "x"*`), and then take ever more time and memory while an
-    answer is drawn, for native code follows all ways at once. No check finds that for every grammar: it is what
-    `deadline_s` and `memory_limit_mb` of the model are for, which end its process.
+    An ambiguous grammar (`"x"* "x"* "x"*`) can pass and still take growing time and memory during sampling, because
+    native code follows all parses at once. `deadline_s` and `memory_limit_mb` of the model end its process then.
     """
     rules = read_grammar(text)
     if ROOT not in rules:
-        raise GrammarProblem("there is no rule 'root', with which every answer begins", text, 0)
+        raise GrammarError("missing rule 'root', the start of every answer", text, 0)
     for rule in rules.values():
         for reference in _references(rule.body):
             if reference.name not in rules:
-                raise GrammarProblem(f"there is no rule '{reference.name}'", text, reference.at)
-    order = _inner_first(rules)
+                raise GrammarError(f"undefined rule '{reference.name}'", text, reference.offset)
+    order = _dependencies_first(rules)
     shortest = _shortest(order)
-    for check in (_endless, _empty_repeats, _skips, _begins_with_itself, _too_large):
-        for message, at in check(order, shortest):
-            raise GrammarProblem(message, text, at)
+    for check in (_endless, _empty_repeats, _empty_runs, _left_recursion, _too_large):
+        for message, offset in check(order, shortest):
+            raise GrammarError(message, text, offset)
 
 
 _Problems = Iterator[tuple[str, int]]
@@ -49,32 +48,30 @@ _Problems = Iterator[tuple[str, int]]
 def _endless(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
     for rule in rules:
         if shortest[rule.name] == math.inf:
-            yield f"the rule '{rule.name}' can never come to an end", rule.at
+            yield f"rule '{rule.name}' never terminates", rule.offset
 
 
 def _empty_repeats(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
-    """`x*` is `r ::= x r | ""` in native code: where x may be empty, r begins with itself."""
+    """Native code turns `x*` into `r ::= x r | ""`, which is left-recursive if x can be empty."""
     for rule in rules:
         for repeat in _repeats(rule.body):
-            if repeat.most != 1 and not _least(repeat.item, shortest):
-                yield f"the rule '{rule.name}' repeats what may be empty", repeat.at
+            if repeat.maximum != 1 and not _minimum_chars(repeat.item, shortest):
+                yield f"rule '{rule.name}' repeats an item that can be empty", repeat.offset
 
 
-def _skips(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
+def _empty_runs(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
     for rule in rules:
         for sequence in _sequences(rule.body):
-            row = 0
+            run = 0
             for item in sequence:
-                row = 0 if _least(item, shortest) else row + 1
-                if row > MOST_SKIPPED:
-                    yield (
-                        f"the rule '{rule.name}' has more than {MOST_SKIPPED} parts in a row that may be empty",
-                        rule.at,
-                    )
+                run = 0 if _minimum_chars(item, shortest) else run + 1
+                if run > MAX_EMPTY_ITEMS:
+                    message = f"rule '{rule.name}' has more than {MAX_EMPTY_ITEMS} consecutive items that can be empty"
+                    yield message, rule.offset
 
 
-def _begins_with_itself(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
-    """Take away what begins with nothing that is left, until that is nothing or begins with itself."""
+def _left_recursion(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
+    """Remove rules whose first items are resolved, repeatedly; the remaining rules are left-recursive."""
     firsts = {rule.name: {found.name for found in _first(rule.body, shortest)} for rule in rules}
     left = dict(firsts)
     while free := [name for name in left if not firsts[name] & left.keys()]:
@@ -82,19 +79,19 @@ def _begins_with_itself(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
             del left[name]
     for rule in rules:
         if rule.name in left:
-            yield f"the rule '{rule.name}' begins with itself, or with a rule that does: left recursion", rule.at
+            yield f"rule '{rule.name}' is left-recursive or starts with a left-recursive rule", rule.offset
 
 
 def _too_large(rules: Sequence[Rule], shortest: _Sizes) -> _Problems:
     sizes: dict[str, float] = {}
-    for rule in rules:  # inner ones first: a name that has no size yet is one of a circle, and counts once
-        sizes[rule.name] = _written_out(rule.body, sizes)
-        if sizes[rule.name] > MOST_WRITTEN_OUT:
-            yield f"the rule '{rule.name}' is more than {MOST_WRITTEN_OUT:,} characters when written out", rule.at
+    for rule in rules:  # dependencies first: a name without a size yet is part of a cycle and counts once
+        sizes[rule.name] = _expanded_chars(rule.body, sizes)
+        if sizes[rule.name] > MAX_EXPANDED_CHARS:
+            yield f"rule '{rule.name}' exceeds {MAX_EXPANDED_CHARS:,} characters when expanded", rule.offset
 
 
-def _inner_first(rules: Mapping[str, Rule]) -> list[Rule]:
-    """Each rule after those that it names, but for circles. Without recursion: a chain may have a thousand rules."""
+def _dependencies_first(rules: Mapping[str, Rule]) -> list[Rule]:
+    """The rules, each after the rules that it references, except in cycles. Iterative: a chain can have 1,000 rules."""
     order, seen = list[Rule](), set[str]()
     stack = [(name, False) for name in reversed(list(rules))]
     while stack:
@@ -109,43 +106,43 @@ def _inner_first(rules: Mapping[str, Rule]) -> list[Rule]:
 
 
 def _shortest(rules: Sequence[Rule]) -> dict[str, float]:
-    """The number of characters of the shortest text of each rule; infinite for one that has none."""
+    """The length of the shortest text of each rule in characters, infinite if the rule never terminates."""
     sizes: dict[str, float] = {rule.name: math.inf for rule in rules}
     changed = True
     while changed:
         before = dict(sizes)
         for rule in rules:
-            sizes[rule.name] = _least(rule.body, sizes)
+            sizes[rule.name] = _minimum_chars(rule.body, sizes)
         changed = sizes != before
     return sizes
 
 
-def _least(item: Item, sizes: _Sizes) -> float:
+def _minimum_chars(item: Item, sizes: _Sizes) -> float:
     match item:
         case Chars():
             return item.shortest
-        case Reference():
+        case RuleReference():
             return sizes[item.name]
         case Repeat():
-            return item.least * _least(item.item, sizes) if item.least else 0
+            return item.minimum * _minimum_chars(item.item, sizes) if item.minimum else 0
         case Group():
-            return min(sum(_least(inner, sizes) for inner in sequence) for sequence in item.alternatives)
+            return min(sum(_minimum_chars(inner, sizes) for inner in sequence) for sequence in item.alternatives)
 
 
-def _written_out(item: Item, sizes: _Sizes) -> float:
+def _expanded_chars(item: Item, sizes: _Sizes) -> float:
     match item:
         case Chars():
             return item.length
-        case Reference():
+        case RuleReference():
             return sizes.get(item.name, 1)
         case Repeat():
-            return max(item.least, item.most or 1) * _written_out(item.item, sizes)
+            return max(item.minimum, item.maximum or 1) * _expanded_chars(item.item, sizes)
         case Group():
-            return max(sum(_written_out(inner, sizes) for inner in sequence) for sequence in item.alternatives)
+            return max(sum(_expanded_chars(inner, sizes) for inner in sequence) for sequence in item.alternatives)
 
 
-def _references(item: Item) -> Iterator[Reference]:
-    if isinstance(item, Reference):
+def _references(item: Item) -> Iterator[RuleReference]:
+    if isinstance(item, RuleReference):
         yield item
     for inner in _inside(item):
         yield from _references(inner)
@@ -173,9 +170,9 @@ def _inside(item: Item) -> Iterator[Item]:
             yield from sequence
 
 
-def _first(item: Item, shortest: _Sizes) -> Iterator[Reference]:
-    """The names with which a text of the item may begin."""
-    if isinstance(item, Reference):
+def _first(item: Item, shortest: _Sizes) -> Iterator[RuleReference]:
+    """The references that a text of the item can start with."""
+    if isinstance(item, RuleReference):
         yield item
     elif isinstance(item, Repeat):
         yield from _first(item.item, shortest)
@@ -183,5 +180,5 @@ def _first(item: Item, shortest: _Sizes) -> Iterator[Reference]:
         for sequence in item.alternatives:
             for inner in sequence:
                 yield from _first(inner, shortest)
-                if _least(inner, shortest):
+                if _minimum_chars(inner, shortest):
                     break

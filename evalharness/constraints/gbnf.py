@@ -1,7 +1,7 @@
-"""Read GBNF, llama.cpp's notation of grammars, as far as it takes to know what native code would make of it.
+"""Parse GBNF, the grammar notation of llama.cpp, to analyze it before native code does.
 
-Source: grammars/README.md and src/llama-grammar.cpp of llama.cpp. Read more strictly than there: a rule stands once, a
-set of characters is not empty, and tokens of a model (`<[5]>`) are unknown.
+Source: grammars/README.md and src/llama-grammar.cpp of llama.cpp. This parser is stricter: it rejects duplicate rules,
+empty character sets and tokens (`<[5]>`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
-MOST_CHARS = 100_000
-"""Of a grammar's text."""
-MOST_SYMBOLS = 5_000
-"""Literals, sets, names and groups, in all rules together."""
-MOST_RULES = 1_000
-MOST_DEPTH = 32
-"""Groups in one another."""
-MOST_REPEATS = 1_000
-"""`m` and `n` of `{m,n}`."""
+MAX_CHARS = 100_000
+"""Characters of a grammar."""
+MAX_SYMBOLS = 5_000
+"""Literals, sets, names and groups of all rules."""
+MAX_RULES = 1_000
+MAX_DEPTH = 32
+"""Nested groups."""
+MAX_REPEATS = 1_000
+"""Maximum of `m` and `n` in `{m,n}`."""
 
 _ESCAPE = r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|[trn\\\"\[\]-])"
 _TOKEN = re.compile(
@@ -38,82 +38,82 @@ _CHARACTER = re.compile(rf"{_ESCAPE}|.", re.DOTALL)
 _ESCAPED = re.compile(_ESCAPE)
 _RANGE = re.compile(rf"({_ESCAPE}|.)(?:-({_ESCAPE}|.))?", re.DOTALL)
 _UNREADABLE = re.compile(r"[^\t\n\r -\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
-"""NUL would end the text for native code; the rest cannot be seen, or is no text."""
-_CUT = {
-    '"': "a literal without an end, or with an unknown escape",
-    "[": "a set without an end, or with an unknown escape",
-    "{": "a repetition that is not {m}, {m,} or {m,n}",
+"""NUL ends the text for native code; the others are invisible or not characters."""
+_MALFORMED = {
+    '"': "unterminated literal or unknown escape",
+    "[": "unterminated set or unknown escape",
+    "{": "invalid repetition: expected {m}, {m,} or {m,n}",
 }
-_SIGNS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
+_OPERATORS = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
 
-class GrammarProblem(ValueError):
-    """A grammar that is refused: the text says where and why."""
+class GrammarError(ValueError):
+    """A grammar is invalid or unsafe: the text starts with line and column."""
 
-    def __init__(self, message: str, text: str, at: int) -> None:
-        self.line, self.column = text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+    def __init__(self, message: str, text: str, offset: int) -> None:
+        self.line, self.column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
         super().__init__(f"line {self.line}, column {self.column}: {message}")
 
 
 class Chars(NamedTuple):
-    """A literal of `length` characters, or one character of a set that has `length` of them written down."""
+    """A literal of `length` characters, or one character of a set that is written with `length` characters."""
 
     shortest: int
     length: int
 
 
-class Reference(NamedTuple):
-    """The name of a rule."""
+class RuleReference(NamedTuple):
+    """A reference to a rule by name."""
 
     name: str
-    at: int
+    offset: int
 
 
 class Group(NamedTuple):
-    """Alternatives, each a sequence."""
+    """Alternatives, each a sequence of items."""
 
     alternatives: tuple[tuple[Item, ...], ...]
 
 
 class Repeat(NamedTuple):
-    """What may come several times; `most` None: without end."""
+    """A repeated item; `maximum` is None if unbounded."""
 
     item: Item
-    least: int
-    most: int | None
-    at: int
+    minimum: int
+    maximum: int | None
+    offset: int
 
 
-_NOTHING = Chars(0, 1)
-Item = Chars | Reference | Group | Repeat
+_EMPTY = Chars(0, 1)
+Item = Chars | RuleReference | Group | Repeat
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`name ::= body`."""
+    """One rule: `name ::= body`."""
 
     name: str
     body: Group
-    at: int
+    offset: int
 
 
 class _Token(NamedTuple):
     kind: str
     text: str
-    at: int
+    offset: int
 
 
 def read_grammar(text: str) -> dict[str, Rule]:
-    """The rules by name. Raises GrammarProblem: not GBNF, or more of something than the bounds above."""
-    if len(text) > MOST_CHARS:
-        raise GrammarProblem(f"the grammar has more than {MOST_CHARS:,} characters", text, MOST_CHARS)
+    """The rules by name. Raises GrammarError: invalid GBNF, or a limit of this module exceeded."""
+    if len(text) > MAX_CHARS:
+        raise GrammarError(f"the grammar has more than {MAX_CHARS:,} characters", text, MAX_CHARS)
     if found := _UNREADABLE.search(text):
-        raise GrammarProblem(f"the character U+{ord(found[0]):04X} cannot stand in a grammar", text, found.start())
-    return _Reader(text).rules()
+        raise GrammarError(f"character U+{ord(found[0]):04X} is not allowed in a grammar", text, found.start())
+    return _Parser(text).rules()
 
 
-class _Reader:
-    """Goes through the tokens once."""
+class _Parser:
+    """Parses the tokens of one grammar."""
 
     def __init__(self, text: str) -> None:
         self.text, self.symbols = text, 0
@@ -126,21 +126,21 @@ class _Reader:
         while self.token.kind != "end":
             rule = self.rule()
             if rule.name in rules:
-                self.fail(f"the rule '{rule.name}' stands here twice", rule.at)
-            if len(rules) == MOST_RULES:
-                self.fail(f"there are more than {MOST_RULES:,} rules", rule.at)
+                self.fail(f"duplicate rule '{rule.name}'", rule.offset)
+            if len(rules) == MAX_RULES:
+                self.fail(f"more than {MAX_RULES:,} rules", rule.offset)
             rules[rule.name] = rule
             self.skip_lines()
         return rules
 
     def rule(self) -> Rule:
-        name = self.take("name", "the name of a rule")
-        self.take("defines", "::=")
+        name = self.take("name", "a rule name")
+        self.take("defines", "'::='")
         self.skip_lines()
         body = self.alternatives(0)
         if self.token.kind not in ("newline", "end"):
-            self.fail(f"{_shown(self.token)} cannot stand here")
-        return Rule(name.text, body, name.at)
+            self.fail_unexpected()
+        return Rule(name.text, body, name.offset)
 
     def alternatives(self, depth: int) -> Group:
         found = [self.sequence(depth)]
@@ -153,7 +153,7 @@ class _Reader:
     def sequence(self, depth: int) -> tuple[Item, ...]:
         items: list[Item] = []
         while True:
-            if depth:  # within a group a line may end anywhere
+            if depth:  # a group may span lines
                 self.skip_lines()
             if self.token.kind == "repeat":
                 items.append(self.repeat(items.pop() if items else None))
@@ -164,56 +164,56 @@ class _Reader:
 
     def item(self, depth: int) -> Item:
         self.symbols += 1
-        if self.symbols > MOST_SYMBOLS:
-            self.fail(f"there are more than {MOST_SYMBOLS:,} literals, sets, names and groups")
-        kind, text, at = self.token
+        if self.symbols > MAX_SYMBOLS:
+            self.fail(f"more than {MAX_SYMBOLS:,} literals, sets, names and groups")
+        kind, text, offset = self.token
         if kind == "open":
             return self.group(depth + 1)
         self.advance()
         if kind == "name":
-            return Reference(text, at)
-        self.check_characters(kind, text, at)
+            return RuleReference(text, offset)
+        self.check_characters(kind, text, offset)
         length = sum(1 for _ in _CHARACTER.finditer(text[1:-1]))
         return Chars(length if kind == "literal" else 1, max(1, length))
 
-    def check_characters(self, kind: str, text: str, at: int) -> None:
-        """What no text can hold leaves nothing to draw, and that ends native code."""
+    def check_characters(self, kind: str, text: str, offset: int) -> None:
+        """Reject sets that match no character: they crash native code."""
         if text in ("[]", "[^]"):
-            self.fail(f"the set {text} is empty", at)
+            self.fail(f"empty set {text}", offset)
         for escape in _ESCAPED.findall(text):
-            if _point(escape) > 0x10FFFF or 0xD800 <= _point(escape) <= 0xDFFF:
-                self.fail(f"there is no character {escape}", at)
+            if _code_point(escape) > 0x10FFFF or 0xD800 <= _code_point(escape) <= 0xDFFF:
+                self.fail(f"invalid character {escape}", offset)
         for first, last in _RANGE.findall(text[1:-1].removeprefix("^")) if kind == "set" else ():
-            if last and _point(first) > _point(last):
-                self.fail(f"the range {first}-{last} is empty", at)
+            if last and _code_point(first) > _code_point(last):
+                self.fail(f"empty range {first}-{last}", offset)
 
     def group(self, depth: int) -> Group:
-        if depth > MOST_DEPTH:
-            self.fail(f"groups are nested deeper than {MOST_DEPTH}")
+        if depth > MAX_DEPTH:
+            self.fail(f"groups are nested deeper than {MAX_DEPTH}")
         self.advance()
         self.skip_lines()
         found = self.alternatives(depth)
-        self.take("close", "a closing parenthesis")
+        self.take("close", "')'")
         return found
 
     def repeat(self, item: Item | None) -> Repeat:
         token = self.token
-        if item is None or item == _NOTHING:
-            self.fail(f"there is nothing before {_shown(token)} that it could repeat")
+        if item is None or item == _EMPTY:
+            self.fail(f"nothing to repeat before {_shown(token)}")
         if isinstance(item, Repeat):
-            self.fail(f"{_shown(token)} repeats what is repeated already: put that in parentheses")
-        least, most = _SIGNS[token.text] if token.text in _SIGNS else _counts(token.text)
-        if max(least, most or 0) > MOST_REPEATS:
-            self.fail(f"{_shown(token)} repeats more than {MOST_REPEATS:,} times")
-        if most is not None and most < max(least, 1):
-            self.fail(f"{_shown(token)} leaves nothing that could stand here")
+            self.fail(f"{_shown(token)} follows another repetition: add parentheses")
+        minimum, maximum = _OPERATORS[token.text] if token.text in _OPERATORS else _counts(token.text)
+        if max(minimum, maximum or 0) > MAX_REPEATS:
+            self.fail(f"{_shown(token)} repeats more than {MAX_REPEATS:,} times")
+        if maximum is not None and maximum < max(minimum, 1):
+            self.fail(f"{_shown(token)} can never match")
         self.advance()
-        return Repeat(item, least, most, token.at)
+        return Repeat(item, minimum, maximum, token.offset)
 
-    def take(self, kind: str, wanted: str) -> _Token:
+    def take(self, kind: str, expected: str) -> _Token:
         token = self.token
         if token.kind != kind:
-            self.fail(f"{wanted} should stand here, not {_shown(token)}")
+            self.fail_unexpected(expected)
         self.advance()
         return token
 
@@ -224,8 +224,14 @@ class _Reader:
     def advance(self) -> None:
         self.token = next(self.tokens)
 
-    def fail(self, message: str, at: int | None = None) -> NoReturn:
-        raise GrammarProblem(message, self.text, self.token.at if at is None else at)
+    def fail_unexpected(self, expected: str = "") -> NoReturn:
+        shown = _shown(self.token)
+        if self.token.kind == "unknown" and self.token.text in _MALFORMED:
+            self.fail(_MALFORMED[self.token.text])
+        self.fail(f"expected {expected}, got {shown}" if expected else f"unexpected {shown}")
+
+    def fail(self, message: str, offset: int | None = None) -> NoReturn:
+        raise GrammarError(message, self.text, self.token.offset if offset is None else offset)
 
 
 def _tokens(text: str) -> Iterator[_Token]:
@@ -236,22 +242,20 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _counts(braces: str) -> tuple[int, int | None]:
-    """`{m}`, `{m,}` and `{m,n}` as least and most. A number of many digits is too large, whichever it is."""
+    """The minimum and maximum of `{m}`, `{m,}` or `{m,n}`. Nine digits are enough to exceed the limit."""
     first, comma, second = (part.strip() for part in braces[1:-1].partition(","))
-    least, most = (int(digits[:9]) if digits else None for digits in (first, second))
-    assert least is not None
-    return least, (most if comma else least)
+    minimum, maximum = (int(digits[:9]) if digits else None for digits in (first, second))
+    assert minimum is not None
+    return minimum, (maximum if comma else minimum)
 
 
-def _point(text: str) -> int:
-    """The code point of a character of a set, as it is written there."""
+def _code_point(text: str) -> int:
+    """The code point of a character or an escape."""
     if len(text) > 2:
         return int(text[2:], 16)
     return ord({r"\t": "\t", r"\r": "\r", r"\n": "\n"}.get(text, text[-1]))
 
 
 def _shown(token: _Token) -> str:
-    if token.kind == "unknown" and token.text in _CUT:
-        return _CUT[token.text]
     text = token.text if len(token.text) <= 30 else token.text[:30] + "…"
     return {"end": "the end of the grammar", "newline": "the end of the line"}.get(token.kind, f"'{text}'")

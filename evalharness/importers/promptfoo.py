@@ -15,7 +15,7 @@ from evalharness.importers.prompts import FoundPrompt, read_prompts
 from evalharness.importers.providers import FoundModel, common_params, read_providers
 from evalharness.importers.source import FILE, Node, Source
 from evalharness.suites.document import problem
-from evalharness.suites.render import Renderer, TemplateProblem
+from evalharness.suites.render import Renderer, TemplateError
 
 _KNOWN = ("description", "prompts", "providers", "targets", "tests", "defaultTest", "$schema")
 _DEFAULTS = ("vars", "assert", "metadata", "description")
@@ -105,7 +105,7 @@ class _Import:
                 self._fill_in(text, prompt.node)
                 for case in self.cases:
                     self.renderer.text(text, {**self.vars, **case.vars})
-        except TemplateProblem as error:
+        except TemplateError as error:
             self.source.leave(prompt.node, f"the prompt '{name}' is left out: {error}")
             return False
         if any("{%" in text for text in texts):
@@ -115,7 +115,7 @@ class _Import:
         return True
 
     def _fill_in(self, text: str, node: Node) -> None:
-        """What a test leaves out is empty text in nunjucks, and an error here. Raises TemplateProblem."""
+        """What a test leaves out is empty text in nunjucks, and an error here. Raises TemplateError."""
         for name in sorted(self.renderer.variables(text) - self.vars.keys()):
             lacking = [case.id for case in self.cases if name not in case.vars]
             if lacking:
@@ -153,7 +153,7 @@ class _Import:
         def render(text: str) -> str:
             try:
                 return self.renderer.text(text, {**self.vars, **case.vars})
-            except TemplateProblem as error:
+            except TemplateError as error:
                 raise ValueError(str(error)) from None
 
         return render

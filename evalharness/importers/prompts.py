@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.importers.source import FILE, Node, Source, names, readable
-from evalharness.suites.document import DocumentProblem, read_yaml
+from evalharness.suites.document import DocumentError, read_yaml
 
 Messages = list[dict[str, str]]
 _TEXT_FILES = (".txt", ".md", ".j2")
@@ -86,7 +86,7 @@ def _as_chat(source: Source, item: Node, text: str) -> Node | None:
         return None
     try:
         value = read_yaml(text, item.document.file, source.limits).value
-    except DocumentProblem:
+    except DocumentError:
         return None
     return Node(value, item.document, item.loc) if isinstance(value, list) else None
 

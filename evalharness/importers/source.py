@@ -11,8 +11,8 @@ from typing import Any
 
 from evalharness.config import Limits
 from evalharness.errors import Problem, SuiteError
-from evalharness.suites.document import Document, DocumentProblem, Loc, plain, problem, read_yaml
-from evalharness.suites.files import FileProblem, inside, read_text
+from evalharness.suites.document import Document, DocumentError, Loc, plain, problem, read_yaml
+from evalharness.suites.files import FileError, inside, read_text
 from evalharness.suites.rows import read_csv, read_jsonl
 
 FILE = "file://"
@@ -86,9 +86,9 @@ class Source:
         try:
             text = read_text(path, self.folder, self.limits)
             document = _READERS[path.suffix.lower()](text, name, self.limits)
-        except FileProblem as error:
+        except FileError as error:
             raise SuiteError([problem(name, error.line, 0, str(error))]) from None
-        except DocumentProblem as error:
+        except DocumentError as error:
             raise SuiteError([error.problem]) from None
         return Node(document.value, document)
 
@@ -100,7 +100,7 @@ class Source:
             if path.suffix.lower() in _READERS:
                 return self.read(path.relative_to(self.folder).as_posix())
             text = read_text(path, self.folder, self.limits)
-        except FileProblem as error:
+        except FileError as error:
             self.leave(node, f"{name}: {error}")
             return None
         except SuiteError as error:

@@ -17,7 +17,7 @@ from jinja2.sandbox import safe_range
 from jinja2.utils import Namespace
 
 from evalharness.errors import ProviderError
-from evalharness.templating.sandbox import Sandbox, TemplateProblem
+from evalharness.templating.sandbox import Sandbox, TemplateError
 
 _MAX_CHARS, _MAX_STEPS = 4_000_000, 1_000_000
 _MOST_SAID = 500
@@ -52,7 +52,7 @@ class ChatTemplate:
         }
         try:
             text = self._sandbox.render(self._template, values)
-        except TemplateProblem as error:
+        except TemplateError as error:
             said = str(error)[:_MOST_SAID]
             raise ProviderError(f"the model's chat template refuses this prompt: {said}", kind="template") from None
         parts = re.split(rf"\[{self._mark}:(\d+)\]", text)
@@ -65,7 +65,7 @@ class ChatTemplate:
     def _compile(self, source: str) -> Template:
         try:
             return self._sandbox.compile_chat_template(source)
-        except TemplateProblem as error:
+        except TemplateError as error:
             said = str(error)[:_MOST_SAID]
             raise ProviderError(f"the model's chat template cannot be used: {said}", kind="template") from None
 

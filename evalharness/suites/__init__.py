@@ -1,4 +1,7 @@
-"""Suite files -> Suite, Case, Request. Nothing in a suite runs, reads outside the root, or chooses a destination."""
+"""Load suite files into a checked Suite, and turn a Suite into requests.
+
+Suites are untrusted data: they run no code, read no file outside the root and choose no destination.
+"""
 
 from evalharness.suites.load import digest, load_suite, suite_names, suite_path
 from evalharness.suites.render import another_sample, requests

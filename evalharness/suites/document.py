@@ -1,8 +1,7 @@
-"""Read YAML into plain values that remember where they were written, and say what a bare scalar stands for.
+"""Read YAML into plain values with their positions in the file.
 
-YAML is read by the 1.2 core schema, and later than usual: every bare scalar stays the text that was written
-(`Bare`), and becomes a number, a truth value or null only in a field that asks for one. So `no`, `012`, `1:30` and
-`2024-01-01` are text in a golden answer.
+YAML follows the 1.2 core schema, and scalars are resolved late: a bare scalar stays text (`Bare`) until a field
+requires a number, a boolean or null. So `no`, `012`, `1:30` and `2024-01-01` are text in a golden answer.
 """
 
 from __future__ import annotations
@@ -27,23 +26,23 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _NULL = {"", "~", "null", "Null", "NULL"}
 _TRUE, _FALSE = {"true", "True", "TRUE"}, {"false", "False", "FALSE"}
 _MAX_NUMBER_CHARS = 24
-"""A float has no more; longer digits are text, as an account number is."""
+"""No float needs more. Longer digits are text, such as an account number."""
 _MAX_MESSAGE_CHARS = 500
 _READ_AHEAD_CHARS = 2_048
-"""A YAML scanner reads up to 1,024 characters ahead to find the end of a key (YAML 1.2.2, section 7.4.2)."""
+"""Twice the 1,024 characters that a YAML scanner may read ahead to find the end of a key (YAML 1.2.2, 7.4.2)."""
 
 
 class Bare(str):
-    """A scalar written without quotes: text until a field asks for something else."""
+    """A scalar written without quotes: text until a field requires another type."""
 
     __slots__ = ()
 
 
 def plain(value: Any) -> Any:
-    """The value by the core schema: bare scalars become null, booleans and numbers; the rest stays as it is.
+    """The value with its bare scalars resolved to null, booleans and numbers.
 
-    A number counts as one only if it is written as JSON would: `012`, `+1` and `1.50` are text, so that nothing is lost
-    when a template prints it.
+    A number must be written as JSON writes it. `012`, `+1` and `1.50` stay text, so that a template prints them as
+    they were written.
     """
     if isinstance(value, Bare):
         return _resolve(value)
@@ -64,7 +63,7 @@ def _resolve(text: Bare) -> Any:
 
 
 def number(value: Any) -> Any:
-    """For a field that asks for a number: a bare scalar that JSON would read as one; the rest stays as it is."""
+    """The number that a bare scalar spells in JSON; any other value is returned unchanged."""
     match = _NUMBER.fullmatch(value) if isinstance(value, Bare) and len(value) <= _MAX_NUMBER_CHARS else None
     if match is None:
         return value
@@ -73,13 +72,13 @@ def number(value: Any) -> Any:
 
 
 def problem(file: str, line: int, column: int, message: str) -> Problem:
-    """A problem on one line, however much of the file it quotes: line ends mean something to CI systems."""
+    """A problem with its message on one line and cut to 500 characters: CI systems interpret line starts."""
     text = " ".join(message.split())
     return Problem(file, line, column, text if len(text) <= _MAX_MESSAGE_CHARS else text[:_MAX_MESSAGE_CHARS] + "…")
 
 
-class DocumentProblem(Exception):
-    """The file cannot be read as what its name says."""
+class DocumentError(Exception):
+    """The content of a file does not match its format."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -88,44 +87,47 @@ class DocumentProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The value of a file, and where each part of it stands."""
+    """The value of a file, and the position of each part of it."""
 
     file: str
     value: Any
     locate: Callable[[Loc], Location]
-    """The place of a value, or of the nearest thing around it that has a place."""
+    """The position of a value, or of the closest enclosing value that has one."""
 
     def problem(self, loc: Loc, message: str) -> Problem:
-        """A problem at that place."""
+        """A problem at the position of `loc`."""
         where = self.locate(loc)
         return problem(where.file, where.line, where.column, message)
 
 
 def read_yaml(text: str, file: str, limits: Limits) -> Document:
-    """A YAML document. Raises DocumentProblem: syntax, duplicate key, tag, depth, size after alias expansion."""
+    """The value of a YAML file.
+
+    Raises DocumentError: invalid syntax, a duplicate key, a tag, or a limit exceeded after alias expansion.
+    """
     try:
         _check_events(text, file, limits)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise DocumentProblem(problem(file, *where, f"not YAML: {error.problem or error}")) from None
+        raise DocumentError(problem(file, *where, f"invalid YAML: {error.problem or error}")) from None
     except yaml.reader.ReaderError as error:
         line = text.encode("utf-8", "replace")[: error.position].count(b"\n") + 1
         code = error.character if isinstance(error.character, int) else ord(error.character)
-        message = f"the character U+{code:04X} cannot stand in YAML: {error.reason}"
-        raise DocumentProblem(problem(file, line, 0, message)) from None
+        message = f"character U+{code:04X} is not allowed in YAML: {error.reason}"
+        raise DocumentError(problem(file, line, 0, message)) from None
     except (yaml.YAMLError, UnicodeEncodeError) as error:
-        raise DocumentProblem(problem(file, 0, 0, f"not YAML: {error}")) from None
+        raise DocumentError(problem(file, 0, 0, f"invalid YAML: {error}")) from None
     builder = _Builder(file, limits)
     return Document(file, None if node is None else builder.value(node, 1), lambda loc: _find(node, loc, file))
 
 
 def _check_events(text: str, file: str, limits: Limits) -> None:
-    """Check depth, size and tags before PyYAML builds nodes: its C code overflows the stack at some 10,000 levels.
+    """Check depth, size and tags before PyYAML builds nodes: its C code overflows the stack at about 10,000 levels.
 
-    From libyaml 0.2.6 on the C scanner refuses 1,000 levels itself, and it reads ahead of its events. So where brackets
-    are open before an error, PyYAML's Python parser, which has no limit of its own, decides whether ours comes first.
+    The C scanner of libyaml 0.2.6 and later rejects 1,000 levels, and it scans ahead of its events. If brackets are
+    open before an error, PyYAML's Python parser, which has no limit, tells whether `limits.depth` is exceeded first.
     """
     try:
         _count_events(yaml.parse(text, Loader=yaml.CSafeLoader), file, limits)
@@ -151,17 +153,19 @@ def _count_events(events: Iterable[yaml.Event], file: str, limits: Limits) -> No
         if nodes > limits.nodes:
             _fail(event, file, f"more than limits.nodes = {limits.nodes} values")
         if (tag := getattr(event, "tag", None)) is not None:
-            _fail(event, file, f"the tag {tag} has no meaning here: suites hold plain data; quote what is text")
+            _fail(
+                event, file, f"YAML tag {tag} is not supported: suites hold plain data. Quote the value if it is text"
+            )
 
 
 def _fail(item: yaml.Event | yaml.Node, file: str, message: str) -> NoReturn:
     mark = item.start_mark
     assert mark is not None  # PyYAML's types allow for events made by hand
-    raise DocumentProblem(problem(file, mark.line + 1, mark.column + 1, message))
+    raise DocumentError(problem(file, mark.line + 1, mark.column + 1, message))
 
 
 class _Builder:
-    """Turns composed nodes into values, counting what aliases expand to."""
+    """Turns composed nodes into values and counts each use of an alias."""
 
     def __init__(self, file: str, limits: Limits) -> None:
         self.file, self.limits, self.nodes, self.chars = file, limits, 0, 0
@@ -178,13 +182,13 @@ class _Builder:
 
     def count(self, node: yaml.Node, depth: int) -> None:
         self.nodes += 1
-        limits, often = self.limits, "(aliases count as often as they are used)"
+        limits, note = self.limits, "(each use of an alias counts)"
         if depth > limits.depth:
-            self.fail(node, f"nested deeper than limits.depth = {limits.depth} {often}")
+            self.fail(node, f"nested deeper than limits.depth = {limits.depth} {note}")
         if self.nodes > limits.nodes:
-            self.fail(node, f"more than limits.nodes = {limits.nodes} values {often}")
+            self.fail(node, f"more than limits.nodes = {limits.nodes} values {note}")
         if self.chars > limits.file_mb * 1e6:
-            self.fail(node, f"more text than limits.file_mb = {limits.file_mb:g} megabytes {often}")
+            self.fail(node, f"more text than limits.file_mb = {limits.file_mb:g} megabytes {note}")
 
     def mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -195,7 +199,7 @@ class _Builder:
             if key == "<<" and not key_node.style:
                 self.fail(key_node, "merge keys (<<) are not part of YAML 1.2: write the keys out")
             if key in result:
-                self.fail(key_node, f"the key '{key}' stands here twice: remove one")
+                self.fail(key_node, f"duplicate key '{key}'")
             result[key] = self.value(value_node, depth + 1)
         return result
 
@@ -204,12 +208,12 @@ class _Builder:
 
 
 def _find(node: yaml.Node | None, loc: Loc, file: str) -> Location:
-    """Follow `loc` through the nodes as far as it goes."""
+    """The position of the last node that `loc` reaches."""
     where = node
     for step in loc:
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             where = node = node.value[step]
         elif isinstance(node, yaml.MappingNode):
             pair = next(((k, v) for k, v in node.value if k.value == str(step)), None)
-            where, node = pair or (where, node)  # a step that is not in the file (a missing key) leaves us where we are
+            where, node = pair or (where, node)  # a missing key keeps the position of its parent
     return Location(file) if where is None else Location(file, where.start_mark.line + 1, where.start_mark.column + 1)

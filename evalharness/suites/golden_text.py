@@ -1,4 +1,4 @@
-"""Write answers into the text of a golden file, at the place of their case: every other byte stays as it is."""
+"""Insert answers into the text of a golden file and keep every other byte."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CASE_INDENT = "  "
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """Put `text` in place of what lies between two offsets."""
+    """Replace the text between two offsets with `text`."""
 
     start: int
     end: int
@@ -24,8 +24,10 @@ class _Edit:
 
 
 def with_answers(text: str, *, lines: bool, answers: Mapping[str, Sequence[str]], replace: bool) -> str:
-    """The text with further answers of some cases, or with these `replace`-ing those that are there. `lines`: it is
-    JSONL. Where a file is written in a way that this does not know, the result is wrong: load it and compare.
+    """The text of a golden file with `answers` added to the existing answers of their cases.
+
+    With `replace`, they replace the existing answers. `lines` means JSONL, YAML if false. A file in an unusual style
+    can give a wrong result: load the result and compare it.
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     body = text.removeprefix(mark)
@@ -45,7 +47,7 @@ def _at_end(text: str, addition: str) -> _Edit:
 
 
 def _line_edits(text: str, answers: Mapping[str, Sequence[str]], replace: bool) -> list[_Edit]:
-    """Of JSONL: the line of a case is written anew, new cases come at the end."""
+    """Edits of a JSONL file: rewrite the lines of known cases and append new cases."""
     edits, start, left = [], 0, dict(answers)
     for line in text.split("\n"):
         value: dict[str, Any] = json.loads(line) if line.strip() else {}
@@ -105,7 +107,7 @@ def _in_brackets(value: yaml.Node) -> bool:
 
 
 def _into_list(text: str, key: yaml.Node, value: yaml.ScalarNode, new: Sequence[str]) -> _Edit:
-    """A case with one answer, written as a text, becomes a case with a list of answers."""
+    """Turn a single answer into a list of answers."""
     start, end = _offsets(text, value)
     source = text[start:end]
     simple = value.style not in _BLOCK_STYLES and "\n" not in source
@@ -120,7 +122,7 @@ def _into_list(text: str, key: yaml.Node, value: yaml.ScalarNode, new: Sequence[
 
 
 def _below(text: str, end: int, indent: str, new: Sequence[str]) -> _Edit:
-    """Further items of a list, each on its line, under the one that ends there."""
+    """Append items to a block list, one per line, after the item that ends at `end`."""
     newline = _line_end(text) + indent
     place = end + len(_rest_of_line(text, end))
     return _Edit(place, place, "".join(f"{newline}- {quoted(answer)}" for answer in new))
@@ -136,7 +138,7 @@ def _indent(text: str, start: int) -> str:
 
 
 def _offsets(text: str, node: yaml.Node) -> tuple[int, int]:
-    """From where to where a value stands; a block scalar without the empty lines and comments behind it."""
+    """The start and end of a value, without the empty lines and comments after a block scalar."""
     assert node.start_mark is not None
     assert node.end_mark is not None
     start, end = node.start_mark.index, node.end_mark.index
@@ -154,7 +156,7 @@ def _flow_of(items: Sequence[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as a YAML scalar on one line: in single quotes where double ones would need escapes."""
+    """The text as a one-line YAML scalar, in single quotes if double quotes need escapes."""
     if text.isprintable() and ('"' in text or "\\" in text) and "'" not in text:
         return f"'{text}'"
     return "".join(c if c.isprintable() else _escaped(c) for c in json.dumps(text, ensure_ascii=False))

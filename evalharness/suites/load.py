@@ -1,4 +1,4 @@
-"""Read `suites/NAME.yaml`, its case files and `golden/NAME.*` into a checked Suite: all problems at once."""
+"""Load `suites/NAME.yaml`, its case files and `golden/NAME.*` into a checked Suite."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from evalharness.errors import EvalHarnessError, Problem, SuiteError, did_you_me
 from evalharness.records import Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
 from evalharness.scoring.metrics import open_metric
 from evalharness.scoring.metrics.checks import open_check
-from evalharness.suites.document import Document, DocumentProblem, Loc, problem, read_yaml
-from evalharness.suites.explain import validate
-from evalharness.suites.files import FileProblem, inside, read_text
+from evalharness.suites.document import Document, DocumentError, Loc, problem, read_yaml
+from evalharness.suites.files import FileError, inside, read_text
 from evalharness.suites.golden import Golden, read_golden
 from evalharness.suites.params import constraint_problems, read_params
-from evalharness.suites.render import Renderer, TemplateProblem
+from evalharness.suites.render import Renderer, TemplateError
 from evalharness.suites.rows import read_csv, read_jsonl
-from evalharness.suites.schema import CaseFile, SuiteFile
+from evalharness.suites.schema import CaseSchema, SuiteSchema
+from evalharness.suites.validation import validate
 
 SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
-_SUITE, _CASES = TypeAdapter(SuiteFile), TypeAdapter(list[CaseFile])
-_MOST_PROBLEMS = 200
+_SUITE, _CASES = TypeAdapter(SuiteSchema), TypeAdapter(list[CaseSchema])
+_MAX_PROBLEMS = 200
 
 
 def suite_names(root: Path) -> list[str]:
-    """The suites of a project, sorted."""
+    """The names of the suites of a project, sorted."""
     return sorted(path.stem for path in (root / SUITE_FOLDER).glob("*.yaml"))
 
 
 def suite_path(name: str, root: Path) -> Path:
-    """`suites/NAME.yaml`. Raises SuiteError with near names when there is none."""
+    """The path of `suites/NAME.yaml`. Raises SuiteError with similar names if it does not exist."""
     known = suite_names(root)
     if name not in known:
-        hint = did_you_mean(name, known) if known else "; there is no suite here yet"
+        hint = did_you_mean(name, known) if known else "; this project has no suites yet"
         raise SuiteError([problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, f"there is no suite '{name}'{hint}")])
     return root / SUITE_FOLDER / f"{name}.yaml"
 
 
 def load_suite(name: str, config: Config) -> Suite:
-    """The suite called `name` under `config.root`. Raises SuiteError with every problem of its files."""
+    """The suite `name` of the project at `config.root`. Raises SuiteError with all problems of its files."""
     return _Loader(name, config).load()
 
 
 class _Loader:
-    """Collects problems while it reads, so that one look shows them all."""
+    """Loads one suite and collects the problems of all its files."""
 
     def __init__(self, name: str, config: Config) -> None:
         self.name, self.config, self.problems = name, config, list[Problem]()
@@ -62,7 +62,7 @@ class _Loader:
 
     def load(self) -> Suite:
         document = self.read(self.path, _READERS[".yaml"])
-        raw: SuiteFile = self.checked(_SUITE, document)
+        raw: SuiteSchema = self.checked(_SUITE, document)
         self.logprobs = raw.params.logprobs
         metrics = self.specs(raw.metrics, document, "metrics", self.metric)
         checks = self.specs(raw.assert_, document, "assert", self.check)
@@ -89,24 +89,24 @@ class _Loader:
         return suite
 
     def error(self, *more: Problem) -> SuiteError:
-        """Everything found so far and `more`, in file order, the suite's own file first."""
+        """The problems so far and `more`, in file order, the suite file first."""
         own = self.path.relative_to(self.config.root).as_posix()
         found = sorted({*self.problems, *more}, key=lambda p: (p.file != own, p.file, p.line, p.column))
-        rest = len(found) - _MOST_PROBLEMS
-        return SuiteError([*found[:_MOST_PROBLEMS], *([problem(own, 0, 0, f"and {rest} more")] if rest > 0 else [])])
+        rest = len(found) - _MAX_PROBLEMS
+        return SuiteError([*found[:_MAX_PROBLEMS], *([problem(own, 0, 0, f"and {rest} more")] if rest > 0 else [])])
 
     def read(self, path: Path, reader: Callable[..., Document]) -> Document:
-        """A document, or SuiteError: without the file there is nothing more to find."""
+        """The content of a file. Raises SuiteError at once: the other checks need it."""
         file = path.relative_to(self.config.root).as_posix()
         try:
             return reader(read_text(path, self.config.root, self.config.limits), file, self.config.limits)
-        except FileProblem as error:
+        except FileError as error:
             raise self.error(problem(file, error.line, 0, str(error))) from None
-        except DocumentProblem as error:
+        except DocumentError as error:
             raise self.error(error.problem) from None
 
     def checked(self, adapter: TypeAdapter[Any], document: Document) -> Any:
-        """The value as the schema has it, or SuiteError with all that the schema found."""
+        """The validated value. Raises SuiteError with all problems that the schema finds."""
         value, problems = validate(adapter, document)
         if problems:
             raise self.error(*problems)
@@ -118,7 +118,7 @@ class _Loader:
     def specs(
         self, items: Sequence[Any], document: Document, key: str, probe: Callable[[str, Any], Spec], at: Loc = ()
     ) -> tuple[Spec, ...]:
-        """`rouge_l`, `{contains: Acme}` and `{length: {max_words: 40}}` as specs that are known to open."""
+        """Specs of items such as `rouge_l`, `{contains: Acme}` or `{length: {max_words: 40}}`; `probe` checks each."""
         specs: dict[str, Spec] = {}
         for index, item in enumerate(items):
             loc = (*at, key, index)
@@ -126,11 +126,11 @@ class _Loader:
                 item, must_pass = _must_pass(item) if key == "assert" else (item, None)
                 name, value = next(iter(item.items())) if isinstance(item, dict) and len(item) == 1 else (item, None)
                 if not isinstance(name, str):
-                    raise ValueError(f"write NAME or {{NAME: value}}, not {item!r}")
+                    raise ValueError(f"expected NAME or {{NAME: value}}, got {item!r}")
                 spec = probe(name, value)
                 spec = replace(spec, must_pass=must_pass) if must_pass else spec
                 if key == "metrics" and name in specs:
-                    raise ValueError(f"the metric '{name}' stands here twice")
+                    raise ValueError(f"duplicate metric '{name}'")
                 specs[f"{name}{index if key == 'assert' else ''}"] = spec
             except (LookupError, ValueError, EvalHarnessError) as error:
                 self.note(document, loc, str(error.args[0] if error.args else error))
@@ -147,8 +147,8 @@ class _Loader:
         open_check(name, value)
         return Spec(name, {"value": value})
 
-    def cases(self, raw: SuiteFile, document: Document) -> tuple[list[CaseFile], list[tuple[Document, Loc]]]:
-        """The cases, and for each where it stands."""
+    def cases(self, raw: SuiteSchema, document: Document) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
+        """The cases, and the document and position of each."""
         if isinstance(raw.cases, str):
             document, cases = self.case_file(raw.cases, document)
             sources: list[tuple[Document, Loc]] = [(document, (index,)) for index in range(len(cases))]
@@ -157,32 +157,34 @@ class _Loader:
         self.check_ids(cases, sources, document)
         return cases, sources
 
-    def case_file(self, reference: str, document: Document) -> tuple[Document, list[CaseFile]]:
+    def case_file(self, reference: str, document: Document) -> tuple[Document, list[CaseSchema]]:
         try:
             path = inside(self.config.root, self.path.parent, reference)
             if path.suffix not in _READERS:
-                raise FileProblem(f"'{reference}': a case file is .yaml, .jsonl or .csv")
+                raise FileError(f"expected a case file that ends in .yaml, .jsonl or .csv, got '{reference}'")
             if not path.exists():
-                raise FileProblem(f"there is no case file '{reference}' beside this suite")
-        except FileProblem as error:
+                raise FileError(f"case file '{reference}' not found in the folder of this suite")
+        except FileError as error:
             raise self.error(document.problem(("cases",), str(error))) from None
         cases = self.read(path, _READERS[path.suffix])
         if path.suffix == ".csv":
             cases = Document(cases.file, [_from_row(row) for row in cases.value], cases.locate)
         return cases, self.checked(_CASES, cases)
 
-    def check_ids(self, cases: Sequence[CaseFile], sources: Sequence[tuple[Document, Loc]], document: Document) -> None:
+    def check_ids(
+        self, cases: Sequence[CaseSchema], sources: Sequence[tuple[Document, Loc]], document: Document
+    ) -> None:
         if not cases:
-            self.note(document, ("cases",), "there are no cases: a suite without cases proves nothing")
+            self.note(document, ("cases",), "the suite has no cases: add at least one")
         if len(cases) > self.config.limits.cases:
-            self.note(document, ("cases",), f"{len(cases)} cases, limits.cases is {self.config.limits.cases}")
+            self.note(document, ("cases",), f"{len(cases)} cases exceed limits.cases = {self.config.limits.cases}")
         first: dict[str, Location] = {}
         for case, (source, loc) in zip(cases, sources, strict=True):
             where = source.locate((*loc, "id"))
             if case.id == "gate":
-                self.note(source, (*loc, "id"), "the id 'gate' is taken: gates are reported under it")
+                self.note(source, (*loc, "id"), "the id 'gate' is reserved for gate results: choose another id")
             if case.id in first:
-                self.note(source, (*loc, "id"), f"the id '{case.id}' is taken by the case at {first[case.id]}")
+                self.note(source, (*loc, "id"), f"duplicate id '{case.id}': first used at {first[case.id]}")
             first.setdefault(case.id, where)
 
     def golden(self, ids: list[str], metrics: Sequence[Spec], sources: Sequence[tuple[Document, Loc]]) -> Golden:
@@ -194,11 +196,11 @@ class _Loader:
                 self.note(
                     source,
                     (*loc, "id"),
-                    f"no golden answer for '{case_id}' in {golden.file}, and {needing[0]} needs one",
+                    f"no golden answer for '{case_id}' in {golden.file}: the metric {needing[0]} needs one",
                 )
         return golden
 
-    def case(self, raw: CaseFile, source: tuple[Document, Loc], golden: Golden, checks: tuple[Spec, ...]) -> Case:
+    def case(self, raw: CaseSchema, source: tuple[Document, Loc], golden: Golden, checks: tuple[Spec, ...]) -> Case:
         document, loc = source
         answers = golden.answers.get(raw.id, ())
         return Case(
@@ -212,7 +214,7 @@ class _Loader:
             cluster=raw.cluster,
         )
 
-    def prompts(self, raw: SuiteFile, document: Document) -> dict[str, Prompt]:
+    def prompts(self, raw: SuiteSchema, document: Document) -> dict[str, Prompt]:
         return {
             name: Prompt(
                 name, tuple(Message(*turn.role_and_source) for turn in turns), document.locate(("prompts", name))
@@ -221,7 +223,7 @@ class _Loader:
         }
 
     def gates(
-        self, raw: SuiteFile, document: Document, metrics: Sequence[Spec], cases: Sequence[CaseFile]
+        self, raw: SuiteSchema, document: Document, metrics: Sequence[Spec], cases: Sequence[CaseSchema]
     ) -> tuple[GateSpec, ...]:
         known = [*(spec.name for spec in metrics), *(set(registry.names("gate_kinds")) - {"score"})]
         tags = {tag for case in cases for tag in case.tags}
@@ -236,14 +238,14 @@ class _Loader:
             kind = registry.gate_kind(gate.metric)
             for option in ("tag", "slots"):
                 if getattr(gate, option) and option not in kind.options:
-                    self.note(document, (*loc, option), f"a gate on {gate.metric} has no option '{option}'")
+                    self.note(document, (*loc, option), f"a gate on {gate.metric} does not take '{option}': remove it")
             if (gate.metric, gate.tag) in gates:
-                self.note(document, loc, f"there is a gate on '{gate.metric}' already")
+                self.note(document, loc, f"duplicate gate on '{gate.metric}'")
             rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots, kind.unit)
             gates[gate.metric, gate.tag] = GateSpec(rule, document.locate(loc))
         return tuple(gates.values())
 
-    def check_names(self, raw: SuiteFile, document: Document) -> None:
+    def check_names(self, raw: SuiteSchema, document: Document) -> None:
         for index, model in enumerate(raw.models):
             try:
                 self.config.model(model)
@@ -254,11 +256,11 @@ class _Loader:
                 self.note(
                     document,
                     ("default_prompts", index),
-                    f"no prompt '{prompt}' here{did_you_mean(prompt, raw.prompts)}",
+                    f"no prompt '{prompt}' in this suite{did_you_mean(prompt, raw.prompts)}",
                 )
 
     def check_prompts(self, suite: Suite, document: Document) -> None:
-        """Render every message of every case once: what is wrong with a template shows before anything is asked."""
+        """Render each message with each case, so that a broken template is found before any request is sent."""
         for prompt in suite.prompts.values():
             for index, turn in enumerate(prompt.messages):
                 problem = next(filter(None, (self.try_render(turn, suite, case) for case in suite.cases)), None)
@@ -268,27 +270,27 @@ class _Loader:
     def try_render(self, turn: Message, suite: Suite, case: Case) -> str | None:
         try:
             self.renderer.text(turn.content, {**suite.vars, **case.vars})
-        except TemplateProblem as error:
+        except TemplateError as error:
             return f"{error} (with case '{case.id}', {case.where})"
         return None
 
 
 def _must_pass(item: Any) -> tuple[Any, Any]:
-    """`{contains: Acme, must_pass: stable}` apart. Raises ValueError."""
+    """Split `{contains: Acme, must_pass: stable}` into the check and `must_pass`. Raises ValueError."""
     if not isinstance(item, dict) or "must_pass" not in item:
         return item, None
     if item["must_pass"] not in ("always", "stable"):
-        raise ValueError(f"must_pass is always or stable, not {item['must_pass']!r}")
+        raise ValueError(f"must_pass: expected always or stable, got {item['must_pass']!r}")
     return {name: value for name, value in item.items() if name != "must_pass"}, item["must_pass"]
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of a plain value, the same on every machine."""
+    """The SHA-256 of a plain value, equal on every machine."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
 def _from_row(row: dict[str, str]) -> dict[str, Any]:
-    """A row of a CSV file: `id`, `tags` (separated by ;), every other column a variable."""
+    """A case from a CSV row: `id`, `tags` (separated by ;), and all other columns as variables."""
     tags = [tag.strip() for tag in row.get("tags", "").split(";") if tag.strip()]
     variables = {name: cell for name, cell in row.items() if name not in ("id", "tags")}
     return {**({"id": row["id"]} if "id" in row else {}), "tags": tags, "vars": variables}

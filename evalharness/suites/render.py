@@ -1,4 +1,4 @@
-"""From a suite's prompt and a case to the messages that are sent."""
+"""Render the prompts of a suite into requests."""
 
 from __future__ import annotations
 
@@ -10,41 +10,44 @@ from typing import Any
 
 from evalharness.config import Limits
 from evalharness.records import Case, Message, Params, Prompt, Purpose, Request, SampleKey, Suite
-from evalharness.templating.sandbox import Sandbox, TemplateProblem
+from evalharness.templating.sandbox import Sandbox, TemplateError
 
 _SEEDS = 2**31
-"""Some endpoints read a seed as a signed number of 32 bits."""
+"""Some endpoints read a seed as a signed 32-bit integer."""
 
 
 class Renderer:
-    """Renders the prompts of one suite. A variable is data: it is put in once and never rendered again."""
+    """Renders the prompts of one suite. Variables are data: template syntax inside a variable is not rendered."""
 
     def __init__(self, limits: Limits) -> None:
         self._sandbox = Sandbox(max_chars=limits.prompt_chars, max_steps=limits.template_steps)
         self._compiled = lru_cache(maxsize=None)(self._sandbox.compile_prompt)
 
     def text(self, source: str, variables: Mapping[str, Any]) -> str:
-        """One message. Raises TemplateProblem."""
+        """The content of one message. Raises TemplateError."""
         return self._sandbox.render(self._compiled(source), variables)
 
     def variables(self, source: str) -> set[str]:
-        """Names that a template takes from outside. Raises TemplateProblem."""
+        """The variables that a template reads. Raises TemplateError."""
         self._compiled(source)
         return self._sandbox.variables(source)
 
     def messages(self, prompt: Prompt, variables: Mapping[str, Any]) -> tuple[Message, ...]:
-        """All messages of a prompt. Raises TemplateProblem."""
+        """The messages of a prompt. Raises TemplateError."""
         return tuple(Message(turn.role, self.text(turn.content, variables)) for turn in prompt.messages)
 
     def common_messages(self, prompt: Prompt, suite_vars: Mapping[str, Any]) -> tuple[Message, ...]:
-        """The first messages that use the suite's own variables alone: the same for every case, whichever are run."""
+        """The leading messages that use only suite variables.
+
+        They are the same for every case, so a run of a few cases shares the same prefix as a run of all cases.
+        """
         common: list[Message] = []
         for turn in prompt.messages:
             if not self._sandbox.variables(turn.content) <= suite_vars.keys():
                 break
             try:
                 common.append(Message(turn.role, self.text(turn.content, suite_vars)))
-            except TemplateProblem:  # every case overrides the variable that is wrong here
+            except TemplateError:  # each case overrides the variable that fails here
                 break
         return tuple(common)
 
@@ -52,9 +55,10 @@ class Renderer:
 def requests(
     suite: Suite, *, models: Iterable[str], prompts: Iterable[str], repeats: Mapping[str, int], limits: Limits
 ) -> Iterator[tuple[Case, Request]]:
-    """Every request of the suite: model by model (so that one is loaded at a time), prompt by prompt, case by case.
+    """All requests of the suite, ordered by model, prompt, case and repeat, so that one model is loaded at a time.
 
-    `repeats` gives the draws per case for each model. Raises TemplateProblem (which `load_suite` has ruled out before).
+    `repeats` maps a model to its number of samples per case. Raises TemplateError, but not for a suite that
+    `load_suite` returned.
     """
     renderer = Renderer(limits)
     prompts = list(prompts)
@@ -70,7 +74,7 @@ def requests(
 
 
 def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:
-    """The request for one more sample; `request` must be the one of repeat 0."""
+    """The request for another sample of the same case. `request` must be the request for repeat 0."""
     key = request.key._replace(repeat=repeat, purpose=purpose)
     return replace(request, key=key, params=_seeded(request.params, repeat, purpose))
 
@@ -87,4 +91,4 @@ def _seeded(params: Params, repeat: int, purpose: Purpose = "planned") -> Params
     return replace(params, seed=((params.seed or 0) + repeat) % 2**32) if repeat else params
 
 
-__all__ = ["Renderer", "TemplateProblem", "another_sample", "requests"]
+__all__ = ["Renderer", "TemplateError", "another_sample", "requests"]

@@ -1,4 +1,4 @@
-"""Read JSONL and CSV: a value a line, a mapping a row. The limits of a suite hold while the file is read."""
+"""Read JSONL (one value per line) and CSV (one mapping per row), and check the limits while reading."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from typing import Any, NoReturn
 
 from evalharness.config import Limits
 from evalharness.records import Location
-from evalharness.suites.document import Bare, Document, DocumentProblem, Loc, problem
+from evalharness.suites.document import Bare, Document, DocumentError, Loc, problem
 
 
 def read_jsonl(text: str, file: str, limits: Limits) -> Document:
-    """One JSON value a line, blank lines skipped; numbers keep the text that was written."""
+    """The JSON values of a file, one per line, without blank lines. Numbers stay text (`Bare`).
+
+    Raises DocumentError: invalid JSON, a duplicate key, a lone surrogate, or a limit exceeded.
+    """
     values: list[Any] = []
     lines: list[int] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             if len(values) == limits.cases:
-                raise DocumentProblem(problem(file, number, 0, f"more lines than limits.cases = {limits.cases}"))
+                raise DocumentError(problem(file, number, 0, f"more lines than limits.cases = {limits.cases}"))
             values.append(_json_line(line, file, number, limits))
             lines.append(number)
     return Document(file, values, _by_line(file, lines))
@@ -29,12 +32,12 @@ def read_jsonl(text: str, file: str, limits: Limits) -> Document:
 
 def _json_line(line: str, file: str, number: int, limits: Limits) -> Any:
     def fail(message: str, column: int = 1) -> NoReturn:
-        raise DocumentProblem(problem(file, number, column, message))
+        raise DocumentError(problem(file, number, column, message))
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) < len(pairs):
-            fail(f"the key '{_repeated(key for key, _ in pairs)}' stands here twice: remove one")
+            fail(f"duplicate key '{_repeated(key for key, _ in pairs)}'")
         return result
 
     try:
@@ -43,16 +46,16 @@ def _json_line(line: str, file: str, number: int, limits: Limits) -> Any:
             object_pairs_hook=unique,
             parse_int=Bare,
             parse_float=Bare,
-            parse_constant=lambda c: fail(f"{c} is not JSON"),
+            parse_constant=lambda c: fail(f"{c} is not valid JSON"),
         )
     except json.JSONDecodeError as error:
-        fail(f"not JSON: {error.msg}", error.colno)
+        fail(f"invalid JSON: {error.msg}", error.colno)
     except RecursionError:
         fail(f"nested deeper than limits.depth = {limits.depth}")
     for exceeded in _exceeded(value, limits):
         fail(exceeded)
-    if "\\u" in line and _half_character(json.dumps(value, ensure_ascii=False)):
-        fail("half of a surrogate pair is not a character: write the whole character")
+    if "\\u" in line and _has_lone_surrogate(json.dumps(value, ensure_ascii=False)):
+        fail("a lone surrogate is not a character: write the whole character")
     return value
 
 
@@ -60,12 +63,12 @@ def _repeated(names: Iterable[str]) -> str:
     return Counter(names).most_common(1)[0][0]
 
 
-def _half_character(text: str) -> bool:
+def _has_lone_surrogate(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _exceeded(value: Any, limits: Limits) -> Iterator[str]:
-    """The limits that a value exceeds; level by level, so that no depth is too much for Python's stack."""
+    """Messages for the limits that a value exceeds. Works level by level: recursion could overflow the stack."""
     level, depth, nodes = [value], 0, 0
     while level:
         depth, nodes = depth + 1, nodes + len(level)
@@ -77,7 +80,10 @@ def _exceeded(value: Any, limits: Limits) -> Iterator[str]:
 
 
 def read_csv(text: str, file: str, limits: Limits) -> Document:
-    """Rows under a header line, all cells text: a list of mappings from column to cell."""
+    """The rows of a file as mappings from column to cell; all cells are text.
+
+    Raises DocumentError: invalid CSV, a duplicate column, a row of another length, or a limit exceeded.
+    """
     csv.field_size_limit(int(limits.file_mb * 1e6))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[dict[str, str]] = []
@@ -85,17 +91,17 @@ def read_csv(text: str, file: str, limits: Limits) -> Document:
     end = cells = 0
 
     def fail(line: int, message: str) -> NoReturn:
-        raise DocumentProblem(problem(file, line, 1, message))
+        raise DocumentError(problem(file, line, 1, message))
 
     try:
         header = next(reader, [])
         if len(set(header)) < len(header):
-            fail(1, f"two columns have the name '{_repeated(header)}'")
+            fail(1, f"duplicate column '{_repeated(header)}'")
         end = reader.line_num
         for row in reader:
             cells += len(row)
             if row and len(row) != len(header):
-                fail(end + 1, f"this row has {len(row)} cells, the header has {len(header)}")
+                fail(end + 1, f"expected {len(header)} cells as in the header, got {len(row)}")
             if len(rows) == limits.cases:
                 fail(end + 1, f"more rows than limits.cases = {limits.cases}")
             if cells > limits.nodes:
@@ -105,7 +111,7 @@ def read_csv(text: str, file: str, limits: Limits) -> Document:
                 lines.append(end + 1)
             end = reader.line_num
     except csv.Error as error:
-        raise DocumentProblem(problem(file, end + 1, 1, f"not CSV: {error}")) from None
+        raise DocumentError(problem(file, end + 1, 1, f"invalid CSV: {error}")) from None
     return Document(file, rows, _by_line(file, lines))
 
 

@@ -1,4 +1,4 @@
-"""What a suite file may hold: pydantic models, used for checking and for the JSON Schema that editors read."""
+"""The schema of suite files: pydantic models for validation and for the JSON Schema that editors use."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def _list_or_text(value: Any) -> str:
 Text = Annotated[str, BeforeValidator(_text)]
 Data = Annotated[Any, BeforeValidator(plain)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"), BeforeValidator(_text)]
-"""Of a prompt or a model: becomes part of a file name."""
+"""Of a prompt or a model. It becomes part of a file name."""
 CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]+$", max_length=200), BeforeValidator(_text)]
-"""The bound stands apart from the pattern: `{1,200}` of all the letters there are takes 70 ms to compile."""
+"""`max_length` instead of `{1,200}` in the pattern, which takes 70 ms to compile for all letters of Unicode."""
 TextOrList = Annotated[
     Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
     Discriminator(_list_or_text),
@@ -60,38 +60,38 @@ T = TypeVar("T")
 OrNull = Annotated[T | None, BeforeValidator(_number_or_null)]
 
 
-class Closed(BaseModel):
-    """An unknown key is an error."""
+class StrictSchema(BaseModel):
+    """A mapping without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
 
-class TurnFile(Closed):
-    """One message: exactly one of the roles."""
+class MessageSchema(StrictSchema):
+    """One message: a mapping from one role to its template."""
 
     system: Text | None = None
     user: Text | None = None
     assistant: Text | None = None
 
     @model_validator(mode="after")
-    def _one_role(self) -> TurnFile:
+    def _one_role(self) -> MessageSchema:
         if len(self.model_fields_set) != 1:
-            raise ValueError("a message has exactly one role: system, user or assistant")
+            raise ValueError("a message must have exactly one role: system, user or assistant")
         return self
 
     @property
     def role_and_source(self) -> tuple[str, str]:
-        """The role and its template."""
+        """The role and the template of the message."""
         role = next(iter(self.model_fields_set))
         return role, getattr(self, role)
 
 
-class ParamsFile(Closed):
-    """How answers are drawn."""
+class ParamsSchema(StrictSchema):
+    """Sampling parameters, and what the model may answer."""
 
     max_tokens: Annotated[int, Strict(), Field(ge=1, le=1_000_000), BeforeValidator(number)] = 256
     temperature: OrNull[Annotated[float, Strict(), Field(ge=0, le=10)]] = 0.0
-    """null: not sent, for models that take none."""
+    """null is not sent, for models without a temperature."""
     seed: OrNull[Annotated[int, Strict(), Field(ge=0, lt=2**32)]] = None
     top_p: Annotated[float, Strict(), Field(gt=0, le=1), BeforeValidator(number)] = 1.0
     top_k: Annotated[int, Strict(), Field(ge=0), BeforeValidator(number)] = 0
@@ -99,14 +99,14 @@ class ParamsFile(Closed):
     repeat_penalty: Annotated[float, Strict(), Field(gt=0, le=10), BeforeValidator(number)] = 1.0
     stop: TextOrList = []
     grammar: Text = ""
-    """GBNF: an answer is one of its texts."""
+    """GBNF that the answer must match."""
     json_schema: Annotated[dict[str, Any] | None, BeforeValidator(plain)] = None
-    """JSON Schema 2020-12: an answer is JSON that fits."""
+    """JSON Schema 2020-12 that the answer must match."""
     logprobs: Annotated[bool, Strict(), BeforeValidator(plain)] = False
 
 
-class GateFile(Closed):
-    """A rule: `metric` may fall by at most `margin`."""
+class GateSchema(StrictSchema):
+    """A gate: `metric` may drop by at most `margin`."""
 
     metric: Text
     margin: Annotated[
@@ -119,21 +119,21 @@ class GateFile(Closed):
         ),
     ] = 0.05
     target: Literal["suite", "population"] = "suite"
-    """Whether a pass speaks of these very cases, or of cases like these."""
+    """What a pass covers: the cases of this suite, or the population that they were sampled from."""
     tag: Text = ""
-    """Only cases with this tag."""
+    """Compare only cases with this tag."""
     slots: Annotated[int, Strict(), Field(ge=0)] = 0
-    """Of a gate on seconds: only those of a model with so many slots; 1 for answers that grow alone."""
+    """For latency gates: use only timings of models with this many slots. 1 means no concurrent answers."""
 
 
-class CaseFile(Closed):
+class CaseSchema(StrictSchema):
     """One case."""
 
     id: CaseId
     vars: dict[Text, Data] = {}
     tags: list[Text] = []
     cluster: Text = ""
-    """What this case shares with others, a document for example."""
+    """The group of dependent cases that this case belongs to, such as one document."""
     assert_: list[Data] = Field(default=[], alias="assert")
 
 
@@ -143,32 +143,32 @@ def _metric_schema() -> dict[str, Any]:
     return {"anyOf": [{"enum": names}, one]}
 
 
-MetricFile = Annotated[Any, BeforeValidator(plain), WithJsonSchema(_metric_schema())]
+MetricSchema = Annotated[Any, BeforeValidator(plain), WithJsonSchema(_metric_schema())]
 
 
-class SuiteFile(Closed):
+class SuiteSchema(StrictSchema):
     """A suite: prompts, cases, metrics, gates."""
 
     schema_: Annotated[Literal[1], BeforeValidator(_version)] = Field(alias="schema")
     description: Text = ""
     models: list[Name] = Field(min_length=1)
-    prompts: dict[Name, Annotated[list[TurnFile], Field(min_length=1)]] = Field(
+    prompts: dict[Name, Annotated[list[MessageSchema], Field(min_length=1)]] = Field(
         min_length=1, json_schema_extra={"additionalProperties": False}
     )
     default_prompts: list[Text] = []
-    params: ParamsFile = ParamsFile()
+    params: ParamsSchema = ParamsSchema()
     vars: dict[Text, Data] = {}
-    metrics: list[MetricFile] = Field(min_length=1)
+    metrics: list[MetricSchema] = Field(min_length=1)
     assert_: list[Data] = Field(default=[], alias="assert")
     cases: Annotated[
-        Annotated[list[CaseFile], Tag("list")] | Annotated[Text, Tag("text")],
+        Annotated[list[CaseSchema], Tag("list")] | Annotated[Text, Tag("text")],
         Discriminator(_list_or_text),
     ]
-    """Inline, or a file beside the suite: .yaml, .jsonl or .csv."""
-    gates: list[GateFile] = []
+    """A list, or a file in the suite's folder: .yaml, .jsonl or .csv."""
+    gates: list[GateSchema] = []
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of a suite file, for editors and pre-commit."""
-    schema = SuiteFile.model_json_schema(by_alias=True)
+    """The JSON Schema (2020-12) of suite files, for editors and pre-commit."""
+    schema = SuiteSchema.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "evalharness suite"}

@@ -38,7 +38,7 @@ _MAX_BITS = 1_000
 """Of a whole number."""
 
 
-class TemplateProblem(Exception):
+class TemplateError(Exception):
     """Why a template cannot be read or rendered, as a sentence."""
 
 
@@ -101,11 +101,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests = {name: self._metered(test) for name, test in tests.items()}
 
     def compile_prompt(self, source: str) -> Template:
-        """A template of a suite: no macros, blocks, includes or `~`. Raises TemplateProblem."""
+        """A template of a suite: no macros, blocks, includes or `~`. Raises TemplateError."""
         return self._translate(source, (*_STRUCTURE, *_GROWTH))
 
     def compile_chat_template(self, source: str) -> Template:
-        """A model's chat template; it may use macros: render it in a process that may die. Raises TemplateProblem."""
+        """A model's chat template; it may use macros: render it in a process that may die. Raises TemplateError."""
         return self._translate(source, _STRUCTURE)
 
     def variables(self, source: str) -> set[str]:
@@ -113,7 +113,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return meta.find_undeclared_variables(self.parse(source))
 
     def render(self, template: Template, variables: Mapping[str, Any]) -> str:
-        """The text. Raises TemplateProblem: an undefined name, a forbidden attribute, too much output or work."""
+        """The text. Raises TemplateError: an undefined name, a forbidden attribute, too much output or work."""
         self.steps, pieces, size = 0.0, [], 0
         try:
             for piece in template.generate(variables):
@@ -123,29 +123,29 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except UndefinedError as error:
             missing = str(error).partition("'")[2].partition("'")[0]
             hint = did_you_mean(missing, variables) if str(error).endswith("is undefined") else ""
-            raise TemplateProblem(f"{error}{hint}") from None
+            raise TemplateError(f"{error}{hint}") from None
         except Exception as error:  # the template is untrusted: whatever it makes jinja2 raise is its own problem
-            raise TemplateProblem(f"{error}" or type(error).__name__) from None
+            raise TemplateError(f"{error}" or type(error).__name__) from None
         return "".join(pieces)
 
     def _translate(self, source: str, forbidden: tuple[type[nodes.Node], ...]) -> Template:
         self.steps = 0.0  # jinja2 works out constant expressions while it compiles
         try:
             if any(islice((1 for _, kind, _ in self.lex(source) if kind != "data"), _MAX_TOKENS, None)):
-                raise TemplateProblem(f"the template has more than {_MAX_TOKENS} words of code")
+                raise TemplateError(f"the template has more than {_MAX_TOKENS} words of code")
             tree = self.parse(source)
             for node in tree.find_all(forbidden):
                 kind = type(node).__name__.lower()
                 hint = ": write {{ a }}{{ b }}" if kind == "concat" else ""
-                raise TemplateProblem(f"line {node.lineno} of the template: '{kind}' is not allowed here{hint}")
+                raise TemplateError(f"line {node.lineno} of the template: '{kind}' is not allowed here{hint}")
             return Template.from_code(self, self.compile(_Metered().visit(tree)), self.globals)
         except TemplateSyntaxError as error:
             hint = _filter_hint(error.message or "")
-            raise TemplateProblem(f"line {error.lineno} of the template: {error.message}{hint}") from None
+            raise TemplateError(f"line {error.lineno} of the template: {error.message}{hint}") from None
         except RecursionError:
-            raise TemplateProblem("the template is nested too deeply") from None
+            raise TemplateError("the template is nested too deeply") from None
         except (ValueError, SyntaxError, ArithmeticError, MemoryError) as error:  # of Python, which compiles the result
-            raise TemplateProblem(f"the template cannot be compiled: {error}") from None
+            raise TemplateError(f"the template cannot be compiled: {error}") from None
 
     def _allow(self, size: float) -> None:
         if size > self.max_chars:

@@ -137,7 +137,7 @@ def test_assertions(project: Project, assertion: str, checks: list[dict[str, Any
         ("{type: regex, value: '(?=x)'}", "is not a pattern that RE2 takes"),
         ("{type: contains, value: x, transform: output.trim()}", "it has 'transform', which has no counterpart"),
         ("{type: assert-set, threshold: 0.5, assert: []}", "assertion assert-set: there is no such check"),
-        ("{type: contains, value: 'file://../../secret'}", "leads out of its folder"),
+        ("{type: contains, value: 'file://../../secret'}", "leaves its folder"),
         ("{type: contains, value: '{{ nothing }}'}", "'nothing' is undefined"),
         ("{type: is-json, value: {type: 7}}", "the JSON schema is wrong"),
     ],
@@ -330,7 +330,7 @@ def test_combinations(project: Project) -> None:
         ("from a file", 1),
         ("from a file", 2),
     ]
-    assert "'/etc/x.txt' is absolute" in (project.root / "suites/promptfoo.yaml").read_text()
+    assert "'/etc/x.txt' is an absolute path" in (project.root / "suites/promptfoo.yaml").read_text()
 
 
 def test_a_variable_that_a_test_leaves_out(project: Project) -> None:
@@ -343,7 +343,7 @@ def test_a_variable_that_a_test_leaves_out(project: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1", "promptfooconfig.yaml:2:1: not YAML"),
+        ("a: [1", "promptfooconfig.yaml:2:1: invalid YAML"),
         ("- a\n", "this is no promptfoo configuration"),
         ("prompts: [x]\n", "without a test that can be taken there is no suite"),
         ("tests: [{vars: {a: b}}]\nprompts: [file://x.js]\n", "without a prompt"),

@@ -283,15 +283,15 @@ FILES = {
     ),
     "a case edited": Way(edit(CASES, "return case-3?", "keep case-3?"), "case case-3", status="inconclusive"),
     "a case blank": Way(every(lines(CASES, lambda w: [*w[:3], "\n", *w[4:]]), lines(GOLDEN, without(4))), "case-3"),
-    "a case twice": Way(lines(CASES, doubled(4)), f"{CASES}:5:1: the id 'case-3' is taken"),
+    "a case twice": Way(lines(CASES, doubled(4)), f"{CASES}:5:1: duplicate id 'case-3'"),
     "two keys in one case": Way(edit(CASES, '{"id": "case-3"', '{"id": "case-2", "id": "case-3"'), f"{CASES}:4:1: "),
-    "a case commented out": Way(edit(CASES, '{"id": "case-3"', '# {"id": "case-3"'), f"{CASES}:4:1: not JSON"),
+    "a case commented out": Way(edit(CASES, '{"id": "case-3"', '# {"id": "case-3"'), f"{CASES}:4:1: invalid JSON"),
     "the last cases cut off": Way(
         every(lines(CASES, lambda w: w[:27]), lines(GOLDEN, lambda w: w[:27])), "3 cases (case-27, case-28, case-29)"
     ),
     "the case file cut within a line": Way(cut(CASES, 20), f"{CASES}:30:"),
-    "the case file empty": Way(write(CASES, ""), "there are no cases"),
-    "the case file missing": Way(remove(CASES), f"{SUITE}:11:1: there is no case file 'cases.jsonl'"),
+    "the case file empty": Way(write(CASES, ""), "the suite has no cases"),
+    "the case file missing": Way(remove(CASES), f"{SUITE}:11:1: case file 'cases.jsonl' not found"),
     "the case file in Latin-1": Way(spoilt(CASES, b"return case-3?", b"return caf\xe9?"), f"{CASES}:4: byte"),
     "the case file in UTF-16": Way(
         lambda p: (p.root / CASES).write_bytes(p.read(CASES).encode("utf-16")), f"{CASES}:1: byte 0 is not UTF-8"
@@ -301,7 +301,7 @@ FILES = {
             lambda p: (p.root / CASES).rename(p.root / "real.jsonl"),
             lambda p: (p.root / CASES).symlink_to(p.root / "real.jsonl"),
         ),
-        "passes a symbolic link",
+        "goes through a symbolic link",
     ),
     "a case swallowed by a quote": Way(
         every(
@@ -330,14 +330,14 @@ FILES = {
     "a golden twice": Way(lines(GOLDEN, doubled(4)), f"{GOLDEN}:5:"),
     "the golden file missing": Way(remove(GOLDEN), f"{CASES}:1:1: no golden answer for 'case-0' in {GOLDEN}"),
     "the golden file empty": Way(write(GOLDEN, ""), GOLDEN),
-    "the golden file twice": Way(write("golden/demo.jsonl", ""), "demo.jsonl stands beside it"),
+    "the golden file twice": Way(write("golden/demo.jsonl", ""), "demo.yaml and demo.jsonl both exist"),
     "the golden file in Latin-1": Way(spoilt(GOLDEN, b"return case-3 in", b"return caf\xe9 in"), f"{GOLDEN}:4: byte"),
     "no model": Way(edit(SUITE, "models: [fake]", "models: []"), f"{SUITE}:2:"),
     "no prompt": Way(lines(SUITE, lambda w: [*w[:2], "prompts: {}\n", *w[6:]]), f"{SUITE}:3:"),
     "no metric": Way(edit(SUITE, "metrics: [edit_similarity, token_f1]", "metrics: []"), f"{SUITE}:8:"),
     "the suite empty": Way(write(SUITE, ""), SUITE),
     "the suite missing": Way(remove(SUITE), f"{SUITE}: there is no suite 'demo'"),
-    "the suite cut off": Way(lines(SUITE, lambda w: [*w[:10], w[10][:3]]), f"{SUITE}:12:1: not YAML"),
+    "the suite cut off": Way(lines(SUITE, lambda w: [*w[:10], w[10][:3]]), f"{SUITE}:12:1: invalid YAML"),
     "no suites at all": Way(
         every(remove(SUITE), remove(CASES), lambda p: (p.root / "suites").rmdir()), "there is no suite 'demo'"
     ),

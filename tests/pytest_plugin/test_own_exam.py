@@ -452,13 +452,16 @@ def test_weaker_by_a_commit(pull_request: Repository, edit: Edit, said: str) -> 
         [
             (gone(GOLDEN), "no golden answer for 'case-0'"),
             (swap(GOLDEN, "case-3: [You may return case-3 within 30 days.]", "case-3: []"), "an empty golden answer"),
-            (link(GOLDEN, "../README.md"), "passes a symbolic link"),
-            (link(CASES, "short.jsonl"), "passes a symbolic link"),
-            (both(moved(DEMO, "suites/real.txt"), put(DEMO, ""), link(DEMO, "real.txt")), "passes a symbolic link"),
+            (link(GOLDEN, "../README.md"), "goes through a symbolic link"),
+            (link(CASES, "short.jsonl"), "goes through a symbolic link"),
+            (
+                both(moved(DEMO, "suites/real.txt"), put(DEMO, ""), link(DEMO, "real.txt")),
+                "goes through a symbolic link",
+            ),
             (put(PYPROJECT, ""), "there is no [tool.evalharness.models.fake]"),
             (gone(PYPROJECT), "there is no [tool.evalharness.models.fake]"),
             (swap(DEMO, "  - rouge_l\n", ""), "no metric 'rouge_l' in this suite"),
-            (put(CASES, ""), "there are no cases"),
+            (put(CASES, ""), "the suite has no cases"),
         ]
     ),
 )

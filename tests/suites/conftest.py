@@ -1,4 +1,4 @@
-"""A project in a temporary folder: one suite of one case, of which a test changes what it is about."""
+"""A project in a temporary folder with one suite of one case, for tests to modify."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ GOLDEN = "a: world\n"
 
 @dataclass(frozen=True)
 class Project:
-    """Files under a root, and what the loader says to them."""
+    """Files below a root, and the result of loading them."""
 
     root: Path
     limits: Limits
 
     @property
     def config(self) -> Config:
-        """One scripted model, `fake`."""
+        """The configuration with one scripted model, `fake`."""
         return Config(root=self.root, models={"fake": ModelConfig(provider="scripted")}, limits=self.limits)
 
     def write(self, files: Mapping[str, str | bytes | None]) -> None:
@@ -56,7 +56,7 @@ class Project:
         return load_suite("s", self.config)
 
     def problems(self) -> list[str]:
-        """What is wrong with the suite `s`, a line each."""
+        """The problems of the suite `s`, one line each."""
         with pytest.raises(SuiteError) as caught:
             self.load()
         assert str(caught.value).split("\n") == [str(problem) for problem in caught.value.problems]
@@ -65,7 +65,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[..., Project]:
-    """`project(suite, golden, files={...}, LIMIT=...)`: the project with these instead of the good ones."""
+    """`project(suite, golden, files={...}, LIMIT=...)` makes the project with these files and limits."""
 
     def make(
         suite: str | bytes = HEAD + CASES,
@@ -83,11 +83,11 @@ def project(tmp_path: Path) -> Callable[..., Project]:
 
 @pytest.fixture
 def head() -> str:
-    """A suite without its cases."""
+    """A valid suite without its cases."""
     return HEAD
 
 
 @pytest.fixture
 def good() -> str:
-    """A suite that is all right, with one case."""
+    """A valid suite with one case."""
     return HEAD + CASES

@@ -1,4 +1,4 @@
-"""A grammar or a JSON schema under `params`: read into text, or a problem at its line and column."""
+"""A grammar or a JSON schema under `params` is kept as text, or reported with line and column."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ params:
 
 
 def test_schema(project: Make, good: str) -> None:
-    """A schema is kept as JSON text: keywords sorted, properties as written, bare values by the core schema."""
+    """A schema is stored as JSON text with sorted keywords, properties in order and resolved scalars."""
     params = project(good + SCHEMA).load().params
     assert params.json_schema == json.dumps(
         {
@@ -45,20 +45,20 @@ def test_schema(project: Make, good: str) -> None:
 
 
 def test_grammar(project: Make, good: str) -> None:
-    """A grammar is kept as it is written."""
+    """A grammar is stored as it is written."""
     params = project(good + GRAMMAR).load().params
     assert (params.grammar, params.json_schema) == ('root ::= "yes" | no\nno   ::= "no" "."?\n', "")
 
 
 @pytest.mark.parametrize("params", ["", "params: {grammar: ''}\n", "params: {max_tokens: 256}\n"])
 def test_neither(project: Make, good: str, params: str) -> None:
-    """Nothing said is nothing held to."""
+    """Without a grammar or a schema the answer is not constrained."""
     found = project(good + params).load().params
     assert (found.grammar, found.json_schema) == ("", "")
 
 
 def test_any_json(project: Make, good: str) -> None:
-    """An empty schema is not no schema: it asks for JSON."""
+    """An empty schema constrains the answer to JSON."""
     assert project(good + "params: {json_schema: {}}\n").load().params.json_schema == "{}"
 
 
@@ -66,25 +66,25 @@ def test_any_json(project: Make, good: str) -> None:
     ("old", "new", "wanted"),
     [
         ("{type: boolean}", "{type: boolean, pattern: x}",
-         "suites/s.yaml:15:29: json_schema: 'pattern' cannot be held to while an answer is drawn"),
-        ("[sure, answer]", "[sure, anser]", "suites/s.yaml:13:22: json_schema: anser is required, but not among"),
-        ("{type: boolean}", "{$ref: 'https://example.com'}", "suites/s.yaml:15:14: json_schema: refers to"),
-        ("    type: object\n", "", "suites/s.yaml:12:5: json_schema: 'required' needs a 'type' beside it"),
+         "suites/s.yaml:15:29: json_schema: unsupported keyword 'pattern'"),
+        ("[sure, answer]", "[sure, anser]", "suites/s.yaml:13:22: json_schema: required property anser is not in"),
+        ("{type: boolean}", "{$ref: 'https://example.com'}", "suites/s.yaml:15:14: json_schema: unsupported reference"),
+        ("    type: object\n", "", "suites/s.yaml:12:5: json_schema: 'required' needs a 'type'"),
         (SCHEMA, "params: {json_schema: [object]}\n", "suites/s.yaml:10:10: json_schema must be a mapping"),
         (SCHEMA, "params: {json_schema: object}\n", "suites/s.yaml:10:10: json_schema must be a mapping"),
-        (SCHEMA, GRAMMAR.replace("| no", "| on"), "suites/s.yaml:12:3: grammar: line 1, column 18: there is no rule"),
-        (SCHEMA, "params: {grammar: {root: x}}\n", "suites/s.yaml:10:10: grammar: should be a valid string"),
+        (SCHEMA, GRAMMAR.replace("| no", "| on"), "suites/s.yaml:12:3: grammar: line 1, column 18: undefined rule"),
+        (SCHEMA, "params: {grammar: {root: x}}\n", "suites/s.yaml:10:10: grammar: must be a valid string"),
         (SCHEMA, "params: {grammar: 'root ::= \"a\"', json_schema: {}}\n",
-         "suites/s.yaml:10:35: there is a grammar already"),
+         "suites/s.yaml:10:35: 'grammar' and 'json_schema' exclude each other"),
     ],
 )  # fmt: skip
 def test_problems(project: Make, good: str, old: str, new: str, wanted: str) -> None:
-    """What is wrong is named at its place in the suite, for a schema at the very keyword."""
+    """A problem has its position in the suite, down to the keyword of a schema."""
     assert old in SCHEMA
     (line,) = project(good + SCHEMA.replace(old, new)).problems()
     assert line.startswith(wanted), line
 
 
 def test_editors_know() -> None:
-    """The JSON Schema of suites has both."""
-    assert {"grammar", "json_schema"} <= json_schema()["$defs"]["ParamsFile"]["properties"].keys()
+    """The JSON Schema of suites describes both keys."""
+    assert {"grammar", "json_schema"} <= json_schema()["$defs"]["ParamsSchema"]["properties"].keys()

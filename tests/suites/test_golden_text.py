@@ -1,4 +1,4 @@
-"""Answers are put into a golden file at their place, and every other byte of it stays."""
+"""Answers are inserted into a golden file, and every other byte stays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalharness.suites.golden_text import with_answers
 
 _ROOT = Path(__file__).parents[2]
 _NEW = ['He said "no"', "two\nlines, it's \u2028 \u0085 \U0001f600 and a \t tab"]
-_MANNERS = """\
+_STYLES = """\
 # A file as people write it.
 plain: One answer   # said once
 quoted: "One, answer"
@@ -62,12 +62,12 @@ def _comments(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("#")]
 
 
-def test_every_manner() -> None:
-    """Each way to write answers takes more of them, and means what was meant; other lines stay, comments too."""
-    cases, endings, lasts = [*yaml.safe_load(_MANNERS), "new/case@1"], ["\n", "\r\n"], [True, False]
+def test_every_style() -> None:
+    """Each YAML style accepts new answers, and its comments and line ends stay."""
+    cases, endings, lasts = [*yaml.safe_load(_STYLES), "new/case@1"], ["\n", "\r\n"], [True, False]
     failures = []
     for case, last, ending, replace in product(cases, lasts, endings, [False, True]):
-        text = (_MANNERS if last else _MANNERS.rstrip("\n")).replace("\n", ending)
+        text = (_STYLES if last else _STYLES.rstrip("\n")).replace("\n", ending)
         result = with_answers(text, lines=False, answers={case: _NEW}, replace=replace)
         if not _is_meant(text, case, result, replace=replace):
             failures.append(f"{case}, a last line end: {last}, {ending!r}, replace: {replace}: {result!r}")
@@ -76,7 +76,7 @@ def test_every_manner() -> None:
 
 @pytest.mark.parametrize("file", ["golden/support.yaml", "golden/extract.yaml"])
 def test_real_files(file: str) -> None:
-    """In this repository's own files a further answer to any case is two lines more and no other change."""
+    """In this repository's golden files, two new answers add two lines and change no other line."""
     text = (_ROOT / file).read_text(encoding="utf-8")
     for case in yaml.safe_load(text):
         result = with_answers(text, lines=False, answers={case: _NEW}, replace=False)
@@ -86,7 +86,7 @@ def test_real_files(file: str) -> None:
 
 
 def test_real_lines() -> None:
-    """In a file of lines it is one line that changes."""
+    """In a JSONL file, only the line of the case changes."""
     text = (_ROOT / "golden/summarise.jsonl").read_text(encoding="utf-8")
     rows = [json.loads(line) for line in text.splitlines()]
     for number, row in enumerate(rows):
@@ -99,7 +99,7 @@ def test_real_lines() -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "\ufeff", "---\n"])
 def test_first_answer(text: str) -> None:
-    """A file without answers gets its first; a byte order mark stays where it was."""
+    """A file without answers accepts its first one and keeps its byte order mark."""
     result = with_answers(text, lines=False, answers={"a": ["x"]}, replace=False)
     assert yaml.safe_load(result) == {"a": ["x"]}
     assert result.startswith(text)

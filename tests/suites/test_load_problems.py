@@ -1,4 +1,4 @@
-"""Every mistake in a suite is a sentence with a place."""
+"""Every mistake in a suite is reported with its position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Make = Callable[..., Any]
 
 
 def test_a_good_suite_loads(project: Make) -> None:
-    """The suite that the other tests spoil is all right."""
+    """The suite that the other tests break is valid."""
     suite = project().load()
 
     assert [(case.id, case.vars, case.golden) for case in suite.cases] == [("a", {"q": "hello"}, ("world",))]
@@ -24,7 +24,7 @@ def test_a_good_suite_loads(project: Make) -> None:
 
 
 def test_logprobs(project: Make, good: str) -> None:
-    """`logprobs: true` is a parameter, and lets the metric that needs it be named; it is off by default."""
+    """`logprobs: true` enables the metric that needs it; it is off by default."""
     suite = project(good.replace("[rouge_l]", "[answer_logprob]\nparams: {logprobs: true}")).load()
 
     assert suite.params.logprobs
@@ -41,7 +41,7 @@ def test_logprobs(project: Make, good: str) -> None:
         ("models: [fake]", "models: [fake]\nparams: {max_token: 3}",
          ["suites/s.yaml:3:10: unknown key 'max_token'; did you mean 'max_tokens'?"]),
         ("models: [fake]", "models: [fake]\nparams: {logprobs: yes}",
-         ["suites/s.yaml:3:10: logprobs: should be a valid boolean, not 'yes'"]),
+         ["suites/s.yaml:3:10: logprobs: must be a valid boolean, got 'yes'"]),
         ("[rouge_l]", "[rouge_l, answer_logprob]",
          ["suites/s.yaml:6:20: the metric 'answer_logprob' needs params: {logprobs: true}"]),
         ("models: [fake]", "models: [fake]\ngates: [{metrik: rouge_l}]",
@@ -50,37 +50,37 @@ def test_logprobs(project: Make, good: str) -> None:
         ("- user:", "- usr:", ["suites/s.yaml:5:7: unknown key 'usr'; did you mean 'user'?"]),
         ("models: [fake]", "api_key: x\nmodels: [fake]", ["suites/s.yaml:2:1: unknown key 'api_key'; known: assert,"]),
         ("models: [fake]", "models: [fak]", ["suites/s.yaml:2:10: there is no [tool.evalharness.models.fak]"]),
-        ("models: [fake]", "models: [a/b]", ["suites/s.yaml:2:10: models: 'a/b' may hold only letters, digits"]),
-        ("models: [fake]", "models: []", ["suites/s.yaml:2:1: models: List should have at least 1 item"]),
+        ("models: [fake]", "models: [a/b]", ["suites/s.yaml:2:10: models: 'a/b' may contain only letters, digits"]),
+        ("models: [fake]", "models: []", ["suites/s.yaml:2:1: models: must have at least 1 item, got 0"]),
         ("models: [fake]", "models: [fake]\ndefault_prompts: [aks]",
-         ["suites/s.yaml:3:19: no prompt 'aks' here; did you mean 'ask'?"]),
+         ["suites/s.yaml:3:19: no prompt 'aks' in this suite; did you mean 'ask'?"]),
         ("[rouge_l]", "[rogue_l]", ["suites/s.yaml:6:11: there is no metric 'rogue_l'; did you mean 'rouge_l'"]),
-        ("[rouge_l]", "[rouge_l, rouge_l]", ["suites/s.yaml:6:20: the metric 'rouge_l' stands here twice"]),
+        ("[rouge_l]", "[rouge_l, rouge_l]", ["suites/s.yaml:6:20: duplicate metric 'rouge_l'"]),
         ("[rouge_l]", "[{rouge_l: {stm: true}}]", ["suites/s.yaml:6:11: the metric 'rouge_l' has no option 'stm'"]),
         ("[rouge_l]", "[{regex: '('}]", ["suites/s.yaml:6:11: '(' is not a pattern that RE2 takes: missing )"]),
         ("[rouge_l]", "[{embedding: minilm}]", ["suites/s.yaml:6:11: there is no [tool.evalharness.embedders.minilm]"]),
-        ("[rouge_l]", "[{a: 1, b: 2}]", ["suites/s.yaml:6:11: write NAME or {NAME: value}, not {'a': 1, 'b': 2}"]),
-        ("[rouge_l]", "[~]", ["suites/s.yaml:6:11: write NAME or {NAME: value}, not None"]),
+        ("[rouge_l]", "[{a: 1, b: 2}]", ["suites/s.yaml:6:11: expected NAME or {NAME: value}, got {'a': 1, 'b': 2}"]),
+        ("[rouge_l]", "[~]", ["suites/s.yaml:6:11: expected NAME or {NAME: value}, got None"]),
         ("[rouge_l]", "[rouge_l]\nassert: [not_contain: x]",
          ["suites/s.yaml:7:10: there is no check 'not_contain'; did you mean 'not_contains'"]),
         ("[rouge_l]", "[rouge_l]\nassert: [regex: '(?=a)']", ["suites/s.yaml:7:10: '(?=a)' is not a pattern that RE2"]),
         ("[rouge_l]", "[rouge_l]\nassert: [contains: 30]", ["suites/s.yaml:7:10: contains takes a text, not 30; "]),
         ("  - id: a", "  - id: a\n    assert: [max_word: 3]",
          ["suites/s.yaml:9:14: there is no check 'max_word'; did you mean 'max_words'"]),
-        ("  - id: a", "  - id: a\n    tags: x", ["suites/s.yaml:9:5: tags: should be a valid list, not 'x'"]),
-        ("  - id: a", "  - id: a b", ["suites/s.yaml:8:5: id: 'a b' may hold only letters, digits, '-' and '_' . @ +"]),
-        ("  - id: a", "  - id: gate", ["suites/s.yaml:8:5: the id 'gate' is taken: gates are reported under it"]),
-        ("- user:", "- {user: x, system: y}\n    - user:", ["suites/s.yaml:5:7: ask: a message has exactly one role"]),
-        ("schema: 1", "schema: 2", ["suites/s.yaml:1:1: schema: should be 1"]),
-        ("schema: 1", "schema: true", ["suites/s.yaml:1:1: schema: should be 1"]),
+        ("  - id: a", "  - id: a\n    tags: x", ["suites/s.yaml:9:5: tags: must be a valid list, got 'x'"]),
+        ("  - id: a", "  - id: a b", ["suites/s.yaml:8:5: id: 'a b' may contain only letters, digits and - _ . @ +"]),
+        ("  - id: a", "  - id: gate", ["suites/s.yaml:8:5: the id 'gate' is reserved for gate results"]),
+        ("- user:", "- {user: x, system: y}\n    - user:", ["suites/s.yaml:5:7: ask: a message must have exactly"]),
+        ("schema: 1", "schema: 2", ["suites/s.yaml:1:1: schema: must be 1, got '2'"]),
+        ("schema: 1", "schema: true", ["suites/s.yaml:1:1: schema: must be 1, got 'true'"]),
         ("models: [fake]", "models: [fake]\ngates: [{metric: rouge_1}]",
          ["suites/s.yaml:3:10: no metric 'rouge_1' in this suite; did you mean 'rouge_l'?"]),
         ("models: [fake]", "models: [fake]\ngates: [{metric: cost}, {metric: cost}]",
-         ["suites/s.yaml:3:25: there is a gate on 'cost' already"]),
+         ["suites/s.yaml:3:25: duplicate gate on 'cost'"]),
     ],
 )  # fmt: skip
 def test_mistakes(project: Make, good: str, old: str, new: str, wanted: list[str]) -> None:
-    """A mistake is named at its line and column, with the nearest known word."""
+    """A mistake has its line and column, and the most similar known word."""
     assert old in good
 
     found = [line for line in project(good.replace(old, new, 1)).problems() if "golden/" not in line]
@@ -95,34 +95,34 @@ def test_mistakes(project: Make, good: str, old: str, new: str, wanted: list[str
     ["true", "yes", "012", "0x1F", "1_000", "1:30", "64.0", '"64"', "~", ".inf", "1e3", "[1]", "-1", "0", "9" * 400],
 )
 def test_whole_numbers(project: Make, good: str, value: str) -> None:
-    """A field that wants a whole number takes it as JSON writes it, bare, within its range, and nothing else."""
+    """An integer field accepts only a bare JSON integer within its range."""
     (line,) = project(good + f"params: {{max_tokens: {value}}}\n").problems()
 
-    assert line.startswith("suites/s.yaml:10:10: max_tokens: should be ")
+    assert line.startswith("suites/s.yaml:10:10: max_tokens: must be ")
 
 
 @pytest.mark.parametrize(
     "value", ["true", "nan", ".nan", "inf", "1e999", "abc%", "nan%", "'%'", "50", "0", "-1%", "101%"]
 )
 def test_margins(project: Make, good: str, value: str) -> None:
-    """A margin is a number in (0, 1] or a percentage of it: nothing else relaxes a gate by accident."""
+    """A margin must be a number in (0, 1] or a percentage, so that no typo relaxes a gate."""
     (line,) = project(good + f"gates: [{{metric: cost, margin: {value}}}]\n").problems()
 
-    assert line.startswith("suites/s.yaml:10:24: margin: should be ")
+    assert line.startswith("suites/s.yaml:10:24: margin: must be ")
 
 
 @pytest.mark.parametrize(
     ("value", "margin"), [("10%", 0.1), ("'5 %'", 0.05), ("0.050", 0.05), ("1", 1.0), ("1e-2", 0.01)]
 )
 def test_good_margins(project: Make, good: str, value: str, margin: float) -> None:
-    """A margin may be written as a number or as a percentage."""
+    """A margin can be a number or a percentage."""
     assert project(good + f"gates: [{{metric: cost, margin: {value}}}]\n").load().gates[0].rule.margin == pytest.approx(
         margin
     )
 
 
 def test_all_at_once_in_file_order(project: Make, good: str) -> None:
-    """One error shows all problems: the suite's own from top to bottom, then those of other files."""
+    """One error lists all problems: the suite file from top to bottom, then the other files."""
     suite = good.replace("[fake]", "[fak]").replace("{{ q }}", "{{ qq }}").replace("[rouge_l]", "[rouge_l, nope]")
 
     lines = project(suite, "zz: x\na: ''\n").problems()
@@ -137,14 +137,14 @@ def test_all_at_once_in_file_order(project: Make, good: str) -> None:
 
 
 def test_schema_problems_in_file_order(project: Make) -> None:
-    """What the schema finds comes in file order, whatever the order of its fields."""
+    """Schema problems are in file order."""
     lines = project("foo: 1\ncases: []\nmetrics: []\nprompts: {}\nmodels: []\nschema: 3\n").problems()
 
     assert [line.split(":")[1] for line in lines] == ["1", "3", "4", "5", "6"]
 
 
 def test_many_problems_are_cut(project: Make, head: str) -> None:
-    """Beyond two hundred problems the number of the rest is said."""
+    """After 200 problems the error only counts the rest."""
     cases = "".join(f"  - {{id: c{i}, vars: {{q: x}}}}\n" for i in range(300))
 
     lines = project(head + "cases:\n" + cases, None).problems()
@@ -154,7 +154,7 @@ def test_many_problems_are_cut(project: Make, head: str) -> None:
 
 
 def test_a_problem_is_one_line(project: Make, good: str) -> None:
-    """What a problem quotes can neither start a line (CI systems read commands there) nor fill the screen."""
+    """A quoted value cannot start a line, where CI systems read commands, or fill the screen."""
     lines = project(good.replace("id: a", f'id: "a\\n::error::{"x" * 100_000}"')).problems()
 
     assert len(lines) == 1
@@ -164,43 +164,43 @@ def test_a_problem_is_one_line(project: Make, good: str) -> None:
 @pytest.mark.parametrize(
     ("suite", "wanted"),
     [
-        ("", "suites/s.yaml: this must be a mapping (key: value), not nothing"),
-        ("# only a comment\n", "suites/s.yaml: this must be a mapping (key: value), not nothing"),
-        ("- a\n", "suites/s.yaml:1:1: this must be a mapping (key: value), not a list"),
-        ("text\n", "suites/s.yaml:1:1: this must be a mapping (key: value), not 'text'"),
-        ("a: [1\n", "suites/s.yaml:2:1: not YAML: did not find expected ',' or ']'"),
-        ("a: 1\n---\nb: 2\n", "suites/s.yaml:2:1: not YAML: but found another document"),
-        ("a: *x\n", "suites/s.yaml:1:4: not YAML: found undefined alias"),
-        ("\tb: 1\n", "suites/s.yaml:1:1: not YAML: found character that cannot start any token"),
+        ("", "suites/s.yaml: this must be a mapping (key: value), got nothing"),
+        ("# only a comment\n", "suites/s.yaml: this must be a mapping (key: value), got nothing"),
+        ("- a\n", "suites/s.yaml:1:1: this must be a mapping (key: value), got a list"),
+        ("text\n", "suites/s.yaml:1:1: this must be a mapping (key: value), got 'text'"),
+        ("a: [1\n", "suites/s.yaml:2:1: invalid YAML: did not find expected ',' or ']'"),
+        ("a: 1\n---\nb: 2\n", "suites/s.yaml:2:1: invalid YAML: but found another document"),
+        ("a: *x\n", "suites/s.yaml:1:4: invalid YAML: found undefined alias"),
+        ("\tb: 1\n", "suites/s.yaml:1:1: invalid YAML: found character that cannot start any token"),
     ],
 )
 def test_not_a_suite(project: Make, suite: str, wanted: str) -> None:
-    """A file that is not a mapping in YAML is refused with the place."""
+    """A file that is not a YAML mapping is rejected with its position."""
     assert project(suite).problems() == [wanted]
 
 
 def test_duplicate_ids_name_the_first(project: Make, good: str) -> None:
-    """The second case of an id is pointed at, and the first one's place is named."""
+    """A duplicate id is reported at the second case and names the position of the first."""
     (line,) = project(good + "  - id: a\n    vars: {q: again}\n").problems()
 
-    assert line == "suites/s.yaml:10:5: the id 'a' is taken by the case at suites/s.yaml:8:5"
+    assert line == "suites/s.yaml:10:5: duplicate id 'a': first used at suites/s.yaml:8:5"
 
 
 def test_no_cases(project: Make, head: str) -> None:
-    """A suite without cases is an error: it would always be green."""
+    """A suite without cases is an error, because it would always pass."""
     (line,) = project(head + "cases: []\n", None).problems()
 
-    assert line == "suites/s.yaml:7:1: there are no cases: a suite without cases proves nothing"
+    assert line == "suites/s.yaml:7:1: the suite has no cases: add at least one"
 
 
 @pytest.mark.parametrize("name", ["t", "../suites/s", "/etc/passwd", "", "s.yaml", "s\n::error::"])
 def test_unknown_suites(project: Make, name: str) -> None:
-    """A name is looked up among the suites that are there, never used as a path."""
+    """A name must match an existing suite; it is never used as a path."""
     with pytest.raises(SuiteError, match="there is no suite"):
         load_suite(name, project().config)
 
 
 def test_a_folder_without_suites(tmp_path: Any) -> None:
-    """In an empty folder the error says that there is no suite at all."""
-    with pytest.raises(SuiteError, match="no suite 's'; there is no suite here yet"):
+    """In an empty folder the error says that the project has no suites."""
+    with pytest.raises(SuiteError, match="no suite 's'; this project has no suites yet"):
         load_suite("s", Config(root=tmp_path))

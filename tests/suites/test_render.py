@@ -1,4 +1,4 @@
-"""From prompts and cases to messages."""
+"""Prompts and cases are rendered into requests."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def _requests(suite: Suite, repeat: int = 1) -> list[Request]:
     ],
 )
 def test_template_problems(project: Make, good: str, template: str, message: str) -> None:
-    """What is wrong with a template is said when the suite is loaded, with its place and the case it was tried with."""
+    """Loading the suite reports a broken template with its position and the failing case."""
     (line,) = project(good.replace("{{ q }}", template)).problems()
 
     assert line.startswith(f"suites/s.yaml:5:7: {message}")
 
 
 def test_limits_are_settings(project: Make, good: str) -> None:
-    """The configuration raises or lowers what a message may be."""
+    """The configuration sets the maximum length of a message."""
     assert "limits.prompt_chars = 4" in project(good, prompt_chars=4).problems()[0]
 
 
 def test_variables_of_the_case_come_first(project: Make, good: str) -> None:
-    """A case's variable hides the suite's one of the same name."""
+    """A variable of a case overrides the suite variable of the same name."""
     suite = project("vars: {q: general, z: 1}\n" + good).load()
 
     assert suite.vars == {"q": "general", "z": 1}
@@ -64,19 +64,19 @@ def test_variables_of_the_case_come_first(project: Make, good: str) -> None:
 
 @given(st.text())
 def test_variables_are_data(text: str) -> None:
-    """A variable with template syntax in it, in the suite or in the case, is sent to the letter."""
+    """Template syntax in a variable of the suite or the case is sent unchanged."""
     suite = _suite(("system", "{{ s }}"), ("user", "{{ q }}"), cases=({"q": "{{ s }}" + text},), s="{% for %}" + text)
 
     assert [message.content for message in _requests(suite)[0].messages] == ["{% for %}" + text, "{{ s }}" + text]
 
 
 def test_requests_in_order() -> None:
-    """Requests come case by case, repeat by repeat, each repeat with a seed of its own that wraps around."""
+    """Requests are ordered by case and repeat; each repeat has its own seed, which wraps around."""
     suite = replace(_suite(("user", "{{ q }}"), cases=({"q": "x"}, {"q": "y"})), params=Params(seed=2**32 - 1))
 
-    asked = [(r.key.case, r.key.repeat, r.params.seed, r.messages[0].content) for r in _requests(suite, repeat=2)]
+    found = [(r.key.case, r.key.repeat, r.params.seed, r.messages[0].content) for r in _requests(suite, repeat=2)]
 
-    assert asked == [("c0", 0, 2**32 - 1, "x"), ("c0", 1, 0, "x"), ("c1", 0, 2**32 - 1, "y"), ("c1", 1, 0, "y")]
+    assert found == [("c0", 0, 2**32 - 1, "x"), ("c0", 1, 0, "x"), ("c1", 0, 2**32 - 1, "y"), ("c1", 1, 0, "y")]
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_requests_in_order() -> None:
     ],
 )
 def test_shared_messages(turns: tuple[tuple[str, str], ...], shared: int) -> None:
-    """The first messages that use the suite's own variables alone are shared by all cases."""
+    """All cases share the leading messages that use only suite variables."""
     assert _requests(_suite(*turns, s="S"))[0].shared_prefix == shared
 
 
 def test_an_overridden_variable_is_not_shared() -> None:
-    """A case that overrides a variable of the suite shares only what comes out the same."""
+    """A case that overrides a suite variable shares only the messages that stay equal."""
     suite = _suite(
         ("system", "Hi"), ("user", "{{ s }}"), ("user", "{{ q }}"), cases=({"q": 1}, {"q": 1, "s": "T"}), s="S"
     )
@@ -105,7 +105,7 @@ def test_an_overridden_variable_is_not_shared() -> None:
 
 
 def test_a_suite_variable_that_every_case_overrides() -> None:
-    """A template that only works with the cases' own value of a variable is rendered, and not shared."""
+    """A message that renders only with the variables of the cases is not shared."""
     suite = _suite(("system", "{{ 1 / n }}"), ("user", "{{ q }}"), cases=({"q": "x", "n": 2},), n="to be given")
 
     assert [(request.shared_prefix, request.messages[0].content) for request in _requests(suite)] == [(0, "0.5")]
@@ -120,7 +120,7 @@ _CASE = st.fixed_dictionaries({"q": st.text(max_size=3)}, optional={"s": st.text
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_TURN, min_size=1, max_size=4), st.lists(_CASE, min_size=1, max_size=5))
 def test_the_prefix_does_not_depend_on_the_other_cases(turns: list[str], cases: list[dict[str, str]]) -> None:
-    """A case's request is the same whichever other cases there are, and what it shares is the same text for all."""
+    """A request does not depend on the other cases, and its shared prefix is the same text for all cases."""
     suite = _suite(*[("user", turn) for turn in turns], cases=tuple(cases), s="S", t="T")
     together = _requests(suite)
 

@@ -1,0 +1,76 @@
+"""Validate documents, and turn pydantic errors into problems with a position and a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from evalharness.errors import Problem, did_you_mean
+from evalharness.suites.document import Document, Loc
+from evalharness.suites.schema import CaseSchema, GateSchema, MessageSchema, ParamsSchema, SuiteSchema
+
+_MAX_PROBLEMS = 1_000
+"""Reported for one file."""
+_PARTS: dict[str | int, type[BaseModel]] = {
+    "params": ParamsSchema,
+    "prompts": MessageSchema,
+    "cases": CaseSchema,
+    "gates": GateSchema,
+}
+
+
+def validate(
+    adapter: TypeAdapter[Any], document: Document, row: type[BaseModel] = CaseSchema
+) -> tuple[Any, list[Problem]]:
+    """The validated value, or None and its problems.
+
+    `row` is the schema of one item when the document is a list of rows.
+    """
+    try:
+        return adapter.validate_python(document.value), []
+    except ValidationError as error:
+        return None, list(_problems(error, document, row))
+
+
+def _problems(error: ValidationError, document: Document, row: type[BaseModel]) -> Iterator[Problem]:
+    for item in error.errors(include_url=False)[:_MAX_PROBLEMS]:
+        known = _known_keys(item["loc"], row)
+        yield document.problem(item["loc"], _message(item["type"], item["loc"], item["msg"], item["input"], known))
+
+
+def _message(kind: str, loc: Loc, message: str, value: Any, known: Sequence[str]) -> str:
+    field = next(
+        (str(step) for step in reversed(loc) if isinstance(step, str) and step not in ("list", "text", "[key]")), ""
+    )
+    if kind == "extra_forbidden":
+        return f"unknown key '{loc[-1]}'{did_you_mean(str(loc[-1]), known)}"
+    if kind == "missing":
+        return f"'{loc[-1]}' is missing"
+    if kind == "string_pattern_mismatch":
+        signs = "- _ . @ + # /" if field == "id" else "- _"
+        return f"{field}: '{value}' may contain only letters, digits and {signs}"
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        return f"{field or 'this'} must be a mapping (key: value), got {_shown(value)}"
+    text = _expectation(message)
+    if isinstance(value, str | int | float) or kind.endswith("_type"):
+        text += "" if kind == "value_error" else f", got {_shown(value)}"
+    return f"{field}: {text}" if field else text
+
+
+def _expectation(message: str) -> str:
+    """Pydantic's message as "must be ..."."""
+    for prefix in ("Value error, ", "Input ", "List ", "Dictionary "):
+        message = message.removeprefix(prefix)
+    return message.replace("should ", "must ", 1).replace(" after validation, not ", ", got ", 1)
+
+
+def _shown(value: Any) -> str:
+    names = {dict: "a mapping", list: "a list", bool: "true or false", type(None): "nothing"}
+    return names.get(type(value), f"{str(value)[:40]!r}")
+
+
+def _known_keys(loc: Loc, row: type[BaseModel]) -> list[str]:
+    model = SuiteSchema if len(loc) < 2 else _PARTS.get(loc[0], row)
+    return [field.alias or name for name, field in model.model_fields.items()]
