@@ -1,4 +1,4 @@
-"""`[tool.evalharness]` in pyproject.toml: models, embedders, limits. Trusted, and apart from suites.
+"""Read `[tool.evalharness]` in pyproject.toml: models, embedders, limits. Unlike suites, it is trusted.
 
 [tool.evalharness.models.smollm2]
 provider = "gguf"
@@ -24,29 +24,29 @@ def _user_cache() -> Path:
 
 
 class Section(BaseModel):
-    """A table of the configuration: immutable, and an unknown key is an error."""
+    """A table of the configuration: immutable, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Price(Section):
-    """What a model costs, in dollars."""
+    """The prices of a model in US dollars."""
 
     input: float = Field(default=0, ge=0, allow_inf_nan=False)
-    """For a million prompt tokens."""
+    """Per million prompt tokens."""
     output: float = Field(default=0, ge=0, allow_inf_nan=False)
-    """For a million tokens of answers."""
+    """Per million completion tokens."""
     cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    """For a million prompt tokens that the endpoint had read before; as much as others when it is not given."""
+    """Per million cached prompt tokens. Default: the price of `input`."""
     per_hour: float = Field(default=0, ge=0, allow_inf_nan=False)
-    """For an hour of the machine, while it works on an answer."""
+    """Per hour of machine time spent on requests."""
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value:g}" for name, value in self if value)
 
 
 class ModelConfig(BaseModel):
-    """One named model: which provider opens it, its price, and the provider's own options."""
+    """A named model: its provider, its price and the options of the provider."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     provider: str
@@ -54,67 +54,67 @@ class ModelConfig(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What goes to the provider."""
+        """The options that the provider gets."""
         return dict(self.model_extra or {})
 
 
 class EmbedderConfig(Section):
-    """One named embedding model: a sentence-transformers model in a folder, or one behind OpenAI's `/embeddings`."""
+    """A named embedding model: a sentence-transformers folder, or an OpenAI-style `/embeddings` endpoint."""
 
     path: str | None = None
-    """A folder, or `package:NAME` for the model folder inside an installed package."""
+    """A folder, or `package:NAME` for a folder inside an installed package."""
     base_url: str | None = None
-    """Instead of a path: where `/embeddings` is."""
+    """The URL before `/embeddings`, instead of `path`."""
     model: str | None = None
-    """What the endpoint calls the model."""
+    """The name of the model at the endpoint."""
     api_key_env: str | None = None
-    """The environment variable that holds the key."""
+    """The environment variable with the API key."""
     key_header: str = "authorization"
     batch_size: int = Field(default=64, ge=1)
     deadline_s: float = Field(default=60, gt=0)
-    """For one batch at an endpoint, with all its tries."""
+    """Seconds for one batch at an endpoint, retries included."""
 
 
 class Limits(Section):
-    """Bounds on what a suite, which is untrusted, can make the harness do. Each error names its setting."""
+    """Limits on the work that an untrusted suite can cause. Each error names its setting."""
 
     file_mb: float = Field(default=64, gt=0)
-    """Size of one file of a suite, megabytes."""
+    """Size of one suite file in megabytes."""
     depth: int = Field(default=32, ge=1, le=200)
-    """Nesting of YAML and JSON; the upper bound stays clear of Python's recursion limit and libyaml's 1,000 levels."""
+    """Nesting of YAML and JSON. The maximum is far below Python's recursion limit and libyaml's 1,000 levels."""
     nodes: int = Field(default=1_000_000, ge=1)
-    """Values in one file, counted after YAML aliases are expanded."""
+    """Values in one file after YAML aliases are expanded."""
     cases: int = Field(default=100_000, ge=1)
     """Cases of one suite."""
     prompt_chars: int = Field(default=1_000_000, ge=1)
-    """Length of one rendered message."""
+    """Length of one rendered message in characters."""
     template_steps: int = Field(default=100_000, ge=1)
-    """Work while one message is rendered: a loop turn, or four values or a hundred characters handled, is one step."""
+    """Work to render one message. A loop iteration, four processed values or 100 processed characters are one step."""
 
 
 class Config(Section):
-    """The whole table, plus the root that paths are relative to."""
+    """The configuration of a project, and the root that its paths are relative to."""
 
     root: Path = Path()
     models: dict[str, ModelConfig] = {}
     embedders: dict[str, EmbedderConfig] = {}
     limits: Limits = Limits()
     processes: int = Field(default=1, ge=1)
-    """Processes of this run on this machine (xdist workers): a local model takes its share of the cores."""
+    """Processes of this run on this machine (xdist workers), which share the cores for local models."""
     offline: bool = False
-    """Open no socket (`--llm-record=none`)."""
+    """Open no network connection (`--llm-record=none`)."""
     cache_dir: Path = Field(default_factory=_user_cache)
-    """Where responses and embedding vectors are kept: outside the checkout, or a pull request could bring its own."""
+    """The folder for responses and embeddings. Outside the checkout, so that a pull request cannot supply them."""
 
     def model(self, name: str) -> ModelConfig:
-        """The model called `name`. Raises ConfigError with near names."""
+        """The configuration of the model `name`. Raises ConfigError with similar names."""
         if name not in self.models:
             hint = did_you_mean(name, self.models)
             raise ConfigError(f"there is no [tool.evalharness.models.{name}] in pyproject.toml{hint}")
         return self.models[name]
 
     def embedder(self, name: str) -> EmbedderConfig:
-        """The embedder called `name`. Raises ConfigError with near names."""
+        """The configuration of the embedder `name`. Raises ConfigError with similar names."""
         if name not in self.embedders:
             hint = did_you_mean(name, self.embedders)
             raise ConfigError(f"there is no [tool.evalharness.embedders.{name}] in pyproject.toml{hint}")
@@ -122,7 +122,7 @@ class Config(Section):
 
 
 def load_config(root: Path) -> Config:
-    """Read `pyproject.toml` under `root`; a project without one has the defaults. Raises ConfigError."""
+    """The configuration in `root/pyproject.toml`; the defaults if there is none. Raises ConfigError."""
     path = root / "pyproject.toml"
     table: dict[str, Any] = {}
     if path.is_file():
@@ -133,21 +133,21 @@ def load_config(root: Path) -> Config:
     try:
         return Config.model_validate({**table, "root": root})
     except ValidationError as error:
-        raise ConfigError("\n".join(f"pyproject.toml: {_sentence(item)}" for item in error.errors())) from None
+        raise ConfigError("\n".join(f"pyproject.toml: {_message(item)}" for item in error.errors())) from None
 
 
 def _table(document: dict[str, Any]) -> dict[str, Any]:
-    """`[tool.evalharness]`. Raises ConfigError when it is no table, or sets what only the command line can."""
+    """The table `[tool.evalharness]`. Raises ConfigError if it is not a table or sets `root`."""
     tool = document.get("tool", {})
     table = tool.get("evalharness", {}) if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         raise ConfigError("pyproject.toml: [tool.evalharness] must be a table")
     if "root" in table:
-        raise ConfigError("pyproject.toml: [tool.evalharness] remove 'root': it is the folder of this file")
+        raise ConfigError("pyproject.toml: [tool.evalharness] 'root' is always the folder of this file: remove it")
     return table
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _message(error: ErrorDetails) -> str:
     *parents, key = (str(step) for step in error["loc"])
     table = ".".join(["tool.evalharness", *parents])
     if error["type"] == "extra_forbidden":
@@ -158,14 +158,15 @@ def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"[{table}] '{key}' is missing"
     if error["type"] in ("model_type", "dict_type"):
-        return f"[{table}.{key}] must be a table, not {str(error['input'])[:40]!r}"
-    return f"[{table}] {key}: {error['msg'].removeprefix('Input ')}, not {str(error['input'])[:40]!r}"
+        return f"[{table}.{key}] must be a table, got {str(error['input'])[:40]!r}"
+    expectation = error["msg"].removeprefix("Input ").replace("should ", "must ", 1)
+    return f"[{table}] {key}: {expectation}, got {str(error['input'])[:40]!r}"
 
 
 def resolve_path(path: str, root: Path) -> Path:
-    """A path of the configuration: absolute, relative to the root, or `package:NAME/FILE` inside an installed package.
+    """The file of a configured path: absolute, relative to the root, or `package:NAME/FILE` in an installed package.
 
-    Raises ConfigError when the package or the file is not there.
+    Raises ConfigError if the package or the file does not exist.
     """
     if path.startswith("package:"):
         package, _, inner = path.removeprefix("package:").partition("/")
@@ -180,7 +181,7 @@ def resolve_path(path: str, root: Path) -> Path:
 def _package_folder(package: str, path: str) -> Path:
     try:
         spec = find_spec(package)
-    except (ImportError, ValueError):  # of a package inside one that is not there, or no name at all
+    except (ImportError, ValueError):  # a package inside a missing package, or an invalid name
         spec = None
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(f"{path}: the package {package} is not installed")

@@ -1,6 +1,6 @@
-"""Keys: read from the environment, shown to nobody, and taken out by value of everything that is written or printed.
+"""Read keys from the environment, and redact their values in all output.
 
-A provider opens a `Secret`; from then on `scrub` knows its value, and every sink of this package calls `scrub`.
+A provider opens a `Secret`. From then on `scrub` redacts its value, and every output of this package calls `scrub`.
 """
 
 from __future__ import annotations
@@ -15,53 +15,54 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-_LEAST_CHARS = 6
-"""Shorter values would black out ordinary words, and protect nothing."""
+_MIN_CHARS = 6
+"""Redacting shorter values would hide ordinary words and protect nothing."""
 _forms: Mapping[str, str] = {}
-"""Every way in which a known secret may be spelt -> what stands for it. Never changed, but replaced: other threads read
-it meanwhile."""
+"""Each encoding of each known secret, and its replacement. Replaced, never modified, because other threads read it."""
 _pattern: re.Pattern[str] | None = None
-_remembering = threading.Lock()
+_lock = threading.Lock()
 
 
-def expect(name: str | None) -> None:
-    """From now on keep the value of this variable out of everything, whether or not anybody comes to need it."""
+def redact_variable(name: str | None) -> None:
+    """Redact the value of this environment variable from now on, even if no provider opens it."""
     if name and (value := os.environ.get(name, "").strip()):
-        _remember(name, value)
+        _register(name, value)
 
 
 def is_variable(name: str) -> bool:
-    """Whether this can be an environment variable. What cannot may be a key in its place: never show it."""
+    """Whether `name` is a valid variable name. Never show an invalid one: it may be a key."""
     return re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,99}", name) is not None
 
 
 class Secret:
-    """The value of an environment variable. Neither `repr` nor `str` gives it away."""
+    """The value of an environment variable, which `repr` and `str` do not show."""
 
     __slots__ = ("_value", "name")
 
     def __init__(self, name: str) -> None:
-        """`name`: of the variable. Raises LookupError when it is not set, or can be none: it may be a key itself."""
+        """Read the variable `name`. Raises LookupError if it is unset or the name is invalid."""
         if not is_variable(name):
-            raise LookupError("this is no name of an environment variable, and is not shown: it may be the key itself")
+            raise LookupError(
+                "expected the name of an environment variable, got another text (not shown: it may be the key itself)"
+            )
         value = os.environ.get(name, "").strip()
         if not value:
             raise LookupError(f"the environment variable {name} is not set")
-        self._keep(name, value)
+        self._set(name, value)
 
     @classmethod
-    def made(cls, name: str, value: str) -> Secret:
-        """One that was made here, and stands in no variable. `name`: what stands for it."""
+    def from_value(cls, name: str, value: str) -> Secret:
+        """A secret that this process generated; `[name]` replaces it in output."""
         secret = cls.__new__(cls)
-        secret._keep(name, value)
+        secret._set(name, value)
         return secret
 
-    def _keep(self, name: str, value: str) -> None:
+    def _set(self, name: str, value: str) -> None:
         self.name, self._value = name, value
-        _remember(name, value)
+        _register(name, value)
 
     def reveal(self) -> str:
-        """The value, for the one place that sends it."""
+        """The value, for the code that sends it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -69,18 +70,18 @@ class Secret:
 
 
 def scrub(text: str) -> str:
-    """The text, with `[NAME]` in place of every known secret: plain, URL-quoted, base64, JSON- or HTML-escaped."""
-    held = any(form in text for form in _forms)  # nearly never, and told much sooner than by the pattern
-    return _pattern.sub(_stand_in, text) if _pattern and held else text
+    """The text with `[NAME]` in place of each known secret: plain, URL-quoted, base64, JSON- or HTML-escaped."""
+    found = any(form in text for form in _forms)  # much faster than the pattern, and nearly always false
+    return _pattern.sub(_replacement, text) if _pattern and found else text
 
 
-def shortened(value: object, most: int = 200) -> str:
-    """What a value looks like, at most so many characters: scrubbed before it is cut, or half a key would stay."""
-    return scrub(str(value))[:most]
+def shortened(value: object, max_chars: int = 200) -> str:
+    """The scrubbed text of a value, at most `max_chars` long. Cutting first could leave half a key."""
+    return scrub(str(value))[:max_chars]
 
 
 def scrubbed(value: Any) -> Any:
-    """Plain data, every text in them scrubbed: in JSON text a key may stand across an escape, and must not break it."""
+    """Plain data with every text scrubbed, before JSON escapes can split a key."""
     if _pattern is None:
         return value
     if isinstance(value, str):
@@ -90,25 +91,26 @@ def scrubbed(value: Any) -> Any:
     return [scrubbed(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _stand_in(found: re.Match[str]) -> str:
-    """In JSON text a backslash before it may belong to its first character: in "line end, ine" the text has the
-    characters of "nine". It then becomes a backslash of its own, and the text stays JSON.
+def _replacement(found: re.Match[str]) -> str:
+    """The replacement, with an even number of backslashes before it.
+
+    In JSON text, the first character of the match can belong to an escape. A complete backslash keeps the text JSON.
     """
     backslashes = found[1] + "\\" * (len(found[1]) % 2)
     return backslashes + _forms[found[2]]
 
 
-def _remember(name: str, value: str) -> None:
+def _register(name: str, value: str) -> None:
     global _forms, _pattern
-    if len(value) < _LEAST_CHARS:
+    if len(value) < _MIN_CHARS:
         return
-    with _remembering:
-        _forms = {**_forms, **dict.fromkeys(_spellings(value), f"[{name}]")}
+    with _lock:
+        _forms = {**_forms, **dict.fromkeys(_encodings(value), f"[{name}]")}
         longest_first = sorted(_forms, key=len, reverse=True)
         _pattern = re.compile(rf"(\\*)({'|'.join(re.escape(form) for form in longest_first)})")
 
 
-def _spellings(value: str) -> set[str]:
+def _encodings(value: str) -> set[str]:
     quoted = {quote(value), quote(value, safe=""), quote_plus(value)}
     quoted |= {re.sub("%..", lambda found: found[0].lower(), form) for form in quoted}
     escaped = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
@@ -119,11 +121,11 @@ def _spellings(value: str) -> set[str]:
 
 
 def _base64_forms(value: bytes) -> set[str]:
-    """As it looks within the base64 of a longer text, which may begin 0, 1 or 2 bytes before it."""
+    """The value inside the base64 of a longer text, at each of the three alignments."""
     found = set()
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + value)
-        whole = (before + len(value)) // 3 * 4  # the last group depends on what follows
+        whole = (before + len(value)) // 3 * 4  # the last group depends on the bytes after it
         found.add(encoded[-(-before * 8 // 6) : whole].decode())
-    plain = {form for form in found if len(form) >= _LEAST_CHARS}
+    plain = {form for form in found if len(form) >= _MIN_CHARS}
     return plain | {form.replace("+", "-").replace("/", "_") for form in plain}

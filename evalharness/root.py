@@ -1,4 +1,4 @@
-"""Where a project begins."""
+"""Find the root folder of a project."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def find_root() -> Path:
-    """The nearest folder upwards with a `suites/` folder, else the working directory."""
+    """The closest folder with a `suites/` folder, from the working directory upwards; else the working directory."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "suites").is_dir()), here)

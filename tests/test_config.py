@@ -1,4 +1,4 @@
-"""`[tool.evalharness]` in pyproject.toml."""
+"""Reading `[tool.evalharness]` in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ cases = 7
 
 
 def test_a_whole_table(tmp_path: Path) -> None:
-    """Models keep their provider's options; limits and embedders have their defaults beside what is given."""
+    """Models keep the options of their provider; missing settings have their defaults."""
     (tmp_path / "pyproject.toml").write_text(_GOOD)
 
     config = load_config(tmp_path)
@@ -33,7 +33,7 @@ def test_a_whole_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", [None, "", "[project]\nname = 'x'\n", "[tool.other]\nx = 1\n"])
 def test_defaults(tmp_path: Path, text: str | None) -> None:
-    """A project without a table, or without a file, has the defaults."""
+    """A project without a table or without a file has the defaults."""
     if text is not None:
         (tmp_path / "pyproject.toml").write_text(text)
 
@@ -46,24 +46,24 @@ def test_defaults(tmp_path: Path, text: str | None) -> None:
     ("text", "message"),
     [
         ("[tool.evalharness]\nmodel = 1", "[tool.evalharness] unknown key 'model'; did you mean 'models'?"),
-        ("[tool.evalharness]\nroot = '/'", "[tool.evalharness] remove 'root': it is the folder of this file"),
+        ("[tool.evalharness]\nroot = '/'", "[tool.evalharness] 'root' is always the folder of this file: remove it"),
         ("[tool.evalharness.limits]\ncase = 1", "[tool.evalharness.limits] unknown key 'case'; did you mean 'cases'?"),
         ("[tool.evalharness.embedders.a]\npaht = 'x'\npath = 'y'",
          "[tool.evalharness.embedders.a] unknown key 'paht'; did you mean 'path'?"),
         ("[tool.evalharness.models.a]", "[tool.evalharness.models.a] 'provider' is missing"),
-        ("[tool.evalharness]\nmodels = {a = 'x'}", "[tool.evalharness.models.a] must be a table, not 'x'"),
-        ("[tool.evalharness]\nmodels = 3", "[tool.evalharness.models] must be a table, not '3'"),
+        ("[tool.evalharness]\nmodels = {a = 'x'}", "[tool.evalharness.models.a] must be a table, got 'x'"),
+        ("[tool.evalharness]\nmodels = 3", "[tool.evalharness.models] must be a table, got '3'"),
         ("[tool]\nevalharness = 3", "[tool.evalharness] must be a table"),
         ("tool = 3", "[tool.evalharness] must be a table"),
-        ("[tool.evalharness.limits]\ncases = 'many'", "[tool.evalharness.limits] cases: should be a valid integer"),
-        ("[tool.evalharness.limits]\ndepth = 0", "[tool.evalharness.limits] depth: should be greater than or equal to"),
-        ("[tool.evalharness]\nprocesses = 0", "[tool.evalharness] processes: should be greater than or equal to 1"),
+        ("[tool.evalharness.limits]\ncases = 'many'", "[tool.evalharness.limits] cases: must be a valid integer"),
+        ("[tool.evalharness.limits]\ndepth = 0", "[tool.evalharness.limits] depth: must be greater than or equal to"),
+        ("[tool.evalharness]\nprocesses = 0", "[tool.evalharness] processes: must be greater than or equal to 1"),
         ("[tool.evalharness\n", "Expected ']' at the end of a table declaration (at line 1"),
         ("a = 1\na = 2\n", "Cannot overwrite a value (at line 2"),
     ],
 )  # fmt: skip
 def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
-    """A mistake names the table and the key, with the nearest known one; TOML's own errors name the line."""
+    """An error names the table and the key with a similar known key; TOML errors have the line."""
     (tmp_path / "pyproject.toml").write_text(text)
 
     with pytest.raises(ConfigError) as caught:
@@ -73,7 +73,7 @@ def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
 
 
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
-    """Every mistake has a line of its own."""
+    """Each mistake has its own line."""
     (tmp_path / "pyproject.toml").write_text("[tool.evalharness]\nx = 1\ny = 2\n")
 
     with pytest.raises(ConfigError) as caught:
@@ -82,8 +82,8 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
-    """A file that is not UTF-8 is an error of the configuration, not of Python."""
+def test_not_utf_8(tmp_path: Path) -> None:
+    """A file that is not UTF-8 raises ConfigError."""
     (tmp_path / "pyproject.toml").write_bytes(b"\xff\xfe")
 
     with pytest.raises(ConfigError, match=r"pyproject.toml: .*utf-8"):
@@ -99,7 +99,7 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     ],
 )
 def test_unknown_models(tmp_path: Path, text: str, name: str, message: str) -> None:
-    """An unknown model is told with the nearest configured ones."""
+    """The error for an unknown model lists similar configured models."""
     (tmp_path / "pyproject.toml").write_text(text)
 
     with pytest.raises(ConfigError) as caught:
@@ -109,15 +109,15 @@ def test_unknown_models(tmp_path: Path, text: str, name: str, message: str) -> N
 
 
 def test_unknown_embedder() -> None:
-    """An unknown embedder is told with the nearest configured ones."""
+    """The error for an unknown embedder lists similar configured embedders."""
     config = Config(embedders={"minilm": {"path": "x"}})  # type: ignore[dict-item]
 
     with pytest.raises(ConfigError, match=r"there is no \[tool.evalharness.embedders.minlm\].*did you mean 'minilm'"):
         config.embedder("minlm")
 
 
-def test_paths_that_are_there(tmp_path: Path) -> None:
-    """A path is absolute, relative to the root, or inside a package."""
+def test_existing_paths(tmp_path: Path) -> None:
+    """A path can be absolute, relative to the root, or inside a package."""
     (tmp_path / "a.txt").touch()
 
     assert resolve_path("a.txt", tmp_path) == tmp_path / "a.txt"
@@ -141,8 +141,8 @@ def test_paths_that_are_there(tmp_path: Path) -> None:
         ("package:string/x", "the package string is not installed"),
     ],
 )
-def test_paths_that_are_not_there(tmp_path: Path, path: str, reason: str) -> None:
-    """A path that leads nowhere is an error of the configuration that repeats the path."""
+def test_missing_paths(tmp_path: Path, path: str, reason: str) -> None:
+    """A missing path raises ConfigError with the path."""
     with pytest.raises(ConfigError) as caught:
         resolve_path(path, tmp_path)
 

@@ -1,4 +1,4 @@
-"""Keys are taken out of every text, in whatever spelling they got into it."""
+"""Keys are redacted in every text and every encoding."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from evalharness import redaction
 from evalharness.redaction import Secret, scrub
 
 KEY = "sk-a+b/c?d=e&f<g>\"h'i\\j k"
-"""Every character that some encoding writes another way."""
-SPELLINGS: dict[str, Callable[[str], str]] = {
+"""Characters that encodings change."""
+ENCODINGS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "URL path": quote,
     "URL component": lambda text: quote(text, safe=""),
@@ -38,7 +38,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 
 @contextmanager
 def known(**values: str) -> Iterator[None]:
-    """These secrets, by name of variable, and no others: what other tests opened does not count here."""
+    """Only these secrets, by variable name, without those of other tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(redaction, "_forms", {})
         patch.setattr(redaction, "_pattern", None)
@@ -50,7 +50,7 @@ def known(**values: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("show", [repr, str, "{}".format, "{!r:>3}".format, lambda it: f"{[it]}"])
 def test_shows_its_name(show: Callable[[Secret], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """However a secret is printed, its name is what comes out."""
+    """Printing a secret in any way shows its name."""
     monkeypatch.setenv("SHOWN_KEY", f"  {KEY}\n")
     secret = Secret("SHOWN_KEY")
     assert show(secret).strip("[]") == "SHOWN_KEY"
@@ -59,7 +59,7 @@ def test_shows_its_name(show: Callable[[Secret], str], monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("value", [None, "", "  \n"])
 def test_not_set(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable without a value is an error that names it."""
+    """An unset variable is an error with its name; an invalid name is not shown."""
     monkeypatch.delenv("EMPTY_KEY", raising=False) if value is None else monkeypatch.setenv("EMPTY_KEY", value)
     with pytest.raises(LookupError, match="may be the key itself") as caught:
         Secret("sk-test-key-in-the-wrong-place")
@@ -68,18 +68,18 @@ def test_not_set(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         Secret("EMPTY_KEY")
 
 
-@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
-def test_spellings(spell: Callable[[str], str]) -> None:
-    """A key is found in each spelling, and what stood around it stays."""
+@pytest.mark.parametrize("escape", ENCODINGS.values(), ids=ENCODINGS)
+def test_encodings(escape: Callable[[str], str]) -> None:
+    """A key is redacted in each encoding, and the text around it stays."""
     with known(SOME_KEY=KEY):
         for around in ("%s", "Bearer %s.", "see %s\nand %s", '{"key": "%s"}', "x%sx", "50 % of %s %s%s"):
-            assert scrub(around.replace("%s", spell(KEY))) == around.replace("%s", "[SOME_KEY]")
+            assert scrub(around.replace("%s", escape(KEY))) == around.replace("%s", "[SOME_KEY]")
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc", "user:"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 def test_base64(encode: Callable[[bytes], bytes], before: str) -> None:
-    """A key is found wherever it starts within the groups of base64."""
+    """A key is redacted at every alignment of base64."""
     with known(SOME_KEY=KEY):
         whole = encode(f"{before}{KEY}:after".encode()).decode()
         shown = scrub(whole)
@@ -102,13 +102,13 @@ def test_base64(encode: Callable[[bytes], bytes], before: str) -> None:
     ],
 )
 def test_several(secrets: dict[str, str], text: str, shown: str) -> None:
-    """The longest secret goes first, none survives; a value as short as a word protects nothing and stays."""
+    """The longest secret is replaced first; a value as short as a word is not redacted."""
     with known(**secrets):
         assert scrub(text) == shown
 
 
 def test_new_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that was replaced is still taken out, like the new one."""
+    """A replaced key is still redacted, like the new one."""
     with known(SOME_KEY="the-first-value"):
         monkeypatch.setenv("SOME_KEY", "the-second-value")
         Secret("SOME_KEY")
@@ -116,7 +116,7 @@ def test_new_value(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _decoded(text: str) -> bytes:
-    """All that any run of base64 in the text can be decoded to, at every alignment."""
+    """The decoded bytes of every base64 run in the text, at every alignment."""
     runs = re.findall(r"[A-Za-z0-9+/_-]{4,}", text)
     pieces = [run[start:].replace("-", "+").replace("_", "/") for run in runs for start in range(4)]
     return b"\n".join(base64.b64decode(piece[: len(piece) // 4 * 4]) for piece in pieces)
@@ -128,18 +128,18 @@ TEXTS = st.text(max_size=20)
 
 @given(PRINTABLE.filter(lambda value: value == value.strip()), TEXTS, TEXTS)
 def test_no_form_survives(value: str, before: str, after: str) -> None:
-    """Of a random key within random text, no spelling is left."""
+    """No encoding of a random key is left in random text."""
     with known(SOME_KEY=value):
-        for spell in SPELLINGS.values():
-            assert spell(value) not in scrub(before + spell(value) + after)
-            assert spell(value) not in scrub(spell(before) + spell(value) + spell(after))
+        for escape in ENCODINGS.values():
+            assert escape(value) not in scrub(before + escape(value) + after)
+            assert escape(value) not in scrub(escape(before) + escape(value) + escape(after))
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             shown = scrub(f"{before} {encode((before + value + after).encode()).decode()}")
             assert value.encode() not in _decoded(shown)
 
 
 def test_many_threads() -> None:
-    """Keys that are met at the same time are all kept out, while others look for them in long texts."""
+    """Keys that several threads register are all redacted, while other threads scrub long texts."""
     keys, before = [f"key-number-{number:04}" for number in range(160)], sys.getswitchinterval()
     with known(), ThreadPoolExecutor(6) as pool:
         sys.setswitchinterval(1e-5)
@@ -147,7 +147,10 @@ def test_many_threads() -> None:
             done = [
                 future
                 for key in keys
-                for future in (pool.submit(Secret.made, "A_KEY", key), pool.submit(scrub, f"{key}, and more. " * 900))
+                for future in (
+                    pool.submit(Secret.from_value, "A_KEY", key),
+                    pool.submit(scrub, f"{key}, and more. " * 900),
+                )
             ]
             assert all(future.result() for future in done)
         finally:

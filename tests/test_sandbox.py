@@ -1,4 +1,4 @@
-"""Templates that attack: each ends at once, in an error or in harmless text."""
+"""Hostile templates end at once, with an error or harmless text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _render(
 
 @pytest.fixture
 def canary(tmp_path: Path) -> Iterator[Path]:
-    """A secret in a file and in the environment; the payloads try to read either, or to make a file beside it."""
+    """The folder of a file with a secret that is also in the environment."""
     (tmp_path / "canary").write_text(_CANARY)
     os.environ["CANARY"] = _CANARY
     yield tmp_path
@@ -126,9 +126,9 @@ _ATTACKS = [
     "{{ q.maketrans('a', 'b') }}",
     "{{ (q|tojson).unescape() }}",
     "{{ (q|tojson).format_map(d) }}",
-    "{{ _turns.__globals__ }}",
-    "{{ (L|_turns).gi_frame }}",
-    "{{ (L|_turns).gi_frame.f_globals }}",
+    "{{ _iterated.__globals__ }}",
+    "{{ (L|_iterated).gi_frame }}",
+    "{{ (L|_iterated).gi_frame.f_globals }}",
     "{{ (L|select).gi_code }}",
     "{{ missing }}",
     "{{ [missing] }}",
@@ -140,22 +140,22 @@ _ATTACKS = [
 
 
 def _outcome(source: str, **limits: int) -> str:
-    """`refused: ...` for a template that is a problem, `rendered: ...` for one that is not, else the other error."""
+    """`rejected: ...` for a TemplateError, `rendered: ...` for a text, else the name of the error."""
     try:
         return f"rendered: {_render(source, **limits)[:200]!r}"
-    except TemplateError as problem:
-        return f"refused: {problem}"
+    except TemplateError as error:
+        return f"rejected: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
 
 def test_attacks(canary: Path) -> None:
-    """A payload that reaches for Python's insides, or prints what is no data, is an error and changes nothing."""
+    """Reaching for Python internals or printing something other than data is an error without side effects."""
     before, failures = _files(canary), []
     for source in _ATTACKS:
         outcome = _outcome(source)
         same = _files(canary) == before and _VARS["d"] == {"a": 1, "b": [1, 2]}
-        if not outcome.startswith("refused: ") or _CANARY in outcome or not same:
+        if not outcome.startswith("rejected: ") or _CANARY in outcome or not same:
             failures.append(f"{source}: {outcome}; nothing changed: {same}")
     assert not failures, "\n".join(failures)
 
@@ -164,7 +164,7 @@ _TEN = "{%% set %s = [%s] %%}"
 
 
 def _nested(levels: int, end: str) -> str:
-    """Ten lists of ten lists of ...: eight lines make a hundred million values."""
+    """Ten lists of ten lists of ...: eight lines make 100 million values."""
     names = "abcdefghijkl"
     lines = ["{% set a = ['x'] %}"]
     lines += [_TEN % (names[i], ", ".join([names[i - 1]] * 10)) for i in range(1, levels)]
@@ -268,14 +268,14 @@ def _peak_mb() -> float:
 
 
 def test_bombs() -> None:
-    """Little that would become much ends in an error, and in little memory."""
+    """A template that would create huge values is an error and uses little memory."""
     _render("{{ q }}")
     failures = []
     for source in _BOMBS:
         before = _peak_mb()
         with in_time():
             outcome = _outcome(source, max_chars=250_000, max_steps=20_000)  # `t` alone has 200,000 characters
-        if not outcome.startswith("refused: ") or _peak_mb() - before >= 100:
+        if not outcome.startswith("rejected: ") or _peak_mb() - before >= 100:
             failures.append(f"{source[:60]}: {outcome}, {_peak_mb() - before:.0f} MB more")
     assert not failures, "\n".join(failures)
 
@@ -291,7 +291,7 @@ def test_bombs() -> None:
     ],
 )
 def test_chat_template_bombs(source: str) -> None:
-    """A chat template may use macros and `~`, which are bounded as well."""
+    """Macros and `~` in a chat template are bounded too."""
     with in_time(), pytest.raises(TemplateError):
         _render(source, chat=True)
 
@@ -323,8 +323,8 @@ def test_chat_template_bombs(source: str) -> None:
         ("line\n{% if n %}\n  kept\n{% endif %}\nend\n", "line\n  kept\nend"),
     ],
 )
-def test_what_works(source: str, text: str) -> None:
-    """What prompts need works, and JSON in a prompt is JSON, without the escapes of HTML."""
+def test_common_templates(source: str, text: str) -> None:
+    """Common template features work, and `tojson` writes JSON without HTML escapes."""
     assert _render(source) == text
 
 
@@ -344,7 +344,7 @@ def test_what_works(source: str, text: str) -> None:
     ],
 )
 def test_messages(source: str, message: str) -> None:
-    """A problem says what is wrong, where in the template, and which limit was met."""
+    """An error says what is wrong, the line of the template and the exceeded limit."""
     with pytest.raises(TemplateError) as caught:
         _render(source)
 
@@ -353,7 +353,7 @@ def test_messages(source: str, message: str) -> None:
 
 @given(st.text())
 def test_a_variable_is_never_rendered(text: str) -> None:
-    """Whatever a variable holds, template syntax among it, comes out to the letter."""
+    """A variable with template syntax is rendered unchanged."""
     for value in (text, "{{ n }}" + text, "{% for %}" + text, text + "{#"):
         assert _render("{{ v }}", v=value) == value
 
@@ -421,7 +421,7 @@ _WORDS += [
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(_WORDS), max_size=14), st.booleans())
 def test_any_words(words: list[str], chat: bool) -> None:
-    """Any row of words renders or is a TemplateError: no other error leaves the sandbox, and all end."""
+    """Any sequence of template tokens renders or raises TemplateError, and never hangs."""
     for source in (
         " ".join(words),
         "{{ " + " ".join(words) + " }}",

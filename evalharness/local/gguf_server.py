@@ -216,7 +216,7 @@ class GgufServerProvider(Provider):
             return self._started()
 
     def _started(self) -> tuple[ChildProcess, _Wire]:
-        key = Secret.made(_SERVER, secrets.token_hex(32))
+        key = Secret.from_value(_SERVER, secrets.token_hex(32))
         child = ChildProcess("evalharness.local.server", _SERVER)
         self._children.append(child)
         if self._stopped:  # just now

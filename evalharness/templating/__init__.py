@@ -1,1 +1,1 @@
-"""Jinja templates of suites, in a sandbox."""
+"""Render jinja2 templates of suites and models in a sandbox."""

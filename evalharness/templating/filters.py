@@ -1,4 +1,4 @@
-"""The filters of templates: jinja2's own where they are harmless, ours where theirs could make much out of little."""
+"""The filters of templates: those of jinja2, and bounded versions of those that can create large values."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ FILTERS = frozenset(
     """
     abs capitalize count d default dictsort first float int items join last length list lower map max min reject
     rejectattr replace reverse round select selectattr sort string sum title tojson trim unique upper wordcount
-    """.split()  # noqa: SIM905 - forty words read better than forty strings
+    """.split()  # noqa: SIM905 - words are easier to read than strings
 )
-"""jinja2's filters that return little more than they are given, or are bounded here."""
+"""Filters of jinja2 whose output is not much larger than their input, or that this module bounds."""
 
 _MAX_NEEDLE_CHARS = 1_000
-"""What `strip` or `rfind` look for: their time is the product of both lengths."""
+"""Length of the argument of `strip`, `rfind` etc., whose time is the product of both lengths."""
 
 
 def check_needles(needles: Iterable[Any]) -> None:
-    """Raises SecurityError for a needle that makes a search slow."""
+    """Raises SecurityError for a search text that makes text methods slow."""
     if any(isinstance(needle, str) and len(needle) > _MAX_NEEDLE_CHARS for needle in needles):
-        raise SecurityError(f"a text method looks for at most {_MAX_NEEDLE_CHARS} characters")
+        raise SecurityError(f"text methods accept at most {_MAX_NEEDLE_CHARS} characters to search for")
 
 
 def _trim(value: Any, chars: str | None = None) -> str:
@@ -36,29 +36,29 @@ def _trim(value: Any, chars: str | None = None) -> str:
 
 
 def _round(value: float, precision: int = 0, method: Any = "common") -> float:
-    if abs(precision) > 20:  # jinja2 works out 10 ** precision
-        raise SecurityError("round takes a precision from -20 to 20")
+    if abs(precision) > 20:  # jinja2 computes 10 ** precision
+        raise SecurityError("round: precision must be from -20 to 20")
     return do_round(value, precision, method)
 
 
 @pass_environment
 def _sum(environment: Environment, iterable: Iterable[Any], attribute: str | None = None, start: float = 0) -> Any:
     if not isinstance(start, int | float):
-        raise SecurityError("sum adds numbers")
+        raise SecurityError("sum: start must be a number")
     return do_sum(environment, iterable, attribute, start)
 
 
 def _tojson(value: Any, indent: int | None = None, ensure_ascii: bool = False, sort_keys: bool = False) -> str:
-    """JSON for a prompt. jinja2's own is for HTML and puts an escape sequence for each apostrophe and letter ä."""
+    """JSON for a prompt. The filter of jinja2 is for HTML and escapes apostrophes and non-ASCII letters."""
     if indent is not None and not (isinstance(indent, int) and 0 <= indent <= 16):
-        raise SecurityError("tojson takes an indent from 0 to 16")
+        raise SecurityError("tojson: indent must be an integer from 0 to 16")
     return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, sort_keys=sort_keys)
 
 
-OWN: Mapping[str, Callable[..., Any]] = {"round": _round, "sum": _sum, "tojson": _tojson, "trim": _trim}
+BOUNDED: Mapping[str, Callable[..., Any]] = {"round": _round, "sum": _sum, "tojson": _tojson, "trim": _trim}
 
 
-def allowed(own: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """Every filter that a template may use; `own` come before those of this file, and these before jinja2's."""
-    known: dict[str, Callable[..., Any]] = {**ALL_FILTERS, **OWN, **own}
+def allowed(bounded: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """The filters of templates. `bounded` overrides the filters of this module, which override those of jinja2."""
+    known: dict[str, Callable[..., Any]] = {**ALL_FILTERS, **BOUNDED, **bounded}
     return {name: known[name] for name in FILTERS}

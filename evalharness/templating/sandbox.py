@@ -1,9 +1,8 @@
-"""The one jinja2 environment: immutable, sandboxed, without globals, loader or unbounded work.
+"""A jinja2 environment that is immutable and sandboxed, and limits memory and work.
 
-Templates come from suites and from GGUF files, both untrusted. Beyond jinja2's own sandbox (which keeps Python's
-insides out of reach, but lets `'a' * 10**9` through) every step that could make much out of little is bounded: no value
-is larger than `max_chars`, and whatever goes through a loop, a filter, a call, a comparison or an operator is counted
-against `max_steps`.
+Templates come from suites and GGUF files, both untrusted. jinja2's sandbox blocks access to Python internals but allows
+`'a' * 10**9`. This one also limits every operation: no value is larger than `max_chars`, and loops, filters, calls,
+comparisons and operators count against `max_steps`.
 """
 
 from __future__ import annotations
@@ -33,52 +32,52 @@ _TEXT_METHODS = frozenset(
 _STRUCTURE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _GROWTH = (nodes.Macro, nodes.CallBlock, nodes.Block, nodes.Concat)
 _MAX_TOKENS = 50_000
-"""Of one template's code, counted before it is parsed; a long chat template has ten thousand."""
+"""Tokens of one template, counted before parsing. A long chat template has 10,000."""
 _MAX_BITS = 1_000
-"""Of a whole number."""
+"""Of an integer."""
 
 
 class TemplateError(Exception):
-    """Why a template cannot be read or rendered, as a sentence."""
+    """A template cannot be compiled or rendered: the text says why."""
 
 
 class _Metered(NodeTransformer):
-    """Sends what a template loops over, compares, slices and collects through filters that count it."""
+    """Passes every value that is iterated, compared, sliced or collected through a counting filter."""
 
-    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - jinja2 calls it by the name of the node
-        node.iter = _through("_turns", node.iter)
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - jinja2 calls it by the node's name
+        node.iter = _filtered("_iterated", node.iter)
         return self.generic_visit(node)
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
-        node.expr = _through("_counted", node.expr)
+        node.expr = _filtered("_counted", node.expr)
         for operand in node.ops:
-            operand.expr = _through("_counted", operand.expr)
+            operand.expr = _filtered("_counted", operand.expr)
         return self.generic_visit(node)
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
         if isinstance(node.arg, nodes.Slice):
-            node.node = _through("_counted", node.node)
+            node.node = _filtered("_counted", node.node)
         return self.generic_visit(node)
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
-        return self.visit(_through("join", nodes.List(node.nodes, lineno=node.lineno)))  # type: ignore[no-any-return]
+        return self.visit(_filtered("join", nodes.List(node.nodes, lineno=node.lineno)))  # type: ignore[no-any-return]
 
     def visit_List(self, node: nodes.List | nodes.Dict) -> nodes.Node:  # noqa: N802
-        return _through("_counted", self.generic_visit(node))
+        return _filtered("_counted", self.generic_visit(node))
 
     visit_Dict = visit_List  # noqa: N815
 
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
         whole = self.generic_visit(node)
-        return _through("_counted", whole) if node.ctx == "load" else whole
+        return _filtered("_counted", whole) if node.ctx == "load" else whole
 
 
-def _through(name: str, node: nodes.Node) -> nodes.Filter:
+def _filtered(name: str, node: nodes.Node) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Compiles and renders; every text it makes has at most `max_chars` characters."""
+    """Compiles and renders templates within `max_chars` characters and `max_steps` steps per text."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
@@ -94,45 +93,48 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
         self.max_chars, self.max_steps, self.steps = max_chars, max_steps, 0.0
         self.globals = dict(functions or {})
-        own = allowed({"join": self._join, "replace": self._replace, "string": self._text})
-        self.filters = {name: self._metered(function) for name, function in own.items()}
-        self.filters |= {"_turns": self._turns, "_counted": self._counted}
+        filters = allowed({"join": self._join, "replace": self._replace, "string": self._text})
+        self.filters = {name: self._metered(function) for name, function in filters.items()}
+        self.filters |= {"_iterated": self._iterated, "_counted": self._counted}
         tests: Mapping[str, Any] = ALL_TESTS
         self.tests = {name: self._metered(test) for name, test in tests.items()}
 
     def compile_prompt(self, source: str) -> Template:
-        """A template of a suite: no macros, blocks, includes or `~`. Raises TemplateError."""
-        return self._translate(source, (*_STRUCTURE, *_GROWTH))
+        """The compiled template of a suite. Raises TemplateError: syntax, macros, blocks, includes or `~`."""
+        return self._checked_template(source, (*_STRUCTURE, *_GROWTH))
 
     def compile_chat_template(self, source: str) -> Template:
-        """A model's chat template; it may use macros: render it in a process that may die. Raises TemplateError."""
-        return self._translate(source, _STRUCTURE)
+        """The compiled chat template of a model. Raises TemplateError: syntax or includes.
+
+        Macros can still exhaust memory, so render it in a process that may crash.
+        """
+        return self._checked_template(source, _STRUCTURE)
 
     def variables(self, source: str) -> set[str]:
-        """Names that a template takes from outside."""
+        """The variables that a template reads."""
         return meta.find_undeclared_variables(self.parse(source))
 
     def render(self, template: Template, variables: Mapping[str, Any]) -> str:
-        """The text. Raises TemplateError: an undefined name, a forbidden attribute, too much output or work."""
+        """The rendered text. Raises TemplateError: undefined name, forbidden attribute, too much output or work."""
         self.steps, pieces, size = 0.0, [], 0
         try:
             for piece in template.generate(variables):
                 size += len(piece)
-                self._allow(size)
+                self._check_size(size)
                 pieces.append(piece)
         except UndefinedError as error:
             missing = str(error).partition("'")[2].partition("'")[0]
             hint = did_you_mean(missing, variables) if str(error).endswith("is undefined") else ""
             raise TemplateError(f"{error}{hint}") from None
-        except Exception as error:  # the template is untrusted: whatever it makes jinja2 raise is its own problem
+        except Exception as error:  # untrusted: every error is the template's
             raise TemplateError(f"{error}" or type(error).__name__) from None
         return "".join(pieces)
 
-    def _translate(self, source: str, forbidden: tuple[type[nodes.Node], ...]) -> Template:
-        self.steps = 0.0  # jinja2 works out constant expressions while it compiles
+    def _checked_template(self, source: str, forbidden: tuple[type[nodes.Node], ...]) -> Template:
+        self.steps = 0.0  # jinja2 evaluates constant expressions while compiling
         try:
             if any(islice((1 for _, kind, _ in self.lex(source) if kind != "data"), _MAX_TOKENS, None)):
-                raise TemplateError(f"the template has more than {_MAX_TOKENS} words of code")
+                raise TemplateError(f"the template has more than {_MAX_TOKENS} tokens")
             tree = self.parse(source)
             for node in tree.find_all(forbidden):
                 kind = type(node).__name__.lower()
@@ -144,35 +146,37 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise TemplateError(f"line {error.lineno} of the template: {error.message}{hint}") from None
         except RecursionError:
             raise TemplateError("the template is nested too deeply") from None
-        except (ValueError, SyntaxError, ArithmeticError, MemoryError) as error:  # of Python, which compiles the result
+        except (ValueError, SyntaxError, ArithmeticError, MemoryError) as error:  # from compiling the generated Python
             raise TemplateError(f"the template cannot be compiled: {error}") from None
 
-    def _allow(self, size: float) -> None:
+    def _check_size(self, size: float) -> None:
         if size > self.max_chars:
             raise SecurityError(f"the text would be longer than limits.prompt_chars = {self.max_chars}")
 
-    def _work(self, steps: float) -> None:
+    def _count_steps(self, steps: float) -> None:
         self.steps += steps
         if self.steps > self.max_steps:
-            raise SecurityError(f"more than limits.template_steps = {self.max_steps} loop turns, or as much other work")
+            raise SecurityError(
+                f"more than limits.template_steps = {self.max_steps} loop iterations or equivalent work"
+            )
 
     def _size(self, value: Any, *, printed: bool = False) -> int:
-        """Characters and values in all, however deep. A step stands for a hundred characters or four values."""
+        """The characters and values in a value, at any depth. 100 characters or four values are one step."""
         size, values, rest = 0, 0, [value]
         while rest:
             item = rest.pop()
             values += 1
             size += len(item) if isinstance(item, str | list | tuple | dict) else 1
-            self._allow(size)  # before the items are looked at: a list may hold the same long list many times
+            self._check_size(size)  # before visiting the items: a list can contain the same long list many times
             if isinstance(item, list | tuple):
                 rest += item
             elif isinstance(item, dict):
                 rest += [*item.keys(), *item.values()]
             elif isinstance(item, Namespace) and (printed or item is not value):
-                raise SecurityError("a namespace can only be asked for its attributes")
+                raise SecurityError("a namespace cannot be used as a value: use its attributes")
             else:
                 _check_single(item, printed)
-        self._work(values / 4 + size / 100)
+        self._count_steps(values / 4 + size / 100)
         return size
 
     def _counted(self, value: Any) -> Any:
@@ -180,19 +184,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return value
 
     def _text(self, value: Any) -> str:
-        """What stands between {{ and }}: data, not a function or a generator, whose text is an address in memory."""
+        """The text of a printed value. Functions and generators are errors: their text is a memory address."""
         self._size(value, printed=True)
         return str(value)
 
-    def _turns(self, items: Iterable[Any]) -> Iterator[Any]:
+    def _iterated(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
-            self._work(1)
+            self._count_steps(1)
             yield item
 
     def _metered(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The filter or test, with what goes in and what comes out counted."""
+        """The filter or test with its arguments and its result counted."""
 
-        @wraps(function)  # and with it jinja2's marks, which say whether it takes the environment
+        @wraps(function)  # keeps jinja2's markers, such as pass_environment
         def metered(*args: Any, **kwargs: Any) -> Any:
             for value in (*args, *kwargs.values()):
                 self._size(value)
@@ -202,29 +206,29 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def _replace(self, text: Any, old: str, new: str, count: int = -1) -> str:
         whole, old, new = str(text), str(old), str(new)
-        self._allow(len(whole) + (whole.count(old) if old else len(whole) + 1) * len(new))
+        self._check_size(len(whole) + (whole.count(old) if old else len(whole) + 1) * len(new))
         return whole.replace(old, new, -1 if count is None else count)
 
     def _join(self, items: Iterable[Any], d: str = "", attribute: str | None = None) -> str:
         texts, size = [], 0
-        for item in self._turns(items):
+        for item in self._iterated(items):
             texts.append(self._text(item if attribute is None else self.getitem(item, attribute)))
             size += len(texts[-1]) + len(d)
-            self._allow(size)
+            self._check_size(size)
         return d.join(texts)
 
     def concat(self, pieces: Iterable[str]) -> str:
-        """jinja2 makes the text of a macro, a `{% set %}` block and a recursive loop through this."""
+        """The text of a macro, a `{% set %}` block or a recursive loop; jinja2 calls this."""
         texts = list(pieces)
-        self._allow(sum(map(len, texts)))
+        self._check_size(sum(map(len, texts)))
         return "".join(texts)
 
     def wrap_str_format(self, value: Any) -> None:
-        """jinja2 would let `str.format` through, padding and all; without its wrapper it is refused like the others."""
+        """None, so that `str.format`, which jinja2 allows with any padding, is rejected like other methods."""
         return
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> StrictUndefined:
-        """What a forbidden attribute gives: an error wherever it is used, never an empty text."""
+        """An undefined value that raises SecurityError on every use, never an empty text."""
         return StrictUndefined(
             f"access to attribute '{attribute}' of {type(obj).__name__!r} object is unsafe",
             obj=obj,
@@ -233,22 +237,22 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """jinja2 asks this before each attribute access: only methods of a text that make nothing large."""
+        """Whether a template may access an attribute. Text has only the methods with bounded results."""
         if isinstance(obj, int | float) or (isinstance(obj, str) and attr not in _TEXT_METHODS):
             return False
         return super().is_safe_attribute(obj, attr, value)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """jinja2 looks up `obj[argument]` through this."""
+        """The item `obj[argument]`; jinja2 calls this."""
         return super().getitem(obj, self._counted(argument))
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """jinja2 makes each call through this: the two growing text methods go through the bounded filters."""
-        self._work(1)
+        """The result of a call; jinja2 calls this. `str.replace` and `str.join` use the bounded filters."""
+        self._count_steps(1)
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         self._size([owner, *args, *kwargs.values()] if isinstance(owner, str | list | dict) else [*args])
         if isinstance(obj, LoopContext) and args:
-            args = (self._turns(args[0]), *args[1:])  # a recursive loop
+            args = (self._iterated(args[0]), *args[1:])  # a recursive loop
         if isinstance(owner, str) and name == "replace":
             return self._replace(owner, *args, **kwargs)
         if isinstance(owner, str) and name == "join":
@@ -258,17 +262,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self._counted(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """jinja2 makes `+ * ** %` through this: numbers stay small, texts and lists within bounds."""
+        """The result of `+ * ** %` with bounded numbers, texts and lists; jinja2 calls this."""
         sizes = [self._size(side) for side in (left, right)]
         large = [isinstance(side, str | list | tuple) for side in (left, right)]
         if operator == "%" and isinstance(left, str):
-            raise SecurityError("'%' formats no text here")
+            raise SecurityError("'%' cannot format text here")
         if operator == "**" and _both_numbers(left, right) and not (abs(left) <= 1e6 and abs(right) <= 16):
             raise SecurityError("the power is too large")
         if operator == "*" and large[0] != large[1] and isinstance(times := right if large[0] else left, int):
-            self._allow(sizes[large[1]] * times)
+            self._check_size(sizes[large[1]] * times)
         if operator == "+" and all(large):
-            self._allow(sum(sizes))
+            self._check_size(sum(sizes))
         return self._counted(super().call_binop(context, operator, left, right))
 
 
@@ -280,9 +284,9 @@ def _check_single(item: Any, printed: bool) -> None:
     if isinstance(item, int) and item.bit_length() > _MAX_BITS:
         raise SecurityError("the number is too large")
     if printed and isinstance(item, Undefined):
-        str(item)  # raises what it has to say
+        str(item)  # raises UndefinedError
     elif printed and not isinstance(item, str | int | float | None):
-        raise SecurityError(f"{{{{ }}}} prints data, not a {type(item).__name__}: call it, or add |list")
+        raise SecurityError(f"{{{{ }}}} cannot print a {type(item).__name__}: call it or add |list")
 
 
 def _filter_hint(message: str) -> str:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from evalharness import __version__
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.redaction import Secret, expect, shortened
+from evalharness.redaction import Secret, redact_variable, shortened
 from evalharness.wire.response import EndpointError, HttpResponse, said
 from evalharness.wire.statuses import error_of
 
@@ -68,8 +68,8 @@ class Endpoint:
             raise ConfigError("'base_urls' names no address")
         self._key_env, self._key, self._key_header = api_key_env, api_key, key_header.lower()
         self._proxy_env, self._ca_file, self._keep_alive = proxy_env, ca_file, keep_alive
-        expect(api_key_env)  # a replayed run sends no key, and its prompts may hold one all the same
-        expect(proxy_env)
+        redact_variable(api_key_env)  # a replayed run sends no key, and its prompts may hold one all the same
+        redact_variable(proxy_env)
         self._idle: list[httpx2.AsyncHTTPTransport] = []
         self._all: list[httpx2.AsyncHTTPTransport] = []
         self._headers: list[tuple[bytes, bytes]] = []

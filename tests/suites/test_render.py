@@ -39,7 +39,7 @@ def _requests(suite: Suite, repeat: int = 1) -> list[Request]:
         ("{{ q", "line 1 of the template: unexpected end of template, expected 'end of print statement'."),
         ("{{ 'a' * 10**9 }}", "the text would be longer than limits.prompt_chars = 1000000 (with case 'a'"),
         ("{% for a in q * 400000 %}{% endfor %}", "the text would be longer than limits.prompt_chars"),
-        ("{% for a in q * 30000 %}{% endfor %}", "more than limits.template_steps = 100000 loop turns"),
+        ("{% for a in q * 30000 %}{% endfor %}", "more than limits.template_steps = 100000 loop iterations"),
     ],
 )
 def test_template_problems(project: Make, good: str, template: str, message: str) -> None:

@@ -156,7 +156,7 @@ def test_request() -> None:
 def test_a_key_of_our_own() -> None:
     """A key that stands in no variable goes along like any other, and is taken out of what is written."""
     with FaultServer() as server:
-        ask(server.url, api_key=Secret.made("the server's key", "made-here-0123456789"))
+        ask(server.url, api_key=Secret.from_value("the server's key", "made-here-0123456789"))
         (seen,) = server.log
     assert seen.headers["authorization"] == "Bearer made-here-0123456789"
     assert scrub("made-here-0123456789") == "[the server's key]"
