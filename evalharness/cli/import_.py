@@ -13,8 +13,8 @@ import click
 from evalharness.cli._output import explained
 from evalharness.config import Config, ModelConfig, load_config
 from evalharness.errors import Problem, StoreError
-from evalharness.importers import MOST_NOTES, Imported, golden_text, import_promptfoo, models_text, suite_text
-from evalharness.importers.source import names
+from evalharness.importers import MAX_NOTES, ImportedSuite, golden_text, import_promptfoo, models_text, suite_text
+from evalharness.importers.source import unique_names
 from evalharness.report.encode import one_line
 from evalharness.suites import load_suite
 
@@ -53,15 +53,15 @@ def promptfoo(root: Path, file: Path, output: str | None, as_json: bool) -> None
 
 def _name(output: str | None, file: Path) -> str:
     if output is None:
-        return next(names(["promptfoo" if file.stem == "promptfooconfig" else file.stem], "imported"))
+        return next(unique_names(["promptfoo" if file.stem == "promptfooconfig" else file.stem], "imported"))
     path = Path(output)
-    (name,) = names([path.stem], "imported")
+    (name,) = unique_names([path.stem], "imported")
     if path != Path("suites", f"{name}.yaml"):
         raise click.BadParameter(f"{output!r}: write suites/NAME.yaml, with letters, digits, _ and -", param_hint="-o")
     return name
 
 
-def _check(name: str, texts: Mapping[str, str], imported: Imported, config: Config) -> None:
+def _check(name: str, texts: Mapping[str, str], imported: ImportedSuite, config: Config) -> None:
     """As `evalharness validate` will, once the models are configured. Raises SuiteError."""
     models = {model: ModelConfig(provider="openai") for model in imported.models}
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def _write(root: Path, texts: Mapping[str, str]) -> None:
             raise StoreError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
-def _report(texts: Mapping[str, str], imported: Imported, missing: list[str]) -> dict[str, object]:
+def _report(texts: Mapping[str, str], imported: ImportedSuite, missing: list[str]) -> dict[str, object]:
     return {
         "written": list(texts),
         "cases": len(imported.suite["cases"]),
@@ -96,13 +96,13 @@ def _note(note: Problem) -> dict[str, object]:
     return {"file": note.file, "line": note.line, "column": note.column, "message": note.message}
 
 
-def _show(name: str, texts: Mapping[str, str], imported: Imported, missing: list[str]) -> None:
+def _show(name: str, texts: Mapping[str, str], imported: ImportedSuite, missing: list[str]) -> None:
     if imported.notes:
-        click.echo(f"without a counterpart, or with another meaning here ({len(imported.notes)}):")
-        for note in imported.notes[:MOST_NOTES]:
+        click.echo(f"Not imported, or imported with another meaning ({len(imported.notes)}):")
+        for note in imported.notes[:MAX_NOTES]:
             click.echo(textwrap.fill(one_line(str(note), 500), 79, initial_indent="  ", subsequent_indent="      "))
-        if len(imported.notes) > MOST_NOTES:
-            click.echo(f"  and {len(imported.notes) - MOST_NOTES} more: --json has them all")
+        if len(imported.notes) > MAX_NOTES:
+            click.echo(f"  and {len(imported.notes) - MAX_NOTES} more: --json has them all")
         click.echo("")
     for path in texts:
         click.echo(f"written  {path}")

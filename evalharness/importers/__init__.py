@@ -1,9 +1,9 @@
-"""Other tools' files -> a suite, its goldens, and a list of all that has no counterpart here.
+"""Convert files of other tools to a suite with golden answers, and list everything without an equivalent.
 
-promptfoo.yaml ── import_promptfoo ──> Imported ── suite_text, golden_text ──> suites/NAME.yaml, golden/NAME.yaml
+promptfoo.yaml ── import_promptfoo ──> ImportedSuite ── suite_text, golden_text ──> suites/NAME.yaml, golden/NAME.yaml
 """
 
-from evalharness.importers.promptfoo import Imported, import_promptfoo
-from evalharness.importers.writing import MOST_NOTES, golden_text, models_text, suite_text
+from evalharness.importers.promptfoo import ImportedSuite, import_promptfoo
+from evalharness.importers.writing import MAX_NOTES, golden_text, models_text, suite_text
 
-__all__ = ["MOST_NOTES", "Imported", "golden_text", "import_promptfoo", "models_text", "suite_text"]
+__all__ = ["MAX_NOTES", "ImportedSuite", "golden_text", "import_promptfoo", "models_text", "suite_text"]

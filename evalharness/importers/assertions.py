@@ -1,4 +1,4 @@
-"""promptfoo's assertions: hard checks where we have the same; goldens and metrics where they measure likeness."""
+"""Convert assertions of promptfoo to hard checks, golden answers, metrics and gates."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from evalharness.scoring.metrics.checks import open_check
 
 Check = dict[str, Any]
 _KEYS = ("type", "value", "threshold", "weight", "metric")
-_NEGATED = {"contains": "not_contains", "regex": "not_regex", "equals": "not_equals"}
+_NEGATIONS = {"contains": "not_contains", "regex": "not_regex", "equals": "not_equals"}
 _MEASURES = {"rouge-n": "rouge_1", "levenshtein": "edit_similarity", "bleu": "bleu", "similar": "embedding"}
-"""By promptfoo's name: our metric, which compares with a golden answer."""
+"""Names of promptfoo, and the metrics that compare with a golden answer."""
 _GATES = ("latency", "cost")
 _EXPECTED = re.compile(r"(?P<type>(not-)?[a-z]+(-[a-z0-9]+)*)(\((?P<threshold>[0-9.]+)\))?:\s*(?P<value>.*)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
-class _NoCounterpart(Exception):
-    """Why an assertion is left out."""
+class _NoEquivalentError(Exception):
+    """An assertion cannot be converted: the text says why."""
 
 
 @dataclass
-class Found:
-    """What the assertions of one test, or of all, became."""
+class ImportedAssertions:
+    """The converted assertions of one test, or of all tests."""
 
     checks: list[Check] = field(default_factory=list)
     golden: list[str] = field(default_factory=list)
@@ -36,21 +36,24 @@ class Found:
     gates: dict[str, None] = field(default_factory=dict)
 
 
-def read_assertions(source: Source, node: Node, render: Callable[[str], str]) -> Found:
-    """`render` fills in the variables of one test. Raises nothing: what cannot be taken is noted."""
-    found = Found()
+def read_assertions(source: Source, node: Node, render: Callable[[str], str]) -> ImportedAssertions:
+    """The converted assertions of `node`. The source notes those without an equivalent.
+
+    `render` fills in the variables of one test.
+    """
+    found = ImportedAssertions()
     for item in node.each():
-        _take(source, item, render, found)
+        _convert(source, item, render, found)
     return found
 
 
 def has_template(node: Node) -> bool:
-    """Whether what an assertion wants depends on the test."""
+    """Whether an assertion contains a template, so that it depends on the test."""
     return any("{{" in text or "{%" in text for text in _texts(node.value))
 
 
 def expected_cell(text: str) -> dict[str, Any]:
-    """An assertion as one cell of a table has it: `contains: Paris`, `similar(0.8): Hello`, or the answer itself."""
+    """The assertion in a cell of a table: `contains: Paris`, `similar(0.8): Hello`, or the expected answer."""
     match = _EXPECTED.fullmatch(text.strip())
     kind = match["type"] if match else text.strip()
     if kind.removeprefix("not-") not in KNOWN or not match:
@@ -70,106 +73,110 @@ def _texts(value: Any) -> list[str]:
     return [text for item in inner for text in _texts(item)]
 
 
-def _take(source: Source, item: Node, render: Callable[[str], str], found: Found) -> None:
+def _convert(source: Source, item: Node, render: Callable[[str], str], found: ImportedAssertions) -> None:
     kind = item["type"].text
     try:
         if kind == "assert-set" and "threshold" not in item.value:
             for inner in item["assert"].each():
-                _take(source, inner, render, found)
+                _convert(source, inner, render, found)
             return
-        _of_kind(source, item, kind, render, found)
-    except _NoCounterpart as reason:
-        source.leave(item, f"assertion {kind[:60] or '(no type)'}: {reason}")
+        _convert_kind(source, item, kind, render, found)
+    except _NoEquivalentError as reason:
+        source.note(item, f"assertion {kind[:60] or '(no type)'}: {reason}")
 
 
-def _of_kind(source: Source, item: Node, kind: str, render: Callable[[str], str], found: Found) -> None:
+def _convert_kind(
+    source: Source, item: Node, kind: str, render: Callable[[str], str], found: ImportedAssertions
+) -> None:
     plain_kind, negated = kind.removeprefix("not-"), kind.startswith("not-")
     if plain_kind not in KNOWN:
-        raise _NoCounterpart("there is no such check here")
-    if odd := [key for key, _ in item.items() if key not in _KEYS]:
-        raise _NoCounterpart(f"it has '{odd[0]}', which has no counterpart")
+        raise _NoEquivalentError("no equivalent check")
+    if unknown := [key for key, _ in item.items() if key not in _KEYS]:
+        raise _NoEquivalentError(f"'{unknown[0]}' has no equivalent")
     for key in ("weight", "metric"):
         if item[key]:
-            source.leave(item[key], f"assertion {kind}: '{key}' has no counterpart: every check counts")
+            source.note(item[key], f"assertion {kind}: '{key}' has no equivalent: all checks count the same")
     if plain_kind in _GATES:
         _gate(source, item, kind, negated, found)
         return
-    value = _filled(_value(source, item["value"]), render)
+    value = _rendered(_value(source, item["value"]), render)
     if plain_kind in _MEASURES:
         _measure(source, item, kind, value, negated, found)
         return
-    checks = [_sound(name, wanted) for name, wanted in _TRANSLATIONS[plain_kind](value)]
-    found.checks += [_negation(checks)] if negated else checks
+    checks = [_validated(name, option) for name, option in _TRANSLATIONS[plain_kind](value)]
+    found.checks += [_negated(checks)] if negated else checks
     if plain_kind == "equals" and not negated and isinstance(value, str):
         found.golden.append(value)
         found.metrics["exact"] = None
 
 
-def _gate(source: Source, item: Node, kind: str, negated: bool, found: Found) -> None:
+def _gate(source: Source, item: Node, kind: str, negated: bool, found: ImportedAssertions) -> None:
     if negated:
-        raise _NoCounterpart("there is no such gate")
+        raise _NoEquivalentError("no equivalent gate")
     found.gates[kind] = None
-    source.leave(item, f"assertion {kind}: a gate compares with the accepted runs; the limit of one answer is not kept")
+    source.note(
+        item, f"assertion {kind}: now a gate that compares with the accepted runs; the limit per answer is dropped"
+    )
 
 
-def _measure(source: Source, item: Node, kind: str, value: Any, negated: bool, found: Found) -> None:
+def _measure(source: Source, item: Node, kind: str, value: Any, negated: bool, found: ImportedAssertions) -> None:
     if negated or not isinstance(value, str):
-        raise _NoCounterpart("it takes an answer to be like")
+        raise _NoEquivalentError("expected a reference answer")
     found.golden.append(value)
     found.metrics[_MEASURES[kind]] = None
     limit = item["threshold"].plain if item["threshold"] else "its default"
-    source.leave(item, f"assertion {kind}: the answer is a golden one now; the threshold ({limit}) is a gate's matter")
+    source.note(item, f"assertion {kind}: now a golden answer with a gate; the threshold ({limit}) is dropped")
 
 
 def _value(source: Source, node: Node) -> Any:
     if not node.text.startswith(FILE):
         value = node.plain
         return node.text if isinstance(value, int | float) and node.text else value
-    opened = source.opened(node, node.text)
+    opened = source.open_reference(node, node.text)
     if opened is None:
-        raise _NoCounterpart("its file cannot be read")
+        raise _NoEquivalentError("cannot read its file")
     return opened.plain
 
 
-def _filled(value: Any, render: Callable[[str], str]) -> Any:
+def _rendered(value: Any, render: Callable[[str], str]) -> Any:
     if isinstance(value, str) and ("{{" in value or "{%" in value):
         try:
             return render(value)
         except ValueError as error:
-            raise _NoCounterpart(str(error)) from None
-    return [_filled(item, render) for item in value] if isinstance(value, list) else value
+            raise _NoEquivalentError(str(error)) from None
+    return [_rendered(item, render) for item in value] if isinstance(value, list) else value
 
 
-def _sound(name: str, value: Any) -> Check:
+def _validated(name: str, value: Any) -> Check:
     try:
         open_check(name, value)
     except (ValueError, LookupError, EvalHarnessError) as error:
-        raise _NoCounterpart(str(error)) from None
+        raise _NoEquivalentError(str(error)) from None
     return {name: value}
 
 
-def _negation(checks: list[Check]) -> Check:
+def _negated(checks: list[Check]) -> Check:
     (name, value), *others = [pair for check in checks for pair in check.items()]
-    if others or name not in _NEGATED:
-        raise _NoCounterpart("its opposite cannot be said here")
-    return {_NEGATED[name]: value}
+    if others or name not in _NEGATIONS:
+        raise _NoEquivalentError("its negation has no equivalent")
+    return {_NEGATIONS[name]: value}
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _NoCounterpart("it takes a text")
+        raise _NoEquivalentError("expected a text")
     return str(value)
 
 
 def _list(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [part.strip() for part in _text(value).split(",")]
     if not items:
-        raise _NoCounterpart("it takes a list of texts")
+        raise _NoEquivalentError("expected a list of texts")
     return [_text(item) for item in items]
 
 
 def _escaped(text: str) -> str:
-    """For RE2: letters of all scripts stay readable."""
+    """The text escaped for RE2, with readable letters of all scripts."""
     return _SPECIAL.sub(r"\\\g<0>", text)
 
 
@@ -191,7 +198,7 @@ def _word_count(value: Any) -> list[tuple[str, Any]]:
     bounds = value if isinstance(value, dict) else {"min": value, "max": value}
     numbers = {key: int(number) if str(number).isdigit() else number for key, number in bounds.items()}
     if not numbers or set(numbers) - {"min", "max"}:
-        raise _NoCounterpart("it takes a number, or min and max")
+        raise _NoEquivalentError("expected a number, or min and max")
     return [(f"{key}_words", number) for key, number in numbers.items()]
 
 
@@ -209,4 +216,4 @@ _TRANSLATIONS: Mapping[str, Callable[[Any], list[tuple[str, Any]]]] = {
     "word-count": _word_count,
 }
 KNOWN = {*_TRANSLATIONS, *_MEASURES, *_GATES}
-"""promptfoo's names, without `not-`."""
+"""Supported names of promptfoo, without `not-`."""

@@ -1,4 +1,4 @@
-"""promptfoo's tests: one case for each combination of the values that its variables list."""
+"""Convert tests of promptfoo to cases, one for each combination of listed variable values."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.importers.assertions import expected_cell
-from evalharness.importers.source import FILE, Node, Source, names, readable
+from evalharness.importers.source import FILE, Node, Source, is_data_file, unique_names
 
 _KNOWN = ("description", "vars", "assert", "metadata")
-_MOST_COMBINATIONS = 10_000
+_MAX_COMBINATIONS = 10_000
 _TEXTS = (".txt", ".md")
 
 
 @dataclass
-class FoundCase:
-    """A case before its assertions are read."""
+class ImportedCase:
+    """A case before its assertions are converted."""
 
     label: str
     vars: dict[str, Any]
@@ -29,25 +29,25 @@ class FoundCase:
     id: str = field(default="")
 
 
-def read_cases(source: Source, tests: Node, defaults: Node) -> list[FoundCase]:
-    """Every test, in order, with an id of its own."""
+def read_cases(source: Source, tests: Node, defaults: Node) -> list[ImportedCase]:
+    """The cases in order, each with a unique id."""
     shared = _tags(source, defaults["metadata"])
     every = (case for test in _tests(source, tests) for case in _expanded(source, test))
     found = [*islice(every, source.limits.cases)]
     if next(every, None) is not None:
-        source.leave(tests, f"more than limits.cases = {source.limits.cases} tests: the rest is left out")
-    for case, name in zip(found, names((case.label for case in found), "test"), strict=True):
+        source.note(tests, f"more than limits.cases = {source.limits.cases} tests: the others are skipped")
+    for case, name in zip(found, unique_names((case.label for case in found), "test"), strict=True):
         case.id, case.tags = name, [*dict.fromkeys([*shared, *case.tags])]
     return found
 
 
 def read_vars(source: Source, node: Node) -> dict[str, Any]:
-    """Variables, with the files that they name."""
+    """The variables of a node, with the contents of the files that they reference."""
     if isinstance(node.value, str):
-        opened = source.opened(node, node.text)
+        opened = source.open_reference(node, node.text)
         node = opened or Node(None, node.document, node.loc)
     elif isinstance(node.value, list):
-        source.leave(node, "a list of files of variables: write the variables out")
+        source.note(node, "lists of variable files are not supported: write out the variables")
     return {name: value for name, item in node.items() if (value := _value(source, item)) is not None}
 
 
@@ -57,15 +57,19 @@ def _tests(source: Source, tests: Node) -> Iterator[Node]:
             yield item
             continue
         name = item.text.removeprefix(FILE)
-        opened = source.opened(item, name) if readable(name) and "*" not in name and "://" not in name else None
+        opened = (
+            source.open_reference(item, name) if is_data_file(name) and "*" not in name and "://" not in name else None
+        )
         if opened is not None:
             yield from _rows(opened) if name.lower().endswith(".csv") else opened.each()
-        elif not readable(name) or "*" in name or "://" in name:
-            source.leave(item, f"the tests {name[:80]!r} are no .yaml, .json, .jsonl or .csv file: write them out")
+        elif not is_data_file(name) or "*" in name or "://" in name:
+            source.note(
+                item, f"expected tests in a .yaml, .json, .jsonl or .csv file, got {name[:80]!r}: write out the tests"
+            )
 
 
 def _rows(table: Node) -> Iterator[Node]:
-    """A test for each row: `__expected...` are assertions, `__description` its name, all else without __ a variable."""
+    """A test for each row: `__expected...` are assertions, `__description` is the name, others are variables."""
     for row in table.each():
         cells = {name.strip(): str(cell) for name, cell in row.value.items()}
         test: dict[str, Any] = {"vars": {name: cell for name, cell in cells.items() if not name.startswith("__")}}
@@ -82,19 +86,19 @@ def _rows(table: Node) -> Iterator[Node]:
         yield Node(test | rest, row.document, row.loc)
 
 
-def _expanded(source: Source, test: Node) -> Iterator[FoundCase]:
+def _expanded(source: Source, test: Node) -> Iterator[ImportedCase]:
     if not isinstance(test.value, dict):
-        source.leave(test, "a test that is no mapping")
+        source.note(test, "a test must be a mapping")
         return
-    source.leave_keys(test, _KNOWN, "of a test: ")
+    source.note_unknown_keys(test, _KNOWN, "of a test: ")
     variables = read_vars(source, test["vars"])
     lists = {name: value for name, value in variables.items() if isinstance(value, list) and value}
     combinations = product(*lists.values()) if lists else iter([()])
-    for values in islice(combinations, _MOST_COMBINATIONS):
+    for values in islice(combinations, _MAX_COMBINATIONS):
         chosen = variables | dict(zip(lists, values, strict=True))
-        yield FoundCase(test["description"].text, chosen, _tags(source, test["metadata"]), test["assert"], test)
+        yield ImportedCase(test["description"].text, chosen, _tags(source, test["metadata"]), test["assert"], test)
     if next(combinations, None) is not None:
-        source.leave(test, f"more than {_MOST_COMBINATIONS:,} combinations of its variables: the rest is left out")
+        source.note(test, f"more than {_MAX_COMBINATIONS:,} combinations of variables: the others are skipped")
 
 
 def _value(source: Source, node: Node) -> Any:
@@ -102,22 +106,22 @@ def _value(source: Source, node: Node) -> Any:
         return [value for item in node.each() if (value := _value(source, item)) is not None]
     if not node.text.startswith(FILE):
         if "{{" in node.text or "{%" in node.text:
-            source.leave(node, "a template inside a variable stays as it is written: a variable is data here")
+            source.note(node, "the template in this variable is not rendered: variables are data")
         return node.plain
-    if not readable(node.text) and Path(node.text).suffix.lower() not in _TEXTS:
-        source.leave(node, f"the variable {node.text[:80]!r} is neither text nor data")
+    if not is_data_file(node.text) and Path(node.text).suffix.lower() not in _TEXTS:
+        source.note(node, f"the file {node.text[:80]!r} is not text or data: the variable is skipped")
         return None
-    opened = source.opened(node, node.text)
+    opened = source.open_reference(node, node.text)
     return None if opened is None else opened.plain
 
 
 def _tags(source: Source, metadata: Node) -> list[str]:
-    """`topic=refunds` for each value that is a text."""
+    """Tags such as `topic=refunds`, one for each scalar value."""
     tags = []
     for name, item in metadata.items():
         values = [value.plain for value in item.each()]
         if any(isinstance(value, Mapping | list) for value in values):
-            source.leave(item, f"metadata '{name}' is no text: it makes no tag")
+            source.note(item, f"metadata '{name}' must be a scalar or a list of scalars: it is skipped")
             continue
         tags += [f"{name.removesuffix('[]')}={value}" for value in values]
     return tags

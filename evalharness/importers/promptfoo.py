@@ -1,4 +1,4 @@
-"""A promptfoo configuration as a suite. What has no counterpart is noted with its place, never dropped in silence."""
+"""Convert a promptfoo configuration to a suite, with a positioned note for everything without an equivalent."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import Problem, SuiteError
-from evalharness.importers.assertions import Found, has_template, read_assertions
-from evalharness.importers.cases import FoundCase, read_cases, read_vars
-from evalharness.importers.prompts import FoundPrompt, read_prompts
-from evalharness.importers.providers import FoundModel, common_params, read_providers
+from evalharness.importers.assertions import ImportedAssertions, has_template, read_assertions
+from evalharness.importers.cases import ImportedCase, read_cases, read_vars
+from evalharness.importers.prompts import ImportedPrompt, read_prompts
+from evalharness.importers.providers import ImportedModel, common_params, read_providers
 from evalharness.importers.source import FILE, Node, Source
 from evalharness.suites.document import problem
 from evalharness.suites.render import Renderer, TemplateError
@@ -20,32 +20,32 @@ from evalharness.suites.render import Renderer, TemplateError
 _KNOWN = ("description", "prompts", "providers", "targets", "tests", "defaultTest", "$schema")
 _DEFAULTS = ("vars", "assert", "metadata", "description")
 _DECIDABLE = ((72, 0.05), (36, 0.10), (23, 0.15))
-"""From so many cases on, a gate with two looks can rule out a drop of so much (docs/gate.md)."""
+"""Minimum number of cases to rule out a drop of the margin with two stages (docs/gate.md)."""
 
 
 @dataclass(frozen=True)
-class Imported:
-    """A suite as plain data."""
+class ImportedSuite:
+    """A suite as plain data, with its models and notes."""
 
     suite: dict[str, Any]
     golden: dict[str, list[str]]
-    models: Mapping[str, FoundModel]
+    models: Mapping[str, ImportedModel]
     notes: Sequence[Problem]
-    """What was left out, or means something else now; in the order of the files."""
+    """Parts that are skipped or change their meaning, in file order."""
 
 
-def import_promptfoo(file: Path, config: Config) -> Imported:
-    """Read a configuration, and the files beside it that it names. Raises SuiteError when it makes no suite."""
+def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
+    """The suite of a promptfoo configuration and the files that it references. Raises SuiteError if there is none."""
     source = Source(file.parent, config.limits)
     top = source.read(file.name)
     if not isinstance(top.value, dict):
-        raise SuiteError([problem(file.name, 1, 0, "this is no promptfoo configuration: it holds no keys")])
-    source.leave_keys(top, _KNOWN)
-    return _Import(source, top, config).done()
+        raise SuiteError([problem(file.name, 1, 0, "expected a promptfoo configuration, which is a mapping")])
+    source.note_unknown_keys(top, _KNOWN)
+    return _Conversion(source, top, config).result()
 
 
-class _Import:
-    """The parts of one configuration, put together."""
+class _Conversion:
+    """Converts one configuration."""
 
     def __init__(self, source: Source, top: Node, config: Config) -> None:
         self.source, self.top, self.config = source, top, config
@@ -55,12 +55,12 @@ class _Import:
         self.cases = read_cases(source, top["tests"], self.defaults)
         self.prompts = self._prompts()
 
-    def done(self) -> Imported:
-        """Raises SuiteError: without a prompt or a test there is no suite."""
+    def result(self) -> ImportedSuite:
+        """The suite. Raises SuiteError if no prompt or no test can be imported."""
         if not self.prompts or not self.cases:
-            what = "a prompt" if not self.prompts else "a test"
-            nothing = problem(self.top.document.file, 0, 0, f"without {what} that can be taken there is no suite")
-            raise SuiteError([*self.source.noted, nothing])
+            what = "prompt" if not self.prompts else "test"
+            missing = problem(self.top.document.file, 0, 0, f"no {what} can be imported: a suite needs at least one")
+            raise SuiteError([*self.source.notes, missing])
         providers = self.top["providers"] or self.top["targets"]
         models = read_providers(self.source, providers)
         common, own = self._assertions()
@@ -82,23 +82,23 @@ class _Import:
             "cases": [_case(case, mine) for case, mine in zip(self.cases, own, strict=True)],
             "gates": [*self._gates(metrics), *({"metric": name, "margin": "10%"} for name in gates)],
         }
-        notes = sorted(self.source.noted, key=lambda note: (note.file != self.top.document.file, note.file, note.line))
+        notes = sorted(self.source.notes, key=lambda note: (note.file != self.top.document.file, note.file, note.line))
         kept = {key: value for key, value in suite.items() if value not in ("", [], {})}
-        return Imported(kept, golden, models, notes)
+        return ImportedSuite(kept, golden, models, notes)
 
     def _defaults(self) -> Node:
         node = self.top["defaultTest"]
         if node.text.startswith(FILE):
-            node = self.source.opened(node, node.text) or Node({}, node.document, node.loc)
-        self.source.leave_keys(node, _DEFAULTS, "of defaultTest: ")
+            node = self.source.open_reference(node, node.text) or Node({}, node.document, node.loc)
+        self.source.note_unknown_keys(node, _DEFAULTS, "of defaultTest: ")
         return node
 
-    def _prompts(self) -> dict[str, FoundPrompt]:
-        """Those that can be rendered with every case."""
+    def _prompts(self) -> dict[str, ImportedPrompt]:
+        """The prompts that render with every case."""
         found = read_prompts(self.source, self.top["prompts"])
         return {name: prompt for name, prompt in found.items() if self._renders(name, prompt)}
 
-    def _renders(self, name: str, prompt: FoundPrompt) -> bool:
+    def _renders(self, name: str, prompt: ImportedPrompt) -> bool:
         texts = [text for message in prompt.messages for text in message.values()]
         try:
             for text in texts:
@@ -106,29 +106,27 @@ class _Import:
                 for case in self.cases:
                     self.renderer.text(text, {**self.vars, **case.vars})
         except TemplateError as error:
-            self.source.leave(prompt.node, f"the prompt '{name}' is left out: {error}")
+            self.source.note(prompt.node, f"the prompt '{name}' is skipped: {error}")
             return False
         if any("{%" in text for text in texts):
-            self.source.leave(
-                prompt.node, f"the prompt '{name}': here a line end after {{% ... %}} is not part of the text"
+            self.source.note(
+                prompt.node, f"the prompt '{name}': the line end after {{% ... %}} is not part of the text"
             )
         return True
 
     def _fill_in(self, text: str, node: Node) -> None:
-        """What a test leaves out is empty text in nunjucks, and an error here. Raises TemplateError."""
+        """Define missing variables as empty text, as nunjucks does. Raises TemplateError."""
         for name in sorted(self.renderer.variables(text) - self.vars.keys()):
-            lacking = [case.id for case in self.cases if name not in case.vars]
-            if lacking:
+            missing = [case.id for case in self.cases if name not in case.vars]
+            if missing:
                 self.vars[name] = ""
-                self.source.leave(
-                    node, f"'{name}' is no variable of {len(lacking)} tests ({lacking[0]}): it is empty there"
-                )
+                self.source.note(node, f"'{name}' is not set in {len(missing)} tests ({missing[0]}): it is empty there")
 
-    def _assertions(self) -> tuple[Found, list[Found]]:
-        """Those of all cases, and those of each: an assertion of all that has a template is each one's own."""
+    def _assertions(self) -> tuple[ImportedAssertions, list[ImportedAssertions]]:
+        """The shared assertions, and those of each case. Shared ones with a template go to each case."""
         items = [*self.defaults["assert"].each()]
         shared, filled = ([item for item in items if has_template(item) == templated] for templated in (False, True))
-        common = Found()
+        common = ImportedAssertions()
         for item in shared:
             found = read_assertions(self.source, item, lambda text: text)
             common.checks += found.checks
@@ -138,7 +136,7 @@ class _Import:
         own = [self._own(case, filled, common.golden) for case in self.cases]
         return common, own
 
-    def _own(self, case: FoundCase, filled: Sequence[Node], golden: Sequence[str]) -> Found:
+    def _own(self, case: ImportedCase, filled: Sequence[Node], golden: Sequence[str]) -> ImportedAssertions:
         render = self._render(case)
         found = read_assertions(self.source, case.asserts, render)
         for item in filled:
@@ -149,7 +147,7 @@ class _Import:
         found.golden += golden
         return found
 
-    def _render(self, case: FoundCase) -> Callable[[str], str]:
+    def _render(self, case: ImportedCase) -> Callable[[str], str]:
         def render(text: str) -> str:
             try:
                 return self.renderer.text(text, {**self.vars, **case.vars})
@@ -159,14 +157,14 @@ class _Import:
         return render
 
     def _metrics(self, wanted: Sequence[str], golden: Mapping[str, Sequence[str]]) -> list[Any]:
-        """Each needs a golden answer of every case; an answer that is not empty is what any suite can ask for."""
-        lacking = len(self.cases) - len(golden)
-        if wanted and lacking:
+        """The metrics that have golden answers for every case; else a check for non-empty answers."""
+        missing = len(self.cases) - len(golden)
+        if wanted and missing:
             message = (
-                f"{', '.join(wanted)}: {lacking} of {len(self.cases)} tests say no answer to be like; not measured"
+                f"{', '.join(wanted)}: {missing} of {len(self.cases)} tests have no reference answer; not measured"
             )
-            self.source.leave(self.top["tests"], message)
-        metrics = [metric for name in wanted if not lacking and (metric := self._metric(name))]
+            self.source.note(self.top["tests"], message)
+        metrics = [metric for name in wanted if not missing and (metric := self._metric(name))]
         return metrics or [{"length": {"min_words": 1}}]
 
     def _metric(self, name: str) -> Any:
@@ -174,9 +172,7 @@ class _Import:
             return name
         if self.config.embedders:
             return {"embedding": {"model": next(iter(self.config.embedders))}}
-        self.source.leave(
-            self.top["tests"], "similar: there is no [tool.evalharness.embedders.NAME] in pyproject.toml yet"
-        )
+        self.source.note(self.top["tests"], "similar: add [tool.evalharness.embedders.NAME] to pyproject.toml")
         return None
 
     def _gates(self, metrics: Sequence[Any]) -> list[dict[str, Any]]:
@@ -185,6 +181,6 @@ class _Import:
         return [{"metric": name, "margin": margin} for name in named]
 
 
-def _case(case: FoundCase, found: Found) -> dict[str, Any]:
-    parts = {"id": case.id, "vars": case.vars, "tags": case.tags, "assert": found.checks}
+def _case(case: ImportedCase, assertions: ImportedAssertions) -> dict[str, Any]:
+    parts = {"id": case.id, "vars": case.vars, "tags": case.tags, "assert": assertions.checks}
     return {key: value for key, value in parts.items() if value not in ([], {})}

@@ -1,4 +1,4 @@
-"""A file of another tool, read as plain data: every value knows where it stands, and what is not taken is noted."""
+"""Read files of other tools as plain data with positions, and collect notes about skipped parts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from evalharness.suites.rows import read_csv, read_jsonl
 
 FILE = "file://"
 _READERS = {".yaml": read_yaml, ".yml": read_yaml, ".json": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
-_MOST_NAME_CHARS = 60
+_MAX_NAME_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value and its place."""
+    """A value and its position."""
 
     value: Any
     document: Document
     loc: Loc = ()
 
     def __getitem__(self, key: str | int) -> Node:
-        """Below a mapping or a list; None where there is nothing."""
+        """The child of a mapping or a list; its value is None if missing."""
         if isinstance(key, str):
             known = isinstance(self.value, dict) and key in self.value
         else:
@@ -37,25 +37,25 @@ class Node:
         return Node(self.value[key] if known else None, self.document, (*self.loc, key))
 
     def __bool__(self) -> bool:
-        """Whether there is anything: an empty text counts as nothing."""
+        """Whether the value is present and not an empty text."""
         return self.value is not None and self.value != ""
 
     @property
     def plain(self) -> Any:
-        """The value with numbers, booleans and null made of bare scalars."""
+        """The value with its bare scalars resolved to numbers, booleans and null."""
         return plain(self.value)
 
     @property
     def text(self) -> str:
-        """The value, if it is a text; else ""."""
+        """The value if it is a text, else ""."""
         return str(self.value) if isinstance(self.value, str) else ""
 
     def items(self) -> Iterator[tuple[str, Node]]:
-        """Of a mapping; none of anything else."""
+        """The items of a mapping; nothing for other values."""
         yield from ((key, self[key]) for key in (self.value if isinstance(self.value, dict) else ()))
 
     def each(self) -> Iterator[Node]:
-        """The items of a list; a single value stands for a list of one."""
+        """The items of a list; another value counts as a list of one."""
         if isinstance(self.value, list):
             yield from (self[index] for index in range(len(self.value)))
         elif self:
@@ -64,24 +64,24 @@ class Node:
 
 @dataclass
 class Source:
-    """The folder that references are relative to, and what could not be taken."""
+    """The folder of the imported files, and the notes about skipped parts."""
 
     folder: Path
     limits: Limits
-    noted: dict[Problem, None] = field(default_factory=dict)
+    notes: dict[Problem, None] = field(default_factory=dict)
 
-    def leave(self, node: Node, message: str) -> None:
-        """Note that something has no counterpart."""
-        self.noted.setdefault(node.document.problem(node.loc, message))
+    def note(self, node: Node, message: str) -> None:
+        """Add a note at the position of `node`."""
+        self.notes.setdefault(node.document.problem(node.loc, message))
 
-    def leave_keys(self, node: Node, known: Iterable[str], where: str = "") -> None:
-        """Note every key of a mapping that nobody looks at."""
+    def note_unknown_keys(self, node: Node, known: Iterable[str], where: str = "") -> None:
+        """Add a note for each key of a mapping that is not in `known`."""
         for key, value in node.items():
             if key not in known:
-                self.leave(value, f"{where}'{key}' has no counterpart here")
+                self.note(value, f"{where}'{key}' has no equivalent")
 
     def read(self, name: str) -> Node:
-        """A file of the folder by its ending. Raises SuiteError."""
+        """The content of a data file in the folder. Raises SuiteError."""
         path = inside(self.folder, self.folder, name) if not (self.folder / name).is_file() else self.folder / name
         try:
             text = read_text(path, self.folder, self.limits)
@@ -92,8 +92,8 @@ class Source:
             raise SuiteError([error.problem]) from None
         return Node(document.value, document)
 
-    def opened(self, node: Node, reference: str) -> Node | None:
-        """A file that a value refers to: data by its ending, else a text; None, and a note, where it cannot be."""
+    def open_reference(self, node: Node, reference: str) -> Node | None:
+        """The content of a referenced file: data or text by its suffix. None, and a note, if it cannot be read."""
         name = reference.removeprefix(FILE)
         try:
             path = inside(self.folder, self.folder, name)
@@ -101,25 +101,25 @@ class Source:
                 return self.read(path.relative_to(self.folder).as_posix())
             text = read_text(path, self.folder, self.limits)
         except FileError as error:
-            self.leave(node, f"{name}: {error}")
+            self.note(node, f"{name}: {error}")
             return None
         except SuiteError as error:
-            self.leave(node, f"{name} is not read: {error.problems[0]}")
+            self.note(node, f"cannot read {name}: {error.problems[0]}")
             return None
         return Node(text, node.document, node.loc)
 
 
-def readable(name: str) -> bool:
-    """Whether a file of this name holds data that is read here."""
+def is_data_file(name: str) -> bool:
+    """Whether a file of this name contains supported data."""
     return Path(name).suffix.lower() in _READERS
 
 
-def names(wanted: Iterable[str], otherwise: str) -> Iterator[str]:
-    """A name that a suite can hold for each text, and no two alike."""
+def unique_names(texts: Iterable[str], fallback: str) -> Iterator[str]:
+    """A unique name that is valid in a suite for each text."""
     taken: set[str] = set()
     last: Counter[str] = Counter()
-    for number, text in enumerate(wanted, start=1):
-        name = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:_MOST_NAME_CHARS].strip("-") or f"{otherwise}-{number}"
+    for number, text in enumerate(texts, start=1):
+        name = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:_MAX_NAME_CHARS].strip("-") or f"{fallback}-{number}"
         base, unique = name.lower(), name
         while unique.lower() in taken:
             last[base] += 1

@@ -1,4 +1,4 @@
-"""An imported suite as the text of its files. Whatever the other tool's file said in a comment stays a comment."""
+"""Write an imported suite as YAML. Texts of the other tool cannot break out of a comment."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from evalharness.importers.promptfoo import Imported
-from evalharness.importers.providers import FoundModel
+from evalharness.importers.promptfoo import ImportedSuite
+from evalharness.importers.providers import ImportedModel
 
 _WIDTH = 110
-_MOST_CHARS = 300
-MOST_NOTES = 1_000
-"""Listed one by one; `--json` has them all."""
+_MAX_CHARS = 300
+MAX_NOTES = 1_000
+"""Notes in the terminal and the suite. `--json` has all."""
 
 
-def suite_text(imported: Imported, origin: str) -> str:
-    """`suites/NAME.yaml`: what was left out, the models, then the suite."""
+def suite_text(imported: ImportedSuite, origin: str) -> str:
+    """The text of `suites/NAME.yaml`: the notes, the model tables, then the suite."""
     head = [f"Imported from {origin}.", ""]
     if imported.notes:
-        head += [f"without a counterpart, or with another meaning here ({len(imported.notes)}):"]
-        head += [f"  {note}" for note in imported.notes[:MOST_NOTES]]
-        head += [f"  and {len(imported.notes) - MOST_NOTES} more"] if len(imported.notes) > MOST_NOTES else []
+        head += [f"Not imported, or imported with another meaning ({len(imported.notes)}):"]
+        head += [f"  {note}" for note in imported.notes[:MAX_NOTES]]
+        head += [f"  and {len(imported.notes) - MAX_NOTES} more"] if len(imported.notes) > MAX_NOTES else []
         head += [""]
-    head += ["Its models, for pyproject.toml:", "", *models_text(imported.models).splitlines()]
+    head += ["Models for pyproject.toml:", "", *models_text(imported.models).splitlines()]
     return f"{_comment(head)}\n{_yaml(imported.suite)}"
 
 
-def golden_text(imported: Imported, origin: str) -> str:
-    """`golden/NAME.yaml`."""
-    head = [f"Imported from {origin}: the answers that its assertions compare with."]
+def golden_text(imported: ImportedSuite, origin: str) -> str:
+    """The text of `golden/NAME.yaml`."""
+    head = [f"Imported from {origin}: the expected answers of its assertions."]
     return f"{_comment(head)}\n{_yaml(imported.golden)}"
 
 
-def models_text(models: Mapping[str, FoundModel]) -> str:
-    """Tables for pyproject.toml."""
+def models_text(models: Mapping[str, ImportedModel]) -> str:
+    """The tables of the models for pyproject.toml."""
     return "\n".join("\n".join(_table(name, model)) + "\n" for name, model in models.items())
 
 
-def _table(name: str, model: FoundModel) -> Iterable[str]:
+def _table(name: str, model: ImportedModel) -> Iterable[str]:
     yield f"[tool.evalharness.models.{name}]"
     for key, value in model.settings.items():
-        hint = "" if model.known or key == "model" else "  # fill in"
+        hint = "" if model.known or key == "model" else "  # complete this"
         yield f"{key} = {json.dumps(value, ensure_ascii=False)}{hint}"
 
 
@@ -53,7 +53,7 @@ def _comment(lines: Sequence[str]) -> str:
 
 def _printable(line: str) -> str:
     text = "".join(character if character.isprintable() else " " for character in line)
-    return text if len(text) <= _MOST_CHARS else f"{text[:_MOST_CHARS]}…"
+    return text if len(text) <= _MAX_CHARS else f"{text[:_MAX_CHARS]}…"
 
 
 def _yaml(value: object) -> str:
@@ -61,7 +61,7 @@ def _yaml(value: object) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Texts of several lines as blocks, and nothing by reference."""
+    """Writes multi-line texts as blocks, without aliases."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True

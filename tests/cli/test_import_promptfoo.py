@@ -1,4 +1,4 @@
-"""`evalharness import promptfoo`: their file as our suite, with a list of all that has no counterpart."""
+"""`evalharness import promptfoo` converts a configuration and lists everything without an equivalent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ tests:
   - vars: {word: hello}
 """
 BOMB = "c0: &c0 [x, x]\n" + "".join(f"c{i}: &c{i} [*c{i - 1}, *c{i - 1}]\n" for i in range(1, 40))
-"""A few lines that stand for a trillion values."""
+"""A few lines that expand to a trillion values."""
 
 
 class Project:
@@ -32,37 +32,37 @@ class Project:
         self.root = root
 
     def write(self, name: str, text: str) -> None:
-        """A file beside the configuration."""
+        """Write a file next to the configuration."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def take(self, text: str, *options: str) -> Result:
-        """`evalharness import promptfoo` of this configuration."""
+    def convert(self, text: str, *options: str) -> Result:
+        """Run `evalharness import promptfoo` on this configuration."""
         self.write("promptfooconfig.yaml", text)
         return self.command("import", "promptfoo", str(self.root / "promptfooconfig.yaml"), *options)
 
     def command(self, *arguments: str) -> Result:
-        """`evalharness ...` in this folder."""
+        """Run `evalharness ...` in this folder."""
         result = CliRunner().invoke(main, ["--root", str(self.root), *arguments])
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
 
     @property
     def suite(self) -> dict[str, Any]:
-        """The suite that was written."""
+        """The written suite."""
         found: dict[str, Any] = yaml.safe_load((self.root / "suites/promptfoo.yaml").read_text())
         return found
 
     @property
     def golden(self) -> dict[str, list[str]]:
-        """The golden answers that were written."""
+        """The written golden answers."""
         found: dict[str, list[str]] = yaml.safe_load((self.root / "golden/promptfoo.yaml").read_text())
         return found
 
     def suite_of(self, text: str) -> dict[str, Any]:
-        """The suite that a configuration becomes: with its own models configured, it is valid."""
-        result = self.take(text)
+        """The suite of a configuration, validated with its models in pyproject.toml."""
+        result = self.convert(text)
         assert result.exit_code == 0, result.output
         head = (self.root / "suites/promptfoo.yaml").read_text().partition("for pyproject.toml:\n#\n")[2]
         self.write("pyproject.toml", re.sub("^# ?", "", head.partition("\n\nschema:")[0], flags=re.MULTILINE))
@@ -84,7 +84,7 @@ def with_assert(assertion: str, where: str = "test") -> str:
 
 
 def test_the_smallest(project: Project) -> None:
-    """A prompt, a model, a test: a suite that is valid, with promptfoo's own defaults."""
+    """A prompt, a model and a test give a valid suite with the defaults of promptfoo."""
     assert project.suite_of(BASE) == {
         "schema": 1,
         "models": ["gpt-4o-mini"],
@@ -123,29 +123,29 @@ def test_the_smallest(project: Project) -> None:
     ],
 )
 def test_assertions(project: Project, assertion: str, checks: list[dict[str, Any]]) -> None:
-    """Each of theirs that we have becomes a hard check that means the same."""
+    """An assertion with an equivalent becomes a hard check with the same meaning."""
     assert project.suite_of(with_assert(assertion))["cases"][0]["assert"] == checks
 
 
 @pytest.mark.parametrize(
     ("assertion", "reason"),
     [
-        ("{type: llm-rubric, value: kind}", "assertion llm-rubric: there is no such check here"),
-        ("{type: javascript, value: 'process.exit()'}", "assertion javascript: there is no such check here"),
-        ("{type: not-contains-all, value: [a, b]}", "its opposite cannot be said here"),
-        ("{type: not-is-json}", "its opposite cannot be said here"),
+        ("{type: llm-rubric, value: kind}", "assertion llm-rubric: no equivalent check"),
+        ("{type: javascript, value: 'process.exit()'}", "assertion javascript: no equivalent check"),
+        ("{type: not-contains-all, value: [a, b]}", "its negation has no equivalent"),
+        ("{type: not-is-json}", "its negation has no equivalent"),
         ("{type: regex, value: '(?=x)'}", "is not a pattern that RE2 takes"),
-        ("{type: contains, value: x, transform: output.trim()}", "it has 'transform', which has no counterpart"),
-        ("{type: assert-set, threshold: 0.5, assert: []}", "assertion assert-set: there is no such check"),
+        ("{type: contains, value: x, transform: output.trim()}", "'transform' has no equivalent"),
+        ("{type: assert-set, threshold: 0.5, assert: []}", "assertion assert-set: no equivalent check"),
         ("{type: contains, value: 'file://../../secret'}", "leaves its folder"),
         ("{type: contains, value: '{{ nothing }}'}", "'nothing' is undefined"),
         ("{type: is-json, value: {type: 7}}", "the JSON schema is wrong"),
     ],
 )
 @pytest.mark.parametrize("where", ["test", "default"])
-def test_assertions_without_a_counterpart(project: Project, assertion: str, reason: str, where: str) -> None:
-    """They are named with their place, in the terminal and at the top of the suite, and nothing stands for them."""
-    result = project.take(with_assert(assertion, where))
+def test_assertions_without_an_equivalent(project: Project, assertion: str, reason: str, where: str) -> None:
+    """Other assertions are skipped and listed with their position, in the terminal and in the suite."""
+    result = project.convert(with_assert(assertion, where))
     place = "promptfooconfig.yaml:3:7" if where == "default" else "promptfooconfig.yaml:6:9"
     shown = " ".join(result.stdout.split())
     head = (project.root / "suites/promptfoo.yaml").read_text().partition("schema:")[0]
@@ -164,23 +164,23 @@ def test_assertions_without_a_counterpart(project: Project, assertion: str, reas
         ("{type: levenshtein, value: You said hello, threshold: 5}", "edit_similarity"),
     ],
 )
-def test_likeness(project: Project, assertion: str, metric: str) -> None:
-    """What an answer is to be like becomes golden, with a metric and a gate."""
+def test_reference_answers(project: Project, assertion: str, metric: str) -> None:
+    """A reference answer becomes a golden answer, with a metric and a gate."""
     suite = project.suite_of(with_assert(assertion))
     assert (suite["metrics"], suite["gates"]) == ([metric], [{"metric": metric, "margin": 0.2}])
     assert project.golden == {"test-1": ["You said hello"]}
 
 
-def test_likeness_of_some(project: Project) -> None:
-    """A metric needs a golden answer of every case: the answers are kept, the metric is named as left out."""
-    result = project.take(with_assert("{type: rouge-n, value: You said hello}") + "  - vars: {word: two}\n")
-    assert "1 of 2 tests say no answer to be like" in " ".join(result.stdout.split())
+def test_some_reference_answers(project: Project) -> None:
+    """If only some cases have a golden answer, the answers are kept and the metric is skipped with a note."""
+    result = project.convert(with_assert("{type: rouge-n, value: You said hello}") + "  - vars: {word: two}\n")
+    assert "1 of 2 tests have no reference answer" in " ".join(result.stdout.split())
     assert project.suite["metrics"] == [{"length": {"min_words": 1}}]
     assert project.golden == {"test-1": ["You said hello"]}
 
 
 def test_defaults(project: Project) -> None:
-    """Shared variables and assertions stand once in the suite; what depends on a test stands with each; gates too."""
+    """Shared variables, assertions and gates go to the suite, and shared assertions with templates to each case."""
     suite = project.suite_of("""\
 prompts: ['{{a}} {{b}}']
 providers: [openai:gpt-4o-mini]
@@ -210,7 +210,7 @@ tests:
 
 
 def test_prompts(project: Project) -> None:
-    """Texts, chats and files of both are taken; programs and templates that jinja2 cannot read are named."""
+    """Texts, chats and files are imported; programs and templates that jinja2 cannot read are noted."""
     project.write("p/chat.json", '[{"role": "system", "content": "Be {{a}}"}, {"role": "user", "content": "{{b}}"}]')
     project.write("p/two.txt", "One {{a}}\n---\nTwo {{b}}\n")
     text = """\
@@ -235,12 +235,12 @@ tests: [{vars: {a: A, b: B}}]
         "prompt-4": [{"user": "inline {{a}}"}],
         "prompt-5": [{"user": "Hello {{ a | upper }}"}],
     }
-    notes = json.loads(project.take(text, "-o", "suites/again.yaml", "--json").stdout)["left_out"]
+    notes = json.loads(project.convert(text, "-o", "suites/again.yaml", "--json").stdout)["left_out"]
     assert [note["line"] for note in notes] == [6, 7, 8, 9, 10, 11]
 
 
 def test_providers(project: Project) -> None:
-    """Known ones become tables, unknown ones tables to fill in, programs are named; no key is ever copied."""
+    """Known providers become tables, unknown ones placeholders, programs notes; no key is copied."""
     text = BASE.replace(
         "providers: [openai:gpt-4o-mini]",
         textwrap.dedent("""\
@@ -252,7 +252,7 @@ def test_providers(project: Project) -> None:
           - python:mine.py
         env: {OPENAI_API_KEY: sk-secret}"""),
     )
-    report = json.loads(project.take(text, "--json").stdout)
+    report = json.loads(project.convert(text, "--json").stdout)
     assert report["models"] == {
         "gpt-4o": {
             "provider": "openai",
@@ -266,7 +266,12 @@ def test_providers(project: Project) -> None:
     }
     assert "sk-secret" not in json.dumps(report) + (project.root / "suites/promptfoo.yaml").read_text()
     messages = " ".join(note["message"] for note in report["left_out"])
-    for word in ("'apiKey' is not copied", "'strange:thing' is not known", "'python:mine.py' is a program", "'env'"):
+    for word in (
+        "'apiKey' is not copied",
+        "unknown provider 'strange:thing'",
+        "'python:mine.py' is a program",
+        "'env'",
+    ):
         assert word in messages
 
 
@@ -282,16 +287,16 @@ def test_providers(project: Project) -> None:
 )
 @pytest.mark.parametrize("id_", ["openai:gpt-4o", "anthropic:messages:claude"])
 def test_a_key_in_the_wrong_place(project: Project, config: str, id_: str) -> None:
-    """A key in an address or instead of a variable's name is shown nowhere."""
+    """A key in a URL or in place of a variable name is never shown."""
     provider = f"[{{id: '{id_}', config: {{{config}}}}}]"
-    result = project.take(BASE.replace("[openai:gpt-4o-mini]", provider))
+    result = project.convert(BASE.replace("[openai:gpt-4o-mini]", provider))
     assert result.exit_code == 0, result.output
     assert "sekret" not in result.output + (project.root / "suites/promptfoo.yaml").read_text()
     assert "is not copied" in " ".join(result.output.split()) or "apiKeyEnvar" not in config
 
 
 def test_tests_in_files(project: Project) -> None:
-    """YAML, JSONL and CSV; in a table `__expected` columns are assertions; a program is named."""
+    """Tests load from YAML, JSONL and CSV with `__expected` columns; a program is noted."""
     project.write("t.yaml", "- {vars: {word: yaml}}\n")
     project.write("t.jsonl", '{"vars": {"word": "jsonl"}}\n')
     project.write(
@@ -314,12 +319,12 @@ def test_tests_in_files(project: Project) -> None:
         },
     ]
     head = (project.root / "suites/promptfoo.yaml").read_text()
-    assert "t.csv:2:1: of a test: '__prefix' has no counterpart here" in head
-    assert "promptfooconfig.yaml:7:5: the tests 't.py:make'" in head
+    assert "t.csv:2:1: of a test: '__prefix' has no equivalent" in head
+    assert "promptfooconfig.yaml:7:5: expected tests in a .yaml, .json, .jsonl or .csv file, got 't.py:make'" in head
 
 
 def test_combinations(project: Project) -> None:
-    """A variable that lists values makes a case of each; a file of text is read, one outside is named."""
+    """A list of values gives a case for each; a text file is read, a file outside the folder is noted."""
     project.write("long.txt", "from a file")
     suite = project.suite_of(
         BASE.replace("word: hello", "word: [one, 'file://long.txt', 'file:///etc/x.txt'], n: [1, 2]")
@@ -333,45 +338,45 @@ def test_combinations(project: Project) -> None:
     assert "'/etc/x.txt' is an absolute path" in (project.root / "suites/promptfoo.yaml").read_text()
 
 
-def test_a_variable_that_a_test_leaves_out(project: Project) -> None:
-    """It is empty text for nunjucks: so it is here, and that is said."""
+def test_a_missing_variable(project: Project) -> None:
+    """A missing variable is empty text, as in nunjucks, with a note."""
     suite = project.suite_of(BASE.replace("Say {{word}}", "Say {{word}} {{tone}}"))
     assert suite["vars"] == {"tone": ""}
-    assert "'tone' is no variable of 1 tests" in (project.root / "suites/promptfoo.yaml").read_text()
+    assert "'tone' is not set in 1 tests" in (project.root / "suites/promptfoo.yaml").read_text()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("a: [1", "promptfooconfig.yaml:2:1: invalid YAML"),
-        ("- a\n", "this is no promptfoo configuration"),
-        ("prompts: [x]\n", "without a test that can be taken there is no suite"),
-        ("tests: [{vars: {a: b}}]\nprompts: [file://x.js]\n", "without a prompt"),
-        ("prompts: !!python/object/apply:os.system ['echo']\n", "the tag"),
+        ("- a\n", "expected a promptfoo configuration"),
+        ("prompts: [x]\n", "no test can be imported: a suite needs at least one"),
+        ("tests: [{vars: {a: b}}]\nprompts: [file://x.js]\n", "no prompt can be imported"),
+        ("prompts: !!python/object/apply:os.system ['echo']\n", "YAML tag"),
         (BOMB, "more than limits.nodes"),
     ],
 )
-def test_what_makes_no_suite(project: Project, text: str, message: str) -> None:
-    """A sentence with the place, status 1, nothing written."""
-    result = project.take(text)
+def test_invalid_configurations(project: Project, text: str, message: str) -> None:
+    """An invalid configuration is an error with its position and status 1, and nothing is written."""
+    result = project.convert(text)
     assert result.exit_code == 1
     assert message in result.stderr
     assert not (project.root / "suites").exists()
 
 
 def test_the_second_run(project: Project) -> None:
-    """Nothing is overwritten; another name can be given, and only one of a suite."""
-    project.take(BASE)
-    again = project.take(BASE)
+    """A second import overwrites nothing; `-o` chooses another suite name."""
+    project.convert(BASE)
+    again = project.convert(BASE)
     assert again.exit_code == 1
     assert "suites/promptfoo.yaml is there already: choose another name with -o" in again.stderr
-    assert project.take(BASE, "-o", "suites/other.yaml").exit_code == 0
-    assert project.take(BASE, "-o", "../other.yaml").exit_code == 2
+    assert project.convert(BASE, "-o", "suites/other.yaml").exit_code == 0
+    assert project.convert(BASE, "-o", "../other.yaml").exit_code == 2
 
 
 def test_hostile_texts(project: Project) -> None:
-    """What a note quotes begins no line and colours nothing, neither in the terminal nor in the suite's comment."""
-    result = project.take('"\\e[31m\\nevil: 1\\u202e": x\n' + BASE.replace("hello", '"\\u0007: {{7*7}} # x"'))
+    """Quoted texts cannot start a line or change colors, in the terminal or in the comment of the suite."""
+    result = project.convert('"\\e[31m\\nevil: 1\\u202e": x\n' + BASE.replace("hello", '"\\u0007: {{7*7}} # x"'))
     assert result.exit_code == 0, result.stderr
     assert all(line.isprintable() for line in result.stdout.split("\n"))
     assert "evil" not in project.suite
@@ -379,7 +384,7 @@ def test_hostile_texts(project: Project) -> None:
 
 
 def test_values_of_any_kind(project: Project) -> None:
-    """Whatever stands where something else is expected is an error with a sentence or a note, never a traceback."""
+    """A value of an unexpected type is an error or a note, never a traceback."""
     odd = ["5", "true", "null", "[]", "{}", "[[1]]", "{a: [b]}", "[null, {}]", "'file://x'", "[{id: [1]}]", "''"]
     keys = ["prompts", "providers", "targets", "tests", "defaultTest", "description", "env"]
     inner = ["vars", "assert", "metadata", "description"]
@@ -402,12 +407,12 @@ def test_values_of_any_kind(project: Project) -> None:
             BASE.replace("[openai:gpt-4o-mini]", f"[{{id: openai:x, {key}: {value}}}]") for key in ("config", "label")
         ]
         for number, text in enumerate(texts):
-            result = project.take(text, "-o", f"suites/odd-{odd.index(value)}-{number}.yaml")
+            result = project.convert(text, "-o", f"suites/odd-{odd.index(value)}-{number}.yaml")
             assert result.exit_code in (0, 1), text
-            assert "suites/" not in result.stderr, f"{text}{result.stderr}"  # what is written is valid, or is not begun
+            assert "suites/" not in result.stderr, f"{text}{result.stderr}"  # a written suite is valid
 
 
 def test_the_page() -> None:
-    """docs/promptfoo.md names every assertion that is taken."""
+    """docs/promptfoo.md lists every supported assertion."""
     page = (Path(__file__).parents[2] / "docs/promptfoo.md").read_text(encoding="utf-8")
     assert {name for name in KNOWN if f"`{name}`" not in page} == set()
