@@ -1,4 +1,4 @@
-"""How a suite developed: accepted runs, as git has them, and the newest run -> series with their change points."""
+"""Read the accepted runs of a suite from git, and build series with their change points."""
 
 from evalharness.history.read import accepted_runs
 from evalharness.history.series import history_of

@@ -1,4 +1,4 @@
-"""The accepted runs of a suite, from each commit that changed its baselines, and the newest run from `reports/`."""
+"""Collect the accepted runs of a suite from the commits of its baselines, and the newest run from `reports/`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from evalharness.store import read_baseline, read_run
 from evalharness.store.baselines import BASELINE_FOLDER, baseline_of
 from evalharness.store.git import commits_that_changed, has_whole_history
 
-MOST_COMMITS = 1_000
-"""Of each suite's baselines, the latest ones."""
-_MOST_NOTES = 3
+MAX_COMMITS = 1_000
+"""The latest commits that changed the baselines of a suite."""
+_MAX_NOTES = 3
 Pair = tuple[str, str]
 """Model and prompt."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A run of one model and prompt, and where it was first found."""
+class HistoryRun:
+    """A run of one model and prompt, and the first commit with it."""
 
     run: AcceptedRun
     samples: Mapping[str, tuple[BaselineSample, ...]]
@@ -35,36 +35,37 @@ class Told:
 
 
 @dataclass(slots=True)
-class Found:
-    """What was read so far."""
+class CollectedRuns:
+    """The runs of a suite, and notes about what could not be read."""
 
-    runs: dict[Pair, dict[str, Told]] = field(default_factory=dict)
-    """By model and prompt, then by the run's id, in the order of the commits."""
+    runs: dict[Pair, dict[str, HistoryRun]] = field(default_factory=dict)
+    """By model and prompt, then by run id in commit order."""
     damaged: list[str] = field(default_factory=list)
-    """Why a stored state could not be read."""
+    """Baselines that could not be read, and why."""
     notes: list[str] = field(default_factory=list)
 
     def add(self, baseline: Baseline, commit: str = "", committed_at: str = "", *, accepted: bool = True) -> None:
-        """The runs of a baseline that are not known from an earlier commit."""
+        """Add the runs of a baseline that no earlier commit has."""
         known = self.runs.setdefault((baseline.model, baseline.prompt), {})
         for run in baseline.runs:
             if run.id not in known:
-                known[run.id] = _told(baseline, run, commit, committed_at, accepted)
+                known[run.id] = _history_run(baseline, run, commit, committed_at, accepted)
 
 
-def _told(baseline: Baseline, run: AcceptedRun, commit: str, committed_at: str, accepted: bool) -> Told:
-    draws = {name: tuple(d for d in case.samples if d.run == run.id) for name, case in baseline.cases.items()}
-    draws = {name: found for name, found in draws.items() if found}
-    return Told(run, draws, {name: baseline.cases[name].digest for name in draws}, commit, committed_at, accepted)
+def _history_run(baseline: Baseline, run: AcceptedRun, commit: str, committed_at: str, accepted: bool) -> HistoryRun:
+    by_case = {name: tuple(d for d in case.samples if d.run == run.id) for name, case in baseline.cases.items()}
+    samples = {name: found for name, found in by_case.items() if found}
+    digests = {name: baseline.cases[name].digest for name in samples}
+    return HistoryRun(run, samples, digests, commit, committed_at, accepted)
 
 
-def accepted_runs(root: Path, suite: str, newest: Path | None = None) -> Found:
-    """All accepted runs of a suite, those of its work tree last, and then the newest run, if its record is there.
+def accepted_runs(root: Path, suite: str, newest: Path | None = None) -> CollectedRuns:
+    """The accepted runs of a suite in commit order, then uncommitted ones, then the run recorded at `newest`.
 
-    Raises StoreError when git fails. A state that cannot be read is left out, and noted.
+    Baselines that cannot be read are skipped with a note. Raises StoreError if git fails.
     """
-    found, folder = Found(), f"{BASELINE_FOLDER}/{suite}"
-    commits = commits_that_changed(root, folder, MOST_COMMITS)
+    found, folder = CollectedRuns(), f"{BASELINE_FOLDER}/{suite}"
+    commits = commits_that_changed(root, folder, MAX_COMMITS)
     known: set[str] = set()
     for commit, date in commits:
         _add(found, _stored(commit.contents(folder, known), folder), commit.sha, date)
@@ -76,26 +77,26 @@ def accepted_runs(root: Path, suite: str, newest: Path | None = None) -> Found:
 
 
 def _stored(files: Iterable[tuple[str, bytes]], folder: str) -> Iterator[tuple[str, bytes]]:
-    """Baselines only, and not the pinned copies."""
+    """The baseline files, without the pinned copies."""
     for path, content in files:
         place = PurePosixPath(path)
         if str(place.parent) == folder and place.suffix == ".jsonl":
             yield path, content
 
 
-def _on_disk(found: Found, root: Path, folder: str) -> Iterator[tuple[str, bytes]]:
+def _on_disk(found: CollectedRuns, root: Path, folder: str) -> Iterator[tuple[str, bytes]]:
     for path in sorted((root / folder).glob("*.jsonl")):
         try:
             content = path.read_bytes()
-        except OSError as error:  # a folder of this name, a link to nothing
+        except OSError as error:  # a folder, a dangling link
             reason = f"{folder}/{path.name}: cannot be read: {error.strerror or error}"
             found.damaged.append(f"the work tree: {reason}")
         else:
             yield f"{folder}/{path.name}", content
 
 
-def _add(found: Found, files: Iterable[tuple[str, bytes]], commit: str = "", date: str = "") -> None:
-    """One state of the files."""
+def _add(found: CollectedRuns, files: Iterable[tuple[str, bytes]], commit: str = "", date: str = "") -> None:
+    """Add the baselines of one commit or of the work tree."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name).resolve()
         for path, content in files:
@@ -113,31 +114,31 @@ def _add(found: Found, files: Iterable[tuple[str, bytes]], commit: str = "", dat
 
 def _about_git(root: Path, commits: int) -> Iterator[str]:
     if not has_whole_history(root):
-        yield "this clone is shallow, and earlier commits are missing: `git fetch --unshallow` brings them"
-    if commits == MOST_COMMITS:
-        yield f"only the latest {MOST_COMMITS} commits that changed the baselines were read"
+        yield "this clone is shallow: run `git fetch --unshallow` to get the earlier commits"
+    if commits == MAX_COMMITS:
+        yield f"only the latest {MAX_COMMITS} commits of the baselines are shown"
     if not commits:
-        yield "git has no commit of these baselines here: only what the files hold now is shown"
+        yield "git has no commit of these baselines: only the current files are shown"
 
 
 def _about_damage(damaged: list[str]) -> Iterator[str]:
-    """The latest ones."""
-    yield from (f"left out, {reason}" for reason in damaged[::-1][:_MOST_NOTES])
-    if len(damaged) > _MOST_NOTES:
-        yield f"left out as well: {len(damaged) - _MOST_NOTES} earlier states that cannot be read"
+    """Notes about the latest damaged baselines."""
+    yield from (f"skipped: {reason}" for reason in damaged[::-1][:_MAX_NOTES])
+    if len(damaged) > _MAX_NOTES:
+        yield f"skipped: {len(damaged) - _MAX_NOTES} earlier baselines that cannot be read"
 
 
-def _add_newest(found: Found, path: Path, suite: str) -> None:
-    """The newest run, for each model and prompt that it asked, if it is whole."""
+def _add_newest(found: CollectedRuns, path: Path, suite: str) -> None:
+    """Add the newest run for each of its models and prompts, if it is complete."""
     try:
         run = read_run(path)
     except StoreError as error:
-        found.notes.append(f"the newest run is left out: {error}")
+        found.notes.append(f"the newest run is skipped: {error}")
         return
     if run.header.suite != suite:
-        found.notes.append(f"the newest run is left out: it is of the suite {run.header.suite!r}")
+        found.notes.append(f"the newest run is skipped: it belongs to the suite {run.header.suite!r}")
     elif not run.complete:
-        found.notes.append("the newest run is left out: it is not complete")
+        found.notes.append("the newest run is skipped: it is incomplete")
     else:
         for model, prompt in _pairs(run):
             found.add(baseline_of(run, model, prompt), accepted=False)

@@ -1,5 +1,7 @@
-"""Runs -> series. Only what compares is in one series: the same metric (by its signature), the same cases in the same
-version, seconds of one kind of machine.
+"""Build series of comparable runs.
+
+The runs of a series have the same metric signature and the same versions of their cases, or, for seconds, the same
+machine class and number of slots.
 """
 
 from __future__ import annotations
@@ -13,78 +15,78 @@ from statistics import fmean, median
 from typing import NamedTuple
 
 from evalharness.config import Price
-from evalharness.history.read import Pair, Told, accepted_runs
+from evalharness.history.read import HistoryRun, Pair, accepted_runs
 from evalharness.records import AcceptedRun, BaselineSample
 from evalharness.records.history import History, Mark, Point, Series
 
-_LEAST_SHARE = 0.5
-"""Of its cases a run must share with the latest one."""
+_MIN_SHARED = 0.5
+"""Share of the cases of the reference run that a run must have."""
 _MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """A number that each draw has."""
+    """A number that each sample can have."""
 
     name: str
     unit: str
-    of: Callable[[BaselineSample], float | None]
-    kind: Callable[[AcceptedRun], str] = lambda _: ""
-    """What must be equal for two runs to compare."""
-    other: str = ""
-    """How a run of another kind is spoken of."""
+    value: Callable[[BaselineSample], float | None]
+    group: Callable[[AcceptedRun], str] = lambda _: ""
+    """Only runs of the same group are comparable."""
+    other_group: str = ""
+    """Describes runs of other groups."""
 
     @property
     def timed(self) -> bool:
-        """Whether all cases of a run share its luck: then a run is one number, and not one for each case."""
+        """Whether the noise is common to all cases of a run. Then a run counts as one number."""
         return self.unit == "s"
 
 
 class _Values(NamedTuple):
-    """What a run says: a number for each case, by case and its version."""
+    """The values of a run by case and version of the case."""
 
-    told: Told
+    run: HistoryRun
     by_case: Mapping[tuple[str, str], float]
 
 
 def history_of(root: Path, suite: str, newest: Path | None, prices: Mapping[str, Price]) -> History:
-    """The history of a suite. `newest`: where the newest run's record would be. Raises StoreError when git fails."""
+    """The history of a suite. `newest` is the path of the newest run record. Raises StoreError if git fails."""
     found = accepted_runs(root, suite, newest)
-    told = [run for runs in found.runs.values() for run in runs.values()]
-    series = [line for pair, runs in sorted(found.runs.items()) for line in _series(pair, list(runs.values()), prices)]
-    ids = {run.run.id for run in told if run.accepted}
-    commits = {run.commit for run in told if run.commit}
+    collected = [run for runs in found.runs.values() for run in runs.values()]
+    series = [one for pair, runs in sorted(found.runs.items()) for one in _series(pair, list(runs.values()), prices)]
+    ids = {run.run.id for run in collected if run.accepted}
+    commits = {run.commit for run in collected if run.commit}
     return History(suite, len(ids), len(commits), tuple(series), tuple(found.notes))
 
 
-def _series(pair: Pair, runs: Sequence[Told], prices: Mapping[str, Price]) -> Iterator[Series]:
-    """Of each measure that any run has. The latest accepted run that has it is the yardstick."""
-    place = {run.run.id: index for index, run in enumerate(runs)}
-    by_rank = sorted(runs, key=lambda run: (run.accepted, place[run.run.id]), reverse=True)
+def _series(pair: Pair, runs: Sequence[HistoryRun], prices: Mapping[str, Price]) -> Iterator[Series]:
+    """One series per measure. Its reference is the latest accepted run with this measure."""
+    position = {run.run.id: index for index, run in enumerate(runs)}
+    by_rank = sorted(runs, key=lambda run: (run.accepted, position[run.run.id]), reverse=True)
     for measure in _measures(by_rank[0].run, prices.get(pair[0])):
         ranked = [_values(measure, run) for run in by_rank]
         reference = next((values for values in ranked if values.by_case), None)
         if reference is not None:
-            yield _one(pair, measure, ranked, reference, place)
+            yield _comparable(pair, measure, ranked, reference, position)
 
 
 def _measures(latest: AcceptedRun, price: Price | None) -> Iterator[_Measure]:
     for metric in latest.signatures:
-        yield _Measure(metric, "", _score(metric), _signature(metric), "scored otherwise")
-    yield _Measure("prompt tokens", "tokens", lambda draw: draw.prompt_tokens)
-    yield _Measure("answer tokens", "tokens", lambda draw: draw.completion_tokens)
+        yield _Measure(metric, "", _score(metric), _signature(metric), "with other metric settings")
+    yield _Measure("prompt tokens", "tokens", lambda sample: sample.prompt_tokens)
+    yield _Measure("answer tokens", "tokens", lambda sample: sample.completion_tokens)
     if price is not None:
         yield _Measure("cost at today's price", "USD", _dollars(price))
     for name, gate in (("latency", "latency"), ("first token", "first_token")):
-        yield _Measure(name, "s", _seconds(gate), _shape, "of another kind of machine or shape")
+        yield _Measure(name, "s", _seconds(gate), _machine, "on another machine class or with other slots")
 
 
-def _shape(run: AcceptedRun) -> str:
+def _machine(run: AcceptedRun) -> str:
     return f"{run.machine_class} {run.slots}"
 
 
 def _score(metric: str) -> Callable[[BaselineSample], float | None]:
-    return lambda draw: draw.scores.get(metric)
+    return lambda sample: sample.scores.get(metric)
 
 
 def _signature(metric: str) -> Callable[[AcceptedRun], str]:
@@ -92,18 +94,18 @@ def _signature(metric: str) -> Callable[[AcceptedRun], str]:
 
 
 def _seconds(gate: str) -> Callable[[BaselineSample], float | None]:
-    return lambda draw: draw.seconds(gate)
+    return lambda sample: sample.seconds(gate)
 
 
 def _dollars(price: Price) -> Callable[[BaselineSample], float]:
-    """Of the tokens alone, each at its full price."""
-    return lambda draw: (draw.prompt_tokens * price.input + draw.completion_tokens * price.output) / _MILLION
+    """The cost of a sample's tokens in dollars, without a discount for cached tokens."""
+    return lambda sample: (sample.prompt_tokens * price.input + sample.completion_tokens * price.output) / _MILLION
 
 
-def _one(
-    pair: Pair, measure: _Measure, ranked: Sequence[_Values], reference: _Values, place: Mapping[str, int]
+def _comparable(
+    pair: Pair, measure: _Measure, ranked: Sequence[_Values], reference: _Values, position: Mapping[str, int]
 ) -> Series:
-    """The series of one measure: what compares with the reference. `place`: of each run in the history, by its id."""
+    """The series of the runs that are comparable with the reference. `position` orders runs by id."""
     shared = set(reference.by_case)
     left_out: Counter[str] = Counter()
     kept: list[_Values] = []
@@ -113,23 +115,25 @@ def _one(
         else:
             kept.append(values)
             shared &= values.by_case.keys()
-    kept.sort(key=lambda values: place[values.told.run.id])
+    kept.sort(key=lambda values: position[values.run.run.id])
     return _marked(pair, measure, kept, sorted(shared), left_out)
 
 
-def _values(measure: _Measure, told: Told) -> _Values:
-    numbers = {case: [n for d in draws if (n := measure.of(d)) is not None] for case, draws in told.samples.items()}
-    return _Values(told, {(case, told.digests[case]): fmean(found) for case, found in numbers.items() if found})
+def _values(measure: _Measure, run: HistoryRun) -> _Values:
+    numbers = {
+        case: [n for s in samples if (n := measure.value(s)) is not None] for case, samples in run.samples.items()
+    }
+    return _Values(run, {(case, run.digests[case]): fmean(found) for case, found in numbers.items() if found})
 
 
 def _reason(measure: _Measure, values: _Values, reference: _Values, shared: set[tuple[str, str]]) -> str:
-    """Why a run is not comparable; empty if it is."""
+    """Why a run is not comparable, "" if it is."""
     if not values.by_case:
         return "not measured"
-    if measure.kind(values.told.run) != measure.kind(reference.told.run):
-        return measure.other
-    if len(shared & values.by_case.keys()) < _LEAST_SHARE * len(reference.by_case):
-        return "with other cases"
+    if measure.group(values.run.run) != measure.group(reference.run.run):
+        return measure.other_group
+    if len(shared & values.by_case.keys()) < _MIN_SHARED * len(reference.by_case):
+        return "with different cases"
     return ""
 
 
@@ -142,22 +146,23 @@ def _marked(
 ) -> Series:
     rows = [[values.by_case[case] for case in cases] for values in kept]
     levels = [median(row) if measure.timed else fmean(row) for row in rows]
-    points = [_point(values.told, level) for values, level in zip(kept, levels, strict=True)]
-    told = [values.told for values in kept]
+    points = [_point(values.run, level) for values, level in zip(kept, levels, strict=True)]
+    runs = [values.run for values in kept]
     if measure.timed:
-        marks, can_tell = _marks([[log(max(level, 1e-9))] for level in levels], None, levels, told)
+        marks, can_tell = _marks([[log(max(level, 1e-9))] for level in levels], None, levels, runs)
     else:
-        marks, can_tell = _marks(rows, _blocks(told, [name for name, _ in cases]), levels, told)
+        marks, can_tell = _marks(rows, _blocks(runs, [name for name, _ in cases]), levels, runs)
     return Series(*pair, measure.name, measure.unit, len(cases), tuple(points), marks, can_tell, dict(left_out))
 
 
-def _point(told: Told, level: float) -> Point:
-    return Point(told.run.id, told.run.accepted_at, told.commit, told.committed_at, level, told.accepted)
+def _point(run: HistoryRun, level: float) -> Point:
+    return Point(run.run.id, run.run.accepted_at, run.commit, run.committed_at, level, run.accepted)
 
 
-def _blocks(runs: Sequence[Told], cases: Sequence[str]) -> list[list[int]]:
-    """For each run and case: how often the case's answer was another than in the run before, up to here. A model that
-    always says the same gives one draw, and not many.
+def _blocks(runs: Sequence[HistoryRun], cases: Sequence[str]) -> list[list[int]]:
+    """The block of each run and case. Consecutive runs with equal answers to a case are one block.
+
+    A deterministic model repeats its answers, and copies are not new samples.
     """
     block = dict.fromkeys(cases, 0)
     found: list[list[int]] = []
@@ -168,17 +173,17 @@ def _blocks(runs: Sequence[Told], cases: Sequence[str]) -> list[list[int]]:
     return found
 
 
-def _texts(run: Told, case: str) -> list[str]:
-    return [draw.text for draw in run.samples[case]]
+def _texts(run: HistoryRun, case: str) -> list[str]:
+    return [sample.text for sample in run.samples[case]]
 
 
 def _marks(
     rows: Sequence[Sequence[float]],
     blocks: Sequence[Sequence[int]] | None,
     levels: Sequence[float],
-    runs: Sequence[Told],
+    runs: Sequence[HistoryRun],
 ) -> tuple[tuple[Mark, ...], bool]:
-    """The changes of level, and whether there is enough for one."""
+    """The changes of level, and whether the runs are enough to find one."""
     import numpy as np
 
     from evalharness.gate.stats.change_points import can_tell, change_points, each_its_own
@@ -195,14 +200,14 @@ def _marks(
             fmean(levels[start : change.run]),
             fmean(levels[change.run : end]),
             change.p_value,
-            _asked_otherwise(runs[change.run - 1], runs[change.run]),
+            _request_changed(runs[change.run - 1], runs[change.run]),
         )
         for change, start, end in zip(changes, bounds, bounds[2:], strict=False)
     ), True
 
 
-def _asked_otherwise(before: Told, after: Told) -> bool:
-    """Whether it is known that the model, the prompt or the parameters are others."""
+def _request_changed(before: HistoryRun, after: HistoryRun) -> bool:
+    """Whether the model, the prompt or the parameters are known to differ."""
     return (
         "" not in (before.run.request_digest, after.run.request_digest)
         and before.run.request_digest != after.run.request_digest

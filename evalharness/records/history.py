@@ -32,7 +32,7 @@ class Mark:
     after: float
     """Mean of the points until the next one."""
     p_value: float
-    asked_otherwise: bool
+    request_changed: bool
     """The model, the prompt or its parameters changed with this point too."""
 
 

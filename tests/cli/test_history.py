@@ -1,4 +1,4 @@
-"""`evalharness history`: the accepted runs of git's history as series, in a real repository."""
+"""`evalharness history` shows the accepted runs of a real git repository as series."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """A project with a suite and no accepted run."""
+    """A project with a suite and without accepted runs."""
     repository = Repository(tmp_path / "project")
     repository.write("suites/demo.yaml", "schema: 1\n")
     repository.commit()
@@ -49,7 +49,7 @@ def run_of(
     text: str = "",
     **rest: Any,
 ) -> Run:
-    """A run in which every case has about these values: the cases differ, and the answers are the run's own."""
+    """A run whose cases have about these values, with answers of its own."""
     signatures = rest.get("signatures", SIGNATURES)
     samples = [
         a_sample(
@@ -64,13 +64,13 @@ def run_of(
 
 
 def accept(repository: Repository, *runs: Run, asked: str = "asked") -> str:
-    """Accept runs, and commit."""
+    """Accept runs and commit the baseline."""
     accepted(repository.root, *runs, asked=asked)
     return repository.commit()
 
 
 def history(repository: Repository | Path, *arguments: str, suite: str = "demo") -> Result:
-    """`evalharness history ...` in this process."""
+    """Run `evalharness history ...` in this process."""
     root = repository if isinstance(repository, Path) else repository.root
     result = CliRunner().invoke(main, ["--root", str(root), "history", suite, *arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -85,12 +85,12 @@ def read(repository: Repository | Path, measure: str = "exact", *arguments: str)
 
 
 def values(series: dict[str, Any]) -> list[float]:
-    """The values of its points, without what the cases differ by."""
+    """The values of the points, without the average difference between cases."""
     return [round(point["value"] - 0.005, 4) for point in series["points"]]
 
 
 def test_a_point_for_each_accepted_run(repository: Repository) -> None:
-    """Each accepted run is a point once, with the commit that brought it, though the baseline keeps only five."""
+    """Each accepted run is one point with its first commit, although a baseline keeps only five runs."""
     commits = [accept(repository, run_of(f"run-{n}", 0.5 + n / 100)) for n in range(7)]
     series = read(repository)
     assert values(series) == [0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 0.56]
@@ -101,7 +101,7 @@ def test_a_point_for_each_accepted_run(repository: Repository) -> None:
 
 
 def test_several_runs_in_one_commit(repository: Repository) -> None:
-    """Runs that were committed together are points in the order of their acceptance."""
+    """Runs of one commit are points in the order of acceptance."""
     sha = accept(repository, run_of("b", 0.6), run_of("a", 0.7))
     points = read(repository)["points"]
     assert [(point["run"], point["commit"]) for point in points] == [("b", sha), ("a", sha)]
@@ -109,24 +109,24 @@ def test_several_runs_in_one_commit(repository: Repository) -> None:
 
 @pytest.mark.parametrize("dirty", [False, True])
 def test_a_change_is_marked_with_its_commit(repository: Repository, dirty: bool) -> None:
-    """A drop is marked at the commit that brought it, with its date, the levels, and that something else was asked."""
+    """A drop is marked at its commit with the date, the levels and whether the request changed."""
     for n in range(3):
         accept(repository, run_of(f"before-{n}", 0.8))
-    guilty = accept(repository, run_of("after-0", 0.6), asked="otherwise")
+    changed = accept(repository, run_of("after-0", 0.6), asked="otherwise")
     if dirty:
         accepted(repository.root, run_of("after-1", 0.6), asked="otherwise")
     series = read(repository)
     (mark,) = series["marks"]
-    assert (mark["point"], mark["asked_otherwise"], series["can_tell"]) == (3, True, True)
-    assert series["points"][3]["commit"] == guilty
-    said = history(repository).stdout
+    assert (mark["point"], mark["request_changed"], series["can_tell"]) == (3, True, True)
+    assert series["points"][3]["commit"] == changed
+    output = history(repository).stdout
     day = series["points"][3]["committed_at"][:10]
-    assert f"down at {guilty[:7]} of {day}: 0.805 → 0.605, p = 0.0005; asked otherwise" in said
-    assert "█" in said
+    assert f"down at {changed[:7]} of {day}: 0.805 → 0.605, p = 0.0005; asked otherwise" in output
+    assert "█" in output
 
 
 def test_no_change_no_mark(repository: Repository) -> None:
-    """Runs that differ by chance get no mark, and are not said to be too few."""
+    """Runs that differ by chance get no mark, and count as enough runs."""
     for n, score in enumerate((0.5, 0.51, 0.49, 0.5)):
         accept(repository, replace_scores(run_of(f"run-{n}", score), n))
     series = read(repository)
@@ -134,7 +134,7 @@ def test_no_change_no_mark(repository: Repository) -> None:
 
 
 def replace_scores(run: Run, seed: int) -> Run:
-    """Half of the cases better, half of them worse."""
+    """The run with half of its scores higher and half of them lower."""
     moved = [
         replace(s, scores=(replace(s.scores[0], value=s.scores[0].value + (0.1 if (n + seed) % 2 else -0.1)),))
         for n, s in enumerate(run.samples)
@@ -143,7 +143,7 @@ def replace_scores(run: Run, seed: int) -> Run:
 
 
 def test_copies_are_one_run(repository: Repository) -> None:
-    """A model that says the same every time gives as little to tell as one run; the points are still there."""
+    """Identical answers count as one run for marks, but each run has its point."""
     for n in range(6):
         accept(repository, run_of(f"run-{n}", 0.5, text="the same"))
     series = read(repository)
@@ -152,7 +152,7 @@ def test_copies_are_one_run(repository: Repository) -> None:
 
 
 def test_tokens_seconds_and_cost(repository: Repository) -> None:
-    """Tokens, seconds, and dollars at the price of the configuration have series of their own."""
+    """Tokens, seconds and dollars at the configured price have their own series."""
     config = '[tool.evalharness.models.m]\nprovider = "scripted"\nprice = {input = 1, output = 10}\n'
     repository.write("pyproject.toml", config)
     accept(repository, run_of("a", tokens=10, seconds=0.5))
@@ -163,14 +163,14 @@ def test_tokens_seconds_and_cost(repository: Repository) -> None:
     assert found == {"prompt tokens": [100, 100], "answer tokens": [10, 30]}
     assert [p["value"] for p in read(repository, "cost at today's price")["points"]] == [0.0002, 0.0004]
     assert [p["value"] for p in read(repository, "latency")["points"]] == [0.5, 0.25]
-    said = " ".join(history(repository).stdout.split())
-    assert "answer tokens ▁█ 10.0 → 30.0 +200.0 % 2 runs" in said
-    assert "latency █▁ 0.500 s → 0.250 s −50.0 % 2 runs" in said
-    assert "cost at today's price ▁█ $0.0002 → $0.0004 +100.0 % 2 runs" in said
+    output = " ".join(history(repository).stdout.split())
+    assert "answer tokens ▁█ 10.0 → 30.0 +200.0 % 2 runs" in output
+    assert "latency █▁ 0.500 s → 0.250 s −50.0 % 2 runs" in output
+    assert "cost at today's price ▁█ $0.0002 → $0.0004 +100.0 % 2 runs" in output
 
 
 def test_seconds_are_one_number_for_a_run(repository: Repository) -> None:
-    """A busy machine slows all cases of a run: a slow run or two are no change of level, ten and ten are."""
+    """For seconds a run counts as one number: two slow runs are not a change of level, ten are."""
     accept(repository, *(run_of(f"run-{n}", seconds=0.25 + n % 2) for n in range(4)))
     assert (read(repository, "latency")["marks"], read(repository, "latency")["can_tell"]) == ([], False)
     seconds = [(0.25 if n < 6 else 2) + n % 3 / 100 for n in range(16)]
@@ -183,17 +183,17 @@ def test_seconds_are_one_number_for_a_run(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("change", "measure", "reason"),
     [
-        ({"signatures": {"exact": "exact|v:0"}}, "exact", "scored otherwise"),
-        ({"cases": ["x", "y"]}, "exact", "with other cases"),
-        ({"version": "0"}, "answer tokens", "with other cases"),
-        ({"machine": "another"}, "latency", "of another kind of machine or shape"),
+        ({"signatures": {"exact": "exact|v:0"}}, "exact", "with other metric settings"),
+        ({"cases": ["x", "y"]}, "exact", "with different cases"),
+        ({"version": "0"}, "answer tokens", "with different cases"),
+        ({"machine": "another"}, "latency", "on another machine class or with other slots"),
         ({"replayed": True}, "latency", "not measured"),
     ],
 )
-def test_what_does_not_compare_is_left_out(
+def test_runs_that_are_not_comparable(
     repository: Repository, change: dict[str, Any], measure: str, reason: str
 ) -> None:
-    """A run that does not compare with the latest one is no point, and it is said why."""
+    """A run that is not comparable with the latest one is left out with the reason."""
     machine, replayed = change.pop("machine", "here"), change.pop("replayed", False)
     old = run_of("old", 0.1, **change)
     if replayed:
@@ -206,7 +206,7 @@ def test_what_does_not_compare_is_left_out(
 
 
 def test_seconds_of_earlier_runs_only(repository: Repository) -> None:
-    """Where the latest run was replayed, the seconds are compared with the latest that were measured."""
+    """If the latest run was replayed, the reference for seconds is the latest measured run."""
     late = run_of("late")
     accept(repository, run_of("a", seconds=0.5), run_of("b", seconds=0.25))
     accept(repository, replace(late, samples=tuple(replace(sample, attempts=0) for sample in late.samples)))
@@ -216,7 +216,7 @@ def test_seconds_of_earlier_runs_only(repository: Repository) -> None:
 
 
 def test_only_shared_cases_count(repository: Repository) -> None:
-    """A case that was added or edited changes no level: a series is of the cases that all its runs have."""
+    """A series covers the cases that all its runs share, so a new case does not change a level."""
     names = [f"case-{number}" for number in range(10)]
     accept(repository, run_of("a", 0.5, cases=names))
     accept(repository, run_of("b", 0.5, cases=[*names, *(f"hard-{n}" for n in range(5))]))
@@ -225,14 +225,14 @@ def test_only_shared_cases_count(repository: Repository) -> None:
 
 
 def test_the_newest_run(repository: Repository) -> None:
-    """The run in reports/ is the last point, marked as not accepted; one that is accepted already is there once."""
+    """The run in reports/ is the last point, marked as not accepted, unless it is accepted already."""
     accept(repository, run_of("a", 0.5))
     write(repository.root / "reports/demo/run.jsonl", run_of("new", 0.7))
     series = read(repository)
     assert [(p["run"], p["accepted"], p["commit"]) for p in series["points"]][1:] == [("new", False, "")]
-    said = history(repository).stdout
-    assert "0.505 → 0.705*" in said
-    assert "* the newest run, which is not accepted" in said
+    output = history(repository).stdout
+    assert "0.505 → 0.705*" in output
+    assert "* the newest run, which is not accepted" in output
     write(repository.root / "reports/demo/run.jsonl", run_of("a", 0.5))
     assert len(read(repository)["points"]) == 1
 
@@ -240,13 +240,16 @@ def test_the_newest_run(repository: Repository) -> None:
 @pytest.mark.parametrize(
     ("newest", "why"),
     [
-        (replace(run_of("new"), stopped=True), "it is not complete"),
-        (replace(run_of("new"), header=replace(run_of("new").header, suite="x\x1by")), r"it is of the suite 'x\x1by'"),
+        (replace(run_of("new"), stopped=True), "it is incomplete"),
+        (
+            replace(run_of("new"), header=replace(run_of("new").header, suite="x\x1by")),
+            r"it belongs to the suite 'x\x1by'",
+        ),
         (None, "run.jsonl:1"),
     ],
 )
-def test_a_newest_run_that_says_nothing(repository: Repository, newest: Run | None, why: str) -> None:
-    """A run that was stopped, is of another suite or is damaged is left out, and it is said why."""
+def test_an_unusable_newest_run(repository: Repository, newest: Run | None, why: str) -> None:
+    """A newest run that is incomplete, damaged or of another suite is skipped with the reason."""
     accept(repository, run_of("a"))
     path = repository.root / "reports/demo/run.jsonl"
     if newest:
@@ -255,13 +258,13 @@ def test_a_newest_run_that_says_nothing(repository: Repository, newest: Run | No
         path.parent.mkdir(parents=True)
         path.write_text("nonsense\n")
     assert len(read(repository)["points"]) == 1
-    said = history(repository).stdout
-    assert "note: the newest run is left out: " in said
-    assert why in said
+    output = history(repository).stdout
+    assert "note: the newest run is skipped: " in output
+    assert why in output
 
 
 def test_another_newest_run(repository: Repository, tmp_path: Path) -> None:
-    """`--run` takes another one, or none where its folder has no record."""
+    """`--run` chooses another newest run, none if the folder has no record."""
     accept(repository, run_of("a"))
     write(repository.root / "reports/demo/run.jsonl", run_of("new"))
     write(tmp_path / "other/run.jsonl", run_of("other"))
@@ -270,7 +273,7 @@ def test_another_newest_run(repository: Repository, tmp_path: Path) -> None:
 
 
 def test_merges(repository: Repository) -> None:
-    """What came by a merge is a point at the merge commit: the history is that of the first parents."""
+    """Merged runs are points at the merge commit, because the history follows first parents."""
     accept(repository, run_of("a"))
     repository.branch("topic")
     for name in ("b", "c"):
@@ -282,8 +285,8 @@ def test_merges(repository: Repository) -> None:
     assert history(repository).stdout.startswith("demo: 3 accepted runs from 2 commits\n")
 
 
-def test_pinned_copies_are_no_points(repository: Repository) -> None:
-    """The pinned baseline is no step of the history, not even where its runs are found nowhere else."""
+def test_pinned_copies_are_ignored(repository: Repository) -> None:
+    """Runs of a pinned baseline are not points, even if no other file has them."""
     accepted(repository.root, run_of("a"))
     (repository.root / "golden/baselines/demo/pinned").mkdir()
     (repository.root / FILE).rename(repository.root / "golden/baselines/demo/pinned/m.p.jsonl")
@@ -293,30 +296,30 @@ def test_pinned_copies_are_no_points(repository: Repository) -> None:
 
 
 def test_a_damaged_state(repository: Repository) -> None:
-    """A commit whose baseline cannot be read is named with the line; the others are there."""
+    """A damaged baseline of a commit is skipped with a note; the other commits are shown."""
     accept(repository, run_of("a"))
     repository.edit(FILE, '"exact": 0.5', '"exact": 7.5')
     bad = repository.commit()
     repository.git("checkout", "--quiet", "HEAD~1", "--", "golden")
     accept(repository, run_of("b"))
-    said = history(repository).stdout
-    assert f"note: left out, commit {bad[:7]}: {FILE}:2: a score lies in [0, 1], not exact: 7.5" in said
+    output = history(repository).stdout
+    assert f"note: skipped: commit {bad[:7]}: {FILE}:2: a score lies in [0, 1], not exact: 7.5" in output
     assert len(read(repository)["points"]) == 2
 
 
-def test_what_is_no_file(repository: Repository) -> None:
-    """A folder or a link to nothing among the baselines is named; the others are there."""
+def test_unreadable_files(repository: Repository) -> None:
+    """A folder or a dangling link among the baselines is skipped with a note."""
     accept(repository, run_of("a"))
     (repository.root / FILE).with_name("x.jsonl").mkdir()
     (repository.root / FILE).with_name("y.jsonl").symlink_to("nothing")
-    said = history(repository).stdout
-    assert "note: left out, the work tree: golden/baselines/demo/x.jsonl: cannot be read: Is a directory" in said
-    assert "note: left out, the work tree: golden/baselines/demo/y.jsonl: cannot be read: No such file" in said
+    output = history(repository).stdout
+    assert "note: skipped: the work tree: golden/baselines/demo/x.jsonl: cannot be read: Is a directory" in output
+    assert "note: skipped: the work tree: golden/baselines/demo/y.jsonl: cannot be read: No such file" in output
     assert len(read(repository)["points"]) == 1
 
 
 def test_nothing_yet(repository: Repository) -> None:
-    """A suite without an accepted run: what to do; as JSON a history without series."""
+    """Without accepted runs the output says how to accept one, and JSON has no series."""
     result = history(repository)
     assert result.exit_code == 0
     assert result.stdout.startswith("demo: no run has been accepted yet. Accept one with\npytest --llm-suite=demo")
@@ -324,18 +327,18 @@ def test_nothing_yet(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suite", "status", "said"),
+    ("suite", "status", "output"),
     [
         ("dmeo", 1, "there is no suite 'dmeo', and git has no accepted run of one; did you mean 'demo'?"),
         ("../demo", 2, "is no name of a suite"),
         ("", 2, "is no name of a suite"),
     ],
 )
-def test_no_such_suite(repository: Repository, suite: str, status: int, said: str) -> None:
+def test_no_such_suite(repository: Repository, suite: str, status: int, output: str) -> None:
     """A name that never was one is an error with the nearest one; a path is no name."""
     accept(repository, run_of("a"))
     result = history(repository, suite=suite)
-    assert (result.exit_code, said in result.stderr) == (status, True), result.stderr
+    assert (result.exit_code, output in result.stderr) == (status, True), result.stderr
 
 
 def test_a_suite_that_is_gone(repository: Repository) -> None:
@@ -348,23 +351,23 @@ def test_a_suite_that_is_gone(repository: Repository) -> None:
 
 
 def test_outside_of_git(tmp_path: Path) -> None:
-    """Without a repository the present baseline is the history, and it is said that there is no more."""
+    """Without a repository the present baseline is the history, and it is output that there is no more."""
     accepted(tmp_path, run_of("a", 0.5), run_of("b", 0.6))
     result = history(tmp_path)
     assert result.exit_code == 0
-    assert "note: git has no commit of these baselines here: only what the files hold now is shown" in result.stdout
+    assert "note: git has no commit of these baselines: only the current files are shown" in result.stdout
     assert values(read(tmp_path)) == [0.5, 0.6]
 
 
 def test_without_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither does it need git to be installed."""
+    """The command works without git installed."""
     accept(repository, run_of("a"))
     monkeypatch.setenv("PATH", "")
     assert len(read(repository)["points"]) == 1
 
 
 def test_shallow_clone(repository: Repository) -> None:
-    """A clone that was cut off says so."""
+    """A shallow clone gives a note."""
     accept(repository, run_of("a"), asked="one")
     accept(repository, run_of("b"), asked="two")
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.root}", "../clone")
@@ -374,27 +377,27 @@ def test_shallow_clone(repository: Repository) -> None:
 
 
 def test_a_folder_of_a_repository(repository: Repository) -> None:
-    """The project may be a folder of its repository."""
+    """The project can be a subfolder of its repository."""
     accepted(repository.root / "app", run_of("a"))
     sha = repository.commit()
     assert [point["commit"] for point in read(repository.root / "app")["points"]] == [sha]
 
 
 def test_plain_output(repository: Repository) -> None:
-    """An output that has no other characters gets ASCII, and nothing of it is wider than a terminal."""
+    """The output is ASCII if the terminal supports nothing else, and at most 80 columns wide."""
     for first in range(0, 40, 5):
         accept(repository, *(run_of(f"run-{n}", 0.3 + n / 100, tokens=1000 + n) for n in range(first, first + 5)))
     runner = CliRunner(charset="ascii")
     plain = runner.invoke(main, ["--root", str(repository.root), "history", "demo"])
     assert plain.stdout.isascii()
     assert "  exact          __..::--==++**##    0.305 -> 0.695    +39.0 pts  40 runs" in plain.stdout
-    said = history(repository).stdout
-    assert "▁" in said
-    assert max(map(len, said.splitlines())) <= 80
+    output = history(repository).stdout
+    assert "▁" in output
+    assert max(map(len, output.splitlines())) <= 80
 
 
 def test_hostile_names(repository: Repository) -> None:
-    """Names and notes of a baseline that somebody made are shown, and act neither in the terminal nor in the page."""
+    """Hostile names in a baseline have no effect in the terminal or in the page."""
     accepted(repository.root, run_of("a"))
     evil = "\x1b[31m</script><img src=x onerror=alert(1)>"
     text = repository.read(FILE).replace('"exact"', json.dumps(evil)).replace('"a"', json.dumps(evil))
@@ -409,7 +412,7 @@ def test_hostile_names(repository: Repository) -> None:
 
 
 def test_the_page(repository: Repository) -> None:
-    """One file with the policy of the report, script and style by their hashes; its data say what JSON says."""
+    """The page is one file with the policy of the report and the same data as the JSON output."""
     for n in range(4):
         accept(repository, run_of(f"run-{n}", 0.8 if n < 2 else 0.6))
     path = repository.root / "reports/new/x.html"
@@ -427,7 +430,7 @@ def test_the_page(repository: Repository) -> None:
 
 @pytest.mark.skipif(shutil.which("chromium") is None and "CI" not in os.environ, reason="needs chromium")
 def test_the_page_in_a_browser(repository: Repository, tmp_path: Path) -> None:
-    """A browser draws a row for each series, and shows the names that somebody made up to the letter."""
+    """A browser shows a row for each series, and hostile names as text."""
     evil = "<img src=x onerror=alert(1)>\u202eabc"
     accepted(repository.root, *(run_of(f"run-{n}", 0.8 if n < 2 else 0.6) for n in range(4)))
     repository.write(FILE, repository.read(FILE).replace('"exact"', json.dumps(evil)))
@@ -435,15 +438,15 @@ def test_the_page_in_a_browser(repository: Repository, tmp_path: Path) -> None:
     count = len(json.loads(history(repository, "--html", str(tmp_path / "x.html"), "--json").stdout)["series"])
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
     done = subprocess.run(["chromium", *options, (tmp_path / "x.html").as_uri()], capture_output=True, timeout=60)
-    drawn = done.stdout.decode()
-    assert drawn.count('class="trend"') == count == 4
-    assert "&lt;img src=x onerror=alert(1)&gt;⟨U+202E⟩abc" in drawn
-    assert "<img" not in drawn
-    assert 'class="mark worse"' in drawn
+    rendered = done.stdout.decode()
+    assert rendered.count('class="trend"') == count == 4
+    assert "&lt;img src=x onerror=alert(1)&gt;⟨U+202E⟩abc" in rendered
+    assert "<img" not in rendered
+    assert 'class="mark worse"' in rendered
 
 
 def test_another_file_is_kept(repository: Repository) -> None:
-    """A page of somebody else is not written over, but for --force."""
+    """An existing file is replaced only with `--force`."""
     accept(repository, run_of("a"))
     path = repository.write("index.html", "<p>mine")
     result = history(repository, "--html", str(path))
@@ -454,7 +457,7 @@ def test_another_file_is_kept(repository: Repository) -> None:
 
 
 def test_help() -> None:
-    """Help shows an example and the exit codes."""
-    said = CliRunner().invoke(main, ["history", "--help"]).stdout
-    assert "Example: evalharness history support" in said
-    assert "Exit status: 0 shown" in said
+    """Help shows an example and the exit status."""
+    output = CliRunner().invoke(main, ["history", "--help"]).stdout
+    assert "Example: evalharness history support" in output
+    assert "Exit status: 0 shown" in output
