@@ -108,7 +108,7 @@ def sentence(series: Series, mark: Mark) -> str:
     """A change of level in words."""
     word = "up" if mark.after > mark.before else "down"
     levels = f"{amount(mark.before, series.unit)} → {amount(mark.after, series.unit)}"
-    asked = "; asked otherwise" if mark.request_changed else ""
+    asked = "; request changed" if mark.request_changed else ""
     return f"{word} at {place(series.points[mark.point])}: {levels}, p = {mark.p_value:.2g}{asked}"
 
 
@@ -133,6 +133,6 @@ def _footer(history: History) -> Iterator[str]:
     if any(series.can_tell for series in history.series):
         lines.append("Of 100 series in which nothing changed, at most one gets a mark.")
     if any(mark.request_changed for series in history.series for mark in series.marks):
-        lines.append("Asked otherwise: the model, the prompt or its parameters changed there too.")
+        lines.append("Request changed: the model, the prompt or its parameters changed in the same run.")
     lines += [f"note: {printable(note)}" for note in history.notes]
     yield from ["", *lines] if lines else []

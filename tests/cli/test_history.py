@@ -121,7 +121,7 @@ def test_a_change_is_marked_with_its_commit(repository: Repository, dirty: bool)
     assert series["points"][3]["commit"] == changed
     output = history(repository).stdout
     day = series["points"][3]["committed_at"][:10]
-    assert f"down at {changed[:7]} of {day}: 0.805 → 0.605, p = 0.0005; asked otherwise" in output
+    assert f"down at {changed[:7]} of {day}: 0.805 → 0.605, p = 0.0005; request changed" in output
     assert "█" in output
 
 

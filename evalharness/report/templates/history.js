@@ -99,4 +99,4 @@ at("notes").append(...data.notes.map((note) => el("li", {}, shown(note))));
 at("groups").append(...[...groups.values()].map(group));
 const newest = data.series.some((series) => !series.points.at(-1).accepted);
 at("legend").append("Of 100 series in which nothing changed, at most one gets a mark. Each series is of the cases that all its runs have.",
-  " Asked otherwise: the model, the prompt or its parameters changed there too.", newest ? " * and an open dot: the newest run, which is not accepted." : "");
+  " Request changed: the model, the prompt or its parameters changed in the same run.", newest ? " * and an open dot: the newest run, which is not accepted." : "");
