@@ -1,4 +1,4 @@
-"""Read `[tool.evalharness]` in pyproject.toml: models, embedders, limits. Unlike suites, it is trusted.
+"""Read `[tool.evalharness]` in pyproject.toml, which is trusted unlike suites.
 
 [tool.evalharness.models.smollm2]
 provider = "gguf"
@@ -59,7 +59,7 @@ class ModelConfig(BaseModel):
 
 
 class EmbedderConfig(Section):
-    """A named embedding model: a sentence-transformers folder, or an OpenAI-style `/embeddings` endpoint."""
+    """A named embedding model: a sentence-transformers folder, or an endpoint."""
 
     path: str | None = None
     """A folder, or `package:NAME` for a folder inside an installed package."""
@@ -76,7 +76,7 @@ class EmbedderConfig(Section):
 
 
 class Limits(Section):
-    """Limits on the work that an untrusted suite can cause. Each error names its setting."""
+    """Limits on the work that an untrusted suite can cause."""
 
     file_mb: float = Field(default=64, gt=0)
     """Size of one suite file in megabytes."""
@@ -122,7 +122,10 @@ class Config(Section):
 
 
 def load_config(root: Path) -> Config:
-    """The configuration in `root/pyproject.toml`; the defaults if there is none. Raises ConfigError."""
+    """The configuration in `root/pyproject.toml`, or the defaults.
+
+    Raises ConfigError with all problems.
+    """
     path = root / "pyproject.toml"
     table: dict[str, Any] = {}
     if path.is_file():
@@ -164,8 +167,9 @@ def _message(error: ErrorDetails) -> str:
 
 
 def resolve_path(path: str, root: Path) -> Path:
-    """The file of a configured path: absolute, relative to the root, or `package:NAME/FILE` in an installed package.
+    """The file of a configured path, which exists.
 
+    The path is absolute, relative to the root, or `package:NAME/FILE` in an installed package.
     Raises ConfigError if the package or the file does not exist.
     """
     if path.startswith("package:"):

@@ -24,13 +24,13 @@ _lock = threading.Lock()
 
 
 def redact_variable(name: str | None) -> None:
-    """Redact the value of this environment variable from now on, even if no provider opens it."""
+    """Redact the value of this environment variable from now on."""
     if name and (value := os.environ.get(name, "").strip()):
         _register(name, value)
 
 
 def is_variable(name: str) -> bool:
-    """Whether `name` is a valid variable name. Never show an invalid one: it may be a key."""
+    """Whether `name` is a valid variable name; an invalid one may be a key."""
     return re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,99}", name) is not None
 
 
@@ -70,14 +70,17 @@ class Secret:
 
 
 def scrub(text: str) -> str:
-    """The text with `[NAME]` in place of each known secret: plain, URL-quoted, base64, JSON- or HTML-escaped."""
+    """The text with `[NAME]` in place of each known secret.
+
+    Finds secrets that are plain, URL-quoted, base64, JSON-escaped or HTML-escaped.
+    """
     found = any(form in text for form in _forms)  # much faster than the pattern, and nearly always false
     return _pattern.sub(_replacement, text) if _pattern and found else text
 
 
 def shortened(value: object, max_chars: int = 200) -> str:
-    """The scrubbed text of a value, at most `max_chars` long. Cutting first could leave half a key."""
-    return scrub(str(value))[:max_chars]
+    """The scrubbed text of a value, at most `max_chars` characters long."""
+    return scrub(str(value))[:max_chars]  # cutting first could leave half a key
 
 
 def scrubbed(value: Any) -> Any:

@@ -6,6 +6,6 @@ from pathlib import Path
 
 
 def find_root() -> Path:
-    """The closest folder with a `suites/` folder, from the working directory upwards; else the working directory."""
+    """The closest folder upwards with a `suites/` folder, or the working directory."""
     here = Path.cwd()
     return next((folder for folder in (here, *here.parents) if (folder / "suites").is_dir()), here)

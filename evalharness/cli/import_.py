@@ -98,7 +98,7 @@ def _note(note: Problem) -> dict[str, object]:
 
 def _show(name: str, texts: Mapping[str, str], imported: ImportedSuite, missing: list[str]) -> None:
     if imported.notes:
-        click.echo(f"Not imported, or imported with another meaning ({len(imported.notes)}):")
+        click.echo(f"not imported, or imported with another meaning ({len(imported.notes)}):")
         for note in imported.notes[:MAX_NOTES]:
             click.echo(textwrap.fill(one_line(str(note), 500), 79, initial_indent="  ", subsequent_indent="      "))
         if len(imported.notes) > MAX_NOTES:

@@ -1,4 +1,4 @@
-"""Check that a grammar is complete, terminates and stays small when native code expands it."""
+"""Check that a grammar is complete, terminates and stays small when expanded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Sizes = Mapping[str, float]
 
 
 def check_grammar(text: str) -> None:
-    """Raise GrammarError, with line and column, unless llama.cpp can use the grammar safely.
+    """Raise GrammarError unless llama.cpp can use the grammar safely.
 
     The grammar must be GBNF within the bounds of `gbnf`, and define `root` and every rule that it references. Each rule
     must terminate. No rule may be left-recursive, repeat an item that can be empty, have too many consecutive items

@@ -1,4 +1,4 @@
-"""Parse GBNF, the grammar notation of llama.cpp, to analyze it before native code does.
+"""Parse GBNF, the grammar notation of llama.cpp, before native code does.
 
 Source: grammars/README.md and src/llama-grammar.cpp of llama.cpp. This parser is stricter: it rejects duplicate rules,
 empty character sets and tokens (`<[5]>`).
@@ -56,7 +56,7 @@ class GrammarError(ValueError):
 
 
 class Chars(NamedTuple):
-    """A literal of `length` characters, or one character of a set that is written with `length` characters."""
+    """A literal or one character of a set, written with `length` characters."""
 
     shortest: int
     length: int
@@ -104,7 +104,7 @@ class _Token(NamedTuple):
 
 
 def read_grammar(text: str) -> dict[str, Rule]:
-    """The rules by name. Raises GrammarError: invalid GBNF, or a limit of this module exceeded."""
+    """The rules by name. Raises GrammarError for invalid or too large grammars."""
     if len(text) > MAX_CHARS:
         raise GrammarError(f"the grammar has more than {MAX_CHARS:,} characters", text, MAX_CHARS)
     if found := _UNREADABLE.search(text):

@@ -1,4 +1,4 @@
-"""Convert a JSON schema to a grammar for one-line JSON with properties in the order of the schema.
+"""Convert a JSON schema to a grammar for JSON on one line.
 
 Keywords that a grammar cannot enforce are errors with their path. Answers are a subset of the JSON that the schema
 allows: no properties outside `properties`, at most 16 digits before and after the decimal point, and no lone surrogates
@@ -19,8 +19,8 @@ from evalharness.constraints.keywords import (
     ANNOTATIONS,
     DIALECT,
     FORMS,
-    Path,
     SchemaError,
+    SchemaPath,
     as_json,
     bounds_of,
     check_keywords,
@@ -52,7 +52,7 @@ _DEFINITIONS = "#/$defs/"
 
 
 def schema_to_gbnf(schema: Any) -> str:
-    """A GBNF grammar for JSON that matches `schema`, which is JSON Schema 2020-12 as plain data.
+    """A GBNF grammar for JSON that matches `schema` (JSON Schema 2020-12).
 
     Raises SchemaError: not a schema, a keyword or a combination that a grammar cannot enforce, a reference other than
     `#` and `#/$defs/NAME`, no finite match, or a schema that is too large or too deep.
@@ -73,7 +73,7 @@ class _Converter:
         self.schema = schema
         self.rules: dict[str, str] = {}
         self.names = {"#": "root"}
-        self.waiting: list[tuple[str, Any, Path]] = []
+        self.waiting: list[tuple[str, Any, SchemaPath]] = []
 
     def grammar(self) -> str:
         self.waiting.append(("root", self.root(), ()))
@@ -92,7 +92,7 @@ class _Converter:
             fail("'$defs' must be a mapping of schemas", ("$defs",))
         return {name: value for name, value in self.schema.items() if name not in _ROOT_ONLY}
 
-    def visit(self, schema: Any, path: Path) -> str:
+    def visit(self, schema: Any, path: SchemaPath) -> str:
         """A symbol or a group that matches the values of a schema."""
         if schema is True:
             return "value"
@@ -104,7 +104,7 @@ class _Converter:
         makers = {"$ref": self.reference, "anyOf": self.any_of, "const": self.enumeration, "enum": self.enumeration}
         return makers.get(form, self.typed)(keywords, path) if form else "value"
 
-    def reference(self, keywords: Mapping[str, Any], path: Path) -> str:
+    def reference(self, keywords: Mapping[str, Any], path: SchemaPath) -> str:
         reference, path = keywords["$ref"], (*path, "$ref")
         if not isinstance(reference, str) or not (reference == "#" or reference.startswith(_DEFINITIONS)):
             fail(f"unsupported reference {short(reference)}: use # or {_DEFINITIONS}NAME", path)
@@ -116,28 +116,28 @@ class _Converter:
             self.waiting.append((self.names[reference], self.schema["$defs"][name], ("$defs", name)))
         return self.names[reference]
 
-    def any_of(self, keywords: Mapping[str, Any], path: Path) -> str:
+    def any_of(self, keywords: Mapping[str, Any], path: SchemaPath) -> str:
         schemas = enumerate(non_empty_list(keywords, "anyOf", path))
         return _either([self.visit(one, (*path, "anyOf", number)) for number, one in schemas])
 
-    def enumeration(self, keywords: Mapping[str, Any], path: Path) -> str:
+    def enumeration(self, keywords: Mapping[str, Any], path: SchemaPath) -> str:
         values = [keywords["const"]] if "const" in keywords else non_empty_list(keywords, "enum", path)
         for value in values:
             if not any(has_type(value, name) for name in types_of(keywords, path)):
                 fail(f"{short(value)} does not match 'type'", path)
         return _either([_literal(as_json(value, path)) for value in values])
 
-    def typed(self, keywords: Mapping[str, Any], path: Path) -> str:
+    def typed(self, keywords: Mapping[str, Any], path: SchemaPath) -> str:
         makers = {"object": self.object, "array": self.array, "string": self.string}
         return _either([makers[name](keywords, path) if name in makers else name for name in types_of(keywords, path)])
 
-    def string(self, keywords: Mapping[str, Any], path: Path) -> str:
+    def string(self, keywords: Mapping[str, Any], path: SchemaPath) -> str:
         minimum, maximum = bounds_of(keywords, "minLength", "maxLength", path)
         if maximum == 0:
             return r'"\"\""'
         return "string" if (minimum, maximum) == (0, None) else rf'( "\"" char{_times(minimum, maximum)} "\"" )'
 
-    def array(self, keywords: Mapping[str, Any], path: Path) -> str:
+    def array(self, keywords: Mapping[str, Any], path: SchemaPath) -> str:
         minimum, maximum = bounds_of(keywords, "minItems", "maxItems", path)
         item = self.named(self.visit(keywords.get("items", True), (*path, "items")))
         if maximum == 0:
@@ -145,7 +145,7 @@ class _Converter:
         more = "" if maximum == 1 else f' ( "," gap {item} ){_times(max(minimum - 1, 0), maximum and maximum - 1)}'
         return f'( "[" gap ( {item}{more} gap ){"" if minimum else "?"} "]" )'
 
-    def object(self, keywords: Mapping[str, Any], path: Path) -> str:
+    def object(self, keywords: Mapping[str, Any], path: SchemaPath) -> str:
         properties, required = properties_of(keywords, path)
         others = keywords.get("additionalProperties", not properties)
         if others is False:
@@ -158,7 +158,7 @@ class _Converter:
             members = f'( string ":" gap {value} ( "," gap string ":" gap {value} )* gap )?'
         return f'( "{{" gap {members} "}}" )'
 
-    def members(self, properties: Mapping[str, Any], required: set[str], path: Path) -> str:
+    def members(self, properties: Mapping[str, Any], required: set[str], path: SchemaPath) -> str:
         """The members of an object in order. The first member has no comma before it."""
         heads: list[str] = []
         rest = "gap"

@@ -23,18 +23,18 @@ OF_TYPE: Mapping[str, frozenset[str]] = {
 """The keywords that each type supports."""
 FORMS = ("$ref", "anyOf", "const", "enum", "type")
 """Keywords that select the values of a schema; the first one present applies."""
-Path = tuple[str | int, ...]
+SchemaPath = tuple[str | int, ...]
 
 
 class SchemaError(ValueError):
     """A schema is invalid or unsupported; `path` leads to the keyword."""
 
-    def __init__(self, message: str, path: Path = ()) -> None:
+    def __init__(self, message: str, path: SchemaPath = ()) -> None:
         self.path = path
         super().__init__(message)
 
 
-def fail(message: str, path: Path) -> NoReturn:
+def fail(message: str, path: SchemaPath) -> NoReturn:
     """Raise SchemaError with `message` and `path`."""
     raise SchemaError(message, path)
 
@@ -58,7 +58,7 @@ def _sorted(value: Any, as_written: bool = False) -> Any:
 
 def check_size(schema: Any) -> None:
     """Raise SchemaError for a schema that is too large, too deep or not JSON."""
-    waiting: list[tuple[Any, Path]] = [(schema, ())]
+    waiting: list[tuple[Any, SchemaPath]] = [(schema, ())]
     count = 0
     while waiting:
         value, path = waiting.pop()
@@ -70,7 +70,7 @@ def check_size(schema: Any) -> None:
         waiting += _inside(value, path)
 
 
-def _inside(value: Any, path: Path) -> list[tuple[Any, Path]]:
+def _inside(value: Any, path: SchemaPath) -> list[tuple[Any, SchemaPath]]:
     if isinstance(value, list):
         return [(one, (*path, number)) for number, one in enumerate(value)]
     if not isinstance(value, dict):
@@ -82,7 +82,7 @@ def _inside(value: Any, path: Path) -> list[tuple[Any, Path]]:
     return [(one, (*path, name)) for name, one in value.items()]
 
 
-def check_keywords(keywords: Mapping[str, Any], form: str, path: Path) -> None:
+def check_keywords(keywords: Mapping[str, Any], form: str, path: SchemaPath) -> None:
     """Raise SchemaError for the first keyword that the grammar cannot enforce."""
     allowed = {"type"} if form in ("const", "enum") else set[str]()
     if form == "type":
@@ -100,7 +100,7 @@ def _unsupported(name: str, form: str) -> str:
     return f"unsupported keyword '{short(name)}': remove it and assert json_schema instead"
 
 
-def types_of(keywords: Mapping[str, Any], path: Path) -> list[str]:
+def types_of(keywords: Mapping[str, Any], path: SchemaPath) -> list[str]:
     """The types of a schema; all types if it has no `type`."""
     value = keywords.get("type", list(OF_TYPE))
     types = value if isinstance(value, list) and value else [value]
@@ -118,7 +118,7 @@ def has_type(value: Any, name: str) -> bool:
     return name in kinds and isinstance(value, kinds[name])
 
 
-def properties_of(keywords: Mapping[str, Any], path: Path) -> tuple[Mapping[str, Any], set[str]]:
+def properties_of(keywords: Mapping[str, Any], path: SchemaPath) -> tuple[Mapping[str, Any], set[str]]:
     """The properties of an object schema, and the names of the required ones."""
     properties, required = keywords.get("properties", {}), keywords.get("required", [])
     if not isinstance(properties, dict):
@@ -131,8 +131,8 @@ def properties_of(keywords: Mapping[str, Any], path: Path) -> tuple[Mapping[str,
     return properties, set(required)
 
 
-def bounds_of(keywords: Mapping[str, Any], minimum: str, maximum: str, path: Path) -> tuple[int, int | None]:
-    """The values of two keywords that bound a repetition; the second is None if unbounded."""
+def bounds_of(keywords: Mapping[str, Any], minimum: str, maximum: str, path: SchemaPath) -> tuple[int, int | None]:
+    """The minimum and maximum of a repetition; None if unbounded."""
     for name in (minimum, maximum):
         value = keywords.get(name, 0)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_REPEATS:
@@ -142,14 +142,14 @@ def bounds_of(keywords: Mapping[str, Any], minimum: str, maximum: str, path: Pat
     return keywords.get(minimum, 0), keywords.get(maximum)
 
 
-def non_empty_list(keywords: Mapping[str, Any], name: str, path: Path) -> Sequence[Any]:
+def non_empty_list(keywords: Mapping[str, Any], name: str, path: SchemaPath) -> Sequence[Any]:
     """The value of a keyword that must be a non-empty list."""
     if not isinstance(keywords[name], list) or not keywords[name]:
         fail(f"'{name}' must be a non-empty list", (*path, name))
     return list(keywords[name])
 
 
-def as_json(value: Any, path: Path) -> str:
+def as_json(value: Any, path: SchemaPath) -> str:
     """The value as JSON text. Raises SchemaError if it is not JSON in UTF-8."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -1,4 +1,4 @@
-"""Check the installed versions of Python, evalharness and the packages of its extras."""
+"""Check the installed versions of Python, evalharness and optional packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_FOR_USERS = ("dev", "all")
 
 
 def installed() -> Iterator[CheckResult]:
-    """A result for Python, evalharness and each optional package. A missing package never blocks."""
+    """A result for Python, evalharness and each optional package."""
     yield CheckResult("installed", "ok", f"python {platform.python_version()}")
     yield CheckResult("installed", "ok", f"evalharness {__version__}")
     for extra, package in sorted(_extras()):

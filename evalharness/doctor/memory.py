@@ -14,7 +14,10 @@ from evalharness.providers import Provider
 
 
 def need_of(provider: Provider) -> Need | None:
-    """The memory need of a model file, None for other providers. Raises ProviderError for an invalid file."""
+    """The memory need of a model file, None for other providers.
+
+    Raises ProviderError for an invalid file.
+    """
     if not isinstance(provider, GgufProvider | GgufServerProvider):
         return None
     if provider.file.refusal:
@@ -23,7 +26,7 @@ def need_of(provider: Provider) -> Need | None:
 
 
 def check_memory(needs: Mapping[str, Need], free: int | None) -> Iterator[CheckResult]:
-    """A warning for each model that needs more than the free memory. `free` is in bytes."""
+    """A warning for each model that needs more than `free` bytes of memory."""
     for name, need in needs.items():
         if free is not None and need.total_bytes > free:
             sizes = f"{gigabytes(need.total_bytes)} GB, but {gigabytes(free)} GB are free"
@@ -32,7 +35,7 @@ def check_memory(needs: Mapping[str, Need], free: int | None) -> Iterator[CheckR
 
 
 def check_sharing(needs: Mapping[str, Need], free: int | None, suites: Sequence[SuiteCheck]) -> Iterator[CheckResult]:
-    """For each suite with several local models: whether all of them stay loaded. `free` is in bytes."""
+    """For each suite, whether its models fit in `free` bytes of memory together."""
     for check in suites:
         names = [name for name in needs if name in check.models]
         if len(names) < 2:

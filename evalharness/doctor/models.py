@@ -1,4 +1,4 @@
-"""Check each model and embedder: its file or URL, its key and, on request, a response of one token."""
+"""Check the file or URL, the key and, on request, a response of each model."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def check_repository(root: Path) -> CheckResult:
 
 
 def check_ledger(config: Config) -> CheckResult:
-    """Whether the ledger can be read, and how many responses it contains. Does not create it."""
+    """The number of responses in the ledger. Does not create the ledger."""
     path = ledger_path(config)
     if not path.exists():
         return CheckResult("ledger", "ok", f"not created yet: the first run creates {path}")

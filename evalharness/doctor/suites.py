@@ -1,4 +1,4 @@
-"""Check each suite: validity, number of requests and recorded responses, estimated cost of a run."""
+"""Check each suite: problems, recorded responses, estimated cost of a run."""
 
 from __future__ import annotations
 

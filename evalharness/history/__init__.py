@@ -1,4 +1,4 @@
-"""Read the accepted runs of a suite from git, and build series with their change points."""
+"""Read the accepted runs of a suite from git, and find changes of level."""
 
 from evalharness.history.read import accepted_runs
 from evalharness.history.series import history_of

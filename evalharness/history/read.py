@@ -1,4 +1,4 @@
-"""Collect the accepted runs of a suite from the commits of its baselines, and the newest run from `reports/`."""
+"""Collect the accepted runs of a suite from git, and the newest run."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _history_run(baseline: Baseline, run: AcceptedRun, commit: str, committed_at
 
 
 def accepted_runs(root: Path, suite: str, newest: Path | None = None) -> CollectedRuns:
-    """The accepted runs of a suite in commit order, then uncommitted ones, then the run recorded at `newest`.
+    """The accepted runs of a suite in commit order, then the run at `newest`.
 
     Baselines that cannot be read are skipped with a note. Raises StoreError if git fails.
     """

@@ -38,7 +38,7 @@ class _Measure:
 
     @property
     def timed(self) -> bool:
-        """Whether the noise is common to all cases of a run. Then a run counts as one number."""
+        """Whether the cases of a run share their noise, so that it counts as one number."""
         return self.unit == "s"
 
 
@@ -50,7 +50,10 @@ class _Values(NamedTuple):
 
 
 def history_of(root: Path, suite: str, newest: Path | None, prices: Mapping[str, Price]) -> History:
-    """The history of a suite. `newest` is the path of the newest run record. Raises StoreError if git fails."""
+    """The history of a suite with the run record at `newest`, if any.
+
+    Raises StoreError if git fails.
+    """
     found = accepted_runs(root, suite, newest)
     collected = [run for runs in found.runs.values() for run in runs.values()]
     series = [one for pair, runs in sorted(found.runs.items()) for one in _series(pair, list(runs.values()), prices)]
@@ -208,7 +211,5 @@ def _marks(
 
 def _request_changed(before: HistoryRun, after: HistoryRun) -> bool:
     """Whether the model, the prompt or the parameters are known to differ."""
-    return (
-        "" not in (before.run.request_digest, after.run.request_digest)
-        and before.run.request_digest != after.run.request_digest
-    )
+    digests = {before.run.request_digest, after.run.request_digest}
+    return len(digests) == 2 and "" not in digests

@@ -1,4 +1,4 @@
-"""Convert files of other tools to a suite with golden answers, and list everything without an equivalent.
+"""Convert files of other tools to a suite, and list parts without an equivalent.
 
 promptfoo.yaml ── import_promptfoo ──> ImportedSuite ── suite_text, golden_text ──> suites/NAME.yaml, golden/NAME.yaml
 """

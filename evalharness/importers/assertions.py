@@ -1,4 +1,4 @@
-"""Convert assertions of promptfoo to hard checks, golden answers, metrics and gates."""
+"""Convert assertions of promptfoo to checks, golden answers, metrics and gates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ImportedAssertions:
 
 
 def read_assertions(source: Source, node: Node, render: Callable[[str], str]) -> ImportedAssertions:
-    """The converted assertions of `node`. The source notes those without an equivalent.
+    """The converted assertions of `node`; the source notes the others.
 
     `render` fills in the variables of one test.
     """
@@ -53,7 +53,7 @@ def has_template(node: Node) -> bool:
 
 
 def expected_cell(text: str) -> dict[str, Any]:
-    """The assertion in a cell of a table: `contains: Paris`, `similar(0.8): Hello`, or the expected answer."""
+    """The assertion in a table cell, such as `contains: Paris` or an answer."""
     match = _EXPECTED.fullmatch(text.strip())
     kind = match["type"] if match else text.strip()
     if kind.removeprefix("not-") not in KNOWN or not match:

@@ -1,4 +1,4 @@
-"""Convert tests of promptfoo to cases, one for each combination of listed variable values."""
+"""Convert tests of promptfoo to cases, one per combination of variables."""
 
 from __future__ import annotations
 

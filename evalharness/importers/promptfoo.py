@@ -1,4 +1,4 @@
-"""Convert a promptfoo configuration to a suite, with a positioned note for everything without an equivalent."""
+"""Convert a promptfoo configuration to a suite, with notes about skipped parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from evalharness.suites.render import Renderer, TemplateError
 _KNOWN = ("description", "prompts", "providers", "targets", "tests", "defaultTest", "$schema")
 _DEFAULTS = ("vars", "assert", "metadata", "description")
 _DECIDABLE = ((72, 0.05), (36, 0.10), (23, 0.15))
-"""Minimum number of cases to rule out a drop of the margin with two stages (docs/gate.md)."""
+"""Numbers of cases, and the smallest drop that a gate can rule out with them in two stages (docs/gate.md)."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,10 @@ class ImportedSuite:
 
 
 def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
-    """The suite of a promptfoo configuration and the files that it references. Raises SuiteError if there is none."""
+    """The suite of a promptfoo configuration and the files that it references.
+
+    Raises SuiteError if the files are invalid, or no prompt or no test can be imported.
+    """
     source = Source(file.parent, config.limits)
     top = source.read(file.name)
     if not isinstance(top.value, dict):

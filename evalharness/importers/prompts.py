@@ -1,4 +1,4 @@
-"""Convert prompts of promptfoo: a text, a chat in JSON or YAML, or a file with one of them."""
+"""Convert prompts of promptfoo: texts, chats in JSON or YAML, and files."""
 
 from __future__ import annotations
 

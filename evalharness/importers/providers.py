@@ -39,7 +39,7 @@ class ImportedModel:
 
 
 def read_providers(source: Source, providers: Node) -> dict[str, ImportedModel]:
-    """The models by a name that is valid in a suite; a placeholder if no provider can be imported."""
+    """The models by name, or a placeholder if no provider can be imported."""
     found = dict(_named(source, providers))
     if not found:
         source.note(providers, "no provider can be imported: complete the table of the model")
@@ -48,7 +48,7 @@ def read_providers(source: Source, providers: Node) -> dict[str, ImportedModel]:
 
 
 def common_params(source: Source, providers: Node, models: Mapping[str, ImportedModel]) -> dict[str, Any]:
-    """The parameters of the suite: those of the first model, with the defaults of promptfoo."""
+    """The parameters of the first model, with the defaults of promptfoo."""
     first = next(iter(models.values())).params
     for other in models.values():
         if other.params != first:

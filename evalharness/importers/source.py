@@ -1,4 +1,4 @@
-"""Read files of other tools as plain data with positions, and collect notes about skipped parts."""
+"""Read files of other tools as plain data, and note skipped parts."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Source:
         return Node(document.value, document)
 
     def open_reference(self, node: Node, reference: str) -> Node | None:
-        """The content of a referenced file: data or text by its suffix. None, and a note, if it cannot be read."""
+        """The data or text of a referenced file; None, and a note, if unreadable."""
         name = reference.removeprefix(FILE)
         try:
             path = inside(self.folder, self.folder, name)

@@ -1,4 +1,4 @@
-"""Write an imported suite as YAML. Texts of the other tool cannot break out of a comment."""
+"""Write an imported suite as YAML, with the notes in a comment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def suite_text(imported: ImportedSuite, origin: str) -> str:
     """The text of `suites/NAME.yaml`: the notes, the model tables, then the suite."""
     head = [f"Imported from {origin}.", ""]
     if imported.notes:
-        head += [f"Not imported, or imported with another meaning ({len(imported.notes)}):"]
+        head += [f"not imported, or imported with another meaning ({len(imported.notes)}):"]
         head += [f"  {note}" for note in imported.notes[:MAX_NOTES]]
         head += [f"  and {len(imported.notes) - MAX_NOTES} more"] if len(imported.notes) > MAX_NOTES else []
         head += [""]

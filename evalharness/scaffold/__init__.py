@@ -1,4 +1,4 @@
-"""Write the files of a new project: a model, a suite with golden answers, a workflow. Overwrites nothing."""
+"""Write the files of a new project: a model, a suite, goldens, a workflow."""
 
 from evalharness.scaffold.models import ScaffoldModel, configured_model, scaffold_model
 from evalharness.scaffold.project import FileChange, write_project

@@ -41,7 +41,10 @@ class ScaffoldModel:
 def scaffold_model(
     provider: str | None, *, model: str | None, base_url: str | None, api_key_env: str | None, root: Path
 ) -> ScaffoldModel:
-    """The model that the options describe; by default a small model from a package. Raises ConfigError."""
+    """The model that the options describe, by default a small local one.
+
+    Raises ConfigError for incompatible options, or if no model is installed.
+    """
     if provider in (None, "gguf"):
         if base_url or api_key_env:
             raise ConfigError("--base-url and --api-key-env require --provider openai or anthropic")

@@ -1,4 +1,4 @@
-"""Write the missing files of a new project, after all of them are prepared without an error."""
+"""Write the missing files of a new project, or none if there is an error."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def _resolve(text: Bare) -> Any:
 
 
 def number(value: Any) -> Any:
-    """The number that a bare scalar spells in JSON; any other value is returned unchanged."""
+    """The number that a bare scalar spells in JSON; other values unchanged."""
     match = _NUMBER.fullmatch(value) if isinstance(value, Bare) and len(value) <= _MAX_NUMBER_CHARS else None
     if match is None:
         return value
@@ -72,7 +72,10 @@ def number(value: Any) -> Any:
 
 
 def problem(file: str, line: int, column: int, message: str) -> Problem:
-    """A problem with its message on one line and cut to 500 characters: CI systems interpret line starts."""
+    """A problem with a one-line message of at most 500 characters.
+
+    CI systems interpret the start of a line, and messages quote untrusted files.
+    """
     text = " ".join(message.split())
     return Problem(file, line, column, text if len(text) <= _MAX_MESSAGE_CHARS else text[:_MAX_MESSAGE_CHARS] + "…")
 
@@ -127,7 +130,7 @@ def _check_events(text: str, file: str, limits: Limits) -> None:
     """Check depth, size and tags before PyYAML builds nodes: its C code overflows the stack at about 10,000 levels.
 
     The C scanner of libyaml 0.2.6 and later rejects 1,000 levels, and it scans ahead of its events. If brackets are
-    open before an error, PyYAML's Python parser, which has no limit, tells whether `limits.depth` is exceeded first.
+    open before an error, PyYAML's Python parser, which has no limit, decides whether `limits.depth` is exceeded first.
     """
     try:
         _count_events(yaml.parse(text, Loader=yaml.CSafeLoader), file, limits)

@@ -1,4 +1,4 @@
-"""Read the files that a suite references: regular files below the root, within the limits, strict UTF-8.
+"""Read files that a suite references: regular, below the root, strict UTF-8.
 
 Suites are untrusted, so each component of a path is checked: neither `..` nor a symbolic link may leave the root.
 """
@@ -13,7 +13,7 @@ from evalharness.config import Limits
 
 
 class FileError(Exception):
-    """A file cannot be read: the text says why, `line` says where (0 for the whole file)."""
+    """A file cannot be read: the text says why. `line` is 0 for the whole file."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         self.line = line
@@ -21,7 +21,10 @@ class FileError(Exception):
 
 
 def inside(root: Path, folder: Path, reference: str) -> Path:
-    """The path of `reference`, relative to `folder`. Raises FileError if it leaves the folder or the root."""
+    """The path of `reference`, which is relative to `folder`.
+
+    Raises FileError if the path leaves the folder or the root.
+    """
     parts = PurePosixPath(reference.replace("\\", "/"))
     if not parts.parts or not reference.strip() or "\0" in reference:
         raise FileError(f"expected the path of a file, got {reference!r}")

@@ -24,7 +24,7 @@ class _Edit:
 
 
 def with_answers(text: str, *, lines: bool, answers: Mapping[str, Sequence[str]], replace: bool) -> str:
-    """The text of a golden file with `answers` added to the existing answers of their cases.
+    """The text of a golden file with `answers` added to their cases.
 
     With `replace`, they replace the existing answers. `lines` means JSONL, YAML if false. A file in an unusual style
     can give a wrong result: load the result and compare it.
@@ -156,7 +156,7 @@ def _flow_of(items: Sequence[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text as a one-line YAML scalar, in single quotes if double quotes need escapes."""
+    """The text as a quoted YAML scalar on one line, with few escapes."""
     if text.isprintable() and ('"' in text or "\\" in text) and "'" not in text:
         return f"'{text}'"
     return "".join(c if c.isprintable() else _escaped(c) for c in json.dumps(text, ensure_ascii=False))

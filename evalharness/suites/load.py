@@ -1,4 +1,4 @@
-"""Load `suites/NAME.yaml`, its case files and `golden/NAME.*` into a checked Suite."""
+"""Load `suites/NAME.yaml`, its case file and its goldens into a checked Suite."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def suite_names(root: Path) -> list[str]:
 
 
 def suite_path(name: str, root: Path) -> Path:
-    """The path of `suites/NAME.yaml`. Raises SuiteError with similar names if it does not exist."""
+    """The path of an existing suite. Raises SuiteError with similar names."""
     known = suite_names(root)
     if name not in known:
         hint = did_you_mean(name, known) if known else "; this project has no suites yet"
@@ -47,7 +47,7 @@ def suite_path(name: str, root: Path) -> Path:
 
 
 def load_suite(name: str, config: Config) -> Suite:
-    """The suite `name` of the project at `config.root`. Raises SuiteError with all problems of its files."""
+    """The suite `name`. Raises SuiteError with all problems of its files."""
     return _Loader(name, config).load()
 
 
@@ -118,7 +118,7 @@ class _Loader:
     def specs(
         self, items: Sequence[Any], document: Document, key: str, probe: Callable[[str, Any], Spec], at: Loc = ()
     ) -> tuple[Spec, ...]:
-        """Specs of items such as `rouge_l`, `{contains: Acme}` or `{length: {max_words: 40}}`; `probe` checks each."""
+        """The specs of metrics or assertions; `probe` checks each item."""
         specs: dict[str, Spec] = {}
         for index, item in enumerate(items):
             loc = (*at, key, index)
@@ -260,7 +260,7 @@ class _Loader:
                 )
 
     def check_prompts(self, suite: Suite, document: Document) -> None:
-        """Render each message with each case, so that a broken template is found before any request is sent."""
+        """Render each message with each case, to find broken templates early."""
         for prompt in suite.prompts.values():
             for index, turn in enumerate(prompt.messages):
                 problem = next(filter(None, (self.try_render(turn, suite, case) for case in suite.cases)), None)

@@ -19,7 +19,7 @@ def read_params(raw: ParamsSchema) -> Params:
 
 
 def constraint_problems(raw: ParamsSchema, document: Document) -> Iterator[Problem]:
-    """Problems of the grammar or the JSON schema, found before native code or an endpoint gets it."""
+    """Problems of the grammar or the JSON schema."""
     if raw.grammar and raw.json_schema is not None:
         message = "'grammar' and 'json_schema' exclude each other: remove one of them"
         yield document.problem(("params", "json_schema"), message)

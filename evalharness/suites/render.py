@@ -17,7 +17,10 @@ _SEEDS = 2**31
 
 
 class Renderer:
-    """Renders the prompts of one suite. Variables are data: template syntax inside a variable is not rendered."""
+    """Renders the prompts of one suite.
+
+    Variables are data: template syntax inside a variable is not rendered.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._sandbox = Sandbox(max_chars=limits.prompt_chars, max_steps=limits.template_steps)
@@ -55,7 +58,7 @@ class Renderer:
 def requests(
     suite: Suite, *, models: Iterable[str], prompts: Iterable[str], repeats: Mapping[str, int], limits: Limits
 ) -> Iterator[tuple[Case, Request]]:
-    """All requests of the suite, ordered by model, prompt, case and repeat, so that one model is loaded at a time.
+    """All requests of the suite, ordered by model, prompt, case and repeat.
 
     `repeats` maps a model to its number of samples per case. Raises TemplateError, but not for a suite that
     `load_suite` returned.
@@ -74,7 +77,7 @@ def requests(
 
 
 def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:
-    """The request for another sample of the same case. `request` must be the request for repeat 0."""
+    """The request for another sample; `request` must be the one of repeat 0."""
     key = request.key._replace(repeat=repeat, purpose=purpose)
     return replace(request, key=key, params=_seeded(request.params, repeat, purpose))
 

@@ -1,4 +1,4 @@
-"""Read JSONL (one value per line) and CSV (one mapping per row), and check the limits while reading."""
+"""Read JSONL (one value per line) and CSV (one mapping per row)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evalharness.suites.document import Bare, Document, DocumentError, Loc, prob
 
 
 def read_jsonl(text: str, file: str, limits: Limits) -> Document:
-    """The JSON values of a file, one per line, without blank lines. Numbers stay text (`Bare`).
+    """The JSON values of a file, one per line. Numbers stay text (`Bare`).
 
     Raises DocumentError: invalid JSON, a duplicate key, a lone surrogate, or a limit exceeded.
     """

@@ -1,4 +1,4 @@
-"""The schema of suite files: pydantic models for validation and for the JSON Schema that editors use."""
+"""The schema of suite files, for validation and for editors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validate documents, and turn pydantic errors into problems with a position and a hint."""
+"""Validate documents, and report problems with a position and a hint."""
 
 from __future__ import annotations
 

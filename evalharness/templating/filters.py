@@ -1,4 +1,4 @@
-"""The filters of templates: those of jinja2, and bounded versions of those that can create large values."""
+"""The filters of templates, with bounds for those that create large values."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ BOUNDED: Mapping[str, Callable[..., Any]] = {"round": _round, "sum": _sum, "tojs
 
 
 def allowed(bounded: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """The filters of templates. `bounded` overrides the filters of this module, which override those of jinja2."""
+    """The filters of templates by name.
+
+    `bounded` overrides the filters of this module, which override those of jinja2.
+    """
     known: dict[str, Callable[..., Any]] = {**ALL_FILTERS, **BOUNDED, **bounded}
     return {name: known[name] for name in FILTERS}

@@ -1,4 +1,4 @@
-"""A jinja2 environment that is immutable and sandboxed, and limits memory and work.
+"""A jinja2 environment that is sandboxed and limits memory and work.
 
 Templates come from suites and GGUF files, both untrusted. jinja2's sandbox blocks access to Python internals but allows
 `'a' * 10**9`. This one also limits every operation: no value is larger than `max_chars`, and loops, filters, calls,
@@ -77,7 +77,7 @@ def _filtered(name: str, node: nodes.Node) -> nodes.Filter:
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Compiles and renders templates within `max_chars` characters and `max_steps` steps per text."""
+    """Compiles and renders templates within `max_chars` and `max_steps` per text."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
@@ -100,7 +100,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.tests = {name: self._metered(test) for name, test in tests.items()}
 
     def compile_prompt(self, source: str) -> Template:
-        """The compiled template of a suite. Raises TemplateError: syntax, macros, blocks, includes or `~`."""
+        """The compiled template of a suite. Raises TemplateError, also for macros."""
         return self._checked_template(source, (*_STRUCTURE, *_GROWTH))
 
     def compile_chat_template(self, source: str) -> Template:
@@ -115,7 +115,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return meta.find_undeclared_variables(self.parse(source))
 
     def render(self, template: Template, variables: Mapping[str, Any]) -> str:
-        """The rendered text. Raises TemplateError: undefined name, forbidden attribute, too much output or work."""
+        """The rendered text. Raises TemplateError, also for too much output or work."""
         self.steps, pieces, size = 0.0, [], 0
         try:
             for piece in template.generate(variables):
@@ -224,7 +224,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return "".join(texts)
 
     def wrap_str_format(self, value: Any) -> None:
-        """None, so that `str.format`, which jinja2 allows with any padding, is rejected like other methods."""
+        """None: without a wrapper, `str.format` is rejected like other methods."""
         return
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> StrictUndefined:
@@ -237,7 +237,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         )
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """Whether a template may access an attribute. Text has only the methods with bounded results."""
+        """Whether a template may access an attribute; of text, only bounded methods."""
         if isinstance(obj, int | float) or (isinstance(obj, str) and attr not in _TEXT_METHODS):
             return False
         return super().is_safe_attribute(obj, attr, value)
@@ -247,7 +247,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return super().getitem(obj, self._counted(argument))
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """The result of a call; jinja2 calls this. `str.replace` and `str.join` use the bounded filters."""
+        """The result of a call, where `str.replace` and `str.join` are bounded."""
         self._count_steps(1)
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         self._size([owner, *args, *kwargs.values()] if isinstance(owner, str | list | dict) else [*args])
@@ -262,7 +262,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return self._counted(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """The result of `+ * ** %` with bounded numbers, texts and lists; jinja2 calls this."""
+        """The result of `+ * ** %` with bounded numbers, texts and lists."""
         sizes = [self._size(side) for side in (left, right)]
         large = [isinstance(side, str | list | tuple) for side in (left, right)]
         if operator == "%" and isinstance(left, str):
