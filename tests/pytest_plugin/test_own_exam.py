@@ -451,7 +451,7 @@ def test_weaker_by_a_commit(pull_request: Repository, edit: Edit, said: str) -> 
     named(
         [
             (gone(GOLDEN), "no golden answer for 'case-0'"),
-            (swap(GOLDEN, "case-3: [You may return case-3 within 30 days.]", "case-3: []"), "an empty golden answer"),
+            (swap(GOLDEN, "case-3: [You may return case-3 within 30 days.]", "case-3: []"), "empty golden answer"),
             (link(GOLDEN, "../README.md"), "goes through a symbolic link"),
             (link(CASES, "short.jsonl"), "goes through a symbolic link"),
             (
