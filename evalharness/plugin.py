@@ -90,6 +90,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="warn",
         help="what an inconclusive gate does (default: warn; use fail on release branches)",
     )
+    add(
+        "--llm-log",
+        metavar="FILE|LEVEL",
+        help="log what the run does: append DEBUG lines to a file, or show INFO or DEBUG lines on the terminal",
+    )
     add("--llm-report", metavar="DIR", help="where report.html, run.jsonl and verdict.json go (default: reports/SUITE)")
 
 

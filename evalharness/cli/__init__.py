@@ -67,7 +67,14 @@ class Commands(click.Group):
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The folder that holds suites/ and golden/. Default: the nearest one upwards with a suites/ folder.",
 )
+@click.option("-v", "--verbose", count=True, help="Log to stderr what the command does; -vv logs more.")
 @click.pass_context
-def main(context: click.Context, root: Path | None) -> None:
+def main(context: click.Context, root: Path | None, verbose: int) -> None:
     """Keep LLM features from getting worse."""
     context.obj = root_of(context)
+    if verbose:
+        import logging
+
+        from evalharness.logs import logging_to
+
+        context.with_resource(logging_to(logging.StreamHandler(), logging.INFO if verbose == 1 else logging.DEBUG))

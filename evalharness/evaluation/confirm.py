@@ -15,9 +15,11 @@ from evalharness.gate.assertions import RERUNS, broken_cases
 from evalharness.gate.defaults import CONFIRM_RUNS
 from evalharness.gate.wording import count as count_of
 from evalharness.gate.wording import p_text
+from evalharness.logs import get_logger
 from evalharness.records import Baseline, Case, Stability, Verdict
 from evalharness.suites import another_sample
 
+_log = get_logger(__name__)
 MAX_CONFIRM_REPEATS = 10
 """Beyond the plan: repeating a failed run again and again adds no more than these."""
 Pairs = Collection[tuple[str, str]]
@@ -42,6 +44,7 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
     say(_announcement(evaluation.name, verdicts, reference))
     planned = max(key.repeat for key in evaluation.header.planned) + 1
     for first in count(planned, CONFIRM_RUNS):
+        _log.info("suite %s: confirmation with the repeats from %d", evaluation.name, first)
         fresh = _sample_both(evaluation, reference, pairs, range(first, first + CONFIRM_RUNS))
         if fresh or first + 2 * CONFIRM_RUNS - planned > MAX_CONFIRM_REPEATS:
             return
@@ -58,6 +61,7 @@ def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
         return
     cases = count_of(len(fresh), "case")
     say(f"llm: {evaluation.name}: an assertion is broken in {cases}; {RERUNS} more draws of each")
+    _log.info("suite %s: %d broken assertions, %d more samples each", evaluation.name, len(fresh), RERUNS)
     waiting = [
         evaluation.ask(case, another_sample(request, number, "rerun"))
         for case, request in fresh

@@ -29,6 +29,7 @@ from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.reference import ReferenceRun, open_reference_run
 from evalharness.evaluation.resources import Resources
 from evalharness.gate.kinds import gate_kind
+from evalharness.logs import get_logger
 from evalharness.records import (
     Baseline,
     Baselines,
@@ -46,6 +47,7 @@ from evalharness.store import RunWriter, sample_to_json, work_s
 from evalharness.store.runs import RECORD, read_run
 from evalharness.suites import load_suite
 
+_log = get_logger(__name__)
 REPORTS = (RECORD, "reference.jsonl", "report.html", "verdict.json", "summary.md")
 """The files that a run writes into its folder."""
 
@@ -78,6 +80,7 @@ class Evaluation:
         if against is not None:
             self.reference = open_reference_run(against, self.plan, self.folder, resources.providers)
         self._requests = {request.key: (case, request) for case, request in self.plan.requests}
+        _log.info("suite %s: %d requests planned, models %s", name, len(self._requests), ", ".join(self.plan.providers))
         self._futures: dict[SampleKey, Future[Sample]] = {}
         self._reference_futures: list[Future[Sample]] = []
         self._calibration: list[float] = []
@@ -147,6 +150,7 @@ class Evaluation:
         )
         self.outcome = self._accepted(outcome, self.options.because) if self.options.accept else outcome
         write_reports(self.outcome, self.resources.config.root)
+        _log.info("suite %s: %s, reports in %s", self.name, self.outcome.status, self.folder)
         return self.outcome
 
     def run(self, *, stopped: bool = False) -> Run:

@@ -11,10 +11,12 @@ from evalharness.config import Config
 from evalharness.criteria.revisions import criteria_changes, read_one
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.reference import suite_at
+from evalharness.logs import get_logger
 from evalharness.records import Baseline, Baselines, Change, GateRule, Run, Verdict
 from evalharness.store import Commit, baseline_path, commit_at
 from evalharness.store.baselines import BASELINE_FOLDER
 
+_log = get_logger(__name__)
 Pair = tuple[str, str]
 """Model and prompt."""
 
@@ -29,6 +31,10 @@ class MergeBase:
     _rules: dict[str, tuple[GateRule, ...]] = field(default_factory=dict)
     _accepted: dict[tuple[str, str], Baselines] = field(default_factory=dict)
     _pinned: dict[str, Baselines] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.commit:
+            _log.info("baselines and gates count as of the merge base %s", self.commit.sha[:12])
 
     def judge(
         self,
@@ -104,6 +110,8 @@ class MergeBase:
         key = (name, given or "")
         if key not in self._accepted:
             self._accepted[key] = self._read(name, pairs, given)
+            for (model, prompt), baseline in self._accepted[key].items():
+                _log.info("suite %s: baseline of %s-%s: %s", name, model, prompt, _summary(baseline))
         return self._accepted[key]
 
     def shown(self, run: Run, given: str | None, reference: Run | None) -> Baselines:
@@ -137,6 +145,11 @@ class MergeBase:
         path = self.config.root / given
         path = path / f"{model}.{prompt}.jsonl" if path.is_dir() else path
         return read_one(path, self.config.root) if path.exists() else StoreError(f"{given}: there is no {path}")
+
+
+def _summary(baseline: Baseline | StoreError | None) -> str:
+    """A few words for the log."""
+    return f"{len(baseline.runs)} runs" if isinstance(baseline, Baseline) else str(baseline or "none")
 
 
 def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair], *, pinned: bool = False) -> Baselines:

@@ -16,10 +16,13 @@ from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import Plan
 from evalharness.execution import Engine
 from evalharness.execution.pricing import Pricing
+from evalharness.logs import get_logger
 from evalharness.providers import Provider
 from evalharness.records import Request
 from evalharness.report.usage import dollars
 from evalharness.store.ledger import Ledger
+
+_log = get_logger(__name__)
 
 
 @dataclass
@@ -52,10 +55,12 @@ class Resources:
             engine = Engine(self.providers, scorers, options=options, pricing=pricing, ledger=ledger)
             self._engine = opening.enter_context(engine)
             self._running = opening.pop_all()
+        _log.info("record=%s, ledger %s", options.record, ledger.path if ledger else "not used")
         return self
 
     def __exit__(self, *error: object) -> None:
         self._engine = None
+        _log.info("models close")
         self._running.close()
 
     @property

@@ -25,11 +25,13 @@ from evalharness.execution.model_queue import ModelQueue
 from evalharness.execution.options import RunOptions
 from evalharness.execution.pricing import Pricing
 from evalharness.execution.replay import Replay
+from evalharness.logs import get_logger
 from evalharness.providers import Provider
 from evalharness.records import Case, Request, Sample, SampleError
 from evalharness.scoring.scorer import Scorer
 from evalharness.store.ledger import Ledger
 
+_log = get_logger(__name__)
 _MOST_AT_ONCE = 256
 _LINGER_S = 0.03
 _PATIENCE_S = 2.0
@@ -111,12 +113,15 @@ class Engine:
         self._loop.close()
 
     def _warm_up(self) -> None:
+        started = time.monotonic()
         for scorer in self._scorers:
             scorer.warm_up()
+        _log.info("metrics ready in %.1f s", time.monotonic() - started)
 
     def _too_late(self) -> None:
         error = ProviderError(f"the run's deadline of {self._options.deadline_s:g} s is over", kind="deadline")
         self._over = error
+        _log.info("%s", error)
         self._ending = asyncio.ensure_future(self._stop_queues(error))
 
     async def _stop_queues(self, error: ProviderError) -> None:
@@ -145,7 +150,7 @@ class Engine:
         if model not in self._model_queues:
             provider, pricing = self._providers[model], self._pricing.get(model)
             queue = ModelQueue(
-                provider, self._options, pricing, self._ledger_writer, self._to_score.put, self._memory_manager
+                model, provider, self._options, pricing, self._ledger_writer, self._to_score.put, self._memory_manager
             )
             if self._over:
                 queue.stop(self._over)
@@ -205,6 +210,7 @@ class Engine:
         return batch
 
     def _score(self, scorer: Scorer, jobs: Sequence[Job]) -> None:
+        _log.debug("scoring starts: batch of %d", len(jobs))
         try:
             samples = scorer.samples([(job.case, job.request, job.response, job.error) for job in jobs])
         except BaseException as error:  # each sample has a waiting reader
@@ -214,6 +220,7 @@ class Engine:
                 return
             failure = SampleError("scoring", f"{type(error).__name__}: {error}")
             samples = [scorer.unscored(job.case, job.request, job.response, job.error or failure) for job in jobs]
+        _log.debug("scoring finished: batch of %d", len(jobs))
         for job, sample in zip(jobs, samples, strict=True):
             self._finish(job, sample)
 

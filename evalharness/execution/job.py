@@ -38,6 +38,10 @@ class Job:
     """Equal requests: they share the answer."""
     sample: Future[Sample] = field(default_factory=Future)
 
+    def __str__(self) -> str:
+        key = self.request.key
+        return f"{key.case}[{key.model}-{key.prompt}] #{key.repeat}"
+
     def fail(self, error: BaseException) -> None:
         """Every error is this request's own: the run goes on."""
         if isinstance(error, ProviderError):

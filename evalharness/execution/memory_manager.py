@@ -13,8 +13,10 @@ from contextlib import suppress
 
 from evalharness.execution.threads import Threads
 from evalharness.local.memory import available_bytes
+from evalharness.logs import get_logger
 from evalharness.providers import Provider
 
+_log = get_logger(__name__)
 _UNLOAD_S = 10.0
 """Seconds that a model has to unload. One that hangs does not hold up the next."""
 
@@ -22,8 +24,9 @@ _UNLOAD_S = 10.0
 class MemoryLease:
     """The right of one model to compute. Used on the event loop."""
 
-    def __init__(self, memory_manager: MemoryManager, provider: Provider, memory_bytes: int) -> None:
-        self._memory_manager, self.provider, self.memory_bytes = memory_manager, provider, memory_bytes
+    def __init__(self, memory_manager: MemoryManager, provider: Provider, memory_bytes: int, name: str) -> None:
+        self._memory_manager, self.provider = memory_manager, provider
+        self.memory_bytes, self.name = memory_bytes, name
         self.is_quiet = True
         """False: a response whose deadline has passed may still be computed."""
         self.was_unloaded = False
@@ -55,23 +58,26 @@ class MemoryManager:
         self._threads = Threads()
         self._making_room: asyncio.Task[None] | None = None
 
-    def lease(self, provider: Provider) -> MemoryLease | None:
+    def lease(self, provider: Provider, name: str) -> MemoryLease | None:
         """Return a lease, or None for a model that holds no memory here (a remote one)."""
         needed = provider.memory_bytes()
         if needed is None:
             return None
         if self._memory_bytes is None:  # nothing is loaded before the first lease
             self._memory_bytes = available_bytes()
-        return MemoryLease(self, provider, needed)
+        return MemoryLease(self, provider, needed, name)
 
     def take(self, lease: MemoryLease) -> bool:
         """Return whether the lease is granted and the model has room; if not, queue it."""
         if self._at_work is lease:
             return self._is_ready
-        if lease not in self._waiting:
+        is_new = lease not in self._waiting
+        if is_new:
             self._waiting.append(lease)
         if self._at_work is None:
             self._next()
+        elif is_new:
+            _log.info("model %s waits for memory and cores, which model %s has", lease.name, self._at_work.name)
         return self._at_work is lease and self._is_ready
 
     def leave(self, lease: MemoryLease) -> None:
@@ -108,6 +114,7 @@ class MemoryManager:
 
     async def _make_room(self, lease: MemoryLease, leaving: list[MemoryLease]) -> None:
         for other in leaving:
+            _log.info("model %s unloads: model %s needs the memory", other.name, lease.name)
             unloading = asyncio.ensure_future(self._threads.call(other.provider.unload))
             await asyncio.wait({unloading}, timeout=_UNLOAD_S)
             with suppress(Exception):  # a model that cannot unload does not hold up the next

@@ -11,6 +11,7 @@ import asyncio
 import inspect
 import math
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,11 +28,13 @@ from evalharness.execution.pricing import Pricing
 from evalharness.execution.retry import Tries
 from evalharness.execution.scheduler import Scheduler
 from evalharness.execution.threads import Threads
+from evalharness.logs import get_logger
 from evalharness.providers import Provider
 from evalharness.records import Response
 from evalharness.store.ledger import Intent, Settlement
 from evalharness.store.recorded import Recorded
 
+_log = get_logger(__name__)
 _LOOK_AGAIN_S = 0.05
 """While another request must end first: a duplicate in another process, one whose reserve may come free."""
 
@@ -41,6 +44,7 @@ class ModelQueue:
 
     def __init__(
         self,
+        name: str,
         provider: Provider,
         options: RunOptions,
         pricing: Pricing | None,
@@ -48,14 +52,13 @@ class ModelQueue:
         deliver: Callable[[Job], None],
         memory_manager: MemoryManager,
     ) -> None:
-        self.provider = provider
+        self.name, self.provider = name, provider
         self._options, self._pricing, self._ledger_writer, self._deliver = options, pricing, ledger_writer, deliver
         most = max(1, min(provider.concurrency, options.concurrency or provider.concurrency))
         self._most = most
-        self._limiter = Limiter(
-            most, start=most if options.concurrency else START
-        )  # who names a number knows the model
-        self._lease = memory_manager.lease(provider)
+        start = most if options.concurrency else START  # a given number fits the model
+        self._limiter = Limiter(most, start, name)
+        self._lease = memory_manager.lease(provider, name)
         self._scheduler = Scheduler(self._limiter, self._begin, self.refuse, self._lease)
         self._under_way: dict[asyncio.Task[None], Job] = {}
         self._asked: dict[str, Job] = {}
@@ -137,6 +140,9 @@ class ModelQueue:
             job.cost_usd = self._pricing.cost_usd(response) if self._pricing else None
             self._answered_s = loop.time()
             self._limiter.succeeded(self._answered_s, others_wait=self._scheduler.has_waiting)
+            tokens = response.usage.prompt_tokens, response.usage.completion_tokens
+            _log.info("%s finished: %.2f s, %d + %d tokens", job, self._answered_s - sent_at, *tokens)
+            _log.debug("%s: %.200s", job, response.text)
             self._scheduler.leave(job)  # the next one need not wait until this answer is on the disk
         except asyncio.CancelledError:
             if self._ledger_writer is not None:
@@ -155,12 +161,18 @@ class ModelQueue:
             self._prepared, self._lease.was_unloaded = None, False
         first = self._prepared is None
         if self._prepared is None:
-            self._prepared = asyncio.ensure_future(self._threads.call(self.provider.prepare))
+            self._prepared = asyncio.ensure_future(self._open())
         left_s = deadline - asyncio.get_running_loop().time()
         if not self._prepared.done() and not (await asyncio.wait({self._prepared}, timeout=left_s))[0]:
             raise self._late(may_cost=False)
         if (error := self._prepared.exception()) and first:
             raise error
+
+    async def _open(self) -> None:
+        started = time.monotonic()
+        _log.info("model %s opens", self.name)
+        await self._threads.call(self.provider.prepare)
+        _log.info("model %s opened in %.1f s", self.name, time.monotonic() - started)
 
     def _reserve(self, job: Job) -> float:
         if self._pricing is None:
@@ -199,10 +211,12 @@ class ModelQueue:
         assert job.deadline is not None
         if asyncio.get_running_loop().time() + _LOOK_AGAIN_S > job.deadline:
             raise error
+        _log.debug("%s waits: %s", job, error)
         self._scheduler.again(job, _LOOK_AGAIN_S)
 
     def replay(self, job: Job, recorded: Recorded) -> None:
         """The answer is in the ledger."""
+        _log.debug("%s replayed", job)
         job.response, job.recorded_at = recorded.response, recorded.recorded_at
         if self._pricing is not None:
             job.cost_usd = self._pricing.cost_usd(recorded.response)
@@ -222,6 +236,7 @@ class ModelQueue:
             raise
         job.attempts += 1
         now = asyncio.get_running_loop().time()
+        _log.info("%s sent, attempt %d", job, job.attempts)
         if job.tries is None:
             job.tries, job.deadline = Tries(self.provider.retries), now + self.provider.deadline_s
         return now
@@ -285,13 +300,18 @@ class ModelQueue:
         wait_s = job.tries.wait_s(known, serving=self._answered_s > sent_at)
         late = wait_s is not None and loop.time() + wait_s >= job.deadline
         if wait_s is not None and not late:
+            _log.info("%s failed (%s): %s; retry in %.1f s", job, known.kind, known, wait_s)
             self._scheduler.again(job, wait_s)
+        else:
+            _log.info("%s failed (%s): %s; no retry", job, known.kind, known)
         if known.throttled:  # all wait, and a moment longer than those turned away: they go first
             self._limiter.throttled(sent_at, loop.time())
             self._limiter.pause(loop.time() + (wait_s or known.wait_s or 0.0))
+            _log.info("model %s throttles: at most %d requests at once from now on", self.name, self._limiter.limit)
         if wait_s is not None and not late:
             return
         if known.fatal or (known.kind == "connect" and self._answered_s == -math.inf):
+            _log.info("model %s gets no further request: %s", self.name, known)
             self._scheduler.close(known)
         raise known if wait_s is None else _no_time(known, wait_s)
 

@@ -10,9 +10,11 @@ from evalharness.execution.job import Job
 from evalharness.execution.keys import request_key
 from evalharness.execution.model_queue import ModelQueue
 from evalharness.execution.options import RecordMode
+from evalharness.logs import get_logger
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import nearest
 
+_log = get_logger(__name__)
 _EXPLAINED = 5
 """Misses that are compared with what is recorded; the rest of thousands is missing for the same reason."""
 _COMPARED = 1_000
@@ -41,6 +43,7 @@ class Replay:
         """Replay what may be replayed; in mode `none` the rest gets an error that says what is missing."""
         open_jobs = [job for job in texts if job.error is None]
         recorded = {} if mode == "all" else self._ledger.find(job.key for job in open_jobs)
+        _log.info("model %s: %d of %d responses found in the ledger", queue.name, len(recorded), len(open_jobs))
         for job in open_jobs:
             if job.key in recorded:
                 queue.replay(job, recorded[job.key])

@@ -29,12 +29,14 @@ from evalharness.errors import MissingExtraError, ProviderError
 from evalharness.local.child_process import ChildError, ChildProcess
 from evalharness.local.memory import need
 from evalharness.local.model_file import MOST_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
+from evalharness.logs import get_logger
 from evalharness.providers.base import Provider
 from evalharness.providers.openai import OpenAIProvider
 from evalharness.records import Params, Request, Response
 from evalharness.redaction import Secret
 from evalharness.wire import Endpoint
 
+_log = get_logger(__name__)
 MOST_RESTARTS = 3
 MOST_SLOTS = 64
 _SERVER = "the model's server"
@@ -142,6 +144,7 @@ class GgufServerProvider(Provider):
         """End the server until `prepare`: no request starts another."""
         self._unloaded = True
         if self._children and self._children[-1].alive:
+            _log.info("%s unloads", self.file.path.name)
             self._rests += 1
             self._children[-1].kill()
 
@@ -219,6 +222,7 @@ class GgufServerProvider(Provider):
         key = Secret.from_value(_SERVER, secrets.token_hex(32))
         child = ChildProcess("evalharness.local.server", _SERVER)
         self._children.append(child)
+        _log.info("server %d started, loads %s", child.pid, self.file.path.name)
         if self._stopped:  # just now
             child.kill()
         try:
@@ -231,6 +235,7 @@ class GgufServerProvider(Provider):
                 self.file.refusal = text
             child.kill()
             raise ProviderError(text, kind="load") from None
+        _log.info("server %d ready", child.pid)
         self._wires.append(_Wire(f"{said['url']}/v1", key, self.wire, self._config))
         return child, self._wires[-1]
 

@@ -9,7 +9,9 @@ from typing import Any
 from evalharness.errors import ProviderError
 from evalharness.local.model_file import ModelFile
 from evalharness.local.worker_client import WorkerClient, WorkerLost
+from evalharness.logs import get_logger
 
+_log = get_logger(__name__)
 MOST_DEATHS = 8
 """In one run. A case that brings the process down does so twice: among others, and alone."""
 MOST_LOST_LOADS = 2
@@ -54,9 +56,11 @@ class WorkerSupervisor:
             self._check()
             self._bury()
             self._child = WorkerClient("evalharness.local.worker", **self._supervision)
+            _log.info("worker %d started, loads %s", self._child.pid, self._file.path.name)
             if self._stopped:  # just now
                 self._end()
             self._load(self._child)
+            _log.info("worker %d ready", self._child.pid)
             return self._child
 
     def load(self) -> None:
@@ -69,6 +73,7 @@ class WorkerSupervisor:
 
     def unload(self) -> None:
         """End the process until `load`: no request starts another. There may be more room next time."""
+        _log.info("%s unloads", self._file.path.name)
         self._unloaded = True
         self._lost_loads = []
         self._end()
@@ -91,6 +96,7 @@ class WorkerSupervisor:
         lost, self._child = self._end(), None
         if lost is not None and lost.kind != "stopped":
             self._deaths.append(lost)
+            _log.info("worker lost, %d of at most %d: %s", len(self._deaths), MOST_DEATHS, lost)
         if len(self._deaths) >= MOST_DEATHS:
             text = f"the model's process died {len(self._deaths)} times; given up ({self._deaths[-1]})"
             raise ProviderError(text, kind="crash")

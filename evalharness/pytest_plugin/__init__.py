@@ -6,6 +6,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.pytest_plugin.hooks import EvalPlugin
+from evalharness.pytest_plugin.log import open_log
 from evalharness.pytest_plugin.options import suites_of
 from evalharness.pytest_plugin.suites import Suites
 
@@ -14,6 +15,7 @@ __all__ = ["open_plugin"]
 
 def open_plugin(config: pytest.Config) -> None:
     """Read the options, point collection at the suites, register the hooks. Raises pytest.UsageError."""
+    open_log(config)
     try:
         suites = suites_of(config)
     except EvalHarnessError as error:

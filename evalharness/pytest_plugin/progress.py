@@ -10,6 +10,7 @@ from concurrent.futures import Future
 import pytest
 
 from evalharness.providers import Provider
+from evalharness.pytest_plugin.log import terminal_level
 from evalharness.records import Sample
 
 _BAR = 20
@@ -17,11 +18,12 @@ _TICK_S = 0.25
 
 
 class Progress:
-    """Does nothing unless standard output is a terminal and pytest is not verbose."""
+    """Does nothing unless standard output is a terminal, pytest is not verbose and no log is on it."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self.shown = sys.stdout.isatty() and config.getoption("verbose") == 0 and not hasattr(config, "workerinput")
+        plain = config.getoption("verbose") or terminal_level(config) is not None or hasattr(config, "workerinput")
+        self.shown = sys.stdout.isatty() and not plain
         self._name, self._total, self._done, self._started = "", 0, 0, time.monotonic()
         self._providers: list[Provider] = []
 

@@ -134,6 +134,17 @@ def test_one_after_another(memory_bytes: int, unloads: list[str]) -> None:
     assert watch.most_held <= max(memory_bytes, 60)
 
 
+def test_the_log_names_who_waits(caplog: pytest.LogCaptureFixture) -> None:
+    """A model that waits for another one, and one that is unloaded for it, are in the log."""
+    caplog.set_level("INFO", "evalharness")
+    models = {name: Local(name, Watch()) for name in "ab"}
+    with Engine(models, [], options=RunOptions(memory_bytes=100)) as engine:
+        samples_of([*ask(engine, NAMES, "a"), *ask(engine, NAMES, "b")])
+    lines = [record.getMessage() for record in caplog.records]
+    waits = lines.index("model b waits for memory and cores, which model a has")
+    assert waits < lines.index("model a unloads: model b needs the memory") < lines.index("model b opens")
+
+
 def test_those_who_come_again() -> None:
     """A second look takes the seat again; a model that had to rest is loaded again, one that did not is not."""
     watch = Watch()

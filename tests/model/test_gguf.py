@@ -272,6 +272,22 @@ def test_restarts_end(open_gguf, ask, monkeypatch):
         assert re.search(r"died 3 times; given up .*SIGKILL", at_once(provider, hello)["case"])
 
 
+def test_the_log_has_each_process(open_gguf, ask, caplog):
+    """The log has each start of the model's process, its death with the reason, and its unloading."""
+    caplog.set_level("INFO", "evalharness")
+    provider = open_gguf(slots=1)
+    at_once(provider, [ask("Hello", max_tokens=1)])
+    first = provider.child_pid
+    kill(first)
+    at_once(provider, [ask("Hello", max_tokens=1), ask("Hello", max_tokens=1)])
+    provider.unload()
+    lines = [record.getMessage() for record in caplog.records]
+    assert f"worker {first} ready" in lines
+    assert f"worker {provider.child_pid} started, loads {provider.file.path.name}" in lines
+    assert re.search(rf"worker lost, 1 of at most {MOST_DEATHS}: .*SIGKILL", "\n".join(lines))
+    assert lines[-1] == f"{provider.file.path.name} unloads"
+
+
 def test_a_hang_is_noticed(open_gguf, ask):
     """A child that falls silent is ended after heartbeat_s; the next case is answered."""
     provider = open_gguf(heartbeat_s=PULSE_S)

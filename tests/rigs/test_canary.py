@@ -49,7 +49,16 @@ cases: cases.jsonl
 gates:
   - {metric: token_f1}
 """
-LOUD = ("--junitxml=reports/junit.xml", "-vv", "--showlocals", "-o", "log_cli=true", "-o", "log_cli_level=DEBUG")
+LOUD = (
+    "--junitxml=reports/junit.xml",
+    "--llm-log=reports/run.log",
+    "-vv",
+    "--showlocals",
+    "-o",
+    "log_cli=true",
+    "-o",
+    "log_cli_level=DEBUG",
+)
 XDIST = ("-p", "xdist", "-n", "2")
 INPUTS = {f"project/{name}" for name in ("suites/rig.yaml", "golden/rig.jsonl")}
 RECORDING = "golden/recordings/rig.jsonl"

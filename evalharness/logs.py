@@ -1,0 +1,49 @@
+"""What a run is doing right now: the loggers of this package, below `logging.getLogger("evalharness")`.
+
+Lines have the level INFO (one for each event) or DEBUG (also the beginnings of responses), never a higher one: problems
+are reported by the run itself. So nothing is printed until `pytest --llm-log`, `evalharness -v` or a program's own
+`logging.basicConfig(level="INFO")` shows the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from evalharness.redaction import scrub
+
+_MOST_CHARS = 1000
+_PACKAGE = logging.getLogger("evalharness")
+_PACKAGE.addHandler(logging.NullHandler())
+
+
+def get_logger(name: str) -> logging.Logger:
+    """The logger of a module: its lines hold no key and no control character."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_clean)
+    return logger
+
+
+@contextmanager
+def logging_to(handler: logging.Handler, level: int, process: str = "") -> Iterator[None]:
+    """Send the lines from this level up to a handler, and close it. `process` names an xdist worker."""
+    who = f"{process} " if process else ""
+    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)-5s {who}%(name)s: %(message)s"))
+    level_before = _PACKAGE.level
+    _PACKAGE.addHandler(handler)
+    _PACKAGE.setLevel(level)
+    try:
+        yield
+    finally:
+        _PACKAGE.removeHandler(handler)
+        _PACKAGE.setLevel(level_before)
+        handler.close()
+
+
+def _clean(record: logging.LogRecord) -> bool:
+    """Remove keys, line breaks and control characters before any handler sees the record, and cut it."""
+    line = " ".join(scrub(record.getMessage())[:_MOST_CHARS].split())
+    line = line.replace("##[", "##⟨U+005B⟩")  # GitHub runs `##[command]` anywhere in a line
+    record.msg, record.args = "".join(c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in line), ()
+    return True
