@@ -1,6 +1,6 @@
-"""The pytest plugin's switch: options, and nothing else until `--llm-suite` is given.
+"""The options of the pytest plugin. `--llm-suite` loads the rest.
 
-Every pytest run in this environment imports this module, so it imports pytest alone.
+Every pytest run in an environment with evalharness imports this module, so it imports pytest alone.
 """
 
 from __future__ import annotations
@@ -16,90 +16,87 @@ import pytest
 
 
 class _PlainFinder:
-    """Finds this package's modules before pytest's import hook does.
+    """Imports this package without pytest's assertion rewriting.
 
-    The hook rewrites the assertions of every module of a distribution that has a plugin. Where no bytecode is written,
-    as in most container images, it would compile all of them in each process.
+    pytest rewrites every module of a distribution with a plugin. Where Python writes no bytecode, as in most container
+    images, each process would compile all of them.
     """
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Return the spec of a module of this package, None for any other."""
+        """The spec of a module of this package; None for others."""
         return PathFinder.find_spec(name, path, target) if name.startswith("evalharness.") else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Called at start-up: declares the options."""
+    """Declare the options."""
     group = parser.getgroup("llm", "LLM regression tests (evalharness)")
     add = group.addoption
     add(
         "--llm-suite",
         metavar="NAMES",
         action="append",
-        help="suites to run, comma-separated, or 'all': suites/NAME.yaml under the root; repeatable",
+        help="run these suites (comma-separated, or 'all'): suites/NAME.yaml under the root; repeatable",
     )
     add(
-        "--llm-model", metavar="NAME", action="append", default=[], help="instead of the suite's own models; repeatable"
+        "--llm-model",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="run this instead of the suite's models; repeatable",
     )
     add(
         "--llm-prompt",
         metavar="NAME",
         action="append",
         default=[],
-        help="instead of the suite's own prompts; repeatable",
+        help="run this instead of the suite's prompts; repeatable",
     )
-    add("--llm-repeat", metavar="N", type=int, default=1, help="draws per case (one where a second would be a copy)")
+    add("--llm-repeat", metavar="N", type=int, default=1, help="samples per case; deterministic models give one")
     add(
         "--llm-baseline",
         metavar="PATH|git:REF|none",
-        help="compare with this baseline (default: golden/baselines/SUITE, as of the merge base); none: do not compare",
+        help="compare with this baseline (default: golden/baselines/SUITE at the merge base)",
     )
     add(
         "--llm-against",
         metavar="REF",
-        help="also run the suite as it stands at this commit, in turns with this one, and compare with that",
+        help="also run the suite as of this commit, taking turns, and compare with that run",
     )
     add(
         "--llm-base",
         metavar="REF",
-        help="what this change is to be merged into: baselines and margins count as of the merge base with it",
+        help="branch that this change goes to: use the baselines and gates of the merge base with it",
     )
-    add(
-        "--llm-accept",
-        action="store_true",
-        help="make this run part of the baseline (never in CI, never a partial run)",
-    )
-    add("--llm-because", metavar="TEXT", default="", help="why it is accepted: kept in golden/HISTORY.jsonl")
+    add("--llm-accept", action="store_true", help="add this run to the baseline; refused in CI and for partial runs")
+    add("--llm-because", metavar="TEXT", default="", help="why the run is accepted, for golden/HISTORY.jsonl")
     add(
         "--llm-record",
         choices=("none", "once", "all"),
         default="once",
-        help="none: recorded responses only, no socket is opened; once (default): ask what is not recorded; all: anew",
+        help="once (default): replay recorded responses, request the others; all: request all; none: open no socket",
     )
-    add("--llm-concurrency", metavar="N", type=int, help="at most so many requests under way at each model")
-    add("--llm-budget", metavar="USD", type=float, help="no request leaves whose worst case would go beyond it")
+    add("--llm-concurrency", metavar="N", type=int, help="most requests in flight for each model")
     add(
-        "--llm-deadline",
-        metavar="S",
-        type=float,
-        help="seconds for the whole run; what is not answered by then is lost",
+        "--llm-budget", metavar="USD", type=float, help="skip requests whose worst-case cost exceeds what is left of it"
     )
+    add("--llm-deadline", metavar="S", type=float, help="seconds for all requests; open requests fail then")
     add(
         "--llm-inconclusive",
         choices=("warn", "fail"),
         default="warn",
-        help="what an inconclusive gate does (default: warn; use fail on release branches)",
+        help="skip or fail inconclusive gates (default: warn; use fail on release branches)",
     )
     add(
         "--llm-log",
         metavar="FILE|LEVEL",
-        help="log what the run does: append DEBUG lines to a file, or show INFO or DEBUG lines on the terminal",
+        help="append a log to a file, or show INFO or DEBUG lines on the terminal",
     )
-    add("--llm-report", metavar="DIR", help="where report.html, run.jsonl and verdict.json go (default: reports/SUITE)")
+    add("--llm-report", metavar="DIR", help="write the reports to this folder (default: reports/SUITE)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Called once the command line is known: with `--llm-suite`, the door is opened."""
+    """Load the rest of the plugin with `--llm-suite`. Raises pytest.UsageError."""
     if config.getoption("--llm-suite") is not None:
         if _PlainFinder not in sys.meta_path:
             sys.meta_path.insert(0, _PlainFinder)

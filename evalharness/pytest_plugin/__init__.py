@@ -1,4 +1,4 @@
-"""pytest's way in: suites are collected, cases and gates are test results. All pytest code but the switch is here."""
+"""The pytest plugin: collects suites, and reports cases and gates as test results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["open_plugin"]
 
 
 def open_plugin(config: pytest.Config) -> None:
-    """Read the options, point collection at the suites, register the hooks. Raises pytest.UsageError."""
+    """Read the options, collect the suites, register the hooks. Raises pytest.UsageError."""
     open_log(config)
     try:
         suites = suites_of(config)
@@ -25,9 +25,7 @@ def open_plugin(config: pytest.Config) -> None:
 
 
 def _collect_suites(config: pytest.Config, suites: Suites) -> None:
-    """Without paths on the command line only suites are collected; with paths, the suites that none of them names are
-    added.
-    """
+    """Collect the suites alone, or in addition to the paths on the command line."""
     given = [] if config.args_source is not pytest.Config.ArgsSource.ARGS else list(config.args)
     named = {(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in given}
     config.args = given + [str(path) for path in suites.paths if path.resolve() not in named]

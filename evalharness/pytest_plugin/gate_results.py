@@ -1,4 +1,4 @@
-"""Gates as test results: `suites/support.yaml::gate[model-prompt-metric]` passes, fails, or is skipped."""
+"""Gates as test results: `suites/support.yaml::gate[model-prompt-metric]` passes, fails or is skipped."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from evalharness.store import in_ci
 
 
 def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytest.TestReport]:
-    """A report for each gate, and one for an acceptance that was refused."""
+    """A test report for each gate, for relaxed criteria, and for a refused acceptance."""
     for verdict in outcome.verdicts:
         result = _result(verdict, outcome, fail_inconclusive)
-        word = verdict.status.upper() if verdict.gating else "INFO"
+        word = verdict.status.upper() if verdict.gating else "not gated:"
         text = explain_gate(verdict, outcome) if result == "failed" else f"{word} {verdict.reason}"
         yield _report(outcome, f"gate[{verdict.name}]", result, text, gate_properties(verdict))
     if outcome.relaxing:
-        told = "; ".join(str(change) for change in outcome.relaxing[:5])
-        yield _report(
-            outcome, "exam", "failed" if fail_inconclusive else "skipped", f"INCONCLUSIVE easier exam: {told}"
-        )
+        relaxed = "; ".join(str(change) for change in outcome.relaxing[:5])
+        result = "failed" if fail_inconclusive else "skipped"
+        yield _report(outcome, "criteria", result, f"INCONCLUSIVE relaxed criteria: {relaxed}")
     if outcome.refusal:
         yield _report(outcome, "accept", "failed", outcome.refusal)
 
 
 def finished(report: pytest.TestReport) -> pytest.TestReport:
-    """The report of the teardown that belongs to it: pytest's junitxml writes properties only then."""
+    """The teardown report of a gate: pytest's junitxml writes properties only from these."""
     return pytest.TestReport(
         nodeid=report.nodeid,
         location=report.location,
@@ -49,7 +48,7 @@ def _result(verdict: Verdict, outcome: Outcome, fail_inconclusive: bool) -> str:
     if verdict.status == "pass":
         return "passed"
     if not verdict.gating or (outcome.accepted and verdict.status in ("fail", "incomparable", "no baseline")):
-        return "skipped"  # said for information; or the person in front of it has just accepted this change
+        return "skipped"  # a metric without a gate, or a change that this run accepts
     if verdict.status == "inconclusive":
         return "failed" if fail_inconclusive else "skipped"
     if verdict.status == "no baseline":

@@ -1,4 +1,4 @@
-"""The hooks, registered only with `--llm-suite`: each hands over in a few lines."""
+"""The hooks of pytest, registered only with `--llm-suite`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from evalharness.store import sample_from_json, sample_to_json
 
 
 class EvalPlugin:
-    """Drives the evaluations item by item. Under xdist the workers send requests, and the controller concludes."""
+    """Runs the evaluations item by item. Under xdist, workers send the requests and the controller decides."""
 
     def __init__(self, config: pytest.Config, suites: Suites) -> None:
         self._config, self._suites = config, suites
@@ -41,7 +41,7 @@ class EvalPlugin:
         return not self._is_worker and bool(self._config.getoption("dist", "no") != "no")
 
     def samples(self, item: CaseItem) -> list[Sample]:
-        """The samples of a case. xdist hands out items one by one, so there the requests are sent only now."""
+        """Wait for the samples of a case. In an xdist worker, this sends its requests."""
         if item.nodeid not in self._futures:
             self._send(item)
         return [self._progress.wait(future) for future in self._futures.pop(item.nodeid)]
@@ -51,12 +51,12 @@ class EvalPlugin:
         self._futures[item.nodeid] = [evaluation.future(request.key) for request in item.requests]
 
     def pytest_sessionstart(self) -> None:
-        """Called before anything is collected, and not for `--help`: older reports go."""
+        """Delete the reports of earlier runs."""
         if not self._is_worker and not self._config.getoption("collectonly"):
             self._suites.delete_stale_reports()
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
-        """Called for each file: ours are the suites that were asked for."""
+        """Collect the files of the suites to run."""
         if file_path not in self._paths:
             return None
         node: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
@@ -64,13 +64,13 @@ class EvalPlugin:
         return node
 
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
-        """Called before anything is asked: what it can cost."""
+        """Print what the requests can cost."""
         requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
         return list(self._suites.estimates(requests))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Called to run all items: the engine goes ahead of them, and the gates come after them."""
+        """Send all requests, run the items, confirm, and report the gates."""
         if self._config.getoption("collectonly"):
             return (yield)
         cases = [item for item in session.items if isinstance(item, CaseItem)]
@@ -91,7 +91,7 @@ class EvalPlugin:
         return result
 
     def _choose(self, cases: Sequence[CaseItem]) -> None:
-        """Which samples are to come."""
+        """Note which samples this run selects."""
         for name, run in self._suites.opened.items():
             run.selected = [request.key for item in cases if item.suite == name for request in item.requests]
         if self._is_worker:
@@ -101,9 +101,9 @@ class EvalPlugin:
             self._look_ahead()
 
     def _entered_resources(self) -> ExitStack:
-        """The models and the ledger, open until the stack is left."""
+        """Open the models and the ledger. Raises pytest.UsageError."""
         if not self._is_worker:
-            import_heavy_modules()  # before threads start: two threads must not import the same module
+            import_heavy_modules()  # before the engine's threads: two threads must not import the same module
         running = ExitStack()
         try:
             running.enter_context(self._suites.resources)
@@ -112,7 +112,7 @@ class EvalPlugin:
         return running
 
     def _send_all(self, cases: Sequence[CaseItem]) -> None:
-        """Outside of xdist, all requests are sent before the first item waits."""
+        """Send all requests before the first item waits; xdist workers send them item by item."""
         if self._is_worker:
             return
         suites = list(dict.fromkeys(item.suite for item in cases))
@@ -127,9 +127,9 @@ class EvalPlugin:
 
         for evaluation in self._suites.opened.values():
             with _explained():
-                confirm(evaluation, self._say)
+                confirm(evaluation, self._print)
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
             if self._config.get_terminal_writer().width_of_current_line:
                 reporter.write_line("")
@@ -137,46 +137,46 @@ class EvalPlugin:
                 reporter.write_line(part)
 
     def _look_ahead(self) -> None:
-        """Before xdist's workers ask: what they may cost, and whether they can ask at all."""
+        """Print what the requests of xdist's workers can cost."""
         for name in self._suites.names:
-            with suppress(EvalHarnessError):  # of a suite that cannot be read: the workers say so
+            with suppress(EvalHarnessError):  # the workers report an invalid suite
                 self._suites.open(name)
         requests = [request for run in self._suites.opened.values() for _, request in run.plan.requests]
         for line in self._suites.estimates(requests):
-            self._say(line)
+            self._print(line)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Called by xdist when a worker has ended: each knows the whole selection."""
+        """Take the selection from an xdist worker that has ended; each one knows all of it."""
         for name, keys in getattr(node, "workeroutput", {}).get("evalharness_selected", {}).items():
             self._suites.open(name).selected = [SampleKey(*key) for key in keys]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-        """Called after each phase of an item: its samples travel on the report, also from an xdist worker."""
+        """Put an item's samples on its report, which xdist sends to the controller."""
         report = yield
-        if isinstance(item, CaseItem):  # other requests were in flight meanwhile: most of these lines are theirs
+        if isinstance(item, CaseItem):  # of `--llm-log`: most lines are about other requests in flight
             report.sections = [section for section in report.sections if not section[0].startswith("Captured log")]
         if call.when == "call" and isinstance(item, CaseItem):
             samples, item.samples = item.samples, []
             if self._config.getoption("xmlpath", None):
-                item.user_properties += case_properties(samples)  # pytest's junitxml takes those of the teardown
+                item.user_properties += case_properties(samples)  # before the teardown, whose report junitxml reads
             report.evalharness = (item.suite, [sample_to_json(s) for s in samples] if self._is_worker else samples)
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Called for each report, in the controller too: the samples go onto the record."""
+        """Append the samples on a report to the record."""
         carried = getattr(report, "evalharness", None)
         if carried and not self._is_worker:
-            report.evalharness = ()  # type: ignore[attr-defined]  # pytest keeps its reports to the end
+            report.evalharness = ()  # type: ignore[attr-defined]  # pytest keeps reports until it ends
             suite, samples = carried
             with _explained():
                 self._suites.add(suite, [s if isinstance(s, Sample) else sample_from_json(s) for s in samples])
             self._progress.advance(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Called for the letter of a result: on a terminal the progress line and the summary stand for it."""
+        """Print no letter for a case or gate that the progress line counts."""
         ours = hasattr(report, "evalharness") or "::gate[" in report.nodeid
         if self._progress.shown and ours and report.when == "call" and not report.failed:
             return report.outcome, "", ""
@@ -188,9 +188,9 @@ class EvalPlugin:
             evaluation = self._suites.opened.get(name)
             if evaluation is None and stopped:
                 continue
-            with _explained():  # a suite of which nothing was asked has a verdict too
+            with _explained():  # a suite without a selected case has a verdict too
                 evaluation = self._suites.open(name)
-            if self._is_controller and not evaluation.selected:  # no worker lived to say: then all counts as asked for
+            if self._is_controller and not evaluation.selected:  # every worker died: all samples count as lost
                 evaluation.selected = list(evaluation.header.planned)
             with _explained():
                 outcome = evaluation.finish(stopped=stopped)
@@ -204,17 +204,16 @@ class EvalPlugin:
                         self._config.hook.pytest_runtest_logreport(report=part)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Called before the end: whatever a hook made of the results, a run that is not green does not end with 0."""
-        red = {"fail", "error", "incomparable"}
-        bad = any(outcome.status in red and not outcome.accepted for outcome in self._outcomes)
-        if bad and session.exitstatus == pytest.ExitCode.OK:
+        """Fail a run whose verdict is red, even if another plugin changed the results of its items."""
+        if session.exitstatus != pytest.ExitCode.OK or not self._outcomes:
+            return
+        if any(outcome.is_red(fail_inconclusive=self._suites.fail_inconclusive) for outcome in self._outcomes):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        nothing = self._outcomes and not any(outcome.run.selected for outcome in self._outcomes)
-        if nothing and session.exitstatus == pytest.ExitCode.OK:  # the items of gates are no answer
+        elif not any(outcome.run.selected for outcome in self._outcomes):  # only gates were reported
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Called at the end: verdict first."""
+        """Print the verdict of each suite."""
         for outcome in self._outcomes:
             terminalreporter.section(f"llm {outcome.run.header.suite}", sep="=")
             for line, markup in summary_lines(outcome, self._config.rootpath):
@@ -223,7 +222,7 @@ class EvalPlugin:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What cannot be written or judged ends the run with a sentence: what was asked and not kept is worth nothing."""
+    """Turn an EvalHarnessError into the end of the run: samples that cannot be stored must not be paid for."""
     try:
         yield
     except EvalHarnessError as error:

@@ -1,4 +1,4 @@
-"""Suites as pytest collects them: a file of cases, each `suites/support.yaml::case-id[model-prompt]`."""
+"""Suites as pytest items: `suites/support.yaml::case-id[model-prompt]`."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from evalharness.report.encode import one_line
 from evalharness.report.terminal import explain_sample
 
 SAMPLES = pytest.StashKey[Callable[[Any], list[Sample]]]()
-"""How an item gets its samples; the door puts it there."""
+"""The function that returns an item's samples; EvalPlugin sets it."""
 
 
 class SuiteFile(pytest.File):
-    """One suite."""
+    """The file of a suite."""
 
     suites: Suites
 
     def collect(self) -> Iterable[pytest.Item]:
-        """A case item for each case, prompt and model, in the order in which the engine will ask."""
+        """An item for each case, prompt and model, in the order of the requests."""
         for (model, prompt, case_id), requests in self.suites.open(self.path.stem).plan.by_case.items():
             name = f"{case_id}[{model}-{prompt}]"
             yield CaseItem.from_parent(
                 self,
                 name=name,
-                nodeid=f"{self.nodeid}::{name}",  # given whole, so that pytest sees [model-prompt] as parameters (--lf)
+                nodeid=f"{self.nodeid}::{name}",  # complete, so that pytest sees [model-prompt] as parameters (--lf)
                 suite=self.path.stem,
                 case=requests[0][0],
                 requests=[request for _, request in requests],
             )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """A suite that cannot be read is explained, without a traceback."""
+        """The problems of an invalid suite, without a traceback."""
         if isinstance(excinfo.value, EvalHarnessError):
             return Explained(str(excinfo.value), str(self.path))
         return super().repr_failure(excinfo)
 
 
 class CaseFailedError(Exception):
-    """A case whose answer is missing, or breaks a hard assertion."""
+    """A case without a response, or one that breaks a hard assertion."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self.samples = samples
@@ -52,7 +52,7 @@ class CaseFailedError(Exception):
 
 
 class CaseItem(pytest.Item):
-    """One case with one prompt and model: passes when it is answered, scored, and its hard assertions hold."""
+    """A case with one prompt and model. Passes when each sample has its scores and its hard assertions hold."""
 
     def __init__(self, *, suite: str, case: Case, requests: Sequence[Request], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,13 +62,13 @@ class CaseItem(pytest.Item):
             self.extra_keyword_matches.add(tag)
 
     def runtest(self) -> None:
-        """Wait for the engine."""
+        """Wait for the samples. Raises CaseFailedError."""
         self.samples = self.config.stash[SAMPLES](self)
         if not all(sample.ok for sample in self.samples):
             raise CaseFailedError(self.samples)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Prompt, golden, answer and scores instead of a traceback."""
+        """Prompt, golden, response and scores instead of a traceback."""
         if isinstance(excinfo.value, CaseFailedError):
             bad = next(sample for sample in excinfo.value.samples if not sample.ok)
             return Explained(
@@ -77,24 +77,24 @@ class CaseItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        """Where the case stands."""
+        """The file and the line (from 0) of the case."""
         return self.path, max(0, self.case.where.line - 1), self.name
 
 
 class Explained:
-    """A failure that is text: what pytest shows for it, and the one line of its summary."""
+    """A failure as text, with one line for pytest's summary."""
 
     def __init__(self, text: str, path: str, summary: str | None = None, line: int = 0) -> None:
         self._text = text
         self.reprcrash = SimpleNamespace(
             path=path, lineno=line, message=one_line(summary or text.partition("\n")[0], 1000)
-        )  # pytest prints it at the start of a line in CI
+        )  # one line, printable: pytest prints it at the start of a line, where CI systems look for commands
 
     def __str__(self) -> str:
         return self._text
 
     def toterminal(self, tw: Any) -> None:
-        """Called by pytest's reporter."""
+        """Write the text to pytest's terminal."""
         tw.line(self._text)
 
 

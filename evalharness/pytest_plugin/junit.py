@@ -1,4 +1,4 @@
-"""Numbers for JUnit files: as properties of cases and gates, and, for readers that know no others, of the whole."""
+"""Properties for JUnit files: of cases, of gates, and of the whole file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from evalharness.report import Outcome
 from evalharness.report.encode import one_line
 
 Property = tuple[str, str]
-"""A name that XML takes as it is, and a value."""
+"""A name without characters that XML escapes, and a value."""
 
 
 def case_properties(samples: Sequence[Sample]) -> Iterator[Property]:
-    """Of a case with one model and prompt; scores are the mean over its draws."""
+    """The properties of a case with one model and prompt; scores and costs are means over its samples."""
     for sample in samples[:1]:
         yield from _named("model", sample.key.model)
         yield from _named("prompt", sample.key.prompt)
@@ -31,13 +31,13 @@ def case_properties(samples: Sequence[Sample]) -> Iterator[Property]:
 
 
 def gate_properties(verdict: Verdict) -> Iterator[Property]:
-    """What a gate found, as it is in `verdict.json`."""
+    """The properties of a gate, named as in `verdict.json`."""
     for name in ("model", "prompt", "metric", "tag", "status", "margin", "drop", "largest_drop", "p_value", "cases"):
         yield from _named(name, getattr(verdict, name))
 
 
 def record_suite(config: pytest.Config, outcome: Outcome) -> None:
-    """The verdict and the gates as properties of the whole JUnit file, if one is written."""
+    """Add the verdict and the gates of a suite to the JUnit file, if pytest writes one."""
     for plugin in config.pluginmanager.get_plugins():
         add = getattr(plugin, "add_global_property", None)  # pytest's junitxml: `record_testsuite_property`
         if callable(add):
@@ -57,7 +57,7 @@ def _suite_properties(outcome: Outcome) -> Iterator[Property]:
 
 
 def _named(name: str, value: str | float | None) -> Iterator[Property]:
-    """The property, unless there is nothing to say."""
+    """The property; nothing for an empty value."""
     if value not in (None, ""):
         text = f"{value + 0.0:.6g}" if isinstance(value, float) else one_line(str(value), 500)
         yield re.sub(r"[^\w.-]", "_", name)[:200], text

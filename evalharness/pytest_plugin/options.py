@@ -1,4 +1,4 @@
-"""The options of pytest, read and checked: what cannot be served is said before anything is asked."""
+"""The command line of pytest as options of an evaluation, checked before the first request."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from evalharness.suites import suite_names, suite_path
 
 
 def suites_of(config: pytest.Config) -> Suites:
-    """The suites of the command line. Raises pytest.UsageError, EvalHarnessError: an option cannot be served."""
+    """The suites of the command line. Raises pytest.UsageError, EvalHarnessError."""
     option, worker = config.getoption, getattr(config, "workerinput", {})
-    own = load_config(config.rootpath)
-    _check_options(option, own)
-    record: RecordMode = "none" if own.offline else option("--llm-record")
-    own = own.model_copy(update={"processes": worker.get("workercount", 1), "offline": record == "none"})
+    project = load_config(config.rootpath)
+    _check_options(option, project)
+    record: RecordMode = "none" if project.offline else option("--llm-record")
+    project = project.model_copy(update={"processes": worker.get("workercount", 1), "offline": record == "none"})
     options = EvaluationOptions(
         models=tuple(option("--llm-model")),
         prompts=tuple(option("--llm-prompt")),
         repeat=option("--llm-repeat"),
         baseline=option("--llm-baseline"),
-        base=None if worker else merge_base(own.root, option("--llm-base")),
-        against=commit_at(own.root, option("--llm-against")) if option("--llm-against") else None,
+        base=None if worker else merge_base(project.root, option("--llm-base")),
+        against=commit_at(project.root, option("--llm-against")) if option("--llm-against") else None,
         report=option("--llm-report"),
         accept=option("--llm-accept"),
         because=option("--llm-because"),
@@ -44,12 +44,12 @@ def suites_of(config: pytest.Config) -> Suites:
             concurrency=option("--llm-concurrency"),
             budget_usd=option("--llm-budget"),
             deadline_s=option("--llm-deadline"),
-            memory_bytes=share_bytes(own.processes),
+            memory_bytes=share_bytes(project.processes),
             run=worker.get("testrunuid") or secrets.token_hex(8),
         ),
     )
-    names = _names(",".join(option("--llm-suite")), own.root)
-    return Suites(Resources(own, options, names), fail_inconclusive=option("--llm-inconclusive") == "fail")
+    names = _names(",".join(option("--llm-suite")), project.root)
+    return Suites(Resources(project, options, names), fail_inconclusive=option("--llm-inconclusive") == "fail")
 
 
 def _check_options(option: Callable[..., Any], config: Config) -> None:
@@ -58,30 +58,28 @@ def _check_options(option: Callable[..., Any], config: Config) -> None:
         raise pytest.UsageError("--llm-record=all: offline = true in [tool.evalharness] forbids model calls")
     for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
         if option(name) is not None and not least <= option(name) < math.inf:
-            raise pytest.UsageError(f"{name}: a number from {least}, not {option(name)}")
+            raise pytest.UsageError(f"{name}: expected a number from {least}, got {option(name)}")
     if option("--llm-against") and option("dist", "no") != "no":
-        raise pytest.UsageError("--llm-against draws both versions in turns, in one process: leave out -n")
+        raise pytest.UsageError("--llm-against runs both versions in one process; remove -n")
     check_baseline(option("--llm-baseline"), root)
     if option("--llm-accept") and in_ci():
-        raise pytest.UsageError(
-            "--llm-accept: a baseline is never accepted in CI; accept it at your desk and commit it"
-        )
+        raise pytest.UsageError("--llm-accept: refused in CI; accept on your machine and commit the baseline")
     if option("--llm-because") and not option("--llm-accept"):
-        raise pytest.UsageError("--llm-because says why a run is accepted: it goes with --llm-accept")
+        raise pytest.UsageError("--llm-because: expected together with --llm-accept")
 
 
 def _names(given: str, root: Path) -> tuple[str, ...]:
     named = [name.strip() for name in given.split(",")]
-    if not all(named):  # an unset variable, perhaps
-        raise pytest.UsageError(f"--llm-suite={given}: a name is empty")
+    if not all(named):  # as from an unset variable
+        raise pytest.UsageError(f"--llm-suite={given}: expected names, got an empty one")
     names = suite_names(root) if "all" in named else named
     if "all" in named and (orphans := sorted(set(accepted_suites(root)) - set(names))):
         raise pytest.UsageError(
-            f"--llm-suite=all: golden/baselines/{orphans[0]} has no suites/{orphans[0]}.yaml: put the suite back, or "
-            "delete its baselines too"
+            f"--llm-suite=all: golden/baselines/{orphans[0]} has no suites/{orphans[0]}.yaml; restore the suite or "
+            "delete its baselines"
         )
     if not names:
-        raise pytest.UsageError(f"--llm-suite={given}: there is no suite under {root / 'suites'}")
+        raise pytest.UsageError(f"--llm-suite={given}: no suite in {root / 'suites'}; create one with evalharness init")
     for name in names:
         suite_path(name, root)
     return tuple(dict.fromkeys(names))

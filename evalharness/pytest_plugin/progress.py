@@ -1,4 +1,4 @@
-"""One live line on a terminal, in place of a dot for each passed case."""
+"""A live progress line on a terminal, instead of pytest's dots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TICK_S = 0.25
 
 
 class Progress:
-    """Does nothing unless standard output is a terminal, pytest is not verbose and no log is on it."""
+    """The line. Shown if standard output is a terminal, pytest is not verbose, and no log goes to the terminal."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -28,12 +28,12 @@ class Progress:
         self._providers: list[Provider] = []
 
     def start(self, suites: Sequence[str], cases: int, providers: Iterable[Provider]) -> None:
-        """So many cases of these suites are about to be asked."""
+        """Start to count the cases of these suites."""
         self._name, self._total, self._providers = ", ".join(suites), cases, list(providers)
         self._started = time.monotonic()
 
     def wait(self, sample: Future[Sample]) -> Sample:
-        """The result, once it is there; until then the line tells of the tokens that come."""
+        """Wait for a sample; the line counts tokens meanwhile."""
         while self.shown:
             try:
                 return sample.result(timeout=_TICK_S)
@@ -42,20 +42,20 @@ class Progress:
         return sample.result()
 
     def advance(self, report: pytest.TestReport) -> None:
-        """A case is done."""
+        """Count a finished case."""
         self._done += 1
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self.shown and reporter is not None and self._total:
             reporter.rewrite(self._line(), erase=True)
 
     def end(self) -> None:
-        """Leave the line standing."""
+        """End the line."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self.shown and reporter is not None and self._done:
             reporter.write_line("")
 
     def _tick(self) -> None:
-        """While a test runs, pytest keeps what is written: this is for the terminal."""
+        """Redraw the line past pytest's capture, which is active while a test waits."""
         capture = self._config.pluginmanager.get_plugin("capturemanager")
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if capture is not None and reporter is not None and self._total:
@@ -65,9 +65,9 @@ class Progress:
     def _line(self) -> str:
         filled = _BAR * self._done // self._total
         bar = "█" * filled + "░" * (_BAR - filled)
-        drawn = sum(provider.drawn for provider in self._providers)
-        told = [*self._rate(), *([f"{drawn:,} tokens"] if drawn else [])]
-        return f"{self._name} {bar} {self._done}/{self._total}  {', '.join(told)}"
+        tokens = sum(provider.drawn for provider in self._providers)
+        details = [*self._rate(), *([f"{tokens:,} tokens"] if tokens else [])]
+        return f"{self._name} {bar} {self._done}/{self._total}  {', '.join(details)}"
 
     def _rate(self) -> list[str]:
         if not self._done:

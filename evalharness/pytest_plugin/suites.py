@@ -1,4 +1,4 @@
-"""The suites of one pytest run: each is an Evaluation, opened when its file is collected."""
+"""The suites of one pytest run: an Evaluation each, opened when pytest collects its file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalharness.suites import suite_path
 
 @dataclass
 class Suites:
-    """By name, with what they share."""
+    """The evaluations of `--llm-suite` by name, and the resources that they share."""
 
     resources: Resources
     fail_inconclusive: bool = False
@@ -22,27 +22,30 @@ class Suites:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The suites that were asked for."""
+        """The names of the suites to run."""
         return self.resources.names
 
     @property
     def paths(self) -> list[Path]:
-        """Their files."""
+        """The files of the suites to run."""
         return [suite_path(name, self.resources.config.root) for name in self.names]
 
     def open(self, name: str) -> Evaluation:
-        """A suite, loaded and planned the first time. Raises SuiteError, ConfigError, MissingExtraError."""
+        """The evaluation of a suite, loaded and planned on first use.
+
+        Raises SuiteError, ConfigError, MissingExtraError, StoreError.
+        """
         if name not in self.opened:
             self.opened[name] = open_evaluation(name, self.resources)
         return self.opened[name]
 
     def add(self, name: str, samples: Iterable[Sample]) -> None:
-        """Append samples to the record of a suite. Raises StoreError."""
+        """Append samples to a suite's record. Raises StoreError."""
         for sample in samples:
             self.open(name).add(sample)
 
     def delete_stale_reports(self) -> None:
-        """Delete what older runs of these suites wrote."""
+        """Delete the reports of earlier runs of these suites."""
         for name in self.names:
             delete_stale_reports(self.resources.folder(name))
 
@@ -52,5 +55,5 @@ class Suites:
             evaluation.calibrate(times)
 
     def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
-        """A line for each model with a price."""
+        """The cost of these requests in words, for each model with a price."""
         return self.resources.estimates(requests)

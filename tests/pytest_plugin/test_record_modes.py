@@ -281,15 +281,15 @@ def test_an_estimate_under_xdist(remote: Remote) -> None:
 @pytest.mark.parametrize(
     ("option", "why"),
     [
-        ("--llm-concurrency=0", "--llm-concurrency: a number from 1, not 0"),
-        ("--llm-concurrency=-5", "--llm-concurrency: a number from 1, not -5"),
+        ("--llm-concurrency=0", "--llm-concurrency: expected a number from 1, got 0"),
+        ("--llm-concurrency=-5", "--llm-concurrency: expected a number from 1, got -5"),
         ("--llm-concurrency=x", "invalid int value: 'x'"),
-        ("--llm-budget=-1", "--llm-budget: a number from 0, not -1.0"),
-        ("--llm-budget=nan", "--llm-budget: a number from 0, not nan"),
-        ("--llm-budget=inf", "--llm-budget: a number from 0, not inf"),
-        ("--llm-deadline=-1", "--llm-deadline: a number from 0, not -1.0"),
-        ("--llm-deadline=nan", "--llm-deadline: a number from 0, not nan"),
-        ("--llm-repeat=0", "--llm-repeat: a number from 1, not 0"),
+        ("--llm-budget=-1", "--llm-budget: expected a number from 0, got -1.0"),
+        ("--llm-budget=nan", "--llm-budget: expected a number from 0, got nan"),
+        ("--llm-budget=inf", "--llm-budget: expected a number from 0, got inf"),
+        ("--llm-deadline=-1", "--llm-deadline: expected a number from 0, got -1.0"),
+        ("--llm-deadline=nan", "--llm-deadline: expected a number from 0, got nan"),
+        ("--llm-repeat=0", "--llm-repeat: expected a number from 1, got 0"),
         ("--llm-record=never", "--llm-record: invalid choice: 'never'"),
     ],
 )
