@@ -40,7 +40,8 @@ class Job:
 
     def __str__(self) -> str:
         key = self.request.key
-        return f"{key.case}[{key.model}-{key.prompt}] #{key.repeat}"
+        purpose = "" if key.purpose == "planned" else f"{key.purpose} "
+        return f"{key.case}[{key.model}-{key.prompt}] {purpose}#{key.repeat}"
 
     def fail(self, error: BaseException) -> None:
         """Every error is this request's own: the run goes on."""
