@@ -28,8 +28,8 @@ def get_logger(name: str) -> logging.Logger:
 @contextmanager
 def logging_to(handler: logging.Handler, level: int, process: str = "") -> Iterator[None]:
     """Send the lines from this level up to a handler, and close it. `process` names an xdist worker."""
-    who = f"{process} " if process else ""
-    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)-5s {who}%(name)s: %(message)s"))
+    name = f"{process} %(name)s" if process else "%(name)s"
+    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)-5s {name}: %(message)s"))
     level_before = _PACKAGE.level
     _PACKAGE.addHandler(handler)
     _PACKAGE.setLevel(level)

@@ -52,35 +52,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="run this instead of the suite's prompts; repeatable",
     )
-    add("--llm-repeat", metavar="N", type=int, default=1, help="samples per case; deterministic models give one")
+    add(
+        "--llm-repeat",
+        metavar="N",
+        type=int,
+        default=1,
+        help="take N samples per case; a deterministic model gives one",
+    )
     add(
         "--llm-baseline",
         metavar="PATH|git:REF|none",
-        help="compare with this baseline (default: golden/baselines/SUITE at the merge base)",
+        help="compare with this baseline, or with none (default: golden/baselines/SUITE at the merge base)",
     )
     add(
         "--llm-against",
         metavar="REF",
-        help="also run the suite as of this commit, taking turns, and compare with that run",
+        help="also run the suite at this commit, in turns, and compare with that run",
     )
     add(
         "--llm-base",
         metavar="REF",
-        help="branch that this change goes to: use the baselines and gates of the merge base with it",
+        help="use the baselines and gates at the merge base with this branch",
     )
     add("--llm-accept", action="store_true", help="add this run to the baseline; refused in CI and for partial runs")
-    add("--llm-because", metavar="TEXT", default="", help="why the run is accepted, for golden/HISTORY.jsonl")
+    add("--llm-because", metavar="TEXT", default="", help="write to golden/HISTORY.jsonl why the run is accepted")
     add(
         "--llm-record",
         choices=("none", "once", "all"),
         default="once",
         help="once (default): replay recorded responses, request the others; all: request all; none: open no socket",
     )
-    add("--llm-concurrency", metavar="N", type=int, help="most requests in flight for each model")
-    add(
-        "--llm-budget", metavar="USD", type=float, help="skip requests whose worst-case cost exceeds what is left of it"
-    )
-    add("--llm-deadline", metavar="S", type=float, help="seconds for all requests; open requests fail then")
+    add("--llm-concurrency", metavar="N", type=int, help="keep at most N requests in flight for each model")
+    add("--llm-budget", metavar="USD", type=float, help="skip requests whose worst-case cost exceeds the rest of it")
+    add("--llm-deadline", metavar="S", type=float, help="fail the requests that are open after S seconds")
     add(
         "--llm-inconclusive",
         choices=("warn", "fail"),

@@ -17,7 +17,7 @@ _LEVELS = {"INFO": logging.INFO, "DEBUG": logging.DEBUG}
 
 
 def open_log(config: pytest.Config) -> None:
-    """Log as `--llm-log` says until pytest ends. Raises pytest.UsageError: another level, or an unwritable file."""
+    """Open the log of `--llm-log` until pytest ends. Raises pytest.UsageError: another level, an unwritable file."""
     if not (given := config.getoption("--llm-log")):
         return
     level, running = terminal_level(config), ExitStack()

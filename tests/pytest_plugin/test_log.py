@@ -27,6 +27,13 @@ base_url = "%s"
 [tool.pytest.ini_options]
 addopts = "-p no:hypothesispytest"
 """
+LEAKY = """\
+from evalharness.redaction import Secret
+
+def answer(request):
+    key = Secret("LOG_TEST_KEY").reveal()
+    raise ValueError(key + " " + "x" * 890 + key)
+"""
 
 
 def wait_for(project, name, pattern):
@@ -121,6 +128,17 @@ def test_retries_without_the_key(project, monkeypatch):
     assert "case-3[fake-plain] #0 sent, attempt 2" in text
     assert KEY not in text
     assert "model fake: 11 of 11 responses found in the ledger" in project.read("replayed.log")
+
+
+def test_a_key_in_an_error(project, monkeypatch):
+    """A key in the error of a careless provider, also across the cut of a long line, is not in the log."""
+    monkeypatch.setenv("LOG_TEST_KEY", KEY)
+    project.write("script.py", LEAKY)
+    project.edit("pyproject.toml", 'answers = "answers.json"', 'function = "script.py:answer"')
+    project.run("--llm-log=run.log", "-k", "case-7")
+    text = project.read("run.log")
+    assert "#0 failed (scripted): the script raised ValueError: [LOG_TEST_KEY] xxx" in text
+    assert KEY[:6] not in text
 
 
 def test_hostile_text(project):
