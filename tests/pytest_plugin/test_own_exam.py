@@ -219,7 +219,7 @@ def without(case: str = "", run: str = "") -> Edit:
         header, *lines = map(json.loads, repository.read(BASELINE).splitlines())
         lines = [line for line in lines if line["case"] != case]
         for line in lines:
-            line["draws"] = [draw for draw in line["draws"] if draw["run"] != run]
+            line["samples"] = [sample for sample in line["samples"] if sample["run"] != run]
         header |= {"cases": len(lines), "runs": [entry for entry in header["runs"] if entry["id"] != run]}
         repository.write(BASELINE, "".join(json.dumps(line) + "\n" for line in (header, *lines)))
 
