@@ -16,11 +16,12 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test lint lock test-newest test-wheel dist bench bench-gate bench-local bench-spine install install-test clean
+.PHONY: help demo test docs lint lock test-newest test-wheel dist bench bench-gate bench-local bench-spine install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run every test"
-	@echo "make lint         ruff, mypy, and the checks of the workflows"
+	@echo "make docs         build the documentation's site into build/docs and run the code on its pages"
+	@echo "make lint         ruff, mypy, basedpyright, and the checks of the workflows"
 	@echo "make test-newest  run the quick tests with the newest versions; list what differs from the lock"
 	@echo "make test-wheel   build the wheel, install it into a new environment, use it from an empty folder"
 	@echo "make lock         pin what make installs: setup/constraints.txt"
@@ -57,11 +58,18 @@ test-newest: $(SETUP)
 test-wheel: $(READY)
 	$(VENV)/bin/python setup/check_wheel.py --wheels "$(WHEELS)" --wheel-index "$(WHEEL_INDEX)"
 
+# Warnings are errors: a broken link, a page that no menu names, a public name without documentation.
+docs: $(READY)
+	$(VENV)/bin/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
+	$(VENV)/bin/pytest -q tests/docs/test_code_blocks.py
+	@echo "build/docs/index.html"
+
 lint: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --strict typing_tests
+	$(VENV)/bin/basedpyright typing_tests
 	$(VENV)/bin/zizmor --offline --quiet .
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/ci/github*.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml action/comment/action.yml
