@@ -8,7 +8,7 @@
         confirm(evaluation)
     outcome = evaluation.finish()
 
-`evaluate()` does just this; pytest does it item by item.
+`evaluate()` does just this; pytest does it item by item. `execution/engine.py` runs the requests.
 """
 
 from __future__ import annotations

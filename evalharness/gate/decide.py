@@ -2,7 +2,8 @@
 
     pairings (run, baseline) x rules -> comparisons -> evidence -> Holm's correction -> verdicts
 
-`pairings.py` says which cases compare, and a gate kind (`kinds/`) says what its numbers show.
+`pairings.py` says which cases compare, and a gate kind (`kinds/`) says what its numbers show. `report/__init__.py`
+writes the verdicts down.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""From responses to samples: metrics over a batch, hard assertions one by one."""
+"""From responses to samples: metrics over a batch, hard assertions one by one.
+
+`gate/decide.py` compares the samples with those of the baseline.
+"""
 
 from __future__ import annotations
 
