@@ -104,19 +104,24 @@ class Shell:
         """Run it, and compare what it prints."""
         if command.line.startswith("cd "):
             self.folder /= command.line[3:]
-            return
+        else:
+            self.compare(command, self.run(command.line, command.status))
+
+    def run(self, line: str, status: int = 0) -> str:
+        """What a command prints; it must end with this status."""
         done = subprocess.run(
-            ["/bin/sh", "-c", command.line],
+            ["/bin/sh", "-c", line],
             cwd=self.folder,
             env=self.environment,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             timeout=900,
             check=False,
         )
-        assert done.returncode == command.status, f"{command.line}\n{done.stdout}"
-        self.compare(command, done.stdout)
+        assert done.returncode == status, f"{line}\n{done.stdout}"
+        return done.stdout
 
     def compare(self, command: Command, printed: str) -> None:
         """Every stretch of lines between two `...` stands in the output, in order; without `...` there is no more."""
