@@ -677,8 +677,8 @@ def page(lines: Sequence[str]) -> str:
     told = (
         "# The gate's measured error rates\n\n"
         f"Written by `python benchmarks/gate.py --write docs/gate-table.md`; seeds `[{SEED}, row, cell]`.\n"
-        "A rate is a share of S simulated suites. What the rows mean is told in `benchmarks/gate.py`, how the data\n"
-        "are drawn in `benchmarks/gate_data.py`.\n"
+        "A rate is a share of S simulated suites. `benchmarks/gate.py` explains the rows,\n"
+        "`benchmarks/gate_data.py` the data.\n"
     )
     return "\n".join([told, HEAD, LINE, *lines, ""])
 

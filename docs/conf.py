@@ -21,6 +21,8 @@ exclude_patterns = ["ci/*"]
 
 html_theme = "furo"
 html_title = f"evalharness {version}"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 

