@@ -69,7 +69,7 @@ lint: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --strict typing_tests
-	$(VENV)/bin/basedpyright typing_tests
+	$(VENV)/bin/basedpyright --pythonpath $(VENV)/bin/python typing_tests
 	$(VENV)/bin/zizmor --offline --quiet .
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/ci/github*.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml action/comment/action.yml

@@ -126,8 +126,12 @@ def test_its_numbers() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checker", [["mypy", "--strict"], ["basedpyright"]], ids=["mypy", "basedpyright"])
-def test_the_code_has_types(checker: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "checker",
+    [("mypy", "--strict"), ("basedpyright", "--pythonpath", sys.executable)],
+    ids=lambda checker: str(checker[0]),
+)
+def test_the_code_has_types(checker: tuple[str, ...], tmp_path: Path) -> None:
     """The Python of the README and of the page on extensions passes strict type checkers."""
     files = [tmp_path / "readme_code.py", tmp_path / "extensions_code.py"]
     for file, text in zip(files, (README, EXTENSIONS), strict=True):
