@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 import click
+import generated_api
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -24,6 +25,7 @@ HIDDEN = {"root", "processes", "models", "embedders", "limits"}
 def parts() -> dict[str, str]:
     """The parts in Markdown, by the name that a page uses."""
     return {
+        "api": generated_api.api(),
         "commands": "\n".join(f"## {path}\n\n```text\n{text}\n```\n" for path, text in commands(main)),
         "pytest_options": table(("option", "effect"), pytest_options()),
         **{f"settings_{name}": table(("key", "type", "default", "meaning"), settings(name)) for name in SECTIONS},

