@@ -19,7 +19,7 @@ from typing import Literal
 ROOT = Path(__file__).parents[1]
 RED, COMPARISON = "red/report.html", "comparison.html"
 PICTURES: dict[str, tuple[Literal["light", "dark"], int, int, str]] = {
-    "report-red": ("light", 1400, 800, RED),
+    "report-red": ("light", 1280, 830, RED),
     "report-light": ("light", 1280, 1700, RED),
     "report-dark": ("dark", 1280, 1700, COMPARISON),
     "report-phone": ("light", 390, 1300, RED),
