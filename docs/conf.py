@@ -10,13 +10,14 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import generated  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
+from sphinx.ext.napoleon import Config, GoogleDocstring  # noqa: E402
 
 import evalharness  # noqa: E402
 
 project = "evalharness"
 copyright = "the evalharness authors"  # noqa: A001 - Sphinx's name
 version = release = evalharness.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["ci/*"]
 
 html_theme = "furo"
@@ -29,7 +30,6 @@ html_copy_source = False
 myst_heading_anchors = 3
 myst_url_schemes = ["http", "https", "mailto"]
 
-smartquotes = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_maximum_signature_line_length = 88
@@ -43,13 +43,13 @@ def insert_generated(app: Sphinx, name: str, source: list[str]) -> None:
 
 
 def prepare_docstring(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Write code as reStructuredText does: docstrings mark it with single backticks, as Markdown does."""
+    """Write code and sections as reStructuredText does: docstrings have single backticks and `Args:`."""
     lines[:] = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", "\n".join(lines)).split("\n")
-    if what in ("attribute", "property"):
-        lines.insert(0, "")  # napoleon takes what precedes a colon in the first line for a type
+    if what not in ("attribute", "property"):  # where a colon in the first line would end a type
+        lines[:] = GoogleDocstring(lines, Config(), app, what, name, obj, options).lines()
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", insert_generated)
-    app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", prepare_docstring)

@@ -21,7 +21,7 @@ HEADINGS = {
     "errors": "Errors",
 }
 """The start of a module's name -> heading, in the order of the page."""
-ALL_MEMBERS = "   :members:\n"
+ALL_MEMBERS = "   :members:\n   :undoc-members:\n"
 MEMBERS = {
     "Evaluation": "   :members: name, run, verdicts, status, means, to_pandas, save, accept\n",
     "Comparison": "   :members: data, to_pandas, save\n",
@@ -46,9 +46,14 @@ def heading(module: str) -> str:
 
 
 def section(title: str, names: list[str]) -> str:
-    """One section: functions first, then classes in alphabetical order."""
-    functions_first = sorted(names, key=lambda name: (not name.islower(), name))
-    return f"## {title}\n\n```{{eval-rst}}\n{''.join(map(directive, functions_first))}```\n"
+    """One section: functions first, then classes, each in the order of the source."""
+    return f"## {title}\n\n```{{eval-rst}}\n{''.join(map(directive, sorted(names, key=position)))}```\n"
+
+
+def position(name: str) -> tuple[bool, str, int]:
+    """The key that sorts a public name."""
+    public = getattr(evalharness, name)
+    return inspect.isclass(public), public.__module__, inspect.getsourcelines(public)[1]
 
 
 def directive(name: str) -> str:
