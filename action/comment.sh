@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One comment in a pull request, written anew by each run. A token that may not write is a warning, not a red job.
+# One comment in a pull request, updated by each run. A token without write access is a warning and does not fail the job.
 # GH_TOKEN, NAME (of the comment), REPOSITORY (owner/name), PULL_REQUEST (its number), SUMMARY (a file).
 set -uo pipefail
 if [[ ! $NAME =~ ^[A-Za-z0-9_.-]+$ || ! $PULL_REQUEST =~ ^[0-9]+$ ]]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the version of evalharness that this action is of. EXTRAS: comma-separated, may be empty.
+# Installs the version of evalharness that belongs to this action. EXTRAS: comma-separated, may be empty.
 set -euo pipefail
 if [[ ! ${EXTRAS:-} =~ ^[a-z0-9,_-]*$ ]]; then
   echo "extras: names and commas only, such as local,embeddings" >&2

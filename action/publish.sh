@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says what came of the run: in the job's summary, and beside the lines of the suites. Never fails the job.
+# Writes the result into the job's summary and as annotations at the lines of the suites. Never fails the job.
 # STATUS: pytest's exit status. BASELINE: may be empty. Leaves the path of the summary in GITHUB_OUTPUT.
 set -uo pipefail
 shopt -s nullglob

@@ -3,7 +3,7 @@
 # SUITES, RECORD, INCONCLUSIVE; may be empty: RECORDINGS (a pattern), BASELINE, ARGUMENTS (split at spaces, line ends).
 set -uo pipefail
 shopt -s nullglob
-# What the suites' texts print can be no workflow command: the runner listens to none until it hears this token again.
+# The runner ignores workflow commands until it reads this token again, so texts of the suites cannot contain one.
 token=$(python -c "import secrets; print(secrets.token_hex(16))")
 echo "::stop-commands::$token"
 
@@ -13,7 +13,7 @@ finish() {
   exit 0
 }
 
-# shellcheck disable=SC2206  # a pattern: it is to be expanded
+# shellcheck disable=SC2206  # a pattern, expanded here
 recordings=(${RECORDINGS:-})
 if ((${#recordings[@]})); then
   evalharness record import "${recordings[@]}" || finish 4
