@@ -78,7 +78,7 @@ def asked(suite_name: str = "support", most: int = CASES) -> list[Request]:
 
 def texts(provider: GgufProvider, some: Sequence[Request], at_once: int = 0) -> dict[str, str]:
     """By case."""
-    with ThreadPoolExecutor(at_once or provider.concurrency) as pool:
+    with ThreadPoolExecutor(at_once or provider.capabilities.concurrency) as pool:
         return {r.key.case: a.text for r, a in zip(some, pool.map(provider.complete, some), strict=True)}
 
 
@@ -110,7 +110,7 @@ def speed(model: Model) -> None:
         child("plain", str(model.file), template) as plain,
         child("rates", str(model.file)) as rates,
         closing(opened(model)) as provider,
-        ThreadPoolExecutor(provider.concurrency) as pool,
+        ThreadPoolExecutor(provider.capabilities.concurrency) as pool,
     ):
         provider.complete(some[0])
         for turn in range(ROUNDS):  # who goes first takes turns: a machine may be slower after a minute's work

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config
-from evalharness.errors import ConfigError, ProviderError
+from evalharness.errors import ConfigError, ProviderError, RetryableError
 from evalharness.local.gguf import GgufProvider
 from evalharness.local.worker_supervisor import MOST_DEATHS
 from evalharness.records import Message, Params, Request, SampleKey
@@ -49,7 +49,7 @@ def outcome(provider: GgufProvider, asked: Request) -> str:
         try:
             return provider.complete(asked).text
         except ProviderError as error:
-            if error.again != "safe":
+            if not isinstance(error, RetryableError):
                 return f"{error.kind}: {error}"
     return "asked too often"
 

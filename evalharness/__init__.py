@@ -15,19 +15,27 @@ __version__ = "0.2.0"
 if TYPE_CHECKING:
     from evalharness.config import Config as Config
     from evalharness.config import load_config as load_config
+    from evalharness.errors import BilledError as BilledError
     from evalharness.errors import ConfigError as ConfigError
     from evalharness.errors import EvalHarnessError as EvalHarnessError
+    from evalharness.errors import GitError as GitError
     from evalharness.errors import MetricError as MetricError
     from evalharness.errors import MissingExtraError as MissingExtraError
+    from evalharness.errors import ModelUnavailableError as ModelUnavailableError
     from evalharness.errors import ProviderError as ProviderError
+    from evalharness.errors import RefusedError as RefusedError
+    from evalharness.errors import RetryableError as RetryableError
     from evalharness.errors import StoreError as StoreError
     from evalharness.errors import SuiteError as SuiteError
+    from evalharness.errors import ThrottledError as ThrottledError
+    from evalharness.errors import UnknownOutcomeError as UnknownOutcomeError
     from evalharness.evaluation.api import Comparison as Comparison
     from evalharness.evaluation.api import Evaluation as Evaluation
     from evalharness.evaluation.api import aevaluate as aevaluate
     from evalharness.evaluation.api import compare as compare
     from evalharness.evaluation.api import evaluate as evaluate
     from evalharness.providers.base import Provider as Provider
+    from evalharness.providers.capabilities import Capabilities as Capabilities
     from evalharness.providers.scripted import ScriptedProvider as ScriptedProvider
     from evalharness.records import AcceptedRun as AcceptedRun
     from evalharness.records import Baseline as Baseline
@@ -53,21 +61,27 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "AcceptedRun": "records",
     "Baseline": "records",
+    "BilledError": "errors",
+    "Capabilities": "providers.capabilities",
     "Case": "records",
     "Comparison": "evaluation.api",
     "Config": "config",
     "ConfigError": "errors",
     "EvalHarnessError": "errors",
     "Evaluation": "evaluation.api",
+    "GitError": "errors",
     "Message": "records",
     "Metric": "scoring.metrics.base",
     "MetricError": "errors",
     "MissingExtraError": "errors",
+    "ModelUnavailableError": "errors",
     "Params": "records",
     "Provider": "providers.base",
     "ProviderError": "errors",
+    "RefusedError": "errors",
     "Request": "records",
     "Response": "records",
+    "RetryableError": "errors",
     "Run": "records",
     "Sample": "records",
     "SampleKey": "records",
@@ -77,7 +91,9 @@ _PUBLIC = {
     "StoreError": "errors",
     "Suite": "records",
     "SuiteError": "errors",
+    "ThrottledError": "errors",
     "Timing": "records",
+    "UnknownOutcomeError": "errors",
     "Usage": "records",
     "Verdict": "records",
     "aevaluate": "evaluation.api",

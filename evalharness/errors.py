@@ -1,43 +1,43 @@
-"""Everything that evalharness raises on purpose.
+"""The errors that evalharness raises on purpose.
 
 EvalHarnessError
-├── SuiteError          a suite, case file or golden is wrong: carries every problem found, each with its place
-├── ConfigError         [tool.evalharness] in pyproject.toml is wrong
-├── MissingExtraError   an optional package is not installed; names the extra that brings it
-├── ProviderError       one request got no usable response; `kind` says which way, `again` whether asking again may help
-├── MetricError         one answer could not be scored: never a 0, never a pass
-└── StoreError          a run record or a baseline cannot be read, or must not be written
+├── SuiteError                    a suite, case file or golden is invalid: lists every problem and its place
+├── ConfigError                   [tool.evalharness] in pyproject.toml is invalid
+├── MissingExtraError             an optional package is not installed
+├── MetricError                   a metric cannot score a response: never a 0, never a pass
+├── StoreError                    a stored file cannot be read or written
+├── GitError                      git cannot provide a version of a file
+├── RefusedError                  an action is refused, and nothing has changed
+└── ProviderError                 a request failed; it is not retried
+    ├── BilledError               the failed request may cost money
+    ├── RetryableError            a retry may succeed
+    │   ├── ThrottledError        the endpoint wants fewer requests
+    │   └── UnknownOutcomeError   also a BilledError: one retry at most
+    └── ModelUnavailableError     every request to this model will fail
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-Again = Literal["never", "once", "safe"]
-"""Whether a request that failed may be asked again: `safe`: nothing was done; `once`: what became of it is unknown, and
-it may have been billed.
-"""
-
 
 POSIX_ONLY = "evalharness runs on Linux and macOS (it locks files with fcntl); on Windows, use WSL"
 
 
 class EvalHarnessError(Exception):
-    """The root: its text is meant for a person and needs no traceback."""
+    """The root class. Its text is complete without a traceback."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file, and where."""
+    """One invalid place in a file."""
 
     file: str
     """Path relative to the root."""
     line: int
-    """From 1; 0 when the file as a whole is meant."""
+    """From 1; 0 for the whole file."""
     column: int
-    """From 1; 0 when the line as a whole is meant."""
+    """From 1; 0 for the whole line."""
     message: str
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class Problem:
 
 
 class SuiteError(EvalHarnessError):
-    """A suite cannot be used. `problems` lists everything that was found, in file order."""
+    """A suite, case file or golden is invalid. `problems` lists all of them in file order."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -54,54 +54,70 @@ class SuiteError(EvalHarnessError):
 
 
 class ConfigError(EvalHarnessError):
-    """The configuration is wrong: the text names the key and what it takes."""
+    """The configuration is invalid: the text names the key and the values it takes."""
 
 
 class MissingExtraError(EvalHarnessError):
-    """A feature needs a package that is not installed."""
+    """An optional package is not installed."""
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
         super().__init__(f"{feature} needs the package {package}: pip install 'evalharness[{extra}]'")
 
 
-class ProviderError(EvalHarnessError):
-    """A request ended without a complete response."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        kind: str = "provider",
-        again: Again = "never",
-        wait_s: float | None = None,
-        throttled: bool = False,
-        fatal: bool = False,
-        may_cost: bool = False,
-    ) -> None:
-        self.kind = kind
-        """One or two words for the way it failed: crash, deadline, context, rate limit, truncated, auth, ..."""
-        self.again: Again = again
-        self.wait_s = wait_s
-        """How long the endpoint says to wait."""
-        self.throttled = throttled
-        """The endpoint wants fewer requests."""
-        self.fatal = fatal
-        """No other request to this model can succeed either."""
-        self.may_cost = may_cost
-        """Tokens may have been drawn, and billed."""
-        super().__init__(message)
-
-
 class MetricError(EvalHarnessError):
-    """A metric cannot score an answer."""
+    """A metric cannot score a response."""
 
 
 class StoreError(EvalHarnessError):
-    """A stored file is damaged, of another version, or must not be written."""
+    """A stored file cannot be read or written."""
+
+
+class GitError(EvalHarnessError):
+    """git cannot provide a version of a file: no repository, an unknown commit, a shallow clone."""
+
+
+class RefusedError(EvalHarnessError):
+    """An action is refused, such as accepting a partial run or overwriting a file; nothing has changed."""
+
+
+class ProviderError(EvalHarnessError):
+    """A request failed and is not retried; it cost nothing.
+
+    `kind` names the failure in one or two words: crash, deadline, context, truncated, auth, ...
+    """
+
+    def __init__(self, message: str, *, kind: str = "provider") -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+class BilledError(ProviderError):
+    """A request failed after the model may have generated tokens. The budget counts its worst-case cost."""
+
+
+class RetryableError(ProviderError):
+    """A request failed, and a retry may succeed."""
+
+    def __init__(self, message: str, *, kind: str = "provider", wait_s: float | None = None) -> None:
+        self.wait_s = wait_s
+        """Seconds until the retry; None: exponential backoff."""
+        super().__init__(message, kind=kind)
+
+
+class ThrottledError(RetryableError):
+    """The endpoint wants fewer requests: every request to this model waits."""
+
+
+class UnknownOutcomeError(RetryableError, BilledError):
+    """The response is lost or unusable, and may be billed: the request is retried once at most."""
+
+
+class ModelUnavailableError(ProviderError):
+    """Every request to this model will fail, for example because the key is wrong: no other one is sent."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """'; did you mean ...?' with the nearest known words, or the list of them when none is near."""
+    """Return '; did you mean ...?' with the nearest known words, or all of them if none is near."""
     import difflib
 
     known = sorted(set(known))

@@ -91,7 +91,7 @@ def test_did_you_mean(word: str, known: list[str], hint: str) -> None:
         ({"provider": "scripte"}, "there is no provider 'scripte'; did you mean 'scripted'?"),
         ({"provider": "scripted", "answer": {}}, "unknown key 'answer'; did you mean 'answers'?"),
         ({"provider": "scripted", "config": {}}, "unknown key 'config'; known: answers, concurrency, delay_s, "),
-        ({"provider": "scripted"}, "give either 'answers' or 'function'"),
+        ({"provider": "scripted"}, "set either 'answers' or 'function'"),
         ({"provider": "gguf"}, "'path' is missing"),
         ({"provider": "gguf", "path": "nothing.gguf"}, "nothing.gguf: there is no such file"),
     ],

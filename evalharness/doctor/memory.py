@@ -6,41 +6,25 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from evalharness.doctor.result import CheckResult
 from evalharness.doctor.suites import SuiteCheck
-from evalharness.errors import ProviderError
-from evalharness.local.gguf import GgufProvider
-from evalharness.local.gguf_server import GgufServerProvider
-from evalharness.local.memory import Need, gigabytes
-from evalharness.providers import Provider
+from evalharness.local.memory import gigabytes
 
 
-def need_of(provider: Provider) -> Need | None:
-    """The memory need of a model file, None for other providers.
-
-    Raises ProviderError for an invalid file.
-    """
-    if not isinstance(provider, GgufProvider | GgufServerProvider):
-        return None
-    if provider.file.refusal:
-        raise ProviderError(provider.file.refusal, kind="load")
-    return provider.need
-
-
-def check_memory(needs: Mapping[str, Need], free: int | None) -> Iterator[CheckResult]:
+def check_memory(needs: Mapping[str, int], free: int | None) -> Iterator[CheckResult]:
     """A warning for each model that needs more than `free` bytes of memory."""
-    for name, need in needs.items():
-        if free is not None and need.total_bytes > free:
-            sizes = f"{gigabytes(need.total_bytes)} GB, but {gigabytes(free)} GB are free"
+    for name, needed_bytes in needs.items():
+        if free is not None and needed_bytes > free:
+            sizes = f"{gigabytes(needed_bytes)} GB, but {gigabytes(free)} GB are free"
             message = f"memory: {name} may need {sizes}: close other programs or lower 'context'"
             yield CheckResult("models", "missing", message)
 
 
-def check_sharing(needs: Mapping[str, Need], free: int | None, suites: Sequence[SuiteCheck]) -> Iterator[CheckResult]:
+def check_sharing(needs: Mapping[str, int], free: int | None, suites: Sequence[SuiteCheck]) -> Iterator[CheckResult]:
     """For each suite, whether its models fit in `free` bytes of memory together."""
     for check in suites:
         names = [name for name in needs if name in check.models]
         if len(names) < 2:
             continue
-        total = sum(needs[name].total_bytes for name in names)
+        total = sum(needs[name] for name in names)
         stay = free is None or total <= free
         how = "stay loaded together" if stay else "are loaded one after another"
         available = "" if free is None else f", {gigabytes(free)} GB free"

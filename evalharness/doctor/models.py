@@ -9,11 +9,11 @@ import time
 from collections.abc import Awaitable, Iterator, Sequence
 
 from evalharness.config import Config, EmbedderConfig, resolve_path
-from evalharness.doctor.memory import check_memory, check_sharing, need_of
+from evalharness.doctor.memory import check_memory, check_sharing
 from evalharness.doctor.result import CheckResult
 from evalharness.doctor.suites import SuiteCheck
-from evalharness.errors import EvalHarnessError
-from evalharness.local.memory import Need, available_bytes, gigabytes
+from evalharness.errors import EvalHarnessError, ProviderError
+from evalharness.local.memory import available_bytes, gigabytes
 from evalharness.providers import Provider, open_provider
 from evalharness.records import Message, Params, Request, SampleKey
 from evalharness.redaction import is_variable
@@ -24,14 +24,12 @@ _INVALID_VARIABLE = "api_key_env must be the name of an environment variable, su
 
 def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, ping: bool) -> Iterator[CheckResult]:
     """A result for each configured model, and for the memory that local models need."""
-    free, needs = available_bytes(), dict[str, Need]()
+    free, needs = available_bytes(), dict[str, int]()
     available = "" if free is None else f"; {gigabytes(free)} GB free"
     needed = frozenset(model for check in suites for model in check.models)
     for name in config.models:
         try:
-            provider = open_provider(name, config)
-            if need := need_of(provider):
-                needs[name] = need
+            provider = _open(name, config)
         except EvalHarnessError as error:
             yield CheckResult("models", "broken", f"{name}: {error}", needed=name in needed)
             continue
@@ -44,13 +42,24 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
             yield CheckResult("models", "missing", text, needed=name in needed)
             continue
         text = f"{name}: {_description(provider, config, name)}{f', {key} is set' if key else ''}"
-        text += f"; needs at most {needs[name]}{available}" if name in needs else ""
-        if load if provider.local else ping:
+        capabilities = provider.capabilities
+        if capabilities.memory_bytes is not None:
+            needs[name] = capabilities.memory_bytes
+            text += f"; needs at most {capabilities.memory_detail or f'{gigabytes(needs[name])} GB'}{available}"
+        if load if capabilities.local else ping:
             yield _probe(name, provider, text, needed=name in needed)
         else:
             yield CheckResult("models", "ok", text)
     yield from check_memory(needs, free)
     yield from check_sharing(needs, free, suites)
+
+
+def _open(name: str, config: Config) -> Provider:
+    """Return the provider. Raises ConfigError, MissingExtraError; ProviderError: no request can succeed."""
+    provider = open_provider(name, config)
+    if refusal := provider.capabilities.refusal:
+        raise ProviderError(refusal, kind="load")
+    return provider
 
 
 def check_embedders(config: Config, suites: Sequence[SuiteCheck]) -> Iterator[CheckResult]:
@@ -99,7 +108,7 @@ def _probe(name: str, provider: Provider, text: str, *, needed: bool) -> CheckRe
 
 
 async def _one_token(name: str, provider: Provider) -> None:
-    params = Params(max_tokens=1, temperature=0.0 if provider.local else None)
+    params = Params(max_tokens=1, temperature=0.0 if provider.capabilities.local else None)
     request = Request(SampleKey("doctor", "doctor", name, 0), (Message("user", "Say yes."),), 0, params)
     try:
         async with asyncio.timeout(_DEADLINE_S):

@@ -81,9 +81,9 @@ def _costs(plan: Plan, missing: list[Request]) -> Iterator[str]:
         pricing = plan.pricing.get(model)
         if mine and pricing:
             about = dollars(sum(map(pricing.about_usd, mine)))
-            most = dollars(sum(pricing.most_usd(request, provider.deadline_s) for request in mine))
+            most = dollars(sum(pricing.most_usd(request, provider.capabilities.deadline_s) for request in mine))
             yield f"a run costs about {about} at {model}, at most {most}"
-        elif mine and provider.price_reference():
+        elif mine and provider.capabilities.price_reference:
             yield f"no price configured for {model}"
 
 

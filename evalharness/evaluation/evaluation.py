@@ -122,7 +122,7 @@ class Evaluation:
     def calibrate(self, times: int) -> None:
         """Measure the speed of this machine, where a gate compares seconds of a local model."""
         gated = any(gate_kind(rule.metric).measures_machine for rule in self.header.gates)
-        if gated and any(provider.local for provider in self.plan.providers.values()):
+        if gated and any(provider.capabilities.local for provider in self.plan.providers.values()):
             self._calibration += [work_s() for _ in range(times)]
 
     def add_reference_samples(self) -> None:

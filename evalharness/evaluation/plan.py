@@ -13,7 +13,7 @@ from evalharness.config import Config
 from evalharness.errors import ConfigError, did_you_mean
 from evalharness.execution.keys import request_key, request_text
 from evalharness.execution.pricing import Pricing, pricing_of
-from evalharness.providers import Provider, open_provider, unaccepted
+from evalharness.providers import Provider, open_provider
 from evalharness.records import Case, Request, RunHeader, SampleKey, Suite
 from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.scorer import Scorer
@@ -119,9 +119,7 @@ class Plan:
             machine_class=machine_class(),
             environment=environment(self.config.root),
             prices={model: price.source for model, price in self.pricing.items()},
-            deterministic=tuple(
-                name for name, provider in self.providers.items() if not provider.repeats_differ(self.suite.params)
-            ),
+            deterministic=tuple(name for name, provider in self.providers.items() if not _varies(provider, self.suite)),
         )
 
 
@@ -158,13 +156,18 @@ def make_plan(
         prompts=tuple(dict.fromkeys(prompts or suite.default_prompts)),
         providers=providers,
         metrics=metrics,
-        repeats={name: repeat if provider.repeats_differ(suite.params) else 1 for name, provider in providers.items()},
+        repeats={name: repeat if _varies(provider, suite) else 1 for name, provider in providers.items()},
     )
+
+
+def _varies(provider: Provider, suite: Suite) -> bool:
+    """Return whether a second sample of a case can differ from the first."""
+    return provider.capabilities.repeats_differ(suite.params)
 
 
 def _check_params(suite: Suite, model: str, provider: Provider) -> None:
     """Nothing that a suite sets is dropped silently. Raises ConfigError."""
-    refused = unaccepted(suite.params, provider.accepts)
+    refused = provider.capabilities.unsupported(suite.params)
     if refused:
         names = ", ".join(refused)
         raise ConfigError(
@@ -176,7 +179,7 @@ def _check_params(suite: Suite, model: str, provider: Provider) -> None:
 def _check_golden(suite: Suite, model: str, provider: Provider, metrics: Sequence[Metric]) -> None:
     """Golden answers go to no model that cannot say how likely they are. Raises ConfigError."""
     name = next((metric.name for metric in metrics if metric.golden_likelihood), None)
-    if name and not provider.scores_golden:
+    if name and not provider.capabilities.golden_logprobs:
         raise ConfigError(
             f"{suite.file}: metrics: the model '{model}' cannot say how likely a golden answer is, and {name} needs "
             "that; models of the provider gguf can: remove the metric from the suite, or ask such models only"
@@ -188,6 +191,6 @@ def wanted_keys(plan: Plan) -> dict[str, SampleKey]:
     found = {}
     for _, request in plan.requests:
         provider = plan.providers[request.key.model]
-        if provider.recorded:
+        if provider.capabilities.recorded:
             found[request_key(request_text(provider, plan.models[request.key.model], request))] = request.key
     return found

@@ -47,7 +47,8 @@ class Resources:
         options, pricing = self.options.run, self.pricing
         self._check_prices(pricing)
         with ExitStack() as opening:  # a failure closes what is open by then
-            if options.budget_usd is not None or any(provider.recorded for provider in self.providers.values()):
+            recorded = any(provider.capabilities.recorded for provider in self.providers.values())
+            if recorded or options.budget_usd is not None:
                 ledger = opening.enter_context(closing(Ledger(self.config.cache_dir / "ledger.sqlite")))
             else:
                 ledger = None
@@ -86,7 +87,8 @@ class Resources:
         for model, asked in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
             mine, price = list(asked), pricing[model]
             about = dollars(sum(map(price.about_usd, mine)))
-            most = dollars(sum(price.most_usd(request, self.providers[model].deadline_s) for request in mine))
+            deadline_s = self.providers[model].capabilities.deadline_s
+            most = dollars(sum(price.most_usd(request, deadline_s) for request in mine))
             yield f"llm: {len(mine)} requests to {model}: about {about} if every answer is as long as it may be, at "
             yield f"     most {most}, retries aside; what is recorded costs nothing ({price.source})"
 

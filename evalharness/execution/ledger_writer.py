@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
-from evalharness.errors import ProviderError
+from evalharness.errors import ModelUnavailableError
 from evalharness.store.ledger import Grant, Intent, Ledger, Settlement
 
 _Entry = tuple[Intent | Settlement, "asyncio.Future[tuple[Grant, int]] | None"]
@@ -24,7 +24,7 @@ class LedgerWriter:
         self._thread.start()
 
     async def enter(self, entry: Intent | Settlement) -> tuple[Grant, int]:
-        """Write an entry; returns once it is on the disk. Raises ProviderError."""
+        """Write an entry; returns once it is on the disk. Raises ModelUnavailableError."""
         done: asyncio.Future[tuple[Grant, int]] = self._loop.create_future()
         self._entries.put((entry, done))
         return await done
@@ -75,4 +75,4 @@ def _settle(waiting: Sequence[asyncio.Future[tuple[Grant, int]] | None], answers
 def _fail(waiting: Sequence[asyncio.Future[tuple[Grant, int]] | None], error: Exception) -> None:
     for done in waiting:
         if done is not None and not done.done():
-            done.set_exception(ProviderError(f"the ledger cannot be written: {error}", kind="ledger", fatal=True))
+            done.set_exception(ModelUnavailableError(f"the ledger cannot be written: {error}", kind="ledger"))

@@ -60,7 +60,7 @@ class MemoryManager:
 
     def lease(self, provider: Provider, name: str) -> MemoryLease | None:
         """Return a lease, or None for a model that holds no memory here (a remote one)."""
-        needed = provider.memory_bytes()
+        needed = provider.capabilities.memory_bytes
         if needed is None:
             return None
         if self._memory_bytes is None:  # nothing is loaded before the first lease

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from evalharness.errors import ProviderError
+from evalharness.errors import BilledError, ModelUnavailableError, ProviderError, ThrottledError
 from evalharness.execution.job import Job, sound
 from evalharness.execution.keys import request_text
 from evalharness.execution.ledger_writer import LedgerWriter
@@ -54,7 +54,8 @@ class ModelQueue:
     ) -> None:
         self.name, self.provider = name, provider
         self._options, self._pricing, self._ledger_writer, self._deliver = options, pricing, ledger_writer, deliver
-        most = max(1, min(provider.concurrency, options.concurrency or provider.concurrency))
+        self._capabilities = provider.capabilities
+        most = max(1, min(self._capabilities.concurrency, options.concurrency or self._capabilities.concurrency))
         self._most = most
         start = most if options.concurrency else START  # a given number fits the model
         self._limiter = Limiter(most, start, name)
@@ -71,7 +72,7 @@ class ModelQueue:
     @property
     def is_recorded(self) -> bool:
         """Whether its responses are kept."""
-        return self.provider.recorded and self._ledger_writer is not None
+        return self._capabilities.recorded and self._ledger_writer is not None
 
     def request_text(self, job: Job) -> str:
         """All that the answer depends on, as canonical JSON: the ledger's key is its hash. Raises ProviderError."""
@@ -126,10 +127,10 @@ class ModelQueue:
         """One try. Whatever it raises is the job's error."""
         loop = asyncio.get_running_loop()
         if job.deadline is None:
-            job.deadline = loop.time() + self.provider.deadline_s
+            job.deadline = loop.time() + self._capabilities.deadline_s
         await self._prepare(job.deadline)
         if loop.time() >= job.deadline:
-            raise self._late(may_cost=False)
+            raise self._late(ProviderError)
         attempt = f"{self._options.run}-{secrets.token_hex(6)}"
         reserved = self._reserve(job)
         if self._ledger_writer is not None and not await self._intend(self._ledger_writer, job, attempt, reserved):
@@ -164,7 +165,7 @@ class ModelQueue:
             self._prepared = asyncio.ensure_future(self._open())
         left_s = deadline - asyncio.get_running_loop().time()
         if not self._prepared.done() and not (await asyncio.wait({self._prepared}, timeout=left_s))[0]:
-            raise self._late(may_cost=False)
+            raise self._late(ProviderError)
         if (error := self._prepared.exception()) and first:
             raise error
 
@@ -177,7 +178,7 @@ class ModelQueue:
     def _reserve(self, job: Job) -> float:
         if self._pricing is None:
             return 0.0
-        return self._pricing.most_usd(job.request, self.provider.deadline_s)
+        return self._pricing.most_usd(job.request, self._capabilities.deadline_s)
 
     async def _intend(self, ledger_writer: LedgerWriter, job: Job, attempt: str, reserved: float) -> bool:
         """Whether this attempt may leave; if not, the job has been seen to."""
@@ -238,7 +239,7 @@ class ModelQueue:
         now = asyncio.get_running_loop().time()
         _log.info("%s sent, attempt %d", job, job.attempts)
         if job.tries is None:
-            job.tries, job.deadline = Tries(self.provider.retries), now + self.provider.deadline_s
+            job.tries, job.deadline = Tries(self._capabilities.retries), now + self._capabilities.deadline_s
         return now
 
     async def _answer(self, job: Job, attempt: str, left_s: float) -> Response:
@@ -252,7 +253,7 @@ class ModelQueue:
             raise
         if not done:
             task.cancel()
-            raise self._late(may_cost=True)
+            raise self._late(BilledError)
         return task.result()
 
     def _shaped(self, response: Response) -> Response:
@@ -262,11 +263,11 @@ class ModelQueue:
             return response
         return replace(response, timing=replace(timing, slots=min(timing.slots, self._most)))
 
-    def _late(self, *, may_cost: bool) -> ProviderError:
+    def _late(self, kind: type[ProviderError]) -> ProviderError:
         if self._lease is not None:
             self._lease.is_quiet = False
-        text = f"no answer within deadline_s = {self.provider.deadline_s:g}"
-        return ProviderError(text, kind="deadline", may_cost=may_cost)
+        text = f"no answer within deadline_s = {self._capabilities.deadline_s:g}"
+        return kind(text, kind="deadline")
 
     async def _complete(self, request: Any) -> Response:
         if not inspect.iscoroutinefunction(self.provider.complete):
@@ -291,9 +292,10 @@ class ModelQueue:
         """Ask again, or give up."""
         known = error
         if not isinstance(known, ProviderError):  # a bug, perhaps after the answer came
-            known = ProviderError(f"{type(error).__name__}: {error}", may_cost=True)
+            known = BilledError(f"{type(error).__name__}: {error}")
         if self._ledger_writer is not None:
-            await self._ledger_writer.enter(Settlement(attempt, known.kind, reserved if known.may_cost else 0.0))
+            cost_usd = reserved if isinstance(known, BilledError) else 0.0
+            await self._ledger_writer.enter(Settlement(attempt, known.kind, cost_usd))
         loop = asyncio.get_running_loop()
         assert job.tries is not None
         assert job.deadline is not None
@@ -304,13 +306,13 @@ class ModelQueue:
             self._scheduler.again(job, wait_s)
         else:
             _log.info("%s failed (%s): %s; no retry", job, known.kind, known)
-        if known.throttled:  # all wait, and a moment longer than those turned away: they go first
+        if isinstance(known, ThrottledError):  # all wait, and a moment longer than those turned away: they go first
             self._limiter.throttled(sent_at, loop.time())
             self._limiter.pause(loop.time() + (wait_s or known.wait_s or 0.0))
             _log.info("model %s throttles: at most %d requests at once from now on", self.name, self._limiter.limit)
         if wait_s is not None and not late:
             return
-        if known.fatal or (known.kind == "connect" and self._answered_s == -math.inf):
+        if isinstance(known, ModelUnavailableError) or (known.kind == "connect" and self._answered_s == -math.inf):
             _log.info("model %s gets no further request: %s", self.name, known)
             self._scheduler.close(known)
         raise known if wait_s is None else _no_time(known, wait_s)

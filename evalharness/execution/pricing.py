@@ -9,7 +9,7 @@ from typing import Any
 
 from evalharness.config import Price
 from evalharness.providers import Provider
-from evalharness.providers.remote import CHARS_PER_TOKEN
+from evalharness.providers.parse import CHARS_PER_TOKEN
 from evalharness.records import Request, Response
 from evalharness.wire import is_local
 
@@ -52,7 +52,7 @@ def pricing_of(price: Price | None, provider: Provider) -> Pricing | None:
     """Return the price of a model, None when it is unknown."""
     if price is not None:
         return Pricing(f"configuration: {price}", _flat(price))
-    reference = provider.price_reference()
+    reference = provider.capabilities.price_reference
     return None if reference is None or is_local(reference[0]) else _listed(*reference)
 
 

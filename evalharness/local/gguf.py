@@ -16,15 +16,16 @@ from importlib.util import find_spec
 from typing import Any
 
 from evalharness.config import Config
-from evalharness.errors import ConfigError, MissingExtraError, ProviderError
+from evalharness.errors import ConfigError, MissingExtraError, ProviderError, RetryableError
 from evalharness.local.locks import SharedExclusiveLock
 from evalharness.local.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, first_room, need
 from evalharness.local.model_file import MOST_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
 from evalharness.local.worker_client import WorkerClient, WorkerLost
 from evalharness.local.worker_supervisor import LOAD_DEADLINE_S, MOST_DEATHS, WorkerSupervisor
 from evalharness.providers.base import Provider
+from evalharness.providers.capabilities import Capabilities
 from evalharness.providers.constraint import gbnf
-from evalharness.records import Params, Request, Response, SampleKey, Timing, Usage
+from evalharness.records import Request, Response, SampleKey, Timing, Usage
 
 ROWS = 8
 """A decode step has a multiple of so many rows: texts then do not depend on how many of them are busy. Measured: with
@@ -39,11 +40,6 @@ _GRACE_S = 10.0
 
 class GgufProvider(Provider):
     """One model file, asked many cases at a time."""
-
-    recorded = True
-    local = True
-    scores_golden = True
-    retries = MOST_DEATHS
 
     def __init__(
         self,
@@ -104,9 +100,19 @@ class GgufProvider(Provider):
             self.file, request, heartbeat_s=heartbeat_s, step_s=deadline_s + _GRACE_S, on_event=self._hear
         )
         self._shape = {"context": context, "batch": batch, "gpu_layers": gpu_layers, "rows": rows}
-        self.concurrency = self.slots + max(1, self.slots // 4)  # a few wait in the child, so that no slot does
         self._deadline_s = deadline_s
-        self.deadline_s = LOAD_DEADLINE_S + deadline_s * (2 + self.slots)  # with waiting for suspects, one by one
+        self.capabilities = Capabilities(
+            concurrency=self.slots + max(1, self.slots // 4),  # a few wait in the child, so that no slot does
+            retries=MOST_DEATHS,
+            deadline_s=LOAD_DEADLINE_S + deadline_s * (2 + self.slots),  # with waiting for suspects, one by one
+            recorded=True,
+            deterministic="greedy",
+            local=True,
+            memory_bytes=self.need.total_bytes if self.need else None,
+            memory_detail=str(self.need or ""),
+            golden_logprobs=True,
+            refusal=self.file.refusal,
+        )
         self._turnstile = SharedExclusiveLock()
         self._asked: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
@@ -129,14 +135,6 @@ class GgufProvider(Provider):
     def wire(self, request: Request) -> Mapping[str, Any]:
         """With the seed that is drawn with."""
         return super().wire(_seeded(request))
-
-    def repeats_differ(self, params: Params) -> bool:
-        """At temperature 0 every draw is the same."""
-        return bool(params.temperature)
-
-    def memory_bytes(self) -> int | None:
-        """File, KV cache and the rest."""
-        return self.need.total_bytes if self.need else None
 
     def unload(self) -> None:
         """End the child. An answer that nobody waits for any more starts no other."""
@@ -169,20 +167,20 @@ class GgufProvider(Provider):
 
     def _hear(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "progress":
-            self.drawn += event["tokens"]
+            self.generated_tokens += event["tokens"]
 
     def _blamed(self, key: SampleKey, number: int, child: WorkerClient, lost: WorkerLost) -> ProviderError:
         """Whose fault it was: the only one's that was being answered; else they are asked again, one by one."""
         if lost.kind == "stopped":
             return ProviderError("stopped", kind="stopped")
         if number not in child.in_flight:
-            return ProviderError(f"{lost} while it answered others", kind=lost.kind, again="safe", wait_s=0.0)
+            return RetryableError(f"{lost} while it answered others", kind=lost.kind, wait_s=0.0)
         if len(child.in_flight) == 1:
             self._suspects.discard(key)
             return ProviderError(f"{lost} while it answered case '{key.case}'", kind=lost.kind)
         self._suspects.add(key)
         text = f"{lost} while it answered case '{key.case}' and {len(child.in_flight) - 1} others"
-        return ProviderError(text, kind=lost.kind, again="safe", wait_s=0.0)
+        return RetryableError(text, kind=lost.kind, wait_s=0.0)
 
     def _needed(self, context: int, slots: int | None, batch: int, processes: int) -> Need | None:
         """Of this machine's memory; None for a file that cannot be loaded."""

@@ -31,8 +31,9 @@ from evalharness.local.memory import need
 from evalharness.local.model_file import MOST_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
 from evalharness.logs import get_logger
 from evalharness.providers.base import Provider
+from evalharness.providers.capabilities import Capabilities
 from evalharness.providers.openai import OpenAIProvider
-from evalharness.records import Params, Request, Response
+from evalharness.records import Request, Response
 from evalharness.redaction import Secret
 from evalharness.wire import Endpoint
 
@@ -55,10 +56,6 @@ _SAMPLING: Mapping[str, Any] = {
 
 class GgufServerProvider(Provider):
     """One model file, served to this process alone."""
-
-    recorded = True
-    local = True
-    accepts = frozenset(_PARAMS)
 
     def __init__(
         self,
@@ -101,8 +98,18 @@ class GgufServerProvider(Provider):
             "memory_limit_mb": memory_limit_mb,
         }
         self._cache_prompt = slots > 1 if cache_prompt is None else cache_prompt
-        self._config, self._deadline_s, self.concurrency = config, deadline_s, slots
-        self.deadline_s = deadline_s + _START_DEADLINE_S
+        self._config, self._deadline_s = config, deadline_s
+        self.capabilities = Capabilities(
+            concurrency=slots,
+            deadline_s=deadline_s + _START_DEADLINE_S,
+            recorded=True,
+            deterministic="greedy" if slots == 1 and not self._cache_prompt else "never",  # else neighbours matter
+            local=True,
+            memory_bytes=self.need.total_bytes if self.need else None,
+            memory_detail=str(self.need or ""),
+            params=frozenset(_PARAMS),
+            refusal=self.file.refusal,
+        )
         self._starting = threading.Lock()
         self._children: list[ChildProcess] = []
         """One for each start; the last one counts."""
@@ -131,14 +138,6 @@ class GgufServerProvider(Provider):
     def wire(self, request: Request) -> Mapping[str, Any]:
         """All that is sent: no parameter is left to the server's defaults, or to the file's."""
         return _body(request, cache_prompt=self._cache_prompt)
-
-    def repeats_differ(self, params: Params) -> bool:
-        """At temperature 0 every draw is the same, unless a draw depends on its neighbours."""
-        return bool(params.temperature) or self.concurrency > 1 or self._cache_prompt
-
-    def memory_bytes(self) -> int | None:
-        """File, KV cache and the rest."""
-        return self.need.total_bytes if self.need else None
 
     def unload(self) -> None:
         """End the server until `prepare`: no request starts another."""
@@ -201,7 +200,7 @@ class GgufServerProvider(Provider):
                 f"{self._settings['context']}: raise 'context' of the model, or shorten the prompt",
                 kind="context",
             )
-        return replace(response, timing=replace(response.timing, slots=self.concurrency))
+        return replace(response, timing=replace(response.timing, slots=self.capabilities.concurrency))
 
     def _serving(self) -> tuple[ChildProcess, _Wire]:
         """A server that lives. One at a time starts it; who comes meanwhile waits. Raises ProviderError."""

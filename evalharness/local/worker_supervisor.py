@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from evalharness.errors import ProviderError
+from evalharness.errors import ProviderError, RetryableError
 from evalharness.local.model_file import ModelFile
 from evalharness.local.worker_client import WorkerClient, WorkerLost
 from evalharness.logs import get_logger
@@ -124,7 +124,7 @@ class WorkerSupervisor:
         self._lost_loads.append(text)
         if len(self._lost_loads) >= MOST_LOST_LOADS:
             return ProviderError(text, kind="load")
-        return ProviderError(text, kind="load", again="safe", wait_s=1.0)
+        return RetryableError(text, kind="load", wait_s=1.0)
 
     def _end(self) -> WorkerLost | None:
         """What the last one died of, if there was one."""

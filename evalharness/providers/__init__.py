@@ -1,4 +1,4 @@
-"""Request -> Response: one file for each way to reach a model."""
+"""From a request to a response: one file for each kind of endpoint."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import cast
 from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import ConfigError, did_you_mean
-from evalharness.providers.base import Provider, unaccepted
+from evalharness.providers.base import Provider
+from evalharness.providers.capabilities import Capabilities
 
-__all__ = ["Provider", "open_provider", "unaccepted"]
+__all__ = ["Capabilities", "Provider", "open_provider"]
 
 
 def open_provider(name: str, config: Config) -> Provider:
-    """The provider of the model `name`. Raises ConfigError: no such model, provider or option, or a refused value."""
+    """Return the provider of the model `name`. Raises ConfigError: an unknown name or an invalid option."""
     model = config.model(name)
     table = f"[tool.evalharness.models.{name}]"
     try:

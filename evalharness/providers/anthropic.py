@@ -1,4 +1,4 @@
-"""Anthropic's messages: https://docs.anthropic.com/en/api/messages and .../messages-streaming; the form of an answer:
+"""Anthropic's Messages API: https://docs.anthropic.com/en/api/messages and .../messages-streaming; JSON schemas:
 https://docs.anthropic.com/en/docs/build-with-claude/structured-outputs.
 
     [tool.evalharness.models.claude]
@@ -6,7 +6,7 @@ https://docs.anthropic.com/en/docs/build-with-claude/structured-outputs.
     model = "claude-sonnet-4-5"
     api_key_env = "ANTHROPIC_API_KEY"
 
-An answer is complete when `message_stop` and a stop reason are both there.
+A response is complete after both `message_stop` and a stop reason.
 """
 
 from __future__ import annotations
@@ -17,21 +17,13 @@ from dataclasses import asdict, dataclass, field
 from itertools import takewhile
 from typing import Any, ClassVar
 
-from evalharness.errors import ProviderError
-from evalharness.providers.remote import (
-    Clock,
-    RemoteProvider,
-    from_json,
-    joined,
-    read_events,
-    table,
-    text_of,
-    token_count,
-)
+from evalharness.errors import BilledError, ProviderError
+from evalharness.providers.parse import broken_off, from_json, join_text, json_object, text_of, token_count
+from evalharness.providers.remote import RemoteProvider
+from evalharness.providers.stream import Clock, read_events
 from evalharness.records import FinishReason, Request, Response, Usage
 from evalharness.redaction import shortened
 from evalharness.wire import EndpointError, Event
-from evalharness.wire.statuses import explained, overloaded
 
 _VERSION = "2023-06-01"
 _FINISH: Mapping[str, FinishReason] = {
@@ -40,16 +32,16 @@ _FINISH: Mapping[str, FinishReason] = {
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
 }
-_NO_ANSWER = {
-    "refusal": ("refused", "the model refuses to answer"),
-    "tool_use": ("tool call", "the model wants to use a tool instead of answering"),
+_NO_TEXT = {
+    "refusal": ("refused", "the model refuses to respond"),
+    "tool_use": ("tool call", "the model calls a tool instead of responding"),
     "pause_turn": ("tool call", "the model paused a turn that uses tools"),
 }
 
 
 @dataclass(kw_only=True)
 class AnthropicProvider(RemoteProvider):
-    """One model of Anthropic's, or of an endpoint that speaks its format."""
+    """A model of Anthropic, or of an endpoint with the same API."""
 
     base_url: str | None = "https://api.anthropic.com"
     key_header: str = "x-api-key"
@@ -65,40 +57,43 @@ class AnthropicProvider(RemoteProvider):
     }
 
     def wire(self, request: Request) -> Mapping[str, Any]:
-        """The body: system messages stand apart from the turns. Raises ProviderError where one follows a turn. The
-        schema is text as yet: in a key the order of its properties counts.
+        """Return the body, with system messages apart from the turns.
+
+        The schema stays text, since the order of its properties is part of the ledger's key.
+        Raises ProviderError: a system message follows a turn.
         """
         messages = [asdict(message) for message in request.messages]
         system = list(takewhile(lambda message: message["role"] == "system", messages))
         turns = messages[len(system) :]
         if any(message["role"] == "system" for message in turns):
-            raise ProviderError("this format takes system messages only before the first turn", kind="request")
+            raise ProviderError("system messages must precede the first turn in this API", kind="request")
         blocks = [{"type": "text", "text": message["content"]} for message in system]
         head = {"model": self.model, **({"system": blocks} if blocks else {})}
         return {**head, "messages": turns, **self._sent(request.params), **self.extra}
 
     async def complete(self, request: Request) -> Response:
-        """The answer. Raises ProviderError."""
+        """Return the response. Raises ProviderError."""
         body = {**self.wire(request), "stream": True}
         if schema := body.pop("json_schema", ""):
             form = {"type": "json_schema", "schema": json.loads(schema)}
             body["output_config"] = {**body.get("output_config", {}), "format": form}
         headers = {"anthropic-version": _VERSION}
         parts = _Parts(Clock())
-        async with self._endpoint.post("/v1/messages", body, attempt=request.attempt, headers=headers) as answer:
-            if answer.content_type == "application/json":
-                raise EndpointError(f"the answer is no event stream: {shortened(await answer.json(), 300)}")
-            await read_events(answer, parts.take_event)
+        async with self._endpoint.post("/v1/messages", body, attempt=request.attempt, headers=headers) as response:
+            if response.content_type == "application/json":
+                text = shortened(await response.json(), 300)
+                raise EndpointError(f"expected an event stream, got application/json: {text}")
+            await read_events(response, parts.take_event)
         return parts.response()
 
-    def _leaves_the_form(self) -> bool:
+    def _takes_schema(self) -> bool:
         given = self.extra.get("output_config", {})
         return isinstance(given, Mapping) and "format" not in given
 
 
 @dataclass(slots=True)
 class _Parts:
-    """What has come of one answer."""
+    """The response so far."""
 
     clock: Clock
     text: list[str] = field(default_factory=list)
@@ -107,23 +102,20 @@ class _Parts:
     model: str = ""
 
     def take_event(self, event: Event) -> bool:
-        """Whether this was the last one. Events that are not known are read over, as Anthropic asks for."""
+        """Return whether this is the last event. Unknown events are ignored, as Anthropic's documentation requires."""
         value = from_json(event.data)
         kind = value.get("type")
         if kind == "message_stop":
             self.clock.end()
             return True
         if kind == "error":
-            code, _, message = explained(value)
-            raise EndpointError(
-                f"the endpoint broke off: {code} {message}", kind="server" if overloaded(code) else "malformed"
-            )
+            raise broken_off(value)
         if kind == "message_start":
-            self._begin(table(value.get("message"), "message"))
+            self._begin(json_object(value.get("message"), "message"))
         elif kind == "content_block_delta":
-            self._take_delta(table(value.get("delta"), "delta"))
+            self._take_delta(json_object(value.get("delta"), "delta"))
         elif kind == "message_delta":
-            delta = table(value.get("delta"), "delta")
+            delta = json_object(value.get("delta"), "delta")
             self.stop_reason = text_of(delta.get("stop_reason"), "stop_reason") or self.stop_reason
             self._count(value)
         return False
@@ -139,25 +131,25 @@ class _Parts:
         self.text.append(text)
 
     def _count(self, holder: Mapping[str, Any]) -> None:
-        """Counts are cumulative, and the end repeats some of the beginning's: the last of each name holds."""
-        found = table(holder.get("usage") or {}, "usage")
+        """Keep the last count of each name: counts are cumulative."""
+        found = json_object(holder.get("usage") or {}, "usage")
         self.usage.update({name: number for name, number in found.items() if number is not None})
 
     def response(self) -> Response:
-        """The answer as a whole. Raises ProviderError when it is none."""
-        if self.stop_reason in _NO_ANSWER:
-            kind, message = _NO_ANSWER[self.stop_reason]
-            raise EndpointError(message, kind=kind, again="never")
+        """Return the complete response. Raises BilledError: the model refuses or calls a tool; EndpointError."""
+        if self.stop_reason in _NO_TEXT:
+            kind, message = _NO_TEXT[self.stop_reason]
+            raise BilledError(message, kind=kind)
         if not self.stop_reason:
             raise EndpointError("the stream ended without a stop reason", kind="truncated")
         if self.stop_reason not in _FINISH:
-            raise EndpointError(f"the stop reason is {shortened(self.stop_reason, 100)!r}")
+            raise EndpointError(f"unknown stop reason: {shortened(self.stop_reason, 100)!r}")
         usage = self._usage()
         timing = self.clock.timing(usage, {})
-        return Response(joined(self.text), _FINISH[self.stop_reason], usage, timing, self.model)
+        return Response(join_text(self.text), _FINISH[self.stop_reason], usage, timing, self.model)
 
     def _usage(self) -> Usage:
-        """`input_tokens` leaves out what was read from a cache or written to one."""
+        """Return the token counts; `input_tokens` excludes the tokens of the cache."""
         names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
-        fresh, read, written, drawn = (token_count(self.usage.get(name), name) for name in names)
-        return Usage(fresh + read + written, drawn, cached_tokens=read)
+        uncached, read, written, generated = (token_count(self.usage.get(name), name) for name in names)
+        return Usage(uncached + read + written, generated, cached_tokens=read)

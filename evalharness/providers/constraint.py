@@ -1,4 +1,4 @@
-"""What an answer may be, as the one notation that llama.cpp reads."""
+"""A constraint on the response as a GBNF grammar, the notation of llama.cpp."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from evalharness.records import Params
 
 
 def gbnf(params: Params) -> str:
-    """The grammar of the answers that `params` allow, checked; "" for none. Loads no native code.
+    """Return the checked grammar of the allowed responses, "" for no constraint. Loads no native code.
 
-    Raises ProviderError of kind constraint: what `check_grammar` and `schema_to_gbnf` refuse, and both at once.
+    Raises ProviderError, kind constraint: an invalid grammar or schema, or both parameters at once.
     """
     if params.grammar and params.json_schema:
-        raise ProviderError("grammar and json_schema both say what an answer may be", kind="constraint")
+        raise ProviderError("grammar and json_schema both constrain the response: set one of them", kind="constraint")
     try:
         if params.json_schema:
             return schema_to_gbnf(json.loads(params.json_schema))

@@ -1,13 +1,13 @@
-"""Answers from a table or a function, with scripted delays and failures: for tests, demonstrations and dry runs.
+"""Responses from a table or a function, with scripted delays and failures: for tests, demos and dry runs.
 
     [tool.evalharness.models.fake]
     provider = "scripted"
     delay_s = 0.01
     answers = {refund-window = "You have 30 days.", late = {text = "Sorry!", delay_s = 2}, bad = {error = "overloaded"}}
 
-A key is a case id; `"*"` answers every other case. A value is a text, a table (`text`, `delay_s`, `error`,
-`finish_reason`; `logprobs`, a list of numbers, and `golden_logprobs`, a list of such lists, for suites that ask for
-them), or a list of those, one for each repeat.
+A key is a case id, or `"*"` for all other cases. A value is a text, a table, or a list of them with one entry for each
+repeat. A table has `text` or `error`, and optionally `delay_s`, `finish_reason`, `logprobs` (a list of numbers) and
+`golden_logprobs` (a list of such lists).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import Any, get_args
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError, did_you_mean
 from evalharness.providers.base import Provider
-from evalharness.records import FinishReason, Params, Request, Response, Timing, Usage
+from evalharness.providers.capabilities import Capabilities
+from evalharness.records import FinishReason, Request, Response, Timing, Usage
 
 _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "text": str,
@@ -33,14 +34,12 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "logprobs": list,
     "golden_logprobs": list,
 }
-ScriptedAnswer = str | Response | Mapping[str, Any]
-Script = Callable[[Request], ScriptedAnswer]
+ScriptedResponse = str | Response | Mapping[str, Any]
+Script = Callable[[Request], ScriptedResponse]
 
 
 class ScriptedProvider(Provider):
-    """A provider that says what it was told to say."""
-
-    scores_golden = True
+    """A provider that returns scripted responses."""
 
     def __init__(
         self,
@@ -52,36 +51,35 @@ class ScriptedProvider(Provider):
         concurrency: int = 1,
         config: Config | None = None,
     ) -> None:
-        """`answers`: a table, the path of one in JSON, or a function of the request; `function`: `FILE.py:NAME`
-        relative to the root. Raises ConfigError or ValueError for anything else.
+        """`answers`: a table, the path of one in JSON, or a function of the request. `function`: `FILE.py:NAME`,
+        relative to the root. `delay_s`: before each response. `repeats_differ`: False for a deterministic model.
+        Raises ConfigError, ValueError: an invalid option.
         """
         root = config.root if config else Path()
         if (answers is None) == (function is None):
-            raise ValueError("give either 'answers' or 'function'")
+            raise ValueError("set either 'answers' or 'function'")
         if not isinstance(concurrency, int) or concurrency < 1:
-            raise ValueError(f"'concurrency' is a number from 1, not {concurrency!r}")
+            raise ValueError(f"'concurrency' must be an integer from 1, got {concurrency!r}")
         if not isinstance(delay_s, int | float):
-            raise ValueError(f"'delay_s' is a number of seconds, not {delay_s!r}")
+            raise ValueError(f"'delay_s' must be a number of seconds, got {delay_s!r}")
         if function is not None:
             self._script: Script = _load_function(function, root)
         elif callable(answers):
             self._script = answers
         else:
             self._script = _from_table(_load_table(answers, root) if isinstance(answers, str) else answers)
-        self._delay_s, self._repeats_differ = delay_s, repeats_differ
-        self.concurrency = concurrency
+        self.capabilities = Capabilities(
+            concurrency=concurrency, deterministic="never" if repeats_differ else "always", golden_logprobs=True
+        )
+        self._delay_s = delay_s
         self._closed = threading.Event()
 
     def identity(self) -> Mapping[str, Any]:
-        """Scripted answers have no identity but their name."""
+        """Return the same for every script."""
         return {"provider": "scripted"}
 
-    def repeats_differ(self, params: Params) -> bool:
-        """As the script says."""
-        return self._repeats_differ
-
     def complete(self, request: Request) -> Response:
-        """The scripted answer. Raises ProviderError where the script says `error`, has no answer, or raises."""
+        """Return the scripted response. Raises ProviderError: a scripted error, no response for the case, a bug."""
         started = time.perf_counter()
         try:
             answer = self._script(request)
@@ -99,12 +97,12 @@ class ScriptedProvider(Provider):
         return _response(request, table, time.perf_counter() - started)
 
     def close(self) -> None:
-        """Wakes a request that waits for its delay."""
+        """End all delays."""
         self._closed.set()
 
 
 def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Response:
-    """Words stand for tokens; log-probabilities are said where they are asked for. Raises ProviderError."""
+    """Return a response; each word counts as a token. Raises ProviderError: invalid log-probabilities."""
     text = table["text"]
     usage = Usage(sum(len(message.content.split()) for message in request.messages), len(text.split()))
     own = table.get("logprobs", ()) if request.params.logprobs else ()
@@ -118,38 +116,39 @@ def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Res
         golden_logprobs=tuple(tuple(one) if isinstance(one, list) else one for one in golden),
     )
     if not response.is_sound:
-        raise ProviderError("the script's answer cannot be used: its log-probabilities are none", kind="scripted")
+        raise ProviderError("scripted response: expected log-probabilities of at most 0", kind="scripted")
     return response
 
 
 def _checked(answer: Any) -> Mapping[str, Any]:
-    """The answer as a table. Raises ProviderError when it is none that the head of this file names."""
+    """Return the scripted value as a table. Raises ProviderError: an invalid table."""
     table = answer if isinstance(answer, Mapping) else {"text": answer}
     unknown = [key for key in table if key not in _KEYS]
     wrong = [key for key, types in _KEYS.items() if key in table and not isinstance(table[key], types)]
     if unknown:
-        problem = f"it has the key '{unknown[0]}'{did_you_mean(str(unknown[0]), _KEYS)}"
+        problem = f"unknown key '{unknown[0]}'{did_you_mean(str(unknown[0]), _KEYS)}"
     elif wrong:
-        problem = f"its {wrong[0]} is {table[wrong[0]]!r}"
+        problem = f"'{wrong[0]}' has the wrong type: {table[wrong[0]]!r}"
     elif "text" not in table and "error" not in table:
-        problem = "it has neither a text nor an error"
+        problem = "expected a text or an error, got neither"
     elif table.get("finish_reason", "stop") not in get_args(FinishReason):
-        problem = f"its finish_reason is {table['finish_reason']!r}, not one of {', '.join(get_args(FinishReason))}"
+        known = ", ".join(get_args(FinishReason))
+        problem = f"finish_reason: expected one of {known}, got {table['finish_reason']!r}"
     else:
         return table
-    raise ProviderError(f"the script's answer cannot be used: {problem}", kind="scripted")
+    raise ProviderError(f"scripted response: {problem}", kind="scripted")
 
 
 def _from_table(table: Any) -> Script:
     if not isinstance(table, Mapping):
-        raise ValueError(f"'answers' is a table of answers or the path of one, not {table!r}")
+        raise ValueError(f"'answers' must be a table or the path of one, got {table!r}")
 
-    def script(request: Request) -> ScriptedAnswer:
+    def script(request: Request) -> ScriptedResponse:
         answer = table.get(request.key.case, table.get("*"))
         if isinstance(answer, list):
             answer = answer[request.key.repeat % len(answer)] if answer else None
         if answer is None:
-            raise ProviderError(f"the script has no answer for case '{request.key.case}'", kind="scripted")
+            raise ProviderError(f"no scripted response for case '{request.key.case}'", kind="scripted")
         return answer if isinstance(answer, str | Mapping) else str(answer)
 
     return script
@@ -162,23 +161,23 @@ def _load_table(path: str, root: Path) -> Mapping[str, Any]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: {error}") from None
     if not isinstance(table, dict):
-        raise ConfigError(f"{path}: a table of answers is a JSON object")
+        raise ConfigError(f"{path}: expected a JSON object of scripted responses")
     return table
 
 
 def _load_function(target: str, root: Path) -> Script:
-    """`FILE.py:NAME`. The configuration is trusted: this runs the file."""
+    """Import `FILE.py:NAME`, which runs the file: the configuration is trusted. Raises ConfigError."""
     file, _, name = target.rpartition(":")
     spec = importlib.util.spec_from_file_location("evalharness_script", resolve_path(file, root))
     if spec is None or spec.loader is None:
-        raise ConfigError(f"{target}: write FILE.py:NAME")
+        raise ConfigError(f"{target}: expected FILE.py:NAME")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ConfigError(f"{target}: {type(error).__name__} when it was loaded: {error}") from error
+        raise ConfigError(f"{target}: importing {file} raised {type(error).__name__}: {error}") from error
     function = getattr(module, name, None)
     if not callable(function):
-        raise ConfigError(f"{target}: there is no function '{name}' in {file}")
+        raise ConfigError(f"{target}: {file} has no function '{name}'")
     script: Script = function
     return script

@@ -65,7 +65,7 @@ class Progress:
     def _line(self) -> str:
         filled = _BAR * self._done // self._total
         bar = "█" * filled + "░" * (_BAR - filled)
-        tokens = sum(provider.drawn for provider in self._providers)
+        tokens = sum(provider.generated_tokens for provider in self._providers)
         details = [*self._rate(), *([f"{tokens:,} tokens"] if tokens else [])]
         return f"{self._name} {bar} {self._done}/{self._total}  {', '.join(details)}"
 

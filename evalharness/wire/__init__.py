@@ -1,4 +1,4 @@
-"""HTTP as providers and remote metrics use it: endpoints, keys, statuses, event streams. Knows no model's format."""
+"""HTTP for providers and remote metrics: endpoints, keys, status codes, event streams; no model's format."""
 
 from evalharness.wire.endpoint import Endpoint, is_local
 from evalharness.wire.events import Event, EventReader

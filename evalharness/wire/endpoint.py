@@ -1,7 +1,7 @@
-"""One place to ask: its addresses, its key, its connections. Every way in which HTTP can fail becomes a ProviderError.
+"""An endpoint: its addresses, its key, its connections. Every failure of HTTP becomes a ProviderError.
 
-A key goes to the addresses of the configuration and nowhere else: no redirect is followed, no cookie kept, and nothing
-of the environment (proxies, .netrc, certificates) changes where requests go.
+A key goes to the configured addresses and nowhere else: redirects are not followed, cookies are not kept, and the
+environment (proxies, .netrc, certificates) does not change where requests go.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from evalharness import __version__
-from evalharness.errors import ConfigError, ProviderError
+from evalharness.errors import ConfigError, ModelUnavailableError, ProviderError, RetryableError
 from evalharness.redaction import Secret, redact_variable, shortened
-from evalharness.wire.response import EndpointError, HttpResponse, said
+from evalharness.wire.response import EndpointError, HttpResponse, error_text
 from evalharness.wire.statuses import error_of
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ class _Address:
     url: str
     outstanding: int = 0
     down_until: float = 0.0
-    """Nobody listened there a moment ago: another address is better, if there is one."""
+    """On the monotonic clock: until then a connection was refused a moment ago, and other addresses go first."""
 
     def rank(self) -> tuple[bool, int]:
-        """The lowest is asked first."""
+        """Return the sort key: the lowest address gets the next request."""
         return time.monotonic() < self.down_until, self.outstanding
 
 
 class Endpoint:
-    """Addresses that serve the same model. Makes no connection before the first request."""
+    """Addresses that serve the same model. The first request opens the first connection."""
 
     def __init__(
         self,
@@ -59,16 +59,16 @@ class Endpoint:
         keep_alive: bool = True,
     ) -> None:
         """`api_key_env`: the environment variable that holds the key; sent as `Bearer` in `authorization`, bare in any
-        other `key_header`. `api_key`: one that is in no variable. `proxy_env`: the one that holds a proxy's URL.
-        `ca_file`: certificates to trust instead of the system's. `keep_alive`: use a connection for many requests.
-        Raises ConfigError for an address that is none.
+        other `key_header`. `api_key`: a key from elsewhere. `proxy_env`: the environment variable that holds a proxy's
+        URL. `ca_file`: certificates to trust instead of the system's. `keep_alive`: reuse connections.
+        Raises ConfigError: an invalid address.
         """
         self._addresses = [_Address(_checked(url)) for url in base_urls]
         if not self._addresses:
-            raise ConfigError("'base_urls' names no address")
+            raise ConfigError("'base_urls' is empty: expected at least one address")
         self._key_env, self._key, self._key_header = api_key_env, api_key, key_header.lower()
         self._proxy_env, self._ca_file, self._keep_alive = proxy_env, ca_file, keep_alive
-        redact_variable(api_key_env)  # a replayed run sends no key, and its prompts may hold one all the same
+        redact_variable(api_key_env)  # a replayed run sends no key, but its prompts may contain it
         redact_variable(proxy_env)
         self._idle: list[httpx2.AsyncHTTPTransport] = []
         self._all: list[httpx2.AsyncHTTPTransport] = []
@@ -77,16 +77,17 @@ class Endpoint:
 
     @property
     def base_urls(self) -> list[str]:
-        """The addresses, sorted."""
+        """The addresses in alphabetical order."""
         return sorted(address.url for address in self._addresses)
 
     @asynccontextmanager
     async def post(
         self, path: str, body: Mapping[str, Any], *, attempt: str, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[HttpResponse]:
-        """Send JSON to the address with the fewest requests under way. Raises ProviderError unless the status is 200.
+        """Send JSON to the address with the fewest requests in flight and yield the response.
 
-        `attempt` goes along as `x-client-request-id`, so that both sides' logs name the same request.
+        `attempt` is sent as `x-client-request-id`, which names the request in the logs of both sides.
+        Raises ProviderError: no connection, or a status other than 200.
         """
         import httpx2
 
@@ -109,7 +110,7 @@ class Endpoint:
             try:
                 response = await transport.handle_async_request(request)
             except httpx2.TransportError as error:
-                found = _before_the_head(error)
+                found = _before_the_headers(error)
                 if found.kind == "connect":
                     address.down_until = time.monotonic() + _DOWN_S
                 raise found from None
@@ -122,24 +123,24 @@ class Endpoint:
             await self._put_back(transport)
 
     async def _put_back(self, transport: httpx2.AsyncHTTPTransport) -> None:
-        if self._keep_alive and _has_nothing_left(transport):
+        if self._keep_alive and _is_clean(transport):
             self._idle.append(transport)
         else:
             self._all.remove(transport)
             await transport.aclose()
 
     async def close(self) -> None:
-        """End all connections."""
+        """Close all connections."""
         transports, self._all, self._idle = self._all, [], []
         for transport in transports:
             await transport.aclose()
 
     def _new_transport(self) -> httpx2.AsyncHTTPTransport:
-        """One for each request that may be under way: a pool of n connections looks at all n for every request."""
+        """Return a transport with one connection: a shared pool of n would search all n for every request."""
         import httpx2
 
         if not self._all:
-            for name in ("httpx2", "httpcore2"):  # at DEBUG they write headers to the log
+            for name in ("httpx2", "httpcore2"):  # at DEBUG they log headers
                 logging.getLogger(name).setLevel(logging.WARNING)
             self._headers = self._fixed_headers()
             self._verify = self._trusted()
@@ -165,8 +166,8 @@ class Endpoint:
             key = self._key.reveal()
             headers[self._key_header] = f"Bearer {key}" if self._key_header == "authorization" else key
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
-            text = f"the key in {self._key_env} has characters that a header cannot hold"
-            raise ProviderError(text, kind="auth", fatal=True)
+            text = f"the key in {self._key_env} is invalid: expected printable ASCII characters"
+            raise ModelUnavailableError(text, kind="auth")
         return [(name.encode(), value.encode()) for name, value in headers.items()]
 
     def _proxy(self) -> httpx2.Proxy | None:
@@ -177,8 +178,8 @@ class Endpoint:
         try:
             return httpx2.Proxy(_secret(self._proxy_env, "proxy_env").reveal())
         except (ValueError, httpx2.InvalidURL):
-            text = f"what {self._proxy_env} holds is no address of a proxy (proxy_env)"
-            raise ProviderError(text, kind="connect", fatal=True) from None
+            text = f"the proxy address in {self._proxy_env} (proxy_env) is invalid: expected http://HOST:PORT"
+            raise ModelUnavailableError(text, kind="connect") from None
 
     def _trusted(self) -> ssl.SSLContext:
         import httpx2
@@ -187,17 +188,17 @@ class Endpoint:
             try:
                 return ssl.create_default_context(cafile=str(self._ca_file))
             except OSError as error:  # ssl.SSLError is one
-                text = f"{self._ca_file} holds no certificates (ca_file): {error}"
-                raise ProviderError(text, kind="tls", fatal=True) from None
+                text = f"{self._ca_file} (ca_file): expected certificates in PEM format: {error}"
+                raise ModelUnavailableError(text, kind="tls") from None
         if all(address.url.startswith("http:") for address in self._addresses) and not self._proxy_env:
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; loading the system's takes 20 ms
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and loading the system's takes 20 ms
         return httpx2.create_ssl_context(trust_env=False)
 
 
-def _has_nothing_left(transport: httpx2.AsyncHTTPTransport) -> bool:
-    """Whether no byte followed the answer: on the same connection it would be taken for the answer to the next request.
+def _is_clean(transport: httpx2.AsyncHTTPTransport) -> bool:
+    """Return whether the connection is clean: a stray byte would be read as part of the next response.
 
-    httpx2 has no public way to ask; where its inside looks different, the connection is not used again.
+    httpx2 has no public API for this. If its internals differ, the connection is not reused.
     """
     try:
         connections: list[Any] = list(transport._pool.connections)
@@ -207,28 +208,28 @@ def _has_nothing_left(transport: httpx2.AsyncHTTPTransport) -> bool:
         return False
 
 
-async def _accepted(answer: HttpResponse) -> HttpResponse:
-    if answer.status != 200:
-        raise error_of(answer.status, answer.headers, await answer.beginning(_MOST_ERROR_BYTES))
-    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):  # and so no small answer can swell to a large one
-        raise EndpointError(f"the answer is encoded as {shortened(encoding, 40)!r}, though identity was asked for")
-    return answer
+async def _accepted(response: HttpResponse) -> HttpResponse:
+    if response.status != 200:
+        raise error_of(response.status, response.headers, await response.beginning(_MOST_ERROR_BYTES))
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):  # a compressed body could expand without bound
+        raise EndpointError(f"content-encoding: expected 'identity', got {shortened(encoding, 40)!r}")
+    return response
 
 
-def _before_the_head(error: httpx2.TransportError) -> ProviderError:
-    """What a request that got no answer at all means: was it sent, and may it have been heard?"""
+def _before_the_headers(error: httpx2.TransportError) -> ProviderError:
+    """Return the error of a request without a response; an unsent request is retried freely."""
     import httpx2
 
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
         if tls := _tls_error(error):
-            return ProviderError(f"no safe connection: {tls}", kind="tls", fatal=True)
-        return ProviderError(f"no connection: {said(error)}", kind="connect", again="safe")
+            return ModelUnavailableError(f"no secure connection: {tls}", kind="tls")
+        return RetryableError(f"no connection: {error_text(error)}", kind="connect")
     if isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error):
-        return EndpointError(f"the answer is not HTTP: {error}")
+        return EndpointError(f"the response is not HTTP: {error}")
     if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
         return ProviderError(f"the request cannot be sent: {error}", kind="request")
-    return EndpointError(f"the connection was lost before an answer came: {said(error)}", kind="connection")
+    return EndpointError(f"the connection was lost before a response arrived: {error_text(error)}", kind="connection")
 
 
 def _tls_error(error: BaseException | None) -> str:
@@ -243,30 +244,30 @@ def _secret(variable: str, option: str) -> Secret:
     try:
         return Secret(variable)
     except LookupError as error:
-        raise ProviderError(f"{error.args[0]} ({option})", kind="auth", fatal=True) from None
+        raise ModelUnavailableError(f"{error.args[0]} ({option})", kind="auth") from None
 
 
 def _checked(url: str) -> str:
-    """The address without its last slash. Raises ConfigError: no http(s) address, or with a secret in it."""
+    """Return the address without its trailing slash. Raises ConfigError: it is not http(s), or contains a secret."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except (ValueError, AttributeError, TypeError):
         parts, host = None, None
     if parts is None or not isinstance(url, str) or not url.isprintable() or " " in url:
-        raise ConfigError(f"base_url: {str(url)[:200]!r} is no address")
+        raise ConfigError(f"base_url: expected an http or https address, got {str(url)[:200]!r}")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            f"base_url: only scheme, host and path: write {parts.scheme}://{host}{parts.path}, and name the variable "
-            "that holds a key by api_key_env"
+            f"base_url: expected only scheme, host and path: write {parts.scheme}://{host}{parts.path}, and put a key "
+            "into the variable that api_key_env names"
         )
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"base_url: {url[:200]!r} is no http or https address")
+        raise ConfigError(f"base_url: expected an http or https address, got {url[:200]!r}")
     return url.rstrip("/")
 
 
 def is_local(url: str) -> bool:
-    """Whether the address is on this machine."""
+    """Return whether the address is on this machine."""
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, not bound
 
 

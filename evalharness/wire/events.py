@@ -1,7 +1,7 @@
-"""Server-sent events from bytes, as the HTML standard (section 9.2.6, "Interpreting an event stream") reads them.
+"""Server-sent events from bytes, by the HTML standard, section 9.2.6, "Interpreting an event stream".
 
-However the bytes are cut into chunks, the events are the same. An event counts once its blank line is there: what the
-stream's end cuts off is no event.
+The events do not depend on how the bytes are split into chunks. An event ends with a blank line: an event that the end
+of the stream cuts off is dropped.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 class Event(NamedTuple):
-    """One event. `id` and `retry` fields are read over: nobody here reconnects."""
+    """One event. The fields `id` and `retry` are ignored: this client does not reconnect."""
 
     name: str
     data: str
 
 
 class EventReader:
-    """Feed it the body's chunks. Raises UnicodeDecodeError for data that are not UTF-8."""
+    """Parses a body chunk by chunk."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -31,11 +31,11 @@ class EventReader:
 
     @property
     def is_something_else(self) -> bool:
-        """Whether what has come does not even begin like an event stream."""
+        """Whether the body does not start like an event stream."""
         return not any(field.startswith(self._first[: len(field)]) for field in _FIELDS)
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        """The events that this chunk completes."""
+        """Yield the events that this chunk completes. Raises UnicodeDecodeError: the data are not UTF-8."""
         if len(self._first) < 8:
             self._first = (self._first + chunk[:16]).removeprefix(_BOM).lstrip(b"\r\n")
         if self._after_cr and chunk.startswith(b"\n"):

@@ -1,4 +1,4 @@
-"""An answer whose head is there: its body, piece by piece, bounded, and every way in which it can break off."""
+"""An HTTP response after its headers: a bounded body, read in chunks."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from evalharness.errors import Again, ProviderError
+from evalharness.errors import ProviderError, UnknownOutcomeError
 
 if TYPE_CHECKING:
     import httpx2
 
 MOST_BYTES = 16 * 2**20
-"""Of one answer. A longer one is an error."""
+"""Of one body. A longer one is an error."""
 
 
-class EndpointError(ProviderError):
-    """The answer is not what the protocol promises: what was drawn may be billed all the same."""
+class EndpointError(UnknownOutcomeError):
+    """A response is incomplete or breaks the protocol. Its tokens may be billed."""
 
-    def __init__(self, message: str, *, kind: str = "malformed", again: Again = "once") -> None:
-        super().__init__(message, kind=kind, again=again, may_cost=True)
+    def __init__(self, message: str, *, kind: str = "malformed") -> None:
+        super().__init__(message, kind=kind)
 
 
 class HttpResponse:
-    """A response whose head is there."""
+    """Status, headers and body of a response."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
@@ -32,16 +32,16 @@ class HttpResponse:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """By lower-case name."""
+        """The headers by lower-case name."""
         return self._response.headers
 
     @property
     def content_type(self) -> str:
-        """Without its parameters."""
+        """The media type without its parameters; "" if the header is missing."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def chunks(self, most_bytes: int = MOST_BYTES) -> AsyncIterator[bytes]:
-        """The body as it comes. Raises EndpointError when it breaks off or grows too large."""
+        """Yield the body as it arrives. Raises EndpointError: it breaks off or exceeds `most_bytes`."""
         import httpx2
 
         seen = 0
@@ -49,20 +49,20 @@ class HttpResponse:
             async for chunk in self._response.aiter_raw():
                 seen += len(chunk)
                 if seen > most_bytes:
-                    raise EndpointError(f"the answer is larger than {most_bytes} bytes")
+                    raise EndpointError(f"the response is too large: expected at most {most_bytes} bytes")
                 yield chunk
         except httpx2.RemoteProtocolError as error:
             cut = "closed connection" in str(error)
-            raise EndpointError(f"the answer broke off: {error}", kind="truncated" if cut else "malformed") from None
+            raise EndpointError(f"the response broke off: {error}", kind="truncated" if cut else "malformed") from None
         except httpx2.TransportError as error:
-            raise EndpointError(f"the answer broke off: {said(error)}", kind="truncated") from None
+            raise EndpointError(f"the response broke off: {error_text(error)}", kind="truncated") from None
 
     async def body(self, most_bytes: int = MOST_BYTES) -> bytes:
-        """All of it."""
+        """Return the whole body. Raises EndpointError: see `chunks`."""
         return b"".join([chunk async for chunk in self.chunks(most_bytes)])
 
     async def beginning(self, most_bytes: int) -> bytes:
-        """What comes of the body until it is this long, or breaks off."""
+        """Return the first `most_bytes` of the body, or what arrives before it breaks off."""
         found = b""
         with suppress(ProviderError):
             async for chunk in self.chunks():
@@ -72,13 +72,13 @@ class HttpResponse:
         return found[:most_bytes]
 
     async def json(self) -> Any:
-        """The body as JSON. Raises EndpointError."""
+        """Return the body as JSON. Raises EndpointError."""
         try:
             return json.loads(await self.body())
         except (ValueError, RecursionError) as error:
-            raise EndpointError(f"the answer is not JSON: {error}") from None
+            raise EndpointError(f"the response is not JSON: {error}") from None
 
 
-def said(error: BaseException) -> str:
-    """What an exception says, or what it is."""
+def error_text(error: BaseException) -> str:
+    """Return the text of an exception, or the name of its class if it has none."""
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What an HTTP status and its headers mean for the one who asked. Decided by the code alone: HTTP/2 has no phrase."""
+"""HTTP status codes and headers as errors. The reason phrase is ignored: HTTP/2 has none."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from evalharness.errors import Again, ProviderError
+from evalharness.errors import (
+    BilledError,
+    ModelUnavailableError,
+    ProviderError,
+    RetryableError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from evalharness.redaction import shortened
 
 LONGEST_WAIT_S = 120.0
-"""A longer Retry-After is an error at once, as in OpenAI's own client."""
+"""A longer Retry-After is an immediate error, as in OpenAI's client."""
 _NOTHING_DONE = {409, 425, 429, 500, 503, 529}
 _OUTCOME_UNKNOWN = {408, 502, 504}
-"""A gateway gave up, as those do that have numbers of their own from 520 on: the model behind it may have answered, and
-been paid for it."""
+"""A gateway timed out, as with its private codes from 520 on: the model may have responded, and may bill it."""
 _THROTTLED = {429, 529}
 """529 is Anthropic's "overloaded"."""
 _CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length", "exceed_context_size_error")
@@ -27,51 +33,59 @@ _PARAMETER = re.compile(
     r"(?<!\w)(temperature|seed|top_p|top_k|min_p|max_tokens|repeat_penalty|stop|stop_sequences|stream_options)(?!\w)"
 )
 _NOT_TAKEN = re.compile(r"support|deprecat|permit|allow|unknown|unrecogni[sz]ed|cannot both|extra input", re.IGNORECASE)
-_PASSING_CODES = ("overloaded", "server_error", "api_error", "unavailable", "timeout", "rate_limit")
+_TEMPORARY_CODES = ("overloaded", "server_error", "api_error", "unavailable", "timeout", "rate_limit")
 _MESSAGE_CHARS = 600
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-    """The error that an answer without status 200 stands for."""
-    code, parameter, message = _explained(body)
-    said = f"HTTP {status}" + (f" {code}" if code else "") + (f": {message}" if message else "")
+    """Return the error of a response whose status is not 200."""
+    code, parameter, message = _parsed(body)
+    text = f"HTTP {status}" + (f" {code}" if code else "") + (f": {message}" if message else "")
     if code == "insufficient_quota":
-        return ProviderError(f"the account has no money left: {said}", kind="quota", fatal=True)
+        return ModelUnavailableError(f"the account has no credit left: {text}", kind="quota")
     if status in (501, 505):
-        return ProviderError(said, kind="server")
+        return ProviderError(text, kind="server")
     if status in _NOTHING_DONE | _OUTCOME_UNKNOWN or status >= 500:
-        return _passing(status, headers, said)
+        return _temporary(status, headers, text)
     if status in (401, 403):
-        return ProviderError(f"the endpoint refuses the key: {said}", kind="auth", fatal=True)
+        return ModelUnavailableError(f"the endpoint rejects the key: {text}", kind="auth")
     if 300 <= status < 400:
         where = headers.get("location", "nowhere")
         return ProviderError(
-            f"the endpoint redirects (HTTP {status}) to {shortened(where)}, and a redirect is never followed; "
-            "put the final address into base_url",
+            f"the endpoint redirects (HTTP {status}) to {shortened(where)}, and redirects are not followed: "
+            "set base_url to the final address",
             kind="redirect",
         )
     if 200 <= status < 300:
-        return ProviderError(f"HTTP {status} instead of an answer", kind="malformed", again="once", may_cost=True)
-    return ProviderError(said, kind=_refusal(code, parameter, message))
+        return UnknownOutcomeError(f"expected HTTP 200, got HTTP {status}", kind="malformed")
+    return ProviderError(text, kind=_rejection(code, parameter, message))
 
 
-def _passing(status: int, headers: Mapping[str, str], said: str) -> ProviderError:
-    """An error that may be gone next time."""
+def _temporary(status: int, headers: Mapping[str, str], text: str) -> ProviderError:
+    """Return the error of a status that a retry may cure."""
     wait_s = retry_after_s(headers)
     kind = "rate limit" if status == 429 else "server"
+    is_done = status not in _NOTHING_DONE
     if wait_s is not None and wait_s > LONGEST_WAIT_S:
-        in_ms = _number(headers.get("retry-after-ms")) is not None
-        given = f"{headers['retry-after-ms']} ms" if in_ms else headers.get("retry-after")
-        return ProviderError(f"{said}; it says to wait {given}, more than {LONGEST_WAIT_S:g} s", kind=kind)
-    unknown = status not in _NOTHING_DONE
-    again: Again = "once" if unknown else "safe"
-    return ProviderError(said, kind=kind, again=again, wait_s=wait_s, throttled=status in _THROTTLED, may_cost=unknown)
+        final = BilledError if is_done else ProviderError
+        return final(f"{text}; it asks to wait {_given(headers)}, the limit is {LONGEST_WAIT_S:g} s", kind=kind)
+    if is_done:
+        return UnknownOutcomeError(text, kind=kind, wait_s=wait_s)
+    retryable = ThrottledError if status in _THROTTLED else RetryableError
+    return retryable(text, kind=kind, wait_s=wait_s)
+
+
+def _given(headers: Mapping[str, str]) -> str:
+    """Return the wait as the endpoint writes it."""
+    in_ms = _number(headers.get("retry-after-ms")) is not None
+    return f"{headers['retry-after-ms']} ms" if in_ms else headers["retry-after"]
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now: `retry-after-ms`, or `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3).
+    """Return the seconds to wait: `retry-after-ms`, or `Retry-After` in seconds or as a date.
 
-    A date is read by the server's own clock where the answer has a Date. None for anything that is no time to wait.
+    A date counts from the response's Date header, or from this machine's clock without one. None: no valid wait.
+    RFC 9110, section 10.2.3.
     """
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
@@ -85,10 +99,10 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 def _number(text: str | None) -> float | None:
     try:
-        value = float((text or "").replace("_", "?"))  # float takes 1_0 for ten
+        value = float((text or "").replace("_", "?"))  # float("1_0") is ten
     except ValueError:
         return None
-    return value if value >= 0 else None  # infinity is more than anybody waits; NaN is nothing
+    return value if value >= 0 else None  # infinity exceeds the limit; NaN is no wait
 
 
 def _date(text: str | None) -> datetime | None:
@@ -99,18 +113,18 @@ def _date(text: str | None) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _explained(body: bytes) -> tuple[str, str, str]:
-    """Code, parameter and message of an error body; the body itself where it is not JSON."""
+def _parsed(body: bytes) -> tuple[str, str, str]:
+    """Return code, parameter and message of an error body; a body that is not JSON is the message."""
     text = body.decode("utf-8", "replace")
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return "", "", shortened(" ".join(text.split()), _MESSAGE_CHARS)
-    return explained(value)
+    return error_fields(value)
 
 
-def explained(value: Any) -> tuple[str, str, str]:
-    """Code, parameter and message of an error object: `{"error": {...}}`, as every provider's differs a little."""
+def error_fields(value: Any) -> tuple[str, str, str]:
+    """Return code, parameter and message of `{"error": {...}}` in the dialect of any known endpoint."""
     error = value.get("error", value) if isinstance(value, dict) else value
     if not isinstance(error, dict):
         return "", "", shortened(error, _MESSAGE_CHARS)
@@ -119,13 +133,13 @@ def explained(value: Any) -> tuple[str, str, str]:
     return shortened(code or "", 100), shortened(error.get("param") or "", 100), shortened(message, _MESSAGE_CHARS)
 
 
-def overloaded(code: str) -> bool:
-    """Whether an error that came in the middle of an answer may be gone next time."""
-    return any(word in code for word in _PASSING_CODES)
+def is_temporary(code: str) -> bool:
+    """Return whether an error code in the middle of a stream names an overloaded server."""
+    return any(word in code for word in _TEMPORARY_CODES)
 
 
-def _refusal(code: str, parameter: str, message: str) -> str:
-    """The kind of a request that the endpoint does not want."""
+def _rejection(code: str, parameter: str, message: str) -> str:
+    """Return the kind of a request that the endpoint rejects."""
     if code in _CONTEXT_CODES or _CONTEXT.search(message):
         return "context"
     named = _PARAMETER.search(f"{parameter} {message}")

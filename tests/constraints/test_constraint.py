@@ -154,5 +154,5 @@ def test_canonical_schema() -> None:
 def test_neither_or_both() -> None:
     """Without a grammar and a schema the answer is free; both together are an error."""
     assert gbnf(Params()) == ""
-    with pytest.raises(ProviderError, match="both say what an answer may be"):
+    with pytest.raises(ProviderError, match="both constrain the response"):
         gbnf(Params(grammar='root ::= "a"', json_schema="{}"))

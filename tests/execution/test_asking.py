@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ from evalharness.errors import ConfigError
 from evalharness.evaluation.plan import make_plan
 from evalharness.execution import Engine, RunOptions
 from evalharness.execution.pricing import Pricing
-from evalharness.providers import Provider, open_provider
+from evalharness.providers import Capabilities, Provider, open_provider
 from evalharness.records import (
     Case,
     Location,
@@ -282,7 +283,7 @@ def in_time(work: Callable[[], Result]) -> Result:
 class Hanging(Provider):
     """A model that does not come back until the test is over."""
 
-    concurrency = 5
+    capabilities = Capabilities(concurrency=5)
 
     def __init__(self) -> None:
         self.asked = threading.Semaphore(0)
@@ -347,7 +348,7 @@ def test_a_requests_deadline(kind: str) -> None:
 
     def whole(url: str) -> list[Sample]:
         provider = HANGING[kind](url)
-        provider.deadline_s, provider.concurrency = 0.2, 5
+        provider.capabilities = replace(provider.capabilities, deadline_s=0.2, concurrency=5)
         with Engine({"m": provider}, []) as engine:
             return samples_of(ask(engine, NAMES[:10]))
 

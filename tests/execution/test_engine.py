@@ -73,10 +73,6 @@ class Odd(Provider):
         """None."""
         return {}
 
-    def repeats_differ(self, params: Params) -> bool:
-        """They do."""
-        return True
-
     def prepare(self) -> None:
         """Count the calls."""
         self.prepared.append(time.monotonic())

@@ -65,13 +65,17 @@ def plan(tmp_path: Path) -> Planner:
 class Recorded(ScriptedProvider):
     """Whose answers are kept, and depend on its script alone."""
 
-    recorded = True
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.capabilities = replace(self.capabilities, recorded=True)
 
 
 class Silent(ScriptedProvider):
     """A model that cannot say how likely a golden answer is."""
 
-    scores_golden = False
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.capabilities = replace(self.capabilities, golden_logprobs=False)
 
 
 def likely(request: Request) -> Response:
@@ -147,7 +151,7 @@ def test_remote_models_are_asked_for_no_logprobs(plan: Planner, tmp_path: Path, 
         make_plan(evalharness.load_suite("demo", loaded), loaded, models=["remote"])
     (tmp_path / "pyproject.toml").write_text(config + 'takes = ["logprobs"]\n')
     loaded = load_config(tmp_path)
-    with pytest.raises(ConfigError, match="'takes' cannot hold logprobs"):
+    with pytest.raises(ConfigError, match="'takes' cannot contain logprobs"):
         make_plan(evalharness.load_suite("demo", loaded), loaded, models=["remote"])
 
 

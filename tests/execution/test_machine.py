@@ -8,15 +8,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalharness.errors import ProviderError
+from evalharness.errors import ModelUnavailableError
 from evalharness.execution import Engine, RunOptions
-from evalharness.providers import Provider
+from evalharness.providers import Capabilities, Provider
 from evalharness.records import Case, Location, Message, Params, Request, Response, Sample, SampleKey, Timing, Usage
 from evalharness.scoring.scorer import Scorer
 from evalharness.store.ledger import Ledger
@@ -48,16 +48,10 @@ class Watch:
 class Local(Provider):
     """A model that holds memory from its first request on, until it unloads or is closed."""
 
-    local = True
-    concurrency = 8
-
     def __init__(self, name: str, watch: Watch, memory: int = 60, answer_s: float = 0.002) -> None:
+        self.capabilities = Capabilities(local=True, concurrency=8, memory_bytes=memory)
         self.name, self.watch, self.memory, self.answer_s = name, watch, memory, answer_s
         self.closed = threading.Event()
-
-    def memory_bytes(self) -> int:
-        """As told."""
-        return self.memory
 
     def prepare(self) -> None:
         """Load it."""
@@ -178,7 +172,7 @@ def test_others_need_no_seat() -> None:
     watch = Watch()
     remote = Meets("remote", watch)
     local = remote.other = Meets("a", watch, remote)
-    remote.memory_bytes = lambda: None  # type: ignore[method-assign, assignment, return-value]
+    remote.capabilities = replace(remote.capabilities, memory_bytes=None)
     with Engine({"a": local, "remote": remote}, []) as engine:
         assert kinds(samples_of([*ask(engine, "xyz", "a"), *ask(engine, NAMES, "remote")])) == {"answered": 33}
 
@@ -205,17 +199,15 @@ class Refuses(Local):
 
     def complete(self, request: Request) -> Response:
         """As a broken endpoint does."""
-        raise ProviderError("m.gguf cannot be loaded", kind="load", fatal=True)
+        raise ModelUnavailableError("m.gguf cannot be loaded", kind="load")
 
 
 class Stuck(Local):
     """Its answers come long after its deadline."""
 
-    deadline_s = 0.2
-
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments, answer_s=NEVER_S)
-        self.concurrency = 1
+        self.capabilities = replace(self.capabilities, deadline_s=0.2, concurrency=1)
 
 
 class RestsBadly(Local):

@@ -171,7 +171,7 @@ def test_what_depends_on_neighbours_says_so(
 ) -> None:
     """Only with one slot, no kept prompt and temperature 0 is a second draw called a copy."""
     provider = Served(runner, **{"slots": 1, **options} if "cache_prompt" in options else options).provider
-    assert provider.repeats_differ(ask("", temperature=temperature).params) is differ
+    assert provider.capabilities.repeats_differ(ask("", temperature=temperature).params) is differ
 
 
 def test_control_text_is_control(one_slot: Served, ask: Ask) -> None:
@@ -263,7 +263,7 @@ def test_a_crash_costs_what_is_under_way(serve: Callable[..., Served], ask: Ask)
     long = [ask("Tell me a long story.", case=case, max_tokens=1500) for case in ("one", "two")]
     for case, error in zip(("one", "two"), served.ask(*long), strict=True):
         assert isinstance(error, ProviderError)
-        assert (error.kind, error.again) == ("crash", "never")
+        assert (error.kind, type(error)) == ("crash", ProviderError)
         assert "the model's server was killed by SIGKILL" in str(error)
         assert f"while it answered case '{case}'" in str(error)
     assert served.text(ask("What is the capital of France?")) == before

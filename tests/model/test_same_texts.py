@@ -26,7 +26,7 @@ def of_suite(config, name, prompts=(), **params):
 
 def texts(provider, asked, *, at_once=None):
     """By case, asked so many at a time; as many as the provider takes by default."""
-    with ThreadPoolExecutor(at_once or provider.concurrency) as pool:
+    with ThreadPoolExecutor(at_once or provider.capabilities.concurrency) as pool:
         return {
             request.key: response.text
             for request, response in zip(asked, pool.map(provider.complete, asked), strict=True)

@@ -21,5 +21,5 @@ def count_events(patch: pytest.MonkeyPatch) -> None:
                 read += 1
                 yield event
 
-    patch.setattr("evalharness.providers.remote.EventReader", Counting)
-    patch.setattr("evalharness.providers.remote.time", SimpleNamespace(perf_counter=lambda: float(read)))
+    patch.setattr("evalharness.providers.stream.EventReader", Counting)
+    patch.setattr("evalharness.providers.stream.time", SimpleNamespace(perf_counter=lambda: float(read)))

@@ -32,11 +32,12 @@ from hypothesis import strategies as st
 
 from evalharness.config import Config, ModelConfig
 from evalharness.constraints import canonical_schema
-from evalharness.errors import ConfigError, ProviderError
-from evalharness.providers import open_provider, unaccepted
-from evalharness.providers.base import ALL_PARAMS
+from evalharness.errors import BilledError, ConfigError, ProviderError
+from evalharness.providers import open_provider
+from evalharness.providers.capabilities import ALL_PARAMS
 from evalharness.records import Message, Params, Request, Response, SampleKey, Usage
 from evalharness.store.recorded import canonical
+from evalharness.wire import EndpointError
 
 PATIENCE_S = 60
 MESSAGES = (Message("system", "Be brief."), Message("user", "Why? \N{SNOWMAN}"))
@@ -160,8 +161,8 @@ def test_body(options: dict[str, Any], params: Params, body: dict[str, Any]) -> 
 )
 def test_not_accepted(options: dict[str, Any], refused: list[str]) -> None:
     """What would not be sent is known before anything is asked."""
-    assert unaccepted(ALL_SET, opened(**options).accepts) == refused
-    assert unaccepted(Params(), opened(**options).accepts) == []
+    assert opened(**options).capabilities.unsupported(ALL_SET) == refused
+    assert opened(**options).capabilities.unsupported(Params()) == []
 
 
 @pytest.mark.parametrize(
@@ -181,7 +182,7 @@ def test_not_accepted(options: dict[str, Any], refused: list[str]) -> None:
 )
 def test_form_not_accepted(provider: str, options: dict[str, Any], params: Params, refused: list[str]) -> None:
     """A grammar, which these formats have not, and a schema beside one of the configuration are refused."""
-    assert unaccepted(params, opened(provider=provider, **options).accepts) == refused
+    assert opened(provider=provider, **options).capabilities.unsupported(params) == refused
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
@@ -322,24 +323,24 @@ def test_finish(reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "delta", "kind", "again"),
+    ("reason", "delta", "kind", "error_class"),
     [
-        ("content_filter", {"content": "Y"}, "filtered", "never"),
-        ("tool_calls", {"tool_calls": [{"index": 0, "function": {"name": "f"}}]}, "tool call", "never"),
-        ("function_call", {"function_call": {"name": "f"}}, "tool call", "never"),
-        ("stop", {"refusal": "I cannot."}, "refused", "never"),
-        ("stop", {"content": "Well, ", "refusal": "I cannot."}, "refused", "never"),
-        ("banana", {"content": "Y"}, "malformed", "once"),
+        ("content_filter", {"content": "Y"}, "filtered", BilledError),
+        ("tool_calls", {"tool_calls": [{"index": 0, "function": {"name": "f"}}]}, "tool call", BilledError),
+        ("function_call", {"function_call": {"name": "f"}}, "tool call", BilledError),
+        ("stop", {"refusal": "I cannot."}, "refused", BilledError),
+        ("stop", {"content": "Well, ", "refusal": "I cannot."}, "refused", BilledError),
+        ("banana", {"content": "Y"}, "malformed", EndpointError),
     ],
 )
-def test_no_answer(reason: str, delta: dict[str, Any], kind: str, again: str) -> None:
+def test_no_answer(reason: str, delta: dict[str, Any], kind: str, error_class: type[BilledError]) -> None:
     """An answer that is none is an error of its own kind, in parts or whole, and never a short answer."""
     for error in (
         refused(of(said(**delta), said(reason))),
         refused(of(said(reason, **delta))),
         refused(whole(reason, message=delta), stream=False),
     ):
-        assert (error.kind, error.again, error.may_cost) == (kind, again, True)
+        assert (error.kind, type(error)) == (kind, error_class)
 
 
 @pytest.mark.parametrize(
@@ -366,7 +367,7 @@ def test_no_answer(reason: str, delta: dict[str, Any], kind: str, again: str) ->
 def test_broken_answer(script: Script, kind: str, stream: bool) -> None:
     """What has no end, no choices or an error in it is no answer, however it was asked for."""
     error = refused(script, stream=stream)
-    assert (error.kind, error.again, error.may_cost) == (kind, "once", True)
+    assert (error.kind, type(error)) == (kind, EndpointError)
 
 
 def test_other_choices() -> None:
@@ -400,7 +401,7 @@ def test_not_cut() -> None:
 
 def taking_all(provider: str, **options: Any) -> Any:
     """The provider of a model that takes every parameter."""
-    names = opened(provider=provider).accepts
+    names = opened(provider=provider).capabilities.params
     return opened(provider=provider, takes=sorted(TAKEABLE - names), **options)
 
 

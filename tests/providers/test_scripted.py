@@ -50,15 +50,15 @@ def test_tables(tmp_path: Path, answers: dict[str, Any], case: str, repeat: int,
     ("answers", "message"),
     [
         ({"a": {"error": "overloaded"}}, "overloaded"),
-        ({"b": "x"}, "the script has no answer for case 'a'"),
-        ({"a": []}, "the script has no answer for case 'a'"),
-        ({"a": {"txt": "x"}}, "the script's answer cannot be used: it has the key 'txt'; did you mean 'text'?"),
-        ({"a": {"delay_s": 0}}, "the script's answer cannot be used: it has neither a text nor an error"),
-        ({"a": {"text": 3}}, "the script's answer cannot be used: its text is 3"),
-        ({"a": {"text": "x", "delay_s": "1"}}, "the script's answer cannot be used: its delay_s is '1'"),
+        ({"b": "x"}, "no scripted response for case 'a'"),
+        ({"a": []}, "no scripted response for case 'a'"),
+        ({"a": {"txt": "x"}}, "scripted response: unknown key 'txt'; did you mean 'text'?"),
+        ({"a": {"delay_s": 0}}, "scripted response: expected a text or an error, got neither"),
+        ({"a": {"text": 3}}, "scripted response: 'text' has the wrong type: 3"),
+        ({"a": {"text": "x", "delay_s": "1"}}, "scripted response: 'delay_s' has the wrong type: '1'"),
         (
             {"a": {"text": "x", "finish_reason": "done"}},
-            "the script's answer cannot be used: its finish_reason is 'done'",
+            "scripted response: finish_reason: expected one of stop, length",
         ),
     ],
 )
@@ -76,7 +76,7 @@ def test_failures(tmp_path: Path, answers: dict[str, Any], message: str) -> None
 @pytest.mark.parametrize("returned", [None, 3, ["x"]])
 def test_a_function_that_returns_nonsense(returned: Any) -> None:
     """What a function returns besides a text, a table or a response fails the request."""
-    with pytest.raises(ProviderError, match="the script's answer cannot be used"):
+    with pytest.raises(ProviderError, match="scripted response: 'text' has the wrong type"):
         ScriptedProvider(lambda request: returned).complete(_request())
 
 
@@ -139,21 +139,21 @@ def test_a_function_in_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"answers": {"a": "x"}, "function": "script.py:reply"}, "give either 'answers' or 'function'"),
-        ({"answers": 3}, "'answers' is a table of answers or the path of one, not 3"),
-        ({"answers": []}, "'answers' is a table of answers or the path of one, not []"),
-        ({"answers": {"a": "x"}, "delay_s": "1"}, "'delay_s' is a number of seconds, not '1'"),
+        ({"answers": {"a": "x"}, "function": "script.py:reply"}, "set either 'answers' or 'function'"),
+        ({"answers": 3}, "'answers' must be a table or the path of one, got 3"),
+        ({"answers": []}, "'answers' must be a table or the path of one, got []"),
+        ({"answers": {"a": "x"}, "delay_s": "1"}, "'delay_s' must be a number of seconds, got '1'"),
         ({"answers": "missing.json"}, "missing.json: there is no such file"),
         ({"answers": "bad.json"}, "bad.json: Expecting value"),
-        ({"answers": "list.json"}, "list.json: a table of answers is a JSON object"),
+        ({"answers": "list.json"}, "list.json: expected a JSON object of scripted responses"),
         ({"answers": "folder"}, "folder: "),
-        ({"function": "script.py:nothing"}, "script.py:nothing: there is no function 'nothing' in script.py"),
-        ({"function": "script.py:number"}, "script.py:number: there is no function 'number' in script.py"),
+        ({"function": "script.py:nothing"}, "script.py:nothing: script.py has no function 'nothing'"),
+        ({"function": "script.py:number"}, "script.py:number: script.py has no function 'number'"),
         ({"function": "missing.py:reply"}, "missing.py: there is no such file"),
-        ({"function": "script.py"}, "script.py: write FILE.py:NAME"),
-        ({"function": "bad.json:reply"}, "bad.json:reply: write FILE.py:NAME"),
-        ({"function": "broken.py:reply"}, "broken.py:reply: SyntaxError when it was loaded"),
-        ({"function": "raises.py:reply"}, "raises.py:reply: ZeroDivisionError when it was loaded"),
+        ({"function": "script.py"}, "script.py: expected FILE.py:NAME"),
+        ({"function": "bad.json:reply"}, "bad.json:reply: expected FILE.py:NAME"),
+        ({"function": "broken.py:reply"}, "broken.py:reply: importing broken.py raised SyntaxError"),
+        ({"function": "raises.py:reply"}, "raises.py:reply: importing raises.py raised ZeroDivisionError"),
     ],
 )
 def test_mistakes_in_the_configuration(tmp_path: Path, options: dict[str, Any], message: str) -> None:
@@ -174,5 +174,5 @@ def test_repeats(tmp_path: Path, differ: bool) -> None:
     """Whether repeats differ is said by the script."""
     provider = _open(tmp_path, answers={}, repeats_differ=differ)
 
-    assert provider.repeats_differ(Params()) is differ
+    assert provider.capabilities.repeats_differ(Params()) is differ
     assert provider.identity() == {"provider": "scripted"}

@@ -98,7 +98,7 @@ def test_spoilt_answers(tmp_path: Path, change: Callable[[Any], Any], said: str)
         ({}, "either 'path', a folder, or 'base_url', an endpoint"),
         ({"path": "models/x", "base_url": "http://localhost/v1"}, "either 'path'"),
         ({"base_url": "http://localhost/v1", "model": None}, "'model' is missing"),
-        ({"base_url": "ftp://localhost", "model": "e"}, "no http or https address"),
+        ({"base_url": "ftp://localhost", "model": "e"}, "expected an http or https address"),
         ({"base_url": "http://user:pw@localhost/v1", "model": "e"}, "only scheme, host and path"),
     ],
 )

@@ -1,45 +1,49 @@
-"""Whether and when a request is asked again: bounded for every row of errors, and never too early."""
+"""Whether and when a request is retried: bounded for every sequence of errors, and never too early."""
 
 from __future__ import annotations
-
-from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.errors import Again, ProviderError
+from evalharness.errors import (
+    BilledError,
+    ModelUnavailableError,
+    ProviderError,
+    RetryableError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from evalharness.execution.retry import Tries
 
-ERRORS = st.builds(
-    ProviderError,
-    st.just("failed"),
-    again=st.sampled_from(get_args(Again)),
-    wait_s=st.none() | st.floats(0, 120),
-    throttled=st.booleans(),
+FINAL = [ProviderError, BilledError, ModelUnavailableError]
+RETRYABLE = [RetryableError, ThrottledError, UnknownOutcomeError]
+RETRYABLE_ERRORS = st.builds(
+    lambda kind, wait_s: kind("failed", wait_s=wait_s), st.sampled_from(RETRYABLE), st.none() | st.floats(0, 120)
 )
+ERRORS = st.sampled_from(FINAL).map(lambda kind: kind("failed")) | RETRYABLE_ERRORS
 
 
-def failed(again: Again = "safe", wait_s: float | None = None) -> ProviderError:
-    """A try that failed."""
-    return ProviderError("failed", again=again, wait_s=wait_s)
+def failed(wait_s: float | None = None) -> ProviderError:
+    """A failed attempt."""
+    return RetryableError("failed", wait_s=wait_s)
 
 
 @given(st.integers(0, 10), st.lists(ERRORS, min_size=15, max_size=15))
 def test_bounded(most: int, errors: list[ProviderError]) -> None:
-    """Whatever goes wrong: no more than so many tries after the first, one after an unknown end, none after "never"."""
-    tries, asked_again = Tries(most), []
+    """At most `most` retries, one after an unknown outcome, and none after a final error."""
+    tries, retried = Tries(most), []
     for error in errors:
         if tries.wait_s(error) is None:
             break
-        asked_again.append(error.again)
-    assert len(asked_again) <= most
-    assert asked_again.count("once") <= 1
-    assert "never" not in asked_again
+        retried.append(type(error))
+    assert len(retried) <= most
+    assert retried.count(UnknownOutcomeError) <= 1
+    assert not set(FINAL) & set(retried)
 
 
-@given(st.integers(1, 10), ERRORS)
-def test_never_earlier_than_told(most: int, error: ProviderError) -> None:
+@given(st.integers(1, 10), RETRYABLE_ERRORS)
+def test_never_earlier_than_told(most: int, error: RetryableError) -> None:
     """A told wait is never undercut, and not stretched by more than a second."""
     wait_s = Tries(most).wait_s(error)
     if wait_s is not None and error.wait_s is not None:
@@ -49,22 +53,22 @@ def test_never_earlier_than_told(most: int, error: ProviderError) -> None:
 @pytest.mark.parametrize(
     ("row", "tries"),
     [
-        (["safe"] * 5, 3),
-        (["once"] * 5, 2),
-        (["never"] * 5, 1),
-        (["safe", "once", "safe"], 3),
-        (["once", "safe", "safe"], 3),
-        (["once", "safe", "once"], 3),
-        (["once", "once", "safe"], 2),
-        (["safe", "never", "safe"], 2),
+        ([RetryableError] * 5, 3),
+        ([UnknownOutcomeError] * 5, 2),
+        ([ProviderError] * 5, 1),
+        ([RetryableError, UnknownOutcomeError, RetryableError], 3),
+        ([UnknownOutcomeError, RetryableError, RetryableError], 3),
+        ([UnknownOutcomeError, RetryableError, UnknownOutcomeError], 3),
+        ([UnknownOutcomeError, UnknownOutcomeError, RetryableError], 2),
+        ([RetryableError, ProviderError, RetryableError], 2),
     ],
 )
-def test_by_default(row: list[Again], tries: int) -> None:
+def test_by_default(row: list[type[ProviderError]], tries: int) -> None:
     """Two more tries; one more where the outcome is unknown and may have been billed."""
     state = Tries(2)
     posts = 1
-    for again in row:
-        if state.wait_s(failed(again)) is None:
+    for kind in row:
+        if state.wait_s(kind("failed")) is None:
             break
         posts += 1
     assert posts == tries
@@ -76,7 +80,7 @@ def test_by_default(row: list[Again], tries: int) -> None:
 def test_turned_away(most: int, serving: list[bool], tries: int) -> None:
     """By an endpoint that serves others meanwhile, three times as often: it only waits its turn."""
     state = Tries(most)
-    error = ProviderError("slowly", again="safe", throttled=True)
+    error = ThrottledError("slowly")
     waits = [state.wait_s(error, serving=others) for others in serving]
     assert waits.index(None) + 1 == tries
 

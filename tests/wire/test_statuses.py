@@ -1,4 +1,4 @@
-"""What a status means: whether to ask again, when, and what a person is told."""
+"""The error of each HTTP status: its class, its wait and its text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.errors import ProviderError
+from evalharness.errors import (
+    BilledError,
+    ModelUnavailableError,
+    ProviderError,
+    RetryableError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from evalharness.records import Params
 from evalharness.wire.statuses import error_of, retry_after_s
 
@@ -48,31 +55,34 @@ def error(status: int, body: bytes = b"", **headers: str) -> ProviderError:
     return error_of(status, httpx2.Headers({name.replace("_", "-"): value for name, value in headers.items()}), body)
 
 
-STATUSES: list[tuple[int, str, str, set[str]]] = [
-    (201, "malformed", "once", {"may_cost"}),
-    (204, "malformed", "once", {"may_cost"}),
-    (206, "malformed", "once", {"may_cost"}),
-    *((status, "redirect", "never", set()) for status in (300, 301, 302, 303, 304, 307, 308)),
-    *((status, "request", "never", set()) for status in (400, 402, 404, 405, 410, 413, 415, 418, 422, 451)),
-    *((status, "auth", "never", {"fatal"}) for status in (401, 403)),
-    *((status, "server", "once", {"may_cost"}) for status in (408, 502, 504)),
-    *((status, "server", "safe", set()) for status in (409, 425, 500, 503)),
-    (429, "rate limit", "safe", {"throttled"}),
-    (529, "server", "safe", {"throttled"}),
+def wait_s(found: ProviderError) -> float | None:
+    """The wait before the retry, if there is one."""
+    return found.wait_s if isinstance(found, RetryableError) else None
+
+
+STATUSES: list[tuple[int, str, type[ProviderError]]] = [
+    (201, "malformed", UnknownOutcomeError),
+    (204, "malformed", UnknownOutcomeError),
+    (206, "malformed", UnknownOutcomeError),
+    *((status, "redirect", ProviderError) for status in (300, 301, 302, 303, 304, 307, 308)),
+    *((status, "request", ProviderError) for status in (400, 402, 404, 405, 410, 413, 415, 418, 422, 451)),
+    *((status, "auth", ModelUnavailableError) for status in (401, 403)),
+    *((status, "server", UnknownOutcomeError) for status in (408, 502, 504)),
+    *((status, "server", RetryableError) for status in (409, 425, 500, 503)),
+    (429, "rate limit", ThrottledError),
+    (529, "server", ThrottledError),
 ]
-"""Status, kind, whether to ask again, and what else is known of it."""
+"""Status, kind and class of the error."""
 BODIES = [b"", told("It broke."), b"<html><body>It broke.</body></html>", b"[]", b"\xff\0{"]
-FLAGS = ("throttled", "fatal", "may_cost")
 
 
 def test_status() -> None:
-    """The status alone decides whether to ask again, whatever the body is."""
+    """The status alone decides whether a request is retried, whatever the body is."""
     failures = []
     for (status, *wanted), body in product(STATUSES, BODIES):
         found = error(status, body)
-        known = [found.kind, found.again, {name for name in FLAGS if getattr(found, name)}]
-        if known != wanted or found.wait_s is not None or str(status) not in str(found):
-            failures.append(f"{status} {body!r}: {known}, {found.wait_s}, {found}")
+        if [found.kind, type(found)] != wanted or wait_s(found) is not None or str(status) not in str(found):
+            failures.append(f"{status} {body!r}: {found!r}")
     assert not failures, "\n".join(failures)
 
 
@@ -128,12 +138,12 @@ def test_every_parameter_can_be_refused(name: str) -> None:
         (error(400, b'{"surprise": 1}'), "surprise"),
         (error(502, b"<html>\r\n  <h1>Bad\tGateway</h1>"), "HTTP 502: <html> <h1>Bad Gateway</h1>"),
         (error(500), "HTTP 500"),
-        (error(401, told("Bad key.")), "the endpoint refuses the key: HTTP 401: Bad key."),
-        (error(307, location="https://other/v1"), "to https://other/v1, and a redirect is never followed; put the"),
+        (error(401, told("Bad key.")), "the endpoint rejects the key: HTTP 401: Bad key."),
+        (error(307, location="https://other/v1"), "to https://other/v1, and redirects are not followed: set base_url"),
         (error(301), "redirects (HTTP 301) to nowhere"),
-        (error(204), "HTTP 204 instead of an answer"),
-        (error(429, retry_after="3600"), "HTTP 429; it says to wait 3600, more than 120 s"),
-        (error(429, retry_after_ms="nan", retry_after="3600"), "it says to wait 3600"),
+        (error(204), "expected HTTP 200, got HTTP 204"),
+        (error(429, retry_after="3600"), "HTTP 429; it asks to wait 3600, the limit is 120 s"),
+        (error(429, retry_after_ms="nan", retry_after="3600"), "it asks to wait 3600,"),
     ],
 )
 def test_message(found: ProviderError, message: str) -> None:
@@ -172,7 +182,7 @@ def test_message(found: ProviderError, message: str) -> None:
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Every form in which an endpoint says how long to wait; a date is read by its own clock."""
     assert retry_after_s(headers) == seconds
-    assert error(429, **headers).wait_s == seconds
+    assert wait_s(error(429, **headers)) == seconds
 
 
 def test_retry_after_without_a_clock() -> None:
@@ -188,8 +198,9 @@ def test_retry_after_without_a_clock() -> None:
 def test_too_long_a_wait(status: int, wait: str, patient: bool) -> None:
     """More than two minutes, or for ever, is an error at once."""
     found = error(status, retry_after=wait)
-    assert (found.again != "never") == patient
-    assert (found.wait_s == 120) == patient
+    assert isinstance(found, RetryableError) == patient
+    assert (wait_s(found) == 120) == patient
+    assert isinstance(found, BilledError) == (status == 504)
 
 
 DATES = st.from_regex(
