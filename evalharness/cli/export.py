@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from evalharness.cli._output import explained
-from evalharness.errors import StoreError
+from evalharness.errors import RefusedError, StoreError
 from evalharness.records import Baseline, Run
 from evalharness.redaction import scrub
 from evalharness.report.encode import printable
@@ -94,13 +94,13 @@ def _kind(path: Path) -> object:
 
 
 def _refuse_to_replace(output: Path, source: Path, *, force: bool) -> None:
-    """Raises StoreError."""
+    """Raises RefusedError."""
     if not output.exists():
         return
     if output.samefile(source):
-        raise StoreError(f"{output}: this is the file that is exported: name another one")
+        raise RefusedError(f"{output}: this is the file that is exported: name another one")
     if not force and not is_export(output):
-        raise StoreError(f"{output}: there is a file that is no export: name another one, or replace it with --force")
+        raise RefusedError(f"{output}: there is a file that is no export: name another one, or replace it with --force")
 
 
 def _print(table: Table, *, raw: bool) -> None:

@@ -12,7 +12,7 @@ import click
 
 from evalharness.cli._output import explained
 from evalharness.config import Config, ModelConfig, load_config
-from evalharness.errors import Problem, StoreError
+from evalharness.errors import Problem, RefusedError, StoreError
 from evalharness.importers import MAX_NOTES, ImportedSuite, golden_text, import_promptfoo, models_text, suite_text
 from evalharness.importers.source import unique_names
 from evalharness.report.encode import one_line
@@ -72,7 +72,7 @@ def _check(name: str, texts: Mapping[str, str], imported: ImportedSuite, config:
 def _write(root: Path, texts: Mapping[str, str]) -> None:
     for path in texts:
         if (root / path).exists() or (root / path).is_symlink():
-            raise StoreError(f"{path} is there already: choose another name with -o suites/NAME.yaml")
+            raise RefusedError(f"{path} is there already: choose another name with -o suites/NAME.yaml")
     for path, text in texts.items():
         try:
             (root / path).parent.mkdir(parents=True, exist_ok=True)

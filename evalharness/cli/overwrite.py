@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalharness.errors import StoreError
+from evalharness.errors import RefusedError
 
 _OWN_FOLDERS = ("suites", "golden")
 
 
 def refuse_to_replace(path: Path, root: Path, *, force: bool) -> None:
-    """Raise StoreError where writing `path` would replace a file of the user.
+    """Raise RefusedError where writing `path` would replace a file of the user.
 
     Reports below `reports/` may be replaced, records not. An empty file is nothing to lose.
     """
@@ -19,7 +19,7 @@ def refuse_to_replace(path: Path, root: Path, *, force: bool) -> None:
     place, base = path.parent.resolve() / path.name, root.resolve()
     folder = next((name for name in _OWN_FOLDERS if place.is_relative_to(base / name)), None)
     if folder:
-        raise StoreError(f"{path}: {folder}/ holds your own files: choose another file, or write it with --force")
+        raise RefusedError(f"{path}: {folder}/ holds your own files: choose another file, or write it with --force")
     is_report = place.is_relative_to(base / "reports") and place.suffix != ".jsonl"
     if place.exists() and not is_report and not (place.is_file() and place.stat().st_size == 0):
-        raise StoreError(f"{path}: the file exists: choose another file, or replace it with --force")
+        raise RefusedError(f"{path}: the file exists: choose another file, or replace it with --force")

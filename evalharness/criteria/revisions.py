@@ -30,7 +30,7 @@ _SETTINGS = {"models", "embedders", "limits"}
 def criteria_changes(commit: Commit, root: Path, name: str) -> list[Change]:
     """How the exam of a suite under `root` differs from that of the commit, and which other suites are gone.
 
-    Raises StoreError, and EvalHarnessError where either version of the suite cannot be read.
+    Raises GitError, StoreError, and SuiteError or ConfigError: either version of the suite is invalid.
     """
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         there, named = Path(folder), named_files(root)

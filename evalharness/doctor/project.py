@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evalharness.config import Config, load_config
 from evalharness.doctor.result import CheckResult
-from evalharness.errors import ConfigError, StoreError
+from evalharness.errors import ConfigError, GitError, StoreError
 from evalharness.store import merge_base
 from evalharness.store.ledger import Ledger
 
@@ -37,7 +37,7 @@ def check_repository(root: Path) -> CheckResult:
     """Whether git has a commit to compare a change with."""
     try:
         base = merge_base(root)
-    except StoreError as error:
+    except GitError as error:
         return CheckResult("repository", "broken", str(error), needed=True)
     if base is None:
         return CheckResult("repository", "missing", "no git commit yet: baselines are read from the working directory")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.config import Config
-from evalharness.errors import StoreError, SuiteError, did_you_mean
+from evalharness.errors import RefusedError, StoreError, SuiteError, did_you_mean
 from evalharness.records import Run, Status, Suite
 from evalharness.store import accept, in_ci, write_whole
 from evalharness.store.baselines import baseline_path, unacceptable
@@ -36,9 +36,9 @@ class Reason:
 
 
 def refuse_ci() -> None:
-    """Raise StoreError in CI: nobody looks there."""
+    """Raise RefusedError in CI, where nobody reviews what is accepted."""
     if in_ci():
-        raise StoreError("nothing is accepted in CI; accept it at your desk and commit it")
+        raise RefusedError("nothing is accepted in CI: accept the run on your machine and commit golden/")
 
 
 def request_digests(run: Run) -> dict[tuple[str, str], str]:
@@ -49,7 +49,7 @@ def request_digests(run: Run) -> dict[tuple[str, str], str]:
 
 
 def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
-    """Make the run part of its baselines; the files that were written. Raises StoreError: see `store.accept`."""
+    """Make the run part of its baselines; the files that were written. Raises RefusedError, StoreError."""
     refuse_ci()
     _check_names(run, config)
     root, digests = config.root, request_digests(run)
@@ -66,9 +66,9 @@ def _check_names(run: Run, config: Config) -> None:
     for key in run.header.planned:
         config.model(key.model)
         if not _NAME.fullmatch(key.prompt):
-            raise StoreError(f"not accepted: {key.prompt!r} is no name of a prompt")
+            raise RefusedError(f"not accepted: {key.prompt!r} is no name of a prompt")
         if key.model not in run.header.models or key.prompt not in run.header.prompts:
-            raise StoreError(f"not accepted: the record does not say what {key.model} or {key.prompt} was")
+            raise RefusedError(f"not accepted: the record does not say what {key.model} or {key.prompt} was")
 
 
 def accept_answers(
@@ -76,12 +76,11 @@ def accept_answers(
 ) -> Path:
     """Make answers golden, by case, beside those that are there or instead of them; the file that was written.
 
-    Raises StoreError: the run is not whole, a case is unknown or was edited since, the file is written in a way that
-    cannot be edited.
+    Raises RefusedError: a partial run, an unknown or edited case, a file that cannot be edited; StoreError.
     """
     refuse_ci()
     if why := unacceptable(run):
-        raise StoreError(f"not accepted: {why}")
+        raise RefusedError(f"not accepted: {why}")
     root, name = config.root, run.header.suite
     folder = _folder(root)
     with locked(folder):
@@ -122,19 +121,19 @@ def _write_golden(path: Path, run: Run, config: Config, answers: Mapping[str, Se
     if found != wanted:
         cases = [case for case in answers if found.get(case) != wanted[case]] or list(answers)
         file = path.relative_to(config.root).as_posix()
-        raise StoreError(
+        raise RefusedError(
             f"{file}: nothing was changed: the answer to '{cases[0]}' cannot be put in there without changing "
             "something else; write it in by hand"
         )
 
 
 def _refuse_old(run: Run, suite: Suite, cases: Collection[str]) -> None:
-    """An answer to what a case asked before it was edited. Other golden answers do not matter. Raises StoreError."""
+    """An answer to what a case asked before it was edited. Other golden answers do not matter. Raises RefusedError."""
     now = {case.id: case for case in suite.cases if case.id in cases}
     for sample in run.samples:
         case = now.get(sample.key.case)
         if case and sample.digest not in (case.digest, digest([case.vars, list(sample.golden)])):
-            raise StoreError(f"not accepted: the case '{case.id}' was edited after this run: run the suite again")
+            raise RefusedError(f"not accepted: the case '{case.id}' was edited after this run: run the suite again")
 
 
 def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool) -> dict[str, tuple[str, ...]]:
@@ -142,9 +141,9 @@ def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool
     golden = {case.id: case.golden for case in suite.cases}
     for case, new in answers.items():
         if case not in golden:
-            raise StoreError(f"{suite.file}: there is no case '{case}'{did_you_mean(case, golden)}")
+            raise RefusedError(f"{suite.file}: there is no case '{case}'{did_you_mean(case, golden)}")
         if not new or not all(text.strip() for text in new):
-            raise StoreError(f"the answer to '{case}' is empty: an empty answer is no golden one")
+            raise RefusedError(f"the answer to '{case}' is empty: an empty answer is no golden one")
         golden[case] = (*(() if replace else golden[case]), *new)
     return golden
 

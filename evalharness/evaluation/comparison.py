@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from evalharness.errors import StoreError
 from evalharness.evaluation.evaluation import Evaluation
 from evalharness.records import Baseline, Run
 from evalharness.report.comparison import comparison, comparison_lines
@@ -64,11 +63,11 @@ def compare(*runs: Source, suite: str | None = None, root: Path | None = None) -
         suite: The suite that `git:REF` means.
         root: What paths are relative to. Default: the nearest folder upwards with `suites/`.
 
-    Raises StoreError: there is nothing to compare, or a file cannot be read.
+    Raises ValueError: no run is given; StoreError: a file cannot be read.
 
     """
     if not runs:
-        raise StoreError("compare() needs at least one run")
+        raise ValueError("compare() needs at least one run")
     return Comparison(comparison([_opened(number, run, suite, root) for number, run in enumerate(runs, start=1)]))
 
 

@@ -225,7 +225,7 @@ class Evaluation:
             raise StoreError(f"{folder}: cannot be written: {error.strerror or error}") from None
 
     def accept(self, *, because: str = "") -> None:
-        """Make the finished run part of the baseline. Raises StoreError: in CI, or a partial run."""
+        """Make the finished run part of the baseline. Raises RefusedError: in CI, or a partial run."""
         assert self.outcome, "finish() comes first"
         written = accept_run(self.outcome.run, self.resources.config, Reason(because, self.outcome.status))
         self.outcome = replace(self.outcome, accepted=tuple(written))

@@ -105,7 +105,7 @@ class MergeBase:
 
     def baselines(self, name: str, pairs: Collection[Pair], given: str | None = None) -> Baselines:
         """As accepted at the commit, and where it has none, as accepted since. `given` chooses others: the path of a
-        file or folder, `git:REF`, or `none`. Raises StoreError for a commit that is not there.
+        file or folder, `git:REF`, or `none`. Raises GitError: an unknown commit.
         """
         key = (name, given or "")
         if key not in self._accepted:
@@ -153,7 +153,7 @@ def _summary(baseline: Baseline | StoreError | None) -> str:
 
 
 def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair], *, pinned: bool = False) -> Baselines:
-    """The committed ones. Raises StoreError."""
+    """The committed ones. Raises GitError, StoreError."""
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         commit.write_to(Path(folder), f"{BASELINE_FOLDER}/{name}")
         return _baselines_at(Path(folder), name, pairs, pinned=pinned)
@@ -167,7 +167,7 @@ def _baselines_at(
 
 
 def check_baseline(given: str | None, root: Path) -> None:
-    """Raise StoreError where `given` names no baseline: before the requests, not after."""
+    """Raise StoreError or GitError before the first request if `given` names no baseline."""
     if given is not None and given.startswith("git:"):
         commit_at(root, given.removeprefix("git:"))
     elif given not in (None, "none") and not (root / given).exists():

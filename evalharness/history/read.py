@@ -62,7 +62,7 @@ def _history_run(baseline: Baseline, run: AcceptedRun, commit: str, committed_at
 def accepted_runs(root: Path, suite: str, newest: Path | None = None) -> CollectedRuns:
     """The accepted runs of a suite in commit order, then the run at `newest`.
 
-    Baselines that cannot be read are skipped with a note. Raises StoreError if git fails.
+    Baselines that cannot be read are skipped with a note. Raises GitError.
     """
     found, folder = CollectedRuns(), f"{BASELINE_FOLDER}/{suite}"
     commits = commits_that_changed(root, folder, MAX_COMMITS)

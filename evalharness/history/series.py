@@ -52,7 +52,7 @@ class _Values(NamedTuple):
 def history_of(root: Path, suite: str, newest: Path | None, prices: Mapping[str, Price]) -> History:
     """The history of a suite with the run record at `newest`, if any.
 
-    Raises StoreError if git fails.
+    Raises GitError.
     """
     found = accepted_runs(root, suite, newest)
     collected = [run for runs in found.runs.values() for run in runs.values()]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from evalharness.errors import StoreError
+from evalharness.errors import RefusedError
 from evalharness.records import Message, Run
 from evalharness.report.blind import Choice, Party
 from evalharness.store import read_baseline, read_run
@@ -67,16 +67,16 @@ def _of_run(run: Run) -> Answers:
 
 
 def choices_between(a: Answers, b: Answers) -> tuple[Party, Party, list[Choice]]:
-    """Both sides, and the cases that they answered differently. Raises StoreError: there is nothing to choose."""
+    """Both sides, and the cases that they answered differently. Raises RefusedError: there is nothing to choose."""
     if a.suite != b.suite:
-        raise StoreError(f"these are runs of two suites, {a.suite} and {b.suite}")
+        raise RefusedError(f"these are runs of two suites, {a.suite} and {b.suite}")
     common = a.pairs & b.pairs
     if not common and (len(a.pairs) != 1 or len(b.pairs) != 1):
-        raise StoreError("the two share no model and prompt; compare runs of one model and one prompt each")
+        raise RefusedError("the two share no model and prompt; compare runs of one model and one prompt each")
     sides = [_by_case(side, common) for side in (a, b)]
     choices = [_choice(place, a, b, *texts) for place, texts in _differing(*sides)]
     if not choices:
-        raise StoreError("there is nothing to choose: where both have an answer it is the same")
+        raise RefusedError("there is nothing to choose: where both have an answer it is the same")
     return _party(a, common), _party(b, common), choices
 
 

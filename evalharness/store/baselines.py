@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
 
-from evalharness.errors import StoreError
+from evalharness.errors import RefusedError, StoreError
 from evalharness.records import TIMINGS, AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
 from evalharness.store.files import write_whole
 from evalharness.store.runs import check_kind, parse_line
@@ -156,10 +156,10 @@ def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], acce
     """Make a run part of the baseline of each of its models and prompts; the files that were written.
 
     Appended to the accepted runs when it asked the same of the same model and is scored by the same metrics; otherwise
-    it starts a new baseline. Raises StoreError for a run that is partial, stopped or errored.
+    it starts a new baseline. Raises RefusedError: a partial, stopped or errored run.
     """
     if reason := unacceptable(run):
-        raise StoreError(f"not accepted: {reason}")
+        raise RefusedError(f"not accepted: {reason}")
     texts, planned = {}, set(run.header.planned)  # not the draws of a second look, which not all cases have
     for (model, prompt), digest in digests.items():
         path = baseline_path(root, run.header.suite, model, prompt)
@@ -167,7 +167,7 @@ def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], acce
         samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
         joined = _joined(_readable(path, root), entry, samples, (run.header.suite, model, prompt))
         if model not in run.header.deterministic and (stale := _stale(joined, samples)):
-            raise StoreError(f"not accepted: {stale}")
+            raise RefusedError(f"not accepted: {stale}")
         texts[path] = _text(joined)
     for path, text in texts.items():
         write_whole(path, text)

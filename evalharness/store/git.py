@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from evalharness.errors import StoreError
+from evalharness.errors import GitError, StoreError
 from evalharness.store.environment import in_ci
 
 _GIT = (
@@ -75,17 +75,17 @@ class Commit:
     sha: str
 
     def read(self, path: str) -> bytes | None:
-        """The content of a regular file; None when there is none. Raises StoreError."""
+        """The content of a regular file; None when there is none. Raises GitError."""
         entries = [entry for entry in self._entries(path) if entry.path == str(PurePosixPath(path))]
         return next((content for _, content in self._contents(entries)), None)
 
     def files(self, folder: str) -> list[str]:
-        """The regular files below a folder, sorted. Raises StoreError."""
+        """The regular files below a folder, sorted. Raises GitError."""
         return sorted(entry.path for entry in self._entries(folder))
 
     def contents(self, folder: str, known: set[str]) -> Iterator[tuple[str, bytes]]:
         """Path and content of each regular file below a folder, but of those contents that are `known` already, which
-        grow by them. Raises StoreError.
+        grow by them. Raises GitError.
         """
         new = [entry for entry in self._entries(folder) if entry.blob not in known]
         known |= {entry.blob for entry in new}
@@ -94,7 +94,7 @@ class Commit:
     def write_to(self, folder: Path, *paths: str) -> list[str]:
         """Copy the regular files at and below `paths` into `folder`, which should be empty; what was written.
 
-        Raises StoreError: git cannot read them, they are too large, or they cannot be written.
+        Raises GitError: git cannot read them, or they are too large; StoreError: they cannot be written.
         """
         entries = list(dict.fromkeys(entry for path in paths for entry in self._entries(path)))
         try:
@@ -110,7 +110,7 @@ class Commit:
     def _entries(self, path: str) -> list[_Entry]:
         place, asked = _found(self.root), PurePosixPath(path)
         if asked.is_absolute() or ".." in asked.parts or "\0" in path:
-            raise StoreError(f"{path!r} is no path below the root")
+            raise GitError(f"{path!r} is no path below the root")
         listing = ("ls-tree", "-r", "-z", "-l", "--full-tree", self.sha, "--", str(place.prefix / asked))
         with _output(place, listing[:-2] if listing[-1] == "." else listing) as lines:
             return list(_regular_files(_bounded(lines).decode("utf-8", "surrogateescape"), place.prefix))
@@ -119,12 +119,12 @@ class Commit:
         """One after the other, for together they may be large."""
         large = next((entry.path for entry in entries if entry.size > _MOST_FILE), None)
         if large or sum(entry.size for entry in entries) > _MOST_FILES:
-            raise StoreError(f"{large or 'the suites and goldens'} of {self.sha[:12]}: more than can be compared")
+            raise GitError(f"{large or 'the suites and goldens'} of {self.sha[:12]}: more than can be compared")
         asked = "".join(f"{entry.blob}\n" for entry in entries).encode()
         with _output(_found(self.root), ("cat-file", "--batch"), asked=asked) as answers:
             for entry in entries:
                 if answers.readline() != f"{entry.blob} blob {entry.size}\n".encode():
-                    raise StoreError(f"git has no content for {entry.path} of {self.sha[:12]}: fetch it, or clone anew")
+                    raise GitError(f"git has no content for {entry.path} of {self.sha[:12]}: fetch it, or clone anew")
                 yield entry, answers.read(entry.size)
                 answers.read(1)
 
@@ -133,7 +133,7 @@ def merge_base(root: Path, ref: str | None = None) -> Commit | None:
     """The commit that the files under `root` are to be compared with; None outside a repository or before its first.
 
     That of HEAD and `ref`, else of HEAD and the branch that the pull request of this CI job goes to, else of HEAD and
-    the default branch; outside of CI HEAD itself, where there is none of these. Raises StoreError when a branch that is
+    the default branch; outside of CI HEAD itself, where there is none of these. Raises GitError when a branch that is
     named, or in CI any branch, cannot be found, or has nothing in common with HEAD.
     """
     place = _place(root)
@@ -145,18 +145,18 @@ def merge_base(root: Path, ref: str | None = None) -> Commit | None:
     target = _target(place) if ref is None else _given(place, ref)
     base = _line(place, "merge-base", head, target or head)
     if base is None:
-        raise StoreError(f"HEAD and {ref or 'the branch to merge into'} share no commit here; {_WHOLE_HISTORY}")
+        raise GitError(f"HEAD and {ref or 'the branch to merge into'} share no commit here; {_WHOLE_HISTORY}")
     return Commit(root, base)
 
 
 def commit_at(root: Path, ref: str) -> Commit:
-    """The commit of this name. Raises StoreError: no repository, or no such commit."""
+    """The commit of this name. Raises GitError: no repository, or no such commit."""
     return Commit(root, _given(_found(root), ref))
 
 
 def commits_that_changed(root: Path, folder: str, most: int) -> list[tuple[Commit, str]]:
     """The latest commits of HEAD's first-parent line that changed anything below a folder, oldest first, and their
-    dates (ISO 8601). Empty where there is no git, no repository, or no commit. Raises StoreError.
+    dates (ISO 8601). Empty where there is no git, no repository, or no commit. Raises GitError.
     """
     place = _place(root) if shutil.which("git") else None
     if place is None or _commit(place, "HEAD") is None:
@@ -176,10 +176,10 @@ def has_whole_history(root: Path) -> bool:
 
 def _given(place: _Place, ref: str) -> str:
     if not ref or ref.startswith("-") or "\0" in ref:
-        raise StoreError(f"{ref!r} is no name of a commit")
+        raise GitError(f"{ref!r} is no name of a commit")
     found = _commit(place, ref)
     if found is None:
-        raise StoreError(f"there is no commit {ref!r} in this clone; {_WHOLE_HISTORY}")
+        raise GitError(f"there is no commit {ref!r} in this clone; {_WHOLE_HISTORY}")
     return found
 
 
@@ -193,7 +193,7 @@ def _target(place: _Place) -> str | None:
     found = next(filter(None, [*shas, *(branches.get(name) for name in (*remote, *local))]), None)
     if found is None and (named or in_ci()):
         tried = ", ".join(name.removeprefix("refs/remotes/") for name in remote)
-        raise StoreError(
+        raise GitError(
             f"this clone has no branch to compare with ({tried}); {_WHOLE_HISTORY}; or name one by --llm-base"
         )
     return found
@@ -214,7 +214,7 @@ def _commit(place: _Place, name: str) -> str | None:
 def _found(root: Path) -> _Place:
     place = _place(root)
     if place is None:
-        raise StoreError(f"{root} is in no git repository")
+        raise GitError(f"{root} is in no git repository")
     return place
 
 
@@ -242,7 +242,7 @@ def _regular_files(listing: str, prefix: PurePosixPath) -> Iterator[_Entry]:
         if mode in _REGULAR:
             path = PurePosixPath(name)
             if path.is_absolute() or {"..", ".git"} & set(path.parts) or not path.is_relative_to(prefix):
-                raise StoreError(f"{name!r} of {blob[:12]} is no path of a file")
+                raise GitError(f"{name!r} of {blob[:12]} is no path of a file")
             yield _Entry(str(path.relative_to(prefix)), blob, int(size))
 
 
@@ -255,7 +255,7 @@ def _line(place: _Place, *words: str) -> str | None:
 def _bounded(output: IO[bytes]) -> bytes:
     found = output.read(_MOST_LISTED + 1)
     if len(found) > _MOST_LISTED:
-        raise StoreError(f"git lists more than {_MOST_LISTED / 1e6:.0f} MB of names")
+        raise GitError(f"git lists more than {_MOST_LISTED / 1e6:.0f} MB of names")
     return found
 
 
@@ -276,11 +276,11 @@ def _output(place: _Place, words: Sequence[str], *, asked: bytes = b"", nothing:
                 cwd="/",
             )
         except subprocess.TimeoutExpired:
-            raise StoreError(f"git {words[0]} took more than {_TIMEOUT_S} s") from None
+            raise GitError(f"git {words[0]} took more than {_TIMEOUT_S} s") from None
         except OSError as error:
-            raise StoreError(f"git cannot be run: {error.strerror or error}") from None
+            raise GitError(f"git cannot be run: {error.strerror or error}") from None
         if done.returncode not in (0, nothing):
-            raise StoreError(f"git {words[0]} failed: {_reason(done.stderr) or done.returncode}")
+            raise GitError(f"git {words[0]} failed: {_reason(done.stderr) or done.returncode}")
         output.seek(0)
         yield output
 

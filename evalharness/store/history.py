@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from evalharness.errors import StoreError
+from evalharness.errors import RefusedError
 from evalharness.records import Run, Status
 from evalharness.store.environment import run_git
 from evalharness.store.lines import MOST_PROBLEMS, append_line, read_lines
@@ -84,11 +84,11 @@ def origin(run: Run) -> dict[str, Any]:
 
 
 def checked(**values: Any) -> Acceptance:
-    """An acceptance. Raises StoreError for a text that is too long to keep."""
+    """Return a valid acceptance. Raises RefusedError: a text that is too long."""
     try:
         return Acceptance(**values)
     except ValidationError as error:
-        raise StoreError(_sentence(error)) from None
+        raise RefusedError(_sentence(error)) from None
 
 
 def record_acceptance(root: Path, acceptance: Acceptance) -> None:

@@ -114,7 +114,7 @@ def test_compare(accepted, tmp_path):
     assert "−43.8 pts against 1, p = 0.0002" in str(found)
     found.save(tmp_path / "both.html")
     assert (tmp_path / "both.html").read_text().startswith("<!doctype html>")
-    with pytest.raises(evalharness.StoreError, match="at least one run"):
+    with pytest.raises(ValueError, match="at least one run"):
         evalharness.compare()
 
 

@@ -13,7 +13,7 @@ import pytest
 from repository import Repository, leave_ci
 
 from evalharness.criteria.revisions import criteria_changes
-from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.errors import EvalHarnessError, GitError
 from evalharness.records import (
     Change,
     GateRule,
@@ -601,7 +601,7 @@ def test_no_merge_base(pull_request: Repository, monkeypatch: pytest.MonkeyPatch
     """In a job that does not have the branch to merge into there is no comparison with anything else."""
     pull_request.commit(WIDER)
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
-    with pytest.raises(StoreError, match="fetch-depth: 0"):
+    with pytest.raises(GitError, match="fetch-depth: 0"):
         named_changes(pull_request.root)
     pull_request.git("update-ref", "refs/remotes/origin/main", "main")
     assert relaxing(pull_request.root) == WIDENED

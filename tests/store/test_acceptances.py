@@ -16,7 +16,7 @@ from repository import Repository, leave_ci
 from stored_records import a_run
 
 from evalharness.config import Config, ModelConfig
-from evalharness.errors import StoreError
+from evalharness.errors import RefusedError, StoreError
 from evalharness.evaluation.acceptance import Reason, accept_run
 from evalharness.store import baselines, read_baseline
 from evalharness.store.history import HISTORY, Acceptance, checked, person, read_history, record_acceptance
@@ -127,7 +127,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_long() -> None:
     """A reason of a book's length is refused before anything is written."""
-    with pytest.raises(StoreError, match="because: it has 3000 characters, at most 2000 are kept"):
+    with pytest.raises(RefusedError, match="because: it has 3000 characters, at most 2000 are kept"):
         acceptance(because="x" * 3000)
 
 

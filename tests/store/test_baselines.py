@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from stored_records import ASKED, HOSTILE, a_run, a_sample, accepted, broken
 
-from evalharness.errors import StoreError
+from evalharness.errors import RefusedError, StoreError
 from evalharness.records import Baseline, BaselineSample, Response, Run, SampleKey, Score, Timing, Usage
 from evalharness.store import accept, read_baseline
 
@@ -122,7 +122,7 @@ def test_several_models(tmp_path: Path) -> None:
 )
 def test_refused(tmp_path: Path, run: Run, said: str) -> None:
     """What is not a whole, sound run is not accepted, and no file is touched."""
-    with pytest.raises(StoreError, match=f"not accepted: .*{said}"):
+    with pytest.raises(RefusedError, match=f"not accepted: .*{said}"):
         accept(run, root=tmp_path, digests=ASKED, accepted_at="now")
     assert not list(tmp_path.rglob("*"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from repository import Repository, leave_ci
 
-from evalharness.errors import StoreError
+from evalharness.errors import GitError, StoreError
 from evalharness.store import git
 from evalharness.store.git import Commit, merge_base
 
@@ -101,14 +101,14 @@ def test_given_ref(repository: Repository, ref: str) -> None:
 @pytest.mark.parametrize("ref", ["^HEAD", "HEAD:golden", "none", "a b", "main..main"])
 def test_ref_that_is_none(repository: Repository, ref: str) -> None:
     """What is no commit here is an error that says what to do."""
-    with pytest.raises(StoreError, match=r"no commit .*fetch-depth: 0"):
+    with pytest.raises(GitError, match=r"no commit .*fetch-depth: 0"):
         merge_base(repository.root, ref)
 
 
 @pytest.mark.parametrize("ref", ["", "-x", "--upload-pack=touch trap", "--git-dir", "a\0b"])
 def test_ref_that_could_be_an_option(repository: Repository, ref: str) -> None:
     """Git is not even asked."""
-    with pytest.raises(StoreError, match="is no name of a commit"):
+    with pytest.raises(GitError, match="is no name of a commit"):
         merge_base(repository.root, ref)
 
 
@@ -150,7 +150,7 @@ def test_target_of_a_pull_request(
 def test_target_that_is_not_there(pull_request: Repository, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """A target branch that was not fetched is an error that says what to do, never another branch."""
     monkeypatch.setenv("GITHUB_BASE_REF", target)
-    with pytest.raises(StoreError, match=r"no branch to compare with \(origin/.*fetch-depth: 0"):
+    with pytest.raises(GitError, match=r"no branch to compare with \(origin/.*fetch-depth: 0"):
         merge_base(pull_request.root)
 
 
@@ -166,7 +166,7 @@ def test_target_with_an_odd_name(pull_request: Repository, monkeypatch: pytest.M
 def test_unknown_ci(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a CI job of no known system a local branch called main may be the pull request's: it does not count."""
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(StoreError, match=r"origin/HEAD, origin/main, origin/master"):
+    with pytest.raises(GitError, match=r"origin/HEAD, origin/main, origin/master"):
         merge_base(repository.root)
     repository.git("update-ref", "refs/remotes/origin/master", "HEAD")
     assert found(repository.root).sha == repository.git("rev-parse", "HEAD")
@@ -192,7 +192,7 @@ def test_unrelated(repository: Repository) -> None:
     """A branch that shares nothing with the default branch is an error, not a comparison with nothing."""
     repository.git("checkout", "--quiet", "--orphan", "topic")
     worse(repository)
-    with pytest.raises(StoreError, match="share no commit"):
+    with pytest.raises(GitError, match="share no commit"):
         merge_base(repository.root)
 
 
@@ -204,7 +204,7 @@ def test_shallow_clone(repository: Repository, monkeypatch: pytest.MonkeyPatch) 
     repository.git("clone", "--quiet", "--depth=1", "--branch=topic", origin, "../clone")
     clone = Repository(repository.root.parent / "clone", new=False)
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
-    with pytest.raises(StoreError, match=r"no branch to compare with .*fetch-depth: 0"):
+    with pytest.raises(GitError, match=r"no branch to compare with .*fetch-depth: 0"):
         merge_base(clone.root)
     clone.git("fetch", "--quiet", "--depth=1", origin, "main:refs/remotes/origin/main")
     clone.git("fetch", "--quiet", "--unshallow", origin)
@@ -217,7 +217,7 @@ def test_clone_without_contents(repository: Repository) -> None:
     repository.git("config", "uploadpack.allowFilter", "true")
     repository.git("clone", "--quiet", "--filter=blob:none", f"file://{repository.root}", "../clone")
     clone = Repository(repository.root.parent / "clone", new=False)
-    with pytest.raises(StoreError, match="clone without --filter"):
+    with pytest.raises(GitError, match="clone without --filter"):
         found(clone.root, "HEAD~1").read("golden/a.yaml")
     assert found(clone.root).read("golden/a.yaml") == b"new\n"
 
@@ -333,7 +333,7 @@ def test_git_that_does_not_work(
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(git, "_TIMEOUT_S", most_s)
-    with pytest.raises(StoreError, match=f"git .*{said}"):
+    with pytest.raises(GitError, match=f"git .*{said}"):
         merge_base(repository.root)
 
 
@@ -342,10 +342,10 @@ def test_no_git(repository: Repository, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CI", raising=False)
     assert merge_base(repository.root) is None
-    with pytest.raises(StoreError, match="cannot be run"):
+    with pytest.raises(GitError, match="cannot be run"):
         merge_base(repository.root, "main")
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(StoreError, match="cannot be run"):
+    with pytest.raises(GitError, match="cannot be run"):
         merge_base(repository.root)
 
 
@@ -383,7 +383,7 @@ def test_only_regular_files(repository: Repository, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "golden/../../secret", "a\0b"])
 def test_path_outside(repository: Repository, path: str) -> None:
     """A path that leads out is refused, where it is asked for."""
-    with pytest.raises(StoreError, match="no path below the root"):
+    with pytest.raises(GitError, match="no path below the root"):
         found(repository.root).read(path)
 
 
@@ -395,7 +395,7 @@ def test_tree_that_leads_outside(repository: Repository, tmp_path: Path, evil: s
     middle = repository.git("mktree", stdin=f"040000 tree {inner}\t{evil}\n")
     tree = repository.git("mktree", stdin=f"040000 tree {middle}\tgolden\n")
     sha = repository.git("commit-tree", "-m", "evil", tree)
-    with pytest.raises(StoreError, match="no path of a file"):
+    with pytest.raises(GitError, match="no path of a file"):
         Commit(repository.root, sha).write_to(tmp_path / "copy", "golden")
     assert not (tmp_path / "copy").exists()
 
@@ -420,7 +420,7 @@ def test_too_much(repository: Repository, tmp_path: Path, monkeypatch: pytest.Mo
     """What is too large is refused before it is read."""
     commit = found(repository.root)
     monkeypatch.setattr(git, bound, 3)
-    with pytest.raises(StoreError, match="more than"):
+    with pytest.raises(GitError, match="more than"):
         commit.write_to(tmp_path / "copy", "golden")
     assert not (tmp_path / "copy").exists()
 
