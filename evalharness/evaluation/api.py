@@ -73,8 +73,8 @@ def evaluate(
         on_sample: Called with each sample, in the order of the plan.
         on_message: Called with a line for the user, as when a confirmation begins.
 
-    Returns the finished evaluation. Raises SuiteError, ConfigError, MissingExtraError, StoreError. An interrupt closes
-    the record as stopped before it goes on.
+    Returns the finished evaluation. Raises SuiteError, ConfigError, MissingExtraError, StoreError, GitError. An
+    interrupt closes the record as stopped before it goes on.
 
     """
     config = config or load_config(find_root())
