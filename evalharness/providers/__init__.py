@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import cast
 
 from evalharness import registry
@@ -22,15 +23,21 @@ def open_provider(name: str, config: Config) -> Provider:
         factory = registry.find("providers", model.provider)
     except LookupError as error:
         raise ConfigError(f"{table}: {error.args[0]}") from None
-    known = registry.options(factory)
-    for option in model.options:
-        if option not in known:
-            raise ConfigError(f"{table}: unknown key '{option}'{did_you_mean(option, known)}")
-    missing = [option for option, p in known.items() if p.default is p.empty and option not in model.options]
-    if missing and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
-        raise ConfigError(f"{table}: '{missing[0]}' is missing")
+    if problem := _problem(registry.options(factory), model.options):
+        raise ConfigError(f"{table}: {problem}")
     given = {"config": config} if "config" in inspect.signature(factory).parameters else {}
     try:
         return cast("Provider", factory(**model.options, **given))
     except (TypeError, ValueError, ConfigError) as error:
         raise ConfigError(f"{table}: {error}") from None
+
+
+def _problem(known: Mapping[str, inspect.Parameter], given: Mapping[str, object]) -> str:
+    """Return the first unknown or missing option, "" for none."""
+    for option in given:
+        if option not in known:
+            return f"unknown key '{option}'{did_you_mean(option, known)}"
+    missing = [option for option, p in known.items() if p.default is p.empty and option not in given]
+    if missing and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return f"'{missing[0]}' is missing"
+    return ""

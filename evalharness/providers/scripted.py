@@ -55,24 +55,17 @@ class ScriptedProvider(Provider):
         relative to the root. `delay_s`: before each response. `repeats_differ`: False for a deterministic model.
         Raises ConfigError, ValueError: an invalid option.
         """
-        root = config.root if config else Path()
         if (answers is None) == (function is None):
             raise ValueError("set either 'answers' or 'function'")
         if not isinstance(concurrency, int) or concurrency < 1:
             raise ValueError(f"'concurrency' must be an integer from 1, got {concurrency!r}")
         if not isinstance(delay_s, int | float):
             raise ValueError(f"'delay_s' must be a number of seconds, got {delay_s!r}")
-        if function is not None:
-            self._script: Script = _load_function(function, root)
-        elif callable(answers):
-            self._script = answers
-        else:
-            self._script = _from_table(_load_table(answers, root) if isinstance(answers, str) else answers)
+        self._script = _load_script(answers, function, config.root if config else Path())
+        self._delay_s, self._closed = delay_s, threading.Event()
         self.capabilities = Capabilities(
             concurrency=concurrency, deterministic="never" if repeats_differ else "always", golden_logprobs=True
         )
-        self._delay_s = delay_s
-        self._closed = threading.Event()
 
     def identity(self) -> Mapping[str, Any]:
         """Return the same for every script."""
@@ -99,6 +92,14 @@ class ScriptedProvider(Provider):
     def close(self) -> None:
         """End all delays."""
         self._closed.set()
+
+
+def _load_script(answers: Mapping[str, Any] | Script | str | None, function: str | None, root: Path) -> Script:
+    if function is not None:
+        return _load_function(function, root)
+    if callable(answers):
+        return answers
+    return _from_table(_load_table(answers, root) if isinstance(answers, str) else answers)
 
 
 def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Response:

@@ -89,31 +89,13 @@ class Endpoint:
         `attempt` is sent as `x-client-request-id`, which names the request in the logs of both sides.
         Raises ProviderError: no connection, or a status other than 200.
         """
-        import httpx2
-
         content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         transport = self._idle.pop() if self._idle else self._new_transport()
         address = min(self._addresses, key=_Address.rank)
-        request = httpx2.Request(
-            "POST",
-            address.url + path,
-            headers=[
-                *self._headers,
-                *((name.encode(), value.encode()) for name, value in (headers or {}).items()),
-                (b"x-client-request-id", attempt.encode()),
-            ],
-            content=content,
-            extensions={"timeout": {"connect": _CONNECT_S, "read": None, "write": None, "pool": None}},
-        )
+        more = {**(headers or {}), "x-client-request-id": attempt}
         address.outstanding += 1
         try:
-            try:
-                response = await transport.handle_async_request(request)
-            except httpx2.TransportError as error:
-                found = _before_the_headers(error)
-                if found.kind == "connect":
-                    address.down_until = time.monotonic() + _DOWN_S
-                raise found from None
+            response = await _send(transport, address, self._request(address.url + path, content, more))
             try:
                 yield await _accepted(HttpResponse(response))
             finally:
@@ -121,6 +103,17 @@ class Endpoint:
         finally:
             address.outstanding -= 1
             await self._put_back(transport)
+
+    def _request(self, url: str, content: bytes, headers: Mapping[str, str]) -> httpx2.Request:
+        import httpx2
+
+        return httpx2.Request(
+            "POST",
+            url,
+            headers=[*self._headers, *((name.encode(), value.encode()) for name, value in headers.items())],
+            content=content,
+            extensions={"timeout": {"connect": _CONNECT_S, "read": None, "write": None, "pool": None}},
+        )
 
     async def _put_back(self, transport: httpx2.AsyncHTTPTransport) -> None:
         if self._keep_alive and _is_clean(transport):
@@ -206,6 +199,19 @@ def _is_clean(transport: httpx2.AsyncHTTPTransport) -> bool:
         return all(state.trailing_data == (b"", False) for state in states)
     except AttributeError:
         return False
+
+
+async def _send(transport: httpx2.AsyncHTTPTransport, address: _Address, request: httpx2.Request) -> httpx2.Response:
+    """Return the response with its body unread. Raises ProviderError."""
+    import httpx2
+
+    try:
+        return await transport.handle_async_request(request)
+    except httpx2.TransportError as error:
+        found = _before_the_headers(error)
+        if found.kind == "connect":
+            address.down_until = time.monotonic() + _DOWN_S
+        raise found from None
 
 
 async def _accepted(response: HttpResponse) -> HttpResponse:
