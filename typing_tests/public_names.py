@@ -6,16 +6,19 @@ from typing import assert_type
 
 import evalharness
 from evalharness import (
+    Capabilities,
     Comparison,
     Config,
     Evaluation,
     Provider,
+    ProviderError,
     Request,
     Response,
     Run,
     Sample,
     ScriptedProvider,
     Suite,
+    ThrottledError,
     Timing,
     Usage,
     Verdict,
@@ -29,6 +32,23 @@ class Shout(Provider):
         """Answer in capitals."""
         text = request.messages[-1].content.upper()
         return Response(text, "stop", Usage(1, 2), Timing(total_s=0.1))
+
+
+class Recorded(Provider):
+    """A provider may declare capabilities, and complete asynchronously."""
+
+    capabilities = Capabilities(recorded=True, concurrency=8, deterministic="greedy")
+
+    async def complete(self, request: Request) -> Response:
+        """Fail with an error that is retried."""
+        raise ThrottledError("slow down", kind="rate limit", wait_s=2.0)
+
+
+def failed(error: ProviderError) -> str:
+    """The kind of an error is a word; what to do is its class."""
+    Capabilities(recorder=True)  # type: ignore[call-arg]
+    Capabilities(deterministic="sometimes")  # type: ignore[arg-type]
+    return error.kind
 
 
 def seen(sample: Sample) -> None:
@@ -59,8 +79,8 @@ def scripted(request: Request) -> str:
 
 
 def providers() -> list[Provider]:
-    """Both are providers."""
-    return [ScriptedProvider(scripted), Shout()]
+    """All are providers."""
+    return [ScriptedProvider(scripted), Shout(), Recorded()]
 
 
 def unknown() -> None:

@@ -50,12 +50,9 @@ def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ProviderEr
     if status in (401, 403):
         return ModelUnavailableError(f"the endpoint rejects the key: {text}", kind="auth")
     if 300 <= status < 400:
-        where = headers.get("location", "nowhere")
-        return ProviderError(
-            f"the endpoint redirects (HTTP {status}) to {shortened(where)}, and redirects are not followed: "
-            "set base_url to the final address",
-            kind="redirect",
-        )
+        where = shortened(headers.get("location", "nowhere"))
+        text = f"the endpoint redirects (HTTP {status}) to {where}, and redirects are not followed: set base_url to the"
+        return ProviderError(f"{text} final address", kind="redirect")
     if 200 <= status < 300:
         return UnknownOutcomeError(f"expected HTTP 200, got HTTP {status}", kind="malformed")
     return ProviderError(text, kind=_rejection(code, parameter, message))
@@ -65,11 +62,11 @@ def _temporary(status: int, headers: Mapping[str, str], text: str) -> ProviderEr
     """Return the error of a status that a retry may cure."""
     wait_s = retry_after_s(headers)
     kind = "rate limit" if status == 429 else "server"
-    is_done = status not in _NOTHING_DONE
+    is_unknown = status not in _NOTHING_DONE
     if wait_s is not None and wait_s > LONGEST_WAIT_S:
-        final = BilledError if is_done else ProviderError
+        final = BilledError if is_unknown else ProviderError
         return final(f"{text}; it asks to wait {_given(headers)}, the limit is {LONGEST_WAIT_S:g} s", kind=kind)
-    if is_done:
+    if is_unknown:
         return UnknownOutcomeError(text, kind=kind, wait_s=wait_s)
     retryable = ThrottledError if status in _THROTTLED else RetryableError
     return retryable(text, kind=kind, wait_s=wait_s)
