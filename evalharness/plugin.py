@@ -8,11 +8,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
 import pytest
+
+_NAME = "evalharness-plugin"
 
 
 class _PlainFinder:
@@ -101,14 +104,61 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Load the rest of the plugin with `--llm-suite`. Raises pytest.UsageError."""
+    config.addinivalue_line("markers", 'llm_suite(name): the suite of the checks of the fixture "llm"')
     if config.getoption("--llm-suite") is not None:
-        if _PlainFinder not in sys.meta_path:
-            sys.meta_path.insert(0, _PlainFinder)
-        if os.name != "posix":
-            from evalharness.errors import POSIX_ONLY
+        _load(config)
+    elif config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Controller(config), "evalharness-controller")
 
-            raise pytest.UsageError(POSIX_ONLY)
-        from evalharness.pytest_plugin import open_plugin
 
-        open_plugin(config)
-        gc.freeze()  # without it, the collector scans the imported modules again and again: 13 % of a short run
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Load the rest of the plugin if a test uses the fixture `llm`. Raises pytest.UsageError."""
+    if any("llm" in getattr(item, "fixturenames", ()) for item in session.items):
+        _load(session.config)
+
+
+@pytest.fixture
+def llm(request: pytest.FixtureRequest) -> object:
+    """Runs suites, and checks answers of an application: see `evalharness.pytest_plugin.fixture.LLM`."""
+    from evalharness.pytest_plugin.fixture import LLM
+
+    plugin: Any = request.config.pluginmanager.get_plugin(_NAME)
+    return LLM(request.node, plugin.suites)
+
+
+class _Controller:
+    """Loads the rest of the plugin when an xdist worker sends the first sample."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if getattr(report, "evalharness", None) and not self._config.pluginmanager.has_plugin(_NAME):
+            _load(self._config)
+            self._plugin().pytest_runtest_logreport(report)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
+        result = yield
+        if plugin := self._plugin():
+            plugin.conclude(session, stopped=False)
+        return result
+
+    def _plugin(self) -> Any:
+        return self._config.pluginmanager.get_plugin(_NAME)
+
+
+def _load(config: pytest.Config) -> None:
+    if config.pluginmanager.has_plugin(_NAME):
+        return
+    if _PlainFinder not in sys.meta_path:
+        sys.meta_path.insert(0, _PlainFinder)
+    if os.name != "posix":
+        from evalharness.errors import POSIX_ONLY
+
+        raise pytest.UsageError(POSIX_ONLY)
+    from evalharness.pytest_plugin import open_plugin
+
+    open_plugin(config, _NAME)
+    gc.freeze()  # without it, the collector scans the imported modules again and again: 13 % of a short run

@@ -60,11 +60,18 @@ def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
     return written
 
 
+def _is_application(run: Run, model: str) -> bool:
+    """Whether tests gave the answers of this model: its name is not in the configuration."""
+    identity = run.header.models.get(model, {})
+    return identity.get("provider") == "application" and _NAME.fullmatch(model) is not None
+
+
 def _check_names(run: Run, config: Config) -> None:
     """A record may come from elsewhere, and its names become paths. Raises EvalHarnessError."""
     suite_path(run.header.suite, config.root)
     for key in run.header.planned:
-        config.model(key.model)
+        if key.model not in config.models and not _is_application(run, key.model):
+            config.model(key.model)  # raises, with near names
         if not _NAME.fullmatch(key.prompt):
             raise RefusedError(f"not accepted: {key.prompt!r} is no name of a prompt")
         if key.model not in run.header.models or key.prompt not in run.header.prompts:

@@ -9,11 +9,15 @@ from evalharness.evaluation.options import EvaluationOptions
 
 def accept_command(name: str, options: EvaluationOptions) -> str:
     """The command that accepts this very run."""
+    if options.command:
+        return f"{options.command} --llm-accept"
     return shlex.join([*_chosen(name, options), "--llm-accept"])
 
 
 def command(name: str, options: EvaluationOptions) -> str:
     """The command that repeats this run."""
+    if options.command:
+        return options.command
     given = {
         "baseline": options.baseline,
         "against": options.against.sha if options.against else None,

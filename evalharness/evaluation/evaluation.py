@@ -25,6 +25,7 @@ from typing import Any
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.acceptance import Reason, accept_run
 from evalharness.evaluation.commands import accept_command, command
+from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.reference import ReferenceRun, open_reference_run
 from evalharness.evaluation.resources import Resources
@@ -55,8 +56,8 @@ REPORTS = (RECORD, "reference.jsonl", "report.html", "verdict.json", "summary.md
 class Evaluation:
     """One suite in one invocation. Made by `open_evaluation`."""
 
-    def __init__(self, resources: Resources, name: str) -> None:
-        self.resources, self.options = resources, resources.options
+    def __init__(self, resources: Resources, name: str, options: EvaluationOptions | None = None) -> None:
+        self.resources, self.options = resources, options or resources.options
         self.plan = make_plan(
             load_suite(name, resources.config),
             resources.config,
@@ -68,7 +69,8 @@ class Evaluation:
         resources.plans.append(self.plan)
         self.folder = resources.folder(name)
         against = self.options.against
-        stages = 1 if self.options.run.record == "none" else 2
+        repeatable = all(provider.capabilities.repeatable for provider in self.plan.providers.values())
+        stages = 2 if repeatable and self.options.run.record != "none" else 1
         self.header = replace(self.plan.header(), max_stages=stages, against=against.sha if against else "")
         self.selected: list[SampleKey] = []
         self.samples: list[Sample] = []
@@ -256,9 +258,12 @@ class Evaluation:
         return self._writer
 
 
-def open_evaluation(name: str, resources: Resources) -> Evaluation:
-    """Load and plan a suite. Raises SuiteError, ConfigError, MissingExtraError, StoreError."""
-    return Evaluation(resources, name)
+def open_evaluation(name: str, resources: Resources, options: EvaluationOptions | None = None) -> Evaluation:
+    """Load and plan a suite; `options` replace those of the resources.
+
+    Raises SuiteError, ConfigError, MissingExtraError, StoreError.
+    """
+    return Evaluation(resources, name, options)
 
 
 def delete_stale_reports(folder: Path) -> None:

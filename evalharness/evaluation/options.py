@@ -30,5 +30,7 @@ class EvaluationOptions:
     """Make the run part of the baseline."""
     because: str = ""
     """Why the run is accepted."""
+    command: str = ""
+    """The command that repeats the run. Empty: `pytest --llm-suite` with these options."""
     run: RunOptions = field(default_factory=RunOptions)
     """Limits of the requests."""

@@ -54,6 +54,10 @@ class Plan:
             found.setdefault((request.key.model, request.key.prompt, case.id), []).append((case, request))
         return found
 
+    def case(self, name: str) -> Case:
+        """The case with this id."""
+        return next(case for case in self.suite.cases if case.id == name)
+
     @cached_property
     def first_requests(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
         """By model, prompt and case: what further draws are made of."""

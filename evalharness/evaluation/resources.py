@@ -103,5 +103,5 @@ class Resources:
 
 def import_heavy_modules() -> None:
     """Import what the end of a run needs, before the threads of the engine start."""
-    for module in ("evalharness.gate", "evalharness.report.html", "evalharness.report.markdown"):
-        importlib.import_module(module)
+    for module in ("gate.decide", "gate.cost", "gate.latency", "gate.scores", "report.html", "report.markdown"):
+        importlib.import_module(f"evalharness.{module}")

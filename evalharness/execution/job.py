@@ -77,6 +77,7 @@ def sound(response: Response) -> Response:
         fingerprint=scrub(response.fingerprint)[:200],
         logprobs=_rounded(response.logprobs),
         golden_logprobs=tuple(_rounded(golden) for golden in response.golden_logprobs),
+        contexts=tuple(_writable(text) for text in response.contexts),
     )
 
 

@@ -28,6 +28,8 @@ class Capabilities:
     """Store and replay responses. Needs `identity` and `wire` to return everything that a response depends on."""
     deterministic: Literal["never", "greedy", "always"] = "never"
     """When a second sample of a request equals the first, whatever the seed; `greedy`: at temperature 0."""
+    repeatable: bool = True
+    """The provider can generate another sample of a request, so that fresh samples can confirm a suspicion."""
     local: bool = False
     """The model computes on this machine, so latencies depend on its load."""
     memory_bytes: int | None = None

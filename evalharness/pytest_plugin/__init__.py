@@ -13,15 +13,16 @@ from evalharness.pytest_plugin.suites import Suites
 __all__ = ["open_plugin"]
 
 
-def open_plugin(config: pytest.Config) -> None:
+def open_plugin(config: pytest.Config, name: str) -> None:
     """Read the options, collect the suites, register the hooks. Raises pytest.UsageError."""
     open_log(config)
     try:
         suites = suites_of(config)
     except EvalHarnessError as error:
         raise pytest.UsageError(str(error)) from None
-    _collect_suites(config, suites)
-    config.pluginmanager.register(EvalPlugin(config, suites), "evalharness-plugin")
+    if suites.names:
+        _collect_suites(config, suites)
+    config.pluginmanager.register(EvalPlugin(config, suites), name)
 
 
 def _collect_suites(config: pytest.Config, suites: Suites) -> None:

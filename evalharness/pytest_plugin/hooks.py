@@ -13,6 +13,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.evaluation.resources import import_heavy_modules
+from evalharness.pytest_plugin.fixture import CHECKED
 from evalharness.pytest_plugin.gate_results import finished, gate_reports
 from evalharness.pytest_plugin.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_plugin.junit import case_properties, record_suite
@@ -28,7 +29,7 @@ class EvalPlugin:
     """Runs the evaluations item by item. Under xdist, workers send the requests and the controller decides."""
 
     def __init__(self, config: pytest.Config, suites: Suites) -> None:
-        self._config, self._suites = config, suites
+        self._config, self.suites = config, suites
         self._paths = {path: path.stem for path in suites.paths}
         self._futures: dict[str, list[Future[Sample]]] = {}
         self._outcomes: list[Outcome] = []
@@ -47,26 +48,26 @@ class EvalPlugin:
         return [self._progress.wait(future) for future in self._futures.pop(item.nodeid)]
 
     def _send(self, item: CaseItem) -> None:
-        evaluation = self._suites.opened[item.suite]
+        evaluation = self.suites.opened[item.suite]
         self._futures[item.nodeid] = [evaluation.future(request.key) for request in item.requests]
 
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""
         if not self._is_worker and not self._config.getoption("collectonly"):
-            self._suites.delete_stale_reports()
+            self.suites.delete_stale_reports()
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
         """Collect the files of the suites to run."""
         if file_path not in self._paths:
             return None
         node: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
-        node.suites = self._suites
+        node.suites = self.suites
         return node
 
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Print what the requests can cost."""
         requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
-        return list(self._suites.estimates(requests))
+        return list(self.suites.estimates(requests))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -75,27 +76,27 @@ class EvalPlugin:
             return (yield)
         cases = [item for item in session.items if isinstance(item, CaseItem)]
         self._choose(cases)
-        self._suites.calibrate(2)
+        self.suites.calibrate(2)
         running, stopped = self._entered_resources(), True
         try:
             with running:
                 self._send_all(cases)
                 result = yield
                 if not self._is_worker:
-                    self._suites.calibrate(3)
+                    self.suites.calibrate(3)
                     self._confirm()
             stopped = False
         finally:
             if not self._is_worker:
-                self._conclude(session, stopped=stopped)
+                self.conclude(session, stopped=stopped)
         return result
 
     def _choose(self, cases: Sequence[CaseItem]) -> None:
         """Note which samples this run selects."""
-        for name, run in self._suites.opened.items():
+        for name, run in self.suites.opened.items():
             run.selected = [request.key for item in cases if item.suite == name for request in item.requests]
         if self._is_worker:
-            selected = {name: [list(key) for key in run.selected] for name, run in self._suites.opened.items()}
+            selected = {name: [list(key) for key in run.selected] for name, run in self.suites.opened.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]
         if self._is_controller:
             self._look_ahead()
@@ -106,7 +107,7 @@ class EvalPlugin:
             import_heavy_modules()  # before the engine's threads: two threads must not import the same module
         running = ExitStack()
         try:
-            running.enter_context(self._suites.resources)
+            running.enter_context(self.suites.resources)
         except EvalHarnessError as error:
             raise pytest.UsageError(str(error)) from None
         return running
@@ -116,7 +117,7 @@ class EvalPlugin:
         if self._is_worker:
             return
         suites = list(dict.fromkeys(item.suite for item in cases))
-        plans = [self._suites.opened[name].plan for name in suites]
+        plans = [self.suites.opened[name].plan for name in suites]
         providers = {id(one): one for plan in plans for one in plan.providers.values()}
         self._progress.start(suites, len(cases), providers.values())
         for item in cases:
@@ -125,7 +126,7 @@ class EvalPlugin:
     def _confirm(self) -> None:
         from evalharness.evaluation.confirm import confirm  # imports numpy
 
-        for evaluation in self._suites.opened.values():
+        for evaluation in self.suites.opened.values():
             with _explained():
                 confirm(evaluation, self._print)
 
@@ -138,31 +139,37 @@ class EvalPlugin:
 
     def _look_ahead(self) -> None:
         """Print what the requests of xdist's workers can cost."""
-        for name in self._suites.names:
+        for name in self.suites.names:
             with suppress(EvalHarnessError):  # the workers report an invalid suite
-                self._suites.open(name)
-        requests = [request for run in self._suites.opened.values() for _, request in run.plan.requests]
-        for line in self._suites.estimates(requests):
+                self.suites.open(name)
+        requests = [request for run in self.suites.opened.values() for _, request in run.plan.requests]
+        for line in self.suites.estimates(requests):
             self._print(line)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """Take the selection from an xdist worker that has ended; each one knows all of it."""
         for name, keys in getattr(node, "workeroutput", {}).get("evalharness_selected", {}).items():
-            self._suites.open(name).selected = [SampleKey(*key) for key in keys]
+            self.suites.open(name).selected = [SampleKey(*key) for key in keys]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Put an item's samples on its report, which xdist sends to the controller."""
         report = yield
+        if call.when == "call" and (checked := item.stash.get(CHECKED, None)):
+            report.evalharness = [(suite, self._portable(samples)) for suite, samples in checked.items()]
         if isinstance(item, CaseItem):  # of `--llm-log`: most lines are about other requests in flight
             report.sections = [section for section in report.sections if not section[0].startswith("Captured log")]
         if call.when == "call" and isinstance(item, CaseItem):
             samples, item.samples = item.samples, []
             if self._config.getoption("xmlpath", None):
                 item.user_properties += case_properties(samples)  # before the teardown, whose report junitxml reads
-            report.evalharness = (item.suite, [sample_to_json(s) for s in samples] if self._is_worker else samples)
+            report.evalharness = [(item.suite, self._portable(samples))]
         return report
+
+    def _portable(self, samples: list[Sample]) -> list[Any]:
+        """The samples as xdist can send them."""
+        return [sample_to_json(sample) for sample in samples] if self._is_worker else samples
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -170,9 +177,9 @@ class EvalPlugin:
         carried = getattr(report, "evalharness", None)
         if carried and not self._is_worker:
             report.evalharness = ()  # type: ignore[attr-defined]  # pytest keeps reports until it ends
-            suite, samples = carried
-            with _explained():
-                self._suites.add(suite, [s if isinstance(s, Sample) else sample_from_json(s) for s in samples])
+            for suite, samples in carried:
+                with _explained():
+                    self.suites.add(suite, [s if isinstance(s, Sample) else sample_from_json(s) for s in samples])
             self._progress.advance(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
@@ -182,14 +189,15 @@ class EvalPlugin:
             return report.outcome, "", ""
         return None
 
-    def _conclude(self, session: pytest.Session, *, stopped: bool) -> None:
+    def conclude(self, session: pytest.Session, *, stopped: bool) -> None:
+        """Close the records, decide, and report the gates as test results."""
         self._progress.end()
-        for name in self._suites.names:
-            evaluation = self._suites.opened.get(name)
+        for name in (*self.suites.names, *sorted(self.suites.checked)):
+            evaluation = self.suites.opened.get(name)
             if evaluation is None and stopped:
                 continue
             with _explained():  # a suite without a selected case has a verdict too
-                evaluation = self._suites.open(name)
+                evaluation = self.suites.open(name)
             if self._is_controller and not evaluation.selected:  # every worker died: all samples count as lost
                 evaluation.selected = list(evaluation.header.planned)
             with _explained():
@@ -197,7 +205,7 @@ class EvalPlugin:
             self._outcomes.append(outcome)
             record_suite(self._config, outcome)
             if not stopped:
-                for report in gate_reports(outcome, fail_inconclusive=self._suites.fail_inconclusive):
+                for report in gate_reports(outcome, fail_inconclusive=self.suites.fail_inconclusive):
                     session.testscollected += 1
                     session.testsfailed += report.failed
                     for part in (report, finished(report)):
@@ -207,7 +215,7 @@ class EvalPlugin:
         """Fail a run whose verdict is red, even if another plugin changed the results of its items."""
         if session.exitstatus != pytest.ExitCode.OK or not self._outcomes:
             return
-        if any(outcome.is_red(fail_inconclusive=self._suites.fail_inconclusive) for outcome in self._outcomes):
+        if any(outcome.is_red(fail_inconclusive=self.suites.fail_inconclusive) for outcome in self._outcomes):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif not any(outcome.run.selected for outcome in self._outcomes):  # only gates were reported
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

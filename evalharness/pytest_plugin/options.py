@@ -48,8 +48,9 @@ def suites_of(config: pytest.Config) -> Suites:
             run=worker.get("testrunuid") or secrets.token_hex(8),
         ),
     )
-    names = _names(",".join(option("--llm-suite")), project.root)
-    return Suites(Resources(project, options, names), fail_inconclusive=option("--llm-inconclusive") == "fail")
+    names = _names(",".join(option("--llm-suite")), project.root) if option("--llm-suite") is not None else ()
+    fail_inconclusive = option("--llm-inconclusive") == "fail"
+    return Suites(Resources(project, options, names), fail_inconclusive=fail_inconclusive, is_worker=bool(worker))
 
 
 def _check_options(option: Callable[..., Any], config: Config) -> None:

@@ -30,7 +30,7 @@ class Progress:
     def start(self, suites: Sequence[str], cases: int, providers: Iterable[Provider]) -> None:
         """Start to count the cases of these suites."""
         self._name, self._total, self._providers = ", ".join(suites), cases, list(providers)
-        self._started = time.monotonic()
+        self._started, self.shown = time.monotonic(), self.shown and cases > 0
 
     def wait(self, sample: Future[Sample]) -> Sample:
         """Wait for a sample; the line counts tokens meanwhile."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from evalharness.errors import ConfigError
 from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
 from evalharness.evaluation.resources import Resources
 from evalharness.records import Request, Sample
-from evalharness.suites import suite_path
+from evalharness.suites import load_suite, suite_path
 
 
 @dataclass
@@ -18,7 +20,10 @@ class Suites:
 
     resources: Resources
     fail_inconclusive: bool = False
+    is_worker: bool = False
     opened: dict[str, Evaluation] = field(default_factory=dict)
+    checked: set[str] = field(default_factory=set)
+    """Suites whose answers tests give, with the fixture `llm`."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -39,9 +44,52 @@ class Suites:
             self.opened[name] = open_evaluation(name, self.resources)
         return self.opened[name]
 
+    def open_checked(self, name: str, model: str, prompt: str | None) -> Evaluation:
+        """The evaluation of a suite whose answers tests give, as those of `model`.
+
+        Raises ConfigError: the suite runs with other answers in this session; SuiteError, StoreError.
+        """
+        if name in self.names:
+            raise ConfigError(f"suite '{name}' runs with --llm-suite in this session: check() needs another one")
+        if name not in self.opened:
+            self._open_given(name, model, prompt)
+        evaluation = self.opened[name]
+        given = {key[1:3] for key in evaluation.header.planned}
+        if given != {(prompt or next(iter(given))[0], model)}:
+            raise ConfigError(f"suite '{name}': check() takes the answers of one model and prompt in a session")
+        return evaluation
+
+    def _open_given(self, name: str, model: str, prompt: str | None) -> None:
+        from evalharness.evaluation.given import GivenAnswers
+
+        self.resources.providers.setdefault(model, GivenAnswers(model))
+        prompts = (prompt,) if prompt else load_suite(name, self.resources.config).default_prompts[:1]
+        options = replace(self.resources.options, models=(model,), prompts=prompts, repeat=1, command="pytest")
+        self.opened[name] = open_evaluation(name, self.resources, options)
+        self.checked.add(name)
+        if not self.is_worker:
+            delete_stale_reports(self.resources.folder(name))
+
+    def arguments(self) -> dict[str, Any]:
+        """The options of the command line as arguments of `evaluate()`."""
+        options, run = self.resources.options, self.resources.options.run
+        return {
+            "models": options.models,
+            "prompts": options.prompts,
+            "repeat": options.repeat,
+            "baseline": options.baseline,
+            "record": run.record,
+            "concurrency": run.concurrency,
+            "budget_usd": run.budget_usd,
+            "deadline_s": run.deadline_s,
+            "report": options.report,
+        }
+
     def add(self, name: str, samples: Iterable[Sample]) -> None:
         """Append samples to a suite's record. Raises StoreError."""
         for sample in samples:
+            if name not in self.names:  # under xdist, the first sample opens the controller's evaluation
+                self.open_checked(name, sample.key.model, sample.key.prompt).selected.append(sample.key)
             self.open(name).add(sample)
 
     def delete_stale_reports(self) -> None:

@@ -88,6 +88,8 @@ class Response:
     """The same for each golden answer of the request, as the model's own answer: one number per token, the end of the
     turn left out.
     """
+    contexts: tuple[str, ...] = ()
+    """Texts that an application retrieved and used for the response."""
 
     @property
     def is_sound(self) -> bool:
@@ -100,7 +102,8 @@ class Response:
         whole = all(isinstance(count, int) for count in astuple(self.usage))
         likely = _are_logprobs(self.logprobs) and isinstance(self.golden_logprobs, tuple)
         likely = likely and all(_are_logprobs(golden) for golden in self.golden_logprobs)
-        return self.finish_reason in get_args(FinishReason) and known and whole and likely
+        texts = isinstance(self.contexts, tuple) and all(isinstance(text, str) for text in self.contexts)
+        return self.finish_reason in get_args(FinishReason) and known and whole and likely and texts
 
 
 def _are_logprobs(values: object) -> bool:

@@ -16,7 +16,8 @@ from evalharness.redaction import scrubbed, shortened
 
 _RESPONSE = TypeAdapter(Response)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
-_LOGPROBS = ("logprobs", "golden_logprobs")
+_TEXTS = ("contexts",)
+_OPTIONAL = ("logprobs", "golden_logprobs", "contexts")
 """Fields that older files lack: left out where there is nothing to say."""
 
 
@@ -66,10 +67,18 @@ def _check_fields(given: Mapping[str, Any], read: Mapping[str, Any], place: str 
             _check_fields(value, read[name], f"{place}{name}.")
         elif type(value) is not type(read[name]) and not (type(value) is int and type(read[name]) is float):
             raise ValueError(f"{place}{name}: it is {shortened(value, 40)!r}, which is no {type(read[name]).__name__}")
-        elif isinstance(value, list) and not all(type(leaf) in (int, float) for leaf in _flat(value)):
+        elif (
+            isinstance(value, list)
+            and name != "contexts"
+            and not all(type(leaf) in (int, float) for leaf in _flat(value))
+        ):
             raise ValueError(f"{place}{name}: it holds what is no number")
         elif isinstance(value, int | float) and not 0 <= value < math.inf:
             raise ValueError(f"{place}{name}: {value} is no number that a response can have")
+
+
+def _are_numbers(value: list[Any]) -> bool:
+    return all(type(leaf) in (int, float) for leaf in _flat(value))
 
 
 def _flat(value: Any) -> Iterator[Any]:
@@ -88,7 +97,7 @@ def response_to_json(response: Response) -> dict[str, Any]:
 
 def without_empty(response: dict[str, Any]) -> dict[str, Any]:
     """A response as plain data, without log-probabilities that nobody asked for."""
-    return {name: value for name, value in response.items() if value or name not in _LOGPROBS}
+    return {name: value for name, value in response.items() if value or name not in _OPTIONAL}
 
 
 def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:

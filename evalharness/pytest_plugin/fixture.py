@@ -1,0 +1,106 @@
+"""The fixture `llm`: run a suite inside a test, and check the answers of an application."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from evalharness.errors import ConfigError, did_you_mean
+from evalharness.evaluation.given import GivenAnswers
+from evalharness.records import Response, Sample, SampleKey, Timing, Usage
+from evalharness.report.terminal import explain_sample, summary_lines
+from evalharness.suites import suite_names
+
+if TYPE_CHECKING:
+    from evalharness.evaluation.evaluation import Evaluation
+    from evalharness.pytest_plugin.suites import Suites
+
+CHECKED = pytest.StashKey[dict[str, list[Sample]]]()
+"""Of a test: its checked samples by suite."""
+
+
+class LLM:
+    """The value of the fixture `llm`."""
+
+    def __init__(self, item: pytest.Item, suites: Suites) -> None:
+        self._item, self._suites = item, suites
+
+    def evaluate(self, suite: str, **arguments: Any) -> Evaluation:
+        """Run a suite, and fail the test if the result is red.
+
+        Takes the arguments of `evalharness.evaluate`; the defaults are the options of the command line. Returns the
+        finished evaluation.
+        """
+        from evalharness.evaluation.api import evaluate
+
+        evaluation = evaluate(suite, **self._suites.arguments() | arguments)
+        outcome = evaluation.outcome
+        assert outcome is not None
+        if outcome.is_red(fail_inconclusive=self._suites.fail_inconclusive):
+            lines = [line for line, _ in summary_lines(outcome, self._suites.resources.config.root)]
+            pytest.fail("\n".join(lines), pytrace=False)
+        return evaluation
+
+    def check(
+        self,
+        *,
+        case: str,
+        answer: str | Response,
+        contexts: Sequence[str] = (),
+        suite: str | None = None,
+        model: str = "app",
+        prompt: str | None = None,
+    ) -> Sample:
+        """Score an answer of your application, and fail the test if a hard assertion does not hold.
+
+        The sample joins the run record, and at the end of the session the gates of the suite compare the run with the
+        baseline of `model`. Each case can be checked once in a session.
+
+        Args:
+            case: The id of the case in the suite.
+            answer: The text, or a Response with token counts and timing.
+            contexts: The texts that the application retrieved.
+            suite: The suite. Default: the marker `llm_suite("NAME")` of the test, else the only suite.
+            model: The name of the application, as in the name of its baseline.
+            prompt: The prompt that renders the messages of the sample. Default: the suite's first one.
+
+        Returns the scored sample. Raises ConfigError: an unknown suite, case or prompt, or a case that was checked.
+
+        """
+        evaluation = self._suites.open_checked(suite or self._suite_name(), model, prompt)
+        key = _key(evaluation, case)
+        given = evaluation.plan.providers[key.model]
+        assert isinstance(given, GivenAnswers)
+        given.give(key, _response(answer, contexts))
+        sample = evaluation.wait(key)
+        self._item.stash.setdefault(CHECKED, {}).setdefault(evaluation.name, []).append(sample)
+        if not sample.ok:
+            where = evaluation.plan.case(case).where
+            pytest.fail(textwrap.indent(explain_sample(sample, where), ""), pytrace=False)
+        return sample
+
+    def _suite_name(self) -> str:
+        marker = self._item.get_closest_marker("llm_suite")
+        if marker is not None and marker.args:
+            return str(marker.args[0])
+        names = suite_names(self._suites.resources.config.root)
+        if len(names) != 1:
+            raise ConfigError('check() needs suite="NAME", or the marker pytest.mark.llm_suite("NAME") on the test')
+        return names[0]
+
+
+def _key(evaluation: Evaluation, case: str) -> SampleKey:
+    keys = {key.case: key for key in evaluation.header.planned}
+    if case not in keys:
+        raise ConfigError(f"{evaluation.plan.suite.file}: no case '{case}'{did_you_mean(case, keys)}")
+    return keys[case]
+
+
+def _response(answer: str | Response, contexts: Sequence[str]) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    usage = Usage(0, len(answer.split()), estimated=True)
+    return Response(answer, "stop", usage, Timing(total_s=0.0), contexts=tuple(contexts))
