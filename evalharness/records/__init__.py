@@ -9,21 +9,15 @@ Suite ─ Case ─┐
 
 from __future__ import annotations
 
+from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import (
     TIMINGS,
-    FinishReason,
-    Purpose,
-    Request,
-    Response,
     Run,
     RunHeader,
     Sample,
     SampleError,
-    SampleKey,
     Score,
     Stability,
-    Timing,
-    Usage,
     slots_of,
 )
 from evalharness.records.suite import (
