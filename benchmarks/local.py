@@ -25,7 +25,7 @@ from local_blows import failures, headers, request
 
 from evalharness.config import Config, load_config, resolve_path
 from evalharness.local.gguf import GgufProvider
-from evalharness.local.memory import FIRST_ROOM, PREFIXES
+from evalharness.local.memory import INITIAL_CAPACITY, PREFIXES
 from evalharness.records import Request, Response
 from evalharness.suites import load_suite, requests
 
@@ -180,8 +180,8 @@ def start(model: Model) -> None:
     with closing(opened(model)) as provider:
         texts(provider, some)
         used = resident_bytes(provider.child_pid)
-        # no case of the suite needs more room than there is at first
-        kv = model.kv_bytes * FIRST_ROOM * (provider.slots + PREFIXES)
+        # no case of the suite needs more than the initial capacity
+        kv = model.kv_bytes * INITIAL_CAPACITY * (provider.slots + PREFIXES)
     file = model.file.stat().st_size
     print(
         f"  memory {used / 1e6:,.0f} MB: file {file / 1e6:,.0f} + KV {kv / 1e6:,.0f} + {(used - file - kv) / 1e6:,.0f}"

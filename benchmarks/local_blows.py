@@ -21,7 +21,7 @@ from typing import Any
 from evalharness.config import Config
 from evalharness.errors import ConfigError, ProviderError, RetryableError
 from evalharness.local.gguf import GgufProvider
-from evalharness.local.worker_supervisor import MOST_DEATHS
+from evalharness.local.worker_supervisor import MAX_CRASHES
 from evalharness.records import Message, Params, Request, SampleKey
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -45,7 +45,7 @@ BATCH = [request(str(i), f"What is {i} plus {i}?", 8) for i in range(7)] + [
 
 def outcome(provider: GgufProvider, asked: Request) -> str:
     """Its text, or its error, asked as the engine asks."""
-    for _ in range(MOST_DEATHS):
+    for _ in range(MAX_CRASHES):
         try:
             return provider.complete(asked).text
         except ProviderError as error:
@@ -80,7 +80,7 @@ def strike(provider: GgufProvider, blow: Callable[[int], None], wait_s: float, o
     struck: set[int | None] = set()
     while not over.is_set():
         pid = provider.child_pid
-        if pid not in struck and any(key.case == VICTIM for key in provider.under_way):
+        if pid not in struck and any(key.case == VICTIM for key in provider.in_flight):
             time.sleep(wait_s)
             struck.add(pid)
             with suppress(ProcessLookupError):

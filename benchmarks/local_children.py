@@ -44,18 +44,18 @@ def rates(file: str, _: str) -> Callable[[Any], Any]:
     from evalharness.local.native import Native, Row
 
     native = Native(file, sequences=SEQUENCES, batch=PROMPT, threads=2, gpu_layers=0)
-    native.make_room(1024)
+    native.resize(1024)
     tokens = [random.Random(1).randrange(100, 40_000) for _ in range(PROMPT)]
 
     def prompt() -> float:
-        native.forget(0)
+        native.truncate(0)
         started = time.perf_counter()
         native.decode([Row(token, i, 0, i == PROMPT - 1) for i, token in enumerate(tokens)])
         float(native.logits(PROMPT - 1)[0])
         return PROMPT / (time.perf_counter() - started)
 
     def decode() -> float:
-        native.forget(0, CONTEXT)
+        native.truncate(0, CONTEXT)
         for sequence in range(1, SEQUENCES):
             native.copy(0, sequence)
         native.decode([Row(5, CONTEXT, sequence, True) for sequence in range(SEQUENCES)])

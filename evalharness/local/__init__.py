@@ -1,10 +1,8 @@
-"""llama.cpp in child processes: the only place where native code runs. The parent imports nothing of it.
+"""Local GGUF models, with llama.cpp in child processes only.
 
-worker ── orders in, events out ── schedule ── who decodes what, when ── native ── llama.cpp
-                                      |
-                                   answer ── one request on its way: tokens drawn, text, times
+    gguf ── worker_supervisor ── worker_client ══ worker ── schedule ── sequence ── sampler ── native ── llama.cpp
+    gguf_server ── child_process ══ server ── llama.cpp's own HTTP server, from the package xllamacpp
 
-server ── llama.cpp's own HTTP server, as the package xllamacpp brings it
-
-It imports as little of the rest of the package as it can: a child is started often, and is waited for.
+══ is the process boundary. The modules right of it import as little as possible, because a child starts often and the
+run waits for it.
 """

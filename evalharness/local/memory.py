@@ -1,4 +1,4 @@
-"""What a local model needs of this machine's memory, and how much of that there is."""
+"""The memory need of a local model, and the available memory."""
 
 from __future__ import annotations
 
@@ -12,45 +12,44 @@ from pathlib import Path
 from evalharness.local.gguf_header import GgufHeader
 
 REST_BYTES = 200_000_000
-"""Python, the library, and what one batch works with; for small models it is less."""
-MOST_KV_BYTES = 2**31
-"""Of the KV cache, where nobody names a number of slots."""
+"""Python, the library and small buffers. Small models need less."""
+MAX_KV_BYTES = 2**31
+"""Size limit of the KV cache with the default number of slots."""
 PREFIXES = 2
-"""Sequences that hold the beginning which the prompts of a suite share, besides those of the slots: two versions of a
-prompt that are asked in turns need one each."""
+"""Sequences for shared prefixes, in addition to the slots. Two versions of a prompt, in alternation, need one each."""
 GPU_SLOTS = 32
-"""With layers on a GPU, where nobody names a number: not what fits, for there all slots shape the arithmetic."""
-FIRST_ROOM = 512
-"""Tokens that a sequence may hold, until a case needs more: to make room for twice as many takes a process twice the
-memory, and longer to start."""
-_SHARE_FOR_KV = 4
+"""Default with GPU layers, whatever memory is free: there the number of slots shapes the arithmetic."""
+INITIAL_CAPACITY = 512
+"""Tokens that a sequence holds until a case needs more. More capacity takes more memory and a longer start."""
+_KV_SHARE = 4
+"""The default KV cache takes at most one part in so many of the available memory."""
 _CELLS = 256
-"""llama.cpp makes room for a multiple of so many tokens."""
+"""llama.cpp rounds the capacity up to a multiple of so many tokens."""
 _SLOTS = (32, 16, 8)
-"""To choose from, where nobody names a number."""
+"""Candidates for the default number of slots."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a model holds while it is loaded."""
+    """The memory that a loaded model holds at most."""
 
     file_bytes: int
     kv_bytes: int
     slots: int
-    """Answers under way at once."""
+    """Responses in progress at once."""
     context: int
-    """Tokens, of each of them."""
+    """Tokens of each slot."""
     work_bytes: int = 0
-    """What one step works with: for each head a weight of every token of a batch for every token of the context."""
+    """Attention weights of one step: for each head, batch x context float32 numbers."""
 
     @property
     def rest_bytes(self) -> int:
-        """Besides file and KV cache."""
+        """Bytes other than file and KV cache."""
         return REST_BYTES + self.work_bytes
 
     @property
     def total_bytes(self) -> int:
-        """All of it."""
+        """Bytes in total."""
         return self.file_bytes + self.kv_bytes + self.rest_bytes
 
     def __str__(self) -> str:
@@ -60,19 +59,21 @@ class Need:
 
 
 def need(header: GgufHeader, context: int, slots: int, prefixes: int, batch: int = 512) -> Need:
-    """With so many tokens for each slot, and for each beginning that several prompts share; `batch` tokens are read at
-    once.
+    """The memory need with `context` tokens for each slot and shared prefix.
+
+    `batch`: prompt tokens of a step.
     """
-    room = _rounded(context)
-    kv_bytes = header.kv_bytes_per_token * room * (slots + prefixes)
-    return Need(header.file_bytes, kv_bytes, slots, context, batch * room * max(header.heads) * 4)
+    capacity = _rounded(context)
+    kv_bytes = header.kv_bytes_per_token * capacity * (slots + prefixes)
+    return Need(header.file_bytes, kv_bytes, slots, context, batch * capacity * max(header.heads) * 4)
 
 
-def first_room(header: GgufHeader, context: int) -> int:
-    """Tokens that a sequence has room for at first: all of the context, if the model would see in its texts that the
-    room has grown.
+def initial_capacity(header: GgufHeader, context: int) -> int:
+    """Tokens that a sequence holds at first.
+
+    The whole context, if growing would change the model's texts.
     """
-    return min(FIRST_ROOM, context) if _rounded(context) <= header.original_context_length else context
+    return min(INITIAL_CAPACITY, context) if _rounded(context) <= header.original_context_length else context
 
 
 def _rounded(context: int) -> int:
@@ -80,32 +81,38 @@ def _rounded(context: int) -> int:
 
 
 def default_slots(header: GgufHeader, context: int, prefixes: int, available: int | None, share: int = 1) -> int:
-    """The most of 32, 16 and 8 whose KV cache takes no more than MOST_KV_BYTES, and no more than a quarter of what is
-    `available`, of which this process has one of `share` parts. Each step of all answers costs something in itself: the
-    more of them share it, the less of it falls on each.
+    """32, 16 or 8 slots: the most whose KV cache fits.
 
-    Never fewer than 8: texts are the same for multiples of 8, and what happens to be free must not change them.
+    The cache takes at most MAX_KV_BYTES, and a quarter of the memory.
+
+    `available`: bytes, None if unknown, of which this process has one part in `share`. More slots share the fixed cost
+    of a step. The minimum is 8: texts are the same for multiples of 8, and must not depend on free memory.
     """
-    room = MOST_KV_BYTES if available is None else min(MOST_KV_BYTES, available // share // _SHARE_FOR_KV)
-    fit = (slots for slots in _SLOTS if need(header, context, slots, prefixes).kv_bytes <= room)
+    limit = MAX_KV_BYTES if available is None else min(MAX_KV_BYTES, available // share // _KV_SHARE)
+    fit = (slots for slots in _SLOTS if need(header, context, slots, prefixes).kv_bytes <= limit)
     return next(fit, _SLOTS[-1])
 
 
 def gigabytes(count: int) -> str:
-    """One decimal below 10 GB, none above."""
+    """The number of gigabytes, with one decimal below 10 GB and none above."""
     return f"{count / 1e9:.1f}" if count < 9.95e9 else f"{count / 1e9:,.0f}"
 
 
 def available_bytes(root: Path = Path("/")) -> int | None:
-    """What processes may still take: what the system says is available, or less where a control group (a container)
-    leaves less. Where the system does not say (macOS): half of what it has. None where nothing is known.
+    """Bytes that processes can still take; None if unknown.
+
+    The smaller of the system's available memory and the rest of a control group (container) limit. Half of the
+    machine's memory where the system reports neither (macOS).
     """
     free = [*_system(root), *_control_groups(root)]
     return max(0, min(free)) if free else _half()
 
 
 def share_bytes(processes: int) -> int | None:
-    """What one of so many processes may take, when none of them has taken anything yet."""
+    """Bytes for one of so many processes; None if unknown.
+
+    Valid before any of them loads a model.
+    """
     free = available_bytes()
     return None if free is None else free // processes
 
@@ -118,7 +125,7 @@ def _system(root: Path) -> Iterator[int]:
 
 
 def _control_groups(root: Path) -> Iterator[int]:
-    """What is left in this process's group and in those above it, of version 2 and 1."""
+    """The bytes left in this process's control groups and their parents, of version 2 and 1."""
     with suppress(OSError, ValueError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, place = line.split(":", 2)
@@ -130,17 +137,19 @@ def _control_groups(root: Path) -> Iterator[int]:
 
 
 def _left(mount: Path, place: str, limit: str, usage: str, cache: str) -> Iterator[int]:
-    """In a container the place may not be below the mount: then the mount itself is its group."""
+    """The bytes left in a group and its parents. In a container the place may not exist below the mount: then the mount
+    is the group.
+    """
     group = mount / place.lstrip("/")
     for folder in (group, *group.parents):
         if folder.is_relative_to(mount):
-            with suppress(OSError, ValueError):  # "max", and files that a root group does not have
-                most = int((folder / limit).read_text())
-                yield most - int((folder / usage).read_text()) + _cached(folder, cache)
+            with suppress(OSError, ValueError):  # "max", and files that a root group lacks
+                maximum = int((folder / limit).read_text())
+                yield maximum - int((folder / usage).read_text()) + _cached(folder, cache)
 
 
 def _cached(folder: Path, name: str) -> int:
-    """Pages of files that the system takes away when memory is needed: they count as used."""
+    """Bytes of cached files: counted as used, but reclaimed when memory is short."""
     with suppress(OSError):
         if found := re.search(rf"^{name} (\d+)$", (folder / "memory.stat").read_text(), re.MULTILINE):
             return int(found[1])

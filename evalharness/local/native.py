@@ -1,7 +1,7 @@
-"""llama.cpp's functions behind the few words that this project needs: tokens, rows, sequences, logits.
+"""A thin layer over llama.cpp's functions: tokens, rows, sequences, logits.
 
-A sequence is a stream of the KV cache, apart from all others (`kv_unified` off): nothing that one of them holds can
-reach the arithmetic of another.
+A sequence is a stream of the KV cache of its own (`kv_unified` off): the contents of one sequence cannot reach the
+arithmetic of another.
 """
 
 from __future__ import annotations
@@ -21,137 +21,142 @@ Logits = npt.NDArray[np.float32]
 SCORED = 8
 """Tokens of a golden answer that are scored in one step."""
 _ERROR, _CONTINUED = 4, 5
-"""Of ggml.h's ggml_log_level."""
-_MOST_TEMPLATE_BYTES = 1_000_000
+"""Levels of ggml.h's ggml_log_level."""
+_MAX_TEMPLATE_BYTES = 1_000_000
 
 
 class Row(NamedTuple):
-    """A token at its place."""
+    """A token at a position of a sequence: one row of a decode step."""
 
     token: int
     position: int
     sequence: int
     logits: bool
-    """Whether the distribution of the next token is wanted."""
+    """Whether to compute the distribution of the next token."""
 
 
 class Native:
-    """A loaded model; it decodes once there is room."""
+    """A loaded model. Call `resize` before the first `decode`."""
 
     def __init__(self, path: str, *, sequences: int, batch: int, threads: int, gpu_layers: int) -> None:
-        """`batch`: rows of one `decode`, with logits as many as sequences, or SCORED. Raises ProviderError."""
-        llama_cpp.llama_log_set(_LOG, ctypes.c_void_p(0))
-        options = llama_cpp.llama_model_default_params()
-        options.n_gpu_layers = gpu_layers
-        _errors.forget()
-        self._model = llama_cpp.llama_model_load_from_file(path.encode(), options)
-        if not self._model:
-            raise ProviderError(_errors.told() or "llama.cpp refuses the file", kind="load")
-        if llama_cpp.llama_model_is_recurrent(self._model) or llama_cpp.llama_model_is_hybrid(self._model):
-            text = "it is a recurrent model, whose state cannot be cut back to where prompts part: use gguf-server"
-            raise ProviderError(text, kind="load")
+        """Load the model. Raises ProviderError.
+
+        `batch`: rows of one `decode` without logits; with logits, at most max(`sequences`, SCORED) rows.
+        """
+        self._model = _load(path, gpu_layers)
         self.vocabulary = llama_cpp.llama_model_get_vocab(self._model)
         self.tokens = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
+        """Size of the vocabulary."""
         self.steps = 0
-        """Times that it has decoded."""
-        self._shape, self._context = _shape(sequences, batch, threads), None
-        self._batch = llama_cpp.llama_batch_init(self._shape.n_batch, 0, 1)
+        """Number of decode steps so far."""
+        self._params, self._context = _context_params(sequences, batch, threads), None
+        self._batch = llama_cpp.llama_batch_init(self._params.n_batch, 0, 1)
         self._memory: Any = None
-        self.room = 0
-        """Tokens that a sequence may hold."""
+        self.capacity = 0
+        """Tokens that each sequence can hold."""
 
-    def make_room(self, tokens: int) -> None:
-        """For so many in each sequence; all that they held is gone. Raises ProviderError: there is no room at all."""
+    def resize(self, capacity: int) -> None:
+        """Set the capacity of each sequence in tokens, and empty all.
+
+        Raises ProviderError when there is not enough memory.
+        """
         if self._context:
             llama_cpp.llama_free(self._context)
-        self.room, self._shape.n_ctx = 0, tokens * self._shape.n_seq_max
-        _errors.forget()
-        self._context = llama_cpp.llama_init_from_model(self._model, self._shape)
+        self.capacity, self._params.n_ctx = 0, capacity * self._params.n_seq_max
+        _errors.clear()
+        self._context = llama_cpp.llama_init_from_model(self._model, self._params)
         if not self._context:
-            said = _errors.told()
-            text = f"llama.cpp cannot make room for {tokens} tokens in each of {self._shape.n_seq_max} sequences"
-            raise ProviderError(f"{text}: {said}" if said else text, kind="load")
-        self.room, self._memory = tokens, llama_cpp.llama_get_memory(self._context)
+            text = f"llama.cpp cannot allocate {capacity} tokens for each of {self._params.n_seq_max} sequences"
+            cause = _errors.first()
+            raise ProviderError(f"{text}: {cause}" if cause else text, kind="load")
+        self.capacity, self._memory = capacity, llama_cpp.llama_get_memory(self._context)
 
     def decode(self, rows: Sequence[Row]) -> None:
-        """Put the rows behind what their sequences hold. Raises RuntimeError: nobody knows what they hold then."""
+        """Append the rows to their sequences.
+
+        Raises RuntimeError; the state of the sequences is then unknown.
+        """
         batch = self._batch
         batch.n_tokens = len(rows)
         for i, (token, position, sequence, logits) in enumerate(rows):
             batch.token[i], batch.pos[i], batch.logits[i] = token, position, logits
             batch.n_seq_id[i], batch.seq_id[i][0] = 1, sequence
-        _errors.forget()
+        _errors.clear()
         if code := llama_cpp.llama_decode(self._context, batch):
-            raise RuntimeError(f"llama.cpp cannot decode (code {code}): {_errors.told()}")
+            raise RuntimeError(f"llama.cpp cannot decode (code {code}): {_errors.first()}")
         self.steps += 1
 
     def logits(self, row: int) -> Logits:
-        """The distribution after a row of the last `decode`: one number for each token, valid until the next one."""
+        """The logits of a row, of shape (tokens,). A view, valid until the next `decode`."""
         return np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self._context, row), (self.tokens,))
 
     def copy(self, source: int, to: int) -> None:
-        """Make one sequence the same as another."""
-        self.forget(to)
+        """Replace the contents of a sequence by those of another."""
+        self.truncate(to)
         llama_cpp.llama_memory_seq_cp(self._memory, source, to, -1, -1)
 
-    def forget(self, sequence: int, start: int = 0) -> None:
-        """Drop what a sequence holds from a position on. Raises RuntimeError."""
-        if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, -1):
-            raise RuntimeError("llama.cpp cannot forget a part of a sequence")
+    def truncate(self, sequence: int, length: int = 0) -> None:
+        """Keep the first `length` tokens of a sequence. Raises RuntimeError."""
+        if not llama_cpp.llama_memory_seq_rm(self._memory, sequence, length, -1):
+            raise RuntimeError("llama.cpp cannot truncate a sequence")
 
     def tokenise(self, text: str, *, special: bool) -> list[int]:
-        """`special`: control texts such as `<|im_end|>` are one token each; else they are the characters they are.
+        """The tokens of a text. Raises ProviderError.
 
-        Raises ProviderError.
+        `special`: control texts such as `<|im_end|>` become control tokens.
         """
         try:
             data = text.encode()
         except UnicodeEncodeError:
-            raise ProviderError(
-                "the prompt holds half of a surrogate pair, which is no text", kind="template"
-            ) from None
-        room = len(data) + 16
-        found = (llama_cpp.llama_token * room)()
-        count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), found, room, False, special)
+            raise ProviderError("the prompt contains half of a surrogate pair", kind="template") from None
+        size = len(data) + 16
+        found = (llama_cpp.llama_token * size)()
+        count = llama_cpp.llama_tokenize(self.vocabulary, data, len(data), found, size, False, special)
         if count < 0:
-            raise ProviderError("the text cannot be tokenised", kind="engine")
+            raise ProviderError("llama.cpp cannot tokenise the prompt", kind="engine")
         return list(found[:count])
 
     def piece(self, token: int) -> bytes:
-        """The text of a token; control tokens have none."""
-        room = 64
+        """The text of a token, empty for control tokens."""
+        size = 64
         while True:
-            text = ctypes.create_string_buffer(room)
-            size = llama_cpp.llama_token_to_piece(self.vocabulary, token, text, room, 0, False)
-            if size >= 0:
-                return text.raw[:size]
-            room = -size
+            text = ctypes.create_string_buffer(size)
+            needed = llama_cpp.llama_token_to_piece(self.vocabulary, token, text, size, 0, False)
+            if needed >= 0:
+                return text.raw[:needed]
+            size = -needed
 
     def ends(self, token: int) -> bool:
-        """Whether a token ends an answer."""
+        """Whether a token ends a response."""
         return bool(llama_cpp.llama_vocab_is_eog(self.vocabulary, token))
 
     def bos(self) -> int | None:
-        """The token that every prompt begins with, if the model wants one."""
+        """The token that starts every prompt; None if the model has none."""
         wanted = llama_cpp.llama_vocab_get_add_bos(self.vocabulary)
         return int(llama_cpp.llama_vocab_bos(self.vocabulary)) if wanted else None
 
     def special_texts(self) -> tuple[str, str]:
-        """Of the tokens that begin and end a text; "" for one that there is not."""
+        """The texts of the begin and end tokens, "" for a missing one."""
         begin, end = llama_cpp.llama_vocab_bos(self.vocabulary), llama_cpp.llama_vocab_eos(self.vocabulary)
         return self._token_text(begin), self._token_text(end)
 
     def chat_template(self) -> str:
-        """The file's own, or ""."""
-        room = ctypes.create_string_buffer(_MOST_TEMPLATE_BYTES)
-        key = b"tokenizer.chat_template"
-        size = llama_cpp.llama_model_meta_val_str(self._model, key, room, _MOST_TEMPLATE_BYTES)
-        if size >= _MOST_TEMPLATE_BYTES:
-            raise ProviderError(f"the model's chat template has {size:,} bytes", kind="template")
-        return room.value.decode("utf-8", "replace") if size > 0 else ""
+        """The chat template of the file, or "".
 
-    def drawn(self, chain: Any, row: int) -> int:
-        """The token that a sampler chain draws after a row of the last `decode`."""
+        Raises ProviderError for one that is too long.
+        """
+        buffer = ctypes.create_string_buffer(_MAX_TEMPLATE_BYTES)
+        key = b"tokenizer.chat_template"
+        size = llama_cpp.llama_model_meta_val_str(self._model, key, buffer, _MAX_TEMPLATE_BYTES)
+        if size >= _MAX_TEMPLATE_BYTES:
+            text = (
+                f"the model's chat template is too long: expected at most {_MAX_TEMPLATE_BYTES:,} bytes, got {size:,}"
+            )
+            raise ProviderError(text, kind="template")
+        return buffer.value.decode("utf-8", "replace") if size > 0 else ""
+
+    def sample(self, chain: Any, row: int) -> int:
+        """The token that a sampler chain chooses after a row of the last `decode`."""
         return int(llama_cpp.llama_sampler_sample(chain, self._context, row))
 
     def _token_text(self, token: int) -> str:
@@ -159,41 +164,56 @@ class Native:
         return text.decode("utf-8", "replace") if text else ""
 
 
-def _shape(sequences: int, batch: int, threads: int) -> Any:
-    """What all contexts have in common."""
-    shape = llama_cpp.llama_context_default_params()
-    shape.n_seq_max, shape.kv_unified = sequences, False
-    shape.n_batch = shape.n_ubatch = max(batch, sequences, SCORED)
-    shape.n_outputs_max = max(sequences, SCORED)  # llama.cpp makes room for so many distributions, of all tokens each
-    shape.n_threads = shape.n_threads_batch = threads
+def _load(path: str, gpu_layers: int) -> Any:
+    """The model of a file. Raises ProviderError."""
+    llama_cpp.llama_log_set(_LOG, ctypes.c_void_p(0))
+    params = llama_cpp.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
+    _errors.clear()
+    model = llama_cpp.llama_model_load_from_file(path.encode(), params)
+    if not model:
+        raise ProviderError(_errors.first() or "llama.cpp rejects the file", kind="load")
+    if llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model):
+        text = "recurrent models are not supported, because their state cannot be truncated: use gguf-server"
+        raise ProviderError(text, kind="load")
+    return model
+
+
+def _context_params(sequences: int, batch: int, threads: int) -> Any:
+    """The parameters that all contexts of a model share."""
+    params = llama_cpp.llama_context_default_params()
+    params.n_seq_max, params.kv_unified = sequences, False
+    params.n_batch = params.n_ubatch = max(batch, sequences, SCORED)
+    params.n_outputs_max = max(sequences, SCORED)  # llama.cpp allocates a distribution over all tokens for each
+    params.n_threads = params.n_threads_batch = threads
     # With flash attention the bits of a row depend on the other rows of its batch.
-    shape.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    return shape
+    params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    return params
 
 
 class _Errors:
-    """llama.cpp's own words, where they say what is wrong; they go to standard error too, for who dies of it."""
+    """The recent errors of llama.cpp's log. They go to standard error too, for the case that the process dies."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self._lines: list[str] = []
         self._level = 0
 
-    def take(self, level: int, text: bytes, _: Any) -> None:
-        """A line of its log."""
+    def add(self, level: int, text: bytes, _: Any) -> None:
+        """Take a line of the log."""
         if level != _CONTINUED:
             self._level = level
         if self._level == _ERROR and text.strip():
-            self.lines = [*self.lines, text.decode("utf-8", "replace").strip()[:300]][-20:]
+            self._lines = [*self._lines, text.decode("utf-8", "replace").strip()[:300]][-20:]
             os.write(2, text)
 
-    def forget(self) -> None:
-        """What was said of something else."""
-        self.lines = []
+    def clear(self) -> None:
+        """Drop the errors of earlier calls."""
+        self._lines = []
 
-    def told(self) -> str:
-        """The first one: those that follow say that something failed, not why."""
-        return self.lines[0] if self.lines else ""
+    def first(self) -> str:
+        """The first error, or "". It names the cause; later lines only repeat the failure."""
+        return self._lines[0] if self._lines else ""
 
 
 _errors = _Errors()
-_LOG = llama_cpp.llama_log_callback(_errors.take)
+_LOG = llama_cpp.llama_log_callback(_errors.add)

@@ -1,4 +1,4 @@
-"""What both child processes do first."""
+"""The first calls of both child processes: protocol output and memory limit."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import os
 
 
 def protocol_output() -> int:
-    """A file descriptor for the protocol alone: from now on, whatever native code prints goes to standard error."""
+    """A file descriptor for the protocol alone.
+
+    From now on, prints of native code go to standard error.
+    """
     out = os.dup(1)
     os.dup2(2, 1)
     return out
 
 
 def limit_memory(megabytes: int | None) -> None:
-    """Address space, as the system counts it: the model file (mapped) is part of it."""
+    """Limit the address space of this process, which includes the mapped model file."""
     if megabytes:
         import resource
 

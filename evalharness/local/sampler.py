@@ -1,4 +1,4 @@
-"""From a distribution to a token: the likeliest one, or a drawn one, within a grammar if there is one."""
+"""The next token from the logits: greedy or random, within a grammar."""
 
 from __future__ import annotations
 
@@ -12,36 +12,42 @@ from evalharness.errors import ProviderError
 from evalharness.local.native import Logits, Native
 
 _PENALISED_TOKENS = 64
-"""`repeat_penalty` looks at so many generated tokens, as llama.cpp's own programs do."""
+"""Generated tokens that `repeat_penalty` looks back on, as in llama.cpp's own programs."""
 
 
 class Sampler:
-    """For one answer: what it has drawn so far (penalties, grammar, random numbers) is its own."""
+    """The sampler of one sequence.
+
+    Its state (penalties, grammar, random numbers) is its own.
+    """
 
     def __init__(self, native: Native, params: Mapping[str, Any]) -> None:
-        """`params` as `records.Params` names them, the grammar as GBNF. Raises ProviderError."""
+        """Build the sampler chain. Raises ProviderError.
+
+        `params`: the fields of `records.Params`, the grammar as GBNF.
+        """
         self._native = native
         self._chain = _chain(native, params)
 
     def token(self, row: int) -> int:
-        """The next one, after a row of the last `decode`."""
+        """The next token after a row of the last `decode`."""
         if self._chain is None:
             return int(self._native.logits(row).argmax())
-        return self._native.drawn(self._chain, row)
+        return self._native.sample(self._chain, row)
 
     def close(self) -> None:
-        """Give the sampler back."""
+        """Free the sampler chain."""
         chain, self._chain = self._chain, None
         if chain is not None:
             llama_cpp.llama_sampler_free(chain)
 
 
 def _chain(native: Native, params: Mapping[str, Any]) -> Any:
-    """A sampler chain; None where the likeliest token is all that is wanted, which needs none."""
+    """A sampler chain; None for plain greedy sampling, which needs none."""
     temperature, penalty, grammar = params["temperature"] or 0.0, params["repeat_penalty"], params.get("grammar")
     if temperature <= 0 and penalty == 1 and not grammar:
         return None
-    parts = [_grammar(native, grammar)] if grammar else []  # the one that may fail, before any other is made
+    parts = [_grammar(native, grammar)] if grammar else []  # first: the only one that may fail, so nothing leaks
     if penalty != 1:
         parts.insert(0, llama_cpp.llama_sampler_init_penalties(native.tokens, _PENALISED_TOKENS, penalty, 0.0, 0.0))
     parts += _random(params, temperature) if temperature > 0 else [llama_cpp.llama_sampler_init_greedy()]
@@ -67,12 +73,15 @@ def _random(params: Mapping[str, Any], temperature: float) -> list[Any]:
 def _grammar(native: Native, grammar: str) -> Any:
     made = llama_cpp.llama_sampler_init_grammar(native.vocabulary, grammar.encode(), b"root")
     if not made:
-        raise ProviderError("llama.cpp cannot read the grammar; its first rule must be called root", kind="grammar")
+        raise ProviderError("llama.cpp cannot parse the grammar: its start rule must be named root", kind="grammar")
     return made
 
 
 def log_probability(logits: Logits, token: int) -> float:
-    """Natural logarithm of a token's probability, before temperature, penalties and grammar (log-softmax)."""
+    """Natural logarithm of a token's probability (log-softmax).
+
+    It does not include temperature, penalties and grammar.
+    """
     highest = float(logits.max())
     total = float(np.exp(logits - highest).sum(dtype=np.float64))
     return float(logits[token]) - highest - float(np.log(total))

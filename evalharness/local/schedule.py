@@ -1,16 +1,16 @@
-"""Who decodes what, when. Many answers grow at once, and each is the same as if it grew alone.
+"""The decode schedule: many sequences grow at once, each as if it were alone.
 
-What an answer depends on is its own: its tokens, its random numbers, its stream of the KV cache, and the shapes in
-which llama.cpp's kernels see them, for a kernel may add up in another order at another shape:
+A text depends on its own tokens, its own random numbers, its own stream of the KV cache, and the shapes of its decode
+steps: llama.cpp's kernels may add up in another order at another shape. The shapes are fixed:
 
-    the shared prefix    computed once, by itself, in steps of `batch`; each answer begins with a copy of it
-    its own prompt       by itself, in steps of `batch`
-    each further token   in a step of a multiple of `rows` rows, idle ones padded, each row in a stream of its own
-    a golden answer      behind its own prompt, by itself, in steps of SCORED
+    the shared prefix    decoded once, by itself, in steps of `batch`; each sequence starts from a copy of it
+    the rest of a prompt decoded by itself, in steps of `batch`
+    each further token   in a step of a multiple of `rows` rows, padded, one row for each sequence
+    a golden answer      after its own prompt, by itself, in steps of SCORED
 
-So neither neighbours, nor their order, nor what ran before can be seen in it. That a row does not depend on how many
-multiples of `rows` it stands among is a property of the kernels, not of this schedule: measured for rows = 8 on x86
-without flash attention (tests/model/test_same_texts.py), not so for smaller multiples.
+So neighbours, their order and earlier work leave no trace in a text. One condition is a property of the kernels, not of
+this schedule: a row must not depend on the number of `rows` multiples in its step. For rows = 8 on x86 without flash
+attention it holds (tests/model/test_same_texts.py); for smaller multiples it does not always.
 """
 
 from __future__ import annotations
@@ -26,28 +26,31 @@ from evalharness.local.sampler import log_probability
 from evalharness.local.sequence import Sequence
 
 _PADDING = 0
-"""Any token will do: nobody reads what follows it."""
+"""The token of a padding row. Its output is never read."""
 
 
 class Tokens(NamedTuple):
-    """Of one request."""
+    """The tokens of one request."""
 
     prompt: abc.Sequence[int]
     prefix: abc.Sequence[int]
-    """What the prompt begins with in every case of the suite; no more than a wish: it may not be so."""
+    """The expected start of the prompt in every case of the suite; ignored where the prompt does not start with it."""
     goldens: abc.Sequence[abc.Sequence[int]]
-    """Answers whose likelihood is wanted."""
+    """Golden answers to score."""
 
-    def room(self, most: int) -> int:
-        """What a sequence must hold for an answer of so many tokens, or a golden one."""
-        return len(self.prompt) + max([most, *map(len, self.goldens)])
+    def length(self, max_tokens: int) -> int:
+        """Tokens of the prompt and its response or longest golden answer."""
+        return len(self.prompt) + max([max_tokens, *map(len, self.goldens)])
 
 
-Ended = tuple[Sequence, ProviderError | None]
+Finished = tuple[Sequence, ProviderError | None]
 
 
 class Schedule:
-    """The sequences `0..slots-1` hold answers, the `prefixes` behind them shared prefixes."""
+    """Decodes many sequences in steps.
+
+    Sequences `0..slots-1` hold responses, the `prefixes` sequences after them hold shared prefixes.
+    """
 
     def __init__(
         self,
@@ -58,112 +61,120 @@ class Schedule:
         prefixes: int,
         rows: int,
         batch: int,
-        first_room: int,
+        initial_capacity: int,
     ) -> None:
-        """`context`: tokens of a sequence, at most; `first_room`: until a case needs more. Raises ProviderError: there
-        is no room for any.
+        """Allocate the sequences. Raises ProviderError when there is not enough memory.
+
+        `context`: most tokens of a sequence. `initial_capacity`: tokens of a sequence until a case needs more.
         """
         self._native, self._context, self._rows, self._batch = native, context, rows, batch
-        self._slots, self._sequences, self._first_room = slots, slots + prefixes, first_room
-        self._answers: list[Sequence | None] = [None] * slots
-        self._held: list[tuple[int, ...]]
-        """The prefix that each slot begins with, also while it is free."""
-        self._prefixes: OrderedDict[tuple[int, ...], int]
-        self._unused: list[int]
-        self.drawn = 0
-        """Tokens of all answers so far."""
-        self._renew(self._first_room)
+        self._slots, self._sequences, self._initial_capacity = slots, slots + prefixes, initial_capacity
+        self._active: list[Sequence | None] = [None] * slots
+        """The sequence in each slot."""
+        self._slot_prefixes: list[tuple[int, ...]]
+        """The shared prefix that each slot starts with, also while the slot is free."""
+        self._cached_prefixes: OrderedDict[tuple[int, ...], int]
+        """Shared prefixes and the sequences that hold them, least recently used first."""
+        self._free_prefixes: list[int]
+        self.sampled_tokens = 0
+        """Tokens of all responses so far."""
+        self._reset(self._initial_capacity)
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is under way."""
-        return any(self._answers)
+        """Whether a sequence is active."""
+        return any(self._active)
 
     @property
     def full(self) -> bool:
-        """Whether no slot is free."""
-        return all(self._answers)
+        """Whether all slots are taken."""
+        return all(self._active)
 
-    def make_room(self, tokens: int) -> bool:
-        """Whether a slot can hold so many tokens. Room is made once nothing is under way, for nothing that is held
-        stays. Raises ProviderError: there is no such room.
+    def reserve(self, tokens: int) -> bool:
+        """Whether each slot can hold so many tokens; if not, call `step` and try again.
+
+        Growing drops all sequences, so it waits until none is active. Raises ProviderError when there is no memory.
         """
-        if self.busy or tokens <= self._native.room:
-            return tokens <= self._native.room
-        room = self._first_room
-        while room < tokens:
-            room *= 2
-        self._renew(min(room, self._context))
+        if self.busy or tokens <= self._native.capacity:
+            return tokens <= self._native.capacity
+        capacity = self._initial_capacity
+        while capacity < tokens:
+            capacity *= 2
+        self._reset(min(capacity, self._context))
         return True
 
-    def admit(self, number: int, request: Mapping[str, Any], texts: Tokens) -> None:
-        """Begin an answer in a free slot: read its prompt, draw its first token, see how likely its goldens are.
+    def admit(self, number: int, request: Mapping[str, Any], tokens: Tokens) -> None:
+        """Start a sequence in a free slot.
 
-        Raises ProviderError: it has failed, and its slot is free again.
+        Decodes its prompt, samples its first token and scores its golden answers.
+
+        Raises ProviderError when the request fails; its slot is free again.
         """
-        slot, others, begun = self._answers.index(None), list(filter(None, self._answers)), time.perf_counter()
+        slot, others, started = self._active.index(None), list(filter(None, self._active)), time.perf_counter()
         try:
-            self._answers[slot] = self._answer(slot, number, request, texts)
+            self._active[slot] = self._start(slot, number, request, tokens)
         finally:
             for other in others:
-                other.wait(time.perf_counter() - begun)
-        self.drawn += 1
+                other.add_wait(time.perf_counter() - started)
+        self.sampled_tokens += 1
 
-    def step(self) -> Iterator[Ended]:
-        """A token more for each answer; those that have ended, or failed."""
-        yield from self._ended()
-        width = self._gather()
+    def step(self) -> Iterator[Finished]:
+        """Sample a token for each active sequence.
+
+        Yields sequences that finished or failed.
+        """
+        yield from self._finished()
+        width = self._compact()
         if not width:
             return
-        rows = [self._row(slot) for slot in range(width)]
-        self._native.decode(rows)
-        for row, answer in enumerate(self._answers[:width]):
-            if answer is not None:
-                answer.read(row)
-                self.drawn += 1
-        yield from self._ended()
+        self._native.decode([self._row(slot) for slot in range(width)])
+        for row, sequence in enumerate(self._active[:width]):
+            if sequence is not None:
+                sequence.sample(row)
+                self.sampled_tokens += 1
+        yield from self._finished()
 
-    def _answer(self, slot: int, number: int, request: Mapping[str, Any], texts: Tokens) -> Sequence:
-        prompt, prefix, _ = texts
-        shared = len(prefix) if list(prompt[: len(prefix)]) == list(prefix) and len(prefix) < len(prompt) else 0
-        self._begin(slot, tuple(prompt[:shared]))
-        answer = Sequence(self._native, number, request, prompt=len(prompt), own=len(prompt) - shared)
+    def _start(self, slot: int, number: int, request: Mapping[str, Any], tokens: Tokens) -> Sequence:
+        prompt, shared = tokens.prompt, _shared_length(tokens)
+        self._load_prefix(slot, tuple(prompt[:shared]))
+        sequence = Sequence(self._native, number, request, prompt=len(prompt), own=len(prompt) - shared)
         try:
-            last = self._read(slot, prompt[shared:], shared)
-            answer.read(last)
-            answered = time.perf_counter()
-            answer.golden_logprobs = self._likelihoods(slot, last, texts)
-            answer.leave_out(time.perf_counter() - answered)
+            last = self._prefill(slot, prompt[shared:], shared)
+            sequence.sample(last)
+            sampled_at = time.perf_counter()
+            sequence.golden_logprobs = self._golden_logprobs(slot, last, tokens)
+            sequence.exclude(time.perf_counter() - sampled_at)
         except BaseException:
-            answer.close()
+            sequence.close()
             raise
-        return answer
+        return sequence
 
-    def _renew(self, room: int) -> None:
-        """All sequences empty, with room for so many tokens in each."""
-        self._held, self._prefixes = [()] * self._slots, OrderedDict()
-        self._unused = list(range(self._slots, self._sequences))
-        self._native.make_room(room)
+    def _reset(self, capacity: int) -> None:
+        """Empty all sequences and set their capacity in tokens."""
+        self._slot_prefixes, self._cached_prefixes = [()] * self._slots, OrderedDict()
+        self._free_prefixes = list(range(self._slots, self._sequences))
+        self._native.resize(capacity)
 
-    def _begin(self, slot: int, prefix: tuple[int, ...]) -> None:
-        """Leave the slot in the state after the prefix: its own, or a copy of the kept one."""
-        if self._held[slot] != prefix:
-            self._native.copy(self._kept(prefix), slot) if prefix else self._native.forget(slot)
-            self._held[slot] = prefix
-        self._native.forget(slot, len(prefix))
+    def _load_prefix(self, slot: int, prefix: tuple[int, ...]) -> None:
+        """Put the slot into the state after the prefix, with a copy of the cached one if needed."""
+        if self._slot_prefixes[slot] != prefix:
+            self._native.copy(self._cached(prefix), slot) if prefix else self._native.truncate(slot)
+            self._slot_prefixes[slot] = prefix
+        self._native.truncate(slot, len(prefix))
 
-    def _kept(self, prefix: tuple[int, ...]) -> int:
-        """The sequence that holds just this prefix; it is computed where there is none."""
-        if prefix not in self._prefixes:
-            place = self._unused.pop() if self._unused else self._prefixes.popitem(last=False)[1]
-            self._native.forget(place)
-            self._read(place, prefix, 0)
-            self._prefixes[prefix] = place
-        self._prefixes.move_to_end(prefix)
-        return self._prefixes[prefix]
+    def _cached(self, prefix: tuple[int, ...]) -> int:
+        """The sequence that holds exactly this prefix, decoded if it is not cached."""
+        if prefix not in self._cached_prefixes:
+            free = self._free_prefixes
+            sequence = free.pop() if free else self._cached_prefixes.popitem(last=False)[1]
+            self._native.truncate(sequence)
+            self._prefill(sequence, prefix, 0)
+            self._cached_prefixes[prefix] = sequence
+        self._cached_prefixes.move_to_end(prefix)
+        return self._cached_prefixes[prefix]
 
-    def _read(self, sequence: int, tokens: abc.Sequence[int], start: int) -> int:
-        """Decode tokens behind what the sequence holds, by themselves; the row of the last one."""
+    def _prefill(self, sequence: int, tokens: abc.Sequence[int], start: int) -> int:
+        """Decode tokens of one sequence from position `start`. Returns the row of the last token."""
         rows: list[Row] = []
         for begin in range(0, len(tokens), self._batch):
             part = tokens[begin : begin + self._batch]
@@ -172,56 +183,58 @@ class Schedule:
             self._native.decode(rows)
         return len(rows) - 1
 
-    def _likelihoods(self, slot: int, last: int, texts: Tokens) -> list[list[float]]:
-        """Log-probability of each token of each golden answer, the row `last` being what the prompt ends with."""
+    def _golden_logprobs(self, slot: int, last: int, tokens: Tokens) -> list[list[float]]:
+        """The log-probability of each token of each golden answer. `last`: the row at the end of the prompt."""
         logits = self._native.logits(last)
-        found = [[log_probability(logits, token) for token in golden[:1]] for golden in texts.goldens]
-        for logprobs, golden in zip(found, texts.goldens, strict=True):
-            logprobs += self._likelihood(slot, golden, len(texts.prompt))
+        found = [[log_probability(logits, token) for token in golden[:1]] for golden in tokens.goldens]
+        for logprobs, golden in zip(found, tokens.goldens, strict=True):
+            logprobs += self._rest_logprobs(slot, golden, len(tokens.prompt))
         return found
 
-    def _likelihood(self, slot: int, golden: abc.Sequence[int], start: int) -> list[float]:
-        """Log-probability of each token but the first, as if the model had drawn it; the slot is left as it was."""
+    def _rest_logprobs(self, slot: int, golden: abc.Sequence[int], start: int) -> list[float]:
+        """The log-probability of each token but the first. The slot's state is restored."""
         found: list[float] = []
         for begin in range(0, len(golden) - 1, SCORED):
             part = golden[begin : min(begin + SCORED, len(golden) - 1)]
             self._native.decode([Row(token, start + begin + i, slot, logits=True) for i, token in enumerate(part)])
             found += [log_probability(self._native.logits(i), golden[begin + i + 1]) for i in range(len(part))]
-        self._native.forget(slot, start)
+        self._native.truncate(slot, start)
         return found
 
-    def _gather(self) -> int:
-        """Move answers together, so that few rows are padding; the width of the step. 0: nobody is under way."""
-        taken = [slot for slot, answer in enumerate(self._answers) if answer is not None]
+    def _compact(self) -> int:
+        """Move sequences to the first slots, to save padding. Returns the width of the step, 0 if none is active."""
+        taken = [slot for slot, sequence in enumerate(self._active) if sequence is not None]
         width = -(-len(taken) // self._rows) * self._rows
-        free = (slot for slot in range(width) if self._answers[slot] is None)
+        free = (slot for slot in range(width) if self._active[slot] is None)
         for slot in taken:
             if slot >= width:
                 to = next(free)
                 self._native.copy(slot, to)
-                self._answers[to], self._answers[slot] = self._answers[slot], None
-                self._held[to] = self._held[slot]
+                self._active[to], self._active[slot] = self._active[slot], None
+                self._slot_prefixes[to] = self._slot_prefixes[slot]
         return width
 
     def _row(self, slot: int) -> Row:
-        answer = self._answers[slot]
-        if answer is not None:
-            return answer.row(slot)
-        held = len(self._held[slot])
-        self._native.forget(slot, held)
-        return Row(_PADDING, held, slot, logits=True)
+        sequence = self._active[slot]
+        if sequence is not None:
+            return sequence.row(slot)
+        length = len(self._slot_prefixes[slot])
+        self._native.truncate(slot, length)
+        return Row(_PADDING, length, slot, logits=True)
 
-    def _ended(self) -> Iterator[Ended]:
-        for slot, answer in enumerate(self._answers):
-            if answer is None:
+    def _finished(self) -> Iterator[Finished]:
+        for slot, sequence in enumerate(self._active):
+            if sequence is None:
                 continue
-            error = None
-            if not answer.finish_reason:
-                try:
-                    answer.check()
-                    continue
-                except ProviderError as late:
-                    error = late
-            self._answers[slot] = None
-            answer.close()
-            yield answer, error
+            error = None if sequence.finish_reason else sequence.deadline_error()
+            if sequence.finish_reason or error:
+                self._active[slot] = None
+                sequence.close()
+                yield sequence, error
+
+
+def _shared_length(tokens: Tokens) -> int:
+    """How many tokens of the prompt are the shared prefix: all of it, or none."""
+    prompt, prefix = tokens.prompt, tokens.prefix
+    is_prefix = len(prefix) < len(prompt) and list(prompt[: len(prefix)]) == list(prefix)
+    return len(prefix) if is_prefix else 0

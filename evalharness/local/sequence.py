@@ -1,4 +1,4 @@
-"""One request on its way to its answer: where it stands, what it has drawn, how long that took."""
+"""One request on its way to a response: its tokens, text and times."""
 
 from __future__ import annotations
 
@@ -12,25 +12,35 @@ from evalharness.local.sampler import Sampler, log_probability
 
 
 class Sequence:
-    """Grows by a token with each step. Its seconds begin when the case's own part of the prompt does."""
+    """A sequence that grows by a token with each step.
+
+    Its clock starts with the case's own part of the prompt.
+    """
 
     def __init__(self, native: Native, number: int, request: Mapping[str, Any], *, prompt: int, own: int) -> None:
-        """`prompt`: its tokens; `own`: those behind the shared prefix. Raises ProviderError: the grammar is none."""
+        """`prompt`: tokens of the prompt. `own`: its tokens after the shared prefix.
+
+        Raises ProviderError for an invalid grammar.
+        """
         params = request["params"]
         self.number, self.finish_reason = number, ""
         self.golden_logprobs: list[list[float]] = []
         self._native, self._prompt, self._own = native, prompt, own
-        self._draw = Sampler(native, params)
-        self._most, self._stops = params["max_tokens"], [stop.encode() for stop in params["stop"]]
+        self._sampler = Sampler(native, params)
+        self._max_tokens, self._stops = params["max_tokens"], [stop.encode() for stop in params["stop"]]
         self._wants_logprobs = params.get("logprobs", False)
         self._deadline_s, self._waited_s = request["deadline_s"], 0.0
         self._tokens: list[int] = []
         self._text, self._logprobs = b"", list[float]()
         self._times = [time.perf_counter()]
+        """The start, then one time for each token."""
 
-    def read(self, row: int) -> None:
-        """Draw the next token after a row of the last `decode`, and see whether the answer ends there."""
-        token = self._draw.token(row)
+    def sample(self, row: int) -> None:
+        """Sample the next token from a row of the last `decode`.
+
+        Sets `finish_reason` if the text ends there.
+        """
+        token = self._sampler.token(row)
         self._times.append(time.perf_counter())
         if self._native.ends(token):
             self.finish_reason = "stop"
@@ -39,29 +49,31 @@ class Sequence:
             self._logprobs.append(log_probability(self._native.logits(row), token))
         self._tokens.append(token)
         self._text += self._native.piece(token)
-        self._see_the_end()
+        self._check_end()
 
     def row(self, sequence: int) -> Row:
-        """The token that was drawn last, at its place: what the next step decodes."""
+        """The last token at its position: the row of the next decode step."""
         return Row(self._tokens[-1], self._prompt + len(self._tokens) - 1, sequence, logits=True)
 
-    def leave_out(self, seconds: float) -> None:
-        """They went into something else: the times that follow are later by as much."""
+    def exclude(self, seconds: float) -> None:
+        """Exclude seconds that were spent on scoring golden answers."""
         self._times = [at + seconds for at in self._times]
 
-    def wait(self, seconds: float) -> None:
-        """While the prompt of another one was read: they count for its times, which are what they are, but not against
-        its deadline.
+    def add_wait(self, seconds: float) -> None:
+        """Exclude seconds from the deadline, but not from the times.
+
+        They were spent on the prompt of another sequence.
         """
         self._waited_s += seconds
 
-    def check(self) -> None:
-        """Raises ProviderError when it has taken too long."""
-        if time.perf_counter() - self._times[0] - self._waited_s > self._deadline_s:
-            raise ProviderError(f"no end within deadline_s = {self._deadline_s:g}", kind="deadline")
+    def deadline_error(self) -> ProviderError | None:
+        """The error of a sequence that is past its deadline; None in time."""
+        if time.perf_counter() - self._times[0] - self._waited_s <= self._deadline_s:
+            return None
+        return ProviderError(f"no complete answer within deadline_s = {self._deadline_s:g}", kind="deadline")
 
     def result(self) -> dict[str, Any]:
-        """What the parent makes a Response of."""
+        """The fields of the reply, from which the parent builds a Response."""
         return {
             "text": self._text.decode("utf-8", "replace"),
             "finish_reason": self.finish_reason,
@@ -73,18 +85,18 @@ class Sequence:
         }
 
     def close(self) -> None:
-        """Give its sampler back."""
-        self._draw.close()
+        """Free the sampler."""
+        self._sampler.close()
 
-    def _see_the_end(self) -> None:
+    def _check_end(self) -> None:
         found = [at for at in map(self._text.find, self._stops) if at >= 0]
         if found:
             self._text, self.finish_reason = self._text[: min(found)], "stop"
-        elif len(self._tokens) == self._most:
+        elif len(self._tokens) == self._max_tokens:
             self.finish_reason = "length"
 
     def _timing(self) -> dict[str, float | None]:
-        """Seconds of this sequence as it went, its neighbours beside it."""
+        """Seconds and rates of this sequence, neighbours included."""
         first_s, rest_s, rest = self._times[1] - self._times[0], self._times[-1] - self._times[1], len(self._times) - 2
         return {
             "total_s": self._times[-1] - self._times[0],

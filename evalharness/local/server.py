@@ -1,8 +1,8 @@
-"""The child process of the gguf-server provider: llama.cpp's own HTTP server, as the package xllamacpp brings it.
+"""The child process of the gguf-server provider: llama.cpp's HTTP server.
 
-One JSON line in on standard input says what to serve; one JSON line out on standard output says where it is served, or
-why not. Then it serves until its input ends, so it never outlives the parent. The key comes by its input, for a
-process's arguments and environment can be read by others.
+It reads one JSON line from standard input, writes one JSON line to standard output, then serves until its input
+closes, so it never outlives its parent. The API key comes through the input, because other processes can read
+arguments and environment.
 
     {"path": ..., "key": ..., "context": ..., ...}      -> {"url": "http://127.0.0.1:40123"} | {"failed": ...}
 """
@@ -18,36 +18,39 @@ from typing import Any
 from evalharness.local.process import limit_memory, protocol_output
 
 _WARNINGS = 2
-"""And errors: the last of them are told when the server does not start, or dies."""
+"""Log level: warnings and errors. The last ones appear in the error message when the server dies or does not start."""
 
 
 def serve(request: dict[str, Any]) -> Any:
-    """The server, running. It gives itself a free port. Raises RuntimeError and whatever else the binding raises."""
+    """A running server on a free port.
+
+    Raises RuntimeError and other exceptions of the binding.
+    """
     import xllamacpp
 
     limit_memory(request["memory_limit_mb"])
     params = xllamacpp.CommonParams()
-    _load(params, request)
-    _open(params, request["key"])
-    _forget(params)
+    _set_model(params, request)
+    _set_access(params, request["key"])
+    _disable_caches(params)
     return xllamacpp.Server(params)
 
 
-def _load(params: Any, request: dict[str, Any]) -> None:
+def _set_model(params: Any, request: dict[str, Any]) -> None:
     params.model.path = request["path"]
     params.n_ctx = request["context"] * request["slots"]  # the server divides it among its slots
     params.n_parallel = request["slots"]
     params.n_gpu_layers = request["gpu_layers"]
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = request["threads"]
-    params.model_alias = {request["name"]}  # what it calls itself in every answer: not the path
-    params.fit_params = False  # it would choose context and layers by what memory is free just now
+    params.model_alias = {request["name"]}  # the default, sent with every response, is the path
+    params.fit_params = False  # it would choose context and layers by the memory that is free at the moment
     params.warmup = False
     if request["chat_template"]:
         params.chat_template = request["chat_template"]
 
 
-def _open(params: Any, key: str) -> None:
-    """To whom it listens: this machine, and who has the key. Nothing is fetched, and there are no pages."""
+def _set_access(params: Any, key: str) -> None:
+    """Serve this machine and holders of the key only. Download nothing, and serve no web pages."""
     import xllamacpp
 
     params.hostnames, params.port = ["127.0.0.1"], 0
@@ -55,31 +58,32 @@ def _open(params: Any, key: str) -> None:
     params.offline = True
     params.verbosity = _WARNINGS
     params.ui = params.endpoint_slots = False
-    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE  # a text as it was drawn
+    # the text as the model generated it
+    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
 
 
-def _forget(params: Any) -> None:
-    """Nothing is kept beyond what a slot holds; whether that is used again, each request says (`cache_prompt`)."""
+def _disable_caches(params: Any) -> None:
+    """Keep nothing except the contents of a slot, which a request reuses if it sets `cache_prompt`."""
     params.cache_idle_slots = False
     params.cache_ram_mib = params.n_ctx_checkpoints = 0
 
 
-def _end_with_the_input() -> None:
+def _exit_with_the_input() -> None:
     sys.stdin.buffer.read()
     os._exit(0)
 
 
 def main() -> None:
-    """As a program."""
+    """Run the server described on standard input."""
     out = protocol_output()
     request = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_the_input, daemon=True).start()
+    threading.Thread(target=_exit_with_the_input, daemon=True).start()
     try:
         server = serve(request)
-        said = {"url": server.listening_address}
-    except Exception as error:  # whatever the binding raises is why there is no server
-        said = {"failed": f"{type(error).__name__}: {error}"}
-    os.write(out, json.dumps(said).encode() + b"\n")
+        reply = {"url": server.listening_address}
+    except Exception as error:  # any exception of the binding is the reason to report
+        reply = {"failed": f"{type(error).__name__}: {error}"}
+    os.write(out, json.dumps(reply).encode() + b"\n")
     threading.Event().wait()
 
 

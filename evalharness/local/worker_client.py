@@ -1,4 +1,7 @@
-"""A worker process that speaks JSON lines. Each request gets a reply or an error, whatever happens to the process."""
+"""A worker process that speaks JSON lines.
+
+Each request gets a reply or an error, whatever happens to the process.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,14 @@ from itertools import count
 from typing import Any
 
 from evalharness.errors import ProviderError
-from evalharness.local.child_process import ChildProcess
+from evalharness.local.child_process import STOPPED, ChildProcess
 
 
 class WorkerLost(Exception):
-    """The process crashed, hung, or was ended. `kind`: crash, hang, deadline or stopped."""
+    """The process crashed, hung, or was ended.
+
+    `kind`: crash, hang, deadline or stopped.
+    """
 
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
@@ -37,12 +43,12 @@ class WorkerClient(ChildProcess):
             module: The module that the process runs.
             heartbeat_s: Seconds of silence after which the process counts as hung.
             step_s: Seconds without progress on a request after which it counts as hung, heartbeats or not.
-            on_event: Called in the reading thread with each event that is no reply.
+            on_event: Called in the reading thread with each event that is not a reply.
 
         """
         super().__init__(module, "the model's process")
         self._heartbeat_s, self._step_s, self._on_event = heartbeat_s, step_s, on_event
-        self._steps, self._moved_s = -1, time.monotonic()
+        self._steps, self._progressed_at = -1, time.monotonic()
         self._numbers = count()
         self._lock, self._sending = threading.Lock(), threading.Lock()
         self._replies: dict[int, Future[dict[str, Any]]] = {}
@@ -50,7 +56,7 @@ class WorkerClient(ChildProcess):
         """Why the process is gone; None while it runs."""
         self.in_flight: set[int] = set()
         """Requests that have started and not ended. One of them may have caused a crash."""
-        threading.Thread(target=self._read, daemon=True, name="evalharness-child").start()
+        threading.Thread(target=self._read, daemon=True, name="evalharness-worker").start()
 
     @property
     def alive(self) -> bool:
@@ -58,7 +64,10 @@ class WorkerClient(ChildProcess):
         return self.lost is None
 
     def request(self, request: Mapping[str, Any]) -> tuple[int, Future[dict[str, Any]]]:
-        """Send a request. Returns its number and the reply to come, which raises ProviderError or WorkerLost."""
+        """Send a request. Returns its number and the reply to come.
+
+        The reply raises ProviderError or WorkerLost.
+        """
         reply: Future[dict[str, Any]] = Future()
         with self._lock:
             number = next(self._numbers)
@@ -72,7 +81,7 @@ class WorkerClient(ChildProcess):
     def end(self, why: WorkerLost | None = None) -> None:
         """Kill the process. Requests without a reply fail with `why`."""
         with self._lock:
-            self.lost = self.lost or why or WorkerLost("stopped", "the model's process was ended")
+            self.lost = self.lost or why or WorkerLost("stopped", STOPPED)
         self.kill()
         self._fail_all(self.lost)
 
@@ -88,9 +97,9 @@ class WorkerClient(ChildProcess):
             if self._read_events():
                 self._fail_all(WorkerLost("crash", self.exit_message()))
             else:
-                self.end(WorkerLost("hang", f"the model's process gave no sign of life for {self._heartbeat_s:g} s"))
+                self.end(WorkerLost("hang", f"the model's process sent no heartbeat for {self._heartbeat_s:g} s"))
         except Exception as error:  # a thread that dies silently would leave requests waiting
-            self.end(WorkerLost("crash", f"what the model's process says cannot be understood ({error!r:.200})"))
+            self.end(WorkerLost("crash", f"the model's process sent an unreadable event ({error!r:.200})"))
         self.close()
 
     def _read_events(self) -> bool:
@@ -109,13 +118,17 @@ class WorkerClient(ChildProcess):
         return False
 
     def _handle(self, event: dict[str, Any]) -> None:
+        if event["event"] in ("done", "failed"):
+            self._settle(event)
+            return
         if event["event"] == "started":
             self.in_flight.add(event["id"])
-        if event["event"] == "beat":
+        elif event["event"] == "heartbeat":
             self._note_heartbeat(event["steps"])
-        if event["event"] not in ("done", "failed"):
-            self._on_event(event)
-            return
+        self._on_event(event)
+
+    def _settle(self, event: dict[str, Any]) -> None:
+        """Hand a reply to its request, unless the request has failed already."""
         with self._lock:
             reply = self._replies.pop(event["id"], None)
         if reply is None:
@@ -127,12 +140,12 @@ class WorkerClient(ChildProcess):
             reply.set_exception(ProviderError(event["message"], kind=event["kind"]))
 
     def _note_heartbeat(self, steps: int) -> None:
-        """Compare the steps of a heartbeat with those of the last one."""
+        """End the process if it has been at the same step for more than `step_s`."""
         now = time.monotonic()
         if steps != self._steps or not self.in_flight:
-            self._steps, self._moved_s = steps, now
-        elif now - self._moved_s > self._step_s:
-            self.end(WorkerLost("hang", f"the model's process worked on one step for more than {self._step_s:g} s"))
+            self._steps, self._progressed_at = steps, now
+        elif now - self._progressed_at > self._step_s:
+            self.end(WorkerLost("hang", f"the model's process spent more than {self._step_s:g} s on one step"))
 
     def _fail_all(self, lost: WorkerLost) -> None:
         with self._lock:

@@ -148,7 +148,7 @@ def test_a_model_that_cannot_be_used(
     assert project.doctor().exit_code == needed
 
 
-@pytest.mark.parametrize(("sha256", "word"), [(None, "not pinned"), (True, "as pinned"), ("0" * 64, "another file")])
+@pytest.mark.parametrize(("sha256", "word"), [(None, "not pinned"), (True, "as pinned"), ("0" * 64, "mismatch")])
 def test_a_model_file(project: Project, sha256: bool | str | None, word: str) -> None:
     """The hash of a model file is shown, and compared if it is pinned."""
     own = hashlib.sha256(little(project.root / "small.gguf").read_bytes()).hexdigest()
@@ -179,7 +179,7 @@ def test_a_model_that_does_not_load(project: Project, option: str) -> None:
         (project.root / "small.gguf").write_bytes(b"this is no model")
     project.write("small", GGUF)
     output = " ".join(project.doctor(*option.split()).stdout.split())
-    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is no GGUF file") in output
+    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is not a GGUF file") in output
     assert project.doctor(*option.split()).exit_code == 1
 
 

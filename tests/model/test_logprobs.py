@@ -1,4 +1,4 @@
-"""What the model itself says of texts: log-probabilities of its answers and of golden ones; answers within bounds."""
+"""Log-probabilities of answers and golden answers, and answers within a grammar or schema."""
 
 from __future__ import annotations
 
@@ -12,34 +12,30 @@ from evalharness.errors import ProviderError
 
 
 def test_logprobs_of_an_answer(smollm2, ask):
-    """One number for each token, none where nobody asks; a greedy token is seldom unlikely."""
+    """With `logprobs` an answer has one number for each token, and greedy tokens are likely."""
     question = ask("What is the capital of France?", max_tokens=32)
     plain = smollm2.complete(question)
-    told = smollm2.complete(replace(question, params=replace(question.params, logprobs=True)))
+    scored = smollm2.complete(replace(question, params=replace(question.params, logprobs=True)))
     assert plain.logprobs == ()
-    assert told.text == plain.text
-    assert len(told.logprobs) == told.usage.completion_tokens
-    assert all(value <= 1e-6 for value in told.logprobs)
-    assert math.exp(sum(told.logprobs) / len(told.logprobs)) > 0.2
+    assert scored.text == plain.text
+    assert len(scored.logprobs) == scored.usage.completion_tokens
+    assert all(value <= 1e-6 for value in scored.logprobs)
+    assert math.exp(sum(scored.logprobs) / len(scored.logprobs)) > 0.2
 
 
-def test_a_golden_answer_is_as_likely_as_the_same_text_drawn(smollm2, ask):
-    """The model's own answer, given as a golden one, is as likely as it was when it was drawn, but for the rounding of
-    a quantised model at another shape.
-    """
+def test_own_answer_as_golden(smollm2, ask):
+    """The model's own answer, as a golden answer, is as likely as its generated tokens, except for rounding."""
     question = ask("What is the capital of France?", max_tokens=32)
     question = replace(question, params=replace(question.params, logprobs=True))
-    drawn = smollm2.complete(question)
-    scored = smollm2.complete(replace(question, golden=(drawn.text,)))
-    assert scored.text == drawn.text
-    assert len(scored.golden_logprobs[0]) == len(drawn.logprobs)
-    assert _mean(scored.golden_logprobs[0]) == pytest.approx(_mean(drawn.logprobs), abs=0.1)
+    answer = smollm2.complete(question)
+    scored = smollm2.complete(replace(question, golden=(answer.text,)))
+    assert scored.text == answer.text
+    assert len(scored.golden_logprobs[0]) == len(answer.logprobs)
+    assert _mean(scored.golden_logprobs[0]) == pytest.approx(_mean(answer.logprobs), abs=0.1)
 
 
-def test_goldens_change_nothing_and_come_in_order(smollm2, ask):
-    """Beside goldens the answer is the same; each golden has its own number, whichever others there are; a likely one
-    has a higher one.
-    """
+def test_several_goldens(smollm2, ask):
+    """Golden answers change no text, are scored independently and in order, and a likely one scores higher."""
     question = ask("What is the capital of France?", max_tokens=32)
     goldens = ("The capital of France is Paris.", "Bananas tell violet lies to seventeen kings of yesterday.", "Paris")
     together = smollm2.complete(replace(question, golden=goldens))
@@ -54,7 +50,7 @@ def _mean(values):
 
 
 def test_a_golden_that_does_not_fit(open_gguf, ask):
-    """A golden longer than the context is an error that says so, of this case alone."""
+    """A golden answer longer than the context is the error of its case."""
     provider = open_gguf(slots=1, context=256)
     with pytest.raises(ProviderError, match="the context holds 256"):
         provider.complete(replace(ask("Hello"), golden=("word " * 300,)))
@@ -62,7 +58,7 @@ def test_a_golden_that_does_not_fit(open_gguf, ask):
 
 
 def test_a_grammar_holds(smollm2, ask):
-    """An answer is one of the grammar's texts, greedy or drawn."""
+    """A greedy or hot answer is one of the grammar's texts."""
     grammar = 'root ::= "red" | "green" | "blue"'
     for temperature in (0.0, 1.5):
         answer = smollm2.complete(ask("Tell me a story.", grammar=grammar, temperature=temperature))
@@ -71,7 +67,7 @@ def test_a_grammar_holds(smollm2, ask):
 
 
 def test_a_schema_holds(smollm2, ask):
-    """An answer is JSON that fits the schema, whatever the model would rather say."""
+    """An answer is JSON that fits the schema."""
     kinds = {"enum": ["cat", "dog"]}
     schema = {"type": "object", "properties": {"kind": kinds, "old": {"type": "boolean"}}, "required": ["kind", "old"]}
     schema["additionalProperties"] = False
@@ -80,7 +76,7 @@ def test_a_schema_holds(smollm2, ask):
 
 
 def test_a_bad_grammar(smollm2, ask):
-    """What is no grammar is refused before it reaches native code, and the next case is answered."""
+    """An invalid grammar is an error before it reaches native code, and the next case gets an answer."""
     with pytest.raises(ProviderError) as caught:
         smollm2.complete(ask("Hello", grammar="root ::= ("))
     assert caught.value.kind == "constraint"

@@ -82,9 +82,7 @@ def test_the_careless_prompt_is_red(tmp_path):
 
 
 def test_kill_the_model_in_the_middle(tmp_path):
-    """`kill -9` of the model's process, once: those that it was answering are asked again one by one, and all keep
-    their texts; those seconds count for nothing.
-    """
+    """After a `kill -9` of the model's process all cases get their usual texts, and some count as retried."""
     some = ("-k", "refunds and return", "--llm-concurrency=5")
     how = {"root": lexical_copy(tmp_path / "copy"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     first = run_pytest(tmp_path / "alone", *some, **{**how, "XDG_CACHE_HOME": str(tmp_path / "another")})

