@@ -14,7 +14,7 @@ from fake_native import CRASH
 from gguf_files import little
 
 from evalharness.config import Config
-from evalharness.errors import ProviderError
+from evalharness.errors import ProviderError, RetryableError
 from evalharness.local.gguf import GgufProvider
 from evalharness.local.worker_client import WorkerClient
 from evalharness.local.worker_supervisor import MAX_CRASHES
@@ -48,9 +48,10 @@ def outcome(provider: GgufProvider, request: Request) -> str:
     for _ in range(MAX_CRASHES):
         try:
             return provider.complete(request).text
+        except RetryableError:
+            continue
         except ProviderError as error:
-            if error.again != "safe":
-                return f"{error.kind}: {error}"
+            return f"{error.kind}: {error}"
     return "too many retries"
 
 
@@ -61,7 +62,7 @@ def outcomes(provider: GgufProvider, crashing: set[int]) -> dict[int, str]:
         text = f"{case} 5 {CRASH if case in crashing else 7}"
         return Request(SampleKey(str(case), "plain", "fake", 0), (Message("user", text),), 0, Params(max_tokens=150))
 
-    with ThreadPoolExecutor(provider.concurrency) as pool:
+    with ThreadPoolExecutor(provider.capabilities.concurrency) as pool:
         return dict(enumerate(pool.map(lambda case: outcome(provider, request(case)), range(CASES))))
 
 

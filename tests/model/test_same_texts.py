@@ -48,7 +48,7 @@ def cases(config):
 @pytest.fixture(scope="module")
 def whole(smollm2, cases):
     """Their texts in the suite's order, with all slots busy."""
-    assert len(cases) > smollm2.concurrency
+    assert len(cases) > smollm2.capabilities.concurrency
     return texts(smollm2, cases)
 
 
