@@ -122,7 +122,7 @@ class GateSchema(StrictSchema):
     """What a pass covers: the cases of this suite, or the population that they were sampled from."""
     tag: Text = ""
     """Compare only cases with this tag."""
-    slots: Annotated[int, Strict(), Field(ge=0)] = 0
+    slots: Annotated[int, Strict(), Field(ge=0), BeforeValidator(number)] = 0
     """For latency gates: use only timings of models with this many slots. 1 means no concurrent answers."""
 
 

@@ -121,6 +121,14 @@ def test_good_margins(project: Make, good: str, value: str, margin: float) -> No
     )
 
 
+def test_options_of_a_gate(project: Make, good: str) -> None:
+    """A gate on seconds takes `slots`, a number; one on a metric takes `tag`; each refuses the other's."""
+    assert project(good + "gates: [{metric: latency, slots: 1}]\n").load().gates[0].rule.slots == 1
+    for gate, option in (("metric: cost, slots: 1", "slots"), ("metric: latency, tag: t", "tag")):
+        problems = "\n".join(map(str, project(good + f"gates: [{{{gate}}}]\n").problems()))
+        assert f"does not take '{option}': remove it" in problems
+
+
 def test_all_at_once_in_file_order(project: Make, good: str) -> None:
     """One error lists all problems: the suite file from top to bottom, then the other files."""
     suite = good.replace("[fake]", "[fak]").replace("{{ q }}", "{{ qq }}").replace("[rouge_l]", "[rouge_l, nope]")

@@ -1,0 +1,84 @@
+"""A third party's gate: found by its name in a suite, and decided like a built-in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import evalharness
+import evalharness.pytest_plugin
+
+LOADED = (np, yaml, evalharness.pytest_plugin)
+"""Loaded here once: pytester forgets what an inner run imports."""
+CONFIG = """
+[tool.evalharness.models.fake]
+provider = "scripted"
+function = "app.py:answer"
+"""
+APP = """
+def answer(request):
+    number = int(request.key.case)
+    return "word " * (10 + number % 7 + {longer})
+"""
+SUITE = """
+schema: 1
+models: [fake]
+prompts:
+  plain:
+  - {user: "Case {{ number }}?"}
+cases: cases.jsonl
+metrics: [{length: {max_words: 90}}]
+gates:
+- {metric: length_p95, margin: 10%}
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of forty cases, whose accepted answers have ten to sixteen words."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))
+    monkeypatch.delenv("CI", raising=False)
+    pytester.mkdir("suites").joinpath("demo.yaml").write_text(SUITE)
+    cases = "".join(f'{{"id": "{number}", "vars": {{"number": "{number}"}}}}\n' for number in range(40))
+    pytester.path.joinpath("suites/cases.jsonl").write_text(cases)
+    pytester.path.joinpath("pyproject.toml").write_text(CONFIG)
+    answers(pytester.path, longer=0)
+    evaluation = evalharness.evaluate("demo", config=evalharness.load_config(pytester.path))
+    evaluation.accept()
+    return pytester.path
+
+
+def answers(project: Path, *, longer: int) -> None:
+    """Let each answer have so many more words."""
+    project.joinpath("app.py").write_text(APP.replace("{longer}", str(longer)))
+
+
+@pytest.mark.parametrize(("longer", "status"), [(0, "pass"), (8, "fail"), (-2, "pass")])
+def test_decides(project: Path, longer: int, status: str) -> None:
+    """A rise beyond the margin fails, and an unchanged or shorter answer passes; the change is a ratio."""
+    answers(project, longer=longer)
+    evaluation = evalharness.evaluate("demo", config=evalharness.load_config(project))
+    (verdict,) = evaluation.verdicts
+    assert (verdict.metric, verdict.status, verdict.unit, verdict.cases) == ("length_p95", status, "ratio", 40)
+    assert verdict.drop == pytest.approx(longer / 16, abs=0.02)
+
+
+def test_under_pytest(project: Path, pytester: pytest.Pytester) -> None:
+    """The gate is a test result with its own reason."""
+    answers(project, longer=8)
+    result = pytester.runpytest_inprocess("--llm-suite=demo", "-p", "no:cacheprovider")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["FAIL 95th percentile of the length +50.0%", "FAILED suites/demo.yaml::gate[[]fake-plain-*"]
+    )
+
+
+def test_its_options(project: Path) -> None:
+    """A key that the kind does not take is an error of the suite, with its place."""
+    suite = project / "suites/demo.yaml"
+    suite.write_text(suite.read_text().replace("margin: 10%", "margin: 10%, slots: 2"))
+    with pytest.raises(evalharness.SuiteError, match=r"demo.yaml:10:37: a gate on length_p95 does not take 'slots'"):
+        evalharness.load_suite("demo", evalharness.load_config(project))
