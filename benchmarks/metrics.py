@@ -71,11 +71,11 @@ def _timed_s(work: Callable[[], object]) -> float:
 
 def per_pair(metric: Metric, tokens: int) -> str:
     """Microseconds per pair, with as many pairs as take a sensible time."""
-    pairs = [SampleView(text(tokens), (text(tokens),)) for _ in range(max(2, 2_000 // tokens))]
+    pairs = [SampleView.of(text(tokens), (text(tokens),)) for _ in range(max(2, 2_000 // tokens))]
     pairs = pairs[:2] if metric.name == "ter" else pairs
     if metric.name == "ter" and tokens > 100:
         return "refused"
-    return f"{median_s(lambda: metric.score_batch(pairs)) / len(pairs) * 1e6:,.0f}"
+    return f"{median_s(lambda: metric.score(pairs, [])) / len(pairs) * 1e6:,.0f}"
 
 
 def lexical() -> None:
@@ -94,9 +94,9 @@ def speed_up() -> None:
     for stem in (False, True):
         metric, reference = open_metric(Spec("rouge_l", {"stem": stem}), Config()), RougeScorer(["rougeL"], stem)
         pairs = [(text(400), text(400)) for _ in range(5)]
-        answers = [SampleView(answer, (golden,)) for answer, golden in pairs]
-        metric.score_batch(answers)
-        ours = partial(metric.score_batch, answers)
+        answers = [SampleView.of(answer, (golden,)) for answer, golden in pairs]
+        metric.score(answers, [])
+        ours = partial(metric.score, answers, [])
         theirs = partial(lambda r, p: [r.score(golden, answer) for answer, golden in p], reference, pairs)
         ratio = statistics.median(_timed_s(theirs) / _timed_s(ours) for _ in range(RUNS))
         print(f"rouge_l at 400 tokens{', stemmed' if stem else ''}: {ratio:,.0f} times as fast as rouge-score")

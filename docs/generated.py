@@ -16,8 +16,8 @@ from sphinx.pycode import ModuleAnalyzer
 from evalharness import config, plugin
 from evalharness.cli import main
 
-SECTIONS = ["Config", "ModelConfig", "Price", "EmbedderConfig", "Limits"]
-HIDDEN = {"root", "processes", "models", "embedders", "limits"}
+SECTIONS = ["Config", "ModelConfig", "Price", "EmbedderConfig", "JudgeConfig", "ExecutorConfig", "Limits"]
+HIDDEN = {"root", "processes", "models", "embedders", "judges", "executors", "limits"}
 """Set by the program, or sections of their own."""
 
 

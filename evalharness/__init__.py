@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from evalharness.evaluation.api import aevaluate as aevaluate
     from evalharness.evaluation.api import compare as compare
     from evalharness.evaluation.api import evaluate as evaluate
+    from evalharness.execution.executor import Executor as Executor
     from evalharness.providers.base import Provider as Provider
     from evalharness.providers.capabilities import Capabilities as Capabilities
     from evalharness.providers.scripted import ScriptedProvider as ScriptedProvider
@@ -52,8 +53,11 @@ if TYPE_CHECKING:
     from evalharness.records import Timing as Timing
     from evalharness.records import Usage as Usage
     from evalharness.records import Verdict as Verdict
+    from evalharness.scoring.judges.base import Judge as Judge
+    from evalharness.scoring.judges.base import Question as Question
     from evalharness.scoring.metrics.base import Metric as Metric
     from evalharness.scoring.metrics.base import SampleView as SampleView
+    from evalharness.scoring.metrics.base import request_to as request_to
     from evalharness.store import read_baseline as read_baseline
     from evalharness.store import read_run as read_run
     from evalharness.suites import load_suite as load_suite
@@ -69,7 +73,9 @@ _PUBLIC = {
     "ConfigError": "errors",
     "EvalHarnessError": "errors",
     "Evaluation": "evaluation.api",
+    "Executor": "execution.executor",
     "GitError": "errors",
+    "Judge": "scoring.judges.base",
     "Message": "records",
     "Metric": "scoring.metrics.base",
     "MetricError": "errors",
@@ -78,6 +84,7 @@ _PUBLIC = {
     "Params": "records",
     "Provider": "providers.base",
     "ProviderError": "errors",
+    "Question": "scoring.judges.base",
     "RefusedError": "errors",
     "Request": "records",
     "Response": "records",
@@ -103,6 +110,7 @@ _PUBLIC = {
     "load_suite": "suites",
     "read_baseline": "store",
     "read_run": "store",
+    "request_to": "scoring.metrics.base",
 }
 
 __all__ = ["__version__", *_PUBLIC]

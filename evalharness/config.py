@@ -58,6 +58,32 @@ class ModelConfig(BaseModel):
         return dict(self.model_extra or {})
 
 
+class JudgeConfig(BaseModel):
+    """A named judge: its kind, and the options of that kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    judge: str
+    """The kind of judge: the name of an installed one."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the options of the judge."""
+        return dict(self.model_extra or {})
+
+
+class ExecutorConfig(BaseModel):
+    """A named executor: its kind, and the options of that kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    executor: str
+    """The kind of executor: `local`, or the name of an installed one."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Return the options of the executor."""
+        return dict(self.model_extra or {})
+
+
 class EmbedderConfig(Section):
     """A named embedding model: a sentence-transformers folder, or an endpoint."""
 
@@ -98,6 +124,10 @@ class Config(Section):
     root: Path = Path()
     models: dict[str, ModelConfig] = {}
     embedders: dict[str, EmbedderConfig] = {}
+    judges: dict[str, JudgeConfig] = {}
+    executors: dict[str, ExecutorConfig] = {}
+    executor: str = "local"
+    """Where requests run: a name of `executors`, or of an installed executor."""
     limits: Limits = Limits()
     processes: int = Field(default=1, ge=1)
     """Processes of this run on this machine (xdist workers), which share the cores for local models."""
@@ -119,6 +149,23 @@ class Config(Section):
             hint = did_you_mean(name, self.embedders)
             raise ConfigError(f"there is no [tool.evalharness.embedders.{name}] in pyproject.toml{hint}")
         return self.embedders[name]
+
+    def judge(self, name: str) -> JudgeConfig:
+        """Return the judge called `name`. Raises ConfigError with near names."""
+        if name not in self.judges:
+            hint = did_you_mean(name, self.judges)
+            raise ConfigError(f"there is no [tool.evalharness.judges.{name}] in pyproject.toml{hint}")
+        return self.judges[name]
+
+    def anchored(self, root: Path) -> Config:
+        """Return this configuration for suites below another root, with embedders where they really are."""
+        embedders = {
+            name: embedder.model_copy(update={"path": str(resolve_path(embedder.path, self.root))})
+            if embedder.path
+            else embedder
+            for name, embedder in self.embedders.items()
+        }
+        return self.model_copy(update={"root": root, "embedders": embedders})
 
 
 def load_config(root: Path) -> Config:

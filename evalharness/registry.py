@@ -2,7 +2,7 @@
 
 Built-in extensions are in a literal table. A third party adds one by entry point, in the group `evalharness.KIND`. The
 target is a factory that takes the options as keyword arguments; of a gate kind or a report format it is the object
-itself.
+itself. A factory that has the parameter `config` gets the configuration, an executor's `providers` the models by name.
 """
 
 from __future__ import annotations
@@ -10,12 +10,21 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
 from evalharness.errors import did_you_mean
 
-Kind = Literal["metrics", "providers", "judges", "gate_kinds", "report_formats", "executors"]
+Kind = Literal["metrics", "checks", "providers", "judges", "gate_kinds", "report_formats", "executors"]
+_PASSED = {"config", "providers"}
+"""Parameters that the program fills in: no suite and no configuration sets them."""
+_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "metrics": ("name", "signature", "score", "requests", "needs_golden", "answer_likelihood", "judge"),
+    "judges": ("signature", "models", "requests", "decide"),
+    "executors": ("submit", "prepare", "memory_bytes", "unload", "close"),
+}
+"""What the object that a factory returns must have."""
 
 BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "metrics": {
@@ -29,6 +38,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "golden_logprob": "evalharness.scoring.metrics.likelihood:golden_logprob",
         "json_schema": "evalharness.scoring.metrics.json:json_schema",
         "json_valid": "evalharness.scoring.metrics.json:json_valid",
+        "judge": "evalharness.scoring.metrics.judge:judge",
         "length": "evalharness.scoring.metrics.strings:length",
         "regex": "evalharness.scoring.metrics.strings:regex",
         "rouge_1": "evalharness.scoring.metrics.rouge:rouge_1",
@@ -36,6 +46,20 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "rouge_l": "evalharness.scoring.metrics.rouge:rouge_l",
         "ter": "evalharness.scoring.metrics.translation:ter",
         "token_f1": "evalharness.scoring.metrics.overlap:token_f1",
+    },
+    "checks": {
+        "contains": "evalharness.scoring.checks:contains",
+        "equals": "evalharness.scoring.checks:equals",
+        "json_schema": "evalharness.scoring.checks:json_schema",
+        "json_valid": "evalharness.scoring.checks:json_valid",
+        "max_chars": "evalharness.scoring.checks:max_chars",
+        "max_words": "evalharness.scoring.checks:max_words",
+        "min_chars": "evalharness.scoring.checks:min_chars",
+        "min_words": "evalharness.scoring.checks:min_words",
+        "not_contains": "evalharness.scoring.checks:not_contains",
+        "not_equals": "evalharness.scoring.checks:not_equals",
+        "not_regex": "evalharness.scoring.checks:not_regex",
+        "regex": "evalharness.scoring.checks:regex",
     },
     "providers": {
         "anthropic": "evalharness.providers.anthropic:AnthropicProvider",
@@ -53,23 +77,23 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "score": "evalharness.gate.kinds.score:SCORE",
     },
     "report_formats": {},
-    "executors": {},
+    "executors": {"local": "evalharness.execution.local:LocalExecutor"},
 }
 
 
 def names(kind: Kind) -> list[str]:
-    """Every name that can be opened, sorted."""
+    """Return every name that can be opened, sorted."""
     third_party = {entry.name for entry in entry_points(group=f"evalharness.{kind}")}
     return sorted(third_party | set(BUILT_IN[kind]))
 
 
 def find(kind: Kind, name: str) -> Callable[..., Any]:
-    """The factory called `name`. Raises LookupError with the nearest names."""
+    """Return the factory called `name`. Raises LookupError with the nearest names."""
     target = BUILT_IN[kind].get(name)
     if target is None:
         for entry in entry_points(group=f"evalharness.{kind}", name=name):
             return entry.load()  # type: ignore[no-any-return]
-        raise LookupError(f"there is no {kind[:-1].replace('_', ' ')} '{name}'{did_you_mean(name, names(kind))}")
+        raise LookupError(f"there is no {_noun(kind)} '{name}'{did_you_mean(name, names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
 
@@ -80,5 +104,49 @@ def gate_kind(metric: str) -> Any:
 
 
 def options(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The options that a factory takes by name, in order; what the program passes itself (`config`) is left out."""
-    return {name: p for name, p in inspect.signature(factory).parameters.items() if name != "config"}
+    """Return the options that a factory takes by name, in order, without those that the program fills in."""
+    return {name: p for name, p in inspect.signature(factory).parameters.items() if name not in _PASSED}
+
+
+def make(kind: Kind, name: str, given: Mapping[str, Any], **passed: Any) -> Any:
+    """Return what the factory called `name` makes of the given options.
+
+    `passed`: what the program fills in where the factory has such a parameter (`config`, `providers`).
+    Raises LookupError for an unknown name, ValueError for an unknown, missing or wrong option, both with near names.
+    """
+    factory, what = find(kind, name), f"the {_noun(kind)} '{name}'"
+    _check_names(what, given, options(factory))
+    own = {key: value for key, value in passed.items() if key in inspect.signature(factory).parameters}
+    made = _called(what, factory, given, own)
+    if missing := [name for name in _MEMBERS[kind] if not hasattr(made, name)]:
+        raise ValueError(f"{what}: expected an object with '{missing[0]}', got {type(made).__name__}")
+    return made
+
+
+def _check_names(what: str, given: Mapping[str, Any], known: Mapping[str, inspect.Parameter]) -> None:
+    for option in given:
+        if option not in known:
+            hint = did_you_mean(option, known) if known else "; it has none"
+            raise ValueError(f"{what} has no option '{option}'{hint}")
+    for option, parameter in known.items():
+        variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if parameter.default is parameter.empty and not variadic and option not in given:
+            raise ValueError(f"{what} needs the option '{option}'")
+
+
+def _called(what: str, factory: Callable[..., Any], given: Mapping[str, Any], own: Mapping[str, Any]) -> Any:
+    """The factory's result; a function's options are checked against their types first."""
+    if inspect.isclass(factory):
+        return factory(**given, **own)
+    from pydantic import ConfigDict, ValidationError, validate_call
+
+    strict = validate_call(config=ConfigDict(strict=True, arbitrary_types_allowed=True))(partial(factory, **own))
+    try:
+        return strict(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"the option '{first['loc'][0]}' of {what} is wrong: {first['msg']}") from None
+
+
+def _noun(kind: Kind) -> str:
+    return kind[:-1].replace("_", " ")

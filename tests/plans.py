@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
+from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import Plan
 from evalharness.execution import Engine, RunOptions
+from evalharness.providers import Provider
 from evalharness.records import Run, Sample
+from evalharness.scoring.scorer import Scorer
 from evalharness.store.ledger import Ledger
+
+
+def open_pipeline(providers: Mapping[str, Provider], scorers: Iterable[Scorer], **engine: Any) -> Pipeline:
+    """A pipeline with an engine of its own."""
+    return Pipeline(Engine(providers, **engine), scorers)
 
 
 def run_plan(
@@ -21,8 +30,9 @@ def run_plan(
     """Every request of the plan, answered and scored."""
     header, samples = plan.header(), []
     options = replace(options or RunOptions(), run=header.id)
-    with Engine(plan.providers, [plan.scorer], options=options, pricing=plan.pricing, ledger=ledger) as engine:
-        waiting = [engine.ask(case, request, plan.scorer) for case, request in plan.requests]
+    models = {**plan.metric_models, **plan.providers}
+    with open_pipeline(models, [plan.scorer], options=options, pricing=plan.pricing, ledger=ledger) as pipeline:
+        waiting = [pipeline.submit(case, request, plan.scorer) for case, request in plan.requests]
         for sample in waiting:
             samples.append(sample.result())
             if on_sample:

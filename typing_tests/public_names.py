@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import assert_type
 
 import evalharness
@@ -10,18 +12,27 @@ from evalharness import (
     Comparison,
     Config,
     Evaluation,
+    Executor,
+    Judge,
+    Message,
+    Metric,
+    MetricError,
     Provider,
     ProviderError,
+    Question,
     Request,
     Response,
     Run,
     Sample,
+    SampleView,
+    Score,
     ScriptedProvider,
     Suite,
     ThrottledError,
     Timing,
     Usage,
     Verdict,
+    request_to,
 )
 
 
@@ -49,6 +60,50 @@ def failed(error: ProviderError) -> str:
     Capabilities(recorder=True)  # type: ignore[call-arg]
     Capabilities(deterministic="sometimes")  # type: ignore[arg-type]
     return error.kind
+
+
+class Pool(Executor):
+    """An executor needs `submit` alone."""
+
+    def submit(self, request: Request) -> Future[Response]:
+        """Fail at once."""
+        future = Future[Response]()
+        future.set_exception(ThrottledError("no worker", wait_s=1.0))
+        return future
+
+
+class Sure(Judge):
+    """A judge needs a signature and `decide`."""
+
+    signature = "sure|v:1"
+
+    def decide(
+        self, questions: Sequence[Question], responses: Sequence[Sequence[Response]]
+    ) -> list[Mapping[str, float] | MetricError]:
+        """Choose the first."""
+        return [{choice: float(choice == one.choices[0]) for choice in one.choices} for one in questions]
+
+
+def tone(model: str) -> Metric:
+    """A metric that sends requests; results may be numbers, scores and errors."""
+
+    def requests(view: SampleView) -> list[Request]:
+        return [request_to(model, Message("user", view.text))]
+
+    def score(
+        views: Sequence[SampleView], responses: Sequence[Sequence[Response]]
+    ) -> list[float | Score | MetricError]:
+        return [0.5 for _ in views]
+
+    Metric("tone", 3, score)  # type: ignore[arg-type]
+    return Metric("tone", "tone|v:1", score, requests=requests, models=(model,))
+
+
+def executors() -> None:
+    """A name or an executor."""
+    evalharness.evaluate("support", executor="ray")
+    evalharness.evaluate("support", executor=Pool())
+    evalharness.evaluate("support", executor=3)  # type: ignore[arg-type]
 
 
 def seen(sample: Sample) -> None:

@@ -13,6 +13,7 @@ import click
 from evalharness.cli._output import explained
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import load_config
+from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.execution import Engine, RunOptions
 from evalharness.records import Sample
@@ -78,10 +79,10 @@ def calibrate(
 
 def _drawn(plan: Plan, options: RunOptions) -> list[Sample]:
     requests = sorted(plan.requests, key=lambda pair: pair[1].key.repeat)  # run after run, as on different days
-    with Engine(
-        plan.providers, [plan.scorer], options=replace(options, run="calibrate"), pricing=plan.pricing
-    ) as engine:
-        waiting = [engine.ask(case, request, plan.scorer) for case, request in requests]
+    models = {**plan.metric_models, **plan.providers}
+    engine = Engine(models, options=replace(options, run="calibrate"), pricing=plan.pricing)
+    with Pipeline(engine, [plan.scorer]) as pipeline:
+        waiting = [pipeline.submit(case, request, plan.scorer) for case, request in requests]
         with click.progressbar(waiting, label=f"{len(waiting)} answers", file=sys.stderr) as shown:
             return [sample.result() for sample in shown]
 

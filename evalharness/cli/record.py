@@ -11,7 +11,8 @@ import click
 from evalharness.cli._output import explained
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import Config, load_config
-from evalharness.evaluation.plan import make_plan, wanted_keys
+from evalharness.evaluation.plan import make_plan
+from evalharness.evaluation.recorded import metric_keys, wanted_keys
 from evalharness.report.encode import one_line
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
@@ -67,6 +68,8 @@ def export_(
         wanted = wanted_keys(plan)
         with closing(_ledger(config)) as ledger:
             found = ledger.find(wanted)
+            wanted |= (of_metrics := metric_keys(plan, found))
+            found |= ledger.find(of_metrics)
     missing = [sample for key, sample in wanted.items() if key not in found]
     if missing and not partial:
         names = ", ".join(f"{key.case}[{key.model}-{key.prompt}]" for key in missing[:_SHOWN])

@@ -161,7 +161,7 @@ def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[Change]:
 
 def _harmless(path: tuple[str, ...], then: Any, now: Any) -> bool:
     """A name that is new, a model that became dearer, a limit that became lower."""
-    if path[0] in ("models", "embedders") and len(path) == _OPTION_DEPTH - 1:
+    if path[0] in ("models", "embedders", "judges") and len(path) == _OPTION_DEPTH - 1:
         return then is None
     if path[0] == "models" and path[2:] == ("price",) and isinstance(then, Mapping) and isinstance(now, Mapping):
         return all(_rose(then.get(part), now.get(part)) for part in _either(then, now))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.config import load_config
 from evalharness.errors import StoreError
-from evalharness.evaluation.reference import anchored
 from evalharness.records import Baseline, Change
 from evalharness.store import Commit, read_baseline
 from evalharness.store.baselines import BASELINE_FOLDER, PINNED
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _PARTS = ("suites", "golden", "pyproject.toml")
 _PYTEST = ("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
 """Where else the way in which pytest runs can be changed."""
-_SETTINGS = {"models", "embedders", "limits"}
+_SETTINGS = {"models", "embedders", "judges", "limits"}
 
 
 def criteria_changes(commit: Commit, root: Path, name: str) -> list[Change]:
@@ -90,7 +89,7 @@ def _criteria(root: Path, name: str, tracked: Sequence[str], *, real: Path) -> C
         for path in paths
         if path.is_file()
     }
-    suite = load_suite(name, anchored(config, real, root))
+    suite = load_suite(name, config.model_copy(update={"root": real}).anchored(root))
     return criteria_of(suite, config=settings, baselines=dict(_baselines(root, name)), files=files)
 
 

@@ -10,7 +10,8 @@ from evalharness.config import Config
 from evalharness.doctor.project import ledger_path
 from evalharness.doctor.result import CheckResult
 from evalharness.errors import EvalHarnessError, SuiteError
-from evalharness.evaluation.plan import Plan, make_plan, wanted_keys
+from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.evaluation.recorded import wanted_keys
 from evalharness.providers import Provider
 from evalharness.records import Request, SampleKey, Suite
 from evalharness.report.usage import dollars

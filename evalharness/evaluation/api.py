@@ -3,7 +3,7 @@
     evaluation = evalharness.evaluate("support", models=["smollm2"])
     print(evaluation.status, evaluation.means)
 
-The way of an evaluation: `evaluation.py` plans the suite, `execution/engine.py` sends the requests,
+The way of an evaluation: `evaluation.py` plans the suite, `execution/executor.py` runs the requests,
 `scoring/scorer.py` scores the responses, `confirm.py` samples again what looks worse, `gate/decide.py` decides, and
 `report/` writes it down.
 """
@@ -24,7 +24,7 @@ from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, 
 from evalharness.evaluation.merge_base import check_baseline
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.resources import Resources, import_heavy_modules
-from evalharness.execution import RecordMode, RunOptions
+from evalharness.execution import Executor, RecordMode, RunOptions
 from evalharness.local.memory import share_bytes
 from evalharness.providers import Provider
 from evalharness.records import Sample
@@ -49,6 +49,7 @@ def evaluate(
     budget_usd: float | None = None,
     deadline_s: float | None = None,
     concurrency: int | None = None,
+    executor: str | Executor | None = None,
     report: str | None = None,
     config: Config | None = None,
     on_sample: OnSample | None = None,
@@ -68,6 +69,7 @@ def evaluate(
         budget_usd: No request is sent whose worst case exceeds it.
         deadline_s: Seconds for all requests.
         concurrency: Most requests in flight for each model.
+        executor: Where requests run: a name, or an executor. Default: as the configuration says, or this process.
         report: Folder of the reports, relative to the root.
         config: The configuration. Default: `pyproject.toml` of the nearest folder upwards with `suites/`.
         on_sample: Called with each sample, in the order of the plan.
@@ -87,6 +89,7 @@ def evaluate(
         base=merge_base(config.root, base),
         against=commit_at(config.root, against) if against else None,
         report=report,
+        executor=executor,
         run=RunOptions(
             record=record_mode(config, record),
             concurrency=concurrency,

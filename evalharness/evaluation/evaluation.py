@@ -8,7 +8,7 @@
         confirm(evaluation)
     outcome = evaluation.finish()
 
-`evaluate()` does just this; pytest does it item by item. `execution/engine.py` runs the requests.
+`evaluate()` does just this; pytest does it item by item. `execution/executor.py` says where requests run.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Evaluation:
 
     def ask(self, case: Case, request: Request) -> Future[Sample]:
         """Send one request; the sample is scored by this suite's metrics."""
-        return self.resources.engine.ask(case, request, self.plan.scorer)
+        return self.resources.pipeline.submit(case, request, self.plan.scorer)
 
     def wait(self, key: SampleKey) -> Sample:
         """The sample of a request, once it is there."""

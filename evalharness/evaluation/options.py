@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from evalharness.execution import RunOptions
+from evalharness.execution import Executor, RunOptions
 from evalharness.store import Commit
 
 
@@ -32,5 +32,7 @@ class EvaluationOptions:
     """Why the run is accepted."""
     command: str = ""
     """The command that repeats the run. Empty: `pytest --llm-suite` with these options."""
+    executor: str | Executor | None = None
+    """Where the requests run: a name, or an executor. None: as the configuration says."""
     run: RunOptions = field(default_factory=RunOptions)
     """Limits of the requests."""

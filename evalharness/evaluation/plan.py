@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, did_you_mean
-from evalharness.execution.keys import request_key, request_text
 from evalharness.execution.pricing import Pricing, pricing_of
 from evalharness.providers import Provider, open_provider
-from evalharness.records import Case, Request, RunHeader, SampleKey, Suite
+from evalharness.records import Case, Request, RunHeader, Suite
 from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.scorer import Scorer
 from evalharness.store import environment, machine_class
@@ -33,6 +32,8 @@ class Plan:
     metrics: tuple[Metric, ...]
     repeats: Mapping[str, int]
     """Draws per case for each model: one where a second would be a copy of the first."""
+    metric_models: Mapping[str, Provider] = field(default_factory=dict)
+    """The models that metrics ask."""
 
     @cached_property
     def requests(self) -> list[tuple[Case, Request]]:
@@ -92,7 +93,7 @@ class Plan:
         known = self.config.models  # a provider that a program passes is in none of them
         found = {
             model: pricing_of(known[model].price if model in known else None, provider)
-            for model, provider in self.providers.items()
+            for model, provider in {**self.metric_models, **self.providers}.items()
         }
         return {model: price for model, price in found.items() if price}
 
@@ -148,9 +149,10 @@ def make_plan(
         raise ConfigError(f"{repeat} draws per case: it takes at least 1")
     opened = {} if opened is None else opened
     wanted = dict.fromkeys(models or suite.models)
-    opened.update({model: open_provider(model, config) for model in wanted if model not in opened})
-    providers = {model: opened[model] for model in wanted}
+    providers = {model: _opened(model, config, opened) for model in wanted}
     metrics = tuple(open_metric(spec, config) for spec in suite.metrics)
+    metric_models = {model: _opened(model, config, opened) for metric in metrics for model in metric.models}
+    metrics = tuple(_with_identity(metric, metric_models) for metric in metrics)
     for model, provider in providers.items():
         _check_params(suite, model, provider)
         _check_golden(suite, model, provider, metrics)
@@ -161,12 +163,27 @@ def make_plan(
         providers=providers,
         metrics=metrics,
         repeats={name: repeat if _varies(provider, suite) else 1 for name, provider in providers.items()},
+        metric_models=metric_models,
     )
 
 
 def _varies(provider: Provider, suite: Suite) -> bool:
     """Return whether a second sample of a case can differ from the first."""
     return provider.capabilities.repeats_differ(suite.params)
+
+
+def _opened(model: str, config: Config, opened: dict[str, Provider]) -> Provider:
+    if model not in opened:
+        opened[model] = open_provider(model, config)
+    return opened[model]
+
+
+def _with_identity(metric: Metric, models: Mapping[str, Provider]) -> Metric:
+    """The metric, with the identity of the models that it asks in its signature."""
+    if not metric.models:
+        return metric
+    identity = digest([dict(models[model].identity()) for model in metric.models])
+    return replace(metric, signature=f"{metric.signature}|models:{identity[:12]}")
 
 
 def _check_params(suite: Suite, model: str, provider: Provider) -> None:
@@ -188,13 +205,3 @@ def _check_golden(suite: Suite, model: str, provider: Provider, metrics: Sequenc
             f"{suite.file}: metrics: the model '{model}' cannot say how likely a golden answer is, and {name} needs "
             "that; models of the provider gguf can: remove the metric from the suite, or ask such models only"
         )
-
-
-def wanted_keys(plan: Plan) -> dict[str, SampleKey]:
-    """The keys of everything that a plan asks of models whose responses are recorded."""
-    found = {}
-    for _, request in plan.requests:
-        provider = plan.providers[request.key.model]
-        if provider.capabilities.recorded:
-            found[request_key(request_text(provider, plan.models[request.key.model], request))] = request.key
-    return found

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evalharness.config import Config, resolve_path
+from evalharness.config import Config
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.providers import Provider
 from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey, Suite
@@ -72,18 +72,7 @@ def suite_at(commit: Commit, name: str, config: Config) -> Suite:
     """A suite with its goldens at a commit, under today's configuration. Raises SuiteError, StoreError."""
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         commit.write_to(Path(folder), "suites", "golden")
-        return load_suite(name, anchored(config, config.root, Path(folder)))
-
-
-def anchored(config: Config, real: Path, root: Path) -> Config:
-    """The configuration for suites below another root, with embedders where they really are."""
-    embedders = {
-        name: embedder.model_copy(update={"path": str(resolve_path(embedder.path, real))})
-        if embedder.path
-        else embedder
-        for name, embedder in config.embedders.items()
-    }
-    return config.model_copy(update={"root": root, "embedders": embedders})
+        return load_suite(name, config.anchored(Path(folder)))
 
 
 def more_samples(

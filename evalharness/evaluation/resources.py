@@ -13,8 +13,9 @@ from evalharness.config import Config
 from evalharness.errors import ConfigError
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import Plan
-from evalharness.execution import Engine
+from evalharness.execution import Engine, open_executor
 from evalharness.execution.pricing import Pricing
 from evalharness.logs import get_logger
 from evalharness.providers import Provider
@@ -36,7 +37,7 @@ class Resources:
     providers: dict[str, Provider] = field(default_factory=dict)
     """One for each model, whichever suites use it."""
     plans: list[Plan] = field(default_factory=list)
-    _engine: Engine | None = None
+    _pipeline: Pipeline | None = None
     _running: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
@@ -52,23 +53,24 @@ class Resources:
                 ledger = opening.enter_context(closing(Ledger(self.config.cache_dir / "ledger.sqlite")))
             else:
                 ledger = None
-            scorers = [plan.scorer for plan in self.plans]
-            engine = Engine(self.providers, scorers, options=options, pricing=pricing, ledger=ledger)
-            self._engine = opening.enter_context(engine)
+            executor = open_executor(self.options.executor, self.config, self.providers)
+            engine = Engine(self.providers, options=options, pricing=pricing, ledger=ledger, executor=executor)
+            pipeline = Pipeline(engine, [plan.scorer for plan in self.plans])
+            self._pipeline = opening.enter_context(pipeline)
             self._running = opening.pop_all()
         _log.info("record=%s, ledger %s", options.record, ledger.path if ledger else "not used")
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._engine = None
+        self._pipeline = None
         _log.info("models close")
         self._running.close()
 
     @property
-    def engine(self) -> Engine:
-        """The running engine."""
-        assert self._engine, "requests run inside of `with resources:`"
-        return self._engine
+    def pipeline(self) -> Pipeline:
+        """The running pipeline."""
+        assert self._pipeline, "requests run inside of `with resources:`"
+        return self._pipeline
 
     @property
     def pricing(self) -> dict[str, Pricing]:

@@ -1,25 +1,26 @@
-"""Sends requests from an event loop in one thread, and scores responses in batches in another.
+"""Sends requests from an event loop in one thread, and replays those whose responses are recorded.
 
-pytest runs items one after another, and each waits for its own sample. The engine goes ahead in that order, with many
-requests in flight, so that a slow metric (an embedding model that is still being imported) overlaps with the models.
+This is the layer around every executor, see `executor.py`. Requests leave in the order of their submission, many at
+once, while the caller waits for the first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import queue
 import threading
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from itertools import count, groupby
+from itertools import count
 from typing import Any
 
 from evalharness.errors import ProviderError
+from evalharness.execution.accounts import Accounts
+from evalharness.execution.executor import Exchange, Executor
 from evalharness.execution.job import Job
 from evalharness.execution.ledger_writer import LedgerWriter
+from evalharness.execution.local import LocalExecutor
 from evalharness.execution.memory_manager import MemoryManager
 from evalharness.execution.model_queue import ModelQueue
 from evalharness.execution.options import RunOptions
@@ -27,13 +28,12 @@ from evalharness.execution.pricing import Pricing
 from evalharness.execution.replay import Replay
 from evalharness.logs import get_logger
 from evalharness.providers import Provider
-from evalharness.records import Case, Request, Sample, SampleError
-from evalharness.scoring.scorer import Scorer
+from evalharness.records import Request
 from evalharness.store.ledger import Ledger
 
 _log = get_logger(__name__)
-_MOST_AT_ONCE = 256
-_LINGER_S = 0.03
+_REPLAYED_AT_ONCE = 256
+"""The texts of all requests at once would take a lot of memory."""
 _PATIENCE_S = 2.0
 """Seconds that the end of a run waits for a busy thread."""
 
@@ -41,26 +41,33 @@ _PATIENCE_S = 2.0
 class Engine:
     """One for all suites of an invocation, so that requests queue for a model instead of competing for the machine.
 
-    Use as a context manager: leaving it stops the requests at once and closes the providers.
+    Use as a context manager: leaving it stops the requests at once, and closes the executor and the providers.
     """
 
     def __init__(
         self,
         providers: Mapping[str, Provider],
-        scorers: Iterable[Scorer],
         *,
         options: RunOptions | None = None,
         pricing: Mapping[str, Pricing] | None = None,
         ledger: Ledger | None = None,
+        executor: Executor | None = None,
     ) -> None:
-        """`pricing`: the prices of models that have one. `ledger`: where responses are recorded and found."""
-        self._providers, self._scorers = providers, list(scorers)
+        """Prepare an engine; nothing is started.
+
+        Args:
+            providers: The models by name.
+            options: Limits of the requests.
+            pricing: The prices of models that have one.
+            ledger: Where responses are recorded and found.
+            executor: Where requests run. Default: this process.
+
+        """
+        self._providers, self._executor = providers, executor or LocalExecutor(providers)
         self._options, self._pricing, self._ledger = options or RunOptions(), pricing or {}, ledger
         self._numbers = count()
         self._arrived: list[Job] = []
         self._arriving = threading.Lock()
-        self._to_score: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._unfinished: set[Job] = set()
         self._stopped = threading.Event()
         self._loop: asyncio.AbstractEventLoop
         self._model_queues: dict[str, ModelQueue] = {}
@@ -68,18 +75,14 @@ class Engine:
         self._ledger_writer: LedgerWriter | None = None
         self._over: ProviderError | None = None
         self._replay = Replay(ledger) if ledger else None
-        self._threads = [
-            threading.Thread(target=run, daemon=True, name=f"evalharness-{name}")
-            for name, run in (("engine", self._run_loop), ("scores", self._score_all))
-        ]
+        self._thread = threading.Thread(target=self._run_loop, daemon=True, name="evalharness-engine")
 
     def __enter__(self) -> Engine:
         self._loop = asyncio.new_event_loop()
         if self._ledger is not None:
             self._ledger.begin(self._options.run, self._options.budget_usd)
             self._ledger_writer = LedgerWriter(self._ledger, self._options.run, self._loop)
-        for thread in (*self._threads, threading.Thread(target=self._warm_up, daemon=True)):
-            thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -88,21 +91,22 @@ class Engine:
             ending.callback(self._end_threads)
             for provider in self._providers.values():
                 ending.callback(self._close, provider)
-            self._on_loop(self._stop_queues(ProviderError("the run was stopped", kind="stopped")))
+            ending.callback(self._executor.close)
+            self._on_loop(self._stop_queues(_STOPPED))
 
-    def ask(self, case: Case, request: Request, scorer: Scorer) -> Future[Sample]:
-        """Queue a request. Returns its sample to come, which holds an error where the request or a metric failed."""
-        job = Job(next(self._numbers), case, request, scorer)
+    def submit(self, request: Request) -> Future[Exchange]:
+        """Queue a request. Returns its future exchange, which holds an error where the request failed."""
+        job = Job(next(self._numbers), request)
         if self._stopped.is_set():
-            job.fail(ProviderError("the run was stopped", kind="stopped"))
-            self._score(scorer, [job])
-            return job.sample
-        self._unfinished.add(job)
+            job.fail(_STOPPED)
+            job.complete()
+            return job.exchange
         with self._arriving:
             self._arrived.append(job)
             if len(self._arrived) == 1:  # the loop takes all that have arrived when it wakes
-                self._loop.call_soon_threadsafe(self._admit)
-        return job.sample
+                with suppress(RuntimeError):  # the loop has ended
+                    self._loop.call_soon_threadsafe(self._admit)
+        return job.exchange
 
     def _run_loop(self) -> None:
         if self._options.deadline_s is not None:
@@ -111,12 +115,6 @@ class Engine:
         self._loop.run_until_complete(_end_tasks())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
-
-    def _warm_up(self) -> None:
-        started = time.monotonic()
-        for scorer in self._scorers:
-            scorer.warm_up()
-        _log.info("metrics ready in %.1f s", time.monotonic() - started)
 
     def _too_late(self) -> None:
         error = ProviderError(f"the run's deadline of {self._options.deadline_s:g} s is over", kind="deadline")
@@ -142,16 +140,15 @@ class Engine:
                 self._queue(self._model_queue(model), jobs)
             except Exception as error:  # no such model, an unreadable ledger: the error of all these jobs
                 for job in jobs:
-                    if job.response is None and job.error is None:
+                    if not job.has_ended:
                         job.fail(error)
-                        self._to_score.put(job)
+                        job.complete()
 
     def _model_queue(self, model: str) -> ModelQueue:
         if model not in self._model_queues:
             provider, pricing = self._providers[model], self._pricing.get(model)
-            queue = ModelQueue(
-                model, provider, self._options, pricing, self._ledger_writer, self._to_score.put, self._memory_manager
-            )
+            accounts = Accounts(provider, self._options, pricing, self._ledger_writer)
+            queue = ModelQueue(model, accounts, self._executor, self._memory_manager)
             if self._over:
                 queue.stop(self._over)
             self._model_queues[model] = queue
@@ -159,13 +156,13 @@ class Engine:
 
     def _queue(self, queue: ModelQueue, jobs: Sequence[Job]) -> None:
         """Replay what the ledger has, and queue the rest."""
-        if self._replay is None or not queue.is_recorded:
+        if self._replay is None or not queue.accounts.records:
             queue.add(jobs)
             return
-        for start in range(0, len(jobs), _MOST_AT_ONCE):  # the texts of all at once would take a lot of memory
-            texts = self._replay.texts(queue, jobs[start : start + _MOST_AT_ONCE])
+        for start in range(0, len(jobs), _REPLAYED_AT_ONCE):
+            texts = self._replay.texts(queue, jobs[start : start + _REPLAYED_AT_ONCE])
             self._replay.answer(queue, texts, self._options.record)
-            queue.add(job for job in texts if job.response is None and job.error is None)
+            queue.add(job for job in texts if not job.has_ended)
 
     def _on_loop(self, work: Any) -> Any:
         with suppress(TimeoutError):
@@ -180,57 +177,10 @@ class Engine:
         if self._ledger_writer is not None:
             self._ledger_writer.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._to_score.put(None)
-        until = time.monotonic() + _PATIENCE_S
-        for thread in self._threads:
-            thread.join(timeout=max(0.0, until - time.monotonic()))
-        for job in list(self._unfinished):  # a metric is still busy: its answers stay without scores
-            self._finish(job, job.scorer.unscored(job.case, job.request, job.response, job.error or _UNSCORED))
-
-    def _score_all(self) -> None:
-        while (job := self._to_score.get()) is not None:
-            for scorer, jobs in groupby(self._ready(job), key=lambda ready: ready.scorer):
-                self._score(scorer, list(jobs))
-
-    def _ready(self, job: Job) -> list[Job]:
-        """Return the job and all that are ready by now: metrics that work in batches get them together."""
-        batch = [job]
-        others = len(self._unfinished) - 1 - self._to_score.qsize()
-        if others > 0:  # answers come in bursts: let the loop read them all before others want the GIL
-            time.sleep(_LINGER_S)
-        while len(batch) < _MOST_AT_ONCE:
-            try:
-                following = self._to_score.get_nowait()
-            except queue.Empty:
-                break
-            if following is None:
-                self._to_score.put(None)
-                break
-            batch.append(following)
-        return batch
-
-    def _score(self, scorer: Scorer, jobs: Sequence[Job]) -> None:
-        _log.debug("scoring starts: batch of %d", len(jobs))
-        try:
-            samples = scorer.samples([(job.case, job.request, job.response, job.error) for job in jobs])
-        except BaseException as error:  # each sample has a waiting reader
-            if len(jobs) > 1:  # one answer may have spoilt the batch
-                for job in jobs:
-                    self._score(scorer, [job])
-                return
-            failure = SampleError("scoring", f"{type(error).__name__}: {error}")
-            samples = [scorer.unscored(job.case, job.request, job.response, job.error or failure) for job in jobs]
-        _log.debug("scoring finished: batch of %d", len(jobs))
-        for job, sample in zip(jobs, samples, strict=True):
-            self._finish(job, sample)
-
-    def _finish(self, job: Job, sample: Sample) -> None:
-        self._unfinished.discard(job)
-        with suppress(Exception):  # both the scores' thread and the end of the run may finish it: the first one counts
-            job.finished(sample)
+        self._thread.join(timeout=_PATIENCE_S)
 
 
-_UNSCORED = SampleError("stopped", "the run was stopped before this answer was scored")
+_STOPPED = ProviderError("the run was stopped", kind="stopped")
 
 
 async def _end_tasks() -> None:

@@ -1,42 +1,46 @@
-"""One request on its way to its sample."""
+"""One request between its submission and its exchange."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from evalharness.errors import ProviderError, StoreError
-from evalharness.execution.retry import Tries
-from evalharness.records import Case, Request, Response, Sample, SampleError
+from evalharness.execution.executor import Exchange
+from evalharness.records import Request, Response, SampleError
 from evalharness.redaction import scrub
-from evalharness.scoring.scorer import Scorer
+from evalharness.wire.retry import Tries
 
 _LOGPROB_DIGITS = 4
-"""Rounded where they come in, so that a stored one and a fresh one are the same number."""
+"""Rounded on arrival, so that a stored number and a fresh one are the same."""
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A request, its case, and what has become of it."""
+    """A request and its state."""
 
     number: int
-    """In the order in which the samples will be waited for."""
-    case: Case
+    """In the order of submission: the caller waits in that order."""
     request: Request
-    scorer: Scorer
     key: str = ""
-    """Of the request in the ledger; "" where responses are not recorded."""
+    """The key of the request in the ledger; "" where responses are not recorded."""
     tries: Tries | None = None
     deadline: float | None = None
-    """On the loop's clock, from the first try on."""
+    """On the loop's clock, from the first attempt on."""
     attempts: int = 0
     response: Response | None = None
     error: SampleError | None = None
     recorded_at: str = ""
     cost_usd: float | None = None
     duplicates: list[Job] = field(default_factory=list)
-    """Equal requests: they share the answer."""
-    sample: Future[Sample] = field(default_factory=Future)
+    """Equal requests: they share the response."""
+    exchange: Future[Exchange] = field(default_factory=Future)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has its response or its error."""
+        return self.response is not None or self.error is not None
 
     def __str__(self) -> str:
         key = self.request.key
@@ -44,28 +48,36 @@ class Job:
         return f"{key.case}[{key.model}-{key.prompt}] {purpose}#{key.repeat}"
 
     def fail(self, error: BaseException) -> None:
-        """Every error is this request's own: the run goes on."""
+        """Set the error of this request; the run continues."""
         if isinstance(error, ProviderError):
             self.error = SampleError(error.kind, _writable(str(error)))
         elif isinstance(error, StoreError):
             self.error = SampleError("ledger", _writable(str(error)))
-        else:  # a provider of a third party, with a bug
+        else:  # a bug of a third party
             self.error = SampleError("provider", _writable(f"{type(error).__name__}: {error}"))
 
-    def finished(self, sample: Sample) -> None:
-        """Hand the sample over, with what the asking was like."""
-        whole = replace(sample, cost_usd=self.cost_usd, recorded_at=self.recorded_at, attempts=self.attempts)
-        if self.sample.set_running_or_notify_cancel():
-            self.sample.set_result(whole)
+    def complete(self) -> None:
+        """Set the result of the future. Later calls do nothing."""
+        with suppress(Exception):  # cancelled, or complete already
+            self.exchange.set_result(
+                Exchange(self.request, self.response, self.error, self.cost_usd, self.recorded_at, self.attempts)
+            )
+
+    def share(self, *, priced: bool) -> None:
+        """Complete the equal requests with this response or error."""
+        for duplicate in self.duplicates:
+            duplicate.response, duplicate.error, duplicate.recorded_at = self.response, self.error, self.recorded_at
+            duplicate.cost_usd, duplicate.attempts = (0.0 if priced else None), 0
+            duplicate.complete()
 
 
 def sound(response: Response) -> Response:
-    """The response, its texts as Unicode can be written and without keys.
+    """Return the response with texts that Unicode can encode and without keys.
 
     Raises ProviderError for anything else that a provider returned.
     """
     if not isinstance(response, Response) or not isinstance(response.text, str):
-        raise ProviderError(f"the provider returned no response but {type(response).__name__}")
+        raise ProviderError(f"complete() must return a Response, not {type(response).__name__}")
     if not response.is_sound:
         raise ProviderError(
             f"the provider returned a response that cannot be recorded: {replace(response, text='...')}"
@@ -86,5 +98,5 @@ def _rounded(logprobs: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _writable(text: str) -> str:
-    """Without keys, and without halves of surrogate pairs, which no file can hold."""
+    """The text without keys, and without lone surrogates, which no file can hold."""
     return scrub(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -1,4 +1,4 @@
-"""By what a request is known in the ledger: everything that goes on the wire, and the identity of the model."""
+"""The key of a request in the ledger: everything that goes on the wire, and the identity of the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalharness.store.recorded import canonical, request_key
 
 
 def request_text(provider: Provider, identity: Mapping[str, Any], request: Request) -> str:
-    """Everything the response depends on, and the sample's number, as canonical JSON.
+    """Return everything that the response depends on, and the sample's number, as canonical JSON.
 
     A `confirm` sample continues the count of the planned ones, so a later run with more repeats replays it.
     """

@@ -62,7 +62,7 @@ class LedgerWriter:
             self._deliver(_settle, [done for _, done in entries], answers)
 
     def _deliver(self, deliver: object, *arguments: object) -> None:
-        with suppress(RuntimeError):  # the loop has ended: nobody waits
+        with suppress(RuntimeError):  # the loop has ended, and with it the caller
             self._loop.call_soon_threadsafe(deliver, *arguments)  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 Additive increase, multiplicative decrease (Chiu and Jain 1989), begun as TCP begins (slow start, RFC 5681): the limit
 doubles with each round of responses until the endpoint throttles for the first time, then grows by one a round. A burst
-of throttled requests cuts the limit once: requests sent before the last cut say nothing about the limit since then.
+of throttled requests cuts the limit once: requests sent before the last cut are no evidence about the limit since.
 """
 
 from __future__ import annotations

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
+from evalharness.execution.executor import Executor
 from evalharness.execution.threads import Threads
 from evalharness.local.memory import available_bytes
 from evalharness.logs import get_logger
-from evalharness.providers import Provider
 
 _log = get_logger(__name__)
 _UNLOAD_S = 10.0
@@ -24,9 +25,11 @@ _UNLOAD_S = 10.0
 class MemoryLease:
     """The right of one model to compute. Used on the event loop."""
 
-    def __init__(self, memory_manager: MemoryManager, provider: Provider, memory_bytes: int, name: str) -> None:
-        self._memory_manager, self.provider = memory_manager, provider
-        self.memory_bytes, self.name = memory_bytes, name
+    def __init__(
+        self, memory_manager: MemoryManager, unload: Callable[[], None], memory_bytes: int, model: str
+    ) -> None:
+        self._memory_manager, self.unload = memory_manager, unload
+        self.memory_bytes, self.model = memory_bytes, model
         self.is_quiet = True
         """False: a response whose deadline has passed may still be computed."""
         self.was_unloaded = False
@@ -58,14 +61,14 @@ class MemoryManager:
         self._threads = Threads()
         self._making_room: asyncio.Task[None] | None = None
 
-    def lease(self, provider: Provider, name: str) -> MemoryLease | None:
+    def lease(self, executor: Executor, model: str) -> MemoryLease | None:
         """Return a lease, or None for a model that holds no memory here (a remote one)."""
-        needed = provider.capabilities.memory_bytes
+        needed = executor.memory_bytes(model)
         if needed is None:
             return None
         if self._memory_bytes is None:  # nothing is loaded before the first lease
             self._memory_bytes = available_bytes()
-        return MemoryLease(self, provider, needed, name)
+        return MemoryLease(self, partial(executor.unload, model), needed, model)
 
     def take(self, lease: MemoryLease) -> bool:
         """Return whether the lease is granted and the model has room; if not, queue it."""
@@ -77,7 +80,7 @@ class MemoryManager:
         if self._at_work is None:
             self._next()
         elif is_new:
-            _log.info("model %s waits for memory and cores, which model %s has", lease.name, self._at_work.name)
+            _log.info("model %s waits for memory and cores, which model %s has", lease.model, self._at_work.model)
         return self._at_work is lease and self._is_ready
 
     def leave(self, lease: MemoryLease) -> None:
@@ -114,8 +117,8 @@ class MemoryManager:
 
     async def _make_room(self, lease: MemoryLease, leaving: list[MemoryLease]) -> None:
         for other in leaving:
-            _log.info("model %s unloads: model %s needs the memory", other.name, lease.name)
-            unloading = asyncio.ensure_future(self._threads.call(other.provider.unload))
+            _log.info("model %s unloads: model %s needs the memory", other.model, lease.model)
+            unloading = asyncio.ensure_future(self._threads.call(other.unload))
             await asyncio.wait({unloading}, timeout=_UNLOAD_S)
             with suppress(Exception):  # a model that cannot unload does not hold up the next
                 unloading.result()

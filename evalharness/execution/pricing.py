@@ -24,7 +24,7 @@ class Pricing:
     """The price of one model."""
 
     source: str
-    """Where the price comes from, for the record."""
+    """The source of the price, for the record."""
     price: Callable[[int, int, int, float], float]
     """Dollars for prompt tokens, completion tokens, cached tokens (part of the prompt's) and seconds."""
 

@@ -1,4 +1,4 @@
-"""Answers from the ledger, and what to say where it has none."""
+"""Responses from the ledger, and an explanation where it has none."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from evalharness.store.recorded import nearest
 
 _log = get_logger(__name__)
 _EXPLAINED = 5
-"""Misses that are compared with what is recorded; the rest of thousands is missing for the same reason."""
+"""Misses that are compared with the ledger; thousands more are missing for the same reason."""
 _COMPARED = 1_000
 
 
 class Replay:
-    """For one run."""
+    """The replay of one run."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._left_to_explain = _EXPLAINED
 
     def texts(self, queue: ModelQueue, jobs: Iterable[Job]) -> dict[Job, str]:
-        """Each job's request as the ledger knows it; the job gets its key, or its error."""
+        """Return each job's request as canonical JSON, and set the key or the error of the job."""
         found = {}
         for job in jobs:
             try:
-                found[job] = queue.request_text(job)
+                found[job] = queue.accounts.request_text(job)
                 job.key = request_key(found[job])
             except Exception as error:
                 found[job] = ""
@@ -40,10 +40,10 @@ class Replay:
         return found
 
     def answer(self, queue: ModelQueue, texts: Mapping[Job, str], mode: RecordMode) -> None:
-        """Replay what may be replayed; in mode `none` the rest gets an error that says what is missing."""
+        """Replay what the mode allows; in mode `none` the other jobs get an error with the nearest recorded request."""
         open_jobs = [job for job in texts if job.error is None]
         recorded = {} if mode == "all" else self._ledger.find(job.key for job in open_jobs)
-        _log.info("model %s: %d of %d responses found in the ledger", queue.name, len(recorded), len(open_jobs))
+        _log.info("model %s: %d of %d responses found in the ledger", queue.model, len(recorded), len(open_jobs))
         for job in open_jobs:
             if job.key in recorded:
                 queue.replay(job, recorded[job.key])
@@ -51,7 +51,7 @@ class Replay:
                 queue.refuse(job, ProviderError(self._missing(job, texts[job]), kind="not recorded"))
 
     def _missing(self, job: Job, text: str) -> str:
-        head = f"--llm-record=none asks nobody, and this request (key {job.key[:12]}) has no recorded answer"
+        head = f"no recorded response for this request (key {job.key[:12]}), and --llm-record=none forbids model calls"
         if self._left_to_explain == 0:
             return head
         self._left_to_explain -= 1

@@ -1,10 +1,10 @@
 """The order of one model's jobs: from waiting to in flight, never more in flight than the limiter allows.
 
-waiting ── getting ready (its intent goes to the disk) ── ready ── in flight
+waiting ── getting ready (its intent is written) ── ready ── in flight
 ^                                                                  |
 └───────────────────────── later, to try again ────────────────────┘
 
-A few jobs get ready before there is room for them, so that the disk never holds up a request. A retried job goes before
+A few jobs get ready before there is room for them, so that the disk never holds up a request. A retried job precedes
 jobs with higher numbers. Where the model needs a lease of memory and cores, jobs get ready while it holds the
 lease; it releases the lease when no job is left.
 """
@@ -35,7 +35,7 @@ class Scheduler:
         refuse: Callable[[Job, ProviderError], None],
         lease: MemoryLease | None = None,
     ) -> None:
-        """`begin` gets a job ready, which then awaits `room`. `refuse` ends a job that will get none."""
+        """`begin` gets a job ready, which then awaits `room`. `refuse` ends a job of a closed queue."""
         self._limiter, self._begin, self._refuse, self._lease = limiter, begin, refuse, lease
         self._waiting: list[tuple[int, Job]] = []
         self._getting_ready: set[Job] = set()

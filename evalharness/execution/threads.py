@@ -1,4 +1,4 @@
-"""Blocking functions beside an event loop: each call runs in a daemon thread, so that one that hangs blocks no exit."""
+"""Blocking calls from an event loop: each runs in a daemon thread, so that a call that hangs blocks no exit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Threads:
         self._started = 0
 
     async def call(self, function: Callable[[], Any]) -> Any:
-        """Return the function's result. What it raises, `sys.exit` included, is raised as an Exception."""
+        """Return the function's result. Raises its exception; SystemExit and others as RuntimeError."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Any] = loop.create_future()
         if not self._idle.acquire(blocking=False):
@@ -45,7 +45,7 @@ class Threads:
             except BaseException as raised:  # of a third party: it must not end the loop
                 value, error = None, RuntimeError(f"{type(raised).__name__}: {raised}")
             self._idle.release()
-            with suppress(RuntimeError):  # the loop has ended: nobody waits
+            with suppress(RuntimeError):  # the loop has ended, and with it the caller
                 loop.call_soon_threadsafe(_deliver, result, value, error)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from evalharness.errors import EvalHarnessError
 from evalharness.importers.source import FILE, Node, Source
-from evalharness.scoring.metrics.checks import open_check
+from evalharness.scoring.checks import open_check
 
 Check = dict[str, Any]
 _KEYS = ("type", "value", "threshold", "weight", "metric")

@@ -15,19 +15,19 @@ TIMINGS = ("latency", "first_token", "per_token")
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The number that a metric gave to an answer: in [0, 1], higher is better. Two scores of one metric compare only
-    if their signatures are equal.
-    """
+    """A metric's number in [0, 1], higher is better. Two scores compare only if their signatures are equal."""
 
     metric: str
     value: float
     signature: str
+    explanation: str = ""
+    """Why the score is what it is, for people."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Numbers that the score consists of, by name."""
 
     @property
     def of_one_model(self) -> bool:
-        """Whether it counts per token of the model, by its signature: two models' tokens are not the same pieces of
-        text, so it compares only with scores of the same model.
-        """
+        """Whether it is a number per token, by its signature: it then compares only with scores of the same model."""
         return "|per:token" in self.signature
 
 
@@ -64,6 +64,8 @@ class Sample:
     """Number of times the request was sent, by killed runs too; 0 if the sample shares another sample's response."""
     cluster: str = ""
     """Name of the group of dependent cases that its case belongs to."""
+    metrics_cost_usd: float = 0.0
+    """Dollars that this run spent on the requests of metrics for this sample. Cost gates ignore them."""
 
     @property
     def purpose(self) -> Purpose:

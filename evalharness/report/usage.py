@@ -18,7 +18,9 @@ def usage_lines(run: Run) -> Iterator[str]:
     usages = [sample.response.usage for sample in fresh if sample.response]
     tokens = sum(usage.prompt_tokens + usage.completion_tokens for usage in usages)
     parts += [f"{dollars(sum(costs))} for {tokens:,} tokens"] if costs else []
-    if again or costs:
+    of_metrics = sum(sample.metrics_cost_usd for sample in run.samples)
+    parts += [f"{dollars(of_metrics)} for metrics"] if of_metrics else []
+    if again or costs or of_metrics:
         yield f"asked     {', '.join(parts)}"
     if old := sorted(sample.recorded_at for sample in answered if sample.recorded_at):
         days = f"on {old[0][:10]}" if old[0][:10] == old[-1][:10] else f"from {old[0][:10]} to {old[-1][:10]}"

@@ -1,1 +1,1 @@
-"""Responses -> samples: metrics and assertions."""
+"""Responses -> samples: metrics, judges and assertions. Sends nothing and decides nothing."""

@@ -1,5 +1,9 @@
-"""From responses to samples: metrics over a batch, hard assertions one by one.
+"""From responses to samples, in two phases.
 
+    response ── requests() ──> requests of metrics ── (a model answers) ──> replies ── samples() ──> samples
+
+Most metrics send no request: then the second phase follows at once. `samples` scores many responses together, because
+some metrics (embeddings) are faster in batches. This module sends nothing itself: `evaluation/pipeline.py` does. Then
 `gate/decide.py` compares the samples with those of the baseline.
 """
 
@@ -7,71 +11,115 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from evalharness.errors import MetricError
 from evalharness.records import Case, Request, Response, Sample, SampleError, Spec
-from evalharness.scoring.metrics import Metric, SampleView, score_answers
-from evalharness.scoring.metrics.checks import Check, open_check
+from evalharness.scoring.checks import Check, open_check
+from evalharness.scoring.metrics.base import Metric, SampleView, as_metric_error
+from evalharness.scoring.results import Replies, Scored, score_samples
 
-Asked = tuple[Case, Request, Response | None, SampleError | None]
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request of the suite that has its response or its error."""
+
+    case: Case
+    request: Request
+    response: Response | None = None
+    error: SampleError | None = None
+    replies: tuple[Replies, ...] | None = None
+    """For each metric the responses to its requests; None where no metric sends any."""
+
+    def sample(self) -> Sample:
+        """Return the sample without scores and checks."""
+        return Sample(
+            self.request.key,
+            self.case.digest,
+            self.case.tags,
+            self.request.messages,
+            self.case.golden,
+            self.response,
+            error=self.error,
+            cluster=self.case.cluster,
+        )
 
 
 class Scorer:
-    """The metrics of one suite."""
+    """The metrics of one suite, and the assertions of its cases."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
         self._metrics = tuple(metrics)
+        self.sends_requests = any(metric.requests is not None for metric in self._metrics)
+        """Whether the first phase can return anything."""
         self._checks: dict[int, tuple[Sequence[Spec], list[Check]]] = {}
 
     def warm_up(self) -> None:
-        """Do what takes long (import a model) before the first answer comes. A failure shows with the first score."""
+        """Do the slow part (import a model) before the first response. A failure shows with the first score."""
         for metric in self._metrics:
             if metric.warm_up is not None:
                 with suppress(Exception):
                     metric.warm_up()
 
-    def samples(self, asked: Sequence[Asked]) -> list[Sample]:
-        """A sample for each, in order; those without a response carry their error."""
-        answered = [(case, response) for case, _, response, _ in asked if response is not None]
-        scored = iter(score_answers(self._metrics, [_answer(case, response) for case, response in answered]))
-        samples = []
-        for case, request, response, error in asked:
-            scores, problems = next(scored) if response is not None else ([], [])
-            failure = error or (SampleError("metric", "; ".join(problems)) if problems else None)
-            failed, stable = self.broken(case, response.text) if response is not None else ((), ())
-            sample = self.unscored(case, request, response, failure)
-            samples.append(replace(sample, scores=tuple(scores), failed_checks=failed, failed_stable=stable))
-        return samples
+    def requests(self, answered: Answered) -> list[list[Request] | MetricError]:
+        """Return for each metric the requests that it needs answered, or its error.
 
-    def unscored(self, case: Case, request: Request, response: Response | None, error: SampleError | None) -> Sample:
-        """The sample of a response before anything has looked at it."""
-        return Sample(
-            request.key,
-            case.digest,
-            case.tags,
-            request.messages,
-            case.golden,
-            response,
-            error=error,
-            cluster=case.cluster,
-        )
+        Each request carries the case and the prompt of the sample.
+        """
+        assert answered.response is not None
+        view = _view(answered.case, answered.request, answered.response)
+        return [_requests(metric, view, answered.request) for metric in self._metrics]
+
+    def samples(self, answered: Sequence[Answered]) -> list[Sample]:
+        """Return a sample for each, in order; those without a response carry their error."""
+        with_response = [one for one in answered if one.response is not None]
+        scored = iter(self._scored(with_response))
+        return [self._sample(one, next(scored)) if one.response is not None else one.sample() for one in answered]
 
     def broken(self, case: Case, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """A sentence for each assertion that does not hold: of those that must always hold, and of the stable ones."""
-        known, checks = self._checks.get(id(case.checks), ((), []))
-        if known is not case.checks:  # it is kept beside its checks, or another one could come to have its id
-            checks = [_opened(spec) for spec in case.checks]
-            self._checks[id(case.checks)] = case.checks, checks
+        """Return a message for each broken assertion: of those with `must_pass: always`, and of the stable ones."""
         found: dict[str, list[str]] = {"always": [], "stable": []}
-        for spec, check in zip(case.checks, checks, strict=True):
-            if sentence := check.sentence(text):
-                found[spec.must_pass].append(sentence)
+        for spec, check in zip(case.checks, self._checks_of(case), strict=True):
+            if message := check.problem(text):
+                found[spec.must_pass].append(message)
         return tuple(found["always"]), tuple(found["stable"])
 
+    def _scored(self, answered: Sequence[Answered]) -> list[Scored]:
+        views = [_view(one.case, one.request, one.response) for one in answered if one.response is not None]
+        if not self.sends_requests:
+            return score_samples(self._metrics, views)
+        nothing = tuple[Replies, ...](() for _ in self._metrics)
+        return score_samples(self._metrics, views, [one.replies or nothing for one in answered])
 
-def _answer(case: Case, response: Response) -> SampleView:
-    return SampleView(response.text, case.golden, response.logprobs, response.golden_logprobs)
+    def _sample(self, answered: Answered, scored: Scored) -> Sample:
+        assert answered.response is not None
+        failed, stable = self.broken(answered.case, answered.response.text)
+        error = answered.error or (SampleError("metric", "; ".join(scored.errors)) if scored.errors else None)
+        sample = answered.sample()
+        return replace(sample, scores=tuple(scored.scores), failed_checks=failed, failed_stable=stable, error=error)
+
+    def _checks_of(self, case: Case) -> list[Check]:
+        known, checks = self._checks.get(id(case.checks), ((), []))
+        if known is not case.checks:  # the cache keeps the specs alive, so that no other object gets their id
+            checks = [open_check(spec.name, spec.options["value"]) for spec in case.checks]
+            self._checks[id(case.checks)] = case.checks, checks
+        return checks
 
 
-def _opened(spec: Spec) -> Check:
-    return open_check(spec.name, spec.options["value"])
+def _view(case: Case, request: Request, response: Response) -> SampleView:
+    return SampleView(response, case.golden, request.messages, case.vars, case.tags)
+
+
+def _requests(metric: Metric, view: SampleView, request: Request) -> list[Request] | MetricError:
+    """The requests of one metric, with the case and the prompt of the sample's own request."""
+    if metric.requests is None or (metric.needs_golden and not view.golden):
+        return []
+    try:
+        wanted = list(metric.requests(view))
+        if unknown := [one.key.model for one in wanted if one.key.model not in metric.models]:
+            raise MetricError(
+                f"expected requests to {', '.join(metric.models) or 'no model'}, got one to '{unknown[0]}'"
+            )
+        return [replace(one, key=one.key._replace(case=request.key.case, prompt=request.key.prompt)) for one in wanted]
+    except Exception as error:
+        return as_metric_error(error)

@@ -24,7 +24,7 @@ from evalharness.store.upgrade import SCHEMA, SCHEMAS, upgraded_header, upgraded
 RECORD = "run.jsonl"
 """What a record is called, in a folder of its own."""
 _MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
-_OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "recorded_at", "attempts")
+_OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "recorded_at", "attempts", "metrics_cost_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,12 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
     value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json")
     if value["response"]:
         value["response"] = without_empty(value["response"])
+    if not value["metrics_cost_usd"]:
+        del value["metrics_cost_usd"]
+    for score in value["scores"]:
+        for name in ("explanation", "parts"):
+            if not score[name]:
+                del score[name]
     return value
 
 

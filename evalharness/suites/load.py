@@ -15,8 +15,6 @@ from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, Problem, SuiteError, did_you_mean
 from evalharness.records import Case, GateRule, GateSpec, Location, Message, Prompt, Spec, Suite
-from evalharness.scoring.metrics import open_metric
-from evalharness.scoring.metrics.checks import open_check
 from evalharness.suites.document import Document, DocumentError, Loc, problem, read_yaml
 from evalharness.suites.files import FileError, inside, read_text
 from evalharness.suites.golden import Golden, read_golden
@@ -30,6 +28,10 @@ SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
 _SUITE, _CASES = TypeAdapter(SuiteSchema), TypeAdapter(list[CaseSchema])
 _MAX_PROBLEMS = 200
+_UNCALIBRATED = (
+    "'{}' is the opinion of the judge '{}', and no gate may rest on a judge whose error was not measured; remove this "
+    "gate: the report shows the scores"
+)
 
 
 def suite_names(root: Path) -> list[str]:
@@ -59,6 +61,8 @@ class _Loader:
         self.path = suite_path(name, config.root)
         self.renderer = Renderer(config.limits)
         self.logprobs = False
+        self.opened: dict[str, Any] = {}
+        """The metrics by name. No step imports another, so their type is unknown here."""
 
     def load(self) -> Suite:
         document = self.read(self.path, _READERS[".yaml"])
@@ -139,12 +143,13 @@ class _Loader:
     def metric(self, name: str, value: Any) -> Spec:
         first = next(iter(registry.options(registry.find("metrics", name))), "value")
         spec = Spec(name, value if isinstance(value, dict) else {} if value is None else {first: value})
-        if open_metric(spec, self.config).answer_likelihood and not self.logprobs:
+        self.opened[name] = registry.make("metrics", name, spec.options, config=self.config)
+        if self.opened[name].answer_likelihood and not self.logprobs:
             raise ValueError(f"the metric '{name}' needs params: {{logprobs: true}}")
         return spec
 
     def check(self, name: str, value: Any) -> Spec:
-        open_check(name, value)
+        registry.find("checks", name)(value)
         return Spec(name, {"value": value})
 
     def cases(self, raw: SuiteSchema, document: Document) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
@@ -190,7 +195,7 @@ class _Loader:
     def golden(self, ids: list[str], metrics: Sequence[Spec], sources: Sequence[tuple[Document, Loc]]) -> Golden:
         golden = read_golden(self.name, self.config, ids)
         self.problems += golden.problems
-        needing = [spec.name for spec in metrics if open_metric(spec, self.config).needs_golden]
+        needing = [spec.name for spec in metrics if self.opened[spec.name].needs_golden]
         for case_id, (source, loc) in zip(ids, sources, strict=True):
             if needing and not golden.answers.get(case_id) and not golden.problems:
                 self.note(
@@ -233,6 +238,8 @@ class _Loader:
             if gate.metric not in known:
                 hint = did_you_mean(gate.metric, known)
                 self.note(document, (*loc, "metric"), f"no metric '{gate.metric}' in this suite{hint}")
+            elif judge := getattr(self.opened.get(gate.metric), "judge", ""):
+                self.note(document, (*loc, "metric"), _UNCALIBRATED.format(gate.metric, judge))
             if gate.tag and gate.tag not in tags:
                 self.note(document, (*loc, "tag"), f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}")
             kind = registry.gate_kind(gate.metric)

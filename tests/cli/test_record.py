@@ -242,7 +242,7 @@ def test_from_one_machine_to_another(project: Project) -> None:
     project.move("there")
     missing = project.pytest("--llm-record=none")
     assert missing.returncode == 1
-    assert "has no recorded answer; nothing is recorded yet" in missing.stdout
+    assert "forbids model calls; nothing is recorded yet" in missing.stdout
     assert project.record("import", project.file).exit_code == 0
     replayed = project.pytest("--llm-record=none")
     assert replayed.returncode == 0, replayed.stdout

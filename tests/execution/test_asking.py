@@ -27,11 +27,13 @@ from fault_server import (
     json_answer,
     too_many,
 )
+from plans import open_pipeline
 
 from evalharness.config import Config, ModelConfig
 from evalharness.errors import ConfigError
+from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import make_plan
-from evalharness.execution import Engine, RunOptions
+from evalharness.execution import RunOptions
 from evalharness.execution.pricing import Pricing
 from evalharness.providers import Capabilities, Provider, open_provider
 from evalharness.records import (
@@ -70,14 +72,14 @@ def remote(*urls: str, **options: Any) -> Provider:
     return open_provider("m", Config(models={"m": ModelConfig(provider="openai", **known)}))
 
 
-def ask(engine: Engine, names: Iterable[str], text: str = "", model: str = "m") -> list[Any]:
+def ask(pipeline: Pipeline, names: Iterable[str], text: str = "", model: str = "m") -> list[Any]:
     """The futures of one request for each name, which is its text too unless one is given."""
     futures = []
     for name in names:
         case = Case(name, {}, (), (), (), "d", Location("s.yaml"))
         messages = (Message("user", text or name),)
         request = Request(SampleKey(name, "p", model, 0), messages, 0, Params(max_tokens=50))
-        futures.append(engine.ask(case, request, Scorer([])))
+        futures.append(pipeline.submit(case, request, Scorer([])))
     return futures
 
 
@@ -88,8 +90,8 @@ def samples_of(futures: Sequence[Any]) -> list[Sample]:
 
 def run(provider: Provider, ledger: Ledger, names: Iterable[str], *, text: str = "", **options: Any) -> list[Sample]:
     """A run of its own that asks all of them."""
-    with Engine({"m": provider}, [], options=RunOptions(run="r", **options), ledger=ledger) as engine:
-        return samples_of(ask(engine, names, text))
+    with open_pipeline({"m": provider}, [], options=RunOptions(run="r", **options), ledger=ledger) as pipeline:
+        return samples_of(ask(pipeline, names, text))
 
 
 def kinds(samples: Iterable[Sample]) -> Counter[str]:
@@ -137,7 +139,9 @@ def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) 
     other_ledger = Ledger(tmp_path / "ledger.sqlite")
     with FaultServer(script) as server, closing(other_ledger), ExitStack() as engines:
         one, other = (
-            engines.enter_context(Engine({"m": remote(server.url)}, [], options=RunOptions(run="r"), ledger=book))
+            engines.enter_context(
+                open_pipeline({"m": remote(server.url)}, [], options=RunOptions(run="r"), ledger=book)
+            )
             for book in (ledger, other_ledger)
         )
         first = ask(one, ["a"], "the same")
@@ -333,8 +337,8 @@ def test_the_runs_deadline(kind: str) -> None:
     """Whatever hangs, the run is over after its deadline, however long that hangs, and says that it was that."""
 
     def whole(url: str) -> list[Sample]:
-        with Engine({"m": HANGING[kind](url)}, [], options=RunOptions(deadline_s=0.2)) as engine:
-            return samples_of(ask(engine, NAMES))
+        with open_pipeline({"m": HANGING[kind](url)}, [], options=RunOptions(deadline_s=0.2)) as pipeline:
+            return samples_of(ask(pipeline, NAMES))
 
     with FaultServer(lambda _: [Hang()]) as server:
         samples = in_time(lambda: whole(server.url))
@@ -349,8 +353,8 @@ def test_a_requests_deadline(kind: str) -> None:
     def whole(url: str) -> list[Sample]:
         provider = HANGING[kind](url)
         provider.capabilities = replace(provider.capabilities, deadline_s=0.2, concurrency=5)
-        with Engine({"m": provider}, []) as engine:
-            return samples_of(ask(engine, NAMES[:10]))
+        with open_pipeline({"m": provider}, []) as pipeline:
+            return samples_of(ask(pipeline, NAMES[:10]))
 
     with FaultServer(lambda _: [Hang()]) as server:
         assert kinds(in_time(lambda: whole(server.url))) == {"deadline": 10}
@@ -360,9 +364,9 @@ def test_nothing_is_asked_after_the_runs_deadline(ledger: Ledger) -> None:
     """A case that comes late (under xdist they come one by one) is not asked, of a new model either."""
     with FaultServer(lambda seen: [Hang()] if seen.case == "a" else healthy(seen)) as server:
         providers = {"m": remote(server.url), "n": remote(server.url)}
-        with Engine(providers, [], options=RunOptions(run="r", deadline_s=0.2), ledger=ledger) as engine:
-            assert kinds(samples_of(ask(engine, ["a"]))) == {"deadline": 1}
-            late = samples_of([*ask(engine, ["b"]), *ask(engine, ["c"], model="n")])
+        with open_pipeline(providers, [], options=RunOptions(run="r", deadline_s=0.2), ledger=ledger) as pipeline:
+            assert kinds(samples_of(ask(pipeline, ["a"]))) == {"deadline": 1}
+            late = samples_of([*ask(pipeline, ["b"]), *ask(pipeline, ["c"], model="n")])
     assert kinds(late) == {"deadline": 2}
     assert {post.case for post in server.log} <= {"a"}
 
@@ -395,8 +399,8 @@ def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
 
     def whole(server: FaultServer) -> list[Any]:
         provider = remote(server.url) if kind in ("server", "slow") else HANGING[kind](server.url)
-        with Engine({"m": provider}, [], options=RunOptions(run="r"), ledger=ledger) as engine:
-            waiting = ask(engine, NAMES)
+        with open_pipeline({"m": provider}, [], options=RunOptions(run="r"), ledger=ledger) as pipeline:
+            waiting = ask(pipeline, NAMES)
             if isinstance(provider, Hanging):
                 assert all(provider.asked.acquire(timeout=PATIENCE_S) for _ in range(5))
             else:
@@ -416,8 +420,8 @@ def test_what_never_left_is_not_lost(ledger: Ledger) -> None:
     with FaultServer(latency_s=0.02) as server:
         for number in range(6):
             options, known = RunOptions(run=f"r{number}", record="all"), len(server.log)
-            with Engine({"m": remote(server.url)}, [], options=options, ledger=ledger) as engine:
-                ask(engine, NAMES)
+            with open_pipeline({"m": remote(server.url)}, [], options=options, ledger=ledger) as pipeline:
+                ask(pipeline, NAMES)
                 seen_by(server, known + 20 + 7 * number)
         attempts = [row for number in range(6) for row in ledger.attempts(f"r{number}")]
     sent = {post.id for post in server.log}
@@ -457,9 +461,9 @@ def test_a_price_that_raises(ledger: Ledger) -> None:
     options = RunOptions(run="r", budget_usd=1.0)
     with (
         FaultServer() as server,
-        Engine({"m": remote(server.url)}, [], options=options, pricing={"m": broken}, ledger=ledger) as engine,
+        open_pipeline({"m": remote(server.url)}, [], options=options, pricing={"m": broken}, ledger=ledger) as pipeline,
     ):
-        samples_of(ask(engine, NAMES[:5]))
+        samples_of(ask(pipeline, NAMES[:5]))
     assert ledger.under_way("r") == 0
 
 

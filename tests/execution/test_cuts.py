@@ -6,9 +6,9 @@ from pathlib import Path
 
 from fault_server import FaultServer, Reply, Seen
 from faults import CUTS, cut_at
+from plans import open_pipeline
 
 from evalharness.config import Config, ModelConfig
-from evalharness.execution import Engine
 from evalharness.providers import open_provider
 from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
 from evalharness.scoring.scorer import Scorer
@@ -23,13 +23,13 @@ def ask_all(server: FaultServer, root: Path) -> dict[int, Sample]:
     """A sample for each place to cut, and for the whole answer."""
     model = ModelConfig(provider="openai", base_url=server.url, model="m", retries=0)  # type: ignore[call-arg]
     provider, scorer = open_provider("m", Config(root=root, models={"m": model})), Scorer([])
-    with Engine({"m": provider}, [scorer]) as engine:
+    with open_pipeline({"m": provider}, [scorer]) as pipeline:
         waiting = {}
         for number in range(len(CUTS) + 1):
             name = str(number)
             request = Request(SampleKey(name, "p", "m", 0), (Message("user", name),), 0, Params())
             case = Case(name, {}, (), (), (), "d", Location("s.yaml"))
-            waiting[number] = engine.ask(case, request, scorer)
+            waiting[number] = pipeline.submit(case, request, scorer)
         return {number: sample.result(60) for number, sample in waiting.items()}
 
 

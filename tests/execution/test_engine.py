@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from plans import open_pipeline
 
 from evalharness.errors import MetricError, ProviderError
-from evalharness.execution import Engine
 from evalharness.providers import Provider
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import (
@@ -32,8 +32,9 @@ from evalharness.records import (
     Usage,
 )
 from evalharness.scoring.metrics import Metric, SampleView
+from evalharness.scoring.metrics.base import Responses, Result
 from evalharness.scoring.metrics.strings import exact
-from evalharness.scoring.scorer import Scorer
+from evalharness.scoring.scorer import Answered, Scorer
 
 PATIENCE_S = 60
 """A future that is not done by then never will be."""
@@ -56,8 +57,8 @@ def run(
     """What the engine makes of these answers, in the order of `names`."""
     scorer = Scorer(metrics or [exact()])
     provider = answers if hasattr(answers, "complete") else ScriptedProvider(answers)
-    with Engine({"m": provider}, [scorer]) as engine:
-        waiting = [engine.ask(a_case(name, *checks), a_request(name), scorer) for name in names]
+    with open_pipeline({"m": provider}, [scorer]) as pipeline:
+        waiting = [pipeline.submit(a_case(name, *checks), a_request(name), scorer) for name in names]
         return [sample.result(PATIENCE_S) for sample in waiting]
 
 
@@ -116,9 +117,9 @@ def explode(error: BaseException) -> Any:
         (lambda _: explode(ZeroDivisionError("oops")), "provider", "ZeroDivisionError: oops"),
         (lambda _: sys.exit(3), "provider", "SystemExit: 3"),
         (lambda _: explode(KeyboardInterrupt()), "provider", "KeyboardInterrupt"),
-        (lambda _: None, "provider", "the provider returned no response but NoneType"),
-        (lambda _: "Yes.", "provider", "the provider returned no response but str"),
-        (lambda _: replace(GOOD, text=None), "provider", "the provider returned no response"),
+        (lambda _: None, "provider", "complete() must return a Response, not NoneType"),
+        (lambda _: "Yes.", "provider", "complete() must return a Response, not str"),
+        (lambda _: replace(GOOD, text=None), "provider", "complete() must return a Response, not Response"),
         (lambda _: replace(GOOD, finish_reason="banana"), "provider", "cannot be recorded"),
         (lambda _: replace(GOOD, usage=Usage(-1, 0)), "provider", "cannot be recorded"),
         (lambda _: replace(GOOD, timing=Timing(math.nan)), "provider", "cannot be recorded"),
@@ -148,8 +149,8 @@ def test_half_a_surrogate_pair() -> None:
 def test_unknown_model() -> None:
     """A request for a model that the engine does not have is an error of its case."""
     scorer = Scorer([])
-    with Engine({}, [scorer]) as engine:
-        sample = engine.ask(a_case("a"), a_request("a", "ghost"), scorer).result(PATIENCE_S)
+    with open_pipeline({}, [scorer]) as pipeline:
+        sample = pipeline.submit(a_case("a"), a_request("a", "ghost"), scorer).result(PATIENCE_S)
     assert sample.error
     assert "ghost" in sample.error.message
 
@@ -157,8 +158,8 @@ def test_unknown_model() -> None:
 def a_metric(score: Callable[[str], Any], **more: Any) -> Metric:
     """A metric over a batch, from a function of one text; it may raise, return nonsense, or end the program."""
 
-    def batch(answers: Sequence[SampleView]) -> list[float | MetricError]:
-        return [score(answer.text) for answer in answers]
+    def batch(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
+        return [score(view.text) for view in views]
 
     return Metric("odd", "odd|v:1", batch, **more)
 
@@ -167,9 +168,9 @@ def a_metric(score: Callable[[str], Any], **more: Any) -> Metric:
     ("bad", "said"),
     [
         (lambda: explode(ZeroDivisionError("oops")), "odd: ZeroDivisionError: oops"),
-        (lambda: math.nan, "odd: the metric returned nan, which is not in [0, 1]"),
-        (lambda: math.inf, "not in [0, 1]"),
-        (lambda: 1.5, "not in [0, 1]"),
+        (lambda: math.nan, "odd: expected a score in [0, 1], got nan"),
+        (lambda: math.inf, "expected a score in [0, 1], got inf"),
+        (lambda: 1.5, "expected a score in [0, 1], got 1.5"),
         (lambda: MetricError("cannot say"), "odd: cannot say"),
         (lambda: "good", "odd: "),
         (lambda: sys.exit(3), "SystemExit: 3"),
@@ -196,7 +197,7 @@ def test_no_golden_answer() -> None:
     """A metric that needs a golden answer gives an error without one."""
     scorer = Scorer([exact()])
     case = replace(a_case("a"), golden=())
-    (sample,) = scorer.samples([(case, a_request("a"), GOOD, None)])
+    (sample,) = scorer.samples([Answered(case, a_request("a"), GOOD)])
     assert sample.error
     assert sample.error.message == "exact: no golden answer"
 
@@ -206,7 +207,7 @@ def test_checks_belong_to_their_case() -> None:
     scorer = Scorer([])
     for number in range(200):
         case = a_case("a", Spec("contains", {"value": f"number {number}"}))
-        (sample,) = scorer.samples([(case, a_request("a"), GOOD, None)])
+        (sample,) = scorer.samples([Answered(case, a_request("a"), GOOD)])
         assert sample.failed_checks == (f"must contain 'number {number}'",)
 
 
@@ -218,11 +219,11 @@ def test_batches() -> None:
         came.release()
         return replace(GOOD, text=request.key.case)
 
-    def batch(answers: Sequence[SampleView]) -> list[float | MetricError]:
+    def batch(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
         if not sizes:  # it works until all are answered
             assert all(came.acquire(timeout=PATIENCE_S) for _ in names)
-        sizes.append(len(answers))
-        return [int(answer.text) / 1000 for answer in answers]
+        sizes.append(len(views))
+        return [int(view.text) / 1000 for view in views]
 
     samples = run(Odd(complete), names, [Metric("odd", "odd|v:1", batch)])
     assert [sample.scores[0].value for sample in samples] == [number / 1000 for number in range(600)]
@@ -234,8 +235,8 @@ def test_batches() -> None:
 def test_two_suites_share_the_engine() -> None:
     """Answers of two suites, mixed, are each scored by their own metrics."""
     one, two = Scorer([a_metric(lambda _: 0.25)]), Scorer([a_metric(lambda _: 0.75)])
-    with Engine({"m": ScriptedProvider({"*": "Yes."})}, [one, two]) as engine:
-        waiting = [engine.ask(a_case("a"), a_request("a"), (one, two)[number % 2]) for number in range(20)]
+    with open_pipeline({"m": ScriptedProvider({"*": "Yes."})}, [one, two]) as pipeline:
+        waiting = [pipeline.submit(a_case("a"), a_request("a"), (one, two)[number % 2]) for number in range(20)]
         values = [sample.result(PATIENCE_S).scores[0].value for sample in waiting]
     assert values == [0.25, 0.75] * 10
 
@@ -244,8 +245,8 @@ def test_prepared_once() -> None:
     """A provider is prepared before its first request, once, and not at all without a request; all are closed."""
     used, idle = Odd(lambda _: GOOD), Odd(lambda _: GOOD)
     scorer = Scorer([])
-    with Engine({"m": used, "n": idle}, [scorer]) as engine:
-        for future in [engine.ask(a_case(name), a_request(name), scorer) for name in "abc"]:
+    with open_pipeline({"m": used, "n": idle}, [scorer]) as pipeline:
+        for future in [pipeline.submit(a_case(name), a_request(name), scorer) for name in "abc"]:
             assert future.result(PATIENCE_S).ok
     assert (len(used.prepared), len(idle.prepared), used.closed, idle.closed) == (1, 0, 1, 1)
 
@@ -297,8 +298,8 @@ class Slow(Odd):
 def test_leaving_ends_every_wait(error: BaseException | None) -> None:
     """Leaving with requests under way and pending, by whichever way, ends every wait."""
     slow, scorer, waiting = Slow(), Scorer([]), list[Future[Sample]]()
-    with pytest.raises(type(error)) if error else nullcontext(), Engine({"m": slow}, [scorer]) as engine:
-        waiting += [engine.ask(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(50)]
+    with pytest.raises(type(error)) if error else nullcontext(), open_pipeline({"m": slow}, [scorer]) as pipeline:
+        waiting += [pipeline.submit(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(50)]
         assert slow.asked.wait(PATIENCE_S)
         if error:
             raise error
@@ -315,8 +316,8 @@ def test_waiting_threads_are_released() -> None:
         return future.result(PATIENCE_S)
 
     with ThreadPoolExecutor(8) as pool:
-        with Engine({"m": slow}, [scorer]) as engine:
-            futures = [engine.ask(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(8)]
+        with open_pipeline({"m": slow}, [scorer]) as pipeline:
+            futures = [pipeline.submit(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(8)]
             waits = [pool.submit(wait, future) for future in futures]
             assert all(about_to.acquire(timeout=PATIENCE_S) for _ in waits)
         assert all(wait.result(PATIENCE_S).error for wait in waits)
@@ -325,17 +326,17 @@ def test_waiting_threads_are_released() -> None:
 def test_asking_after_the_end() -> None:
     """Who asks an engine that has ended gets an error at once, not an endless wait."""
     scorer = Scorer([])
-    with Engine({"m": ScriptedProvider({"*": "Yes."})}, [scorer]) as engine:
+    with open_pipeline({"m": ScriptedProvider({"*": "Yes."})}, [scorer]) as pipeline:
         pass
-    assert done([engine.ask(a_case("a"), a_request("a"), scorer)]) == ["stopped"]
+    assert done([pipeline.submit(a_case("a"), a_request("a"), scorer)]) == ["stopped"]
 
 
 def test_cancelled_wait() -> None:
     """A future that its owner cancelled holds up nobody else."""
     scorer, go = Scorer([]), threading.Event()
     odd = Odd(lambda _: GOOD if go.wait(PATIENCE_S) else None)
-    with Engine({"m": odd}, [scorer]) as engine:
-        first, second = (engine.ask(a_case(name), a_request(name), scorer) for name in "ab")
+    with open_pipeline({"m": odd}, [scorer]) as pipeline:
+        first, second = (pipeline.submit(a_case(name), a_request(name), scorer) for name in "ab")
         assert first.cancel()
         go.set()
         assert second.result(PATIENCE_S).ok
@@ -346,7 +347,7 @@ def test_provider_that_cannot_close() -> None:
     bad, good = Odd(lambda _: GOOD), Odd(lambda _: GOOD)
     bad.close = lambda: explode(OSError("stuck"))  # type: ignore[method-assign]
     for providers in ({"m": bad, "n": good}, {"n": good, "m": bad}):
-        with pytest.raises(OSError, match="stuck"), Engine(providers, []):
+        with pytest.raises(OSError, match="stuck"), open_pipeline(providers, []):
             pass
     assert good.closed == 2
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer, Seen
 from faults import FAULTS, Fault, serve
+from plans import open_pipeline
 
 from evalharness.config import Config, ModelConfig
-from evalharness.execution import Engine, RunOptions
+from evalharness.evaluation.pipeline import Pipeline
+from evalharness.execution import RunOptions
 from evalharness.providers import open_provider
 from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
 from evalharness.scoring.scorer import Scorer
@@ -51,9 +53,9 @@ def a_request(name: str) -> Request:
     return Request(SampleKey(name, "p", name, 0), (Message("user", f"{name}?"),), 0, Params(max_tokens=50))
 
 
-def ask(engine: Engine, name: str) -> Future[Sample]:
+def ask(pipeline: Pipeline, name: str) -> Future[Sample]:
     """The one request to one server."""
-    return engine.ask(Case(name, {}, (), (), (), "d", Location("s.yaml")), a_request(name), Scorer([]))
+    return pipeline.submit(Case(name, {}, (), (), (), "d", Location("s.yaml")), a_request(name), Scorer([]))
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +72,11 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]
         models = {name: a_model(fault, at[name], places[name]) for name, fault in FAULTS.items()}
         config = Config(root=folder, models=models)
         providers = {name: open_provider(name, config) for name in FAULTS}
-        with Engine(providers, [], options=RunOptions(run="r"), ledger=ledger) as engine:
-            waiting = {name: ask(engine, name) for name in ENDLESS}
+        with open_pipeline(providers, [], options=RunOptions(run="r"), ledger=ledger) as pipeline:
+            waiting = {name: ask(pipeline, name) for name in ENDLESS}
             while not all(at[name].log for name in ENDLESS) and not any(map(Future.done, waiting.values())):
                 time.sleep(0.001)  # their few seconds are not for the others
-            waiting |= {name: ask(engine, name) for name in FAULTS.keys() - waiting.keys()}
+            waiting |= {name: ask(pipeline, name) for name in FAULTS.keys() - waiting.keys()}
             samples = {name: future.result(2 * DEADLINE_S) for name, future in waiting.items()}
         rows = ledger.attempts("r")
         by_case = {name: [row[0] for row in rows if row[1] == key_of(providers[name], name)] for name in FAULTS}

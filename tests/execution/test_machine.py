@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plans import open_pipeline
 
 from evalharness.errors import ModelUnavailableError
-from evalharness.execution import Engine, RunOptions
+from evalharness.evaluation.pipeline import Pipeline
+from evalharness.execution import RunOptions
 from evalharness.providers import Capabilities, Provider
 from evalharness.records import Case, Location, Message, Params, Request, Response, Sample, SampleKey, Timing, Usage
 from evalharness.scoring.scorer import Scorer
@@ -88,12 +90,12 @@ class Local(Provider):
         self.closed.set()
 
 
-def ask(engine: Engine, names: Iterable[str], model: str) -> list[Any]:
+def ask(pipeline: Pipeline, names: Iterable[str], model: str) -> list[Any]:
     """The futures of one request for each name."""
     wanted = []
     for name in names:
         request = Request(SampleKey(name, "p", model, 0), (Message("user", name),), 0, Params())
-        wanted.append(engine.ask(Case(name, {}, (), (), (), "d", Location("s.yaml")), request, Scorer([])))
+        wanted.append(pipeline.submit(Case(name, {}, (), (), (), "d", Location("s.yaml")), request, Scorer([])))
     return wanted
 
 
@@ -119,8 +121,8 @@ def test_one_after_another(memory_bytes: int, unloads: list[str]) -> None:
     """Each model is asked all it is to be asked, then the next; who was away longest unloads, where memory is short."""
     watch = Watch()
     models = {name: Local(name, watch) for name in "abc"}
-    with Engine(models, [], options=RunOptions(memory_bytes=memory_bytes)) as engine:
-        waiting = [future for name in NAMES for model in models for future in ask(engine, [name], model)]
+    with open_pipeline(models, [], options=RunOptions(memory_bytes=memory_bytes)) as pipeline:
+        waiting = [future for name in NAMES for model in models for future in ask(pipeline, [name], model)]
         assert kinds(samples_of(waiting)) == {"answered": 90}
     assert watch.together == {("a",), ("b",), ("c",)}
     assert watch.turns() == ["a", "b", "c"]
@@ -132,8 +134,8 @@ def test_the_log_names_who_waits(caplog: pytest.LogCaptureFixture) -> None:
     """A model that waits for another one, and one that is unloaded for it, are in the log."""
     caplog.set_level("INFO", "evalharness")
     models = {name: Local(name, Watch()) for name in "ab"}
-    with Engine(models, [], options=RunOptions(memory_bytes=100)) as engine:
-        samples_of([*ask(engine, NAMES, "a"), *ask(engine, NAMES, "b")])
+    with open_pipeline(models, [], options=RunOptions(memory_bytes=100)) as pipeline:
+        samples_of([*ask(pipeline, NAMES, "a"), *ask(pipeline, NAMES, "b")])
     lines = [record.getMessage() for record in caplog.records]
     waits = lines.index("model b waits for memory and cores, which model a has")
     assert waits < lines.index("model a unloads: model b needs the memory") < lines.index("model b opens")
@@ -143,9 +145,9 @@ def test_those_who_come_again() -> None:
     """A second look takes the seat again; a model that had to rest is loaded again, one that did not is not."""
     watch = Watch()
     models = {name: Local(name, watch, memory) for name, memory in (("a", 30), ("b", 30), ("c", 60))}
-    with Engine(models, [], options=RunOptions(memory_bytes=100)) as engine:
+    with open_pipeline(models, [], options=RunOptions(memory_bytes=100)) as pipeline:
         for model in "abcba":
-            assert kinds(samples_of(ask(engine, "xy", model))) == {"answered": 2}
+            assert kinds(samples_of(ask(pipeline, "xy", model))) == {"answered": 2}
     events = [entry for entry in watch.log if not entry.startswith("answer")]
     assert events == ["prepare a", "prepare b", "unload a", "prepare c", "unload c", "prepare a"]
     assert watch.turns() == ["a", "b", "c", "b", "a"]
@@ -173,8 +175,8 @@ def test_others_need_no_seat() -> None:
     remote = Meets("remote", watch)
     local = remote.other = Meets("a", watch, remote)
     remote.capabilities = replace(remote.capabilities, memory_bytes=None)
-    with Engine({"a": local, "remote": remote}, []) as engine:
-        assert kinds(samples_of([*ask(engine, "xyz", "a"), *ask(engine, NAMES, "remote")])) == {"answered": 33}
+    with open_pipeline({"a": local, "remote": remote}, []) as pipeline:
+        assert kinds(samples_of([*ask(pipeline, "xyz", "a"), *ask(pipeline, NAMES, "remote")])) == {"answered": 33}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -182,12 +184,12 @@ def test_whatever_the_order(seed: int, tmp_path: Path) -> None:
     """Requests that come in bursts, in any order: one model computes, memory holds, all are answered."""
     chance, watch = random.Random(seed), Watch()
     models = {name: Local(name, watch, chance.choice([20, 40, 70])) for name in "abcd"}
-    with Engine(
+    with open_pipeline(
         models, [], options=RunOptions(run="r", memory_bytes=100), ledger=Ledger(tmp_path / "l.sqlite")
-    ) as engine:
+    ) as pipeline:
         waiting = []
         for _ in range(60):
-            waiting += ask(engine, [str(chance.random())], chance.choice("abcd"))
+            waiting += ask(pipeline, [str(chance.random())], chance.choice("abcd"))
             time.sleep(chance.choice([0, 0, 0.004]))
         assert kinds(samples_of(waiting)) == {"answered": 60}
     assert all(len(together) == 1 for together in watch.together)
@@ -226,16 +228,20 @@ class RestsBadly(Local):
 def test_a_model_that_does_not_work(kind: type[Local], ends: dict[str, int]) -> None:
     """It keeps the next one from nothing."""
     watch = Watch()
-    with Engine({"a": kind("a", watch), "b": Local("b", watch)}, [], options=RunOptions(memory_bytes=100)) as engine:
-        assert kinds(samples_of([*ask(engine, "xy", "a"), *ask(engine, "xy", "b")])) == ends
+    with open_pipeline(
+        {"a": kind("a", watch), "b": Local("b", watch)}, [], options=RunOptions(memory_bytes=100)
+    ) as pipeline:
+        assert kinds(samples_of([*ask(pipeline, "xy", "a"), *ask(pipeline, "xy", "b")])) == ends
     assert watch.most_held <= 100
 
 
 def test_an_answer_that_came_too_late() -> None:
     """A model that may still compute a late response unloads before the next one loads, even if both fit."""
     watch = Watch()
-    with Engine({"a": Stuck("a", watch), "b": Local("b", watch)}, [], options=RunOptions(memory_bytes=1000)) as engine:
-        samples_of([*ask(engine, "x", "a"), *ask(engine, "x", "b")])
+    with open_pipeline(
+        {"a": Stuck("a", watch), "b": Local("b", watch)}, [], options=RunOptions(memory_bytes=1000)
+    ) as pipeline:
+        samples_of([*ask(pipeline, "x", "a"), *ask(pipeline, "x", "b")])
     assert watch.log == ["prepare a", "answer a x", "unload a", "prepare b", "answer b x"]
 
 
@@ -259,8 +265,8 @@ def test_stopped_in_the_middle() -> None:
     models = {name: Local(name, watch, answer_s=NEVER_S) for name in "abc"}
 
     def whole() -> list[Any]:
-        with Engine(models, [], options=RunOptions(memory_bytes=100)) as engine:
-            waiting = [future for model in models for future in ask(engine, NAMES, model)]
+        with open_pipeline(models, [], options=RunOptions(memory_bytes=100)) as pipeline:
+            waiting = [future for model in models for future in ask(pipeline, NAMES, model)]
             while not watch.computing["a"]:
                 time.sleep(0.001)
         return waiting
@@ -288,8 +294,8 @@ def test_a_rest_that_does_not_end(monkeypatch: pytest.MonkeyPatch, unload_s: flo
     models = {"a": RestsForever("a", watch), "b": Local("b", watch)}
 
     def whole() -> list[Any]:
-        with Engine(models, [], options=RunOptions(memory_bytes=100)) as engine:
-            waiting = [*ask(engine, "x", "a"), *ask(engine, "x", "b")]
+        with open_pipeline(models, [], options=RunOptions(memory_bytes=100)) as pipeline:
+            waiting = [*ask(pipeline, "x", "a"), *ask(pipeline, "x", "b")]
             while "unload a" not in watch.log:
                 time.sleep(0.001)
             if "stopped" not in ends:
@@ -304,8 +310,8 @@ def test_stopped_at_any_moment(seed: int) -> None:
     """Everybody hears of it, whoever computes, waits, loads or unloads just then, and never do two compute."""
     chance, watch = random.Random(seed), Watch()
     models = {name: Local(name, watch) for name in "abcd"}
-    with Engine(models, [], options=RunOptions(memory_bytes=130)) as engine:
-        waiting = [ask(engine, [str(number)], chance.choice("abcd"))[0] for number in range(200)]
+    with open_pipeline(models, [], options=RunOptions(memory_bytes=130)) as pipeline:
+        waiting = [ask(pipeline, [str(number)], chance.choice("abcd"))[0] for number in range(200)]
         time.sleep(chance.random() * 0.1)
     assert set(kinds(samples_of(waiting))) <= {"answered", "stopped"}
     assert all(len(together) == 1 for together in watch.together)
@@ -316,7 +322,7 @@ def test_the_deadline_of_the_run() -> None:
     """It counts for those that still wait for the machine too."""
     watch = Watch()
     models = {name: Local(name, watch, answer_s=NEVER_S) for name in "ab"}
-    with Engine(models, [], options=RunOptions(memory_bytes=100, deadline_s=0.3)) as engine:
-        waiting = [*ask(engine, "x", "a"), *ask(engine, "x", "b")]
+    with open_pipeline(models, [], options=RunOptions(memory_bytes=100, deadline_s=0.3)) as pipeline:
+        waiting = [*ask(pipeline, "x", "a"), *ask(pipeline, "x", "b")]
         assert kinds(samples_of(waiting)) == {"deadline": 2}
     assert list(watch.held) == ["a"]

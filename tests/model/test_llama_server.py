@@ -175,11 +175,12 @@ def test_embeddings(tmp_path: Path) -> None:
         settings = EmbedderConfig(base_url=address, model="smollm2")
         config = Config(root=tmp_path, embedders={"served": settings}, cache_dir=tmp_path / "cache")
         metric = embedding("served", config=config)
-        same, other = metric.score_batch(
+        same, other = metric.score(
             [
-                SampleView("The store opens at nine.", ("The store opens at nine.",)),
-                SampleView("Bananas.", ("The store opens.",)),
-            ]
+                SampleView.of("The store opens at nine.", ("The store opens at nine.",)),
+                SampleView.of("Bananas.", ("The store opens.",)),
+            ],
+            [],
         )
     assert isinstance(same, float)
     assert isinstance(other, float)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from plans import open_pipeline
 from processes import HANG_S, lives
 
-from evalharness.execution import Engine, RunOptions
+from evalharness.execution import RunOptions
 from evalharness.records import Case, Location
 from evalharness.scoring.scorer import Scorer
 
 
-def send(engine, ask, model, count):
+def send(pipeline, ask, model, count):
     """The futures of so many requests to a model."""
     made = []
     for number in map(str, range(count)):
         request = ask(f"What is {number} plus {number}?", case=number, max_tokens=4)
         request = replace(request, key=request.key._replace(model=model))
-        made.append(engine.ask(Case(number, {}, (), (), (), "d", Location("s.yaml")), request, Scorer([])))
+        made.append(pipeline.submit(Case(number, {}, (), (), (), "d", Location("s.yaml")), request, Scorer([])))
     return made
 
 
@@ -28,9 +29,11 @@ def test_turns(open_gguf, ask, fit):
     also when a model loads again.
     """
     models = {name: open_gguf(context=512, slots=4) for name in ("a", "b")}
-    with Engine(models, [], options=RunOptions(memory_bytes=fit * models["a"].memory_bytes())) as engine:
+    with open_pipeline(
+        models, [], options=RunOptions(memory_bytes=fit * models["a"].capabilities.memory_bytes)
+    ) as pipeline:
         for names in ("ab", "a"):
-            waiting = [future for name in names for future in send(engine, ask, name, 5)]
+            waiting = [future for name in names for future in send(pipeline, ask, name, 5)]
             assert [future.result(HANG_S).error for future in waiting] == [None] * len(waiting)
             assert sum(lives(model.child_pid) for model in models.values()) == fit
 
@@ -38,6 +41,8 @@ def test_turns(open_gguf, ask, fit):
 @pytest.mark.parametrize(("concurrency", "slots"), [(None, 4), (3, 3), (1, 1)])
 def test_slots_of_a_timing(open_gguf, ask, concurrency, slots):
     """A timing has the number of slots that could be busy, limited by the concurrency."""
-    with Engine({"a": open_gguf(context=512, slots=4)}, [], options=RunOptions(concurrency=concurrency)) as engine:
-        samples = [future.result(HANG_S) for future in send(engine, ask, "a", 5)]
+    with open_pipeline(
+        {"a": open_gguf(context=512, slots=4)}, [], options=RunOptions(concurrency=concurrency)
+    ) as pipeline:
+        samples = [future.result(HANG_S) for future in send(pipeline, ask, "a", 5)]
     assert {sample.response.timing.slots for sample in samples} == {slots}

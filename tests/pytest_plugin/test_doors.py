@@ -144,7 +144,7 @@ def test_offline(accepted):
     accepted.edit("pyproject.toml", 'provider = "scripted"\nanswers = "answers.json"', REMOTE)
     result = accepted.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*--llm-record=none*no recorded answer*"])
+    result.stdout.fnmatch_lines(["*no recorded response*forbids model calls*"])
     result = accepted.run("--llm-record=all")
     result.stderr.fnmatch_lines(["*offline = true in [[]tool.evalharness[]] forbids model calls*"])
     with pytest.raises(evalharness.ConfigError, match="forbids model calls"):

@@ -69,7 +69,7 @@ def test_a_case_without_its_numbers(likely):
     result = likely.run()
     assert result.ret == 1
     assert statuses(likely)["golden_logprob"] == "error"
-    result.stdout.fnmatch_lines(["*golden_logprob: the response does not say how likely the golden answers are*"])
+    result.stdout.fnmatch_lines(["*golden_logprob: the response has no golden_logprobs*"])
 
 
 def test_a_baseline_from_before(likely):

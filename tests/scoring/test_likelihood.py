@@ -24,7 +24,7 @@ def logs(*probabilities: float) -> tuple[float, ...]:
 
 def scored(metric: Metric, answer: SampleView) -> float:
     """The number, or the MetricError raised."""
-    (result,) = metric.score_batch([answer])
+    (result,) = metric.score([answer], [])
     if isinstance(result, MetricError):
         raise result
     return result
@@ -32,12 +32,12 @@ def scored(metric: Metric, answer: SampleView) -> float:
 
 def of_golden(*golden: tuple[float, ...]) -> float:
     """golden_logprob of as many golden answers."""
-    return scored(_GOLDEN, SampleView("", tuple("abcdefgh"[: len(golden)]), golden_logprobs=golden))
+    return scored(_GOLDEN, SampleView.of("", tuple("abcdefgh"[: len(golden)]), golden_logprobs=golden))
 
 
 def of_answer(logprobs: tuple[float, ...]) -> float:
     """answer_logprob of an answer with these tokens."""
-    return scored(_ANSWER, SampleView("Yes.", logprobs=logprobs))
+    return scored(_ANSWER, SampleView.of("Yes.", logprobs=logprobs))
 
 
 @pytest.mark.parametrize(
@@ -97,18 +97,18 @@ def test_between_its_tokens(logprobs: tuple[float, ...]) -> None:
 @pytest.mark.parametrize(
     ("metric", "answer", "said"),
     [
-        (_GOLDEN, SampleView("Yes.", ("a",)), "does not say how likely the golden answers are .* --llm-record=all"),
-        (_GOLDEN, SampleView("Yes.", ("a",), logprobs=(-1.0,)), "does not say how likely the golden answers are"),
+        (_GOLDEN, SampleView.of("Yes.", ("a",)), "has no golden_logprobs: .* --llm-record=all"),
+        (_GOLDEN, SampleView.of("Yes.", ("a",), logprobs=(-1.0,)), "has no golden_logprobs"),
         (
             _GOLDEN,
-            SampleView("Yes.", ("a", "b"), golden_logprobs=((-1.0,),)),
-            "for 1 tokens: .* each of 2 golden answers",
+            SampleView.of("Yes.", ("a", "b"), golden_logprobs=((-1.0,),)),
+            "each of 2 golden answers, got lists of 1 tokens",
         ),
-        (_GOLDEN, SampleView("Yes.", ("a",), golden_logprobs=((-1.0,), (-2.0,))), "each of 1 golden answers"),
-        (_GOLDEN, SampleView("Yes.", ("a", "b"), golden_logprobs=((-1.0,), ())), "for 1, 0 tokens"),
-        (_ANSWER, SampleView("Yes."), r"needs params: \{logprobs: true\}"),
-        (_ANSWER, SampleView("Yes.", ("a",), golden_logprobs=((-1.0,),)), "does not say how likely its tokens are"),
-        (_ANSWER, SampleView(""), "the answer is empty"),
+        (_GOLDEN, SampleView.of("Yes.", ("a",), golden_logprobs=((-1.0,), (-2.0,))), "each of 1 golden answers"),
+        (_GOLDEN, SampleView.of("Yes.", ("a", "b"), golden_logprobs=((-1.0,), ())), "lists of 1, 0 tokens"),
+        (_ANSWER, SampleView.of("Yes."), r"needs params: \{logprobs: true\}"),
+        (_ANSWER, SampleView.of("Yes.", ("a",), golden_logprobs=((-1.0,),)), "has no logprobs"),
+        (_ANSWER, SampleView.of(""), "the response is empty"),
     ],
 )
 def test_what_is_missing_is_an_error(metric: Metric, answer: SampleView, said: str) -> None:

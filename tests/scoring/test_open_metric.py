@@ -16,10 +16,11 @@ from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, MetricError
 from evalharness.records import Score, Spec
-from evalharness.scoring.metrics import Metric, SampleView, Scored, open_metric, score_answers
-from evalharness.scoring.metrics.base import against_golden, checked, of_text, signature
+from evalharness.scoring.metrics import Metric, SampleView, open_metric
+from evalharness.scoring.metrics.base import Responses, against_golden, of_text, signature
+from evalharness.scoring.results import Scored, checked, score_samples
 
-_LIGHT = sorted(set(registry.BUILT_IN["metrics"]) - {"embedding"})
+_LIGHT = sorted(set(registry.BUILT_IN["metrics"]) - {"embedding", "judge"})
 _OPTIONS: dict[str, dict[str, Any]] = {
     "regex": {"pattern": "a+"},
     "length": {"max_words": 3},
@@ -62,8 +63,8 @@ def test_bad_specs(spec: Spec, error: type[Exception], reason: str) -> None:
 
 def test_all_metrics_of_all_answers() -> None:
     """Each answer gets a score or an error from each metric, in order."""
-    answers = [SampleView("a b", ("a b",)), SampleView("aa"), SampleView("b", ("a b", "b"))]
-    scored = score_answers([_opened("exact"), _opened("regex")], answers)
+    answers = [SampleView.of("a b", ("a b",)), SampleView.of("aa"), SampleView.of("b", ("a b", "b"))]
+    scored = score_samples([_opened("exact"), _opened("regex")], answers)
     exact, regex = _opened("exact").signature, _opened("regex").signature
     assert scored == [
         Scored([Score("exact", 1.0, exact), Score("regex", 1.0, regex)], []),
@@ -74,20 +75,20 @@ def test_all_metrics_of_all_answers() -> None:
 
 def test_nothing_to_do() -> None:
     """No answers or no metrics are fine."""
-    assert score_answers([_opened("exact")], []) == []
-    assert score_answers([], [SampleView("a")]) == [Scored([], [])]
+    assert score_samples([_opened("exact")], []) == []
+    assert score_samples([], [SampleView.of("a")]) == [Scored([], [])]
 
 
 def test_an_answer_that_spoils_a_batch_spoils_only_itself() -> None:
     """A metric that raises for the whole batch is asked again answer by answer."""
 
-    def picky(answers: Sequence[SampleView]) -> list[float | MetricError]:
-        if any(answer.text == "poison" for answer in answers):
+    def picky(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[float]:
+        if any(view.text == "poison" for view in views):
             raise KeyError("no such word")
-        return [0.5] * len(answers)
+        return [0.5] * len(views)
 
     metric = Metric("picky", "picky|v:1", picky, needs_golden=False)
-    good, bad, last = score_answers([metric], [SampleView("a"), SampleView("poison"), SampleView("b")])
+    good, bad, last = score_samples([metric], [SampleView.of("a"), SampleView.of("poison"), SampleView.of("b")])
     assert [score.value for score in good.scores + last.scores] == [0.5, 0.5]
     assert (bad.scores, bad.errors) == ([], ["picky: KeyError: 'no such word'"])
 
@@ -95,31 +96,44 @@ def test_an_answer_that_spoils_a_batch_spoils_only_itself() -> None:
 @pytest.mark.parametrize(
     ("result", "reason"),
     [
-        ([math.nan], "returned nan"),
-        ([1.5], "returned 1.5"),
-        ([-0.1], "returned -0.1"),
-        ([], "0 results for 1 answers"),
-        ([0.1, 0.2], "2 results for 1 answers"),
+        ([math.nan], "expected a score in [0, 1], got nan"),
+        ([1.5], "expected a score in [0, 1], got 1.5"),
+        ([-0.1], "expected a score in [0, 1], got -0.1"),
+        ([Score("odd", 2.0, "odd")], "expected a score in [0, 1], got 2.0"),
+        ([Score("odd", 0.5, "odd", parts={"tone": math.inf})], "expected finite parts, got {'tone': inf}"),
+        ([], "expected 1 results from the metric, got 0"),
+        ([0.1, 0.2], "expected 1 results from the metric, got 2"),
         (["high"], "TypeError"),
     ],
 )
 def test_results_are_checked(result: list[Any], reason: str) -> None:
     """What is no number in [0, 1] for each answer is an error, whoever wrote the metric."""
-    (scored,) = score_answers([Metric("odd", "odd", lambda _: result, needs_golden=False)], [SampleView("a")])
+    (scored,) = score_samples([Metric("odd", "odd", lambda *_: result, needs_golden=False)], [SampleView.of("a")])
     assert scored.scores == []
     assert reason in scored.errors[0]
 
 
 def test_a_rounding_step_is_cut_off() -> None:
     """1 + 1e-12 is 1."""
-    assert checked(1 + 1e-12) == 1
-    assert checked(-1e-12) == 0
+    metric = _opened("exact")
+    assert checked(metric, 1 + 1e-12) == Score("exact", 1.0, metric.signature)
+    assert checked(metric, -1e-12) == Score("exact", 0.0, metric.signature)
+
+
+def test_a_metric_explains_its_score() -> None:
+    """An explanation, cut, and parts travel with the score; name and signature are always the metric's own."""
+    score = Score("another", 0.5, "other", "because " * 1_000, {"tone": 1 / 3})
+    metric = Metric("m", "m|v:1", lambda *_: [score], needs_golden=False)
+
+    (scored,) = score_samples([metric], [SampleView.of("a")])
+
+    assert scored.scores == [Score("m", 0.5, "m|v:1", ("because " * 1_000)[:2_000], {"tone": 0.333333})]
 
 
 def test_best_golden() -> None:
     """Against several golden answers the best one counts; an exception is the error of one answer."""
     metric = against_golden("m", "m", lambda answer, golden: float(golden) / float(answer))
-    first, second = metric.score_batch([SampleView("10", ("1", "7", "3")), SampleView("x", ("1",))])
+    first, second = metric.score([SampleView.of("10", ("1", "7", "3")), SampleView.of("x", ("1",))], [])
     assert first == 0.7
     assert isinstance(second, MetricError)
 
@@ -130,7 +144,7 @@ def test_own_errors_are_not_named_by_type() -> None:
     def fail(text: str) -> float:
         raise EvalHarnessError("no such model") if text == "ours" else OSError("x" * 10_000)
 
-    ours, foreign = of_text("m", "m", fail).score_batch([SampleView("ours"), SampleView("theirs")])
+    ours, foreign = of_text("m", "m", fail).score([SampleView.of("ours"), SampleView.of("theirs")], [])
     assert str(ours) == "no such model"
     assert str(foreign).startswith("OSError: xxx")
     assert len(str(foreign)) <= 1_000
@@ -144,7 +158,7 @@ def test_signature_parts_cannot_be_confused() -> None:
 
 
 _ANSWERS = st.builds(
-    SampleView,
+    SampleView.of,
     st.text(st.sampled_from('ab é退ไก่{"}[]1'), max_size=12),
     st.lists(st.text(st.sampled_from("ab é退ไก่"), max_size=12), max_size=3).map(tuple),
 )
@@ -156,8 +170,8 @@ _ANSWERS = st.builds(
 def test_batch_is_one_by_one(name: str, answers: list[SampleView]) -> None:
     """What an answer gets does not depend on the batch it is in."""
     metric = _opened(name)
-    together = score_answers([metric], answers)
-    assert together == [score_answers([metric], [answer])[0] for answer in answers]
+    together = score_samples([metric], answers)
+    assert together == [score_samples([metric], [answer])[0] for answer in answers]
     assert all(0 <= score.value <= 1 for scored in together for score in scored.scores)
 
 
@@ -167,7 +181,7 @@ def test_opening_imports_nothing_heavy() -> None:
 import sys
 from evalharness.config import Config
 from evalharness.scoring.metrics import open_metric
-from evalharness.scoring.metrics.checks import open_check
+from evalharness.scoring.checks import open_check
 from evalharness.records import Spec
 for name in {sorted(set(_LIGHT) - {"bleu", "chrf", "ter", "json_schema"})}:
     open_metric(Spec(name, {_OPTIONS}.get(name, {{}})), Config())

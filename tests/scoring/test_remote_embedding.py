@@ -25,7 +25,7 @@ def a_config(root: Path, url: str | None, *, offline: bool = False, **more: Any)
 
 def score(metric: Metric, texts: list[str] = TEXTS) -> list[Any]:
     """Each text against itself and the first."""
-    return list(metric.score_batch([SampleView(text, (texts[0],)) for text in texts]))
+    return list(metric.score([SampleView.of(text, (texts[0],)) for text in texts], []))
 
 
 def test_batches_once_in_order(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_offline(tmp_path: Path) -> None:
         known = score(embedding("far", config=a_config(tmp_path, server.url)))
         away = embedding("far", config=a_config(tmp_path, server.url, offline=True))
         assert score(away) == known
-        with pytest.raises(MetricError, match="1 texts have no kept vector"):
+        with pytest.raises(MetricError, match="1 texts have no stored vector"):
             score(away, ["something new"])
         assert len(server.log) == 1
 
@@ -74,12 +74,12 @@ def spoilt(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[Seen], Re
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda rows: rows[:-1], "not 5 embeddings"),
-        (lambda rows: [{**row, "index": 0} for row in rows], "not 5 embeddings"),
-        (lambda rows: [{**rows[0], "embedding": "x"}, *rows[1:]], "not 5 embeddings"),
+        (lambda rows: rows[:-1], "expected 5 embeddings"),
+        (lambda rows: [{**row, "index": 0} for row in rows], "expected 5 embeddings"),
+        (lambda rows: [{**rows[0], "embedding": "x"}, *rows[1:]], "expected 5 embeddings"),
         (lambda rows: [{**rows[0], "embedding": [0.0] * 8}, *rows[1:]], "without a direction"),
         (lambda rows: [{**rows[0], "embedding": [1.0] * 7}, *rows[1:]], "different sizes"),
-        (lambda rows: None, "not 5 embeddings"),
+        (lambda rows: None, "expected 5 embeddings"),
     ],
 )
 def test_spoilt_answers(tmp_path: Path, change: Callable[[Any], Any], said: str) -> None:
@@ -95,7 +95,7 @@ def test_spoilt_answers(tmp_path: Path, change: Callable[[Any], Any], said: str)
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({}, "either 'path', a folder, or 'base_url', an endpoint"),
+        ({}, r"either 'path' \(a folder\) or 'base_url' \(an endpoint\)"),
         ({"path": "models/x", "base_url": "http://localhost/v1"}, "either 'path'"),
         ({"base_url": "http://localhost/v1", "model": None}, "'model' is missing"),
         ({"base_url": "ftp://localhost", "model": "e"}, "expected an http or https address"),

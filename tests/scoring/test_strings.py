@@ -108,7 +108,11 @@ def test_length(score: Any, options: dict[str, Any], answer: str, expected: floa
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [({}, "at least one of"), ({"max_words": -1}, "at least 0"), ({"min_chars": 5, "max_chars": 4}, "no answer")],
+    [
+        ({}, "at least one of"),
+        ({"max_words": -1}, "expected a length from 0"),
+        ({"min_chars": 5, "max_chars": 4}, "no response"),
+    ],
 )
 def test_bad_lengths(options: dict[str, int], reason: str) -> None:
     """Bounds that say nothing, or that nothing can meet, are refused."""

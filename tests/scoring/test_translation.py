@@ -58,7 +58,7 @@ def test_equals_sacrebleu(score: Any, answer: str, golden: list[str]) -> None:
 @given(a=_TEXTS, b=_TEXTS, c=_TEXTS)
 def test_laws(score: Any, metric: Any, a: str, b: str, c: str) -> None:
     """In [0, 1], 1 for a text and itself, and the order of goldens does not count."""
-    assert 0 <= score(metric, a, b) <= 1
+    assert -1e-9 <= score(metric, a, b) <= 1 + 1e-9  # a rounding step is cut off later
     assert score(metric, a, a) == pytest.approx(1)
     assert score(metric, a, b, c) == pytest.approx(score(metric, a, c, b), abs=1e-12)
 
@@ -94,11 +94,11 @@ def test_long_texts_are_not_given_to_ter(score: Any) -> None:
     metric = ter(max_tokens=5)
     assert score(metric, "a b c d e", "a b c d e") == 1
     for answer, golden in (("a b c d e f", "a"), ("a", "a b c d e f")):
-        with pytest.raises(MetricError, match=r"at most 5 tokens \(its option max_tokens\), not 6"):
+        with pytest.raises(MetricError, match=r"at most 5 tokens \(option max_tokens\), got 6"):
             score(metric, answer, golden)
 
 
 def test_ter_needs_a_limit() -> None:
     """A limit below one token is refused."""
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="an integer from 1"):
         ter(max_tokens=0)

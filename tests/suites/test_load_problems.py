@@ -64,7 +64,7 @@ def test_logprobs(project: Make, good: str) -> None:
         ("[rouge_l]", "[rouge_l]\nassert: [not_contain: x]",
          ["suites/s.yaml:7:10: there is no check 'not_contain'; did you mean 'not_contains'"]),
         ("[rouge_l]", "[rouge_l]\nassert: [regex: '(?=a)']", ["suites/s.yaml:7:10: '(?=a)' is not a pattern that RE2"]),
-        ("[rouge_l]", "[rouge_l]\nassert: [contains: 30]", ["suites/s.yaml:7:10: contains takes a text, not 30; "]),
+        ("[rouge_l]", "[rouge_l]\nassert: [contains: 30]", ["suites/s.yaml:7:10: contains: expected a text, got 30; "]),
         ("  - id: a", "  - id: a\n    assert: [max_word: 3]",
          ["suites/s.yaml:9:14: there is no check 'max_word'; did you mean 'max_words'"]),
         ("  - id: a", "  - id: a\n    tags: x", ["suites/s.yaml:9:5: tags: must be a valid list, got 'x'"]),

@@ -14,7 +14,7 @@ from evalharness.errors import (
     ThrottledError,
     UnknownOutcomeError,
 )
-from evalharness.execution.retry import Tries
+from evalharness.wire.retry import Tries
 
 FINAL = [ProviderError, BilledError, ModelUnavailableError]
 RETRYABLE = [RetryableError, ThrottledError, UnknownOutcomeError]

@@ -1,105 +1,139 @@
-"""What a metric is: a name, a signature, and a function over a batch of answers."""
+"""What a metric is: a name, a signature, the requests that it sends, and a function over a batch of samples.
+
+A metric works in two phases. `requests(view)` names what a model must answer first (nothing, for most metrics);
+`score(views, responses)` turns samples and those responses into results.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.errors import EvalHarnessError, MetricError
+from evalharness.records import Message, Params, Request, Response, SampleKey, Score, Timing, Usage
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
 _READABLE_CHARS = 40
-"""An option longer than this stands in a signature as a digest: the signature is stored with every score."""
+"""A longer option is in the signature as a digest: the signature is stored with every score."""
 _ERROR_CHARS = 1_000
-"""A foreign error may quote the answer, which is as long as a model likes."""
+"""A foreign error may quote the response, which has no limit."""
+_NO_USAGE, _NO_TIMING = Usage(0, 0), Timing(0.0)
+
+Result = float | Score | MetricError
+"""A number in [0, 1], higher is better; a Score, to add an explanation or parts; or the reason why there is none."""
+Responses = Sequence[Response]
+"""The responses to a metric's requests for one sample, in the order of the requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleView:
-    """What a metric sees of a sample."""
+    """All that a metric may know of a sample."""
 
-    text: str
+    response: Response
     golden: tuple[str, ...] = ()
-    logprobs: tuple[float, ...] = ()
-    """As `Response` has them."""
-    golden_logprobs: tuple[tuple[float, ...], ...] = ()
+    messages: tuple[Message, ...] = ()
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        text: str,
+        golden: Sequence[str] = (),
+        *,
+        logprobs: tuple[float, ...] = (),
+        golden_logprobs: tuple[tuple[float, ...], ...] = (),
+    ) -> SampleView:
+        """Return the view of a bare text, without tokens and seconds."""
+        response = Response(text, "stop", _NO_USAGE, _NO_TIMING, logprobs=logprobs, golden_logprobs=golden_logprobs)
+        return cls(response, tuple(golden))
+
+    @property
+    def text(self) -> str:
+        """The text of the response."""
+        return self.response.text
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A way to score answers."""
+    """A way to score responses."""
 
     name: str
     signature: str
-    """Everything that the number depends on but the texts, as `name|option:value|...|version`. Scores compare only if
+    """Everything that the score depends on except the texts: `name|option:value|...|version`. Scores compare only if
     their signatures are equal."""
-    score_batch: Callable[[Sequence[SampleView]], list[float | MetricError]]
-    """One result for each answer, in order: a number in [0, 1], higher is better, or the reason why there is none."""
+    score: Callable[[Sequence[SampleView], Sequence[Responses]], Sequence[Result]]
+    """Returns one result for each view, in order. A sample whose requests failed has an error and is not among them."""
+    requests: Callable[[SampleView], Sequence[Request]] | None = None
+    """Returns the requests that `score` needs answered; make them with `request_to`."""
+    models: tuple[str, ...] = ()
+    """The configured models that `requests` asks. Their identity joins the signature."""
+    judge: str = ""
+    """The judge that the score rests on. Such a score is shown, and no gate may use it."""
     needs_golden: bool = True
     warm_up: Callable[[], None] | None = None
-    """Does the slow part of the first call (a heavy import, a model) ahead of it, from any thread. Optional: a metric
-    that was never warmed up works, and one that cannot be says so when it scores."""
+    """Does the slow part of the first call (a heavy import, a model) in advance, from any thread. Optional."""
     golden_likelihood: bool = False
-    """Whether it reads `Answer.golden_logprobs`: the golden answers then go with each request to the model."""
+    """Whether it reads `Response.golden_logprobs`: the requests of the suite then carry the golden answers."""
     answer_likelihood: bool = False
-    """Whether it reads `Answer.logprobs`: a suite that names it sets `params: {logprobs: true}`."""
+    """Whether it reads `Response.logprobs`: a suite that names it sets `params: {logprobs: true}`."""
+
+
+def request_to(model: str, *messages: Message, params: Params | None = None, repeat: int = 0) -> Request:
+    """Return a request of a metric to a configured model.
+
+    Equal requests with the same `repeat` share one response, also across samples and runs.
+    """
+    return Request(SampleKey("", "", model, repeat), messages, 0, params or Params())
 
 
 def against_golden(
     name: str, signature: str, compare: Callable[[str, str], float], *, warm_up: Callable[[], None] | None = None
 ) -> Metric:
-    """A metric from `compare(answer, golden)`: the best over the golden answers."""
-    return of_answer(
-        name, signature, lambda answer: max(compare(answer.text, golden) for golden in answer.golden), warm_up=warm_up
+    """Return a metric from `compare(text, golden)`: the best over the golden answers."""
+    return of_view(
+        name, signature, lambda view: max(compare(view.text, golden) for golden in view.golden), warm_up=warm_up
     )
 
 
-def of_text(name: str, signature: str, judge: Callable[[str], float]) -> Metric:
-    """A metric that looks at the answer alone."""
-    return Metric(name, signature, _each(lambda answer: judge(answer.text)), needs_golden=False)
+def of_text(name: str, signature: str, score: Callable[[str], float]) -> Metric:
+    """Return a metric that reads the text of the response alone."""
+    return Metric(name, signature, _each(lambda view: score(view.text)), needs_golden=False)
 
 
-def of_answer(
+def of_view(
     name: str, signature: str, score: Callable[[SampleView], float], *, warm_up: Callable[[], None] | None = None
 ) -> Metric:
-    """A metric that sees all golden answers at once."""
+    """Return a metric that reads one view at a time, with all golden answers."""
     return Metric(name, signature, _each(score), warm_up=warm_up)
 
 
-def _each(score: Callable[[SampleView], float]) -> Callable[[Sequence[SampleView]], list[float | MetricError]]:
-    def guarded(answer: SampleView) -> float | MetricError:
+def _each(
+    score: Callable[[SampleView], float],
+) -> Callable[[Sequence[SampleView], Sequence[Responses]], Sequence[Result]]:
+    def guarded(view: SampleView) -> Result:
         try:
-            return score(answer)
-        except Exception as error:  # whatever a metric raises is the error of one answer, never a 0 and never a pass
+            return score(view)
+        except Exception as error:  # the error of one sample: never a 0, never a pass
             return as_metric_error(error)
 
-    return lambda answers: [checked(guarded(answer)) for answer in answers]
+    return lambda views, _: [guarded(view) for view in views]
 
 
 def as_metric_error(error: Exception) -> MetricError:
-    """The error as a result: our own errors are sentences already, a foreign one is named by its type."""
+    """Return the error as a result: a foreign one with its type, all with at most 1,000 characters."""
     if isinstance(error, MetricError):
         return error
     text = str(error) if isinstance(error, EvalHarnessError) else f"{type(error).__name__}: {error}"
     return MetricError(text[:_ERROR_CHARS])
 
 
-def checked(value: float | MetricError) -> float | MetricError:
-    """The value itself if it is a finite number in [0, 1], else the reason why not. A rounding step is cut off."""
-    if isinstance(value, MetricError):
-        return value
-    if not math.isfinite(value) or not -1e-9 <= value <= 1 + 1e-9:
-        return MetricError(f"the metric returned {value}, which is not in [0, 1]")
-    return min(1.0, max(0.0, float(value)))
-
-
 def signature(name: str, **parts: Any) -> str:
-    """`name|option:value|...`: booleans as yes and no, free text quoted, long values as a SHA-256 digest."""
+    """Return `name|option:value|...`: booleans as yes and no, free text quoted, long values as a SHA-256 digest."""
     return "|".join([name, *(f"{key}:{_readable(value)}" for key, value in parts.items())])
 
 

@@ -13,8 +13,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evalharness.config import Config, EmbedderConfig, resolve_path
-from evalharness.errors import ConfigError, MetricError, MissingExtraError
-from evalharness.scoring.metrics.base import Metric, SampleView, signature
+from evalharness.errors import ConfigError, MissingExtraError
+from evalharness.scoring.metrics.base import Metric, Responses, Result, SampleView, signature
 from evalharness.scoring.metrics.local_embedder import LocalModel
 from evalharness.scoring.metrics.remote_embedder import RemoteModel
 from evalharness.scoring.metrics.vectors import VectorFile
@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 VECTORS_IN_MEMORY = 20_000
 """About 30 MB at 384 numbers each; beyond it the memory is emptied, and the file still has them."""
 DECIMALS = 4
-"""A vector differs in its last bits with the texts that share its batch (cosines by up to 1e-6, measured), and a score
-must not say which these were."""
+"""The last bits of a vector depend on the texts that share its batch (cosines by up to 1e-6, measured), and a score
+must not."""
 
 
 def embedding(model: str, *, config: Config) -> Metric:
-    """Cosine similarity of answer and golden, below 0 counted as 0, rounded to four decimals; the best golden counts.
+    """Return a metric: the cosine similarity of response and golden, at least 0; the best golden counts.
 
-    `model` names a table `[tool.evalharness.embedders.NAME]`: a sentence-transformers model in a folder, or one behind
-    an endpoint. It reads as far as its own limit (256 tokens for all-MiniLM-L6-v2); what comes after does not count.
-    Raises ConfigError when there is no such embedder or folder, MissingExtraError without sentence-transformers.
+    Scores are rounded to four decimals. `model` names a table `[tool.evalharness.embedders.NAME]`: a
+    sentence-transformers model in a folder, or one behind an endpoint. It ignores text beyond its own limit (256 tokens
+    for all-MiniLM-L6-v2). Raises ConfigError for an unknown embedder or folder, MissingExtraError without
+    sentence-transformers.
     """
     settings = config.embedder(model)
     try:
@@ -45,21 +46,21 @@ def embedding(model: str, *, config: Config) -> Metric:
         raise ConfigError(f"[tool.evalharness.embedders.{model}]: {error}") from None
     written = signature("embedding", model=embedder.fingerprint[:12], v=1)
 
-    def score_batch(answers: Sequence[SampleView]) -> list[float | MetricError]:
-        vectors = embedder.vectors(text for answer in answers for text in (answer.text, *answer.golden))
-        return [_closest(answer, vectors) for answer in answers]
+    def score(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
+        vectors = embedder.vectors(text for view in views for text in (view.text, *view.golden))
+        return [_closest(view, vectors) for view in views]
 
-    return Metric("embedding", written, score_batch, warm_up=embedder.load)
+    return Metric("embedding", written, score, warm_up=embedder.load)
 
 
-def _closest(answer: SampleView, vectors: Mapping[str, Vector]) -> float:
-    ours = vectors[answer.text]
-    return max(0.0, *(round(float(ours @ vectors[golden]), DECIMALS) for golden in answer.golden))
+def _closest(view: SampleView, vectors: Mapping[str, Vector]) -> float:
+    ours = vectors[view.text]
+    return max(0.0, *(round(float(ours @ vectors[golden]), DECIMALS) for golden in view.golden))
 
 
 def _opened(settings: EmbedderConfig, config: Config) -> Embedder:
     if (settings.path is None) == (settings.base_url is None):
-        raise ConfigError("it takes either 'path', a folder, or 'base_url', an endpoint")
+        raise ConfigError("expected either 'path' (a folder) or 'base_url' (an endpoint)")
     if settings.path is None:
         return Embedder(RemoteModel(settings, offline=config.offline), config.cache_dir / "vectors.sqlite")
     if find_spec("sentence_transformers") is None:
@@ -69,27 +70,27 @@ def _opened(settings: EmbedderConfig, config: Config) -> Embedder:
 
 @cache
 def _shared(folder: Path, settings: EmbedderConfig, cache_dir: Path) -> Embedder:
-    """One model in memory, however often a suite is opened."""
+    """One model in memory, even if several suites use it."""
     return Embedder(LocalModel(folder, settings.batch_size), cache_dir / "vectors.sqlite")
 
 
 class TextModel(Protocol):
-    """What turns texts into vectors."""
+    """A model that turns texts into vectors."""
 
     fingerprint: str
-    """Two models with the same one give the same vectors."""
+    """Equal fingerprints mean equal vectors."""
 
     def load(self) -> None:
-        """Do what takes long."""
+        """Do the slow part in advance."""
         ...
 
     def encode(self, texts: Sequence[str]) -> Sequence[np.ndarray[Any, Any]]:
-        """A vector of length 1 for each text."""
+        """Return a vector of length 1 for each text."""
         ...
 
 
 class Embedder:
-    """Texts to vectors of length 1, each computed once and kept."""
+    """Turns texts into vectors of length 1; computes each once and stores it."""
 
     def __init__(self, model: TextModel, file: Path) -> None:
         self._model = model
@@ -99,7 +100,7 @@ class Embedder:
         self._reading = Lock()
 
     def vectors(self, texts: Iterable[str]) -> dict[str, Vector]:
-        """A vector for each distinct text; all that neither memory nor file has are encoded in one call."""
+        """Return a vector for each distinct text; those that neither memory nor file has are encoded in one call."""
         wanted = set(texts)
         with self._reading:
             found = {text: self._memory[text] for text in wanted & self._memory.keys()}
@@ -111,7 +112,7 @@ class Embedder:
         return found
 
     def load(self) -> None:
-        """Do what takes long before the first text comes."""
+        """Load the model before the first text."""
         self._model.load()
 
     def _encoded(self, texts: list[str]) -> dict[str, Vector]:
@@ -125,7 +126,7 @@ class Embedder:
 
 
 def _unpacked(rows: Mapping[str, bytes]) -> dict[str, Vector]:
-    """Rows that are vectors of length 1; any other is computed anew."""
+    """Rows that are vectors of length 1; all others are computed again."""
     import numpy as np
 
     vectors = {text: np.frombuffer(row, dtype="<f4") for text, row in rows.items() if len(row) % 4 == 0}

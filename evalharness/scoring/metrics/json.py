@@ -1,4 +1,4 @@
-"""Whether an answer is JSON, and whether it has the shape that was asked for. Both score 0 or 1."""
+"""Whether a response is JSON, and whether it fits a schema. Both metrics score 0 or 1."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ from evalharness.scoring.metrics.schema import open_schema
 MAX_CHARS = 1_000_000
 MAX_DEPTH = 64
 MAX_DIGITS = 1_000
-"""Limits that RFC 8259, section 9, lets a reader set: beyond them an answer is not valid, whatever it says."""
+"""Limits that RFC 8259, section 9, lets a reader set: text beyond them is not valid."""
 
 Problem = str | None
-"""What is wrong with a text, in a few words, or None."""
+"""What is wrong with a text, or None."""
 
 
 def json_valid(*, fenced: bool = False) -> Metric:
-    """1 when the whole answer is one JSON text by RFC 8259; `fenced` takes it inside one ```json block as well.
+    """Return a metric: 1 if the response is one JSON text by RFC 8259; `fenced` allows one ```json block around it.
 
-    NaN and Infinity are not JSON. Neither, here, are an object with the same name twice, of which readers keep
-    different ones (section 4), a number beyond a double or of more than 1,000 digits, more than 64 levels, and more
-    than a million characters.
+    NaN and Infinity are not JSON. Also refused: an object with a duplicate name (readers keep different values, section
+    4), a number beyond a double or of more than 1,000 digits, more than 64 levels, more than a million characters.
     """
     written = signature("json_valid", fenced=fenced, v=1)
     return of_text("json_valid", written, lambda text: float(json_problem(text, fenced=fenced) is None))
 
 
 def json_schema(schema: Mapping[str, Any], *, fenced: bool = False) -> Metric:
-    """1 when the answer is JSON as `json_valid` has it, and valid against `schema` (JSON Schema 2020-12).
+    """Return a metric: 1 if the response is JSON, see `json_valid`, and fits `schema` (JSON Schema 2020-12).
 
     Raises ValueError for a schema that `open_schema` refuses. A schema that cannot be decided (it refers to itself in
-    a loop) gives an error, not a 0: that is no fault of the answer.
+    a loop) gives an error instead of a 0: it is not the fault of the response.
     """
     problem = schema_problem(schema, fenced=fenced)
     written = signature("json_schema", schema=schema, fenced=fenced, draft="2020-12", v=1)
@@ -42,12 +41,12 @@ def json_schema(schema: Mapping[str, Any], *, fenced: bool = False) -> Metric:
 
 
 def json_problem(text: str, *, fenced: bool = False) -> Problem:
-    """Why `text` is not one JSON text, or None when it is."""
+    """Return why `text` is not one JSON text, or None if it is."""
     return _read(text, fenced)[1]
 
 
 def schema_problem(schema: Mapping[str, Any], *, fenced: bool = False) -> Callable[[str], Problem]:
-    """`problem(text)`: why `text` is not JSON that fits `schema`, or None when it is. Raises as `open_schema` does."""
+    """Return `problem(text)`: why `text` is not JSON that fits `schema`, or None. Raises as `open_schema` does."""
     misfit = open_schema(schema)
 
     def problem(text: str) -> Problem:

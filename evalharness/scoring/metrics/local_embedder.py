@@ -1,4 +1,4 @@
-"""A sentence-transformers model in a folder: on the CPU, offline, and no code of the folder is run."""
+"""A sentence-transformers model in a folder: on the CPU, offline, without running code from the folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_THE_MODEL = {".md", ".gitattributes", ".gitignore", ".lock", ".metadata"}
 
 
 class LocalModel:
-    """Loads when the first text is new, or by `load`, from any thread."""
+    """Loads with the first new text, or by `load`, from any thread."""
 
     def __init__(self, folder: Path, batch_size: int) -> None:
         self.folder, self.batch_size = folder, batch_size
@@ -27,13 +27,13 @@ class LocalModel:
         self._loading = Lock()
 
     def load(self) -> None:
-        """Import sentence-transformers and read the model, once; a second thread waits for the first."""
+        """Import sentence-transformers and read the model once; a second thread waits for the first."""
         with self._loading:
             if self._model is None:
                 self._model = _open_model(self.folder)
 
     def encode(self, texts: Sequence[str]) -> Sequence[np.ndarray[Any, Any]]:
-        """A vector of length 1 for each text."""
+        """Return a vector of length 1 for each text."""
         self.load()
         rows: Sequence[np.ndarray[Any, Any]] = self._model.encode(
             list(texts), batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
@@ -42,15 +42,15 @@ class LocalModel:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over names and contents of every file that can change a vector.
+    """Return the SHA-256 of names and contents of every file that can change a vector.
 
-    That is weights, tokeniser, configuration and pooling, but no documentation. Raises ConfigError for a folder
-    without such files.
+    These are weights, tokeniser, configuration and pooling; documentation is left out. Raises ConfigError for a folder
+    without any.
     """
     total = hashlib.sha256()
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and _counts(path.relative_to(folder))]
     if not files:
-        raise ConfigError(f"{folder}: there is no model in this folder")
+        raise ConfigError(f"{folder}: this folder has no model files")
     for path in files:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -71,7 +71,7 @@ def _open_model(folder: Path) -> Any:
 
 @contextmanager
 def _no_progress_bar() -> Iterator[None]:
-    """For the while: transformers draws a bar on stderr while it reads weights, and has no argument against it."""
+    """Hide the bar that transformers writes to stderr while it reads weights: no argument turns it off."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

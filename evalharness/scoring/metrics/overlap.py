@@ -1,4 +1,4 @@
-"""How much of an answer and a golden answer is the same, by words and by characters."""
+"""The overlap of a response and a golden answer, by words and by characters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalharness.scoring.metrics.tokenise import tokenise
 
 
 def token_f1() -> Metric:
-    """The words that answer and golden share, as F1; order does not count, repetition does.
+    """Return a metric of the words that response and golden share, as F1; order does not count, repetition does.
 
     SQuAD's F1 (Rajpurkar et al. 2016, arXiv:1606.05250, `evaluate-v2.0.py`), with two differences: words come from our
     Unicode tokeniser instead of `split()`, and the English articles that SQuAD drops are kept. As in SQuAD 2.0, two
@@ -29,7 +29,7 @@ def _f1(answer: str, golden: str) -> float:
 
 
 def edit_similarity() -> Metric:
-    """1 - Levenshtein distance / length of the longer text, in characters (code points of NFC).
+    """Return a metric: 1 - Levenshtein distance / length of the longer text, in characters (code points of NFC).
 
     Two empty texts score 1. The distance is rapidfuzz's (Hyyro 2003, bit-parallel); case and spaces count.
     """

@@ -7,17 +7,17 @@ from collections.abc import Callable
 import re2
 
 MAX_PATTERN_CHARS = 4_096
-"""A longer pattern is refused: it is data in the wrong place, and RE2 compiles it before it is known to be harmless."""
+"""A longer pattern is refused: it is misplaced data, and RE2 would compile it before it is known to be harmless."""
 
 
 def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
-    """`found(text)`: whether `pattern` matches anywhere in the text, as `re2.search` does.
+    """Return `found(text)`: whether `pattern` matches anywhere in the text, as `re2.search` does.
 
     Syntax: https://github.com/google/re2/wiki/Syntax, which has neither look-around nor back-references.
     Raises ValueError with RE2's own message for a bad pattern, and for one of more than 4,096 characters.
     """
     if len(pattern) > MAX_PATTERN_CHARS:
-        raise ValueError(f"a pattern has at most {MAX_PATTERN_CHARS:,} characters, this one has {len(pattern):,}")
+        raise ValueError(f"expected a pattern of at most {MAX_PATTERN_CHARS:,} characters, got {len(pattern):,}")
     compiled = _compile(pattern, ignore_case)
 
     # Bytes, because half a surrogate pair (which a model can write as "\ud800") has no UTF-8 and would raise.

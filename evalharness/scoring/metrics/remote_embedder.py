@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.config import EmbedderConfig
 from evalharness.errors import ConfigError, MetricError, ProviderError
-from evalharness.execution.retry import Tries
 from evalharness.redaction import scrub, shortened
 from evalharness.wire import Endpoint, EndpointError
+from evalharness.wire.retry import Tries
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,12 +22,12 @@ _RETRIES = 2
 
 
 class RemoteModel:
-    """Texts go out in batches, one after another; `offline`: not at all, and one without a kept vector is an error."""
+    """Sends texts in batches, one after another; `offline`: never, so a text without a stored vector is an error."""
 
     def __init__(self, settings: EmbedderConfig, *, offline: bool) -> None:
         """Raises ConfigError."""
         if settings.model is None:
-            raise ConfigError("'model' is missing: the name by which the endpoint knows it")
+            raise ConfigError("'model' is missing: the endpoint's name of the model")
         assert settings.base_url is not None
         self._settings, self._offline = settings, offline
         self._endpoint = Endpoint([settings.base_url], api_key_env=settings.api_key_env, key_header=settings.key_header)
@@ -35,12 +35,12 @@ class RemoteModel:
         self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()
 
     def load(self) -> None:
-        """Nothing to do: the model runs elsewhere."""
+        """Do nothing: the model runs elsewhere."""
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
-        """A vector of length 1 for each text. Raises MetricError."""
+        """Return a vector of length 1 for each text. Raises MetricError."""
         if self._offline:
-            raise MetricError(f"{len(texts)} texts have no kept vector, and --llm-record=none opens no socket")
+            raise MetricError(f"{len(texts)} texts have no stored vector, and --llm-record=none forbids model calls")
         return asyncio.run(self._encode(texts))
 
     async def _encode(self, texts: Sequence[str]) -> list[np.ndarray[Any, Any]]:
@@ -79,8 +79,8 @@ def _vectors(value: Any, expected: int) -> list[np.ndarray[Any, Any]]:
         vectors = [by_index[index] for index in range(expected)]
         lengths = [float(np.linalg.norm(vector)) for vector in vectors]
     except (KeyError, TypeError, ValueError):
-        raise EndpointError(f"the answer is not {expected} embeddings: {shortened(value)}") from None
+        raise EndpointError(f"expected {expected} embeddings, got {shortened(value)}") from None
     sound = all(vector.ndim == 1 and 0 < length < np.inf for vector, length in zip(vectors, lengths, strict=True))
     if not sound or len({len(vector) for vector in vectors}) > 1:
-        raise EndpointError("the answer holds a vector without a direction, or vectors of different sizes")
+        raise EndpointError("got a vector without a direction, or vectors of different sizes")
     return [vector / length for vector, length in zip(vectors, lengths, strict=True)]

@@ -19,15 +19,15 @@ TokenizerName = Literal["unicode", "rouge"]
 
 
 class Tokenizer(Protocol):
-    """What rouge-score asks of a tokenizer."""
+    """What rouge-score needs of a tokenizer."""
 
     def tokenize(self, text: str) -> list[str]:
-        """The words of a text."""
+        """Return the words of a text."""
         ...
 
 
 def rouge_1(*, stem: bool = False, tokenizer: TokenizerName = "unicode") -> Metric:
-    """Words that answer and golden share, as F-measure.
+    """Return a metric of the words that response and golden share, as F-measure.
 
     `stem` strips English suffixes (Porter); `tokenizer` is `unicode` (ours) or `rouge` (rouge-score's, for which
     every letter outside a-z is a space: take it to reproduce published numbers).
@@ -36,21 +36,21 @@ def rouge_1(*, stem: bool = False, tokenizer: TokenizerName = "unicode") -> Metr
 
 
 def rouge_2(*, stem: bool = False, tokenizer: TokenizerName = "unicode") -> Metric:
-    """Pairs of neighbouring words that answer and golden share, as F-measure. Options as in `rouge_1`."""
+    """Return a metric of the pairs of neighbouring words that both share, as F-measure. Options as in `rouge_1`."""
     return _rouge("rouge_2", "rouge2", stem, tokenizer)
 
 
 def rouge_l(*, stem: bool = False, tokenizer: TokenizerName = "unicode") -> Metric:
-    """The longest sequence of words that both have, gaps allowed, as F-measure. Options as in `rouge_1`."""
+    """Return a metric of the longest common sequence of words, as F-measure. Options as in `rouge_1`."""
     return _rouge("rouge_l", "rougeL", stem, tokenizer)
 
 
 def _rouge(name: str, rouge_type: str, stem: bool, tokenizer: TokenizerName) -> Metric:
     if tokenizer not in ("unicode", "rouge"):
-        raise ValueError(f"the tokenizer of {name} is unicode or rouge, not {tokenizer!r}")
+        raise ValueError(f"{name}: expected the tokenizer unicode or rouge, got {tokenizer!r}")
     written = signature(name, tok=tokenizer, stem=stem, v=f"rouge-score-{version('rouge-score')}")
 
-    # rouge-score's scorer and tokenizers import nltk, a second, so they wait for the first score, or for the warm-up.
+    # rouge-score imports nltk, which takes a second: do it with the first score, or in the warm-up.
     def compare(answer: str, golden: str) -> float:
         return _scorer(rouge_type, stem, tokenizer)(answer, golden)
 
@@ -87,7 +87,7 @@ def _longest_common(tokenizer: Tokenizer) -> Callable[[str, str], float]:
 
 
 def open_tokenizer(name: TokenizerName, *, stem: bool) -> Tokenizer:
-    """The tokenizer of that name as an object that rouge-score takes."""
+    """Return the tokenizer of that name as an object that rouge-score takes."""
     if name == "unicode" and not stem:
         return UnicodeTokenizer(None)  # needs no nltk: a suite with rouge_l alone starts a second sooner
     from rouge_score import tokenizers
@@ -105,7 +105,7 @@ class UnicodeTokenizer:
         self._stem = lru_cache(maxsize=65_536)(stem) if stem else None
 
     def tokenize(self, text: str) -> list[str]:
-        """The words of `text`, stemmed where the object was told so."""
+        """Return the words of `text`, stemmed if the tokenizer has a stemmer."""
         words, stem = tokenise(text), self._stem
         if stem is None:
             return words

@@ -1,6 +1,6 @@
-"""JSON Schema 2020-12 for values and schemas that nobody vouches for.
+"""JSON Schema 2020-12 for untrusted values and schemas.
 
-jsonschema decides; what a hostile answer or suite could use to stall or to reach out is closed off:
+jsonschema decides, without the parts that a hostile response or suite could use to stall or to reach out:
 
     pattern, patternProperties, additionalProperties    RE2 instead of Python's backtracking `re`
     uniqueItems                                         by canonical text instead of comparing all pairs
@@ -24,7 +24,7 @@ from evalharness.scoring.metrics.patterns import compile_pattern
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_REFERENCES = 50_000
-"""References followed for one answer, about two seconds. Two that point to each other's parent double at each level."""
+"""References followed for one response: about two seconds. Mutual references to a parent double at each level."""
 
 _Errors = Iterator[Any]
 _found = lru_cache(maxsize=1_024)(compile_pattern)
@@ -32,7 +32,7 @@ _steps: ContextVar[Iterator[int]] = ContextVar("steps")
 
 
 def open_schema(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
-    """`misfit(value)`: where and how a JSON value breaks `schema`, in a few words, or None when it fits.
+    """Return `misfit(value)`: where and how a JSON value breaks `schema`, or None if it fits.
 
     `misfit` raises MetricError when the schema cannot be decided within bounds. Raises ValueError for a schema that is
     not valid, names another dialect, or has a pattern that RE2 refuses; a reference that leaves the schema or leads
@@ -51,7 +51,7 @@ def open_schema(schema: Mapping[str, Any]) -> Callable[[Any], str | None]:
         try:
             error = next(validator.iter_errors(value), None)
         except RecursionError:
-            raise MetricError("the JSON schema refers to itself too deeply for this answer") from None
+            raise MetricError("the JSON schema refers to itself too deeply for this response") from None
         return None if error is None else f"at {error.json_path[:100]}: {error.message[:200]}"
 
     return misfit
@@ -89,8 +89,8 @@ def _check(schema: dict[str, Any]) -> None:
 def _keywords(value: Any, root: bool = True) -> Iterator[tuple[str, Any]]:
     """Every name and value of every mapping below.
 
-    Names of properties are among them, but their values are mappings: who looks for strings finds keywords, and,
-    rarely, data under `const`.
+    Names of properties are among them, but their values are mappings: a search for strings finds keywords and, rarely,
+    data under `const`.
     """
     if isinstance(value, dict):
         yield from ((name, inner) for name, inner in value.items() if not (root and name == "$id"))
@@ -171,7 +171,7 @@ def _unique_items(validator: Any, unique: bool, value: Any, schema: Any) -> _Err
 def _counted(keyword: str) -> Callable[..., _Errors]:
     def follow(validator: Any, reference: str, value: Any, schema: Any) -> _Errors:
         if next(_steps.get()) > MAX_REFERENCES:
-            raise MetricError(f"the JSON schema follows more than {MAX_REFERENCES:,} references for this answer")
+            raise MetricError(f"the JSON schema follows more than {MAX_REFERENCES:,} references for this response")
         yield from _original(keyword)(validator, reference, value, schema)
 
     return follow

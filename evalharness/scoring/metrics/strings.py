@@ -1,4 +1,4 @@
-"""Metrics that look for a text, a pattern or a length. They score 0 or 1, but for `length`."""
+"""Metrics that look for a text, a pattern or a length. They score 0 or 1, except `length`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from evalharness.scoring.metrics.patterns import compile_pattern
 
 
 def exact(text: str | None = None, *, ignore_case: bool = False, strip: bool = True) -> Metric:
-    """1 when the answer equals `text`, or else any golden answer; `strip` ignores spaces around both.
+    """Return a metric: 1 if the response equals `text`, by default any golden answer.
+
+    `strip` ignores spaces around both.
 
     Characters compare in NFC, so that é is é however it was typed; `ignore_case` compares by Unicode case folding.
     """
@@ -22,13 +24,13 @@ def exact(text: str | None = None, *, ignore_case: bool = False, strip: bool = T
 
 
 def contains(text: str | None = None, *, ignore_case: bool = False) -> Metric:
-    """1 when `text`, or else any golden answer, stands somewhere in the answer. Characters compare as in `exact`.
+    """Return a metric: 1 if the response contains `text`, by default any golden answer.
 
-    A blank golden answer is found in a blank answer only; for a blank `text` it raises ValueError: either would be
-    found in everything.
+    Characters compare as in `exact`. A blank golden answer is found in a blank response only. Raises ValueError for a
+    blank `text`, which every response contains.
     """
     if text is not None and not text.strip():
-        raise ValueError("contains takes a text to look for; a blank one is in every answer")
+        raise ValueError("contains: expected a text to look for, got a blank one, which every response contains")
 
     def found(answer: str, wanted: str) -> float:
         inner, outer = _folded(wanted, ignore_case), _folded(answer, ignore_case)
@@ -38,7 +40,7 @@ def contains(text: str | None = None, *, ignore_case: bool = False) -> Metric:
 
 
 def regex(pattern: str, *, ignore_case: bool = False) -> Metric:
-    """1 when `pattern` matches anywhere in the answer: RE2, in time linear in the answer.
+    """Return a metric: 1 if `pattern` matches anywhere in the response (RE2, in time linear in the response).
 
     Raises ValueError for a pattern that RE2 refuses, or of more than 4,096 characters.
     """
@@ -54,11 +56,11 @@ def length(
     min_chars: int | None = None,
     max_chars: int | None = None,
 ) -> Metric:
-    """1 inside the bounds; outside the ratio of limit and length, whichever way is below 1, so that a regression shows
-    by degree. With several bounds the worst counts.
+    """Return a metric: 1 inside the bounds, outside the ratio of limit and length that is below 1.
 
-    Words are what stands between spaces (`wc -w`); for scripts that write without spaces, bound characters (code
-    points). Raises ValueError without a bound, for a negative one, and when a minimum exceeds its maximum.
+    So a regression shows by degree. With several bounds the worst counts. Words are separated by spaces (`wc -w`); for
+    scripts without spaces, bound characters (code points). Raises ValueError without a bound, for a negative one, and
+    if a minimum exceeds its maximum.
     """
     bounds = {"min_words": min_words, "max_words": max_words, "min_chars": min_chars, "max_chars": max_chars}
     given = {name: bound for name, bound in bounds.items() if bound is not None}
@@ -71,7 +73,7 @@ def length(
 
 
 def count_words(text: str) -> int:
-    """Pieces between spaces."""
+    """Return the number of pieces between spaces."""
     return len(text.split())
 
 
@@ -83,23 +85,23 @@ def _ratio(name: str, bound: int, text: str) -> float:
 
 def _check_bounds(given: dict[str, int]) -> None:
     if not given:
-        raise ValueError("length takes at least one of min_words, max_words, min_chars, max_chars")
+        raise ValueError("length: expected at least one of min_words, max_words, min_chars, max_chars")
     for name, bound in given.items():
         if bound < 0:
-            raise ValueError(f"{name} is {bound}; a length is at least 0")
+            raise ValueError(f"{name}: expected a length from 0, got {bound}")
     for unit in ("words", "chars"):
         low, high = given.get(f"min_{unit}", 0), given.get(f"max_{unit}")
         if high is not None and low > high:
-            raise ValueError(f"min_{unit} is {low}, more than max_{unit}, which is {high}: no answer is inside")
+            raise ValueError(f"min_{unit} = {low} exceeds max_{unit} = {high}: no response is inside")
 
 
 def _one_of(
     name: str, compare: Callable[[str, str], float], text: str | None, ignore_case: bool, **options: bool
 ) -> Metric:
-    """Against the text that the suite names, or without one against the golden answers."""
+    """A metric against the suite's text; without one, against the golden answers."""
     if text is None:
         return against_golden(name, signature(name, text="golden", case=not ignore_case, **options, v=1), compare)
-    # Quoted apart from `golden`, which means the golden answers.
+    # The sign distinguishes the text `golden` from the golden answers.
     written = signature(name, text=f"={text}", case=not ignore_case, **options, v=1)
     return of_text(name, written, lambda answer: compare(answer, text))
 

@@ -13,8 +13,8 @@ rouge-score's own tokeniser keeps `[a-z0-9]` only, which gives 0 to Thai and Chi
        character with the marks that stand on it. Finding words would take a dictionary per language, whose version
        would move scores; a single code point would let bare tone marks, of which there are four, match one another.
 
-For ASCII text the tokens are exactly those of rouge-score. In signatures these rules are called `tok:unicode`: whoever
-changes them changes that name.
+For ASCII text the tokens are exactly those of rouge-score. Signatures call these rules `tok:unicode`: change
+that name with the rules.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _WITH_MARKS = _SPACELESS[:3] + _SPACELESS[8:10] + ((0x3099, 0x309A), (0xFE00, 0x
 
 
 def tokenise(text: str) -> list[str]:
-    """The words of `text` in order, folded so that words which read the same are equal strings."""
+    """Return the words of `text` in order, folded so that words that read the same are equal strings."""
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
     folded = normalize("NFC", normalize("NFD", text).casefold())
@@ -51,7 +51,7 @@ def tokenise(text: str) -> list[str]:
 
 
 class _Letters(dict[int, str]):
-    """A table for `str.translate` that keeps letters, digits and marks, and remembers what it was asked."""
+    """A table for `str.translate` that keeps letters, digits and marks, and caches what it computed."""
 
     def __missing__(self, code: int) -> str:
         self[code] = kept = _kept(chr(code))

@@ -11,16 +11,16 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from evalharness.errors import MetricError
-from evalharness.scoring.metrics.base import Metric, SampleView, of_answer
+from evalharness.scoring.metrics.base import Metric, SampleView, of_view
 
 BleuTokenizer = Literal["13a", "intl", "char", "zh", "none"]
 """Those of sacrebleu's that download nothing and need no further package."""
 
 
 def bleu(tokenize: BleuTokenizer = "13a", *, lowercase: bool = False) -> Metric:
-    """Precision of 1- to 4-word sequences with a brevity penalty: Papineni et al. 2002 (P02-1040).
+    """Return a metric: precision of 1- to 4-word sequences with a brevity penalty, Papineni et al. 2002 (P02-1040).
 
-    Sentence BLEU with effective order: orders that a short answer cannot have are left out. `13a` splits at spaces
+    Sentence BLEU with effective order: orders that a short response cannot have are left out. `13a` splits at spaces
     and punctuation; take `zh` or `char` for text without spaces.
     """
     from sacrebleu.metrics import BLEU
@@ -29,7 +29,9 @@ def bleu(tokenize: BleuTokenizer = "13a", *, lowercase: bool = False) -> Metric:
 
 
 def chrf(*, word_order: Literal[0, 2] = 0, lowercase: bool = False) -> Metric:
-    """F2 of 1- to 6-character sequences: chrF2, Popovic 2015 (W15-3049); `word_order: 2` is chrF++ (W17-4770).
+    """Return a metric: F2 of 1- to 6-character sequences, chrF2 of Popovic 2015 (W15-3049).
+
+    `word_order: 2` is chrF++ (W17-4770).
 
     Works for any script, since it needs no words.
     """
@@ -39,13 +41,13 @@ def chrf(*, word_order: Literal[0, 2] = 0, lowercase: bool = False) -> Metric:
 
 
 def ter(*, max_tokens: int = 100) -> Metric:
-    """1 - translation edit rate, at least 0: edits and block moves per golden word, Snover et al. 2006.
+    """Return a metric: 1 - translation edit rate, at least 0. Counts edits and block moves, Snover et al. 2006.
 
-    An answer or golden of more than `max_tokens` pieces between spaces is an error, because the search for moves takes
+    A response or golden of more than `max_tokens` pieces between spaces is an error, because the search for moves takes
     0.6 s at 100 words that share nothing and 9 s at 400. Raises ValueError for a limit below 1.
     """
     if max_tokens < 1:
-        raise ValueError(f"max_tokens is {max_tokens}; ter scores texts of at least 1 token")
+        raise ValueError(f"max_tokens: expected an integer from 1, got {max_tokens}")
     from sacrebleu.metrics import TER
 
     return _sacrebleu("ter", TER(), lambda rate: max(0.0, 1 - rate), max_tokens)
@@ -54,16 +56,16 @@ def ter(*, max_tokens: int = 100) -> Metric:
 def _sacrebleu(name: str, scorer: Any, good: Callable[[float], float] = float, max_tokens: int | None = None) -> Metric:
     """A metric from a sacrebleu scorer; `good` turns its share of 100 into higher-is-better."""
 
-    def score(answer: SampleView) -> float:
+    def score(view: SampleView) -> float:
         if max_tokens is not None:
-            _refuse_long(name, answer, max_tokens)
-        return good(scorer.sentence_score(answer.text, list(answer.golden)).score / 100)
+            _refuse_long(name, view, max_tokens)
+        return good(scorer.sentence_score(view.text, list(view.golden)).score / 100)
 
     scorer.num_refs = -1  # sacrebleu's sign for a number that varies
-    return of_answer(name, f"{name}|{scorer.get_signature()}", score)
+    return of_view(name, f"{name}|{scorer.get_signature()}", score)
 
 
-def _refuse_long(name: str, answer: SampleView, max_tokens: int) -> None:
-    tokens = max(len(text.split()) for text in (answer.text, *answer.golden))
+def _refuse_long(name: str, view: SampleView, max_tokens: int) -> None:
+    tokens = max(len(text.split()) for text in (view.text, *view.golden))
     if tokens > max_tokens:
-        raise MetricError(f"{name} scores texts of at most {max_tokens} tokens (its option max_tokens), not {tokens}")
+        raise MetricError(f"{name}: expected texts of at most {max_tokens} tokens (option max_tokens), got {tokens}")

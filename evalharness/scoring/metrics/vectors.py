@@ -1,8 +1,8 @@
 """Embedding vectors on disk: a cache that may be deleted at any time, shared by threads and processes.
 
 One SQLite file in WAL mode. A row is (model fingerprint, SHA-256 of the text) -> float32 vector, little endian. The
-file is never a reason to stop: a damaged one, or one of another version, is moved aside and begun again, and where no
-file can be written the vectors live in memory only. Either is said once, as a warning.
+file never stops a run: a damaged file, or one of another version, is moved aside and replaced, and where no file can
+be written the vectors stay in memory. Both cases give one warning.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from threading import Lock
 from typing import TypeVar
 
 VERSION = 1
-"""Written to `PRAGMA user_version`; a file with another number is begun again."""
+"""Written to `PRAGMA user_version`; a file with another number is replaced."""
 
 _LOCKED_S = 30.0
-"""How long to wait for another process that writes."""
+"""Seconds to wait for another process that writes."""
 _CHUNK = 500
 """Keys in one SELECT; SQLite before 3.32 takes 999 parameters."""
 T = TypeVar("T")
@@ -29,10 +29,10 @@ _TABLE = "CREATE TABLE vectors (model TEXT, text BLOB, vector BLOB, PRIMARY KEY 
 
 
 class VectorFile:
-    """The vectors that one model gave to texts, kept between runs.
+    """The vectors of one model, kept between runs.
 
     Each call opens and closes the file. That takes 0.5 ms to read and 2 ms to write (measured), where a batch takes
-    hundreds, and leaves no connection that threads share, that a fork inherits or that somebody must close.
+    hundreds, and leaves no connection for threads to share, for a fork to inherit or for a caller to close.
     """
 
     def __init__(self, path: Path, model: str) -> None:
@@ -41,12 +41,12 @@ class VectorFile:
         self._usable, self._warned = True, False
 
     def read(self, texts: Iterable[str]) -> dict[str, bytes]:
-        """The vectors that the file has for these texts."""
+        """Return the vectors that the file has for these texts."""
         keys = {_key(text): text for text in texts}
         return (self._attempt(lambda connection: dict(self._select(connection, keys))) if keys else None) or {}
 
     def write(self, vectors: Mapping[str, bytes]) -> None:
-        """Keep these vectors, in one transaction; a text that another process wrote meanwhile stays as it is."""
+        """Store these vectors in one transaction; a text that another process stored meanwhile stays as it is."""
         rows = [(self.model, _key(text), vector) for text, vector in vectors.items()]
         self._attempt(lambda connection: connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows))
 
@@ -60,7 +60,7 @@ class VectorFile:
             yield from ((keys[key], vector) for key, vector in rows if isinstance(vector, bytes))
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        """The result of `work` in a transaction, or None when the file failed: a cache owes nobody an answer."""
+        """The result of `work` in a transaction, or None if the file failed: a cache may miss."""
         with self._lock:
             try:
                 return self._transaction(work) if self._usable else None
@@ -86,14 +86,14 @@ class VectorFile:
         except OSError as failure:
             self._give_up(failure)
         else:
-            self._warn(f"{self.path} was unusable ({error}); it is now {aside.name}, and a new one is begun")
+            self._warn(f"{self.path} was unusable ({error}); it is now {aside.name}, and a new file replaces it")
 
     def _give_up(self, error: Exception) -> None:
         self._usable = False
         self._warn(f"{self.path}: {error}; embedding vectors of this run are not kept")
 
     def _warn(self, text: str) -> None:
-        # Under `-W error` the warning would come out of here as an exception and cost the scores of a whole batch.
+        # Under `-W error` the warning is an exception, which would cost the scores of a whole batch.
         with suppress(UserWarning):
             if not self._warned:
                 self._warned = True
@@ -105,7 +105,7 @@ def _key(text: str) -> bytes:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """A connection to a file of our version, made if it is not there. Raises DatabaseError for any other file."""
+    """A connection to a file of this version, created if missing. Raises DatabaseError for any other file."""
     connection = sqlite3.connect(path, timeout=_LOCKED_S)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -133,7 +133,7 @@ def _damaged(error: Exception) -> bool:
 
 
 def _move(path: Path, aside: Path) -> None:
-    """The write-ahead log goes along: beside a new file it would be taken for that one's."""
+    """Move the write-ahead log too: SQLite would take it for the log of the new file."""
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))

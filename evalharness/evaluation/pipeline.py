@@ -1,0 +1,191 @@
+"""From a suite's requests to its samples: the engine sends, the scorer scores, in batches in a thread of its own.
+
+    submit ── engine ──> response ── scorer.requests ── engine ──> replies ── scorer.samples ──> sample
+
+The engine goes ahead of the caller, so that a slow metric (an embedding model that is still being imported) overlaps
+with the models.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from itertools import count, groupby
+from typing import Any
+
+from evalharness.errors import MetricError
+from evalharness.execution import Engine, Exchange
+from evalharness.logs import get_logger
+from evalharness.records import Case, Request, Response, Sample, SampleError
+from evalharness.scoring.scorer import Answered, Scorer
+
+_log = get_logger(__name__)
+_MOST_AT_ONCE = 256
+_LINGER_S = 0.03
+_PATIENCE_S = 2.0
+"""Seconds that the end of a run waits for a busy metric."""
+_UNSCORED = SampleError("stopped", "the run was stopped before this response was scored")
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    """One sample on its way."""
+
+    case: Case
+    request: Request
+    scorer: Scorer
+    exchange: Exchange | None = None
+    sent: list[list[Future[Exchange]] | MetricError] | None = None
+    """For each metric the exchanges of its requests; None before the first phase."""
+    sample: Future[Sample] = field(default_factory=Future)
+
+    def answered(self) -> Answered:
+        response, error = (self.exchange.response, self.exchange.error) if self.exchange else (None, None)
+        replies = None if self.sent is None else tuple(_replies(one) for one in self.sent)
+        return Answered(self.case, self.request, response, error, replies)
+
+    def finish(self, sample: Sample) -> None:
+        """Set the sample, with the effort of its requests. Later calls do nothing."""
+        own = self.exchange or Exchange(self.request)
+        sample = replace(
+            sample,
+            cost_usd=own.cost_usd,
+            recorded_at=own.recorded_at,
+            attempts=own.attempts,
+            metrics_cost_usd=self._metrics_cost_usd(),
+        )
+        with suppress(Exception):  # the scoring thread and the end of the run may both finish it
+            self.sample.set_result(sample)
+
+    def _metrics_cost_usd(self) -> float:
+        if not self.sent:
+            return 0.0
+        sent = [one for one in self.sent if not isinstance(one, MetricError)]
+        done = [future.result() for futures in sent for future in futures if future.done()]
+        return sum(exchange.cost_usd or 0.0 for exchange in done if not exchange.recorded_at)
+
+
+class Pipeline:
+    """One for all suites of an invocation. Use as a context manager: leaving it stops the requests at once."""
+
+    def __init__(self, engine: Engine, scorers: Iterable[Scorer]) -> None:
+        """Prepare a pipeline; `scorers` are those that are warmed up while the first requests are in flight."""
+        self._engine, self._scorers = engine, list(scorers)
+        self._ready: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._unfinished: set[_Task] = set()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._score_all, daemon=True, name="evalharness-scores")
+
+    def __enter__(self) -> Pipeline:
+        self._engine.__enter__()
+        self._thread.start()
+        threading.Thread(target=self._warm_up, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stopped.set()
+        with ExitStack() as ending:
+            ending.callback(self._end_thread)
+            ending.push(self._engine)
+
+    def submit(self, case: Case, request: Request, scorer: Scorer) -> Future[Sample]:
+        """Send a request. Returns its future sample, which holds an error where the request or a metric failed."""
+        task = _Task(case, request, scorer)
+        self._unfinished.add(task)
+        self._engine.submit(request).add_done_callback(lambda future: self._arrived(task, future.result()))
+        return task.sample
+
+    def _arrived(self, task: _Task, exchange: Exchange) -> None:
+        task.exchange = exchange
+        if self._stopped.is_set() and not self._thread.is_alive():
+            self._score(task.scorer, [task])
+        else:
+            self._ready.put(task)
+
+    def _warm_up(self) -> None:
+        started = time.monotonic()
+        for scorer in self._scorers:
+            scorer.warm_up()
+        _log.info("metrics ready in %.1f s", time.monotonic() - started)
+
+    def _end_thread(self) -> None:
+        self._ready.put(None)
+        self._thread.join(timeout=_PATIENCE_S)
+        for task in list(self._unfinished):  # a metric is still busy: these responses stay without scores
+            answered = task.answered()
+            self._finish(task, replace(answered, error=answered.error or _UNSCORED).sample())
+
+    def _score_all(self) -> None:
+        while (task := self._ready.get()) is not None:
+            for scorer, tasks in groupby(self._batch(task), key=lambda ready: ready.scorer):
+                self._score(scorer, [one for one in tasks if not self._needs_replies(one)])
+
+    def _batch(self, task: _Task) -> list[_Task]:
+        """Return the task and all that are ready by now: metrics that work in batches get them together."""
+        batch = [task]
+        others = len(self._unfinished) - 1 - self._ready.qsize()
+        if others > 0:  # responses arrive in bursts: let the loop read them all before others need the GIL
+            time.sleep(_LINGER_S)
+        while len(batch) < _MOST_AT_ONCE:
+            try:
+                following = self._ready.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                self._ready.put(None)
+                break
+            batch.append(following)
+        return batch
+
+    def _needs_replies(self, task: _Task) -> bool:
+        """Send the requests of metrics. Returns whether the task waits for them; it is then queued again."""
+        if not task.scorer.sends_requests or task.sent is not None or task.answered().response is None:
+            return False
+        wanted = task.scorer.requests(task.answered())
+        task.sent = [one if isinstance(one, MetricError) else [self._engine.submit(r) for r in one] for one in wanted]
+        futures = [future for one in task.sent if not isinstance(one, MetricError) for future in one]
+        arrivals = count(1)  # its next() is atomic
+
+        def arrived(_: Future[Exchange]) -> None:
+            if next(arrivals) == len(futures):
+                self._ready.put(task)
+
+        for future in futures:
+            future.add_done_callback(arrived)
+        return bool(futures)
+
+    def _score(self, scorer: Scorer, tasks: Sequence[_Task]) -> None:
+        _log.debug("scoring starts: batch of %d", len(tasks))
+        try:
+            samples = scorer.samples([task.answered() for task in tasks])
+        except BaseException as error:  # each sample has a waiting reader
+            if len(tasks) > 1:  # one response may have spoilt the batch
+                for task in tasks:
+                    self._score(scorer, [task])
+                return
+            failure = SampleError("scoring", f"{type(error).__name__}: {error}")
+            answered = [task.answered() for task in tasks]
+            samples = [replace(one, error=one.error or failure).sample() for one in answered]
+        _log.debug("scoring finished: batch of %d", len(tasks))
+        for task, sample in zip(tasks, samples, strict=True):
+            self._finish(task, sample)
+
+    def _finish(self, task: _Task, sample: Sample) -> None:
+        self._unfinished.discard(task)
+        task.finish(sample)
+
+
+def _replies(sent: list[Future[Exchange]] | MetricError) -> tuple[Response, ...] | MetricError:
+    """The responses to one metric's requests, or the error of the first that failed."""
+    if isinstance(sent, MetricError):
+        return sent
+    exchanges = [future.result() for future in sent if future.done()]
+    failed = next((one for one in exchanges if one.error), None)
+    if failed is not None and failed.error:
+        return MetricError(f"no response of '{failed.request.key.model}': {failed.error.kind}: {failed.error.message}")
+    return tuple(one.response for one in exchanges if one.response is not None)

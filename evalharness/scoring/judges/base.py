@@ -1,0 +1,63 @@
+"""What a judge is: it turns typed questions about samples into probabilities of their choices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from evalharness.errors import MetricError
+from evalharness.records import Request
+from evalharness.scoring.metrics.base import Responses, SampleView
+
+YES_NO = ("yes", "no")
+_ROUNDING = 1e-6
+
+Probabilities = Mapping[str, float]
+"""By choice; they add up to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about one sample, with the choices that a judge has."""
+
+    text: str
+    view: SampleView
+    choices: tuple[str, ...] = YES_NO
+
+
+class Judge(Protocol):
+    """Decides between choices. A class of its own needs `signature` and `decide`: the rest has the defaults below.
+
+    Made by a factory of the registry, with the options of `[tool.evalharness.judges.NAME]`.
+    """
+
+    signature: str
+    """Everything that a decision depends on except the question: template, version, ..."""
+    models: tuple[str, ...] = ()
+    """The configured models that `requests` asks."""
+
+    def requests(self, question: Question) -> Sequence[Request]:
+        """Return the requests whose responses `decide` needs. They share the queue, ledger and budget of the run."""
+        return ()
+
+    def decide(
+        self, questions: Sequence[Question], responses: Sequence[Responses]
+    ) -> Sequence[Probabilities | MetricError]:
+        """Return the probabilities of the choices of each question, in order, or why there are none.
+
+        `responses`: for each question the responses to its requests.
+        """
+        ...
+
+
+def checked(question: Question, found: Probabilities | MetricError) -> Probabilities | MetricError:
+    """Return the probabilities, or an error unless they are a distribution over the choices of the question."""
+    if isinstance(found, MetricError):
+        return found
+    if set(found) != set(question.choices):
+        return MetricError(f"expected probabilities of {', '.join(question.choices)}, got {', '.join(found) or 'none'}")
+    total = sum(found.values())
+    if not all(value >= 0 for value in found.values()) or not abs(total - 1) <= _ROUNDING:
+        return MetricError(f"expected probabilities that add up to 1, got {dict(found)}")
+    return found

@@ -1,0 +1,103 @@
+"""From the results of metrics to scores and errors. Every number is checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evalharness.errors import MetricError
+from evalharness.records import Score
+from evalharness.scoring.metrics.base import Metric, Responses, Result, SampleView, as_metric_error
+
+SCORE_DIGITS = 6
+"""Scores are rounded where they are made, so that a stored score and a fresh one are the same number."""
+_ROUNDING = 1e-9
+_EXPLANATION_CHARS = 2_000
+
+Replies = Responses | MetricError
+"""The responses to one metric's requests for one sample, or why they are missing."""
+
+
+class Scored(NamedTuple):
+    """The results of all metrics for one sample: every metric is in one of the two."""
+
+    scores: list[Score]
+    errors: list[str]
+    """`METRIC: why there is no score`."""
+
+
+def score_samples(
+    metrics: Sequence[Metric], views: Sequence[SampleView], replies: Sequence[Sequence[Replies]] | None = None
+) -> list[Scored]:
+    """Return the scores of every sample by every metric, in order.
+
+    `replies`: for each sample and metric the responses to the metric's requests; None where no metric sends any.
+    An exception in a metric is the error of the samples concerned, never a 0 and never a pass. The result of a sample
+    does not depend on the other samples of the batch.
+    """
+    scored = [Scored([], []) for _ in views]
+    for number, metric in enumerate(metrics):
+        mine: list[Replies] = [reply[number] for reply in replies] if replies is not None else [()] * len(views)
+        for result, (scores, errors) in zip(_results(metric, views, mine), scored, strict=True):
+            if isinstance(result, MetricError):
+                errors.append(f"{metric.name}: {result}")
+            else:
+                scores.append(result)
+    return scored
+
+
+def _results(metric: Metric, views: Sequence[SampleView], replies: Sequence[Replies]) -> list[Score | MetricError]:
+    found: list[Score | MetricError | None] = [
+        _missing(metric, view, reply) for view, reply in zip(views, replies, strict=True)
+    ]
+    ready = [
+        (view, reply)
+        for view, reply, problem in zip(views, replies, found, strict=True)
+        if problem is None and not isinstance(reply, MetricError)
+    ]
+    results = iter(_batch(metric, ready))
+    return [problem or next(results) for problem in found]
+
+
+def _missing(metric: Metric, view: SampleView, reply: Replies) -> MetricError | None:
+    if metric.needs_golden and not view.golden:
+        return MetricError("no golden answer")
+    return reply if isinstance(reply, MetricError) else None
+
+
+def _batch(metric: Metric, ready: Sequence[tuple[SampleView, Responses]]) -> list[Score | MetricError]:
+    if not ready:
+        return []
+    try:
+        results = list(metric.score([view for view, _ in ready], [reply for _, reply in ready]))
+        if len(results) != len(ready):
+            raise MetricError(f"expected {len(ready)} results from the metric, got {len(results)}")
+        return [checked(metric, result) for result in results]
+    except Exception as error:
+        if len(ready) == 1:
+            return [as_metric_error(error)]
+    # One sample may have spoilt the batch: score each alone.
+    return [result for one in ready for result in _batch(metric, [one])]
+
+
+def checked(metric: Metric, result: Result) -> Score | MetricError:
+    """Return the result as a score of this metric, or as an error unless it is a finite number in [0, 1].
+
+    A rounding step beyond the interval is cut off. Parts must be finite; an explanation is cut to 2,000 characters.
+    """
+    if isinstance(result, MetricError):
+        return result
+    score = result if isinstance(result, Score) else Score(metric.name, result, metric.signature)
+    value, parts = score.value, score.parts
+    if not math.isfinite(value) or not -_ROUNDING <= value <= 1 + _ROUNDING:
+        return MetricError(f"expected a score in [0, 1], got {value}")
+    if not all(math.isfinite(part) for part in parts.values()):
+        return MetricError(f"expected finite parts, got {dict(parts)}")
+    return Score(
+        metric.name,
+        round(min(1.0, max(0.0, float(value))), SCORE_DIGITS),
+        metric.signature,
+        str(score.explanation)[:_EXPLANATION_CHARS],
+        {str(name): round(float(part), SCORE_DIGITS) for name, part in parts.items()},
+    )

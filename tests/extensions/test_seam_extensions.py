@@ -1,0 +1,211 @@
+"""A third party's metric, judge and executor run a suite under pytest and through `evaluate()`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evalharness
+from evalharness import ConfigError, Evaluation, Sample, ScriptedProvider, SuiteError, read_run
+
+CONFIG = """
+[tool.evalharness]
+cache_dir = "cache"
+[tool.evalharness.models.shop]
+provider = "scripted"
+function = "script.py:answer"
+price = {input = 1000}
+[tool.evalharness.models.critic]
+provider = "scripted"
+function = "script.py:answer"
+price = {input = 1000}
+[tool.evalharness.judges.panel]
+judge = "votes"
+model = "critic"
+votes = 4
+[tool.evalharness.executors.pool]
+executor = "thread-pool"
+workers = 2
+"""
+SCRIPT = """
+from pathlib import Path
+
+def answer(request):
+    with Path("calls").open("a") as file:
+        file.write(request.key.model + chr(10))
+    if request.key.model == "shop":
+        return f"Gladly, {request.key.case}."
+    if "Grade" in request.messages[0].content:
+        return {"ann": "7", "bob": "10"}[request.key.case]
+    return "no" if request.key.repeat == 3 else "yes"
+"""
+SUITE = """
+schema: 1
+models: [shop]
+prompts: {plain: [{user: "{{ word }} please"}]}
+metrics: [{politeness: critic}, {judge: {name: panel, question: "Is it kind?"}}]
+cases: [{id: ann, vars: {word: hello}}, {id: bob, vars: {word: bye}}]
+"""
+Door = Callable[[str], list[Sample]]
+
+
+@pytest.fixture(autouse=True)
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project with a scripted model, a scripted critic, and everything of the third party's package."""
+    original = ScriptedProvider.__init__
+
+    @wraps(original)
+    def recorded(self: ScriptedProvider, *arguments: Any, **options: Any) -> None:
+        original(self, *arguments, **options)
+        self.capabilities = replace(self.capabilities, recorded=True)
+
+    monkeypatch.setattr(ScriptedProvider, "__init__", recorded)
+    pytester.makefile(".toml", pyproject=CONFIG)
+    pytester.makepyfile(script=SCRIPT)
+    pytester.mkdir("suites").joinpath("kind.yaml").write_text(SUITE)
+
+
+def edit(pytester: pytest.Pytester, name: str, old: str, new: str) -> None:
+    """Replace a text that must be there."""
+    path = pytester.path / name
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def calls(pytester: pytest.Pytester, name: str = "calls") -> list[str]:
+    """The model of each call so far, sorted."""
+    path = pytester.path / name
+    return sorted(path.read_text().split()) if path.exists() else []
+
+
+def evaluated(pytester: pytest.Pytester, **options: Any) -> Evaluation:
+    """`evaluate("kind")` in the folder of the test."""
+    return evalharness.evaluate("kind", config=evalharness.load_config(pytester.path), **options)
+
+
+@pytest.fixture(params=["pytest", "evaluate"])
+def door(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Door:
+    """Run the suite by one of the two doors; the argument is the record mode."""
+
+    def by_pytest(record: str) -> list[Sample]:
+        done = pytester.runpytest_inprocess("--llm-suite=kind", f"--llm-record={record}", "-p", "no:cacheprovider")
+        done.assert_outcomes(passed=2)
+        return list(read_run(pytester.path / "reports/kind/run.jsonl").samples)
+
+    def by_evaluate(record: str) -> list[Sample]:
+        return evaluated(pytester, record=record).samples
+
+    return by_pytest if request.param == "pytest" else by_evaluate
+
+
+CALLED = ["critic"] * 10 + ["shop"] * 2
+"""For each of two responses one grade and four votes."""
+
+
+def test_metric_and_judge_send_requests(door: Door, pytester: pytest.Pytester) -> None:
+    """The first run sends the metrics' requests; the second one replays them all and forbids model calls."""
+    runs = [door("once"), door("none")]
+
+    assert calls(pytester) == CALLED
+    for samples in runs:
+        assert [sample.error for sample in samples] == [None, None]
+        grades, votes = zip(*(sample.scores for sample in samples), strict=True)
+        assert [(score.value, score.explanation, score.parts) for score in grades] == [
+            (0.7, "grade 7 of 10", {"grade": 7.0}),
+            (1.0, "grade 10 of 10", {"grade": 10.0}),
+        ]
+        assert [(score.value, score.parts) for score in votes] == [(0.75, {"yes": 0.75, "no": 0.25})] * 2
+        assert all("|models:" in score.signature for sample in samples for score in sample.scores)
+
+
+def test_executor_makes_the_attempts(door: Door, pytester: pytest.Pytester) -> None:
+    """Requests of the suite and of its metrics run in the executor that the configuration names; replay needs none."""
+    edit(pytester, "pyproject.toml", 'cache_dir = "cache"', 'cache_dir = "cache"\nexecutor = "pool"')
+
+    first, second = door("once"), door("none")
+
+    assert calls(pytester, "pool.log") == calls(pytester) == CALLED
+    assert [sample.scores for sample in first] == [sample.scores for sample in second]
+    assert all(sample.recorded_at and not sample.metrics_cost_usd for sample in second)
+
+
+def test_executor_by_name_or_object(pytester: pytest.Pytester) -> None:
+    """`evaluate` takes an installed executor's name, or an executor; an unknown name has near ones."""
+    from extensions.executor import ThreadPool
+
+    shop = ScriptedProvider({"*": "Gladly."})
+    mine = ThreadPool({"shop": shop}, log="mine.log")
+    edit(pytester, "suites/kind.yaml", "metrics: [{politeness: critic}, ", "metrics: [exact] # ")
+    pytester.mkdir("golden").joinpath("kind.yaml").write_text("ann: Gladly.\nbob: Gladly.\n")
+
+    assert evaluated(pytester, models={"shop": shop}, executor=mine).means == {("shop", "plain"): {"exact": 1.0}}
+    assert evaluated(pytester, executor="thread-pool", record="all").status is not None
+    assert (calls(pytester, "mine.log"), calls(pytester, "pool.log")) == (["shop"] * 2, ["shop"] * 2)
+    with pytest.raises(ConfigError, match="no executor 'thread-poll'; did you mean 'thread-pool'"):
+        evaluated(pytester, executor="thread-poll")
+
+
+def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
+    """Requests of metrics cost money, apart from the cost of the response; a sample beyond the budget has an error."""
+    samples = evaluated(pytester).samples
+    critic = [(15 + 4 * 9) * 0.001] * 2  # words of one grading prompt and of four votes
+    assert [sample.metrics_cost_usd for sample in samples] == pytest.approx(critic)
+    assert [sample.cost_usd for sample in samples] == [0.002, 0.002]
+
+    (pytester.path / "cache/ledger.sqlite").unlink()
+    most_usd = (len("hello please") + 2 * 16) * 0.001
+    broke = evaluated(pytester, budget_usd=2 * most_usd + 0.02).samples
+    errors = [sample.error for sample in broke]
+    assert [sample.response is not None for sample in broke] == [True, True]
+    assert all(error and "no response of 'critic': budget: skipped" in error.message for error in errors)
+    assert [sample.scores for sample in broke] == [(), ()]
+
+
+def test_no_gate_on_a_judge(pytester: pytest.Pytester) -> None:
+    """A gate on a judge's opinion is refused when the suite is loaded, and so is an unknown judge."""
+    edit(pytester, "suites/kind.yaml", "cases:", "gates: [{metric: judge, margin: 5%}, {metric: politeness}]\ncases:")
+    with pytest.raises(
+        SuiteError, match="the judge 'panel', and no gate may rest on a judge whose error was not"
+    ) as it:
+        evaluated(pytester)
+    assert len(it.value.problems) == 1
+
+    edit(pytester, "suites/kind.yaml", "name: panel", "name: panle")
+    with pytest.raises(SuiteError, match=r"judges.panle.*did you mean 'panel'"):
+        evaluated(pytester)
+    edit(pytester, "pyproject.toml", "votes = 4", "voters = 4")
+    edit(pytester, "suites/kind.yaml", "name: panle", "name: panel")
+    with pytest.raises(SuiteError, match=r"judges.panel.*no option 'voters'; did you mean 'votes'"):
+        evaluated(pytester)
+
+
+def test_export_takes_the_metrics_requests_along(pytester: pytest.Pytester) -> None:
+    """A recording holds what metrics asked, so that another machine can score without a model."""
+    from click.testing import CliRunner
+
+    from evalharness.cli import main
+
+    evaluated(pytester)
+    done = CliRunner().invoke(main, ["--root", str(pytester.path), "record", "export", "kind"])
+    assert done.exit_code == 0, done.output
+    lines = (pytester.path / "golden/recordings/kind.jsonl").read_text().splitlines()
+    asked = [json.loads(line) for line in lines]
+    assert sum("request" in line for line in asked) == len(CALLED)
+
+
+def test_a_failing_request_is_an_error_of_its_sample(pytester: pytest.Pytester) -> None:
+    """Never a 0: the sample whose grade is no number has an error, and the other one its score."""
+    Path("script.py").write_text(SCRIPT.replace('"bob": "10"', '"bob": "ten"').replace('"ann": "7"', '"ann": None'))
+    ann, bob = evaluated(pytester).samples
+    assert ann.error
+    assert ann.error.kind == "metric"
+    assert "politeness: no response of 'critic': scripted: " in ann.error.message
+    assert bob.error
+    assert bob.error.message == "politeness: expected a grade, got 'ten'"
+    assert [score.metric for score in bob.scores] == ["judge"]
