@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from evalharness.records import Timing as Timing
     from evalharness.records import Usage as Usage
     from evalharness.records import Verdict as Verdict
+    from evalharness.report import Outcome as Outcome
+    from evalharness.report import ReportFormat as ReportFormat
     from evalharness.scoring.judges.base import Judge as Judge
     from evalharness.scoring.judges.base import Question as Question
     from evalharness.scoring.metrics.base import Metric as Metric
@@ -81,11 +83,13 @@ _PUBLIC = {
     "MetricError": "errors",
     "MissingExtraError": "errors",
     "ModelUnavailableError": "errors",
+    "Outcome": "report",
     "Params": "records",
     "Provider": "providers.base",
     "ProviderError": "errors",
     "Question": "scoring.judges.base",
     "RefusedError": "errors",
+    "ReportFormat": "report",
     "Request": "records",
     "Response": "records",
     "RetryableError": "errors",

@@ -129,6 +129,8 @@ class Config(Section):
     executor: str = "local"
     """Where requests run: a name of `executors`, or of an installed executor."""
     limits: Limits = Limits()
+    reports: tuple[str, ...] = ()
+    """Report formats that each run writes in addition to verdict.json, summary.md and report.html."""
     processes: int = Field(default=1, ge=1)
     """Processes of this run on this machine (xdist workers), which share the cores for local models."""
     offline: bool = False

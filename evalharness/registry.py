@@ -76,7 +76,16 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "per_token": "evalharness.gate.kinds.latency:PER_TOKEN",
         "score": "evalharness.gate.kinds.score:SCORE",
     },
-    "report_formats": {},
+    "report_formats": {
+        "csv": "evalharness.report.formats:CSV",
+        "github-annotations": "evalharness.report.formats:GITHUB_ANNOTATIONS",
+        "gitlab-codequality": "evalharness.report.formats:GITLAB_CODEQUALITY",
+        "gitlab-metrics": "evalharness.report.formats:GITLAB_METRICS",
+        "html": "evalharness.report.formats:HTML",
+        "json": "evalharness.report.formats:JSON",
+        "markdown": "evalharness.report.formats:MARKDOWN",
+        "parquet": "evalharness.report.formats:PARQUET",
+    },
     "executors": {"local": "evalharness.execution.local:LocalExecutor"},
 }
 

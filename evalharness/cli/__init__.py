@@ -1,4 +1,7 @@
-"""The `evalharness` command: one file for each sub-command. It reads data only and imports no file of the checkout."""
+"""The `evalharness` command: one file per sub-command.
+
+Commands read data and import no file of the checkout.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +16,41 @@ from evalharness.cli.complete import root_of
 from evalharness.errors import POSIX_ONLY
 
 COMMANDS = {
-    "accept": "Accept a run as part of its baselines.",
-    "calibrate": "Measure the noise of an unchanged suite.",
+    "accept": "Accept a run as a baseline, or answers as golden.",
+    "calibrate": "Measure the noise and false alarms of a suite.",
     "compare": "Compare runs, baselines or commits.",
-    "doctor": "Check that everything the suites need is there.",
-    "export": "Write a run as a table, one row a sample.",
-    "gate": "Decide again from the files of a run.",
-    "history": "Show how the accepted runs of a suite developed.",
-    "import": "Import suites from the files of other tools.",
-    "init": "Write a suite, goldens, configuration, a workflow.",
-    "labels": "Import the choices of a blind review.",
-    "record": "Export and import recorded responses.",
+    "doctor": "Check everything that the suites need.",
+    "export": "Export a run as a table with a row per sample.",
+    "gate": "Decide a recorded run again.",
+    "history": "Show the trend of the accepted runs of a suite.",
+    "import": "Import suites from other tools.",
+    "init": "Create a suite with goldens and a workflow.",
+    "labels": "Import the choices of a blind comparison.",
+    "record": "Export or import recorded responses.",
     "report": "Render runs for pull requests and CI systems.",
-    "review": "Step through the answers that changed.",
-    "run": "Run a suite, compare it with its baseline.",
+    "review": "Step through the changed answers of a run.",
+    "run": "Run a suite and compare it with its baseline.",
     "schema": "Print the JSON Schema of a suite file.",
     "validate": "Check suites, cases, templates and goldens.",
 }
-"""Each sub-command, and its line in `evalharness --help`."""
+"""Each sub-command with its line in `evalharness --help`."""
 
 
 class Commands(click.Group):
-    """Imports a sub-command when it is used, so that `--help`, `--version` and the tab key answer at once."""
+    """A group that imports a sub-command on use.
+
+    So `--help`, `--version` and completion respond immediately.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names."""
+        """The names of the sub-commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module: `evalharness.cli.NAME`, or NAME_ where NAME is a Python keyword."""
+        """The command called `cmd_name`; None if there is none.
+
+        Its module is `evalharness.cli.NAME`, or NAME_ where NAME is a Python keyword.
+        """
         if cmd_name not in COMMANDS:
             return None
         if os.name != "posix":
@@ -51,7 +60,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the names and their lines without an import."""
+        """Write the names and lines without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -59,18 +68,18 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="In CI, pytest runs the suites: pytest --llm-suite=support",
+    epilog="Example: evalharness run support. In CI: pytest --llm-suite=support",
 )
 @click.version_option(__version__, prog_name="evalharness")
 @click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder that holds suites/ and golden/. Default: the nearest one upwards with a suites/ folder.",
+    help="Set the folder that holds suites/ and golden/. Default: the nearest parent folder with suites/.",
 )
 @click.option("-v", "--verbose", count=True, help="Log to stderr what the command does; -vv logs more.")
 @click.pass_context
 def main(context: click.Context, root: Path | None, verbose: int) -> None:
-    """Keep LLM features from getting worse."""
+    """Run LLM suites, compare them with accepted baselines, and fail on a regression."""
     context.obj = root_of(context)
     if verbose:
         import logging

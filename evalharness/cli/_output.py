@@ -1,4 +1,4 @@
-"""What the commands print: JSON for other programs, and errors without a traceback."""
+"""Output of the commands: JSON, and errors without a traceback."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from evalharness.store.files import LONE_SURROGATES
 
 
 def print_json(value: Any) -> None:
-    """Print JSON as UTF-8; half a surrogate pair, which an answer or a tag may hold, stays a JSON escape."""
+    """Print JSON as UTF-8.
+
+    Lone surrogates, which answers and tags may hold, stay JSON escapes.
+    """
     click.echo(json.dumps(value, ensure_ascii=False, indent=1).encode(errors=LONE_SURROGATES))
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn an EvalHarnessError into a ClickException, which click prints without a traceback."""
+    """Turn an EvalHarnessError into a ClickException, which has no traceback."""
     try:
         yield
     except EvalHarnessError as error:

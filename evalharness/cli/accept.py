@@ -1,4 +1,4 @@
-"""`evalharness accept`: make a run the baseline, or its answers golden. Asks no model."""
+"""`evalharness accept`: make a run the baseline, or its answers golden."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ import click
 
 from evalharness.cli._output import explained
 from evalharness.cli.records import record_of
-from evalharness.cli.rejudge import judged
+from evalharness.cli.rejudge import rejudge
 from evalharness.config import load_config
 from evalharness.errors import did_you_mean
 from evalharness.evaluation.acceptance import Reason, accept_answers, accept_run, refuse_ci
 from evalharness.report import Outcome
 from evalharness.report.encode import one_line, printable
-from evalharness.review.diffs import Changed, changed_answers, new_answers
+from evalharness.review.diffs import ChangedAnswer, changed_answers, new_answers
 from evalharness.store.history import HISTORY, read_history
 
 _WIDTH = 79
 
 
 @click.command(
-    epilog="Examples: evalharness accept support --because 'shorter answers are meant'; "
-    "evalharness accept support --golden --case refund-window --because 'also right'"
+    epilog="""\b
+Examples:
+  evalharness accept support --because 'shorter answers are intended'
+  evalharness accept support --golden --case refund-window --because 'also right'"""
 )
 @click.argument("run")
-@click.option("--because", required=True, metavar="TEXT", help=f"Why: kept in {HISTORY}.")
-@click.option("--by", default="", metavar="NAME", help="Who accepts. Default: as git knows you.")
-@click.option("--golden", is_flag=True, help="Make answers golden, instead of the run a baseline.")
-@click.option("--case", "cases", multiple=True, metavar="ID", help="With --golden: the answers to this; repeatable.")
-@click.option("--model", "models", multiple=True, help="With --golden: answers of this model only; repeatable.")
-@click.option("--prompt", "prompts", multiple=True, help="With --golden: answers to this prompt only; repeatable.")
-@click.option("--replace", is_flag=True, help="With --golden: instead of the golden answers that are there.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--because", required=True, metavar="TEXT", help=f"Give the reason, which {HISTORY} keeps.")
+@click.option("--by", default="", metavar="NAME", help="Set the name of the person. Default: git's user.name.")
+@click.option("--golden", is_flag=True, help="Make answers golden, not the run a baseline.")
+@click.option("--case", "cases", multiple=True, metavar="ID", help="With --golden: accept this case; repeatable.")
+@click.option("--model", "models", multiple=True, help="With --golden: accept this model only; repeatable.")
+@click.option("--prompt", "prompts", multiple=True, help="With --golden: accept this prompt only; repeatable.")
+@click.option("--replace", is_flag=True, help="With --golden: replace the existing golden answers.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation.")
 @click.pass_obj
 def accept(
     root: Path,
@@ -48,26 +50,28 @@ def accept(
     replace: bool,
     yes: bool,
 ) -> None:
-    """Make RUN part of its baselines: a run record, the folder that holds one, or a suite whose last run is meant.
+    """Accept RUN as part of its baselines.
 
-    The run must be whole. With --golden its changed answers (or those to some cases) become golden answers instead;
-    run the suite with --llm-accept afterwards, for its scores are others then.
+    RUN is a run record, the folder that holds one, or a suite, whose last run is accepted. The run must be complete.
+
+    With --golden, its changed answers, or those of some cases, become golden answers. Then run the suite with
+    --llm-accept, because golden answers change its scores.
 
     Exit status: 0 accepted, 1 refused, 2 usage.
     """
     chosen = (*cases, *models, *prompts, *(["--replace"] if replace else []))
     if chosen and not golden:
-        raise click.UsageError("--case, --model, --prompt and --replace go with --golden: a baseline is a whole run")
+        raise click.UsageError("--case, --model, --prompt and --replace require --golden: a baseline is a complete run")
     if not because.strip():
-        raise click.BadParameter("say in a few words why", param_hint="--because")
+        raise click.BadParameter("expected a reason, got an empty text", param_hint="--because")
     path = record_of(root, run)
     with explained():
         refuse_ci()
-        outcome = judged(root, path)
+        outcome = rejudge(root, path)
         reason = Reason(because.strip(), outcome.status, by.strip())
         if golden:
             answers = _answers(outcome, cases, models, prompts)
-            _accept_golden(root, outcome, answers, reason, replace=replace, sure=yes or bool(cases))
+            _accept_golden(root, outcome, answers, reason, replace=replace, confirmed=yes or bool(cases))
         else:
             _show(accept_run(outcome.run, load_config(root), reason), root)
     for problem in _damage(root):
@@ -82,7 +86,7 @@ def _show(paths: Sequence[Path], root: Path) -> None:
 def _answers(
     outcome: Outcome, cases: Sequence[str], models: Sequence[str], prompts: Sequence[str]
 ) -> dict[str, list[str]]:
-    """The answers that are to become golden, by case. Raises click.ClickException for a name that the run lacks."""
+    """The answers to make golden, by case. Raises click.ClickException for a name that is not in the run."""
     keys = outcome.run.header.planned
     for given, known, what in (
         (cases, {key.case for key in keys}, "case"),
@@ -92,49 +96,55 @@ def _answers(
         if unknown := [name for name in given if name not in known]:
             hint = did_you_mean(unknown[0], known)
             raise click.ClickException(printable(f"this run has no {what} '{unknown[0]}'{hint}"))
-    baselines = {} if cases else outcome.baselines  # what is named is taken, changed or not
+    baselines = {} if cases else outcome.baselines  # named cases are accepted even if unchanged
     return new_answers([one for one in changed_answers(outcome.run, baselines) if _is_of(one, cases, models, prompts)])
 
 
-def _is_of(one: Changed, cases: Sequence[str], models: Sequence[str], prompts: Sequence[str]) -> bool:
+def _is_of(one: ChangedAnswer, cases: Sequence[str], models: Sequence[str], prompts: Sequence[str]) -> bool:
     pairs = ((one.key.case, cases), (one.key.model, models), (one.key.prompt, prompts))
     return all(not given or name in given for name, given in pairs)
 
 
 def _accept_golden(
-    root: Path, outcome: Outcome, answers: Mapping[str, Sequence[str]], reason: Reason, *, replace: bool, sure: bool
+    root: Path,
+    outcome: Outcome,
+    answers: Mapping[str, Sequence[str]],
+    reason: Reason,
+    *,
+    replace: bool,
+    confirmed: bool,
 ) -> None:
     if not answers:
-        click.echo("nothing to accept: no answer differs from what is golden already")
+        click.echo("nothing to accept: every answer is golden already")
         return
     list_answers(answers)
-    if not sure and not _confirmed(len(answers)):
-        raise click.ClickException("nothing was changed")
+    if not confirmed and not _confirmed(len(answers)):
+        raise click.ClickException("cancelled: nothing was changed")
     path = accept_answers(outcome.run, load_config(root), answers, reason, replace=replace)
     show_golden(path, root, outcome)
 
 
 def list_answers(answers: Mapping[str, Sequence[str]]) -> None:
-    """The answers that are about to become golden, a line each."""
+    """Print the answers that become golden, a line each."""
     for case, texts in answers.items():
         for text in texts:
             click.echo("  " + one_line(f"{case} · {text}", _WIDTH - 2))
 
 
 def show_golden(path: Path, root: Path, outcome: Outcome) -> None:
-    """What was written, and what to do next."""
+    """Print the written file and the next command."""
     click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {HISTORY}")
     click.echo(f"next      {outcome.accept_command}")
-    click.echo("          scores the answers again, for they depend on the golden ones")
+    click.echo("          scores the answers again with the new golden answers")
 
 
 def _confirmed(cases: int) -> bool:
     if not sys.stdin.isatty():
-        raise click.ClickException("these are many: name them with --case, or say --yes")
+        raise click.ClickException("no terminal to confirm on: choose cases with --case, or pass --yes")
     return click.confirm(f"make these answers to {cases} case{'s' if cases > 1 else ''} golden?")
 
 
 def _damage(root: Path) -> list[str]:
-    """What is wrong with the history: said, for nothing else reads it."""
+    """The problems in the history file, which nothing else reads."""
     with explained():
         return read_history(root)[1]

@@ -1,4 +1,4 @@
-"""`evalharness calibrate`: run an unchanged suite several times, and say what the gates make of it."""
+"""`evalharness calibrate`: measure the noise and false alarms of a suite."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ _Key = tuple[str, str, str]
 """Model, prompt, metric."""
 
 _LEGEND = """\
-same: how alike two runs of a case are (intraclass correlation; 1 is a deterministic model)
-runs: variance between runs over what the cases explain; 1 is none beyond it
-p:    unchanged runs that the gate's test calls worse, each against the other {others}
-sees: the drop that one new run catches 4 times in 5"""
+icc:    correlation between two runs of a case (1: deterministic model)
+runs:   variance between runs, relative to that explained by the cases
+p:      unchanged runs that the gate's test calls worse than the other {others}
+detect: the drop that one new run detects with a probability of 80 %"""
 
 
 @click.command(
     epilog="Example: evalharness calibrate support --runs 6",
-    short_help="Ask an unchanged suite several times: its noise.",
+    short_help="Measure the noise and false alarms of a suite.",
 )
 @click.argument("suite", shell_complete=complete_suite)
-@click.option("--runs", default=6, show_default=True, type=click.IntRange(min=3), help="How often to ask everything.")
+@click.option("--runs", default=6, show_default=True, type=click.IntRange(min=3), help="Set the number of runs.")
 @click.option(
     "--model",
     "models",
     multiple=True,
     shell_complete=complete_model,
-    help="Instead of the suite's own models; repeatable.",
+    help="Run this model; repeatable.",
 )
-@click.option("--prompt", "prompts", multiple=True, help="Instead of the suite's own prompts; repeatable.")
-@click.option("--concurrency", type=click.IntRange(min=1), help="At most so many requests under way at each model.")
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.option("--prompt", "prompts", multiple=True, help="Run this prompt; repeatable.")
+@click.option("--concurrency", type=click.IntRange(min=1), help="Limit the requests in flight to each model.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.pass_obj
 def calibrate(
     root: Path,
@@ -55,30 +55,32 @@ def calibrate(
     concurrency: int | None,
     as_json: bool,
 ) -> None:
-    """Ask SUITE several times, without any change, and measure its false alarms, its noise and its sight.
+    """Run SUITE several times unchanged, and measure noise and false alarms.
 
-    Every answer is drawn anew, and paid for. Exit status: 0 measured, 1 an answer is missing, 2 usage.
+    No recorded response is used: each run has its full cost.
+
+    Exit status: 0 measured, 1 an answer is missing, 2 usage.
     """
     with explained():
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=runs)
-        copies = [model for model, repeats in plan.repeats.items() if repeats < runs]
-        samples = _drawn(plan, RunOptions(record="all", concurrency=concurrency))
+        deterministic = [model for model, repeats in plan.repeats.items() if repeats < runs]
+        samples = _sampled(plan, RunOptions(record="all", concurrency=concurrency))
     figures = {key: _figures(values, suite) for key, values in _values(plan, samples, runs)}
     if as_json:
         click.echo(json.dumps({"|".join(key): found for key, found in figures.items()}, indent=1))
     else:
         _show(figures, runs)
-    for model in copies:
-        click.echo(f"{model}: a second draw would be a copy of the first, so an unchanged run never differs: no alarms")
-    lost = [sample for sample in samples if not sample.answered]
-    if lost:
-        click.echo(f"{len(lost)} of {len(samples)} answers are missing, {lost[0].key.case} for one", err=True)
+    for model in deterministic:
+        click.echo(f"{model}: deterministic model: repeated runs are identical, there is no noise to measure")
+    missing = [sample for sample in samples if not sample.answered]
+    if missing:
+        click.echo(f"{len(missing)} of {len(samples)} answers are missing, first {missing[0].key.case}", err=True)
         raise SystemExit(1)
 
 
-def _drawn(plan: Plan, options: RunOptions) -> list[Sample]:
-    requests = sorted(plan.requests, key=lambda pair: pair[1].key.repeat)  # run after run, as on different days
+def _sampled(plan: Plan, options: RunOptions) -> list[Sample]:
+    requests = sorted(plan.requests, key=lambda pair: pair[1].key.repeat)  # run by run, as on different days
     models = {**plan.metric_models, **plan.providers}
     engine = Engine(models, options=replace(options, run="calibrate"), pricing=plan.pricing)
     with Pipeline(engine, [plan.scorer]) as pipeline:
@@ -88,7 +90,7 @@ def _drawn(plan: Plan, options: RunOptions) -> list[Sample]:
 
 
 def _values(plan: Plan, samples: Sequence[Sample], runs: int) -> Iterator[tuple[_Key, dict[str, list[float]]]]:
-    """The runs of each case, where none is missing."""
+    """The scores of the runs by case, for cases without a missing answer."""
     found: dict[_Key, dict[str, list[float]]] = {}
     for sample in sorted(samples, key=lambda sample: sample.key):
         for score in sample.scores if sample.answered else ():
@@ -100,7 +102,7 @@ def _values(plan: Plan, samples: Sequence[Sample], runs: int) -> Iterator[tuple[
 
 
 def _figures(values: Mapping[str, Sequence[float]], suite: str) -> dict[str, float]:
-    from evalharness.gate.calibration import calibrate  # brings numpy
+    from evalharness.gate.calibration import calibrate  # imports numpy
 
     return asdict(calibrate(values, seed=suite))
 
@@ -108,7 +110,7 @@ def _figures(values: Mapping[str, Sequence[float]], suite: str) -> dict[str, flo
 def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
     if not figures:
         return
-    columns = ("mean", "same", "runs", "p<=.05", "p<=.01", "sees")
+    columns = ("mean", "icc", "runs", "p<=.05", "p<=.01", "detect")
     click.echo(f"{'model, prompt, metric':<20}" + "".join(f"{name:>10}" for name in columns))
     for key, found in figures.items():
         drop, total = found["minimum_detectable_drop"], f"/{found['comparisons']}"

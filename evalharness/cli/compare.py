@@ -1,4 +1,4 @@
-"""`evalharness compare`: runs, baselines and commits side by side. Asks no model."""
+"""`evalharness compare`: runs, baselines and commits side by side. Calls no model."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from evalharness.store.sources import GIT, open_source
 
 @click.command(epilog="Example: evalharness compare golden/baselines/support reports/support")
 @click.argument("sources", nargs=-1, required=True, metavar="A [B ...]")
-@click.option("--suite", help="Whose baselines git:REF means; default: that of the other sources.")
+@click.option("--suite", help="Set the suite of git:REF. Default: that of the other sources.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("reports/compare/report.html"),
     show_default=True,
-    help="Where the report goes, below the root.",
+    help="Write the report to this file, relative to the root.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option("--force", is_flag=True, help="With --output: replace an existing file.")
 @click.pass_obj
 def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Path, as_json: bool, force: bool) -> None:
-    """Put runs and baselines side by side: a table here, and a report with every answer.
+    """Compare runs and baselines: print a table, and write a report with every answer.
 
-    A source is a run's folder or record (reports/support), a baseline's file or folder (golden/baselines/support), or
-    git:REF, the baselines at a commit. What stands first is what the others are held against. Any number of models and
-    prompts in one source stand side by side, too.
+    A source is the folder or record of a run (reports/support), the file or folder of a baseline
+    (golden/baselines/support), or git:REF, the baselines of a commit. The first source is compared with each other
+    one. A single source compares its own models and prompts.
 
-    Exit status: 0 however they compare, 1 when a source cannot be read, 2 usage.
+    Exit status: 0 whatever the result, 1 a source cannot be read, 2 usage.
     """
     with explained():
         refuse_to_replace(root / output, root, force=force)
         page = comparison(_opened(sources, root, suite))
         write_whole(root / output, html_pieces(page))
-    told = overview(page)
+    data = overview(page)
     if as_json:
-        print_json(told)
+        print_json(data)
         return
-    for line, colour in comparison_lines(told):
+    for line, colour in comparison_lines(data):
         click.secho(line, fg=colour or None)
     click.echo(f"report    {output}")
 
 
 def _opened(sources: Sequence[str], root: Path, suite: str | None) -> list[tuple[str, Run | list[Baseline]]]:
-    """In the given order; what names its suite says it for `git:REF` too."""
+    """The sources in the given order; those that name their suite set that of `git:REF`."""
     found: dict[str, Run | list[Baseline]] = {}
     for source in sorted(dict.fromkeys(sources), key=lambda given: given.startswith(GIT)):
         found[source] = open_source(source, root, suite)

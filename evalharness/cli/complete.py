@@ -1,5 +1,6 @@
-"""What a shell may complete: names of suites and models, folders of runs. Reads names, and no file's content but
-pyproject.toml's.
+"""Shell completion of suites, models and runs.
+
+Reads file names, and no file but pyproject.toml.
 """
 
 from __future__ import annotations
@@ -12,23 +13,26 @@ from click.shell_completion import CompletionItem
 
 from evalharness.root import find_root
 
-_MOST = 200
+_MAX = 200
 
 
 def root_of(context: click.Context) -> Path:
-    """The project's folder: as `--root` says, else the nearest one upwards with a suites/ folder, else this one."""
+    """The folder of `--root`, or the nearest parent folder with suites/.
+
+    Without one, the current folder.
+    """
     given = context.find_root().params.get("root")
     return Path(given or find_root()).resolve()
 
 
 def complete_suite(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of suites; those that stand in the line already are left out."""
+    """The names of suites that are not on the command line yet."""
     names = (path.stem for path in (root_of(context) / "suites").glob("*.yaml"))
     return _items(set(names) - set(_given(context, parameter)), incomplete)
 
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of models of the configuration; none where it cannot be read."""
+    """The names of the configured models; none if the configuration cannot be read."""
     import tomllib
 
     try:
@@ -40,8 +44,11 @@ def complete_model(context: click.Context, parameter: click.Parameter, incomplet
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Folders under reports/ that hold a run; where none fits, the shell completes files."""
-    from evalharness.store.runs import RECORD  # brings the whole store: other completions do without
+    """The folders with a run below reports/.
+
+    If none matches, the shell completes files.
+    """
+    from evalharness.store.runs import RECORD  # imports the whole store, which other completions do not need
 
     here, root = Path.cwd(), root_of(context)
     folders = (path.parent for path in (root / "reports").glob(f"**/{RECORD}"))
@@ -56,6 +63,6 @@ def _given(context: click.Context, parameter: click.Parameter) -> Iterable[str]:
 
 
 def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    """Only what can be typed as it stands: a name with a line end would be a completion of its own."""
+    """The matching printable names: a line end in a name would start another completion."""
     found = sorted(name for name in names if name.startswith(incomplete) and name.isprintable())
-    return [CompletionItem(name) for name in found[:_MOST]]
+    return [CompletionItem(name) for name in found[:_MAX]]

@@ -1,4 +1,4 @@
-"""`evalharness doctor`: is everything there that the suites of this project need?"""
+"""`evalharness doctor`: check everything that the suites of this project need."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ _SYMBOLS: dict[Status, tuple[str, str]] = {"ok": ("✓", "green"), "missing": ("
 _WIDTH, _INDENT = 79, 13
 
 
-@click.command(epilog="Example: evalharness doctor --load", short_help="Is everything there that the suites need?")
-@click.option("--load", is_flag=True, help="Open each local model and have it answer one token.")
-@click.option("--ping", is_flag=True, help="Ask each endpoint for one token. It may cost a fraction of a cent.")
-@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+@click.command(epilog="Example: evalharness doctor --load", short_help="Check everything that the suites need.")
+@click.option("--load", is_flag=True, help="Load each local model and generate one token.")
+@click.option("--ping", is_flag=True, help="Request one token from each endpoint, for a fraction of a cent.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_obj
 def doctor(root: Path, load: bool, ping: bool, as_json: bool) -> None:
-    """Look at what is installed, the configuration, suites, models, keys, the repository and the ledger.
+    """Check packages, configuration, suites, models, keys and the repository.
 
-    A key is never shown, only whether its variable is set. Exit status: 0 all that the suites need is there, 1 some of
-    it is missing or broken, 2 usage.
+    A key is never shown, only whether its variable is set.
+
+    Exit status: 0 the suites can run, 1 something they need is missing or broken, 2 usage.
     """
     findings = diagnose(root, load=load, ping=ping)
     found = list(findings) if as_json else list(_shown(findings))
@@ -35,15 +36,14 @@ def doctor(root: Path, load: bool, ping: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"ok": not bad, "findings": [asdict(finding) for finding in found]}, indent=1))
     elif bad:
-        what = "thing that the suites need is" if len(bad) == 1 else "things that the suites need are"
-        click.secho(f"\n{len(bad)} {what} missing or broken", fg="red")
+        click.secho(f"\n{len(bad)} problem{'s' if len(bad) > 1 else ''} to fix before the suites can run", fg="red")
     else:
-        click.secho("\nall that the suites need is there", fg="green")
+        click.secho("\nthe suites can run", fg="green")
     raise SystemExit(bool(bad))
 
 
 def _shown(findings: Iterable[CheckResult]) -> Iterable[CheckResult]:
-    """Print each as it comes, for a model may take its time."""
+    """Print each finding immediately, because models load slowly."""
     for section, group in groupby(findings, key=lambda finding: finding.section):
         click.echo(section)
         for finding in group:

@@ -1,4 +1,4 @@
-"""`evalharness export`: a run or a baseline as a table for other programs. Asks no model."""
+"""`evalharness export`: a run or a baseline as a table for other programs."""
 
 from __future__ import annotations
 
@@ -28,28 +28,30 @@ _SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".pq": "pa
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file to write. Default: CSV goes to the standard output.",
+    help="Write to this file. Default: CSV to stdout.",
 )
-@click.option("--csv", "form", flag_value="csv", help="Comma-separated values. Default without -o.")
-@click.option("--parquet", "form", flag_value="parquet", help="Parquet. Both are known by the suffix of FILE too.")
 @click.option(
-    "--raw", is_flag=True, help="In CSV: leave texts as they are that a spreadsheet would take for a formula."
+    "--csv", "form", flag_value="csv", help="Write comma-separated values; the default without -o, and for FILE.csv."
 )
-@click.option("--force", is_flag=True, help="Replace a file that is no export.")
+@click.option(
+    "--parquet", "form", flag_value="parquet", help="Write Parquet; the default for FILE.parquet and FILE.pq."
+)
+@click.option("--raw", is_flag=True, help="In CSV: do not escape text that spreadsheets run as a formula.")
+@click.option("--force", is_flag=True, help="Replace a file that is not an export.")
 @click.pass_obj
 def export(root: Path, run: Path, output: Path | None, form: Format | None, raw: bool, force: bool) -> None:
-    """Write RUN as a table: one row for each sample.
+    """Export RUN as a table with a row per sample.
 
     RUN is the folder of a run, its run.jsonl, or a baseline file. docs/data.md explains the columns. An earlier export
     is replaced; any other file only with --force.
 
-    Exit status: 0 written, 1 RUN cannot be read or FILE not written, 2 usage.
+    Exit status: 0 written, 1 RUN cannot be read or FILE cannot be written, 2 usage.
     """
     chosen = form or _by_suffix(output)
     if chosen == "parquet" and output is None:
-        raise click.UsageError("Parquet is no text: name a file with -o FILE")
+        raise click.UsageError("--parquet requires -o FILE: Parquet is binary")
     if chosen == "parquet" and raw:
-        raise click.UsageError("--raw is for CSV: in Parquet texts are always as they are")
+        raise click.UsageError("--raw requires CSV: Parquet never escapes text")
     path = run / RECORD if run.is_dir() else run
     with explained():
         table = Table(_read(path, root))
@@ -66,22 +68,22 @@ def export(root: Path, run: Path, output: Path | None, form: Format | None, raw:
 
 
 def _by_suffix(output: Path | None) -> Format:
-    """The format that the file's name says. Raises click.UsageError where it says none."""
+    """The format of the file's suffix. Raises click.UsageError for an unknown one."""
     if output is None:
         return "csv"
     if (found := _SUFFIXES.get(output.suffix.lower())) is None:
-        raise click.UsageError(f"{printable(str(output))}: say --csv or --parquet, or name it .csv or .parquet")
+        raise click.UsageError(f"{printable(str(output))}: unknown suffix: pass --csv or --parquet")
     return found
 
 
 def _read(path: Path, root: Path) -> Run | Baseline:
-    """By what the first line says. Raises StoreError."""
+    """A run or a baseline, by the kind in its first line. Raises StoreError."""
     kind = _kind(path)
     if kind == "run":
         return read_run(path)
     baseline = read_baseline(path.resolve(), root) if kind == "baseline" else None
     if baseline is None:
-        raise StoreError(f"{path}:1: neither a run nor a baseline: its first line does not say so")
+        raise StoreError(f"{path}:1: expected the first line of a run or a baseline")
     return baseline
 
 
@@ -94,17 +96,17 @@ def _kind(path: Path) -> object:
 
 
 def _refuse_to_replace(output: Path, source: Path, *, force: bool) -> None:
-    """Raises RefusedError."""
+    """Raise RefusedError for a file whose replacement could lose work."""
     if not output.exists():
         return
     if output.samefile(source):
-        raise RefusedError(f"{output}: this is the file that is exported: name another one")
+        raise RefusedError(f"{output}: the output is the exported file: choose another file")
     if not force and not is_export(output):
-        raise RefusedError(f"{output}: there is a file that is no export: name another one, or replace it with --force")
+        raise RefusedError(f"{output}: the file is not an export: choose another file, or pass --force")
 
 
 def _print(table: Table, *, raw: bool) -> None:
-    """To a program as it is; to a terminal so that no text can move its cursor."""
+    """Print unchanged text to programs, and escaped text to a terminal, whose cursor it could move."""
     terminal = sys.stdout.isatty()
     for line in csv_lines(table, raw=raw):
         click.echo(printable(line) if terminal else scrub(line).encode("utf-8", LONE_SURROGATES), nl=False)

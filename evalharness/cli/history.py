@@ -1,4 +1,4 @@
-"""`evalharness history`: how a suite developed, from its accepted runs in git and the newest run. Asks no model."""
+"""`evalharness history`: the trend of a suite over its accepted runs in git."""
 
 from __future__ import annotations
 
@@ -27,24 +27,22 @@ from evalharness.suites.load import suite_names
 @click.option(
     "--run",
     type=click.Path(exists=True, path_type=Path),
-    help="The newest run: its record, or the folder that holds it. Default: reports/SUITE",
+    help="Set the record or folder of the newest run. Default: reports/SUITE.",
 )
-@click.option(
-    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page: one file, no network."
-)
-@click.option("--json", "as_json", is_flag=True, help="All points and changes as JSON.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a page in one HTML file.")
+@click.option("--json", "as_json", is_flag=True, help="Print all points and changes as JSON.")
 @click.option("--force", is_flag=True, help="With --html: replace an existing file.")
 @click.pass_obj
 def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json: bool, force: bool) -> None:
-    """Show how SUITE developed: each metric, tokens and seconds by model and prompt.
+    """Show the trend of SUITE: each metric, tokens and seconds by model and prompt.
 
-    The points are the runs that were accepted, in the order of the commits that brought them (golden/baselines/SUITE,
-    first parents of HEAD), and at the end the newest run. A change of level is marked with its commit.
+    The points are the accepted runs in the order of their commits (golden/baselines/SUITE, first parents of HEAD),
+    followed by the newest run. Each change of level is marked with its commit.
 
-    Exit status: 0 shown, also where there is nothing yet, 1 no such suite, or git failed, 2 usage.
+    Exit status: 0 shown, 1 unknown suite or git failed, 2 usage.
     """
     if not suite or PurePath(suite).name != suite or "\0" in suite:
-        raise click.BadParameter(f"{printable(suite)!r} is no name of a suite", param_hint="SUITE")
+        raise click.BadParameter(f"expected the name of a suite, got {printable(suite)!r}", param_hint="SUITE")
     newest = run or root / "reports" / suite
     with explained():
         prices = {name: model.price for name, model in load_config(root).models.items() if model.price}
@@ -62,14 +60,14 @@ def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json
 
 
 def _refuse_unknown(root: Path, suite: str) -> None:
-    """A suite that neither is there nor ever was. Raises StoreError."""
+    """Raise StoreError for a suite that does not exist and never did."""
     known = {*suite_names(root), *accepted_suites(root)}
     if suite not in known:
-        raise StoreError(f"there is no suite {suite!r}, and git has no accepted run of one{did_you_mean(suite, known)}")
+        raise StoreError(f"unknown suite {suite!r}{did_you_mean(suite, known)}")
 
 
 def _write_page(path: Path, root: Path, found: History, *, force: bool) -> None:
-    """Raises StoreError."""
+    """Write the HTML file. Raises StoreError."""
     refuse_to_replace(path, root, force=force)
     write_whole(path, history_html(found))
 
@@ -77,7 +75,7 @@ def _write_page(path: Path, root: Path, found: History, *, force: bool) -> None:
 def _show(found: History) -> None:
     if not found.series:
         click.echo(
-            f"{printable(found.suite)}: no run has been accepted yet. Accept one with\n"
+            f"{printable(found.suite)}: no accepted run yet. Accept one with\n"
             f"pytest --llm-suite={printable(found.suite)} --llm-accept, and commit golden/baselines/."
         )
         for note in found.notes:
@@ -90,7 +88,7 @@ def _show(found: History) -> None:
 
 
 def _fits(text: str) -> bool:
-    """Whether the output has these characters."""
+    """Whether the output's encoding has these characters."""
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

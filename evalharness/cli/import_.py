@@ -1,4 +1,4 @@
-"""`evalharness import`: suites from other tools' files. Reads data only."""
+"""`evalharness import`: suites from other tools. Reads data only."""
 
 from __future__ import annotations
 
@@ -21,19 +21,25 @@ from evalharness.suites import load_suite
 
 @click.group("import", epilog="Example: evalharness import promptfoo promptfooconfig.yaml")
 def import_() -> None:
-    """Suites from other tools' files."""
+    """Import suites from other tools."""
 
 
-@import_.command(epilog="Example: evalharness import promptfoo promptfooconfig.yaml -o suites/support.yaml")
+@import_.command(
+    short_help="Convert a promptfoo configuration to a suite.",
+    epilog="""\b
+Example: evalharness import promptfoo promptfooconfig.yaml -o suites/support.yaml""",
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", "-o", metavar="suites/NAME.yaml", help="Default: named after FILE.")
-@click.option("--json", "as_json", is_flag=True, help="What was written and what was left out, as JSON.")
+@click.option("--output", "-o", metavar="suites/NAME.yaml", help="Write to this file. Default: named after FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print the written files and the omissions as JSON.")
 @click.pass_obj
 def promptfoo(root: Path, file: Path, output: str | None, as_json: bool) -> None:
-    """Write the suite that FILE, a promptfoo configuration in YAML or JSON, describes, and its golden answers.
+    """Convert FILE, a promptfoo configuration, to a suite with golden answers.
 
-    What has no counterpart is listed with its place, and stands at the top of the suite too. Nothing is overwritten,
-    and nothing that FILE names is run. Exit status: 0 written, 1 it makes no suite, 2 usage.
+    Parts without a counterpart are listed with their place, and in a comment at the top of the suite. No file is
+    overwritten, and no code that FILE names is run.
+
+    Exit status: 0 written, 1 FILE makes no valid suite, 2 usage.
     """
     name = _name(output, file)
     with explained():
@@ -57,12 +63,12 @@ def _name(output: str | None, file: Path) -> str:
     path = Path(output)
     (name,) = unique_names([path.stem], "imported")
     if path != Path("suites", f"{name}.yaml"):
-        raise click.BadParameter(f"{output!r}: write suites/NAME.yaml, with letters, digits, _ and -", param_hint="-o")
+        raise click.BadParameter(f"expected suites/NAME.yaml, got {output!r}", param_hint="-o")
     return name
 
 
 def _check(name: str, texts: Mapping[str, str], imported: ImportedSuite, config: Config) -> None:
-    """As `evalharness validate` will, once the models are configured. Raises SuiteError."""
+    """Raise SuiteError where `evalharness validate` would, with the models configured."""
     models = {model: ModelConfig(provider="openai") for model in imported.models}
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), texts)
@@ -72,7 +78,7 @@ def _check(name: str, texts: Mapping[str, str], imported: ImportedSuite, config:
 def _write(root: Path, texts: Mapping[str, str]) -> None:
     for path in texts:
         if (root / path).exists() or (root / path).is_symlink():
-            raise RefusedError(f"{path} is there already: choose another name with -o suites/NAME.yaml")
+            raise RefusedError(f"{path}: the file exists: choose another name with -o suites/NAME.yaml")
     for path, text in texts.items():
         try:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -102,11 +108,11 @@ def _show(name: str, texts: Mapping[str, str], imported: ImportedSuite, missing:
         for note in imported.notes[:MAX_NOTES]:
             click.echo(textwrap.fill(one_line(str(note), 500), 79, initial_indent="  ", subsequent_indent="      "))
         if len(imported.notes) > MAX_NOTES:
-            click.echo(f"  and {len(imported.notes) - MAX_NOTES} more: --json has them all")
+            click.echo(f"  and {len(imported.notes) - MAX_NOTES} more: --json lists all")
         click.echo("")
     for path in texts:
         click.echo(f"written  {path}")
     if missing:
-        click.echo("\nfor pyproject.toml, which does not have them yet:\n")
+        click.echo("\nadd to pyproject.toml:\n")
         click.echo(models_text({model: imported.models[model] for model in missing}))
     click.echo(f"{len(imported.suite['cases'])} cases. Next: evalharness validate {name}")

@@ -1,4 +1,4 @@
-"""`evalharness init`: a suite, goldens, configuration and a workflow that run at once."""
+"""`evalharness init`: a suite with goldens and a workflow, ready to run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 
 def _suite_name(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if not _NAME.fullmatch(value) or value == "all":
-        raise click.BadParameter(f"{value!r}: a name has letters, digits, _ and -, and is not 'all'")
+        raise click.BadParameter(f"expected a name of letters, digits, _ and - other than 'all', got {value!r}")
     return value
 
 
 @click.command(
-    short_help="Write a suite, goldens, configuration, a workflow.",
+    short_help="Create a suite with goldens and a workflow.",
     epilog="""\b
 Examples:
   evalharness init
@@ -34,11 +34,11 @@ Examples:
 @click.option(
     "--provider",
     type=click.Choice(["gguf", "openai", "anthropic"]),
-    help="Default: the first model of pyproject.toml, else a small GGUF model from an installed package.",
+    help="Set the provider. Default: the first model of pyproject.toml, or a small GGUF model of an installed package.",
 )
-@click.option("--model", help="gguf: a file; else what the endpoint calls the model.")
-@click.option("--base-url", metavar="URL", help="Where the endpoint is.")
-@click.option("--api-key-env", metavar="VARIABLE", help="The environment variable that holds the key.")
+@click.option("--model", help="Set the model: a GGUF file, or the endpoint's name of the model.")
+@click.option("--base-url", metavar="URL", help="Set the URL of the endpoint.")
+@click.option("--api-key-env", metavar="VARIABLE", help="Set the environment variable that holds the key.")
 @click.pass_context
 def init(
     context: click.Context,
@@ -48,9 +48,11 @@ def init(
     base_url: str | None,
     api_key_env: str | None,
 ) -> None:
-    """Begin here: write a suite called NAME (default: bookshop) with goldens, the configuration and a GitHub workflow.
+    """Create the suite NAME with goldens, configuration and a GitHub workflow.
 
-    Files that are there are never overwritten. Exit status: 0 all is there, 1 it cannot be, 2 usage.
+    Existing files are never overwritten.
+
+    Exit status: 0 all files exist, 1 a file cannot be written, 2 usage.
     """
     root = (context.find_root().params.get("root") or Path.cwd()).resolve()
     options = {"model": model, "base_url": base_url, "api_key_env": api_key_env}
@@ -62,5 +64,5 @@ def init(
             click.echo(f"{change.action:<11} {one_line(change.path)}{reason}")
         suite = load_suite(name, load_config(root))
     if not any(change.added for change in changes):
-        click.echo("nothing was missing, and nothing was changed")
+        click.echo("all files exist, nothing was changed")
     click.echo(f"\n{len(suite.cases)} cases for {', '.join(suite.models)}. Next:\n\n  pytest --llm-suite={name}")

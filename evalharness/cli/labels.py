@@ -1,4 +1,4 @@
-"""`evalharness labels`: what people preferred in a blind comparison."""
+"""`evalharness labels`: the preferences of people in blind comparisons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalharness.cli._output import explained
 from evalharness.config import load_config
 from evalharness.errors import StoreError
 from evalharness.report.encode import one_line
-from evalharness.review.labels import Imported, PartyLine, Tally, import_labels, tally
+from evalharness.review.labels import ImportedLabels, LabelSide, Tally, import_labels, tally
 from evalharness.store import read_baseline
 from evalharness.store.baselines import BASELINE_FOLDER
 from evalharness.store.history import read_history
@@ -23,30 +23,36 @@ _CLEAR = 0.05
 _WIDTH = 79
 
 
-@click.group()
+@click.group(epilog="Example: evalharness labels import evalharness-labels.jsonl")
 def labels() -> None:
-    """What people preferred: import the choices of a blind comparison.
+    """Import the choices of a blind comparison.
 
-    evalharness review RUN_A RUN_B --html FILE writes the page that they are made in.
+    `evalharness review RUN OTHER --html FILE` writes the page of the comparison.
     """
 
 
-@labels.command("import", epilog="Example: evalharness labels import evalharness-labels.jsonl")
+@labels.command(
+    "import",
+    epilog="Example: evalharness labels import evalharness-labels.jsonl",
+    short_help="Import the choices of a blind comparison.",
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--by", default="", metavar="NAME", help="Who chose. Default: the name in the file.")
+@click.option("--by", default="", metavar="NAME", help="Set the name of the person. Default: the name in FILE.")
 @click.option(
     "--run",
     "records",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The record of a run that is not under reports/; repeatable.",
+    help="Pass the record of a run outside reports/; repeatable.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The tally as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the tally as JSON.")
 @click.pass_obj
 def import_(root: Path, file: Path, by: str, records: tuple[Path, ...], as_json: bool) -> None:
-    """Add the choices in FILE to golden/labels/SUITE.jsonl, and say what all choices between the two mean.
+    """Add the choices in FILE to golden/labels/SUITE.jsonl, and test for a winner.
 
-    The same file twice adds nothing. Exit status: 0 imported, 1 refused, nothing was written, 2 usage.
+    Importing a file again adds nothing.
+
+    Exit status: 0 imported, 1 refused and nothing written, 2 usage.
     """
     with explained():
         done = import_labels(file, load_config(root), _known_runs(root, records), by=by.strip())
@@ -61,33 +67,31 @@ def import_(root: Path, file: Path, by: str, records: tuple[Path, ...], as_json:
         _show(found, done)
 
 
-def _show(found: Tally, done: Imported) -> None:
-    for letter, party, count in (("A", done.alike[0].a, found.a), ("B", done.alike[0].b, found.b)):
-        click.echo(one_line(f"{letter} better in {count:>4} cases: {_name(party)}", _WIDTH))
+def _show(found: Tally, done: ImportedLabels) -> None:
+    for letter, side, count in (("A", done.alike[0].a, found.a), ("B", done.alike[0].b, found.b)):
+        click.echo(one_line(f"{letter} better in {count:>4} cases: {_name(side)}", _WIDTH))
     click.echo(f"no preference {found.even}; people {found.people}")
     click.echo(meaning(found))
 
 
-def _name(party: PartyLine) -> str:
-    return f"{party.run} ({party.model}, {party.prompt})" if party.model else party.run
+def _name(side: LabelSide) -> str:
+    return f"{side.run} ({side.model}, {side.prompt})" if side.model else side.run
 
 
 def meaning(found: Tally) -> str:
-    """What the tally says, in one sentence."""
+    """The result of the tally in one sentence."""
     total = found.a + found.b
     if found.p_value is None:
-        return "Nobody preferred one to the other in any case, so nothing can be said."
+        return "No case has a preference, so there is no result."
     better, count = ("A", found.a) if found.a > found.b else ("B", found.b)
     p_value = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
     if found.p_value <= _CLEAR:
-        return f"{better} is preferred in {count} of {total} cases: chance alone is rarely so clear ({p_value})."
-    return f"{count} of {total} cases for one side is no more than chance may give ({p_value}): no winner."
+        return f"{better} is preferred in {count} of {total} cases: more than chance explains ({p_value})."
+    return f"At most {count} of {total} cases favor one side: chance explains this ({p_value}), no winner."
 
 
 def _known_runs(root: Path, records: tuple[Path, ...]) -> dict[str, set[str]]:
-    """The runs that this project knows, by suite: in reports, in baselines, in the history. What is damaged there is
-    not known.
-    """
+    """The ids of the runs in reports, baselines and history, by suite. Damaged files are skipped."""
     known: dict[str, set[str]] = {}
     for suite, run in (*_recorded([*records, *(root / "reports").rglob(RECORD)]), *_accepted(root)):
         known.setdefault(suite, set()).add(run)

@@ -1,4 +1,4 @@
-"""Which files a command may replace: reports, and nothing else without `--force`."""
+"""The files a command may replace: reports, and others only with `--force`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _OWN_FOLDERS = ("suites", "golden")
 
 
 def refuse_to_replace(path: Path, root: Path, *, force: bool) -> None:
-    """Raise RefusedError where writing `path` would replace a file of the user.
+    """Raise RefusedError if writing `path` would replace a file of the user.
 
-    Reports below `reports/` may be replaced, records not. An empty file is nothing to lose.
+    Reports below `reports/` and empty files may be replaced, records not.
     """
     if force:
         return

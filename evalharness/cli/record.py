@@ -1,4 +1,4 @@
-"""`evalharness record`: take recorded responses out of this machine's ledger, and bring them into another's."""
+"""`evalharness record`: move recorded responses between the ledger and files."""
 
 from __future__ import annotations
 
@@ -22,32 +22,39 @@ from evalharness.suites import load_suite
 _SHOWN = 5
 
 
-@click.group(short_help="Export and import recorded responses.")
+@click.group(
+    short_help="Export or import recorded responses.",
+    epilog="""\b
+Examples:
+  evalharness record export support
+  evalharness record import golden/recordings/support.jsonl
+  pytest --llm-suite=support --llm-record=none""",
+)
 def record() -> None:
-    r"""Recorded responses: export them to commit them, import them to replay them.
+    """Export recorded responses to commit them, or import them to replay them.
 
-    \b
-      evalharness record export support              # writes golden/recordings/support.jsonl
-      evalharness record import golden/recordings/support.jsonl
-      pytest --llm-suite=support --llm-record=none   # no model, no key, no network
+    With --llm-record=none, a run replays them without model, key or network.
     """
 
 
 @record.command("export", epilog="Example: evalharness record export support")
 @click.argument("suite", shell_complete=complete_suite)
 @click.option(
-    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Default: golden/recordings/SUITE.jsonl"
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file. Default: golden/recordings/SUITE.jsonl.",
 )
 @click.option(
     "--model",
     "models",
     multiple=True,
     shell_complete=complete_model,
-    help="Instead of the suite's own models; repeatable.",
+    help="Export responses of this model only; repeatable.",
 )
-@click.option("--prompt", "prompts", multiple=True, help="Instead of the suite's own prompts; repeatable.")
-@click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Draws per case.")
-@click.option("--partial", is_flag=True, help="Write what there is, even if responses are missing.")
+@click.option("--prompt", "prompts", multiple=True, help="Export responses to this prompt only; repeatable.")
+@click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Set the samples per case.")
+@click.option("--partial", is_flag=True, help="Export even if responses are missing.")
 @click.pass_obj
 def export_(
     root: Path,
@@ -58,9 +65,9 @@ def export_(
     repeat: int,
     partial: bool,
 ) -> None:
-    """Write the recorded responses of SUITE, exactly those that it asks for as it is now.
+    """Export the recorded responses to the current requests of SUITE.
 
-    Exit status: 0 all are written, 1 some are missing, 2 usage.
+    Exit status: 0 all written, 1 some are missing, 2 usage.
     """
     with explained():
         config = load_config(root)
@@ -76,7 +83,7 @@ def export_(
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise click.ClickException(
             f"{len(missing)} of {len(wanted)} responses are not recorded: {one_line(names, 500)}{more}; "
-            f"run pytest --llm-suite={suite} first, or write what there is with --partial"
+            f"run pytest --llm-suite={suite} first, or pass --partial to export the others"
         )
     path = output or root / "golden" / "recordings" / f"{suite}.jsonl"
     with explained():
@@ -86,13 +93,14 @@ def export_(
 
 @record.command("import", epilog="Example: evalharness record import golden/recordings/support.jsonl")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--replace", is_flag=True, help="Replace the responses that this machine has to the same requests.")
+@click.option("--replace", is_flag=True, help="Replace existing responses to the same requests.")
 @click.pass_obj
 def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
-    """Bring the responses of FILES into this machine's ledger. Only import what you would accept as golden: a response
-    that is replayed is scored like one that was drawn.
+    """Import the responses of FILES into the ledger of this machine.
 
-    Exit status: 0 all are in, 1 a file cannot be read or contradicts what is there, 2 usage.
+    Import only what you would accept as golden: replayed responses are scored like fresh ones.
+
+    Exit status: 0 all imported, 1 a file is invalid or conflicts with the ledger, 2 usage.
     """
     with explained():
         recordings = [(file, read_recording(file)) for file in files]
@@ -103,17 +111,17 @@ def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
             for file, rows in recordings:
                 ledger.keep(rows, replace=replace)
                 new = sum(row.key not in known for row in rows)
-                click.echo(f"{file}: {len(rows)} responses, {new} of them new here")
+                click.echo(f"{file}: {len(rows)} responses, {new} of them new")
 
 
 def _refuse_conflicts(recordings: Sequence[tuple[Path, Sequence[Recorded]]], known: Mapping[str, Recorded]) -> None:
-    """Before anything is imported: two answers to one request cannot both be replayed."""
+    """Raise click.ClickException where the ledger has another response to a request of the files."""
     for file, rows in recordings:
         other = [row for row in rows if row.key in known and known[row.key].response != row.response]
         if other:
             raise click.ClickException(
-                f"{file}: {len(other)} requests have another response on this machine already "
-                f"(first: {other[0].key[:12]}); take the file's with --replace"
+                f"{file}: the ledger has other responses to {len(other)} of its requests "
+                f"(first: {other[0].key[:12]}): pass --replace to import those of the file"
             )
 
 

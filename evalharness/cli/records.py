@@ -1,4 +1,4 @@
-"""Which run a command means."""
+"""The run that a command's argument names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from evalharness.store.runs import RECORD
 
 
 def record_of(root: Path, given: str | None) -> Path:
-    """The record of a run: a file, the folder that holds one, or the suite whose last run is meant; without a word
-    the latest of all. Raises click.ClickException.
+    """The path of a run record.
+
+    `given` is a record, the folder that holds one, or a suite, for its last run; None: the latest run of all. Raises
+    click.ClickException: there is no such run.
     """
     if given is None:
         return _latest(root)
@@ -19,18 +21,18 @@ def record_of(root: Path, given: str | None) -> Path:
     for found in (path / RECORD, path, root / "reports" / given / RECORD):
         if _is_file(found):
             return found
-    raise click.ClickException(f"{given}: there is no run: name reports/SUITE, a run.jsonl, or a suite that was run")
+    raise click.ClickException(f"{given}: no run found: expected reports/SUITE, a run.jsonl, or a suite with a run")
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a name that is too long for one
+    except OSError:  # such as a name that is too long
         return False
 
 
 def _latest(root: Path) -> Path:
     found = sorted((root / "reports").glob(f"*/{RECORD}"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise click.ClickException("there is no run yet: pytest --llm-suite=NAME makes one")
+        raise click.ClickException("no run found below reports/: run pytest --llm-suite=NAME first")
     return found[-1]

@@ -1,31 +1,34 @@
-"""A run record judged again from files alone, as the run itself was: for the commands that say what came of it."""
+"""Decide a recorded run again, from files alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 
-from evalharness.config import load_config
-from evalharness.errors import StoreError
+from evalharness.config import Config, load_config
+from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.merge_base import MergeBase, pairs_of
-from evalharness.records import GateRule, Run
+from evalharness.records import GateRule, Run, Suite
 from evalharness.report import Outcome
 from evalharness.store import merge_base, read_run
 from evalharness.store.runs import RECORD
+from evalharness.suites import load_suite
 
 _REFERENCE = "reference.jsonl"
 Rules = Callable[[Sequence[GateRule]], Sequence[GateRule]]
 
 
-def judged(root: Path, run: Path, baseline: str | None = None, base: str | None = None, rules: Rules = list) -> Outcome:
-    """The outcome of a record, or of the folder that holds one. Raises EvalHarnessError."""
+def rejudge(
+    root: Path, run: Path, baseline: str | None = None, base: str | None = None, rules: Rules = list
+) -> Outcome:
+    """The outcome of a run record or its folder. Raises EvalHarnessError."""
     path = run / RECORD if run.is_dir() else run
     record = read_run(path)
     _refuse_paths(path, record)
-    name = record.header.suite
-    trusted = MergeBase(load_config(root), merge_base(root, base))
-    beside = path.parent / _REFERENCE
-    reference = read_run(beside) if path.name == RECORD and beside.exists() else None
+    name, config = record.header.suite, load_config(root)
+    trusted = MergeBase(config, merge_base(root, base))
+    sibling = path.parent / _REFERENCE
+    reference = read_run(sibling) if path.name == RECORD and sibling.exists() else None
     command = f"pytest --llm-suite={name} --llm-accept"
     verdicts = trusted.judge(
         record,
@@ -43,11 +46,21 @@ def judged(root: Path, run: Path, baseline: str | None = None, base: str | None 
         compared=baseline != "none",
         criteria=trusted.changes(name),
         base=trusted.commit.sha if trusted.commit else "",
+        root=root,
+        suite=_suite(name, config),
     )
 
 
+def _suite(name: str, config: Config) -> Suite | None:
+    """The suite, for line numbers; None where it is gone or invalid."""
+    try:
+        return load_suite(name, config)
+    except EvalHarnessError:
+        return None
+
+
 def _refuse_paths(path: Path, run: Run) -> None:
-    """The record may be somebody else's, and its names become names of files. Raises StoreError."""
+    """Raise StoreError for a name that is a path: the record is untrusted, and its names become file names."""
     for name in (run.header.suite, *(part for pair in pairs_of(run) for part in pair)):
-        if PurePath(name).name != name or name == "..":  # "." has no name
-            raise StoreError(f"{path}:1: '{name}' is no name of a suite, model or prompt")
+        if PurePath(name).name != name or name == "..":  # the name of "." is empty
+            raise StoreError(f"{path}:1: expected the name of a suite, model or prompt, got '{name}'")

@@ -1,136 +1,104 @@
-"""`evalharness report`: what came of a run, in the form that somebody else reads. From files alone; asks no model."""
+"""`evalharness report`: render recorded runs in any report format."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
+from evalharness import registry
 from evalharness.cli._output import explained
 from evalharness.cli.overwrite import refuse_to_replace
-from evalharness.cli.rejudge import judged
-from evalharness.config import load_config
+from evalharness.cli.rejudge import rejudge
 from evalharness.errors import EvalHarnessError
-from evalharness.records import Suite
-from evalharness.report import Outcome, page_of, verdict_json
-from evalharness.report.findings import Finding, findings
+from evalharness.redaction import scrub
+from evalharness.report import Outcome, ReportFormat, open_format
+from evalharness.report.encode import printable
 from evalharness.store import write_whole
 from evalharness.store.files import LONE_SURROGATES
-from evalharness.suites import load_suite
 
-_EPILOG = """\b
+
+class _FormatName(click.ParamType[str]):
+    """The name of a report format. Reads the installed entry points when it is used, not when it is imported."""
+
+    name = "format"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        known = registry.names("report_formats")
+        return click.Choice(known).convert(value, param, ctx)
+
+
+@click.command(
+    short_help="Render runs for pull requests and CI systems.",
+    epilog="""\b
 Examples:
-  evalharness report reports/support                  # markdown: summary.md
+  evalharness report reports/support
   evalharness report reports/support --format gitlab-metrics -o metrics.txt
-  evalharness report reports/*/run.jsonl --format github-annotations
-"""
-
-
-@click.command(epilog=_EPILOG)
+  evalharness report reports/*/run.jsonl --format github-annotations""",
+)
 @click.argument("runs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--format",
-    "form",
-    type=click.Choice(["markdown", "html", "json", "github-annotations", "gitlab-metrics", "gitlab-codequality"]),
+    "name",
+    type=_FormatName(),
     default="markdown",
     show_default=True,
     metavar="FORMAT",
-    help="markdown, html, json, github-annotations, gitlab-metrics or gitlab-codequality.",
+    help="Set the format: csv, github-annotations, gitlab-codequality, gitlab-metrics, html, json, markdown, parquet, "
+    "or one of another package.",
 )
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="A file. Default: print it.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file, not to stdout.")
 @click.option(
     "--baseline",
     metavar="PATH|git:REF",
-    help="A baseline file or folder, or a commit. Default: golden/baselines/SUITE as of the merge base.",
+    help="Compare with a baseline file or folder, or a commit. Default: golden/baselines/SUITE as of the merge base.",
 )
-@click.option("--base", metavar="REF", help="What this change is to be merged into.")
+@click.option("--base", metavar="REF", help="Set the branch this change is merged into.")
 @click.option("--force", is_flag=True, help="With --output: replace an existing file.")
 @click.pass_obj
 def report(
     root: Path,
     runs: tuple[Path, ...],
-    form: str,
+    name: str,
     output: Path | None,
     baseline: str | None,
     base: str | None,
     force: bool,
 ) -> None:
-    """Judge RUNS, run records or the folders that hold them, as `evalharness gate` does, and say what came of them.
+    """Decide RUNS again, as `evalharness gate` does, and render the result.
 
-    html and json take one run. Exit status: 0 written, whatever the verdict; 1 a run cannot be read; 2 usage.
+    RUNS are run records, or folders that hold one. markdown and the formats of GitHub and GitLab take several runs.
+
+    Exit status: 0 written, whatever the verdict; 1 a run cannot be read; 2 usage.
     """
-    if form in ("html", "json") and len(runs) > 1:
-        raise click.UsageError(f"--format {form} takes one run, not {len(runs)}")
     with explained():
         if output is not None:
             refuse_to_replace(output, root, force=force)
-        text = _FORMS[form]([judged(root, run, baseline, base) for run in runs], root)
+        chosen = open_format(name)
+        if len(runs) > 1 and chosen.render_all is None:
+            raise click.UsageError(f"--format {name} takes one run, got {len(runs)}")
+        content = _rendered(chosen, [rejudge(root, run, baseline, base) for run in runs])
         if output is not None:
-            write_whole(output, text)
+            write_whole(output, content)
             return
-    click.echo(text.encode(errors=LONE_SURROGATES), nl=False)
+    _print(content)
 
 
-def _markdown(outcomes: Sequence[Outcome], root: Path) -> str:
-    from evalharness.report.markdown import summary
-
-    return summary(outcomes, root)
-
-
-def _html(outcomes: Sequence[Outcome], root: Path) -> str:
-    from evalharness.report.html import render_html
-
-    return render_html(page_of(outcomes[0]))
-
-
-def _json(outcomes: Sequence[Outcome], root: Path) -> str:
-    return json.dumps(verdict_json(outcomes[0]), ensure_ascii=False, indent=1) + "\n"
-
-
-def _annotations(outcomes: Sequence[Outcome], root: Path) -> str:
-    from evalharness.report.github import workflow_commands
-
-    return workflow_commands(_found(outcomes, root), _folder(root))
-
-
-def _metrics(outcomes: Sequence[Outcome], root: Path) -> str:
-    from evalharness.report.gitlab import metrics
-
-    return metrics(outcomes)
-
-
-def _code_quality(outcomes: Sequence[Outcome], root: Path) -> str:
-    from evalharness.report.gitlab import code_quality
-
-    return code_quality(_found(outcomes, root), _folder(root))
-
-
-_FORMS: dict[str, Callable[[Sequence[Outcome], Path], str]] = {
-    "markdown": _markdown,
-    "html": _html,
-    "json": _json,
-    "github-annotations": _annotations,
-    "gitlab-metrics": _metrics,
-    "gitlab-codequality": _code_quality,
-}
-
-
-def _found(outcomes: Sequence[Outcome], root: Path) -> list[Finding]:
-    return [finding for outcome in outcomes for finding in findings(outcome, _suite(outcome, root))]
-
-
-def _suite(outcome: Outcome, root: Path) -> Suite | None:
-    """For its lines; None where it is not there, or cannot be read, any more."""
+def _rendered(chosen: ReportFormat, outcomes: Sequence[Outcome]) -> list[str | bytes]:
+    """The pieces of the file. Raises click.ClickException: the format's code failed."""
     try:
-        return load_suite(outcome.run.header.suite, load_config(root))
+        content = chosen.render_all(outcomes) if chosen.render_all else chosen.render(outcomes[0])
+        return [content] if isinstance(content, str | bytes) else list(content)
     except EvalHarnessError:
-        return None
+        raise
+    except Exception as error:  # code of another package may raise anything
+        raise click.ClickException(printable(f"the report format raised {type(error).__name__}: {error}")) from error
 
 
-def _folder(root: Path) -> str:
-    """Where the project lies in its repository: platforms count paths from there. Empty at the top."""
-    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
-    folder = root.relative_to(top).as_posix()
-    return "" if folder == "." else f"{folder}/"
+def _print(pieces: Iterable[str | bytes]) -> None:
+    """Print text without keys; to a terminal, whose cursor it could move, without control characters."""
+    clean = printable if sys.stdout.isatty() else scrub
+    for piece in pieces:
+        click.echo(piece if isinstance(piece, bytes) else clean(piece).encode(errors=LONE_SURROGATES), nl=False)

@@ -1,4 +1,4 @@
-"""`evalharness review`: step through the answers that changed. Asks no model."""
+"""`evalharness review`: step through changed answers, or compare blindly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalharness.cli._output import explained, print_json
 from evalharness.cli.accept import list_answers, show_golden
 from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.cli.records import record_of
-from evalharness.cli.rejudge import judged
+from evalharness.cli.rejudge import rejudge
 from evalharness.cli.review_tui import go_through
 from evalharness.config import load_config
 from evalharness.evaluation.acceptance import Reason, accept_answers
@@ -21,9 +21,9 @@ from evalharness.report import Outcome
 from evalharness.report.blind import blind_page
 from evalharness.report.encode import one_line
 from evalharness.review.decisions import Choice, Decisions
-from evalharness.review.diffs import Changed, changed_answers, new_answers
+from evalharness.review.diffs import ChangedAnswer, changed_answers, new_answers
 from evalharness.review.screen import WORDS, change_of
-from evalharness.review.sides import choices_between, read_answers
+from evalharness.review.sides import pair_answers, read_answers
 from evalharness.review.steps import Review
 from evalharness.store import in_ci, write_whole
 from evalharness.store.baselines import unacceptable
@@ -34,20 +34,23 @@ _STOPPED = 130
 
 
 @click.command(
-    epilog="Examples: evalharness review support; "
-    "evalharness review golden/baselines/support/smollm2.concise.jsonl reports/support --html blind.html"
+    epilog="""\b
+Examples:
+  evalharness review support
+  evalharness review golden/baselines/support/smollm2.concise.jsonl \\
+      reports/support --html blind.html"""
 )
 @click.argument("run", required=False)
 @click.argument("other", required=False)
 @click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page on which people choose between RUN and OTHER without knowing which is which.",
+    help="Write a page for a blind comparison of RUN and OTHER.",
 )
-@click.option("--seed", metavar="TEXT", help="With --html: decides which of the two stands left. Default: drawn anew.")
-@click.option("--baseline", metavar="PATH|git:REF", help="Compare with this one. Default: as the gate does.")
-@click.option("--again", is_flag=True, help="Forget the decisions on this run, and start over.")
-@click.option("--json", "as_json", is_flag=True, help="Print the changed answers and the decisions on them as JSON.")
+@click.option("--seed", metavar="TEXT", help="With --html: set the seed of the order and the sides. Default: random.")
+@click.option("--baseline", metavar="PATH|git:REF", help="Compare with this baseline. Default: that of the gate.")
+@click.option("--again", is_flag=True, help="Delete the decisions on this run, and start over.")
+@click.option("--json", "as_json", is_flag=True, help="Print the changed answers and the decisions as JSON.")
 @click.option("--force", is_flag=True, help="With --html: replace an existing file.")
 @click.pass_obj
 def review(
@@ -61,27 +64,27 @@ def review(
     as_json: bool,
     force: bool,
 ) -> None:
-    """Step through the answers of RUN that differ from the baseline's, broken assertions and the worst first.
+    """Review the answers of RUN that differ from the baseline, the worst first.
 
-    RUN is a run record, the folder that holds one, or a suite whose last run is meant; by default the latest run. A
-    decision is kept in review.jsonl beside the run at once: after Ctrl-C the next review goes on there. What you
-    accept becomes golden at the end, after you are asked once. Without a terminal it only lists.
+    RUN is a run record, the folder that holds one, or a suite, for its last run. Default: the latest run. Each decision
+    is saved immediately in review.jsonl next to the run, and the next review continues there. Accepted answers become
+    golden at the end, after one confirmation. Without a terminal, the answers are listed.
 
-    With OTHER and --html it writes a page instead; both may be runs or baseline files.
+    With OTHER and --html, write a page for a blind comparison. Both sides may be runs or baseline files.
 
-    Exit status: 0 listed, written, or looked through as far as you wanted; 1 it cannot be done; 2 usage; 130 Ctrl-C.
+    Exit status: 0 reviewed, listed or written, 1 error, 2 usage, 130 Ctrl-C.
     """
     if run and other and html:
         _write_page(root, run, other, html, seed, force=force)
         return
     if other or html or seed:
-        raise click.UsageError("a blind comparison takes both: review RUN OTHER --html FILE")
+        raise click.UsageError("a blind comparison requires RUN, OTHER and --html FILE")
     path = record_of(root, run)
     with explained():
-        outcome = judged(root, path, baseline)
+        outcome = rejudge(root, path, baseline)
         steps = _review(outcome, path)
         if again:
-            steps = Review(steps.answers, _forgotten(steps.decisions), steps.refusal)
+            steps = Review(steps.answers, _started_over(steps.decisions), steps.refusal)
         if as_json:
             print_json([_as_json(one, steps) for one in steps.answers])
         elif not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -94,25 +97,25 @@ def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None, 
     with explained():
         refuse_to_replace(html, root, force=force)
         a, b = (read_answers(record_of(root, given), root) for given in (run, other))
-        first, second, choices = choices_between(a, b)
-        write_whole(html, blind_page(a.suite, first, second, choices, seed or secrets.token_hex(8)))
-    click.echo(f"{html}: {len(choices)} cases with two answers; open it in a browser, then import what it exports")
+        first, second, pairs = pair_answers(a, b)
+        write_whole(html, blind_page(a.suite, first, second, pairs, seed or secrets.token_hex(8)))
+    click.echo(f"{html}: {len(pairs)} cases; open it in a browser, then import its export")
 
 
 def _review(outcome: Outcome, path: Path) -> Review:
     decisions = Decisions.read(path.parent, outcome.run.header.id)
     for problem in decisions.damage:
         click.echo(one_line(problem, _WIDTH), err=True)
-    refusal = "nothing is accepted in CI" if in_ci() else unacceptable(outcome.run)
+    refusal = "answers cannot be accepted in CI" if in_ci() else unacceptable(outcome.run)
     return Review(changed_answers(outcome.run, outcome.baselines), decisions, refusal)
 
 
-def _forgotten(decisions: Decisions) -> Decisions:
+def _started_over(decisions: Decisions) -> Decisions:
     decisions.start_over()
     return decisions
 
 
-def _as_json(one: Changed, steps: Review) -> dict[str, Any]:
+def _as_json(one: ChangedAnswer, steps: Review) -> dict[str, Any]:
     decision = steps.decisions.on(one.key)
     return {
         **one.key._asdict(),
@@ -130,10 +133,10 @@ def _as_json(one: Changed, steps: Review) -> dict[str, Any]:
 def _list(steps: Review, path: Path) -> None:
     count = len(steps.answers)
     if not count:
-        click.echo("no answer differs from the baseline's")
+        click.echo("no answer differs from the baseline")
         return
-    told = f"{count} changed answer{'s' if count > 1 else ''}, {steps.done} reviewed, in {path}"
-    click.echo(one_line(told, _WIDTH))
+    text = f"{count} changed answer{'s' if count > 1 else ''}, {steps.done} reviewed, in {path}"
+    click.echo(one_line(text, _WIDTH))
     for one in steps.answers:
         what = "broken" if one.sample.failed_checks else change_of(one)
         word = WORDS[steps.decisions.on(one.key).choice]
@@ -143,7 +146,7 @@ def _list(steps: Review, path: Path) -> None:
 
 def _in_terminal(root: Path, steps: Review, outcome: Outcome) -> None:
     if not steps.answers:
-        click.echo("no answer differs from the baseline's")
+        click.echo("no answer differs from the baseline")
         return
     try:
         finished = go_through(steps)
@@ -152,14 +155,14 @@ def _in_terminal(root: Path, steps: Review, outcome: Outcome) -> None:
         if finished:
             _write(root, steps, outcome)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(f"\nstopped: {steps.done} of {len(steps.answers)} reviewed; the next review goes on there")
+        click.echo(f"\nstopped: {steps.done} of {len(steps.answers)} reviewed; the next review continues here")
         raise SystemExit(_STOPPED) from None
 
 
 def _summary(steps: Review) -> None:
     words: tuple[tuple[Choice, str], ...] = (
         ("golden", "to become golden"),
-        ("written", "golden now"),
+        ("written", "now golden"),
         ("keep", "kept"),
         ("flag", "flagged"),
         ("", "open"),
@@ -172,18 +175,18 @@ def _summary(steps: Review) -> None:
 
 
 def _write(root: Path, steps: Review, outcome: Outcome) -> None:
-    """At the end: ask once, write the golden answers."""
+    """Confirm once, then write the golden answers."""
     chosen = steps.chosen("golden")
     answers = new_answers(chosen)
     if not answers:
         if steps.done == len(steps.answers):
-            click.echo("nothing to write; --again starts over")
+            click.echo("nothing to write; pass --again to start over")
         return
     list_answers(answers)
     if not click.confirm(f"make these answers to {len(answers)} case{'s' if len(answers) > 1 else ''} golden?"):
         click.echo("nothing was written; the next review asks again")
         return
-    because = click.prompt(f"why (kept in {HISTORY})", default="", show_default=False)
+    because = click.prompt(f"reason (kept in {HISTORY})", default="", show_default=False)
     reason = Reason(" ".join(because.split()), outcome.status)
     path = accept_answers(outcome.run, load_config(root), answers, reason)
     for one in chosen:

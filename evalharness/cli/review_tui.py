@@ -1,4 +1,4 @@
-"""A review in a terminal: draw, read a key, draw again."""
+"""The terminal interface of a review: draw the answer, read a key, repeat."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ from evalharness.review.steps import Review
 
 _BOTTOM = "a golden  k keep  f flag  n note  b back  m more  q quit  ? help"
 _HELP = """\
-a  accept this answer as a further golden one; written at the end, when you say so
-k  keep the golden answers as they are
-f  flag it: somebody must look at it
-n  write a note to it
-b  back to the one before (or the left arrow)
-↵  on to the next one without a decision (or the right arrow)
-m  show all of it, or as much as fits
-q  quit: the next review goes on here
-?  this help
+a  accept this answer as golden; written at the end, after confirmation
+k  keep the golden answers
+f  flag the answer for a second look
+n  write a note
+b  go back (or left arrow)
+↵  go on without a decision (or right arrow)
+m  show all of the answer, or as much as fits
+q  quit; the next review continues here
+?  show this help
 
-any key goes on"""
+press any key to continue"""
 
 
 _KEYBOARD = 0
 _Mode = list[Any]
-"""How a terminal is set, as `termios` has it."""
+"""The settings of a terminal, as `termios` returns them."""
 
 
 class _Resized(Exception):
-    """The terminal has another size now."""
+    """The size of the terminal changed."""
 
 
 def go_through(review: Review) -> bool:
-    """Until every answer has been looked at (True), or the person quits."""
+    """Step through the answers. Returns True at the end, False after q."""
     with _key_by_key() as usual:
         return _all_seen(review, usual)
 
 
 def _all_seen(review: Review, usual: _Mode) -> bool:
-    whole, said = False, ""
+    whole, message = False, ""
     typed: list[str] = []
     while (one := review.current) is not None:
         if not typed:
-            typed = _shown_and_asked(review, said, whole=whole)
+            typed = _draw_and_read(review, message, whole=whole)
             continue
-        said = ""
+        message = ""
         key = typed.pop(0)
         if key in ("q", "\x04"):
             return False
@@ -66,14 +66,14 @@ def _all_seen(review: Review, usual: _Mode) -> bool:
         elif key == "n":
             review.decisions.note(one.key, _note(review.decisions.on(one.key).note, usual))
         else:
-            said = review.press(key)
+            message = review.press(key)
             whole = whole and review.current is one
     return True
 
 
 @contextmanager
 def _key_by_key() -> Iterator[_Mode]:
-    """Keys come as they are pressed, unseen; those typed ahead are kept, and Ctrl-C stays Ctrl-C."""
+    """Read keys immediately and without echo. Keys typed ahead are kept, and Ctrl-C interrupts."""
     usual: _Mode = termios.tcgetattr(_KEYBOARD)
     tty.setcbreak(_KEYBOARD, termios.TCSADRAIN)
     try:
@@ -82,27 +82,27 @@ def _key_by_key() -> Iterator[_Mode]:
         termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, usual)
 
 
-def _shown_and_asked(review: Review, said: str, *, whole: bool) -> list[str]:
-    """What was typed at the sight of the answer; nothing where the size of the terminal changed meanwhile."""
+def _draw_and_read(review: Review, message: str, *, whole: bool) -> list[str]:
+    """The typed keys; none if the terminal was resized, so that the caller draws again."""
     try:
         with _noticing_size():
-            _draw(review, said, whole=whole)
+            _draw(review, message, whole=whole)
             return _keys()
     except _Resized:
         return []
 
 
-def _draw(review: Review, said: str, *, whole: bool) -> None:
+def _draw(review: Review, message: str, *, whole: bool) -> None:
     one = review.current
     assert one is not None
     columns, rows = shutil.get_terminal_size()
-    size = Size(max(20, columns - 1), rows - bool(said))
+    size = Size(max(20, columns - 1), rows - bool(message))
     click.clear()
     place = f"{review.place + 1} of {len(review.answers)}"
     for line in screen(one, place, review.decisions.on(one.key), size, whole=whole):
         click.echo(line)
-    if said:
-        click.echo(click.style(one_line(said, size.width), fg="yellow"))
+    if message:
+        click.echo(click.style(one_line(message, size.width), fg="yellow"))
     click.echo("")
     click.echo(click.style(_BOTTOM[: size.width], dim=True), nl=False)
 
@@ -114,7 +114,7 @@ def _help() -> None:
 
 
 def _keys() -> list[str]:
-    """What was typed, perhaps ahead; q where nobody is there any more."""
+    """The typed keys, also those typed ahead; q if the terminal is gone."""
     try:
         typed = os.read(_KEYBOARD, 64).decode(errors="replace")
     except OSError:

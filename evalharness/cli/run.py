@@ -1,16 +1,19 @@
-"""`evalharness run`: run a suite without pytest. Reads data only, like every other command."""
+"""`evalharness run`: run a suite without pytest. Reads data only."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from evalharness.cli._output import explained
 from evalharness.cli.complete import complete_model, complete_suite
+from evalharness.cli.summary import print_summary
 from evalharness.config import load_config
-from evalharness.execution.options import RECORD_MODES, RecordMode
-from evalharness.report.terminal import summary_lines
+from evalharness.execution.options import RECORD_MODES
+
+_STOPPED = 130
 
 
 @click.command(
@@ -18,66 +21,61 @@ from evalharness.report.terminal import summary_lines
     short_help="Run a suite, compare it with its baseline.",
 )
 @click.argument("suite", shell_complete=complete_suite)
-@click.option("--model", "models", multiple=True, shell_complete=complete_model, help="Instead of the suite's own.")
-@click.option("--prompt", "prompts", multiple=True, help="Instead of the suite's own prompts; repeatable.")
-@click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Samples per case.")
-@click.option("--baseline", metavar="PATH|git:REF|none", help="Compare with this baseline; none: do not compare.")
-@click.option("--against", metavar="REF", help="Also run the suite of this commit, in turns, and compare with it.")
-@click.option("--base", metavar="REF", help="The branch that this change goes to.")
-@click.option("--record", type=click.Choice(RECORD_MODES), default="once", show_default=True, help="As --llm-record.")
-@click.option("--concurrency", type=click.IntRange(min=1), help="Most requests in flight for each model.")
-@click.option("--budget", "budget_usd", metavar="USD", type=click.FloatRange(min=0), help="Most that the run may cost.")
-@click.option("--deadline", "deadline_s", metavar="S", type=click.FloatRange(min=0), help="Seconds for the whole run.")
-@click.option("--report", metavar="DIR", help="Folder of the reports. Default: reports/SUITE.")
+@click.option("--model", "models", multiple=True, shell_complete=complete_model, help="Run this model; repeatable.")
+@click.option("--prompt", "prompts", multiple=True, help="Run this prompt; repeatable.")
+@click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Set the samples per case.")
+@click.option("--baseline", metavar="PATH|git:REF|none", help="Compare with this baseline, or with none.")
+@click.option("--against", metavar="REF", help="Run the suite of this commit in turns, and compare with it.")
+@click.option("--base", metavar="REF", help="Set the branch this change is merged into.")
+@click.option(
+    "--record",
+    type=click.Choice(RECORD_MODES),
+    default="once",
+    show_default=True,
+    help="Replay recorded responses (once), ignore them (all), or forbid model calls (none).",
+)
+@click.option("--concurrency", type=click.IntRange(min=1), help="Limit the requests in flight to each model.")
+@click.option("--budget", "budget_usd", metavar="USD", type=click.FloatRange(min=0), help="Limit the cost of the run.")
+@click.option(
+    "--deadline", "deadline_s", metavar="SECONDS", type=click.FloatRange(min=0), help="Limit the time of the run."
+)
+@click.option("--report", metavar="DIR", help="Write the reports here. Default: reports/SUITE.")
 @click.option(
     "--inconclusive",
     type=click.Choice(["warn", "fail"]),
     default="warn",
     show_default=True,
-    help="What an inconclusive gate does.",
+    help="Choose what an inconclusive gate does.",
 )
 @click.pass_obj
-def run(
-    root: Path,
-    suite: str,
-    models: tuple[str, ...],
-    prompts: tuple[str, ...],
-    repeat: int,
-    baseline: str | None,
-    against: str | None,
-    base: str | None,
-    record: RecordMode,
-    concurrency: int | None,
-    budget_usd: float | None,
-    deadline_s: float | None,
-    report: str | None,
-    inconclusive: str,
-) -> None:
-    """Run SUITE and compare it with its baseline: `pytest --llm-suite=SUITE` without pytest.
+def run(root: Path, /, suite: str, inconclusive: str, **arguments: Any) -> None:
+    """Run SUITE and compare it with its baseline, without pytest.
 
-    Exit status: 0 nothing got worse, 1 something did or cannot be judged, 2 usage.
+    Ctrl-C closes the record. The next run of the same command replays the recorded responses and continues.
+
+    Exit status: 0 nothing got worse, 1 a regression or no decision, 2 usage, 130 Ctrl-C.
     """
+    from evalharness.cli.progress import Progress
     from evalharness.evaluation.api import evaluate
 
-    with explained():
-        evaluation = evaluate(
-            suite,
-            models=models,
-            prompts=prompts,
-            repeat=repeat,
-            baseline=baseline,
-            against=against,
-            base=base,
-            record=record,
-            budget_usd=budget_usd,
-            deadline_s=deadline_s,
-            concurrency=concurrency,
-            report=report,
-            config=load_config(root),
-            on_message=lambda line: click.echo(line, err=True),
-        )
+    with explained(), Progress() as progress:
+        try:
+            evaluation = evaluate(
+                suite,
+                config=load_config(root),
+                on_start=progress.start,
+                on_sample=progress.advance,
+                on_message=progress.message,
+                **arguments,
+            )
+        except KeyboardInterrupt:
+            if progress.evaluation is None:
+                raise
+            evaluation = progress.evaluation
     outcome = evaluation.outcome
-    assert outcome, "evaluate() returns a finished evaluation"
-    for line, markup in summary_lines(outcome, root):
-        click.secho(line, fg=next((colour for colour in ("red", "green", "yellow") if markup.get(colour)), None))
+    assert outcome, "a finished evaluation has an outcome"
+    print_summary(outcome)
+    if outcome.run.stopped:
+        click.echo("resume    run the same command again: recorded responses are replayed")
+        raise SystemExit(_STOPPED)
     raise SystemExit(int(outcome.is_red(fail_inconclusive=inconclusive == "fail")))

@@ -1,4 +1,4 @@
-"""`evalharness schema`: the JSON Schema of a suite file, for editors and pre-commit."""
+"""`evalharness schema`: the JSON Schema of a suite file, for editors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalharness.suites.schema import json_schema
 def schema() -> None:
     """Print the JSON Schema of a suite file.
 
-    An editor with a YAML language server completes and checks a suite that begins with
+    An editor with a YAML language server completes and checks a suite that starts with
 
       # yaml-language-server: $schema=../suite.schema.json
 

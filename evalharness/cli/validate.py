@@ -1,4 +1,4 @@
-"""`evalharness validate`: check suites, case files, templates and golden answers. Asks no model."""
+"""`evalharness validate`: check suites, cases, templates and goldens."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from evalharness.suites import load_suite, suite_names
 @click.argument("names", nargs=-1, shell_complete=complete_suite)
 @click.pass_obj
 def validate(root: Path, names: tuple[str, ...]) -> None:
-    """Check the suites called NAMES (default: all, and the history), and say for every problem where it is.
+    """Check the suites NAMES, and list every problem with its place.
 
-    Exit status: 0 all is well, 1 problems were found, 2 usage.
+    Default: all suites, and the history.
+
+    Exit status: 0 valid, 1 problems found, 2 usage.
     """
     try:
         config = load_config(root)
@@ -30,7 +32,7 @@ def validate(root: Path, names: tuple[str, ...]) -> None:
         raise click.ClickException(printable(str(error))) from None
     chosen = names or tuple(suite_names(root))
     if not chosen:
-        raise click.ClickException(f"there is no suite under {root / 'suites'}")
+        raise click.ClickException(f"no suite found in {root / 'suites'}")
     problems = sum(_report(name, config) for name in chosen) + (0 if names else _history(config))
     if problems:
         click.echo(f"{problems} problem{'s' if problems > 1 else ''} found", err=True)
@@ -38,7 +40,7 @@ def validate(root: Path, names: tuple[str, ...]) -> None:
 
 
 def _report(name: str, config: Config) -> int:
-    """Print what one suite is or what is wrong with it; the number of problems."""
+    """Print the summary or the problems of a suite. Returns the number of problems."""
     try:
         suite = load_suite(name, config)
     except SuiteError as error:
@@ -50,7 +52,7 @@ def _report(name: str, config: Config) -> int:
 
 
 def _history(config: Config) -> int:
-    """The same of `golden/HISTORY.jsonl`, where there is one."""
+    """The same for `golden/HISTORY.jsonl`, if it exists."""
     with explained():
         acceptances, problems = read_history(config.root)
     for problem in problems:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from evalharness.doctor.extensions import check_extensions
 from evalharness.doctor.installed import installed
 from evalharness.doctor.models import check_embedders, check_models
 from evalharness.doctor.project import check_configuration, check_ledger, check_repository
@@ -27,6 +28,7 @@ def diagnose(root: Path, *, load: bool = False, ping: bool = False) -> Iterator[
     config, result = check_configuration(root)
     yield result
     if config is not None:
+        yield from check_extensions(config)
         suites = [*check_suites(config)]
         yield from (check.result for check in suites) if suites else [_no_suite(root)]
         yield from check_models(config, suites, load=load, ping=ping)

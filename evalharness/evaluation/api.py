@@ -52,6 +52,7 @@ def evaluate(
     executor: str | Executor | None = None,
     report: str | None = None,
     config: Config | None = None,
+    on_start: Callable[[Evaluation], None] | None = None,
     on_sample: OnSample | None = None,
     on_message: Callable[[str], None] | None = None,
 ) -> Evaluation:
@@ -72,6 +73,7 @@ def evaluate(
         executor: Where requests run: a name, or an executor. Default: as the configuration says, or this process.
         report: Folder of the reports, relative to the root.
         config: The configuration. Default: `pyproject.toml` of the nearest folder upwards with `suites/`.
+        on_start: Called with the evaluation when its requests are on their way.
         on_sample: Called with each sample, in the order of the plan.
         on_message: Called with a line for the user, as when a confirmation begins.
 
@@ -101,12 +103,18 @@ def evaluate(
     )
     config = config.model_copy(update={"offline": options.run.record == "none"})
     resources = Resources(config, options, (suite,), dict(models) if isinstance(models, Mapping) else {})
-    return _run(suite, resources, on_sample or _ignore, on_message or _ignore)
+    return _run(suite, resources, on_start or _ignore, on_sample or _ignore, on_message or _ignore)
 
 
-def _run(suite: str, resources: Resources, on_sample: OnSample, on_message: Callable[[str], None]) -> Evaluation:
+def _run(
+    suite: str,
+    resources: Resources,
+    on_start: Callable[[Evaluation], None],
+    on_sample: OnSample,
+    on_message: Callable[[str], None],
+) -> Evaluation:
     evaluation = open_evaluation(suite, resources)
-    delete_stale_reports(evaluation.folder)
+    delete_stale_reports(resources, suite)
     import_heavy_modules()
     evaluation.calibrate(2)
     running, stopped = ExitStack(), True
@@ -114,6 +122,7 @@ def _run(suite: str, resources: Resources, on_sample: OnSample, on_message: Call
     try:
         with running:
             evaluation.start()
+            on_start(evaluation)
             for key in evaluation.selected:
                 evaluation.add(sample := evaluation.wait(key))
                 on_sample(sample)
@@ -133,7 +142,7 @@ def record_mode(config: Config, record: RecordMode) -> RecordMode:
 
 
 def _ignore(value: object) -> None:
-    """The default of `on_sample` and `on_message`."""
+    """The default of the callbacks."""
 
 
 async def aevaluate(suite: str, *, on_sample: OnSample | None = None, **arguments: Any) -> Evaluation:

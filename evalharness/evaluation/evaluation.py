@@ -49,8 +49,8 @@ from evalharness.store.runs import RECORD, read_run
 from evalharness.suites import load_suite
 
 _log = get_logger(__name__)
-REPORTS = (RECORD, "reference.jsonl", "report.html", "verdict.json", "summary.md")
-"""The files that a run writes into its folder."""
+RECORDS = (RECORD, "reference.jsonl")
+"""The files that a run writes into its folder, apart from its reports."""
 
 
 class Evaluation:
@@ -149,9 +149,12 @@ class Evaluation:
             criteria=merge_base.changes(self.name),
             base=self.options.base.sha if self.options.base else "",
             command=command(self.name, self.options),
+            root=self.resources.config.root,
+            suite=self.plan.suite,
         )
-        self.outcome = self._accepted(outcome, self.options.because) if self.options.accept else outcome
-        write_reports(self.outcome, self.resources.config.root)
+        outcome = self._accepted(outcome, self.options.because) if self.options.accept else outcome
+        errors = write_reports(outcome, self.resources.formats)
+        self.outcome = replace(outcome, report_errors=tuple(errors))
         _log.info("suite %s: %s, reports in %s", self.name, self.outcome.status, self.folder)
         return self.outcome
 
@@ -220,7 +223,7 @@ class Evaluation:
         """Copy the record and the reports into a folder. Raises StoreError."""
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            for name in REPORTS:
+            for name in (*RECORDS, *(one.file_name for one in self.resources.formats.values())):
                 if (self.folder / name).is_file():
                     shutil.copyfile(self.folder / name, Path(folder) / name)
         except OSError as error:
@@ -266,11 +269,11 @@ def open_evaluation(name: str, resources: Resources, options: EvaluationOptions 
     return Evaluation(resources, name, options)
 
 
-def delete_stale_reports(folder: Path) -> None:
-    """Delete what an older run wrote, so that it cannot be taken for this run's."""
-    for report in REPORTS:
-        with suppress(OSError):  # what cannot be deleted cannot be written either: that raises later
-            (folder / report).unlink()
+def delete_stale_reports(resources: Resources, name: str) -> None:
+    """Delete the files of an older run of a suite, so that none is taken for this run's."""
+    for file in (*RECORDS, *(one.file_name for one in resources.formats.values())):
+        with suppress(OSError):  # a file that cannot be deleted cannot be written either, which raises later
+            (resources.folder(name) / file).unlink()
 
 
 def _has_digest(baseline: Baseline | StoreError | None, digest: str | None) -> bool:

@@ -20,6 +20,7 @@ from evalharness.execution.pricing import Pricing
 from evalharness.logs import get_logger
 from evalharness.providers import Provider
 from evalharness.records import Request
+from evalharness.report import open_formats
 from evalharness.report.usage import dollars
 from evalharness.store.ledger import Ledger
 
@@ -42,6 +43,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         self.merge_base = MergeBase(self.config, self.options.base)
+        self.formats = open_formats(self.config.reports)
 
     def __enter__(self) -> Resources:
         """Open the ledger and start the engine. Raises ConfigError: a budget without a price; StoreError."""

@@ -40,7 +40,7 @@ class LLM:
         outcome = evaluation.outcome
         assert outcome is not None
         if outcome.is_red(fail_inconclusive=self._suites.fail_inconclusive):
-            lines = [line for line, _ in summary_lines(outcome, self._suites.resources.config.root)]
+            lines = [line for line, _ in summary_lines(outcome)]
             pytest.fail("\n".join(lines), pytrace=False)
         return evaluation
 

@@ -224,7 +224,7 @@ class EvalPlugin:
         """Print the verdict of each suite."""
         for outcome in self._outcomes:
             terminalreporter.section(f"llm {outcome.run.header.suite}", sep="=")
-            for line, markup in summary_lines(outcome, self._config.rootpath):
+            for line, markup in summary_lines(outcome):
                 terminalreporter.write_line(line, **markup)
 
 

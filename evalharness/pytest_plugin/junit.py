@@ -48,7 +48,7 @@ def record_suite(config: pytest.Config, outcome: Outcome) -> None:
 def _suite_properties(outcome: Outcome) -> Iterator[Property]:
     suite = outcome.run.header.suite
     yield from _named(f"{suite}.status", outcome.status)
-    yield from _named(f"{suite}.sentence", outcome.sentence)
+    yield from _named(f"{suite}.headline", outcome.headline)
     yield from _named(f"{suite}.run", outcome.run.header.id)
     for verdict in outcome.verdicts:
         for name, value in gate_properties(verdict):

@@ -68,7 +68,7 @@ class Suites:
         self.opened[name] = open_evaluation(name, self.resources, options)
         self.checked.add(name)
         if not self.is_worker:
-            delete_stale_reports(self.resources.folder(name))
+            delete_stale_reports(self.resources, name)
 
     def arguments(self) -> dict[str, Any]:
         """The options of the command line as arguments of `evaluate()`."""
@@ -95,7 +95,7 @@ class Suites:
     def delete_stale_reports(self) -> None:
         """Delete the reports of earlier runs of these suites."""
         for name in self.names:
-            delete_stale_reports(self.resources.folder(name))
+            delete_stale_reports(self.resources, name)
 
     def calibrate(self, times: int) -> None:
         """Measure the speed of this machine, where a gate needs it."""

@@ -1,7 +1,7 @@
-"""The page of a blind comparison: one file, no server. Who is who is told at the end.
+"""The page of a blind comparison: one file that reveals the sides at the end.
 
-It follows the rules of the report: texts reach it through a JSON island and are shown as text; the policy in the page
-allows one script and one style sheet, by their hashes.
+It follows the rules of the report: texts arrive in a JSON island and are shown as text. The page's policy allows one
+script and one style sheet, by their hashes.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from evalharness.records import Message
 from evalharness.report.single_file import island, page_pieces
 
 LABELS_SCHEMA = 1
-MOST_CHARS = 50_000
-"""Of one text; the run record holds all of it."""
-Side = Literal["a", "b"]
+MAX_CHARS = 50_000
+"""The largest excerpt of one text; the run record has all of it."""
+SideName = Literal["a", "b"]
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
-    """One of the two that are compared."""
+class Side:
+    """One of the two compared sides."""
 
     run: str
     model: str
-    """Empty where the answers of several are compared; each says then of whom it is. The same for `prompt`."""
+    """Empty if the side has several models; each pair then names its own. The same for `prompt`."""
     prompt: str
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One case, and what both answered to it."""
+class AnswerPair:
+    """One case with the answers of both sides."""
 
     case: str
     model: str
-    """Of both; empty where they differ in it. The same for `prompt`."""
+    """The model of both answers; empty if they differ. The same for `prompt`."""
     prompt: str
     messages: tuple[Message, ...]
     golden: tuple[str, ...]
@@ -44,8 +44,8 @@ class Choice:
     b: str
 
 
-def first_side(seed: str, case: str, model: str, prompt: str) -> Side:
-    """Who stands on the left: the same for the same seed, on every machine."""
+def first_side(seed: str, case: str, model: str, prompt: str) -> SideName:
+    """The side on the left; the same for the same seed, on every machine."""
     return "a" if _number(seed, "side", case, model, prompt) % 2 else "b"
 
 
@@ -53,9 +53,9 @@ def _number(*parts: str) -> int:
     return int.from_bytes(hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).digest()[:8], "big")
 
 
-def blind_page(suite: str, a: Party, b: Party, choices: Sequence[Choice], seed: str) -> str:
-    """The whole file."""
-    shuffled = sorted(choices, key=lambda one: _number(seed, "order", one.case, one.model, one.prompt))
+def blind_page(suite: str, a: Side, b: Side, pairs: Sequence[AnswerPair], seed: str) -> str:
+    """The HTML file. The seed decides the order of the cases and their sides."""
+    shuffled = sorted(pairs, key=lambda one: _number(seed, "order", one.case, one.model, one.prompt))
     header = {
         "schema": LABELS_SCHEMA,
         "kind": "labels",
@@ -63,7 +63,7 @@ def blind_page(suite: str, a: Party, b: Party, choices: Sequence[Choice], seed: 
         "seed": seed,
         "a": asdict(a),
         "b": asdict(b),
-        "cases": len(choices),
+        "cases": len(pairs),
     }
     return "".join(
         page_pieces(
@@ -75,7 +75,7 @@ def blind_page(suite: str, a: Party, b: Party, choices: Sequence[Choice], seed: 
     )
 
 
-def _item(one: Choice, seed: str) -> dict[str, object]:
+def _item(one: AnswerPair, seed: str) -> dict[str, object]:
     first = first_side(seed, one.case, one.model, one.prompt)
     left, right = (one.a, one.b) if first == "a" else (one.b, one.a)
     return {
@@ -91,5 +91,5 @@ def _item(one: Choice, seed: str) -> dict[str, object]:
 
 
 def _bounded(text: str) -> str:
-    left_out = len(text) - MOST_CHARS
-    return text if left_out <= 0 else f"{text[:MOST_CHARS]}\n[evalharness: {left_out} more characters are in the run]"
+    omitted = len(text) - MAX_CHARS
+    return text if omitted <= 0 else f"{text[:MAX_CHARS]}\n[evalharness: {omitted} more characters are in the run]"

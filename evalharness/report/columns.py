@@ -1,4 +1,4 @@
-"""What stands side by side in a report: models and prompts, of one run or of several, or of baselines."""
+"""The columns of a report: each is one model and prompt of a run or a baseline."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from evalharness.records import (
 )
 
 SEAM = "\n"
-"""Between a name and what makes it comparable."""
-MOST_TAGS = 40
-"""Tags that are compared; the others can be filtered for."""
+"""Separates a name from the parts that make it comparable."""
+MAX_TAGS = 40
+"""Tags in the comparison by tag; the filter offers all."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineView:
-    """What a case had before: the latest answer, and its mean scores."""
+    """A case in a baseline: the latest answer and the mean scores."""
 
     text: str | None
     scores: Mapping[str, float]
     digest: str = ""
-    """Of the case: an edited case is another one."""
+    """Digest of the case: an edited case does not compare."""
     signatures: Mapping[str, str] = field(default_factory=dict)
-    """How its scores were measured."""
+    """The signature of each metric."""
 
 
 NOTHING = BaselineView(None, {})
@@ -47,19 +47,19 @@ NOTHING = BaselineView(None, {})
 
 @dataclass(frozen=True)
 class Column:
-    """One model and prompt, as one run or baseline has it."""
+    """One model and prompt of one run or baseline."""
 
     source: str
-    """Which run or baseline; "" where there is only one."""
+    """The run or baseline; empty where there is only one."""
     model: str
     prompt: str
     planned: int
     samples: tuple[Sample, ...]
     earlier: Mapping[str, BaselineView] = field(default_factory=dict)
-    """By case."""
+    """The baseline by case."""
 
     def before(self, sample: Sample) -> BaselineView:
-        """What compares with a sample: the same case, and scores that were measured in the same way."""
+        """The baseline of a sample: the same case, with the scores of equal signature."""
         found = self.earlier.get(sample.key.case, NOTHING)
         if found.digest != sample.digest:
             return NOTHING
@@ -68,8 +68,9 @@ class Column:
 
     @cached_property
     def comparable(self) -> dict[str, dict[str, list[float]]]:
-        """The scores of each version of a case by metric and signature, as keys that another column has only where its
-        scores compare with these.
+        """Scores by metric, then by case.
+
+        The keys contain signature and digest, so that equal keys of two columns compare.
         """
         found: dict[str, dict[str, list[float]]] = {}
         for sample in self.samples:
@@ -94,18 +95,18 @@ class Column:
         return {(score.metric, score.signature) for sample in self.samples for score in sample.scores}
 
     def runs(self, metric: str) -> dict[str, list[float]]:
-        """The scores of each case."""
+        """The scores of a metric by case."""
         return self._runs.get(metric, {})
 
     def signature(self, metric: str) -> str:
-        """How the metric was measured; several ways are all named."""
+        """The signature of a metric; several are joined with a bar."""
         return " | ".join(sorted(way for name, way in self._signatures if name == metric))
 
 
 def columns_of(
     run: Run, earlier: Mapping[tuple[str, str], Mapping[str, BaselineView]], source: str = ""
 ) -> list[Column]:
-    """One for each model and prompt, also where not a single planned sample came back."""
+    """A column for each planned model and prompt of a run, with or without samples."""
     planned = Counter((key.model, key.prompt) for key in run.header.planned)
     samples: dict[tuple[str, str], list[Sample]] = {pair: [] for pair in planned}
     for sample in (sample for sample in run.samples if sample.purpose != "rerun"):
@@ -116,34 +117,37 @@ def columns_of(
 
 
 def column_of(baseline: Baseline, source: str) -> Column:
-    """The accepted runs of a baseline; what was asked is not in its file."""
+    """The accepted runs of a baseline as a column.
+
+    Its samples have no messages and no goldens.
+    """
     number = {run.id: index for index, run in enumerate(baseline.runs)}
     signatures = baseline.runs[-1].signatures if baseline.runs else {}
     samples = [
         _accepted(
-            draw, SampleKey(case, baseline.prompt, baseline.model, number.get(draw.run, 0)), signatures, stored.digest
+            found, SampleKey(case, baseline.prompt, baseline.model, number.get(found.run, 0)), signatures, stored.digest
         )
         for case, stored in baseline.cases.items()
-        for draw in stored.samples
+        for found in stored.samples
     ]
     return Column(source, baseline.model, baseline.prompt, len(samples), tuple(samples))
 
 
-def _accepted(draw: BaselineSample, key: SampleKey, signatures: Mapping[str, str], digest: str) -> Sample:
-    scores = tuple(Score(metric, value, signatures.get(metric, "")) for metric, value in draw.scores.items())
-    timing = Timing(draw.total_s or 0.0, draw.first_token_s)
-    response = Response(draw.text, "stop", Usage(draw.prompt_tokens, draw.completion_tokens), timing)
-    untimed = "" if draw.total_s else "accepted"
+def _accepted(found: BaselineSample, key: SampleKey, signatures: Mapping[str, str], digest: str) -> Sample:
+    scores = tuple(Score(metric, value, signatures.get(metric, "")) for metric, value in found.scores.items())
+    timing = Timing(found.total_s or 0.0, found.first_token_s)
+    response = Response(found.text, "stop", Usage(found.prompt_tokens, found.completion_tokens), timing)
+    untimed = "" if found.total_s else "accepted"
     no_messages: tuple[Message, ...] = ()
     return Sample(key, digest, (), no_messages, (), response, scores, recorded_at=untimed)
 
 
 def baseline_view_of(baseline: Baseline) -> dict[str, BaselineView]:
-    """What each case had in the accepted runs."""
+    """The accepted answers and scores by case."""
     signatures = baseline.runs[-1].signatures if baseline.runs else {}
     return {
         case: BaselineView(
-            stored.samples[-1].text, _mean_scores(draw.scores for draw in stored.samples), stored.digest, signatures
+            stored.samples[-1].text, _mean_scores(found.scores for found in stored.samples), stored.digest, signatures
         )
         for case, stored in baseline.cases.items()
         if stored.samples
@@ -151,7 +155,7 @@ def baseline_view_of(baseline: Baseline) -> dict[str, BaselineView]:
 
 
 def baseline_in(column: Column) -> dict[str, BaselineView]:
-    """The same of another column, to compare with it."""
+    """The answers and scores of a column by case, as the baseline of another column."""
     by_case: dict[str, list[Sample]] = {}
     for sample in column.samples:
         by_case.setdefault(sample.key.case, []).append(sample)
@@ -174,7 +178,7 @@ def _mean_scores(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
-    """What a table says of it."""
+    """The figures of a column for the tables, as plain data."""
     group = column.samples
     responses = [sample.response for sample in group if sample.response]
     timed = [sample.response.timing for sample in group if sample.response and sample.latency_s is not None]
@@ -201,7 +205,7 @@ def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
 
 
 def _with_interval(runs: Mapping[str, Sequence[float]]) -> list[float | int | None]:
-    """Mean over cases, 95 % interval (Student's t over cases: of cases like these), samples."""
+    """Mean over cases, low and high end of its 95 % interval (Student's t over cases), number of samples."""
     means = [fmean(values) for values in runs.values()]
     count = sum(len(values) for values in runs.values())
     if len(means) < 2:
@@ -211,12 +215,12 @@ def _with_interval(runs: Mapping[str, Sequence[float]]) -> list[float | int | No
 
 
 def by_tag(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The mean of every metric in every column for the most frequent tags."""
+    """The mean of each metric in each column, for the most frequent tags."""
     cases: dict[str, set[str]] = {}
     for sample in (sample for column in columns for sample in column.samples):
         for tag in sample.tags:
             cases.setdefault(tag, set()).add(sample.key.case)
-    frequent = sorted(cases, key=lambda tag: (-len(cases[tag]), tag))[:MOST_TAGS]
+    frequent = sorted(cases, key=lambda tag: (-len(cases[tag]), tag))[:MAX_TAGS]
     runs = [[column.runs(metric) for metric in metrics] for column in columns]
     for tag in sorted(frequent):
         means = [
@@ -226,12 +230,12 @@ def by_tag(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[dict[s
 
 
 def number(value: float | None) -> float | None:
-    """Six digits are more than anybody reads; what is not a number is not shown as one."""
+    """A number rounded to six digits; None for NaN and infinity."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
 
 
 def known(values: Iterable[float | None]) -> list[float]:
-    """Those that are numbers."""
+    """The finite numbers among the values."""
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
@@ -244,7 +248,7 @@ def _median(values: Sequence[float]) -> float | None:
 
 
 def _quantile(values: Sequence[float], q: float) -> float | None:
-    """Linear between the two nearest ranks, as numpy does by default."""
+    """A quantile, linear between the two nearest ranks, as numpy does by default."""
     if not values:
         return None
     ordered, place = sorted(values), q * (len(values) - 1)

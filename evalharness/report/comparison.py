@@ -1,4 +1,4 @@
-"""Runs and baselines side by side: the page and the lines of `evalharness compare`."""
+"""Runs and baselines side by side: page and lines of `evalharness compare`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalharness.report.columns import Column, baseline_in, column_of, columns_o
 from evalharness.report.encode import MINUS, one_line
 from evalharness.report.html import Page, facts_of
 
-_UNSURE = 0.05
+_CLEAR = 0.05
 _FIGURES = (
     ("seconds, median", "total_p50_s", ".2f"),
     ("first token, s", "first_token_p50_s", ".3f"),
@@ -21,14 +21,17 @@ _FIGURES = (
 
 
 def comparison(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> Page:
-    """A page of all models and prompts of these runs and baselines; answers are held against the first source's."""
+    """A page with the models and prompts of all sources.
+
+    The first source is the baseline of the others.
+    """
     groups = [_columns(source, name if len(sources) > 1 else "") for name, source in sources]
     first = groups[0]
     columns = first + [replace(one, earlier=_counterpart(one, first)) for group in groups[1:] for one in group]
     suites = list(dict.fromkeys(suite for _, source in sources for suite in _suites(source)))
     return Page(
         overall="comparison",
-        sentence=f"{len(columns)} side by side" if len(columns) > 1 else "one model and prompt: nothing to compare",
+        headline=f"{len(columns)} side by side" if len(columns) > 1 else "one model and prompt: nothing to compare",
         facts={"suite": ", ".join(suites), "sources": _named(sources)},
         columns=columns,
         answered=sum(sample.error is None for column in columns for sample in column.samples),
@@ -55,40 +58,40 @@ def _named(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> str:
 
 
 def _counterpart(column: Column, first: Sequence[Column]) -> dict[str, Any]:
-    """The first source's answers of the same model and prompt, or of its only one."""
+    """The first source's answers of the same model and prompt, or of its only column."""
     same = [one for one in first if (one.model, one.prompt) == (column.model, column.prompt)]
     found = same or (first if len(first) == 1 else [])
     return baseline_in(found[0]) if found else {}
 
 
-def comparison_lines(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Lines of at most 80 columns and their colour, from the overview of a page."""
-    columns = told["columns"]
+def comparison_lines(overview: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Lines of at most 80 columns, each with its colour, from the overview of a page."""
+    columns = overview["columns"]
     for number, column in enumerate(columns, start=1):
         name = " · ".join(part for part in (column["source"], column["model"], column["prompt"]) if part)
         failed = f", {column['failed']} failed" if column["failed"] else ""
         errors = f", {column['errors']} errors" if column["errors"] else ""
         yield f"{number:>3}  {one_line(name, 52)}  {column['samples']} answers{failed}{errors}", ""
-    for index, metric in enumerate(told["metrics"]):
+    for index, metric in enumerate(overview["metrics"]):
         yield "", ""
         yield one_line(metric, 60), ""
-        duels = {one["second"]: one for one in told["versus"] if one["metric"] == metric and one["first"] == 0}
+        tests = {one["second"]: one for one in overview["versus"] if one["metric"] == metric and one["first"] == 0}
         for number, column in enumerate(columns):
-            yield _metric_line(number, column["scores"][index], duels.get(number))
+            yield _metric_line(number, column["scores"][index], tests.get(number))
     yield "", ""
     yield from _figures(columns)
 
 
-def _metric_line(number: int, scores: Sequence[float | None], duel: dict[str, Any] | None) -> tuple[str, str]:
+def _metric_line(number: int, scores: Sequence[float | None], test: dict[str, Any] | None) -> tuple[str, str]:
     mean, low, high, _ = scores
     between = f" ({low:.3f} … {high:.3f})" if low is not None and high is not None else ""
     line = f"{number + 1:>3}  {mean:.3f}{between}" if mean is not None else f"{number + 1:>3}  not scored"
-    if duel is None:
+    if test is None:
         return line, ""
-    sure = duel["p_value"] < _UNSURE
-    p_value = "p < 0.0001" if duel["p_value"] < 1e-4 else f"p = {duel['p_value']:.2g}"
-    against = f"  {_points(duel['change'])} pts against 1, {p_value}"
-    return line + against, ("green" if duel["change"] > 0 else "red") if sure else ""
+    clear = test["p_value"] < _CLEAR
+    p_value = "p < 0.0001" if test["p_value"] < 1e-4 else f"p = {test['p_value']:.2g}"
+    against = f"  {_points(test['change'])} pts against 1, {p_value}"
+    return line + against, ("green" if test["change"] > 0 else "red") if clear else ""
 
 
 def _points(change: float) -> str:

@@ -1,4 +1,4 @@
-"""Word diffs: what went, what came, and everything between to the letter."""
+"""Word diffs that reproduce both texts exactly."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ Kind = Literal["same", "gone", "new"]
 Segment = tuple[Kind, str]
 
 MAX_CELLS = 16_000_000
-"""Tokens times tokens that are compared at most (two texts of 4,000 words): 2 MB and a few milliseconds."""
+"""The largest product of token counts (two texts of 4,000 words): 2 MB and a few milliseconds."""
 
 _CJK = "\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _PUNCTUATION = r"!\"#$%&()*+,./:;<=>?@\[\\\]\^_`{|}~\u2000-\u2018\u201a-\u206f\u3000-\u303f\uff00-\uff20"
 _WORD = re.compile(rf"\s+|[{_CJK}]|[{_PUNCTUATION}]|[^\s{_CJK}{_PUNCTUATION}]+")
-"""Runs of white space, of letters with their marks, of digits; one sign; one character of a script without spaces. Each
-character of a text is in exactly one of them, so the tokens of a text join to the text."""
+"""A run of white space, a word, a punctuation sign, or a character of a script without spaces. The tokens of a text
+join to the text.
+"""
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def word_diff(old: str, new: str) -> list[Segment]:
-    """The way from `old` to `new`: `same` and `gone` join to `old`, `same` and `new` to `new`, to the letter.
+    """The segments from `old` to `new`.
 
-    Bounded: texts with more than `MAX_CELLS` pairs of words are compared by lines, and where there are too many lines
-    as well, what lies between the common beginning and the common end goes and comes as one piece.
+    The texts of `same` and `gone` join to `old`, those of `same` and `new` to `new`.
+
+    Texts with more than `MAX_CELLS` pairs of words are compared by lines. With too many lines, everything between the
+    common start and the common end is one segment.
     """
     for pattern in (_WORD, _LINE):
         a, b = pattern.findall(old), pattern.findall(new)
@@ -36,7 +39,7 @@ def word_diff(old: str, new: str) -> list[Segment]:
 
 
 def _common(a: list[str], b: list[str]) -> tuple[int, int]:
-    """How many tokens at the beginning, and how many of the others at the end, are the same."""
+    """The number of equal tokens at the start, and of equal ones at the end among the rest."""
     shorter = min(len(a), len(b))
     start = next((i for i in range(shorter) if a[i] != b[i]), shorter)
     return start, next((i for i in range(shorter - start) if a[-1 - i] != b[-1 - i]), shorter - start)
@@ -45,7 +48,7 @@ def _common(a: list[str], b: list[str]) -> tuple[int, int]:
 def _compare(a: list[str], b: list[str]) -> Iterator[Segment]:
     from rapidfuzz.distance import Indel
 
-    # rapidfuzz compares list items by their hashes alone; numbers of our own cannot collide
+    # rapidfuzz compares list items by their hashes alone, and these numbers cannot collide
     numbers = {token: number for number, token in enumerate(dict.fromkeys([*a, *b]))}
     for step in Indel.opcodes([numbers[token] for token in a], [numbers[token] for token in b]):
         if step.tag == "equal":
@@ -56,7 +59,7 @@ def _compare(a: list[str], b: list[str]) -> Iterator[Segment]:
 
 
 def _tidy(segments: Iterable[Segment]) -> list[Segment]:
-    """Few and whole: neighbours joined, `gone` before `new`, and white space between two changed words changed too."""
+    """Few segments: neighbours joined, `gone` before `new`, white space between two changed words changed too."""
     result: list[Segment] = []
     gone = new = blank = ""
     for kind, text in segments:

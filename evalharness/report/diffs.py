@@ -1,4 +1,4 @@
-"""Which answers changed, and by how much: today's beside the baseline's latest, the worst first."""
+"""The changes of the answers against the baseline, the worst first."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from statistics import fmean
 from typing import Literal
 
 from evalharness.records import Baseline, BaselineSample, Sample, SampleKey
-from evalharness.report import Outcome
+from evalharness.report.outcome import Outcome
 
 How = Literal["error", "broken", "worse", "better", "other", "same", "new"]
-"""`broken`: a hard assertion does not hold. `other`: another text at the same score. `new`: nothing to compare with."""
+"""`broken`: a hard assertion does not hold. `other`: different text, same score. `new`: not in the baseline."""
 VISIBLE = 0.005
-"""Smaller changes of a score are none: half a point."""
+"""Half a point of a score: smaller changes are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerDiff:
-    """A case with one model and prompt: its worst draw, and what stood there before."""
+    """The worst sample of a case with one model and prompt, and its baseline."""
 
     sample: Sample
     before: BaselineSample | None
     change: float
-    """Of the mean score; negative is worse."""
+    """Change of the mean score; negative is worse."""
     how: How
 
 
 def answers(outcome: Outcome) -> list[AnswerDiff]:
-    """One for each case, model and prompt; errors first, then broken assertions, then the largest falls."""
+    """A diff for each case, model and prompt, the worst first.
+
+    Errors come first, then broken assertions, then the largest drops.
+    """
     worst: dict[tuple[str, str, str], AnswerDiff] = {}
     for answer in sorted((_answer(sample, outcome) for sample in outcome.run.samples), key=_rank):
         worst.setdefault(answer.sample.key[:3], answer)
@@ -36,19 +39,19 @@ def answers(outcome: Outcome) -> list[AnswerDiff]:
 
 def _answer(sample: Sample, outcome: Outcome) -> AnswerDiff:
     then = before(sample, outcome)
-    moved = _change(sample, then)
-    return AnswerDiff(sample, then, moved, _how(sample, then, moved))
+    change = _change(sample, then)
+    return AnswerDiff(sample, then, change, _how(sample, then, change))
 
 
-def _how(sample: Sample, then: BaselineSample | None, moved: float) -> How:
+def _how(sample: Sample, then: BaselineSample | None, change: float) -> How:
     if sample.error or sample.response is None:
         return "error"
     if sample.failed_checks:
         return "broken"
     if then is None:
         return "new"
-    if abs(moved) > VISIBLE:
-        return "worse" if moved < 0 else "better"
+    if abs(change) > VISIBLE:
+        return "worse" if change < 0 else "better"
     return "same" if then.text == sample.response.text else "other"
 
 
@@ -59,8 +62,9 @@ def _rank(answer: AnswerDiff) -> tuple[int, float, SampleKey]:
 
 
 def score_change(sample: Sample, outcome: Outcome, metric: str | None = None) -> float:
-    """The answer's score minus that of the baseline's latest answer, the mean over metrics or of one; 0 when they do
-    not compare.
+    """The change against the baseline's latest answer.
+
+    Of one metric, or the mean of all; 0 if nothing compares.
     """
     return _change(sample, before(sample, outcome), metric)
 

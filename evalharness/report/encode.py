@@ -1,4 +1,4 @@
-"""One encoder for each sink that is not HTML: whatever a model said, it stays text there."""
+"""An encoder for each sink other than HTML, so that untrusted text stays text."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from collections.abc import Iterable
 from evalharness.redaction import scrub
 
 MINUS = "−"
-"""What a negative change is printed with."""
-_LOOKED_AT = 20
+"""The sign of negative changes."""
+_READ = 20
 _LONG_RUN = re.compile("`{4,}")
 _NAMES = {"\t": "\t", "\n": "\n"}
 
 
 def printable(text: str) -> str:
-    """Control and invisible format characters (escapes, bidi overrides, carriage returns) as ⟨U+001B⟩; line ends and
-    tabs stay. So is the bracket of `##[command]`, which GitHub's runner obeys anywhere in a line. Keys are taken out.
+    """The text without keys, with control characters written as ⟨U+001B⟩.
+
+    So are format characters, such as bidi overrides. Line ends and tabs stay. The bracket of `##[command]` is escaped:
+    GitHub's runner obeys it anywhere in a line.
     """
     text = scrub(text).replace("##[", f"##{_named('[')}")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
@@ -32,24 +34,31 @@ def _named(character: str) -> str:
 
 
 def one_line(text: str, width: int = 200) -> str:
-    """Printable, on one line, cut to `width`; of a long text only the beginning is looked at."""
-    looked_at = _LOOKED_AT * width
+    """Printable text on one line, cut to `width` characters.
+
+    Only the start of a long text is read.
+    """
+    limit = _READ * width
     text = scrub(text)
-    line = " ".join(printable(text[:looked_at]).split())
-    return line if len(line) <= width and len(text) <= looked_at else line[: width - 1] + "…"
+    line = " ".join(printable(text[:limit]).split())
+    return line if len(line) <= width and len(text) <= limit else line[: width - 1] + "…"
 
 
 def quoted(text: str, *, lines: int = 40, width: int = 2000) -> list[str]:
-    """Printable, every line behind a bar: untrusted text never starts a line, where CI systems look for commands."""
+    """Printable lines, each behind a bar.
+
+    CI systems read commands at the start of a line.
+    """
     given = scrub(text).split("\n")
-    begun = (printable(line[: width + 1]) for line in given[:lines])  # it only grows
+    begun = (printable(line[: width + 1]) for line in given[:lines])  # escaping only lengthens it
     shown = [f"│ {line[:width]}{'…' if len(line) > width else ''}" for line in begun]
     return shown if len(given) <= lines else [*shown, f"│ … {len(given) - lines} more lines"]
 
 
 def code(text: str, width: int = 200) -> str:
-    """A code span of markdown on one line, cut to `width`: no link, mention or markup comes alive in it. It must not
-    stand at the start of a line, where a long one could be read as a fence.
+    """A markdown code span on one line, cut to `width`; no markup in it takes effect.
+
+    Never put it at the start of a line, where it could be read as a fence.
     """
     line = _LONG_RUN.sub(lambda run: f"{len(run[0])} of {_named('`')}", one_line(text, width)) or "⟨empty⟩"
     ticks = "`" * (_longest_run(line) + 1)
@@ -58,12 +67,15 @@ def code(text: str, width: int = 200) -> str:
 
 
 def cell(text: str, width: int = 200) -> str:
-    """A code span for a table: no bar in it ends the cell."""
+    """A code span for a table cell: bars are escaped."""
     return code(one_line(text, width).replace("|", _named("|")), len(_named("|")) * width)
 
 
 def fence(lines: Iterable[str], language: str = "") -> str:
-    """A code block of markdown that none of its lines can end. The lines are ours up to their bar (see `quoted`)."""
+    """A markdown code block that no line in it can end.
+
+    Untrusted lines must stand behind a bar (see `quoted`).
+    """
     text = "\n".join(lines)
     ticks = "`" * max(3, _longest_run(text) + 1)
     return f"{ticks}{language}\n{text}\n{ticks}"

@@ -1,7 +1,9 @@
-"""A run or a baseline as CSV or Parquet. CSV needs no package; Parquet needs pandas and pyarrow.
+"""A run or a baseline as CSV or Parquet.
 
-Spreadsheets take a text that begins with `=` for a formula, and with it text becomes code. A cell of text that begins
-so gets an apostrophe, unless the file is for programs only.
+CSV needs no extra; Parquet needs pandas and pyarrow.
+
+Spreadsheets run text that starts with `=` as a formula. Unless the file is for programs only, each cell that starts
+like a formula gets an apostrophe.
 """
 
 from __future__ import annotations
@@ -9,14 +11,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalharness.errors import MissingExtraError, StoreError
+from evalharness.errors import MissingExtraError
 from evalharness.records import Baseline, Run
 from evalharness.records.table import (
     Row,
@@ -26,30 +26,33 @@ from evalharness.redaction import scrub
 from evalharness.store.files import LONE_SURROGATES, write_whole
 
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - full-width signs count as well
-"""What makes a spreadsheet read a text as a formula, when a cell begins with it."""
+"""The first characters of a formula in spreadsheets."""
 _FIRST_COLUMNS = ("suite", "run_id", "started_at", "accepted_at")
-"""By these an export is known again."""
+"""The first columns of every export; they identify one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is exported."""
+    """The rows of a run or a baseline."""
 
     source: Run | Baseline
 
     @property
     def metrics(self) -> Sequence[str]:
-        """The metrics that have a column."""
+        """The metrics with a column."""
         return self.source.metric_names
 
     @property
     def rows(self) -> Iterable[Row]:
-        """One for each sample or draw."""
+        """A row for each sample."""
         return self.source.rows()
 
 
 def csv_lines(table: Table, *, raw: bool = False) -> Iterator[str]:
-    """The lines of a CSV file, a header first. `raw`: every text to the letter, formula or not."""
+    """The lines of a CSV file, header first.
+
+    With `raw`, text that looks like a formula stays unchanged.
+    """
     names = list(columns(table.metrics))
     yield _line(names)
     for row in table.rows:
@@ -57,7 +60,7 @@ def csv_lines(table: Table, *, raw: bool = False) -> Iterator[str]:
 
 
 def _cell(value: Any, *, raw: bool) -> Any:
-    """Lists as JSON, nothing as an empty cell, texts so that no spreadsheet takes them for more."""
+    """Lists as JSON, None as an empty cell, formulas behind an apostrophe."""
     if isinstance(value, list):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, str) and not raw and value.startswith(FORMULA):
@@ -66,19 +69,24 @@ def _cell(value: Any, *, raw: bool) -> Any:
 
 
 def _line(cells: Sequence[Any]) -> str:
-    """One record. The writer quotes each kind of line end only where its own holds both; ours is a plain one."""
+    """One record. csv quotes both kinds of line ends only if its own terminator has both."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def write_csv(path: Path, table: Table, *, raw: bool = False) -> None:
-    """Write the file whole or not at all. Raises StoreError."""
+    """Write a CSV file in one step. Raises StoreError."""
     write_whole(path, csv_lines(table, raw=raw))
 
 
 def write_parquet(path: Path, table: Table) -> None:
-    """Write the file whole or not at all. Raises MissingExtraError, StoreError."""
+    """Write a Parquet file in one step. Raises MissingExtraError, StoreError."""
+    write_whole(path, parquet(table))
+
+
+def parquet(table: Table) -> bytes:
+    """The content of a Parquet file. Raises MissingExtraError."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -88,15 +96,13 @@ def write_parquet(path: Path, table: Table) -> None:
     for name, kind in columns(table.metrics).items():
         if kind in ("text", "list"):
             frame[name] = frame[name].map(_encodable).astype(object)
-    try:
-        data = pyarrow.Table.from_pandas(frame, schema=_schema(pyarrow, table), preserve_index=False)
-        _replace(path, lambda temporary: pyarrow.parquet.write_table(data, temporary))
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
+    data, buffer = pyarrow.Table.from_pandas(frame, schema=_schema(pyarrow, table), preserve_index=False), io.BytesIO()
+    pyarrow.parquet.write_table(data, buffer)
+    return buffer.getvalue()
 
 
 def _encodable(value: Any) -> Any:
-    """Without keys, and half a surrogate pair, which UTF-8 cannot hold, as JSON escapes it."""
+    """Text without keys, with lone surrogates, which UTF-8 cannot hold, as JSON escapes."""
     if isinstance(value, list):
         return [_encodable(item) for item in value]
     if not isinstance(value, str):
@@ -105,7 +111,7 @@ def _encodable(value: Any) -> Any:
 
 
 def _schema(pyarrow: Any, table: Table) -> Any:
-    """The types, said and not guessed: a column without a value has its type too."""
+    """The types of all columns; empty columns have no values to infer one from."""
     types = {
         "text": pyarrow.string(),
         "list": pyarrow.list_(pyarrow.string()),
@@ -117,22 +123,8 @@ def _schema(pyarrow: Any, table: Table) -> Any:
     return pyarrow.schema([(name, types[kind]) for name, kind in columns(table.metrics).items()])
 
 
-def _replace(path: Path, write: Any) -> None:
-    """A reader, or a crash, sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(temporary)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def is_export(path: Path) -> bool:
-    """Whether a file holds an export, or nothing: writing over it loses nothing that a person made."""
+    """Whether a file is empty or an export, so that replacing it loses no work."""
     try:
         with path.open("rb") as file:
             start = file.read(512)
@@ -148,6 +140,6 @@ def _is_our_parquet(path: Path, start: bytes) -> bool:
         import pyarrow.parquet
 
         names: list[str] = pyarrow.parquet.read_schema(path).names
-    except Exception:  # pyarrow is missing, or a damaged file: none of ours
+    except Exception:  # pyarrow is missing, or the file is damaged
         return False
     return tuple(names[: len(_FIRST_COLUMNS)]) == _FIRST_COLUMNS

@@ -1,41 +1,45 @@
-"""Annotations of GitHub: workflow commands that put a finding beside the line of the suite in a pull request."""
+"""GitHub annotations: workflow commands, each for a line of the suite."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from evalharness.report.annotations import Annotation
 from evalharness.report.encode import one_line
-from evalharness.report.findings import Finding
 
-MOST_OF_A_KIND = 10
-"""GitHub shows ten errors and ten warnings of a step, and drops the others without a word."""
+MAX_PER_LEVEL = 10
+"""GitHub shows ten errors and ten warnings per step, and silently drops the rest."""
 
 
-def workflow_commands(found: Sequence[Finding], folder: str = "") -> str:
-    """A line for each finding, and where there are too many, one that counts the rest. `folder`: of the suites'
-    project, within the repository.
+def workflow_commands(found: Sequence[Annotation], prefix: str = "") -> str:
+    """A line for each annotation.
+
+    Beyond ten of a level, the tenth line counts the rest.
+
+    `prefix`: the project's folder within the repository, with a slash; empty at the top.
     """
-    return "".join(f"{line}\n" for line in _lines(found, folder))
+    return "".join(f"{line}\n" for line in _lines(found, prefix))
 
 
-def _lines(found: Sequence[Finding], folder: str) -> Iterator[str]:
-    for level, group in groupby(sorted(found, key=lambda finding: finding.level), lambda finding: finding.level):
+def _lines(found: Sequence[Annotation], prefix: str) -> Iterator[str]:
+    by_level = sorted(found, key=lambda annotation: annotation.level)
+    for level, group in groupby(by_level, lambda annotation: annotation.level):
         mine = list(group)
-        shown = mine if len(mine) <= MOST_OF_A_KIND else mine[: MOST_OF_A_KIND - 1]
-        yield from (_line(finding, folder) for finding in shown)
+        shown = mine if len(mine) <= MAX_PER_LEVEL else mine[: MAX_PER_LEVEL - 1]
+        yield from (_line(annotation, prefix) for annotation in shown)
         if len(shown) < len(mine):
             yield f"::{level}::evalharness: {len(mine) - len(shown)} more, see the summary of this job"
 
 
-def _line(finding: Finding, folder: str) -> str:
-    file, line = one_line(folder + finding.where.file, 400), max(1, finding.where.line)
-    properties = f"file={_property(file)},line={line},title={_property(finding.title)}"
-    return f"::{finding.level} {properties}::{_data(finding.message)}"
+def _line(annotation: Annotation, prefix: str) -> str:
+    file, line = one_line(prefix + annotation.where.file, 400), max(1, annotation.where.line)
+    properties = f"file={_property(file)},line={line},title={_property(annotation.title)}"
+    return f"::{annotation.level} {properties}::{_data(annotation.message)}"
 
 
 def _data(text: str) -> str:
-    """As the runner's own toolkit escapes the text of a command."""
+    """Escape a command's text as GitHub's own toolkit does."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -1,4 +1,4 @@
-"""What GitLab's merge requests show: a metrics report (OpenMetrics) and a code-quality report (JSON)."""
+"""Reports for GitLab merge requests: metrics (OpenMetrics), code quality (JSON)."""
 
 from __future__ import annotations
 
@@ -9,30 +9,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from evalharness.records import Sample
-from evalharness.report import Outcome
+from evalharness.report.annotations import Annotation
 from evalharness.report.encode import one_line
-from evalharness.report.findings import Finding
+from evalharness.report.outcome import Outcome
 
 _SEVERITY = {"error": "critical", "warning": "minor"}
 _HELP = {
     "evalharness_score": "Mean score of a metric over the cases, from 0 to 1.",
     "evalharness_answers": "Answers that were scored.",
     "evalharness_unusable_answers": "Answers that are missing or break a hard assertion.",
-    "evalharness_prompt_tokens": "Mean tokens of a prompt.",
-    "evalharness_completion_tokens": "Mean tokens of an answer.",
-    "evalharness_cost_usd": "Mean dollars of an answer.",
+    "evalharness_prompt_tokens": "Mean tokens per prompt.",
+    "evalharness_completion_tokens": "Mean tokens per answer.",
+    "evalharness_cost_usd": "Mean dollars per answer.",
 }
 
 
 def metrics(outcomes: Sequence[Outcome]) -> str:
-    """OpenMetrics text. GitLab compares the values as strings: so they are rounded, and seconds, which differ from run
-    to run, are left out.
+    """OpenMetrics text.
+
+    GitLab compares values as strings, so they are rounded, and seconds are left out.
     """
     rows = sorted({row for outcome in outcomes for row in _rows(outcome)})
     lines = []
-    for name, told in _HELP.items():
+    for name, help_text in _HELP.items():
         mine = [f"{name}{labels} {value}" for family, labels, value in rows if family == name]
-        lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge", *mine] if mine else []
+        lines += [f"# HELP {name} {help_text}", f"# TYPE {name} gauge", *mine] if mine else []
     return "\n".join([*lines, "# EOF"]) + "\n"
 
 
@@ -62,7 +63,7 @@ def _values(outcome: Outcome, samples: Sequence[Sample]) -> Iterator[tuple[str, 
 
 
 def _cases(samples: Sequence[Sample], metric: str) -> list[float]:
-    """The mean of each case: one that was drawn more often weighs no more."""
+    """The mean of each case, so that a case with more samples weighs the same."""
     found: dict[str, list[float]] = {}
     for sample in samples:
         if score := sample.score(metric):
@@ -78,18 +79,21 @@ def _label(value: str) -> str:
     return re.sub(r'(["\\])', r"\\\1", one_line(value))
 
 
-def code_quality(found: Sequence[Finding], folder: str = "") -> str:
-    """A code-quality report. The fingerprint of a finding is the same in every run: so GitLab tells new from known."""
-    return json.dumps([_issue(finding, folder) for finding in found], ensure_ascii=False, indent=1) + "\n"
+def code_quality(found: Sequence[Annotation], prefix: str = "") -> str:
+    """A code-quality report.
+
+    A fingerprint stays the same between runs, so that GitLab can tell new issues from old.
+    """
+    return json.dumps([_issue(annotation, prefix) for annotation in found], ensure_ascii=False, indent=1) + "\n"
 
 
-def _issue(finding: Finding, folder: str) -> dict[str, object]:
-    path = one_line(folder + finding.where.file, 400)
-    identity = json.dumps([path, finding.check, finding.name, *finding.of])
+def _issue(annotation: Annotation, prefix: str) -> dict[str, object]:
+    path = one_line(prefix + annotation.where.file, 400)
+    identity = json.dumps([path, annotation.check, annotation.name, *annotation.of])
     return {
-        "description": f"{finding.title}: {finding.message}",
-        "check_name": f"evalharness-{finding.check}",
+        "description": f"{annotation.title}: {annotation.message}",
+        "check_name": f"evalharness-{annotation.check}",
         "fingerprint": hashlib.sha256(identity.encode()).hexdigest(),
-        "severity": _SEVERITY[finding.level],
-        "location": {"path": path, "lines": {"begin": max(1, finding.where.line)}},
+        "severity": _SEVERITY[annotation.level],
+        "location": {"path": path, "lines": {"begin": max(1, annotation.where.line)}},
     }

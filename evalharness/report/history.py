@@ -1,6 +1,6 @@
-"""The history of a suite as JSON, and as an HTML page that needs nothing else and trusts nothing that it shows.
+"""The history of a suite as JSON and as one HTML file.
 
-As in the report of a run, texts from elsewhere are in the page's island of JSON, and reach the page as text.
+Like the report, the page shows untrusted text as text nodes.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from dataclasses import asdict
 from typing import Any
 
 from evalharness.records.history import History, Series
-from evalharness.report.history_terminal import amount, change, is_worse, left_out, sentence
+from evalharness.report.history_terminal import amount, change, is_worse, left_out, level_change
 from evalharness.report.single_file import island, page_pieces
 
 SCHEMA = 1
 
 
 def history_json(history: History) -> dict[str, Any]:
-    """All of it as plain data, for other programs."""
+    """The history as plain data, for other programs."""
     return {"schema": SCHEMA, "kind": "history", **asdict(history)}
 
 
 def history_html(history: History) -> str:
-    """The page."""
+    """The HTML file."""
     return "".join(
         page_pieces(
             "history.html.j2",
@@ -43,7 +43,7 @@ def _page_data(history: History) -> dict[str, Any]:
 
 
 def _series(series: Series) -> dict[str, Any]:
-    """With every number as the terminal words it: both say the same."""
+    """A series with its numbers as text, as on the terminal."""
     return {
         "model": series.model,
         "prompt": series.prompt,
@@ -54,7 +54,7 @@ def _series(series: Series) -> dict[str, Any]:
         "left_out": left_out(series),
         "points": [{**asdict(point), "shown": amount(point.value, series.unit)} for point in series.points],
         "marks": [
-            {"point": mark.point, "worse": is_worse(series, mark), "sentence": sentence(series, mark)}
+            {"point": mark.point, "worse": is_worse(series, mark), "text": level_change(series, mark)}
             for mark in series.marks
         ],
     }

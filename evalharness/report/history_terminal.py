@@ -1,4 +1,4 @@
-"""The history of a suite for a terminal: a line with a sparkline for each series, and one for each change of level."""
+"""The history of a suite for a terminal: sparklines and changes of level."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN = str.maketrans({**dict(zip(_BARS, "_.:-=+*#", strict=True)), MINUS: "-", "→": "->", "·": "/", "…": "~"})
 _SPARK, _NAME, _MARKS = 16, 21, 5
 Line = tuple[str, str | None]
-"""A text, and the colour that it may have."""
+"""A text and its colour, or None."""
 
 
 def history_lines(history: History) -> Iterator[Line]:
-    """Line by line. Names come from files: they are shortened, and made harmless."""
+    """The lines. Untrusted names are shortened and escaped."""
     yield f"{one_line(history.suite, 60)}: {_counted(history)}", None
     for (model, prompt), group in groupby(history.series, key=lambda series: (series.model, series.prompt)):
         yield "", None
@@ -27,7 +27,7 @@ def history_lines(history: History) -> Iterator[Line]:
 
 
 def plain(text: str) -> str:
-    """The same in ASCII, for an output that has no other characters."""
+    """The text in ASCII, for outputs without Unicode."""
     return text.translate(_PLAIN).encode("ascii", "backslashreplace").decode("ascii")
 
 
@@ -44,12 +44,12 @@ def _group(group: Sequence[Series]) -> Iterator[Line]:
         yield f"{left}  {change:>{widths[4]}}  {runs:>{widths[5]}}", None
         if len(series.marks) > _MARKS:
             yield f"      {len(series.marks) - _MARKS} earlier changes, and", None
-        yield from ((f"      {sentence(series, mark)}", colour(series, mark)) for mark in series.marks[-_MARKS:])
+        yield from ((f"      {level_change(series, mark)}", colour(series, mark)) for mark in series.marks[-_MARKS:])
         if series.left_out:
             yield f"      left out: {left_out(series)}", None
     if few := [one_line(series.measure, _NAME) for series in group if not series.can_tell]:
         words = "any of these" if len(few) == len(group) else ", ".join(few)
-        yield f"  too few different runs to mark a change in {words}", None
+        yield f"  too few different runs to detect a change in {words}", None
 
 
 def _cells(series: Series) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def _cells(series: Series) -> tuple[str, ...]:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A bar for each value, or for each bunch of them; bars in the middle where all are the same."""
+    """A bar for each value or group of values; all equal: bars of middle height."""
     width = min(len(values), _SPARK)
     edges = [round(index * len(values) / width) for index in range(width + 1)]
     levels = [fmean(values[start:end]) for start, end in pairwise(edges)]
@@ -72,7 +72,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """A number as a person reads it."""
+    """A value with its unit."""
     if unit == "tokens":
         return f"{value:.1f}"
     if unit == "USD":
@@ -81,7 +81,7 @@ def amount(value: float, unit: str) -> str:
 
 
 def change(series: Series) -> str:
-    """From the first to the last point: points of a score, else per cent."""
+    """The change from the first to the last point: points of a score, or per cent."""
     first, last = series.points[0].value, series.points[-1].value
     if not series.unit:
         return _signed(100 * (last - first), "pts")
@@ -95,25 +95,25 @@ def _signed(number: float, unit: str) -> str:
 
 
 def is_worse(series: Series, mark: Mark) -> bool:
-    """Lower scores are worse; so are more tokens, dollars and seconds."""
+    """Whether a change is worse: lower scores, or more tokens, dollars or seconds."""
     return (mark.after < mark.before) == (series.unit == "")
 
 
 def colour(series: Series, mark: Mark) -> str:
-    """Of the line of a mark."""
+    """The colour of a mark's line."""
     return "red" if is_worse(series, mark) else "green"
 
 
-def sentence(series: Series, mark: Mark) -> str:
+def level_change(series: Series, mark: Mark) -> str:
     """A change of level in words."""
     word = "up" if mark.after > mark.before else "down"
     levels = f"{amount(mark.before, series.unit)} → {amount(mark.after, series.unit)}"
-    asked = "; request changed" if mark.request_changed else ""
-    return f"{word} at {place(series.points[mark.point])}: {levels}, p = {mark.p_value:.2g}{asked}"
+    changed = "; request changed" if mark.request_changed else ""
+    return f"{word} at {place(series.points[mark.point])}: {levels}, p = {mark.p_value:.2g}{changed}"
 
 
 def place(point: Point) -> str:
-    """Where a point comes from."""
+    """The commit of a point, or the newest run."""
     if not point.accepted:
         return "the newest run"
     day = printable((point.committed_at or point.at)[:10])
@@ -121,7 +121,7 @@ def place(point: Point) -> str:
 
 
 def left_out(series: Series) -> str:
-    """Which runs are not among the points."""
+    """The runs without a point, counted by reason."""
     counts = ((number, "run" if number == 1 else "runs", reason) for reason, number in series.left_out.items())
     return ", ".join(f"{number} {word} {reason}" for number, word, reason in counts)
 
@@ -129,9 +129,9 @@ def left_out(series: Series) -> str:
 def _footer(history: History) -> Iterator[str]:
     lines = []
     if any(not series.points[-1].accepted for series in history.series):
-        lines.append("* the newest run, which is not accepted")
+        lines.append("* the newest run, not accepted")
     if any(series.can_tell for series in history.series):
-        lines.append("Of 100 series in which nothing changed, at most one gets a mark.")
+        lines.append("At most 1 in 100 series without a real change gets a mark.")
     if any(mark.request_changed for series in history.series for mark in series.marks):
         lines.append("Request changed: the model, the prompt or its parameters changed in the same run.")
     lines += [f"note: {printable(note)}" for note in history.notes]

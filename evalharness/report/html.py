@@ -1,34 +1,36 @@
-"""The HTML report: one file that needs nothing else and trusts nothing that it shows.
+"""The HTML report: one file, safe to open with untrusted text in it.
 
     Page -> overview -> JSON island          -> report.js -> textContent
          -> rows     -> gzip, base64 island  -> cases.js  -> textContent
 
-The page holds our own words only. Every text that came from somewhere else is in an island, where no character can end
-it, and reaches the page as text; the policy in the page allows one script and one style sheet, by their hashes.
+The template has no untrusted text. Each untrusted text is in a JSON island and reaches the page as a text node. The
+page's policy allows one script and one style sheet, by their hashes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
-from evalharness.records import SEVERITY, Change, Run, Status, Verdict
-from evalharness.report.columns import SEAM, Column, by_tag, number, summary
+from evalharness.records import SEVERITY, Baseline, Change, Run, Verdict
+from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
+from evalharness.report.outcome import Outcome
 from evalharness.report.rows import packed, rows_of
 from evalharness.report.single_file import island, page_pieces
 
 MAX_NAME = 1_000
-"""Characters of a name or a sentence."""
-_SCRIPTS = ("dom.js", "diff.js", "cases.js", "side_by_side.js", "report.js")
+"""Characters of a name or a headline."""
+_SCRIPTS = ("dom.js", "diff.js", "case_details.js", "cases.js", "side_by_side.js", "report.js")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All that a report shows."""
+    """The content of a report."""
 
-    overall: Status | Literal["comparison"]
-    sentence: str
+    overall: str
+    """A status, `accepted` or `comparison`."""
+    headline: str
     facts: Mapping[str, str]
     columns: Sequence[Column]
     verdicts: Sequence[Verdict] = ()
@@ -37,11 +39,11 @@ class Page:
     answered: int = 0
     planned: int = 0
     earlier: str = "the baseline"
-    """What the answers are compared with."""
+    """The name of the side that answers are compared with."""
 
     @property
     def metrics(self) -> list[str]:
-        """In the order in which the samples have them."""
+        """The metrics, in the order of the samples' scores."""
         return list(
             dict.fromkeys(
                 score.metric for column in self.columns for sample in column.samples for score in sample.scores
@@ -49,13 +51,31 @@ class Page:
         )
 
 
+def page_of(outcome: Outcome) -> Page:
+    """The report of one run."""
+    run, baselines = outcome.run, outcome.baselines.items()
+    earlier = {pair: baseline_view_of(baseline) for pair, baseline in baselines if isinstance(baseline, Baseline)}
+    return Page(
+        overall=outcome.word.lower(),
+        headline=outcome.headline,
+        facts=facts_of(run),
+        columns=columns_of(run, earlier),
+        verdicts=outcome.shown,
+        criteria=outcome.criteria,
+        extent=extent_of(run),
+        answered=sum(sample.error is None for sample in run.samples if sample.purpose != "rerun"),
+        planned=len(run.header.planned),
+        earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
+    )
+
+
 def render_html(page: Page) -> str:
-    """The whole file."""
+    """The HTML file."""
     return "".join(html_pieces(page))
 
 
 def html_pieces(page: Page) -> Iterator[str]:
-    """The same, piece by piece."""
+    """The HTML file, piece by piece."""
     return page_pieces(
         "report.html.j2",
         styles=["report.css"],
@@ -67,13 +87,13 @@ def html_pieces(page: Page) -> Iterator[str]:
 
 
 def overview(page: Page) -> dict[str, Any]:
-    """What the page shows before anybody asks for a case, as plain data."""
+    """Everything on the page except the cases, as plain data."""
     bounded: dict[str, Any] = _bounded(_overview(page))
     return bounded
 
 
 def _bounded(data: Any) -> Any:
-    """Names are short; what is not is no name, and would be drawn many times."""
+    """The data with texts cut to `MAX_NAME` characters: a name is drawn many times."""
     if isinstance(data, str):
         return data if len(data) <= MAX_NAME else f"{data[:MAX_NAME]}…"
     if isinstance(data, Mapping):
@@ -88,7 +108,7 @@ def _overview(page: Page) -> dict[str, Any]:
     alike = versus([column.comparable for column in page.columns])
     return {
         "overall": page.overall,
-        "sentence": page.sentence,
+        "headline": page.headline,
         "facts": dict(page.facts),
         "extent": page.extent,
         "answered": page.answered,
@@ -96,7 +116,7 @@ def _overview(page: Page) -> dict[str, Any]:
         "earlier": page.earlier,
         "metrics": metrics,
         "gates": [_gate(verdict) for verdict in sorted(page.verdicts, key=_gravity)],
-        "exam": [asdict(change) for change in page.criteria],
+        "criteria": [asdict(change) for change in page.criteria],
         "columns": [summary(column, metrics) for column in page.columns],
         "versus": [_finite(asdict(one)) | {"metric": one.metric.partition(SEAM)[0]} for one in alike],
         "tags": list(by_tag(page.columns, metrics)),
@@ -108,7 +128,7 @@ def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def facts_of(run: Run) -> dict[str, str]:
-    """Where a run comes from."""
+    """Suite, file, start, commit, machine and id of a run."""
     header = run.header
     return {
         "suite": header.suite,
@@ -127,7 +147,7 @@ def _commit(git: Any) -> str:
 
 
 def extent_of(run: Run) -> str:
-    """One word for how much of the plan is behind the verdict."""
+    """How much of the plan has samples: complete, partial, incomplete or stopped."""
     if run.complete:
         return "complete"
     if run.stopped:
@@ -136,12 +156,12 @@ def extent_of(run: Run) -> str:
 
 
 def _gravity(verdict: Verdict) -> tuple[bool, int]:
-    """Sorts what decides before what informs, and bad before good."""
+    """A sort key: gates first, bad before good."""
     return not verdict.gating, -SEVERITY.index(verdict.status)
 
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
-    """A verdict; the page speaks of drops only."""
+    """A verdict as plain data; all changes are drops."""
     return {
         "model": verdict.model,
         "prompt": verdict.prompt,

@@ -1,73 +1,71 @@
-"""`summary.md`: what a reviewer reads in a pull request. The verdict first, and never more than a comment may hold.
+"""`summary.md`: the summary for a pull request, within the size of a comment.
 
-What anybody but us wrote stands in code spans and fences only (see `encode`), so that nothing in it comes alive.
+Untrusted text appears in code spans and fences only (see `encode`), so that no markup in it takes effect.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from evalharness.records import Baseline, Verdict
-from evalharness.report import Outcome
 from evalharness.report.diffs import AnswerDiff, How, answers
 from evalharness.report.encode import code, fence, one_line
 from evalharness.report.markdown_cases import case_block
 from evalharness.report.markdown_tables import GATE_HEAD, gate_row, usage_table
+from evalharness.report.outcome import Outcome
 
-MOST_CHARS = 60_000
-"""A comment on GitHub holds 65,536 characters; one that is longer is refused whole."""
+MAX_CHARS = 60_000
+"""GitHub rejects comments of more than 65,536 characters."""
 T = TypeVar("T")
-_CUT_CHARS, _LEAST_CHARS, _MOST_CHANGES = 120, 1_000, 15
+_CUT_CHARS, _MIN_CHARS, _MAX_CHANGES = 120, 1_000, 15
 _GATES_SHARE, _FOLDED_SHARE = 0.3, 0.25
-"""Of what is left, at most so much goes to the gates, and to each list that is folded."""
+"""The largest share of the remaining room for the gates, and for each folded list."""
 _COUNTED: dict[How, str] = {
     "error": "without a usable answer",
     "broken": "breaking a hard assertion",
     "worse": "worse",
     "better": "better",
-    "other": "of the same score but another text",
-    "same": "the same",
-    "new": "with nothing to compare with",
+    "other": "with the same score and a different text",
+    "same": "unchanged",
+    "new": "without a baseline",
 }
 
 
-def summary(outcomes: Sequence[Outcome], root: Path, most_chars: int = MOST_CHARS) -> str:
-    """The summary of one suite, or of several one after another: at most `most_chars` characters."""
-    parts = [_whole_or_verdict(outcome, root, most_chars // len(outcomes) - 1) for outcome in outcomes]
+def summary(outcomes: Sequence[Outcome], most_chars: int = MAX_CHARS) -> str:
+    """The summary of one or several suites, in at most `most_chars` characters."""
+    parts = [_whole_or_verdict(outcome, most_chars // len(outcomes) - 1) for outcome in outcomes]
     text = "\n".join(parts)
     if len(text) <= most_chars:
         return text
-    lines = [f"- {_verdict(outcome)}" for outcome in outcomes]  # dozens of suites
+    lines = [f"- {_verdict(outcome)}" for outcome in outcomes]
     return "\n".join(_fitting(lines, most_chars, "suites", str)) + "\n"
 
 
-def _whole_or_verdict(outcome: Outcome, root: Path, most_chars: int) -> str:
-    text = "\n\n".join(_one(outcome, root, most_chars)) + "\n" if most_chars > _LEAST_CHARS else ""
-    return (
-        text if text and len(text) <= most_chars else f"{_verdict(outcome)}\n\nCut: there is no room for more here.\n"
-    )
+def _whole_or_verdict(outcome: Outcome, most_chars: int) -> str:
+    text = "\n\n".join(_one(outcome, most_chars)) + "\n" if most_chars > _MIN_CHARS else ""
+    cut = f"{_verdict(outcome)}\n\nCut: the report has the rest.\n"
+    return text if text and len(text) <= most_chars else cut
 
 
 def _fitting(items: Sequence[T], room: float, what: str, shown: Callable[[T], str]) -> Iterator[str]:
-    """The items for which there is room, each as a block, and then how many there are beyond. Never part of one."""
+    """As many whole items as the room allows, each as a block, then the number of the others."""
     room -= _CUT_CHARS
     for number, item in enumerate(items):
         block = shown(item)
         room -= len(block) + 2
         if room < 0:
-            yield f"... and {len(items) - number} more {what}, cut here: the report and `run.jsonl` have all of them"
+            yield f"... and {len(items) - number} more {what}: the report and `run.jsonl` have all of them"
             return
         yield block
 
 
-def _one(outcome: Outcome, root: Path, most_chars: int) -> Iterator[str]:
-    """The parts in the order in which they are read; those at the end are short, and their room is set aside."""
+def _one(outcome: Outcome, most_chars: int) -> Iterator[str]:
+    """The parts in reading order; the short ones at the end have reserved room."""
     ranked = answers(outcome)
     head = [_verdict(outcome), _counts(ranked)]
-    tail = [*_usage(outcome), *_environment(outcome, root)]
+    tail = [*_usage(outcome), *_environment(outcome)]
     room = most_chars - _size(head) - _size(tail) - 1_000
     yield from head
     for part in (_gates(outcome, room * _GATES_SHARE), _criteria(outcome)):
@@ -83,7 +81,7 @@ def _size(blocks: Iterable[str]) -> int:
 
 
 def _verdict(outcome: Outcome) -> str:
-    return f"**{outcome.status.upper()}** {code(outcome.run.header.suite, 80)}: {code(outcome.sentence, 400)}"
+    return f"**{outcome.word}** {code(outcome.run.header.suite, 80)}: {code(outcome.headline, 400)}"
 
 
 def _counts(ranked: Sequence[AnswerDiff]) -> str:
@@ -93,18 +91,18 @@ def _counts(ranked: Sequence[AnswerDiff]) -> str:
 
 
 def _gates(outcome: Outcome, room: float) -> Iterator[str]:
-    """The table, and for each gate that did not pass what it says."""
+    """The table, and the reason of each gate that did not pass."""
     if not outcome.verdicts:
         return
-    ordered = sorted(outcome.verdicts, key=lambda verdict: not verdict.gating)
+    ordered = sorted(outcome.shown, key=lambda verdict: not verdict.gating)
     several = len({(verdict.model, verdict.prompt) for verdict in ordered}) > 1
     rows = _fitting(ordered, room * 0.6, "gates", lambda verdict: gate_row(verdict, outcome, several=several))
     yield "\n".join([GATE_HEAD, *(row for row in rows if row.startswith("|"))])
-    said = [verdict for verdict in ordered if verdict.status != "pass"]
-    if said:
-        yield "\n".join(_fitting(said, room * 0.4, "gates", _reason))
+    open_ones = [verdict for verdict in ordered if verdict.status != "pass"]
+    if open_ones:
+        yield "\n".join(_fitting(open_ones, room * 0.4, "gates", _reason))
     if outcome.refusal:
-        yield f"Refused: {code(outcome.refusal, 400)}"
+        yield f"Not accepted: {code(outcome.refusal, 400)}"
 
 
 def _reason(verdict: Verdict) -> str:
@@ -115,26 +113,30 @@ def _criteria(outcome: Outcome) -> Iterator[str]:
     if not outcome.criteria:
         return
     ordered = sorted(outcome.criteria, key=lambda change: not change.relaxes)
-    lines = [f"- {'easier' if change.relaxes else 'other'}: {code(str(change), 300)}" for change in ordered]
-    if len(lines) > _MOST_CHANGES:
-        lines = [*lines[:_MOST_CHANGES], f"- ... and {len(lines) - _MOST_CHANGES} more, in verdict.json"]
-    yield "**What this change does to its own exam**"
+    lines = [f"- {'relaxed' if change.relaxes else 'other'}: {code(str(change), 300)}" for change in ordered]
+    if len(lines) > _MAX_CHANGES:
+        lines = [*lines[:_MAX_CHANGES], f"- ... and {len(lines) - _MAX_CHANGES} more, in verdict.json"]
+    yield "**Changes to the criteria**"
     yield "\n".join(lines)
 
 
 def _cases(ranked: Sequence[AnswerDiff], room: float) -> Iterator[str]:
-    """The bad ones in full sight, the worst first; what got better, or only reads differently, folded."""
+    """Worse answers in the open, the worst first; better and merely different ones folded."""
     bad = [answer for answer in ranked if answer.how in ("error", "broken", "worse")]
     better = [answer for answer in reversed(ranked) if answer.how == "better"]
     other = [answer for answer in ranked if answer.how == "other"]
     folded = [
-        *_folded(better, f"{len(better)} got better", room * _FOLDED_SHARE),
-        *_folded(other, f"{len(other)} read differently at the same score", room * _FOLDED_SHARE),
+        *_folded(better, f"{_count(better)} got better", room * _FOLDED_SHARE),
+        *_folded(other, f"{_count(other)} with the same score and a different text", room * _FOLDED_SHARE),
     ]
     if bad:
-        yield "**What got worse, the worst first**"
+        yield "**Worse answers, the worst first**"
         yield from _fitting(bad, room - _size(folded), "cases", case_block)
     yield from folded
+
+
+def _count(group: Sequence[AnswerDiff]) -> str:
+    return f"{len(group)} answer{'' if len(group) == 1 else 's'}"
 
 
 def _folded(group: Sequence[AnswerDiff], title: str, room: float) -> Iterator[str]:
@@ -150,34 +152,32 @@ def _usage(outcome: Outcome) -> Iterator[str]:
         yield "\n".join(rows)
 
 
-def _environment(outcome: Outcome, root: Path) -> Iterator[str]:
-    yield "<details><summary>How this came about, and how to accept it</summary>"
-    yield "\n".join(f"- {what}: {code(said, 300)}" for what, said in _facts(outcome, root) if said)
-    told = ["# to see it again", f"$ {one_line(outcome.again, 500)}"]
-    told += ["# to accept these answers, if they are meant", f"$ {one_line(outcome.accept_command, 500)}"]
-    yield fence(told, "console")
+def _environment(outcome: Outcome) -> Iterator[str]:
+    yield "<details><summary>Details, and how to accept this run</summary>"
+    yield "\n".join(f"- {label}: {code(text, 300)}" for label, text in _facts(outcome) if text)
+    commands = ["# reproduce this result", f"$ {one_line(outcome.again, 500)}"]
+    commands += ["# accept these answers, if they are intended", f"$ {one_line(outcome.accept_command, 500)}"]
+    yield fence(commands, "console")
     yield "</details>"
 
 
-def _facts(outcome: Outcome, root: Path) -> Iterator[tuple[str, str]]:
+def _facts(outcome: Outcome) -> Iterator[tuple[str, str]]:
     header, environment = outcome.run.header, outcome.run.header.environment
     git = environment.get("git") or {}
     yield "suite", header.file
-    yield "run", f"{header.id}, begun {header.started_at}"
-    yield "commit", f"{git.get('commit', '')}{', with changes' if git.get('dirty') else ''}"
-    yield "compared as of", outcome.base
-    yield "drawn in turns with", header.against
+    yield "run", f"{header.id}, started {header.started_at}"
+    yield "commit", f"{git.get('commit', '')}{', with local changes' if git.get('dirty') else ''}"
+    yield "merge base", outcome.base
+    yield "run in turns with", header.against
     for baseline in list(outcome.baselines.values())[:6]:
         if isinstance(baseline, Baseline):
             last = baseline.runs[-1]
-            yield (
-                "baseline",
-                f"{baseline.file}: {len(baseline.runs)} accepted, last {last.id} at {last.accepted_at}",
-            )
+            count = f"{len(baseline.runs)} accepted run{'s' if len(baseline.runs) > 1 else ''}"
+            yield "baseline", f"{baseline.file}: {count}, the last {last.id} at {last.accepted_at}"
     for model, identity in list(header.models.items())[:6]:
         yield "model", f"{model}: {', '.join(f'{key} {value}' for key, value in identity.items())}"
     yield "metrics", ", ".join(header.signatures.values())
     yield "machine", f"{header.machine_class}; python {environment.get('python', '?')}"
     yield "evalharness", str(environment.get("evalharness", ""))
-    folder = outcome.folder
+    folder, root = outcome.folder, outcome.root
     yield "files", folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)

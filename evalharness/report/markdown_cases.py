@@ -1,4 +1,4 @@
-"""One changed case in `summary.md`: golden, the baseline's answer and today's, as a diff."""
+"""One changed case in `summary.md`: its goldens, and a diff of the answers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from evalharness.report.diff import word_diff
 from evalharness.report.diffs import AnswerDiff
 from evalharness.report.encode import MINUS, code, fence, printable, quoted
 
-_MOST_GOLDEN, _MOST_CHECKS, _MOST_TAGS, _MOST_SCORES = 2, 3, 6, 6
+_MAX_GOLDEN, _MAX_CHECKS, _MAX_TAGS, _MAX_SCORES = 2, 3, 6, 6
 _LINES, _WIDTH = 12, 300
-"""Of each text; the whole of it is in the report."""
+"""The largest excerpt of each text; the report has all of it."""
 _CONTEXT = 60
-"""Characters before the first difference that are shown, where a text is too long to be shown from its start."""
+"""Characters shown before the first difference, in texts too long to be shown from their start."""
 _MARKED = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
 
 
 def case_block(answer: AnswerDiff) -> str:
-    """A line that says what happened to which case, and a fence with the texts."""
+    """A line with the change and the case, and a fence with the texts."""
     sample = answer.sample
-    told = [_what(answer), code(sample.key.case), f"({code(sample.key.model, 64)}, {code(sample.key.prompt, 64)})"]
-    told += [code(tag, 60) for tag in sample.tags[:_MOST_TAGS]]
-    lines = [" ".join(told)]
-    lines += [f"- the answer {code(check, 300)}" for check in sample.failed_checks[:_MOST_CHECKS]]
+    title = [_what(answer), code(sample.key.case), f"({code(sample.key.model, 64)}, {code(sample.key.prompt, 64)})"]
+    title += [code(tag, 60) for tag in sample.tags[:_MAX_TAGS]]
+    lines = [" ".join(title)]
+    lines += [f"- the answer {code(check, 300)}" for check in sample.failed_checks[:_MAX_CHECKS]]
     if sample.error:
         lines.append(f"- {code(sample.error.kind, 60)}: {code(sample.error.message, 300)}")
     if scores := list(_scores(answer)):
@@ -39,14 +39,14 @@ def _what(answer: AnswerDiff) -> str:
 
 def _scores(answer: AnswerDiff) -> Iterator[str]:
     then = answer.before.scores if answer.before else {}
-    for score in answer.sample.scores[:_MOST_SCORES]:
+    for score in answer.sample.scores[:_MAX_SCORES]:
         was = f"{then[score.metric]:.2f} → " if score.metric in then else ""
         yield f"{code(score.metric, 60)} {was}{score.value:.2f}"
 
 
 def _texts(answer: AnswerDiff) -> Iterator[str]:
-    """Every line behind a sign for the diff, a word and a bar: none can be a command to a CI system."""
-    for golden in answer.sample.golden[:_MOST_GOLDEN]:
+    """Each line starts with a diff sign, a word and a bar, so that no CI system reads it as a command."""
+    for golden in answer.sample.golden[:_MAX_GOLDEN]:
         yield from (f"  golden {line}" for line in quoted(golden, lines=_LINES // 2, width=_WIDTH))
     now = answer.sample.response.text if answer.sample.response else None
     was = answer.before.text if answer.before else None
@@ -74,7 +74,7 @@ def _line_diff(was: str, now: str) -> Iterator[str]:
 
 
 def _words(was: str, now: str) -> Iterator[str]:
-    """What became of the words, where at least half of them are the same."""
+    """The word diff, where at least half of the text is the same."""
     segments = word_diff(printable(was), printable(now))
     same = sum(len(text) for kind, text in segments if kind == "same")
     if len(segments) > 1 and 2 * same >= max(len(was), len(now)):
@@ -82,17 +82,17 @@ def _words(was: str, now: str) -> Iterator[str]:
 
 
 def _from_the_difference(was: str, now: str) -> tuple[str, str]:
-    """Both texts, less what they begin with in common where that would hide the difference."""
+    """Both texts without a long common start, which would hide the difference."""
     shared = _shared(was, now)
     if shared <= _WIDTH // 2:
         return was, now
     start = shared - _CONTEXT
-    told = f"… {start:,} characters are the same … "
-    return told + was[start:], told + now[start:]
+    omitted = f"… {start:,} equal characters … "
+    return omitted + was[start:], omitted + now[start:]
 
 
 def _shared(was: str, now: str) -> int:
-    """How many characters at the beginning are the same, by halving: texts may be long."""
+    """The length of the common start, by bisection: texts may be long."""
     low, high = 0, min(len(was), len(now))
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""The tables of `summary.md`: gates, and what the answers cost."""
+"""The tables of `summary.md`: gates, and tokens, cost and seconds."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from operator import attrgetter
 from statistics import fmean, median
 
 from evalharness.records import BaselineSample, Sample, Usage, Verdict
-from evalharness.report import Outcome
 from evalharness.report.diffs import before
 from evalharness.report.encode import MINUS, cell
+from evalharness.report.outcome import Outcome
 from evalharness.report.usage import dollars
 
-_MOST_ROWS = 20
+_MAX_ROWS = 20
 _NONE = "-"
 
 
 def gate_row(verdict: Verdict, outcome: Outcome, *, several: bool) -> str:
-    """The row of a gate; with `several` models or prompts it says whose."""
-    word = f"**{verdict.status.upper()}**" if verdict.gating else f"{verdict.status}, for information"
+    """The row of a gate; with `several` models or prompts, it names them."""
+    word = f"**{verdict.status.upper()}**" if verdict.gating else "not gated"
     unit = "%" if verdict.unit == "ratio" else "pts"
     margin = _NONE if verdict.margin is None else f"{verdict.margin * 100:g} {unit}"
     p = _NONE if verdict.p_value is None else "< 0.0001" if verdict.p_value < 1e-4 else f"{verdict.p_value:.2g}"
@@ -39,7 +39,7 @@ def _name(verdict: Verdict, *, several: bool) -> Iterator[str]:
 
 
 def _change(verdict: Verdict, drop: float | None) -> str:
-    """Points of a score, which fall, or per cent of seconds and tokens, which rise."""
+    """The change in points of a score, where a drop is negative, or in per cent of seconds or tokens."""
     if drop is None:
         return _NONE
     ratio = verdict.unit == "ratio"
@@ -48,7 +48,7 @@ def _change(verdict: Verdict, drop: float | None) -> str:
 
 
 def _levels(verdict: Verdict, outcome: Outcome) -> str:
-    """The mean before and now. Of a gate on cost or seconds the panel below tells."""
+    """The mean before and now; empty for seconds and cost, which the second table has."""
     now = fmean(values) if (values := list(_scores(verdict, outcome))) else None
     if now is None or verdict.unit == "ratio" or verdict.drop is None:
         return _NONE
@@ -56,7 +56,7 @@ def _levels(verdict: Verdict, outcome: Outcome) -> str:
 
 
 def _scores(verdict: Verdict, outcome: Outcome) -> Iterator[float]:
-    """The mean of each case that the gate looks at: of those that the baseline has too, if it is known here."""
+    """The mean of each case of the gate; only of cases in the baseline, where it has any."""
     cases: dict[str, list[float]] = {}
     shared = set()
     for sample in _of(outcome, verdict.model, verdict.prompt):
@@ -69,10 +69,10 @@ def _scores(verdict: Verdict, outcome: Outcome) -> Iterator[float]:
 
 
 def usage_table(outcome: Outcome) -> list[str]:
-    """A row for each model and prompt; nothing where nothing was answered."""
+    """A row for each model and prompt; empty without samples."""
     pairs = sorted({(sample.key.model, sample.key.prompt) for sample in outcome.run.samples})
-    rows = [_usage(outcome, *pair) for pair in pairs[:_MOST_ROWS]]
-    more = [f"\n... and {len(pairs) - _MOST_ROWS} more in the report"] if len(pairs) > _MOST_ROWS else []
+    rows = [_usage(outcome, *pair) for pair in pairs[:_MAX_ROWS]]
+    more = [f"\n... and {len(pairs) - _MAX_ROWS} more in the report"] if len(pairs) > _MAX_ROWS else []
     return [_USAGE_HEAD, *rows, *more] if rows else []
 
 
@@ -87,7 +87,7 @@ def _usage(outcome: Outcome, model: str, prompt: str) -> str:
 
 
 def _tokens(samples: Sequence[Sample], outcome: Outcome, count: Callable[[BaselineSample | Usage], int]) -> str:
-    """The mean over the cases that both sides have, before and now; over today's, where they share none."""
+    """The mean over the cases of both sides, before and now; where they share none, over the new ones."""
     was: dict[str, int] = {}
     now: dict[str, list[int]] = {}
     for sample in samples:
@@ -101,7 +101,7 @@ def _tokens(samples: Sequence[Sample], outcome: Outcome, count: Callable[[Baseli
 
 
 def _times(samples: Sequence[Sample]) -> list[str]:
-    """Median, 95th percentile, and of how many answers: replayed ones say nothing of time."""
+    """Median, 95th percentile and number of timed answers; replayed answers have no time."""
     times = sorted(sample.latency_s for sample in samples if sample.latency_s is not None)
     if not times:
         return [_NONE, _NONE, "0"]
@@ -109,7 +109,7 @@ def _times(samples: Sequence[Sample]) -> list[str]:
 
 
 def _of(outcome: Outcome, model: str, prompt: str) -> Iterator[Sample]:
-    """The samples of one model and prompt, less those that were drawn again because an assertion failed."""
+    """The samples of one model and prompt, without reruns after a broken assertion."""
     for sample in outcome.run.samples:
         if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.purpose != "rerun":
             yield sample
@@ -124,4 +124,4 @@ def _head(*names: str) -> str:
 
 
 GATE_HEAD = _head("verdict", "gate", "baseline → now", "change", "at worst (95 %)", "margin", "p", "cases")
-_USAGE_HEAD = _head("model, prompt", "answers", "tokens in", "tokens out", "cost of 1,000", "p50", "p95", "timed")
+_USAGE_HEAD = _head("model, prompt", "answers", "tokens in", "tokens out", "cost per 1,000", "p50", "p95", "timed")

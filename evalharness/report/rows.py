@@ -1,8 +1,8 @@
-"""The samples of a report, column-wise and compressed: forty thousand of them are a few megabytes.
+"""The samples of a report as compressed columns: 40,000 take a few megabytes.
 
     {"case": [0, 1, ...], "answer": [7, null, ...], ..., "texts": ["...", ...]}   ->   JSON   ->   gzip   ->   base64
 
-Texts are referred to by index: most occur many times. The result has no character that an HTML parser looks at.
+Texts are referenced by index, because most occur many times. The result has no character that is special in HTML.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from evalharness.records import Sample
 from evalharness.report.columns import Column, known, number
 
 MAX_TEXT = 50_000
-"""Characters of one text that the report shows; the run record holds all of it."""
+"""Characters of one text in the report; the run record has all of it."""
 _LEVEL = 3
-"""A tenth larger than by level 6, in half the time."""
+"""A tenth larger than with level 6, in half the time."""
 
 
 def packed(rows: dict[str, Any]) -> str:
-    """The same bytes for the same rows."""
+    """The rows as gzip in base64; equal rows give equal bytes."""
     text = json.dumps(rows, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode()
 
 
 def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]:
-    """Every sample of every column, worst first."""
+    """The samples of all columns, the worst first, as plain data."""
     texts, prompts = _Texts(), _Texts()
     found = sorted(
         ((index, sample) for index, column in enumerate(columns) for sample in column.samples),
@@ -64,7 +64,7 @@ def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]
 
 
 class _Texts:
-    """Every text once, in the order of first use."""
+    """Each text once, in the order of first use."""
 
     def __init__(self) -> None:
         self.index: dict[str, int] = {}
@@ -80,8 +80,8 @@ class _Texts:
 
 
 def _bounded(text: str) -> str:
-    left_out = len(text) - MAX_TEXT
-    return text if left_out <= 0 else f"{text[:MAX_TEXT]}\n[evalharness: {left_out} more characters are in run.jsonl]"
+    omitted = len(text) - MAX_TEXT
+    return text if omitted <= 0 else f"{text[:MAX_TEXT]}\n[evalharness: {omitted} more characters are in run.jsonl]"
 
 
 def _messages(sample: Sample, texts: _Texts) -> str:
@@ -89,7 +89,7 @@ def _messages(sample: Sample, texts: _Texts) -> str:
 
 
 def _rank(sample: Sample) -> tuple[int, float, Any]:
-    """Errors, then failed checks, then the lowest mean score."""
+    """A sort key: errors, then broken assertions, then the lowest mean score."""
     values = known(score.value for score in sample.scores)
     rank = 0 if sample.error else 1 if sample.failed_checks else 2
     return rank, sum(values) / len(values) if values else 0.0, sample.key

@@ -1,5 +1,6 @@
-"""A page that is one file: its style and script are inside and allowed by their hashes, nothing else is; texts from
-elsewhere lie in islands that no character can end.
+"""Pages in one file.
+
+Style and script are inside, allowed by their hashes; untrusted text is in JSON islands.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Any
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
-"""Could end the island, or would be changed or misread on the way through an HTML parser or an editor."""
+"""Characters that could end an island, or that HTML parsers and editors change or hide."""
 
 
 def page_pieces(template: str, *, styles: Sequence[str], scripts: Sequence[str], **values: Any) -> Iterator[str]:
-    """The file piece by piece: that of many thousand cases is never in memory twice."""
+    """The file piece by piece, so that a large report is in memory only once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     pages = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
@@ -28,7 +29,7 @@ def page_pieces(template: str, *, styles: Sequence[str], scripts: Sequence[str],
 
 
 def island(data: Any) -> str:
-    """JSON that stays itself inside a `<script>` element: it can neither end it nor begin a comment."""
+    """JSON for a `<script>` element that can neither end it nor start a comment."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 

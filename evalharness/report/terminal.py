@@ -1,4 +1,7 @@
-"""What a person reads in the terminal: the verdict first, a line for each gate, the worst cases. Fits a screen."""
+"""The terminal summary: verdict, gates, worst cases.
+
+It fits 80 columns and one screen.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,17 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from evalharness.records import Location, Sample, Status, Verdict
-from evalharness.report import Outcome
+from evalharness.records import Location, Sample, Verdict
 from evalharness.report.diffs import VISIBLE, AnswerDiff, answers, before, score_change
 from evalharness.report.encode import MINUS, one_line, printable, quoted
+from evalharness.report.outcome import Outcome
 from evalharness.report.usage import usage_lines
 
 Line = tuple[str, dict[str, bool]]
-"""A line and how pytest's reporter marks it up."""
+"""A line, and its markup for pytest's reporter."""
 
-_MARKUP: dict[Status, dict[str, bool]] = {
+_MARKUP: dict[str, dict[str, bool]] = {
+    "accepted": {"green": True},
     "pass": {"green": True},
     "fail": {"red": True},
     "error": {"red": True},
@@ -23,42 +27,62 @@ _MARKUP: dict[Status, dict[str, bool]] = {
     "inconclusive": {"yellow": True},
     "no baseline": {"yellow": True},
 }
-MOST_GATES, MOST_CASES, MOST_CHANGES = 16, 5, 15
-_WIDTH, _MOST_LINES = 79, 6
-_ANEW = "--llm-record=all --llm-accept"
+MAX_GATES, MAX_CASES, MAX_CHANGES = 16, 5, 15
+_WIDTH, _MAX_LINES = 79, 6
 
 
-def summary_lines(outcome: Outcome, root: Path) -> Iterator[Line]:
+def summary_lines(outcome: Outcome) -> Iterator[Line]:
     """The section of one suite."""
-    status = outcome.status
-    yield from _wrapped(f"{status.upper()}  {outcome.sentence}", "", {**_MARKUP[status], "bold": True})
-    judged = _alike(verdict for verdict in outcome.verdicts if verdict.status != "no baseline")
-    for verdicts in judged[:MOST_GATES]:
-        yield from _gate(verdicts, several=len({(v.model, v.prompt) for v in outcome.verdicts}) > 1)
-    if len(judged) > MOST_GATES:
-        yield f"  ... {len(judged) - MOST_GATES} more gates in the report", {}
+    word = outcome.word
+    yield from _wrapped(f"{word}  {outcome.headline}", "", {**_MARKUP[word.lower()], "bold": True})
+    yield from _gates(outcome)
     yield from _no_baseline(outcome)
-    yield from _sight(outcome)
+    yield from _detectable(outcome)
     yield from _criteria(outcome)
-    if status in ("fail", "error"):
+    if word in ("FAIL", "ERROR"):
         yield from _worst_cases(outcome)
+    yield from _acceptance(outcome)
+    yield from _files(outcome)
+
+
+def _gates(outcome: Outcome) -> Iterator[Line]:
+    """A line for each group of gates, then the measurements without a gate."""
+    several = len({(verdict.model, verdict.prompt) for verdict in outcome.verdicts}) > 1
+    groups = _alike(verdict for verdict in outcome.verdicts if verdict.status != "no baseline")
+    for verdicts in groups[:MAX_GATES]:
+        yield from _gate(verdicts, several=several)
+    if len(groups) > MAX_GATES:
+        yield f"  ... {len(groups) - MAX_GATES} more gates in the report", {}
+
+
+def _acceptance(outcome: Outcome) -> Iterator[Line]:
     for path in outcome.accepted:
-        yield f"accepted  {path.relative_to(root).as_posix()}: commit it", {"green": True}
+        yield f"accepted  {_relative(path, outcome)}: commit it", {"green": True}
     if outcome.accepted and not any(sample.latency_s for sample in outcome.run.samples):
-        yield from _wrapped(f"{'':<10}without times, for nothing was timed: {_ANEW} measures them", " " * 10, {})
+        hint = "all answers were replayed, so no seconds are stored; --llm-record=all --llm-accept measures them"
+        yield from _wrapped(f"{'':<10}{hint}", " " * 10, {})
+    if outcome.refusal:
+        yield from _wrapped(outcome.refusal, "", {"red": True})
+
+
+def _files(outcome: Outcome) -> Iterator[Line]:
+    """Truncated answers, usage, and the report."""
     cut = sum(s.response.finish_reason == "length" for s in outcome.run.samples if s.response)
     if cut:
         yield from _wrapped(f"cut off   {cut} of {len(outcome.run.samples)} answers ended at max_tokens", " " * 10, {})
-    if outcome.refusal:
-        yield from _wrapped(outcome.refusal, "", {"red": True})
     for text in usage_lines(outcome.run):
         yield from _wrapped(text, " " * 10, {})
-    shown = outcome.folder / "report.html"
-    yield f"report    {shown.relative_to(root).as_posix() if shown.is_relative_to(root) else shown}", {}
+    for text in outcome.report_errors:
+        yield from _wrapped(f"report    {text}", " " * 10, {"red": True})
+    yield f"report    {_relative(outcome.folder / 'report.html', outcome)}", {}
+
+
+def _relative(path: Path, outcome: Outcome) -> str:
+    return path.relative_to(outcome.root).as_posix() if path.is_relative_to(outcome.root) else str(path)
 
 
 def explain_sample(sample: Sample, where: Location) -> str:
-    """Everything that one needs to see of a failed case."""
+    """A failed case in full: errors, messages, goldens, answer and scores."""
     lines = [one_line(f"case {sample.key.case} ({where}), model {sample.key.model}, prompt {sample.key.prompt}", 1000)]
     if sample.error:
         lines += ["", f"error ({one_line(sample.error.kind)}):", *quoted(sample.error.message)]
@@ -75,24 +99,24 @@ def explain_sample(sample: Sample, where: Location) -> str:
 
 
 def explain_gate(verdict: Verdict, outcome: Outcome) -> str:
-    """A failed gate: what it says, the cases that fell most on its metric with their answers, and what to do."""
+    """A failed gate: its reason, the largest drops, and the accept command."""
     lines = [f"{verdict.status.upper()} {one_line(verdict.reason, 1000)}"]
     mine = [s for s in outcome.run.samples if (s.key.model, s.key.prompt) == (verdict.model, verdict.prompt)]
-    falls = sorted((score_change(s, outcome, verdict.metric), s.key, place) for place, s in enumerate(mine))
-    fallen: dict[str, Sample] = {}  # a case once, with its worst draw
-    for fall, key, place in falls:
-        if fall < 0:
-            fallen.setdefault(key.case, mine[place])
-    for sample in list(fallen.values())[:3] if verdict.status == "fail" else []:
-        lines += ["", *_fall(sample, outcome, verdict.metric)]
+    ranked = sorted((score_change(s, outcome, verdict.metric), s.key, place) for place, s in enumerate(mine))
+    worst: dict[str, Sample] = {}  # the worst sample of each case
+    for change, key, place in ranked:
+        if change < 0:
+            worst.setdefault(key.case, mine[place])
+    for sample in list(worst.values())[:3] if verdict.status == "fail" else []:
+        lines += ["", *_drop(sample, outcome, verdict.metric)]
     if verdict.status in ("fail", "incomparable", "no baseline"):
-        lines += ["", f"if this change is meant, accept it: {one_line(outcome.accept_command, 1000)}"]
+        lines += ["", f"if this change is intended, accept it: {one_line(outcome.accept_command, 1000)}"]
     return "\n".join(lines)
 
 
-def _fall(sample: Sample, outcome: Outcome, metric: str) -> Iterator[str]:
+def _drop(sample: Sample, outcome: Outcome, metric: str) -> Iterator[str]:
     then, score = before(sample, outcome), sample.score(metric)
-    assert then  # or it would not have fallen
+    assert then, "a sample without a baseline has no change"
     assert score
     assert sample.response
     yield _no_command(f"{one_line(sample.key.case)}  {one_line(metric)} {then.scores[metric]:.2f} -> {score.value:.2f}")
@@ -102,16 +126,17 @@ def _fall(sample: Sample, outcome: Outcome, metric: str) -> Iterator[str]:
 
 
 def _alike(verdicts: Iterable[Verdict]) -> list[list[Verdict]]:
-    """Gates that say the same of one model and prompt (a lost case breaks them all), together; gating ones first."""
+    """Verdicts of one model and prompt with the same reason, grouped: a missing case affects all. Gates come first."""
     groups: dict[tuple[str, str, str], list[Verdict]] = {}
     for verdict in verdicts:
         groups.setdefault((verdict.model, verdict.prompt, verdict.reason), []).append(verdict)
-    return [sorted(group, key=lambda verdict: not verdict.gating) for group in groups.values()]
+    found = [sorted(group, key=lambda verdict: not verdict.gating) for group in groups.values()]
+    return sorted(found, key=lambda group: not group[0].gating)
 
 
 def _gate(verdicts: Sequence[Verdict], *, several: bool) -> Iterator[Line]:
     first, metrics = verdicts[0], ", ".join(_subject(verdict) for verdict in verdicts)
-    word = "INFO" if not first.gating else first.status.upper()
+    word = first.status.upper() if first.gating else "not gated"
     subject = f"{metrics} ({first.model}, {first.prompt})" if several else metrics
     markup = _MARKUP[first.status] if first.gating else {}
     yield from _wrapped(f"{word:<13} {subject}  {printable(first.reason)}", " " * 14, markup)
@@ -123,56 +148,56 @@ def _subject(verdict: Verdict) -> str:
 
 
 def _no_baseline(outcome: Outcome) -> Iterator[Line]:
-    """Once for all gates that have nothing to compare with."""
+    """One line for all gates without a baseline."""
     missing = [verdict for verdict in outcome.verdicts if verdict.status == "no baseline"]
     if missing and not outcome.accepted:
         metrics = ", ".join(dict.fromkeys(verdict.metric for verdict in missing))
         yield from _wrapped(f"{'':<13} {metrics}  {missing[0].reason}", " " * 14, _MARKUP["no baseline"])
 
 
-def _sight(outcome: Outcome) -> Iterator[Line]:
-    """At the first run, before anybody trusts a green one: what runs like this will see, and what they will not."""
+def _detectable(outcome: Outcome) -> Iterator[Line]:
+    """The drops that later runs of this size can detect, so that a green run is not trusted too far."""
     seen = {v.metric: v.minimum_detectable_drop for v in outcome.verdicts if v.status == "no baseline"}
     drops = ", ".join(f"{drop * 100:.1f} pts ({metric})" for metric, drop in seen.items() if drop is not None)
     if drops:
         cases = len({sample.key.case for sample in outcome.run.samples})
-        told = f"with these {cases} cases a run would notice, 4 times in 5, a drop of {drops}"
-        yield from _wrapped(f"{'':<13} {told}", " " * 14, {})
+        text = f"with these {cases} cases, a run has an 80 % chance to detect a drop of {drops}"
+        yield from _wrapped(f"{'':<13} {text}", " " * 14, {})
 
 
 def _criteria(outcome: Outcome) -> Iterator[Line]:
-    """What this change does to its own exam: what relaxes it, and how much else there is."""
+    """Criteria changes: those that relax the criteria first."""
     relaxing = outcome.relaxing
     if not outcome.criteria:
         return
     yield "", {}
-    yield "what this change does to its own exam:", {"bold": True}
-    for change in relaxing[:MOST_CHANGES]:
-        yield from _wrapped(f"  easier   {printable(str(change))}", " " * 11, _MARKUP["inconclusive"])
-    if len(relaxing) > MOST_CHANGES:
-        yield f"  easier   ... and {len(relaxing) - MOST_CHANGES} more, in verdict.json", _MARKUP["inconclusive"]
-    for change in [change for change in outcome.criteria if not change.relaxes][: MOST_CHANGES // 3]:
+    yield "changes to the criteria:", {"bold": True}
+    for change in relaxing[:MAX_CHANGES]:
+        yield from _wrapped(f"  relaxed  {printable(str(change))}", " " * 11, _MARKUP["inconclusive"])
+    if len(relaxing) > MAX_CHANGES:
+        yield f"  relaxed  ... and {len(relaxing) - MAX_CHANGES} more, in verdict.json", _MARKUP["inconclusive"]
+    for change in [change for change in outcome.criteria if not change.relaxes][: MAX_CHANGES // 3]:
         yield from _wrapped(f"  other    {printable(str(change))}", " " * 11, {})
 
 
 def _wrapped(text: str, indent: str, markup: dict[str, bool]) -> Iterator[Line]:
     wrap = textwrap.TextWrapper(
-        _WIDTH, subsequent_indent=indent, break_on_hyphens=False, max_lines=_MOST_LINES, placeholder=" …"
+        _WIDTH, subsequent_indent=indent, break_on_hyphens=False, max_lines=_MAX_LINES, placeholder=" …"
     )
-    for line in wrap.wrap(printable(text[: 40 * _WIDTH])):  # far beyond the lines that are shown
-        told = line.lstrip()
-        yield line if _no_command(told) == told else indent[:-2] + _no_command(told), markup
+    for line in wrap.wrap(printable(text[: 40 * _WIDTH])):  # more than is shown
+        text = line.lstrip()
+        yield line if _no_command(text) == text else indent[:-2] + _no_command(text), markup
 
 
 def _no_command(line: str) -> str:
-    """Behind a bar if GitHub's runner would take it for a command; it looks behind the indent too."""
+    """The line, behind a bar where GitHub's runner would obey it as a command; the runner skips an indent."""
     return f"│ {line}" if line.startswith("::") else line
 
 
 def _worst_cases(outcome: Outcome) -> Iterator[Line]:
-    """Errors first, then broken assertions, then the largest falls of the mean score."""
+    """Errors first, then broken assertions, then the largest drops of the mean score."""
     ranked = [answer for answer in answers(outcome) if answer.how in ("error", "broken") or answer.change < -VISIBLE]
-    worst = ranked[:MOST_CASES]
+    worst = ranked[:MAX_CASES]
     if worst:
         yield "", {}
         yield "worst cases:", {"bold": True}

@@ -1,1 +1,1 @@
-"""What people do with a run: look at what changed, accept it or not, compare two versions blindly."""
+"""Reviews by people: changed answers one by one, and blind comparisons."""

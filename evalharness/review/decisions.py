@@ -1,4 +1,4 @@
-"""`reports/SUITE/review.jsonl`: what a person decided on each changed answer of a run, kept at once."""
+"""`reports/SUITE/review.jsonl`: the decision on each changed answer of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evalharness.store.lines import append_line, read_lines
 FILE = "review.jsonl"
 SCHEMA = 1
 Choice = Literal["", "golden", "keep", "flag", "written"]
-"""Nothing yet; is to become golden; stays as it is; somebody must look at it; has become golden."""
+"""Open; to become golden; keep the goldens; flagged for a second look; became golden."""
 
 
 class _Line(BaseModel):
@@ -25,14 +25,14 @@ class _Line(BaseModel):
     run: str
     at: str
     key: SampleKey | None
-    """None: all decisions so far are forgotten."""
+    """None: deletes all earlier decisions on the run."""
     choice: Choice = ""
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """On one answer."""
+    """The choice and the note on one answer."""
 
     choice: Choice = ""
     note: str = ""
@@ -40,22 +40,22 @@ class Decision:
 
 @dataclass
 class Decisions:
-    """Those on the answers of one run; the file may hold those on others."""
+    """The decisions on the answers of one run; the file may have decisions on others."""
 
     path: Path
     run: str
     made: dict[SampleKey, Decision] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)
-    """Lines that cannot be read: what they held is open again."""
+    """A problem for each unreadable line; its decision is open again."""
 
     @classmethod
     def read(cls, folder: Path, run: str) -> Decisions:
-        """As they were left. Raises StoreError."""
+        """The saved decisions. Raises StoreError."""
         found = cls(folder / FILE, run)
         lines, found.damage = read_lines(found.path, FILE)
         for number, value in lines:
             if not found._take(value):
-                found.damage.append(f"{FILE}:{number}: not a decision")
+                found.damage.append(f"{FILE}:{number}: expected a decision")
         return found
 
     def _take(self, value: dict[str, Any]) -> bool:
@@ -70,23 +70,23 @@ class Decisions:
         return True
 
     def on(self, key: SampleKey) -> Decision:
-        """The decision on an answer; an empty one where there is none."""
+        """The decision on an answer; an empty one if it is open."""
         return self.made.get(key, Decision())
 
     def decide(self, key: SampleKey, choice: Choice) -> None:
-        """Keep a choice. Raises StoreError."""
-        self._keep(key, replace(self.on(key), choice=choice))
+        """Save a choice. Raises StoreError."""
+        self._save(key, replace(self.on(key), choice=choice))
 
     def note(self, key: SampleKey, note: str) -> None:
-        """Keep a note. Raises StoreError."""
-        self._keep(key, replace(self.on(key), note=note))
+        """Save a note. Raises StoreError."""
+        self._save(key, replace(self.on(key), note=note))
 
-    def _keep(self, key: SampleKey, decision: Decision) -> None:
+    def _save(self, key: SampleKey, decision: Decision) -> None:
         self._append(key=list(key), choice=decision.choice, note=decision.note)
         self.made[key] = decision
 
     def start_over(self) -> None:
-        """Forget those on this run. Raises StoreError."""
+        """Delete the decisions on this run. Raises StoreError."""
         self._append(key=None)
         self.made.clear()
 

@@ -1,4 +1,4 @@
-"""The answers of a run that are not what the baseline says, worst first."""
+"""The answers of a run that differ from the baseline, the worst first."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from evalharness.records import Baseline, Baselines, BaselineSample, Run, Sample
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """An answer that is not the baseline's latest one."""
+class ChangedAnswer:
+    """An answer that differs from the baseline's latest one."""
 
     sample: Sample
     before: BaselineSample | None
-    """The baseline's latest, with the scores that were measured as today's; None where it has none."""
+    """The baseline's latest answer with the scores of equal signatures; None if it has none."""
     compares: bool
-    """Whether the scores of both sides do: the case and its golden answers were not edited since."""
+    """Whether the scores compare: the case and its goldens are unedited."""
 
     @property
     def key(self) -> SampleKey:
-        """What it answers."""
+        """Case, prompt, model and repeat."""
         return self.sample.key
 
     @property
@@ -37,18 +37,21 @@ class Changed:
 
     @property
     def change(self) -> float:
-        """Their mean; 0 where nothing compares."""
+        """The mean of the changes; 0 if nothing compares."""
         return fmean(self.changes.values()) if self.changes else 0.0
 
     @property
     def rank(self) -> tuple[bool, float, SampleKey]:
-        """Sorts broken assertions first, then the largest falls."""
+        """A sort key: broken assertions first, then the largest drops."""
         return not self.sample.failed_checks, self.change, self.key
 
 
-def changed_answers(run: Run, baselines: Baselines) -> list[Changed]:
-    """One for each distinct new answer to a case, prompt and model. An answer that never came is none."""
-    planned, found = set(run.header.planned), dict[tuple[str, str, str, str], Changed]()
+def changed_answers(run: Run, baselines: Baselines) -> list[ChangedAnswer]:
+    """The distinct new answers to each case, prompt and model, the worst first.
+
+    Missing answers are not among them.
+    """
+    planned, found = set(run.header.planned), dict[tuple[str, str, str, str], ChangedAnswer]()
     for sample in sorted(run.samples, key=lambda sample: sample.key):
         if sample.answered and sample.key in planned:
             one = _compared(sample, baselines)
@@ -57,16 +60,16 @@ def changed_answers(run: Run, baselines: Baselines) -> list[Changed]:
     return sorted(found.values(), key=lambda one: one.rank)
 
 
-def _compared(sample: Sample, baselines: Baselines) -> Changed:
+def _compared(sample: Sample, baselines: Baselines) -> ChangedAnswer:
     baseline = baselines.get((sample.key.model, sample.key.prompt))
     if not isinstance(baseline, Baseline):
-        return Changed(sample, None, compares=False)
+        return ChangedAnswer(sample, None, compares=False)
     latest = baseline.match(sample, edited=True)
-    return Changed(sample, latest, compares=baseline.match(sample) is not None)
+    return ChangedAnswer(sample, latest, compares=baseline.match(sample) is not None)
 
 
-def new_answers(changed: Collection[Changed]) -> dict[str, list[str]]:
-    """By case: the answers that are not golden yet, each once."""
+def new_answers(changed: Collection[ChangedAnswer]) -> dict[str, list[str]]:
+    """The answers by case that are not golden yet, each once."""
     found: dict[str, list[str]] = {}
     for one in changed:
         known = found.setdefault(one.key.case, [])

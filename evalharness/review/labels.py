@@ -1,4 +1,7 @@
-"""`golden/labels/SUITE.jsonl`: who preferred which answer, from which runs. What comes in is untrusted."""
+"""`golden/labels/SUITE.jsonl`: preferences of people between two runs.
+
+Imported files are untrusted.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,18 @@ from evalharness.store.runs import stored_lines
 from evalharness.suites import load_suite
 
 LABEL_FOLDER = "golden/labels"
-_MOST_CHARS = 200
+_MAX_CHARS = 200
 
 
 def _short(text: str) -> str:
-    if len(text) > _MOST_CHARS:
-        raise ValueError(f"longer than {_MOST_CHARS} characters")
+    if len(text) > _MAX_CHARS:
+        raise ValueError(f"longer than {_MAX_CHARS} characters")
     return text
 
 
 _Text = Annotated[str, AfterValidator(_short)]
 _Side = Literal["a", "b"]
-_Choice = Literal["a", "b", "equal", "bad", "skip"]
+_Preference = Literal["a", "b", "equal", "bad", "skip"]
 _T = TypeVar("_T", bound=BaseModel)
 
 
@@ -37,8 +40,8 @@ class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
 
 
-class PartyLine(_Line):
-    """One of the two that were compared."""
+class LabelSide(_Line):
+    """One of the two compared sides."""
 
     run: _Text
     model: _Text
@@ -50,8 +53,8 @@ class _Header(_Line):
     kind: Literal["labels"]
     suite: _Text
     seed: _Text
-    a: PartyLine
-    b: PartyLine
+    a: LabelSide
+    b: LabelSide
     cases: int
     by: _Text
     exported_at: _Text
@@ -62,47 +65,50 @@ class _Made(_Line):
     model: _Text
     prompt: _Text
     first: _Side
-    choice: _Choice
+    choice: _Preference
 
 
 class Label(_Line):
-    """What one person chose in one case."""
+    """The preference of one person in one case."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
     kind: Literal["label"] = "label"
-    a: PartyLine
-    b: PartyLine
+    a: LabelSide
+    b: LabelSide
     case: _Text
     model: _Text
     prompt: _Text
     first: _Side
-    """Who stood on the left."""
-    choice: _Choice
+    """The side shown on the left."""
+    choice: _Preference
     seed: _Text
     by: _Text
     at: _Text
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """One person chooses once in one showing of a case."""
+        """Equal for two choices of one person in the same page and case."""
         return self.a, self.b, self.case, self.model, self.prompt, self.seed, self.by
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import did."""
+class ImportedLabels:
+    """The result of an import."""
 
     path: Path
     labels: tuple[Label, ...]
-    """Of the file that came in."""
+    """The labels of the imported file."""
     added: int
     changed: int
     alike: tuple[Label, ...]
-    """All that are known now of these two, whoever chose."""
+    """All labels on these two sides, of all people."""
 
 
-def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]], *, by: str = "") -> Imported:
-    """Take the labels of an export. `runs` are the known ones by suite. Raises StoreError with file and line."""
+def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]], *, by: str = "") -> ImportedLabels:
+    """Add the labels of an export to the project.
+
+    `runs`: ids of known runs by suite. Raises StoreError with file:line.
+    """
     labels = _exported(file, config, runs, by)
     suite = _first(file)["suite"]
     path = config.root / LABEL_FOLDER / f"{suite}.jsonl"
@@ -118,11 +124,11 @@ def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]
     added = sum(identity not in before for identity in known)
     changed = sum(known[identity] != label for identity, label in before.items())
     alike = tuple(label for label in known.values() if labels and (label.a, label.b) == (labels[0].a, labels[0].b))
-    return Imported(path, tuple(labels), added, changed, alike)
+    return ImportedLabels(path, tuple(labels), added, changed, alike)
 
 
 def read_labels(path: Path) -> list[Label]:
-    """Those in a file of ours. Raises StoreError with file and line."""
+    """The labels of a file in golden/labels/. Raises StoreError with file:line."""
     return [_parsed(Label, value, path, number) for number, value in stored_lines(path)]
 
 
@@ -139,31 +145,31 @@ def _exported(file: Path, config: Config, runs: Mapping[str, Collection[str]], b
     for side in (header.a, header.b):
         if side.run not in runs.get(header.suite, ()):
             raise StoreError(
-                f"{file}:1: the run '{side.run}' is not known here: name its record with --run, or check that the "
-                "file is of this project"
+                f"{file}:1: unknown run '{side.run}': pass its record with --run, or check that the file belongs to "
+                "this project"
             )
-    who = by or header.by.strip()
-    if not who:
-        raise StoreError(f"{file}:1: it does not say who chose: name the person with --by")
+    person = by or header.by.strip()
+    if not person:
+        raise StoreError(f"{file}:1: the name of the person is missing: pass it with --by")
     found: dict[tuple[object, ...], Label] = {}
     for number, value in lines:
-        label = _label(_parsed(_Made, value, file, number), header, who)
+        label = _label(_parsed(_Made, value, file, number), header, person)
         if label.case not in cases:
-            raise StoreError(f"{file}:{number}: there is no case '{label.case}'{did_you_mean(label.case, cases)}")
+            raise StoreError(f"{file}:{number}: unknown case '{label.case}'{did_you_mean(label.case, cases)}")
         if label.first != first_side(label.seed, label.case, label.model, label.prompt):
-            raise StoreError(f"{file}:{number}: the sides of '{label.case}' do not fit the seed: export the page again")
+            raise StoreError(f"{file}:{number}: the sides of '{label.case}' do not match the seed: export again")
         if label.identity in found:
-            raise StoreError(f"{file}:{number}: the case '{label.case}' stands here twice")
+            raise StoreError(f"{file}:{number}: duplicate case '{label.case}'")
         found[label.identity] = label
     return list(found.values())
 
 
 def _check_size(file: Path, config: Config) -> None:
     if not file.is_file():
-        raise StoreError(f"{file}: it is not a regular file")
+        raise StoreError(f"{file}: expected a regular file")
     size_mb = file.stat().st_size / 1e6
     if size_mb > config.limits.file_mb:
-        raise StoreError(f"{file}: it has {size_mb:.1f} MB, limits.file_mb is {config.limits.file_mb:g}")
+        raise StoreError(f"{file}: {size_mb:.1f} MB exceed limits.file_mb = {config.limits.file_mb:g}")
 
 
 def _label(made: _Made, header: _Header, by: str) -> Label:
@@ -181,20 +187,23 @@ def _parsed(model: type[_T], value: dict[str, Any], file: Path, number: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often each side was preferred, and what that means."""
+    """The cases won by each side, and the test for a difference."""
 
     a: int
-    """Cases in which more people preferred A than B."""
+    """Cases in which A has more votes than B."""
     b: int
     even: int
-    """Cases with choices, and neither ahead."""
+    """Cases with votes, and the same number for each side."""
     people: int
     p_value: float | None
-    """Two-sided sign test over cases: how often chance alone is so clear. None where no case has a preference."""
+    """Two-sided sign test over cases; None if no case has a winner."""
 
 
 def tally(labels: Iterable[Label]) -> Tally:
-    """One vote a case: people who judge the same case are not independent. Skipped cases do not count."""
+    """The cases won by each side, one vote per case.
+
+    Votes of several people on one case are not independent. Skipped cases do not count.
+    """
     from scipy.stats import binomtest
 
     net: dict[tuple[str, str, str], int] = {}

@@ -1,4 +1,4 @@
-"""One changed answer on a terminal: the question, golden, old, new, what differs, scores. Fits width and height."""
+"""One changed answer on a terminal, fitted to its size."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import click
 from evalharness.report.diff import Kind, word_diff
 from evalharness.report.encode import MINUS, one_line, printable
 from evalharness.review.decisions import Choice, Decision
-from evalharness.review.diffs import Changed
+from evalharness.review.diffs import ChangedAnswer
 
-MOST_CHARS = 20_000
-"""Of one text: what is longer is read in the run record."""
+MAX_CHARS = 20_000
+"""The largest excerpt of one text; the run record has all of it."""
 WORDS: dict[Choice, str] = {
     "": "open",
     "golden": "accept as golden",
     "keep": "keep",
     "flag": "flagged",
-    "written": "is golden now",
+    "written": "now golden",
 }
 _LABEL = 10
 _FRAME = 7
-"""Lines of the screen that hold no text of the answer: header, scores, decision, keys, what is empty."""
-_LEAST = 2
-_MOST_FAILS = 3
+"""Lines of the screen for header, scores, decision, keys and spacing."""
+_MIN_LINES = 2
+_MAX_FAILS = 3
 _MARKS: dict[Kind, tuple[str, str]] = {"same": ("", ""), "gone": ("[-", "-]"), "new": ("{+", "+}")}
 _COLOURS: dict[Kind, str | None] = {"same": None, "gone": "red", "new": "green"}
 Sign = tuple[str, Kind]
@@ -34,17 +34,17 @@ Sign = tuple[str, Kind]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of the terminal, in characters."""
+    """The size of the terminal, in columns and rows."""
 
     width: int
     height: int
 
 
-def screen(one: Changed, place: str, decision: Decision, size: Size, *, whole: bool = False) -> list[str]:
-    """The lines. `place`: "3 of 17"; `whole`: nothing is cut for the height."""
+def screen(one: ChangedAnswer, place: str, decision: Decision, size: Size, *, whole: bool = False) -> list[str]:
+    """The lines. `place`: as in "3 of 17"; `whole`: show all lines of long texts."""
     blocks = [(label, _wrapped(signs, size.width - _LABEL - 2)) for label, signs in _texts(one)]
     fails = [one_line(f"- the answer {sentence}", size.width) for sentence in one.sample.failed_checks]
-    del fails[_MOST_FAILS:]
+    del fails[_MAX_FAILS:]
     shares = _shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails))
     title = one_line(f"{place} · {one.key.case} · {one.key.model}, {one.key.prompt}", size.width)
     lines = [click.style(title, bold=True), ""]
@@ -56,14 +56,14 @@ def screen(one: Changed, place: str, decision: Decision, size: Size, *, whole: b
     return lines
 
 
-def change_of(one: Changed) -> str:
-    """The change of its mean score, in points; empty where nothing compares."""
+def change_of(one: ChangedAnswer) -> str:
+    """The change of the mean score, in points; empty if nothing compares."""
     return f"{one.change * 100:+.0f} pts".replace("-", MINUS) if one.changes else ""
 
 
-def _texts(one: Changed) -> Iterable[tuple[str, list[Sign]]]:
-    asked = next((turn.content for turn in reversed(one.sample.messages) if turn.role == "user"), "")
-    yield "question", _plain(asked)
+def _texts(one: ChangedAnswer) -> Iterable[tuple[str, list[Sign]]]:
+    question = next((turn.content for turn in reversed(one.sample.messages) if turn.role == "user"), "")
+    yield "question", _plain(question)
     if one.sample.golden:
         yield "golden", _plain("\n".join(f"- {text}" for text in one.sample.golden))
     if one.before is None:
@@ -71,12 +71,12 @@ def _texts(one: Changed) -> Iterable[tuple[str, list[Sign]]]:
         return
     yield "old", _plain(one.before.text)
     yield "new", _plain(one.text)
-    yield "change", _difference(one.before.text[:MOST_CHARS], one.text[:MOST_CHARS])
+    yield "change", _difference(one.before.text[:MAX_CHARS], one.text[:MAX_CHARS])
 
 
 def _plain(text: str) -> list[Sign]:
-    more = len(text) - MOST_CHARS
-    shown = printable(text[:MOST_CHARS]) + (f"\n… {more} more characters are in run.jsonl" if more > 0 else "")
+    more = len(text) - MAX_CHARS
+    shown = printable(text[:MAX_CHARS]) + (f"\n… {more} more characters are in run.jsonl" if more > 0 else "")
     return [(sign, "same") for sign in (shown or "(empty)").expandtabs(4)]
 
 
@@ -89,7 +89,7 @@ def _difference(old: str, new: str) -> list[Sign]:
 
 
 def _wrapped(signs: Sequence[Sign], width: int) -> list[list[Sign]]:
-    """Lines of at most so many columns, broken at a blank where there is one."""
+    """The text in lines of at most `width` columns, broken at blanks where possible."""
     lines: list[list[Sign]] = [[]]
     used, blank = 0, 0
     for sign in signs:
@@ -115,8 +115,8 @@ def _columns(sign: str) -> int:
 
 
 def _shares(lengths: Sequence[int], lines: int) -> list[int]:
-    """How many lines each text gets: the short ones all they need, the long ones the same."""
-    shares = [min(_LEAST, length) for length in lengths]
+    """The lines for each text: short ones get all they need, long ones share the rest."""
+    shares = [min(_MIN_LINES, length) for length in lengths]
     while sum(shares) < lines and shares != list(lengths):
         waiting = [i for i, length in enumerate(lengths) if shares[i] < length]
         shares[min(waiting, key=shares.__getitem__)] += 1
@@ -143,7 +143,7 @@ def _coloured(line: Sequence[Sign]) -> str:
     return "".join(click.style(text, fg=_COLOURS[kind]) if _COLOURS[kind] else text for text, kind in runs)
 
 
-def _scores(one: Changed) -> str:
+def _scores(one: ChangedAnswer) -> str:
     changes = one.changes
     parts = [
         f"{score.metric} {score.value:.2f}"

@@ -1,4 +1,4 @@
-"""Two runs, or a run and a baseline, answer by answer, for a comparison by people."""
+"""The answers of two runs or baselines as pairs, for a blind comparison."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import NamedTuple
 
 from evalharness.errors import RefusedError
 from evalharness.records import Message, Run
-from evalharness.report.blind import Choice, Party
+from evalharness.report.blind import AnswerPair, Side
 from evalharness.store import read_baseline, read_run
 from evalharness.store.runs import stored_lines
 
-_Asked = tuple[tuple[Message, ...], tuple[str, ...]]
+_Question = tuple[tuple[Message, ...], tuple[str, ...]]
 """Messages and golden answers."""
 
 
 class Place(NamedTuple):
-    """What an answer is to."""
+    """The case, model and prompt of an answer."""
 
     case: str
     model: str
@@ -26,22 +26,22 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """One side: its answers, and what it knows of the cases."""
+class SideAnswers:
+    """The answers of one side, with the messages and goldens of its cases."""
 
     suite: str
     run: str
     answers: Mapping[Place, str]
-    asked: Mapping[Place, _Asked]
-    """Messages and golden answers; nothing for a baseline."""
+    questions: Mapping[Place, _Question]
+    """Empty for a baseline, which stores no messages."""
 
     @property
     def pairs(self) -> set[tuple[str, str]]:
-        """Models and prompts."""
+        """The models and prompts of the answers."""
         return {(place.model, place.prompt) for place in self.answers}
 
 
-def read_answers(path: Path, root: Path) -> Answers:
+def read_answers(path: Path, root: Path) -> SideAnswers:
     """The answers in a run record or a baseline file. Raises StoreError."""
     _, first = next(stored_lines(path), (1, {}))
     if first.get("kind") != "baseline":
@@ -51,37 +51,40 @@ def read_answers(path: Path, root: Path) -> Answers:
     answers = {
         Place(case, baseline.model, baseline.prompt): stored.samples[-1].text for case, stored in baseline.cases.items()
     }
-    return Answers(baseline.suite, baseline.runs[-1].id, answers, {})
+    return SideAnswers(baseline.suite, baseline.runs[-1].id, answers, {})
 
 
-def _of_run(run: Run) -> Answers:
+def _of_run(run: Run) -> SideAnswers:
     planned, answers = set(run.header.planned), dict[Place, str]()
-    asked: dict[Place, _Asked] = {}
+    questions: dict[Place, _Question] = {}
     for sample in sorted(run.samples, key=lambda sample: sample.key):
         key = sample.key
         if sample.response and key in planned:
             place = Place(key.case, key.model, key.prompt)
             answers.setdefault(place, sample.response.text)
-            asked.setdefault(place, (sample.messages, sample.golden))
-    return Answers(run.header.suite, run.header.id, answers, asked)
+            questions.setdefault(place, (sample.messages, sample.golden))
+    return SideAnswers(run.header.suite, run.header.id, answers, questions)
 
 
-def choices_between(a: Answers, b: Answers) -> tuple[Party, Party, list[Choice]]:
-    """Both sides, and the cases that they answered differently. Raises RefusedError: there is nothing to choose."""
+def pair_answers(a: SideAnswers, b: SideAnswers) -> tuple[Side, Side, list[AnswerPair]]:
+    """Both sides, and the cases with different answers.
+
+    Raises RefusedError: two suites, no common model and prompt, or no different answer.
+    """
     if a.suite != b.suite:
-        raise RefusedError(f"these are runs of two suites, {a.suite} and {b.suite}")
+        raise RefusedError(f"expected two runs of one suite, got {a.suite} and {b.suite}")
     common = a.pairs & b.pairs
     if not common and (len(a.pairs) != 1 or len(b.pairs) != 1):
-        raise RefusedError("the two share no model and prompt; compare runs of one model and one prompt each")
+        raise RefusedError("the runs share no model and prompt: compare runs of one model and one prompt each")
     sides = [_by_case(side, common) for side in (a, b)]
-    choices = [_choice(place, a, b, *texts) for place, texts in _differing(*sides)]
-    if not choices:
-        raise RefusedError("there is nothing to choose: where both have an answer it is the same")
-    return _party(a, common), _party(b, common), choices
+    pairs = [_pair(place, a, b, *texts) for place, texts in _differing(*sides)]
+    if not pairs:
+        raise RefusedError("nothing to compare: every common answer is the same on both sides")
+    return _side(a, common), _side(b, common), pairs
 
 
-def _by_case(side: Answers, common: set[tuple[str, str]]) -> dict[Place, str]:
-    """Where both are of one model and prompt, by those too."""
+def _by_case(side: SideAnswers, common: set[tuple[str, str]]) -> dict[Place, str]:
+    """The answers by case; by common model and prompt too, where there are any."""
     if common:
         return {place: text for place, text in side.answers.items() if place[1:] in common}
     return {Place(place.case, "", ""): text for place, text in side.answers.items()}
@@ -91,18 +94,18 @@ def _differing(a: Mapping[Place, str], b: Mapping[Place, str]) -> list[tuple[Pla
     return [(place, (a[place], b[place])) for place in sorted(a.keys() & b.keys()) if a[place] != b[place]]
 
 
-def _choice(place: Place, a: Answers, b: Answers, left: str, right: str) -> Choice:
-    messages, golden = _asked(a, place) or _asked(b, place) or ((), ())
-    if not place.model:  # the rest of a prompt would tell who is who
+def _pair(place: Place, a: SideAnswers, b: SideAnswers, left: str, right: str) -> AnswerPair:
+    messages, golden = _question(a, place) or _question(b, place) or ((), ())
+    if not place.model:  # the rest of a prompt would reveal the side
         messages = tuple(turn for turn in messages if turn.role == "user")
-    return Choice(*place, messages, golden, left, right)
+    return AnswerPair(*place, messages, golden, left, right)
 
 
-def _asked(side: Answers, place: Place) -> _Asked | None:
+def _question(side: SideAnswers, place: Place) -> _Question | None:
     pairs = {(place.model, place.prompt)} if place.model else side.pairs
-    return next(filter(None, (side.asked.get(Place(place.case, *pair)) for pair in pairs)), None)
+    return next(filter(None, (side.questions.get(Place(place.case, *pair)) for pair in pairs)), None)
 
 
-def _party(side: Answers, common: set[tuple[str, str]]) -> Party:
+def _side(side: SideAnswers, common: set[tuple[str, str]]) -> Side:
     model, prompt = ("", "") if common else next(iter(side.pairs))
-    return Party(side.run, model, prompt)
+    return Side(side.run, model, prompt)

@@ -1,4 +1,4 @@
-"""The way through a review: which answer is looked at, and what a key does."""
+"""The course of a review: the current answer, and the effect of each key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalharness.review.decisions import Choice, Decisions
-from evalharness.review.diffs import Changed
+from evalharness.review.diffs import ChangedAnswer
 
 _CHOICES: dict[str, Choice] = {"a": "golden", "k": "keep", "f": "flag"}
 _NEXT, _BACK = {"\r", "\n", " ", "\x1b[C", "\x1bOC"}, {"b", "\x1b[D", "\x1bOD"}
@@ -14,33 +14,33 @@ _NEXT, _BACK = {"\r", "\n", " ", "\x1b[C", "\x1bOC"}, {"b", "\x1b[D", "\x1bOD"}
 
 @dataclass
 class Review:
-    """The answers, the decisions on them, and where one is."""
+    """The answers, the decisions on them, and the current position."""
 
-    answers: Sequence[Changed]
+    answers: Sequence[ChangedAnswer]
     decisions: Decisions
     refusal: str = ""
-    """Why no answer of this run can become golden."""
+    """Why no answer of this run can become golden; empty if they can."""
     place: int = 0
 
     def __post_init__(self) -> None:
-        """Begin at the first one that is open."""
+        """Start at the first open answer."""
         self.place = next((i for i, one in enumerate(self.answers) if not self._done(one)), len(self.answers))
 
-    def _done(self, one: Changed) -> bool:
+    def _done(self, one: ChangedAnswer) -> bool:
         return bool(self.decisions.on(one.key).choice)
 
     @property
-    def current(self) -> Changed | None:
-        """The answer that is looked at; None at the end."""
+    def current(self) -> ChangedAnswer | None:
+        """The answer on the screen; None at the end."""
         return self.answers[self.place] if self.place < len(self.answers) else None
 
     @property
     def done(self) -> int:
-        """How many are decided on."""
+        """The number of decided answers."""
         return sum(map(self._done, self.answers))
 
     def press(self, key: str) -> str:
-        """Do what the key means here; a sentence where that cannot be done. Raises StoreError."""
+        """Apply a key. Returns a message if the key has no effect here. Raises StoreError."""
         one = self.current
         if key in _BACK:
             self.place = max(0, self.place - 1)
@@ -50,16 +50,16 @@ class Review:
             return self._choose(one, _CHOICES[key])
         return ""
 
-    def _choose(self, one: Changed, choice: Choice) -> str:
+    def _choose(self, one: ChangedAnswer, choice: Choice) -> str:
         if choice == "golden" and self.refusal:
             return self.refusal
         if choice == "golden" and not one.text.strip():
-            return "an empty answer is no golden one"
+            return "an empty answer cannot become golden"
         if self.decisions.on(one.key).choice != "written":
             self.decisions.decide(one.key, choice)
         self.place += 1
         return ""
 
-    def chosen(self, choice: Choice) -> list[Changed]:
-        """The answers on which this was decided."""
+    def chosen(self, choice: Choice) -> list[ChangedAnswer]:
+        """The answers with this choice."""
         return [one for one in self.answers if self.decisions.on(one.key).choice == choice]

@@ -16,15 +16,18 @@ LONE_SURROGATES = "backslashreplace"
 """UTF-8 cannot hold half a surrogate pair, which JSON may bring in: it is written as JSON escapes it, \\ud83d."""
 
 
-def write_whole(path: Path, text: str | Iterable[str]) -> None:
-    """Replace `path` by the text, less any key: a reader, or a crash, sees the old or the new. Raises StoreError."""
+def write_whole(path: Path, content: str | bytes | Iterable[str | bytes]) -> None:
+    """Replace `path` in one step: a reader, or a crash, sees the old or the new file. Keys are removed from text.
+
+    Raises StoreError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors=LONE_SURROGATES, newline="\n") as file:
-                for piece in [text] if isinstance(text, str) else text:
-                    file.write(scrub(piece))
+            with os.fdopen(handle, "wb") as file:
+                for piece in [content] if isinstance(content, str | bytes) else content:
+                    file.write(piece if isinstance(piece, bytes) else scrub(piece).encode("utf-8", LONE_SURROGATES))
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)

@@ -1,4 +1,4 @@
-"""Five hundred texts that act when somebody takes them for markup."""
+"""Five hundred texts that take effect if they are read as markup."""
 
 from __future__ import annotations
 
@@ -62,4 +62,4 @@ TEXTS = tuple(
     for row, template in enumerate(TEMPLATES)
     for column, disguise in enumerate(DISGUISES)
 )
-"""Text number n says `fire(n)`, or asks for ELSEWHERE + n."""
+"""Text number n runs `fire(n)`, or requests ELSEWHERE + n."""

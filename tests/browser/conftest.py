@@ -17,19 +17,19 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync")
 QUIET = ("--disable-background-networking", "--disable-component-update")
 PATIENCE_MS = 60_000
-"""Longer than any page takes on a busy machine: it only ends a wait for what never comes."""
+"""Longer than any page takes on a busy machine; only ends waits that never succeed."""
 expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
 class Opened:
-    """A page and all that it did on its own."""
+    """A page with its requests and errors."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
-    """Other than the one for the file itself."""
+    """Requests other than for the file itself."""
     complaints: list[str] = field(default_factory=list)
-    """On the console, and errors that nobody caught."""
+    """Console errors and uncaught exceptions."""
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +57,15 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(PATIENCE_MS)
         pages.append(page)
-        told = Opened(page)
-        page.on("console", lambda message: told.complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: told.complaints.append(str(error)))
-        page.on("request", lambda one: told.requests.append(one.url) if not one.url.startswith("file:") else None)
+        visit = Opened(page)
+        page.on("console", lambda message: visit.complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        page.on("request", lambda one: visit.requests.append(one.url) if not one.url.startswith("file:") else None)
         page.route(lambda url: not url.startswith("file:"), lambda route: route.abort())  # noted, and goes nowhere
         if script:
             page.add_init_script(script)
         page.goto(f"{file.as_uri()}{fragment}", wait_until="commit")
-        return told
+        return visit
 
     yield open_page
     for page in pages:

@@ -94,7 +94,7 @@ def a_page() -> Page:
     passed = replace(verdict, metric="exact", status="pass", drop=0.0, largest_drop=0.02, p_value=1.0)
     return Page(
         overall="fail",
-        sentence="worse than the baseline: rouge_l",
+        headline="worse than the baseline: rouge_l",
         facts=facts_of(run),
         columns=columns_of(run, before(run)),
         verdicts=(passed, verdict),

@@ -18,7 +18,7 @@ from evalharness.report.html import MAX_NAME, Page, facts_of, render_html
 from evalharness.report.rows import MAX_TEXT
 
 PER_PAGE = 100
-"""As many rows as the page draws at once."""
+"""The rows that the page adds at a time."""
 PAGES = [range(first, first + PER_PAGE) for first in range(0, len(TEXTS), PER_PAGE)]
 SHOWN = """[...new Set(Array.from(document.querySelectorAll("bdi, .text, li, option, td, th, p"),
     (node) => node.textContent))]"""
@@ -26,7 +26,7 @@ FIRE = "window.fired = []; window.fire = (number) => { window.fired.push(number)
 SETTLED = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))
     .then(() => Promise.all([...document.images].map((image) => image.complete || new Promise((done) => {
         image.addEventListener("load", done); image.addEventListener("error", done); }))))"""
-"""What waits for the next frame has had it, and what is being loaded has come or failed."""
+"""Wait for the next frame and for pending loads."""
 Open = Callable[..., Any]
 
 
@@ -37,12 +37,12 @@ def a_page_of_cases(numbers: Iterable[int]) -> Page:
     joined = " \n".join(text[:2000] for text in texts)
     header = replace(run.header, file=joined, suite=joined, planned=tuple(sample.key for sample in samples))
     run = replace(run, header=header, samples=samples, selected=header.planned)
-    exam = [Change(text, text, text, relaxes=True) for text in texts]
-    return Page("fail", joined, facts_of(run), columns_of(run, {}), (), tuple(exam), earlier=joined)
+    criteria = [Change(text, text, text, relaxes=True) for text in texts]
+    return Page("fail", joined, facts_of(run), columns_of(run, {}), (), tuple(criteria), earlier=joined)
 
 
 def a_page_of_columns(numbers: Iterable[int]) -> Page:
-    """A text as name of a model and of a prompt, and as all that a gate says; so many have few metrics and tags."""
+    """A text as the name of a model and a prompt, and in every field of a gate."""
     texts, run = [TEXTS[number] for number in numbers], a_run()
     samples = tuple(_named(sample, text) for sample, text in zip(run.samples, texts, strict=False))
     header = replace(run.header, planned=tuple(sample.key for sample in samples))
@@ -73,15 +73,15 @@ def _sample(sample: Sample, text: str) -> Sample:
 @pytest.mark.parametrize("make", [a_page_of_cases, a_page_of_columns], ids=["cases", "columns"])
 @pytest.mark.parametrize("numbers", PAGES, ids=lambda numbers: f"{numbers[0]}-{numbers[-1]}")
 def test_nothing_acts(opened: Open, make: Callable[[Iterable[int]], Page], numbers: range) -> None:
-    """No script runs, nothing is asked for, nothing breaks, and the page says each text to the letter."""
-    told = opened(render_html(make(numbers)), script=FIRE)
-    page: BrowserPage = told.page
+    """No script runs, no request leaves, no error occurs, and the page shows each text unchanged."""
+    visit = opened(render_html(make(numbers)), script=FIRE)
+    page: BrowserPage = visit.page
     page.wait_for_selector("body[data-ready]")
     page.evaluate("document.querySelectorAll('#cases button.open').forEach((button) => button.click())")
     shown, whole = set(map(letters, page.evaluate(SHOWN))), cut if make is a_page_of_cases else name
     assert [number for number in numbers if letters(whole(TEXTS[number])) not in shown] == []
     page.evaluate(SETTLED)
-    assert (page.evaluate("window.fired"), told.requests, told.complaints) == ([], [], [])
+    assert (page.evaluate("window.fired"), visit.requests, visit.complaints) == ([], [], [])
 
 
 def name(text: str) -> str:
@@ -111,8 +111,8 @@ def unprotected(html: str) -> str:
 def a_bare_page(numbers: Iterable[int]) -> Page:
     """A text as name of a changed key alone: each place more would act again, and take its time."""
     run = replace(a_run(), samples=(), selected=())
-    exam = [Change(TEXTS[number], "", "", relaxes=True) for number in numbers]
-    return Page("fail", "", facts_of(run), columns_of(run, {}), (), exam)
+    criteria = [Change(TEXTS[number], "", "", relaxes=True) for number in numbers]
+    return Page("fail", "", facts_of(run), columns_of(run, {}), (), criteria)
 
 
 @pytest.mark.slow
@@ -120,12 +120,12 @@ def test_the_texts_would_act(opened: Open) -> None:
     """With the escaping switched off at least 95 of 100 act: else the test above would show nothing."""
     acted: set[int] = set()
     for numbers in PAGES:
-        told = opened(unprotected(render_html(a_bare_page(numbers))), script=FIRE, name=f"page-{numbers[0]}")
+        visit = opened(unprotected(render_html(a_bare_page(numbers))), script=FIRE, name=f"page-{numbers[0]}")
         for _ in range(1200):  # a minute at most
-            told.page.wait_for_timeout(50)
-            acted |= set(told.page.evaluate("window.fired"))
-            acted |= {int(url.removeprefix(ELSEWHERE)) for url in told.requests if url.startswith(ELSEWHERE)}
+            visit.page.wait_for_timeout(50)
+            acted |= set(visit.page.evaluate("window.fired"))
+            acted |= {int(url.removeprefix(ELSEWHERE)) for url in visit.requests if url.startswith(ELSEWHERE)}
             if len(acted.intersection(numbers)) >= 0.95 * PER_PAGE:
                 break
-        told.page.close()
+        visit.page.close()
     assert len(acted) >= 0.95 * len(TEXTS), sorted(set(range(len(TEXTS))) - acted)

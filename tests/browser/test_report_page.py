@@ -1,4 +1,4 @@
-"""The report in a real browser: every control, and that it is quiet while they work."""
+"""The report in a real browser: every control works, without requests or errors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import pairwise, product
 from typing import Any
 
 import pytest
+from diff_examples import EXAMPLES
 from pages import a_page
 from playwright.sync_api import Page, expect
 
@@ -25,31 +26,31 @@ def html() -> str:
 
 @pytest.fixture
 def report(opened: Open) -> Iterator[Page]:
-    """It, drawn; afterwards it has asked for nothing and complained of nothing."""
-    told = opened(html())
-    told.page.wait_for_selector("body[data-ready]")
-    yield told.page
-    assert (told.requests, told.complaints) == ([], [])
+    """The open report; afterwards, it has made no request and logged no error."""
+    visit = opened(html())
+    visit.page.wait_for_selector("body[data-ready]")
+    yield visit.page
+    assert (visit.requests, visit.complaints) == ([], [])
 
 
 def count(page: Page) -> str:
-    """What stands above the list."""
+    """The count above the list."""
     return str(page.locator("#count").text_content())
 
 
 def ids(page: Page) -> list[str]:
-    """The cases of the rows that are drawn."""
+    """The cases of the visible rows."""
     return page.locator("#cases button.open bdi").all_text_contents()
 
 
 def test_is_it_worse(report: Page) -> None:
-    """The verdict in one sentence, a line a gate with its plot, the exam's changes, and the worst changes first."""
+    """The verdict in one sentence, a line per gate with its plot, the criteria changes, and the worst changes first."""
     assert report.title() == "fail: support \u2013 evalharness"
     expect(report.locator("h1")).to_have_text("worse than the baseline: rouge_l")
     gates = report.locator("#gates tbody tr")
     assert [row.split()[0] for row in gates.all_text_contents()] == ["failrouge_lsmollm2", "passexactsmollm2"]
     expect(gates.first.locator("svg.plot")).to_have_attribute("aria-label", "drop +0.040, at most +0.070, margin 0.050")
-    expect(report.locator("#exam")).to_contain_text("easiergate rouge_l margin0.050.20")
+    expect(report.locator("#criteria")).to_contain_text("relaxedgate rouge_l margin0.050.20")
     assert count(report) == "26 of 260 samples, largest drop first"
     assert ids(report)[0] == "case-125"
     expect(report.locator("#cases tbody tr").first).to_contain_text("worse")
@@ -59,20 +60,20 @@ BUTTONS = {"All": 260, "Worse": 26, "Better": 15, "Changed": 26, "Failed": 2, "E
 
 
 def test_status(report: Page) -> None:
-    """Each button says how many there are, and shows them; improvements stay folded until then."""
+    """Each button has its count, and shows its rows."""
     failures = []
     for button, shown in BUTTONS.items():
         node = report.get_by_role("button", name=re.compile(rf"^{button} {shown}$", re.IGNORECASE))
         node.click()
-        pressed, said, rows = node.get_attribute("aria-pressed"), count(report), len(ids(report))
+        pressed, label, rows = node.get_attribute("aria-pressed"), count(report), len(ids(report))
         wanted = f"{shown} " if shown == 260 else f"{shown} of 260 "
-        if pressed != "true" or not said.startswith(wanted) or rows < min(shown, 100):
-            failures.append(f"{button}: pressed {pressed}, {said!r}, {rows} rows")
+        if pressed != "true" or not label.startswith(wanted) or rows < min(shown, 100):
+            failures.append(f"{button}: pressed {pressed}, {label!r}, {rows} rows")
     assert not failures, "\n".join(failures)
 
 
 def test_filters_and_orders(report: Page) -> None:
-    """Model, tag and metric narrow the list, the order turns it, the search looks at answers too."""
+    """Model, tag and metric filter the list, the order sorts it, and the search reads answers too."""
     report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
     report.get_by_label("Model and prompt").select_option(label="gemma3 · concise")
     assert count(report).startswith("130 of 260")
@@ -92,7 +93,7 @@ def test_filters_and_orders(report: Page) -> None:
 
 
 def test_a_case(report: Page) -> None:
-    """A row opens to everything about its case, the other model's answer beside it; and closes."""
+    """A row opens to all details of its case, with the other model's answer, and closes."""
     report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
     report.get_by_label("Search cases").fill("case-010")
     expect(report.locator("#count")).to_contain_text("2 of 260")
@@ -114,13 +115,13 @@ def test_a_case(report: Page) -> None:
 
 
 def diff(page: Page) -> list[tuple[str, str]]:
-    """What went and what came."""
+    """The removed and added words."""
     marks = page.locator("tr.detail").locator("ins, del")
     return [(mark.evaluate("node => node.localName"), str(mark.text_content())) for mark in marks.all()]
 
 
 def test_problems(report: Page) -> None:
-    """An error and a failed check say what they are, a cut answer says so."""
+    """Errors, failed checks and cut answers are labelled."""
     report.get_by_role("button", name=re.compile("^errors", re.IGNORECASE)).click()
     report.locator("#cases button.open").first.click()
     expect(report.locator("tr.detail")).to_contain_text("deadline: no answer within 30 s")
@@ -160,7 +161,7 @@ def test_a_link_to_a_case(opened: Open, report: Page) -> None:
 
 
 NO_SCROLLING = "window.IntersectionObserver = class { observe() {} };"
-"""Nothing tells the page that its reader gets to the end of the list."""
+"""Disables the page's observer for the end of the list."""
 
 
 def test_more_rows(opened: Open) -> None:
@@ -180,14 +181,14 @@ TO_THE_END = """() => { window.scrollTo(0, document.body.scrollHeight);
 
 
 def test_more_rows_for_who_scrolls(report: Page) -> None:
-    """More rows come to a reader who stays at the end of the page, without a click."""
+    """At the end of the page, more rows appear without a click."""
     report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
     assert len(ids(report)) < 260
     report.wait_for_function(TO_THE_END)
 
 
 def test_which_model(report: Page) -> None:
-    """Means with intervals, each pair with its test, a map whose axes can be chosen, and tags."""
+    """Means with intervals, pairwise tests, a plot with selectable axes, and tags."""
     expect(report.locator("#groups table").first).to_contain_text(re.compile(r"0\.49\d0\.44 … 0\.5\d"))
     duel = report.locator("#groups table").nth(2).locator("tbody tr")
     expect(duel).to_have_count(1)
@@ -224,7 +225,7 @@ def test_any_width_and_light(report: Page) -> None:
 
 
 def test_for_a_screen_reader(report: Page) -> None:
-    """Every control has a name, every table a caption, every picture words, and headings do not skip a level."""
+    """Every control has a name, every table a caption, every image a text, and headings skip no level."""
     unnamed = report.evaluate(
         """[...document.querySelectorAll("button, input, select, a, [role=img]")].filter((node) =>
              !(node.getAttribute("aria-label") || node.textContent.trim())).length"""
@@ -240,7 +241,7 @@ def test_for_a_screen_reader(report: Page) -> None:
 
 
 def test_on_paper(report: Page) -> None:
-    """A print has no controls."""
+    """The printed page has no controls."""
     report.emulate_media(media="print")
     expect(report.locator("#filters")).to_be_hidden()
     assert len(report.pdf()) > 10_000
@@ -250,7 +251,7 @@ WORDS = ["a", "b", "the", "cat", " ", "  ", "\n", ".", "ä", "中", "文", "don'
 
 
 def test_word_diff(report: Page) -> None:
-    """What stayed and went makes up the old text, what stayed and came the new one, to the letter."""
+    """The segments of a diff reproduce both texts."""
     wrong = report.evaluate(
         """(words) => { let seed = 1; const wrong = [];
              const next = (n) => (seed = (seed * 16807) % 2147483647) % n;
@@ -267,8 +268,14 @@ def test_word_diff(report: Page) -> None:
     assert wrong == []
 
 
+def test_the_word_diff_of_python(report: Page) -> None:
+    """The page marks the same words as the terminal and the summary."""
+    found = report.evaluate("(pairs) => pairs.map(([old, now]) => wordDiff(old, now))", [pair[:2] for pair in EXAMPLES])
+    assert found == [[list(segment) for segment in expected] for _, _, expected in EXAMPLES]
+
+
 def test_large_diff(report: Page) -> None:
-    """Two long answers that share nothing are compared as a whole, at once."""
+    """Two long answers without common words are compared as one piece."""
     pieces = report.evaluate(
         """() => { const long = (word) => Array.from({ length: 9000 }, (_, n) => word + n).join(" ");
                    return wordDiff("same " + long("a"), "same " + long("b")).map(([kind]) => kind); }"""

@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from evalharness.records import Message
-from evalharness.report.blind import Choice, Party, blind_page, first_side
+from evalharness.report.blind import AnswerPair, Side, blind_page, first_side
 
-_A, _B = Party("run-of-a", "model-of-a", "plain"), Party("run-of-b", "model-of-b", "plain")
+_A, _B = Side("run-of-a", "model-of-a", "plain"), Side("run-of-b", "model-of-b", "plain")
 _HOSTILE = (
     "</script><script>document.title='sprung'</script>",
     "<img src=x onerror=\"document.title='sprung'\">",
@@ -30,7 +30,7 @@ _HOSTILE = (
 
 @dataclass
 class Opened:
-    """A page and everything that it did beside being drawn."""
+    """A page with its requests, errors and downloads."""
 
     page: Any
     requests: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Opened:
             self.page.keyboard.press(key)
 
     def text(self, place: str) -> str:
-        """What stands there."""
+        """The text of an element."""
         found: str = self.page.inner_text(place)
         return found
 
@@ -55,11 +55,11 @@ class Opened:
 
 
 @pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Sequence[Choice]], Opened]]:
+def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Sequence[AnswerPair]], Opened]]:
     """Open the page of some choices from a file, offline."""
     context = browser.new_context(offline=True, accept_downloads=True)
 
-    def open_page(choices: Sequence[Choice]) -> Opened:
+    def open_page(choices: Sequence[AnswerPair]) -> Opened:
         file = tmp_path / "blind.html"
         file.write_text(blind_page("demo", _A, _B, choices, "seed"), encoding="utf-8")
         opened = Opened(context.new_page())
@@ -75,14 +75,14 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Sequence[Choice
     context.close()
 
 
-def choices(count: int) -> list[Choice]:
-    """Cases with two answers each; who gave them is said by the answer."""
+def choices(count: int) -> list[AnswerPair]:
+    """Cases with two answers that name their side."""
     asked = (Message("user", "What now?"),)
-    return [Choice(f"case-{n}", "", "", asked, ("gold",), f"said by a {n}", f"said by b {n}") for n in range(count)]
+    return [AnswerPair(f"case-{n}", "", "", asked, ("gold",), f"said by a {n}", f"said by b {n}") for n in range(count)]
 
 
 def test_by_keyboard(show: Callable[..., Opened]) -> None:
-    """Each key chooses and goes on, u takes back, the export says who was preferred; nothing leaves the page."""
+    """Each key chooses and goes on, u undoes, the export has the preferences, and no request leaves."""
     opened = show(choices(6))
     assert opened.text("#place") == "1 of 6"
     opened.press("ArrowLeft", "ArrowRight", "=", "s")
@@ -90,7 +90,7 @@ def test_by_keyboard(show: Callable[..., Opened]) -> None:
     opened.press("u", "Backspace")
     assert opened.text("#place") == "3 of 6"
     opened.press("e", "x", "s", "1")
-    assert opened.text("#place") == "all 6 cases seen"
+    assert opened.text("#place") == "all 6 cases done"
     opened.page.fill("#by", " Ada ")
     header, *lines = opened.exported()
     assert (header["kind"], header["suite"], header["seed"], header["by"]) == ("labels", "demo", "seed", "Ada")
@@ -130,7 +130,7 @@ def test_typing_a_name_chooses_nothing(show: Callable[..., Opened]) -> None:
 
 
 def test_blind(show: Callable[..., Opened]) -> None:
-    """Nothing that is drawn tells who is who, until the person asks for it at the end; then nothing can be undone."""
+    """The sides stay hidden until they are revealed at the end; then no choice can be undone."""
     shown = choices(24)
     opened = show(shown)
     lefts = []
@@ -146,17 +146,17 @@ def test_blind(show: Callable[..., Opened]) -> None:
     assert "run-of-a" not in opened.text("#main")
     opened.press("u", "ArrowLeft")
     opened.page.click("#reveal")
-    told = opened.text("#main")
-    assert f"A was better: run-of-a model-of-a · plain\t{sum(lefts)}" in told
-    assert f"B was better: run-of-b model-of-b · plain\t{24 - sum(lefts)}" in told
+    shown_text = opened.text("#main")
+    assert f"A better: run-of-a model-of-a · plain\t{sum(lefts)}" in shown_text
+    assert f"B better: run-of-b model-of-b · plain\t{24 - sum(lefts)}" in shown_text
     opened.press("u")
-    assert opened.text("#place") == "all 24 cases seen"
+    assert opened.text("#place") == "all 24 cases done"
 
 
 def test_hostile_text(show: Callable[..., Opened]) -> None:
-    """Whatever stands in a text is shown to the letter, and does nothing."""
+    """Any text is shown unchanged, and takes no effect."""
     hostile = [
-        Choice(f"case-{n}{text[:80]}", text[:80], text[:80], (Message(text[:80], text),), (text,), text, f"{text}!")
+        AnswerPair(f"case-{n}{text[:80]}", text[:80], text[:80], (Message(text[:80], text),), (text,), text, f"{text}!")
         for n, text in enumerate(_HOSTILE)
     ]
     opened = show(hostile)

@@ -57,19 +57,19 @@ def test_figures(root: Path) -> None:
 
 
 def test_table(root: Path) -> None:
-    """What a person sees fits 80 columns."""
+    """The table fits 80 columns."""
     lines = calibrate(root).stdout.splitlines()
     assert lines[1].startswith("fake, plain, exact")
     assert max(map(len, lines)) <= 92
 
 
 def test_copies(root: Path) -> None:
-    """A deterministic model has nothing to measure, and that is said."""
+    """A deterministic model has no noise to measure, and the output says so."""
     config = root / "pyproject.toml"
     config.write_text(config.read_text() + "repeats_differ = false\n")
     result = calibrate(root)
     assert result.exit_code == 0
-    assert "a second draw would be a copy of the first" in result.output
+    assert "repeated runs are identical, there is no noise to measure" in result.output
 
 
 def test_lost(root: Path) -> None:
@@ -77,4 +77,4 @@ def test_lost(root: Path) -> None:
     (root / "model.py").write_text(MODEL + "    \n" + "def answer(request):\n    return {'error': 'overloaded'}\n")
     result = calibrate(root)
     assert result.exit_code == 1
-    assert "360 of 360 answers are missing, c0 for one" in result.output
+    assert "360 of 360 answers are missing, first c0" in result.output

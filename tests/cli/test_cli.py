@@ -1,4 +1,4 @@
-"""The `evalharness` command: it reads data, says where problems are, and ends with a meaningful status."""
+"""The `evalharness` command: it reads data, locates problems, and exits with a meaningful status."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_validate_all(root: Path) -> None:
-    """Without names every suite is checked, each with a line that counts what it holds."""
+    """Without names, every suite is checked, with a line that counts its parts."""
     result = _run("--root", root, "validate")
 
     assert (result.exit_code, result.stderr) == (0, "")
@@ -91,7 +91,7 @@ def test_validate_problems(root: Path, suite: str, lines: list[str], count: str)
 
 
 def test_hostile_text_in_problems(root: Path) -> None:
-    """What a problem quotes can neither colour the terminal nor begin a line of its own."""
+    """Quoted text can neither color the terminal nor start a line."""
     (root / "suites/two.yaml").write_text(_GOOD.replace("id: a", 'id: "\\e[31m\\n::error::\\u202e"'))
 
     result = _run("--root", root, "validate", "two")
@@ -130,12 +130,12 @@ def test_broken_configuration(root: Path, config: str, message: str) -> None:
 
 
 def test_outside_any_project(elsewhere: Path) -> None:
-    """In a folder without suites the command says where it looked."""
+    """In a folder without suites, the error names the folder."""
     result = _run("validate")
 
     assert (result.exit_code, result.stderr) == (
         1,
-        f"Error: there is no suite under {elsewhere.resolve() / 'suites'}\n",
+        f"Error: no suite found in {elsewhere.resolve() / 'suites'}\n",
     )
 
 
@@ -149,7 +149,7 @@ def test_from_a_folder_below(root: Path, elsewhere: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["--root", "/no/such/folder", "validate"], ["valdate"], ["validate", "--nope"]])
 def test_usage(arguments: list[str]) -> None:
-    """Wrong usage ends with status 2 and says what was wrong."""
+    """Wrong usage exits with status 2 and a message."""
     result = _run(*arguments)
 
     assert result.exit_code == 2
@@ -174,7 +174,7 @@ def test_help(arguments: list[str], wanted: str) -> None:
 
 
 def test_schema_is_valid() -> None:
-    """What `schema` prints is a JSON Schema of 2020-12."""
+    """`schema` prints a JSON Schema of 2020-12."""
     schema = json.loads(_run("schema").stdout)
 
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -183,7 +183,7 @@ def test_schema_is_valid() -> None:
 
 @pytest.mark.parametrize("suite", sorted((_REPOSITORY / "suites").glob("*.yaml")), ids=lambda path: path.stem)
 def test_real_suites_fit_the_schema(suite: Path) -> None:
-    """The suites of this repository are what the schema says, as an editor reads them."""
+    """The suites of this repository are valid under the schema."""
     schema = json.loads(_run("schema").stdout)
 
     jsonschema.validate(yaml.safe_load(suite.read_text(encoding="utf-8")), schema, jsonschema.Draft202012Validator)
@@ -197,7 +197,7 @@ def test_real_suites_fit_the_schema(suite: Path) -> None:
      {"cases": [{"id": "a b"}]}],
 )  # fmt: skip
 def test_the_schema_finds_mistakes(change: dict[str, object]) -> None:
-    """What the loader refuses by its schema, an editor underlines."""
+    """The printed schema refuses what the loader refuses."""
     schema = json.loads(_run("schema").stdout)
 
     with pytest.raises(jsonschema.ValidationError):
@@ -212,7 +212,7 @@ def test_real_suites_are_valid() -> None:
 
 
 def test_where_there_is_no_posix(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Windows a command says what to use, in place of a missing module."""
+    """On Windows, the error recommends WSL."""
     monkeypatch.setattr("evalharness.cli.os", SimpleNamespace(name="nt"))
     result = CliRunner().invoke(main, ["validate"])
     assert (result.exit_code, "on Windows, use WSL" in result.output) == (1, True)

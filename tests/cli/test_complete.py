@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def completed(*words: str, shell: str = "bash") -> list[str]:
-    """What the shell offers for the last word, each as `type,value`."""
+    """The completions of the last word, each as `type,value`."""
     line = " ".join(["evalharness", *words])
     count = len(words) if shell == "bash" else None
     environment = {
@@ -73,13 +73,13 @@ def test_another_root(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("text", ["[tool", "x = 1", "[tool.evalharness]\nmodels = 3\n"])
 def test_a_configuration_that_cannot_be_read(root: Path, text: str) -> None:
-    """Nothing is offered, and nothing is said into the line that somebody types."""
+    """Errors give no completion and print nothing."""
     (root / "pyproject.toml").write_text(text)
     assert completed("calibrate", "support", "--model", "s") == []
 
 
 def test_hostile_names(root: Path) -> None:
-    """A file whose name holds a line end or an escape is not offered."""
+    """A file with a line end or an escape in its name is not offered."""
     (root / "suites/evil\nplain,x.yaml").write_text("")
     (root / "suites/evil\x1b[31m.yaml").write_text("")
     assert completed("validate", "evil") == []

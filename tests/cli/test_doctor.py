@@ -93,7 +93,7 @@ def test_all_is_well(project: Project) -> None:
         "models",
         "repository",
         "ledger",
-        "all that the suites need is there",
+        "the suites can run",
     ]
     assert "  ✓ ok       demo: 2 cases, 2 requests to fake; 0 recorded; no baseline yet" in lines
     assert all(len(line) <= 80 for line in lines)
@@ -179,7 +179,7 @@ def test_a_model_that_does_not_load(project: Project, option: str) -> None:
         (project.root / "small.gguf").write_bytes(b"this is no model")
     project.write("small", GGUF)
     output = " ".join(project.doctor(*option.split()).stdout.split())
-    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is not a GGUF file") in output
+    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is no GGUF file") in output
     assert project.doctor(*option.split()).exit_code == 1
 
 

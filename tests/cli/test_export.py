@@ -49,7 +49,7 @@ def run_cli(*arguments: str | Path) -> Result:
 
 
 def stored(folder: Path, *texts: str) -> Path:
-    """The folder of a run with one sample for each text, which stands in every text of it."""
+    """The folder of a run with a sample for each text, in all its fields."""
     write(folder / "run.jsonl", a_run([a_sample(f"{text} {n}", text=text) for n, text in enumerate(texts)]))
     return folder
 
@@ -74,7 +74,7 @@ def read_back(row: dict[str, str], like: Row) -> Row:
 
 
 def test_to_the_letter(tmp_path: Path) -> None:
-    """With --raw every cell is what the record says, whatever stands in it."""
+    """With --raw, every cell has the text of the record."""
     folder = stored(tmp_path / "run", *HOSTILE, *FORMULAS)
     result = run_cli("export", folder, "--csv", "--raw", "-o", tmp_path / "x.csv")
     assert (result.exit_code, result.stdout) == (0, f"{tmp_path / 'x.csv'}: {len(HOSTILE + FORMULAS)} rows\n")
@@ -91,7 +91,7 @@ LISTS = ("tags", "failed_checks")
 
 
 def test_no_formula(tmp_path: Path) -> None:
-    """No cell of text begins as a formula does; behind the apostrophe stands the text itself."""
+    """No cell starts like a formula; the text follows the apostrophe unchanged."""
     assert len(set(FORMULAS)) == 60
     failures = []
     for formula in FORMULAS:
@@ -105,14 +105,14 @@ def test_no_formula(tmp_path: Path) -> None:
 
 
 def test_errors_cannot_be_formulas_either(tmp_path: Path) -> None:
-    """What a provider says when it fails is a text like any other."""
+    """The error message of a provider is escaped, too."""
     write(tmp_path / "run.jsonl", a_run([broken(message="=1+1")]))
     (row,) = cells(run_cli("export", tmp_path).stdout)
     assert (row["error_message"], row["answer"], row["latency_s"]) == ("'=1+1", "", "")
 
 
 def test_parquet(tmp_path: Path) -> None:
-    """What a program reads from the file is what `to_pandas` gives, types included."""
+    """The file has the rows and types of `to_pandas`."""
     folder = stored(tmp_path / "run", *(text for text in HOSTILE if "\ud83d" not in text), *FORMULAS)
     result = run_cli("export", folder, "-o", tmp_path / "x.parquet")
     assert (result.exit_code, result.stdout) == (0, f"{tmp_path / 'x.parquet'}: {len(HOSTILE) - 1 + 60} rows\n")
@@ -150,7 +150,7 @@ def test_no_samples(tmp_path: Path, name: str) -> None:
 
 
 def test_a_baseline(tmp_path: Path) -> None:
-    """A baseline file is exported as well, a row for each draw of an accepted run."""
+    """A baseline file is exported with a row per accepted sample."""
     path = accepted(tmp_path, a_run(), a_run(name="run-2"))
     rows = cells(run_cli("--root", tmp_path, "export", path).stdout)
     assert [(row["case"], row["run_id"], row["score_exact"]) for row in rows] == [
@@ -194,7 +194,7 @@ def test_what_people_wrote_is_kept(tmp_path: Path, name: str, content: bytes) ->
     target.write_bytes(content)
     refused = run_cli("export", folder, "-o", target)
     assert (refused.exit_code, target.read_bytes()) == (1, content)
-    assert "no export: name another one, or replace it with --force" in refused.stderr
+    assert "is not an export: choose another file, or pass --force" in refused.stderr
     assert run_cli("export", folder, "--force", "-o", target).exit_code == 0
     assert target.read_bytes() != content
 
@@ -205,27 +205,27 @@ def test_never_over_the_record(tmp_path: Path) -> None:
     before = (folder / "run.jsonl").read_bytes()
     result = run_cli("export", folder, "--csv", "--force", "-o", folder / "run.jsonl")
     assert (result.exit_code, (folder / "run.jsonl").read_bytes()) == (1, before)
-    assert "this is the file that is exported" in result.stderr
+    assert "the output is the exported file" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "shown"),
     [
         (["--help"], 0, "Example: evalharness export reports/support -o support.parquet"),
         ([], 2, "Missing argument"),
         (["no/such/run"], 2, "does not exist"),
-        (["run", "--parquet"], 2, "name a file with -o FILE"),
-        (["run", "-o", "x.xlsx"], 2, "x.xlsx: say --csv or --parquet"),
-        (["run", "-o", "x.parquet", "--raw"], 2, "--raw is for CSV"),
+        (["run", "--parquet"], 2, "--parquet requires -o FILE"),
+        (["run", "-o", "x.xlsx"], 2, "x.xlsx: unknown suffix: pass --csv or --parquet"),
+        (["run", "-o", "x.parquet", "--raw"], 2, "--raw requires CSV"),
         (["run", "-o", "run"], 2, "is a directory"),
         (["empty"], 1, "run.jsonl: cannot be read"),
-        (["other.jsonl"], 1, "other.jsonl:1: neither a run nor a baseline"),
+        (["other.jsonl"], 1, "other.jsonl:1: expected the first line of a run or a baseline"),
         (["blank.jsonl"], 1, "blank.jsonl:1:1: not JSON"),
         (["cut.jsonl"], 1, "the last line is cut off"),
     ],
 )
-def test_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], status: int, said: str) -> None:
-    """Help shows an example; what cannot be done is one sentence with a place."""
+def test_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], status: int, shown: str) -> None:
+    """The help has an example; an error is one sentence with a place."""
     monkeypatch.chdir(tmp_path)
     stored(Path("run"), "x")
     Path("empty").mkdir()
@@ -233,16 +233,16 @@ def test_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[
     Path("blank.jsonl").write_text("")
     Path("cut.jsonl").write_bytes(Path("run/run.jsonl").read_bytes()[:-3])
     result = run_cli("export", *arguments)
-    assert (result.exit_code, said in " ".join(result.output.split())) == (status, True), result.output
+    assert (result.exit_code, shown in " ".join(result.output.split())) == (status, True), result.output
 
 
 @pytest.mark.parametrize("on_a_terminal", [True, False])
 def test_terminal(tmp_path: Path, on_a_terminal: bool) -> None:
-    """On a terminal no answer moves the cursor; a program behind a pipe gets the bytes themselves."""
+    """On a terminal, text is escaped; a pipe gets the bytes unchanged."""
     folder = stored(tmp_path, "\x1b[31mred\x1b]52;c;aGk=\x07")
     command = [sys.executable, "-c", "from evalharness.cli import main; main()", "export", str(folder)]
-    said = (_on_a_terminal if on_a_terminal else _piped)(command)
-    assert (b"\x1b" in said, "⟨U+001B⟩[31mred".encode() in said) == (not on_a_terminal, on_a_terminal)
+    shown = (_on_a_terminal if on_a_terminal else _piped)(command)
+    assert (b"\x1b" in shown, "⟨U+001B⟩[31mred".encode() in shown) == (not on_a_terminal, on_a_terminal)
 
 
 def _piped(command: list[str]) -> bytes:
@@ -255,9 +255,9 @@ def _on_a_terminal(command: list[str]) -> bytes:
         command, stdout=writer, stderr=writer, env={**os.environ, "PYTHONIOENCODING": "utf-8"}
     ) as done:
         os.close(writer)
-        said = b"".join(iter(_reading(reader), b""))
-    assert done.returncode == 0, said
-    return said
+        shown = b"".join(iter(_reading(reader), b""))
+    assert done.returncode == 0, shown
+    return shown
 
 
 def _reading(reader: int) -> Callable[[], bytes]:

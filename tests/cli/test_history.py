@@ -148,7 +148,7 @@ def test_copies_are_one_run(repository: Repository) -> None:
         accept(repository, run_of(f"run-{n}", 0.5, text="the same"))
     series = read(repository)
     assert (len(series["points"]), series["can_tell"]) == (6, False)
-    assert "too few different runs to mark a change in any of these" in history(repository).stdout
+    assert "too few different runs to detect a change in any of these" in history(repository).stdout
 
 
 def test_tokens_seconds_and_cost(repository: Repository) -> None:
@@ -232,7 +232,7 @@ def test_the_newest_run(repository: Repository) -> None:
     assert [(p["run"], p["accepted"], p["commit"]) for p in series["points"]][1:] == [("new", False, "")]
     output = history(repository).stdout
     assert "0.505 → 0.705*" in output
-    assert "* the newest run, which is not accepted" in output
+    assert "* the newest run, not accepted" in output
     write(repository.root / "reports/demo/run.jsonl", run_of("a", 0.5))
     assert len(read(repository)["points"]) == 1
 
@@ -322,16 +322,16 @@ def test_nothing_yet(repository: Repository) -> None:
     """Without accepted runs the output says how to accept one, and JSON has no series."""
     result = history(repository)
     assert result.exit_code == 0
-    assert result.stdout.startswith("demo: no run has been accepted yet. Accept one with\npytest --llm-suite=demo")
+    assert result.stdout.startswith("demo: no accepted run yet. Accept one with\npytest --llm-suite=demo")
     assert json.loads(history(repository, "--json").stdout)["series"] == []
 
 
 @pytest.mark.parametrize(
     ("suite", "status", "output"),
     [
-        ("dmeo", 1, "there is no suite 'dmeo', and git has no accepted run of one; did you mean 'demo'?"),
-        ("../demo", 2, "is no name of a suite"),
-        ("", 2, "is no name of a suite"),
+        ("dmeo", 1, "unknown suite 'dmeo'; did you mean 'demo'?"),
+        ("../demo", 2, "expected the name of a suite"),
+        ("", 2, "expected the name of a suite"),
     ],
 )
 def test_no_such_suite(repository: Repository, suite: str, status: int, output: str) -> None:

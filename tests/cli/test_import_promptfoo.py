@@ -369,7 +369,7 @@ def test_the_second_run(project: Project) -> None:
     project.convert(BASE)
     again = project.convert(BASE)
     assert again.exit_code == 1
-    assert "suites/promptfoo.yaml is there already: choose another name with -o" in again.stderr
+    assert "suites/promptfoo.yaml: the file exists: choose another name with -o" in again.stderr
     assert project.convert(BASE, "-o", "suites/other.yaml").exit_code == 0
     assert project.convert(BASE, "-o", "../other.yaml").exit_code == 2
 

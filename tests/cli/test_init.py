@@ -87,7 +87,7 @@ def test_the_second_run(init: Callable[..., Result], tmp_path: Path) -> None:
     result = init()
     assert result.exit_code == 0
     assert contents(tmp_path) == before
-    assert "nothing was missing, and nothing was changed" in result.stdout
+    assert "all files exist, nothing was changed" in result.stdout
     assert result.stdout.count("unchanged") == 5
 
 

@@ -1,4 +1,4 @@
-"""What a command prints for other programs is JSON, whatever the texts hold."""
+"""Output for other programs is JSON with any text in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_answers(tmp_path: Path, command: str) -> None:
 
 
 def test_any_value(capfd: pytest.CaptureFixture[str]) -> None:
-    """What was printed comes back."""
+    """Printed JSON can be parsed to the same value."""
     value: list[Any] = [*HOSTILE, {"n": 1}]
     print_json(value)
     assert json.loads(capfd.readouterr().out) == value

@@ -37,7 +37,7 @@ GOLDEN = "golden/recordings/demo.jsonl"
 
 
 def run(*arguments: str | Path) -> Result:
-    """What `evalharness` says."""
+    """The result of `evalharness ...`."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
@@ -97,7 +97,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """All six responses are recorded; the server is gone."""
+    """All six responses are recorded, and the server is stopped."""
     with FaultServer() as server:
         project = Project(tmp_path.resolve(), server.url, monkeypatch)
         project.ask("short", "long")
@@ -116,7 +116,7 @@ def test_export(project: Project) -> None:
 
 @pytest.mark.parametrize(("options", "count"), [(["--prompt", "short"], 3), (["--prompt=long", "--model=remote"], 3)])
 def test_export_a_part(project: Project, options: list[str], count: int) -> None:
-    """Only what was named is wanted, and only that is written, where it was asked to be."""
+    """Only the responses of the chosen models and prompts are written, to the given file."""
     result = project.record("export", "demo", *options, "-o", project.root / "x.jsonl")
     assert (result.exit_code, result.stdout) == (0, f"{project.root / 'x.jsonl'}: {count} of {count} responses\n")
     assert not project.file.exists()
@@ -148,13 +148,13 @@ def test_partial(project: Project) -> None:
 
 
 def test_import(project: Project) -> None:
-    """What one machine exported, another has after importing it; a second time changes nothing."""
+    """Imported responses are in the ledger; importing them again changes nothing."""
     project.record("export", "demo")
     here = project.recorded()
     project.move("there")
     for new in (6, 0):
         result = project.record("import", project.file)
-        assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 responses, {new} of them new here\n")
+        assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 responses, {new} of them new\n")
         assert project.recorded() == here
 
 
@@ -165,7 +165,7 @@ def test_import_conflict(project: Project) -> None:
     project.edit('"text": "You asked: A?"', '"text": "Another."')
     result = project.record("import", project.file)
     assert result.exit_code == 1
-    assert "1 requests have another response on this machine already (first: " in result.stderr
+    assert "the ledger has other responses to 1 of its requests (first: " in result.stderr
     assert "--replace" in result.stderr
     assert project.recorded() == before
     assert project.record("import", "--replace", project.file).exit_code == 0
@@ -173,7 +173,7 @@ def test_import_conflict(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("edit", "shown"),
     [
         (lambda project: project.edit('"content": "B?"', '"content": "Bee?"'), "the line was edited"),
         (lambda project: project.edit('"responses": 6', '"responses": 5'), ":1: it says 5 responses, and 6 follow"),
@@ -181,8 +181,8 @@ def test_import_conflict(project: Project) -> None:
         (lambda project: project.file.write_text("hello\n"), ":1:1: not JSON"),
     ],
 )
-def test_an_edited_file_is_refused(project: Project, edit: Callable[[Project], object], said: str) -> None:
-    """Of a file that was edited nothing is imported, nor of the good one beside it, and the place is named."""
+def test_an_edited_file_is_refused(project: Project, edit: Callable[[Project], object], shown: str) -> None:
+    """An edited file stops the whole import, with its place."""
     project.record("export", "demo")
     good = project.file.rename(project.root / "good.jsonl")
     project.record("export", "demo")
@@ -191,7 +191,7 @@ def test_an_edited_file_is_refused(project: Project, edit: Callable[[Project], o
     result = project.record("import", good, project.file)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"Error: {project.file}:")
-    assert said in result.stderr
+    assert shown in result.stderr
     assert project.recorded() == {}
 
 
@@ -218,7 +218,7 @@ def test_a_damaged_ledger(project: Project, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "said"),
+    ("arguments", "status", "shown"),
     [
         (["record", "--help"], 0, "evalharness record export support"),
         (["record", "export", "--help"], 0, "Example: evalharness record export support"),
@@ -230,14 +230,14 @@ def test_a_damaged_ledger(project: Project, command: str) -> None:
         (["record", "export", "demo", "--model=nope"], 1, "there is no [tool.evalharness.models.nope]"),
     ],
 )
-def test_usage(project: Project, arguments: list[str], status: int, said: str) -> None:
-    """Help shows an example; what cannot be done is one sentence."""
+def test_usage(project: Project, arguments: list[str], status: int, shown: str) -> None:
+    """The help has an example; an error is one sentence."""
     result = run("--root", project.root, *arguments)
-    assert (result.exit_code, said in result.output) == (status, True), result.output
+    assert (result.exit_code, shown in result.output) == (status, True), result.output
 
 
 def test_from_one_machine_to_another(project: Project) -> None:
-    """Export here, import there: there `--llm-record=none` passes, with nobody to ask."""
+    """After export and import, `--llm-record=none` passes on another machine."""
     project.record("export", "demo")
     project.move("there")
     missing = project.pytest("--llm-record=none")

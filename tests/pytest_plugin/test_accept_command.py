@@ -66,7 +66,7 @@ def test_a_reason_for_nothing(project):
     """A reason without an acceptance is a slip, and said before anything is asked."""
     result = project.run("--llm-because=oh")
     assert result.ret == 4
-    assert "it goes with --llm-accept" in result.stderr.str()
+    assert "expected together with --llm-accept" in result.stderr.str()
 
 
 def test_a_refused_run_is_no_history(project):
@@ -117,10 +117,10 @@ def test_a_record_from_elsewhere(changed):
     """The names in a record are no paths."""
     record = changed.read("reports/demo/run.jsonl")
     for old, new, said in (
-        ('"suite": "demo"', '"suite": "../demo"', "'../demo' is no name of a suite"),
-        ('"plain"', '"../../plain"', "'../../plain' is no name of a suite, model or prompt"),
+        ('"suite": "demo"', '"suite": "../demo"', "expected the name of a suite, model or prompt, got '../demo'"),
+        ('"plain"', '"../../plain"', "expected the name of a suite, model or prompt, got '../../plain'"),
         ('"prompts": {"plain"', '"prompts": {"other"', "does not say what fake or plain was"),
-        ('"fake"', '"../../fake"', "'../../fake' is no name of a suite, model or prompt"),
+        ('"fake"', '"../../fake"', "expected the name of a suite, model or prompt, got '../../fake'"),
     ):
         changed.write("reports/demo/run.jsonl", record.replace(old, new))
         before = sorted(changed.root.rglob("*.jsonl"))
@@ -154,7 +154,7 @@ def test_all_changed(changed):
     before = changed.read("golden/demo.yaml")
     refused = accept(changed, *_BECAUSE, "--golden")
     assert (refused.exit_code, changed.read("golden/demo.yaml")) == (1, before)
-    assert "name them with --case, or say --yes" in refused.output
+    assert "choose cases with --case, or pass --yes" in refused.output
     assert accept(changed, *_BECAUSE, "--golden", "--yes").exit_code == 0
     cases = [f"case-{number}" for number in range(0, 40, 8)]
     assert sorted(history(changed)[-1]["cases"]) == sorted(cases)
@@ -196,9 +196,9 @@ def test_nothing_is_changed_but_what_is_meant(changed):
 def test_what_cannot_be(changed):
     """A command that cannot be meant is explained."""
     for arguments, status, said in (
-        (("--because", " "), 2, "say in a few words why"),
+        (("--because", " "), 2, "expected a reason, got an empty text"),
         ((), 2, "Missing option '--because'"),
-        ((*_BECAUSE, "--case", "case-8"), 2, "go with --golden"),
+        ((*_BECAUSE, "--case", "case-8"), 2, "require --golden"),
         ((*_BECAUSE, "--golden", "--case", "case-88"), 1, "this run has no case 'case-88'"),
         ((*_BECAUSE, "--golden", "--model", "x"), 1, "this run has no model 'x'"),
     ):
@@ -209,9 +209,9 @@ def test_what_cannot_be(changed):
 def test_no_run(project):
     """A suite without a run is told how to get one."""
     result = accept(project, *_BECAUSE)
-    assert (result.exit_code, "demo: there is no run" in result.output) == (1, True)
+    assert (result.exit_code, "demo: no run found" in result.output) == (1, True)
     result = CliRunner().invoke(main, ["--root", str(project.root), "accept", "n" * 300, *_BECAUSE])
-    assert (result.exit_code, "n: there is no run" in result.output) == (1, True)
+    assert (result.exit_code, "n: no run found" in result.output) == (1, True)
 
 
 def test_validate_reads_the_history(changed):

@@ -105,14 +105,14 @@ def test_nothing_to_choose(changed):
     """The same run twice, one side alone, runs of two suites: each is told."""
     out = str(changed.root / "reports/b.html")
     same = call(changed, "review", "demo", "demo", "--html", out)
-    assert (same.exit_code, "there is nothing to choose" in same.output) == (1, True)
+    assert (same.exit_code, "nothing to compare" in same.output) == (1, True)
     for arguments in (("demo", "--html", out), ("demo", "demo"), ("demo", "--seed", "x")):
         alone = call(changed, "review", *arguments)
-        assert (alone.exit_code, "takes both: review RUN OTHER --html FILE" in alone.output) == (2, True)
+        assert (alone.exit_code, "a blind comparison requires RUN, OTHER and --html FILE" in alone.output) == (2, True)
     text = changed.read("reports/demo/run.jsonl")
     other = changed.write("other.jsonl", text.replace('"suite": "demo"', '"suite": "else"'))
     two = call(changed, "review", "demo", str(other), "--html", out)
-    assert (two.exit_code, "runs of two suites, demo and else" in two.output) == (1, True)
+    assert (two.exit_code, "expected two runs of one suite, got demo and else" in two.output) == (1, True)
     assert not (changed.root / "b.html").exists()
 
 
@@ -121,9 +121,7 @@ def test_import(changed):
     lines = export(changed, lambda number: "b" if number < 9 else "a")
     result = take(changed, lines)
     assert result.output.splitlines()[0] == f"{_LABELS}: 10 of 10 labels are new"
-    assert result.output.splitlines()[-1] == (
-        "B is preferred in 9 of 10 cases: chance alone is rarely so clear (p = 0.021)."
-    )
+    assert result.output.splitlines()[-1] == ("B is preferred in 9 of 10 cases: more than chance explains (p = 0.021).")
     text = changed.read(_LABELS)
     label = json.loads(text.splitlines()[0])
     assert (label["schema"], label["by"], label["choice"], label["case"]) == (1, "Ada", "b", lines[1]["case"])
@@ -152,11 +150,11 @@ def test_no_winner(changed):
     """Where chance may give as much, it says so; where nobody preferred anything, too."""
     even = take(changed, export(changed, lambda number: "ab"[number % 2]))
     assert even.output.splitlines()[-1] == (
-        "5 of 10 cases for one side is no more than chance may give (p = 1.000): no winner."
+        "At most 5 of 10 cases favor one side: chance explains this (p = 1.000), no winner."
     )
     (changed.root / _LABELS).unlink()
     none = take(changed, export(changed, lambda _: "equal"))
-    assert none.output.splitlines()[-1].startswith("Nobody preferred one to the other")
+    assert none.output.splitlines()[-1].startswith("No case has a preference")
 
 
 def test_untrusted(changed):
@@ -172,14 +170,14 @@ def test_untrusted(changed):
         (edited(0, schema=2), "labels.jsonl:1: schema: "),
         (edited(0, extra=1), "labels.jsonl:1: extra: "),
         (edited(0, suite="../demo"), "there is no suite '../demo'"),
-        (edited(0, by=" "), "labels.jsonl:1: it does not say who chose"),
+        (edited(0, by=" "), "labels.jsonl:1: the name of the person is missing"),
         (edited(0, by="x" * 201), "labels.jsonl:1: by: longer than 200 characters"),
-        (edited(0, a={**good[0]["a"], "run": "nobody"}), "labels.jsonl:1: the run 'nobody' is not known"),
-        (edited(2, case="case-99"), "labels.jsonl:3: there is no case 'case-99'"),
+        (edited(0, a={**good[0]["a"], "run": "nobody"}), "labels.jsonl:1: unknown run 'nobody'"),
+        (edited(2, case="case-99"), "labels.jsonl:3: unknown case 'case-99'"),
         (edited(2, choice="left"), "labels.jsonl:3: choice: "),
         (edited(2, choice=1), "labels.jsonl:3: choice: "),
         (edited(1, first=wrong), "labels.jsonl:2: the sides of "),
-        ([*good, good[3]], "labels.jsonl:12: the case "),
+        ([*good, good[3]], "labels.jsonl:12: duplicate case "),
         ([*good, {}], "labels.jsonl:12: case: Field required"),
     ):
         result = take(changed, lines)
@@ -197,7 +195,7 @@ def test_too_large(changed):
     changed.write("pyproject.toml", changed.read("pyproject.toml") + "[tool.evalharness.limits]\nfile_mb = 0.001\n")
     file = changed.write("labels.jsonl", "{}\n" * 1000)
     result = call(changed, "labels", "import", str(file))
-    assert (result.exit_code, "limits.file_mb is 0.001" in result.output) == (1, True)
+    assert (result.exit_code, "exceed limits.file_mb = 0.001" in result.output) == (1, True)
 
 
 def test_a_run_from_elsewhere(changed, tmp_path: Path):
@@ -206,7 +204,7 @@ def test_a_run_from_elsewhere(changed, tmp_path: Path):
     record = tmp_path / "elsewhere.jsonl"
     shutil.move(changed.root / "reports/demo/run.jsonl", record)
     refused = take(changed, lines)
-    assert (refused.exit_code, "name its record with --run" in " ".join(refused.output.split())) == (1, True)
+    assert (refused.exit_code, "pass its record with --run" in " ".join(refused.output.split())) == (1, True)
     assert take(changed, lines, "--run", str(record)).exit_code == 0
 
 

@@ -53,7 +53,7 @@ def test_worse_answers_are_red(accepted):
             "golden │ You may return case-0 in 30 days.",
             "was    │ You may return case-0 within 30 days.",
             "now    │ I could not say anything about it, sorry.",
-            "if this change is meant, accept it: pytest --llm-suite=demo --llm-accept",
+            "if this change is intended, accept it: pytest --llm-suite=demo --llm-accept",
             "FAIL  worse than the baseline: rouge_l",
             "worst cases:",
             "FAILED suites/demo.yaml::gate*rouge_l* - FAIL*",
@@ -75,7 +75,7 @@ def test_latency_never_decides(accepted):
     accepted.edit("pyproject.toml", "answers =", "delay_s = 0.02\nanswers =")
     result = accepted.run()
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["INFO * latency *slower than the margin*"])
+    result.stdout.fnmatch_lines(["not gated * latency *slower than the margin*"])
 
 
 def test_accepting_a_change(accepted):
@@ -83,7 +83,7 @@ def test_accepting_a_change(accepted):
     accepted.answer_badly()
     result = accepted.run("--llm-accept")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*this run has been accepted*"])
+    result.stdout.fnmatch_lines(["ACCEPTED  later runs are compared with this run"])
 
 
 def test_accepted_runs_add_up(project):
@@ -92,7 +92,7 @@ def test_accepted_runs_add_up(project):
         project.accept()
     header, *cases = [json.loads(line) for line in project.read(BASELINE).splitlines()]
     assert len(header["runs"]) == 5
-    assert all(len(case["draws"]) == 5 for case in cases)
+    assert all(len(case["samples"]) == 5 for case in cases)
 
 
 def test_another_prompt_starts_a_new_baseline(accepted):

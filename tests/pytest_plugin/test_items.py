@@ -88,7 +88,7 @@ def test_stop_at_the_first_failure(project):
     result = project.run("-x")
     result.assert_outcomes(passed=5, failed=1)
     assert project.verdict()["status"] == "error"
-    assert "stopped after 6 of 40" in project.verdict()["sentence"]
+    assert "stopped after 6 of 40" in project.verdict()["headline"]
 
 
 def test_last_failed(project):

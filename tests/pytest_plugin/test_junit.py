@@ -41,7 +41,7 @@ def test_properties(accepted):
     assert float(gate["p_value"]) < 0.01
     whole = properties(root[0])
     assert whole["demo.status"] == "fail"
-    assert whole["demo.sentence"] == "worse than the baseline: rouge_l"
+    assert whole["demo.headline"] == "worse than the baseline: rouge_l"
     assert whole["demo.fake-plain-rouge_l.status"] == "fail"
     assert (root[0].attrib["tests"], root[0].attrib["failures"]) == ("43", "1")
 

@@ -38,8 +38,9 @@ from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.resources import Resources
 from evalharness.gate import decide_run
 from evalharness.providers import scripted
-from evalharness.report import Outcome, html, verdict_json
+from evalharness.report import Outcome, html
 from evalharness.report.terminal import summary_lines
+from evalharness.report.verdict_file import verdict_json
 from evalharness.scoring.metrics import overlap
 from evalharness.store import merge_base, read_baseline, read_run
 from evalharness.suites import suite_path
@@ -553,7 +554,7 @@ SELECTIONS = {
         "no baseline",
     ),
     "--deselect of all beside another test": Way(
-        other_test, "nothing of this suite was asked for", ("test_other.py", f"--deselect={SUITE}"), "not green"
+        other_test, "no case of this suite was selected", ("test_other.py", f"--deselect={SUITE}"), "not green"
     ),
     "-p no:evalharness-plugin beside another test": Way(
         other_test, SUITE, ("test_other.py", "-p", "no:evalharness-plugin"), "not green"
@@ -878,11 +879,11 @@ def concluded(project: Project, *, accepting: bool = False) -> tuple[int, Outcom
         suite_path("demo", project.root)
         options = EvaluationOptions(base=merge_base(project.root, None), accept=accepting)
         resources = Resources(load_config(project.root), options, ("demo",))
-        delete_stale_reports(resources.folder("demo"))
+        delete_stale_reports(resources, "demo")
         outcome = asked(resources)
     except EvalHarnessError as error:
         return 1, None, str(error)
-    said = "\n".join(line for line, _ in summary_lines(outcome, project.root))
+    said = "\n".join(line for line, _ in summary_lines(outcome))
     return int(outcome.status in RED and not outcome.accepted), outcome, said
 
 
@@ -1018,7 +1019,7 @@ def test_a_hook_that_exits_with_status_0(green: Project) -> None:
     on_case("pytest_runtest_setup(item)", "pytest.exit('enough', returncode=0)")(green)
     result = green.run()
     assert green.verdict()["status"] == "error"
-    result.stdout.fnmatch_lines(["ERROR  stopped after 3 of 30 answers: the gates were not judged"])
+    result.stdout.fnmatch_lines(["ERROR  stopped after 3 of 30 answers: no gate was decided"])
 
 
 def judged(project: Project) -> str:

@@ -237,7 +237,7 @@ def test_cost(remote: Remote) -> None:
     assert said(result, rf"^     most \${CASES * MOST_USD:.2f}, .* \(configuration: input 1000, output 4000\)$")
     samples = remote.record().samples
     assert [sample.cost_usd for sample in samples] == pytest.approx([BILL_USD] * CASES)
-    assert said(result, rf"^asked     8 of 8 answers, \${CASES * BILL_USD:.2g} for 120 tokens$")
+    assert said(result, rf"^fresh     8 of 8 answers, \${CASES * BILL_USD:.2g} for 120 tokens$")
     assert said(remote.run("--llm-prompt=kind"), "^asked ") == []
     assert [sample.cost_usd for sample in remote.record().samples] == pytest.approx([BILL_USD] * CASES)
 

@@ -106,7 +106,7 @@ def test_a_record_of_somebody_else(worse, name):
     path = worse.root / "reports/demo/run.jsonl"
     path.write_text(path.read_text().replace('"suite": "demo"', f'"suite": "{name}"'))
     result = report(worse, str(path))
-    assert (result.exit_code, "is no name of a suite" in result.output) == (1, True)
+    assert (result.exit_code, "expected the name of a suite" in result.output) == (1, True)
 
 
 def test_no_such_run(project):

@@ -71,14 +71,14 @@ def test_nothing_changed(project):
     """A run like its baseline has nothing to review."""
     project.accept()
     project.run()
-    assert review(project).output == "no answer differs from the baseline's\n"
+    assert review(project).output == "no answer differs from the baseline\n"
     assert json.loads(review(project, "--json").output) == []
 
 
 def test_no_run(project):
     """Without a run it says what makes one."""
     result = CliRunner().invoke(main, ["--root", str(project.root), "review"])
-    assert (result.exit_code, "there is no run yet" in result.output) == (1, True)
+    assert (result.exit_code, "no run found below reports/" in result.output) == (1, True)
 
 
 def test_to_the_end(changed):
@@ -91,7 +91,7 @@ def test_to_the_end(changed):
             assert text in screen
         assert "[-" in screen
         assert "{+" in screen
-        assert "accept this answer" in terminal.press("?", "any key goes on")
+        assert "accept this answer as golden" in terminal.press("?", "press any key to continue")
         terminal.press(" ", _KEYS)
         terminal.press("n", "note")
         assert "open; note: ask legal" in terminal.press("ask legal\r", _KEYS)
@@ -108,14 +108,14 @@ def test_to_the_end(changed):
         assert f"case-0 · {_BAD}" in end
         assert f"case-32 · {_BAD}" in end
         assert changed.read("golden/demo.yaml") == before
-        terminal.press("y\r", "why")
+        terminal.press("y\r", "reason")
         terminal.press("also right\r", "scores the answers again")
         assert terminal.status() == 0
     golden = yaml.safe_load(changed.read("golden/demo.yaml"))
     assert [case for case, answers in golden.items() if isinstance(answers, list)] == ["case-0", "case-32"]
     last = json.loads(changed.read("golden/HISTORY.jsonl").splitlines()[-1])
     assert (last["because"], last["cases"]) == ("also right", ["case-0", "case-32"])
-    words = ["flagged", "is golden now", "keep", "is golden now", "keep"]
+    words = ["flagged", "now golden", "keep", "now golden", "keep"]
     assert [word for _, word in decided(changed)] == words
     with Terminal(changed.root, "review") as terminal:
         assert "nothing to write; --again starts over" in terminal.wait("starts over")
@@ -127,7 +127,7 @@ def test_goes_on(changed):
     with Terminal(changed.root, "review") as terminal:
         terminal.wait(_KEYS)
         terminal.press("k", "2 of 5")
-        assert "stopped: 1 of 5 reviewed" in terminal.press("\x03", "goes on there")
+        assert "stopped: 1 of 5 reviewed" in terminal.press("\x03", "continues here")
         assert terminal.status() == 130
     with Terminal(changed.root, "review") as terminal:
         assert terminal.wait(_KEYS).startswith("2 of 5")

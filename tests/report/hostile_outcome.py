@@ -1,4 +1,4 @@
-"""An outcome with a hostile text in every place that anybody but us can fill."""
+"""An outcome with a hostile text in every untrusted field."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from evalharness.records import (
 from evalharness.report import Outcome
 
 ONE = an_outcome([a_sample(n, 0.4 if n % 3 == 0 else 0.8) for n in range(60)])
-"""A failed run: a third of the answers fell by half."""
+"""A failed run: a third of the scores dropped by half."""
 
 
 def hostile(text: str) -> Outcome:
-    """An outcome with this text wherever anybody but us can put one."""
+    """An outcome with this text in every untrusted field."""
     samples = [
         _placed(a_sample(0, 0.1), text, text),
         _placed(a_sample(1, 0.95), text, "better"),

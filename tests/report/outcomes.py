@@ -1,4 +1,4 @@
-"""Judged runs with sane defaults: `an_outcome(drop=...)` goes through the real gate."""
+"""Decided runs with defaults: `an_outcome(...)` goes through the real gate."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def broken(number: int, message: str = "the worker died", kind: str = "crash") -
 
 
 def a_run(samples: Sequence[Sample], gates: Sequence[tuple[str, float]] = (), **rest: Any) -> Run:
-    """A run that was asked for nothing but these samples."""
+    """A run whose plan is exactly these samples."""
     header = RunHeader(
         id="20260101T000000Z-abcdef",
         suite="support",
@@ -92,11 +92,11 @@ def a_baseline(samples: Sequence[Sample], value: float = 0.8) -> Baseline:
 
 
 def an_outcome(samples: Sequence[Sample] = (), *, baseline: Any = "same cases", **rest: Any) -> Outcome:
-    """A run of these samples (default: 60 good ones), judged as the door would judge it."""
+    """A run of these samples (default: 60 good ones), decided by the real gate."""
     samples = samples or [a_sample(number) for number in range(60)]
     run = a_run(samples, **rest)
     known = a_baseline(samples) if baseline == "same cases" else baseline
     baselines = {("smollm2", "concise"): known}
     command = "pytest --llm-suite=support --llm-accept"
     verdicts = () if run.stopped else tuple(decide_run(run, baselines, accept_command=command))
-    return Outcome(run, verdicts, baselines, ROOT / "reports" / "support", command)
+    return Outcome(run, verdicts, baselines, ROOT / "reports" / "support", command, root=ROOT)

@@ -1,4 +1,4 @@
-"""Whatever a model said, it stays text: in the terminal, and in the log of a CI job."""
+"""Untrusted text stays text in terminals and in CI logs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evalharness.report.encode import cell, code, fence, one_line, printable, quoted
 
 COMMAND = re.compile(r"^\s*::|##\[")
-"""What GitHub's runner obeys: `::` behind spaces at the start of a line, `##[` anywhere in it (ActionCommand.cs)."""
+"""Commands of GitHub's runner: `::` behind spaces at the start of a line, `##[` anywhere (ActionCommand.cs)."""
 ANYTHING = st.text(st.characters() | st.sampled_from("\n\r\t\x1b:#[]\u2028\u202e\x9b"))
 
 
@@ -59,7 +59,7 @@ def test_nothing_acts(text: str) -> None:
 @settings(deadline=None)
 @given(ANYTHING, st.integers(1, 60))
 def test_one_line(text: str, width: int) -> None:
-    """One line is one line, without spaces around it, and never wider than asked for."""
+    """`one_line` returns one line of at most `width` characters, without spaces around it."""
     line = one_line(text, width)
     assert len(line.splitlines()) <= 1
     assert len(line) <= width
@@ -77,14 +77,14 @@ def test_one_line(text: str, width: int) -> None:
     ],
 )
 def test_one_line_is_cut(text: str, width: int, line: str) -> None:
-    """Spaces and line ends are one space, and what is too long ends in dots."""
+    """Spaces and line ends become one space, and a long text ends in dots."""
     assert one_line(text, width) == line
 
 
 @settings(deadline=None)
 @given(ANYTHING)
 def test_quoted_never_starts_a_line(text: str) -> None:
-    """Every quoted line starts with a bar and is one line, so that none is a command to a CI system."""
+    """Every quoted line starts with a bar, so that no CI system obeys it as a command."""
     for line in quoted(text):
         assert line.startswith("│ ")
         assert line.splitlines() == [line]
@@ -99,7 +99,7 @@ def test_quoted_never_starts_a_line(text: str) -> None:
     ],
 )
 def test_commands_of_ci_systems(payload: str) -> None:
-    """No payload becomes a workflow command, however it tries to begin a line."""
+    """No payload starts a line as a workflow command."""
     for text in (*quoted(payload), f"case {one_line(payload)}"):
         assert not any(COMMAND.search(line) for line in text.splitlines())
 

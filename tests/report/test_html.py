@@ -1,4 +1,4 @@
-"""The HTML report: what it says, and that nothing it shows can act."""
+"""The HTML report: its content, and that no text in it takes effect."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from evalharness.records import (
     Score,
     Status,
     Timing,
+    Unit,
     Usage,
     Verdict,
 )
@@ -62,7 +63,7 @@ Before = Mapping[tuple[str, str], Mapping[str, BaselineView]]
 
 
 def a_sample(name: str = "a", **changes: Any) -> Sample:
-    """A scored sample in which every text is `name`, unless `changes` say otherwise."""
+    """A scored sample in which every text is `name`, except for `changes`."""
     sample = Sample(
         key=SampleKey(f"case {name}", f"prompt {name}", f"model {name}", 0),
         digest="",
@@ -108,17 +109,17 @@ def a_page(
     planned = len(run.header.planned)
     answered = sum(sample.error is None for sample in run.samples)
     head = {"facts": facts_of(run), "extent": extent_of(run), "answered": answered, "planned": planned}
-    return Page(**{"overall": status, "sentence": "", "columns": columns, "verdicts": verdicts} | head | rest)
+    return Page(**{"overall": status, "headline": "", "columns": columns, "verdicts": verdicts} | head | rest)
 
 
 def a_file(name: str) -> tuple[str, set[str]]:
-    """A report with `name` in every text that comes from outside, and these texts."""
+    """A report with `name` in every untrusted text."""
     sample = a_sample(name, failed_checks=(f"check {name}",), error=SampleError(f"kind {name}", f"message {name}"))
     before = {(sample.key.model, sample.key.prompt): {sample.key.case: BaselineView(f"before {name}", {})}}
     change = Change(f"what {name}", f"then {name}", f"now {name}", relaxes=True)
-    rest = {"sentence": f"sentence {name}", "criteria": [change], "earlier": f"earlier {name}"}
+    rest = {"headline": f"headline {name}", "criteria": [change], "earlier": f"earlier {name}"}
     page = a_page(a_run(sample, name=name), [a_verdict(name, tag=f"gate {name}")], before, "fail", **rest)
-    words = "id suite file started machine metric model prompt reason sentence case tag role content golden answer"
+    words = "id suite file started machine metric model prompt reason headline case tag role content golden answer"
     more = "signature check kind message what then now before earlier gate"
     return render_html(page), {f"{word} {name}" for word in f"{words} {more}".split()}
 
@@ -145,7 +146,7 @@ def texts_of(value: Any) -> set[str]:
 
 
 def overview_of(*samples: Sample, **rest: Any) -> dict[str, Any]:
-    """What a page shows of these samples together."""
+    """The figures of a page with these samples."""
     return overview(a_page(a_run(*samples), **rest))
 
 
@@ -181,7 +182,7 @@ def test_nothing_from_elsewhere() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_texts_are_in_the_island_only(name: str) -> None:
-    """Whatever a text holds, and wherever it stands, it is in the island to the letter and the rest is as ever."""
+    """Any text in any field is unchanged in the island, and the rest of the page is the same."""
     page, texts = a_file(name)
     assert texts <= texts_of(read(page))
     assert ISLAND.sub("", page) == ISLAND.sub("", a_file("a")[0])
@@ -191,7 +192,7 @@ def test_texts_are_in_the_island_only(name: str) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.text(st.characters()))
 def test_any_text_survives(name: str) -> None:
-    """Any text at all, lone surrogates too, comes out of the island as it went in."""
+    """Any text survives the island, lone surrogates included."""
     page, texts = a_file(name)
     assert texts <= texts_of(read(page))
 
@@ -205,7 +206,7 @@ def test_island_is_inert(text: str) -> None:
 
 
 def test_worst_first() -> None:
-    """Errors come before failed checks, these before low scores; no score is worse than any score."""
+    """Errors come before failed checks, these before low scores; a missing score is the lowest."""
     samples = [
         a_sample("good", scores=(Score("m", 0.9, ""), Score("n", 0.8, ""))),
         a_sample("poor", scores=(Score("m", 0.1, ""), Score("n", 0.3, ""))),
@@ -219,7 +220,7 @@ def test_worst_first() -> None:
 
 
 def test_gates_that_decide_come_first() -> None:
-    """Gates are sorted by how bad they are, after them what is said for information."""
+    """Gates are sorted by severity, followed by measurements without a gate."""
     verdicts = [a_verdict("i", "error", gating=False), *(a_verdict(status, status) for status in get_args(Status))]
     gates = overview_of(verdicts=verdicts)["gates"]
     assert [gate["status"] for gate in gates] == [
@@ -235,10 +236,10 @@ def test_bound_is_a_drop() -> None:
     assert (gate["drop"], gate["bound"], gate["margin"], gate["p_value"], gate["cases"]) == (0.02, 0.06, 0.05, None, 7)
 
 
-@pytest.mark.parametrize(("metric", "ratio"), [("latency", True), ("cost", True), ("chrf", False)])
-def test_unit_of_a_margin(metric: str, ratio: bool) -> None:
-    """Latency and cost are shown as ratios, every other gate counts points."""
-    gate = overview_of(verdicts=[replace(a_verdict(), metric=metric)])["gates"][0]
+@pytest.mark.parametrize(("unit", "ratio"), [("ratio", True), ("points", False)])
+def test_unit_of_a_margin(unit: Unit, ratio: bool) -> None:
+    """A margin is shown in the unit of its verdict."""
+    gate = overview_of(verdicts=[a_verdict(unit=unit)])["gates"][0]
     assert gate["ratio"] is ratio
 
 
@@ -258,7 +259,7 @@ def test_groups() -> None:
 
 
 def test_missing_samples_are_seen() -> None:
-    """A model of which nothing came back has its line all the same, and the page knows how much was planned."""
+    """A model without samples has a row, and the page has the number of planned samples."""
     planned = [SampleKey("c", "p", "silent", 0), a_sample().key]
     data = overview(a_page(a_run(a_sample(), planned=planned)))
     silent = next(group for group in data["columns"] if group["model"] == "silent")
@@ -275,12 +276,12 @@ def test_missing_samples_are_seen() -> None:
     ],
 )
 def test_extent(rest: dict[str, Any], extent: str) -> None:
-    """A page says whether all of the plan is behind its verdict, and if not, why."""
+    """A page shows whether the run is complete, partial, incomplete or stopped."""
     assert overview(a_page(a_run(a_sample(), **rest)))["extent"] == extent
 
 
 def test_commit() -> None:
-    """The commit is named where the run knows one, and so is what it does not hold."""
+    """The commit is shown if the run has one, with local changes."""
     run = a_run()
     assert overview(a_page(run))["facts"]["commit"] == "0123456789ab with local changes"
     elsewhere = replace(run, header=replace(run.header, environment={"git": None}))
@@ -299,7 +300,7 @@ def test_what_was_there_before() -> None:
 
 
 def test_what_does_not_compare() -> None:
-    """An edited case has nothing before; a score that was measured otherwise has none, its answer stays."""
+    """An edited case has no baseline; a score of another signature has none, but its answer has one."""
     way, pair = {"metric a": "signature a"}, ("model a", "prompt a")
     edited = {pair: {"case a": BaselineView("reply a", {"metric a": 0.75}, "another digest", way)}}
     measured_otherwise = {pair: {"case a": BaselineView("reply a", {"metric a": 0.75}, signatures={"metric a": "v2"})}}
@@ -327,7 +328,7 @@ def test_repeated_texts_are_stored_once() -> None:
 
 
 def test_long_texts_are_cut_and_say_so() -> None:
-    """A text of any length takes a bounded part of the page, which says how much it leaves out and where that is."""
+    """A long text is cut, with the number of omitted characters and the file that has them."""
     data = rows(a_sample(golden=("x" * (MAX_TEXT + 7),)))
     golden = data["texts"][data["golden"][0][0]]
     assert golden == "x" * MAX_TEXT + "\n[evalharness: 7 more characters are in run.jsonl]"
@@ -351,6 +352,6 @@ def test_ten_thousand_samples() -> None:
 
 @pytest.mark.parametrize("status", get_args(Status))
 def test_without_script(status: Status) -> None:
-    """Where scripts are off, the page still says the verdict and where the rest is."""
+    """Without JavaScript, the page shows the verdict and names the files with the rest."""
     page = render_html(a_page(a_run(), status=status))
     assert re.search(rf"<noscript>.*Verdict: {status}\..*run\.jsonl.*</noscript>", page)

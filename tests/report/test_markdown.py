@@ -22,14 +22,14 @@ from evalharness.records import (
     Usage,
 )
 from evalharness.report import markdown, markdown_cases, markdown_tables
-from evalharness.report.markdown import MOST_CHARS, summary
+from evalharness.report.markdown import MAX_CHARS, summary
 from evalharness.report.terminal import explain_gate, explain_sample, summary_lines
 
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-"""GitHub's own extensions, less the autolinks, which `alive` looks for itself."""
+"""GitHub's extensions without autolinks, which `alive` finds itself."""
 OURS = re.compile(r"(<details><summary>[A-Za-z0-9 ,]+</summary>|</details>)\n?")
 LINKED = re.compile(r"(?<![\w`])@\w|(^|[\s(/\w])#\d|\bGH-\d|https?://|\bwww\.|\w@\w", re.MULTILINE)
-"""What GitHub and GitLab make a link of, or a message to somebody, in text that is no code."""
+"""Text that GitHub and GitLab turn into links and mentions outside of code."""
 
 
 class Page:
@@ -41,7 +41,7 @@ class Page:
 
     @property
     def structure(self) -> list[tuple[str, str, int]]:
-        """What a reader sees, less the words."""
+        """The structure of the page, without its words."""
         return [(token.type, token.tag, token.level) for token in self.tokens]
 
     @property
@@ -51,7 +51,7 @@ class Page:
 
     @property
     def alive(self) -> list[str]:
-        """What is more than text, and not ours."""
+        """Links, images, mentions and markup made from untrusted text."""
         found = [token.type for token in self.tokens if token.type in ("link_open", "image", "html_inline")]
         found += [t.content for t in self.tokens if t.type == "html_block" and not OURS.fullmatch(t.content)]
         found += [word for word in self.words if LINKED.search(word)]
@@ -59,16 +59,16 @@ class Page:
         return found + [command[0] for command in COMMAND.findall(self.text)]
 
 
-HARMLESS = Page(summary([hostile("harmless")], ROOT))
+HARMLESS = Page(summary([hostile("harmless")]))
 
 
 def test_failing_run() -> None:
-    """A failing run reads like this: verdict, counts, gates, what they say, cases."""
+    """A failing run reads like this: verdict, counts, gates, reasons, cases."""
     outcome = an_outcome([a_sample(n, 0.4 if n % 3 == 0 else 0.8) for n in range(60)], gates=[("chrf", 0.05)])
-    assert summary([outcome], ROOT).startswith("""\
+    assert summary([outcome]).startswith("""\
 **FAIL** `support`: `worse than the baseline: chrf`
 
-60 answers: 20 worse, 40 of the same score but another text.
+60 answers: 20 worse, 40 with the same score and a different text.
 
 | verdict | gate | baseline → now | change | at worst (95 %) | margin | p | cases |
 | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -76,7 +76,7 @@ def test_failing_run() -> None:
 
 - `smollm2-concise-chrf`: `−13.3 pts (at least −7.4 pts) on 60 cases, p < 0.0001; worst: billing −40.0 pts`
 
-**What got worse, the worst first**
+**Worse answers, the worst first**
 
 **−40.0 pts** `case-0` (`smollm2`, `concise`) `billing`
 - `chrf` 0.80 → 0.40, `rouge_l` 0.80 → 0.40
@@ -90,52 +90,63 @@ def test_failing_run() -> None:
 
 
 def test_only_what_changed() -> None:
-    """An answer that is the same is counted and not shown; a better one is folded away."""
+    """Unchanged answers are counted only; better ones are folded."""
     samples = [a_sample(0, 0.9), a_sample(1), a_sample(2)]
     baseline = a_baseline(samples)
     same = BaselineSample("accepted", "Answer 1 of the model.", {"chrf": 0.8, "rouge_l": 0.8}, 100, 20, 0.5)
     cases = {**baseline.cases, "case-1": replace(baseline.cases["case-1"], samples=(same,))}
-    text = summary([an_outcome(samples, baseline=replace(baseline, cases=cases))], ROOT)
-    assert "3 answers: 1 better, 1 of the same score but another text, 1 the same." in text
+    text = summary([an_outcome(samples, baseline=replace(baseline, cases=cases))])
+    assert "3 answers: 1 better, 1 with the same score and a different text, 1 unchanged." in text
     assert "`case-1`" not in text
-    assert "What got worse" not in text
-    opened = text.index("<details><summary>1 got better</summary>")
+    assert "Worse answers" not in text
+    opened = text.index("<details><summary>1 answer got better</summary>")
     assert opened < text.index("`case-0`") < text.index("</details>") < text.index("`case-2`")
 
 
+def test_an_accepted_run() -> None:
+    """A run that has just been accepted says so, and gives no advice to accept it."""
+    text = summary([replace(an_outcome(baseline=None), accepted=(ROOT / "golden/baselines/support/x.jsonl",))])
+    assert text.startswith("**ACCEPTED** `support`: `later runs are compared with this run`")
+    assert "- `smollm2-concise-chrf`: `this is the first accepted run`" in text
+    assert "to accept this one" not in text
+
+
 def test_words_of_a_near_answer() -> None:
-    """Where most of an answer is the same, the words that are not are marked."""
+    """The changed words of a mostly unchanged answer are marked."""
     sample = a_sample(0, 0.5, response=Response("Earlier answer to case-9.", "stop", Usage(9, 9), Timing(0.5)))
-    assert "  words  │ Earlier answer to [-case-0-]{+case-9+}." in summary([an_outcome([sample])], ROOT)
+    assert "  words  │ Earlier answer to [-case-0-]{+case-9+}." in summary([an_outcome([sample])])
 
 
 def test_a_difference_far_behind() -> None:
-    """Two long answers are shown from where they begin to differ."""
+    """Two long answers are shown from their first difference."""
     samples = [a_sample(0, 0.5, response=Response("same " * 200_000 + "NOW", "stop", Usage(9, 9), Timing(0.5)))]
     baseline = a_baseline(samples)
     case = baseline.cases["case-0"]
     before = replace(case, samples=(replace(case.samples[0], text="same " * 200_000 + "BEFORE"),))
-    text = summary([an_outcome(samples, baseline=replace(baseline, cases={"case-0": before}))], ROOT)
-    assert "- was    │ … 999,940 characters are the same … " in text
+    text = summary([an_outcome(samples, baseline=replace(baseline, cases={"case-0": before}))])
+    assert "- was    │ … 999,940 equal characters … " in text
     assert "same BEFORE\n" in text
     assert "same NOW\n" in text
 
 
 def test_how_to_go_on() -> None:
-    """What to type to see it again and to accept it, and what it was compared with."""
-    text = summary([replace(ONE, base="c" * 40, command="pytest --llm-suite=support --llm-repeat=3")], ROOT)
+    """The commands to reproduce and accept the run, and its baseline."""
+    text = summary([replace(ONE, base="c" * 40, command="pytest --llm-suite=support --llm-repeat=3")])
     assert "$ pytest --llm-suite=support --llm-repeat=3\n" in text
     assert "$ pytest --llm-suite=support --llm-accept\n" in text
-    assert f"- compared as of: `{'c' * 40}`" in text
-    assert "baseline: `golden/baselines/support/smollm2.concise.jsonl: 1 accepted, last accepted at 2026-01-01`" in text
+    assert f"- merge base: `{'c' * 40}`" in text
+    assert (
+        "baseline: `golden/baselines/support/smollm2.concise.jsonl: 1 accepted run, the last accepted at 2026-01-01`"
+        in text
+    )
 
 
-def test_the_exam() -> None:
-    """What the change does to its own exam stands before the cases, what makes it easier first."""
+def test_criteria_changes() -> None:
+    """Criteria changes come before the cases, relaxed ones first."""
     changes = [Change("margin of chrf", "0.05", "0.2", True), Change("case a", "", "is new", False)] * 10
-    text = summary([replace(ONE, criteria=tuple(changes))], ROOT)
-    first = text.index("- easier: `margin of chrf: 0.05 -> 0.2`")
-    assert text.index("What this change does to its own exam") < first < text.index("What got worse")
+    text = summary([replace(ONE, criteria=tuple(changes))])
+    first = text.index("- relaxed: `margin of chrf: 0.05 -> 0.2`")
+    assert text.index("Changes to the criteria") < first < text.index("Worse answers")
     assert text.index("- other: ") > first
     assert "- ... and 5 more, in verdict.json" in text
 
@@ -143,9 +154,9 @@ def test_the_exam() -> None:
 @pytest.mark.parametrize("samples", [None, [a_sample(0)], [broken(0)], [a_sample(0, failed_checks=("no",))]])
 @pytest.mark.parametrize("changes", [{}, {"baseline": None}, {"stopped": True}])
 def test_every_outcome(samples: Any, changes: dict[str, Any]) -> None:
-    """Whatever happened, the verdict is the first line and the rest is well-formed."""
+    """Every outcome has the verdict in the first line, and is well-formed."""
     outcome = an_outcome(samples or (), **changes)
-    text = summary([outcome], ROOT)
+    text = summary([outcome])
     assert text.startswith(f"**{outcome.status.upper()}** `support`: `")
     assert Page(text).alive == []
     assert text.count("<details>") == text.count("</details>")
@@ -157,15 +168,15 @@ def test_nothing_comes_alive() -> None:
     """
     failures = []
     for text in ALL:
-        page = Page(summary([hostile(text)], ROOT))
+        page = Page(summary([hostile(text)]))
         same = (page.structure, page.words) == (HARMLESS.structure, HARMLESS.words)
-        if page.alive or not same or len(page.text) > MOST_CHARS:
+        if page.alive or not same or len(page.text) > MAX_CHARS:
             failures.append(f"{named(text)}: alive: {page.alive}, same: {same}, {len(page.text)} characters")
     assert not failures, "\n".join(failures)
 
 
 def test_the_test_is_not_void(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With our escaping switched off, the same checks find at least 95 % of these texts alive."""
+    """Without escaping, the same checks find at least 95 % of these texts alive."""
     plain: dict[str, Callable[..., Any]] = {
         **dict.fromkeys(("code", "cell", "one_line", "printable"), lambda text, *_: text),
         "quoted": lambda text, **_: text.split("\n"),
@@ -174,54 +185,54 @@ def test_the_test_is_not_void(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (markdown, markdown_cases, markdown_tables):
         for name in plain.keys() & vars(module).keys():
             monkeypatch.setattr(module, name, plain[name])
-    harmless = Page(summary([hostile("harmless")], ROOT))
-    pages = [Page(summary([hostile(text)], ROOT)) for text in MARKDOWN[::3]]  # of each family, in all positions
+    harmless = Page(summary([hostile("harmless")]))
+    pages = [Page(summary([hostile(text)])) for text in MARKDOWN[::3]]  # of each family, in all positions
     caught = [page for page in pages if page.alive or page.structure != harmless.structure]
     assert len(caught) >= 0.95 * len(pages)
     assert len([page for page in pages if page.alive]) >= 0.5 * len(pages)  # by more than the structure
 
 
 def in_the_terminal(text: str) -> str:
-    """All that a person or a CI system reads of it."""
+    """Everything that the terminal shows of an outcome with this text."""
     outcome = hostile(text)
-    said = [line for line, _ in summary_lines(outcome, ROOT)]
-    said += [explain_sample(sample, Location("suites/support.yaml", 1)) for sample in outcome.run.samples]
-    said += [explain_gate(verdict, outcome) for verdict in outcome.verdicts]
-    return "\n".join(said)
+    lines = [line for line, _ in summary_lines(outcome)]
+    lines += [explain_sample(sample, Location("suites/support.yaml", 1)) for sample in outcome.run.samples]
+    lines += [explain_gate(verdict, outcome) for verdict in outcome.verdicts]
+    return "\n".join(lines)
 
 
 def test_nothing_acts_in_the_terminal() -> None:
-    """The same texts in the same fields, where a person or a CI system reads lines."""
+    """The same texts in the same fields take no effect in the terminal."""
     shown = {text: in_the_terminal(text) for text in ALL}
     failures = [named(text) for text in ALL if invisible(shown[text]) or COMMAND.search(shown[text])]
     assert not failures, "\n".join(failures)
 
 
 def test_five_megabytes_of_changes() -> None:
-    """A run with 5 MB of changes has its verdict in the first line, and says what was cut."""
+    """A run with 5 MB of changes has its verdict in the first line, and counts the omitted cases."""
     page = ("and more of it " * 18 + "\n") * 320
     samples = [a_sample(n, 0.4, response=Response(f"{n} {page}", "stop", Usage(9, 9), Timing(0.5))) for n in range(60)]
     outcome = an_outcome(samples)
-    text = summary([outcome], ROOT)
+    text = summary([outcome])
     assert sum(len(s.response.text) for s in samples if s.response) > 5_000_000
     assert text.startswith("**FAIL** `support`: `worse than the baseline: chrf, rouge_l`\n")
-    assert len(text) <= MOST_CHARS
-    assert re.search(r"\.\.\. and \d+ more cases, cut here: the report and `run.jsonl` have all of them", text)
+    assert len(text) <= MAX_CHARS
+    assert re.search(r"\.\.\. and \d+ more cases: the report and `run.jsonl` have all of them", text)
     assert text.endswith("```\n\n</details>\n")
 
 
 @pytest.mark.parametrize("count", [2, 7, 40, 500, 3_000])
 def test_many_suites(count: int) -> None:
-    """Several suites share the room; every verdict that fits is there."""
-    text = summary([replace(ONE, refusal="x" * 10_000)] * count, ROOT)
-    assert len(text) <= MOST_CHARS
+    """Several suites share the room, and every verdict that fits is shown."""
+    text = summary([replace(ONE, refusal="x" * 10_000)] * count)
+    assert len(text) <= MAX_CHARS
     assert text.count("**FAIL** `support`: ") == min(count, text.count("**FAIL** `support`: ")) >= min(count, 300)
 
 
 def test_many_gates() -> None:
-    """A thousand gates are cut, and counted."""
+    """Of a thousand gates, the omitted ones are counted."""
     many = tuple(replace(ONE.verdicts[0], model=f"model-{n}") for n in range(1_000))
-    text = summary([replace(ONE, verdicts=many)], ROOT)
-    assert len(text) <= MOST_CHARS
-    assert re.search(r"and \d+ more gates, cut here", text)
-    assert "**What got worse, the worst first**" in text
+    text = summary([replace(ONE, verdicts=many)])
+    assert len(text) <= MAX_CHARS
+    assert re.search(r"and \d+ more gates", text)
+    assert "**Worse answers, the worst first**" in text

@@ -1,10 +1,10 @@
-"""The tables of `summary.md`: what stands before and after an arrow is of the same cases."""
+"""The tables of `summary.md` compare the same cases."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from outcomes import ROOT, a_baseline, a_sample, an_outcome
+from outcomes import a_baseline, a_sample, an_outcome
 
 from evalharness.records import Response, Sample, Timing, Usage
 from evalharness.report.markdown import summary
@@ -24,22 +24,22 @@ def test_new_cases_are_in_no_level() -> None:
         verdicts=(replace(verdict, drop=0.0),),
         baselines={("smollm2", "concise"): a_baseline(samples[:40], 1.0)},
     )
-    assert "| `chrf` | 1.000 → 1.000 | ±0.0 pts |" in summary([outcome], ROOT)
+    assert "| `chrf` | 1.000 → 1.000 | ±0.0 pts |" in summary([outcome])
 
 
 def test_tokens_of_the_cases_that_were_run() -> None:
-    """A run of one case is held against what that case took before."""
+    """A run of one case is compared with the baseline of that case."""
     samples = [_long(0, 10)]
     baseline = a_baseline([a_sample(number) for number in range(10)])
-    draws = {name: replace(case.samples[0], prompt_tokens=901) for name, case in baseline.cases.items()}
-    draws["case-0"] = replace(draws["case-0"], prompt_tokens=12, completion_tokens=11)
-    cases = {name: replace(case, samples=(draws[name],)) for name, case in baseline.cases.items()}
-    text = summary([an_outcome(samples, baseline=replace(baseline, cases=cases))], ROOT)
+    stored = {name: replace(case.samples[0], prompt_tokens=901) for name, case in baseline.cases.items()}
+    stored["case-0"] = replace(stored["case-0"], prompt_tokens=12, completion_tokens=11)
+    cases = {name: replace(case, samples=(stored[name],)) for name, case in baseline.cases.items()}
+    text = summary([an_outcome(samples, baseline=replace(baseline, cases=cases))])
     assert "| `smollm2`, `concise` | 1 | 12 → 10 | 11 → 10 |" in text
 
 
 def test_tokens_of_cases_that_are_new() -> None:
     """There is nothing before; an edited case is another one."""
     baseline = a_baseline([a_sample(0, digest="another")])
-    text = summary([an_outcome([_long(0, 10), _long(1, 30)], baseline=baseline)], ROOT)
+    text = summary([an_outcome([_long(0, 10), _long(1, 30)], baseline=baseline)])
     assert "| `smollm2`, `concise` | 2 | - → 20 | - → 20 |" in text

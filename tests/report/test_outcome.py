@@ -1,4 +1,4 @@
-"""What a judged run is as a whole, in a word and in a sentence."""
+"""The status and the headline of a decided run, and the files written for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from outcomes import a_run, a_sample, an_outcome, broken
 
 from evalharness.errors import StoreError
 from evalharness.records import SEVERITY, Sample, Status, Verdict
-from evalharness.report import Outcome, verdict_json, write_reports
+from evalharness.report import Outcome, open_formats, write_reports
+from evalharness.report.verdict_file import verdict_json
 
 
 def a_verdict(status: Status, *, gating: bool = True, metric: str = "chrf") -> Verdict:
@@ -21,7 +22,7 @@ def a_verdict(status: Status, *, gating: bool = True, metric: str = "chrf") -> V
     return Verdict("smollm2", "concise", metric, status, f"reason {status}", gating=gating)
 
 
-def judged(*verdicts: Verdict, samples: tuple[Sample, ...] = (), **changes: Any) -> Outcome:
+def decided(*verdicts: Verdict, samples: tuple[Sample, ...] = (), **changes: Any) -> Outcome:
     """An outcome with these verdicts."""
     run = a_run(samples or (a_sample(0), a_sample(1)), stopped=changes.pop("stopped", False))
     return Outcome(run, verdicts, {}, Path("reports/support"), "pytest --llm-accept", **changes)
@@ -29,24 +30,24 @@ def judged(*verdicts: Verdict, samples: tuple[Sample, ...] = (), **changes: Any)
 
 @pytest.mark.parametrize("status", get_args(Status))
 def test_one_gate(status: Status) -> None:
-    """A run with one gate is what the gate says."""
-    assert judged(a_verdict(status)).status == status
+    """A run with one gate has the status of the gate."""
+    assert decided(a_verdict(status)).status == status
 
 
 @pytest.mark.parametrize("worse", SEVERITY)
 @pytest.mark.parametrize("better", SEVERITY)
 def test_worst_gate_counts(worse: Status, better: Status) -> None:
-    """Of several gates the worst counts, in any order."""
+    """The worst of several gates counts, in any order."""
     expected = max(worse, better, key=SEVERITY.index)
-    assert judged(a_verdict(worse), a_verdict(better)).status == expected
-    assert judged(a_verdict(better), a_verdict(worse)).status == expected
+    assert decided(a_verdict(worse), a_verdict(better)).status == expected
+    assert decided(a_verdict(better), a_verdict(worse)).status == expected
 
 
 @pytest.mark.parametrize("status", get_args(Status))
 def test_information_changes_nothing(status: Status) -> None:
-    """What is said for information changes no colour, and makes none."""
-    assert judged(a_verdict("pass"), a_verdict(status, gating=False)).status == "pass"
-    assert judged(a_verdict(status, gating=False)).status == "inconclusive"
+    """A measurement without a gate never changes the status."""
+    assert decided(a_verdict("pass"), a_verdict(status, gating=False)).status == "pass"
+    assert decided(a_verdict(status, gating=False)).status == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -60,52 +61,52 @@ def test_information_changes_nothing(status: Status) -> None:
     ],
 )
 def test_cases_count_as_well(changes: dict[str, Any], status: Status) -> None:
-    """With every gate green, a broken assertion still fails the run, and a missing answer or a stop is an error."""
-    assert judged(a_verdict("pass"), **changes).status == status
+    """A broken assertion fails a run with passing gates; a missing answer or a stop is an error."""
+    assert decided(a_verdict("pass"), **changes).status == status
 
 
 def test_no_gates() -> None:
     """A suite without gates is never green."""
-    assert judged().status == "inconclusive"
-    assert judged().sentence == "no regression found, but none ruled out either: the suite has no gates"
+    assert decided().status == "inconclusive"
+    assert decided().headline == "no regression found, but none ruled out either: the suite has no gates"
 
 
 @pytest.mark.parametrize(
-    ("outcome", "sentence"),
+    ("outcome", "headline"),
     [
-        (judged(a_verdict("pass")), "no gate found a regression, and each rules out its margin"),
+        (decided(a_verdict("pass")), "no gate found a regression, and each rules out its margin"),
         (
-            judged(a_verdict("fail"), a_verdict("pass", metric="cost"), a_verdict("fail", metric="bleu")),
+            decided(a_verdict("fail"), a_verdict("pass", metric="cost"), a_verdict("fail", metric="bleu")),
             "worse than the baseline: chrf, bleu",
         ),
-        (judged(a_verdict("error")), "cannot be judged: chrf"),
-        (judged(a_verdict("incomparable")), "cannot be compared with the baseline: chrf"),
-        (judged(a_verdict("inconclusive")), "no regression found, but none ruled out either: chrf"),
-        (judged(a_verdict("no baseline")), "nothing to compare with yet"),
-        (judged(stopped=True), "stopped after 2 of 2 answers: the gates were not judged"),
-        (judged(a_verdict("error"), samples=(broken(0), a_sample(1))), "no usable result for 1 of 2 answers"),
+        (decided(a_verdict("error")), "cannot be decided: chrf"),
+        (decided(a_verdict("incomparable")), "cannot be compared with the baseline: chrf"),
+        (decided(a_verdict("inconclusive")), "no regression found, but none ruled out either: chrf"),
+        (decided(a_verdict("no baseline")), "nothing to compare with yet"),
+        (decided(stopped=True), "stopped after 2 of 2 answers: no gate was decided"),
+        (decided(a_verdict("error"), samples=(broken(0), a_sample(1))), "no usable result for 1 of 2 answers"),
         (
-            judged(a_verdict("pass"), samples=(a_sample(0), a_sample(1, failed_checks=("no",)))),
+            decided(a_verdict("pass"), samples=(a_sample(0), a_sample(1, failed_checks=("no",)))),
             "a hard assertion does not hold for 1 of 2 answers",
         ),
         *(
             (
-                judged(a_verdict(status), accepted=(Path("b"),)),
-                "this run has been accepted: later runs are compared with it",
+                decided(a_verdict(status), accepted=(Path("b"),)),
+                "later runs are compared with this run",
             )
             for status in ("fail", "incomparable", "no baseline")
         ),
-        (judged(a_verdict("error"), accepted=(Path("b"),)), "cannot be judged: chrf"),
-        (judged(a_verdict("pass", gating=False), a_verdict("fail")), "worse than the baseline: chrf"),
+        (decided(a_verdict("error"), accepted=(Path("b"),)), "cannot be decided: chrf"),
+        (decided(a_verdict("pass", gating=False), a_verdict("fail")), "worse than the baseline: chrf"),
     ],
 )
-def test_sentence(outcome: Outcome, sentence: str) -> None:
-    """The verdict in one sentence, the gravest first."""
-    assert outcome.sentence == sentence
+def test_headline(outcome: Outcome, headline: str) -> None:
+    """The headline names the most severe problem."""
+    assert outcome.headline == headline
 
 
 def test_verdict_json() -> None:
-    """The verdict for other programs has its version, and is JSON."""
+    """verdict.json has a schema version, and is valid JSON."""
     outcome = an_outcome([a_sample(n, 0.3) for n in range(60)])
     data = json.loads(json.dumps(verdict_json(outcome), allow_nan=False))
     assert (data["schema"], data["kind"], data["suite"], data["status"]) == (2, "verdict", "support", "fail")
@@ -122,9 +123,9 @@ def test_verdict_json() -> None:
 @pytest.mark.parametrize("samples", [[a_sample(n) for n in range(60)], [broken(n) for n in range(3)], [a_sample(0)]])
 @pytest.mark.parametrize("baseline", ["same cases", None, StoreError("b.jsonl:3: damaged")])
 def test_reports_are_written(tmp_path: Path, samples: list[Sample], baseline: Any) -> None:
-    """Every outcome has its page, its summary and its verdict, whatever went wrong."""
+    """Every outcome has a page, a summary and a verdict file."""
     outcome = replace(an_outcome(samples, baseline=baseline), folder=tmp_path / "reports")
-    write_reports(outcome, tmp_path)
+    write_reports(outcome, open_formats())
     assert sorted(path.name for path in outcome.folder.iterdir()) == ["report.html", "summary.md", "verdict.json"]
 
     def refuse(constant: str) -> float:

@@ -1,4 +1,4 @@
-"""What a person reads in the terminal: verdict first, one screen, and nothing in it acts."""
+"""The terminal summary: verdict first, one screen, and no text in it takes effect."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LONG = "It goes on and on, with words and then more words, and some more to fill
 
 
 def shown(outcome: Outcome) -> list[str]:
-    """The lines of the section of a suite."""
-    return [line for line, _ in summary_lines(outcome, ROOT)]
+    """The lines of the summary of a suite."""
+    return [line for line, _ in summary_lines(outcome)]
 
 
 def worse(count: int = 60, **changes: Any) -> list[Sample]:
-    """A third of the answers fell by half."""
+    """A third of the scores dropped by half."""
     return [a_sample(n, 0.4 if n % 3 == 0 else 0.8, **changes) for n in range(count)]
 
 
@@ -46,7 +46,7 @@ NORMAL = [
 
 @pytest.mark.parametrize("outcome", NORMAL)
 def test_one_screen(outcome: Outcome) -> None:
-    """A run of one model fits a screen of 24 lines and 80 columns, whatever went wrong."""
+    """The summary of one model fits 24 lines and 80 columns."""
     lines = shown(outcome)
     assert len(lines) <= 22  # and pytest's line above and below
     assert max(map(len, lines)) <= 79
@@ -54,7 +54,7 @@ def test_one_screen(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("outcome", NORMAL)
 def test_verdict_first_report_last(outcome: Outcome) -> None:
-    """The first line is the verdict, the last says where the report is."""
+    """The first line is the verdict, the last the path of the report."""
     first, *_, last = shown(outcome)
     assert first.startswith(f"{outcome.status.upper()}  ")
     assert last == "report    reports/support/report.html"
@@ -79,7 +79,7 @@ def test_failing_run() -> None:
 
 
 def test_one_loss_is_told_once() -> None:
-    """A lost case breaks every gate, and is told in one line for all of them, errors being the first of the cases."""
+    """A missing case affects every gate in one line, and is the first of the worst cases."""
     lines = shown(an_outcome([*worse()[:-1], broken(59, "the worker died")]))
     assert lines[:3] == [
         "ERROR  no usable result for 1 of 60 answers",
@@ -90,19 +90,19 @@ def test_one_loss_is_told_once() -> None:
 
 
 def test_no_baseline() -> None:
-    """Without a baseline the way to accept one is told once."""
+    """Without a baseline, the accept command is shown once."""
     assert shown(an_outcome(baseline=None)) == [
         "NO BASELINE  nothing to compare with yet",
         "              chrf, rouge_l, latency, cost  no accepted run yet; to accept this",
         "              one: pytest --llm-suite=support --llm-accept",
-        "              with these 60 cases a run would notice, 4 times in 5, a drop of",
+        "              with these 60 cases, a run has an 80 % chance to detect a drop of",
         "              0.2 pts (chrf), 0.2 pts (rouge_l)",
         "report    reports/support/report.html",
     ]
 
 
 def test_accepted_and_refused() -> None:
-    """What was accepted is to be committed; what was refused says why."""
+    """An accepted file is to be committed; a refusal has its reason."""
     path = ROOT / "golden" / "baselines" / "support" / "smollm2.concise.jsonl"
     lines = shown(replace(an_outcome(baseline=None), accepted=(path,)))
     assert lines[3:-1] == ["accepted  golden/baselines/support/smollm2.concise.jsonl: commit it"]
@@ -110,7 +110,7 @@ def test_accepted_and_refused() -> None:
 
 
 def test_several_models() -> None:
-    """With several models each gate says whose it is; beyond sixteen they are counted."""
+    """With several models, each gate names its model; beyond sixteen, gates are counted."""
     verdicts = an_outcome(worse()).verdicts
     many = [replace(verdicts[0], model=f"model-{n}") for n in range(20)]
     lines = shown(replace(an_outcome(worse()), verdicts=tuple(many)))
@@ -119,7 +119,7 @@ def test_several_models() -> None:
 
 
 def test_folder_elsewhere() -> None:
-    """A report outside of the root has its whole path."""
+    """A report outside the root has its full path."""
     assert shown(replace(an_outcome(), folder=Path("/elsewhere")))[-1] == "report    /elsewhere/report.html"
 
 
@@ -161,7 +161,7 @@ def test_nothing_acts(payload: str) -> None:
 
 
 def test_explained_sample() -> None:
-    """A failed case shows what was asked, what is right, what was answered, its scores, and which assertion broke."""
+    """A failed case shows messages, goldens, answer, scores and broken assertions."""
     sample = a_sample(7, 0.25, failed_checks=("must not contain 'As an AI'",))
     assert (
         explain_sample(sample, WHERE)
@@ -186,7 +186,7 @@ scores: chrf 0.250, rouge_l 0.250"""
 
 
 def test_explained_error() -> None:
-    """A case without an answer shows its error and what was asked."""
+    """A case without an answer shows its error and messages."""
     text = explain_sample(broken(7, "line one\n::error::two"), WHERE)
     assert "error (crash):\n│ line one\n│ ::error::two\n" in text
     assert "Question 7?" in text
@@ -194,7 +194,7 @@ def test_explained_error() -> None:
 
 
 def test_long_answers_are_cut() -> None:
-    """A case of a hundred pages is explained on a few."""
+    """A very long case is cut to a few pages."""
     pages = "word " * 1_000 + "\n"
     response = Response(pages * 500, "length", Usage(9, 9), Timing(1.0))
     text = explain_sample(a_sample(1, golden=(pages * 500,), response=response), WHERE)
@@ -204,7 +204,7 @@ def test_long_answers_are_cut() -> None:
 
 
 def test_explained_gate() -> None:
-    """A failed gate shows the answers that fell most beside golden and former ones, and how to accept the change."""
+    """A failed gate shows the largest drops with goldens and old answers, and the accept command."""
     outcome = an_outcome(worse())
     assert explain_gate(outcome.verdicts[0], outcome).splitlines()[:7] == [
         f"FAIL {outcome.verdicts[0].reason}",
@@ -216,7 +216,7 @@ def test_explained_gate() -> None:
         "",
     ]
     text = explain_gate(outcome.verdicts[0], outcome)
-    assert text.endswith("\n\nif this change is meant, accept it: pytest --llm-suite=support --llm-accept")
+    assert text.endswith("\n\nif this change is intended, accept it: pytest --llm-suite=support --llm-accept")
     assert text.count(" -> ") == 3
 
 
@@ -229,12 +229,12 @@ def test_explained_gate() -> None:
     ],
 )
 def test_what_to_do(outcome: Outcome, accept: bool) -> None:
-    """Accepting is offered where it helps, and not for an error."""
+    """The accept command is shown where accepting helps, and not for an error."""
     assert ("accept it: pytest" in explain_gate(outcome.verdicts[0], outcome)) is accept
 
 
 def test_edited_case_is_not_a_fall() -> None:
-    """A case that is not the baseline's any more is not shown as one that got worse."""
+    """An edited case is not shown as worse."""
     samples = worse()
     edited = [replace(samples[0], digest="edited"), *samples[1:]]
     outcome = an_outcome(edited, baseline=a_baseline(samples))

@@ -1,9 +1,9 @@
-// A blind comparison: one case after the other, which answer is better? Who is who is drawn at the end only.
+// A blind comparison: one case after the other, with the sides revealed at the end.
 
 const { header, items } = data;
-const made = []; // one of VALUES for each case so far, in order
-let exported = 0; // how many of them are in a file
-let revealed = false; // from then on nothing can be chosen anew
+const made = []; // a key of VALUES for each case so far, in order
+let exported = 0; // how many of them are exported
+let revealed = false; // once true, no choice can change
 const VALUES = {
   left: { keys: ["ArrowLeft", "1"], sign: "←", words: "Left is better" },
   right: { keys: ["ArrowRight", "2"], sign: "→", words: "Right is better" },
@@ -13,7 +13,7 @@ const VALUES = {
 };
 const UNDO = { keys: ["u", "Backspace"], sign: "u", words: "Undo" };
 
-// --- what is shown ---
+// --- display ---
 
 const part = (title, ...children) => el("section.part", {}, el("h3", {}, title), ...children);
 const message = ([role, content]) => el("div.message", {}, el("div.role", {}, name(role)), prose(content));
@@ -22,7 +22,7 @@ function drawCase(item) {
   const both = item.model ? [" ", el("span.muted.small", {}, name(item.model), " · ", name(item.prompt))] : [];
   at("main").replaceChildren(
     el("h2", {}, name(item.case), ...both),
-    part("Messages", item.messages.length ? item.messages.map(message) : el("p.muted", {}, "They are not in the files.")),
+    part("Messages", item.messages.length ? item.messages.map(message) : el("p.muted", {}, "Not stored in these files.")),
     el("div.answers", {}, part("Left", prose(item.left)), part("Right", prose(item.right))),
     item.golden.length ? part("Golden answers", item.golden.map(prose)) : el("span", {}));
 }
@@ -33,23 +33,23 @@ const winner = (item, value) => {
 };
 
 function drawEnd() {
-  const reveal = el("button", { type: "button", id: "reveal" }, "Show who is who");
+  const reveal = el("button", { type: "button", id: "reveal" }, "Show the sides");
   reveal.addEventListener("click", () => { revealed = true; draw(); });
   at("main").replaceChildren(
-    el("h2", {}, "Done"), el("p", {}, "Export your choices, then: ", el("code", {}, "evalharness labels import FILE")),
-    revealed ? tally() : el("p", {}, reveal, " ", muted("Nothing can be undone then.")));
+    el("h2", {}, "Done"), el("p", {}, "Export your choices, then run ", el("code", {}, "evalharness labels import FILE")),
+    revealed ? tally() : el("p", {}, reveal, " ", muted("After that, no choice can be undone.")));
 }
 
 function tally() {
   const counts = { a: 0, b: 0, equal: 0, bad: 0, skip: 0 };
   made.forEach((value, index) => { counts[winner(items[index], value)] += 1; });
-  const party = (letter) => {
+  const side = (letter) => {
     const { run, model, prompt } = header[letter];
-    return [`${letter.toUpperCase()} was better: `, name(run), model ? [" ", muted(name(model), " · ", name(prompt))] : null];
+    return [`${letter.toUpperCase()} better: `, name(run), model ? [" ", muted(name(model), " · ", name(prompt))] : null];
   };
   const row = (words, count) => el("tr", {}, el("th", { scope: "row" }, words), el("td.num", {}, whole(count)));
-  return el("table.tally", {}, el("caption.unseen", {}, "What you chose"), el("tbody", {}, row(party("a"), counts.a),
-    row(party("b"), counts.b), row("Equal", counts.equal), row("Both bad", counts.bad), row("Skipped", counts.skip)));
+  return el("table.tally", {}, el("caption.unseen", {}, "Your choices"), el("tbody", {}, row(side("a"), counts.a),
+    row(side("b"), counts.b), row("Equal", counts.equal), row("Both bad", counts.bad), row("Skipped", counts.skip)));
 }
 
 function draw() {
@@ -57,13 +57,13 @@ function draw() {
   if (over) drawEnd();
   else drawCase(items[made.length]);
   at("progress").value = made.length;
-  at("place").textContent = over ? `all ${plural(items.length, "case")} seen` : `${made.length + 1} of ${items.length}`;
+  at("place").textContent = over ? `all ${plural(items.length, "case")} done` : `${made.length + 1} of ${items.length}`;
   for (const button of at("choices").children)
     button.disabled = button.dataset.value === "undo" ? made.length === 0 || revealed : over;
   at("export").disabled = made.length === 0;
 }
 
-// --- what a person does ---
+// --- input ---
 
 function act(value) {
   if (revealed) return;
@@ -85,12 +85,12 @@ function pressed(event) {
 }
 
 function labels() {
-  const first = { ...header, by: at("by").value.trim(), exported_at: new Date().toISOString() };
+  const head = { ...header, by: at("by").value.trim(), exported_at: new Date().toISOString() };
   const lines = made.map((value, index) => {
-    const { case: id, model, prompt, first: side } = items[index];
-    return { case: id, model, prompt, first: side, choice: winner(items[index], value) };
+    const { case: id, model, prompt, first } = items[index];
+    return { case: id, model, prompt, first, choice: winner(items[index], value) };
   });
-  return [first, ...lines].map((line) => `${JSON.stringify(line)}\n`).join("");
+  return [head, ...lines].map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
 function save() {

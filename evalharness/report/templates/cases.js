@@ -1,9 +1,9 @@
-// The list of samples: rows, what a row opens to, search, filters, order and keys.
+// The list of samples: rows, details, search, filters, order and keys.
 
-const PAGE = 100; // rows drawn at a time: thousands would take seconds and nobody reads them
+const PAGE = 100; // rows added at a time: thousands would take seconds
 const several = data.columns.length > 1;
 const filter = { text: "", status: "all", column: "", tag: "", metric: "", order: "worst", only: "" };
-const view = { all: [], rows: [], drawn: 0, body: null, repeats: false, ofCase: new Map() };
+const view = { all: [], rows: [], count: 0, body: null, repeats: false, ofCase: new Map() };
 
 // The island is column-wise and compressed: `rows.case[7]` is the case of the eighth sample.
 let rows = null;
@@ -33,7 +33,7 @@ function mean(values) {
   const numbers = values.filter(known);
   return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
 }
-// How much a sample gained on what its case had before, over the chosen metrics; null where there is nothing before.
+// The mean change against the baseline over the chosen metrics; null without a baseline.
 function gained(row) {
   if (row.gainedIn !== filter.metric) {
     let [sum, count] = [0, 0];
@@ -86,8 +86,8 @@ const columnName = (index) => {
 };
 
 function caseRow(row) {
-  const chevron = el("span.chevron", { "aria-hidden": "true" }), draw = view.repeats ? muted(`#${row.repeat + 1}`) : null;
-  const button = el("button.open", { type: "button", "aria-expanded": "false" }, chevron, name(text(row.case)), draw);
+  const chevron = el("span.chevron", { "aria-hidden": "true" }), repeat = view.repeats ? muted(`#${row.repeat + 1}`) : null;
+  const button = el("button.open", { type: "button", "aria-expanded": "false" }, chevron, name(text(row.case)), repeat);
   const tags = row.tags.map((tag) => el("span.tag", {}, name(text(tag))));
   const node = el("tr", {}, el("th", { scope: "row" }, button, tags.length ? el("div.tags", {}, tags) : null),
     cell("who", "", columnName(row.column)), chosen().map((metric) => scoreCell(row, metric)),
@@ -104,95 +104,7 @@ function toggle(row, node, button) {
   else node.after(el("tr.detail", {}, el("td", { colspan: node.children.length }, detail(row))));
 }
 
-// --- what it opens to ---
-
-const part = (title, ...children) => el("section.part", {}, el("h3", {}, title), ...children);
-const nothing = (words) => el("p.muted", {}, words);
-
-function detail(row) {
-  const answer = row.answer === null ? nothing("No answer.") : prose(text(row.answer));
-  const golden = row.golden.length ? row.golden.map((index) => prose(text(index))) : nothing("None.");
-  const link = `#case=${encodeURIComponent(text(row.case).toWellFormed())}`;
-  const messages = rows.prompts[rows.messages[row.index]];
-  return el("div", {}, problems(row),
-    el("div.columns", {}, part(row.golden.length > 1 ? "Golden answers, any of them right" : "Golden answer", golden),
-      part("Answer", answer)),
-    difference(row), siblings(row),
-    part("Prompt", messages.length ? messages.map(message) : nothing("Not kept: this is an accepted answer.")),
-    el("div.columns", {}, part("Scores", scores(row)), part("Request", request(row))),
-    el("p.small", {}, el("a", { href: link }, "Link to this case, under every model and prompt")));
-}
-
-function problems(row) {
-  const failed = row.failed.map((index) => el("li", {}, shown(text(index), "exact")));
-  const [kind, words] = (row.error ?? []).map(text);
-  return [
-    row.error ? part("Error", el("p.bad", {}, el("strong", {}, name(kind), ": "), shown(words, "exact"))) : null,
-    failed.length ? part("Failed checks", el("ul.bad", {}, failed)) : null,
-  ];
-}
-
-// The answer against what was there before, a golden answer, or another answer to the same case.
-function difference(row) {
-  if (row.answer === null) return null;
-  const others = view.ofCase.get(row.case).filter((other) => other !== row && other.answer !== null);
-  const choices = [
-    ...(row.old === null ? [] : [[`the answer of ${data.earlier}`, row.old]]),
-    ...row.golden.map((golden, index) => [row.golden.length > 1 ? `golden answer ${index + 1}` : "the golden answer", golden]),
-    ...others.map((other) => [flatName(other), other.answer]),
-  ];
-  if (!choices.length) return part("Difference", nothing("Nothing to compare with."));
-  const place = el("div", {}), draw = (index) => place.replaceChildren(drawDiff(text(choices[index][1]), text(row.answer)));
-  const options = choices.map(([label], value) => el("option", { value }, label));
-  const box = el("select", { "aria-label": "Difference from" }, options);
-  box.addEventListener("change", () => draw(Number(box.value)));
-  draw(0);
-  return el("section.part", {}, el("h3", {}, "Difference from "), choices.length > 1 ? box : small(choices[0][0]), place);
-}
-
-const flatName = (row) => {
-  const { source, model, prompt } = data.columns[row.column];
-  const draw = view.repeats ? ` #${row.repeat + 1}` : "";
-  return [source, model, prompt].filter(Boolean).map(flat).join(" · ") + draw;
-};
-
-function siblings(row) {
-  const others = view.ofCase.get(row.case).filter((other) => other !== row);
-  if (!others.length) return null;
-  const about = (other) => data.metrics.map((metric, index) => `${flat(metric)} ${fixed(score(other, index), 2)}`).join(", ");
-  const one = (other) => el("div", {}, el("h4", {}, columnName(other.column), view.repeats ? muted(` #${other.repeat + 1}`) : null),
-    other.answer === null ? nothing("No answer.") : prose(text(other.answer)), small(about(other)));
-  const more = others.length > 12 ? small(`and ${others.length - 12} more`) : null;
-  return part("Other answers to this case", el("div.columns", {}, others.slice(0, 12).map(one)), more);
-}
-
-const message = ([role, content]) => el("div.message", {}, el("div.role", {}, name(text(role))), prose(text(content)));
-
-function scores(row) {
-  const scored = data.metrics.map((_, metric) => metric).filter((metric) => known(score(row, metric)));
-  if (!scored.length) return nothing("Not scored.");
-  const heads = [["Metric"], num("Score"), num("Before"), ["Signature"]];
-  return table("Scores", heads, scored.map((metric) =>
-    el("tr", {}, el("th", { scope: "row" }, name(data.metrics[metric])), cell("num", "", fixed(score(row, metric), 4)),
-      cell("num", "", fixed(rows.before[metric][row.index], 4)),
-      cell("signature", "", name(data.columns[row.column].signatures[metric])))));
-}
-
-function request(row) {
-  if (row.answer === null) return nothing("No complete response.");
-  const [total, first, prompt, decode] = row.timing;
-  const facts = {
-    "Finish reason": row.cut ? "length: the answer was cut off" : "stop",
-    Tokens: `${whole(row.tokens[0])} prompt, ${whole(row.tokens[1])} answer`,
-    Seconds: (known(first) ? `${seconds(total)}, first token after ${seconds(first)}` : seconds(total))
-      + (row.replayed ? " (recorded earlier)" : ""),
-    "Tokens per second": `${fixed(prompt, 1)} prompt, ${fixed(decode, 1)} decode`,
-    Cost: known(row.cost) ? `$${row.cost.toPrecision(3)}` : "–",
-  };
-  return el("dl.pairs", {}, Object.entries(facts).map(([label, value]) => [el("dt", {}, label), el("dd", {}, value)]));
-}
-
-// --- which rows, in which order, and how many of them ---
+// --- filter, order and paging ---
 
 function haystack(row) {
   const parts = [row.case, ...row.tags, ...row.golden, row.answer].filter(known);
@@ -213,29 +125,29 @@ function ordered(list) {
   return list.sort((a, b) => (keys.get(a) < keys.get(b) ? -1 : keys.get(a) > keys.get(b) ? 1 : a.index - b.index));
 }
 
-function drawPage() {
-  const some = view.rows.slice(view.drawn, view.drawn + PAGE);
+function addPage() {
+  const some = view.rows.slice(view.count, view.count + PAGE);
   view.body.append(...some.map(caseRow));
-  view.drawn += some.length;
-  const left = view.rows.length - view.drawn;
+  view.count += some.length;
+  const left = view.rows.length - view.count;
   at("more").hidden = left === 0;
   at("more").textContent = `Show ${Math.min(PAGE, left)} more of ${whole(left)}`;
 }
 
 function refresh() {
   view.rows = ordered(view.all.filter(isChosen));
-  view.drawn = 0;
+  view.count = 0;
   view.body.replaceChildren();
   const total = plural(view.all.length, "sample"), some = view.rows.length < view.all.length;
   at("count").replaceChildren(some ? `${whole(view.rows.length)} of ${total}` : total, `, ${ORDER[filter.order][0].toLowerCase()}`);
   if (filter.only) at("count").append(": only ", name(filter.only), ". ", el("a", { href: "#h-cases" }, "Show all"));
-  drawPage();
+  addPage();
 }
 
-// Leaves a deep link as soon as the reader asks for something else.
+// A changed filter ends a deep link.
 const filtered = () => (filter.only ? (location.hash = "h-cases") : refresh());
 
-// `#case=ID` narrows the list to one case and opens it, wherever it stands among thousands.
+// `#case=ID` shows one case only, opened.
 function follow() {
   let wanted = "";
   try { wanted = decodeURIComponent(location.hash.match(/^#case=(.*)/)?.[1] ?? ""); } catch { /* not our link */ }
@@ -270,13 +182,13 @@ function statusButtons() {
   return el("div.choice", { role: "group", "aria-label": "Status" }, nodes);
 }
 
-// A list to choose from: [[value, label], ...]; with fewer than two there is nothing to choose.
+// A select box of [[value, label], ...]; null for fewer than two choices.
 function selectBox(key, label, choices, whenAll) {
   if (choices.length < 2) return null;
   const options = choices.map(([value, words]) => el("option", { value }, words));
   const node = el("select", { "aria-label": label }, whenAll ? el("option", { value: "" }, whenAll) : null, options);
   node.value = filter[key];
-  node.addEventListener("change", () => { filter[key] = node.value; key === "metric" && drawHead(); filtered(); });
+  node.addEventListener("change", () => { filter[key] = node.value; key === "metric" && renderHead(); filtered(); });
   return node;
 }
 
@@ -296,7 +208,7 @@ function move(step) {
   const buttons = [...view.body.querySelectorAll("button.open")], active = document.activeElement;
   const row = active.closest("tr.detail")?.previousSibling ?? active.closest("tr");
   const next = buttons.indexOf(row?.querySelector("button.open")) + step;
-  if (next >= buttons.length && view.drawn < view.rows.length) { drawPage(); return move(step); }
+  if (next >= buttons.length && view.count < view.rows.length) { addPage(); return move(step); }
   return buttons[Math.max(0, Math.min(buttons.length - 1, next))]?.focus();
 }
 
@@ -304,34 +216,34 @@ function onKey(event) {
   const { target, key } = event;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (target.matches("input, select")) { if (key === "Escape") target.blur(); return; }
-  const arrows = target.matches("button.open") ? { ArrowDown: 1, ArrowUp: -1 } : {}; // elsewhere they scroll the page
+  const arrows = target.matches("button.open") ? { ArrowDown: 1, ArrowUp: -1 } : {}; // elsewhere, arrow keys scroll the page
   const step = { j: 1, k: -1, ...arrows }[key];
   if (!step && key !== "/") return;
   event.preventDefault();
   step ? move(step) : at("search").focus();
 }
 
-function drawHead() {
+function renderHead() {
   const metrics = chosen().map((metric) => num(name(data.metrics[metric])));
   const heads = [["Case"], ["Model · prompt"], ...metrics, num("Tokens"), num("Seconds"), [el("span.unseen", {}, "Flags")]];
   at("cases").replaceChildren(table("Samples", heads, []));
   view.body = at("cases").querySelector("tbody");
 }
 
-async function drawCases() {
+async function renderCases() {
   await unpack();
   const kbd = (key) => el("kbd", {}, key);
   const keys = el("p.keys.muted.small", {}, kbd("j"), kbd("k"), " move, ", kbd("Enter"), " opens, ", kbd("/"), " searches");
   if (view.all.some((row) => gained(row) < 0)) [filter.status, filter.order] = ["worse", "drop"];
   build(at("filters"), {}, [searchBox(), statusButtons(), boxes()]);
   at("filters").after(keys);
-  drawHead();
+  renderHead();
   follow();
-  at("more").addEventListener("click", drawPage);
+  at("more").addEventListener("click", addPage);
   const near = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: "600px" });
   const more = () => {
-    drawPage();
-    near.unobserve(at("more")); // observed anew it reports again, also to a reader who stays at the end of the page
+    addPage();
+    near.unobserve(at("more")); // observing again triggers a report while the end of the page stays in view
     near.observe(at("more"));
   };
   near.observe(at("more"));

@@ -1,12 +1,12 @@
-// What changed between two texts, word by word; worked out when somebody looks, for most cases are never opened.
+// The word diff of two texts, as in report/diff.py; computed when a case is opened, because most never are.
 
 const CJK = String.raw`\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff`;
 const SIGNS = String.raw`!-\u0026\u0028-\u002f:-@\u005b-\u0060\u007b-~\u2000-\u2018\u201a-\u206f\u3000-\u303f\uff00-\uff20`;
 const WORD = new RegExp(String.raw`\s+|[${CJK}]|[${SIGNS}]|[^\s${CJK}${SIGNS}]+`, "gu");
 const LINE = /[^\n]*\n|[^\n]+/g;
-const MAX_CELLS = 4_000_000; // words times words: more is compared by lines, or as one piece
+const MAX_CELLS = 4_000_000; // words times words; larger texts are compared by lines, or as one piece
 
-// [["same" | "gone" | "new", text], ...]: same and gone join to `before`, same and new to `now`, to the letter.
+// [["same" | "gone" | "new", text], ...]: same and gone join to `before`, same and new to `now`.
 function wordDiff(before, now) {
   let pieces = null;
   for (const pattern of [WORD, LINE]) {
@@ -23,7 +23,7 @@ function wordDiff(before, now) {
   return tidy(pieces);
 }
 
-// By the table of the longest common subsequences, from the end to the beginning.
+// The longest common subsequence, by dynamic programming from the end.
 function longestCommon(a, b) {
   const width = b.length + 1, table = new Uint32Array((a.length + 1) * width);
   for (let i = a.length - 1; i >= 0; i--)
@@ -41,7 +41,7 @@ function longestCommon(a, b) {
   return pieces;
 }
 
-// Few and whole: what went before what came, and the blanks between two changed words with them.
+// Few segments: gone before new, and the blanks between two changed words changed too.
 function tidy(pieces) {
   const done = [], open = { gone: "", new: "" };
   const flush = () => ["gone", "new"].forEach((kind) => { if (open[kind]) done.push([kind, open[kind]]); open[kind] = ""; });
@@ -59,7 +59,7 @@ function tidy(pieces) {
   return done;
 }
 
-function drawDiff(before, now) {
+function renderDiff(before, now) {
   if (before === now) return el("p.muted", {}, "None: the answer is the same.");
   const blanks = { " ": "␣", "\n": "↵\n", "\t": "⇥\t" };
   const visible = (value) => (value.trim() ? value : value.replace(/[ \n\t]/g, (char) => blanks[char]));

@@ -1,17 +1,17 @@
 "use strict";
-// Data, text and elements. What comes from outside becomes a text node, never markup: nothing on this page parses a text,
-// sets a style or a handler; attributes take our own words, numbers, and texts that no browser reads as code.
+// Data, text and elements. Untrusted text becomes text nodes, never markup, styles or handlers; attributes take fixed words,
+// numbers, and texts that no browser runs as code.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
 
-// What cannot be seen, or moves what can be seen, is shown by its number.
+// Invisible characters and those that move text are shown by number.
 const INVISIBLE = String.raw`[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]`;
 const sign = (exceptions, more = "") => new RegExp(`(?![${exceptions}])(?:${INVISIBLE}${more})`, "gu");
 const HIDDEN = {
-  prose: sign(String.raw`\n\t\u200c\u200d\ufe0e\ufe0f`), // Persian, Hindi and emoji are written with these joiners
+  prose: sign(String.raw`\n\t\u200c\u200d\ufe0e\ufe0f`), // joiners of Persian, Hindi and emoji
   exact: sign(String.raw`\n\t\ufe0e\ufe0f`),
-  change: sign(String.raw`\n\t `, String.raw`|\p{Zs}`), // of two blanks that look alike, one may be the change
+  change: sign(String.raw`\n\t `, String.raw`|\p{Zs}`), // two blanks that look alike may be the change
   name: sign(" ", String.raw`|\p{Zs}`),
 };
 const numberOf = (char) => `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
@@ -71,9 +71,9 @@ const signed = (value, ratio) => (value > 0 ? "+" : "") + size(value, ratio);
 const seconds = (value) => fixed(value, value < 10 ? 2 : 1);
 const probability = (value) => (known(value) && value < 0.001 ? "< 0.001" : fixed(value, 3));
 
-// A status has a colour, a sign and its word.
+// A status has a colour, an icon and its word.
 const COLOUR = {
-  pass: "good", fail: "bad", error: "bad", incomparable: "bad", inconclusive: "unsure", "no baseline": "unsure",
+  pass: "good", accepted: "good", fail: "bad", error: "bad", incomparable: "bad", inconclusive: "unsure", "no baseline": "unsure",
 };
 const icon = (word) => {
   const use = svg("use", { href: `#icon-${word.replace(" ", "-")}` });

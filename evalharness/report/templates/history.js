@@ -1,15 +1,15 @@
 "use strict";
-// Texts from elsewhere become text nodes, never markup; attributes take our own words and numbers only.
+// Untrusted text becomes text nodes, never markup; attributes take fixed words and numbers only.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
 
-// What cannot be seen, or moves what can be seen, is shown by its number.
+// Invisible characters and those that move text are shown by number.
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 const numberOf = (char) => `⟨U+${char.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
-const MOST = 200;
+const MAX = 200;
 const shown = (value) => {
-  const short = value.length > MOST ? `${value.slice(0, MOST)}…` : value;
+  const short = value.length > MAX ? `${value.slice(0, MAX)}…` : value;
   return short.replace(HIDDEN, numberOf);
 };
 
@@ -30,7 +30,7 @@ const name = (value) => el("bdi", {}, shown(value));
 const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 const day = (time) => shown(time).slice(0, 10);
 
-// One line chart: runs from left to right, evenly; its lowest and highest value are its edges.
+// A line chart: runs at even distances, from the lowest to the highest value.
 const SIZE = { width: 400, height: 72, edge: 8 };
 function chart(series) {
   const values = series.points.map((point) => point.value);
@@ -41,25 +41,25 @@ function chart(series) {
   const marks = series.marks.map((mark) => {
     const place = x(mark.point) - step / 2;
     return svg("line", { class: `mark ${mark.worse ? "worse" : "better"}`, x1: place, x2: place, y1: 0, y2: SIZE.height },
-      svg("title", {}, shown(mark.sentence)));
+      svg("title", {}, shown(mark.text)));
   });
   const dots = series.points.map((point, index) =>
     svg("circle", { class: point.accepted ? "dot" : "newest", cx: x(index), cy: y(point.value), r: 3 },
-      svg("title", {}, `${point.shown}, ${whence(point)}`)));
+      svg("title", {}, `${point.shown}, ${provenance(point)}`)));
   const path = values.map((value, index) => `${index ? "L" : "M"}${x(index)} ${y(value)}`).join("");
   const words = `${plural(values.length, "run")}, from ${series.points[0].shown} to ${series.points.at(-1).shown}`;
   const frame = { class: "trend", viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": words };
   return svg("svg", frame, marks, svg("path", { class: "path", d: path }), dots);
 }
 
-function whence(point) {
+function provenance(point) {
   if (!point.accepted) return `the newest run, ${day(point.at)}`;
   return point.commit ? `${point.commit.slice(0, 7)}, ${day(point.committed_at)}` : `not committed, ${day(point.at)}`;
 }
 
 function points(series) {
   const rows = series.points.map((point) => el("tr", {},
-    el("td.num", {}, point.shown), el("td", {}, whence(point)), el("td", {}, name(point.run))));
+    el("td.num", {}, point.shown), el("td", {}, provenance(point)), el("td", {}, name(point.run))));
   const head = el("tr", {}, el("th.num", { scope: "col" }, "Value"), el("th", { scope: "col" }, "From"),
     el("th", { scope: "col" }, "Run"));
   return el("details", {}, el("summary", {}, "All runs"),
@@ -67,8 +67,8 @@ function points(series) {
 }
 
 function row(series) {
-  const marks = series.marks.map((mark) => el(`li.${mark.worse ? "bad" : "good"}`, {}, shown(mark.sentence)));
-  const few = series.can_tell ? null : el("p.muted.small", {}, "Too few different runs to mark a change.");
+  const marks = series.marks.map((mark) => el(`li.${mark.worse ? "bad" : "good"}`, {}, shown(mark.text)));
+  const few = series.can_tell ? null : el("p.muted.small", {}, "Too few different runs to detect a change.");
   const out = series.left_out ? el("p.muted.small", {}, `Left out: ${shown(series.left_out)}.`) : null;
   const last = series.points.at(-1);
   return el("tr", {},
@@ -98,5 +98,5 @@ at("extent").append(`${plural(data.runs, "accepted run")} from ${plural(data.com
 at("notes").append(...data.notes.map((note) => el("li", {}, shown(note))));
 at("groups").append(...[...groups.values()].map(group));
 const newest = data.series.some((series) => !series.points.at(-1).accepted);
-at("legend").append("Of 100 series in which nothing changed, at most one gets a mark. Each series is of the cases that all its runs have.",
-  " Request changed: the model, the prompt or its parameters changed in the same run.", newest ? " * and an open dot: the newest run, which is not accepted." : "");
+at("legend").append("At most 1 in 100 series without a real change gets a mark. Each series covers the cases that all its runs have.",
+  " Request changed: the model, the prompt or its parameters changed in the same run.", newest ? " * and an open dot: the newest run, not accepted." : "");

@@ -1,13 +1,13 @@
 // The verdict, the gates, and the tables of models and prompts.
 
-function drawVerdict() {
+function renderVerdict() {
   const facts = { suite: "", file: "", started: "", commit: "", machine: "", run: "", sources: "", ...data.facts }, colour = COLOUR[data.overall] ?? "plain";
   const when = facts.started.replace("T", " ").replace(/\.\d+/, "").replace(/(Z|\+00:00)$/, " UTC");
   const amount = `${data.extent}: ${whole(data.answered)} of ${whole(data.planned)} answered`;
   document.title = `${data.overall}: ${flat(facts.suite)} – evalharness`;
   at("suite").append(name(facts.suite));
   if (data.overall !== "comparison") at("verdict").append(status(data.overall));
-  at("verdict").append(el(`h1.${colour}`, {}, shown(data.sentence, "exact")));
+  at("verdict").append(el(`h1.${colour}`, {}, shown(data.headline, "exact")));
   const entries = {
     Suite: name(facts.file), Started: name(when), Commit: name(facts.commit), Machine: name(facts.machine),
     Samples: el(data.extent === "complete" ? "span" : "strong.unsure", {}, amount), Run: name(facts.run),
@@ -17,13 +17,13 @@ function drawVerdict() {
     if (value.textContent) at("facts").append(el("div", {}, el("dt", {}, label), el("dd", {}, value)));
 }
 
-// The unit of every interval is its own margin, so that zero and margin stand in one line over all gates.
+// Each interval is in units of its margin, so that zero and margin are aligned over all gates.
 const PLOT = { width: 176, left: -1.5, right: 2.5 };
 const within = (value) => Math.min(PLOT.right, Math.max(PLOT.left, value));
 const place = (value) => 6 + ((within(value) - PLOT.left) / (PLOT.right - PLOT.left)) * (PLOT.width - 12);
 const line = (kind, x1, x2, y1, y2) => svg("line", { class: kind, x1, x2, y1, y2 });
 
-// The end of something, or, where it lies outside the drawing, an arrow towards it.
+// A mark at a value, or an arrow towards it if it is outside the plot.
 function mark(value, inside) {
   const x = place(value), back = value < 0 ? 4 : -4;
   return value === within(value) ? inside(x) : svg("path", { class: "range", d: `M${x + back} 7L${x} 12L${x + back} 17` });
@@ -55,37 +55,37 @@ function gateRow(gate) {
   const scope = [gate.tag ? small("tag ", name(gate.tag)) : null, gate.pinned ? small("against the pinned baseline") : null];
   const title = [el("div.strong", {}, name(gate.metric)), small(pair(gate.model, gate.prompt)), scope];
   return el(gate.gating ? "tr" : "tr.informs", {},
-    cell("", "Status", status(gate.status), gate.gating ? null : small("for information")),
+    cell("", "Status", gate.gating ? status(gate.status) : muted("not gated")),
     el("th", { scope: "row" }, title), cell("interval", "", interval(gate)),
     cell("num", "Drop", signed(gate.drop, gate.ratio)), cell("num", "At most", signed(gate.bound, gate.ratio)),
     cell("num", "Margin", size(gate.margin, gate.ratio)), cell("num", "p", probability(gate.p_value)),
     cell("num", "Cases", whole(gate.cases)), cell("reason", "Reason", shown(gate.reason, "exact")));
 }
 
-function drawGates() {
-  if (!data.gates.length) return at("gates").append(el("p.muted", {}, "No gate judged this run."));
+function renderGates() {
+  if (!data.gates.length) return at("gates").append(el("p.muted", {}, "No gate decided this run."));
   const numbers = ["Drop", "At most", "Margin", "p", "Cases"].map(num);
   at("gates").append(
     table("The verdict of every gate", [["Status"], ["Gate"], [axis()], ...numbers, ["Reason"]], data.gates.map(gateRow)),
     el("p.muted.small.note", {}, "Drop: how much worse than the baseline; negative is better. At most: the largest drop "
-      + "that these cases leave possible, at 95 %. p: how often so large a drop would be seen without a real change, "
+      + "that the data do not rule out, at 95 %. p: the probability of this drop or a larger one without a real change, "
       + "adjusted for the number of gates."));
 }
 
-// What this change does to its own exam, against the commit that it is to be merged into.
-function drawExam() {
-  at("exam-part").hidden = !data.exam.length;
+// Changes to the criteria since the merge base.
+function renderCriteria() {
+  at("criteria-part").hidden = !data.criteria.length;
   const row = (change) => el("tr", {},
-    cell("", "", change.relaxes ? el("span.status.unsure", {}, icon("inconclusive"), "easier") : muted("as hard or harder")),
+    cell("", "", change.relaxes ? el("span.status.unsure", {}, icon("inconclusive"), "relaxed") : muted("not relaxed")),
     el("th", { scope: "row" }, shown(change.what, "exact")), cell("reason", "", change.then ? shown(change.then, "exact") : muted("–")),
     cell("reason", "", shown(change.now, "exact")));
-  const head = [["The exam becomes"], ["What"], ["Then"], ["Now"]];
-  if (data.exam.length) at("exam").append(table("What this change does to its own exam", head, data.exam.map(row)));
+  const head = [["Criteria"], ["What"], ["Before"], ["Now"]];
+  if (data.criteria.length) at("criteria").append(table("Changes to the criteria", head, data.criteria.map(row)));
 }
 
-drawVerdict();
-if (data.gates.length || data.overall !== "comparison") drawGates();
+renderVerdict();
+if (data.gates.length || data.overall !== "comparison") renderGates();
 else at("gates-part").hidden = true;
-drawExam();
-drawGroups();
-drawCases().catch(() => at("cases").append(nothing("The cases cannot be unpacked here: this browser is too old, or the file is damaged.")));
+renderCriteria();
+renderGroups();
+renderCases().catch(() => at("cases").append(nothing("The cases cannot be unpacked: this browser is too old, or the file is damaged.")));

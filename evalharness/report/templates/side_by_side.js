@@ -1,9 +1,9 @@
-// Which model or prompt: means with intervals, each pair with its test, quality against price and time, tags.
+// Models and prompts: means with intervals, pairwise tests, quality against price and time, tags.
 
 const label = (column) => [column.source ? [name(column.source), muted(" · ")] : [], pair(column.model, column.prompt)];
 const flatLabel = (column) => [column.source, column.model, column.prompt].filter(Boolean).map(flat).join(" · ");
 
-// The change of a mean as its gate measured it: over the cases that both sides have.
+// The change of a mean as its gate measured it: over the cases of both sides.
 function change(group, metric) {
   const one = (gate) => gate.metric === metric && gate.model === group.model && gate.prompt === group.prompt
     && !gate.tag && !gate.pinned;
@@ -36,50 +36,50 @@ function speedRow(group) {
     cell("num", "", fixed(group.cost_per_1000_usd, 4)));
 }
 
-function drawGroups() {
+function renderGroups() {
   const first = ["Model · prompt"], counts = ["Samples", "Errors", "Failed checks"].map(num);
   const speeds = ["Seconds, p50", "Seconds, p95", "First token, s", "Decode, tok/s", "Prompt tokens", "Answer tokens",
-    "$ for 1,000"];
+    "$ per 1,000"];
   const metrics = data.metrics.map((metric) => num(name(metric)));
   at("groups").append(
     el("h3", {}, "Mean scores"), table("Mean scores", [first, ...counts, ...metrics], data.columns.map(qualityRow)),
     el("h3", {}, "Speed and tokens"), table("Speed and tokens", [first, ...speeds.map(num)], data.columns.map(speedRow)),
     el("p.muted.small.note", {}, "Below a mean: its 95 % interval over cases like these, and the change that a gate measured "
-      + "against the baseline. First token and decode are medians, tokens are means per request. Seconds are those of "
-      + "answers that were asked for in this run, at the first try: a replayed answer says nothing of time."));
-  if (several) at("groups").append(duels(), map(), tags());
+      + "against the baseline. First token and decode are medians, tokens are means per request. Seconds exclude "
+      + "replayed and retried answers."));
+  if (several) at("groups").append(pairwise(), tradeOff(), tags());
 }
 
 // --- each pair ---
 
-function duels() {
-  if (!data.versus.length) return nothing("No two of them have a case and a metric in common.");
+function pairwise() {
+  if (!data.versus.length) return nothing("No two have a case and a metric in common.");
   const pairs = new Map();
   for (const one of data.versus) pairs.set(`${one.first} ${one.second}`, [...(pairs.get(`${one.first} ${one.second}`) ?? []), one]);
   const row = (found) => el("tr", {},
     el("th", { scope: "row" }, label(data.columns[found[0].second]), small("against ", label(data.columns[found[0].first]))),
-    data.metrics.map((metric) => duel(found.find((one) => one.metric === metric))));
-  return el("div", {}, el("h3", {}, "Each against each"),
-    table("Each against each", [["Model · prompt"], ...data.metrics.map((metric) => num(name(metric)))], [...pairs.values()].map(row)),
-    el("p.muted.small.note", {}, "Mean change over the cases that both have, its 95 % interval, and p of a two-sided "
-      + "within-case permutation test, adjusted (Holm) for everything in this table. Coloured where p is below 0.05."));
+    data.metrics.map((metric) => comparison(found.find((one) => one.metric === metric))));
+  return el("div", {}, el("h3", {}, "Pairwise comparison"),
+    table("Pairwise comparison", [["Model · prompt"], ...data.metrics.map((metric) => num(name(metric)))], [...pairs.values()].map(row)),
+    el("p.muted.small.note", {}, "Mean change over the cases of both, its 95 % interval, and p of a two-sided "
+      + "within-case permutation test, Holm-adjusted over this table. Colored where p is below 0.05."));
 }
 
-function duel(one) {
+function comparison(one) {
   if (!one) return cell("num", "", muted("–"));
-  const sure = one.p_value < 0.05 ? (one.change > 0 ? "strong.good" : "strong.bad") : "span";
-  return cell("num", "", el(sure, {}, signed(one.change)), small(`${signed(one.low)} … ${signed(one.high)}`),
+  const clear = one.p_value < 0.05 ? (one.change > 0 ? "strong.good" : "strong.bad") : "span";
+  return cell("num", "", el(clear, {}, signed(one.change)), small(`${signed(one.low)} … ${signed(one.high)}`),
     small(`p ${probability(one.p_value)}, ${plural(one.cases, "case")}`));
 }
 
 // --- quality against price and time ---
 
 const PRICES = {
-  cost_per_1000_usd: "Dollars for 1,000 answers", completion_tokens: "Answer tokens", total_p50_s: "Seconds, median",
+  cost_per_1000_usd: "Dollars per 1,000 answers", completion_tokens: "Answer tokens", total_p50_s: "Seconds, median",
   first_token_p50_s: "Seconds to the first token, median",
 };
 
-function map() {
+function tradeOff() {
   const prices = Object.entries(PRICES).filter(([key]) => data.columns.filter((column) => known(column[key])).length > 1);
   if (!prices.length || !data.metrics.length) return null;
   const place = el("div", {}), state = { price: prices[0][0], metric: 0 };
@@ -97,7 +97,7 @@ function map() {
 function scatter(price, metric) {
   const points = data.columns.map((column, index) => ({ column, number: index + 1, x: column[price], y: column.scores[metric][0] }))
     .filter(({ x, y }) => known(x) && known(y));
-  if (!points.length) return nothing("None has both.");
+  if (!points.length) return nothing("No column has both.");
   const [wide, high, edge] = [640, 300, 46], most = Math.max(...points.map(({ x }) => x)) * 1.1 || 1;
   const ys = points.map(({ y }) => y), low = Math.max(0, Math.min(...ys) - 0.1), top = Math.min(1, Math.max(...ys) + 0.1);
   const right = (x) => edge + (x / most) * (wide - edge - 20), up = (y) => high - edge - ((y - low) / (top - low || 1)) * (high - edge - 16);
@@ -113,7 +113,7 @@ function scatter(price, metric) {
     words((edge + wide) / 2, high - 6, "middle", PRICES[price]), words(edge - 6, up(top) + 4, "end", fixed(top, 2)),
     words(edge - 6, up(low) + 4, "end", fixed(low, 2))),
     el("figcaption", {}, el("ol", {}, data.columns.map((column) => el("li", {}, label(column)))),
-      small("Up is better, left is cheaper or faster; a larger dot takes more seconds.")));
+      small("Higher is better, further left is cheaper or faster; larger dots take more seconds.")));
 }
 
 // --- tags ---

@@ -1,4 +1,4 @@
-"""The lines on what the asking was like: nothing is said where there is nothing to say."""
+"""The lines on fresh and replayed answers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from evalharness.records import Sample
 from evalharness.report.usage import dollars, usage_lines
 
 DAY_1, DAY_2 = "2026-01-01T23:59:59+00:00", "2026-02-03T00:00:00+00:00"
-AGAIN = "; --llm-record=all asks anew"
+AGAIN = "; --llm-record=all runs them again"
 
 
 def paid(number: int, cost: float = 0.01, **more: Any) -> Sample:
-    """An answer of 120 tokens that cost something."""
+    """An answer of 120 tokens with a cost."""
     return a_sample(number, cost_usd=cost, **more)
 
 
 def old(number: int, day: str = DAY_1, **more: Any) -> Sample:
-    """An answer that was replayed."""
+    """A replayed answer."""
     return a_sample(number, recorded_at=day, attempts=0, **more)
 
 
@@ -30,23 +30,23 @@ def old(number: int, day: str = DAY_1, **more: Any) -> Sample:
         ([], []),
         ([a_sample(1), a_sample(2)], []),
         ([a_sample(1), broken(2)], []),
-        ([paid(1), paid(2)], ["asked     2 of 2 answers, $0.02 for 240 tokens"]),
-        ([paid(1, 0.0), paid(2, 0.0)], ["asked     2 of 2 answers, $0.00 for 240 tokens"]),
-        ([paid(1), broken(2)], ["asked     1 of 2 answers, $0.01 for 120 tokens"]),
-        ([paid(1), a_sample(2, attempts=0, cost_usd=0.0)], ["asked     2 of 2 answers, $0.01 for 240 tokens"]),
-        ([a_sample(1, attempts=3), a_sample(2)], ["asked     2 of 2 answers, 1 after another try"]),
+        ([paid(1), paid(2)], ["fresh     2 of 2 answers, $0.02 for 240 tokens"]),
+        ([paid(1, 0.0), paid(2, 0.0)], ["fresh     2 of 2 answers, $0.00 for 240 tokens"]),
+        ([paid(1), broken(2)], ["fresh     1 of 2 answers, $0.01 for 120 tokens"]),
+        ([paid(1), a_sample(2, attempts=0, cost_usd=0.0)], ["fresh     2 of 2 answers, $0.01 for 240 tokens"]),
+        ([a_sample(1, attempts=3), a_sample(2)], ["fresh     2 of 2 answers, 1 after a retry"]),
         ([paid(n, 1.0, attempts=2) for n in range(10)],
-         ["asked     10 of 10 answers, 10 after another try, $10.00 for 1,200 tokens"]),
+         ["fresh     10 of 10 answers, 10 after a retry, $10.00 for 1,200 tokens"]),
         ([old(1), old(2)], [f"replayed  2 of 2 answers, recorded on 2026-01-01{AGAIN}"]),
         ([old(1, DAY_2), old(2), old(3)], [f"replayed  3 of 3 answers, recorded from 2026-01-01 to 2026-02-03{AGAIN}"]),
         ([old(1, cost_usd=5.0)], [f"replayed  1 of 1 answers, recorded on 2026-01-01{AGAIN}"]),
         ([old(1, cost_usd=5.0), paid(2), broken(3)],
-         ["asked     1 of 3 answers, $0.01 for 120 tokens",
+         ["fresh     1 of 3 answers, $0.01 for 120 tokens",
           f"replayed  1 of 3 answers, recorded on 2026-01-01{AGAIN}"]),
     ],
 )  # fmt: skip
 def test_lines(samples: list[Sample], lines: list[str]) -> None:
-    """What was asked, tried again and paid, and what was replayed; replayed answers cost nothing now."""
+    """Fresh answers, retries, cost and replayed answers; replayed answers cost nothing."""
     assert list(usage_lines(a_run(samples))) == lines
 
 
@@ -67,5 +67,5 @@ def test_lines(samples: list[Sample], lines: list[str]) -> None:
     ],
 )
 def test_dollars(amount: float, text: str) -> None:
-    """Two digits that say something, however small the amount is."""
+    """Small amounts have two significant digits."""
     assert dollars(amount) == text

@@ -1,4 +1,4 @@
-"""Which answers changed: only scores that were measured in the same way compare."""
+"""Changed answers: only scores of equal signature compare."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OUTCOME = an_outcome([SAMPLE], baseline=a_baseline([SAMPLE]))
 
 
 def test_a_metric_that_is_measured_in_another_way() -> None:
-    """A report does not say that it fell."""
+    """A score of another signature is not a drop."""
     (answer,) = answers(OUTCOME)
     assert round(answer.change, 9) == -0.1
     assert answer.before
@@ -24,14 +24,14 @@ def test_a_metric_that_is_measured_in_another_way() -> None:
 
 
 def test_an_answer_whose_scores_do_not_compare() -> None:
-    """Its text is held against the earlier one all the same."""
+    """Its text is compared, even if no score is."""
     sample = replace(SAMPLE, scores=SAMPLE.scores[:1])
     (answer,) = answers(an_outcome([sample], baseline=a_baseline([sample])))
     assert (answer.change, answer.how) == (0, "other")
 
 
 def test_review() -> None:
-    """Shows the changes of the other metrics alone."""
+    """A review shows the changes of comparable metrics only."""
     (one,) = changed_answers(OUTCOME.run, OUTCOME.baselines)
     assert list(one.changes) == ["rouge_l"]
     assert round(one.change, 9) == -0.1

@@ -1,4 +1,4 @@
-"""What a team should look at, each with its place in the suite: for annotations and code-quality reports."""
+"""Annotations of pull requests: gates, cases and criteria at their lines."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalharness.records import Location, Status, Suite, Verdict
-from evalharness.report import Outcome
 from evalharness.report.diffs import AnswerDiff, answers
 from evalharness.report.encode import MINUS, one_line
+from evalharness.report.outcome import Outcome
 
 Level = Literal["error", "warning"]
 _LEVELS: dict[Status, Level] = {
@@ -19,34 +19,40 @@ _LEVELS: dict[Status, Level] = {
     "no baseline": "warning",
     "inconclusive": "warning",
 }
-MOST_WORSE = 20
-"""Cases that are shown beside a gate that failed."""
+MAX_WORSE = 20
+"""Cases that are listed when a gate fails."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One of them. Its texts are printable and on one line."""
+class Annotation:
+    """A message at a line of a suite.
+
+    Its texts are printable and have no line end.
+    """
 
     level: Level
-    check: Literal["gate", "case", "exam"]
+    check: Literal["gate", "case", "criteria"]
     name: str
-    """The same in the next run, if it is the same finding."""
+    """Identifies the annotation across runs, together with `of`."""
     where: Location
     title: str
     message: str
     of: tuple[str, ...] = ()
-    """Model and prompt, where it has them: names of two pairs may read the same."""
+    """Model and prompt where it has them: `a-b`, `c` and `a`, `b-c` make the same name."""
 
 
-def findings(outcome: Outcome, suite: Suite | None) -> list[Finding]:
-    """Errors first. `suite` knows the lines; without it all are found in the first line of the suite's file."""
-    places = _Places(outcome.run.header.file, suite)
+def find_annotations(outcome: Outcome) -> list[Annotation]:
+    """Every annotation of an outcome, errors first.
+
+    Without the suite, all point to the first line of its file.
+    """
+    places = _Places(outcome.run.header.file, outcome.suite)
     found = [*_gates(outcome, places), *_cases(outcome, places), *_criteria(outcome, places)]
-    return sorted(found, key=lambda finding: finding.level)
+    return sorted(found, key=lambda annotation: annotation.level)
 
 
 class _Places:
-    """Where gates and cases stand."""
+    """The lines of gates and cases."""
 
     def __init__(self, file: str, suite: Suite | None) -> None:
         self.whole = Location(file, 1)
@@ -60,29 +66,29 @@ class _Places:
         return self._gates.get((verdict.metric, verdict.tag), self.whole)
 
 
-def _gates(outcome: Outcome, places: _Places) -> Iterator[Finding]:
+def _gates(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
     for verdict in outcome.verdicts:
         if verdict.gating and verdict.status != "pass":
             title = one_line(f"{verdict.status.upper()} {verdict.name}")
             level, where = _LEVELS[verdict.status], places.of_gate(verdict)
-            told, of = one_line(verdict.reason, 1000), (verdict.model, verdict.prompt)
-            yield Finding(level, "gate", verdict.name, where, title, told, of)
+            message, of = one_line(verdict.reason, 1000), (verdict.model, verdict.prompt)
+            yield Annotation(level, "gate", verdict.name, where, title, message, of)
 
 
-def _cases(outcome: Outcome, places: _Places) -> Iterator[Finding]:
-    """What has no answer or breaks an assertion; and where a gate failed, the cases that fell most."""
+def _cases(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
+    """Missing answers and broken assertions; if a gate failed, also the cases with the largest drops."""
     ranked = answers(outcome)
     failed = any(verdict.gating and verdict.status == "fail" for verdict in outcome.verdicts)
-    worse = [answer for answer in ranked if answer.how == "worse"][: MOST_WORSE if failed else 0]
+    worse = [answer for answer in ranked if answer.how == "worse"][: MAX_WORSE if failed else 0]
     for answer in [*(answer for answer in ranked if answer.how in ("error", "broken")), *worse]:
         key = answer.sample.key
         level: Level = "warning" if answer.how == "worse" else "error"
         name, where = f"{key.case}[{key.model}-{key.prompt}]", places.of_case(key.case)
-        told, of = one_line(_told(answer), 1000), (key.model, key.prompt)
-        yield Finding(level, "case", name, where, one_line(name), told, of)
+        message, of = one_line(_message(answer), 1000), (key.model, key.prompt)
+        yield Annotation(level, "case", name, where, one_line(name), message, of)
 
 
-def _told(answer: AnswerDiff) -> str:
+def _message(answer: AnswerDiff) -> str:
     sample = answer.sample
     if sample.error:
         return f"no answer: {sample.error.kind}: {sample.error.message}"
@@ -92,7 +98,7 @@ def _told(answer: AnswerDiff) -> str:
     return f"{answer.change * 100:+.0f} pts".replace("-", MINUS) + f": {text[:500]}"
 
 
-def _criteria(outcome: Outcome, places: _Places) -> Iterator[Finding]:
+def _criteria(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
     for change in outcome.relaxing:
-        told = one_line(str(change), 1000)
-        yield Finding("warning", "exam", change.what, places.whole, "this change makes its own exam easier", told)
+        message = one_line(str(change), 1000)
+        yield Annotation("warning", "criteria", change.what, places.whole, "this change relaxes the criteria", message)

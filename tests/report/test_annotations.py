@@ -1,4 +1,4 @@
-"""What annotations and GitLab's reports say, whatever the texts in them."""
+"""Annotations and GitLab reports, with harmless and hostile texts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hostile_outcome import hostile
 from outcomes import a_sample, an_outcome, broken
 
 from evalharness.records import Location, SampleKey
-from evalharness.report.findings import Finding, findings
-from evalharness.report.github import MOST_OF_A_KIND, workflow_commands
+from evalharness.report.annotations import Annotation, find_annotations
+from evalharness.report.github import MAX_PER_LEVEL, workflow_commands
 from evalharness.report.gitlab import code_quality, metrics
 
 ONE = r"::(error|warning) file=[^,:]*,line=1,title=[^,:]*::[^\r\n]*$"
@@ -22,10 +22,10 @@ METRIC = re.compile(r'evalharness_\w+\{(\w+="(\\.|[^"\\])*",?)+\} [0-9.e+-]+')
 
 
 def test_hostile_texts():
-    """One finding is one command on one line, whatever it says; metrics and code quality stay well-formed."""
+    """Each annotation is one command on one line; metrics and code quality stay well-formed."""
     for text in ALL:
         outcome = hostile(text)
-        found = findings(outcome, None)
+        found = find_annotations(outcome)
         lines = workflow_commands(found, f"{text}/").split("\n")
         assert all(re.match(ONE, line) for line in lines[:-1])
         assert lines[-1] == ""
@@ -40,27 +40,27 @@ def test_hostile_texts():
 
 @pytest.mark.parametrize(("count", "shown"), [(0, 0), (9, 9), (10, 10), (11, 10), (500, 10)])
 def test_at_most_ten_of_a_kind(count, shown):
-    """The platform drops the eleventh without a word: so the tenth counts the rest."""
+    """GitHub silently drops the eleventh, so the tenth counts the rest."""
     kinds: tuple[Any, Any] = ("error", "warning")
-    found = [Finding(kind, "case", str(n), Location("a", 1), "t", "m") for kind in kinds for n in range(count)]
+    found = [Annotation(kind, "case", str(n), Location("a", 1), "t", "m") for kind in kinds for n in range(count)]
     lines = workflow_commands(found).splitlines()
-    assert shown <= MOST_OF_A_KIND
+    assert shown <= MAX_PER_LEVEL
     assert len(lines) == 2 * shown
-    if count > MOST_OF_A_KIND:
+    if count > MAX_PER_LEVEL:
         assert lines[9] == f"::error::evalharness: {count - 9} more, see the summary of this job"
 
 
 def test_what_is_found() -> None:
-    """Lost answers and broken assertions are errors; what is open, or relaxes the exam, a warning."""
+    """Missing answers and broken assertions are errors; open gates and relaxed criteria are warnings."""
     outcome = an_outcome([broken(0, "gone"), a_sample(1, failed_checks=("must not say no",)), a_sample(2)])
-    found = {(finding.level, finding.check, finding.name): finding.message for finding in findings(outcome, None)}
+    found = {(one.level, one.check, one.name): one.message for one in find_annotations(outcome)}
     assert found["error", "case", "case-0[smollm2-concise]"] == "no answer: crash: gone"
     assert found["error", "case", "case-1[smollm2-concise]"] == "the answer must not say no"
     assert ("error", "gate", "smollm2-concise-chrf") in found
 
 
 def test_a_case_weighs_once() -> None:
-    """However often it was drawn."""
+    """Each case has the same weight, whatever its number of samples."""
     again = [a_sample(9, 0.0, key=SampleKey("case-9", "concise", "smollm2", repeat)) for repeat in range(11)]
     text = metrics([an_outcome([*(a_sample(number, 1.0) for number in range(9)), *again])])
     assert 'evalharness_score{suite="support",model="smollm2",prompt="concise",metric="chrf"} 0.9000\n' in text
@@ -74,6 +74,6 @@ def test_fingerprints_of_names_that_read_the_same() -> None:
     )
     verdict = an_outcome([broken(0)]).verdicts[0]
     gates = tuple(replace(verdict, model=model, prompt=prompt) for model, prompt in pairs)
-    found = findings(replace(outcome, verdicts=gates), None)
+    found = find_annotations(replace(outcome, verdicts=gates))
     assert len(found) == 4
     assert len({issue["fingerprint"] for issue in json.loads(code_quality(found))}) == 4

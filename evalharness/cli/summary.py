@@ -1,0 +1,18 @@
+"""The terminal summary of a run, for the commands that decide one."""
+
+from __future__ import annotations
+
+import click
+
+from evalharness.report import Outcome
+from evalharness.report.terminal import summary_lines
+
+
+def print_summary(outcome: Outcome, *, report: bool = True) -> None:
+    """Print the terminal summary of a run.
+
+    Without `report`, its last line, the path of the report, is left out.
+    """
+    lines = list(summary_lines(outcome))
+    for line, markup in lines if report else lines[:-1]:
+        click.secho(line, fg=next((colour for colour in ("red", "green", "yellow") if markup.get(colour)), None))

@@ -1,0 +1,149 @@
+"""A decided run: everything a report shows, its status and its headline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from evalharness.errors import StoreError
+from evalharness.records import Baseline, Change, Run, Status, Suite, Verdict, worst
+from evalharness.store import in_ci
+
+ACCEPTABLE: tuple[Status, ...] = ("no baseline", "fail", "incomparable")
+"""Statuses that accepting the run resolves."""
+_FIRST = "this is the first accepted run"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished evaluation: the input of every report format."""
+
+    run: Run
+    verdicts: tuple[Verdict, ...]
+    baselines: Mapping[tuple[str, str], Baseline | StoreError | None]
+    """By model and prompt."""
+    folder: Path
+    """The folder of the record and its reports."""
+    accept_command: str
+    """The command that accepts this run."""
+    accepted: tuple[Path, ...] = ()
+    """Baseline files that this run was written to."""
+    refusal: str = ""
+    """Why the run was not accepted; empty unless acceptance was requested."""
+    compared: bool = True
+    """False with `--llm-baseline none`."""
+    criteria: tuple[Change, ...] = ()
+    """Changes to the criteria since the merge base."""
+    base: str = ""
+    """The commit whose baselines and gates apply; empty: those of the working tree."""
+    command: str = ""
+    """The command that produced this outcome."""
+    root: Path = field(default_factory=Path)
+    """The project's folder; reports show paths relative to it."""
+    suite: Suite | None = None
+    """The suite, for line numbers; None if it can no longer be read."""
+    report_errors: tuple[str, ...] = ()
+    """A line for each report format that failed."""
+
+    @property
+    def again(self) -> str:
+        """The command that repeats this run."""
+        return self.command or self.accept_command.removesuffix(" --llm-accept")
+
+    @property
+    def relaxing(self) -> list[Change]:
+        """The criteria changes that could let a worse answer pass."""
+        return [change for change in self.criteria if change.relaxes]
+
+    @property
+    def status(self) -> Status:
+        """The worst status of all gates and cases."""
+        statuses = self._gating
+        if any(sample.failed_checks for sample in self.run.samples):
+            statuses.append("fail")
+        if self.relaxing or not self.run.selected:
+            statuses.append("inconclusive")
+        if self.lost:
+            statuses.append("error")
+        if self.run.stopped or any(sample.error for sample in self.run.samples):
+            statuses.append("error")
+        return worst(statuses)
+
+    @property
+    def word(self) -> str:
+        """The status in capitals; ACCEPTED where the acceptance of this run resolves it."""
+        status = self.status
+        return "ACCEPTED" if self.accepted and status in ACCEPTABLE else status.upper()
+
+    @property
+    def shown(self) -> tuple[Verdict, ...]:
+        """The verdicts for readers: an accepted run needs no advice to accept it."""
+        if not self.accepted:
+            return self.verdicts
+        return tuple(replace(v, reason=_FIRST) if v.status == "no baseline" else v for v in self.verdicts)
+
+    def is_red(self, *, fail_inconclusive: bool) -> bool:
+        """Whether this outcome fails a build. In CI, a missing baseline does."""
+        if self.refusal:
+            return True
+        if self.status in ("fail", "incomparable") or (self.status == "no baseline" and in_ci() and self.compared):
+            return not self.accepted
+        return self.status == "error" or (self.status == "inconclusive" and fail_inconclusive)
+
+    @property
+    def lost(self) -> list[str]:
+        """Cases that were selected and have no sample, unless the run was stopped."""
+        found = {sample.key for sample in self.run.samples}
+        return list(dict.fromkeys(key.case for key in self.run.selected if key not in found and not self.run.stopped))
+
+    @property
+    def _gating(self) -> list[Status]:
+        return [verdict.status for verdict in self.verdicts if verdict.gating] or ["inconclusive"]
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        return self._about_samples() or self._about_gates()
+
+    def _about_samples(self) -> str:
+        """Why the samples alone decide; empty where the gates do."""
+        run = self.run
+        errors = sum(sample.error is not None for sample in run.samples)
+        failed = sum(bool(sample.failed_checks) for sample in run.samples)
+        if not run.selected:
+            return "no case of this suite was selected"
+        if self.lost and not errors:
+            return f"{len(self.lost)} of {len(run.selected)} answers are missing: {_first(self.lost)}"
+        if run.stopped:
+            return f"stopped after {len(run.samples)} of {len(run.header.planned)} answers: no gate was decided"
+        if errors:
+            return f"no usable result for {errors} of {len(run.selected)} answers"
+        return f"a hard assertion does not hold for {failed} of {len(run.samples)} answers" if failed else ""
+
+    def _about_gates(self) -> str:
+        status = self.status
+        if self.accepted and status in ACCEPTABLE:
+            return "later runs are compared with this run"
+        if self.relaxing and status == "inconclusive" and worst(self._gating) == "pass":
+            return "no gate found a regression, but this change relaxes the criteria"
+        return _HEADLINES[status].format(gates=_names(self, status))
+
+
+_HEADLINES: Mapping[Status, str] = {
+    "pass": "no gate found a regression, and each rules out its margin",
+    "fail": "worse than the baseline: {gates}",
+    "error": "cannot be decided: {gates}",
+    "incomparable": "cannot be compared with the baseline: {gates}",
+    "inconclusive": "no regression found, but none ruled out either: {gates}",
+    "no baseline": "nothing to compare with yet",
+}
+
+
+def _first(cases: Sequence[str]) -> str:
+    return ", ".join(cases[:3]) + (", ..." if len(cases) > 3 else "")
+
+
+def _names(outcome: Outcome, status: Status) -> str:
+    names = list(dict.fromkeys(v.metric for v in outcome.verdicts if v.gating and v.status == status))
+    return ", ".join(names) or "the suite has no gates"

@@ -1,0 +1,87 @@
+// The details of a sample: texts, diff, other answers, prompt, scores and request.
+
+const part = (title, ...children) => el("section.part", {}, el("h3", {}, title), ...children);
+const nothing = (words) => el("p.muted", {}, words);
+
+function detail(row) {
+  const answer = row.answer === null ? nothing("No answer.") : prose(text(row.answer));
+  const golden = row.golden.length ? row.golden.map((index) => prose(text(index))) : nothing("None.");
+  const link = `#case=${encodeURIComponent(text(row.case).toWellFormed())}`;
+  const messages = rows.prompts[rows.messages[row.index]];
+  return el("div", {}, problems(row),
+    el("div.columns", {}, part(row.golden.length > 1 ? "Golden answers (any is correct)" : "Golden answer", golden),
+      part("Answer", answer)),
+    difference(row), siblings(row),
+    part("Prompt", messages.length ? messages.map(message) : nothing("Not stored for accepted answers.")),
+    el("div.columns", {}, part("Scores", scores(row)), part("Request", request(row))),
+    el("p.small", {}, el("a", { href: link }, "Link to this case for all models and prompts")));
+}
+
+function problems(row) {
+  const failed = row.failed.map((index) => el("li", {}, shown(text(index), "exact")));
+  const [kind, words] = (row.error ?? []).map(text);
+  return [
+    row.error ? part("Error", el("p.bad", {}, el("strong", {}, name(kind), ": "), shown(words, "exact"))) : null,
+    failed.length ? part("Failed checks", el("ul.bad", {}, failed)) : null,
+  ];
+}
+
+// The answer against the baseline's, a golden answer, or another answer to the same case.
+function difference(row) {
+  if (row.answer === null) return null;
+  const others = view.ofCase.get(row.case).filter((other) => other !== row && other.answer !== null);
+  const choices = [
+    ...(row.old === null ? [] : [[`the answer of ${data.earlier}`, row.old]]),
+    ...row.golden.map((golden, index) => [row.golden.length > 1 ? `golden answer ${index + 1}` : "the golden answer", golden]),
+    ...others.map((other) => [flatName(other), other.answer]),
+  ];
+  if (!choices.length) return part("Difference", nothing("Nothing to compare with."));
+  const place = el("div", {}), show = (index) => place.replaceChildren(renderDiff(text(choices[index][1]), text(row.answer)));
+  const options = choices.map(([label], value) => el("option", { value }, label));
+  const box = el("select", { "aria-label": "Difference from" }, options);
+  box.addEventListener("change", () => show(Number(box.value)));
+  show(0);
+  return el("section.part", {}, el("h3", {}, "Difference from "), choices.length > 1 ? box : small(choices[0][0]), place);
+}
+
+const flatName = (row) => {
+  const { source, model, prompt } = data.columns[row.column];
+  const repeat = view.repeats ? ` #${row.repeat + 1}` : "";
+  return [source, model, prompt].filter(Boolean).map(flat).join(" · ") + repeat;
+};
+
+function siblings(row) {
+  const others = view.ofCase.get(row.case).filter((other) => other !== row);
+  if (!others.length) return null;
+  const about = (other) => data.metrics.map((metric, index) => `${flat(metric)} ${fixed(score(other, index), 2)}`).join(", ");
+  const one = (other) => el("div", {}, el("h4", {}, columnName(other.column), view.repeats ? muted(` #${other.repeat + 1}`) : null),
+    other.answer === null ? nothing("No answer.") : prose(text(other.answer)), small(about(other)));
+  const more = others.length > 12 ? small(`and ${others.length - 12} more`) : null;
+  return part("Other answers to this case", el("div.columns", {}, others.slice(0, 12).map(one)), more);
+}
+
+const message = ([role, content]) => el("div.message", {}, el("div.role", {}, name(text(role))), prose(text(content)));
+
+function scores(row) {
+  const scored = data.metrics.map((_, metric) => metric).filter((metric) => known(score(row, metric)));
+  if (!scored.length) return nothing("Not scored.");
+  const heads = [["Metric"], num("Score"), num("Before"), ["Signature"]];
+  return table("Scores", heads, scored.map((metric) =>
+    el("tr", {}, el("th", { scope: "row" }, name(data.metrics[metric])), cell("num", "", fixed(score(row, metric), 4)),
+      cell("num", "", fixed(rows.before[metric][row.index], 4)),
+      cell("signature", "", name(data.columns[row.column].signatures[metric])))));
+}
+
+function request(row) {
+  if (row.answer === null) return nothing("No complete response.");
+  const [total, first, prompt, decode] = row.timing;
+  const facts = {
+    "Finish reason": row.cut ? "length: the answer was cut off" : "stop",
+    Tokens: `${whole(row.tokens[0])} prompt, ${whole(row.tokens[1])} answer`,
+    Seconds: (known(first) ? `${seconds(total)}, first token after ${seconds(first)}` : seconds(total))
+      + (row.replayed ? " (recorded earlier)" : ""),
+    "Tokens per second": `${fixed(prompt, 1)} prompt, ${fixed(decode, 1)} decode`,
+    Cost: known(row.cost) ? `$${row.cost.toPrecision(3)}` : "–",
+  };
+  return el("dl.pairs", {}, Object.entries(facts).map(([label, value]) => [el("dt", {}, label), el("dd", {}, value)]));
+}
