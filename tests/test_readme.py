@@ -143,7 +143,7 @@ def test_the_code_has_types(checker: tuple[str, ...], tmp_path: Path) -> None:
 
 def test_the_provider_of_the_page_on_extensions(pytester: pytest.Pytester) -> None:
     """Installed by the entry point that the page shows, it answers a suite; it is at most ten lines long."""
-    code, (package, project) = fence(EXTENSIONS, "python"), re.findall(r"```toml\n(.*?)```", EXTENSIONS, re.DOTALL)
+    code, (package, project, *_) = fence(EXTENSIONS, "python"), re.findall(r"```toml\n(.*?)```", EXTENSIONS, re.DOTALL)
     assert len([line for line in code.splitlines() if line]) <= 10
     (target,) = tomllib.loads(package)["project"]["entry-points"]["evalharness.providers"].items()
     pytester.makepyfile(shout=code)

@@ -56,7 +56,7 @@ def test_every_row_is_a_command() -> None:
 
 def test_every_report_format_has_a_row() -> None:
     """The page and the help of `evalharness report` name each built-in format."""
-    text = ALL["evalharness report"].get_help()
+    text = re.sub(r"-\n +", "-", ALL["evalharness report"].get_help())  # click breaks a line at a hyphen
     for name in registry.BUILT_IN["report_formats"]:
         assert f"| `{name}` |" in PAGE
         assert name in text

@@ -179,7 +179,7 @@ def test_a_model_that_does_not_load(project: Project, option: str) -> None:
         (project.root / "small.gguf").write_bytes(b"this is no model")
     project.write("small", GGUF)
     output = " ".join(project.doctor(*option.split()).stdout.split())
-    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is no GGUF file") in output
+    assert ("small.gguf cannot be loaded" if option else "small: small.gguf is not a GGUF file") in output
     assert project.doctor(*option.split()).exit_code == 1
 
 
