@@ -50,10 +50,15 @@ def section(heading: str) -> str:
     return README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
+def fences(text: str, kind: str) -> list[str]:
+    """The fences of a kind in a text."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
 def fence(text: str, kind: str) -> str:
     """The only fence of its kind in a text."""
-    (found,) = re.findall(rf"^```{kind}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
-    return str(found)
+    (found,) = fences(text, kind)
+    return found
 
 
 def test_its_shape() -> None:
@@ -133,9 +138,10 @@ def test_its_numbers() -> None:
 )
 def test_the_code_has_types(checker: tuple[str, ...], tmp_path: Path) -> None:
     """The Python of the README and of the page on extensions passes strict type checkers."""
-    files = [tmp_path / "readme_code.py", tmp_path / "extensions_code.py"]
-    for file, text in zip(files, (README, EXTENSIONS), strict=True):
-        file.write_text(fence(text, "python"))
+    blocks = [code for text in (README, EXTENSIONS) for code in fences(text, "python")]
+    files = [tmp_path / f"block_{number}.py" for number in range(len(blocks))]
+    for file, code in zip(files, blocks, strict=True):
+        file.write_text(code)
     command = [sys.executable, "-m", *checker, *map(str, files)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -143,7 +149,7 @@ def test_the_code_has_types(checker: tuple[str, ...], tmp_path: Path) -> None:
 
 def test_the_provider_of_the_page_on_extensions(pytester: pytest.Pytester) -> None:
     """Installed by the entry point that the page shows, it answers a suite; it is at most ten lines long."""
-    code, (package, project, *_) = fence(EXTENSIONS, "python"), re.findall(r"```toml\n(.*?)```", EXTENSIONS, re.DOTALL)
+    code, (package, project, *_) = fences(EXTENSIONS, "python")[0], fences(EXTENSIONS, "toml")
     assert len([line for line in code.splitlines() if line]) <= 10
     (target,) = tomllib.loads(package)["project"]["entry-points"]["evalharness.providers"].items()
     pytester.makepyfile(shout=code)
