@@ -114,7 +114,7 @@ def evaluated(config: Config) -> None:
     """What an evaluation gives."""
     evaluation = evalharness.evaluate("support", models={"shout": Shout()}, config=config, on_sample=seen)
     assert_type(evaluation, Evaluation)
-    assert_type(evaluation.run(), Run)
+    assert_type(evaluation.run, Run)
     assert_type(evaluation.verdicts, tuple[Verdict, ...])
     assert_type(evaluation.means, dict[tuple[str, str], dict[str, float]])
     assert_type(evalharness.compare(evaluation, "reports/support"), Comparison)

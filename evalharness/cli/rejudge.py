@@ -30,7 +30,7 @@ def rejudge(
     sibling = path.parent / _REFERENCE
     reference = read_run(sibling) if path.name == RECORD and sibling.exists() else None
     command = f"pytest --llm-suite={name} --llm-accept"
-    verdicts = trusted.judge(
+    verdicts = trusted.decide(
         record,
         accept_command=command,
         given=baseline,

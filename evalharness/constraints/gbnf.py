@@ -122,7 +122,7 @@ class _Parser:
 
     def rules(self) -> dict[str, Rule]:
         rules: dict[str, Rule] = {}
-        self.skip_lines()
+        self._skip_lines()
         while self.token.kind != "end":
             rule = self.rule()
             if rule.name in rules:
@@ -130,23 +130,23 @@ class _Parser:
             if len(rules) == MAX_RULES:
                 self.fail(f"more than {MAX_RULES:,} rules", rule.offset)
             rules[rule.name] = rule
-            self.skip_lines()
+            self._skip_lines()
         return rules
 
     def rule(self) -> Rule:
         name = self.take("name", "a rule name")
         self.take("defines", "'::='")
-        self.skip_lines()
+        self._skip_lines()
         body = self.alternatives(0)
         if self.token.kind not in ("newline", "end"):
-            self.fail_unexpected()
+            self._fail_unexpected()
         return Rule(name.text, body, name.offset)
 
     def alternatives(self, depth: int) -> Group:
         found = [self.sequence(depth)]
         while self.token.kind == "or":
-            self.advance()
-            self.skip_lines()
+            self._advance()
+            self._skip_lines()
             found.append(self.sequence(depth))
         return Group(tuple(found))
 
@@ -154,7 +154,7 @@ class _Parser:
         items: list[Item] = []
         while True:
             if depth:  # a group may span lines
-                self.skip_lines()
+                self._skip_lines()
             if self.token.kind == "repeat":
                 items.append(self.repeat(items.pop() if items else None))
             elif self.token.kind in ("literal", "set", "name", "open"):
@@ -169,14 +169,14 @@ class _Parser:
         kind, text, offset = self.token
         if kind == "open":
             return self.group(depth + 1)
-        self.advance()
+        self._advance()
         if kind == "name":
             return RuleReference(text, offset)
-        self.check_characters(kind, text, offset)
+        self._check_characters(kind, text, offset)
         length = sum(1 for _ in _CHARACTER.finditer(text[1:-1]))
         return Chars(length if kind == "literal" else 1, max(1, length))
 
-    def check_characters(self, kind: str, text: str, offset: int) -> None:
+    def _check_characters(self, kind: str, text: str, offset: int) -> None:
         """Reject sets that match no character: they crash native code."""
         if text in ("[]", "[^]"):
             self.fail(f"empty set {text}", offset)
@@ -190,8 +190,8 @@ class _Parser:
     def group(self, depth: int) -> Group:
         if depth > MAX_DEPTH:
             self.fail(f"groups are nested deeper than {MAX_DEPTH}")
-        self.advance()
-        self.skip_lines()
+        self._advance()
+        self._skip_lines()
         found = self.alternatives(depth)
         self.take("close", "')'")
         return found
@@ -207,24 +207,24 @@ class _Parser:
             self.fail(f"{_shown(token)} repeats more than {MAX_REPEATS:,} times")
         if maximum is not None and maximum < max(minimum, 1):
             self.fail(f"{_shown(token)} can never match")
-        self.advance()
+        self._advance()
         return Repeat(item, minimum, maximum, token.offset)
 
     def take(self, kind: str, expected: str) -> _Token:
         token = self.token
         if token.kind != kind:
-            self.fail_unexpected(expected)
-        self.advance()
+            self._fail_unexpected(expected)
+        self._advance()
         return token
 
-    def skip_lines(self) -> None:
+    def _skip_lines(self) -> None:
         while self.token.kind == "newline":
-            self.advance()
+            self._advance()
 
-    def advance(self) -> None:
+    def _advance(self) -> None:
         self.token = next(self.tokens)
 
-    def fail_unexpected(self, expected: str = "") -> NoReturn:
+    def _fail_unexpected(self, expected: str = "") -> NoReturn:
         shown = _shown(self.token)
         if self.token.kind == "unknown" and self.token.text in _MALFORMED:
             self.fail(_MALFORMED[self.token.text])

@@ -116,7 +116,7 @@ def _run(
     evaluation = open_evaluation(suite, resources)
     delete_stale_reports(resources, suite)
     import_heavy_modules()
-    evaluation.calibrate(2)
+    evaluation.speed.measure(2)
     running, stopped = ExitStack(), True
     running.enter_context(resources)  # what fails before the first request leaves no record
     try:
@@ -126,7 +126,7 @@ def _run(
             for key in evaluation.selected:
                 evaluation.add(sample := evaluation.wait(key))
                 on_sample(sample)
-            evaluation.calibrate(3)
+            evaluation.speed.measure(3)
             confirm(evaluation, on_message)
         stopped = False
     finally:

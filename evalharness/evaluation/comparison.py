@@ -73,7 +73,7 @@ def compare(*runs: Source, suite: str | None = None, root: Path | None = None) -
 
 def _opened(number: int, run: Source, suite: str | None, root: Path | None) -> tuple[str, Run | list[Baseline]]:
     if isinstance(run, Evaluation):
-        return f"{number}: {run.name}", run.run()
+        return f"{number}: {run.name}", run.run
     if isinstance(run, Run):
         return f"{number}: {run.header.suite}", run
     if isinstance(run, Baseline):

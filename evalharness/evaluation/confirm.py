@@ -16,7 +16,7 @@ from evalharness.gate.defaults import CONFIRM_RUNS
 from evalharness.gate.wording import count as count_of
 from evalharness.gate.wording import p_text
 from evalharness.logs import get_logger
-from evalharness.records import Baseline, Case, Stability, Verdict
+from evalharness.records import Baseline, Baselines, Case, Stability, Verdict
 from evalharness.suites import another_sample
 
 _log = get_logger(__name__)
@@ -30,17 +30,17 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
 
     Adds nothing where fresh samples are impossible. `say` gets a line about each round.
     """
-    evaluation.add_reference_samples()
+    evaluation.requests.collect_reference()
     if not evaluation.selected:
         return
     _rerun(evaluation, say)
-    verdicts = evaluation.judge(screening=True)
+    verdicts = evaluation.decide(screening=True)
     pairs = suspicious(verdicts)
     if all(verdict.status == "pass" for verdict in verdicts):
         evaluation.screened = verdicts  # a thousand cases are not compared twice for the same answer
     if not pairs:
         return
-    reference = evaluation.reference_for(pairs)
+    reference = evaluation.requests.reference_for(pairs, _accepted(evaluation))
     say(_announcement(evaluation.name, verdicts, reference))
     planned = max(key.repeat for key in evaluation.header.planned) + 1
     for first in count(planned, CONFIRM_RUNS):
@@ -52,7 +52,7 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
 
 def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
     """Sample the cases that broke a stable assertion four more times, and count how the accepted runs did."""
-    plan, broken = evaluation.plan, broken_cases(evaluation.run())
+    plan, broken = evaluation.plan, broken_cases(evaluation.run)
     if not broken:
         return
     evaluation.stability = [_stability(evaluation, key, plan.first_requests[key][0]) for key in broken]
@@ -63,7 +63,7 @@ def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
     say(f"llm: {evaluation.name}: an assertion is broken in {cases}; {RERUNS} more draws of each")
     _log.info("suite %s: %d broken assertions, %d more samples each", evaluation.name, len(fresh), RERUNS)
     waiting = [
-        evaluation.ask(case, another_sample(request, number, "rerun"))
+        evaluation.requests.send(case, another_sample(request, number, "rerun"))
         for case, request in fresh
         for number in range(RERUNS)
     ]
@@ -71,9 +71,15 @@ def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
         evaluation.add(future.result())
 
 
+def _accepted(evaluation: Evaluation) -> Baselines:
+    """The baselines that the run is compared with."""
+    pairs = list(evaluation.plan.request_digests)
+    return evaluation.resources.merge_base.baselines(evaluation.name, pairs, evaluation.options.baseline)
+
+
 def _stability(evaluation: Evaluation, key: tuple[str, str, str], case: Case) -> Stability:
     """How many accepted runs broke a stable assertion of this case."""
-    baseline = evaluation.baselines().get(key[:2])
+    baseline = _accepted(evaluation).get(key[:2])
     stored = baseline.cases.get(case.id) if isinstance(baseline, Baseline) else None
     draws = stored.samples if stored and stored.digest == case.digest else ()
     broken = {draw.run for draw in draws if evaluation.plan.scorer.broken(case, draw.text)[1]}
@@ -99,8 +105,8 @@ def _sample_both(evaluation: Evaluation, reference: ReferenceRun | None, pairs: 
     theirs = reference.requests(pairs, repeats) if reference else []
     candidate, other = [], []
     for mine, its in zip_longest(ours, theirs):
-        candidate += [evaluation.ask(*mine)] if mine else []
-        other += [evaluation.ask(*its)] if its else []
+        candidate += [evaluation.requests.send(*mine)] if mine else []
+        other += [evaluation.requests.send(*its)] if its else []
     samples = [future.result() for future in candidate]
     for sample in samples:
         evaluation.add(sample)

@@ -36,7 +36,7 @@ class MergeBase:
         if self.commit:
             _log.info("baselines and gates count as of the merge base %s", self.commit.sha[:12])
 
-    def judge(
+    def decide(
         self,
         run: Run,
         *,

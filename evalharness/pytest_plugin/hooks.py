@@ -49,7 +49,7 @@ class EvalPlugin:
 
     def _send(self, item: CaseItem) -> None:
         evaluation = self.suites.opened[item.suite]
-        self._futures[item.nodeid] = [evaluation.future(request.key) for request in item.requests]
+        self._futures[item.nodeid] = [evaluation.requests.future(request.key) for request in item.requests]
 
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""

@@ -100,7 +100,7 @@ class Suites:
     def calibrate(self, times: int) -> None:
         """Measure the speed of this machine, where a gate needs it."""
         for evaluation in self.opened.values():
-            evaluation.calibrate(times)
+            evaluation.speed.measure(times)
 
     def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
         """The cost of these requests in words, for each model with a price."""

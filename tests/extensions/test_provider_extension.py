@@ -80,4 +80,4 @@ def test_capabilities_bound_the_plan(pytester: pytest.Pytester) -> None:
     """A deterministic model is sampled once per case, whatever `repeat` is."""
     evaluation = evaluated(pytester, models={"loud": Shout()}, repeat=3)
     assert len(evaluation.samples) == 2
-    assert evaluation.run().header.deterministic == ("loud",)
+    assert evaluation.run.header.deterministic == ("loud",)

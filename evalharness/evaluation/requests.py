@@ -1,0 +1,79 @@
+"""The requests of one evaluation: its own, and those of the baseline's version beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+
+from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.plan import Plan
+from evalharness.evaluation.reference import ReferenceRun, open_reference_run
+from evalharness.evaluation.resources import Resources
+from evalharness.records import Baseline, Baselines, Case, Request, Run, Sample, SampleKey
+
+
+class Requests:
+    """Sends requests through the shared pipeline. Each sample is handed out once."""
+
+    def __init__(self, resources: Resources, plan: Plan, options: EvaluationOptions, folder: Path) -> None:
+        self._resources, self._plan, self._options, self._folder = resources, plan, options, folder
+        self.planned = {request.key: (case, request) for case, request in plan.requests}
+        self.reference: ReferenceRun | None = None
+        """The baseline's version beside this run, once there is one."""
+        if options.against is not None:
+            self.reference = open_reference_run(options.against, plan, folder, resources.providers)
+        self._futures: dict[SampleKey, Future[Sample]] = {}
+        self._reference_futures: list[Future[Sample]] = []
+
+    def send(self, case: Case, request: Request) -> Future[Sample]:
+        """Send one request. Returns the sample to come, scored by this suite's metrics."""
+        return self._resources.pipeline.submit(case, request, self._plan.scorer)
+
+    def start(self, keys: Iterable[SampleKey]) -> None:
+        """Send these planned requests, in turns with those of the version in `against`."""
+        for key in keys:
+            self._futures[key] = self.send(*self.planned[key])
+            if self._options.against and self.reference and (other := self.reference.counterpart(key)):
+                self._reference_futures.append(self.send(*other))
+
+    def future(self, key: SampleKey) -> Future[Sample]:
+        """Return the sample to come of a planned request; sends the request if that has not happened."""
+        if key not in self._futures:
+            self.start([key])
+        return self._futures.pop(key)
+
+    def collect_reference(self) -> None:
+        """Wait for the samples of the other version, and append them to its record."""
+        for future in self._reference_futures:
+            assert self.reference
+            self.reference.add(future.result())
+        self._reference_futures.clear()
+
+    def reference_run(self, *, stopped: bool) -> Run | None:
+        """The samples of the other version so far; None without any."""
+        return self.reference.run(stopped=stopped) if self.reference else None
+
+    def reference_for(self, pairs: Collection[tuple[str, str]], accepted: Baselines) -> ReferenceRun | None:
+        """The baseline's version, to run beside this one; None if there is none.
+
+        That is the version in `against`, else the one at the merge base if its requests are those of the latest
+        accepted run of each pair of model and prompt.
+        """
+        base = self._options.base
+        if self.reference is not None or base is None:
+            return self.reference
+        try:
+            found = open_reference_run(base, self._plan, self._folder, self._resources.providers)
+        except EvalHarnessError:  # the suite did not exist then, or was invalid
+            return None
+        digests = found.plan.request_digests
+        if all(_has_digest(accepted.get(pair), digests.get(pair)) for pair in pairs):
+            self.reference = found
+        return self.reference
+
+
+def _has_digest(baseline: Baseline | StoreError | None, digest: str | None) -> bool:
+    """Whether the latest accepted run had requests of this digest."""
+    return isinstance(baseline, Baseline) and baseline.runs[-1].request_digest == digest

@@ -1,0 +1,55 @@
+"""The gates of a suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from evalharness import registry
+from evalharness.errors import did_you_mean
+from evalharness.records import GateRule, GateSpec
+from evalharness.suites.document import Document
+from evalharness.suites.reading import Reading
+from evalharness.suites.schema import CaseSchema, GateSchema
+
+_UNCALIBRATED = (
+    "'{}' is the opinion of the judge '{}', and no gate may rest on a judge whose error was not measured; remove this "
+    "gate: the report shows the scores"
+)
+
+
+def read_gates(
+    gates: Sequence[GateSchema],
+    document: Document,
+    metrics: Mapping[str, Any],
+    cases: Sequence[CaseSchema],
+    reading: Reading,
+) -> tuple[GateSpec, ...]:
+    """The gates, each on one of the `metrics` or of a registered kind."""
+    tags = {tag for case in cases for tag in case.tags}
+    found: dict[tuple[str, str], GateSpec] = {}
+    for index, gate in enumerate(gates):
+        loc = ("gates", index)
+        for key, message in _problems(gate, metrics, tags):
+            reading.note(document, (*loc, key), message)
+        if (gate.metric, gate.tag) in found:
+            reading.note(document, loc, f"duplicate gate on '{gate.metric}'")
+        unit = registry.gate_kind(gate.metric).unit
+        rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots, unit)
+        found[gate.metric, gate.tag] = GateSpec(rule, document.locate(loc))
+    return tuple(found.values())
+
+
+def _problems(gate: GateSchema, metrics: Mapping[str, Any], tags: set[str]) -> Iterator[tuple[str, str]]:
+    """The key and the message of each problem."""
+    known = [*metrics, *(set(registry.names("gate_kinds")) - {"score"})]
+    if gate.metric not in known:
+        yield "metric", f"no metric '{gate.metric}' in this suite{did_you_mean(gate.metric, known)}"
+    elif judge := getattr(metrics.get(gate.metric), "judge", ""):
+        yield "metric", _UNCALIBRATED.format(gate.metric, judge)
+    if gate.tag and gate.tag not in tags:
+        yield "tag", f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}"
+    kind = registry.gate_kind(gate.metric)
+    for option in ("tag", "slots"):
+        if getattr(gate, option) and option not in kind.options:
+            yield option, f"a gate on {gate.metric} does not take '{option}': remove it"

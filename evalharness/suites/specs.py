@@ -1,0 +1,73 @@
+"""The metrics and the assertions of a suite, each opened once to check its options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from evalharness import registry
+from evalharness.errors import EvalHarnessError
+from evalharness.records import Spec
+from evalharness.suites.document import Document, Loc
+from evalharness.suites.reading import Reading
+
+
+class SpecReader:
+    """Reads specs and notes what is wrong with them."""
+
+    def __init__(self, reading: Reading, *, logprobs: bool) -> None:
+        self._reading, self._logprobs = reading, logprobs
+        self.opened: dict[str, Any] = {}
+        """The metrics by name. No step imports another, so their type is unknown here."""
+
+    def metrics(self, items: Sequence[Any], document: Document) -> tuple[Spec, ...]:
+        """The specs of the metrics."""
+        specs: dict[str, Spec] = {}
+        for index, item in enumerate(items):
+            spec = self._spec(item, document, ("metrics", index), self._metric)
+            if spec and spec.name in specs:
+                self._reading.note(document, ("metrics", index), f"duplicate metric '{spec.name}'")
+            elif spec:
+                specs[spec.name] = spec
+        return tuple(specs.values())
+
+    def checks(self, items: Sequence[Any], document: Document, at: Loc = ()) -> tuple[Spec, ...]:
+        """The specs of the assertions below `at`."""
+        found = (self._spec(item, document, (*at, "assert", index), _check) for index, item in enumerate(items))
+        return tuple(spec for spec in found if spec)
+
+    def _spec(self, item: Any, document: Document, loc: Loc, probe: Callable[[str, Any], Spec]) -> Spec | None:
+        """The spec, which `probe` checks; None if it is invalid."""
+        try:
+            item, must_pass = _must_pass(item) if probe is _check else (item, None)
+            name, value = next(iter(item.items())) if isinstance(item, dict) and len(item) == 1 else (item, None)
+            if not isinstance(name, str):
+                raise ValueError(f"expected NAME or {{NAME: value}}, got {item!r}")
+            spec = probe(name, value)
+            return replace(spec, must_pass=must_pass) if must_pass else spec
+        except (LookupError, ValueError, EvalHarnessError) as error:
+            self._reading.note(document, loc, str(error.args[0] if error.args else error))
+            return None
+
+    def _metric(self, name: str, value: Any) -> Spec:
+        first = next(iter(registry.options(registry.find("metrics", name))), "value")
+        spec = Spec(name, value if isinstance(value, dict) else {} if value is None else {first: value})
+        self.opened[name] = registry.make("metrics", name, spec.options, config=self._reading.config)
+        if self.opened[name].answer_likelihood and not self._logprobs:
+            raise ValueError(f"the metric '{name}' needs params: {{logprobs: true}}")
+        return spec
+
+
+def _check(name: str, value: Any) -> Spec:
+    registry.find("checks", name)(value)
+    return Spec(name, {"value": value})
+
+
+def _must_pass(item: Any) -> tuple[Any, Any]:
+    """Split `{contains: Acme, must_pass: stable}` into the check and `must_pass`. Raises ValueError."""
+    if not isinstance(item, dict) or "must_pass" not in item:
+        return item, None
+    if item["must_pass"] not in ("always", "stable"):
+        raise ValueError(f"must_pass: expected always or stable, got {item['must_pass']!r}")
+    return {name: value for name, value in item.items() if name != "must_pass"}, item["must_pass"]
