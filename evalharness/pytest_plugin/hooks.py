@@ -168,8 +168,7 @@ class EvalPlugin:
         return report
 
     def _portable(self, samples: list[Sample]) -> list[Any]:
-        """The samples as xdist can send them."""
-        return [sample_to_json(sample) for sample in samples] if self._is_worker else samples
+        return [sample_to_json(sample) for sample in samples] if self._is_worker else samples  # xdist sends plain data
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -8,7 +8,6 @@ way. A row carries a checksum; a file that is damaged, or of a newer version, is
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import time
@@ -22,29 +21,15 @@ from typing import Any, Literal
 from evalharness.errors import StoreError
 from evalharness.redaction import scrubbed
 from evalharness.store.files import locked
-from evalharness.store.recorded import Recorded, canonical, request_key, response_from_json, response_to_json
-from evalharness.store.upgrade import SCHEMA, SCHEMAS, upgraded_request
+from evalharness.store.ledger_tables import APPLICATION, checksum_of, make_tables, upgrade
+from evalharness.store.recorded import Recorded, canonical, response_from_json, response_to_json
+from evalharness.store.upgrade import SCHEMA, SCHEMAS
 
-_APPLICATION = 0x65766C67
-"""In `PRAGMA application_id`: "evlg"."""
 _LOCKED_S = 30.0
 _CHUNK = 500
 _CHECKED_WHOLE_BYTES = 64 * 2**20
 """A file up to this size is checked page by page when it is opened; rows are checked in any."""
 _ROUNDING_USD = 1e-9
-_TABLES = """
-CREATE TABLE response (
-    key TEXT PRIMARY KEY, request TEXT NOT NULL, response TEXT NOT NULL, recorded_at TEXT NOT NULL,
-    checksum BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE attempt (
-    id TEXT PRIMARY KEY, key TEXT NOT NULL, run TEXT NOT NULL, started_at REAL NOT NULL, outcome TEXT,
-    reserved_usd REAL NOT NULL, cost_usd REAL
-);
-CREATE INDEX attempt_of_key ON attempt (key);
-CREATE INDEX attempt_under_way ON attempt (run) WHERE outcome IS NULL;
-CREATE TABLE run (id TEXT PRIMARY KEY, budget_usd REAL, taken_usd REAL NOT NULL);
-"""
 Grant = Literal["go", "recorded", "under way", "no money"]
 """To an intent: ask; it was answered meanwhile; another process of this run is asking; the budget does not allow it."""
 
@@ -197,13 +182,13 @@ class Ledger:
         word = "REPLACE" if replace else "IGNORE"
         connection.execute(
             f"INSERT OR {word} INTO response VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two words
-            (*values, _checksum(*values)),
+            (*values, checksum_of(*values)),
         )
 
     def _recorded(self, row: tuple[Any, ...]) -> Recorded:
         key, request, response, recorded_at, checksum = row
         try:
-            if checksum != _checksum(key, request, response, recorded_at):
+            if checksum != checksum_of(key, request, response, recorded_at):
                 raise self._refused(f"the row {str(key)[:12]} is not what was written")
             return Recorded(key, request, response_from_json(json.loads(response)), recorded_at)
         except (ValueError, TypeError, AttributeError) as error:
@@ -213,45 +198,25 @@ class Ledger:
         connection = self._connection
         version, application = (_pragma(connection, name) for name in ("user_version", "application_id"))
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version > SCHEMA and application == _APPLICATION:
+        if version > SCHEMA and application == APPLICATION:
             raise StoreError(
                 f"{self.path}: a newer evalharness wrote it (schema {version}, this one reads {SCHEMA}): upgrade, or "
                 "move the file away; recorded responses are then asked for again"
             )
-        if (tables or version) and (version not in SCHEMAS or application != _APPLICATION):
+        if (tables or version) and (version not in SCHEMAS or application != APPLICATION):
             raise self._refused("it is not a ledger of evalharness")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if not tables:
             with self._transaction() as connection:
-                self._make_tables(connection)
+                make_tables(connection)
         elif self.path.stat().st_size <= _CHECKED_WHOLE_BYTES:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise self._refused(found)
         if tables and version < SCHEMA:
-            self._upgrade()
-
-    def _upgrade(self) -> None:
-        """Rename the column, and give every response the key of its upgraded request. Damaged rows stay damaged."""
-        with self._transaction() as connection:
-            connection.execute("ALTER TABLE response RENAME COLUMN asked_at TO recorded_at")
-            for row in connection.execute("SELECT * FROM response").fetchall():
-                *values, checksum = row
-                if checksum != _checksum(*values) or (request := upgraded_request(row[1])) == row[1]:
-                    continue
-                fresh = (request_key(request), request, *row[2:4])
-                connection.execute("DELETE FROM response WHERE key = ?", row[:1])
-                connection.execute("INSERT OR IGNORE INTO response VALUES (?, ?, ?, ?, ?)", (*fresh, _checksum(*fresh)))
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
-
-    def _make_tables(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            return  # another process was first
-        for statement in _TABLES.split(";")[:-1]:
-            connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+            with self._transaction() as connection:
+                upgrade(connection)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -284,10 +249,6 @@ class Ledger:
             f"{self.path}: damaged, so nothing is served from it ({' '.join(why.split())[:300]}); move the file away, "
             "and recorded responses are asked for again"
         )
-
-
-def _checksum(*values: str) -> bytes:
-    return hashlib.sha256(json.dumps(values).encode()).digest()
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

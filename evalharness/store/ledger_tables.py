@@ -1,0 +1,54 @@
+"""The tables of the ledger, and their upgrade from schema 1."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+
+from evalharness.store.recorded import request_key
+from evalharness.store.upgrade import SCHEMA, upgraded_request
+
+APPLICATION = 0x65766C67
+"""In `PRAGMA application_id`: "evlg"."""
+_TABLES = """
+CREATE TABLE response (
+    key TEXT PRIMARY KEY, request TEXT NOT NULL, response TEXT NOT NULL, recorded_at TEXT NOT NULL,
+    checksum BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE attempt (
+    id TEXT PRIMARY KEY, key TEXT NOT NULL, run TEXT NOT NULL, started_at REAL NOT NULL, outcome TEXT,
+    reserved_usd REAL NOT NULL, cost_usd REAL
+);
+CREATE INDEX attempt_of_key ON attempt (key);
+CREATE INDEX attempt_under_way ON attempt (run) WHERE outcome IS NULL;
+CREATE TABLE run (id TEXT PRIMARY KEY, budget_usd REAL, taken_usd REAL NOT NULL);
+"""
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Create the tables, unless another process was first."""
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return
+    for statement in _TABLES.split(";")[:-1]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Rename the column, and store every response under the key of its upgraded request. Damaged rows stay damaged."""
+    connection.execute("ALTER TABLE response RENAME COLUMN asked_at TO recorded_at")
+    for row in connection.execute("SELECT * FROM response").fetchall():
+        *values, checksum = row
+        if checksum != checksum_of(*values) or (request := upgraded_request(row[1])) == row[1]:
+            continue
+        fresh = (request_key(request), request, *row[2:4])
+        connection.execute("DELETE FROM response WHERE key = ?", row[:1])
+        connection.execute("INSERT OR IGNORE INTO response VALUES (?, ?, ?, ?, ?)", (*fresh, checksum_of(*fresh)))
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def checksum_of(*values: str) -> bytes:
+    """The checksum of a row: SHA-256 of its values."""
+    return hashlib.sha256(json.dumps(values).encode()).digest()
