@@ -1,3 +1,3 @@
-"""For all tests of this repository: pytester runs a real pytest inside pytest. `make demo` loads this, too."""
+"""Loads pytester, which runs a real pytest inside the tests. `make demo` loads this file too."""
 
 pytest_plugins = ["pytester"]

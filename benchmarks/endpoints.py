@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from fault_server import FaultServer
+from evalharness.testing.fault_server import FaultServer
 
 CASES, LATENCY_S, CONCURRENCY, ROUNDS = 500, 0.2, 50, 3
 IDEAL_S = CASES / CONCURRENCY * LATENCY_S

@@ -13,9 +13,10 @@ from pathlib import Path
 
 os.environ.setdefault("EVALHARNESS_CASES", "10000")
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from fault_server import FaultServer, healthy, mixed
 from rigs.project import Project, command
 from rigs.test_soak import ATTEMPTS, CASES, GOLDENS, QUESTIONS, SEED, SHARE, measured, run
+
+from evalharness.testing.fault_server import FaultServer, healthy, mixed
 
 
 def main() -> None:

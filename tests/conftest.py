@@ -1,4 +1,4 @@
-"""For all tests: what they import once, how Hypothesis waits, and which of them begin."""
+"""Set-up of all tests: shared imports, Hypothesis without deadlines, the longest tests first."""
 
 import signal
 
@@ -7,7 +7,7 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """`make demo`, which loads this file too, installs no Hypothesis."""
+    """Configure the tests only: `make demo` loads this file too, without Hypothesis."""
     if config.getoption("--llm-suite") is None:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a shell's background job: children inherit it
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,5 +18,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests, those of the real model: short ones are left when a worker runs out of work."""
+    """Run the longest tests, those of the real model, first: the short ones fill the workers at the end."""
     items.sort(key=lambda item: item.get_closest_marker("model") is None)

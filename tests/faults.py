@@ -1,9 +1,9 @@
-"""Every way in which a server can fail or lie, by its number in the catalogue, and what a client must make of it.
+"""The catalogue of server faults by number, each with the result that a client must give.
 
     with serve(FAULTS["stream-without-done"], tmp_path) as server:
-        ...  # server.url leads into the fault, server.log tells what the client did
+        ...  # server.url leads into the fault, server.log holds the requests
 
-Most faults are a healthy answer that was changed at one of its layers: chunks (JSON), events (SSE), bytes (HTTP).
+Most faults change a healthy answer at one of its layers: chunks (JSON), events (SSE), bytes (HTTP).
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fault_server import (
+from evalharness.testing.fault_server import (
     DONE,
     EVENT_STREAM,
     Chunk,
     Close,
     FaultServer,
     Hang,
+    Received,
     Reply,
     Reset,
     Script,
-    Seen,
     Send,
     Step,
     Wait,
@@ -55,7 +55,7 @@ from fault_server import (
 
 DAY_S = 86_400
 ELSEWHERE = "http://127.0.0.1:9/v1/chat/completions"
-"""Another origin where nobody listens; a test that counts requests there uses `redirect_to` with a server's url."""
+"""Another origin with a closed port; a test that counts requests there uses `redirect_to` with a server's url."""
 PATH = "/v1/chat/completions"
 STREAM = {"content-type": EVENT_STREAM}
 CHUNKED = STREAM | {"transfer-encoding": "chunked"}
@@ -72,26 +72,26 @@ CONTROLS = "\x00\x0b\x0c\x1c\x1d\x1e\x7f\ufeff"
 
 @dataclass(frozen=True)
 class Fault:
-    """What a server does to every attempt of every case, and how a client must end."""
+    """A server's reply to every attempt of every case, and the result that a client must give."""
 
     id: str
     """Row of the catalogue, such as "A1"."""
     script: Script
-    """What the server does."""
+    """The server's replies."""
     kind: str
-    """Class of the error in which a client ends when the fault never goes away; "ok": it must accept the answer."""
+    """The kind of the client's error when the fault stays; "ok": the client must accept the answer."""
     posts: int | None
-    """POSTs of a client with 2 retries, 1 where the outcome is unknown."""
+    """POSTs of a client with 2 retries, 1 for an unknown outcome."""
     tls: str = ""
     """Kind of certificate: "good", "expired", "wrong host", "self-signed"; "none": an https url, but no TLS."""
     note: str = ""
-    """What else must hold."""
+    """A further requirement."""
     reach: str = ""
     """Why the server cannot be reached at all: "refused" or "dns"."""
-    told_s: float = 0.0
-    """How long at least the server told to wait before the next POST."""
+    wait_s: float = 0.0
+    """The least wait in seconds that the server demands before the next POST."""
     tail: str = ""
-    """What the text has beyond `answer_text`."""
+    """The text after `answer_text`."""
 
     @property
     def twice(self) -> bool:
@@ -99,18 +99,18 @@ class Fault:
         return self.posts == 3
 
     def text(self, case: str) -> str:
-        """The text that a client must end with, where the kind is "ok" (and the server does not echo a key)."""
+        """The text that a client must return for the kind "ok", unless the server echoes a key."""
         return answer_text(case) + self.tail
 
 
 def raw(*steps: Step | bytes) -> Script:
-    """The same steps whatever was asked; bytes are sent."""
+    """The same steps for every request; bytes are sent."""
     row = [Send(step) if isinstance(step, bytes) else step for step in steps]
     return lambda seen: row
 
 
 def of_bytes(edit: Callable[[bytes], Iterable[Step]], tail: str = "") -> Script:
-    """A healthy answer, delivered otherwise."""
+    """A healthy answer with another delivery of its bytes."""
     return lambda seen: edit(sse_answer(sse_events(_healthy(seen, tail))))
 
 
@@ -122,21 +122,21 @@ def of_events(
 
 
 def of_chunks(edit: Callable[[list[Chunk]], Iterable[Chunk]], tail: str = "") -> Script:
-    """A healthy answer whose chunks say something else: a role, three of text, a finish reason, the usage."""
+    """A healthy answer with edited chunks: a role, three of text, a finish reason, the usage."""
     return lambda seen: [Send(sse_answer(sse_events(edit(_healthy(seen, tail)))))]
 
 
-def _healthy(seen: Seen, tail: str = "") -> list[Chunk]:
+def _healthy(seen: Received, tail: str = "") -> list[Chunk]:
     return chunks(answer_text(seen.case) + tail, seen.model)
 
 
 def with_event(data: bytes) -> Script:
-    """A healthy answer with one event more, amid its text."""
+    """A healthy answer with one more event in the middle of its text."""
     return of_events(lambda events: [*events[:2], data, *events[2:]])
 
 
 def with_chunk(**changes: Any) -> Script:
-    """A healthy answer of which one chunk of text is changed; None stands for null."""
+    """A healthy answer with one chunk of text changed; None stands for null."""
     return of_chunks(lambda answer: [answer[0], answer[1] | changes, *answer[2:]])
 
 
@@ -149,7 +149,7 @@ def _choice(one: Chunk, **changes: Any) -> Chunk:
     return one | {"choices": [one["choices"][0] | changes]}
 
 
-def _said(one: Chunk, **delta: Any) -> Chunk:
+def _with_delta(one: Chunk, **delta: Any) -> Chunk:
     return _choice(one, delta=delta)
 
 
@@ -159,24 +159,24 @@ def everywhere(**changes: Any) -> Script:
 
 
 def finished(reason: str, *deltas: dict[str, Any]) -> Script:
-    """An answer with this finish reason, after its text or instead of it these deltas."""
+    """An answer with this finish reason, after its text or after these deltas instead."""
 
     def edit(answer: list[Chunk]) -> list[Chunk]:
-        said = [_said(answer[0], **delta) for delta in deltas] or answer[1:-2]
-        return [answer[0], *said, _choice(answer[-2], finish_reason=reason), answer[-1]]
+        middle = [_with_delta(answer[0], **delta) for delta in deltas] or answer[1:-2]
+        return [answer[0], *middle, _choice(answer[-2], finish_reason=reason), answer[-1]]
 
     return of_chunks(edit)
 
 
 def delimited(
-    edit: Callable[[bytes], bytes], length: Callable[[int], int] | None = None, *, said: str = "", top: bytes = b""
+    edit: Callable[[bytes], bytes], length: Callable[[int], int] | None = None, *, declared: str = "", top: bytes = b""
 ) -> Script:
-    """A body without chunks: its end is the end of the connection, or where `length` of the true one says."""
+    """A body without chunks that ends with the connection, or after `length` of its true length."""
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         body = b"".join(sse_events(_healthy(seen)))
-        told = str(length(len(body))) if length else said
-        first = head(200, CLOSING | ({"content-length": told} if told else {}))
+        size = str(length(len(body))) if length else declared
+        first = head(200, CLOSING | ({"content-length": size} if size else {}))
         return [Send((top + first[first.index(b"\r\n") :] if top else first) + edit(body)), Close()]
 
     return script
@@ -184,8 +184,8 @@ def delimited(
 
 def failed(status: int, code: str | None = None, phrase: str | None = None, **error: Any) -> Script:
     """An answer with an error status and OpenAI's error object."""
-    told = {"message": f"The server says {status}", "type": "error", "param": None, "code": code} | error
-    return raw(json_answer({"error": told}, status, phrase=phrase))
+    object_ = {"message": f"The server says {status}", "type": "error", "param": None, "code": code} | error
+    return raw(json_answer({"error": object_}, status, phrase=phrase))
 
 
 def limited(**headers: str) -> Script:
@@ -194,9 +194,9 @@ def limited(**headers: str) -> Script:
 
 
 def limited_until(wait_s: float, clock_ahead_s: float = 0.0, *, dated: bool = True) -> Script:
-    """429 with an HTTP date in Retry-After, and the server's clock in Date unless it keeps that to itself."""
+    """429 with an HTTP date in Retry-After, and the server's clock in Date if `dated`."""
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         now = time.time() + clock_ahead_s
         date = {"date": formatdate(now, usegmt=True)} if dated else {}
         return [Send(too_many(date | {"retry-after": formatdate(now + wait_s, usegmt=True)}))]
@@ -205,22 +205,22 @@ def limited_until(wait_s: float, clock_ahead_s: float = 0.0, *, dated: bool = Tr
 
 
 def redirect_to(url: str, status: int = 307) -> Script:
-    """Sends everybody to another address."""
+    """A redirect of every request."""
     return raw(head(status, {"location": url, "content-length": "0"}))
 
 
 def endless(first: bytes, part: bytes, every_s: float) -> Script:
-    """Something, and then the same part over and over."""
+    """A first part, then another one for ever."""
     return lambda seen: itertools.chain([Send(first)], itertools.cycle((Send(part), Wait(every_s))))
 
 
 def flood(first: bytes, part: bytes, times: int, last: bytes) -> Script:
-    """More than a client may keep, in pieces, so that one that gives up early is not sent it all."""
+    """More than a client may keep, in pieces: a client that stops early does not receive them all."""
     return lambda seen: itertools.chain([Send(first)], itertools.repeat(Send(part), times), [Send(last), Close()])
 
 
 def bytewise(script: Script, every_s: float = 0.0) -> Script:
-    """The same answer with one byte in a packet."""
+    """The same answer, one byte per packet."""
 
     def split(step: Step) -> Iterable[Step]:
         if not isinstance(step, Send):
@@ -231,7 +231,7 @@ def bytewise(script: Script, every_s: float = 0.0) -> Script:
 
 
 def pieces(data: bytes, *borders: bytes) -> Iterator[Step]:
-    """Packets that end within each of these byte sequences, after its first byte."""
+    """Packets that each end after the first byte of one of these sequences."""
     for border in borders:
         before, _, data = data.partition(border)
         yield Send(before + border[:1])
@@ -241,7 +241,7 @@ def pieces(data: bytes, *borders: bytes) -> Iterator[Step]:
 
 
 def rewritten(one: bytes, **how: Any) -> bytes:
-    """An event whose JSON is written another way, over several lines if need be."""
+    """An event with another spelling of its JSON, on several lines if `how` says so."""
     if one == DONE:
         return one
     lines = json.dumps(json.loads(one[6:]), **how).encode().split(b"\n")
@@ -249,12 +249,12 @@ def rewritten(one: bytes, **how: Any) -> bytes:
 
 
 def respelt(old: bytes, new: bytes) -> Script:
-    """A healthy answer in other bytes, within its events."""
+    """A healthy answer with these bytes replaced in its events."""
     return of_events(lambda events: [one.replace(old, new) for one in events])
 
 
-def compressed(seen: Seen, encoding: str) -> Reply:
-    """A healthy answer, compressed though nobody asked for it."""
+def compressed(seen: Received, encoding: str) -> Reply:
+    """A healthy answer, compressed without a request for it."""
     body = b"".join(sse_events(_healthy(seen)))
     body = gzip.compress(body) if "gzip" in encoding else zlib.compress(body)
     return [Send(head(200, STREAM | {"content-encoding": encoding, "content-length": str(len(body))}) + body)]
@@ -262,25 +262,25 @@ def compressed(seen: Seen, encoding: str) -> Reply:
 
 @cache
 def bomb(times: int, layers: int) -> bytes:
-    """`times` 16 MiB of nothing, gzipped; in two layers 640 of them take 50 kB."""
+    """`times` 16 MiB of zeros, gzipped; in two layers 640 of them take 50 kB."""
     data = gzip.compress(bytes(2**24)) * times
     return gzip.compress(data) if layers == 2 else data
 
 
 def exploding(times: int, layers: int) -> Script:
-    """An answer that is small until it is unpacked."""
+    """A small answer that is huge after decompression."""
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         body, encoding = bomb(times, layers), ", ".join(["gzip"] * layers)
         return [Send(head(200, STREAM | {"content-encoding": encoding, "content-length": str(len(body))}) + body)]
 
     return script
 
 
-def echoed(reply: Callable[[Seen, str], bytes | list[Chunk]]) -> Script:
-    """An answer with the key in it that the client authorised itself with."""
+def echoed(reply: Callable[[Received, str], bytes | list[Chunk]]) -> Script:
+    """An answer that contains the client's own key."""
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         answer = reply(seen, seen.headers.get("authorization", "").removeprefix("Bearer "))
         return [Send(answer if isinstance(answer, bytes) else sse_answer(sse_events(answer)))]
 
@@ -294,17 +294,17 @@ def _key_in(**changes: str) -> Script:
     return echoed(lambda seen, key: [one | filled(key) for one in _healthy(seen)])
 
 
-def _key_said(text: str, part: str = "content") -> Script:
+def _key_in_text(text: str, part: str = "content") -> Script:
     return echoed(lambda seen, key: [chunk(seen.model, {part: text.format(key=key)}), chunk(seen.model, {}, "stop")])
 
 
-def _key_in_halves(seen: Seen, key: str) -> list[Chunk]:
+def _key_in_halves(seen: Received, key: str) -> list[Chunk]:
     half = len(key) // 2
-    said = [chunk(seen.model, {"content": part}) for part in ("Your key: ", key[:half], key[half:], ".")]
-    return [*said, chunk(seen.model, {}, "stop")]
+    parts = [chunk(seen.model, {"content": part}) for part in ("Your key: ", key[:half], key[half:], ".")]
+    return [*parts, chunk(seen.model, {}, "stop")]
 
 
-def _key_in_trailer(seen: Seen, key: str) -> bytes:
+def _key_in_trailer(seen: Received, key: str) -> bytes:
     return head(200, CHUNKED | {"trailer": "x-key"}) + chunked(sse_events(_healthy(seen)), trailers=f"x-key: {key}\r\n")
 
 
@@ -313,7 +313,7 @@ def _key_in_error(status: int) -> Script:
 
 
 def cut_stream(length_at_least: int = 2000) -> bytes:
-    """A whole, right HTTP answer whose body only the connection's end delimits."""
+    """A whole, valid HTTP response with a body that ends with the connection."""
     body, words = b"", "Zwölf Boxkämpfer jagen Viktor \N{VICTORY HAND} quer über den Deich."
     while len(body) < length_at_least:
         body = b"".join(sse_events(chunks(words, "cut", pieces=8)))
@@ -326,12 +326,12 @@ CUTS = cut_stream().partition(b"\r\n\r\n")[2]
 
 
 def cut_at(n: int) -> Script:
-    """The first n bytes of CUTS and an orderly end, which the protocol lets pass for the end of the body."""
+    """The first n bytes of CUTS and an orderly close, which the protocol takes for the end of the body."""
     return raw(head(200, CLOSING) + CUTS[:n], Close())
 
 
 def _family(id_: str, kind: str, posts: int, scripts: dict[str, Script], **more: Any) -> dict[str, Fault]:
-    """Faults of one row of which a client must think the same."""
+    """The faults of one row with the same required result."""
     return {name: Fault(id_, script, kind, posts, **more) for name, script in scripts.items()}
 
 
@@ -359,7 +359,7 @@ def _interim(*lines: str) -> Script:
 
 
 def _headed(fields: bytes) -> Script:
-    """A healthy answer with these header lines added as they are."""
+    """A healthy answer with these raw header lines added."""
     return of_bytes(lambda answer: [Send(answer.replace(b"\r\n", b"\r\n" + fields, 1)), Close()])
 
 
@@ -380,19 +380,19 @@ _HTML = b"<!doctype html><html><body>Sign in to the guest network</body></html>"
 _NESTED = b'data: {"choices":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n\n"
 _JSON = json_answer(completion("You asked", "m")).partition(b"\r\n\r\n")[2]
 _SWOLLEN = 17
-"""MiB, where a client may take 16."""
+"""MiB; a client may take 16."""
 
 FAULTS = _collect(
-    _family("A1", "rate limit", 3, told_s=1.0, scripts={
+    _family("A1", "rate limit", 3, wait_s=1.0, scripts={
         "retry-after-seconds": limited(retry_after="1"),
         "retry-after-date-without-clock": limited_until(2, dated=False),
     }),
-    _family("A1", "rate limit", 3, told_s=1.0, scripts={
+    _family("A1", "rate limit", 3, wait_s=1.0, scripts={
         "retry-after-date": limited_until(1),
         "retry-after-date-clock-ahead": limited_until(1, DAY_S),
         "retry-after-date-clock-behind": limited_until(1, -DAY_S),
     }),
-    _family("A1", "rate limit", 3, told_s=0.3, scripts={
+    _family("A1", "rate limit", 3, wait_s=0.3, scripts={
         "retry-after-ms": limited(retry_after_ms="300"),
         "retry-after-fraction": limited(retry_after="0.3"),
     }),
@@ -420,7 +420,7 @@ FAULTS = _collect(
     _family("A1", "quota", 1, {
         "insufficient-quota": raw(too_many({}, type="insufficient_quota", code="insufficient_quota")),
     }),
-    _family("A2", "rate limit", 3, {"empty-bucket": token_bucket(0, 0)}, told_s=1.0),
+    _family("A2", "rate limit", 3, {"empty-bucket": token_bucket(0, 0)}, wait_s=1.0),
     _family("A3", "server", 3, {
         **_phrased((409, 500, 503, 529)),
         "status-500-empty": raw(head(500, {"content-length": "0"})),
@@ -521,8 +521,8 @@ FAULTS = _collect(
         "usage-null-throughout": everywhere(usage=None),
         "usage-missing": of_chunks(lambda answer: answer[:-1]),
         "roles-only": of_chunks(lambda answer: [part for one in answer for part in (answer[0], one)]),
-        "empty-deltas": of_chunks(lambda answer: [part for one in answer for part in (_said(answer[0]), one)]),
-        "empty-content": of_chunks(lambda answer: [answer[0], _said(answer[0], content=""), *answer[1:]]),
+        "empty-deltas": of_chunks(lambda answer: [part for one in answer for part in (_with_delta(answer[0]), one)]),
+        "empty-content": of_chunks(lambda answer: [answer[0], _with_delta(answer[0], content=""), *answer[1:]]),
         "no-choices-first": of_chunks(lambda answer: [answer[0] | {"choices": []}, *answer]),
         "finish-with-text": of_chunks(
             lambda answer: [*answer[:-3], _choice(answer[-3], finish_reason="stop"), answer[-1]]
@@ -640,9 +640,9 @@ FAULTS = _collect(
         "headers-many": _headed(b"".join(b"x-%d: bomb\r\n" % number for number in range(30_000))),
         "header-nul": _headed(b"x-nul: a\0b\r\n"),
         "header-no-colon": _headed(b"what is this\r\n"),
-        "length-garbage": delimited(lambda body: body, said="many"),
-        "length-negative": delimited(lambda body: body, said="-1"),
-        "length-twice": delimited(lambda body: body, said="10\r\ncontent-length: 20"),
+        "length-garbage": delimited(lambda body: body, declared="many"),
+        "length-negative": delimited(lambda body: body, declared="-1"),
+        "length-twice": delimited(lambda body: body, declared="10\r\ncontent-length: 20"),
         "transfer-encoding-unknown": raw(head(200, STREAM | {"transfer-encoding": "rot13"}) + CUTS, Close()),
         "http-0.9": raw(_HTML + b"\r\n\r\n", Close()),
         "other-protocol": raw(b"SSH-2.0-OpenSSH_9.9\r\n\r\n", Close()),
@@ -671,7 +671,7 @@ FAULTS = _collect(
         "date-garbage": _headed(b"date: tomorrow\r\n"),
     }),
     _family("H2", "ok", 1, note="the key must not be stored", scripts={
-        "key-in-text": _key_said("Your key: {key}."),
+        "key-in-text": _key_in_text("Your key: {key}."),
         "key-in-halves": echoed(_key_in_halves),
         "key-in-letters": echoed(lambda seen, key: chunks(f"Your key: {key}.", seen.model, pieces=1000)),
         "key-in-model": _key_in(model="m-{key}"),
@@ -696,7 +696,7 @@ FAULTS = _collect(
         "key-in-html": echoed(lambda seen, key: _page(f"<p>{key}</p>".encode())),
         "key-in-status-line": echoed(lambda seen, key: f"HTTP/1.1 {key} OK\r\n\r\n".encode()),
     }),
-    _family("H2", "refused", 1, {"key-in-refusal": _key_said("No, {key}.", part="refusal")}),
+    _family("H2", "refused", 1, {"key-in-refusal": _key_in_text("No, {key}.", part="refusal")}),
     _family("H2", "redirect", 1, {
         "key-in-location": echoed(lambda seen, key: head(307, {"location": f"{PATH}?{key}", "content-length": "0"})),
     }),
@@ -704,7 +704,7 @@ FAULTS = _collect(
 
 
 def _certify(name: str, folder: Path) -> None:
-    """Writes NAME.pem and NAME.key, signed by the authority in ca.pem."""
+    """Write NAME.pem and NAME.key, signed by the authority in ca.pem."""
     host = "DNS:elsewhere.example" if name == "wrong host" else "IP:127.0.0.1"
     identifiers = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid"
     (folder / "leaf.cnf").write_text(f"subjectAltName={host}\nbasicConstraints=CA:FALSE\n{identifiers}\n")
@@ -728,7 +728,7 @@ def _certify(name: str, folder: Path) -> None:
 
 
 def _self_sign(name: str, folder: Path) -> None:
-    """Writes NAME.pem and NAME.key, signed by nobody else."""
+    """Write NAME.pem and NAME.key, self-signed."""
     usage = ("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "keyUsage=critical,digitalSignature,keyCertSign")
     _openssl(
         folder,
@@ -752,7 +752,7 @@ def _openssl(folder: Path, *arguments: str) -> None:
 
 
 def tls_context(name: str, folder: Path) -> ssl.SSLContext:
-    """The server's side of TLS with such a certificate; `folder` gets it, and ca.pem for clients to trust."""
+    """The server's TLS context with this kind of certificate; writes it and ca.pem into `folder`."""
     if not (folder / "ca.pem").exists():
         _self_sign("ca", folder)
     _self_sign(name, folder) if name == "self-signed" else _certify(name, folder)
@@ -763,10 +763,10 @@ def tls_context(name: str, folder: Path) -> ssl.SSLContext:
 
 @contextmanager
 def serve(fault: Fault, folder: Path, latency_s: float = 0.0) -> Iterator[FaultServer]:
-    """A server with this fault, its `url` the way into it; with TLS, `folder` has the ca.pem to trust."""
+    """A server with this fault at its `url`; with TLS, `folder` holds the ca.pem to trust."""
     tls = tls_context(fault.tls, folder) if fault.tls not in ("", "none") else None
     with FaultServer(fault.script, tls=tls, latency_s=latency_s) as server, socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # bound but not listening: nobody else can answer there
+        closed.bind(("127.0.0.1", 0))  # bound but not listening: the port stays closed
         if fault.reach == "refused":
             server.url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
         elif fault.reach == "dns":

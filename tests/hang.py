@@ -1,4 +1,4 @@
-"""What ends a test that hangs. It judges no seconds: a minute is ages for whatever runs in it, on any machine."""
+"""Ends a test that hangs. It measures no speed: a minute is ages for any block, on any machine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ AGES_S = 60
 
 
 class Hangs(BaseException):
-    """It does not end. No Exception, so that what takes any error for one of an untrusted text does not take this."""
+    """The block does not end. Not an Exception: code that catches every error of an untrusted text lets it through."""
 
 
 @contextmanager
 def in_time() -> Iterator[None]:
-    """The block ends of itself; one that runs for ever, as an exponential algorithm does, raises Hangs."""
+    """Raise Hangs in a block that is still running after a minute, such as an exponential algorithm."""
 
     def give_up(*_: object) -> None:
         raise Hangs(f"still at work after {AGES_S} s")

@@ -1,4 +1,4 @@
-"""Run a plan without records, reports and verdicts: what tests of the execution need."""
+"""Run a plan without records, reports and verdicts, for tests of the execution."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run_plan(
     options: RunOptions | None = None,
     ledger: Ledger | None = None,
 ) -> Run:
-    """Every request of the plan, answered and scored."""
+    """The run of all requests of the plan."""
     header, samples = plan.header(), []
     options = replace(options or RunOptions(), run=header.id)
     models = {**plan.metric_models, **plan.providers}

@@ -1,4 +1,4 @@
-"""A command in a terminal of its own: what a person would see of it, and keys for it."""
+"""A command in a terminal of its own: its screen, and keys for it."""
 
 from __future__ import annotations
 
@@ -53,32 +53,32 @@ class Terminal:
         os.close(self.handle)
 
     def resize(self, columns: int, rows: int) -> None:
-        """As when somebody drags the corner of the window."""
+        """Resize the terminal's window."""
         fcntl.ioctl(self.handle, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def press(self, keys: str, then: str) -> str:
-        """Type, and wait for a text that comes after; what is on the screen then."""
+        """Type, and wait for a text in the output after it; the screen then."""
         start = len(self.raw)
         os.write(self.handle, keys.encode())
         return self.wait(then, start)
 
     def wait(self, text: str, start: int = 0) -> str:
-        """Read until the text has come; what is on the screen then."""
+        """Read until the output contains the text; the screen then."""
         end = time.monotonic() + _PATIENCE_S
         while text not in _ESCAPES.sub("", self.raw[start:]):
-            assert time.monotonic() < end, f"{text!r} did not come:\n{self.raw[start:]}"
-            assert self._read(), f"it ended before {text!r} came:\n{self.raw[start:]}"
+            assert time.monotonic() < end, f"expected {text!r}, got:\n{self.raw[start:]}"
+            assert self._read(), f"the command ended before {text!r}:\n{self.raw[start:]}"
         while select.select([self.handle], [], [], 0.05)[0] and self._read():
             pass
         return self.screen
 
     @property
     def screen(self) -> str:
-        """What has come since the screen was cleared, without colours."""
+        """The output since the screen was cleared, without colours."""
         return _ESCAPES.sub("", self.raw.rpartition(_CLEAR)[2]).replace("\r\n", "\n")
 
     def status(self) -> int:
-        """Wait for its end; the exit status."""
+        """Wait for the command's end; its exit status."""
         while self._read():
             pass
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])

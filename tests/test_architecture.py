@@ -15,7 +15,7 @@ import pytest
 import evalharness
 
 PACKAGE = Path(evalharness.__file__).parent
-DOORS = {"plugin", "pytest_plugin", "cli", "__main__"}
+DOORS = {"plugin", "pytest_plugin", "cli", "testing", "__main__"}
 FOUNDATION = {"records", "errors", "root", "logs"}
 """Every part may import these. `logs` imports `redaction`, the others import nothing."""
 ARROWS = {
@@ -176,7 +176,7 @@ def test_never_imported() -> None:
     failures = []
     for name in sorted(modules()):
         roots = {target.partition(".")[0] for target in imports(name, lazily=True)}
-        mine = set() if part(name) in ("plugin", "pytest_plugin") else {"pytest"}
+        mine = set() if part(name) in ("plugin", "pytest_plugin", "testing") else {"pytest"}
         if found := roots & (never | mine):
             failures.append(f"{name}: {', '.join(sorted(found))}")
     assert not failures, "\n".join(failures)
@@ -207,6 +207,18 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.verdict",
         "evalharness.errors",
     }
+
+
+def test_the_fault_server_is_independent() -> None:
+    """The fault server imports nothing else of the package: its record is the oracle for the package's counts."""
+    server = [name for name in modules() if name.startswith("evalharness.testing.fault_server")]
+    assert {target for name in server for target in own(name, lazily=True)} <= set(server)
+
+
+def test_ordinary_runs_load_no_test_kit() -> None:
+    """Nothing outside the test kit imports it."""
+    names = [name for name in modules() if part(name) != "testing"]
+    assert [name for name in names for target in own(name, lazily=True) if part(target) == "testing"] == []
 
 
 def test_heavy_packages_are_not_imported_at_the_top() -> None:

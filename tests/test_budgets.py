@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import FaultServer
+
+from evalharness.testing.fault_server import FaultServer
 
 pytestmark = pytest.mark.slow  # so that `make test-newest`, whose versions are others, leaves it out
 BUDGETS = Path(__file__).with_name("budgets.json")

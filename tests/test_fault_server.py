@@ -16,20 +16,21 @@ from typing import Any
 
 import httpx2
 import pytest
-from fault_server import (
+from faults import CUTS, FAULTS, Fault, cut_at, redirect_to, serve
+
+from evalharness.testing.fault_server import (
     FaultServer,
+    Received,
     Reply,
-    Seen,
     Send,
     Wait,
     answer_text,
     dechunk,
-    draw,
+    fault_of,
     healthy,
     mixed,
     token_bucket,
 )
-from faults import CUTS, FAULTS, Fault, cut_at, redirect_to, serve
 
 ROWS = [*(f"A{row}" for row in range(1, 21)), "H2"]
 """A21 is about what surrounds the client: no server can do it."""
@@ -309,7 +310,7 @@ def test_a_connection_that_ends_after_the_answer(name: str, client: httpx2.Clien
 def test_sixty_at_once(client: httpx2.Client) -> None:
     """Sixty requests are served at once, each no sooner than its latency allows, and each has its own answer."""
 
-    def when_all_are_there(seen: Seen) -> Reply:
+    def when_all_are_there(seen: Received) -> Reply:
         while len(server.log) < 60:
             yield Wait(0.001)
         yield from healthy(seen)
@@ -342,7 +343,7 @@ def test_a_bucket_fills(client: httpx2.Client) -> None:
 def test_a_mix_follows_its_oracle(client: httpx2.Client) -> None:
     """A share of the cases, once or twice, the same for the same seed."""
     faults = [FAULTS["status-503"], FAULTS["status-502"]]
-    drawn = {case: draw(1, 0.5, faults, case) for case in map(str, range(60))}
+    drawn = {case: fault_of(1, 0.5, faults, case) for case in map(str, range(60))}
     with FaultServer(mixed(1, 0.5, faults)) as server:
         for case, (fault, attempts) in drawn.items():
             codes = [ask(client, server, case).status_code for _ in range(3)]
@@ -350,7 +351,7 @@ def test_a_mix_follows_its_oracle(client: httpx2.Client) -> None:
             assert codes == [bad] * attempts + [200] * (3 - attempts)
     assert 20 < sum(fault is not None for fault, _ in drawn.values()) < 40
     assert {fault for fault, attempts in drawn.values() if attempts == 2} == {faults[0]}
-    assert drawn != {case: draw(2, 0.5, faults, case) for case in drawn}
+    assert drawn != {case: fault_of(2, 0.5, faults, case) for case in drawn}
 
 
 @pytest.mark.parametrize("n", [0, 1, len(CUTS) // 2, len(CUTS) - 2, len(CUTS) - 1, len(CUTS)])
@@ -373,7 +374,7 @@ def test_a_redirect_names_the_second_origin(client: httpx2.Client) -> None:
 def test_a_script_that_raises_is_heard_of(client: httpx2.Client) -> None:
     """Its error comes out at the end of the block."""
 
-    def broken(seen: Seen) -> Reply:
+    def broken(seen: Received) -> Reply:
         raise LookupError(seen.case)
 
     with pytest.raises(LookupError, match="why"), FaultServer(broken) as server, pytest.raises(httpx2.HTTPError):

@@ -16,9 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from repository import CI_VARIABLES
 
 import evalharness
+from evalharness.testing.ci import CI_VARIABLES
 
 TUTORIAL = Path(__file__).parents[1] / "docs/tutorial.md"
 _STATUS = re.compile(r"\[exit status (\d+)\]")

@@ -22,8 +22,7 @@ from itertools import accumulate
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-from fault_server import FaultServer, Seen, answer_text
+from evalharness.testing.fault_server import FaultServer, Received, answer_text
 
 HERE = Path(__file__).parent
 CASES, LATENCY_S, CONCURRENCY, ROUNDS = 500, 0.2, 50, 3
@@ -126,7 +125,7 @@ def environment(programs: Path, folder: Path, url: str) -> dict[str, str]:
     return {**kept, **openai, "PATH": path, "HOME": str(folder)}
 
 
-def peak(log: list[Seen]) -> int:
+def peak(log: list[Received]) -> int:
     """The most requests that were under way at one time."""
     ends = [(one.answered_at or time.monotonic(), -1) for one in log]
     return max(accumulate(step for _, step in sorted(ends + [(one.done_at, 1) for one in log])), default=0)

@@ -38,7 +38,7 @@ _REASON_CHARS = 300
 _REGULAR = ("100644", "100755")
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SUBMODULE = re.compile(r"\.git/(worktrees/[^/]+/)?modules/")
-_TARGETS = (
+BASE_BRANCH_VARIABLES = (
     "GITHUB_BASE_REF",
     "CI_MERGE_REQUEST_DIFF_BASE_SHA",  # GitLab
     "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
@@ -185,7 +185,7 @@ def _given(place: _Place, ref: str) -> str:
 
 def _target(place: _Place) -> str | None:
     """What to merge into, as CI says or as is the custom. In CI no local branch counts: a fork's may be called main."""
-    named = [name for variable in _TARGETS if (name := os.environ.get(variable, "").strip())]
+    named = [name for variable in BASE_BRANCH_VARIABLES if (name := os.environ.get(variable, "").strip())]
     remote = [f"refs/remotes/origin/{name.removeprefix('refs/heads/')}" for name in named or _DEFAULTS]
     local = [] if named or in_ci() else [f"refs/heads/{name}" for name in _DEFAULTS]
     shas = [_commit(place, name) for name in named if _OBJECT.fullmatch(name)]

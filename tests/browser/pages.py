@@ -9,19 +9,15 @@ from typing import Any
 from evalharness.records import (
     Change,
     Message,
-    Response,
     Run,
-    RunHeader,
     Sample,
     SampleError,
-    SampleKey,
     Score,
-    Timing,
-    Usage,
     Verdict,
 )
 from evalharness.report.columns import BaselineView, columns_of
 from evalharness.report.html import Page, extent_of, facts_of
+from evalharness.testing import run, sample
 
 METRICS = ("rouge_l", "exact")
 COLUMNS = (("smollm2", "concise"), ("gemma3", "concise"))
@@ -31,48 +27,35 @@ CASES = 130
 def a_sample(number: int, model: str, prompt: str) -> Sample:
     """Case 3 is an error, case 4 breaks a check, case 5 is cut off."""
     value = (number * 7 % 100) / 100
-    sample = Sample(
-        key=SampleKey(f"case-{number:03}", prompt, model, 0),
+    made = sample(
+        f"case-{number:03}",
+        f"The answer {number} of {model}.",
+        scores=[Score(metric, value, f"{metric}|v1") for metric in METRICS],
+        prompt=prompt,
+        model=model,
         digest="",
         tags=("refunds" if number % 2 else "shipping", *(("rare",) if number < 4 else ())),
         messages=(Message("system", "You answer customers."), Message("user", f"Question {number}?")),
         golden=(f"The golden answer {number}.", f"Another golden answer {number}."),
-        response=Response(
-            f"The answer {number} of {model}.",
-            "length" if number == 5 else "stop",
-            Usage(100, number),
-            Timing(0.5, 0.1),
-        ),
-        scores=tuple(Score(metric, value, f"{metric}|v1") for metric in METRICS),
+        finish_reason="length" if number == 5 else "stop",
+        prompt_tokens=100,
+        completion_tokens=number,
+        first_token_s=0.1,
         cost_usd=0.001 if model == "gemma3" else 0.002,
     )
     if number == 3:
-        return replace(sample, response=None, scores=(), error=SampleError("deadline", "no answer within 30 s"))
-    return replace(sample, failed_checks=("must not contain 'answer'",)) if number == 4 else sample
+        return replace(made, response=None, scores=(), error=SampleError("deadline", "no answer within 30 s"))
+    return replace(made, failed_checks=("must not contain 'answer'",)) if number == 4 else made
 
 
 def a_run(**changes: Any) -> Run:
     """130 cases, two models."""
-    samples = tuple(a_sample(number, *column) for column in COLUMNS for number in range(CASES))
-    header = RunHeader(
-        id="20260101T000000Z-abcdef",
-        suite="support",
-        file="suites/support.yaml",
-        started_at="2026-01-01T00:00:00+00:00",
-        models={},
-        prompts={},
-        params={},
-        metrics=METRICS,
-        signatures={},
-        gates=(),
-        planned=tuple(sample.key for sample in samples),
-        machine_class="x86",
-        environment={},
-    )
-    return Run(replace(header, **changes), samples, header.planned)
+    samples = [a_sample(number, *column) for column in COLUMNS for number in range(CASES)]
+    known = {"id": "20260101T000000Z-abcdef", "suite": "support", "file": "suites/support.yaml", "machine_class": "x86"}
+    return run(samples, gates={}, **known | changes)
 
 
-def before(run: Run) -> Mapping[tuple[str, str], Mapping[str, BaselineView]]:
+def before(of: Run) -> Mapping[tuple[str, str], Mapping[str, BaselineView]]:
     """The baseline of the first model: every fifth case was better, every seventh worse."""
 
     def earlier(sample: Sample) -> BaselineView:
@@ -82,24 +65,24 @@ def before(run: Run) -> Mapping[tuple[str, str], Mapping[str, BaselineView]]:
         text = text and text.replace("answer", "reply" if number % 5 == 0 else "answer")
         return BaselineView(text, {"rouge_l": value}, signatures={"rouge_l": "rouge_l|v1"})
 
-    first = [sample for sample in run.samples if sample.key.model == "smollm2" and sample.scores]
+    first = [sample for sample in of.samples if sample.key.model == "smollm2" and sample.scores]
     return {("smollm2", "concise"): {sample.key.case: earlier(sample) for sample in first}}
 
 
 def a_page() -> Page:
     """A red report."""
-    run = a_run()
+    shown = a_run()
     verdict = Verdict("smollm2", "concise", "rouge_l", "fail", "−4.0 pts", margin=0.05, drop=0.04, largest_drop=0.07,
                       p_value=0.0003, cases=130)  # fmt: skip
     passed = replace(verdict, metric="exact", status="pass", drop=0.0, largest_drop=0.02, p_value=1.0)
     return Page(
         overall="fail",
         headline="worse than the baseline: rouge_l",
-        facts=facts_of(run),
-        columns=columns_of(run, before(run)),
+        facts=facts_of(shown),
+        columns=columns_of(shown, before(shown)),
         verdicts=(passed, verdict),
         criteria=(Change("gate rouge_l margin", "0.05", "0.20", relaxes=True),),
-        extent=extent_of(run),
+        extent=extent_of(shown),
         answered=258,
         planned=260,
     )

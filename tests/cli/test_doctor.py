@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from fault_server import FaultServer
+from click.testing import Result
 from gguf_files import little
 from plans import run_plan
-from repository import Repository, leave_ci
+from repository import Repository
 
-from evalharness.cli import main
+from evalharness import testing
 from evalharness.config import load_config
 from evalharness.evaluation.plan import make_plan
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite
+from evalharness.testing.ci import leave_ci
+from evalharness.testing.fault_server import FaultServer
 
 SUITE = """\
 schema: 1
@@ -35,23 +36,17 @@ SCRIPTED = '[tool.evalharness.models.fake]\nprovider = "scripted"\nanswers = {"*
 GGUF = '[tool.evalharness.models.small]\nprovider = "gguf"\npath = "small.gguf"\n'
 
 
-class Project:
+class Project(testing.Project):
     """A folder with a suite of two cases."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def write(self, model: str, config: str) -> None:
+    def write_model(self, model: str, config: str) -> None:
         """Write a suite for this model, and the configuration."""
-        (self.root / "suites").mkdir(exist_ok=True)
-        (self.root / "suites/demo.yaml").write_text(SUITE.replace("MODEL", model))
-        (self.root / "pyproject.toml").write_text(config)
+        self.write("suites/demo.yaml", SUITE.replace("MODEL", model))
+        self.write("pyproject.toml", config)
 
     def doctor(self, *options: str) -> Result:
         """Run `evalharness doctor`."""
-        result = CliRunner().invoke(main, ["--root", str(self.root), "doctor", *options])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
+        return self.command("doctor", *options)
 
     def findings(self, section: str, *options: str) -> list[dict[str, Any]]:
         """The results of one section."""
@@ -82,7 +77,7 @@ def remote(url: str, more: str = "") -> str:
 
 def test_all_is_well(project: Project) -> None:
     """A complete project gives sections in order, at most 80 columns, and status 0."""
-    project.write("fake", SCRIPTED)
+    project.write_model("fake", SCRIPTED)
     result = project.doctor()
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
@@ -119,7 +114,7 @@ def test_an_empty_folder(project: Project) -> None:
 )
 def test_a_broken_configuration(project: Project, config: str, place: str) -> None:
     """A broken configuration is reported with file and line, and the other checks run."""
-    project.write("fake", config)
+    project.write_model("fake", config)
     result = project.doctor()
     assert result.exit_code == 1
     assert f"  ✗ broken   {place}" in result.stdout
@@ -141,7 +136,7 @@ def test_a_model_that_cannot_be_used(
     """An unusable model fails the check only if a suite needs it."""
     monkeypatch.delenv("NOT_SET", raising=False)
     name = "far" if "far" in config else "small"
-    project.write(name if needed else "fake", config)
+    project.write_model(name if needed else "fake", config)
     (finding,) = [found for found in project.findings("models") if found["text"].startswith(name)]
     assert finding["status"] == status
     assert text in finding["text"]
@@ -153,7 +148,7 @@ def test_a_model_file(project: Project, sha256: bool | str | None, word: str) ->
     """The hash of a model file is shown, and compared if it is pinned."""
     own = hashlib.sha256(little(project.root / "small.gguf").read_bytes()).hexdigest()
     pin = f'sha256 = "{own if sha256 is True else sha256}"\n' if sha256 else ""
-    project.write("small", GGUF + pin)
+    project.write_model("small", GGUF + pin)
     (finding,) = project.findings("models")
     assert word in finding["text"]
     assert own[:12] in finding["text"]
@@ -163,7 +158,7 @@ def test_a_model_file(project: Project, sha256: bool | str | None, word: str) ->
 def test_a_model_file_names_its_engine(project: Project, provider: str, engine: str) -> None:
     """The engine that opens a model file is shown with its version."""
     own = hashlib.sha256(little(project.root / "small.gguf").read_bytes()).hexdigest()
-    project.write("small", GGUF.replace('"gguf"', f'"{provider}"'))
+    project.write_model("small", GGUF.replace('"gguf"', f'"{provider}"'))
     (finding,) = project.findings("models")
     assert f"small.gguf, 0 MB, sha256 {own[:12]}…" in finding["text"]
     assert f"by {engine} " in finding["text"]
@@ -177,7 +172,7 @@ def test_a_model_that_does_not_load(project: Project, option: str) -> None:
         little(project.root / "small.gguf")
     else:
         (project.root / "small.gguf").write_bytes(b"this is no model")
-    project.write("small", GGUF)
+    project.write_model("small", GGUF)
     output = " ".join(project.doctor(*option.split()).stdout.split())
     assert ("small.gguf cannot be loaded" if option else "small: small.gguf is not a GGUF file") in output
     assert project.doctor(*option.split()).exit_code == 1
@@ -199,7 +194,7 @@ def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: floa
     for user in ("doctor.models", "local.gguf"):
         monkeypatch.setattr(f"evalharness.{user}.available_bytes", lambda: int(free_gb * 1e9))
     little(project.root / "small.gguf")
-    project.write("small", GGUF + GGUF.replace("models.small", "models.other") + "context = 4096\n")
+    project.write_model("small", GGUF + GGUF.replace("models.small", "models.other") + "context = 4096\n")
     (project.root / "suites/demo.yaml").write_text(TWO)
     small, *_ = found = project.findings("models")
     if free_gb == 20:
@@ -214,7 +209,7 @@ def test_memory(project: Project, monkeypatch: pytest.MonkeyPatch, free_gb: floa
 def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
     """A key and its length are never shown, and without `--ping` no request is sent."""
     monkeypatch.setenv("THE_KEY", "sk-very-secret-123456")
-    project.write("far", remote(server.url, 'api_key_env = "THE_KEY"\n'))
+    project.write_model("far", remote(server.url, 'api_key_env = "THE_KEY"\n'))
     result = project.doctor()
     assert result.exit_code == 0
     assert "THE_KEY is set" in " ".join(result.stdout.split())
@@ -227,7 +222,7 @@ def test_a_key_is_never_shown(project: Project, monkeypatch: pytest.MonkeyPatch,
 def test_a_key_for_a_variable(project: Project, server: FaultServer, table: str) -> None:
     """An invalid variable name is not shown, because it may be the key."""
     config = remote(server.url, 'api_key_env = "sk-very-secret"\n').replace("models.far", table)
-    project.write(
+    project.write_model(
         "fake", SCRIPTED + config.replace('provider = "openai"\n', "" if "embed" in table else "provider = 'openai'\n")
     )
     text = " ".join(project.doctor().output.split()) + project.doctor("--json").output
@@ -237,11 +232,11 @@ def test_a_key_for_a_variable(project: Project, server: FaultServer, table: str)
 
 def test_ping(project: Project, server: FaultServer) -> None:
     """`--ping` sends one request for one token; an unreachable endpoint is broken."""
-    project.write("far", remote(server.url))
+    project.write_model("far", remote(server.url))
     assert "answered in" in project.findings("models", "--ping")[0]["text"]
     (sent,) = server.log
     assert sent.body["max_tokens"] == 1
-    project.write("far", remote("http://127.0.0.1:9/v1"))
+    project.write_model("far", remote("http://127.0.0.1:9/v1"))
     result = project.doctor("--ping")
     assert result.exit_code == 1
     assert "the test request failed" in " ".join(result.stdout.split())
@@ -250,7 +245,7 @@ def test_ping(project: Project, server: FaultServer) -> None:
 def test_costs_and_what_is_recorded(project: Project, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
     """The cost of unrecorded requests is shown; a recorded suite needs no key."""
     monkeypatch.setenv("THE_KEY", "x" * 30)
-    project.write("far", remote(server.url, 'api_key_env = "THE_KEY"\nprice = {input = 0, output = 10000}\n'))
+    project.write_model("far", remote(server.url, 'api_key_env = "THE_KEY"\nprice = {input = 0, output = 10000}\n'))
     (before,) = project.findings("suites")
     assert "0 recorded; a run costs about $1.00 at far, at most $1.00" in before["text"]
     config = load_config(project.root)
@@ -265,13 +260,13 @@ def test_costs_and_what_is_recorded(project: Project, monkeypatch: pytest.Monkey
 
 def test_a_missing_price(project: Project, server: FaultServer) -> None:
     """A missing price is reported, because it disables the budget."""
-    project.write("far", remote(server.url))
+    project.write_model("far", remote(server.url))
     assert "no price configured for far" in project.findings("suites")[0]["text"]
 
 
 def test_a_broken_suite(project: Project) -> None:
     """A broken suite shows its first problem and the command that lists the others."""
-    project.write("fake", SCRIPTED)
+    project.write_model("fake", SCRIPTED)
     (project.root / "suites/demo.yaml").write_text("foo: 1\nbar: 2\n" + SUITE.replace("MODEL", "fake"))
     result = project.doctor()
     assert result.exit_code == 1
@@ -282,7 +277,7 @@ def test_a_broken_suite(project: Project) -> None:
 def test_a_missing_extra(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a model without its package, the output has the install command."""
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
-    project.write("small", GGUF)
+    project.write_model("small", GGUF)
     result = project.doctor()
     assert result.exit_code == 1
     assert "pip install 'evalharness[local]'" in " ".join(result.stdout.split())
@@ -290,7 +285,7 @@ def test_a_missing_extra(project: Project, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_repository(project: Project) -> None:
     """The commit that baselines are read from is shown."""
-    project.write("fake", SCRIPTED)
+    project.write_model("fake", SCRIPTED)
     assert "no git commit yet" in project.findings("repository")[0]["text"]
     sha = Repository(project.root).commit()
     assert sha[:12] in project.findings("repository")[0]["text"]
@@ -298,7 +293,7 @@ def test_the_repository(project: Project) -> None:
 
 def test_a_clone_without_history(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """In CI, a clone without the target branch fails and says what to set."""
-    project.write("fake", SCRIPTED)
+    project.write_model("fake", SCRIPTED)
     Repository(project.root).commit()
     monkeypatch.setenv("CI", "true")
     result = project.doctor()
@@ -308,7 +303,7 @@ def test_a_clone_without_history(project: Project, monkeypatch: pytest.MonkeyPat
 
 def test_a_damaged_ledger(project: Project) -> None:
     """A damaged ledger fails the check."""
-    project.write("fake", SCRIPTED)
+    project.write_model("fake", SCRIPTED)
     path = project.root.parent / "cache/evalharness/ledger.sqlite"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no database at all" * 100)

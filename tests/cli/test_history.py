@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from repository import Repository, leave_ci
+from repository import Repository
 from store.stored_records import SIGNATURES, a_run, a_sample, accepted, write
 
 from evalharness.cli import main
 from evalharness.records import Response, Run, Score, Timing, Usage
+from evalharness.testing.ci import leave_ci
 
 CASES = 20
 FILE = "golden/baselines/demo/m.p.jsonl"

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from evalharness.cli import main
+from evalharness import testing
 from evalharness.importers.assertions import KNOWN
 
 BASE = """\
@@ -25,50 +25,34 @@ BOMB = "c0: &c0 [x, x]\n" + "".join(f"c{i}: &c{i} [*c{i - 1}, *c{i - 1}]\n" for 
 """A few lines that expand to a trillion values."""
 
 
-class Project:
+class Project(testing.Project):
     """A folder with a promptfoo configuration."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def write(self, name: str, text: str) -> None:
-        """Write a file next to the configuration."""
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
 
     def convert(self, text: str, *options: str) -> Result:
         """Run `evalharness import promptfoo` on this configuration."""
-        self.write("promptfooconfig.yaml", text)
-        return self.command("import", "promptfoo", str(self.root / "promptfooconfig.yaml"), *options)
-
-    def command(self, *arguments: str) -> Result:
-        """Run `evalharness ...` in this folder."""
-        result = CliRunner().invoke(main, ["--root", str(self.root), *arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return result
+        return self.command("import", "promptfoo", self.write("promptfooconfig.yaml", text), *options)
 
     @property
-    def suite(self) -> dict[str, Any]:
+    def imported(self) -> dict[str, Any]:
         """The written suite."""
-        found: dict[str, Any] = yaml.safe_load((self.root / "suites/promptfoo.yaml").read_text())
+        found: dict[str, Any] = yaml.safe_load(self.read("suites/promptfoo.yaml"))
         return found
 
     @property
     def golden(self) -> dict[str, list[str]]:
         """The written golden answers."""
-        found: dict[str, list[str]] = yaml.safe_load((self.root / "golden/promptfoo.yaml").read_text())
+        found: dict[str, list[str]] = yaml.safe_load(self.read("golden/promptfoo.yaml"))
         return found
 
     def suite_of(self, text: str) -> dict[str, Any]:
         """The suite of a configuration, validated with its models in pyproject.toml."""
         result = self.convert(text)
         assert result.exit_code == 0, result.output
-        head = (self.root / "suites/promptfoo.yaml").read_text().partition("for pyproject.toml:\n#\n")[2]
+        head = self.read("suites/promptfoo.yaml").partition("for pyproject.toml:\n#\n")[2]
         self.write("pyproject.toml", re.sub("^# ?", "", head.partition("\n\nschema:")[0], flags=re.MULTILINE))
         validated = self.command("validate", "promptfoo")
         assert validated.exit_code == 0, validated.output
-        return self.suite
+        return self.imported
 
 
 @pytest.fixture
@@ -152,8 +136,8 @@ def test_assertions_without_an_equivalent(project: Project, assertion: str, reas
     for text in (shown, " ".join(head.split())):
         assert place in text
         assert reason in text
-    assert "assert" not in project.suite["cases"][0]
-    assert "assert" not in project.suite
+    assert "assert" not in project.imported["cases"][0]
+    assert "assert" not in project.imported
 
 
 @pytest.mark.parametrize(
@@ -175,7 +159,7 @@ def test_some_reference_answers(project: Project) -> None:
     """If only some cases have a golden answer, the answers are kept and the metric is skipped with a note."""
     result = project.convert(with_assert("{type: rouge-n, value: You said hello}") + "  - vars: {word: two}\n")
     assert "1 of 2 tests have no reference answer" in " ".join(result.stdout.split())
-    assert project.suite["metrics"] == [{"length": {"min_words": 1}}]
+    assert project.imported["metrics"] == [{"length": {"min_words": 1}}]
     assert project.golden == {"test-1": ["You said hello"]}
 
 
@@ -379,8 +363,8 @@ def test_hostile_texts(project: Project) -> None:
     result = project.convert('"\\e[31m\\nevil: 1\\u202e": x\n' + BASE.replace("hello", '"\\u0007: {{7*7}} # x"'))
     assert result.exit_code == 0, result.stderr
     assert all(line.isprintable() for line in result.stdout.split("\n"))
-    assert "evil" not in project.suite
-    assert project.suite["cases"][0]["vars"] == {"word": "\x07: {{7*7}} # x"}
+    assert "evil" not in project.imported
+    assert project.imported["cases"][0]["vars"] == {"word": "\x07: {{7*7}} # x"}
 
 
 def test_values_of_any_kind(project: Project) -> None:

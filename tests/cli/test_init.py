@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from fault_server import FaultServer
 
 from evalharness.cli import main
+from evalharness.testing.fault_server import FaultServer
 
 FILES = [
     "pyproject.toml",

@@ -11,16 +11,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from fault_server import FaultServer
 from plans import run_plan
 
-from evalharness.cli import main
+from evalharness import testing
 from evalharness.config import load_config
 from evalharness.evaluation.plan import make_plan
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
 from evalharness.suites import load_suite
+from evalharness.testing.fault_server import FaultServer
 
 SUITE = """\
 schema: 1
@@ -36,26 +35,16 @@ gates: [{metric: exact, margin: 5%}]
 GOLDEN = "golden/recordings/demo.jsonl"
 
 
-def run(*arguments: str | Path) -> Result:
-    """The result of `evalharness ...`."""
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-class Project:
+class Project(testing.Project):
     """A folder with one suite of three cases and two prompts."""
 
     def __init__(self, root: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.root, self.file = root, root / GOLDEN
+        super().__init__(root)
+        self.file = root / GOLDEN
         self._monkeypatch = monkeypatch
-        (root / "suites").mkdir(parents=True)
-        (root / "suites/demo.yaml").write_text(SUITE)
-        (root / "golden").mkdir()
-        (root / "golden/demo.yaml").write_text("".join(f'{name}: "You asked: {name.upper()}?"\n' for name in "abc"))
-        (root / "pyproject.toml").write_text(
-            f'[tool.evalharness.models.remote]\nprovider = "openai"\nbase_url = "{url}"\nmodel = "m"\n'
-        )
+        self.write("suites/demo.yaml", SUITE)
+        self.write("golden/demo.yaml", "".join(f'{name}: "You asked: {name.upper()}?"\n' for name in "abc"))
+        self.configure(remote={"provider": "openai", "base_url": url, "model": "m"})
         self.move("here")
 
     def move(self, machine: str) -> None:
@@ -63,7 +52,7 @@ class Project:
         self._monkeypatch.setenv("XDG_CACHE_HOME", str(self.root / "cache" / machine))
 
     def ledger(self) -> Ledger:
-        """Of this machine."""
+        """The ledger of this machine."""
         return Ledger(load_config(self.root).cache_dir / "ledger.sqlite")
 
     def ask(self, *prompts: str, repeat: int = 1) -> None:
@@ -78,15 +67,11 @@ class Project:
         with closing(self.ledger()) as ledger:
             return {row.key: row for row in ledger.all()}
 
-    def record(self, command: str, *arguments: str | Path) -> Result:
-        """`evalharness record COMMAND ...` in this project."""
-        return run("--root", self.root, "record", command, *arguments)
-
-    def edit(self, old: str, new: str) -> None:
-        """Another text in the recording."""
-        text = self.file.read_text()
+    def rewrite(self, old: str, new: str) -> None:
+        """Replace the first occurrence of a text in the recording."""
+        text = self.read(GOLDEN)
         assert old in text
-        self.file.write_text(text.replace(old, new, 1))
+        self.write(GOLDEN, text.replace(old, new, 1))
 
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`pytest --llm-suite=demo ...` in a process of its own."""
@@ -106,7 +91,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 def test_export(project: Project) -> None:
     """All that the suite asks for goes to a file that can be committed: a header, then a response a line."""
-    result = project.record("export", "demo")
+    result = project.command("record", "export", "demo")
     assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 of 6 responses\n")
     header, *lines = map(json.loads, project.file.read_text().splitlines())
     assert header == {"schema": 2, "kind": "recording", "suite": "demo", "responses": 6}
@@ -117,7 +102,7 @@ def test_export(project: Project) -> None:
 @pytest.mark.parametrize(("options", "count"), [(["--prompt", "short"], 3), (["--prompt=long", "--model=remote"], 3)])
 def test_export_a_part(project: Project, options: list[str], count: int) -> None:
     """Only the responses of the chosen models and prompts are written, to the given file."""
-    result = project.record("export", "demo", *options, "-o", project.root / "x.jsonl")
+    result = project.command("record", "export", "demo", *options, "-o", project.root / "x.jsonl")
     assert (result.exit_code, result.stdout) == (0, f"{project.root / 'x.jsonl'}: {count} of {count} responses\n")
     assert not project.file.exists()
 
@@ -125,7 +110,7 @@ def test_export_a_part(project: Project, options: list[str], count: int) -> None
 def test_what_is_missing(project: Project) -> None:
     """A response that is not recorded is named, with what to do; nothing is written."""
     (project.root / "suites/demo.yaml").write_text(SUITE.replace("B?", "Bee?"))
-    result = project.record("export", "demo")
+    result = project.command("record", "export", "demo")
     assert result.exit_code == 1
     assert "2 of 6 responses are not recorded: b[remote-short], b[remote-long]; run pytest" in result.stderr
     assert "--partial" in result.stderr
@@ -135,7 +120,7 @@ def test_what_is_missing(project: Project) -> None:
 def test_many_missing(project: Project) -> None:
     """Of many that are missing some are named, and the others counted."""
     project.move("elsewhere")
-    result = project.record("export", "demo", "--repeat=2")
+    result = project.command("record", "export", "demo", "--repeat=2")
     assert result.exit_code == 1
     assert "12 of 12 responses are not recorded" in result.stderr
     assert "and 7 more" in result.stderr
@@ -143,52 +128,52 @@ def test_many_missing(project: Project) -> None:
 
 def test_partial(project: Project) -> None:
     """`--partial` writes what there is."""
-    result = project.record("export", "demo", "--repeat=2", "--partial")
+    result = project.command("record", "export", "demo", "--repeat=2", "--partial")
     assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 of 12 responses\n")
 
 
 def test_import(project: Project) -> None:
     """Imported responses are in the ledger; importing them again changes nothing."""
-    project.record("export", "demo")
+    project.command("record", "export", "demo")
     here = project.recorded()
     project.move("there")
     for new in (6, 0):
-        result = project.record("import", project.file)
+        result = project.command("record", "import", project.file)
         assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 responses, {new} of them new\n")
         assert project.recorded() == here
 
 
 def test_import_conflict(project: Project) -> None:
     """A response that differs from this machine's own is taken only with `--replace`."""
-    project.record("export", "demo")
+    project.command("record", "export", "demo")
     before = project.recorded()
-    project.edit('"text": "You asked: A?"', '"text": "Another."')
-    result = project.record("import", project.file)
+    project.rewrite('"text": "You asked: A?"', '"text": "Another."')
+    result = project.command("record", "import", project.file)
     assert result.exit_code == 1
     assert "the ledger has other responses to 1 of its requests (first: " in result.stderr
     assert "--replace" in result.stderr
     assert project.recorded() == before
-    assert project.record("import", "--replace", project.file).exit_code == 0
+    assert project.command("record", "import", "--replace", project.file).exit_code == 0
     assert sum(row.response.text == "Another." for row in project.recorded().values()) == 1
 
 
 @pytest.mark.parametrize(
     ("edit", "shown"),
     [
-        (lambda project: project.edit('"content": "B?"', '"content": "Bee?"'), "the line was edited"),
-        (lambda project: project.edit('"responses": 6', '"responses": 5'), ":1: it says 5 responses, and 6 follow"),
+        (lambda project: project.rewrite('"content": "B?"', '"content": "Bee?"'), "the line was edited"),
+        (lambda project: project.rewrite('"responses": 6', '"responses": 5'), ":1: it says 5 responses, and 6 follow"),
         (lambda project: project.file.write_bytes(project.file.read_bytes()[:-9]), ":7: the last line is cut off"),
         (lambda project: project.file.write_text("hello\n"), ":1:1: not JSON"),
     ],
 )
 def test_an_edited_file_is_refused(project: Project, edit: Callable[[Project], object], shown: str) -> None:
     """An edited file stops the whole import, with its place."""
-    project.record("export", "demo")
+    project.command("record", "export", "demo")
     good = project.file.rename(project.root / "good.jsonl")
-    project.record("export", "demo")
+    project.command("record", "export", "demo")
     edit(project)
     project.move("there")
-    result = project.record("import", good, project.file)
+    result = project.command("record", "import", good, project.file)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(f"Error: {project.file}:")
     assert shown in result.stderr
@@ -197,22 +182,22 @@ def test_an_edited_file_is_refused(project: Project, edit: Callable[[Project], o
 
 def test_a_conflict_in_the_second_file(project: Project) -> None:
     """A conflict in one of several files keeps the others out as well."""
-    project.record("export", "demo", "--prompt=short", "-o", project.root / "short.jsonl")
-    project.record("export", "demo", "--prompt=long")
+    project.command("record", "export", "demo", "--prompt=short", "-o", project.root / "short.jsonl")
+    project.command("record", "export", "demo", "--prompt=long")
     project.move("there")
-    assert project.record("import", project.file).exit_code == 0
-    project.edit('"text": "You asked: A?"', '"text": "Another."')
-    assert project.record("import", project.root / "short.jsonl", project.file).exit_code == 1
+    assert project.command("record", "import", project.file).exit_code == 0
+    project.rewrite('"text": "You asked: A?"', '"text": "Another."')
+    assert project.command("record", "import", project.root / "short.jsonl", project.file).exit_code == 1
     assert len(project.recorded()) == 3
 
 
 @pytest.mark.parametrize("command", ["export", "import"])
 def test_a_damaged_ledger(project: Project, command: str) -> None:
     """A ledger that is none is named, without a traceback."""
-    project.record("export", "demo")
+    project.command("record", "export", "demo")
     path = load_config(project.root).cache_dir / "ledger.sqlite"
     path.write_text("hello")
-    result = project.record(command, "demo" if command == "export" else project.file)
+    result = project.command("record", command, "demo" if command == "export" else project.file)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"Error: {path}: damaged, so nothing is served from it")
 
@@ -232,18 +217,18 @@ def test_a_damaged_ledger(project: Project, command: str) -> None:
 )
 def test_usage(project: Project, arguments: list[str], status: int, shown: str) -> None:
     """The help has an example; an error is one sentence."""
-    result = run("--root", project.root, *arguments)
+    result = project.command(*arguments)
     assert (result.exit_code, shown in result.output) == (status, True), result.output
 
 
 def test_from_one_machine_to_another(project: Project) -> None:
     """After export and import, `--llm-record=none` passes on another machine."""
-    project.record("export", "demo")
+    project.command("record", "export", "demo")
     project.move("there")
     missing = project.pytest("--llm-record=none")
     assert missing.returncode == 1
     assert "forbids model calls; nothing is recorded yet" in missing.stdout
-    assert project.record("import", project.file).exit_code == 0
+    assert project.command("record", "import", project.file).exit_code == 0
     replayed = project.pytest("--llm-record=none")
     assert replayed.returncode == 0, replayed.stdout
     assert "replayed  6 of 6 answers, recorded on " in replayed.stdout

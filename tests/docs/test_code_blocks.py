@@ -12,45 +12,33 @@ import pytest
 import yaml
 from doc_pages import PAGES, Block, all_blocks, blocks, name
 
-import evalharness
 from evalharness.config import Config
+from evalharness.testing import Project
+from evalharness.testing.ci import leave_ci
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 QUESTIONS = [f"q{number}" for number in range(60)]
-SUITE = {
-    "schema": 1,
-    "models": ["smollm2"],
-    "prompts": {"concise": [{"user": "{{ question }}"}]},
-    "metrics": ["rouge_l"],
-    "cases": [{"id": one, "vars": {"question": one}, "tags": ["refunds"]} for one in QUESTIONS],
-    "gates": [{"metric": "rouge_l", "margin": 0.05}],
-}
-CONFIGURATION = """
-[tool.evalharness.models.smollm2]
-provider = "scripted"
-repeats_differ = false
-answers = {"*" = "You have 30 days."}
-"""
 PYTHON_PAGES = [page for page in PAGES if blocks(page, "python")]
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with the suite `support`, a scripted model and an accepted run."""
-    for folder, content in (("suites", SUITE), ("golden", dict.fromkeys(QUESTIONS, "You have 30 days."))):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "support.yaml").write_text(json.dumps(content))
-    (tmp_path / "pyproject.toml").write_text(CONFIGURATION)
+    leave_ci(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for variable in ("CI", "GITHUB_ACTIONS", "GITLAB_CI"):
-        monkeypatch.delenv(variable, raising=False)
-    evalharness.evaluate("support").accept(because="first")
-    return tmp_path
+    project = Project(tmp_path, suite="support")
+    cases = [{"id": one, "vars": {"question": one}, "tags": ["refunds"]} for one in QUESTIONS]
+    names = {"models": ["smollm2"], "prompts": {"concise": [{"user": "{{ question }}"}]}, "metrics": ["rouge_l"]}
+    gates = [{"metric": "rouge_l", "margin": 0.05}]
+    project.write_suite(dict.fromkeys(QUESTIONS, "You have 30 days."), cases=cases, gates=gates, **names)
+    project.configure(smollm2={"provider": "scripted", "repeats_differ": False, "answers": {"*": "You have 30 days."}})
+    project.accept()
+    return project
 
 
 @pytest.mark.parametrize("page", PYTHON_PAGES, ids=name)
-def test_python_runs(page: Path, project: Path) -> None:
+def test_python_runs(page: Path, project: Project) -> None:
     """The blocks of a page run one after another in one namespace; what `>>>` shows is what is printed."""
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in blocks(page, "python"):

@@ -7,54 +7,45 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from fault_server import (
+from asking import PATIENCE_S, ask, in_time, kinds, samples_of
+from plans import open_pipeline
+
+from evalharness.config import Config, ModelConfig
+from evalharness.errors import ConfigError
+from evalharness.evaluation.plan import make_plan
+from evalharness.execution import RunOptions
+from evalharness.execution.pricing import Pricing
+from evalharness.providers import Capabilities, Provider, open_provider
+from evalharness.records import (
+    Params,
+    Request,
+    Response,
+    Sample,
+    Suite,
+)
+from evalharness.store.ledger import Ledger, Settlement
+from evalharness.testing import response
+from evalharness.testing.fault_server import (
     FaultServer,
     Hang,
+    Received,
     Reply,
     Script,
-    Seen,
     Send,
     Wait,
     healthy,
     json_answer,
     too_many,
 )
-from plans import open_pipeline
 
-from evalharness.config import Config, ModelConfig
-from evalharness.errors import ConfigError
-from evalharness.evaluation.pipeline import Pipeline
-from evalharness.evaluation.plan import make_plan
-from evalharness.execution import RunOptions
-from evalharness.execution.pricing import Pricing
-from evalharness.providers import Capabilities, Provider, open_provider
-from evalharness.records import (
-    Case,
-    Location,
-    Message,
-    Params,
-    Request,
-    Response,
-    Sample,
-    SampleKey,
-    Suite,
-    Timing,
-    Usage,
-)
-from evalharness.scoring.scorer import Scorer
-from evalharness.store.ledger import Ledger, Settlement
-
-PATIENCE_S = 60
-"""What has not come by then never will."""
-GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
+GOOD = response()
 NAMES = [f"case-{number}" for number in range(200)]
 Result = TypeVar("Result")
 
@@ -72,31 +63,10 @@ def remote(*urls: str, **options: Any) -> Provider:
     return open_provider("m", Config(models={"m": ModelConfig(provider="openai", **known)}))
 
 
-def ask(pipeline: Pipeline, names: Iterable[str], text: str = "", model: str = "m") -> list[Any]:
-    """The futures of one request for each name, which is its text too unless one is given."""
-    futures = []
-    for name in names:
-        case = Case(name, {}, (), (), (), "d", Location("s.yaml"))
-        messages = (Message("user", text or name),)
-        request = Request(SampleKey(name, "p", model, 0), messages, 0, Params(max_tokens=50))
-        futures.append(pipeline.submit(case, request, Scorer([])))
-    return futures
-
-
-def samples_of(futures: Sequence[Any]) -> list[Sample]:
-    """What has become of them."""
-    return [future.result(PATIENCE_S) for future in futures]
-
-
 def run(provider: Provider, ledger: Ledger, names: Iterable[str], *, text: str = "", **options: Any) -> list[Sample]:
     """A run of its own that asks all of them."""
     with open_pipeline({"m": provider}, [], options=RunOptions(run="r", **options), ledger=ledger) as pipeline:
-        return samples_of(ask(pipeline, names, text))
-
-
-def kinds(samples: Iterable[Sample]) -> Counter[str]:
-    """How often each end came."""
-    return Counter(sample.error.kind if sample.error else "answered" for sample in samples)
+        return samples_of(ask(pipeline, names, text=text))
 
 
 def status(code: int) -> Script:
@@ -133,7 +103,7 @@ def test_an_error_is_shared_too(ledger: Ledger) -> None:
 def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) -> None:
     """While one process of a run waits to try again, another gets the answer: it is not asked for twice."""
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         return [Send(too_many({"retry-after-ms": "300"}))] if seen.attempt == 0 else healthy(seen)
 
     other_ledger = Ledger(tmp_path / "ledger.sqlite")
@@ -144,10 +114,10 @@ def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) 
             )
             for book in (ledger, other_ledger)
         )
-        first = ask(one, ["a"], "the same")
+        first = ask(one, ["a"], text="the same")
         while not ledger.attempts("r") or ledger.under_way("r"):
             time.sleep(0.01)
-        assert samples_of(ask(other, ["b"], "the same"))[0].ok
+        assert samples_of(ask(other, ["b"], text="the same"))[0].ok
         assert samples_of(first)[0].ok
     assert len(server.log) == 2
 
@@ -156,13 +126,13 @@ def test_turned_away_while_others_are_served(ledger: Ledger) -> None:
     """Who is only unlucky at a busy endpoint waits his turn."""
     at_once, served = 32, 0
 
-    def unlucky(seen: Seen) -> Reply:
+    def unlucky(seen: Received) -> Reply:
         until = served + at_once  # more than are under way: an answer that left later than this request has come
         while served < until:
             yield Wait(0.001)
         yield Send(too_many({"retry-after-ms": "10"}))
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         nonlocal served
         if seen.case == "0" and seen.attempt < 5:
             return unlucky(seen)
@@ -192,7 +162,7 @@ def test_as_many_as_the_endpoint_likes(monkeypatch: pytest.MonkeyPatch, ledger: 
     refused: list[bool] = []
     under_way = 0
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         nonlocal under_way
         refused.append(under_way >= 8)
         if refused[-1]:
@@ -221,7 +191,7 @@ def test_nobody_waits_for_the_disk(tmp_path: Path) -> None:
                 assert second_has_left.wait(PATIENCE_S)
             return super().commit(run, entries)
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         if seen.case == NAMES[1]:
             second_has_left.set()
         return healthy(seen)
@@ -233,7 +203,7 @@ def test_nobody_waits_for_the_disk(tmp_path: Path) -> None:
 def test_retry_after_holds_for_all(ledger: Ledger) -> None:
     """When one is told to wait, nobody leaves before that time is over but those who were on their way."""
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         first = seen.case == NAMES[5] and seen.attempt == 0
         return [Send(too_many({"retry-after": "1"}))] if first else healthy(seen)
 
@@ -268,20 +238,6 @@ def over() -> Iterator[None]:
     OVER.clear()
     yield
     OVER.set()
-
-
-def in_time(work: Callable[[], Result]) -> Result:
-    """What it returns or raises. TimeoutError if it does neither."""
-    done = Future[Result]()
-
-    def follow() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=follow, daemon=True).start()
-    return done.result(PATIENCE_S)
 
 
 class Hanging(Provider):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fault_server import FaultServer, Reply, Seen
 from faults import CUTS, cut_at
 from plans import open_pipeline
 
 from evalharness.config import Config, ModelConfig
 from evalharness.providers import open_provider
-from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
+from evalharness.records import Sample
 from evalharness.scoring.scorer import Scorer
+from evalharness.testing import case, request
+from evalharness.testing.fault_server import FaultServer, Received, Reply
 
 
-def cut_where_asked(seen: Seen) -> Reply:
+def cut_where_asked(seen: Received) -> Reply:
     """The case says after how many bytes of the body the connection is closed in good order."""
     return cut_at(int(seen.case))(seen)
 
@@ -27,9 +28,7 @@ def ask_all(server: FaultServer, root: Path) -> dict[int, Sample]:
         waiting = {}
         for number in range(len(CUTS) + 1):
             name = str(number)
-            request = Request(SampleKey(name, "p", "m", 0), (Message("user", name),), 0, Params())
-            case = Case(name, {}, (), (), (), "d", Location("s.yaml"))
-            waiting[number] = pipeline.submit(case, request, scorer)
+            waiting[number] = pipeline.submit(case(name), request(name, case=name, model="m"), scorer)
         return {number: sample.result(60) for number, sample in waiting.items()}
 
 

@@ -20,13 +20,10 @@ from evalharness.providers import Provider
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import (
     Case,
-    Location,
     Message,
-    Params,
     Request,
     Response,
     Sample,
-    SampleKey,
     Spec,
     Timing,
     Usage,
@@ -35,20 +32,21 @@ from evalharness.scoring.metrics import Metric, SampleView
 from evalharness.scoring.metrics.base import Responses, Result
 from evalharness.scoring.metrics.strings import exact
 from evalharness.scoring.scorer import Answered, Scorer
+from evalharness.testing import case, request, response
 
 PATIENCE_S = 60
 """A future that is not done by then never will be."""
-GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
+GOOD = response()
 
 
 def a_case(name: str, *checks: Spec) -> Case:
     """A case that wants the answer Yes."""
-    return Case(name, {}, (), ("Yes.",), checks, f"digest-{name}", Location("suites/demo.yaml", 3))
+    return case(name, checks=checks)
 
 
-def a_request(case: str, model: str = "m", repeat: int = 0) -> Request:
+def a_request(name: str, model: str = "m") -> Request:
     """A request for one answer."""
-    return Request(SampleKey(case, "p", model, repeat), (Message("user", f"{case}?"),), 0, Params(seed=repeat))
+    return request(f"{name}?", case=name, model=model)
 
 
 def run(

@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fault_server import FaultServer, Seen
 from faults import FAULTS, Fault, serve
 from plans import open_pipeline
 
@@ -19,9 +18,11 @@ from evalharness.config import Config, ModelConfig
 from evalharness.evaluation.pipeline import Pipeline
 from evalharness.execution import RunOptions
 from evalharness.providers import open_provider
-from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
+from evalharness.records import Request, Sample
 from evalharness.scoring.scorer import Scorer
 from evalharness.store.ledger import Ledger
+from evalharness.testing import case, request
+from evalharness.testing.fault_server import FaultServer, Received
 
 DEADLINE_S = 60.0
 SHORT_DEADLINE_S = 3.0
@@ -34,7 +35,7 @@ class Ended:
     """How the one request to one server ended."""
 
     sample: Sample
-    log: list[Seen]
+    log: list[Received]
     attempts: list[str]
     """As the ledger has them."""
 
@@ -49,13 +50,13 @@ def a_model(fault: Fault, server: FaultServer, folder: Path) -> ModelConfig:
 
 
 def a_request(name: str) -> Request:
-    """One question."""
-    return Request(SampleKey(name, "p", name, 0), (Message("user", f"{name}?"),), 0, Params(max_tokens=50))
+    """One question to the model of the same name."""
+    return request(f"{name}?", case=name, model=name)
 
 
 def ask(pipeline: Pipeline, name: str) -> Future[Sample]:
     """The one request to one server."""
-    return pipeline.submit(Case(name, {}, (), (), (), "d", Location("s.yaml")), a_request(name), Scorer([]))
+    return pipeline.submit(case(name), a_request(name), Scorer([]))
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +126,10 @@ def test_never_earlier_than_told(ended: dict[str, Ended]) -> None:
     waits = {
         name: [after.at - (before.answered_at or after.at) for before, after in pairwise(ended[name].log)]
         for name, fault in FAULTS.items()
-        if fault.told_s
+        if fault.wait_s
     }
     assert all(waits.values())
-    assert {name: found for name, found in waits.items() if min(found) < FAULTS[name].told_s} == {}
+    assert {name: found for name, found in waits.items() if min(found) < FAULTS[name].wait_s} == {}
 
 
 def test_an_echoed_key_is_taken_out(ended: dict[str, Ended]) -> None:

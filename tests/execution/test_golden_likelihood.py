@@ -22,6 +22,7 @@ from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import Message, Params, Request, Response, Run, SampleKey, Timing, Usage
 from evalharness.store.ledger import Ledger
 from evalharness.suites import another_sample, digest
+from evalharness.testing import Project
 
 SUITE = """\
 schema: 1
@@ -51,13 +52,11 @@ def plan(tmp_path: Path) -> Planner:
     """A plan of the suite in `suite`, where `answers` come from the scripted model `fake`."""
 
     def made(suite: str = SUITE, *, golden: str = GOLDEN, answers: Any = likely, **options: Any) -> Plan:
-        files = {"pyproject.toml": CONFIG, "suites/demo.yaml": suite, "golden/demo.yaml": golden}
-        for file, text in files.items():
-            (tmp_path / file).parent.mkdir(exist_ok=True)
-            (tmp_path / file).write_text(text)
-        config = load_config(tmp_path)
+        project = Project(tmp_path)
+        for file, text in (("pyproject.toml", CONFIG), ("suites/demo.yaml", suite), ("golden/demo.yaml", golden)):
+            project.write(file, text)
         opened: dict[str, Provider] = {"fake": Recorded(answers)}
-        return make_plan(evalharness.load_suite("demo", config), config, opened=opened, **options)
+        return make_plan(evalharness.load_suite("demo", project.config), project.config, opened=opened, **options)
 
     return made
 

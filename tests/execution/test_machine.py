@@ -6,27 +6,23 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import PATIENCE_S, ask, in_time, kinds, samples_of
 from plans import open_pipeline
 
 from evalharness.errors import ModelUnavailableError
-from evalharness.evaluation.pipeline import Pipeline
 from evalharness.execution import RunOptions
 from evalharness.providers import Capabilities, Provider
-from evalharness.records import Case, Location, Message, Params, Request, Response, Sample, SampleKey, Timing, Usage
-from evalharness.scoring.scorer import Scorer
+from evalharness.records import Request, Response
 from evalharness.store.ledger import Ledger
+from evalharness.testing import response
 
-PATIENCE_S = 60
-"""What has not come by then never will."""
 NEVER_S = 2 * PATIENCE_S
-GOOD = Response("Yes.", "stop", Usage(9, 1), Timing(0.1))
+GOOD = response()
 
 
 @dataclass
@@ -88,25 +84,6 @@ class Local(Provider):
     def close(self) -> None:
         """Wake what computes."""
         self.closed.set()
-
-
-def ask(pipeline: Pipeline, names: Iterable[str], model: str) -> list[Any]:
-    """The futures of one request for each name."""
-    wanted = []
-    for name in names:
-        request = Request(SampleKey(name, "p", model, 0), (Message("user", name),), 0, Params())
-        wanted.append(pipeline.submit(Case(name, {}, (), (), (), "d", Location("s.yaml")), request, Scorer([])))
-    return wanted
-
-
-def samples_of(futures: Sequence[Any]) -> list[Sample]:
-    """What has become of them."""
-    return [future.result(PATIENCE_S) for future in futures]
-
-
-def kinds(samples: Iterable[Sample]) -> Counter[str]:
-    """How often each end came."""
-    return Counter(sample.error.kind if sample.error else "answered" for sample in samples)
 
 
 NAMES = [str(number) for number in range(30)]
@@ -243,20 +220,6 @@ def test_an_answer_that_came_too_late() -> None:
     ) as pipeline:
         samples_of([*ask(pipeline, "x", "a"), *ask(pipeline, "x", "b")])
     assert watch.log == ["prepare a", "answer a x", "unload a", "prepare b", "answer b x"]
-
-
-def in_time(work: Callable[[], list[Any]]) -> list[Any]:
-    """What it returns or raises. TimeoutError if it does neither."""
-    done = Future[list[Any]]()
-
-    def follow() -> None:
-        try:
-            done.set_result(work())
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=follow, daemon=True).start()
-    return done.result(PATIENCE_S)
 
 
 def test_stopped_in_the_middle() -> None:

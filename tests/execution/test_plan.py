@@ -10,7 +10,7 @@ import pytest
 from plans import run_plan
 
 import evalharness
-from evalharness.config import Config, load_config
+from evalharness.config import Config
 from evalharness.errors import ConfigError
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.execution.keys import request_text
@@ -18,6 +18,7 @@ from evalharness.providers import Provider
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import GateRule, Request, Sample, SampleKey
 from evalharness.store import RunWriter, read_run, sample_to_json
+from evalharness.testing import Project
 
 SUITE = """\
 schema: 1
@@ -48,14 +49,14 @@ answers = {"*" = ["One.", "Two."]}
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
     """A project of two cases, two prompts and two models."""
+    project = Project(tmp_path)
     for file, text in {
         "pyproject.toml": PROJECT,
         "suites/demo.yaml": SUITE,
         "golden/demo.yaml": 'a: "Yes."\nb: "No."\n',
     }.items():
-        (tmp_path / file).parent.mkdir(exist_ok=True)
-        (tmp_path / file).write_text(text)
-    return load_config(tmp_path)
+        project.write(file, text)
+    return project.config
 
 
 def a_plan(config: Config, **options: Any) -> Plan:

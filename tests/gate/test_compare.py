@@ -16,16 +16,10 @@ from evalharness.records import (
     SEVERITY,
     AcceptedRun,
     Baseline,
-    BaselineCase,
-    BaselineSample,
     GateRule,
-    Message,
-    Response,
     Run,
-    RunHeader,
     Sample,
     SampleError,
-    SampleKey,
     Score,
     Status,
     Timing,
@@ -34,6 +28,9 @@ from evalharness.records import (
     worst,
 )
 from evalharness.report import Outcome
+from evalharness.testing import accepted_run, baseline_sample, sample
+from evalharness.testing import baseline as baseline_of
+from evalharness.testing import run as run_of
 
 COMMAND = "pytest --llm-suite=demo --llm-accept"
 SIGNATURES = {"chrf": "chrf|v:1"}
@@ -41,51 +38,33 @@ GATES = (("chrf", 0.05), ("latency", 0.1), ("cost", 0.1))
 World = tuple[Run, dict[tuple[str, str], Any]]
 
 
-def a_sample(number: int, *, model: str = "m", repeat: int = 0, value: float = 0.8, **changes: Any) -> Sample:
+def a_sample(number: int, *, value: float = 0.8, **changes: Any) -> Sample:
     """A good answer to one case."""
-    sample = Sample(
-        key=SampleKey(f"case-{number}", "p", model, repeat),
-        digest=f"digest-{number}",
-        tags=("even" if number % 2 == 0 else "odd",),
-        messages=(Message("user", "?"),),
-        golden=("Yes.",),
-        response=Response("Yes.", "stop", Usage(90, 10), Timing(0.5)),
-        scores=(Score("chrf", value, SIGNATURES["chrf"]),),
-    )
-    return replace(sample, **changes)
+    names = {"model": "m", "prompt": "p", "tags": ("even" if number % 2 == 0 else "odd",)}
+    return sample(f"case-{number}", scores={"chrf": value}, **names | changes)
 
 
 def a_run(samples: Sequence[Sample], gates: Sequence[tuple[Any, ...]] = GATES, **rest: Any) -> Run:
     """A run that planned, selected and answered these samples."""
-    keys = tuple(sample.key for sample in samples)
-    header = RunHeader(
-        id="now",
-        suite="demo",
-        file="suites/demo.yaml",
-        started_at="2026-01-01T00:00:00+00:00",
-        models={},
-        prompts={},
-        params={},
-        metrics=tuple(SIGNATURES),
-        signatures=SIGNATURES,
-        gates=tuple(GateRule(*gate) for gate in gates),
-        planned=keys,
-        machine_class="here",
-        environment={},
-    )
-    return Run(header, tuple(samples), **{"selected": keys} | rest)
+    known: dict[str, Any] = {"metrics": tuple(SIGNATURES), "signatures": SIGNATURES, "models": {}}
+    return run_of(samples, gates=[GateRule(*gate) for gate in gates], **known | rest)
 
 
-def a_draw(value: float = 0.8, run: str = "then", **changes: Any) -> BaselineSample:
-    """What an accepted run has on a case."""
-    return replace(BaselineSample(run, "Yes.", {"chrf": value}, 90, 10, 0.5), **changes)
+def kept(value: float = 0.8, **changes: Any) -> Any:
+    """What a baseline keeps of an accepted sample."""
+    return baseline_sample(**{"run": "then", "scores": {"chrf": value}} | changes)
 
 
-def a_baseline(cases: int = 80, *, model: str = "m", draws: Sequence[BaselineSample] = ()) -> Baseline:
+def an_accepted_run(name: str = "then", **changes: Any) -> AcceptedRun:
+    """A run of the baseline, from this machine."""
+    return accepted_run(name, **{"signatures": SIGNATURES} | changes)
+
+
+def a_baseline(cases: int = 80, *, model: str = "m", draws: Sequence[Any] = ()) -> Baseline:
     """A baseline of one accepted run, from this machine."""
-    runs = (AcceptedRun("then", "2026-01-01", "here", SIGNATURES, "asked"),)
-    stored = {f"case-{n}": BaselineCase(f"digest-{n}", tuple(draws) or (a_draw(),), n + 2) for n in range(cases)}
-    return Baseline(f"golden/baselines/demo/{model}.p.jsonl", "demo", model, "p", runs, stored)
+    made = baseline_of(a_run([a_sample(number, model=model) for number in range(cases)], id="then"))
+    stored = {name: replace(case, samples=tuple(draws) or case.samples) for name, case in made.cases.items()}
+    return replace(made, cases=stored)
 
 
 def a_world(cases: int = 80) -> World:
@@ -213,7 +192,7 @@ def identities(then: dict[str, Any] | None, now: dict[str, Any], *, model: str =
     """Say who answered the accepted run, and who this one; `model`: the baseline's own."""
 
     def edit(world: World) -> World:
-        accepted = AcceptedRun("then", "2026-01-01", "here", SIGNATURES, "asked", identity=then)
+        accepted = an_accepted_run(identity=then)
         return header(models={"m": now})(baseline(runs=(accepted,), model=model)(world))
 
     return edit
@@ -258,16 +237,24 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
     "score below 0": (one(scores=(Score("chrf", -0.1, "chrf|v:1"),)), {"error", "pass"}, "for case case-3"),
     "not scored": (one(scores=()), {"error", "pass"}, "no score of chrf in [0, 1] for case case-3"),
     "scored by another version": (one(scores=(Score("chrf", 0.8, "chrf|v:2"),)), {"error", "pass"}, "for case case-3"),
-    "NaN in the baseline": (stored(3, samples=(a_draw(math.nan),)), {"error", "pass"}, "m.p.jsonl:5: no score of chrf"),
-    "above 1 in the baseline": (stored(3, samples=(a_draw(-3.0),)), {"error", "pass"}, "m.p.jsonl:5: no score of chrf"),
-    "not scored in the baseline": (stored(3, samples=(a_draw(scores={}),)), {"error", "pass"}, "m.p.jsonl:5"),
-    "no draw in the baseline": (stored(3, samples=()), {"error"}, "m.p.jsonl:5"),
+    "NaN in the baseline": (
+        stored(3, samples=(kept(math.nan),)),
+        {"error", "pass"},
+        "m.p.jsonl:25: no score of chrf",
+    ),
+    "above 1 in the baseline": (
+        stored(3, samples=(kept(-3.0),)),
+        {"error", "pass"},
+        "m.p.jsonl:25: no score of chrf",
+    ),
+    "not scored in the baseline": (stored(3, samples=(kept(scores={}),)), {"error", "pass"}, "m.p.jsonl:25"),
+    "no draw in the baseline": (stored(3, samples=()), {"error"}, "m.p.jsonl:25"),
     "no tokens counted": (answer(usage=Usage(0, 0)), {"error", "pass"}, "no token counts for case case-3"),
     "negative tokens": (answer(usage=Usage(-100, 10)), {"error", "pass"}, "no token counts for case case-3"),
     "no tokens in the baseline": (
-        stored(3, samples=(a_draw(prompt_tokens=0, completion_tokens=0),)),
+        stored(3, samples=(kept(prompt_tokens=0, completion_tokens=0),)),
         {"error", "pass"},
-        "m.p.jsonl:5: no token counts for case case-3",
+        "m.p.jsonl:25: no token counts for case case-3",
     ),
     "signature changed": (header(signatures={"chrf": "chrf|v:2"}), {"incomparable", "pass"}, "metric settings changed"),
     "another provider": (
@@ -276,7 +263,7 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
         PROVIDER,
     ),
     "metric new to the baseline": (
-        baseline(runs=(AcceptedRun("then", "", "here", {}, "asked"),)),
+        baseline(runs=(an_accepted_run(signatures={}),)),
         {"incomparable", "pass"},
         "baseline none",
     ),
@@ -363,7 +350,7 @@ def test_given_baseline_of_another_prompt() -> None:
 def test_order_of_samples_does_not_matter(edit: Callable[[Sequence[Sample]], Sequence[Sample]]) -> None:
     """The same samples in any order give the same verdicts to the bit, twice."""
     all_ = [a_sample(n, value=(n % 7) / 10) for n in range(80)]
-    baselines = {("m", "p"): a_baseline(draws=(a_draw(0.3), a_draw(0.5)))}
+    baselines = {("m", "p"): a_baseline(draws=(kept(0.3), kept(0.5)))}
     first = decide_run(a_run(all_), baselines, accept_command=COMMAND)
     assert decide_run(a_run(edit(all_)), baselines, accept_command=COMMAND) == first
 
@@ -374,8 +361,7 @@ def test_order_of_samples_does_not_matter(edit: Callable[[Sequence[Sample]], Seq
 )
 def test_cost(tokens: int, status: str, drop: float) -> None:
     """Cost is the ratio of all tokens; more is worse."""
-    response = Response("Yes.", "stop", Usage(tokens - 10, 10), Timing(0.5))
-    run = a_run([a_sample(n, response=response) for n in range(80)])
+    run = a_run([a_sample(n, prompt_tokens=tokens - 10) for n in range(80)])
     verdict = judged((run, {("m", "p"): a_baseline()}))[0][2]
     assert (verdict.status, verdict.drop) == (status, pytest.approx(drop))
 
@@ -395,8 +381,7 @@ def test_cost(tokens: int, status: str, drop: float) -> None:
 )
 def test_latency_never_gates(seconds: float, machine: str, said: str) -> None:
     """Latency is said for information, compared within one class of machine only, and changes no colour."""
-    response = Response("Yes.", "stop", Usage(90, 10), Timing(seconds))
-    slow = a_run([a_sample(n, response=response) for n in range(80)])
+    slow = a_run([a_sample(n, total_s=seconds) for n in range(80)])
     run = replace(slow, header=replace(slow.header, machine_class=machine))
     verdicts, outcome = judged((run, {("m", "p"): a_baseline()}))
     assert (verdicts[1].status, verdicts[1].gating, outcome.status) == ("inconclusive", False, "pass")
@@ -418,14 +403,13 @@ HISTORY = (("chrf", 0.05), ("latency", 0.1), ("first_token", 0.1), ("per_token",
 )
 def test_a_history_of_five_gates_each_of_the_seconds(timing: Timing, statuses: list[str]) -> None:
     """Whole answer, first token, and each further one: against five accepted runs on this machine each may fail."""
-    runs = tuple(AcceptedRun(f"r{n}", "2026-01-01", "here", SIGNATURES, "asked") for n in range(5))
+    runs = tuple(an_accepted_run(f"r{n}") for n in range(5))
     swing = {run.id: 1 + 0.01 * (number - 2) for number, run in enumerate(runs)}
     draws = tuple(
-        a_draw(run=name, total_s=1.0 * by, first_token_s=0.2 * by, per_token_s=0.02 * by) for name, by in swing.items()
+        kept(run=name, total_s=1.0 * by, first_token_s=0.2 * by, per_token_s=0.02 * by) for name, by in swing.items()
     )
     baseline = replace(a_baseline(draws=draws), runs=runs)
-    response = Response("Yes.", "stop", Usage(90, 10), timing)
-    run = a_run([a_sample(n, response=response) for n in range(80)], gates=HISTORY)
+    run = a_run([a_sample(n, timing=timing) for n in range(80)], gates=HISTORY)
     verdicts = judged((run, {("m", "p"): baseline}))[0]
     assert [verdict.status for verdict in verdicts[1:]] == statuses
     assert all("history" in verdict.reason for verdict in verdicts[1:] if verdict.status != "inconclusive")
@@ -434,11 +418,10 @@ def test_a_history_of_five_gates_each_of_the_seconds(timing: Timing, statuses: l
 @pytest.mark.parametrize("calibration_s", [0.1, 0.16])
 def test_a_slow_hour_of_the_machine(calibration_s: float) -> None:
     """Answers that took 1.6 times as long fail, unless the machine itself was as much slower."""
-    runs = tuple(AcceptedRun(f"r{n}", "2026-01-01", "here", SIGNATURES, "asked", 0.1 + n / 1000) for n in range(5))
-    draws = tuple(a_draw(run=one.id, total_s=1.0 + number / 100) for number, one in enumerate(runs))
+    runs = tuple(an_accepted_run(f"r{n}", calibration_s=0.1 + n / 1000) for n in range(5))
+    draws = tuple(kept(run=one.id, total_s=1.0 + number / 100) for number, one in enumerate(runs))
     baseline = replace(a_baseline(draws=draws), runs=runs)
-    response = Response("Yes.", "stop", Usage(90, 10), Timing(1.6))
-    run = replace(a_run([a_sample(n, response=response) for n in range(80)]), calibration_s=calibration_s)
+    run = replace(a_run([a_sample(n, total_s=1.6) for n in range(80)]), calibration_s=calibration_s)
     verdict = judged((run, {("m", "p"): baseline}))[0][1]
     assert verdict.status == ("fail" if calibration_s == 0.1 else "pass")
 
@@ -500,12 +483,11 @@ def test_seconds_compare_within_one_shape(
     """Seconds of answers that grew beside others are compared with seconds of the same number of slots, and a gate may
     ask for one slot.
     """
-    runs = tuple(AcceptedRun(f"r{n}", "2026-01-01", "here", SIGNATURES, "asked", slots=accepted) for n in range(5))
-    draws = tuple(a_draw(run=one.id, total_s=1.0 + number / 100) for number, one in enumerate(runs))
+    runs = tuple(an_accepted_run(f"r{n}", slots=accepted) for n in range(5))
+    draws = tuple(kept(run=one.id, total_s=1.0 + number / 100) for number, one in enumerate(runs))
     baseline = replace(a_baseline(draws=draws), runs=runs)
-    response = Response("Yes.", "stop", Usage(90, 10), Timing(1.0, slots=now))
     gates = (("latency", 0.1, "suite", "", asked),)
-    run = a_run([a_sample(n, response=response) for n in range(80)], gates=gates)
+    run = a_run([a_sample(n, total_s=1.0, slots=now) for n in range(80)], gates=gates)
     verdict = judged((run, {("m", "p"): baseline}))[0][-1]
     assert verdict.status == status
     assert said in verdict.reason
@@ -513,7 +495,7 @@ def test_seconds_compare_within_one_shape(
 
 def test_replayed_seconds_are_called_replayed() -> None:
     """A replayed run on the accepted machine is not told that it is on another one, or of another shape."""
-    runs = (AcceptedRun("then", "2026-01-01", "here", SIGNATURES, "asked", slots=16),)
+    runs = (an_accepted_run(slots=16),)
     samples = [a_sample(n, recorded_at="2026-01-01T00:00:00+00:00") for n in range(80)]
     world = a_run(samples, gates=(("latency", 0.1),)), {("m", "p"): replace(a_baseline(), runs=runs)}
     assert "80 answers were replayed" in judged(world)[0][-1].reason

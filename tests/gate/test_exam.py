@@ -29,6 +29,8 @@ from evalharness.records import (
     Spec,
     Suite,
 )
+from evalharness.testing import accepted_run, baseline_sample
+from evalharness.testing import case as case_of
 
 HERE = Location("suites/demo.yaml", 1, 1)
 POLITE, SHORT = Spec("not_contains", {"value": "As an AI"}), Spec("max_words", {"value": 60})
@@ -36,8 +38,8 @@ POLITE, SHORT = Spec("not_contains", {"value": "As an AI"}), Spec("max_words", {
 
 def a_case(name: str, **rest: Any) -> Case:
     """A case with a golden answer, two tags and two hard assertions."""
-    values = {"vars": {"q": name}, "tags": ("new", "old"), "golden": (f"{name}!",), "checks": (POLITE, SHORT)} | rest
-    return Case(id=name, digest="", where=HERE, **values)
+    values = {"vars": {"q": name}, "tags": ("new", "old"), "golden": (f"{name}!",), "checks": (POLITE, SHORT)}
+    return case_of(name, digest="", **values | rest)
 
 
 def a_prompt(name: str, text: str = "{{ q }}") -> Prompt:
@@ -49,12 +51,13 @@ def a_draw(
     run: str, text: str = "Yes.", score: float = 0.8, tokens: int = 10, total_s: float | None = 0.5
 ) -> BaselineSample:
     """What an accepted run has on a case."""
-    return BaselineSample(run, text, {"rouge_l": score, "chrf": score}, 90, tokens, total_s)
+    scores = {"rouge_l": score, "chrf": score}
+    return baseline_sample(run, text=text, scores=scores, completion_tokens=tokens, total_s=total_s)
 
 
 def a_run(name: str, **rest: Any) -> AcceptedRun:
     """An accepted run."""
-    return replace(AcceptedRun(name, "2026-01-01", "here", {"rouge_l": "r|1", "chrf": "c|1"}, "asked"), **rest)
+    return accepted_run(name, **{"signatures": {"rouge_l": "r|1", "chrf": "c|1"}} | rest)
 
 
 def a_baseline(*runs: AcceptedRun, **cases: BaselineCase) -> Baseline:

@@ -31,13 +31,13 @@ from anthropic_streams import (
     text,
 )
 from event_clock import count_events
-from fault_server import Close, FaultServer, Reply, Script, Seen, head, json_answer, sse_answer
 from faults import CLOSING, raw
 
 from evalharness.config import Config, ModelConfig
 from evalharness.errors import BilledError, ProviderError
 from evalharness.providers import open_provider
 from evalharness.records import Message, Params, Request, Response, SampleKey, Usage
+from evalharness.testing.fault_server import Close, FaultServer, Received, Reply, Script, head, json_answer, sse_answer
 from evalharness.wire import EndpointError
 
 PATIENCE_S = 60
@@ -48,7 +48,7 @@ REQUEST = Request(SampleKey("a", "p", "m", 0), (Message("user", "Why?"),), 0, Pa
 class MessagesServer(FaultServer):
     """Does as its script says under every path."""
 
-    def reply(self, seen: Seen) -> Reply:
+    def reply(self, seen: Received) -> Reply:
         """What the script says."""
         return self.script(seen)
 
@@ -59,7 +59,7 @@ def opened(url: str = "http://host", **options: Any) -> Any:
     return open_provider("m", Config(root=Path(), models={"m": model}))
 
 
-def ask(script: Script, request: Request = REQUEST, **options: Any) -> tuple[Response, Seen]:
+def ask(script: Script, request: Request = REQUEST, **options: Any) -> tuple[Response, Received]:
     """The answer that a script makes, and what was asked. Raises what the provider raises."""
 
     async def run(url: str) -> Response:

@@ -11,7 +11,18 @@ from typing import Any, get_type_hints
 
 import pytest
 from event_clock import count_events
-from fault_server import (
+from faults import CLOSING, raw
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.config import Config, ModelConfig
+from evalharness.constraints import canonical_schema
+from evalharness.errors import BilledError, ConfigError, ProviderError
+from evalharness.providers import open_provider
+from evalharness.providers.capabilities import ALL_PARAMS
+from evalharness.records import Message, Params, Request, Response, SampleKey, Usage
+from evalharness.store.recorded import canonical
+from evalharness.testing.fault_server import (
     DONE,
     Close,
     FaultServer,
@@ -26,17 +37,6 @@ from fault_server import (
     sse_answer,
     sse_events,
 )
-from faults import CLOSING, raw
-from hypothesis import given
-from hypothesis import strategies as st
-
-from evalharness.config import Config, ModelConfig
-from evalharness.constraints import canonical_schema
-from evalharness.errors import BilledError, ConfigError, ProviderError
-from evalharness.providers import open_provider
-from evalharness.providers.capabilities import ALL_PARAMS
-from evalharness.records import Message, Params, Request, Response, SampleKey, Usage
-from evalharness.store.recorded import canonical
 from evalharness.wire import EndpointError
 
 PATIENCE_S = 60

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy
@@ -14,6 +13,8 @@ from kept import begin
 from noisy import noisy  # noqa: F401 - a fixture
 
 import evalharness.pytest_plugin
+from evalharness.testing.ci import leave_ci
+from evalharness.testing.pytest_project import PytestProject
 
 LOADED = (numpy, rouge_score, scipy, evalharness.pytest_plugin)
 """Loaded here once: pytester forgets what an inner run imports, and numpy cannot be loaded twice."""
@@ -44,11 +45,11 @@ addopts = "-p no:hypothesispytest"
 """
 
 
-class Project:
-    """Files of a project under test; `run` gives what pytest said."""
+class Project(PytestProject):
+    """Forty cases under one prompt, with a scripted model."""
 
     def __init__(self, pytester: pytest.Pytester, cases: int = 40) -> None:
-        self.pytester, self.root = pytester, pytester.path
+        super().__init__(pytester)
         self.ids = [f"case-{number}" for number in range(cases)]
         self.write("pyproject.toml", CONFIG)
         self.write("suites/demo.yaml", SUITE)
@@ -65,49 +66,15 @@ class Project:
             "tags": ["even" if number % 2 == 0 else "odd"],
         }
 
-    def write(self, name: str, text: str) -> Path:
-        """A file of the project."""
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def edit(self, name: str, old: str, new: str) -> None:
-        """Replace a text that must be there."""
-        text = self.read(name)
-        assert old in text
-        self.write(name, text.replace(old, new))
-
-    def read(self, name: str) -> str:
-        """A file's text."""
-        return (self.root / name).read_text(encoding="utf-8")
-
-    def answer(self, answers: dict[str, Any]) -> None:
-        """What the scripted model says to each case."""
-        self.write("answers.json", json.dumps(answers))
-
     def answer_badly(self, every: int = 2) -> None:
-        """A model that got worse on each n-th case."""
+        """Make the model worse on each n-th case."""
         good, bad = "You may return {} within 30 days.", "I could not say anything about it, sorry."
         self.answer({name: bad if i % every == 0 else good.format(name) for i, name in enumerate(self.ids)})
-
-    def run(self, *arguments: str) -> pytest.RunResult:
-        """`pytest --llm-suite=demo ...` in this process."""
-        return self.pytester.runpytest("--llm-suite=demo", *arguments)
-
-    def accept(self) -> None:
-        """Make the present answers the baseline."""
-        assert self.run("--llm-accept").ret == 0
 
     def samples(self) -> list[dict[str, Any]]:
         """The samples of the last run's record."""
         lines = [json.loads(line) for line in self.read("reports/demo/run.jsonl").splitlines()]
         return [line["sample"] for line in lines if "sample" in line]
-
-    def verdict(self) -> dict[str, Any]:
-        """The last run's verdict."""
-        verdict: dict[str, Any] = json.loads(self.read("reports/demo/verdict.json"))
-        return verdict
 
 
 def make_accepted(project: Project) -> None:
@@ -115,10 +82,24 @@ def make_accepted(project: Project) -> None:
     project.accept()
 
 
+def make_changed(project: Project) -> None:
+    """Its answers are the baseline, and every eighth one of the last run is worse."""
+    project.accept()
+    project.answer_badly(8)
+    project.run()
+
+
+def make_worse(project: Project) -> None:
+    """Its answers are the baseline, and every second one of the last run is worse."""
+    project.accept()
+    project.answer_badly()
+    project.run()
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project at somebody's desk: forty cases, no baseline yet."""
-    monkeypatch.delenv("CI", raising=False)
+    """A project outside CI: forty cases, no baseline yet."""
+    leave_ci(monkeypatch)
     return Project(pytester)
 
 
@@ -127,3 +108,17 @@ def accepted(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Proj
     """The project with one accepted run: made once, and copied."""
     accepted: Project = begin(project, make_accepted, tmp_path_factory)
     return accepted
+
+
+@pytest.fixture
+def changed(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with a baseline and a run that is worse in every eighth case: made once, and copied."""
+    changed: Project = begin(project, make_changed, tmp_path_factory)
+    return changed
+
+
+@pytest.fixture
+def worse(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with a baseline and a run that is worse in every second case: made once, and copied."""
+    worse: Project = begin(project, make_worse, tmp_path_factory)
+    return worse

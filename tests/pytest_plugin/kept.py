@@ -1,4 +1,4 @@
-"""A project that several tests begin with, made once: each gets a copy."""
+"""A project for several tests, made once and copied for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 
 def begin(project: Any, make: Callable[[Any], object], places: pytest.TempPathFactory) -> Any:
-    """The project as `make` leaves it; the first time it does, later its files are copied."""
+    """The project as `make` leaves it: made for the first test, copied for the others."""
     place = Path(places.getbasetemp()) / f"kept-{make.__module__}-{make.__name__}"
     if place.exists():
         shutil.copytree(place, project.root, dirs_exist_ok=True)

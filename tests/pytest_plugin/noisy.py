@@ -12,11 +12,11 @@ MODEL = '''
 import hashlib
 
 def answer(request):
-    """Right with a chance that the prompt decides; each draw of each case is one toss."""
-    told = request.messages[0].content
-    chance = 0.5 if "careless" in told else 0.9
+    """Right with a chance that the prompt decides; each sample of a case is one toss."""
+    system = request.messages[0].content
+    chance = 0.5 if "careless" in system else 0.9
     number = request.key.repeat + (1000 if request.key.purpose == "reference" else 0)  # each version has its own tosses
-    toss = hashlib.sha256(f"{SALT} {request.key.case} {number} {told}".encode()).digest()[0] / 256
+    toss = hashlib.sha256(f"{SALT} {request.key.case} {number} {system}".encode()).digest()[0] / 256
     return "Yes." if toss < chance else "No."
 '''
 CONFIG = """\

@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 import yaml
-from click.testing import CliRunner, Result
-from kept import begin
-
-from evalharness.cli import main
+from click.testing import Result
 
 _BECAUSE = ("--because", "meant so")
 
 
 def accept(project: Any, *arguments: str, stdin: str | None = None) -> Result:
     """`evalharness accept demo ...` in this process."""
-    result = CliRunner().invoke(main, ["--root", str(project.root), "accept", "demo", *arguments], input=stdin)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    result: Result = project.command("accept", "demo", *arguments, stdin=stdin)
     return result
 
 
@@ -32,19 +27,6 @@ def golden(project: Any) -> dict[str, Any]:
     """The golden answers."""
     value: dict[str, Any] = yaml.safe_load(project.read("golden/demo.yaml"))
     return value
-
-
-def make_changed(project: Any) -> None:
-    """A project with a baseline, and a last run in which every eighth answer got worse."""
-    project.accept()
-    project.answer_badly(8)
-    project.run()
-
-
-@pytest.fixture
-def changed(project, tmp_path_factory):
-    """A project with a baseline, and a last run in which every eighth answer got worse."""
-    return begin(project, make_changed, tmp_path_factory)
 
 
 def test_pytest_records(project):
@@ -210,17 +192,16 @@ def test_no_run(project):
     """A suite without a run is told how to get one."""
     result = accept(project, *_BECAUSE)
     assert (result.exit_code, "demo: no run found" in result.output) == (1, True)
-    result = CliRunner().invoke(main, ["--root", str(project.root), "accept", "n" * 300, *_BECAUSE])
+    result = project.command("accept", "n" * 300, *_BECAUSE)
     assert (result.exit_code, "n: no run found" in result.output) == (1, True)
 
 
 def test_validate_reads_the_history(changed):
     """`evalharness validate` counts the acceptances, and names a damaged line."""
-    validate = ["--root", str(changed.root), "validate"]
-    good = CliRunner().invoke(main, validate)
+    good = changed.command("validate")
     assert (good.exit_code, good.stdout.splitlines()[-1]) == (0, "golden/HISTORY.jsonl: ok: 1 acceptance")
     with (changed.root / "golden/HISTORY.jsonl").open("a") as file:
         file.write('{"schema": 1')
-    bad = CliRunner().invoke(main, validate)
+    bad = changed.command("validate")
     assert bad.exit_code == 1
     assert "golden/HISTORY.jsonl:2: the last line is cut off" in bad.stdout

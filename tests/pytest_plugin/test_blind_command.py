@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from kept import begin
-
-from evalharness.cli import main
 
 _ISLAND = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 _BASELINE = "golden/baselines/demo/fake.plain.jsonl"
@@ -22,8 +20,7 @@ _LABELS = "golden/labels/demo.jsonl"
 
 def call(project: Any, *arguments: str) -> Result:
     """`evalharness ...` in this process."""
-    result = CliRunner().invoke(main, ["--root", str(project.root), *arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    result: Result = project.command(*arguments)
     return result
 
 

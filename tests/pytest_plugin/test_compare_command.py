@@ -9,24 +9,14 @@ import re
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from repository import Repository
-
-from evalharness.cli import main
 
 
 def compare(project: Any, *arguments: str) -> Result:
     """`evalharness compare ...` in this process."""
-    return CliRunner().invoke(main, ["--root", str(project.root), "compare", *arguments])
-
-
-@pytest.fixture
-def worse(project: Any) -> Any:
-    """A project with a baseline and a run that is worse in every second case."""
-    project.accept()
-    project.answer_badly()
-    project.run()
-    return project
+    result: Result = project.command("compare", *arguments)
+    return result
 
 
 def test_a_baseline_and_a_run(worse):

@@ -6,12 +6,10 @@ import asyncio
 import json
 from dataclasses import asdict
 
-import click.testing
 import pandas as pd
 import pytest
 
 import evalharness
-from evalharness.cli import main
 from evalharness.store import read_run
 from evalharness.store.runs import canonical_run
 
@@ -28,12 +26,12 @@ def record_and_verdicts(project):
 
 def command(project, *arguments):
     """`evalharness run demo ...`."""
-    return click.testing.CliRunner().invoke(main, ["--root", str(project.root), "run", "demo", *arguments])
+    return project.command("run", "demo", *arguments)
 
 
 def evaluated(project, **arguments):
     """`evaluate("demo", ...)`."""
-    return evalharness.evaluate("demo", config=evalharness.load_config(project.root), **arguments)
+    return project.evaluate(**arguments)
 
 
 def test_the_same_through_each_door(noisy):

@@ -6,16 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-
-from evalharness.cli import main
+from click.testing import Result
 
 
 def gate(project: Any, *arguments: str) -> Result:
     """`evalharness gate reports/demo ...` in this process."""
-    return CliRunner().invoke(
-        main, ["--root", str(project.root), "gate", str(project.root / "reports/demo"), *arguments]
-    )
+    result: Result = project.command("gate", project.root / "reports/demo", *arguments)
+    return result
 
 
 def test_an_unchanged_run(project):

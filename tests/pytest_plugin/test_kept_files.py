@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-from kept import begin
-
-from evalharness.cli import main
+from click.testing import Result
 
 _BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 _SUITE, _RUN = "suites/demo.yaml", "reports/demo/run.jsonl"
@@ -16,23 +13,8 @@ _SUITE, _RUN = "suites/demo.yaml", "reports/demo/run.jsonl"
 
 def call(project: Any, *arguments: str) -> Result:
     """`evalharness ...` in this process; a name of a file of the project stands for its path."""
-    places = [str(project.root / name) if "/" in name else name for name in arguments]
-    result = CliRunner().invoke(main, ["--root", str(project.root), *places])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    result: Result = project.command(*(project.root / name if "/" in name else name for name in arguments))
     return result
-
-
-def make_changed(project: Any) -> None:
-    """A project with a baseline and a run."""
-    project.accept()
-    project.answer_badly(8)
-    project.run()
-
-
-@pytest.fixture
-def changed(project, tmp_path_factory):
-    """A project with a baseline and a run."""
-    return begin(project, make_changed, tmp_path_factory)
 
 
 PAGES = {

@@ -6,10 +6,7 @@ import json
 import shutil
 
 import pytest
-from click.testing import CliRunner
 from repository import Repository
-
-from evalharness.cli import main
 
 MODEL = '''
 def answer(request):
@@ -103,7 +100,7 @@ def test_two_models_are_not_compared_by_it(likely):
     likely.edit("suites/demo.yaml", "prompts:\n", "prompts:\n  other:\n    - user: 'Say: {{ question }}'\n")
     likely.edit("suites/demo.yaml", "models: [fake]", "models: [fake, far]")
     likely.run()
-    done = CliRunner().invoke(main, ["--root", str(likely.root), "compare", "reports/demo", "--json"])
+    done = likely.command("compare", "reports/demo", "--json")
     told = json.loads(done.output)
     pairs = {"golden_logprob": set(), "rouge_l": set()}
     for one in told["versus"]:

@@ -11,7 +11,8 @@ import time
 
 import httpx2
 import pytest
-from fault_server import FaultServer, Send, healthy, json_answer
+
+from evalharness.testing.fault_server import FaultServer, Send, healthy, json_answer
 
 LOADED = (httpx2,)
 """Loaded here once: pytester forgets what an inner run imports."""

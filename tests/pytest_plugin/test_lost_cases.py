@@ -24,7 +24,6 @@ from typing import Any
 import click.testing
 import httpx2
 import pytest
-from fault_server import FaultServer
 from hang import in_time
 from kept import begin
 
@@ -44,6 +43,7 @@ from evalharness.report.verdict_file import verdict_json
 from evalharness.scoring.metrics import overlap
 from evalharness.store import merge_base, read_baseline, read_run
 from evalharness.suites import suite_path
+from evalharness.testing.fault_server import FaultServer
 
 LOADED = (httpx2, overlap, scripted, html)
 """Loaded here once: pytester forgets what an inner run imports."""

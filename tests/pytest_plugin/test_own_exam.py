@@ -10,26 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from repository import Repository, leave_ci
+from repository import Repository
 
 from evalharness.criteria.revisions import criteria_changes
 from evalharness.errors import EvalHarnessError, GitError
 from evalharness.records import (
     Change,
-    GateRule,
-    Message,
-    Response,
     Run,
-    RunHeader,
-    Sample,
-    SampleKey,
     Score,
-    Timing,
-    Usage,
 )
 from evalharness.store import Commit, accept
 from evalharness.store.git import merge_base
 from evalharness.suites import suite_names
+from evalharness.testing import run, sample
+from evalharness.testing.ci import leave_ci
 
 SUITE = """\
 schema: 1
@@ -96,34 +90,20 @@ def golden(*names: str) -> str:
 
 def a_run(name: str, score: float = 0.8) -> Run:
     """A run of the whole suite with one model and prompt."""
-    keys = tuple(SampleKey(case, "plain", "fake", 0) for case in IDS)
-    response = Response("You may.", "stop", Usage(20, 5), Timing(0.5))
-    samples = tuple(
-        Sample(key, f"digest-{key.case}", (), (Message("user", "?"),), (), response, (Score("rouge_l", score, "r|1"),))
-        for key in keys
-    )
-    header = RunHeader(
-        id=name,
-        suite="demo",
-        file="suites/demo.yaml",
-        started_at="2026-01-01T00:00:00+00:00",
-        models={},
-        prompts={},
-        params={},
-        metrics=("rouge_l",),
-        signatures={"rouge_l": "r|1"},
-        gates=(GateRule("rouge_l", 0.05),),
-        planned=keys,
-        machine_class="here",
-        environment={},
-    )
-    return Run(header, samples, keys)
+    scores = [Score("rouge_l", score, "r|1")]
+    used = {"prompt_tokens": 20, "completion_tokens": 5}
+    samples = [sample(case, "You may.", scores=scores, model="fake", **used) for case in IDS]
+    return run(samples, gates={"rouge_l": 0.05}, id=name, models={})
 
 
 def accept_run(repository: Repository, name: str, score: float = 0.8, *, asked: str = "asked") -> None:
     """As `--llm-accept` does."""
-    run = a_run(name, score)
-    accept(run, root=repository.root, digests={("fake", "plain"): asked}, accepted_at="2026-01-02T00:00:00+00:00")
+    accept(
+        a_run(name, score),
+        root=repository.root,
+        digests={("fake", "plain"): asked},
+        accepted_at="2026-01-02T00:00:00+00:00",
+    )
 
 
 @pytest.fixture(scope="session")

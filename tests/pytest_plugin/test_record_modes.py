@@ -18,11 +18,11 @@ from typing import Any
 import genai_prices
 import httpx2
 import pytest
-from fault_server import FaultServer, Hang, Script, Seen, Send, healthy, json_answer
 from hang import in_time
 
 from evalharness.records import Run
 from evalharness.store import read_run
+from evalharness.testing.fault_server import FaultServer, Hang, Received, Script, Send, healthy, json_answer
 
 LOADED = (genai_prices, httpx2)
 """Loaded here once: pytester forgets what an inner run imports."""
@@ -85,7 +85,7 @@ class Remote:
         result: pytest.RunResult = self.project.run(*arguments)
         return result
 
-    def posts(self) -> list[Seen]:
+    def posts(self) -> list[Received]:
         """Those since the last call."""
         new = self.server.log[self.seen :]
         self.seen += len(new)
@@ -129,7 +129,7 @@ def test_once(remote: Remote) -> None:
     assert said(second, rf"^replayed  {ALL} of {ALL} answers, recorded on \d{{4}}-\d\d-\d\d; --llm-record=all")
 
 
-EDITS: dict[str, tuple[str, str, str, Callable[[Seen], bool], int]] = {
+EDITS: dict[str, tuple[str, str, str, Callable[[Received], bool], int]] = {
     "a prompt": ("suites/demo.yaml", "Be brief.", "Be very brief.", lambda post: "very" in str(post.body), CASES),
     "a case": ("suites/cases.jsonl", "Question 3?", "Question three?", lambda post: "three" in post.case, 3),
     "the parameters": ("suites/demo.yaml", "max_tokens: 50", "max_tokens: 51", lambda post: True, ALL),

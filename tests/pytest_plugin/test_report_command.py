@@ -8,24 +8,16 @@ import shutil
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from repository import Repository
 
-from evalharness.cli import main
+from evalharness import testing
 
 
 def report(project: Any, *arguments: str) -> Result:
     """`evalharness report ...` in this process."""
-    return CliRunner().invoke(main, ["--root", str(project.root), "report", *arguments])
-
-
-@pytest.fixture
-def worse(project: Any) -> Any:
-    """A project whose last run failed."""
-    project.accept()
-    project.answer_badly()
-    project.run()
-    return project
+    result: Result = project.command("report", *arguments)
+    return result
 
 
 def test_markdown(worse):
@@ -60,8 +52,8 @@ def test_annotations_below_the_top(worse):
         shutil.copytree(worse.root / folder, repository.root / "shop" / folder)
     repository.write("shop/pyproject.toml", worse.read("pyproject.toml"))
     repository.commit()
-    arguments = ["report", str(worse.root / "reports/demo"), "--format=github-annotations"]
-    printed = CliRunner().invoke(main, ["--root", str(repository.root / "shop"), *arguments]).output
+    shop = testing.Project(repository.root / "shop")
+    printed = shop.command("report", worse.root / "reports/demo", "--format=github-annotations").output
     assert printed.startswith("::error file=shop/suites/demo.yaml,line=")
 
 

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from click.testing import Result
 from kept import begin
 from terminal import Terminal
-
-from evalharness.cli import main
 
 _KEYS = "q quit"
 _BAD = "I could not say anything about it, sorry."
@@ -21,8 +19,7 @@ _BAD = "I could not say anything about it, sorry."
 
 def review(project: Any, *arguments: str) -> Result:
     """`evalharness review demo ...` without a terminal."""
-    result = CliRunner().invoke(main, ["--root", str(project.root), "review", "demo", *arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    result: Result = project.command("review", "demo", *arguments)
     return result
 
 
@@ -77,7 +74,7 @@ def test_nothing_changed(project):
 
 def test_no_run(project):
     """Without a run it says what makes one."""
-    result = CliRunner().invoke(main, ["--root", str(project.root), "review"])
+    result = project.command("review")
     assert (result.exit_code, "no run found below reports/" in result.output) == (1, True)
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import genai_prices
 import httpx2
 import pytest
-from fault_server import FaultServer, Reply, Seen, Send, completion, json_answer
 from noisy import CONFIG, MODEL, git, with_cases
 from repository import Repository
 
 from evalharness.store import read_run
+from evalharness.testing.fault_server import FaultServer, Received, Reply, Send, completion, json_answer
 
 LOADED = (genai_prices, httpx2)
 """Loaded here once: pytester forgets what an inner run imports."""
@@ -69,7 +69,7 @@ def test_bad_luck_is_no_failure(noisy):
     assert noisy.verdict()["status"] == "pass"
 
 
-def toss(seen: Seen) -> Reply:
+def toss(seen: Received) -> Reply:
     """An endpoint whose answers depend on case, seed and prompt."""
     body = json.loads(seen.raw.partition(b"\r\n\r\n")[2])
     told = body["messages"][0]["content"]
@@ -180,9 +180,9 @@ def test_against_a_commit_that_cannot_answer(noisy):
     """What the other version could not answer is named, and then no gate passes."""
     noisy.edit(
         "model.py",
-        "    told =",
+        "    system =",
         '    if request.key.purpose == "reference" and request.key.case == "case-7":\n'
-        '        return {"error": "overloaded"}\n    told =',
+        '        return {"error": "overloaded"}\n    system =',
     )
     noisy.run("--llm-against", "HEAD")
     assert "the other version has no result for case case-7" in noisy.verdict()["verdicts"][0]["reason"]

@@ -21,7 +21,6 @@ from evalharness.records import (
     Message,
     Response,
     Run,
-    RunHeader,
     Sample,
     SampleError,
     SampleKey,
@@ -36,6 +35,8 @@ from evalharness.report.columns import BaselineView, columns_of
 from evalharness.report.html import Page, extent_of, facts_of, overview, render_html
 from evalharness.report.rows import MAX_TEXT, packed, rows_of
 from evalharness.report.single_file import island
+from evalharness.testing import run as run_of
+from evalharness.testing import sample as sample_of
 
 HOSTILE = (
     "</script><script>alert(1)</script>",
@@ -63,37 +64,36 @@ Before = Mapping[tuple[str, str], Mapping[str, BaselineView]]
 
 
 def a_sample(name: str = "a", **changes: Any) -> Sample:
-    """A scored sample in which every text is `name`, except for `changes`."""
-    sample = Sample(
-        key=SampleKey(f"case {name}", f"prompt {name}", f"model {name}", 0),
+    """A scored sample in which every text is `name`, unless `changes` say otherwise."""
+    made = sample_of(
+        f"case {name}",
+        f"answer {name}",
+        scores=[Score(f"metric {name}", 0.5, f"signature {name}")],
+        prompt=f"prompt {name}",
+        model=f"model {name}",
         digest="",
         tags=(f"tag {name}",),
         messages=(Message(f"role {name}", f"content {name}"),),
         golden=(f"golden {name}",),
-        response=Response(f"answer {name}", "stop", Usage(10, 5), Timing(1.0, 0.2, 50.0, 20.0)),
-        scores=(Score(f"metric {name}", 0.5, f"signature {name}"),),
+        usage=Usage(10, 5),
+        timing=Timing(1.0, 0.2, 50.0, 20.0),
     )
-    return replace(sample, **changes)
+    return replace(made, **changes)
 
 
 def a_run(*samples: Sample, name: str = "a", planned: Sequence[SampleKey] = (), **rest: Any) -> Run:
     """A run of these samples with `name` in every text of its header."""
-    header = RunHeader(
-        id=f"id {name}",
-        suite=f"suite {name}",
-        file=f"file {name}",
-        started_at=f"started {name}",
-        models={},
-        prompts={},
-        params={},
-        metrics=(f"metric {name}",),
-        signatures={},
-        gates=(),
-        planned=tuple(planned) or tuple(sample.key for sample in samples),
-        machine_class=f"machine {name}",
-        environment={"git": {"commit": "0123456789abcdef", "dirty": True}},
-    )
-    return Run(header, samples, **{"selected": header.planned} | rest)
+    known = {
+        "id": f"id {name}",
+        "suite": f"suite {name}",
+        "file": f"file {name}",
+        "started_at": f"started {name}",
+        "metrics": (f"metric {name}",),
+        "planned": tuple(planned) or tuple(sample.key for sample in samples),
+        "machine_class": f"machine {name}",
+        "environment": {"git": {"commit": "0123456789abcdef", "dirty": True}},
+    }
+    return run_of(samples, gates={}, **known | rest)
 
 
 def a_verdict(name: str = "a", status: Status = "fail", **rest: Any) -> Verdict:

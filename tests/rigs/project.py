@@ -1,4 +1,4 @@
-"""A project on disk whose model is the fault server, and the real pytest as a child process that evaluates it."""
+"""A project with the fault server as its model, evaluated by the real pytest in a child process."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fault_server import Reply, Script, Seen
-
-from evalharness.records import Run
-from evalharness.store import read_run
+from evalharness import testing
+from evalharness.testing.fault_server import Received, Reply, Script
 
 SUITE = """\
 schema: 1
@@ -39,38 +37,30 @@ KEY_NAME = "RIG_KEY"
 _NOT_INHERITED = ("CI", "PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER")
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(testing.Project):
     """A folder with one suite, `rig`; each cache folder has a ledger of its own."""
 
-    root: Path
-    key: str = "sk-rig-0123456789"
-    more_env: Mapping[str, str] = field(default_factory=dict)
-
-    def write(self, name: str, text: str) -> None:
-        """A file of the project."""
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    def __init__(self, root: Path, key: str = "sk-rig-0123456789", more_env: Mapping[str, str] | None = None) -> None:
+        super().__init__(root, suite="rig")
+        self.key, self.more_env = key, more_env or {}
 
     def write_all(self, url: str, questions: Mapping[str, str], goldens: Mapping[str, str], **options: Any) -> None:
-        """The suite: a question and a golden for each case id. `options`: more of the model's."""
+        """Write the suite: a question and a golden for each case id. `options` are further ones of the model."""
         table = {"provider": "openai", "base_url": url, "model": "m", "api_key_env": KEY_NAME, **options}
-        lines = "".join(f"{name} = {_toml(value)}\n" for name, value in table.items())
-        self.write("pyproject.toml", f"[tool.evalharness.models.remote]\n{lines}")
+        self.configure(remote=table)
         self.write("suites/rig.yaml", SUITE)
         self.write("suites/cases.jsonl", _jsonl({"id": i, "vars": {"question": q}} for i, q in questions.items()))
         self.write("golden/rig.jsonl", _jsonl({"id": i, "golden": golden} for i, golden in goldens.items()))
 
     def environment(self, cache: Path) -> dict[str, str]:
-        """Of a child: ours, less what would make it behave otherwise."""
+        """The environment of a child: ours without the variables that change its behaviour."""
         ours = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         own = {"XDG_CACHE_HOME": str(cache), KEY_NAME: self.key, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         return {**ours, **own, **self.more_env}
 
     @contextmanager
     def child(self, cache: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """`pytest --llm-suite=rig` in a process group of its own; what it prints goes to CACHE.out."""
+        """`pytest --llm-suite=rig` in a process group of its own; its output goes to CACHE.out."""
         cache.mkdir(parents=True, exist_ok=True)
         with output_of(cache).open("wb") as output:
             process = subprocess.Popen(
@@ -88,23 +78,14 @@ class Project:
                 kill(process)
 
     def run(self, cache: Path, *arguments: str, timeout_s: float = 120) -> int:
-        """Let a child come to its end; its exit code."""
+        """Wait for a child to end; its exit code."""
         with self.child(cache, *arguments) as process:
             return process.wait(timeout_s)
-
-    def record(self) -> Run:
-        """The last run's record."""
-        return read_run(self.root / "reports/rig/run.jsonl")
-
-    def verdict(self) -> dict[str, Any]:
-        """The last run's verdict."""
-        verdict: dict[str, Any] = json.loads((self.root / "reports/rig/verdict.json").read_text())
-        return verdict
 
 
 @dataclass(frozen=True)
 class Books:
-    """What a ledger held at one moment."""
+    """The contents of a ledger at one moment."""
 
     answered: dict[str, str] = field(default_factory=dict)
     """Text of the last message -> key of the request."""
@@ -113,12 +94,12 @@ class Books:
 
     @property
     def runs(self) -> set[str]:
-        """All that have intended anything."""
+        """The runs with an attempt in the ledger."""
         return {run_of(attempt) for attempt in self.attempts}
 
 
 def books(cache: Path) -> Books:
-    """Read a ledger without our code, from a copy, for who opens it may repair it; one that is not there is empty."""
+    """Read a ledger without our code, from a copy because opening may repair it; a missing one is empty."""
     with TemporaryDirectory() as folder:
         for part in (cache / "evalharness").glob("ledger.sqlite*"):
             if not part.name.endswith("-shm"):
@@ -138,17 +119,17 @@ def run_of(attempt: str) -> str:
 
 
 def command(*arguments: str) -> list[str]:
-    """`pytest --llm-suite=rig`, with our plugin and no other."""
+    """`pytest --llm-suite=rig` with our plugin alone."""
     return [sys.executable, "-m", "pytest", "-p", "evalharness.plugin", "--llm-suite=rig", "-q", *arguments]
 
 
 def output_of(cache: Path) -> Path:
-    """What the children with this cache printed last."""
+    """The output of the last child with this cache."""
     return cache.with_suffix(".out")
 
 
 def kill(process: subprocess.Popen[bytes]) -> bool:
-    """Kill -9 the whole group; whether the child was still alive."""
+    """Kill the whole group with SIGKILL; whether the child was still alive."""
     alive = process.poll() is None
     if alive:
         os.killpg(process.pid, signal.SIGKILL)
@@ -157,21 +138,15 @@ def kill(process: subprocess.Popen[bytes]) -> bool:
 
 
 def afresh(script: Script) -> Script:
-    """The same script that has forgotten what it was asked before: each case's next POST is its first."""
+    """The same script with attempts counted from here: each case's next POST is its first."""
     counts: Counter[str] = Counter()
 
-    def forgetful(seen: Seen) -> Reply:
+    def forgetful(seen: Received) -> Reply:
         number = counts[seen.case]
         counts[seen.case] += 1
         return script(replace(seen, attempt=number))
 
     return forgetful
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name} = {_toml(inner)}" for name, inner in value.items()) + "}"
-    return json.dumps(value)
 
 
 def _jsonl(lines: Iterable[Mapping[str, Any]]) -> str:

@@ -6,7 +6,7 @@ import multiprocessing
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,19 +15,32 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-from fault_server import FaultServer, Reply, Reset, Seen, Send, Wait, answer_text, chunks, draw, sse_answer, sse_events
+from asking import kinds
 from faults import Fault, failed, limited, of_bytes, raw
 from plans import open_pipeline
 from rigs.project import Project, output_of
 
 from evalharness.config import Config, ModelConfig, Price
 from evalharness.execution import RunOptions
-from evalharness.execution.limiter import Limiter
 from evalharness.execution.pricing import pricing_of
 from evalharness.providers import open_provider
-from evalharness.records import Case, Location, Message, Params, Request, Sample, SampleKey
+from evalharness.records import Params, Sample
 from evalharness.scoring.scorer import Scorer
 from evalharness.store.ledger import Ledger
+from evalharness.testing import case, request
+from evalharness.testing.fault_server import (
+    FaultServer,
+    Received,
+    Reply,
+    Reset,
+    Send,
+    Wait,
+    answer_text,
+    chunks,
+    fault_of,
+    sse_answer,
+    sse_events,
+)
 
 CALLS, AT_ONCE, CASES, PROCESSES = 37, 64, 80, 4
 ROUNDS = {"full": 8, "small": 2, "faults": 2}
@@ -68,12 +81,12 @@ class Till:
             Fault("A7", partial(self._lost, of_bytes(lambda answer: [Send(answer[:500]), Reset()])), "truncated", 2),
         ]
 
-    def serve(self, seen: Seen) -> Reply:
+    def serve(self, seen: Received) -> Reply:
         """An answer with its bill, or a fault."""
-        fault, times = draw(self.seed, 0.4 if self.bill == "faults" else 0, self._faults, seen.case)
+        fault, times = fault_of(self.seed, 0.4 if self.bill == "faults" else 0, self._faults, seen.case)
         return fault.script(seen) if fault and seen.attempt < times else self._sold(seen)
 
-    def _sold(self, seen: Seen) -> Reply:
+    def _sold(self, seen: Received) -> Reply:
         share = {"small": self._numbers.random(), "nothing": 0}.get(self.bill, 1)
         prompt, completion = (int(share * most) for most in WORST)
         self.bills.append(dollars(prompt, completion))
@@ -81,7 +94,7 @@ class Till:
         answer[-1]["usage"] = {"prompt_tokens": prompt, "completion_tokens": completion}
         return [Wait(self._numbers.uniform(0, 0.02)), Send(sse_answer(sse_events(answer)))]
 
-    def _lost(self, script: partial[Reply], seen: Seen) -> Reply:
+    def _lost(self, script: partial[Reply], seen: Received) -> Reply:
         self.bills.append(MOST_USD)
         return script(seen)
 
@@ -104,30 +117,16 @@ def ask(
         closing(Ledger(ledger)) as book,
         open_pipeline({"m": provider}, [scorer], options=options, pricing={"m": price}, ledger=book) as pipeline,
     ):
-        waiting = [pipeline.submit(a_case(name), a_request(name), scorer) for name in names]
+        params = Params(max_tokens=WORST[1])
+        waiting = [pipeline.submit(case(n), request(n, case=n, model="m", params=params), scorer) for n in names]
         return [sample.result(PATIENCE_S) for sample in waiting]
-
-
-def a_case(name: str) -> Case:
-    """A case without a golden."""
-    return Case(name, {}, (), (), (), "d", Location("s.yaml"))
-
-
-def a_request(name: str) -> Request:
-    """The name is all that is asked."""
-    return Request(SampleKey(name, "p", "m", 0), (Message("user", name),), 0, Params(max_tokens=WORST[1]))
-
-
-def kinds(samples: Iterable[Sample]) -> Counter[str]:
-    """How often each end came."""
-    return Counter(sample.error.kind if sample.error else "answered" for sample in samples)
 
 
 @pytest.mark.parametrize("start", [20, AT_ONCE])
 @pytest.mark.parametrize("bill", ROUNDS)
 def test_never_beyond(bill: str, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's account stays within the budget, and nobody is sent away while there is money for one more."""
-    monkeypatch.setattr("evalharness.execution.model_queue.Limiter", partial(Limiter, start=start))
+    monkeypatch.setattr("evalharness.execution.model_queue.START", start)
     for number in range(ROUNDS[bill]):
         till = Till(bill, number)
         with FaultServer(till.serve) as server:

@@ -17,10 +17,13 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from fault_server import (
+from faults import BROKEN_KEY, FAULTS
+from rigs.project import Project, kill, output_of
+
+from evalharness.testing.fault_server import (
     FaultServer,
+    Received,
     Reply,
-    Seen,
     Send,
     answer_text,
     chunk,
@@ -32,8 +35,6 @@ from fault_server import (
     sse_events,
     too_many,
 )
-from faults import BROKEN_KEY, FAULTS
-from rigs.project import Project, kill, output_of
 
 SUITE = """\
 schema: 1
@@ -66,13 +67,13 @@ CONTEXT = 60
 pytestmark = pytest.mark.slow
 ATTEMPTS = [FAULTS[name] for name in ("reset-in-body", "status-503", "retry-after-zero", "cut-in-chunk")]
 """What befalls the other cases."""
-Answer = Callable[[str, Seen], bytes]
+Answer = Callable[[str, Received], bytes]
 
 
 def said(*deltas: str, **more: str) -> Answer:
     """A streamed answer of these parts; `more` goes into each of its chunks."""
 
-    def answer(key: str, seen: Seen) -> bytes:
+    def answer(key: str, seen: Received) -> bytes:
         parts = [chunk(seen.model, {"content": delta.format(key=key, **halves(key))}) for delta in deltas]
         filled = {name: value.format(key=key) for name, value in more.items()}
         whole = [*(parts or chunks(answer_text(seen.case), seen.model)), chunk(seen.model, {}, "stop")]
@@ -84,7 +85,7 @@ def said(*deltas: str, **more: str) -> Answer:
 def refused(status: int, message: str = BROKEN_KEY, **headers: str) -> Answer:
     """An error with the key in its message and its headers."""
 
-    def answer(key: str, seen: Seen) -> bytes:
+    def answer(key: str, seen: Received) -> bytes:
         fields = {name.replace("_", "-"): value.format(key=key) for name, value in headers.items()}
         return json_answer({"error": {"message": message.format(key=key), "code": None}}, status, fields)
 
@@ -94,7 +95,7 @@ def refused(status: int, message: str = BROKEN_KEY, **headers: str) -> Answer:
 def page(text: str) -> Answer:
     """HTML where a stream is due."""
 
-    def answer(key: str, seen: Seen) -> bytes:
+    def answer(key: str, seen: Received) -> bytes:
         body = text.format(key=key).encode()
         return head(200, {"content-type": "text/html", "content-length": str(len(body))}) + body
 
@@ -106,7 +107,7 @@ def redirected(url: str) -> Answer:
     return lambda key, seen: head(307, {"location": url.format(key=key), "content-length": "0"})
 
 
-def every_spelling(key: str, seen: Seen) -> bytes:
+def every_spelling(key: str, seen: Received) -> bytes:
     """An answer with the key in each form but the one that only a file within a file has."""
     return said("; ".join(form for name, form in forms(key).items() if name != "JSON in JSON"))(key, seen)
 
@@ -164,7 +165,7 @@ class Scene:
         """Where the ledger is."""
         return self.folder / "cache"
 
-    def serve(self, seen: Seen) -> Reply:
+    def serve(self, seen: Received) -> Reply:
         """The echo that the question names; other cases get their faults and the right answer."""
         echo = self.echoes.get(seen.case.partition(":")[0])
         return [Send(echo(self.key, seen))] if echo else mixed(1, 0.5, ATTEMPTS)(seen)

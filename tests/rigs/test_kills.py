@@ -19,11 +19,11 @@ from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 
 import pytest
-from fault_server import FaultServer, Reply, Seen, Wait, answer_text, healthy
 from rigs.project import Books, Project, books, kill, output_of, run_of
 
 from evalharness.records import Sample
 from evalharness.store.runs import canonical_run
+from evalharness.testing.fault_server import FaultServer, Received, Reply, Wait, answer_text, healthy
 
 KILLS = int(os.environ.get("EVALHARNESS_KILLS", "20"))
 SEED = int(os.environ.get("EVALHARNESS_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
@@ -50,17 +50,17 @@ class Campaign:
 
     killed: list[Killed]
     books: Books
-    log: list[Seen]
+    log: list[Received]
     samples: dict[str, Sample]
     """By the text of the question."""
     found: bytes
     """The canonical bytes of the last run."""
 
     @property
-    def posts(self) -> dict[int, list[Seen]]:
+    def posts(self) -> dict[int, list[Received]]:
         """By the child that sent them; one that was killed while it was sending may have sent less than all of one."""
         born = {run: n for n, one in reversed([*enumerate(self._states)]) for run in one.runs}
-        found: dict[int, list[Seen]] = {number: [] for number in range(len(self._states))}
+        found: dict[int, list[Received]] = {number: [] for number in range(len(self._states))}
         for post in self.log:
             if post.body is not None:
                 found[born[run_of(post.id)]].append(post)
@@ -147,7 +147,7 @@ def outlives(child: Popen[bytes], seconds: float) -> bool:
     return False
 
 
-def slowly(numbers: random.Random, seen: Seen) -> Reply:
+def slowly(numbers: random.Random, seen: Received) -> Reply:
     """The right answer after 10 to 30 ms."""
     return [Wait(numbers.uniform(0.01, 0.03)), *healthy(seen)]
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import FaultServer, Script, answer_text, healthy, mixed
 from faults import FAULTS, Fault, limited
 from rigs.project import Books, Project, afresh, books, command, output_of
 
 from evalharness.records import Run
 from evalharness.store.runs import canonical_run
+from evalharness.testing.fault_server import FaultServer, Script, answer_text, healthy, mixed
 
 CASES, SHARE, SEED = int(os.environ.get("EVALHARNESS_CASES", "1000")), 0.2, 20_260
 """`make bench` takes 10,000."""

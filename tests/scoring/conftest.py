@@ -1,4 +1,4 @@
-"""One way to ask a metric for one number."""
+"""The score of one answer before it is rounded: oracles need every digit."""
 
 from __future__ import annotations
 

@@ -7,12 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import FaultServer, Reply, Seen, Send, embeddings, healthy, json_answer, too_many, unit_vector
 
 from evalharness.config import Config, EmbedderConfig
 from evalharness.errors import ConfigError, MetricError
 from evalharness.scoring.metrics import Metric, SampleView
 from evalharness.scoring.metrics.embedding import embedding
+from evalharness.testing.fault_server import (
+    FaultServer,
+    Received,
+    Reply,
+    Send,
+    embeddings,
+    healthy,
+    json_answer,
+    too_many,
+    unit_vector,
+)
 
 TEXTS = [f"text {number}" for number in range(5)]
 
@@ -61,10 +71,10 @@ def test_tries_again(tmp_path: Path) -> None:
         assert len(server.log) == 3
 
 
-def spoilt(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[Seen], Reply]:
+def spoilt(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[Received], Reply]:
     """A server that changes the rows of a good answer."""
 
-    def script(seen: Seen) -> Reply:
+    def script(seen: Received) -> Reply:
         body = embeddings(seen.body)
         return [Send(json_answer({**body, "data": change(body["data"])}))]
 

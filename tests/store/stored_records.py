@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.records import (
-    GateRule,
     Message,
-    Response,
     Run,
-    RunHeader,
     Sample,
     SampleError,
-    SampleKey,
     Score,
     Timing,
     Usage,
 )
 from evalharness.store import RunWriter, accept, baseline_path, sample_to_json
+from evalharness.testing import run, sample
 
 ASKED = {("m", "p"): "asked"}
 SIGNATURES = {"exact": "exact|v:1"}
@@ -40,16 +37,20 @@ HOSTILE = (
 
 def a_sample(case: str = "a", *, repeat: int = 0, text: str = "Yes.", **changes: Any) -> Sample:
     """A scored answer with `text` in every free text."""
-    sample = Sample(
-        key=SampleKey(case, "p", "m", repeat),
-        digest=f"digest-{case}",
+    made = sample(
+        case,
+        text,
+        scores=[Score("exact", 0.123457, SIGNATURES["exact"])],
+        prompt="p",
+        model="m",
+        repeat=repeat,
         tags=(text,),
         messages=(Message("system", text), Message("user", text)),
         golden=(text, text),
-        response=Response(text, "stop", Usage(9, 3), Timing(0.25, 0.1, None, 40.5)),
-        scores=(Score("exact", 0.123457, SIGNATURES["exact"]),),
+        usage=Usage(9, 3),
+        timing=Timing(0.25, 0.1, None, 40.5),
     )
-    return replace(sample, **changes)
+    return replace(made, **changes)
 
 
 def broken(case: str = "a", message: str = "died") -> Sample:
@@ -59,38 +60,23 @@ def broken(case: str = "a", message: str = "died") -> Sample:
 
 def a_run(samples: Sequence[Sample] = (), *, name: str = "run-1", signatures: Any = None, **rest: Any) -> Run:
     """A run of two cases, or of these samples."""
-    samples = samples or (a_sample("a"), a_sample("b"))
-    signatures = signatures or SIGNATURES
-    keys = tuple(sample.key for sample in samples)
-    header = RunHeader(
-        id=name,
-        suite="demo",
-        file="suites/demo.yaml",
-        started_at="2026-01-01T00:00:00+00:00",
-        models={"m": {"provider": "scripted"}},
-        prompts={"p": "digest"},
-        params={"stop": ["\n"]},
-        metrics=tuple(signatures),
-        signatures=signatures,
-        gates=(GateRule("exact", 0.05),),
-        planned=rest.pop("planned", keys),
-        machine_class="here",
-        environment={"git": None},
-    )
-    return Run(header, tuple(samples), **{"selected": keys} | rest)
+    samples, signatures = samples or (a_sample("a"), a_sample("b")), signatures or SIGNATURES
+    known = {"metrics": tuple(signatures), "signatures": signatures, "params": {"stop": ["\n"]}, "prompts": {"p": "x"}}
+    known |= {"selected": tuple(one.key for one in samples), "environment": {"git": None}}
+    return run(samples, id=name, **known | rest)
 
 
-def write(path: Path, run: Run) -> Path:
+def write(path: Path, written: Run) -> Path:
     """The run's record on disk."""
-    writer = RunWriter(path, run.header)
-    for sample in run.samples:
-        writer.append(sample_to_json(sample))
-    writer.end(run)
+    writer = RunWriter(path, written.header)
+    for one in written.samples:
+        writer.append(sample_to_json(one))
+    writer.end(written)
     return path
 
 
 def accepted(root: Path, *runs: Run, asked: str = "asked") -> Path:
     """The baseline file after these runs were accepted, one after the other."""
-    for run in runs:
-        accept(run, root=root, digests={("m", "p"): asked}, accepted_at="2026-01-02T00:00:00+00:00")
+    for one in runs:
+        accept(one, root=root, digests={("m", "p"): asked}, accepted_at="2026-01-02T00:00:00+00:00")
     return baseline_path(root, "demo", "m", "p")

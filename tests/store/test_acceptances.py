@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from repository import Repository, leave_ci
+from repository import Repository
 from stored_records import a_run
 
 from evalharness.config import Config, ModelConfig
@@ -21,6 +21,7 @@ from evalharness.evaluation.acceptance import Reason, accept_run
 from evalharness.store import baselines, read_baseline
 from evalharness.store.history import HISTORY, Acceptance, checked, person, read_history, record_acceptance
 from evalharness.store.lines import append_line
+from evalharness.testing.ci import leave_ci
 
 
 def acceptance(**values: Any) -> Acceptance:

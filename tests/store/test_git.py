@@ -7,11 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from repository import Repository, leave_ci
+from repository import Repository
 
 from evalharness.errors import GitError, StoreError
 from evalharness.store import git
 from evalharness.store.git import Commit, merge_base
+from evalharness.testing.ci import leave_ci
 
 TRAPS = """\
 [core]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from evalharness.config import Config, Limits, ModelConfig
 from evalharness.errors import SuiteError
 from evalharness.records import Suite
 from evalharness.suites import load_suite
+from evalharness.testing.folder import Folder
 
 HEAD = """\
 schema: 1
@@ -30,26 +30,24 @@ cases:
 GOLDEN = "a: world\n"
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(Folder):
     """Files below a root, and the result of loading them."""
 
-    root: Path
-    limits: Limits
+    def __init__(self, root: Path, limits: Limits) -> None:
+        super().__init__(root)
+        self.limits = limits
 
     @property
     def config(self) -> Config:
         """The configuration with one scripted model, `fake`."""
         return Config(root=self.root, models={"fake": ModelConfig(provider="scripted")}, limits=self.limits)
 
-    def write(self, files: Mapping[str, str | bytes | None]) -> None:
-        """Write files by path; None removes one."""
+    def write_all(self, files: Mapping[str, str | bytes | None]) -> None:
+        """Write files by name; None removes one."""
         for name, content in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
+            (self.root / name).unlink(missing_ok=True)  # it may be a link
             if content is not None:
-                path.write_bytes(content if isinstance(content, bytes) else content.encode())
+                self.write(name, content)
 
     def load(self) -> Suite:
         """The suite `s`. Raises SuiteError."""
@@ -75,7 +73,7 @@ def project(tmp_path: Path) -> Callable[..., Project]:
         **limits: Any,
     ) -> Project:
         made = Project(tmp_path, Limits(**limits))
-        made.write({"suites/s.yaml": suite, "golden/s.yaml": golden, **(files or {})})
+        made.write_all({"suites/s.yaml": suite, "golden/s.yaml": golden, **(files or {})})
         return made
 
     return make

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_server import (
+from faults import CLOSING, flood, raw, redirect_to, tls_context
+
+from evalharness.errors import ConfigError, EvalHarnessError, ModelUnavailableError, ProviderError
+from evalharness.redaction import Secret, scrub
+from evalharness.testing.fault_server import (
     EVENT_STREAM,
     Close,
     FaultServer,
+    Received,
     Reply,
-    Seen,
     Wait,
     chunks,
     head,
@@ -23,10 +27,6 @@ from fault_server import (
     sse_answer,
     sse_events,
 )
-from faults import CLOSING, flood, raw, redirect_to, tls_context
-
-from evalharness.errors import ConfigError, EvalHarnessError, ModelUnavailableError, ProviderError
-from evalharness.redaction import Secret, scrub
 from evalharness.wire import Endpoint, EndpointError, is_local
 from evalharness.wire.response import MOST_BYTES
 
@@ -200,7 +200,7 @@ def test_fewest_under_way_first() -> None:
         assert (len(one.log), len(two.log)) == (6, 6)
     with FaultServer() as fast:
 
-        def slow_script(seen: Seen) -> Reply:
+        def slow_script(seen: Received) -> Reply:
             while len(fast.log) < 19:
                 yield Wait(0.02)
             yield from healthy(seen)

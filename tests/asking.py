@@ -1,0 +1,47 @@
+"""Requests through a pipeline, and how they ended."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from evalharness.evaluation.pipeline import Pipeline
+from evalharness.records import Sample
+from evalharness.scoring.scorer import Scorer
+from evalharness.testing import case, request
+
+PATIENCE_S = 60
+"""A future that is not done by then never will be."""
+Result = TypeVar("Result")
+
+
+def ask(pipeline: Pipeline, names: Iterable[str], model: str = "m", *, text: str = "") -> list[Future[Sample]]:
+    """The future of one request for each name; its text is the name too, unless one is given."""
+    return [pipeline.submit(case(name), request(text or name, case=name, model=model), Scorer([])) for name in names]
+
+
+def samples_of(futures: Iterable[Future[Sample]]) -> list[Sample]:
+    """The samples of these futures."""
+    return [future.result(PATIENCE_S) for future in futures]
+
+
+def kinds(samples: Iterable[Sample]) -> Counter[str]:
+    """The number of samples by the kind of their error, or `answered`."""
+    return Counter(sample.error.kind if sample.error else "answered" for sample in samples)
+
+
+def in_time(work: Callable[[], Result]) -> Result:
+    """What `work` returns or raises, in a thread of its own. Raises TimeoutError if it does neither."""
+    done = Future[Result]()
+
+    def follow() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=follow, daemon=True).start()
+    return done.result(PATIENCE_S)
