@@ -115,7 +115,7 @@ def test_to_the_end(changed):
     words = ["flagged", "now golden", "keep", "now golden", "keep"]
     assert [word for _, word in decided(changed)] == words
     with Terminal(changed.root, "review") as terminal:
-        assert "nothing to write; --again starts over" in terminal.wait("starts over")
+        assert "nothing to write; pass --again to start over" in terminal.wait("to start over")
         assert terminal.status() == 0
 
 
