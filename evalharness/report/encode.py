@@ -21,7 +21,11 @@ def printable(text: str) -> str:
     So are format characters, such as bidi overrides. Line ends and tabs stay. The bracket of `##[command]` is escaped:
     GitHub's runner obeys it anywhere in a line.
     """
-    text = scrub(text).replace("##[", f"##{_named('[')}")
+    return _escaped(scrub(text))
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("##[", f"##{_named('[')}")
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(
@@ -40,7 +44,7 @@ def one_line(text: str, width: int = 200) -> str:
     """
     limit = _READ * width
     text = scrub(text)
-    line = " ".join(printable(text[:limit]).split())
+    line = " ".join(_escaped(text[:limit]).split())
     return line if len(line) <= width and len(text) <= limit else line[: width - 1] + "…"
 
 
@@ -50,7 +54,7 @@ def quoted(text: str, *, lines: int = 40, width: int = 2000) -> list[str]:
     CI systems read commands at the start of a line.
     """
     given = scrub(text).split("\n")
-    begun = (printable(line[: width + 1]) for line in given[:lines])  # escaping only lengthens it
+    begun = (_escaped(line[: width + 1]) for line in given[:lines])  # escaping only lengthens it
     shown = [f"│ {line[:width]}{'…' if len(line) > width else ''}" for line in begun]
     return shown if len(given) <= lines else [*shown, f"│ … {len(given) - lines} more lines"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from evalharness.errors import StoreError
@@ -15,7 +16,7 @@ ACCEPTABLE: tuple[Status, ...] = ("no baseline", "fail", "incomparable")
 _FIRST = "this is the first accepted run"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """A finished evaluation: the input of every report format."""
 
@@ -56,7 +57,7 @@ class Outcome:
         """The criteria changes that could let a worse answer pass."""
         return [change for change in self.criteria if change.relaxes]
 
-    @property
+    @cached_property
     def status(self) -> Status:
         """The worst status of all gates and cases."""
         statuses = self._gating

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+_BUFFERED = 50
+"""Template pieces that are joined before they are written."""
 _TEMPLATES = Path(__file__).parent / "templates"
 _UNSAFE = re.compile("[<>&\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 """Characters that could end an island, or that HTML parsers and editors change or hide."""
@@ -25,7 +27,9 @@ def page_pieces(template: str, *, styles: Sequence[str], scripts: Sequence[str],
     pages = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined)
     style, script = _read(styles), _read(scripts)
     hashes = {"style_hash": _sha256(style), "script_hash": _sha256(script)}
-    return pages.get_template(template).generate(style=style, script=script, **hashes, **values)
+    stream = pages.get_template(template).stream(style=style, script=script, **hashes, **values)
+    stream.enable_buffering(_BUFFERED)
+    return stream
 
 
 def island(data: Any) -> str:
