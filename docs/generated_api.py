@@ -23,7 +23,7 @@ HEADINGS = {
 """The start of a module's name -> heading, in the order of the page."""
 ALL_MEMBERS = "   :members:\n   :undoc-members:\n"
 MEMBERS = {
-    "Evaluation": "   :members: name, run, verdicts, status, means, to_pandas, save, accept\n",
+    "Evaluation": "   :members: run, verdicts, status, means, to_pandas, save, accept\n",
     "Comparison": "   :members: data, to_pandas, save\n",
     "Config": "",
     "ScriptedProvider": "",

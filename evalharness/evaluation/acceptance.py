@@ -1,4 +1,4 @@
-"""Accept a run as a baseline, or answers of it as golden. Each acceptance goes into the history, or nothing happens."""
+"""Accept a run as a baseline, or its answers as golden. Every acceptance is in the history, or nothing changes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _NAME = re.compile("[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why somebody accepts something."""
+    """The reason of an acceptance."""
 
     because: str
     overrode: Status
-    """What the gates said before."""
+    """The status before the acceptance."""
     by: str = ""
-    """Empty: as git or the system knows the person."""
+    """Who accepts. Empty: the user of git, or of the system."""
 
 
 def refuse_ci() -> None:
@@ -49,7 +49,7 @@ def request_digests(run: Run) -> dict[tuple[str, str], str]:
 
 
 def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
-    """Make the run part of its baselines; the files that were written. Raises RefusedError, StoreError."""
+    """Add the run to its baselines. Returns the written files. Raises RefusedError, StoreError."""
     refuse_ci()
     _check_names(run, config)
     root, digests = config.root, request_digests(run)
@@ -67,7 +67,7 @@ def _is_application(run: Run, model: str) -> bool:
 
 
 def _check_names(run: Run, config: Config) -> None:
-    """A record may come from elsewhere, and its names become paths. Raises EvalHarnessError."""
+    """Check names that become paths, because a record may come from elsewhere. Raises EvalHarnessError."""
     suite_path(run.header.suite, config.root)
     for key in run.header.planned:
         if key.model not in config.models and not _is_application(run, key.model):
@@ -100,7 +100,7 @@ def accept_answers(
 
 
 def _folder(root: Path) -> Path:
-    """What is accepted lies below it: locked, nobody else accepts. Raises StoreError."""
+    """The folder whose lock serializes acceptances. Raises StoreError."""
     folder = root / GOLDEN_FOLDER
     try:
         folder.mkdir(exist_ok=True)
@@ -115,7 +115,7 @@ def _golden_path(folder: Path, name: str) -> Path:
 
 
 def _write_golden(path: Path, run: Run, config: Config, answers: Mapping[str, Sequence[str]], *, replace: bool) -> None:
-    """Write, read again, and compare with what was meant."""
+    """Write the file, read it again, and compare."""
     name = run.header.suite
     suite = load_suite(name, config)
     _refuse_old(run, suite, answers)
@@ -135,7 +135,7 @@ def _write_golden(path: Path, run: Run, config: Config, answers: Mapping[str, Se
 
 
 def _refuse_old(run: Run, suite: Suite, cases: Collection[str]) -> None:
-    """An answer to what a case asked before it was edited. Other golden answers do not matter. Raises RefusedError."""
+    """Refuse an answer to an older version of a case; other golden answers do not matter. Raises RefusedError."""
     now = {case.id: case for case in suite.cases if case.id in cases}
     for sample in run.samples:
         case = now.get(sample.key.case)
@@ -144,7 +144,7 @@ def _refuse_old(run: Run, suite: Suite, cases: Collection[str]) -> None:
 
 
 def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool) -> dict[str, tuple[str, ...]]:
-    """The golden answers of every case afterwards."""
+    """The golden answers of every case after the acceptance."""
     golden = {case.id: case.golden for case in suite.cases}
     for case, new in answers.items():
         if case not in golden:

@@ -1,4 +1,4 @@
-"""What a pull request cannot change for itself: baselines and rules count as they stand at the merge base."""
+"""Baselines and gates as of the merge base, which a pull request cannot change for itself."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from evalharness.store.baselines import BASELINE_FOLDER
 
 _log = get_logger(__name__)
 Pair = tuple[str, str]
-"""Model and prompt."""
+"""A model and a prompt."""
 
 
 @dataclass
 class MergeBase:
-    """The project as it stands at a commit; without one, as it stands now. What git says is asked for once."""
+    """The project at a commit; without one, the working tree. Reads from git once."""
 
     config: Config
     commit: Commit | None
@@ -46,8 +46,9 @@ class MergeBase:
         reference: Run | None = None,
         screening: bool = False,
     ) -> list[Verdict]:
-        """What the gates say of a run, by the baselines and rules that count; nothing of one that was stopped, or asked
-        for nothing. `given` chooses other baselines (see `baselines`), `gates` other rules.
+        """The verdicts on a run, by the baselines and gates as of the commit; none for a stopped or an empty run.
+
+        `given` chooses other baselines (see `baselines`), `gates` other rules.
         """
         from evalharness.gate import decide_run  # brings numpy
 
@@ -65,7 +66,7 @@ class MergeBase:
         )
 
     def changes(self, name: str) -> tuple[Change, ...]:
-        """What this change does to the exam of a suite. A version that cannot be read is itself such a change."""
+        """The changes to the criteria of a suite. A version that cannot be read is such a change."""
         if name not in self._changes:
             self._changes[name] = self._changed(name)
         return self._changes[name]
@@ -80,16 +81,14 @@ class MergeBase:
             return (Change("the exam", "", told, relaxes=True),)
 
     def rules(self, name: str, today: Sequence[GateRule]) -> tuple[GateRule, ...]:
-        """The gates at the commit, and those that are new since: a margin that was widened, or a gate that was taken
-        away, counts as it was.
-        """
+        """The gates at the commit and the gates added since. A widened margin or a removed gate counts as before."""
         if name not in self._rules:
             known = {(rule.metric, rule.tag): rule for rule in self._old_rules(name)}
             self._rules[name] = tuple({**{(rule.metric, rule.tag): rule for rule in today}, **known}.values())
         return self._rules[name]
 
     def _old_rules(self, name: str) -> list[GateRule]:
-        """None of a suite that was not there, or could not be read then: `changes` says so."""
+        """Empty for a suite that did not exist or was invalid then, which `changes` reports."""
         if self.commit is None or not self.changes(name):
             return []
         try:
@@ -98,14 +97,15 @@ class MergeBase:
             return []
 
     def pinned(self, name: str, pairs: Collection[Pair]) -> Baselines:
-        """The pinned ones, as of the commit; where it has none, as they are."""
+        """The pinned baselines at the commit; those of the working tree if the commit has none."""
         if name not in self._pinned:
             self._pinned[name] = self._committed(name, pairs, pinned=True)
         return self._pinned[name]
 
     def baselines(self, name: str, pairs: Collection[Pair], given: str | None = None) -> Baselines:
-        """As accepted at the commit, and where it has none, as accepted since. `given` chooses others: the path of a
-        file or folder, `git:REF`, or `none`. Raises GitError: an unknown commit.
+        """The baselines at the commit; if it has none, those accepted since.
+
+        `given` chooses others: the path of a file or folder, `git:REF`, or `none`. Raises GitError: an unknown commit.
         """
         key = (name, given or "")
         if key not in self._accepted:
@@ -115,9 +115,7 @@ class MergeBase:
         return self._accepted[key]
 
     def shown(self, run: Run, given: str | None, reference: Run | None) -> Baselines:
-        """What a report holds the run's answers against: the accepted ones, or, where the version at a commit was drawn
-        beside it to be compared with, that one's.
-        """
+        """The baselines for a report: the accepted ones, or the version that the run is compared with."""
         from evalharness.gate.pairings import with_reference
 
         pairs = pairs_of(run)
@@ -148,12 +146,12 @@ class MergeBase:
 
 
 def _summary(baseline: Baseline | StoreError | None) -> str:
-    """A few words for the log."""
+    """A short description for the log."""
     return f"{len(baseline.runs)} runs" if isinstance(baseline, Baseline) else str(baseline or "none")
 
 
 def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair], *, pinned: bool = False) -> Baselines:
-    """The committed ones. Raises GitError, StoreError."""
+    """The committed baselines. Raises GitError, StoreError."""
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         commit.write_to(Path(folder), f"{BASELINE_FOLDER}/{name}")
         return _baselines_at(Path(folder), name, pairs, pinned=pinned)
@@ -162,7 +160,7 @@ def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair], *, pinned: b
 def _baselines_at(
     root: Path, name: str, pairs: Iterable[Pair], *, pinned: bool = False
 ) -> dict[Pair, Baseline | StoreError | None]:
-    """Those below a folder."""
+    """The baselines in a folder."""
     return {pair: read_one(baseline_path(root, name, *pair, pinned=pinned), root) for pair in pairs}
 
 

@@ -1,4 +1,4 @@
-"""What will be asked: a suite, its models and prompts, every request."""
+"""The plan of an evaluation: a suite, its models and prompts, and every request."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from evalharness.suites import digest, requests
 
 @dataclass(frozen=True)
 class Plan:
-    """One suite, ready to be asked. Nothing is started yet."""
+    """One suite with opened models and metrics. No request is sent yet."""
 
     suite: Suite
     config: Config
     prompts: tuple[str, ...]
     providers: Mapping[str, Provider]
-    """By model, in the order in which they will be asked."""
+    """By model, in the order of the requests."""
     metrics: tuple[Metric, ...]
     repeats: Mapping[str, int]
-    """Draws per case for each model: one where a second would be a copy of the first."""
+    """Samples per case for each model; a deterministic model gives one."""
     metric_models: Mapping[str, Provider] = field(default_factory=dict)
-    """The models that metrics ask."""
+    """The models that metrics send requests to."""
 
     @cached_property
     def requests(self) -> list[tuple[Case, Request]]:
-        """Every request, with its case, in the order in which they should be asked. Golden answers go along only where
-        a metric needs their likelihood.
+        """Every request with its case, in the order of sending.
+
+        Only a metric on likelihoods adds the golden answers to the requests.
         """
         found = requests(
             self.suite, models=self.providers, prompts=self.prompts, repeats=self.repeats, limits=self.config.limits
@@ -49,7 +50,7 @@ class Plan:
 
     @cached_property
     def by_case(self) -> dict[tuple[str, str, str], list[tuple[Case, Request]]]:
-        """The repeats of each model, prompt and case."""
+        """By model, prompt and case: the requests of all repeats."""
         found: dict[tuple[str, str, str], list[tuple[Case, Request]]] = {}
         for case, request in self.requests:
             found.setdefault((request.key.model, request.key.prompt, case.id), []).append((case, request))
@@ -61,7 +62,7 @@ class Plan:
 
     @cached_property
     def first_requests(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:
-        """By model, prompt and case: what further draws are made of."""
+        """By model, prompt and case: the request of repeat 0, from which more samples are requested."""
         return {
             (request.key.model, request.key.prompt, request.key.case): (case, request)
             for case, request in self.requests
@@ -70,7 +71,7 @@ class Plan:
 
     @cached_property
     def scorer(self) -> Scorer:
-        """What makes samples of the responses."""
+        """Scores the responses with the metrics of the suite."""
         return Scorer(self.metrics)
 
     @cached_property
@@ -99,7 +100,7 @@ class Plan:
 
     @cached_property
     def prompt_digests(self) -> dict[str, str]:
-        """Of each prompt: its messages, the suite's variables, the parameters."""
+        """By prompt: a digest of its messages, the suite's variables and the parameters."""
         suite = self.suite
         return {
             name: digest([[asdict(turn) for turn in suite.prompts[name].messages], suite.vars, suite.params.to_data()])
@@ -137,16 +138,17 @@ def make_plan(
     repeat: int = 1,
     opened: dict[str, Provider] | None = None,
 ) -> Plan:
-    """A plan for the suite; `models` and `prompts` instead of the suite's own lists. `opened` holds the models that are
-    open already, and gets those that this plan opens.
+    """A plan for the suite; `models` and `prompts` replace the suite's own lists.
 
-    Raises ConfigError: an unknown model, prompt or option, a model file that is not there; MissingExtraError.
+    `opened` holds the models that are open already; this function adds those that it opens.
+
+    Raises ConfigError: an unknown model, prompt or option, a missing model file; MissingExtraError.
     """
     for prompt in prompts:
         if prompt not in suite.prompts:
             raise ConfigError(f"{suite.file} has no prompt '{prompt}'{did_you_mean(prompt, suite.prompts)}")
     if repeat < 1:
-        raise ConfigError(f"{repeat} draws per case: it takes at least 1")
+        raise ConfigError(f"samples per case: expected at least 1, got {repeat}")
     opened = {} if opened is None else opened
     wanted = dict.fromkeys(models or suite.models)
     providers = {model: _opened(model, config, opened) for model in wanted}
@@ -179,7 +181,7 @@ def _opened(model: str, config: Config, opened: dict[str, Provider]) -> Provider
 
 
 def _with_identity(metric: Metric, models: Mapping[str, Provider]) -> Metric:
-    """The metric, with the identity of the models that it asks in its signature."""
+    """The metric, with the identity of its models in its signature."""
     if not metric.models:
         return metric
     identity = digest([dict(models[model].identity()) for model in metric.models])
@@ -187,7 +189,7 @@ def _with_identity(metric: Metric, models: Mapping[str, Provider]) -> Metric:
 
 
 def _check_params(suite: Suite, model: str, provider: Provider) -> None:
-    """Nothing that a suite sets is dropped silently. Raises ConfigError."""
+    """Raise ConfigError for a parameter that does not reach the model."""
     refused = provider.capabilities.unsupported(suite.params)
     if refused:
         names = ", ".join(refused)
@@ -198,7 +200,7 @@ def _check_params(suite: Suite, model: str, provider: Provider) -> None:
 
 
 def _check_golden(suite: Suite, model: str, provider: Provider, metrics: Sequence[Metric]) -> None:
-    """Golden answers go to no model that cannot say how likely they are. Raises ConfigError."""
+    """Raise ConfigError if a metric needs likelihoods of golden answers and the model cannot give them."""
     name = next((metric.name for metric in metrics if metric.golden_likelihood), None)
     if name and not provider.capabilities.golden_logprobs:
         raise ConfigError(

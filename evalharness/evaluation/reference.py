@@ -1,4 +1,4 @@
-"""The baseline's own version, drawn beside this run: the suite as it stands at another commit."""
+"""The baseline's version of a suite, at another commit, which runs beside this one."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from evalharness.suites import another_sample, load_suite
 
 @dataclass(slots=True)
 class ReferenceRun:
-    """One suite at a commit: its plan, and what has been drawn of it."""
+    """One suite at a commit: its plan and its samples."""
 
     plan: Plan
     header: RunHeader
     path: Path
-    """The record of its draws."""
+    """The record of its samples."""
     samples: list[Sample] = field(default_factory=list)
     writer: RunWriter | None = None
 
     def requests(self, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
-        """Draws of these models and prompts; the first one has the number 0."""
+        """Requests of these models and prompts; `repeats` counts from 0."""
         return more_samples(self.plan, pairs, repeats, "reference")
 
     def counterpart(self, key: SampleKey) -> tuple[Case, Request] | None:
-        """What it asks where this run asks `key`; None where it has no such case, prompt or model."""
+        """Its request for the same case; None if it has no such case, prompt or model."""
         first = self.plan.first_requests.get((key.model, key.prompt, key.case))
         return (first[0], another_sample(first[1], key.repeat, "reference")) if first else None
 
     def add(self, sample: Sample) -> None:
-        """Onto its record. Raises StoreError."""
+        """Append a sample to its record. Raises StoreError."""
         if self.writer is None:
             self.writer = RunWriter(self.path, self.header)
         self.writer.append(sample_to_json(sample))
         self.samples.append(sample)
 
     def run(self, *, stopped: bool) -> Run | None:
-        """All that was drawn; None when that is nothing."""
+        """The samples so far; None without any."""
         if not self.samples:
             return None
         return Run(self.header, tuple(self.samples), tuple(sample.key for sample in self.samples), stopped)
@@ -56,7 +56,7 @@ class ReferenceRun:
 
 
 def open_reference_run(commit: Commit, plan: Plan, folder: Path, opened: dict[str, Provider]) -> ReferenceRun:
-    """The suite of this plan as it stands at the commit, for the same models and prompts.
+    """The suite of this plan at the commit, for the same models and prompts.
 
     Raises SuiteError: it was not there, or cannot be read; ConfigError, StoreError.
     """

@@ -1,4 +1,4 @@
-"""What the suites of one invocation share: models, prices, the ledger, the engine, the merge base."""
+"""Shared by the suites of one invocation: models, prices, ledger, engine and merge base."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _log = get_logger(__name__)
 
 @dataclass
 class Resources:
-    """Use as a context manager: requests run inside of it. Leaving it stops them and closes the models."""
+    """A context manager. Requests run inside it; leaving it stops them and closes the models."""
 
     config: Config
     options: EvaluationOptions
     names: tuple[str, ...]
     """The suites of this invocation."""
     providers: dict[str, Provider] = field(default_factory=dict)
-    """One for each model, whichever suites use it."""
+    """By model; suites share them."""
     plans: list[Plan] = field(default_factory=list)
     _pipeline: Pipeline | None = None
     _running: ExitStack = field(default_factory=ExitStack)
@@ -85,7 +85,7 @@ class Resources:
         return folder / name if self.options.report and len(self.names) > 1 else folder
 
     def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
-        """A line for each model with a price: what these requests can cost at most."""
+        """A line for each model with a price: the most that these requests can cost."""
         pricing = self.pricing if self.options.run.record != "none" else {}
         priced = [request for request in requests if request.key.model in pricing]
         for model, asked in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
@@ -93,8 +93,8 @@ class Resources:
             about = dollars(sum(map(price.about_usd, mine)))
             deadline_s = self.providers[model].capabilities.deadline_s
             most = dollars(sum(price.most_usd(request, deadline_s) for request in mine))
-            yield f"llm: {len(mine)} requests to {model}: about {about} if every answer is as long as it may be, at "
-            yield f"     most {most}, retries aside; what is recorded costs nothing ({price.source})"
+            yield f"llm: {len(mine)} requests to {model}: about {about} if every response has max_tokens, at most "
+            yield f"     {most} without retries; recorded responses cost nothing ({price.source})"
 
     def _check_prices(self, pricing: dict[str, Pricing]) -> None:
         unpriced = [model for model in self.providers if model not in pricing]
@@ -106,6 +106,6 @@ class Resources:
 
 
 def import_heavy_modules() -> None:
-    """Import what the end of a run needs, before the threads of the engine start."""
+    """Import the modules of the last steps before the engine's threads start."""
     for module in ("gate.decide", "gate.cost", "gate.latency", "gate.scores", "report.html", "report.markdown"):
         importlib.import_module(f"evalharness.{module}")

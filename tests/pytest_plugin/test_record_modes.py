@@ -232,9 +232,9 @@ def test_cost(remote: Remote) -> None:
     """With a price: an estimate before anything is asked, what it cost at the end, and dollars with each sample."""
     remote.configure(PRICED)
     result = remote.run("--llm-prompt=kind")
-    (estimate,) = said(result, r"^llm: 8 requests to remote: about \$1\.63 if every answer is as long as it may be")
+    (estimate,) = said(result, r"^llm: 8 requests to remote: about \$1\.63 if every response has max_tokens")
     assert result.outlines.index(estimate) < result.outlines.index(said(result, r"^suites/demo\.yaml \.")[0])
-    assert said(result, rf"^     most \${CASES * MOST_USD:.2f}, .* \(configuration: input 1000, output 4000\)$")
+    assert said(result, rf"^     \${CASES * MOST_USD:.2f} without retries; .* \(configuration: input 1000, output 4000\)$")
     samples = remote.record().samples
     assert [sample.cost_usd for sample in samples] == pytest.approx([BILL_USD] * CASES)
     assert said(result, rf"^fresh     8 of 8 answers, \${CASES * BILL_USD:.2g} for 120 tokens$")
