@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,13 @@ class Project(Folder):
 
     @property
     def config(self) -> Config:
-        """The configuration in `pyproject.toml`; recorded responses stay in `.cache`. Raises ConfigError."""
-        return load_config(self.root).model_copy(update={"cache_dir": self.root / ".cache/evalharness"})
+        """The configuration in `pyproject.toml`, with this project's cache. Raises ConfigError."""
+        return load_config(self.root).model_copy(update={"cache_dir": self.cache / "evalharness"})
+
+    @property
+    def cache(self) -> Path:
+        """The cache of recorded responses: `XDG_CACHE_HOME` if it is set, `.cache` in the project otherwise."""
+        return Path(os.environ.get("XDG_CACHE_HOME") or self.root / ".cache")
 
     def evaluate(self, **arguments: Any) -> Evaluation:
         """Evaluate the suite, with the arguments of `evalharness.evaluate`."""
@@ -80,7 +86,8 @@ class Project(Folder):
 
     def command(self, *words: str | Path, stdin: str | None = None) -> Result:
         """The result of `evalharness WORDS` in this project. Raises the command's exception, but for SystemExit."""
-        result = CliRunner().invoke(main, ["--root", str(self.root), *map(str, words)], input=stdin)
+        runner = CliRunner(env={"XDG_CACHE_HOME": str(self.cache)})
+        result = runner.invoke(main, ["--root", str(self.root), *map(str, words)], input=stdin)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

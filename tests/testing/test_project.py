@@ -43,15 +43,18 @@ def test_provider_of_the_test(project: Project) -> None:
 
 
 def test_recorded_responses_stay_in_the_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A recorded response replays in the same project, and the user's own recordings are not touched."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(project.root / "own"))
+    """Python and the command line share recorded responses in the project, and never use the user's own."""
+    home = project.root / "home"
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(home))
     with FaultServer() as server:
         project.configure(scripted={"provider": "openai", "base_url": server.url, "model": "m"})
         project.evaluate()
         sent = len(server.log)
         project.evaluate()
+        project.command("run", "demo")
     assert len(server.log) == sent > 0
-    assert not (project.root / "own").exists()
+    assert not home.exists()
 
 
 def test_suite_keys(project: Project) -> None:
