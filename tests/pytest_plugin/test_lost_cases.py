@@ -603,10 +603,14 @@ METRICS = {
     for what, mood, said in (
         ("raises", "1 / 0", "no result for case case-9 (metric: mood: ZeroDivisionError"),
         ("exits", "exit(0)", "no result for case case-9 (scoring: SystemExit"),
-        ("gives NaN", "float('nan')", "no result for case case-9 (metric: mood: the metric returned nan"),
-        ("gives 2", "2.0", "no result for case case-9 (metric: mood: the metric returned 2.0"),
+        ("gives NaN", "float('nan')", "no result for case case-9 (metric: mood: expected a score in [0, 1], got nan"),
+        ("gives 2", "2.0", "no result for case case-9 (metric: mood: expected a score in [0, 1], got 2.0"),
         ("gives None", "None", "no result for case case-9 (metric: mood: TypeError"),
-        ("gives one less", "one short", "no result for case case-9 (metric: mood: the metric returned 0 results"),
+        (
+            "gives one less",
+            "one short",
+            "no result for case case-9 (metric: mood: expected 1 results from the metric, got 0",
+        ),
         ("is another version", "0.25 + 0.25", "metric settings changed: baseline mood|v:1, this run mood|v:2"),
     )
 }
@@ -775,7 +779,7 @@ LIMITS = {
     "deadline": Way(never_answered("case-9"), "(deadline: ", ("--llm-deadline=0.4",)),
     "budget": Way(
         edit("pyproject.toml", "answers =", "price = {input = 1000, output = 1000}\nanswers ="),
-        "(budget: not asked",
+        "(budget: skipped: worst-case cost",
         ("--llm-budget=0.5",),
     ),
     "budget without a price": Way(NOTHING, "the price of fake is not known", ("--llm-budget=1",)),
