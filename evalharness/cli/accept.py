@@ -17,7 +17,7 @@ from evalharness.evaluation.acceptance import Reason, accept_answers, accept_run
 from evalharness.report import Outcome
 from evalharness.report.encode import one_line, printable
 from evalharness.review.diffs import ChangedAnswer, changed_answers, new_answers
-from evalharness.store.history import HISTORY, read_history
+from evalharness.store.acceptances import ACCEPTANCES, read_acceptances
 
 _WIDTH = 79
 
@@ -29,7 +29,7 @@ Examples:
   evalharness accept support --golden --case refund-window --because 'also right'"""
 )
 @click.argument("run")
-@click.option("--because", required=True, metavar="TEXT", help=f"Give the reason, which {HISTORY} keeps.")
+@click.option("--because", required=True, metavar="TEXT", help=f"Give the reason, which {ACCEPTANCES} keeps.")
 @click.option("--by", default="", metavar="NAME", help="Set the name of the person. Default: git's user.name.")
 @click.option("--golden", is_flag=True, help="Make answers golden, not the run a baseline.")
 @click.option("--case", "cases", multiple=True, metavar="ID", help="With --golden: accept this case; repeatable.")
@@ -80,7 +80,7 @@ def accept(
 
 def _show(paths: Sequence[Path], root: Path) -> None:
     for path in paths:
-        click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {HISTORY}")
+        click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {ACCEPTANCES}")
 
 
 def _answers(
@@ -133,7 +133,7 @@ def list_answers(answers: Mapping[str, Sequence[str]]) -> None:
 
 def show_golden(path: Path, root: Path, outcome: Outcome) -> None:
     """Print the written file and the next command."""
-    click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {HISTORY}")
+    click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {ACCEPTANCES}")
     click.echo(f"next      {outcome.accept_command}")
     click.echo("          scores the answers again with the new golden answers")
 
@@ -147,4 +147,4 @@ def _confirmed(cases: int) -> bool:
 def _damage(root: Path) -> list[str]:
     """The problems in the history file, which nothing else reads."""
     with explained():
-        return read_history(root)[1]
+        return read_acceptances(root)[1]

@@ -15,8 +15,8 @@ from evalharness.errors import StoreError
 from evalharness.report.encode import one_line
 from evalharness.review.labels import ImportedLabels, LabelSide, Tally, import_labels, tally
 from evalharness.store import read_baseline
+from evalharness.store.acceptances import read_acceptances
 from evalharness.store.baselines import BASELINE_FOLDER
-from evalharness.store.history import read_history
 from evalharness.store.runs import RECORD, stored_lines
 
 _CLEAR = 0.05
@@ -95,7 +95,7 @@ def _known_runs(root: Path, records: tuple[Path, ...]) -> dict[str, set[str]]:
     known: dict[str, set[str]] = {}
     for suite, run in (*_recorded([*records, *(root / "reports").rglob(RECORD)]), *_accepted(root)):
         known.setdefault(suite, set()).add(run)
-    for acceptance in read_history(root)[0]:
+    for acceptance in read_acceptances(root)[0]:
         known.setdefault(acceptance.suite, set()).add(acceptance.run)
     return known
 

@@ -26,8 +26,8 @@ from evalharness.review.screen import WORDS, change_of
 from evalharness.review.sides import pair_answers, read_answers
 from evalharness.review.steps import Review
 from evalharness.store import in_ci, write_whole
+from evalharness.store.acceptances import ACCEPTANCES
 from evalharness.store.baselines import unacceptable
-from evalharness.store.history import HISTORY
 
 _WIDTH = 79
 _STOPPED = 130
@@ -186,7 +186,7 @@ def _write(root: Path, steps: Review, outcome: Outcome) -> None:
     if not click.confirm(f"make these answers to {len(answers)} case{'s' if len(answers) > 1 else ''} golden?"):
         click.echo("nothing was written; the next review asks again")
         return
-    because = click.prompt(f"reason (kept in {HISTORY})", default="", show_default=False)
+    because = click.prompt(f"reason (kept in {ACCEPTANCES})", default="", show_default=False)
     reason = Reason(" ".join(because.split()), outcome.status)
     path = accept_answers(outcome.run, load_config(root), answers, reason)
     for one in chosen:

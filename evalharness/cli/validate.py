@@ -12,7 +12,7 @@ from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, SuiteError
 from evalharness.records import Suite
 from evalharness.report.encode import one_line, printable
-from evalharness.store.history import HISTORY, read_history
+from evalharness.store.acceptances import ACCEPTANCES, read_acceptances
 from evalharness.suites import load_suite, suite_names
 
 
@@ -54,11 +54,11 @@ def _report(name: str, config: Config) -> int:
 def _history(config: Config) -> int:
     """The same for `golden/HISTORY.jsonl`, if it exists."""
     with explained():
-        acceptances, problems = read_history(config.root)
+        acceptances, problems = read_acceptances(config.root)
     for problem in problems:
         click.echo(one_line(problem, 1000))
     if acceptances and not problems:
-        click.echo(f"{HISTORY}: ok: {_count(len(acceptances), 'acceptance')}")
+        click.echo(f"{ACCEPTANCES}: ok: {_count(len(acceptances), 'acceptance')}")
     return len(problems)
 
 

@@ -1,1 +1,1 @@
-"""What a change is measured by, and what makes it easier to pass."""
+"""The criteria of a suite, and how a change relaxes them."""

@@ -1,6 +1,6 @@
-"""What a change does to its own exam: a line for each way in which it is another. A function of two exams alone.
+"""Lists the differences between two criteria, and marks those that relax them. A function of two values alone.
 
-In doubt, a change relaxes. An edit of a case, too: an edited case is not compared.
+In case of doubt a difference relaxes. Editing a case relaxes too, because an edited case is not compared.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from evalharness.records import AcceptedRun, Baseline, Change, GateRule
 
 MOST_CHANGES = 200
 _WHAT_CHARS, _SIDE_CHARS = 130, 80
-"""Of the subject of a line, and of each side: less than 300 together."""
+"""Longest subject and longest side of a line: less than 300 characters together."""
 _OPTION_DEPTH = 3
-"""Of `models.NAME.OPTION`: what an option holds is one value."""
+"""Depth of `models.NAME.OPTION`: the value of an option is compared as a whole."""
 _Value = TypeVar("_Value")
 
 
 def changes(old: Criteria | None, new: Criteria | None) -> list[Change]:
-    """How `new` differs from `old`, what relaxes it first; None is a suite that is not there.
+    """The differences between two criteria, the relaxing ones first. None is a missing suite.
 
-    At most `MOST_CHANGES` lines: the last one counts those that are left out, and relaxes if one of them does.
+    At most `MOST_CHANGES`: the last one counts those that are left out, and relaxes if one of them does.
     """
     if old is None or new is None:
         return _whole_suite(old, new)
@@ -38,29 +38,22 @@ def changes(old: Criteria | None, new: Criteria | None) -> list[Change]:
 
 
 def deleted_suite(name: str) -> Change:
-    """A suite of the old version that the new one lacks."""
+    """The difference for a suite that the new version lacks."""
     return _change(f"suite {name}", "", "deleted", relaxes=True)
 
 
 def _whole_suite(old: Criteria | None, new: Criteria | None) -> list[Change]:
-    """A suite that was not there had nothing to weaken."""
+    """Deleting a suite relaxes; a new suite has no criteria to relax."""
     if old:
         return [_change(f"suite {old.suite}", f"{len(old.cases)} cases", "deleted", relaxes=True)]
     return [_change(f"suite {new.suite}", "", f"new, {len(new.cases)} cases", relaxes=False)] if new else []
 
 
 def _rules(old: Criteria, new: Criteria) -> Iterator[Change]:
-    more = True  # all gates of all models share one alpha: with more of them each sees less
-    yield from _table(
-        "gate",
-        old.gates,
-        new.gates,
-        shown=_margin,
-        harder=lambda then, now: now.margin < then.margin,
-        adding_relaxes=more,
-    )
+    # adding a gate or a model relaxes, because all gates of a run share alpha and each detects less
+    yield from _table("gate", old.gates, new.gates, shown=_margin, harder=_is_narrower, adding_relaxes=True)
     yield from _table("metric", old.metrics, new.metrics)
-    yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""), adding_relaxes=more)
+    yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""), adding_relaxes=True)
     yield from _table("default prompt", dict.fromkeys(old.prompts, ""), dict.fromkeys(new.prompts, ""))
     yield from _table("params", old.params, new.params)
     yield from _table("shared variable", old.vars, new.vars, adding_relaxes=True)
@@ -68,7 +61,7 @@ def _rules(old: Criteria, new: Criteria) -> Iterator[Change]:
 
 
 def _table(
-    what: str,
+    noun: str,
     then: Mapping[str, _Value],
     now: Mapping[str, _Value],
     *,
@@ -76,9 +69,9 @@ def _table(
     harder: Callable[[_Value, _Value], bool] = lambda *_: False,
     adding_relaxes: bool = False,
 ) -> Iterator[Change]:
-    """What was removed, added and changed, by name."""
+    """The removed, added and changed entries of a table, by name."""
     for name in _either(then, now):
-        subject = f"{what} {name}"
+        subject = f"{noun} {name}"
         if name not in now:
             yield _change(subject, shown(name, then[name]), "removed", relaxes=True)
         elif name not in then:
@@ -89,20 +82,20 @@ def _table(
 
 
 def _cases(old: Criteria, new: Criteria) -> Iterator[Change]:
-    """One line for all cases of which the same is to be said."""
+    """One line for all cases with the same difference."""
     moved = {case for name, case in new.cases.items() if name not in old.cases}
-    said: dict[tuple[str, bool], list[str]] = {}
+    cases: dict[tuple[str, bool], list[str]] = {}
     for name in _either(old.cases, new.cases):
-        for what_and_whether in _about_case(old.cases.get(name), new.cases.get(name), moved):
-            said.setdefault(what_and_whether, []).append(name)
-    for (sentence, relaxes), names in said.items():
-        yield _change(_some(names), "", sentence, relaxes=relaxes)
+        for difference in _about_case(old.cases.get(name), new.cases.get(name), moved):
+            cases.setdefault(difference, []).append(name)
+    for (message, relaxes), names in cases.items():
+        yield _change(_some(names), "", message, relaxes=relaxes)
 
 
 def _about_case(
     then: CriteriaCase | None, now: CriteriaCase | None, moved: Collection[CriteriaCase]
 ) -> Iterator[tuple[str, bool]]:
-    """Sentences, and whether what they say relaxes."""
+    """The differences of one case: a message, and whether it relaxes."""
     if then is None or now is None:
         yield ("added", False) if then is None else ("renamed" if then in moved else "deleted", True)
         return
@@ -116,22 +109,22 @@ def _about_case(
 
 
 def _assertions(old: Criteria, new: Criteria) -> Iterator[Change]:
-    """Over the cases of both sides; one that gave way to one of its kind, in the same cases, has changed."""
+    """Removed, added and changed assertions. Removing and adding one of the same name in the same cases is a change."""
     removed, added = _only(old, new), _only(new, old)
     for (name, then), cases in removed.items():
-        heir = next((check for check, others in added.items() if check[0] == name and others == cases), None)
-        if heir is None:
+        successor = next((check for check, others in added.items() if check[0] == name and others == cases), None)
+        if successor is None:
             yield _change(f"assertion {name} {then}", "", f"removed from {_some(cases)}", relaxes=True)
         else:
-            del added[heir]
-            relaxes = not _stricter(name, then, heir[1])
-            yield _change(f"assertion {name} of {_some(cases)}", then, heir[1], relaxes=relaxes)
+            del added[successor]
+            relaxes = not _stricter(name, then, successor[1])
+            yield _change(f"assertion {name} of {_some(cases)}", then, successor[1], relaxes=relaxes)
     for (name, now), cases in added.items():
         yield _change(f"assertion {name} {now}", "", f"added to {_some(cases)}", relaxes=False)
 
 
 def _only(one: Criteria, other: Criteria) -> dict[tuple[str, str], list[str]]:
-    """The hard assertions that cases of both sides have on one alone, and these cases."""
+    """The assertions that only `one` has, with their cases, among the cases of both sides."""
     found: dict[tuple[str, str], list[str]] = {}
     for name in sorted(one.cases.keys() & other.cases.keys()):
         for check in sorted(one.cases[name].checks - other.cases[name].checks):
@@ -156,11 +149,11 @@ def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[Change]:
             yield from _settings((*path, name), then.get(name), now.get(name))
     elif as_json(then) != as_json(now):
         sides = ["none" if value is None else as_json(value) for value in (then, now)]
-        yield _change(f"configuration {'.'.join(path)}", *sides, relaxes=not _harmless(path, then, now))
+        yield _change(f"configuration {'.'.join(path)}", *sides, relaxes=not _is_harmless(path, then, now))
 
 
-def _harmless(path: tuple[str, ...], then: Any, now: Any) -> bool:
-    """A name that is new, a model that became dearer, a limit that became lower."""
+def _is_harmless(path: tuple[str, ...], then: Any, now: Any) -> bool:
+    """Whether a setting cannot relax: a new name, a higher price, a lower limit."""
     if path[0] in ("models", "embedders", "judges") and len(path) == _OPTION_DEPTH - 1:
         return then is None
     if path[0] == "models" and path[2:] == ("price",) and isinstance(then, Mapping) and isinstance(now, Mapping):
@@ -175,29 +168,29 @@ def _rose(then: Any, now: Any) -> bool:
 
 def _baselines(old: Criteria, new: Criteria) -> Iterator[Change]:
     for name in _either(old.baselines, new.baselines):
-        then, now, what = old.baselines.get(name), new.baselines.get(name), f"baseline {name}"
+        then, now, subject = old.baselines.get(name), new.baselines.get(name), f"baseline {name}"
         if isinstance(then, Baseline) and isinstance(now, Baseline):
-            yield from (_change(what, "", sentence, relaxes=True) for sentence in _runs(then, now))
+            yield from (_change(subject, "", message, relaxes=True) for message in _runs(then, now))
         elif then is None:
-            yield _change(what, "", f"new, {_state(now)}", relaxes=isinstance(now, str))
+            yield _change(subject, "", f"new, {_state(now)}", relaxes=isinstance(now, str))
         elif then != now:
-            yield _change(what, _state(then), _state(now), relaxes=True)
+            yield _change(subject, _state(then), _state(now), relaxes=True)
 
 
 def _runs(then: Baseline, now: Baseline) -> Iterator[str]:
-    """What became of the accepted runs. One more relaxes as well: the gate compares with the mean of them."""
+    """Differences between the accepted runs. An added run relaxes too, because it moves the mean of the baseline."""
     before, after = ({run.id: run for run in baseline.runs} for baseline in (then, now))
     kept = [name for name in before if name in after]
     if not kept:
         yield f"replaced: {_state(then)} by {_state(now)}"
         return
     if kept != [name for name in after if name in before]:
-        yield "edited by hand: the accepted runs are in another order"
-    yield from (f"accepted run {name} dropped" for name in before if name not in after)
+        yield "edited by hand: the order of the accepted runs differs"
+    yield from (f"accepted run {name} removed" for name in before if name not in after)
     yield from (f"accepted run {name} added" for name in after if name not in before)
     for name in kept:
         yield from _header_edits(before[name], after[name])
-        yield from _draw_edits(name, _draws(then, name), _draws(now, name))
+        yield from _sample_edits(name, _facts(then, name), _facts(now, name))
 
 
 def _header_edits(then: AcceptedRun, now: AcceptedRun) -> Iterator[str]:
@@ -207,14 +200,14 @@ def _header_edits(then: AcceptedRun, now: AcceptedRun) -> Iterator[str]:
 
 
 _Facts = Mapping[tuple[str, int, str], object]
-"""What an accepted run has on one case, by kind, number of the draw and name."""
+"""Values that an accepted run has for one case, by kind, number of the sample and name."""
 
 
-def _draw_edits(run: str, then: Mapping[str, _Facts], now: Mapping[str, _Facts]) -> Iterator[str]:
+def _sample_edits(run: str, then: Mapping[str, _Facts], now: Mapping[str, _Facts]) -> Iterator[str]:
     if lost := [case for case in then if case not in now]:
-        yield f"{_some(lost)} dropped from accepted run {run}"
+        yield f"{_some(lost)} removed from accepted run {run}"
     if extra := [case for case in now if case not in then]:
-        yield f"{_some(extra)} put into accepted run {run}"
+        yield f"{_some(extra)} added to accepted run {run}"
     both = [(then[case], now[case]) for case in then if case in now]
     kinds = Counter(fact[0] for a, b in both for fact in _either(a, b) if a.get(fact) != b.get(fact))
     if kinds:
@@ -222,16 +215,16 @@ def _draw_edits(run: str, then: Mapping[str, _Facts], now: Mapping[str, _Facts])
         yield f"edited by hand: {differ} differ in accepted run {run}"
 
 
-def _draws(baseline: Baseline, run: str) -> dict[str, _Facts]:
+def _facts(baseline: Baseline, run: str) -> dict[str, _Facts]:
     found: dict[str, _Facts] = {}
     for case, stored in baseline.cases.items():
-        draws = [draw for draw in stored.samples if draw.run == run]
-        facts: dict[tuple[str, int, str], object] = {("case digest", 0, ""): stored.digest} if draws else {}
-        for number, draw in enumerate(draws):
-            facts |= {("score", number, metric): score for metric, score in draw.scores.items()}
-            facts["text", number, ""], facts["time", number, ""] = draw.text, draw.total_s
-            facts["token count", number, "prompt"] = draw.prompt_tokens
-            facts["token count", number, "completion"] = draw.completion_tokens
+        samples = [sample for sample in stored.samples if sample.run == run]
+        facts: dict[tuple[str, int, str], object] = {("case digest", 0, ""): stored.digest} if samples else {}
+        for number, sample in enumerate(samples):
+            facts |= {("score", number, metric): score for metric, score in sample.scores.items()}
+            facts["text", number, ""], facts["time", number, ""] = sample.text, sample.total_s
+            facts["token count", number, "prompt"] = sample.prompt_tokens
+            facts["token count", number, "completion"] = sample.completion_tokens
         if facts:
             found[case] = facts
     return found
@@ -241,7 +234,7 @@ def _state(baseline: Baseline | str | None) -> str:
     if baseline is None:
         return "deleted"
     if isinstance(baseline, str):
-        return f"cannot be read, {baseline}"
+        return f"cannot be read: {baseline}"
     return f"accepted run {', '.join(run.id for run in baseline.runs)}"
 
 
@@ -254,18 +247,18 @@ def _margin(name: str, rule: GateRule) -> str:
 
 
 def _either(then: Iterable[_Value], now: Iterable[_Value]) -> list[_Value]:
-    """The names of both, in their order."""
+    """The names of both sides, in their order."""
     return list(dict.fromkeys([*then, *now]))
 
 
 def _some(names: Sequence[str]) -> str:
-    """'case a', or '86 cases (a, b, c, ...)'."""
+    """Case ids for a message: 'case a', or '86 cases (a, b, c, ...)'."""
     shown = ", ".join(name[:25] for name in names[:3])
     return f"case {names[0]}" if len(names) == 1 else f"{len(names)} cases ({shown}{', ...' if len(names) > 3 else ''})"
 
 
 def _change(what: str, then: str, now: str, *, relaxes: bool) -> Change:
-    """The texts are of other people: on one line, and cut. Where the cut leaves two alike, they have changed."""
+    """A difference with untrusted texts on one line, cut. If the cut makes two sides equal, both become 'changed'."""
     before, after = _short(then, _SIDE_CHARS), _short(now, _SIDE_CHARS if then else 2 * _SIDE_CHARS)
     alike = bool(before) and before == after
     return Change(_short(what, _WHAT_CHARS), "" if alike else before, "changed" if alike else after, relaxes)

@@ -1,6 +1,6 @@
-"""The exam: everything that decides how hard a suite is, as plain values that compare.
+"""The criteria: everything that decides how hard a suite is to pass, as plain values that can be compared.
 
-What its prompts say is no part of it: that is what the exam tests.
+The text of prompts is not part of the criteria, because the criteria test it.
 """
 
 from __future__ import annotations
@@ -16,46 +16,46 @@ from evalharness.records import Baseline, Baselines, Case, GateRule, Spec, Suite
 
 @dataclass(frozen=True, slots=True)
 class CriteriaCase:
-    """What a case demands."""
+    """The criteria of one case."""
 
     vars: str
-    """SHA-256."""
+    """SHA-256 of variables and cluster."""
     golden: tuple[str, ...]
-    """SHA-256 of each answer."""
+    """SHA-256 of each golden answer."""
     tags: frozenset[str]
     checks: frozenset[tuple[str, str]]
-    """Name and value of each hard assertion, the value as JSON."""
+    """Name and value of each assertion, the value as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Criteria:
-    """Everything that decides how hard a suite is."""
+    """Everything that decides how hard a suite is to pass."""
 
     suite: str
     gates: Mapping[str, GateRule]
-    """By metric, tag and target."""
+    """By metric, tag and target, as one text."""
     metrics: Mapping[str, str]
-    """Options by name, as JSON; empty where there are none."""
+    """Name -> options as JSON; empty without options."""
     cases: Mapping[str, CriteriaCase]
     models: tuple[str, ...]
     prompts: tuple[str, ...]
-    """Those that run when none is named."""
+    """The default prompts."""
     params: Mapping[str, str]
-    """Value by name, as JSON."""
+    """Name -> value as JSON."""
     vars: Mapping[str, str]
-    """What all cases share: value by name, as JSON."""
+    """Variables shared by all cases: name -> value as JSON."""
     config: Mapping[str, Any]
-    """Plain data by section: models, embedders, limits, and what else decides."""
+    """Plain data by section: models, embedders, limits, pytest settings."""
     baselines: Mapping[str, Baseline | str]
-    """By MODEL.PROMPT; a text says why it cannot be read."""
+    """MODEL.PROMPT -> the baseline, or the error message of an unreadable one."""
     files: Mapping[str, str]
-    """Digest of each recording, and of each file that the configuration names."""
+    """Path -> digest of each recording, and of each file that the configuration names."""
 
 
 def criteria_of(
     suite: Suite, *, config: Mapping[str, Any], baselines: Baselines, files: Mapping[str, str] | None = None
 ) -> Criteria:
-    """The exam that a suite is, with the configuration, baselines and files as `Criteria` has them."""
+    """The criteria of a suite with its configuration, baselines and files."""
     return Criteria(
         suite=suite.name,
         gates={_gate(gate.rule): gate.rule for gate in suite.gates},
@@ -76,12 +76,12 @@ def criteria_of(
 
 
 def as_json(value: Any) -> str:
-    """The same text for equal values, whatever their order; `1`, `1.0`, `true` and `"1"` are not equal."""
+    """Canonical JSON: equal values have equal texts, in any order of keys. `1`, `1.0`, `true` and `"1"` differ."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
 
 
 def _gate(rule: GateRule) -> str:
-    """Its name with all that says what it looks at."""
+    """The metric of a gate with its tag and target: unique in a suite."""
     cases = f" of {rule.tag}" if rule.tag else ""
     return f"{rule.metric}{cases}" if rule.target == "suite" else f"{rule.metric}{cases} (population)"
 

@@ -1,4 +1,4 @@
-"""What a change does to its own exam: all that decides how hard its suites are, then and now."""
+"""Compares the criteria of a suite in the working tree with those at a commit."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from evalharness.config import load_config
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, Change
 from evalharness.store import Commit, read_baseline
+from evalharness.store.acceptances import ACCEPTANCES
 from evalharness.store.baselines import BASELINE_FOLDER, PINNED
-from evalharness.store.history import HISTORY
 from evalharness.suites import load_suite, suite_names
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 _PARTS = ("suites", "golden", "pyproject.toml")
 _PYTEST = ("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
-"""Where else the way in which pytest runs can be changed."""
+"""Other files that change how pytest runs."""
 _SETTINGS = {"models", "embedders", "judges", "limits"}
 
 
 def criteria_changes(commit: Commit, root: Path, name: str) -> list[Change]:
-    """How the exam of a suite under `root` differs from that of the commit, and which other suites are gone.
+    """The differences between the criteria of a suite at the commit and under `root`, and other deleted suites.
 
-    Raises GitError, StoreError, and SuiteError or ConfigError: either version of the suite is invalid.
+    Raises GitError, StoreError, and SuiteError or ConfigError if either version of the suite is invalid.
     """
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         there, named = Path(folder), named_files(root)
         written = set(commit.write_to(there, *_PARTS, *_PYTEST, *named))
-        tracked = [name for name in named if name in written]  # of a file that git does not have nothing can be said
+        tracked = [name for name in named if name in written]  # a file outside of git has no earlier version
         parts = (*_PARTS, *_PYTEST, *tracked)
         if _contents(there, parts) == _contents(root, parts):
             return []
@@ -42,21 +42,21 @@ def criteria_changes(commit: Commit, root: Path, name: str) -> list[Change]:
 
         gone = sorted(set(suite_names(there)) - set(suite_names(root)) - {name})
         found = changes(_criteria(there, name, tracked, real=root), _criteria(root, name, tracked, real=root))
-        forgotten = list(_forgotten(there, root))
-    return [*found, *map(deleted_suite, gone), *forgotten]
+        lost_lines = list(_lost_acceptances(there, root))
+    return [*found, *map(deleted_suite, gone), *lost_lines]
 
 
-def _forgotten(there: Path, here: Path) -> Iterator[Change]:
-    """The history of acceptances decides nothing, and only grows: a line that is gone or another is said."""
-    then, now = ((root / HISTORY).read_bytes() if (root / HISTORY).is_file() else b"" for root in (there, here))
+def _lost_acceptances(there: Path, here: Path) -> Iterator[Change]:
+    """Removed or edited lines of the list of acceptances. The list decides nothing, so they do not relax."""
+    then, now = ((root / ACCEPTANCES).read_bytes() if (root / ACCEPTANCES).is_file() else b"" for root in (there, here))
     lost = len(set(then.splitlines()) - set(now.splitlines()))
     if lost:
         lines = "1 line is" if lost == 1 else f"{lost} lines are"
-        yield Change(HISTORY, "", f"{lines} gone or changed, and the history only grows", relaxes=False)
+        yield Change(ACCEPTANCES, "", f"{lines} removed or edited; lines may only be added", relaxes=False)
 
 
 def named_files(root: Path) -> list[str]:
-    """Files of the project that the configuration names: scripted answers, chat templates, small models."""
+    """Paths of the project's files that the configuration names: scripted responses, chat templates, small models."""
     config = load_config(root)
     options = [value for model in config.models.values() for value in model.options.values()]
     options += [embedder.path for embedder in config.embedders.values()]
@@ -66,7 +66,7 @@ def named_files(root: Path) -> list[str]:
 
 
 def _contents(root: Path, parts: Sequence[str]) -> dict[str, bytes]:
-    """A digest of each file that can decide anything."""
+    """Path -> digest of each file that can change the criteria."""
     paths = [path for part in parts for path in [root / part, *(root / part).rglob("*")]]
     return {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).digest()
@@ -76,7 +76,7 @@ def _contents(root: Path, parts: Sequence[str]) -> dict[str, bytes]:
 
 
 def _criteria(root: Path, name: str, tracked: Sequence[str], *, real: Path) -> Criteria | None:
-    """The suite's exam; None where there is no such suite."""
+    """The criteria of the suite; None if there is no suite with this name."""
     from evalharness.criteria.criteria import criteria_of  # brings numpy
 
     if name not in suite_names(root):
@@ -94,7 +94,7 @@ def _criteria(root: Path, name: str, tracked: Sequence[str], *, real: Path) -> C
 
 
 def _pytest_settings(root: Path) -> dict[str, Any]:
-    """`[tool.pytest.ini_options]`, where options of the exam can be hidden."""
+    """`[tool.pytest.ini_options]`, because its `addopts` can relax the criteria."""
     path = root / "pyproject.toml"
     table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     found: dict[str, Any] = table.get("tool", {}).get("pytest", {}).get("ini_options", {})
@@ -102,7 +102,7 @@ def _pytest_settings(root: Path) -> dict[str, Any]:
 
 
 def _baselines(root: Path, suite: str) -> Iterator[tuple[tuple[str, str], Baseline | StoreError | None]]:
-    """All that lie in the suite's folder, by model and prompt; pinned ones by a name of their own."""
+    """The baselines in the suite's folder, by model and prompt. The model of a pinned one has the prefix `pinned/`."""
     folder = root / BASELINE_FOLDER / suite
     for path in sorted([*folder.glob("*.jsonl"), *(folder / PINNED).glob("*.jsonl")]):
         model, _, prompt = path.stem.partition(".")
@@ -111,7 +111,7 @@ def _baselines(root: Path, suite: str) -> Iterator[tuple[tuple[str, str], Baseli
 
 
 def read_one(path: Path, root: Path) -> Baseline | StoreError | None:
-    """A baseline, or why there is none in this file."""
+    """The baseline in a file, or the error that reading it raises."""
     try:
         return read_baseline(path, root)
     except StoreError as error:

@@ -13,9 +13,9 @@ from evalharness.config import Config
 from evalharness.errors import RefusedError, StoreError, SuiteError, did_you_mean
 from evalharness.records import Run, Status, Suite
 from evalharness.store import accept, in_ci, write_whole
+from evalharness.store.acceptances import Acceptance, new_acceptance, origin, person, record_acceptance
 from evalharness.store.baselines import baseline_path, unacceptable
 from evalharness.store.files import all_or_none, locked
-from evalharness.store.history import Acceptance, checked, origin, person, record_acceptance
 from evalharness.suites import load_suite, suite_path
 from evalharness.suites.golden import GOLDEN_FOLDER
 from evalharness.suites.golden_text import with_answers
@@ -157,7 +157,7 @@ def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool
 
 def _acceptance(run: Run, root: Path, reason: Reason, **what: object) -> Acceptance:
     pairs = {(key.model, key.prompt) for key in run.header.planned}
-    return checked(
+    return new_acceptance(
         at=_now(),
         by=reason.by or person(root),
         because=reason.because,

@@ -1,7 +1,7 @@
-"""Before a gate may fail: fresh draws of both sides, weighed together with what there is.
+"""The confirmation stage: fresh samples of both versions before a gate may fail.
 
-A run that was asked again after it failed finds its earlier draws recorded, and adds to them: so asking until it is
-green is one larger test, not many chances.
+A repeated run replays its earlier samples and adds to them. Repeating a run until it passes is therefore one larger
+test, and does not raise the error rate.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from evalharness.suites import another_sample
 
 _log = get_logger(__name__)
 MAX_CONFIRM_REPEATS = 10
-"""Beyond the plan: repeating a failed run again and again adds no more than these."""
+"""Most samples of a case beyond the plan, however often a failed run is repeated."""
 Pairs = Collection[tuple[str, str]]
 
 
 def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: None) -> None:
-    """Before a gate may fail, sample each case of the models and prompts that would fail twice more, in both versions.
+    """Generate more samples for the models and prompts that would fail: two of each case, of both versions.
 
-    Adds nothing where fresh samples are impossible. `say` gets a line about each round.
+    Does nothing if fresh samples are impossible. `say` gets a line about each round.
     """
     evaluation.requests.collect_reference()
     if not evaluation.selected:
@@ -37,7 +37,7 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
     verdicts = evaluation.decide(screening=True)
     pairs = suspicious(verdicts)
     if all(verdict.status == "pass" for verdict in verdicts):
-        evaluation.screened = verdicts  # a thousand cases are not compared twice for the same answer
+        evaluation.screened = verdicts  # comparing a thousand cases again would give the same verdicts
     if not pairs:
         return
     reference = evaluation.requests.reference_for(pairs, _accepted(evaluation))
@@ -51,7 +51,7 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
 
 
 def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
-    """Sample the cases that broke a stable assertion four more times, and count how the accepted runs did."""
+    """Generate four more samples of each case that broke a stable assertion, and count its accepted runs."""
     plan, broken = evaluation.plan, broken_cases(evaluation.run)
     if not broken:
         return
@@ -59,8 +59,8 @@ def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
     fresh = [plan.first_requests[key] for key in broken if key[0] not in evaluation.header.deterministic]
     if evaluation.header.max_stages < 2 or not fresh:
         return
-    cases = count_of(len(fresh), "case")
-    say(f"llm: {evaluation.name}: an assertion is broken in {cases}; {RERUNS} more draws of each")
+    cases, them = count_of(len(fresh), "case"), "it" if len(fresh) == 1 else "them"
+    say(f"llm: {evaluation.name}: an assertion fails in {cases}; running {them} {RERUNS} more times")
     _log.info("suite %s: %d broken assertions, %d more samples each", evaluation.name, len(fresh), RERUNS)
     waiting = [
         evaluation.requests.send(case, another_sample(request, number, "rerun"))
@@ -72,35 +72,35 @@ def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
 
 
 def _accepted(evaluation: Evaluation) -> Baselines:
-    """The baselines that the run is compared with."""
+    """The baselines of the run."""
     pairs = list(evaluation.plan.request_digests)
     return evaluation.resources.merge_base.baselines(evaluation.name, pairs, evaluation.options.baseline)
 
 
 def _stability(evaluation: Evaluation, key: tuple[str, str, str], case: Case) -> Stability:
-    """How many accepted runs broke a stable assertion of this case."""
+    """The number of accepted runs of this case, and of those that broke a stable assertion."""
     baseline = _accepted(evaluation).get(key[:2])
     stored = baseline.cases.get(case.id) if isinstance(baseline, Baseline) else None
-    draws = stored.samples if stored and stored.digest == case.digest else ()
-    broken = {draw.run for draw in draws if evaluation.plan.scorer.broken(case, draw.text)[1]}
-    return Stability(*key, len(broken), len({draw.run for draw in draws}))
+    samples = stored.samples if stored and stored.digest == case.digest else ()
+    broken = {sample.run for sample in samples if evaluation.plan.scorer.broken(case, sample.text)[1]}
+    return Stability(*key, len(broken), len({sample.run for sample in samples}))
 
 
 def suspicious(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
-    """The models and prompts whose gates would look again."""
+    """The models and prompts with a gate that needs a confirmation."""
     found = ((v.model, v.prompt) for v in verdicts if v.suspicious and v.gating and v.status == "inconclusive")
     return list(dict.fromkeys(found))
 
 
 def _announcement(name: str, verdicts: Iterable[Verdict], reference: ReferenceRun | None) -> str:
     worst = min((v for v in verdicts if v.suspicious and v.p_value is not None), key=lambda v: v.p_value or 0.0)
-    sides = "of both versions" if reference else "(the accepted version cannot be drawn here)"
-    looks = f"llm: {name} looks worse ({worst.name}, {p_text(worst.p_value or 0.0)})"
-    return f"{looks}; {CONFIRM_RUNS} more draws of each case {sides} before anything fails"
+    sides = "both versions" if reference else "this version (the accepted one cannot run here)"
+    suspicion = f"llm: {name}: {worst.name} may be worse ({p_text(worst.p_value or 0.0)})"
+    return f"{suspicion}; confirming with {CONFIRM_RUNS} more samples of each case of {sides}"
 
 
 def _sample_both(evaluation: Evaluation, reference: ReferenceRun | None, pairs: Pairs, repeats: Sequence[int]) -> bool:
-    """Sample both versions in turns. Returns whether any response was fresh."""
+    """Sample both versions in turns. Returns whether any response of this version is fresh."""
     ours = more_samples(evaluation.plan, pairs, repeats, "confirm")
     theirs = reference.requests(pairs, repeats) if reference else []
     candidate, other = [], []

@@ -119,7 +119,7 @@ class ModelQueue:
         elif grant == "recorded":
             job.attempts = 0
             self.replay(job, self.accounts.recorded(job))
-        elif grant == "under way":
+        elif grant == "in flight":
             self._wait_for_another(job, _duplicate())
         elif number == 0:
             raise _too_dear(reserved, self.accounts.options.budget_usd)

@@ -1,4 +1,8 @@
-"""Is it worse? Records in, verdicts out: pure arithmetic, with error rates that are simulated in docs/gate.md."""
+"""Compares a run with its baselines: records in, verdicts out.
+
+Pure arithmetic without input or output. docs/gate.md explains the statistics, docs/gate-table.md has their simulated
+error rates.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ _PUBLIC = {
     "assess_scores": "scores",
     "decide_run": "decide",
 }
-"""Loaded on first use: a suite is read without numpy."""
+"""Name -> module. Loaded on first use, because loading a suite does not need numpy."""
 
 __all__ = [
     "Calibration",

@@ -1,4 +1,4 @@
-"""What an unchanged suite does to the gate: measured on several runs of it, none of which differs from the others."""
+"""Measures noise and false alarms of a gate on several runs of an unchanged suite."""
 
 from __future__ import annotations
 
@@ -25,24 +25,27 @@ class Calibrated:
     cases: int
     mean: float
     comparisons: int
-    """Comparisons of an unchanged run with all others: one for each run."""
+    """Comparisons of one run with all other runs: one for each run."""
     warnings: int
-    """How many of them had p at most 0.05."""
+    """Comparisons with p at most 0.05."""
     alarms: int
-    """How many had p at most 0.01."""
+    """Comparisons with p at most 0.01."""
     correlation: float
-    """Of two runs of the same case (intraclass, one-way): 1 is a deterministic model, 0 a suite of coin tosses."""
+    """Correlation of two runs of the same case (intraclass, one-way): 1 for a deterministic model, 0 for pure noise."""
     between_runs: float
-    """Variance between runs over what the cases explain."""
+    """Factor by which the variance between runs exceeds the variance that the cases explain; at least 1."""
     minimum_detectable_drop: float | None
-    """What one new run catches 80 % of the time against all of these but one."""
+    """Drop that one new run detects 80 % of the time against all of these runs but one."""
 
 
 def calibrate(runs: Mapping[str, Sequence[float]], *, seed: str = "") -> Calibrated:
-    """Measure on cases with the same number of runs each, three or more. Raises ValueError."""
+    """Noise and false alarms of a metric, from three or more runs of each case.
+
+    `runs` maps case ids to scores in [0, 1]. Raises ValueError for different numbers of runs, or fewer than three.
+    """
     values = np.array(list(runs.values()), dtype=float)
     if values.ndim != 2 or values.shape[1] < FEWEST_RUNS:
-        raise ValueError(f"every case needs the same number of runs, {FEWEST_RUNS} or more")
+        raise ValueError(f"expected the same number of runs for every case, {FEWEST_RUNS} or more")
     count = values.shape[1]
     p_values = [_p_of_one(runs, number, seed) for number in range(count)]
     return Calibrated(
@@ -59,14 +62,17 @@ def calibrate(runs: Mapping[str, Sequence[float]], *, seed: str = "") -> Calibra
 
 
 def _p_of_one(runs: Mapping[str, Sequence[float]], number: int, seed: str) -> float:
-    """One run as a candidate, the others as its baseline."""
+    """The p-value of one run as the candidate and the others as its baseline."""
     others = {case: [value for at, value in enumerate(values) if at != number] for case, values in runs.items()}
     one = {case: [values[number]] for case, values in runs.items()}
     return collect_evidence(others, one, rules=Rules(), seed=f"{seed}|{number}", sessions=True).p_value
 
 
 def intraclass(values: Floats) -> float:
-    """ICC(1) by one-way analysis of variance (Shrout and Fleiss 1979); 1.0 where no run differs from another."""
+    """ICC(1) by one-way analysis of variance (Shrout and Fleiss 1979); 1.0 if all runs are equal.
+
+    `values`: cases x runs.
+    """
     cases, runs = values.shape
     within = float(values.var(axis=1, ddof=1).mean())
     between = runs * float(values.mean(axis=1).var(ddof=1)) if cases > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Both sides of one gate, as a gate kind sees them."""
+"""The input of a gate kind: the samples of a run and of its baseline, and the rule."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from evalharness.gate.pairing import Pairing, baseline_sample_of, baseline_sampl
 from evalharness.records import BaselineSample, GateRule, Run, Status
 
 Stage = Literal["single", "screen", "confirm"]
-"""`screen` may pass but not fail; `confirm` decides on the samples of both stages; `single`: there is one stage."""
+"""`screen` can pass but not fail; `confirm` decides on the samples of both stages; `single` is the only stage."""
 Value = Callable[[BaselineSample], float | None]
-"""The number of a sample that a gate compares; None if the sample has none."""
+"""Returns the number of a sample that a gate compares, or None if the sample has none."""
 Values = Mapping[str, Sequence[float]]
 """Case id -> the numbers of its samples."""
 
 
 class NoComparison(Exception):
-    """Nothing may be concluded; carries the status and the reason of the verdict."""
+    """The samples do not allow a comparison; carries the status and the reason of the verdict."""
 
     def __init__(self, status: Status, reason: str) -> None:
         self.status: Status = status
@@ -37,19 +37,19 @@ class Comparison:
     run: Run
     stage: Stage = "single"
     reference: Run | None = None
-    """The run of the baseline's version beside this one, if there is one."""
+    """Run of the baseline's version of the suite, generated together with this run, if there is one."""
     gates: int = 1
-    """Gates of the run that share alpha."""
+    """Number of gates of the run that share alpha."""
 
     @property
     def cases(self) -> list[str]:
-        """The cases of the rule that are equal on both sides."""
+        """The cases of the rule that are unchanged since the baseline."""
         tag = self.rule.tag
         return [case for case in self.pairing.cases if not tag or tag in self.pairing.samples[case][0].tags]
 
     @property
     def seed(self) -> str:
-        """Seeds the resampling: the same comparison gives the same verdict."""
+        """The seed of the resampling: equal comparisons give equal verdicts."""
         names = (self.run.header.suite, self.pairing.model, self.pairing.prompt, self.rule.metric, self.rule.tag)
         return "|".join([*names, *self.pairing.accepted_runs])
 
@@ -74,22 +74,22 @@ class Comparison:
         """The baseline's samples of the compared cases, in the order of its runs."""
         return {case: baseline_samples(self.pairing, case, copies=self.pairing.copies) for case in self.cases}
 
-    def values(self, value: Value, what: str) -> tuple[Values, Values]:
-        """The numbers of both sides: baseline, candidate.
+    def values(self, value: Value, name: str) -> tuple[Values, Values]:
+        """The numbers of both sides: baseline, candidate. `name` is the name of the number, for messages.
 
-        Raises NoComparison if no case compares, or a sample lacks its number (`what`, for the reason).
+        Raises NoComparison if no case can be compared, or if a sample lacks its number.
         """
         if not self.cases:
-            raise NoComparison("incomparable", "no case of this run is in the baseline as it is now")
+            raise NoComparison("incomparable", "no case of this run is in the baseline in its current version")
         if lost := [case for case, samples in self.candidate.items() if not _complete(samples, value)]:
-            raise NoComparison("error", f"no {what} for {some(lost)}")
+            raise NoComparison("error", f"no {name} for {some(lost)}")
         known = self.pairing.known_cases
         if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value)]:
-            raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {what} for {some(lost)}")
+            raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {name} for {some(lost)}")
         return numbers(self.baseline, value), {case: numbers(self.candidate, value)[case] for case in self.cases}
 
     def split(self, value: Value) -> tuple[Values, Values]:
-        """The baseline's numbers: of its accepted runs, and of a reference run beside this one."""
+        """The numbers of the baseline: those of its accepted runs, and those of the reference run."""
         accepted = set(self.pairing.accepted_runs)
         sides = (
             {case: [one for one in found if (one.run in accepted) is wanted] for case, found in self.baseline.items()}
@@ -100,7 +100,7 @@ class Comparison:
 
     @property
     def has_sessions(self) -> bool:
-        """Whether most cases have one sample of each of five accepted runs or more."""
+        """Whether most cases have one sample from each accepted run, with five accepted runs or more."""
         runs = [run.id for run in self.pairing.accepted]
         if self.pairing.copies or len(runs) < FEWEST_SESSIONS:
             return False

@@ -1,7 +1,7 @@
-"""Cost: the paired log ratio of tokens, and the share of runs that cost far more than usual.
+"""Cost: the paired log ratio of tokens, and the share of responses that cost far more than usual.
 
-Tokens at one price table, not dollars: a vendor's new prices are no regression of the prompt. On the log scale a ratio
-means the same for a short case as for a long one; the total of a skewed suite would be that of its three longest cases.
+Tokens instead of dollars, so that a price change of the vendor is not a regression of the prompt. Logarithms, so that
+a ratio counts the same for short and long cases; a total would depend on the few longest cases only.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from evalharness.gate.stats.outliers import EXPENSIVE, outlier_rates
 from evalharness.gate.stats.permutation import holm
 
 SPAN = math.log(2)
-"""The pseudo-cases of the bound: one answer of twice the tokens, one of half."""
+"""Log change of the pseudo-cases in the bound: one response with twice the tokens, one with half."""
 
 
 def cost_rules(
     margin: float, *, alpha: float = ALPHA, alpha_pass: float = ALPHA_PASS, stage: Stage = "single"
 ) -> Rules:
-    """The rules of a gate whose runs are -log(tokens); `margin` is a ratio, 0.10 meaning 10 % more."""
+    """The rules of a gate on -log(tokens). `margin` is a ratio: 0.10 means 10 % more tokens."""
     return Rules(math.log1p(margin), alpha, alpha_pass, stage=stage, unit="log ratio", span=SPAN, floor=False)
 
 
@@ -40,10 +40,10 @@ def assess_cost(
     stage: Stage = "single",
     seed: str = "",
 ) -> GateResult:
-    """Has the candidate become dearer by `margin` (a ratio)?
+    """Assess whether the candidate needs more tokens by `margin` (a ratio) or more.
 
-    `baseline` and `candidate` map case ids to the tokens (or dollars at one price table) of each run. All changes in
-    the result are natural logarithms of ratios. Raises ValueError for a value that is not above 0.
+    `baseline` and `candidate` map case ids to the tokens of each run (or dollars, if the prices are the same). Changes
+    in the result are natural logarithms of ratios. Raises ValueError for values that are not above 0.
     """
     rules = cost_rules(margin, alpha=alpha, alpha_pass=alpha_pass, stage=stage)
     evidence = collect_cost_evidence(baseline, candidate, rules=rules, seed=seed)
@@ -51,24 +51,28 @@ def assess_cost(
 
 
 def collect_cost_evidence(baseline: Runs, candidate: Runs, *, rules: Rules, seed: str) -> Evidence:
-    """The evidence on tokens; by Holm its p-value is the smaller one of ratio and expensive runs. Raises ValueError."""
+    """The evidence on tokens: the smaller Holm-adjusted p-value of two tests, on the ratio and on expensive responses.
+
+    Raises ValueError for values that are not above 0.
+    """
     for runs in (*baseline.values(), *candidate.values()):
-        if not all(0 < value < math.inf for value in runs):
-            raise ValueError("tokens are numbers above 0")
+        for value in runs:
+            if not 0 < value < math.inf:
+                raise ValueError(f"expected tokens above 0, got {value}")
     evidence = collect_evidence(_logs(baseline), _logs(candidate), rules=rules, seed=seed)
     if not evidence.pairs:
         return evidence
     before, after, p_value = outlier_rates([(np.exp(-b), np.exp(-c)) for b, c in evidence.pairs], EXPENSIVE)
     ratio, expensive = holm([evidence.p_value, p_value])
-    told = f"{after:.1%} of the answers took more than {EXPENSIVE:g} x their case's usual tokens, {before:.1%} before"
+    remark = f"{after:.1%} of the answers took more than {EXPENSIVE:g} x their case's usual tokens, {before:.1%} before"
     return replace(
         evidence,
         p_value=min(ratio, expensive),
-        blocked=evidence.blocked or (told if expensive <= rules.alpha else ""),
-        remark=told if expensive < ratio else "",
+        blocked=evidence.blocked or (remark if expensive <= rules.alpha else ""),
+        remark=remark if expensive < ratio else "",
     )
 
 
 def _logs(runs: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """Higher is better."""
+    """The negative logarithms: higher is better, as for scores."""
     return {case: [-math.log(value) for value in values] for case, values in runs.items()}

@@ -1,9 +1,9 @@
-"""A run against its baselines: a verdict for each gate. A function of records alone.
+"""Decides the gates of a run: a verdict for each gate, model and prompt. A function of records alone.
 
     pairings (run, baseline) x rules -> comparisons -> evidence -> Holm's correction -> verdicts
 
-`pairings.py` says which cases compare, and a gate kind (`kinds/`) says what its numbers show. `report/__init__.py`
-writes the verdicts down.
+`pairings.py` selects the cases to compare. A gate kind (`kinds/`) collects the evidence and draws the conclusion.
+`report/__init__.py` writes the verdicts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from evalharness.gate.assertions import assess_assertions
 from evalharness.gate.comparison import Comparison, NoComparison, Stage
 from evalharness.gate.evidence import STATUS, GateResult
-from evalharness.gate.identity import another_provider
+from evalharness.gate.identity import provider_change
 from evalharness.gate.kinds import GateKind, gate_kind
 from evalharness.gate.pairing import one_line
 from evalharness.gate.pairings import pairings_of
@@ -25,12 +25,12 @@ from evalharness.gate.stats.permutation import holm
 from evalharness.records import Baselines, GateRule, Run, Status, Verdict
 
 _CASES = GateRule("cases", 1.0)
-"""The rule of a suite without gates: no case may be lost."""
+"""The rule for a missing case in a suite whose gates do not fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingGate:
-    """A gate with evidence, until the evidence of all gates is there."""
+    """A gate with its evidence. Its verdict needs the evidence of all gates."""
 
     kind: GateKind
     comparison: Comparison
@@ -52,31 +52,32 @@ def decide_run(
     Args:
         run: The samples.
         baselines: By model and prompt.
-        accept_command: The command that accepts this run, for reasons.
-        gates: Rules instead of the run's own.
-        pinned: An older version that no accepted run moves, against which many small drops add up.
-        reference: The run of the baseline's version beside this one.
-        screening: Fresh samples are still possible, so no gate fails yet.
+        accept_command: The command that accepts this run, for messages.
+        gates: Rules instead of those of the run.
+        pinned: Fixed older baselines, by model and prompt. Many small drops add up against them.
+        reference: A run of the baseline's version of the suite, generated together with this run.
+        screening: Whether a confirmation is still possible, so that no gate fails yet.
 
     """
     rules = list(dict.fromkeys(run.header.gates if gates is None else gates))
-    kinds = {rule.metric: gate_kind(rule.metric) for rule in rules}
-    sharing = sum(kind.shares_alpha for kind in (kinds[rule.metric] for rule in rules))
+    gate_kinds = [(rule, gate_kind(rule.metric)) for rule in rules]
+    sharing = sum(kind.shares_alpha for _, kind in gate_kinds)
     found: list[PendingGate | Verdict] = []
     for pairing in pairings_of(run, baselines, pinned=pinned, reference=reference):
         stage = _stage(run, pairing.model, screening=screening)
-        own = [rule for rule in rules if kinds[rule.metric].compares_pinned or not pairing.pinned]
-        if pairing.broken and all(kinds[rule.metric].informs for rule in own):
+        compared = [(rule, kind) for rule, kind in gate_kinds if kind.compares_pinned or not pairing.pinned]
+        if pairing.broken and all(kind.informs for _, kind in compared):
             found.append(_undecided(Comparison(pairing, _CASES, run), "error", pairing.broken))
-        comparisons = [Comparison(pairing, rule, run, stage, reference, sharing) for rule in own]
-        found += [_evidence(kinds[one.rule.metric], one, accept_command) for one in comparisons]
+        for rule, kind in compared:
+            comparison = Comparison(pairing, rule, run, stage, reference, sharing)
+            found.append(_evidence(kind, comparison, accept_command))
     corrected = _corrected([gate for gate in found if isinstance(gate, PendingGate) and gate.kind.shares_alpha])
     verdicts = [_conclude(gate, corrected) if isinstance(gate, PendingGate) else gate for gate in found]
     return verdicts + assess_assertions(run)
 
 
 def _stage(run: Run, model: str, *, screening: bool) -> Stage:
-    """One of two if fresh samples are possible: not for a deterministic model, nor for a part of the cases."""
+    """`single` if fresh samples are impossible: for a deterministic model, or with a part of the cases selected."""
     deterministic, complete = model in run.header.deterministic, set(run.header.planned) <= set(run.selected)
     if run.header.max_stages < 2 or deterministic or not complete:
         return "single"
@@ -84,25 +85,26 @@ def _stage(run: Run, model: str, *, screening: bool) -> Stage:
 
 
 def _evidence(kind: GateKind, comparison: Comparison, accept_command: str) -> PendingGate | Verdict:
+    """The evidence of a gate, or its verdict if there is nothing to compare."""
     pairing = comparison.pairing
     if pairing.broken:
         return _undecided(comparison, "error", pairing.broken, kind)
     if pairing.baseline is None:
-        reason = f"no accepted run yet; to accept this one: {accept_command}"
+        reason = f"no accepted run yet; accept this one: {accept_command}"
         drop = kind.detectable_drop(comparison) if comparison.stage != "screen" else None
         return replace(_undecided(comparison, "no baseline", reason, kind), minimum_detectable_drop=drop)
-    if reason := another_provider(pairing, comparison.run.header):
+    if reason := provider_change(pairing, comparison.run.header):
         return _undecided(comparison, "incomparable", reason, kind)
     try:
         return PendingGate(kind, comparison, kind.evidence(comparison))
-    except NoComparison as missing:
-        return _undecided(comparison, missing.status, missing.reason, kind)
+    except NoComparison as error:
+        return _undecided(comparison, error.status, error.reason, kind)
 
 
 def _corrected(gates: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
-    """By id of the gate: its p-value after Holm, and the number of gates that share its part of alpha.
+    """`id` of a gate -> its Holm-adjusted p-value, and the number of gates that share its part of alpha.
 
-    Gates on tags have a part of their own, so that they cost the gates on whole suites little power.
+    Gates on tags share a fixed part, so that they take little power from the gates on whole suites.
     """
     found: dict[int, tuple[float, int]] = {}
     by_tag = [gate for gate in gates if gate.comparison.rule.tag]
@@ -127,7 +129,7 @@ def _conclude(gate: PendingGate, corrected: dict[int, tuple[float, int]]) -> Ver
 
 
 def _with_numbers(verdict: Verdict, result: GateResult, p_value: float, *, screening: bool) -> Verdict:
-    """The verdict with the numbers of the result, whose ratios are natural logarithms."""
+    """The verdict with the numbers of the result. Ratios in a result are natural logarithms."""
     in_unit = math.expm1 if verdict.unit == "ratio" else float
     return replace(
         verdict,

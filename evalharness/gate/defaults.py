@@ -1,25 +1,26 @@
-"""The numbers behind every verdict. Each one's error rates are simulated in docs/gate.md."""
+"""The constants behind every verdict. docs/gate-table.md has their simulated error rates."""
 
 from __future__ import annotations
 
 ALPHA = 0.01
-"""False alarms of all gates of one run together: one red in a hundred innocent pull requests."""
+"""False alarm rate of all gates of a run together: 1 in 100 unchanged pull requests fails."""
 ALPHA_WARN = 0.05
 """An inconclusive gate with a smaller p-value is called suspicious."""
 ALPHA_PASS = 0.05
-"""Chance to pass a suite that truly lost the margin; half of it at each of two looks."""
+"""Rate at which a suite that lost exactly the margin passes; with two stages, half of it at each."""
 SCREEN = 0.20
-"""A first look with a smaller p-value, and no PASS, asks for a second."""
+"""A gate that does not pass the screening stage with a p-value of at most this is confirmed."""
 CONFIRM_RUNS = 2
-"""Fresh runs of both sides for the second look."""
+"""Fresh samples of each case and version in the confirmation stage."""
 FEWEST_CASES = 20
-"""With fewer cases no statistics are done: hard checks and a report only."""
+"""With fewer cases there are no statistics: only assertions are checked."""
 FEWEST_SESSIONS = 5
-"""Accepted runs that it takes to measure the variance between runs."""
+"""Accepted runs needed to measure the variance between runs."""
 UNMATCHED_SHARE = 0.10
-"""More new cases than this, and no gate passes."""
+"""With a larger share of new cases, no gate passes."""
 QUALITY_MARGIN = 0.05
-"""Points of a 0..1 score: the smallest that 200 cases with one run, or 50 with three, can certify."""
+"""Default margin of a 0..1 score: the smallest that 200 cases with one run, or 50 cases with three, can rule out."""
 RATIO_MARGIN = 0.10
-"""Of seconds and tokens."""
+"""Default margin of seconds and tokens, as a ratio."""
 POWER = 0.8
+"""Rate at which the minimum detectable drop is detected."""

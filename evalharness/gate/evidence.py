@@ -1,4 +1,4 @@
-"""What a gate goes by and what it finds: rules, evidence, result."""
+"""The data of a gate: its rules, its evidence, its result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalharness.records import Slice, Status
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 STATUS: Mapping[Word, Status] = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive"}
-"""As a run's verdict calls it."""
+"""The status of a verdict for each result."""
 
 Runs = Mapping[str, Sequence[float]]
 """Case id -> the values of its runs."""
@@ -22,7 +22,7 @@ Runs = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How much worse is too much, and how sure to be."""
+    """The margin of a gate, and its error rates."""
 
     margin: float = QUALITY_MARGIN
     alpha: float = ALPHA
@@ -33,22 +33,22 @@ class Rules:
     span: float = 1.0
     """The largest change that one case can make."""
     floor: bool = True
-    """Whether a PASS needs so many runs that one failure at the margin would have shown."""
+    """Whether a PASS needs a minimum number of runs: so many that a drop of the margin would show one failure."""
 
     @property
     def bound_alpha(self) -> float:
-        """Of the bound at this stage."""
+        """The error rate of the bound at this stage."""
         return self.alpha_pass if self.stage == "single" else self.alpha_pass / 2
 
     @property
     def runs_needed(self) -> int:
-        """Candidate runs that a PASS needs."""
+        """Number of candidate runs that a PASS needs."""
         return runs_needed(self.margin, alpha=self.bound_alpha) if self.floor else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the data say about one metric, before the verdict (which needs Holm over all gates)."""
+    """The evidence on one metric, before Holm's correction over all gates."""
 
     pairs: tuple[Pair, ...]
     """The runs of each case, or the means of each cluster."""
@@ -57,11 +57,11 @@ class Evidence:
     p_value: float
     smallest_p: float
     factor: float = 1.0
-    """Between runs, over what the cases explain."""
+    """Factor by which the variance between runs exceeds the variance that the cases explain; at least 1."""
     blocked: str = ""
-    """Why it may not pass: cases that only one side has, for example."""
+    """Reason against a PASS: cases that only one side has, for example."""
     remark: str = ""
-    """What else was seen, where it decides."""
+    """A further finding that decides, for the reason of the verdict."""
     slices: tuple[Slice, ...] = ()
     """The change of each tag."""
 
@@ -72,45 +72,46 @@ class Evidence:
 
     @property
     def runs(self) -> tuple[int, int]:
-        """The fewest runs of a case: baseline's, candidate's."""
+        """The smallest number of runs of a case: baseline, candidate."""
         return min(len(b) for b, _ in self.pairs), min(len(c) for _, c in self.pairs)
 
     @property
     def usual_runs(self) -> tuple[int, int]:
-        """Those of the middle case."""
+        """The median number of runs of a case: baseline, candidate."""
         before, after = (sorted(len(pair[side]) for pair in self.pairs)[len(self.pairs) // 2] for side in (0, 1))
         return before, after
 
     @property
     def candidate_runs(self) -> int:
-        """Of all cases together."""
+        """Number of candidate runs of all cases together."""
         return sum(len(c) for _, c in self.pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What one gate says, and how sure it is."""
+    """The result of one gate."""
 
     verdict: Word
     reason: str
-    """One line for an engineer."""
+    """One line of text."""
     p_value: float
-    """Mid-p of "worse", one-sided."""
+    """One-sided mid-p of "worse"."""
     drop: float
-    """Mean fall over cases; negative is better."""
+    """Mean drop over the cases; negative is better."""
     lower_bound: float
-    """One-sided bound of the change (candidate - baseline): a PASS needs it above -margin."""
+    """One-sided lower bound of the change (candidate - baseline). A PASS needs it above -margin."""
     upper_bound: float
+    """One-sided upper bound of the change."""
     cases: int
     minimum_detectable_drop: float | None = None
-    """The drop that a run like this one catches 80 % of the time; None where there is none, or after a PASS."""
+    """Drop that a run like this one detects 80 % of the time; None if there is none, or after a PASS."""
     needed_cases: int | None = None
-    """After INCONCLUSIVE: so many more cases would settle it 80 % of the time, if nothing has changed."""
+    """After INCONCLUSIVE: number of additional cases that settle it 80 % of the time, if nothing has changed."""
     needed_repeats: int | None = None
-    """Or so many more runs of each case, on both sides."""
+    """Number of additional runs of each case, on both sides, that do the same."""
     suspicious: bool = False
-    """No PASS, and a p-value of at most 0.20: two fresh runs of both sides are worth their price."""
+    """No PASS, and a p-value of at most 0.20: worth a confirmation."""
     slices: tuple[Slice, ...] = ()
     """The change of each tag."""
     gating: bool = True
-    """False: shown for information, never changes the status of the run."""
+    """False for a gate that is only shown and does not change the status of the run."""

@@ -1,4 +1,4 @@
-"""Who answered, then and now: in what two identities of a model differ, and when that ends all comparison."""
+"""Compares the identity of a model in a run with its identity in the baseline."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ _MOST_CHARS = 40
 _MOST_PARTS = 6
 
 
-def another_provider(pairing: Pairing, header: RunHeader) -> str:
-    """Why a model that is now reached through another provider is not compared with itself; "" where it is not so.
+def provider_change(pairing: Pairing, header: RunHeader) -> str:
+    """The reason against a comparison if the model has another provider now; "" if it has the same one.
 
-    The texts then differ by the engine alone, and a verdict would put that down to the prompt or the model. A baseline
-    of a model with another name was chosen for comparison, and is compared.
+    Another provider changes the text of responses, and a verdict would blame the prompt or the model. The baseline of
+    a model with another name is compared, because naming it is a choice.
     """
     then, now = _identities(pairing, header)
     if not then or not now or then.get("provider") == now.get("provider"):
         return ""
     return (
-        f"the baseline was answered by another provider: {differences(then, now)}; accept a new baseline, or go back "
-        f"to provider = {_shown(then.get('provider'))}"
+        f"the provider has changed since the baseline was accepted: {differences(then, now)}; accept a new baseline, "
+        f"or set provider = {_shown(then.get('provider'))}"
     )
 
 
-def another_model(pairing: Pairing, header: RunHeader) -> str:
-    """What is another in the model since the baseline was accepted, to be said beside the verdict; "" for nothing."""
+def model_change(pairing: Pairing, header: RunHeader) -> str:
+    """A remark on how the model has changed since the baseline was accepted; "" if it has not."""
     found = differences(*_identities(pairing, header))
-    return f"; the model is not as it was accepted: {found}" if found else ""
+    return f"; the model has changed since the baseline was accepted: {found}" if found else ""
 
 
 def differences(then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
-    """'engine: "a 1" -> "a 2", context: 2048 -> 4096'; "" where all that is known is the same."""
+    """The fields that differ, as 'engine: "a 1" -> "a 2", context: 2048 -> 4096'; "" if none do."""
     if not then or not now:
         return ""
     parts = [
@@ -47,7 +47,7 @@ def differences(then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -
 
 
 def _identities(pairing: Pairing, header: RunHeader) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
-    """The baseline's and the run's; None where it is not known, or where other models were to be compared."""
+    """The identities in baseline and run; None if unknown, or if the baseline is of a model with another name."""
     baseline = pairing.baseline
     if baseline is None or not baseline.runs or baseline.model != pairing.model:
         return None, None

@@ -1,13 +1,13 @@
-"""Latency: what may be compared with what, and how sure it is. The unit is the case: the log ratio of its seconds.
+"""Latency: the log ratio of the seconds of each case.
 
-A stored time knows nothing of today's load, so a comparison with it alone is red on 17 to 45 % of innocent runs. The
-way depends on what there is to compare with:
+A stored time does not contain the load of today, so a comparison with stored times alone would fail 17 to 45 % of
+unchanged runs. The mode of comparison depends on the available data:
 
-    interleaved   the baseline's version ran in turns with this one: Hodges-Lehmann and Wilcoxon; may fail
-    history       five accepted runs or more on this class of machine: Student's t prediction; may fail
-    calibrated    fewer of them, and a calibration workload on both sides: warns only
-    stored        fewer of them, and nothing that says how fast the machine was: for information
-    none          nothing that compares: says so
+    interleaved   both versions ran in turns: Hodges-Lehmann and Wilcoxon; may fail
+    history       five or more accepted runs on this class of machine: Student's t prediction; may fail
+    calibrated    fewer accepted runs, and a measured machine speed on both sides: warns only
+    stored        fewer accepted runs, and no machine speed: for information
+    none          nothing to compare with
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from evalharness.gate.wording import p_text, percent, ratio
 Mode = Literal["interleaved", "history", "calibrated", "stored", "none"]
 UNSURE: Word = "INCONCLUSIVE"
 _MOST_PAIRED = 1_500
-"""Walsh averages are quadratic in the cases: beyond this many, an even pick of them is used."""
+"""The number of Walsh averages is quadratic in the cases: of more cases, an even selection is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Seconds of the same fixed work beside each session: what the machine was worth then, and now."""
+    """The speed of the machine: seconds of a fixed piece of work, in each accepted run and in this one."""
 
     baseline_s: Sequence[float]
-    """One for each session, in the order of the runs."""
+    """One value for each accepted run, in the order of the runs."""
     candidate_s: float
 
 
@@ -61,27 +61,27 @@ def assess_latency(
     alpha_pass: float = ALPHA_PASS,
     calibration: Calibration | None = None,
 ) -> GateResult:
-    """Has the candidate become slower by `margin` (a ratio)?
+    """Assess whether the candidate is slower by `margin` (a ratio) or more.
 
-    `baseline` and `candidate` map case ids to the seconds of each run; with `mode="history"` the n-th run of every case
-    belongs to the same session. All changes in the result are natural logarithms of ratios, negative being slower.
-    Raises ValueError for seconds that are not above 0, and for a history of fewer than five sessions.
+    `baseline` and `candidate` map case ids to the seconds of each run; with `mode="history"`, the n-th run of every
+    case belongs to the same accepted run. Changes in the result are natural logarithms of ratios; negative is slower.
+    Raises ValueError for seconds that are not above 0, and for a history of fewer than five accepted runs.
     """
     if mode == "calibrated" and calibration is None:
-        raise ValueError("calibrated against what? give a calibration")
+        raise ValueError('mode="calibrated" needs a calibration')
     pairs = _paired(baseline, candidate)
     if mode == "none" or not pairs:
-        return _said(UNSURE, _Shift(0.0, -math.inf, math.inf, 1.0), len(pairs), "nothing to compare with")
+        return _result(UNSURE, _Shift(0.0, -math.inf, math.inf, 1.0), len(pairs), "nothing to compare with")
     shift = _shift(pairs, mode, calibration, alpha_pass)
     before, after, slow_p = outlier_rates(pairs, SLOW) if mode == "interleaved" else (0.0, 0.0, 1.0)
     shift_p, slow_p = holm([shift.p_value, slow_p]) if mode == "interleaved" else (shift.p_value, slow_p)
     verdict = _decide(shift, shift_p, slow_p, mode, math.log1p(margin), alpha) if len(pairs) >= FEWEST_CASES else UNSURE
-    said = replace(shift, p_value=min(shift_p, slow_p))
+    corrected = replace(shift, p_value=min(shift_p, slow_p))
     if verdict == "FAIL" and slow_p < shift_p:
         reason = f"{after:.1%} of the calls took more than {SLOW:g} x their case's usual time, {before:.1%} before"
     else:
-        reason = _reason(verdict, said, mode, math.log1p(margin))
-    return _said(verdict, said, len(pairs), reason)
+        reason = _reason(verdict, corrected, mode, math.log1p(margin))
+    return _result(verdict, corrected, len(pairs), reason)
 
 
 def _shift(pairs: Sequence[Pair], mode: Mode, calibration: Calibration | None, alpha: float) -> _Shift:
@@ -99,25 +99,25 @@ def _decide(shift: _Shift, shift_p: float, slow_p: float, mode: Mode, limit: flo
     return "FAIL" if shifted or slow_p <= alpha else UNSURE
 
 
-def _said(verdict: Word, shift: _Shift, cases: int, reason: str) -> GateResult:
+def _result(verdict: Word, shift: _Shift, cases: int, reason: str) -> GateResult:
     return GateResult(verdict, reason, shift.p_value, shift.middle, -shift.high, -shift.low, cases)
 
 
 def _reason(verdict: Word, shift: _Shift, mode: Mode, limit: float) -> str:
-    told = f"{percent(shift.middle)} ({percent(shift.low)} … {percent(shift.high)}), {mode}"
+    change = f"{percent(shift.middle)} ({percent(shift.low)} … {percent(shift.high)}), {mode}"
     if verdict == "PASS":
-        return f"{told}: {ratio(limit)} or more is ruled out"
+        return f"{change}: {ratio(limit)} or more is ruled out"
     if verdict == "FAIL":
-        return f"{told}, {p_text(shift.p_value)}"
+        return f"{change}, {p_text(shift.p_value)}"
     warning = "slower than the margin: " if shift.low > limit else ""
-    return f"{warning}{told}: cannot rule out {ratio(limit)}"
+    return f"{warning}{change}: cannot rule out {ratio(limit)}"
 
 
 def _paired(baseline: Runs, candidate: Runs) -> list[Pair]:
     common = [case for case in baseline if len(baseline[case]) and len(candidate.get(case, ()))]
     pairs = [(np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common]
     if not all((runs > 0).all() and np.isfinite(runs).all() for pair in pairs for runs in pair):
-        raise ValueError("seconds are numbers above 0")
+        raise ValueError("expected seconds above 0")
     return pairs
 
 
@@ -130,13 +130,13 @@ def _interleaved(pairs: Sequence[Pair], calibration: Calibration | None, alpha: 
 
 
 def _history(pairs: Sequence[Pair], calibration: Calibration | None, alpha: float) -> _Shift:
-    """Each session's median log ratio to the other sessions; is the candidate's one of them? t with R - 1 degrees."""
+    """Student's t prediction (R - 1 degrees) for the median log ratio of one session to the R others."""
     if len({len(b) for b, _ in pairs}) > 1:
-        raise ValueError("in a history every case has one run of each session")
+        raise ValueError("history: expected one run of every case in each session")
     runs = np.array([[*np.log(b), np.log(c).mean()] for b, c in pairs])
     sessions = runs.shape[1] - 1
     if sessions < FEWEST_SESSIONS:
-        raise ValueError(f"a history is {FEWEST_SESSIONS} sessions or more, not {sessions}")
+        raise ValueError(f"history: expected {FEWEST_SESSIONS} sessions or more, got {sessions}")
     if calibration:
         runs -= np.log([*calibration.baseline_s, calibration.candidate_s])
     shifts = np.array(
@@ -150,8 +150,9 @@ def _history(pairs: Sequence[Pair], calibration: Calibration | None, alpha: floa
 
 
 def hodges_lehmann(values: Sequence[float] | Floats, *, alpha: float) -> tuple[float, float, float]:
-    """The Hodges-Lehmann estimate, and its one-sided (1 - alpha) lower and upper bounds, which are Wilcoxon's (Hodges
-    and Lehmann 1963).
+    """The Hodges-Lehmann estimate and its one-sided (1 - alpha) lower and upper bounds.
+
+    The bounds are those of Wilcoxon's signed-rank test (Hodges and Lehmann 1963).
     """
     sample = np.sort(np.asarray(values, dtype=float))
     if len(sample) > _MOST_PAIRED:
@@ -164,7 +165,7 @@ def hodges_lehmann(values: Sequence[float] | Floats, *, alpha: float) -> tuple[f
 
 
 def wilcoxon_p(values: Floats) -> float:
-    """One-sided p of "above 0", Wilcoxon's signed ranks with the normal distribution, zeros left out."""
+    """One-sided p-value of "above 0": Wilcoxon's signed-rank test, normal approximation, without zeros."""
     values = values[values != 0]
     n = len(values)
     if n == 0:
@@ -177,7 +178,7 @@ def wilcoxon_p(values: Floats) -> float:
 
 
 def _walsh(sample: Floats) -> Floats:
-    """The means of all pairs, each value with itself too."""
+    """The means of all pairs of values, including each value with itself."""
     first, second = np.triu_indices(len(sample))
     means: Floats = (sample[first] + sample[second]) / 2
     return means

@@ -1,4 +1,4 @@
-"""One model and prompt of a run, beside its baseline: which cases compare, and everything that keeps them from it."""
+"""Pairs the samples of one model and prompt with their baseline, and collects the reasons against a comparison."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _MESSAGE_CHARS = 300
 
 @dataclass(slots=True)
 class Pairing:
-    """One model and prompt of a run, beside its baseline."""
+    """One model and prompt of a run, with its baseline."""
 
     model: str
     prompt: str
     samples: dict[str, list[Sample]]
     baseline: Baseline | None
     broken: str = ""
-    """Why nothing may be concluded: cases lost, errored, or a damaged baseline."""
+    """Reason for an ERROR: missing or errored cases, or a damaged baseline."""
     partial: str = ""
-    """Why nothing may be called a pass."""
+    """Reason against a PASS."""
     remark: str = ""
-    """What is to be said beside any verdict."""
+    """Appended to the reason of every verdict."""
     pinned: bool = False
-    """Whether the baseline is the fixed older one."""
+    """Whether the baseline is the pinned one."""
     copies: bool = False
-    """Whether a second draw of this model is a copy of the first."""
+    """Whether the model is deterministic, so that a second sample is a copy of the first."""
 
     @property
     def known_cases(self) -> Mapping[str, BaselineCase]:
@@ -49,12 +49,12 @@ class Pairing:
 
     @property
     def accepted(self) -> tuple[AcceptedRun, ...]:
-        """The runs of the baseline, a reference run beside this one included."""
+        """The runs of the baseline, including a reference run."""
         return self.baseline.runs if self.baseline else ()
 
     @property
     def accepted_runs(self) -> list[str]:
-        """Their ids, without a reference run: its id is of today."""
+        """The ids of the accepted runs. A reference run is left out, because its id differs with every run."""
         return [run.id for run in self.accepted if run.request_digest]
 
     @property
@@ -63,23 +63,23 @@ class Pairing:
         return self.baseline.signatures if self.baseline else {}
 
     def place(self, case: str) -> str:
-        """File and line of a case of the baseline."""
+        """File and line of a case in the baseline."""
         assert self.baseline
         return f"{self.baseline.file}:{self.baseline.cases[case].line}"
 
     @property
     def cases(self) -> list[str]:
-        """Cases that are the same on both sides."""
+        """The cases that are unchanged since the baseline."""
         known = self.known_cases
         return [
             case
-            for case, drawn in self.samples.items()
-            if case in known and {sample.digest for sample in drawn} == {known[case].digest}
+            for case, samples in self.samples.items()
+            if case in known and {sample.digest for sample in samples} == {known[case].digest}
         ]
 
 
 def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:
-    """The samples of a model and prompt by case, and everything that keeps them from being compared."""
+    """The samples of a model and prompt with their baseline, and the reasons against a comparison."""
     mine = [
         sample
         for sample in run.samples
@@ -97,13 +97,13 @@ def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError |
     if isinstance(baseline, StoreError):
         pairing.broken = str(baseline)
     elif known and known.suite != run.header.suite:
-        pairing.broken = f"{known.file}:1: this is a baseline of the suite {known.suite}"
+        pairing.broken = f"{known.file}:1: expected a baseline of the suite {run.header.suite}, got {known.suite}"
     elif problems := list(_problems(mine, lost, known, {key.case for key in planned})):
         pairing.broken = "; ".join(problems)
     if run.stopped:
         pairing.partial = "the run was stopped"
     elif not planned <= selected.keys():
-        pairing.partial = f"{len(planned & selected.keys())} of {len(planned)} answers were asked for"
+        pairing.partial = f"only {len(planned & selected.keys())} of {len(planned)} samples were selected"
     elif known:
         pairing.partial = _unmatched(pairing)
     return pairing
@@ -117,14 +117,14 @@ def _problems(
         first = next((error for error in errored.values() if error), SampleError("provider", "no response"))
         yield f"no result for {some(list(errored))} ({first.kind}: {first.message[:_MESSAGE_CHARS]})"
     if lost:
-        yield f"never answered: {some(lost)}"
+        yield f"no sample of {some(lost)}"
     twice = [key.case for key, count in Counter(sample.key for sample in samples).items() if count > 1]
     if twice:
-        yield f"answered twice: {some(twice)}"
+        yield f"duplicate samples of {some(twice)}"
     deleted = [case for case in baseline.cases if case not in planned] if baseline else []
     if baseline and deleted:
         place = f"{baseline.file}:{baseline.cases[deleted[0]].line}"
-        yield f"in the baseline but no longer in the suite: {some(deleted)} ({place}); put it back or accept a run"
+        yield f"in the baseline but not in the suite: {some(deleted)} ({place}); restore it, or accept a new run"
 
 
 def _unmatched(pairing: Pairing) -> str:
@@ -132,18 +132,18 @@ def _unmatched(pairing: Pairing) -> str:
     same = set(pairing.cases)
     edited = [case for case in pairing.samples if case in pairing.baseline.cases and case not in same]
     if edited:
-        return f"edited since the baseline was accepted, so not compared: {some(edited)}"
+        return f"edited since the baseline was accepted, not compared: {some(edited)}"
     new = [case for case in pairing.samples if case not in pairing.baseline.cases]
     if len(new) > UNMATCHED_SHARE * len(pairing.samples):
-        return f"new since the baseline was accepted, so not compared: {some(new)}"
+        return f"new since the baseline was accepted, not compared: {some(new)}"
     if new:
         pairing.remark = f"; not in the baseline: {some(new)}"
     return ""
 
 
 def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> BaselineSample:
-    """A sample as the gates see it: scores that were not made as the header says are none."""
-    assert sample.response  # a sample without one is an error, and then nothing is weighed
+    """A sample in the form of a baseline, without scores whose signature is not that of the header."""
+    assert sample.response  # without one, the pairing is broken and no gate compares
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
     usage = sample.response.usage
     seconds = [sample.seconds(timing) for timing in TIMINGS]
@@ -151,20 +151,20 @@ def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> Base
 
 
 def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[BaselineSample]:
-    """The baseline's draws of a case, in the order of its runs. Copies of a deterministic model are one."""
+    """The samples of a case in the baseline, in the order of its runs; only the latest if they are copies."""
     assert pairing.baseline
     order = {run.id: number for number, run in enumerate(pairing.baseline.runs)}
-    draws = sorted(pairing.baseline.cases[case].samples, key=lambda draw: order.get(draw.run, 0))
-    return draws[-1:] if copies else draws
+    samples = sorted(pairing.baseline.cases[case].samples, key=lambda sample: order.get(sample.run, 0))
+    return samples[-1:] if copies else samples
 
 
 def one_line(text: str) -> str:
-    """Messages of providers, names and tags of others' files: none of them starts a line of its own."""
+    """The text on one line: messages of providers and names in untrusted files must not start a line."""
     return " ".join(text.split())
 
 
 def some(cases: Sequence[str]) -> str:
-    """'case a', or '12 cases (a, b, c, ...)'."""
+    """Case ids for a message: 'case a', or '12 cases (a, b, c, ...)'."""
     if len(cases) == 1:
         return f"case {cases[0]}"
     return f"{len(cases)} cases ({', '.join(cases[:3])}{', ...' if len(cases) > 3 else ''})"

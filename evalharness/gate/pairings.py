@@ -1,11 +1,11 @@
-"""All pairings of a run: with its baselines, with a reference run beside it, and with pinned baselines."""
+"""All pairings of a run: with its baselines, with a reference run, and with pinned baselines."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from evalharness.errors import StoreError
-from evalharness.gate.identity import another_model
+from evalharness.gate.identity import model_change
 from evalharness.gate.pairing import Pairing, baseline_sample_of, pair_up, some
 from evalharness.records import AcceptedRun, Baseline, BaselineCase, Baselines, Run, Sample, slots_of
 
@@ -19,7 +19,7 @@ def pairings_of(
     found = [_pairing(run, pair, baselines.get(pair), reference) for pair in pairs]
     found += [_pinned(run, pair, baseline) for pair in pairs if (baseline := (pinned or {}).get(pair)) is not None]
     for pairing in found:
-        pairing.remark += another_model(pairing, run.header)
+        pairing.remark += model_change(pairing, run.header)
     return found
 
 
@@ -39,32 +39,33 @@ def _pinned(run: Run, pair: tuple[str, str], baseline: Baseline | StoreError) ->
 
 
 def _check_reference(pairing: Pairing, run: Run, reference: Run) -> None:
-    """Note the cases that only the other version has, and those that it could not answer."""
+    """Note the cases that only the reference version has, and those without a response from it."""
     mine = (pairing.model, pairing.prompt)
     planned = {key.case for key in run.header.planned if (key.model, key.prompt) == mine}
     others = dict.fromkeys(key.case for key in reference.header.planned if (key.model, key.prompt) == mine)
     gone = [case for case in others if case not in planned] if run.header.against else []
     lost = [s.key.case for s in reference.samples if (s.key.model, s.key.prompt) == mine and not s.answered]
     if gone and not pairing.broken:
-        pairing.broken = f"in the suite of {run.header.against[:12]} and no longer in this one: {some(gone)}"
+        pairing.broken = f"in the suite at {run.header.against[:12]} but not in this one: {some(gone)}"
     elif lost and not pairing.partial:
-        pairing.partial = f"the other version has no result for {some(list(dict.fromkeys(lost)))}"
+        pairing.partial = f"the reference version has no result for {some(list(dict.fromkeys(lost)))}"
 
 
 def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt: str) -> Baseline | None:
-    """The baseline, and after its runs the one that was drawn beside the candidate. Unusable answers are left out, and
-    so is a case that is not the same in both.
+    """The baseline with the reference run as its last run.
+
+    Samples without a response or a score, and cases that differ from the baseline's, are left out.
     """
     header = reference.header
-    drawn: dict[str, list[Sample]] = {}
+    by_case: dict[str, list[Sample]] = {}
     for sample in reference.samples:
         if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.answered:
-            drawn.setdefault(sample.key.case, []).append(sample)
-    if not drawn:
+            by_case.setdefault(sample.key.case, []).append(sample)
+    if not by_case:
         return baseline
     known = baseline.cases if baseline else {}
     cases = {} if baseline is None else dict(known)
-    for case, samples in drawn.items():
+    for case, samples in by_case.items():
         before = known.get(case)
         if before is None and baseline is None:
             cases[case] = BaselineCase(
@@ -73,7 +74,7 @@ def with_reference(baseline: Baseline | None, reference: Run, model: str, prompt
         elif before is not None and before.digest == samples[0].digest:
             merged = (*before.samples, *(baseline_sample_of(s, header, header.id) for s in samples))
             cases[case] = replace(before, samples=merged)
-    slots = slots_of(sample for samples in drawn.values() for sample in samples)
+    slots = slots_of(sample for samples in by_case.values() for sample in samples)
     identity = header.models.get(model)
     run = AcceptedRun(
         header.id, header.started_at, header.machine_class, header.signatures, "", identity=identity, slots=slots

@@ -1,4 +1,4 @@
-"""Two sides of a comparison, case by case: which is better, and is it chance? For reading; no gate is made of it."""
+"""Compares every two sides of a comparison report, case by case. For reading only: no gate uses it."""
 
 from __future__ import annotations
 
@@ -14,34 +14,35 @@ from evalharness.gate.stats.distributions import normal_below
 from evalharness.gate.stats.permutation import TOLERANCE, Pair, change, holm, p_worse
 
 LEVEL = 0.05
-"""Two-sided: of the intervals."""
+"""Two-sided error rate of the intervals."""
 MANY_CASES = 2_000
-"""From here on the p-value is the normal one: ten thousand cases are not permuted ten thousand times for a table."""
+"""With this many cases or more, the p-value comes from the normal approximation, because permutations take too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairwise:
-    """What became of one metric from one side to another."""
+    """The change of one metric from one side to another."""
 
     first: int
     second: int
     """Numbers of the sides, from 0."""
     metric: str
     cases: int
-    """That both have."""
+    """Cases that both sides have."""
     change: float
     """Mean over cases of second - first."""
     low: float
     high: float
-    """95 % interval of the change, by itself."""
+    """95 % interval of the change, not corrected for the number of comparisons."""
     p_value: float
-    """Two-sided; Holm over everything that is compared with this."""
+    """Two-sided, Holm-adjusted over all comparisons of the report."""
 
 
-def versus(sides: Sequence[Mapping[str, Runs]]) -> list[Pairwise]:
-    """Every two sides in every metric that both have. `sides[i][metric][case]` are runs in [0, 1].
+def pairwise(sides: Sequence[Mapping[str, Runs]]) -> list[Pairwise]:
+    """The comparison of every two sides, for every metric that both have.
 
-    The p-value is that of the gate's own permutation test, in both directions; 1 where no case differs.
+    `sides[i][metric][case]` are the scores of the runs, in [0, 1]. The p-value is that of the permutation test of the
+    gate, in both directions; 1 if no case differs.
     """
     found = [
         one
@@ -67,7 +68,7 @@ def _one(first: int, second: int, metric: str, pairs: Sequence[Pair]) -> Pairwis
     if len(pairs) >= MANY_CASES:
         worse = normal_below(spread.middle / spread.error)
     else:
-        worse = p_worse(pairs, f"versus|{metric}")
+        worse = p_worse(pairs, f"versus|{metric}")  # a seed: another word gives another p-value
     differs = any(np.ptp(np.concatenate(pair)) > TOLERANCE for pair in pairs)
     p_value = min(1.0, 2 * min(worse, 1 - worse)) if differs else 1.0
     return Pairwise(first, second, metric, len(pairs), mean, low, high, p_value)

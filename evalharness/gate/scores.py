@@ -1,10 +1,10 @@
-"""One gate: runs of a baseline and a candidate in, PASS, FAIL or INCONCLUSIVE out. Pure arithmetic.
+"""Decides one gate from the runs of a baseline and a candidate. Pure arithmetic.
 
-    PASS           the lower bound rules out a drop of the margin, and there are enough runs to say so
-    FAIL           not PASS, and the permutation test is significant
-    INCONCLUSIVE   neither: the suite cannot tell
+    PASS           the lower bound rules out a drop of the margin, and there are enough runs
+    FAIL           no PASS, and the permutation test is significant
+    INCONCLUSIVE   neither
 
-The specification, with simulated error rates, is docs/gate.md.
+docs/gate.md is the specification.
 """
 
 from __future__ import annotations
@@ -49,14 +49,24 @@ def assess_scores(
     stage: Stage = "single",
     seed: str = "",
 ) -> GateResult:
-    """Has the candidate lost `margin` points against the baseline?
+    """Assess whether the candidate has lost `margin` points or more. Equal arguments give equal results.
 
-    `baseline` and `candidate` map case ids to runs in [0, 1], of which there may be different numbers. `clusters` maps
-    case ids to what they share (a document, a conversation): clusters then take the place of cases. `sessions` says
-    that the n-th baseline runs of all cases belong to one session: with five sessions or more the test allows for
-    sessions that are better or worse as a whole. `stage`: see `Stage`. The same arguments give the same answer.
+    Args:
+        baseline: Case id -> scores of its runs, in [0, 1].
+        candidate: The same for the candidate. Cases may have different numbers of runs.
+        kind: `pass_fail` allows only 0 and 1.
+        margin: Points of a 0..1 score.
+        alpha: False alarm rate.
+        alpha_pass: Rate at which a drop of the margin passes.
+        target: See `Target`.
+        clusters: Case id -> what the case shares with others (a document, a conversation). Each cluster counts as one.
+        sessions: Whether the n-th baseline runs of all cases belong to one session. With five sessions or more, the
+            test accounts for the variance between sessions.
+        stage: See `Stage`.
+        seed: Of the permutations.
 
-    Raises ValueError for values that are not numbers in [0, 1], or not 0 and 1 with `kind="pass_fail"`.
+    Raises ValueError for scores outside of [0, 1], or other than 0 and 1 with `kind="pass_fail"`.
+
     """
     for runs in (*baseline.values(), *candidate.values()):
         _check(runs, kind)
@@ -67,9 +77,9 @@ def assess_scores(
 
 def _check(runs: Sequence[float], kind: str) -> None:
     if not all(0 <= value <= 1 for value in runs):
-        raise ValueError("a gate weighs numbers in [0, 1]")
+        raise ValueError("expected scores in [0, 1]")
     if kind == "pass_fail" and not all(value in (0, 1) for value in runs):
-        raise ValueError("pass or fail is 1 or 0")
+        raise ValueError('kind="pass_fail": expected scores of 0 or 1')
 
 
 def collect_evidence(
@@ -81,11 +91,11 @@ def collect_evidence(
     clusters: Mapping[str, str] | None = None,
     sessions: bool = False,
 ) -> Evidence:
-    """The evidence on the cases that both sides have. Raises ValueError for a value that is not a finite number."""
+    """The evidence on the cases that both sides have. Raises ValueError for values that are not finite."""
     common = sorted(case for case in baseline if len(baseline[case]) and len(candidate.get(case, ())))
     sides = [(np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common]
     if not all(np.isfinite(side).all() for block in blocks(sides) for side in block):
-        raise ValueError("a gate weighs finite numbers")
+        raise ValueError("expected finite numbers")
     unmatched = _unmatched(baseline, candidate, len(common))
     if not sides:
         nothing = Spread(0.0, math.inf)
@@ -107,7 +117,7 @@ def collect_evidence(
 
 
 def _in_order(units: Sequence[Pair]) -> list[Pair]:
-    """Sorted by value: what cases are called, and in which order they and their runs came, then changes no bit."""
+    """The pairs sorted by value, so that results do not depend on the names or the order of cases and runs."""
     ordered: list[Pair] = []
     for baseline, candidate in blocks(units):
         b, c = np.sort(baseline, axis=1), np.sort(candidate, axis=1)
@@ -125,7 +135,7 @@ def _unmatched(baseline: Runs, candidate: Runs, common: int) -> str:
 
 
 def _sessions(runs: Sequence[Floats]) -> tuple[float, int]:
-    """The factor between runs, and how many sessions it is taken from: as many as most cases have."""
+    """The factor between runs, and the number of sessions it is measured on: the most common number of runs."""
     sizes = Counter(len(values) for values in runs)
     usual = max(sizes, key=lambda size: (sizes[size], size))
     if usual < FEWEST_SESSIONS:
@@ -134,7 +144,7 @@ def _sessions(runs: Sequence[Floats]) -> tuple[float, int]:
 
 
 def _clustered(sides: Mapping[str, Pair], clusters: Mapping[str, str]) -> list[Pair]:
-    """Each cluster's mean in each run; where its cases have different numbers of runs, the mean over all of them."""
+    """The mean of each cluster in each run, or over all runs if its cases have different numbers of them."""
     members: dict[str, list[Pair]] = {}
     for case, pair in sides.items():
         members.setdefault(clusters.get(case, f"case {case}"), []).append(pair)
@@ -142,7 +152,7 @@ def _clustered(sides: Mapping[str, Pair], clusters: Mapping[str, str]) -> list[P
 
 
 def _mean_runs(runs: Sequence[Floats]) -> Floats:
-    """In order of value: a sum of floats knows in which order it was taken."""
+    """The mean in order of value, because the order of a floating-point sum changes its last bit."""
     if len({len(values) for values in runs}) == 1:
         mean: Floats = np.mean(sorted(runs, key=tuple), axis=0)
         return mean
@@ -150,7 +160,7 @@ def _mean_runs(runs: Sequence[Floats]) -> Floats:
 
 
 def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:
-    """The verdict; `p_value` is the Holm-adjusted one where there are several gates."""
+    """The verdict. `p_value` is the Holm-adjusted one if there are several gates."""
     if evidence.cases < FEWEST_CASES:
         return "INCONCLUSIVE"
     enough = evidence.candidate_runs >= rules.runs_needed and not evidence.blocked
@@ -160,12 +170,12 @@ def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:
 
 
 def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gates: int = 1) -> GateResult:
-    """The verdict with what it can and cannot see. `gates`: how many share alpha."""
+    """The result with its reason and, unless it is a PASS, the minimum detectable drop. `gates` share alpha."""
     verdict = decide(evidence, p_value, rules)
     low, high = evidence.spread.bounds(rules.bound_alpha)
-    is_last = evidence.cases >= FEWEST_CASES and rules.stage != "screen"  # after the first look there is another one
+    is_last = evidence.cases >= FEWEST_CASES and rules.stage != "screen"
     unsettled = verdict == "INCONCLUSIVE" and is_last
-    visible = verdict != "PASS" and is_last and rules.unit == "points"
+    has_drop = verdict != "PASS" and is_last and rules.unit == "points"
     more = _needed(evidence, rules) if unsettled else None
     result = GateResult(
         verdict=verdict,
@@ -175,7 +185,7 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
         lower_bound=low,
         upper_bound=high,
         cases=evidence.cases,
-        minimum_detectable_drop=_visible(evidence, rules.alpha / gates, seed) if visible else None,
+        minimum_detectable_drop=_detectable_drop(evidence, rules.alpha / gates, seed) if has_drop else None,
         needed_cases=more.cases if more else None,
         needed_repeats=more.repeats if more else None,
         suspicious=verdict != "PASS" and p_value <= SCREEN and evidence.cases >= FEWEST_CASES,
@@ -183,8 +193,8 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
     return replace(result, reason=reason_of(result, evidence, rules))
 
 
-def _visible(evidence: Evidence, alpha: float, seed: str) -> float | None:
-    """From the baseline's runs where a case has several, else from both sides' together."""
+def _detectable_drop(evidence: Evidence, alpha: float, seed: str) -> float | None:
+    """Simulated from the baseline runs of each case, or from the runs of both sides if the baseline has only one."""
     known = [b if len(b) > 1 else np.concatenate([b, c]) for b, c in evidence.pairs]
     return minimum_detectable_drop(known, runs=evidence.usual_runs, alpha=alpha, seed=seed)
 

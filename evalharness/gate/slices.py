@@ -1,4 +1,4 @@
-"""The same metric by tag: said with values corrected for how many tags there are, gated only where a suite says so."""
+"""The change of a metric for each tag, corrected for the number of tags. A tag decides only if the suite gates it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from evalharness.records import Slice
 
 FEWEST_CASES = 15
 FEWEST_RUNS = 30
-"""Of both sides together. Smaller slices are named with their size only."""
+"""Runs of both sides together. Smaller slices are not tested."""
 SHARE = 0.20
-"""Of alpha, for all gates on tags together; the gates on whole suites have the rest."""
+"""Share of alpha for all gates on tags together. Gates on whole suites have the rest."""
 
 
 def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]], *, seed: str) -> tuple[Slice, ...]:
-    """Every tag, the worst change first. The q-value is None where the slice is too small to test."""
+    """The change of every tag, worst first. The q-value is None if the slice is too small to test."""
     by_tag: dict[str, list[str]] = {}
     for case in candidate:
         for tag in tags.get(case, ()):
@@ -29,7 +29,7 @@ def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]]
 
 
 def worst_of(slices: Sequence[Slice], drop: float) -> str:
-    """The tags that fell most, as the end of a reason; "" if none fell more than the whole suite, `drop`."""
+    """The two tags with the largest drop, for the end of a reason; "" if none dropped more than the suite (`drop`)."""
     below = [one for one in slices if one.change < min(0.0, -drop) and one.q_value is not None]
     worst = [f"{one.tag} {points(one.change)}" for one in below[:2]]
     return f"; worst: {', '.join(worst)}" if worst else ""
@@ -47,7 +47,7 @@ def _slice(tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed
 
 
 def _corrected(slices: Sequence[Slice]) -> list[Slice]:
-    """p-values to q-values (Benjamini and Hochberg 1995)."""
+    """The slices with q-values instead of p-values (Benjamini and Hochberg 1995)."""
     tested = sorted((one for one in slices if one.q_value is not None), key=lambda one: -(one.q_value or 0))
     q_values, running = {}, 1.0
     for rank, one in zip(range(len(tested), 0, -1), tested, strict=True):

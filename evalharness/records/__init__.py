@@ -1,4 +1,4 @@
-"""The nouns of evalharness: frozen, typed, no I/O.
+"""The data types of evalharness: frozen dataclasses without I/O.
 
 Suite ─ Case ─┐
        Prompt ┼─> Request ─> Response ─> Sample ─┐

@@ -1,4 +1,4 @@
-"""How a suite developed: one series for each model, prompt and measure, over the accepted runs."""
+"""The history of a suite: one series for each model, prompt and measure, over the accepted runs."""
 
 from __future__ import annotations
 
@@ -8,51 +8,53 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What one run says."""
+    """The value of one run."""
 
     run: str
+    """Id of the run."""
     at: str
-    """When it was accepted, or, if it is not, started: UTC, ISO 8601."""
+    """Time at which the run was accepted, or started if it is not accepted: UTC, ISO 8601."""
     commit: str
-    """The first commit that has it among the accepted runs; empty where none has yet."""
+    """First commit that has the run in a baseline; empty if there is none yet."""
     committed_at: str
+    """Date of that commit, ISO 8601."""
     value: float
     accepted: bool
-    """False for the newest run of all, the one in `reports/`."""
+    """False for the newest run, the one in `reports/`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A change of the level."""
+    """A change of level in a series."""
 
     point: int
     """Index of the first point of the new level."""
     before: float
-    """Mean of the points since the mark before this one."""
+    """Mean of the points since the previous mark."""
     after: float
-    """Mean of the points until the next one."""
+    """Mean of the points until the next mark."""
     p_value: float
     request_changed: bool
-    """The model, the prompt or its parameters changed with this point too."""
+    """Whether the model, the prompt or its parameters changed at this point."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One measure of one model and prompt, over the cases that all its points have in the same version."""
+    """One measure of one model and prompt, over the cases that are equal in all its points."""
 
     model: str
     prompt: str
     measure: str
-    """A metric, or tokens, dollars, seconds of an answer."""
+    """A metric, or tokens, dollars or seconds of a response."""
     unit: str
     """Empty for scores."""
     cases: int
     points: tuple[Point, ...]
     marks: tuple[Mark, ...] = ()
     can_tell: bool = False
-    """Whether there are enough points for a mark."""
+    """Whether there are enough points to find a change of level."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Why runs are not among the points, and how many."""
+    """Reason -> number of runs that are left out for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,9 @@ class History:
 
     suite: str
     runs: int
-    """Accepted runs that were found."""
+    """Number of accepted runs."""
     commits: int
-    """Commits that brought them."""
+    """Number of commits that added them."""
     series: tuple[Series, ...]
     notes: tuple[str, ...] = ()
-    """What a reader must know: what could not be read, or was not there."""
+    """Files or commits that are missing or cannot be read, as messages."""

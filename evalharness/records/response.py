@@ -1,4 +1,4 @@
-"""A request to a model, and its response."""
+"""Requests and responses."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from evalharness.records.suite import Message, Params
 
 FinishReason = Literal["stop", "length"]
 Purpose = Literal["planned", "confirm", "rerun", "reference"]
-"""Why a sample was generated: `planned` by the suite; `confirm`: before a gate may fail; `rerun`: a stable assertion
-failed, so the sample says nothing about the average; `reference`: by the baseline's version of the suite.
+"""Why a sample was generated: `planned` by the suite, `confirm` for a confirmation, `rerun` after a stable assertion
+failed (left out of means, because its case was selected for a failure), `reference` by the baseline's version.
 """
+
 _LOGPROB_ROUNDING = 1e-6
 
 
@@ -23,7 +24,7 @@ class SampleKey(NamedTuple):
     prompt: str
     model: str
     repeat: int
-    """From 0. `confirm` continues the count of `planned`; `rerun` and `reference` have their own."""
+    """From 0. `confirm` continues the count of `planned`; `rerun` and `reference` have counts of their own."""
     purpose: Purpose = "planned"
 
 
@@ -34,10 +35,10 @@ class Request:
     key: SampleKey
     messages: tuple[Message, ...]
     shared_prefix: int
-    """Number of leading messages that every case of the suite has in common, selected or not."""
+    """Number of leading messages that all cases of the suite share, whether they are selected or not."""
     params: Params
     attempt: str = ""
-    """Identifies one attempt to send this request, in the ledger and at the endpoint."""
+    """Id of one attempt to send this request, in the ledger and at the endpoint."""
     golden: tuple[str, ...] = ()
     """Golden answers whose log-probabilities the response must contain."""
 
@@ -47,51 +48,53 @@ class Usage:
     """Tokens of one request."""
 
     prompt_tokens: int
-    """All of them, cached ones too."""
+    """Tokens of the prompt, including cached ones."""
     completion_tokens: int
     cached_tokens: int = 0
-    """Prompt tokens that the endpoint had read before."""
+    """Prompt tokens that the endpoint read from its cache."""
     estimated: bool = False
-    """The endpoint counted nothing: this is our own count."""
+    """Whether evalharness estimated the counts, because the endpoint sent none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds and rates of one try, waits between tries left out; None where the provider cannot know."""
+    """Seconds and rates of one attempt, without waits between attempts; None if the provider does not know."""
 
     total_s: float
     first_token_s: float | None = None
     prompt_tokens_per_s: float | None = None
     decode_tokens_per_s: float | None = None
     slots: int | None = None
-    """How many answers the engine may have grown at once: seconds compare only with seconds of the same shape."""
+    """Number of responses that the engine generates at once. Seconds are compared only if this is equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete answer."""
+    """A complete response of a model or an application."""
 
     text: str
     finish_reason: FinishReason
     usage: Usage
     timing: Timing
     model: str = ""
-    """What the endpoint says answered."""
+    """Name of the model as reported by the endpoint."""
     fingerprint: str = ""
-    """The endpoint's word for its configuration (`system_fingerprint`)."""
+    """Configuration of the endpoint as it reports it (`system_fingerprint`)."""
     logprobs: tuple[float, ...] = ()
-    """Natural logarithm of the probability of each token of the answer, where `params.logprobs`."""
+    """Natural logarithm of the probability of each generated token, with `params.logprobs`."""
     golden_logprobs: tuple[tuple[float, ...], ...] = ()
-    """The same for each golden answer of the request, as the model's own answer: one number per token, the end of the
-    turn left out.
+    """Natural logarithms of the probabilities that the model assigns to each golden answer of the request: one number
+    per token, without the end of the turn.
     """
     contexts: tuple[str, ...] = ()
     """Texts that an application retrieved and used for the response."""
 
     @property
     def is_sound(self) -> bool:
-        """Whether it can be recorded: a known finish reason, numbers that are finite and not negative, whole tokens,
-        logarithms of probabilities.
+        """Whether the response can be recorded.
+
+        It needs a known finish reason, numbers that are finite and not negative, integer token counts, and
+        log-probabilities that are finite and at most 0.
         """
         seconds = [self.timing.total_s, *(value for value in astuple(self.timing) if value is not None)]
         numbers = [*astuple(self.usage), *seconds]
@@ -104,7 +107,7 @@ class Response:
 
 
 def _are_logprobs(values: object) -> bool:
-    """Finite, and at most 0 but for a rounding step: of a probability of 0 no mean can be taken."""
+    """Whether the values are finite, so that they have a mean, and at most 0 up to rounding."""
     return isinstance(values, tuple) and all(
         isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value <= _LOGPROB_ROUNDING
         for value in values

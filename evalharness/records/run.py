@@ -1,4 +1,4 @@
-"""What an invocation produces: scores, samples, runs."""
+"""Samples and runs."""
 
 from __future__ import annotations
 
@@ -10,30 +10,36 @@ from evalharness.records.response import Purpose, Response, SampleKey
 from evalharness.records.suite import GateRule, Message
 
 TIMINGS = ("latency", "first_token", "per_token")
-"""Seconds of a response: all of it, until its first token, for each further token."""
+"""Seconds of a response: in total, until its first token, and for each further token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A metric's number in [0, 1], higher is better. Two scores compare only if their signatures are equal."""
+    """The score of a response by one metric: in [0, 1], higher is better.
+
+    Two scores of a metric can be compared only if their signatures are equal.
+    """
 
     metric: str
     value: float
     signature: str
     explanation: str = ""
-    """Why the score is what it is, for people."""
+    """Reason for the score, as text."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """Numbers that the score consists of, by name."""
+    """Name -> number, for the numbers of which the score consists."""
 
     @property
     def of_one_model(self) -> bool:
-        """Whether it is a number per token, by its signature: it then compares only with scores of the same model."""
+        """Whether the score can be compared only with scores of the same model.
+
+        True for scores per token, because two models split a text into different tokens.
+        """
         return "|per:token" in self.signature
 
 
 @dataclass(frozen=True, slots=True)
 class SampleError:
-    """An error as a value: the request or a metric failed, the run goes on."""
+    """The error of a request or a metric. The run continues after it."""
 
     kind: str
     message: str
@@ -45,27 +51,27 @@ class Sample:
 
     key: SampleKey
     digest: str
-    """The case's digest."""
+    """Digest of the case."""
     tags: tuple[str, ...]
     messages: tuple[Message, ...]
     golden: tuple[str, ...]
     response: Response | None
     scores: tuple[Score, ...] = ()
     failed_checks: tuple[str, ...] = ()
-    """A sentence for each hard assertion that does not hold."""
+    """A message for each assertion that fails."""
     failed_stable: tuple[str, ...] = ()
-    """The same for those with `must_pass: stable`."""
+    """A message for each assertion with `must_pass: stable` that fails."""
     error: SampleError | None = None
     cost_usd: float | None = None
-    """None: no price is known."""
+    """None if the price is unknown."""
     recorded_at: str = ""
     """When a replayed response was generated: UTC, ISO 8601. Empty for a fresh response."""
     attempts: int = 1
-    """Number of times the request was sent, by killed runs too; 0 if the sample shares another sample's response."""
+    """Number of times the request was sent, including killed runs; 0 if the sample shares another sample's response."""
     cluster: str = ""
-    """Name of the group of dependent cases that its case belongs to."""
+    """Name of the group of dependent cases to which the case belongs."""
     metrics_cost_usd: float = 0.0
-    """Dollars that this run spent on the requests of metrics for this sample. Cost gates ignore them."""
+    """Dollars for the requests of metrics on this sample in this run. Gates on cost ignore them."""
 
     @property
     def purpose(self) -> Purpose:
@@ -74,14 +80,14 @@ class Sample:
 
     @property
     def latency_s(self) -> float | None:
-        """Seconds that may be compared with others: asked now, at the first try, nothing read from a prompt cache."""
-        asked_once = not self.recorded_at and self.attempts == 1
-        if self.response is None or not asked_once or self.response.usage.cached_tokens:
+        """Seconds that can be compared: of a fresh response at the first attempt, without a prompt cache."""
+        first_attempt = not self.recorded_at and self.attempts == 1
+        if self.response is None or not first_attempt or self.response.usage.cached_tokens:
             return None
         return self.response.timing.total_s
 
     def seconds(self, timing: str) -> float | None:
-        """One of `TIMINGS`; None if it was not measured, or does not compare with others."""
+        """Seconds of one of the `TIMINGS`; None if they were not measured, or cannot be compared."""
         if self.latency_s is None or self.response is None:
             return None
         measured = self.response.timing
@@ -91,21 +97,21 @@ class Sample:
 
     @property
     def slots(self) -> int | None:
-        """How many answers a local engine could grow at once beside this one."""
+        """Number of responses that the engine generated at once; None if unknown."""
         return self.response.timing.slots if self.response else None
 
     @property
     def answered(self) -> bool:
-        """Asked, answered and scored by every metric."""
+        """Whether there is a response, scored by every metric."""
         return self.error is None and self.response is not None
 
     @property
     def ok(self) -> bool:
-        """Asked, answered, scored by every metric, and all hard assertions hold."""
+        """Whether there is a response, scored by every metric, and all assertions hold."""
         return self.answered and not self.failed_checks
 
     def score(self, metric: str) -> Score | None:
-        """The score that `metric` gave, if it gave one."""
+        """The score by `metric`; None if there is none."""
         return next((score for score in self.scores if score.metric == metric), None)
 
     def row(self) -> dict[str, Any]:
@@ -141,14 +147,14 @@ def _response_row(response: Response) -> dict[str, Any]:
 
 
 def slots_of(samples: Iterable[Sample]) -> int | None:
-    """The shape in which those were measured whose seconds count; None where it is unknown, or not one."""
+    """The `slots` of the samples whose seconds can be compared; None if unknown, or not the same for all."""
     found = {sample.slots for sample in samples if sample.latency_s is not None}
     return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class RunHeader:
-    """What one invocation was: first line of `run.jsonl`."""
+    """The settings of a run: first line of `run.jsonl`."""
 
     id: str
     suite: str
@@ -158,63 +164,64 @@ class RunHeader:
     models: Mapping[str, Mapping[str, Any]]
     """Identity of each model: provider, file hash, engine build, ..."""
     prompts: Mapping[str, str]
-    """Digest of each prompt as the suite has it: template, shared variables, parameters."""
+    """Digest of each prompt in the suite: template, shared variables, parameters."""
     params: Mapping[str, Any]
     metrics: tuple[str, ...]
     signatures: Mapping[str, str]
     """Signature of each metric."""
     gates: tuple[GateRule, ...]
     planned: tuple[SampleKey, ...]
-    """Every sample that the suite asks for with the chosen models and prompts, selected or not."""
+    """All samples of the suite with the chosen models and prompts, whether they are selected or not."""
     machine_class: str
-    """Latency compares only within it."""
+    """Processor, cores and system. Latency is compared only within one class."""
     environment: Mapping[str, Any]
     prices: Mapping[str, str] = field(default_factory=dict)
-    """Where the price of each model comes from; one without a price is left out."""
+    """Source of the price of each model that has one."""
     deterministic: tuple[str, ...] = ()
-    """Models that give the same response to every repeat of a request."""
+    """Models that return the same response to every repeat of a request."""
     max_stages: int = 1
-    """2: fresh samples must confirm a suspicion before a gate fails."""
+    """2 if fresh samples must confirm a suspicion before a gate fails."""
     against: str = ""
-    """The commit whose version of the suite is the baseline of this run, instead of the accepted runs."""
+    """Commit whose version of the suite is the baseline of this run, instead of the accepted runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """How a case that broke a stable assertion stood in the accepted runs."""
+    """The accepted runs of a case that broke a stable assertion."""
 
     model: str
     prompt: str
     case: str
     broken: int
-    """Accepted runs that break it too."""
+    """Number of accepted runs that broke it too."""
     runs: int
+    """Number of accepted runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Everything that one invocation produced for one suite."""
+    """The samples of one suite, with the settings that produced them."""
 
     header: RunHeader
     samples: tuple[Sample, ...]
     selected: tuple[SampleKey, ...]
-    """What was to be asked: all that is planned, or less (`-k`, a node id)."""
+    """Selected samples: all planned ones, or a part (`-k`, a node id)."""
     stopped: bool = False
-    """The run ended before its end (`-x`, Ctrl-C): nothing may be concluded."""
+    """Whether the run was interrupted (`-x`, Ctrl-C), so that no gate can pass."""
     calibration_s: float | None = None
-    """Seconds of a fixed piece of work beside the run; None where no time can be gated."""
+    """Seconds of a fixed piece of work during the run: the speed of the machine. None if no gate needs it."""
     stability: tuple[Stability, ...] = ()
-    """Of each case that broke a stable assertion."""
+    """Accepted runs of each case that broke a stable assertion."""
 
     @property
     def complete(self) -> bool:
-        """Everything that the suite plans, and that is something, was asked and answered."""
+        """Whether there are planned samples, and all of them have a response."""
         answered = {sample.key for sample in self.samples if sample.answered}
         return not self.stopped and bool(self.header.planned) and answered >= set(self.header.planned)
 
     @property
     def metric_names(self) -> list[str]:
-        """The metrics of the suite, then those that only samples name."""
+        """The metrics of the suite, then those that only samples have."""
         return list(dict.fromkeys([*self.header.metrics, *(score.metric for s in self.samples for score in s.scores)]))
 
     def rows(self) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What people write: suites, cases, prompts, parameters."""
+"""Suites, cases, prompts and parameters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 
 class Location(NamedTuple):
-    """A place in a file that a person wrote."""
+    """A place in a file, as `file:line:column`."""
 
     file: str
     line: int = 0
@@ -20,43 +20,43 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One message of a conversation."""
 
     role: str
     content: str
 
 
 _FIRST_PARAMS = {"max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop"}
-"""The parameters that have been there from the beginning."""
+"""The parameters of the first version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """How to draw an answer."""
+    """Sampling parameters of a request."""
 
     max_tokens: int = 256
     temperature: float | None = 0.0
-    """0: always the likeliest token. None: not sent, the endpoint's own default."""
+    """0 selects the most likely token. None is not sent: the endpoint uses its default."""
     seed: int | None = None
-    """None: not sent; a local model then draws with 0."""
+    """None is not sent: a local model uses the seed 0."""
     top_p: float = 1.0
     top_k: int = 0
-    """0: no limit."""
+    """0 is no limit."""
     min_p: float = 0.0
     repeat_penalty: float = 1.0
-    """1: none. It looks at generated tokens only."""
+    """1 is no penalty. Applies to generated tokens only."""
     stop: tuple[str, ...] = ()
     grammar: str = ""
-    """GBNF: the texts that an answer may be. "": any."""
+    """GBNF grammar of the response; empty for any text."""
     json_schema: str = ""
-    """A JSON schema that an answer fits, as canonical JSON text. "": none."""
+    """JSON schema of the response, as canonical JSON text; empty for none."""
     logprobs: bool = False
-    """Whether the log-probability of each token of the answer is asked for."""
+    """Whether the response contains the log-probability of each generated token."""
 
     def to_data(self) -> dict[str, Any]:
-        """As plain data, for keys, digests and records.
+        """The parameters as plain data, for keys, digests and records.
 
-        A parameter that came later is in it only where it is set: what was recorded and accepted before stays valid.
+        Parameters of later versions are left out if unset, so that older records and baselines stay valid.
         """
         unset = {one.name for one in fields(self) if getattr(self, one.name) == one.default} - _FIRST_PARAMS
         return {name: value for name, value in asdict(self).items() if name not in unset}
@@ -64,38 +64,38 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A metric or a check as a suite names it: `{contains: {text: Acme}}` is `Spec("contains", {"text": "Acme"})`."""
+    """A metric or an assertion in a suite: `{contains: {text: Acme}}` is `Spec("contains", {"text": "Acme"})`."""
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     must_pass: Literal["always", "stable"] = "always"  # noqa: S105 - no password
-    """Of an assertion. `always`: one answer that breaks it fails the run; `stable`: it fails the run if it is broken
-    again when the case is drawn again, and only where the accepted runs never broke it.
+    """When an assertion fails the run. `always`: if one response breaks it. `stable`: if more samples of the case break
+    it too, and no accepted run did.
     """
 
 
 Unit = Literal["points", "ratio"]
-"""Of a margin or a change: points of a 0..1 score, or a ratio of seconds or tokens."""
+"""Unit of a margin or a change: points of a 0..1 score, or a ratio of seconds or tokens."""
 
 
 class GateRule(NamedTuple):
-    """How much worse `metric` may get."""
+    """The rule of a gate: a metric with its margin."""
 
     metric: str
     margin: float
     """In `unit`: 0.05 is 5 points of a 0..1 score, or a ratio of 5 %."""
     target: Literal["suite", "population"] = "suite"
-    """Whether the verdict holds for these very cases, or for cases like these."""
+    """Whether the verdict holds for exactly these cases, or for cases like these."""
     tag: str = ""
-    """Only cases with this tag; "" for all."""
+    """Only cases with this tag; empty for all."""
     slots: int = 0
-    """Of a gate on seconds: number of responses that the engine generates at once; 0 for the model's own setting."""
+    """For a gate on seconds: number of responses that the engine generates at once. 0 for the model's own setting."""
     unit: Unit = "points"
 
 
 @dataclass(frozen=True, slots=True)
 class GateSpec:
-    """A gate as a suite has it."""
+    """A gate in a suite, with its place in the file."""
 
     rule: GateRule
     where: Location
@@ -103,7 +103,7 @@ class GateSpec:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A named chat template: jinja2 sources by role."""
+    """A named chat template: a jinja2 source for each message."""
 
     name: str
     messages: tuple[Message, ...]
@@ -118,19 +118,19 @@ class Case:
     vars: Mapping[str, Any]
     tags: tuple[str, ...]
     golden: tuple[str, ...]
-    """Accepted answers, any of them right."""
+    """Correct answers; a response needs to match one of them."""
     checks: tuple[Spec, ...]
-    """Hard assertions: the suite's and the case's own."""
+    """Assertions of the suite and of the case."""
     digest: str
-    """SHA-256 of what makes this case this case: its variables and its golden answers. An edited case is a new case."""
+    """SHA-256 of the variables and the golden answers. After an edit, the case counts as a new one."""
     where: Location
     cluster: str = ""
-    """What it shares with other cases (a document, a conversation): their errors are not independent."""
+    """Name of what the case shares with others (a document, a conversation). Their errors are not independent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One file under `suites/`, read and checked."""
+    """One file in `suites/`, read and validated."""
 
     name: str
     file: str

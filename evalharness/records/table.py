@@ -1,6 +1,6 @@
-"""The columns of a table of samples, always the same in the same order; docs/data.md explains them.
+"""Tables of samples: fixed columns in a fixed order, explained in docs/data.md.
 
-The rows come from `Run.rows` and `Baseline.rows`, as plain dictionaries; `frame` makes a pandas.DataFrame of them.
+`Run.rows` and `Baseline.rows` yield the rows as dictionaries. `frame` makes a pandas.DataFrame of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from evalharness.errors import MissingExtraError, StoreError
 
 _TEXT, _LIST, _TIME, _COUNT, _REAL, _FLAG = "text", "list", "time", "Int64", "float64", "boolean"
 _SCORES = "scores"
-"""Where the columns of the metrics stand."""
+"""Placeholder for the columns of the metrics."""
 KINDS: Mapping[str, str] = {
     "suite": _TEXT,
     "run_id": _TEXT,
@@ -43,13 +43,13 @@ KINDS: Mapping[str, str] = {
     "cost_usd": _REAL,
     "attempts": _COUNT,
 }
-"""Each column and what it holds; a metric called rouge_l has the column score_rouge_l."""
+"""Column -> kind of its values. A metric rouge_l has the column score_rouge_l."""
 
 Row = dict[str, Any]
 
 
 def columns(metrics: Iterable[str]) -> dict[str, str]:
-    """All columns of a table with these metrics, in order, and what each holds."""
+    """The columns of a table with these metrics, in order, and the kind of their values."""
     scores = {score_column(metric): KINDS[_SCORES] for metric in metrics}
     found: dict[str, str] = {}
     for name, kind in KINDS.items():
@@ -58,14 +58,15 @@ def columns(metrics: Iterable[str]) -> dict[str, str]:
 
 
 def score_column(metric: str) -> str:
-    """The column of a metric."""
+    """The name of the column for a metric."""
     return f"score_{metric}"
 
 
 def frame(rows: Iterable[Row], metrics: Sequence[str], signatures: Mapping[str, str]) -> Any:
-    """The rows as a pandas.DataFrame with the dtypes of docs/data.md; `attrs["signatures"]` has the signatures.
+    """The rows as a pandas.DataFrame with the dtypes of docs/data.md.
 
-    Raises MissingExtraError without pandas, StoreError for a count that 64 bits cannot hold.
+    `attrs["signatures"]` has the signatures. Raises MissingExtraError without pandas, and StoreError for a count that
+    does not fit into 64 bits.
     """
     try:
         import pandas
@@ -75,14 +76,14 @@ def frame(rows: Iterable[Row], metrics: Sequence[str], signatures: Mapping[str, 
     try:
         series = {name: _column([row.get(name) for row in listed], kind) for name, kind in columns(metrics).items()}
     except OverflowError:
-        raise StoreError("a number of this record is larger than a column of a table can hold") from None
+        raise StoreError("a count of this record does not fit into 64 bits, the limit of a table column") from None
     table = pandas.DataFrame(series, index=pandas.RangeIndex(len(listed)))
     table.attrs["signatures"] = dict(signatures)
     return table
 
 
 def _column(values: list[Any], kind: str) -> Any:
-    """A pandas.Series. Texts are kept as Python's own, which may hold half a surrogate pair, as JSON may."""
+    """A column as a pandas.Series. Texts stay Python strings, because they may contain half a surrogate pair."""
     import pandas
 
     if kind == _TEXT:

@@ -1,4 +1,4 @@
-"""What a run is compared with, and what came of it: baselines and verdicts."""
+"""Baselines and verdicts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from evalharness.records.suite import Unit
 Status = Literal["pass", "fail", "inconclusive", "error", "incomparable", "no baseline"]
 
 SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "no baseline", "incomparable", "fail", "error")
-"""From good to bad: a run is as bad as the worst of its verdicts."""
+"""The statuses from best to worst. The status of a run is the worst of its verdicts."""
 
 
 def worst(statuses: Sequence[Status]) -> Status:
-    """The status of a run whose parts have these."""
+    """The worst of the statuses; `pass` if there are none."""
     return max(statuses, key=SEVERITY.index, default="pass")
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedRun:
-    """A run that people made part of a baseline."""
+    """A run of a baseline."""
 
     id: str
     accepted_at: str
@@ -33,16 +33,16 @@ class AcceptedRun:
     request_digest: str
     """Digest of model identity, prompt and parameters; equal for all runs of one baseline."""
     calibration_s: float | None = None
-    """Seconds of a fixed piece of work beside the run: how fast the machine was just then."""
+    """Seconds of a fixed piece of work during the run: the speed of the machine."""
     identity: Mapping[str, Any] | None = None
-    """What answered: provider, file hash, engine, ...; None in a baseline from before this was kept."""
+    """Identity of the model: provider, file hash, engine, ...; None in older baselines, which do not store it."""
     slots: int | None = None
-    """How many answers a local engine could grow at once: its seconds compare only with seconds of the same shape."""
+    """Number of responses that a local engine generated at once. Seconds are compared only if this is equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineSample:
-    """One sample of an accepted run, as far as comparisons need it."""
+    """One sample of an accepted run, with the fields that comparisons need."""
 
     run: str
     text: str
@@ -50,12 +50,12 @@ class BaselineSample:
     prompt_tokens: int
     completion_tokens: int
     total_s: float | None
-    """None where the seconds say nothing: a replayed or repeated request."""
+    """None if the seconds cannot be compared: of a replayed or repeated request."""
     first_token_s: float | None = None
     per_token_s: float | None = None
 
     def seconds(self, timing: str) -> float | None:
-        """One of `TIMINGS`."""
+        """Seconds of one of the `TIMINGS`; None if they were not measured, or cannot be compared."""
         return {"latency": self.total_s, "first_token": self.first_token_s, "per_token": self.per_token_s}[timing]
 
     def row(self) -> dict[str, Any]:
@@ -73,12 +73,13 @@ class BaselineSample:
 
 @dataclass(frozen=True, slots=True)
 class BaselineCase:
-    """What the accepted runs have on one case."""
+    """The samples of one case in the accepted runs."""
 
     digest: str
+    """Digest of the case."""
     samples: tuple[BaselineSample, ...]
     line: int
-    """Where it stands in the file."""
+    """Line in the file of the baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +94,9 @@ class Baseline:
     cases: Mapping[str, BaselineCase]
 
     def match(self, sample: Sample, *, edited: bool = False) -> BaselineSample | None:
-        """The latest accepted sample of the same case, with the scores that compare: those of equal signature.
+        """The latest accepted sample of the same case, with the scores whose signatures are equal.
 
-        None if the case is not in the baseline, or has changed since; `edited` allows a change.
+        None if the case is not in the baseline, or was edited since. With `edited`, an edited case matches too.
         """
         stored = self.cases.get(sample.key.case)
         if stored is None or (stored.digest != sample.digest and not edited):
@@ -106,7 +107,7 @@ class Baseline:
 
     @property
     def signatures(self) -> Mapping[str, str]:
-        """The signature of each metric in the latest run."""
+        """The signature of each metric in the latest accepted run."""
         return self.runs[-1].signatures if self.runs else {}
 
     @property
@@ -120,10 +121,10 @@ class Baseline:
         names = {"suite": self.suite, "model": self.model, "prompt": self.prompt}
         for case, stored in self.cases.items():
             repeats: Counter[str] = Counter()  # samples are stored in the order of their repeats
-            for draw in stored.samples:
-                times = {"run_id": draw.run, "accepted_at": accepted_at[draw.run], "repeat": repeats[draw.run]}
-                yield {**names, "case": case, "digest": stored.digest, **times, **draw.row()}
-                repeats[draw.run] += 1
+            for sample in stored.samples:
+                run = {"run_id": sample.run, "accepted_at": accepted_at[sample.run], "repeat": repeats[sample.run]}
+                yield {**names, "case": case, "digest": stored.digest, **run, **sample.row()}
+                repeats[sample.run] += 1
 
     def to_pandas(self) -> Any:
         """Return a pandas.DataFrame with one row per sample, in the columns of a run; missing where unknown.
@@ -136,76 +137,79 @@ class Baseline:
 
 
 Baselines = Mapping[tuple[str, str], Baseline | StoreError | None]
-"""By (model, prompt): the baseline, why it cannot be read, or None when there is none."""
+"""(model, prompt) -> the baseline, the error that reading it raises, or None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One tag's change of a metric."""
+    """The change of a metric for one tag."""
 
     tag: str
     cases: int
     change: float
-    """Mean over its cases; negative is worse."""
+    """Mean change over the cases; negative is worse."""
     q_value: float | None
-    """Of "worse", corrected for the number of tags; None where there are too few cases to test."""
+    """p-value of "worse", corrected for the number of tags; None with too few cases for a test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a gate said about one metric of one model and prompt."""
+    """The verdict of a gate on one metric of one model and prompt."""
 
     model: str
     prompt: str
     metric: str
     status: Status
     reason: str
-    """One line for a person."""
+    """One line of text."""
     gating: bool = True
-    """False: said for information, never changes the colour of the run."""
+    """False for a gate that is only shown and does not change the status of the run."""
     margin: float | None = None
-    """As the suite has it, in `unit`."""
+    """Margin of the rule, in `unit`."""
     drop: float | None = None
-    """How much worse, in the unit of the margin; negative is better."""
+    """Mean drop in `unit`; negative is better."""
     largest_drop: float | None = None
-    """What the data leave possible: its 95 % one-sided upper bound."""
+    """One-sided 95 % upper bound of the drop."""
     p_value: float | None = None
-    """Holm-adjusted over the gates of the run."""
+    """p-value of "worse", Holm-adjusted over the gates of the run."""
     cases: int = 0
-    """Cases present on both sides."""
+    """Number of compared cases."""
     tag: str = ""
-    """The cases that it speaks of; "" for all."""
+    """Tag of the compared cases; empty for all."""
     minimum_detectable_drop: float | None = None
-    """What a run like this one catches 80 % of the time."""
+    """Drop that a run like this one detects 80 % of the time."""
     needed_cases: int | None = None
-    """So many more cases would settle an inconclusive gate 80 % of the time, if nothing has changed."""
+    """Number of additional cases that would settle an inconclusive gate 80 % of the time, if nothing has changed."""
     needed_repeats: int | None = None
-    """Or so many more runs of each case."""
+    """Number of additional runs of each case that would do the same."""
     suspicious: bool = False
-    """Bad enough to look again before it may fail, and fresh draws can still be asked for."""
+    """Whether the gate needs a confirmation before it may fail, and fresh samples are possible."""
     slices: tuple[Slice, ...] = ()
+    """The change of each tag."""
     pinned: bool = False
-    """Compared with the pinned baseline, which no accepted run moves."""
+    """Whether the gate compares with the pinned baseline, which accepted runs do not move."""
     unit: Unit = "points"
-    """Of the margin and of each drop: points of a 0..1 score, or a ratio (0.10 is 10 % more seconds or tokens)."""
+    """Unit of the margin and of each drop: points of a 0..1 score, or a ratio (0.10 is 10 % more seconds or tokens)."""
 
     @property
     def name(self) -> str:
-        """As in `suites/support.yaml::gate[NAME]`."""
+        """The name of the gate, as in `suites/support.yaml::gate[NAME]`."""
         parts = (self.model, self.prompt, self.metric, self.tag, "pinned" if self.pinned else "")
         return "-".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One way in which the exam is another: a line of the table. Its texts are short and have no line end."""
+    """One difference between two criteria: a line of the table. Its texts are short, without line ends."""
 
     what: str
+    """The setting that differs."""
     then: str
-    """Empty where `now` says it all."""
+    """The old value; empty if `now` describes the difference."""
     now: str
+    """The new value, or a description."""
     relaxes: bool
-    """A worse answer may pass now. False: the exam can only have become harder, or is as hard as before."""
+    """Whether a worse response may pass now."""
 
     def __str__(self) -> str:
         return f"{self.what}: {self.then} -> {self.now}" if self.then else f"{self.what}: {self.now}"

@@ -102,10 +102,10 @@ def _bounded(data: Any) -> Any:
 
 
 def _overview(page: Page) -> dict[str, Any]:
-    from evalharness.gate.pairwise import versus
+    from evalharness.gate.pairwise import pairwise
 
     metrics = page.metrics
-    alike = versus([column.comparable for column in page.columns])
+    alike = pairwise([column.comparable for column in page.columns])
     return {
         "overall": page.overall,
         "headline": page.headline,

@@ -1,4 +1,4 @@
-"""Runs and baselines on disk: every format has a version, every file is written whole or line by line."""
+"""Runs, baselines, recordings and the ledger on disk. Every format has a version."""
 
 from evalharness.store.baselines import accept, baseline_path, read_baseline
 from evalharness.store.environment import environment, in_ci, machine_class, work_s

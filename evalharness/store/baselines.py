@@ -1,7 +1,7 @@
-"""`golden/baselines/SUITE/MODEL.PROMPT.jsonl`: the accepted runs that a gate compares with, made to be read in a diff.
+"""Reads and writes baselines: `golden/baselines/SUITE/MODEL.PROMPT.jsonl`, made to be read in a diff.
 
-A header line (which says how many cases follow, so that a lost line shows), then one case a line, sorted by id, with a
-draw for each accepted run. The same runs give the same bytes.
+A header line with the number of cases, so that a lost line is detected. Then one case per line, sorted by id, with a
+sample of each accepted run. Equal runs give equal bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PINNED = "pinned"
 MOST_RUNS = 5
 _SECONDS_DIGITS = 6
 _LATER = ("first_token_s", "per_token_s", "calibration_s", "identity", "slots")
-"""Fields that older files lack: left out where there is nothing to say."""
+"""Fields that older files lack. They are left out if they are None."""
 
 
 class _Line(BaseModel):
@@ -73,18 +73,18 @@ class _CaseLine(_Line):
 
 
 def baseline_path(root: Path, suite: str, model: str, prompt: str, *, pinned: bool = False) -> Path:
-    """Where the baseline of a suite, model and prompt lives; the pinned one is a copy that no accepted run moves."""
+    """The file of a baseline. The pinned baseline is a copy that accepted runs do not move."""
     folder = root / BASELINE_FOLDER / suite
     return (folder / PINNED if pinned else folder) / f"{model}.{prompt}.jsonl"
 
 
 def accepted_suites(root: Path) -> list[str]:
-    """The suites that have a baseline."""
+    """The names of the suites that have a baseline."""
     return sorted({path.parent.name for path in (root / BASELINE_FOLDER).glob("*/*.jsonl")})
 
 
 def read_baseline(path: Path, root: Path) -> Baseline | None:
-    """The baseline in a file; None when there is no file. Raises StoreError with file and line."""
+    """The baseline in a file; None if there is no file. Raises StoreError with file and line."""
     if not path.exists():
         return None
     file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
@@ -97,20 +97,21 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     )
     place = baseline_path(root, header.suite, header.model, header.prompt, pinned=path.parent.name == PINNED)
     if path.is_relative_to(root / BASELINE_FOLDER) and path != place:
-        raise StoreError(f"{file}:1: this is the baseline of {place.relative_to(root).as_posix()}: restore it from git")
+        raise StoreError(
+            f"{file}:1: expected the baseline of this path, got that of {place.relative_to(root).as_posix()}: "
+            "restore the file from git"
+        )
     runs = tuple(AcceptedRun(**run.model_dump()) for run in header.runs)
     if len({(run.request_digest, *sorted(run.signatures.items())) for run in runs}) != 1:
-        raise StoreError(f"{file}:1: the accepted runs are not of one kind: accept a new baseline")
+        raise StoreError(f"{file}:1: the accepted runs differ in request or metric settings: accept a new baseline")
     cases = dict(_cases(values, file, {run.id: run.signatures for run in runs}))
     if len(cases) != header.cases or not cases:
-        raise StoreError(
-            f"{file}:1: the header says {header.cases} cases, {len(cases)} follow: restore the lost line from git"
-        )
+        raise StoreError(f"{file}:1: expected {header.cases} cases, got {len(cases)}: restore the file from git")
     return Baseline(file, header.suite, header.model, header.prompt, runs, cases)
 
 
 def _values(path: Path, file: str) -> Iterator[dict[str, Any]]:
-    """Line by line: a baseline may be large."""
+    """The lines as JSON objects, one at a time, because a baseline may be large."""
     try:
         with path.open(encoding="utf-8", newline="\n") as lines:
             first = lines.readline()
@@ -127,21 +128,25 @@ def _cases(
     for number, value in enumerate(values, start=2):
         line = _parsed(_CaseLine, value, file, number)
         if line.case in seen:
-            raise StoreError(f"{file}:{number}: the case '{line.case}' stands here twice")
-        if not line.samples or not {draw.run for draw in line.samples} <= runs.keys():
-            raise StoreError(f"{file}:{number}: the case '{line.case}' has no draw of an accepted run")
-        if list(runs)[-1] not in {draw.run for draw in line.samples}:
-            raise StoreError(f"{file}:{number}: the case '{line.case}' lacks its draw of the latest accepted run")
-        if any(draw.scores.keys() != runs[draw.run].keys() for draw in line.samples):
-            raise StoreError(f"{file}:{number}: the case '{line.case}' lacks a score that its runs have")
-        bad = [f"{k}: {v}" for draw in line.samples for k, v in draw.scores.items() if not 0 <= v <= 1]
-        if bad:
-            raise StoreError(f"{file}:{number}: a score lies in [0, 1], not {bad[0]}")
+            raise StoreError(f"{file}:{number}: duplicate case '{line.case}'")
+        if problem := _problem(line, runs):
+            raise StoreError(f"{file}:{number}: case '{line.case}': {problem}")
         seen.add(line.case)
-        yield (
-            line.case,
-            BaselineCase(line.digest, tuple(BaselineSample(**draw.model_dump()) for draw in line.samples), number),
-        )
+        samples = tuple(BaselineSample(**sample.model_dump()) for sample in line.samples)
+        yield line.case, BaselineCase(line.digest, samples, number)
+
+
+def _problem(case: _CaseLine, runs: Mapping[str, Mapping[str, str]]) -> str:
+    """What is wrong with the samples of a case; "" if nothing is. `runs`: run id -> signatures."""
+    sampled = {sample.run for sample in case.samples}
+    if not sampled or not sampled <= runs.keys():
+        return "expected samples of accepted runs only"
+    if list(runs)[-1] not in sampled:
+        return "no sample of the latest accepted run"
+    if any(sample.scores.keys() != runs[sample.run].keys() for sample in case.samples):
+        return "expected a score for each metric of its runs"
+    bad = [f"{k} {v}" for sample in case.samples for k, v in sample.scores.items() if not 0 <= v <= 1]
+    return f"expected scores in [0, 1], got {bad[0]}" if bad else ""
 
 
 def _parsed(model: type[_T], value: dict[str, Any], file: str, number: int) -> _T:
@@ -153,14 +158,14 @@ def _parsed(model: type[_T], value: dict[str, Any], file: str, number: int) -> _
 
 
 def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], accepted_at: str) -> list[Path]:
-    """Make a run part of the baseline of each of its models and prompts; the files that were written.
+    """Accept a run as part of the baseline of each of its models and prompts. Returns the written files.
 
-    Appended to the accepted runs when it asked the same of the same model and is scored by the same metrics; otherwise
-    it starts a new baseline. Raises RefusedError: a partial, stopped or errored run.
+    The run joins the accepted runs if model, request and metric settings are equal. If one differs, it starts a new
+    baseline. Raises RefusedError for a run that is partial, stopped or errored.
     """
     if reason := unacceptable(run):
         raise RefusedError(f"not accepted: {reason}")
-    texts, planned = {}, set(run.header.planned)  # not the draws of a second look, which not all cases have
+    texts, planned = {}, set(run.header.planned)  # samples of a confirmation exist for some models and prompts only
     for (model, prompt), digest in digests.items():
         path = baseline_path(root, run.header.suite, model, prompt)
         entry = _entry(run, model, accepted_at, digest)
@@ -175,7 +180,7 @@ def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], acce
 
 
 def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
-    """The baseline that a complete run alone would be; it has not been accepted, and what it asked is not known."""
+    """The baseline that a complete run would be, without accepting it. Its `request_digest` is empty."""
     header, planned = run.header, set(run.header.planned)
     entry = _entry(run, model, header.started_at, "")
     samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]
@@ -198,31 +203,32 @@ def _entry(run: Run, model: str, accepted_at: str, request_digest: str) -> Accep
 
 
 def _stale(joined: Baseline, samples: Sequence[Sample]) -> str:
-    """Why these answers are no further run: they were drawn before the last one was accepted, and may be that one."""
+    """Why replayed responses cannot be accepted: they are as old as the last accepted run, and may be its copies."""
     before = joined.runs[-2].accepted_at if len(joined.runs) > 1 else ""
     old = [sample for sample in samples if sample.recorded_at and sample.recorded_at <= before]
     if not old:
         return ""
     return (
-        f"{len(old)} of {len(samples)} answers were replayed, and drawn before the last run was accepted: the same "
-        "answers twice are no second run; --llm-record=all draws new ones"
+        f"{len(old)} of {len(samples)} responses were replayed and are older than the last accepted run; generate new "
+        "ones with --llm-record=all"
     )
 
 
 def unacceptable(run: Run) -> str:
-    """Why a run cannot be accepted; empty where it can."""
+    """Why a run cannot be accepted; empty if it can."""
     if not run.complete:
         good = len({sample.key for sample in run.samples if sample.error is None})
-        return f"the run has {good} of {len(run.header.planned)} answers; a baseline is a whole run"
+        stopped = " and was stopped" if run.stopped else ""
+        return f"expected a complete run, but it has {good} of {len(run.header.planned)} samples{stopped}"
     twice = [key.case for key, count in Counter(sample.key for sample in run.samples).items() if count > 1]
     if twice:
-        return f"case {twice[0]} was answered twice"
+        return f"case {twice[0]} has duplicate samples"
     odd = [s.key.case for s in run.samples if not all(0 <= score.value <= 1 for score in s.scores)]
-    return f"case {odd[0]} has a score that is not in [0, 1]" if odd else ""
+    return f"case {odd[0]} has a score outside of [0, 1]" if odd else ""
 
 
 def _readable(path: Path, root: Path) -> Baseline | None:
-    """The baseline that is there; a damaged one is replaced, as the person who accepts has asked for."""
+    """The baseline in a file; None for a damaged one, because accepting a run replaces it."""
     try:
         return read_baseline(path, root)
     except StoreError:
@@ -253,7 +259,7 @@ def _joined(
 
 
 def _stored(sample: Sample, run: str) -> BaselineSample:
-    assert sample.response  # a complete run has answers only
+    assert sample.response  # every sample of a complete run has one
     usage = sample.response.usage
     scores = {score.metric: score.value for score in sample.scores}
     seconds = [sample.seconds(timing) for timing in TIMINGS]
@@ -273,7 +279,8 @@ def _text(baseline: Baseline) -> str:
     }
     lines = [header]
     for case, stored in sorted(baseline.cases.items()):
-        lines.append({"case": case, "digest": stored.digest, "samples": [_as_dict(draw) for draw in stored.samples]})
+        samples = [_as_dict(sample) for sample in stored.samples]
+        lines.append({"case": case, "digest": stored.digest, "samples": samples})
     return "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""Where a run happened: for the record, and to know which latencies compare."""
+"""The environment of a run: versions, machine, commit and CI."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _PACKAGES = (
 
 
 def in_ci() -> bool:
-    """Whether this is a CI job, as all common systems say by `CI`."""
+    """Whether this is a CI job, by the environment variable `CI`."""
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 @cache
 def machine_class() -> str:
-    """Processor, number of usable cores and system: runs of one class have comparable latencies."""
+    """Processor, number of usable cores and system. Latency is compared only within one class."""
     return f"{_processor()}, {_cores()} cores, {platform.system()} {platform.machine()}"
 
 
@@ -54,8 +54,9 @@ def environment(root: Path) -> dict[str, Any]:
 
 
 def work_s() -> float:
-    """Seconds that this machine needs, just now, for a fixed piece of work (JSON, regular expressions, hashes): what a
-    time of a local model is worth. About 40 ms.
+    """Seconds for a fixed piece of work (JSON, regular expressions, hashes): the speed of the machine now.
+
+    Takes about 40 ms.
     """
     started = time.perf_counter()
     text = json.dumps([{"id": number, "text": f"case {number} of the suite"} for number in range(8_000)])
@@ -89,7 +90,7 @@ def _version(package: str) -> str | None:
 
 
 def _git(root: Path) -> dict[str, Any] | None:
-    """Commit and whether files differ from it; None outside a repository."""
+    """The commit, and whether tracked files differ from it; None outside of a repository."""
     commit = run_git(root, "rev-parse", "HEAD")
     if commit is None:
         return None
@@ -97,7 +98,7 @@ def _git(root: Path) -> dict[str, Any] | None:
 
 
 def run_git(root: Path, *words: str) -> str | None:
-    """What git prints in this folder; None where it fails, or is not there."""
+    """The output of a git command in this folder; None if it fails, or if there is no git."""
     try:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)  # noqa: S603, S607
     except (OSError, subprocess.TimeoutExpired):

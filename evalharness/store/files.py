@@ -1,4 +1,4 @@
-"""Write a file whole or not at all."""
+"""Writes files atomically."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from evalharness.errors import StoreError
 from evalharness.redaction import scrub
 
 LONE_SURROGATES = "backslashreplace"
-"""UTF-8 cannot hold half a surrogate pair, which JSON may bring in: it is written as JSON escapes it, \\ud83d."""
+"""Error handler for half a surrogate pair, which JSON may contain and UTF-8 cannot: writes the JSON escape, \\ud83d."""
 
 
 def write_whole(path: Path, content: str | bytes | Iterable[str | bytes]) -> None:
-    """Replace `path` in one step: a reader, or a crash, sees the old or the new file. Keys are removed from text.
+    """Write a file atomically: readers see the old content or the new. Keys in text are redacted.
 
-    Raises StoreError: the file cannot be written.
+    Raises StoreError if the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def write_whole(path: Path, content: str | bytes | Iterable[str | bytes]) -> Non
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Alone in this folder, among all who ask."""
+    """Hold the lock of a folder. Waits for other processes that hold it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -52,7 +52,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def all_or_none(paths: Iterable[Path]) -> Iterator[None]:
-    """Where something goes wrong within, these files are afterwards what they were before."""
+    """Restore the content of these files if the block raises."""
     before = {path: path.read_bytes() if path.is_file() else None for path in paths}
     try:
         yield

@@ -1,7 +1,7 @@
-"""Another commit of the repository, read without running anything of the checkout.
+"""Reads another commit of the repository without running code of the checkout.
 
-No hook, filter, textconv, pager or file system monitor runs; nothing is fetched, no submodule entered, no symbolic
-link followed. The user's own git configuration is not read, and git starts outside of the checkout.
+Git runs no hook, filter, textconv, pager or file system monitor, fetches nothing, enters no submodule and follows no
+symbolic link. It starts outside of the checkout and does not read the user's configuration.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _GIT = (
 )
 _ENVIRONMENT = {
     "LC_ALL": "C",
-    "GIT_ALLOW_PROTOCOL": "none",  # a partial clone would ask its remote for what it lacks
+    "GIT_ALLOW_PROTOCOL": "none",  # a partial clone would fetch missing objects from its remote
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_TERMINAL_PROMPT": "0",
 }
 _TIMEOUT_S = 60
 _MOST_LISTED, _MOST_FILE, _MOST_FILES = 50_000_000, 256_000_000, 1_000_000_000
-"""Bytes: of git's lists, of one file, of all files together."""
+"""Limits in bytes: of a list of names, of one file, of all files together."""
 _REASON_CHARS = 300
 _REGULAR = ("100644", "100755")
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -46,13 +46,13 @@ BASE_BRANCH_VARIABLES = (
     "SYSTEM_PULLREQUEST_TARGETBRANCH",  # Azure
     "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
 )
-"""Variables that name what a pull request wants to be merged into; set in the CI job of one, and only there."""
+"""Variables that name the target of a pull request. CI systems set them only in its jobs."""
 _DEFAULTS = ("HEAD", "main", "master")
 _WHOLE_HISTORY = "a shallow clone lacks it: set `fetch-depth: 0` (GitHub), `GIT_DEPTH: 0` (GitLab), or `git fetch` it"
 
 
 class _Place(NamedTuple):
-    """Where a project lies in its repository."""
+    """The place of a project in its repository."""
 
     git_dir: Path
     prefix: PurePosixPath
@@ -75,7 +75,7 @@ class Commit:
     sha: str
 
     def read(self, path: str) -> bytes | None:
-        """The content of a regular file; None when there is none. Raises GitError."""
+        """The content of a regular file; None if there is none. Raises GitError."""
         entries = [entry for entry in self._entries(path) if entry.path == str(PurePosixPath(path))]
         return next((content for _, content in self._contents(entries)), None)
 
@@ -84,107 +84,110 @@ class Commit:
         return sorted(entry.path for entry in self._entries(folder))
 
     def contents(self, folder: str, known: set[str]) -> Iterator[tuple[str, bytes]]:
-        """Path and content of each regular file below a folder, but of those contents that are `known` already, which
-        grow by them. Raises GitError.
+        """Path and content of each regular file below a folder whose blob is not in `known`.
+
+        Adds the new blobs to `known`. Raises GitError.
         """
         new = [entry for entry in self._entries(folder) if entry.blob not in known]
         known |= {entry.blob for entry in new}
         yield from ((entry.path, content) for entry, content in self._contents(new))
 
     def write_to(self, folder: Path, *paths: str) -> list[str]:
-        """Copy the regular files at and below `paths` into `folder`, which should be empty; what was written.
+        """Copy the regular files at and below `paths` into an empty `folder`. Returns their paths.
 
-        Raises GitError: git cannot read them, or they are too large; StoreError: they cannot be written.
+        Raises GitError if git cannot read them, or if they are too large, and StoreError if they cannot be written.
         """
         entries = list(dict.fromkeys(entry for path in paths for entry in self._entries(path)))
         try:
             for entry, content in self._contents(entries):
                 target = folder / entry.path
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with target.open("xb") as file:  # neither over a file nor through a link
+                with target.open("xb") as file:  # does not overwrite a file or follow a link
                     file.write(content)
         except OSError as error:
             raise StoreError(f"the files of {self.sha[:12]} cannot be written: {error.strerror or error}") from None
         return sorted(entry.path for entry in entries)
 
     def _entries(self, path: str) -> list[_Entry]:
-        place, asked = _found(self.root), PurePosixPath(path)
-        if asked.is_absolute() or ".." in asked.parts or "\0" in path:
-            raise GitError(f"{path!r} is no path below the root")
-        listing = ("ls-tree", "-r", "-z", "-l", "--full-tree", self.sha, "--", str(place.prefix / asked))
+        place, relative = _found(self.root), PurePosixPath(path)
+        if relative.is_absolute() or ".." in relative.parts or "\0" in path:
+            raise GitError(f"expected a path below the root, got {path!r}")
+        listing = ("ls-tree", "-r", "-z", "-l", "--full-tree", self.sha, "--", str(place.prefix / relative))
         with _output(place, listing[:-2] if listing[-1] == "." else listing) as lines:
             return list(_regular_files(_bounded(lines).decode("utf-8", "surrogateescape"), place.prefix))
 
     def _contents(self, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, bytes]]:
-        """One after the other, for together they may be large."""
+        """The contents of the entries, one at a time, because together they may be large."""
         large = next((entry.path for entry in entries if entry.size > _MOST_FILE), None)
         if large or sum(entry.size for entry in entries) > _MOST_FILES:
-            raise GitError(f"{large or 'the suites and goldens'} of {self.sha[:12]}: more than can be compared")
-        asked = "".join(f"{entry.blob}\n" for entry in entries).encode()
-        with _output(_found(self.root), ("cat-file", "--batch"), asked=asked) as answers:
+            limit = f"more than {(_MOST_FILE if large else _MOST_FILES) / 1e6:.0f} MB"
+            raise GitError(f"{large or 'the suites and goldens'} of {self.sha[:12]}: {limit}")
+        blobs = "".join(f"{entry.blob}\n" for entry in entries).encode()
+        with _output(_found(self.root), ("cat-file", "--batch"), stdin=blobs) as output:
             for entry in entries:
-                if answers.readline() != f"{entry.blob} blob {entry.size}\n".encode():
-                    raise GitError(f"git has no content for {entry.path} of {self.sha[:12]}: fetch it, or clone anew")
-                yield entry, answers.read(entry.size)
-                answers.read(1)
+                if output.readline() != f"{entry.blob} blob {entry.size}\n".encode():
+                    raise GitError(f"{entry.path} of {self.sha[:12]}: not in this clone: fetch it, or clone again")
+                yield entry, output.read(entry.size)
+                output.read(1)
 
 
 def merge_base(root: Path, ref: str | None = None) -> Commit | None:
-    """The commit that the files under `root` are to be compared with; None outside a repository or before its first.
+    """The merge base of HEAD and the target; None outside of a repository, or before its first commit.
 
-    That of HEAD and `ref`, else of HEAD and the branch that the pull request of this CI job goes to, else of HEAD and
-    the default branch; outside of CI HEAD itself, where there is none of these. Raises GitError when a branch that is
-    named, or in CI any branch, cannot be found, or has nothing in common with HEAD.
+    The target is `ref` if given, or the target branch of the pull request of this CI job, or the default branch. If
+    there is no default branch outside of CI, the merge base is HEAD. Raises GitError if a named branch (in CI: any
+    branch) is missing, or shares no commit with HEAD.
     """
     place = _place(root)
     if ref is None and not in_ci() and shutil.which("git") is None:
-        return None  # a desk without git, a container with a copy of a repository
+        return None  # a container with a copy of a repository, for example
     head = _commit(place, "HEAD") if place else None
     if place is None or head is None:
         return None
     target = _target(place) if ref is None else _given(place, ref)
     base = _line(place, "merge-base", head, target or head)
     if base is None:
-        raise GitError(f"HEAD and {ref or 'the branch to merge into'} share no commit here; {_WHOLE_HISTORY}")
+        raise GitError(f"HEAD and {ref or 'the target branch'} share no commit in this clone; {_WHOLE_HISTORY}")
     return Commit(root, base)
 
 
 def commit_at(root: Path, ref: str) -> Commit:
-    """The commit of this name. Raises GitError: no repository, or no such commit."""
+    """The commit with this name. Raises GitError if there is no repository, or no commit with this name."""
     return Commit(root, _given(_found(root), ref))
 
 
 def commits_that_changed(root: Path, folder: str, most: int) -> list[tuple[Commit, str]]:
-    """The latest commits of HEAD's first-parent line that changed anything below a folder, oldest first, and their
-    dates (ISO 8601). Empty where there is no git, no repository, or no commit. Raises GitError.
+    """The latest `most` commits that changed a folder, oldest first, with their dates (ISO 8601).
+
+    Follows the first parents of HEAD. Empty without git, repository or commits. Raises GitError.
     """
     place = _place(root) if shutil.which("git") else None
     if place is None or _commit(place, "HEAD") is None:
         return []
     options = ("--first-parent", f"--max-count={most}", "--format=%cI")
     with _output(place, ("rev-list", *options, "HEAD", "--", str(place.prefix / folder))) as lines:
-        words = _bounded(lines).decode("ascii").split()  # `commit`, its name, its date; the next
+        words = _bounded(lines).decode("ascii").split()  # "commit", hash, date, for each commit
     pairs = zip(words[1::3], words[2::3], strict=True)
     return [(Commit(root, sha), date) for sha, date in pairs][::-1]
 
 
 def has_whole_history(root: Path) -> bool:
-    """Whether no earlier commit is missing here, as in a shallow clone; also where there is no repository."""
+    """Whether the clone is not shallow. True without a repository."""
     place = _place(root) if shutil.which("git") else None
     return place is None or _line(place, "rev-parse", "--is-shallow-repository") != "true"
 
 
 def _given(place: _Place, ref: str) -> str:
     if not ref or ref.startswith("-") or "\0" in ref:
-        raise GitError(f"{ref!r} is no name of a commit")
+        raise GitError(f"expected the name of a commit, got {ref!r}")
     found = _commit(place, ref)
     if found is None:
-        raise GitError(f"there is no commit {ref!r} in this clone; {_WHOLE_HISTORY}")
+        raise GitError(f"no commit {ref!r} in this clone; {_WHOLE_HISTORY}")
     return found
 
 
 def _target(place: _Place) -> str | None:
-    """What to merge into, as CI says or as is the custom. In CI no local branch counts: a fork's may be called main."""
+    """The target branch, from CI or by convention. CI ignores local branches: a fork's branch may be called main."""
     named = [name for variable in BASE_BRANCH_VARIABLES if (name := os.environ.get(variable, "").strip())]
     remote = [f"refs/remotes/origin/{name.removeprefix('refs/heads/')}" for name in named or _DEFAULTS]
     local = [] if named or in_ci() else [f"refs/heads/{name}" for name in _DEFAULTS]
@@ -194,13 +197,13 @@ def _target(place: _Place) -> str | None:
     if found is None and (named or in_ci()):
         tried = ", ".join(name.removeprefix("refs/remotes/") for name in remote)
         raise GitError(
-            f"this clone has no branch to compare with ({tried}); {_WHOLE_HISTORY}; or name one by --llm-base"
+            f"no target branch in this clone (tried {tried}); {_WHOLE_HISTORY}; or name a branch with --llm-base"
         )
     return found
 
 
 def _branches(place: _Place, names: Sequence[str]) -> dict[str, str]:
-    """The commits of those that are there. `rev-parse` would take a tag that is called like a branch that is not."""
+    """Name -> commit of the existing branches. `rev-parse` would also find a tag with the name of a missing branch."""
     with _output(place, ("for-each-ref", "--format=%(objectname) %(refname)", *names)) as lines:
         found = (line.partition(" ") for line in _bounded(lines).decode("utf-8", "surrogateescape").split("\n"))
         return {name: sha for sha, _, name in found}
@@ -214,12 +217,12 @@ def _commit(place: _Place, name: str) -> str | None:
 def _found(root: Path) -> _Place:
     place = _place(root)
     if place is None:
-        raise GitError(f"{root} is in no git repository")
+        raise GitError(f"{root}: not in a git repository")
     return place
 
 
 def _place(root: Path) -> _Place | None:
-    """As the path is written first: a link may lead to where the repository had nothing."""
+    """The repository of a folder. The path as written comes first, because a link may lead out of the repository."""
     for start in (root.absolute(), root.resolve()):
         for folder in (start, *start.parents):
             if (folder / ".git").exists() and not _is_submodule(folder / ".git"):
@@ -228,7 +231,7 @@ def _place(root: Path) -> _Place | None:
 
 
 def _is_submodule(git_dir: Path) -> bool:
-    """A pull request chooses the repository of a submodule: the one around it has the merge base."""
+    """Whether this is a submodule. A pull request can choose its repository, so the merge base is the outer one's."""
     try:
         return git_dir.is_file() and bool(_SUBMODULE.search(git_dir.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError):
@@ -242,12 +245,12 @@ def _regular_files(listing: str, prefix: PurePosixPath) -> Iterator[_Entry]:
         if mode in _REGULAR:
             path = PurePosixPath(name)
             if path.is_absolute() or {"..", ".git"} & set(path.parts) or not path.is_relative_to(prefix):
-                raise GitError(f"{name!r} of {blob[:12]} is no path of a file")
+                raise GitError(f"expected the path of a file, got {name!r} (blob {blob[:12]})")
             yield _Entry(str(path.relative_to(prefix)), blob, int(size))
 
 
 def _line(place: _Place, *words: str) -> str | None:
-    """What git answers; None where it says that there is nothing."""
+    """The output of a git command; None if it is empty."""
     with _output(place, words, nothing=1) as lines:
         return _bounded(lines).decode("utf-8", "replace").strip() or None
 
@@ -255,20 +258,20 @@ def _line(place: _Place, *words: str) -> str | None:
 def _bounded(output: IO[bytes]) -> bytes:
     found = output.read(_MOST_LISTED + 1)
     if len(found) > _MOST_LISTED:
-        raise GitError(f"git lists more than {_MOST_LISTED / 1e6:.0f} MB of names")
+        raise GitError(f"expected at most {_MOST_LISTED / 1e6:.0f} MB of names from git, got more than that")
     return found
 
 
 @contextmanager
-def _output(place: _Place, words: Sequence[str], *, asked: bytes = b"", nothing: int = 0) -> Iterator[IO[bytes]]:
-    """What git prints. It is told its repository, and looks for none: a folder of the checkout can pose as one."""
+def _output(place: _Place, words: Sequence[str], *, stdin: bytes = b"", nothing: int = 0) -> Iterator[IO[bytes]]:
+    """The output of a git command. `--git-dir` is given, because a folder of the checkout can pose as a repository."""
     command = [*_GIT, f"--git-dir={place.git_dir}", *words]
     environment = {"PATH": os.environ.get("PATH", os.defpath), **_ENVIRONMENT}
     with tempfile.TemporaryFile() as output:
         try:
             done = subprocess.run(  # noqa: S603
                 command,
-                input=asked,
+                input=stdin,
                 stdout=output,
                 stderr=subprocess.PIPE,
                 timeout=_TIMEOUT_S,
@@ -286,5 +289,5 @@ def _output(place: _Place, words: Sequence[str], *, asked: bytes = b"", nothing:
 
 
 def _reason(stderr: bytes) -> str:
-    said = " ".join(stderr.decode("utf-8", "replace").split())[:_REASON_CHARS]
-    return "this partial clone lacks earlier files: clone without --filter" if "promisor" in said else said
+    message = " ".join(stderr.decode("utf-8", "replace").split())[:_REASON_CHARS]
+    return "this partial clone lacks earlier files: clone without --filter" if "promisor" in message else message

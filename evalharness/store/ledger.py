@@ -1,9 +1,9 @@
-"""What was asked and what came back, in SQLite: nothing that was answered is asked, or paid, twice.
+"""The ledger: requests and responses in SQLite, so that no response is requested, or paid for, twice.
 
     intent committed -> request sent -> response committed -> scored
 
-A transaction is on the disk when `commit` returns (WAL, synchronous=FULL), so a killed run loses at most what was under
-way. A row carries a checksum; a file that is damaged, or of a newer version, is named and refused, never served from.
+A transaction is on disk when `commit` returns (WAL, synchronous=FULL), so a killed run loses at most the requests in
+flight. Every row has a checksum. A file that is damaged, or of a newer version, is refused.
 """
 
 from __future__ import annotations
@@ -28,37 +28,43 @@ from evalharness.store.upgrade import SCHEMA, SCHEMAS
 _LOCKED_S = 30.0
 _CHUNK = 500
 _CHECKED_WHOLE_BYTES = 64 * 2**20
-"""A file up to this size is checked page by page when it is opened; rows are checked in any."""
+"""Files up to this size are checked page by page on opening. Rows are checked on reading in all files."""
 _ROUNDING_USD = 1e-9
-Grant = Literal["go", "recorded", "under way", "no money"]
-"""To an intent: ask; it was answered meanwhile; another process of this run is asking; the budget does not allow it."""
+
+Grant = Literal["go", "recorded", "in flight", "over budget"]
+"""The response to an intent.
+
+`go`: send the request. `recorded`: its response has been recorded meanwhile. `in flight`: another process of this run
+has sent it. `over budget`: its worst-case cost exceeds the remaining budget.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A request that is about to leave."""
+    """A request before it is sent."""
 
     attempt: str
+    """Id of the attempt."""
     key: str
     reserved_usd: float = 0.0
-    """The most that it can cost."""
+    """Worst-case cost."""
     ignore_recorded: bool = False
-    """Ask even if it is recorded."""
+    """Whether to send the request even if its response is recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of an attempt."""
+    """The end of an attempt."""
 
     attempt: str
     outcome: str
-    """`answered`, or the kind of the error."""
+    """`answered`, or the kind of error."""
     cost_usd: float
     recorded: Recorded | None = None
 
 
 class Ledger:
-    """One file; safe to use from several threads and processes. Raises StoreError."""
+    """A ledger file, safe to use from several threads and processes. All methods raise StoreError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -68,24 +74,24 @@ class Ledger:
             path.touch(mode=0o600)
             self._connection = sqlite3.connect(path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
             try:
-                with locked(path.parent):  # one process at a time makes it
+                with locked(path.parent):  # several processes may create the file at the same time
                     self._open()
             except BaseException:
                 self._connection.close()
                 raise
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         with self._lock:
             self._connection.close()
 
     def begin(self, run: str, budget_usd: float | None) -> None:
-        """A run, or another process of it."""
+        """Begin a run with its budget. Another process of the run shares the budget of the first."""
         with self._transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO run VALUES (?, ?, 0)", (run, budget_usd))
 
     def find(self, keys: Iterable[str]) -> dict[str, Recorded]:
-        """Those of the keys that are recorded."""
+        """The recorded responses by key; keys without one are left out."""
         wanted, found = list(dict.fromkeys(keys)), {}
         with self._lock, self._explained():
             for start in range(0, len(wanted), _CHUNK):
@@ -96,19 +102,21 @@ class Ledger:
         return found
 
     def count(self) -> int:
-        """How many responses are recorded."""
+        """The number of recorded responses."""
         with self._lock, self._explained():
             return int(self._connection.execute("SELECT COUNT(*) FROM response").fetchone()[0])
 
     def all(self) -> Iterator[Recorded]:
-        """Everything that is recorded, the latest first."""
+        """All recorded responses, the latest first."""
         with self._lock, self._explained():
             rows = self._connection.execute("SELECT * FROM response ORDER BY recorded_at DESC, key").fetchall()
         return (self._recorded(row) for row in rows)
 
     def commit(self, run: str, entries: Sequence[Intent | Settlement]) -> list[tuple[Grant, int]]:
-        """All entries in one transaction. For each its answer and a number: with "go", how many tries of killed runs it
-        follows; with "no money", how many attempts of this run are open, and may give some back.
+        """Commit all entries in one transaction. Returns a grant and a number for each.
+
+        The number is, with `go`, that of the earlier attempts of killed runs; with `over budget`, that of the attempts
+        of this run in flight, which may return a part of their reservations.
         """
         with self._transaction() as connection:
             return [
@@ -119,19 +127,19 @@ class Ledger:
             ]
 
     def keep(self, rows: Iterable[Recorded], *, replace: bool = False) -> None:
-        """Responses from elsewhere, in one transaction."""
+        """Record responses from another source, in one transaction."""
         with self._transaction() as connection:
             for row in rows:
                 self._insert(connection, row, replace=replace)
 
-    def under_way(self, run: str) -> int:
-        """Attempts of this run that are not settled."""
+    def in_flight(self, run: str) -> int:
+        """The number of attempts of this run that are not settled."""
         with self._lock, self._explained():
             query = "SELECT count(*) FROM attempt WHERE run = ? AND outcome IS NULL"
             return int(self._connection.execute(query, (run,)).fetchone()[0])
 
     def attempts(self, run: str) -> list[tuple[str, str, str | None, float | None]]:
-        """Id, key, outcome and cost of every attempt of a run, in the order in which they were intended."""
+        """Id, key, outcome and cost of every attempt of a run, in the order of their intents."""
         with self._lock, self._explained():
             query = "SELECT id, key, outcome, cost_usd FROM attempt WHERE run = ? ORDER BY rowid"
             return self._connection.execute(query, (run,)).fetchall()
@@ -143,9 +151,9 @@ class Ledger:
         others = connection.execute(
             "SELECT run, count(*) FROM attempt WHERE key = ? AND outcome IS NULL GROUP BY run", (intent.key,)
         ).fetchall()
-        left_behind = {other: count for other, count in others if other != run}
-        if len(left_behind) < len(others):
-            return "under way", 0
+        killed = {other: count for other, count in others if other != run}
+        if len(killed) < len(others):
+            return "in flight", 0
         taken = connection.execute(
             "UPDATE run SET taken_usd = taken_usd + :most "
             "WHERE id = :run AND (budget_usd IS NULL OR taken_usd + :most <= budget_usd + :rounding)",
@@ -153,17 +161,17 @@ class Ledger:
         )
         if taken.rowcount == 0:
             query = "SELECT count(*) FROM attempt WHERE run = ? AND outcome IS NULL"
-            return "no money", int(connection.execute(query, (run,)).fetchone()[0])
-        if left_behind:
+            return "over budget", int(connection.execute(query, (run,)).fetchone()[0])
+        if killed:
             connection.execute(
                 "UPDATE attempt SET outcome = 'lost' WHERE key = ? AND outcome IS NULL AND run != ?", (intent.key, run)
             )
         row = (intent.attempt, intent.key, run, time.time(), None, intent.reserved_usd, None)
         connection.execute("INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        return "go", sum(left_behind.values())
+        return "go", sum(killed.values())
 
     def _settle(self, connection: sqlite3.Connection, run: str, entry: Settlement) -> tuple[Grant, int]:
-        connection.execute(  # an attempt that was never intended had nothing reserved
+        connection.execute(  # an attempt without an intent has no reservation
             "UPDATE run SET taken_usd = taken_usd + :cost "
             "- coalesce((SELECT reserved_usd FROM attempt WHERE id = :attempt), 0) WHERE id = :run",
             {"cost": entry.cost_usd, "attempt": entry.attempt, "run": run},
@@ -189,10 +197,10 @@ class Ledger:
         key, request, response, recorded_at, checksum = row
         try:
             if checksum != checksum_of(key, request, response, recorded_at):
-                raise self._refused(f"the row {str(key)[:12]} is not what was written")
+                raise self._refused(f"checksum mismatch in row {str(key)[:12]}")
             return Recorded(key, request, response_from_json(json.loads(response)), recorded_at)
         except (ValueError, TypeError, AttributeError) as error:
-            raise self._refused(f"the row {str(key)[:12]} cannot be read: {error}") from None
+            raise self._refused(f"row {str(key)[:12]} cannot be read: {error}") from None
 
     def _open(self) -> None:
         connection = self._connection
@@ -200,11 +208,11 @@ class Ledger:
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if version > SCHEMA and application == APPLICATION:
             raise StoreError(
-                f"{self.path}: a newer evalharness wrote it (schema {version}, this one reads {SCHEMA}): upgrade, or "
-                "move the file away; recorded responses are then asked for again"
+                f"{self.path}: schema {version}, this version reads 1 to {SCHEMA}: upgrade evalharness, or move the "
+                "file away (its responses are then requested again)"
             )
         if (tables or version) and (version not in SCHEMAS or application != APPLICATION):
-            raise self._refused("it is not a ledger of evalharness")
+            raise self._refused("not a ledger of evalharness")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if not tables:
@@ -235,19 +243,19 @@ class Ledger:
         try:
             yield
         except sqlite3.OperationalError as error:
-            # a table that is not there, or of another shape; without a code: text that is no text
+            # a missing or different table; without a code: invalid UTF-8
             if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR:
                 raise self._refused(str(error)) from None
             raise StoreError(f"{self.path}: {error}") from None
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # SQLite's own words may quote damage
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # messages of SQLite may quote damaged text
             raise self._refused(str(error)) from None
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror or error}") from None
 
     def _refused(self, why: str) -> StoreError:
         return StoreError(
-            f"{self.path}: damaged, so nothing is served from it ({' '.join(why.split())[:300]}); move the file away, "
-            "and recorded responses are asked for again"
+            f"{self.path}: damaged ({' '.join(why.split())[:300]}): move the file away (its responses are then "
+            "requested again)"
         )
 
 

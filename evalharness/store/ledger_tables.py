@@ -10,7 +10,7 @@ from evalharness.store.recorded import request_key
 from evalharness.store.upgrade import SCHEMA, upgraded_request
 
 APPLICATION = 0x65766C67
-"""In `PRAGMA application_id`: "evlg"."""
+"""Value of `PRAGMA application_id`: "evlg"."""
 _TABLES = """
 CREATE TABLE response (
     key TEXT PRIMARY KEY, request TEXT NOT NULL, response TEXT NOT NULL, recorded_at TEXT NOT NULL,
@@ -27,7 +27,7 @@ CREATE TABLE run (id TEXT PRIMARY KEY, budget_usd REAL, taken_usd REAL NOT NULL)
 
 
 def make_tables(connection: sqlite3.Connection) -> None:
-    """Create the tables, unless another process was first."""
+    """Create the tables, unless another process has created them."""
     if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         return
     for statement in _TABLES.split(";")[:-1]:

@@ -1,4 +1,4 @@
-"""Files that only grow, a JSON object a line: many processes may write to one, and no line is lost or rewritten."""
+"""Append-only files with a JSON object per line. Several processes can append to one without losing lines."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ MOST_PROBLEMS = 20
 
 
 def append_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Put a line at the end, whole or not at all. What a crash left of the last one stays, on its own line. Raises
-    StoreError.
+    """Append a line, whole or not at all. Raises StoreError.
+
+    If a crash has cut off the last line, that line stays, and the new one starts on its own.
     """
     line = json.dumps(scrubbed(dict(value)), ensure_ascii=False, allow_nan=False) + "\n"
     data = line.encode("utf-8", LONE_SURROGATES)
@@ -49,8 +50,9 @@ def _append(handle: int, data: bytes) -> None:
 
 
 def read_lines(path: Path, file: str) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
-    """The lines that can be read, with their numbers, and a sentence for each that cannot; none where there is no
-    file. `file` is what the sentences call it. Raises StoreError: the file cannot be read.
+    """The readable lines with their numbers, and a message for each unreadable one. Empty if there is no file.
+
+    `file` is the name of the file in messages. Raises StoreError if the file cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -69,5 +71,5 @@ def read_lines(path: Path, file: str) -> tuple[list[tuple[int, dict[str, Any]]],
         except StoreError as error:
             problems.append(f"{error}: restore the line from git")
     if rest:
-        problems.append(f"{file}:{len(pieces) + 1}: the last line is cut off: restore it from git, or take it out")
+        problems.append(f"{file}:{len(pieces) + 1}: the last line is cut off: restore it from git, or delete it")
     return lines, problems[:MOST_PROBLEMS]

@@ -1,4 +1,4 @@
-"""A response that was kept, and the key by which it is found again."""
+"""Recorded responses, and the keys of their requests."""
 
 from __future__ import annotations
 
@@ -17,36 +17,38 @@ from evalharness.redaction import scrubbed, shortened
 _RESPONSE = TypeAdapter(Response)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
 _TEXTS = ("contexts",)
+"""Fields with lists of texts. All other lists contain numbers."""
 _OPTIONAL = ("logprobs", "golden_logprobs", "contexts")
-"""Fields that older files lack: left out where there is nothing to say."""
+"""Fields that older files lack. They are left out if they are empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A response that was kept."""
+    """A recorded response."""
 
     key: str
+    """See `request_key`."""
     request: str
-    """What was asked, as canonical JSON."""
+    """The request, as canonical JSON."""
     response: Response
     recorded_at: str
     """UTC, ISO 8601."""
 
 
 def canonical(value: Any) -> str:
-    """JSON that is the same for equal values: sorted keys, no blanks, ASCII."""
+    """Canonical JSON: equal values have equal texts. Sorted keys, no blanks, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def request_key(request: str) -> str:
-    """SHA-256 of a request as canonical JSON: everything that goes on the wire, and the identity of the model."""
+    """SHA-256 of a request as canonical JSON: the whole wire request, and the identity of the model."""
     return hashlib.sha256(request.encode()).hexdigest()
 
 
 def response_from_json(value: Any) -> Response:
-    """A response from plain data. Raises ValueError, with the name of the field, when they are none."""
+    """A response from plain data. Raises ValueError with the name of an invalid field."""
     if not isinstance(value, Mapping):
-        raise ValueError("a response is a JSON object")
+        raise ValueError(f"expected a JSON object, got {type(value).__name__}")
     try:
         response = _RESPONSE.validate_python(value)
     except ValidationError as error:
@@ -54,27 +56,24 @@ def response_from_json(value: Any) -> Response:
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     _check_fields(value, _RESPONSE.dump_python(response, mode="json"))
     if not response.is_sound:
-        raise ValueError("logprobs or golden_logprobs: a number is no logarithm of a probability")
+        raise ValueError("logprobs or golden_logprobs: expected logarithms of probabilities, finite and at most 0")
     return response
 
 
 def _check_fields(given: Mapping[str, Any], read: Mapping[str, Any], place: str = "") -> None:
-    """Nothing was read over, and nothing read as what it is not. Raises ValueError."""
+    """Check that validation has ignored and converted no value. Raises ValueError."""
     for name, value in given.items():
         if name not in read:
-            raise ValueError(f"{place}{name}: there is no such field")
+            raise ValueError(f"{place}{name}: unknown field")
         if isinstance(value, Mapping):
             _check_fields(value, read[name], f"{place}{name}.")
         elif type(value) is not type(read[name]) and not (type(value) is int and type(read[name]) is float):
-            raise ValueError(f"{place}{name}: it is {shortened(value, 40)!r}, which is no {type(read[name]).__name__}")
-        elif (
-            isinstance(value, list)
-            and name != "contexts"
-            and not all(type(leaf) in (int, float) for leaf in _flat(value))
-        ):
-            raise ValueError(f"{place}{name}: it holds what is no number")
+            expected = type(read[name]).__name__
+            raise ValueError(f"{place}{name}: expected {expected}, got {shortened(value, 40)!r}")
+        elif isinstance(value, list) and name not in _TEXTS and not _are_numbers(value):
+            raise ValueError(f"{place}{name}: expected numbers only")
         elif isinstance(value, int | float) and not 0 <= value < math.inf:
-            raise ValueError(f"{place}{name}: {value} is no number that a response can have")
+            raise ValueError(f"{place}{name}: expected a finite number of at least 0, got {value}")
 
 
 def _are_numbers(value: list[Any]) -> bool:
@@ -96,12 +95,15 @@ def response_to_json(response: Response) -> dict[str, Any]:
 
 
 def without_empty(response: dict[str, Any]) -> dict[str, Any]:
-    """A response as plain data, without log-probabilities that nobody asked for."""
+    """A response as plain data, without empty optional fields."""
     return {name: value for name, value in response.items() if value or name not in _OPTIONAL}
 
 
 def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:
-    """Which of the recorded requests, pairs of key and canonical JSON, differs least from this one, and in what."""
+    """A message that names the recorded request with the fewest differences, and the differences.
+
+    `candidates` are pairs of key and canonical JSON.
+    """
     wanted = _leaves(json.loads(request))
     best: tuple[int, str, list[str]] | None = None
     for key, text in candidates:
@@ -110,14 +112,14 @@ def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:
         if best is None or len(places) < best[0]:
             best = len(places), key, [_difference(place, other, wanted) for place in places[:_MOST_PLACES]]
     if best is None:
-        return "nothing is recorded yet"
+        return "no responses are recorded yet"
     number, key, differences = best
-    more = f" and {number - len(differences)} more" if number > len(differences) else ""
+    more = f"; and {number - len(differences)} more" if number > len(differences) else ""
     return f"the nearest recorded request, {key[:12]}, differs in {'; '.join(differences)}{more}"
 
 
 def _leaves(value: Any, place: str = "") -> dict[str, str]:
-    """Every value that holds no other, as JSON, by its place: `wire.messages[1].content`."""
+    """Place -> value as JSON, for each value that contains no other. A place is `wire.messages[1].content`."""
     if isinstance(value, dict) and value:
         found = [_leaves(inner, f"{place}.{name}" if place else name) for name, inner in value.items()]
     elif isinstance(value, list) and value:
@@ -130,11 +132,11 @@ def _leaves(value: Any, place: str = "") -> dict[str, str]:
 def _difference(place: str, recorded: Mapping[str, str], wanted: Mapping[str, str]) -> str:
     there, here = recorded.get(place, "nothing"), wanted.get(place, "nothing")
     same = next((i for i, (a, b) in enumerate(zip(there, here, strict=False)) if a != b), min(len(there), len(here)))
-    return f"{place}: {_around(there, same)} there, {_around(here, same)} here"
+    return f"{place}: recorded {_around(there, same)}, requested {_around(here, same)}"
 
 
 def _around(text: str, place: int) -> str:
-    """A piece of the text that shows what stands at a place."""
+    """A piece of the text around a place."""
     start = max(0, place - _PLACE_CHARS // 3) if len(text) > _PLACE_CHARS else 0
     piece = text[start : start + _PLACE_CHARS]
     return f"{'…' if start else ''}{piece}{'…' if start + _PLACE_CHARS < len(text) else ''}"

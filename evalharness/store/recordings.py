@@ -1,7 +1,7 @@
-"""Recordings: responses as JSONL that can be committed, to replay without a model, a key or a network.
+"""Reads and writes recordings: responses as JSONL, to commit and to replay without a model, a key or a network.
 
-A header line says how many responses follow; then one a line, sorted by key. The same responses give the same bytes.
-A recording is untrusted until somebody imports it: every line is checked, and its key is computed anew.
+A header line with the number of responses, then one response per line, sorted by key. Equal responses give equal bytes.
+Recordings are untrusted: every line is validated, and its key is computed again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEYS = {"key", "recorded_at", "request", "response"}
 
 
 def write_recording(path: Path, suite: str, rows: Iterable[Recorded]) -> int:
-    """Write the responses; their number. Raises StoreError."""
+    """Write the responses. Returns their number. Raises StoreError."""
     lines = [_line(row) for row in sorted(rows, key=lambda row: row.key)]
     header = {"schema": SCHEMA, "kind": "recording", "suite": suite, "responses": len(lines)}
     text = "".join(json.dumps(scrubbed(line), ensure_ascii=False, allow_nan=False) + "\n" for line in (header, *lines))
@@ -41,10 +41,10 @@ def read_recording(path: Path) -> list[Recorded]:
     for number, line in lines:
         row = _upgraded(_row(path, number, upgraded_response(line))) if old else _row(path, number, line)
         if row.key in rows:
-            raise StoreError(f"{path}:{number}: the same request stands there twice")
+            raise StoreError(f"{path}:{number}: duplicate request")
         rows[row.key] = row
     if first.get("responses") != len(rows):
-        raise StoreError(f"{path}:1: it says {first.get('responses')} responses, and {len(rows)} follow")
+        raise StoreError(f"{path}:1: expected {first.get('responses')} responses, got {len(rows)}")
     return list(rows.values())
 
 
@@ -55,14 +55,14 @@ def _line(row: Recorded) -> dict[str, Any]:
 
 def _row(path: Path, number: int, line: Mapping[str, Any]) -> Recorded:
     if line.keys() != _KEYS or line["response"] is None or not isinstance(line["recorded_at"], str):
-        raise StoreError(f"{path}:{number}: a recorded response has the fields {', '.join(sorted(_KEYS))}")
+        raise StoreError(f"{path}:{number}: expected the fields {', '.join(sorted(_KEYS))}")
     request = canonical(line["request"])
     if line["key"] != request_key(request):
-        raise StoreError(f"{path}:{number}: its key is not that of its request: the line was edited")
+        raise StoreError(f"{path}:{number}: the key does not match the request: the line was edited")
     try:
         return Recorded(line["key"], request, response_from_json(line["response"]), _date(line["recorded_at"]))
     except ValueError as error:
-        raise StoreError(f"{path}:{number}: not a response: {error}") from None
+        raise StoreError(f"{path}:{number}: invalid response: {error}") from None
 
 
 def _upgraded(row: Recorded) -> Recorded:

@@ -1,6 +1,7 @@
-"""`reports/SUITE/run.jsonl`: a header, then one sample a line, appended as they come, then an end line.
+"""Reads and writes run records: `reports/SUITE/run.jsonl`.
 
-A file without its end line is a run that was killed: its samples count, its completeness does not.
+A header line, one sample per line in the order of completion, and an end line. A file without the end line is of a
+killed run, and is read as a stopped one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from evalharness.store.recorded import canonical, without_empty
 from evalharness.store.upgrade import SCHEMA, SCHEMAS, upgraded_header, upgraded_run_line
 
 RECORD = "run.jsonl"
-"""What a record is called, in a folder of its own."""
+"""File name of a run record."""
 _MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
 _OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "recorded_at", "attempts", "metrics_cost_usd")
 
@@ -53,7 +54,7 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
 
 
 def sample_from_json(value: Any) -> Sample:
-    """The sample again. Raises StoreError when the data are not one."""
+    """A sample from plain data. Raises StoreError for invalid data."""
     try:
         return _SAMPLE.validate_python(value)
     except ValidationError as error:
@@ -61,7 +62,7 @@ def sample_from_json(value: Any) -> Sample:
 
 
 class RunWriter:
-    """Appends to a run record; the system has every line before the next case is waited for. Raises StoreError."""
+    """Writes a run record line by line, so that a killed run loses no finished sample. Raises StoreError."""
 
     def __init__(self, path: Path, header: RunHeader) -> None:
         self._path = path
@@ -73,11 +74,11 @@ class RunWriter:
         self._write({"schema": SCHEMA, "kind": "run", **_HEADER.dump_python(header, mode="json")})
 
     def append(self, sample: dict[str, Any]) -> None:
-        """One sample, as `sample_to_json` made it."""
+        """Append a sample from `sample_to_json`."""
         self._write({"sample": sample})
 
     def end(self, run: Run) -> None:
-        """The last line; closes the file."""
+        """Write the end line and close the file."""
         end = _End(run.selected, run.stopped, run.calibration_s, run.stability)
         self._write({"end": _END.dump_python(end, mode="json")})
         self._file.close()
@@ -91,7 +92,7 @@ class RunWriter:
 
 
 def read_run(path: Path) -> Run:
-    """The run of a record. Raises StoreError with the line: damaged, cut off, of another version, NaN."""
+    """The run of a record. Raises StoreError with the line if it is damaged, cut off, or of an unknown version."""
     lines = stored_lines(path)
     number, first = next(lines, (1, {}))
     if old := check_kind(path, first, "run") < SCHEMA:
@@ -103,32 +104,32 @@ def read_run(path: Path) -> Run:
         for number, stored in lines:
             line = upgraded_run_line(stored, first) if old else stored
             if end or line.keys() not in ({"sample"}, {"end"}):
-                raise StoreError(f"{path}:{number}: not a record of a run: neither a sample nor its end")
+                raise StoreError(f"{path}:{number}: invalid run record: expected a sample, or one end line")
             if "sample" in line:
                 samples.append(_SAMPLE.validate_python(line["sample"]))
-                if wild := _wild(samples[-1]):
-                    raise StoreError(f"{path}:{number}: not a record of a run: {wild}")
+                if problem := _out_of_range(samples[-1]):
+                    raise StoreError(f"{path}:{number}: invalid run record: {problem}")
             else:
                 end = _END.validate_python(line["end"])
     except ValidationError as error:
-        raise StoreError(f"{path}:{number}: not a record of a run: {error.errors()[0]['msg']}") from None
+        raise StoreError(f"{path}:{number}: invalid run record: {error.errors()[0]['msg']}") from None
     end = end or _End(tuple(sample.key for sample in samples), stopped=True)
     return Run(header, tuple(samples), end.selected, end.stopped, end.calibration_s, end.stability)
 
 
-def _wild(sample: Sample) -> str:
-    """A number that nothing can have measured, and that nobody could reckon with; empty where there is none."""
+def _out_of_range(sample: Sample) -> str:
+    """A message for a number that no run can produce; empty if there is none."""
     usage = sample.response.usage if sample.response else None
     if usage and max(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) > _MOST_TOKENS:
-        return f"more than {_MOST_TOKENS:,} tokens"
+        return f"expected at most {_MOST_TOKENS:,} tokens"
     odd = [score.metric for score in sample.scores if not abs(score.value) <= _MOST_SCORE]
-    return f"the score {odd[0]} is not within ±{_MOST_SCORE:,}" if odd else ""
+    return f"expected a score of {odd[0]} within ±{_MOST_SCORE:,}" if odd else ""
 
 
 def canonical_run(run: Run) -> bytes:
-    """What a run found out, as bytes: the same for two runs that asked the same and were answered the same.
+    """The result of a run as bytes: equal for two runs with equal requests and responses.
 
-    Left out is what differs even then: times, dates, the machine, and what was replayed or asked more than once.
+    Ids, times, dates, the machine, and the number of attempts are left out.
     """
     header = _HEADER.dump_python(run.header, mode="json")
     lines = [{name: value for name, value in header.items() if name not in _OF_THE_OCCASION}]
@@ -141,22 +142,25 @@ def canonical_run(run: Run) -> bytes:
 
 
 def stored_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The lines of a stored file with their numbers. Raises StoreError: unreadable, cut off, not JSON."""
+    """The lines of a stored file with their numbers.
+
+    Raises StoreError for a file that is unreadable, cut off, or not JSON.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from None
     if text and not text.endswith("\n"):
         raise StoreError(f"{path}:{text.count(chr(10)) + 1}: the last line is cut off")
-    for number, line in enumerate(text.split("\n")[:-1], start=1):  # not splitlines: an answer may hold U+2028
+    for number, line in enumerate(text.split("\n")[:-1], start=1):  # not splitlines: texts may contain U+2028
         yield number, parse_line(path, number, line)
 
 
 def parse_line(path: Path | str, number: int, line: str) -> dict[str, Any]:
-    """One line of a stored file. Raises StoreError: not JSON, NaN or infinity, not an object."""
+    """The JSON object on a line of a stored file. Raises StoreError for other text, NaN and infinity."""
 
     def refuse(constant: str) -> NoReturn:
-        raise StoreError(f"{path}:{number}: {constant} is not a number that a record can hold")
+        raise StoreError(f"{path}:{number}: expected a finite number, got {constant}")
 
     def finite(digits: str) -> float:
         return value if math.isfinite(value := float(digits)) else refuse(digits)
@@ -165,20 +169,20 @@ def parse_line(path: Path | str, number: int, line: str) -> dict[str, Any]:
         value = json.loads(line, parse_constant=refuse, parse_float=finite)
     except json.JSONDecodeError as error:
         raise StoreError(f"{path}:{number}:{error.colno}: not JSON: {error.msg}") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets without end
-        raise StoreError(f"{path}:{number}: not JSON that a record can hold: {error}") from None
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits, or deep nesting
+        raise StoreError(f"{path}:{number}: unsupported JSON: {error}") from None
     if not isinstance(value, dict):
-        raise StoreError(f"{path}:{number}: a line of a record is a JSON object")
+        raise StoreError(f"{path}:{number}: expected a JSON object, got {type(value).__name__}")
     return value
 
 
 def check_kind(path: Path | str, first: dict[str, Any], kind: str) -> int:
     """The schema of a file, by its first line. Raises StoreError for another kind or an unreadable schema."""
     if first.get("kind") != kind:
-        raise StoreError(f"{path}:1: not a {kind}: its first line does not say so")
+        raise StoreError(f'{path}:1: not a {kind}: expected "kind": "{kind}" in the first line')
     found = first.get("schema")
     if isinstance(found, bool) or found not in SCHEMAS:
         newer = isinstance(found, int) and found > SCHEMA
-        action = "a newer evalharness wrote it: upgrade evalharness" if newer else "expected a known schema"
-        raise StoreError(f"{path}:1: schema {json.dumps(found)}, this version reads 1 to {SCHEMA}; {action}")
+        action = ": upgrade evalharness" if newer else ""
+        raise StoreError(f"{path}:1: schema {json.dumps(found)}, this version reads 1 to {SCHEMA}{action}")
     return int(found)

@@ -1,4 +1,4 @@
-"""What a user names to look at: a run, a baseline, or the baselines of a commit."""
+"""Opens a source that a user names: a run, a baseline, or the baselines of a commit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ GIT = "git:"
 
 
 def open_source(given: str, root: Path, suite: str | None = None) -> Run | list[Baseline]:
-    """The run or the baselines at `given`: a run's folder or record, a baseline's file or folder, or `git:REF`, for
-    which the suite's name is needed. Raises StoreError.
+    """The run or the baselines of a source: the folder or record of a run, a file or folder of baselines, or `git:REF`.
+
+    `git:REF` needs the name of the suite. Raises StoreError.
     """
     if given.startswith(GIT):
         return _committed(given.removeprefix(GIT), root, suite)
     path = _place(given, root)
     if path is None:
-        raise StoreError(f"{given}: there is no such file or folder; name a run, a baseline, or {GIT}REF")
+        raise StoreError(f"{given}: no such file or folder; expected a run, a baseline, or {GIT}REF")
     if (path / RECORD).is_file():
         return read_run(path / RECORD)
     if path.is_dir():
@@ -34,15 +35,15 @@ def open_source(given: str, root: Path, suite: str | None = None) -> Run | list[
 
 
 def _place(given: str, root: Path) -> Path | None:
-    """None where there is nothing."""
-    with suppress(OSError):  # a name that is too long for a file
+    """The existing path, in the working directory or below the root; None if there is none."""
+    with suppress(OSError):  # the name is too long for a file
         return next((path for path in (Path(given), root / given) if path.exists()), None)
     return None
 
 
 def _committed(ref: str, root: Path, suite: str | None) -> list[Baseline]:
     if suite is None:
-        raise StoreError(f"{GIT}{ref}: the baselines of which suite? Name it by --suite, or a run of it before")
+        raise StoreError(f"{GIT}{ref}: unknown suite; set --suite, or put a run of the suite before it")
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         place = f"{BASELINE_FOLDER}/{suite}"
         commit_at(root, ref).write_to(Path(folder), place)
@@ -52,5 +53,5 @@ def _committed(ref: str, root: Path, suite: str | None) -> list[Baseline]:
 def _baselines(paths: Iterable[Path], root: Path, given: str) -> list[Baseline]:
     found = [baseline for path in paths if (baseline := read_baseline(path.resolve(), root)) is not None]
     if not found:
-        raise StoreError(f"{given}: there is neither a run nor a baseline in it")
+        raise StoreError(f"{given}: contains no run and no baseline")
     return found

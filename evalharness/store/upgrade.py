@@ -1,10 +1,10 @@
-"""Reads what version 0.1 wrote (schema 1) as files of this version (schema 2).
+"""Upgrades files of schema 1, which version 0.1 wrote, to schema 2.
 
 Schema 2 renames fields: `looks` to `max_stages`, `asked` to `request_digest`, `draws` to `samples`, `asked_at` to
-`recorded_at`, `shared` to `shared_prefix`. It also gives every sample a purpose, which schema 1 encoded in the number
-of the repeat (from 1,000 on `reference`, from 2,000 on `rerun`), and every gate a unit.
+`recorded_at`, `shared` to `shared_prefix`. It also adds a purpose to every sample, which schema 1 encoded in the number
+of the repeat (`reference` from 1,000, `rerun` from 2,000), and a unit to every gate.
 
-The lines are untrusted: a value of an unexpected shape is left as it is, and the reader reports it.
+The lines are untrusted: a value of an unexpected type is left unchanged, and the reader reports it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 SCHEMA = 2
-"""The version that is written."""
+"""The version of written files."""
 SCHEMAS = (1, SCHEMA)
-"""The versions that can be read."""
+"""The versions of readable files."""
 _REFERENCE, _RERUN = 1_000, 2_000
 _KEY_FIELDS, _GATE_FIELDS = 4, 5
 
@@ -24,7 +24,7 @@ Line = dict[str, Any]
 
 
 def upgraded_header(line: Line) -> Line:
-    """The first line of a run record or a baseline."""
+    """The upgraded first line of a run record or a baseline."""
     runs = line.get("runs")
     if isinstance(runs, list):
         line = line | {
@@ -39,7 +39,7 @@ def upgraded_header(line: Line) -> Line:
 
 
 def upgraded_run_line(line: Line, header: Mapping[str, Any]) -> Line:
-    """A sample, or the end, of a run record whose upgraded header is given."""
+    """The upgraded sample or end line of a run record with this upgraded header."""
     keys = header.get("planned")
     planned = [key[:_KEY_FIELDS] for key in keys if isinstance(key, list)] if isinstance(keys, list) else []
     sample, end = line.get("sample"), line.get("end")
@@ -51,17 +51,17 @@ def upgraded_run_line(line: Line, header: Mapping[str, Any]) -> Line:
 
 
 def upgraded_case(line: Line) -> Line:
-    """A case of a baseline."""
+    """The upgraded case of a baseline."""
     return _renamed(line, "draws", "samples")
 
 
 def upgraded_response(line: Line) -> Line:
-    """A line of a recording; its key still belongs to the request of schema 1."""
+    """The upgraded line of a recording. Its key stays that of the request of schema 1."""
     return _renamed(line, "asked_at", "recorded_at")
 
 
 def upgraded_request(request: str) -> str:
-    """A recorded request, as canonical JSON."""
+    """The upgraded request, as canonical JSON."""
     value = json.loads(request)
     if not isinstance(value, dict):
         return request
@@ -74,7 +74,7 @@ def upgraded_request(request: str) -> str:
 
 
 def _with_unit(gate: Any) -> Any:
-    """Schema 1 knew four gates whose margin is a ratio by their names."""
+    """The gate with its unit. In schema 1, four metrics have ratios as margins."""
     if not isinstance(gate, list) or len(gate) != _GATE_FIELDS:
         return gate
     return [*gate, "ratio" if gate[0] in ("latency", "first_token", "per_token", "cost") else "points"]

@@ -66,7 +66,7 @@ def run_of(
 
 def accept(repository: Repository, *runs: Run, asked: str = "asked") -> str:
     """Accept runs and commit the baseline."""
-    accepted(repository.root, *runs, asked=asked)
+    accepted(repository.root, *runs, request=asked)
     return repository.commit()
 
 
@@ -115,7 +115,7 @@ def test_a_change_is_marked_with_its_commit(repository: Repository, dirty: bool)
         accept(repository, run_of(f"before-{n}", 0.8))
     changed = accept(repository, run_of("after-0", 0.6), asked="otherwise")
     if dirty:
-        accepted(repository.root, run_of("after-1", 0.6), asked="otherwise")
+        accepted(repository.root, run_of("after-1", 0.6), request="otherwise")
     series = read(repository)
     (mark,) = series["marks"]
     assert (mark["point"], mark["request_changed"], series["can_tell"]) == (3, True, True)
@@ -304,7 +304,9 @@ def test_a_damaged_state(repository: Repository) -> None:
     repository.git("checkout", "--quiet", "HEAD~1", "--", "golden")
     accept(repository, run_of("b"))
     output = history(repository).stdout
-    assert f"note: skipped: commit {bad[:7]}: {FILE}:2: a score lies in [0, 1], not exact: 7.5" in output
+    assert (
+        f"note: skipped: commit {bad[:7]}: {FILE}:2: case 'case-0': expected scores in [0, 1], got exact 7.5" in output
+    )
     assert len(read(repository)["points"]) == 2
 
 

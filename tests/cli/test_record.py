@@ -161,7 +161,7 @@ def test_import_conflict(project: Project) -> None:
     ("edit", "shown"),
     [
         (lambda project: project.rewrite('"content": "B?"', '"content": "Bee?"'), "the line was edited"),
-        (lambda project: project.rewrite('"responses": 6', '"responses": 5'), ":1: it says 5 responses, and 6 follow"),
+        (lambda project: project.rewrite('"responses": 6', '"responses": 5'), ":1: expected 5 responses, got 6"),
         (lambda project: project.file.write_bytes(project.file.read_bytes()[:-9]), ":7: the last line is cut off"),
         (lambda project: project.file.write_text("hello\n"), ":1:1: not JSON"),
     ],
@@ -199,7 +199,7 @@ def test_a_damaged_ledger(project: Project, command: str) -> None:
     path.write_text("hello")
     result = project.command("record", command, "demo" if command == "export" else project.file)
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: {path}: damaged, so nothing is served from it")
+    assert result.stderr.startswith(f"Error: {path}: damaged")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_from_one_machine_to_another(project: Project) -> None:
     project.move("there")
     missing = project.pytest("--llm-record=none")
     assert missing.returncode == 1
-    assert "forbids model calls; nothing is recorded yet" in missing.stdout
+    assert "forbids model calls; no responses are recorded yet" in missing.stdout
     assert project.command("record", "import", project.file).exit_code == 0
     replayed = project.pytest("--llm-record=none")
     assert replayed.returncode == 0, replayed.stdout

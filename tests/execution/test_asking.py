@@ -115,7 +115,7 @@ def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) 
             for book in (ledger, other_ledger)
         )
         first = ask(one, ["a"], text="the same")
-        while not ledger.attempts("r") or ledger.under_way("r"):
+        while not ledger.attempts("r") or ledger.in_flight("r"):
             time.sleep(0.01)
         assert samples_of(ask(other, ["b"], text="the same"))[0].ok
         assert samples_of(first)[0].ok
@@ -368,7 +368,7 @@ def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
     assert len(server.log) <= {"server": 20, "slow": 100}.get(kind, 0)
     assert all(future.done() for future in waiting)
     assert kinds(samples_of(waiting)).keys() <= {"answered", "stopped"}
-    assert ledger.under_way("r") == 0
+    assert ledger.in_flight("r") == 0
 
 
 def test_what_never_left_is_not_lost(ledger: Ledger) -> None:
@@ -420,7 +420,7 @@ def test_a_price_that_raises(ledger: Ledger) -> None:
         open_pipeline({"m": remote(server.url)}, [], options=options, pricing={"m": broken}, ledger=ledger) as pipeline,
     ):
         samples_of(ask(pipeline, NAMES[:5]))
-    assert ledger.under_way("r") == 0
+    assert ledger.in_flight("r") == 0
 
 
 @pytest.mark.parametrize(

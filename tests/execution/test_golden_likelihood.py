@@ -213,8 +213,12 @@ def test_replayed(plan: Planner, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "golden", "said"),
     [
-        (SUITE.replace("golden_logprob", "exact"), GOLDEN, 'differs in wire.golden[0]: nothing there, "Yes." here'),
-        (SUITE, GOLDEN.replace("Yes.", "Yeah."), 'differs in wire.golden[0]: "Yeah." there, "Yes." here'),
+        (
+            SUITE.replace("golden_logprob", "exact"),
+            GOLDEN,
+            'differs in wire.golden[0]: recorded nothing, requested "Yes."',
+        ),
+        (SUITE, GOLDEN.replace("Yes.", "Yeah."), 'differs in wire.golden[0]: recorded "Yeah.", requested "Yes."'),
     ],
 )
 def test_a_response_without_them_is_no_replay(

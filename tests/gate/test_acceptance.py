@@ -1,4 +1,4 @@
-"""The gate's error rates, at the small sizes of benchmarks/gate.py: docs/gate-table.md has the full ones."""
+"""The error rates of the gate, with the small sizes of benchmarks/gate.py. docs/gate-table.md has the full ones."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ import gate as benchmark
 @pytest.mark.parametrize("row", benchmark.ROWS)
 def test_row(row: str) -> None:
     """Every line of a row meets its requirement."""
-    missed = [benchmark.line(row, check) for check in benchmark.measured(row, ci=True) if not check.ok]
-    assert not missed, "\n".join(missed)
+    failures = [benchmark.line(row, check) for check in benchmark.measured(row, ci=True) if not check.ok]
+    assert not failures, "\n".join(failures)

@@ -1,4 +1,4 @@
-"""The PASS test: bounds that never collapse, a floor on the runs, and how often it is wrong."""
+"""The PASS test: bounds that never collapse, a minimum number of runs, and simulated false passes."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ def change_bounds(before: Side, after: Side, *, alpha: float) -> tuple[float, fl
         (0.10, 0.05, 29),
         (0.05, 0.025, 72),
         (0.96, 0.05, 1),
-        (1.0, 0.05, 1),  # a margin of 100 points allows everything; ln 0 was a ValueError
-        (1e-17, 0.05, 299573227355399040),  # ln(1 - 1e-17) was 0, and a ZeroDivisionError
+        (1.0, 0.05, 1),  # a margin of 100 points allows everything; ln 0 raised ValueError
+        (1e-17, 0.05, 299573227355399040),  # ln(1 - 1e-17) was 0, which raised ZeroDivisionError
     ],
 )
 def test_floor(margin: float, alpha: float, runs: int) -> None:
-    """The fewest runs that can rule out a margin."""
+    """The smallest number of runs that can rule out a margin."""
     assert runs_needed(margin, alpha=alpha) == runs
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 5, 10, 21, 60, 999, 10_000, 10_001, 1_000_000])
 def test_quantiles(degrees: int) -> None:
-    """The quantiles without scipy are scipy.stats' own, far into the tails."""
+    """The quantiles without scipy equal those of scipy.stats, far into the tails."""
     for probability in (1e-6, 0.05, 0.3, 0.5, 0.9, 0.95, 0.975, 0.9999):
         assert t_quantile(probability, degrees) == pytest.approx(stats.t.ppf(probability, degrees), rel=1e-9)
         assert normal_quantile(probability) == pytest.approx(stats.norm.ppf(probability), rel=1e-12)
 
 
 def test_quantiles_of_certainty() -> None:
-    """What is certain, or cannot be, has no bound."""
+    """The quantiles of probabilities 0 and 1 are infinite."""
     assert (t_quantile(1.0, 5), t_quantile(0.0, 5)) == (math.inf, -math.inf)
     assert (normal_quantile(1.0), normal_quantile(0.0)) == (math.inf, -math.inf)
 
 
 def test_one_run_a_side() -> None:
-    """With one run a side the bounds are Student's over the changes with one full win and one full loss added."""
+    """With one run a side, the bounds are those of Student's t over the changes and two pseudo-cases."""
     changes = [-0.2, 0.0, 0.1, -0.1]
     low, high = change_bounds([np.array([0.5])] * 4, [np.array([0.5 + d]) for d in changes], alpha=0.05)
     # scipy oracle on the six padded changes
@@ -67,7 +67,7 @@ def test_one_run_a_side() -> None:
 
 
 def test_repeats_on_both_sides() -> None:
-    """With repeats on both sides the bounds are normal, of the expected score on these cases (statistics §2.1)."""
+    """With repeats on both sides, the bounds are normal and hold for the expected score on these cases."""
     before = [np.array([1.0, 0.0]), np.array([1.0, 1.0])]
     after = [np.array([0.0, 0.0, 1.0]), np.array([1.0, 1.0, 1.0])]
     low, high = change_bounds(before, after, alpha=0.05)
@@ -80,7 +80,7 @@ def test_repeats_on_both_sides() -> None:
 @pytest.mark.parametrize(("kb", "kc"), [(1, 1), (5, 1), (1, 3), (2, 2), (5, 5)])
 @pytest.mark.parametrize("n", [1, 20, 200])
 def test_never_collapses(n: int, kb: int, kc: int) -> None:
-    """Constant data leave room below and above, and warn of nothing."""
+    """Constant data have an interval of positive length, without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         low, high = change_bounds([np.ones(kb)] * n, [np.ones(kc)] * n, alpha=0.05)
@@ -91,7 +91,7 @@ def test_never_collapses(n: int, kb: int, kc: int) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=50))
 def test_bounds_enclose(pairs: list[tuple[float, float]]) -> None:
-    """The lower bound lies below the upper one, with something between them."""
+    """The lower bound lies below the upper one."""
     low, high = change_bounds([np.array([b]) for b, _ in pairs], [np.array([c]) for _, c in pairs], alpha=0.05)
     assert low < high
 
@@ -109,7 +109,7 @@ def suite_exact(rng: np.random.Generator, n: int, shape: str) -> tuple[np.ndarra
 
 
 def share_passed(n: int, kb: int, kc: int, shape: str, suites: int) -> float:
-    """How often a suite that lost the margin passes."""
+    """The share of suites that lost the margin and pass."""
     rng = np.random.default_rng([20260101, 3, n, kb, kc])
     passed = 0
     for _ in range(suites):
@@ -124,13 +124,13 @@ def share_passed(n: int, kb: int, kc: int, shape: str, suites: int) -> float:
 @pytest.mark.parametrize("shape", ["diffuse", "break"])
 @pytest.mark.parametrize(("n", "kb", "kc"), [(100, 1, 1), (200, 1, 1), (200, 5, 1), (50, 3, 3), (100, 5, 3)])
 def test_false_pass(n: int, kb: int, kc: int, shape: str) -> None:
-    """A suite that truly lost 5 points passes a gate of 5 points in at most 7.5 % (statistics §6 N1)."""
+    """A suite that lost 5 points passes a gate of 5 points in at most 7.5 % of the runs (row N1)."""
     assert share_passed(n, kb, kc, shape, suites=500) <= 0.075
 
 
 @pytest.mark.parametrize(("n", "kb", "kc"), [(20, 1, 1), (58, 1, 1), (58, 5, 1), (29, 5, 2), (19, 5, 5)])
 def test_too_few_runs_never_pass(n: int, kb: int, kc: int) -> None:
-    """Fewer than 59 runs, or than 20 cases, pass nothing, not even identical answers (statistics §6 N1)."""
+    """With fewer than 59 runs or 20 cases nothing passes, even with identical responses (row N1)."""
     before, after = ({f"case-{number}": [1.0] * k for number in range(n)} for k in (kb, kc))
     assert decide(collect_evidence(before, after, rules=Rules(), seed=""), 1.0, Rules()) == "INCONCLUSIVE"
     assert share_passed(n, kb, kc, "break", suites=50) == 0
@@ -138,7 +138,7 @@ def test_too_few_runs_never_pass(n: int, kb: int, kc: int) -> None:
 
 @pytest.mark.parametrize(("n", "k"), [(59, 1), (20, 3)])
 def test_just_enough_runs_can_pass(n: int, k: int) -> None:
-    """From the floor on, identical answers can pass."""
+    """With the minimum number of runs, identical responses can pass."""
     same = {f"case-{number}": [1.0] * k for number in range(n)}
     evidence = collect_evidence(same, same, rules=Rules(), seed="")
     assert evidence.candidate_runs >= Rules().runs_needed == 59

@@ -1,4 +1,4 @@
-"""Bugs that the acceptance benchmark found."""
+"""Regression tests for bugs that the acceptance benchmark found."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ def flips(n: int, share: float, k: int) -> dict[str, list[float]]:
 
 
 @pytest.mark.parametrize(("kb", "kc"), [(1, 1), (4, 1), (2, 2), (4, 4)])
-def test_the_cases_asked_for_are_enough_and_not_more(kb: int, kc: int) -> None:
-    """With so many more cases like these, the bound is as far away as a PASS four times in five takes.
+def test_needed_cases_are_not_too_many(kb: int, kc: int) -> None:
+    """With the needed cases added, the bound passes 80 % of the time, and not more often.
 
-    The two pseudo-cases of a bound weigh less among more cases: at 50 cases a third more than needed was asked for, and
-    89 % of the gates passed then.
+    The pseudo-cases of the bound have less influence among more cases. At 50 cases, a third too many were reported, and
+    89 % of the gates passed.
     """
     n, share = 50, 0.4
-    said = assess_scores(flips(n, share, kb), flips(n, share, kc))
-    assert said.verdict == "INCONCLUSIVE"
-    assert said.needed_cases is not None
-    larger = n + said.needed_cases
+    result = assess_scores(flips(n, share, kb), flips(n, share, kc))
+    assert result.verdict == "INCONCLUSIVE"
+    assert result.needed_cases is not None
+    larger = n + result.needed_cases
     spread = collect_evidence(flips(larger, share, kb), flips(larger, share, kc), rules=Rules(), seed="").spread
     assert Z * spread.error == pytest.approx(0.05, rel=0.04)
 
 
 def test_the_guard_is_part_of_the_error() -> None:
-    """What the pseudo-cases add to the variance is known, and is less than all of it."""
+    """The pseudo-cases contribute a known part of the variance, and less than all of it."""
     spread: Spread = collect_evidence(flips(50, 0.4, 1), flips(50, 0.4, 1), rules=Rules(), seed="").spread
     assert 0 < spread.guard <= spread.error**2
 
 
 def sessions(rng: np.random.Generator, n: int, flake: float, drop: float) -> tuple[dict[str, list[float]], ...]:
-    """Five runs and one of clusters of five, which fail together with this chance, and have lost this much since."""
+    """Five baseline runs and one candidate run of clusters of five, which fail together at the rate `flake`."""
     rates = rng.beta(0.85, 0.15, n)
 
     def runs(k: int, kept: float) -> dict[str, list[float]]:
@@ -54,11 +54,11 @@ def sessions(rng: np.random.Generator, n: int, flake: float, drop: float) -> tup
     return runs(5, 1.0), runs(1, 1 - drop / 0.85)
 
 
-def test_clusters_are_no_sessions() -> None:
-    """Cases that fail together are not taken for sessions that differ, once the gate knows the clusters.
+def test_clusters_are_not_sessions() -> None:
+    """Cases that fail together do not look like different sessions if the gate knows the clusters.
 
-    The factor between sessions was taken from the cases, and the p-value from the clusters: flakes were allowed for
-    twice, and an unchanged suite had p <= 0.05 in 0.7 % of the runs.
+    The factor between sessions was measured on the cases, and the p-value on the clusters. Flakes counted twice, and an
+    unchanged suite had p <= 0.05 in 0.7 % of the runs.
     """
     clusters = {f"case-{c}": str(c // 5) for c in range(200)}
     rng, factors = np.random.default_rng(20260101), []
@@ -70,7 +70,7 @@ def test_clusters_are_no_sessions() -> None:
 
 
 def test_a_new_case_does_not_hide_the_sessions() -> None:
-    """One case with a shorter history leaves the other cases' sessions to be seen."""
+    """One case with fewer runs does not hide the sessions of the other cases."""
     before = {f"case-{c}": [float(r % 2) for r in range(6)] for c in range(60)}
     after = {case: [1.0] for case in before}
     whole = collect_evidence(before, after, rules=Rules(), seed="", sessions=True)
@@ -82,17 +82,17 @@ def test_a_new_case_does_not_hide_the_sessions() -> None:
 
 @pytest.mark.parametrize("with_clusters", [False, True])
 @pytest.mark.parametrize("with_sessions", [False, True])
-def test_names_change_no_bit(*, with_clusters: bool, with_sessions: bool) -> None:
+def test_names_do_not_change_a_bit(*, with_clusters: bool, with_sessions: bool) -> None:
     """Other names, and so another order of the cases, give the same p-value, with clusters and sessions too."""
     rng = np.random.default_rng(2)
-    runs = np.round(rng.random((60, 6)), 1)  # tenths: their sums differ in the last bit only, and so in their order
+    runs = np.round(rng.random((60, 6)), 1)  # the last bit of a sum of tenths depends on their order
     runs[:, 0] /= 2
 
-    def seen(order: np.ndarray) -> tuple[float, float]:
+    def result(order: np.ndarray) -> tuple[float, float]:
         before = {f"case-{c:02}": runs[row, :5].tolist() for c, row in enumerate(order)}
         after = {f"case-{c:02}": runs[row, 5:].tolist() for c, row in enumerate(order)}
         clusters = {f"case-{c:02}": str(row // 4) for c, row in enumerate(order)} if with_clusters else None
         found = collect_evidence(before, after, rules=Rules(), seed="", clusters=clusters, sessions=with_sessions)
         return found.p_value, found.factor
 
-    assert len({seen(rng.permutation(60)) for _ in range(20)}) == 1
+    assert len({result(rng.permutation(60)) for _ in range(20)}) == 1

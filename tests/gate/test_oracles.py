@@ -1,4 +1,4 @@
-"""The statistics against independent implementations: scipy, statsmodels, and slow ones with nothing to get wrong."""
+"""The statistics against independent implementations: scipy, statsmodels, and slow but simple code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cases_of(value: st.SearchStrategy[float], most: int) -> st.SearchStrategy[li
 
 
 def pairs_of(cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """As the gate takes them."""
+    """The cases in the format of the gate."""
     return [(np.array(b, float), np.array(c, float)) for b, c in cases]
 
 
@@ -47,24 +47,24 @@ def p_of(cases: Sequence[Case], seed: str = "seed") -> float:
 
 
 def flips(better: int, worse: int, same: int = 0) -> list[Case]:
-    """One pass/fail run a side: so many cases were mended, broke, and stayed."""
+    """Cases with one pass/fail run a side: numbers that got better, got worse, and stayed."""
     return [([0], [1])] * better + [([1], [0])] * worse + [([1], [1])] * same
 
 
 def labellings(b: Sequence[float], c: Sequence[float]) -> list[Case]:
-    """Every way to call as many runs of the case the candidate's."""
+    """All labellings of the runs of a case with as many candidate runs."""
     pool = [*b, *c]
     chosen = [set(indices) for indices in combinations(range(len(pool)), len(c))]
     return [([x for i, x in enumerate(pool) if i not in c], [x for i, x in enumerate(pool) if i in c]) for c in chosen]
 
 
 def total_change(cases: Sequence[Case]) -> float:
-    """What the test is about."""
+    """The test statistic."""
     return sum(float(np.mean(c) - np.mean(b)) for b, c in cases)
 
 
 def by_enumeration(cases: Sequence[Case]) -> float:
-    """The mid-p by going through every labelling of every case."""
+    """The mid-p by enumeration of all labellings of all cases."""
     if all(len({*b, *c}) == 1 for b, c in cases):
         return 1.0
     totals = np.array([total_change(labelling) for labelling in product(*(labellings(b, c) for b, c in cases))])
@@ -77,7 +77,7 @@ def by_enumeration(cases: Sequence[Case]) -> float:
     [(0, 1, 5), (0, 8, 3), (3, 9, 40), (12, 2, 0), (1, 1, 1), (40, 70, 200), (5, 0, 9), (300, 340, 360), (0, 1000, 0)],
 )
 def test_one_run_a_side_is_mcnemar(better: int, worse: int, same: int) -> None:
-    """With one pass/fail run a side it is the mid-p of McNemar's test, which is the binomial test of the flips."""
+    """With one pass/fail run a side, the p-value is the mid-p of McNemar's test, a binomial test of the changes."""
     changed = better + worse
     # P(X <= better) - P(X = better) / 2
     expected = stats.binomtest(better, changed, alternative="less").pvalue - stats.binom.pmf(better, changed, 0.5) / 2
@@ -86,8 +86,8 @@ def test_one_run_a_side_is_mcnemar(better: int, worse: int, same: int) -> None:
 
 @settings(max_examples=60)
 @given(st.integers(0, 40), st.integers(1, 40), st.integers(0, 5))
-def test_with_the_half_it_leaves_out_it_is_the_exact_test(better: int, worse: int, same: int) -> None:
-    """Mid-p and half the probability of the outcome is half of the two-sided exact McNemar test."""
+def test_mid_p_and_exact_test(better: int, worse: int, same: int) -> None:
+    """The mid-p plus half the probability of the outcome is half of the two-sided exact McNemar test."""
     assume(better < worse)
     table = [[same, better], [worse, 0]]
     exact = p_of(flips(better, worse, same)) + stats.binom.pmf(better, better + worse, 0.5) / 2
@@ -96,9 +96,9 @@ def test_with_the_half_it_leaves_out_it_is_the_exact_test(better: int, worse: in
 
 @pytest.mark.parametrize("seed", range(4))
 def test_one_score_a_side_is_the_sign_flip_test(seed: int) -> None:
-    """With one score a side it is scipy's permutation test of paired samples, up to the mid-p's half tie."""
+    """With one score a side, the p-value is that of scipy's permutation test of paired samples, up to half a tie."""
     rng = np.random.default_rng(seed)
-    before = rng.random(13)  # 2 ** 13 labellings: scipy goes through all of them
+    before = rng.random(13)  # scipy enumerates all 2 ** 13 labellings
     after = np.clip(before - 0.06 + rng.normal(0, 0.1, 13), 0, 1)
     oracle = stats.permutation_test(
         (after, before),
@@ -107,40 +107,40 @@ def test_one_score_a_side_is_the_sign_flip_test(seed: int) -> None:
         alternative="less",
         vectorized=True,
     )
-    # 0.01: two standard errors of 9,999 draws at p = 0.5
+    # 0.01: two standard errors of 9,999 permutations at p = 0.5
     assert p_of([([b], [a]) for b, a in zip(before, after, strict=True)]) == pytest.approx(oracle.pvalue, abs=0.01)
 
 
 @settings(max_examples=60)
 @given(cases_of(PASS_FAIL, most=4))
 def test_pass_fail_is_exact(cases: list[Case]) -> None:
-    """Pass/fail runs in any, also unequal, numbers a side give the p-value of a full enumeration."""
+    """Pass/fail runs in any numbers a side give the p-value of a full enumeration."""
     assert p_of(cases) == pytest.approx(by_enumeration(cases), abs=1e-9)
 
 
 @settings(max_examples=15)
 @given(cases_of(TENTHS, most=4))
 def test_scores_are_near_exact(cases: list[Case]) -> None:
-    """Scores with unequal numbers of runs give the enumerated p-value within the error of 9,999 draws."""
+    """Scores with unequal numbers of runs give the enumerated p-value within the error of 9,999 permutations."""
     assert p_of(cases) == pytest.approx(by_enumeration(cases), abs=0.025)  # 5 s.e. of 0.005
 
 
 @pytest.mark.parametrize(("kb", "kc"), [(1, 1), (5, 1), (1, 5), (3, 3), (5, 3), (7, 3)])
 @pytest.mark.parametrize("n", [20, 200])
-def test_both_ways_to_a_p_value_agree(n: int, kb: int, kc: int) -> None:
-    """Exact p of pass/fail runs, and Monte Carlo p of the same runs at half the size, which are no pass/fail."""
+def test_exact_and_monte_carlo_agree(n: int, kb: int, kc: int) -> None:
+    """The exact p-value of pass/fail runs equals the Monte Carlo p-value of the same runs with half the values."""
     rng = np.random.default_rng([n, kb, kc])
     rates = rng.beta(0.85, 0.15, (n, 1))
     runs = (rng.random((n, kb + kc)) < rates - 0.03 * (np.arange(kb + kc) >= kb)).astype(float)
-    exact, drawn = (p_of([(r[:kb], r[kb:]) for r in scale * runs]) for scale in (1, 0.5))
-    # five standard errors, and the observed labelling, which is counted as a draw
-    assert drawn == pytest.approx(exact, abs=5 * math.sqrt(exact * (1 - exact) / 9_999) + 1e-4)
+    exact, monte_carlo = (p_of([(r[:kb], r[kb:]) for r in scale * runs]) for scale in (1, 0.5))
+    # five standard errors, and the observed labelling, which counts as a permutation
+    assert monte_carlo == pytest.approx(exact, abs=5 * math.sqrt(exact * (1 - exact) / 9_999) + 1e-4)
 
 
 @settings(max_examples=30)
 @given(cases_of(PASS_FAIL, most=3) | cases_of(TENTHS, most=3))
 def test_smallest_p_is_the_smallest(cases: list[Case]) -> None:
-    """No labelling of the runs has a smaller p-value, and one has this one."""
+    """`smallest_p` is the smallest p-value of all labellings of the runs."""
     assume(math.prod(len(labellings(b, c)) for b, c in cases) <= 500)
     totals = sorted(total_change(labelling) for labelling in product(*(labellings(b, c) for b, c in cases)))
     lowest = sum(total <= totals[0] + 1e-9 for total in totals) / len(totals) / 2
@@ -152,9 +152,9 @@ def test_smallest_p_is_the_smallest(cases: list[Case]) -> None:
 @settings(max_examples=40)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_holm_is_statsmodels(p_values: list[float]) -> None:
-    """Holm's adjusted p-values."""
+    """Holm's adjusted p-values equal those of statsmodels."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gc, "collect", lambda: 0)  # statsmodels collects the whole heap's garbage at each call
+        patch.setattr(gc, "collect", lambda: 0)  # statsmodels collects garbage at each call, which is slow
         adjusted = multipletests(p_values, method="holm")[1].tolist()
     assert holm(p_values) == pytest.approx(adjusted, abs=1e-9)
 
@@ -162,7 +162,7 @@ def test_holm_is_statsmodels(p_values: list[float]) -> None:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("ties", [False, True])
 def test_wilcoxon_is_scipy(seed: int, *, ties: bool) -> None:
-    """Signed ranks with the normal distribution, also with ties and zeros."""
+    """The signed-rank test equals scipy's normal approximation, with ties and zeros too."""
     values = np.random.default_rng(seed).normal(0.1, 1, 60)
     values = np.round(values, 0 if ties else 9)
     oracle = stats.wilcoxon(values, alternative="greater", method="asymptotic", correction=False)
@@ -170,14 +170,14 @@ def test_wilcoxon_is_scipy(seed: int, *, ties: bool) -> None:
 
 
 def test_wilcoxon_of_nothing() -> None:
-    """Without a change there is nothing to test."""
+    """Without a change p is 1."""
     assert wilcoxon_p(np.zeros(5)) == 1.0
 
 
 @settings(max_examples=60)
 @given(st.lists(st.integers(-20, 20).map(lambda tenth: tenth / 10), min_size=1, max_size=40))
 def test_hodges_lehmann_by_hand(values: list[float]) -> None:
-    """The median of the Walsh averages; its bounds are those as far from the ends as Wilcoxon's quantile says."""
+    """The estimate is the median of the Walsh averages; Wilcoxon's quantile selects its bounds among them."""
     averages = sorted((x + y) / 2 for x, y in combinations_with_replacement(values, 2))
     n = len(values)
     quantile = stats.norm.ppf(0.95) * math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
@@ -187,7 +187,7 @@ def test_hodges_lehmann_by_hand(values: list[float]) -> None:
 
 
 def slow_overdispersion(runs: Sequence[Sequence[float]]) -> float:
-    """Mean squared z-value of each session against the others; plain Python."""
+    """Mean squared z-value of each session against the others, in plain Python."""
     sessions, squares = len(runs[0]), []
     for one in range(sessions):
         change = variance = 0.0
@@ -204,12 +204,12 @@ def slow_overdispersion(runs: Sequence[Sequence[float]]) -> float:
 @settings(max_examples=60)
 @given(st.integers(5, 8).flatmap(lambda k: st.lists(st.lists(TENTHS, min_size=k, max_size=k), min_size=1, max_size=8)))
 def test_overdispersion_by_hand(runs: list[list[float]]) -> None:
-    """The factor between sessions."""
+    """The factor between sessions equals the slow computation."""
     assert overdispersion([np.array(values) for values in runs]) == pytest.approx(slow_overdispersion(runs), rel=1e-9)
 
 
 def test_a_factor_of_one_corrects_nothing() -> None:
-    """The corrected p-value is never smaller in the tail, and the same where sessions do not differ."""
+    """With a factor of 1 the p-value stays; with 4 it is that of half the z-value by Student's t."""
     assert corrected(0.01, 1.0, 5) == 0.01
     # scipy oracle: z = -2.326 / sqrt(4), Student's t with 4 degrees of freedom
     assert corrected(0.01, 4.0, 5) == pytest.approx(stats.t.cdf(stats.norm.ppf(0.01) / 2, 4), abs=1e-12)
@@ -217,7 +217,7 @@ def test_a_factor_of_one_corrects_nothing() -> None:
 
 @pytest.mark.parametrize("value", [-30.0, -3.0, -0.5, 0.0, 1.7, 6.0])
 def test_distributions(value: float) -> None:
-    """The distribution functions without scipy are scipy.stats' own."""
+    """The distribution functions without scipy equal those of scipy.stats."""
     for degrees in (1, 2, 3, 4, 7, 30, 1001):
         assert t_below(value, degrees) == pytest.approx(stats.t.cdf(value, degrees), abs=1e-12)
     assert normal_below(value) == pytest.approx(stats.norm.cdf(value), abs=1e-12)
@@ -228,32 +228,32 @@ def test_distributions(value: float) -> None:
 @pytest.mark.parametrize(("kb", "kc"), [(1, 1), (5, 1), (3, 3), (7, 3)])
 @pytest.mark.parametrize("sessions", [False, True])
 def test_identical_runs_prove_nothing(value: float, kb: int, kc: int, *, sessions: bool) -> None:
-    """Where nothing varies p is 1, without a NaN or a warning, and the verdict is no FAIL."""
+    """If nothing varies, p is 1 and the gate passes, without NaN or warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same = {side: {f"case-{n}": [value] * k for n in range(100)} for side, k in (("b", kb), ("c", kc))}
-        said = assess_scores(same["b"], same["c"], sessions=sessions)
-    assert (said.p_value, said.drop, said.verdict) == (1.0, 0.0, "PASS")
-    assert math.isfinite(said.lower_bound)
+        result = assess_scores(same["b"], same["c"], sessions=sessions)
+    assert (result.p_value, result.drop, result.verdict) == (1.0, 0.0, "PASS")
+    assert math.isfinite(result.lower_bound)
 
 
 @settings(max_examples=25)
 @given(cases_of(PASS_FAIL, most=30) | cases_of(TENTHS, most=25), st.randoms())
 def test_names_and_order_do_not_matter(cases: list[Case], random: object) -> None:
-    """Renaming the cases, and shuffling them and their runs, changes no bit of a result."""
+    """Renaming and shuffling cases and runs does not change a bit of a result."""
     shuffled = [(list(b), list(c)) for b, c in cases]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     for runs in (runs for pair in shuffled for runs in pair):
         random.shuffle(runs)  # type: ignore[attr-defined]
 
-    def said(rows: Sequence[Case], name: str) -> str:
+    def result(rows: Sequence[Case], name: str) -> str:
         sides = ({f"{name}-{n}": row[side] for n, row in enumerate(rows)} for side in (0, 1))
         return repr(assess_scores(*sides, seed="seed"))
 
-    assert said(shuffled, "other") == said(cases, "case")
+    assert result(shuffled, "other") == result(cases, "case")
 
 
-ONE_JUDGEMENT = """
+ONE_RESULT = """
 import numpy as np
 from evalharness.gate.scores import assess_scores
 rng = np.random.default_rng(3)
@@ -263,15 +263,15 @@ print(assess_scores(b, c, clusters={case: case[-1] for case in b}, seed="seed"),
 
 
 def test_same_seed_same_bytes() -> None:
-    """In another process, where strings hash differently, the same runs give the same result."""
-    said = {
+    """In another process, with other string hashes, the same runs give the same result."""
+    results = {
         subprocess.run(
-            [sys.executable, "-c", ONE_JUDGEMENT],
+            [sys.executable, "-c", ONE_RESULT],
             env=os.environ | {"PYTHONHASHSEED": hashes},
             capture_output=True,
             check=True,
         ).stdout
         for hashes in ("1", "2")
     }
-    assert len(said) == 1
-    assert b"p_value" in said.pop()
+    assert len(results) == 1
+    assert b"p_value" in results.pop()

@@ -1,4 +1,4 @@
-"""The FAIL test: laws, and simulated false alarms. Its oracles are in test_oracles.py."""
+"""The FAIL test: laws, and simulated false alarms. test_oracles.py compares it with other implementations."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_p_is_a_probability(cases: list[Case]) -> None:
 
 @pytest.mark.parametrize("size", [60, 1000])
 def test_all_better_is_no_more_than_one(size: int) -> None:
-    """Rounding does not carry the p-value of a suite that only got better above 1."""
+    """The p-value of a suite that only got better is 1 up to rounding, and not above 1."""
     assert 1 - 1e-12 < p_of([([0], [1])] * size) <= 1
 
 
 @settings(max_examples=25, deadline=None)
 @given(cases_of(TENTHS, most=12), st.randoms())
 def test_names_and_order_do_not_matter(cases: list[Case], random: object) -> None:
-    """Renaming the cases, and shuffling them and their runs, changes no bit of the evidence."""
+    """Renaming and shuffling cases and runs does not change a bit of the evidence."""
     names = [f"case-{number}" for number in range(len(cases))]
     shuffled = [(list(b), list(c)) for b, c in cases]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def test_names_and_order_do_not_matter(cases: list[Case], random: object) -> Non
 
 
 def test_same_seed_same_p() -> None:
-    """The same data and seed give the same p-value to the bit; another seed another draw of nearly the same."""
+    """The same data and seed give the same p-value to the bit; another seed gives a slightly different one."""
     rng = np.random.default_rng(5)
     cases = [(rng.random(5), rng.random(1) - 0.1) for _ in range(40)]
     assert p_of(cases, "a") == p_of(cases, "a")
@@ -70,7 +70,7 @@ def test_same_seed_same_p() -> None:
 
 
 def test_mixed_numbers_of_runs_are_quick() -> None:
-    """A thousand cases whose baselines hold one to five runs of three draws take about a second, not twenty."""
+    """A thousand cases whose baselines have one to five runs of three samples take about a second, not twenty."""
     rng = np.random.default_rng(6)
     cases = [(rng.integers(0, 2, 3 * rng.integers(1, 6)), rng.integers(0, 2, 3)) for _ in range(1000)]
     assert 0 < p_of(cases) < 1
@@ -89,7 +89,7 @@ def test_mixed_numbers_of_runs_are_quick() -> None:
     ],
 )
 def test_holm(p_values: list[float], adjusted: list[float]) -> None:
-    """Holm's adjusted p-values, in the order in which the gates came."""
+    """Holm's adjusted p-values come in the order of the gates."""
     assert holm(p_values) == pytest.approx(adjusted)
 
 
@@ -118,7 +118,7 @@ def rates(p_values: np.ndarray) -> tuple[float, float]:
 @pytest.mark.parametrize("n", [20, 50, 200])
 @pytest.mark.parametrize(("mean", "icc"), [(0.85, 0.5), (0.95, 0.9)])
 def test_false_alarms_on_pass_fail(n: int, kb: int, kc: int, mean: float, icc: float) -> None:
-    """Two draws of the same pass/fail system are called different no more often than alpha says."""
+    """Two samples of the same pass/fail system are called different at most at the rate alpha."""
     rng = np.random.default_rng([20260101, 1, n, kb])
     total = 1 / icc - 1
     rate = rng.beta(mean * total, (1 - mean) * total, (SUITES, n, 1))

@@ -1,4 +1,4 @@
-"""What docs/suites.md says of gates on golden_logprob: no chance, small numbers, shifts that all cases share."""
+"""The examples of docs/suites.md for gates on golden_logprob: deterministic, small values, a shift of all cases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from evalharness.gate import assess_scores
 
 
 def verdict(cases: int, shift: float, margin: float = 0.05, scale: float = 1.0) -> str:
-    """Of a suite whose cases all lose `shift`; a model like this has one look, at one run a side."""
+    """The verdict on a suite whose cases all lose `shift`. The model is deterministic: one stage, one run a side."""
     before = {f"case-{n}": scale * (0.1 + 0.8 * n / cases) for n in range(cases)}
     after = {case: max(0.0, value - shift) for case, value in before.items()}
     return assess_scores({c: [v] for c, v in before.items()}, {c: [v] for c, v in after.items()}, margin=margin).verdict
@@ -34,13 +34,13 @@ def verdict(cases: int, shift: float, margin: float = 0.05, scale: float = 1.0) 
     ],
 )
 def test_shift_of_all_cases(cases: int, shift: float, margin: float, expected: str) -> None:
-    """A shift that all cases share passes where a drop of the margin is ruled out; else it is red, however small."""
+    """A shift of all cases passes if a drop of the margin is ruled out. If not, even a small shift fails."""
     assert verdict(cases, shift, margin) == expected
 
 
 @pytest.mark.parametrize("scale", [1e-2, 1e-4, 1e-6])
 def test_tiny_values(scale: float) -> None:
-    """Scores near 0 are weighed in points like any others: what cannot fall by the margin passes."""
+    """Scores near 0 are compared in points like any others: if they cannot drop by the margin, they pass."""
     assert verdict(60, 0.0, scale=scale) == "PASS"
     assert verdict(60, scale, scale=scale) == "PASS"
     assert verdict(30, scale, scale=scale) == "FAIL"

@@ -1,4 +1,4 @@
-"""A project under git whose model tosses coins: half of its answers get worse with a careless prompt."""
+"""A project under git with a random model, whose answers get worse with a careless prompt."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MODEL = '''
 import hashlib
 
 def answer(request):
-    """Right with a chance that the prompt decides; each sample of a case is one toss."""
+    """Correct at a rate that the prompt decides; each sample of each case is random."""
     system = request.messages[0].content
     chance = 0.5 if "careless" in system else 0.9
-    number = request.key.repeat + (1000 if request.key.purpose == "reference" else 0)  # each version has its own tosses
+    number = request.key.repeat + (1000 if request.key.purpose == "reference" else 0)  # the versions are independent
     toss = hashlib.sha256(f"{SALT} {request.key.case} {number} {system}".encode()).digest()[0] / 256
     return "Yes." if toss < chance else "No."
 '''
@@ -48,14 +48,14 @@ def git(root: Path, *words: str) -> None:
 
 
 def with_cases(project, count):
-    """So many cases whose answer is Yes."""
+    """Write `count` cases whose golden answer is Yes."""
     names = [f"case-{number}" for number in range(count)]
     project.write("suites/cases.jsonl", "".join(f'{{"id": "{n}", "vars": {{"question": "{n}?"}}}}\n' for n in names))
     project.write("golden/demo.yaml", "".join(f'{name}: "Yes."\n' for name in names))
 
 
 def make_noisy(project):
-    """A project under git whose model tosses coins, with one accepted run."""
+    """Write a project under git with a random model and one accepted run."""
     project.write("model.py", MODEL.replace("SALT", "1"))
     project.write("pyproject.toml", CONFIG)
     project.write("suites/demo.yaml", SUITE)
@@ -68,5 +68,5 @@ def make_noisy(project):
 
 @pytest.fixture
 def noisy(project, tmp_path_factory):
-    """A project under git whose model tosses coins, with one accepted run."""
+    """A project under git with a random model and one accepted run."""
     return begin(project, make_noisy, tmp_path_factory)

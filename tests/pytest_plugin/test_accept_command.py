@@ -92,7 +92,7 @@ def test_never_a_part(changed):
     changed.run("-k", "case-1")
     for more in ((), ("--golden", "--yes")):
         result = accept(changed, *_BECAUSE, *more)
-        assert (result.exit_code, "a baseline is a whole run" in result.output) == (1, True)
+        assert (result.exit_code, "expected a complete run" in result.output) == (1, True)
 
 
 def test_a_record_from_elsewhere(changed):

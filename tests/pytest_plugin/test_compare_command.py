@@ -82,16 +82,16 @@ def test_a_commit(worse):
     assert compare(worse, "git:HEAD", "--suite", "demo").exit_code == 0
     alone = compare(worse, "git:HEAD")
     assert alone.exit_code == 1
-    assert "the baselines of which suite? Name it by --suite" in alone.output
+    assert "unknown suite; set --suite" in alone.output
 
 
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("nowhere", "nowhere: there is no such file or folder; name a run, a baseline, or git:REF"),
-        ("n" * 300, "n: there is no such file or folder; name a run, a baseline, or git:REF"),
+        ("nowhere", "nowhere: no such file or folder; expected a run, a baseline, or git:REF"),
+        ("n" * 300, "n: no such file or folder; expected a run, a baseline, or git:REF"),
         ("suites", "suites/cases.jsonl:1: not a baseline"),
-        ("golden/baselines", "golden/baselines: there is neither a run nor a baseline in it"),
+        ("golden/baselines", "golden/baselines: contains no run and no baseline"),
         ("suites/demo.yaml", "suites/demo.yaml"),
         ("git:nothing", "nothing"),
     ],

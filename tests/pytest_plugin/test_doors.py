@@ -41,7 +41,9 @@ def test_the_same_through_each_door(noisy):
     first = record_and_verdicts(noisy)
     result = command(noisy)
     assert (result.exit_code, record_and_verdicts(noisy)) == (1, first)
-    assert "llm: demo looks worse (fake-plain-exact, p < 0.0001); 2 more draws of each" in result.stderr
+    assert (
+        "llm: demo: fake-plain-exact may be worse (p < 0.0001); confirming with 2 more samples of each" in result.stderr
+    )
     evaluation = evaluated(noisy)
     assert record_and_verdicts(noisy) == first
     assert evaluation.status == "fail"

@@ -277,7 +277,7 @@ def repeated(project: Project) -> None:
 
 FILES = {
     "a case deleted": Way(
-        every(lines(CASES, without(4)), lines(GOLDEN, without(4))), f"no longer in the suite: case case-3 ({BASELINE}:"
+        every(lines(CASES, without(4)), lines(GOLDEN, without(4))), f"but not in the suite: case case-3 ({BASELINE}:"
     ),
     "a case renamed": Way(
         every(edit(CASES, '"case-3"', '"case-x"'), edit(GOLDEN, "case-3:", "case-x:")), "case case-3 ("
@@ -395,7 +395,7 @@ FILES = {
     ),
     "too few cases left": Way(
         every(lines(CASES, lambda w: w[:19]), lines(GOLDEN, lambda w: w[:19]), remove(BASELINE), lambda p: p.accept()),
-        "19 cases: too few to judge",
+        "19 cases: too few cases for statistics",
         status="inconclusive",
     ),
     "an assertion removed": Way(
@@ -421,16 +421,16 @@ FILES = {
 BASELINES = {
     "no baseline": Way(remove(BASELINE), "nothing to compare with yet", status="no baseline"),
     "an empty baseline": Way(write(BASELINE, ""), f"{BASELINE}:1:"),
-    "a header alone": Way(lines(BASELINE, lambda w: w[:1]), f"{BASELINE}:1: the header says 30 cases, 0 follow"),
+    "a header alone": Way(lines(BASELINE, lambda w: w[:1]), f"{BASELINE}:1: expected 30 cases, got 0"),
     "no header": Way(lines(BASELINE, without(1)), f"{BASELINE}:1: not a baseline"),
-    "a line lost": Way(lines(BASELINE, without(7)), f"{BASELINE}:1: the header says 30 cases, 29 follow"),
-    "the last line lost": Way(lines(BASELINE, lambda w: w[:-1]), "the header says 30 cases, 29 follow"),
+    "a line lost": Way(lines(BASELINE, without(7)), f"{BASELINE}:1: expected 30 cases, got 29"),
+    "the last line lost": Way(lines(BASELINE, lambda w: w[:-1]), "expected 30 cases, got 29"),
     "cut within a line": Way(cut(BASELINE, 30), f"{BASELINE}:31:"),
-    "a line twice": Way(lines(BASELINE, doubled(7)), f"{BASELINE}:8: the case 'case-13' stands here twice"),
+    "a line twice": Way(lines(BASELINE, doubled(7)), f"{BASELINE}:8: duplicate case 'case-13'"),
     "one line in place of another": Way(
-        lines(BASELINE, lambda w: [*w[:6], w[7], *w[7:]]), f"{BASELINE}:8: the case 'case-14' stands here twice"
+        lines(BASELINE, lambda w: [*w[:6], w[7], *w[7:]]), f"{BASELINE}:8: duplicate case 'case-14'"
     ),
-    "another count": Way(records(BASELINE, 1, lambda v: v.update(cases=31)), "the header says 31 cases, 30 follow"),
+    "another count": Way(records(BASELINE, 1, lambda v: v.update(cases=31)), "expected 31 cases, got 30"),
     "a line lost and not counted": Way(
         every(committed, lines(BASELINE, without(7)), records(BASELINE, 1, lambda v: v.update(cases=29))),
         "case-13",
@@ -438,7 +438,7 @@ BASELINES = {
     ),
     "a tenth of the lines lost and not counted": Way(
         every(lines(BASELINE, lambda w: w[:27]), records(BASELINE, 1, lambda v: v.update(cases=26))),
-        "new since the baseline was accepted, so not compared: 4 cases",
+        "new since the baseline was accepted, not compared: 4 cases",
         status="inconclusive",
     ),
     "a newer schema": Way(records(BASELINE, 1, lambda v: v.update(schema=3)), f"{BASELINE}:1: schema 3"),
@@ -448,7 +448,7 @@ BASELINES = {
     "another prompt's": Way(records(BASELINE, 1, lambda v: v.update(prompt="short")), f"{BASELINE}:1: this is the"),
     "another suite's, named": Way(
         every(lambda p: p.write("base.jsonl", p.read(BASELINE).replace('"suite": "demo"', '"suite": "other"', 1))),
-        "base.jsonl:1: this is a baseline of the suite other",
+        "base.jsonl:1: expected a baseline of the suite demo, got other",
         ("--llm-baseline=base.jsonl",),
     ),
     "another run id in the header": Way(
@@ -463,12 +463,12 @@ BASELINES = {
     ),
     "another digest": Way(
         records(BASELINE, 7, lambda v: v.update(digest="x")),
-        "edited since the baseline was accepted, so not compared: case case-13",
+        "edited since the baseline was accepted, not compared: case case-13",
         status="inconclusive",
     ),
     "other digests": Way(
         lines(BASELINE, lambda w: [w[0], *(line.replace('"digest": "', '"digest": "x') for line in w[1:])]),
-        "no case of this run is in the baseline as it is now",
+        "no case of this run is in the baseline in its current version",
     ),
     "no draws": Way(records(BASELINE, 7, lambda v: v.update(samples=[])), f"{BASELINE}:7: the case 'case-13' has no"),
     "a score less": Way(
@@ -502,26 +502,28 @@ BASELINES = {
     "a folder in its place": Way(every(remove(BASELINE), write(f"{BASELINE}/x", "")), f"{BASELINE}: cannot be read"),
     "named, and nothing there": Way(edit(SUITE, "a", "a"), "there is no", ("--llm-baseline=golden/nothing.jsonl",)),
     "named by nothing": Way(edit(SUITE, "a", "a"), "there is no", ("--llm-baseline=",)),
-    "a commit that is not there": Way(edit(SUITE, "a", "a"), "is in no git repository", ("--llm-baseline=git:main",)),
+    "a commit that is not there": Way(edit(SUITE, "a", "a"), "not in a git repository", ("--llm-baseline=git:main",)),
     "a folder without it": Way(edit(SUITE, "a", "a"), "fake.plain.jsonl", ("--llm-baseline=suites",)),
     "none, on purpose": Way(edit(SUITE, "a", "a"), "no", ("--llm-baseline=none",), status="no baseline"),
     "none, and a case skipped": Way(
-        on_items("items[3].add_marker(pytest.mark.skip)"), "never answered: case case-3", ("--llm-baseline=none",)
+        on_items("items[3].add_marker(pytest.mark.skip)"), "no sample of case case-3", ("--llm-baseline=none",)
     ),
 }
 NOTHING = edit(SUITE, "a", "a")
 SELECTIONS = {
-    "-k": Way(NOTHING, "29 of 30 answers were asked for", ("-k", "not case-29"), "inconclusive"),
+    "-k": Way(NOTHING, "29 of 30 samples were selected", ("-k", "not case-29"), "inconclusive"),
     "-k for nothing": Way(NOTHING, "30 deselected", ("-k", "nobody")),
-    "a node id": Way(NOTHING, "on 1 case: too few to judge", (f"{SUITE}::case-1[fake-plain]",), "inconclusive"),
+    "a node id": Way(
+        NOTHING, "on 1 case: too few cases for statistics", (f"{SUITE}::case-1[fake-plain]",), "inconclusive"
+    ),
     "a node id that is not there": Way(NOTHING, "case-x", (f"{SUITE}::case-x[fake-plain]",)),
     "--deselect": Way(
-        NOTHING, "29 of 30 answers were asked for", (f"--deselect={SUITE}::case-3[fake-plain]",), "inconclusive"
+        NOTHING, "29 of 30 samples were selected", (f"--deselect={SUITE}::case-3[fake-plain]",), "inconclusive"
     ),
     "--deselect of all": Way(NOTHING, "30 deselected", (f"--deselect={SUITE}",)),
     "--lf after a failure": Way(
         every(lambda p: p.answer({"case-3": "FORBIDDEN", "*": "Yes."}), lambda p: p.run(), lambda p: p.answer_well()),
-        "on 1 case: too few to judge",
+        "on 1 case: too few cases for statistics",
         ("--lf",),
         "inconclusive",
     ),
@@ -529,7 +531,7 @@ SELECTIONS = {
         every(
             lambda p: p.answer({"case-3": "FORBIDDEN", "*": "Yes."}), lambda p: p.run("--sw"), lambda p: p.answer_well()
         ),
-        "27 of 30 answers were asked for",
+        "27 of 30 samples were selected",
         ("--sw",),
         "inconclusive",
     ),
@@ -537,12 +539,12 @@ SELECTIONS = {
     "-x at the last case": Way(
         lambda p: p.answer({i: good(i) for i in p.ids[:-1]}), "stopped after 30 of 30 answers", ("-x",)
     ),
-    "--setup-only": Way(NOTHING, "never answered: 30 cases (case-0, case-1, case-2", ("--setup-only",)),
+    "--setup-only": Way(NOTHING, "no sample of 30 cases (case-0, case-1, case-2", ("--setup-only",)),
     "-p no:runner": Way(NOTHING, "plugin runner cannot be disabled", ("-p", "no:runner")),
     "-p no:evalharness.plugin": Way(NOTHING, "--llm-suite", ("-p", "no:evalharness.plugin")),
     "-p no:evalharness-plugin": Way(NOTHING, "ERROR: not found: ", ("-p", "no:evalharness-plugin")),
     "-p no:terminal": Way(
-        on_items("items[3].add_marker(pytest.mark.skip)"), "never answered: case case-3", ("-p", "no:terminal")
+        on_items("items[3].add_marker(pytest.mark.skip)"), "no sample of case case-3", ("-p", "no:terminal")
     ),
     "an unknown suite": Way(NOTHING, "there is no suite 'dmo'", ("--llm-suite=dmo",)),
     "an unknown prompt": Way(NOTHING, "no prompt 'plian'", ("--llm-prompt=plian",)),
@@ -614,7 +616,7 @@ METRICS = {
         ("is another version", "0.25 + 0.25", "metric settings changed: baseline mood|v:1, this run mood|v:2"),
     )
 }
-LOST_3 = "never answered: case case-3"
+LOST_3 = "no sample of case case-3"
 HOOKS = {
     "skip marker": Way(on_items("items[3].add_marker(pytest.mark.skip)"), LOST_3),
     "xfail marker without a run": Way(on_items("items[3].add_marker(pytest.mark.xfail(run=False))"), LOST_3),
@@ -639,11 +641,11 @@ HOOKS = {
             "    if 'case-3[' in item.nodeid:",
             "        runtestprotocol(item, nextitem=item)",
         ),
-        "answered twice: case case-3",
+        "duplicate samples of case case-3",
     ),
     "a loop that does nothing": Way(
         conftest("@pytest.hookimpl(tryfirst=True)", "def pytest_runtestloop():", "    return True"),
-        "never answered: 30 cases",
+        "no sample of 30 cases",
     ),
     "a loop that leaves one out": Way(
         conftest(
@@ -654,20 +656,20 @@ HOOKS = {
         ),
         LOST_3,
     ),
-    "an item removed": Way(on_items("del items[3]"), "29 of 30 answers were asked for", status="inconclusive"),
+    "an item removed": Way(on_items("del items[3]"), "29 of 30 samples were selected", status="inconclusive"),
     "all items removed": Way(on_items("items.clear()"), "no tests ran"),
-    "an item twice": Way(on_items("items.append(items[3])"), "answered twice: case case-3"),
-    "an item in place of another": Way(on_items("items[3] = items[4]"), "answered twice: case case-4"),
+    "an item twice": Way(on_items("items.append(items[3])"), "duplicate samples of case case-3"),
+    "an item in place of another": Way(on_items("items[3] = items[4]"), "duplicate samples of case case-4"),
     "an item under another's name": Way(
         on_items(
             "a, b = items[3:5]; items[3] = type(a).from_parent("
             "a.parent, name=b.name, nodeid=b.nodeid, suite=a.suite, case=a.case, requests=a.requests)"
         ),
-        "answered twice: case case-4",
+        "duplicate samples of case case-4",
     ),
     "an item that asks for another": Way(on_items("items[3].requests = items[4].requests"), "case-4"),
     "an item that asks nothing": Way(
-        on_items("items[3].requests = []"), "29 of 30 answers were asked for", status="inconclusive"
+        on_items("items[3].requests = []"), "29 of 30 samples were selected", status="inconclusive"
     ),
     "an item that does nothing": Way(on_items("items[3].runtest = lambda: None"), LOST_3),
     "a collector that finds nothing": Way(
@@ -678,7 +680,7 @@ HOOKS = {
             "    report.result = [x for x in report.result if 'case-3[' not in x.nodeid]",
             "    return report",
         ),
-        "29 of 30 answers were asked for",
+        "29 of 30 samples were selected",
         status="inconclusive",
     ),
     "a report replaced": Way(
@@ -758,7 +760,7 @@ HOOKS = {
     ),
     "a case removed, and a narrow margin": Way(
         every(edit(SUITE, "margin: 12%", "margin: 1%"), on_items("del items[3]")),
-        "29 of 30 answers were asked for",
+        "29 of 30 samples were selected",
         status="inconclusive",
     ),
     "skip without gates": Way(
@@ -810,12 +812,12 @@ XDIST = {
         ("-n1",),
     ),
     "every case in every worker": Way(
-        NOTHING, "answered twice: 30 cases (case-0, case-1, case-2", ("--dist=each", "--tx=2*popen")
+        NOTHING, "duplicate samples of 30 cases (case-0, case-1, case-2", ("--dist=each", "--tx=2*popen")
     ),
     "an error that cannot be sent": Way(answers("raise ValueError(chr(0xD83D))"), "case-9", ("-n1",)),
     "all items removed beside another test": Way(
         every(other_test, on_items("items[:] = [item for item in items if 'demo.yaml' not in item.nodeid]")),
-        "never answered: 30 cases",
+        "no sample of 30 cases",
         ("test_other.py", "-n1"),
     ),
 }
@@ -1057,13 +1059,13 @@ RECORDS = {
     "the last line lost": (lines(RECORD, lambda w: w[:-1]), "inconclusive True False the run was stopped"),
     "the last lines lost": (lines(RECORD, lambda w: w[:-2]), "inconclusive True False the run was stopped"),
     "a header alone": (lines(RECORD, lambda w: w[:1]), " True False "),
-    "a sample lost": (lines(RECORD, without(5)), "error False False never answered: case case-3"),
+    "a sample lost": (lines(RECORD, without(5)), "error False False no sample of case case-3"),
     "a sample lost and not selected": (
         every(
             lines(RECORD, without(5)),
             records(RECORD, 31, lambda v: v["end"]["selected"].remove(["case-3", "plain", "fake", 0, "planned"])),
         ),
-        "inconclusive False False 29 of 30 answers were asked for",
+        "inconclusive False False 29 of 30 samples were selected",
     ),
     "a sample lost and not planned": (
         every(
@@ -1071,21 +1073,21 @@ RECORDS = {
             records(RECORD, 31, lambda v: v["end"]["selected"].remove(["case-3", "plain", "fake", 0, "planned"])),
             records(RECORD, 1, lambda v: v["planned"].remove(["case-3", "plain", "fake", 0, "planned"])),
         ),
-        f"error False True in the baseline but no longer in the suite: case case-3 ({BASELINE}:",
+        f"error False True in the baseline but not in the suite: case case-3 ({BASELINE}:",
     ),
-    "a sample twice": (lines(RECORD, doubled(5)), "error False True answered twice: case case-3"),
+    "a sample twice": (lines(RECORD, doubled(5)), "error False True duplicate samples of case case-3"),
     "a sample in place of another": (
         lines(RECORD, lambda w: [*w[:4], w[5], *w[5:]]),
-        "error False False never answered: case case-3; answered twice: case case-4",
+        "error False False no sample of case case-3; duplicate samples of case case-4",
     ),
-    "another's key": (in_sample(lambda s: s.update(key=["case-4", "plain", "fake", 0])), "never answered: case case-3"),
+    "another's key": (in_sample(lambda s: s.update(key=["case-4", "plain", "fake", 0])), "no sample of case case-3"),
     "a key that nobody planned": (
         in_sample(lambda s: s.update(key=["case-3", "plain", "fake", 1])),
-        "never answered: case case-3",
+        "no sample of case case-3",
     ),
     "another digest": (in_sample(lambda s: s.update(digest="x")), "inconclusive False True edited since"),
-    "the end twice": (lines(RECORD, doubled(32)), f"{RECORD}:33: not a record of a run"),
-    "a sample after the end": (lines(RECORD, lambda w: [*w, w[4]]), f"{RECORD}:33: not a record of a run"),
+    "the end twice": (lines(RECORD, doubled(32)), f"{RECORD}:33: invalid run record"),
+    "a sample after the end": (lines(RECORD, lambda w: [*w, w[4]]), f"{RECORD}:33: invalid run record"),
     "stopped": (records(RECORD, 32, lambda v: v["end"].update(stopped=True)), "inconclusive True False the run was"),
     "no response": (in_sample(lambda s: s.update(response=None)), "error False False no result for case case-3"),
     "no scores": (in_sample(lambda s: s.update(scores=[])), "no score of edit_similarity in [0, 1] for case case-3"),
@@ -1248,10 +1250,10 @@ RECORDING = "golden/recordings/demo.jsonl"
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lines(RECORDING, without(4)), "it says 30 responses, and 29 follow"),
+        (lines(RECORDING, without(4)), "expected 30 responses, got 29"),
         (cut(RECORDING, 30), "31: the last line is cut off"),
         (records(RECORDING, 4, lambda v: v["response"]["timing"].update(total_s=float("nan"))), "4: NaN"),
-        (records(RECORDING, 4, lambda v: v["request"].update(x=1)), "4: its key is not that of its request"),
+        (records(RECORDING, 4, lambda v: v["request"].update(x=1)), "4: the key does not match the request"),
     ],
     ids=["a line lost", "cut", "NaN", "another request"],
 )

@@ -58,9 +58,9 @@ def test_once(stable):
     """One slip is drawn four more times, and passes."""
     broken(stable, "case-3:planned-0")
     result = stable.run()
-    result.stdout.fnmatch_lines(["llm: demo: an assertion is broken in 1 case; 4 more draws of each"])
+    result.stdout.fnmatch_lines(["llm: demo: an assertion fails in 1 case; running it 4 more times"])
     assert (hard(stable)["status"], hard(stable)["cases"]) == ("pass", 1)
-    assert "0 of 4 more draws broke it (accepted: 0 of 5)" in hard(stable)["reason"]
+    assert "0 of 4 more samples broke it (accepted: 0 of 5)" in hard(stable)["reason"]
     record = read_run(stable.root / "reports/demo/run.jsonl")
     assert Counter(s.purpose for s in record.samples if s.key.case == "case-3") == {"planned": 1, "rerun": 4}
 
@@ -71,7 +71,7 @@ def test_twice(stable):
     assert stable.run().ret == 1
     assert hard(stable)["status"] == "fail"
     assert hard(stable)["reason"].startswith("case case-3 must not contain")
-    assert "2 of 4 more draws broke it" in hard(stable)["reason"]
+    assert "2 of 4 more samples broke it" in hard(stable)["reason"]
 
 
 def test_one_of_four(stable):
@@ -87,7 +87,7 @@ def test_not_admitted(stable):
     stable.accept()
     stable.run()
     assert hard(stable)["status"] == "inconclusive"
-    assert "1 of 5 accepted runs broke it too, so it would go red by chance" in hard(stable)["reason"]
+    assert "1 of 5 accepted runs broke it too, so a failure may be chance" in hard(stable)["reason"]
     assert stable.verdict()["status"] == "inconclusive"
 
 

@@ -50,7 +50,7 @@ def test_an_edited_golden(project):
 
 
 def test_a_skipped_case(project):
-    """A case that a conftest skips was never answered: an error."""
+    """A case that a conftest skips was no sample of an error."""
     project.accept()
     project.write(
         "conftest.py",
@@ -59,7 +59,7 @@ def test_a_skipped_case(project):
         "    items[3].add_marker(pytest.mark.skip(reason='flaky'))\n",
     )
     assert project.run().ret == 1
-    assert "never answered: case case-3" in project.verdict()["verdicts"][0]["reason"]
+    assert "no sample of case case-3" in project.verdict()["verdicts"][0]["reason"]
 
 
 def test_a_lost_line_of_the_baseline(project):
@@ -68,7 +68,7 @@ def test_a_lost_line_of_the_baseline(project):
     project.write(BASELINE, without_line(project.read(BASELINE), 7))
     result = project.run()
     assert result.ret == 1
-    assert f"{BASELINE}:1: the header says 40 cases, 39 follow" in project.verdict()["verdicts"][0]["reason"]
+    assert f"{BASELINE}:1: expected 40 cases, got 39" in project.verdict()["verdicts"][0]["reason"]
 
 
 def test_a_nan_in_the_baseline(project):
@@ -76,7 +76,7 @@ def test_a_nan_in_the_baseline(project):
     project.accept()
     project.edit(BASELINE, '"rouge_l": 0.8', '"rouge_l": NaN')
     assert project.run().ret == 1
-    assert f"{BASELINE}:2: NaN is not a number" in project.verdict()["verdicts"][0]["reason"]
+    assert f"{BASELINE}:2: expected a finite number, got NaN" in project.verdict()["verdicts"][0]["reason"]
 
 
 def test_other_signatures(project):

@@ -202,8 +202,7 @@ def test_a_miss(remote: Remote) -> None:
     assert re.fullmatch(
         r"no recorded response for this request \(key [0-9a-f]{12}\), and --llm-record=none forbids model calls; "
         r"the nearest recorded request, [0-9a-f]{12}, differs in "
-        r"wire\.messages\[1\]\.content: \"Question \d\?\" there, "
-        r'"Question three\?" here',
+        r'wire\.messages\[1\]\.content: recorded "Question \d\?", requested "Question three\?"',
         error.message,
     )
     result.stdout.fnmatch_lines(["*the nearest recorded request, *"])
@@ -224,7 +223,7 @@ def test_replayed_answers_have_no_latency(remote: Remote) -> None:
     result = remote.run()
     assert [sample.latency_s for sample in remote.record().samples] == [None] * ALL
     gates = [gate for gate in remote.project.verdict()["verdicts"] if gate["metric"] == "latency"]
-    assert [f"{CASES} answers were replayed" in gate["reason"] for gate in gates] == [True] * 3
+    assert [f"{CASES} responses were replayed" in gate["reason"] for gate in gates] == [True] * 3
     assert said(result, r"latency .*replayed")
 
 
@@ -307,7 +306,7 @@ def test_a_damaged_ledger(remote: Remote, more: list[str]) -> None:
     path = remote.project.write("cache/evalharness/ledger.sqlite", "hello")
     result = remote.run(*more)
     assert (result.ret, remote.posts(), path.read_text()) == (pytest.ExitCode.USAGE_ERROR, [], "hello")
-    assert f"{path}: damaged, so nothing is served from it" in "\n".join([*result.errlines, *result.outlines])
+    assert f"{path}: damaged" in "\n".join([*result.errlines, *result.outlines])
 
 
 def test_equal_cases_in_two_processes(remote: Remote) -> None:

@@ -209,7 +209,7 @@ def test_a_part_of_a_run(changed):
     changed.run("-k", "case-16 or case-17")
     with Terminal(changed.root, "review") as terminal:
         terminal.wait(_KEYS)
-        assert "a baseline is a whole run" in terminal.press("a", _KEYS)
+        assert "expected a complete run" in terminal.press("a", _KEYS)
         assert terminal.screen.startswith("1 of 1")
 
 

@@ -1,4 +1,4 @@
-"""A run or a baseline as a pandas table: the columns are always the same, and nothing is lost or invented."""
+"""A run or a baseline as a pandas table: fixed columns, with every value of the record."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ SAMPLES = st.builds(
 
 
 def value(cell: Any) -> Any:
-    """A cell as plain Python; None for every way to say that there is nothing."""
+    """A cell as a plain Python value; None for every kind of missing value."""
     if isinstance(cell, list):
         return cell
     return None if pandas.isna(cell) else cell.isoformat() if isinstance(cell, pandas.Timestamp) else cell
 
 
 def expected(run: Run, sample: Sample) -> dict[str, Any]:
-    """What a row has to say, read from the records in another way than the table does."""
+    """The expected row, read from the records in another way than the table does."""
     response, error = sample.response, sample.error
     return {
         "suite": run.header.suite,
@@ -109,7 +109,7 @@ def expected(run: Run, sample: Sample) -> dict[str, Any]:
 
 @given(st.lists(SAMPLES, max_size=4))
 def test_every_sample_is_a_row(samples: list[Sample]) -> None:
-    """As many rows as samples, in their order; each cell says what the record says, or is missing."""
+    """The table has a row for each sample, in their order, with the values of the record."""
     run = a_run(samples) if samples else Run(a_run().header, (), ())
     table = run.to_pandas()
     assert len(table) == len(samples)
@@ -123,7 +123,7 @@ def test_every_sample_is_a_row(samples: list[Sample]) -> None:
 
 @pytest.mark.parametrize("samples", [(), (a_sample(),), (broken(),), (a_sample(), broken("b"))])
 def test_columns_do_not_depend_on_the_data(samples: tuple[Sample, ...]) -> None:
-    """Names, order and dtypes are the same for no sample, for errors only, and for answers."""
+    """Names, order and dtypes are the same without samples, with errors only, and with responses."""
     table = Run(a_run().header, samples, ()).to_pandas()
     names = [column for kind in KINDS for column in (["score_exact"] if kind == "scores" else [kind])]
     assert list(table.columns) == names
@@ -136,15 +136,15 @@ def test_columns_do_not_depend_on_the_data(samples: tuple[Sample, ...]) -> None:
     [a_sample(recorded_at="2026-01-01T00:00:00+00:00"), a_sample(attempts=2), a_sample(attempts=0), broken()],
 )
 def test_seconds_that_do_not_count(sample: Sample) -> None:
-    """A replayed, repeated, shared or missing response has no latency, while one that was asked for now has."""
+    """A replayed, repeated, shared or missing response has no latency; a fresh one has."""
     table = a_run((sample, a_sample("b"))).to_pandas()
     for column, measured in (("latency_s", 0.25), ("first_token_s", 0.1), ("per_token_s", 1 / 40.5)):
         first, second = table[column]
         assert (math.isnan(first), second) == (True, measured)
 
 
-def test_a_baseline_is_a_table_too(tmp_path: Path) -> None:
-    """Of the accepted runs there is a row for each draw, in the same columns; what a baseline lacks is missing."""
+def test_table_of_a_baseline(tmp_path: Path) -> None:
+    """The table of a baseline has a row for each sample, in the same columns; unknown values are missing."""
     two = (a_sample("a", repeat=0), a_sample("a", repeat=1), a_sample("b"))
     path = accepted(tmp_path, a_run(two), a_run(two, name="run-2"))
     baseline = read_baseline(path, tmp_path)
@@ -162,14 +162,14 @@ def test_a_baseline_is_a_table_too(tmp_path: Path) -> None:
 
 
 def test_a_count_beyond_bounds() -> None:
-    """A record with a number that no column can hold is an error that says so."""
+    """A count that does not fit into a column is an error that says so."""
     huge = Response("", "stop", Usage(10**30, 1), Timing(0.1))
-    with pytest.raises(StoreError, match="larger than a column"):
+    with pytest.raises(StoreError, match="does not fit into 64 bits"):
         a_run((a_sample(response=huge),)).to_pandas()
 
 
 def test_without_pandas() -> None:
-    """Where pandas is not installed the error names the extra that brings it."""
+    """Without pandas, the error names the extra to install."""
     script = """
 import sys; sys.modules["pandas"] = None
 from evalharness import EvalHarnessError
@@ -181,8 +181,8 @@ except EvalHarnessError as error: print(error)
     assert done.stdout.strip() == "a table of samples needs the package pandas: pip install 'evalharness[pandas]'"
 
 
-def test_a_time_that_is_none() -> None:
-    """What is no time is a missing time, and no error: the other columns can still be used."""
+def test_invalid_time() -> None:
+    """An invalid time is a missing value, not an error, so that the other columns can be used."""
     run = a_run((a_sample(recorded_at="yesterday"),))
     table = replace(run, header=replace(run.header, started_at="2026-13-01T00:00:00+00:00")).to_pandas()
     assert table[["started_at", "recorded_at"]].isna().all(axis=None)
@@ -190,13 +190,13 @@ def test_a_time_that_is_none() -> None:
 
 
 def test_every_column_is_documented() -> None:
-    """The page on data has a line for each column."""
+    """docs/data.md has a line for each column."""
     for column in [*(name for name in KINDS if name != "scores"), "score_METRIC"]:
         assert re.search(rf"^\|[^|]*`{column}`", PAGE, flags=re.MULTILINE), column
 
 
 def test_documented_formats(tmp_path: Path) -> None:
-    """The fields of the examples of lines are fields of real files."""
+    """The fields in the examples of docs/data.md are fields of real files."""
     shown = [
         json.loads(line) for block in re.findall("```json\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()
     ]
@@ -216,7 +216,7 @@ def _same_fields(example: Any, line: Any) -> None:
 
 
 def test_lists_survive_a_round_trip() -> None:
-    """Tags are a list in each cell: `explode` gives a row for each tag."""
+    """Tags are a list in each cell, and `explode` gives a row for each tag."""
     table = a_run((a_sample("a", tags=("x, y", "z")), a_sample("b", tags=()))).to_pandas()
     assert json.loads(table["tags"].to_json(orient="values")) == [["x, y", "z"], []]
     assert table.explode("tags")["tags"].dropna().tolist() == ["x, y", "z"]

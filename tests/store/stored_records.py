@@ -1,4 +1,4 @@
-"""Whole runs with sane defaults, to be written to disk."""
+"""Whole runs with defaults, to write to disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from evalharness.records import (
 from evalharness.store import RunWriter, accept, baseline_path, sample_to_json
 from evalharness.testing import run, sample
 
-ASKED = {("m", "p"): "asked"}
+DIGESTS = {("m", "p"): "request"}
 SIGNATURES = {"exact": "exact|v:1"}
 HOSTILE = (
     "",
@@ -36,7 +36,7 @@ HOSTILE = (
 
 
 def a_sample(case: str = "a", *, repeat: int = 0, text: str = "Yes.", **changes: Any) -> Sample:
-    """A scored answer with `text` in every free text."""
+    """A scored sample with `text` in every free text."""
     made = sample(
         case,
         text,
@@ -54,7 +54,7 @@ def a_sample(case: str = "a", *, repeat: int = 0, text: str = "Yes.", **changes:
 
 
 def broken(case: str = "a", message: str = "died") -> Sample:
-    """A case without an answer."""
+    """A sample without a response."""
     return a_sample(case, response=None, scores=(), error=SampleError("crash", message))
 
 
@@ -67,7 +67,7 @@ def a_run(samples: Sequence[Sample] = (), *, name: str = "run-1", signatures: An
 
 
 def write(path: Path, written: Run) -> Path:
-    """The run's record on disk."""
+    """Write the record of a run to disk."""
     writer = RunWriter(path, written.header)
     for one in written.samples:
         writer.append(sample_to_json(one))
@@ -75,8 +75,8 @@ def write(path: Path, written: Run) -> Path:
     return path
 
 
-def accepted(root: Path, *runs: Run, asked: str = "asked") -> Path:
-    """The baseline file after these runs were accepted, one after the other."""
+def accepted(root: Path, *runs: Run, request: str = "request") -> Path:
+    """Accept these runs in order. Returns the baseline file."""
     for one in runs:
-        accept(one, root=root, digests={("m", "p"): asked}, accepted_at="2026-01-02T00:00:00+00:00")
+        accept(one, root=root, digests={("m", "p"): request}, accepted_at="2026-01-02T00:00:00+00:00")
     return baseline_path(root, "demo", "m", "p")

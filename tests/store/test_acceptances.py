@@ -1,4 +1,4 @@
-"""The history of acceptances only grows; no line is lost beside others, and a damaged one is named."""
+"""The file of acceptances: lines are only added, no line is lost, and damaged ones are reported."""
 
 from __future__ import annotations
 
@@ -19,13 +19,20 @@ from evalharness.config import Config, ModelConfig
 from evalharness.errors import RefusedError, StoreError
 from evalharness.evaluation.acceptance import Reason, accept_run
 from evalharness.store import baselines, read_baseline
-from evalharness.store.history import HISTORY, Acceptance, checked, person, read_history, record_acceptance
+from evalharness.store.acceptances import (
+    ACCEPTANCES,
+    Acceptance,
+    new_acceptance,
+    person,
+    read_acceptances,
+    record_acceptance,
+)
 from evalharness.store.lines import append_line
 from evalharness.testing.ci import leave_ci
 
 
 def acceptance(**values: Any) -> Acceptance:
-    """One that somebody made."""
+    """An acceptance with defaults."""
     plain = {
         "at": "2026-01-02T03:04:05+00:00",
         "by": "me",
@@ -38,85 +45,87 @@ def acceptance(**values: Any) -> Acceptance:
         "prompts": ["plain"],
         "overrode": "fail",
     }
-    return checked(**{**plain, **values})
+    return new_acceptance(**{**plain, **values})
 
 
 def test_read_as_written(tmp_path: Path) -> None:
-    """What was recorded comes back, in order; each line says its version."""
+    """Acceptances are read as written, in order; each line has its version."""
     for number in range(3):
         record_acceptance(tmp_path, acceptance(run=f"r{number}", because='a "reason"\n\u2028'))
-    found, problems = read_history(tmp_path)
+    found, problems = read_acceptances(tmp_path)
     assert ([one.run for one in found], problems) == (["r0", "r1", "r2"], [])
-    lines = (tmp_path / HISTORY).read_text().split("\n")[:-1]
+    lines = (tmp_path / ACCEPTANCES).read_text().split("\n")[:-1]
     assert [json.loads(line)["schema"] for line in lines] == [1, 1, 1]
 
 
-def test_no_history(tmp_path: Path) -> None:
-    """Without a file there is nothing, and nothing wrong."""
-    assert read_history(tmp_path) == ([], [])
+def test_no_file(tmp_path: Path) -> None:
+    """Without a file there are no acceptances and no problems."""
+    assert read_acceptances(tmp_path) == ([], [])
 
 
 def test_two_at_once(tmp_path: Path) -> None:
-    """Two processes that write at the same time lose no line."""
+    """Two processes that append at the same time lose no line."""
     script = (
         "import sys; from pathlib import Path; from evalharness.store.lines import append_line\n"
-        "for n in range(200): append_line(Path(sys.argv[1]), {'n': n, 'who': sys.argv[2], 'pad': 'x' * 5000})"
+        "for n in range(200): append_line(Path(sys.argv[1]), {'n': n, 'writer': sys.argv[2], 'pad': 'x' * 5000})"
     )
     path = tmp_path / "golden/H.jsonl"
-    writers = [subprocess.Popen([sys.executable, "-c", script, str(path), who]) for who in "ab"]
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(path), name]) for name in "ab"]
     assert [writer.wait(60) for writer in writers] == [0, 0]
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [[line["n"] for line in lines if line["who"] == who] for who in "ab"] == [list(range(200))] * 2
+    assert [[line["n"] for line in lines if line["writer"] == name] for name in "ab"] == [list(range(200))] * 2
 
 
 def test_cut_off(tmp_path: Path) -> None:
-    """A last line that a crash cut off is named; the next one does not join it, and both stay."""
+    """A last line that a crash has cut off is reported; the next one starts on its own line, and both stay."""
     record_acceptance(tmp_path, acceptance())
-    path = tmp_path / HISTORY
+    path = tmp_path / ACCEPTANCES
     path.write_bytes(path.read_bytes()[:-40])
-    assert read_history(tmp_path)[1] == [f"{HISTORY}:1: the last line is cut off: restore it from git, or take it out"]
+    assert read_acceptances(tmp_path)[1] == [
+        f"{ACCEPTANCES}:1: the last line is cut off: restore it from git, or delete it"
+    ]
     before = path.read_bytes()
     record_acceptance(tmp_path, acceptance(run="r2"))
     assert path.read_bytes().startswith(before + b"\n")
-    found, problems = read_history(tmp_path)
+    found, problems = read_acceptances(tmp_path)
     assert [one.run for one in found] == ["r2"]
     assert len(problems) == 1
-    assert problems[0].startswith(f"{HISTORY}:1:")
+    assert problems[0].startswith(f"{ACCEPTANCES}:1:")
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
-        (b"[1]", "a line of a record is a JSON object"),
+        (b"[1]", "expected a JSON object, got list"),
         (b'{"schema": 1}', "Field required"),
-        (b'{"schema": 2, "new": 1}', "a newer evalharness wrote schema 2: upgrade"),
+        (b'{"schema": 2, "new": 1}', "schema 2, this version reads 1: upgrade evalharness"),
         (b"\xff{}", "not UTF-8"),
     ],
 )
-def test_damage(tmp_path: Path, line: bytes, said: str) -> None:
-    """A line that is no acceptance is named with its place; the others are read."""
+def test_damage(tmp_path: Path, line: bytes, message: str) -> None:
+    """An invalid line is reported with its place; the others are read."""
     record_acceptance(tmp_path, acceptance())
-    with (tmp_path / HISTORY).open("ab") as file:
+    with (tmp_path / ACCEPTANCES).open("ab") as file:
         file.write(line + b"\n")
     record_acceptance(tmp_path, acceptance(run="r3"))
-    found, problems = read_history(tmp_path)
+    found, problems = read_acceptances(tmp_path)
     assert [one.run for one in found] == ["r1", "r3"]
     assert len(problems) == 1
-    assert problems[0].startswith(f"{HISTORY}:2: ")
-    assert said in problems[0]
+    assert problems[0].startswith(f"{ACCEPTANCES}:2: ")
+    assert message in problems[0]
 
 
 def test_not_through_a_link(tmp_path: Path) -> None:
-    """A link in its place leads nowhere."""
+    """A symbolic link instead of the file is not followed."""
     (tmp_path / "golden").mkdir()
-    (tmp_path / HISTORY).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / ACCEPTANCES).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StoreError, match="cannot be written"):
         record_acceptance(tmp_path, acceptance())
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that does not fit leaves nothing of itself."""
+    """A line that does not fit on the disk leaves the file unchanged."""
     path = tmp_path / "lines.jsonl"
     append_line(path, {"n": 1})
     before, write = path.read_bytes(), os.write
@@ -127,13 +136,13 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_too_long() -> None:
-    """A reason of a book's length is refused before anything is written."""
-    with pytest.raises(RefusedError, match="because: it has 3000 characters, at most 2000 are kept"):
+    """A reason with 3,000 characters is refused."""
+    with pytest.raises(RefusedError, match="because: expected at most 2000 characters, got 3000"):
         acceptance(because="x" * 3000)
 
 
 def test_person(tmp_path: Path) -> None:
-    """Git knows who it is here."""
+    """The person is the user in the configuration of git."""
     repository = Repository(tmp_path / "work")
     repository.git("config", "user.name", "Ada")
     repository.git("config", "user.email", "ada@example.org")
@@ -141,12 +150,12 @@ def test_person(tmp_path: Path) -> None:
 
 
 def test_two_accepted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two runs that are accepted at the same time, the baseline has both, as the history does."""
+    """If two runs are accepted at the same time, the baseline and the acceptances have both."""
     leave_ci(monkeypatch)
     write_whole = baselines.write_whole
 
     def slowly(path: Path, text: str) -> None:
-        time.sleep(0.2)  # the other one has read what it will write over
+        time.sleep(0.2)  # without a lock, the other thread has read the old baseline by now
         write_whole(path, text)
 
     monkeypatch.setattr(baselines, "write_whole", slowly)
@@ -160,4 +169,4 @@ def test_two_accepted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     baseline = read_baseline(path, tmp_path)
     assert baseline
     assert sorted(run.id for run in baseline.runs) == ["r1", "r2"]
-    assert sorted(one.run for one in read_history(tmp_path)[0]) == ["r1", "r2"]
+    assert sorted(one.run for one in read_acceptances(tmp_path)[0]) == ["r1", "r2"]

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all; and what a run knows of where it happened."""
+"""Atomic writes, and the environment of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evalharness.store import environment, in_ci, machine_class, write_whole
 
 
 def test_written_whole(tmp_path: Path) -> None:
-    """The text is there as given, readable by all, in folders that are made, with nothing left beside it."""
+    """The text is written unchanged and readable by all; folders are created, and no temporary file is left."""
     path = tmp_path / "a" / "b" / "file.txt"
     for text in ("é\r\n\u2028", "", "second"):
         write_whole(path, text)
@@ -25,13 +25,13 @@ def test_written_whole(tmp_path: Path) -> None:
 
 
 def test_half_a_surrogate_pair(tmp_path: Path) -> None:
-    """What UTF-8 cannot hold is written as JSON escapes it."""
+    """Half a surrogate pair is written as a JSON escape."""
     write_whole(tmp_path / "file.json", '"\ud83d"')
     assert (tmp_path / "file.json").read_bytes() == b'"\\ud83d"'
 
 
 def test_target_is_a_folder(tmp_path: Path) -> None:
-    """What cannot be replaced stays, and no temporary file is left."""
+    """A folder with the name of the file stays, and no temporary file is left."""
     (tmp_path / "file.txt").mkdir()
     with pytest.raises(StoreError, match=r"file\.txt: cannot be written"):
         write_whole(tmp_path / "file.txt", "text")
@@ -39,7 +39,7 @@ def test_target_is_a_folder(tmp_path: Path) -> None:
 
 
 def test_folder_is_a_file(tmp_path: Path) -> None:
-    """A file where a folder should be is an error of the store."""
+    """A file with the name of a folder is a StoreError."""
     (tmp_path / "folder").write_text("old")
     with pytest.raises(StoreError, match="cannot be written"):
         write_whole(tmp_path / "folder" / "file.txt", "text")
@@ -47,7 +47,7 @@ def test_folder_is_a_file(tmp_path: Path) -> None:
 
 
 def test_disk_full(tmp_path: Path) -> None:
-    """A write that fails half way leaves the old file, and no temporary one."""
+    """A failed write leaves the old file, and no temporary one."""
     path = tmp_path / "file.txt"
     path.write_text("old")
     script = (
@@ -73,7 +73,7 @@ def test_disk_full(tmp_path: Path) -> None:
     ],
 )
 def test_in_ci(monkeypatch: pytest.MonkeyPatch, value: str | None, ci: bool) -> None:
-    """`CI` says whether this is a CI job; what is unclear counts as one."""
+    """`CI` tells whether this is a CI job; an unknown value counts as yes."""
     monkeypatch.delenv("CI", raising=False)
     if value is not None:
         monkeypatch.setenv("CI", value)
@@ -81,14 +81,14 @@ def test_in_ci(monkeypatch: pytest.MonkeyPatch, value: str | None, ci: bool) -> 
 
 
 def git(folder: Path, *words: str) -> str:
-    """Run git, with no configuration but this."""
+    """Run git with this identity."""
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
     done = subprocess.run(["git", "-C", str(folder), *identity, *words], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
 def test_commit(tmp_path: Path) -> None:
-    """Inside a repository a run knows its commit, and whether tracked files differ from it."""
+    """Inside of a repository, the environment has the commit, and whether tracked files differ from it."""
     git(tmp_path, "init", "-q")
     assert environment(tmp_path)["git"] is None
     (tmp_path / "file").write_text("one")
@@ -103,7 +103,7 @@ def test_commit(tmp_path: Path) -> None:
 
 
 def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outside a repository, and without git, there is no commit."""
+    """Outside of a repository, and without git, there is no commit."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert environment(tmp_path)["git"] is None
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -111,6 +111,6 @@ def test_outside_of_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_machine() -> None:
-    """The class of a machine names its processor, cores and system, and is the same in the whole run."""
+    """The class of a machine has its processor, cores and system, and is constant during a run."""
     assert f"{len(os.sched_getaffinity(0))} cores, {os.uname().sysname}" in machine_class()
     assert environment(Path())["machine_class"] == machine_class()

@@ -1,4 +1,4 @@
-"""Another commit: which one it is, what is read of it, and that nothing of the checkout runs meanwhile."""
+"""Reading another commit: the merge base, its files, and that no code of the checkout runs."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ TRAPS = """\
 
 
 @pytest.fixture(autouse=True)
-def _at_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of the CI that may run these tests."""
+def _outside_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the variables of a CI system that may run these tests."""
     leave_ci(monkeypatch)
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """One commit on main, with a file."""
+    """A repository with one commit on main, with one file."""
     repository = Repository(tmp_path / "repository")
     repository.write("golden/a.yaml", "old\n")
     repository.commit()
@@ -49,26 +49,26 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def found(root: Path, ref: str | None = None) -> Commit:
-    """The merge base, which is there."""
+    """The existing merge base."""
     commit = merge_base(root, ref)
     assert commit
     return commit
 
 
 def worse(repository: Repository) -> str:
-    """A commit with another content of the file."""
+    """Commit another content of the file."""
     repository.write("golden/a.yaml", "new\n")
     return repository.commit()
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    """A folder outside of every repository has no merge base, nor has a repository before its first commit."""
+    """A folder outside of a repository has no merge base, nor does a repository before its first commit."""
     assert merge_base(tmp_path) is None
     assert merge_base(Repository(tmp_path / "empty").root) is None
 
 
 def test_uncommitted_edit_on_main(repository: Repository) -> None:
-    """On the default branch the files are compared with its last commit."""
+    """On the default branch, the merge base is its last commit."""
     head = worse(repository)
     repository.write("golden/a.yaml", "newer\n")
     assert found(repository.root) == Commit(repository.root, head)
@@ -77,7 +77,7 @@ def test_uncommitted_edit_on_main(repository: Repository) -> None:
 
 @pytest.mark.parametrize("detached", [False, True])
 def test_branch(repository: Repository, detached: bool) -> None:
-    """On a branch, or on none, it is where the branch left main, whatever main has done since."""
+    """On a branch, or detached, the merge base is the commit at which the branch left main."""
     fork = repository.git("rev-parse", "HEAD")
     repository.branch()
     worse(repository)
@@ -90,7 +90,7 @@ def test_branch(repository: Repository, detached: bool) -> None:
 
 @pytest.mark.parametrize("ref", ["release", "v1", "sha"])
 def test_given_ref(repository: Repository, ref: str) -> None:
-    """A branch, a tag or a commit that is named comes before the default branch."""
+    """A given branch, tag or commit takes precedence over the default branch."""
     repository.branch("release")
     fork = worse(repository)
     repository.git("tag", "v1")
@@ -100,22 +100,22 @@ def test_given_ref(repository: Repository, ref: str) -> None:
 
 
 @pytest.mark.parametrize("ref", ["^HEAD", "HEAD:golden", "none", "a b", "main..main"])
-def test_ref_that_is_none(repository: Repository, ref: str) -> None:
-    """What is no commit here is an error that says what to do."""
+def test_unknown_ref(repository: Repository, ref: str) -> None:
+    """A ref without a commit in this clone is an error that tells what to do."""
     with pytest.raises(GitError, match=r"no commit .*fetch-depth: 0"):
         merge_base(repository.root, ref)
 
 
 @pytest.mark.parametrize("ref", ["", "-x", "--upload-pack=touch trap", "--git-dir", "a\0b"])
 def test_ref_that_could_be_an_option(repository: Repository, ref: str) -> None:
-    """Git is not even asked."""
-    with pytest.raises(GitError, match="is no name of a commit"):
+    """A ref that git could read as an option is refused before git runs."""
+    with pytest.raises(GitError, match="expected the name of a commit"):
         merge_base(repository.root, ref)
 
 
 @pytest.fixture
 def pull_request(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """A job for a pull request to the branch `release` of `origin`, of somebody whose branch is called so too."""
+    """A job for a pull request to the branch `release` of `origin`, from a branch with the same name."""
     fork = repository.git("rev-parse", "HEAD")
     repository.git("update-ref", "refs/remotes/origin/release", fork)
     repository.branch("release")
@@ -140,7 +140,7 @@ def pull_request(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Rep
 def test_target_of_a_pull_request(
     pull_request: Repository, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """Each CI system's own variable is believed, and means the branch of the remote, not the local one."""
+    """The variable of each CI system is used, and means the branch of the remote, not the local one."""
     fork = pull_request.git("rev-parse", "refs/remotes/origin/release")
     assert found(pull_request.root).sha != fork
     monkeypatch.setenv(variable, fork if value == "SHA" else value)
@@ -149,15 +149,15 @@ def test_target_of_a_pull_request(
 
 @pytest.mark.parametrize("target", ["gone", "--upload-pack=x", "release..main", "releas?", "*", "0" * 40])
 def test_target_that_is_not_there(pull_request: Repository, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
-    """A target branch that was not fetched is an error that says what to do, never another branch."""
+    """A target branch that is not in the clone is an error that tells what to do, never another branch."""
     monkeypatch.setenv("GITHUB_BASE_REF", target)
-    with pytest.raises(GitError, match=r"no branch to compare with \(origin/.*fetch-depth: 0"):
+    with pytest.raises(GitError, match=r"no target branch in this clone \(tried origin/.*fetch-depth: 0"):
         merge_base(pull_request.root)
 
 
 @pytest.mark.parametrize("name", ["--upload-pack=x", "no\N{NO-BREAK SPACE}break", "line\u2028end", "a/b", "größe"])
 def test_target_with_an_odd_name(pull_request: Repository, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A branch is a branch, whatever it is called."""
+    """A target branch can have any name."""
     fork = pull_request.git("rev-parse", "refs/remotes/origin/release")
     pull_request.git("update-ref", f"refs/remotes/origin/{name}", fork)
     monkeypatch.setenv("GITHUB_BASE_REF", name)
@@ -165,7 +165,7 @@ def test_target_with_an_odd_name(pull_request: Repository, monkeypatch: pytest.M
 
 
 def test_unknown_ci(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a CI job of no known system a local branch called main may be the pull request's: it does not count."""
+    """In an unknown CI system, a local branch main is ignored, because it may be that of the pull request."""
     monkeypatch.setenv("CI", "true")
     with pytest.raises(GitError, match=r"origin/HEAD, origin/main, origin/master"):
         merge_base(repository.root)
@@ -174,7 +174,7 @@ def test_unknown_ci(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_default_branch_of_the_remote(repository: Repository) -> None:
-    """What origin calls its default branch comes before a local main."""
+    """The default branch of origin takes precedence over a local main."""
     fork = repository.git("rev-parse", "HEAD")
     repository.git("update-ref", "refs/remotes/origin/trunk", fork)
     repository.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
@@ -183,29 +183,29 @@ def test_default_branch_of_the_remote(repository: Repository) -> None:
 
 
 def test_no_default_branch(repository: Repository) -> None:
-    """At a desk, where no branch is the default one, there remains HEAD."""
+    """Outside of CI, without a default branch, the merge base is HEAD."""
     repository.git("branch", "--move", "trunk")
     head = worse(repository)
     assert found(repository.root).sha == head
 
 
 def test_unrelated(repository: Repository) -> None:
-    """A branch that shares nothing with the default branch is an error, not a comparison with nothing."""
+    """A branch that shares no commit with the default branch is an error."""
     repository.git("checkout", "--quiet", "--orphan", "topic")
     worse(repository)
-    with pytest.raises(GitError, match="share no commit"):
+    with pytest.raises(GitError, match="share no commit in this clone"):
         merge_base(repository.root)
 
 
 def test_shallow_clone(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clone that was cut off before the merge base says so."""
+    """A clone that is too shallow for the merge base is an error that says so."""
     repository.branch()
     worse(repository)
     origin = f"file://{repository.root}"
     repository.git("clone", "--quiet", "--depth=1", "--branch=topic", origin, "../clone")
     clone = Repository(repository.root.parent / "clone", new=False)
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
-    with pytest.raises(GitError, match=r"no branch to compare with .*fetch-depth: 0"):
+    with pytest.raises(GitError, match=r"no target branch .*fetch-depth: 0"):
         merge_base(clone.root)
     clone.git("fetch", "--quiet", "--depth=1", origin, "main:refs/remotes/origin/main")
     clone.git("fetch", "--quiet", "--unshallow", origin)
@@ -213,7 +213,7 @@ def test_shallow_clone(repository: Repository, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_clone_without_contents(repository: Repository) -> None:
-    """Of a partial clone nothing is fetched behind the person's back: what it lacks is an error."""
+    """A missing object of a partial clone is an error, and is not fetched."""
     worse(repository)
     repository.git("config", "uploadpack.allowFilter", "true")
     repository.git("clone", "--quiet", "--filter=blob:none", f"file://{repository.root}", "../clone")
@@ -224,7 +224,7 @@ def test_clone_without_contents(repository: Repository) -> None:
 
 
 def test_work_tree_of_another(repository: Repository) -> None:
-    """A linked work tree is one of its repository."""
+    """A linked work tree has the merge base of its repository."""
     fork = repository.git("rev-parse", "HEAD")
     repository.git("worktree", "add", "--quiet", "-b", "topic", "../linked")
     linked = Repository(repository.root.parent / "linked", new=False)
@@ -233,7 +233,7 @@ def test_work_tree_of_another(repository: Repository) -> None:
 
 
 def test_folder_of_a_repository(repository: Repository) -> None:
-    """Paths are those of the project, which may be a folder of the repository, also by way of a link."""
+    """Paths are relative to the project, which may be a folder of the repository, also through a link."""
     repository.write("app/golden/b.yaml", "b\n")
     repository.commit()
     link = repository.root.parent / "link"
@@ -245,7 +245,7 @@ def test_folder_of_a_repository(repository: Repository) -> None:
 
 
 def test_submodule_in_place_of_the_project(repository: Repository, tmp_path: Path) -> None:
-    """A pull request that turns the project's folder into a submodule does not bring its own merge base."""
+    """If a pull request turns the project's folder into a submodule, the merge base is that of the outer repository."""
     other = Repository(tmp_path / "other")
     worse(other)
     base = repository.commit(lambda r: r.write("app/golden/a.yaml", "old\n"))
@@ -260,7 +260,7 @@ def test_submodule_in_place_of_the_project(repository: Repository, tmp_path: Pat
 
 
 def test_folder_that_poses_as_a_repository(repository: Repository, tmp_path: Path) -> None:
-    """Files that a pull request brings can look like a bare repository: git would take the project's folder for one."""
+    """Files of a pull request that look like a bare repository are not used as one."""
     worse(other := Repository(tmp_path / "other"))
     repository.write("app/golden/a.yaml", "old\n")
     base = repository.commit()
@@ -271,7 +271,7 @@ def test_folder_that_poses_as_a_repository(repository: Repository, tmp_path: Pat
 
 
 def test_environment_of_a_hook(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables with which git runs its hooks name another repository: they are not looked at."""
+    """The variables that git sets for hooks, which can name another repository, are ignored."""
     worse(other := Repository(tmp_path / "other"))
     monkeypatch.setenv("GIT_DIR", str(other.root / ".git"))
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(other.root / ".git/objects"))
@@ -280,7 +280,7 @@ def test_environment_of_a_hook(repository: Repository, tmp_path: Path, monkeypat
 
 
 def test_replaced_commit(repository: Repository) -> None:
-    """Replacement objects, with which one commit can stand for another, are not looked at."""
+    """Replacement objects, with which one commit can replace another, are ignored."""
     base = repository.git("rev-parse", "HEAD")
     repository.branch()
     repository.git("replace", base, worse(repository))
@@ -289,7 +289,7 @@ def test_replaced_commit(repository: Repository) -> None:
 
 
 def test_nothing_runs(repository: Repository, tmp_path: Path) -> None:
-    """Neither hooks nor filters nor anything else that git's configuration can name runs, and contents are raw."""
+    """No hook, filter or other command in git's configuration runs, and contents are raw."""
     sprung = repository.root / "sprung"
     trap = repository.write("trap", f"#!/bin/sh\necho >> '{sprung}'\nexec cat\n")
     trap.chmod(0o755)
@@ -309,11 +309,11 @@ def test_nothing_runs(repository: Repository, tmp_path: Path) -> None:
     assert git.has_whole_history(repository.root)
     assert not sprung.exists()
     repository.git("update-ref", "refs/heads/other", "HEAD")
-    assert sprung.exists(), "the trap is none"
+    assert sprung.exists(), "the trap works"
 
 
 def test_git_of_the_checkout(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file called git is not run, even where the search path begins with the folder that one is in."""
+    """A file called git in the checkout does not run, even if the search path begins with `.`."""
     repository.write("git", f"#!/bin/sh\ntouch '{repository.root}/sprung'\n").chmod(0o755)
     monkeypatch.chdir(repository.root)
     monkeypatch.setenv("PATH", f".{os.pathsep}{os.environ['PATH']}")
@@ -322,11 +322,11 @@ def test_git_of_the_checkout(repository: Repository, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("script", "most_s", "said"),
+    ("script", "most_s", "message"),
     [("exec sleep 600", 0.2, "took more than 0.2 s"), ("echo no >&2; exit 3", 60, "failed: no")],
 )
 def test_git_that_does_not_work(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, most_s: float, said: str
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, most_s: float, message: str
 ) -> None:
     """A git that hangs or fails is an error."""
     fake = tmp_path / "git"
@@ -334,12 +334,12 @@ def test_git_that_does_not_work(
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(git, "_TIMEOUT_S", most_s)
-    with pytest.raises(GitError, match=f"git .*{said}"):
+    with pytest.raises(GitError, match=f"git .*{message}"):
         merge_base(repository.root)
 
 
 def test_no_git(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A desk without git has no merge base; whoever names a commit, and CI, need one."""
+    """Without git there is no merge base outside of CI. In CI, or with a given ref, this is an error."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CI", raising=False)
     assert merge_base(repository.root) is None
@@ -355,7 +355,7 @@ NAMES = ("plain.yaml", "-x", "two words", "*", ":(glob)**", 'quote"', "line\nend
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names(repository: Repository, name: str, tmp_path: Path) -> None:
-    """Whatever a file is called, it is found under this name, and no other file is."""
+    """A file with any name is found under this name, and no other file is."""
     repository.write(f"golden/{name}", b"\r\n\x00\xff")
     commit = Commit(repository.root, repository.commit())
     assert commit.read(f"golden/{name}") == b"\r\n\x00\xff"
@@ -365,7 +365,7 @@ def test_names(repository: Repository, name: str, tmp_path: Path) -> None:
 
 
 def test_only_regular_files(repository: Repository, tmp_path: Path) -> None:
-    """Links, submodules and folders are no files; an executable one is."""
+    """Only regular and executable files are read, not links, submodules or folders."""
     secret = tmp_path / "secret"
     secret.write_text("secret")
     Repository(repository.root / "golden/module").commit(lambda r: r.write("inner", "x"))
@@ -383,27 +383,27 @@ def test_only_regular_files(repository: Repository, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "golden/../../secret", "a\0b"])
 def test_path_outside(repository: Repository, path: str) -> None:
-    """A path that leads out is refused, where it is asked for."""
-    with pytest.raises(GitError, match="no path below the root"):
+    """A path that leads out of the root is refused."""
+    with pytest.raises(GitError, match="expected a path below the root"):
         found(repository.root).read(path)
 
 
 @pytest.mark.parametrize("evil", ["..", ".git"])
 def test_tree_that_leads_outside(repository: Repository, tmp_path: Path, evil: str) -> None:
-    """Where a tree itself was made to lead out, nothing is written."""
+    """If a crafted tree leads out of the folder, nothing is written."""
     blob = repository.git("rev-parse", "HEAD:golden/a.yaml")
     inner = repository.git("mktree", stdin=f"100644 blob {blob}\tescaped\n")
     middle = repository.git("mktree", stdin=f"040000 tree {inner}\t{evil}\n")
     tree = repository.git("mktree", stdin=f"040000 tree {middle}\tgolden\n")
     sha = repository.git("commit-tree", "-m", "evil", tree)
-    with pytest.raises(GitError, match="no path of a file"):
+    with pytest.raises(GitError, match="expected the path of a file"):
         Commit(repository.root, sha).write_to(tmp_path / "copy", "golden")
     assert not (tmp_path / "copy").exists()
 
 
 @pytest.mark.parametrize("link", [False, True])
 def test_nothing_is_overwritten(repository: Repository, tmp_path: Path, link: bool) -> None:
-    """A file that is in the folder already is left as it is, and so is what a link there leads to."""
+    """An existing file in the folder stays unchanged, and so does the target of a link."""
     there, elsewhere = tmp_path / "copy/golden/a.yaml", tmp_path / "elsewhere"
     there.parent.mkdir(parents=True)
     elsewhere.write_text("mine")
@@ -418,7 +418,7 @@ def test_nothing_is_overwritten(repository: Repository, tmp_path: Path, link: bo
 
 @pytest.mark.parametrize("bound", ["_MOST_FILE", "_MOST_FILES", "_MOST_LISTED"])
 def test_too_much(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
-    """What is too large is refused before it is read."""
+    """Files and lists above the limits are refused."""
     commit = found(repository.root)
     monkeypatch.setattr(git, bound, 3)
     with pytest.raises(GitError, match="more than"):
@@ -427,6 +427,6 @@ def test_too_much(repository: Repository, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_write_once(repository: Repository, tmp_path: Path) -> None:
-    """Paths that overlap, or are not there, do no harm."""
+    """Overlapping and missing paths are no problem: each file is written once."""
     assert found(repository.root).write_to(tmp_path, "golden", "golden/a.yaml", "none.toml") == ["golden/a.yaml"]
     assert (tmp_path / "golden/a.yaml").read_text() == "old\n"

@@ -1,4 +1,4 @@
-"""The record of a run: what was written comes back, or an error that names the line."""
+"""Run records: they are read as written, or the error names the line."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from evalharness.store import RunWriter, read_run, sample_from_json, sample_to_j
     ids=["plain", "hostile", "errors", "failed checks", "partial", "stopped", "lost"],
 )
 def test_round_trip(tmp_path: Path, run: Run) -> None:
-    """A run comes back equal, whatever its texts hold, half a surrogate pair too."""
+    """A run is read as written, with any texts, including half a surrogate pair."""
     assert read_run(write(tmp_path / "deep" / "run.jsonl", run)) == run
 
 
 def test_logprobs_round_trip(tmp_path: Path) -> None:
-    """Log-probabilities come back, and a record without them has no word of them."""
+    """Log-probabilities are read as written, and a record without them has no field for them."""
     bare = a_sample()
     assert bare.response is not None
     likely = replace(bare.response, logprobs=(-0.5,), golden_logprobs=((-0.25, 0.0), (-3.0,)))
@@ -49,7 +49,7 @@ def test_logprobs_round_trip(tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(st.characters(), max_size=40))
 def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    """Any text at all survives, but that two halves of a surrogate pair that stand together become the pair."""
+    """Any text is read as written, except that two adjacent halves of a surrogate pair become the pair."""
     run = a_run([a_sample(text=text)])
     joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
     path = write(tmp_path_factory.getbasetemp() / "any" / "run.jsonl", run)
@@ -57,7 +57,7 @@ def test_any_text_survives(tmp_path_factory: pytest.TempPathFactory, text: str) 
 
 
 def test_sample_travels_as_json() -> None:
-    """A sample is plain JSON between xdist processes."""
+    """A sample can be sent as plain JSON between xdist processes."""
     sample = a_sample(text="\u2028", failed_checks=("no",))
     assert sample_from_json(json.loads(json.dumps(sample_to_json(sample)))) == sample
     with pytest.raises(StoreError, match="not a sample"):
@@ -65,14 +65,14 @@ def test_sample_travels_as_json() -> None:
 
 
 def test_same_run_same_bytes(tmp_path: Path) -> None:
-    """One line a sample, and the same run gives the same bytes."""
+    """A record has one line per sample, and the same run gives the same bytes."""
     first, second = (write(tmp_path / name, a_run()).read_bytes() for name in ("one.jsonl", "two.jsonl"))
     assert first == second
     assert [next(iter(json.loads(line))) for line in first.splitlines()] == ["schema", "sample", "sample", "end"]
 
 
-def test_every_line_is_there_at_once(tmp_path: Path) -> None:
-    """A run that is killed leaves what has come in, as a stopped run."""
+def test_every_line_is_written_at_once(tmp_path: Path) -> None:
+    """The record of a killed run has its finished samples, and is read as a stopped run."""
     run = a_run()
     writer = RunWriter(tmp_path / "run.jsonl", run.header)
     writer.append(sample_to_json(run.samples[0]))
@@ -82,7 +82,7 @@ def test_every_line_is_there_at_once(tmp_path: Path) -> None:
 
 
 def test_truncated_anywhere(tmp_path: Path) -> None:
-    """A record cut at any byte is refused, or says itself that it is not whole."""
+    """A record that is cut off at any byte is refused, or read as a stopped run."""
     whole = write(tmp_path / "run.jsonl", a_run([a_sample("a", text="é\u2028"), broken("b")])).read_bytes()
     for length in range(len(whole)):
         (tmp_path / "cut.jsonl").write_bytes(whole[:length])
@@ -96,7 +96,7 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_deleted_line(tmp_path: Path, number: int) -> None:
-    """A record that lost a line is refused or not complete; a sample's line is missed by its selection."""
+    """A record without one of its lines is refused or incomplete; a missing sample is still in the selection."""
     path = write(tmp_path / "run.jsonl", a_run())
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[: number - 1] + lines[number:]))
@@ -113,84 +113,84 @@ HEADER, SAMPLE, END = 0, 1, 3
 
 
 @pytest.mark.parametrize(
-    ("line", "old", "new", "said"),
+    ("line", "old", "new", "message"),
     [
         (HEADER, '"kind": "run"', '"kind": "baseline"', "1: not a run"),
-        (HEADER, '"schema": 2', '"schema": 3', "1: schema 3, this version reads 1 to 2; a newer evalharness wrote it"),
-        (HEADER, '"schema": 2', '"schema": 10', "a newer evalharness"),
-        (HEADER, '"schema": 2', '"schema": 0', "schema 0, this version reads 1 to 2; expected a known schema"),
-        (HEADER, '"schema": 2', '"schema": "9"', 'schema "9", this version reads 1 to 2; expected'),
-        (HEADER, '"schema": 2, ', "", "1: schema null, this version reads 1 to 2; expected a known schema"),
-        (HEADER, '"id": "run-1"', '"id": null', "1: not a record of a run"),
-        (SAMPLE, "0.123457", "NaN", "2: NaN is not a number that a record can hold"),
-        (SAMPLE, "0.123457", "-Infinity", "2: -Infinity is not a number"),
-        (SAMPLE, "0.123457", "1e999", "2: 1e999 is not a number"),
-        (SAMPLE, "0.123457", "9" * 5_000, "2: not JSON that a record can hold"),
-        (SAMPLE, "0.123457", "[" * 100_000, "2: not JSON that a record can hold"),
-        (SAMPLE, "0.123457", '"good"', "2: not a record of a run"),
-        (SAMPLE, "0.123457", "-1e7", "2: not a record of a run: the score exact is not within ±1,000,000"),
-        (SAMPLE, "0.123457", '"nan"', "2: not a record of a run: "),
+        (HEADER, '"schema": 2', '"schema": 3', "1: schema 3, this version reads 1 to 2: upgrade evalharness"),
+        (HEADER, '"schema": 2', '"schema": 10', "schema 10, this version reads 1 to 2: upgrade"),
+        (HEADER, '"schema": 2', '"schema": 0', "schema 0, this version reads 1 to 2"),
+        (HEADER, '"schema": 2', '"schema": "9"', 'schema "9", this version reads 1 to 2'),
+        (HEADER, '"schema": 2, ', "", "1: schema null, this version reads 1 to 2"),
+        (HEADER, '"id": "run-1"', '"id": null', "1: invalid run record"),
+        (SAMPLE, "0.123457", "NaN", "2: expected a finite number, got NaN"),
+        (SAMPLE, "0.123457", "-Infinity", "2: expected a finite number, got -Infinity"),
+        (SAMPLE, "0.123457", "1e999", "2: expected a finite number, got 1e999"),
+        (SAMPLE, "0.123457", "9" * 5_000, "2: unsupported JSON"),
+        (SAMPLE, "0.123457", "[" * 100_000, "2: unsupported JSON"),
+        (SAMPLE, "0.123457", '"good"', "2: invalid run record"),
+        (SAMPLE, "0.123457", "-1e7", "2: invalid run record: expected a score of exact within ±1,000,000"),
+        (SAMPLE, "0.123457", '"nan"', "2: invalid run record: "),
         (
             SAMPLE,
             '_tokens": 9',
             '_tokens": ' + "9" * 400,
-            "2: not a record of a run: more than 1,000,000,000,000 tokens",
+            "2: invalid run record: expected at most 1,000,000,000,000 tokens",
         ),
         (
             SAMPLE,
             '_tokens": 3',
             '_tokens": ' + "3" * 400,
-            "2: not a record of a run: more than 1,000,000,000,000 tokens",
+            "2: invalid run record: expected at most 1,000,000,000,000 tokens",
         ),
-        (SAMPLE, '"stop"', '"banana"', "2: not a record of a run"),
-        (SAMPLE, '{"sample"', '{"simple"', "2: not a record of a run: neither a sample nor its end"),
+        (SAMPLE, '"stop"', '"banana"', "2: invalid run record"),
+        (SAMPLE, '{"sample"', '{"simple"', "2: invalid run record: expected a sample, or one end line"),
         (SAMPLE, '{"sample": {', "[1]", "2:4: not JSON"),
         (SAMPLE, '{"sample"', '"', "2:"),
         (END, '{"end": {', '{"end": [', "4:"),
-        (END, '"stopped": false', '"stoped": false', "4: not a record of a run"),
-        (END, '"stopped": false', '"stopped": null', "4: not a record of a run"),
-        (END, "}}\n", '}}\n{"end": {"selected": [], "stopped": false}}\n', "5: not a record of a run"),
+        (END, '"stopped": false', '"stoped": false', "4: invalid run record"),
+        (END, '"stopped": false', '"stopped": null', "4: invalid run record"),
+        (END, "}}\n", '}}\n{"end": {"selected": [], "stopped": false}}\n', "5: invalid run record"),
         (END, "}}\n", "}}\n\n", "5:1: not JSON"),
     ],
 )
-def test_damaged_line(tmp_path: Path, line: int, old: str, new: str, said: str) -> None:
-    """A damaged record is refused, and the refusal names the line."""
+def test_damaged_line(tmp_path: Path, line: int, old: str, new: str, message: str) -> None:
+    """A damaged record is refused, with the line."""
     path = write(tmp_path / "run.jsonl", a_run())
     lines = path.read_text().splitlines(keepends=True)
     assert old in lines[line]
     lines[line] = lines[line].replace(old, new, 1)
     path.write_text("".join(lines))
-    with pytest.raises(StoreError, match=re.escape(f"run.jsonl:{said}" if said[0].isdigit() else said)):
+    with pytest.raises(StoreError, match=re.escape(f"run.jsonl:{message}" if message[0].isdigit() else message)):
         read_run(path)
 
 
 @pytest.mark.parametrize("end", ["[1]", '"x"', "null", "{}", "3"])
-def test_end_that_is_none(tmp_path: Path, end: str) -> None:
-    """An end line that does not say what was selected is refused."""
+def test_invalid_end(tmp_path: Path, end: str) -> None:
+    """An end line without the selection is refused."""
     path = write(tmp_path / "run.jsonl", a_run())
     path.write_text("".join([*path.read_text().splitlines(keepends=True)[:-1], f'{{"end": {end}}}\n']))
-    with pytest.raises(StoreError, match=r"run\.jsonl:4: not a record of a run"):
+    with pytest.raises(StoreError, match=r"run\.jsonl:4: invalid run record"):
         read_run(path)
 
 
 def test_two_records_in_one_file(tmp_path: Path) -> None:
-    """Two runs in one file are not one run."""
+    """A file with two runs is refused."""
     path = write(tmp_path / "run.jsonl", a_run())
     path.write_text(path.read_text() * 2)
-    with pytest.raises(StoreError, match=r"run\.jsonl:5: not a record"):
+    with pytest.raises(StoreError, match=r"run\.jsonl:5: invalid run record"):
         read_run(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe", b"null\n", b"[]\n", b"\xef\xbb\xbf{}\n", b"\x00" * 9])
-def test_no_record_at_all(tmp_path: Path, content: bytes) -> None:
-    """A file that is something else is refused."""
+def test_other_content(tmp_path: Path, content: bytes) -> None:
+    """A file with other content is refused."""
     (tmp_path / "run.jsonl").write_bytes(content)
     with pytest.raises(StoreError, match=r"run\.jsonl"):
         read_run(tmp_path / "run.jsonl")
 
 
 def test_no_file(tmp_path: Path) -> None:
-    """A file that is not there, or is a folder, cannot be read."""
+    """A missing file and a folder cannot be read."""
     for path in (tmp_path / "none.jsonl", tmp_path):
         with pytest.raises(StoreError, match="cannot be read"):
             read_run(path)
@@ -210,7 +210,7 @@ COMPLETE: list[tuple[Any, bool]] = [
 
 @pytest.mark.parametrize(("run", "complete"), COMPLETE)
 def test_complete(run: Run, complete: bool) -> None:
-    """A run is complete when all that was planned, and that is something, has an answer."""
+    """A run is complete if there are planned samples, and all of them have a response."""
     assert run.complete is complete
 
 
@@ -224,5 +224,5 @@ def test_complete(run: Run, complete: bool) -> None:
     ],
 )
 def test_ok(sample: Any, ok: bool) -> None:
-    """A sample without an answer is never fine, whether or not somebody noted an error."""
+    """A sample without a response is not ok, with or without an error."""
     assert sample.ok is ok

@@ -1,4 +1,4 @@
-"""Files of schema 1, as version 0.1 wrote them, are read as files of today."""
+"""Files of schema 1, which version 0.1 wrote, are read as files of schema 2."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NEW_REQUEST = {
 
 
 def older(text: str, **names: str) -> str:
-    """The text of a file with schema 1 and the names that fields had then."""
+    """The text of a file with schema 1 and its old field names."""
     text = text.replace('{"schema": 2', '{"schema": 1')
     for today, then in names.items():
         text = text.replace(f'"{today}":', f'"{then}":')
@@ -59,7 +59,7 @@ def older(text: str, **names: str) -> str:
     ],
 )
 def test_a_run(tmp_path: Path, repeat: int, key: tuple[str, int]) -> None:
-    """A repeat number from 1,000 or 2,000 on becomes a purpose; a sample that was not planned is one to confirm."""
+    """Repeats from 1,000 and 2,000 on get a purpose; a sample that is not planned is of a confirmation."""
     run = a_run((a_sample("a"), a_sample("a", repeat=repeat)), planned=(SampleKey("a", "p", "m", 0),))
     path = write(tmp_path / "run.jsonl", run)
     path.write_text(older(path.read_text(), max_stages="looks").replace(', "planned"]', "]"))
@@ -70,7 +70,7 @@ def test_a_run(tmp_path: Path, repeat: int, key: tuple[str, int]) -> None:
 
 
 def test_a_baseline(tmp_path: Path) -> None:
-    """Its runs and its samples are those of the same file today."""
+    """A baseline of schema 1 equals the same baseline of schema 2."""
     path = accepted(tmp_path, a_run(), a_run(name="run-2"))
     today = read_baseline(path, tmp_path)
     path.write_text(older(path.read_text(), request_digest="asked", samples="draws"))
@@ -80,7 +80,7 @@ def test_a_baseline(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("golden/baselines/*/*.jsonl")), ids=lambda path: path.stem)
 def test_the_committed_baselines(path: Path, tmp_path: Path) -> None:
-    """As version 0.1 committed them, they are the same baselines, so every verdict is the same."""
+    """The committed baselines in schema 1 equal those in schema 2, so every verdict is the same."""
     old = tmp_path / path.relative_to(ROOT)
     old.parent.mkdir(parents=True)
     old.write_text(older(path.read_text(), request_digest="asked", samples="draws"))
@@ -88,7 +88,7 @@ def test_the_committed_baselines(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_recording(tmp_path: Path) -> None:
-    """A recorded response keeps its date and gets the key of its request today."""
+    """A recorded response keeps its date and gets the key of the upgraded request."""
     request = canonical(OLD_REQUEST)
     line = {"key": request_key(request), "asked_at": "2026-01-02T00:00:00+00:00", "request": OLD_REQUEST}
     header = {"schema": 1, "kind": "recording", "suite": "demo", "responses": 1}
@@ -112,7 +112,7 @@ def old_ledger(path: Path, *, damaged: bool = False) -> None:
 
 
 def test_a_ledger(tmp_path: Path) -> None:
-    """What was paid for is found by the key of the same request today, the first time and later."""
+    """A response is found by the key of the upgraded request, on the first opening and later."""
     old_ledger(tmp_path / "ledger.sqlite")
     key = request_key(canonical(NEW_REQUEST))
     for _ in range(2):
@@ -122,11 +122,11 @@ def test_a_ledger(tmp_path: Path) -> None:
 
 
 def test_a_damaged_ledger(tmp_path: Path) -> None:
-    """A row that is not what was written is still refused."""
+    """A damaged row is still refused after the upgrade."""
     old_ledger(tmp_path / "ledger.sqlite", damaged=True)
     with (
         closing(Ledger(tmp_path / "ledger.sqlite")) as ledger,
-        pytest.raises(Exception, match="is not what was written"),
+        pytest.raises(Exception, match="checksum mismatch"),
     ):
         list(ledger.all())
 
@@ -136,7 +136,7 @@ ODD: list[Any] = [None, 5, "x", [], [None], [["a"]], [["a", "p", "m", "0"]], {"a
 
 @pytest.mark.parametrize("value", ODD, ids=repr)
 def test_odd_values(value: Any) -> None:
-    """A value of another shape is left to the reader, which reports it."""
+    """A value of an unexpected type stays unchanged, and the reader reports it."""
     header = upgraded_header({"schema": 1, "planned": value, "runs": value})
     assert re.search("planned", json.dumps(header))
     for line in ({"sample": value}, {"sample": {"key": value}}, {"end": value}, {"end": {"selected": value}}):

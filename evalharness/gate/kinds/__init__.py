@@ -1,4 +1,4 @@
-"""Gate kinds: what a gate compares, and how it decides."""
+"""Gate kinds: each defines the number that a gate compares, and the test that decides."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The protocol of a gate kind.
 
-A gate kind knows which number of a sample it compares and what the numbers of both sides show. It is found by the
-`metric` of a gate in a suite; a metric of the suite itself belongs to the kind `score`. A third party registers an
-instance as an entry point in the group `evalharness.gate_kinds`.
+A gate kind reads one number from each sample and compares the numbers of a run with those of its baseline. The `metric`
+of a gate in a suite selects the kind: `latency`, `cost`, the name of a registered kind, or `score` for a metric of the
+suite. To register a kind, add an instance as an entry point in the group `evalharness.gate_kinds`.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ if TYPE_CHECKING:  # brings numpy, which loading a suite does not need
 
 
 class HasPValue(Protocol):
-    """The evidence of a gate, as far as the other gates of the run need it."""
+    """Evidence with a p-value, which Holm's correction over the gates of a run needs."""
 
     @property
     def p_value(self) -> float:
-        """One-sided, of "worse"."""
+        """Return the one-sided p-value of "worse"."""
 
 
 class GateKind(ABC):
-    """What a gate compares, and how it decides."""
+    """A kind of gate: the number that it compares, and the test that decides.
+
+    A run asks for the `evidence` of all gates first, corrects their p-values together, and then calls `conclude`.
+    """
 
     unit: ClassVar[Unit] = "points"
-    """Of the margin and every change. A `GateResult` of a `ratio` has natural logarithms."""
+    """Unit of the margin and of every change. A `GateResult` with the unit `ratio` has natural logarithms."""
     options: ClassVar[frozenset[str]] = frozenset()
-    """Keys that a gate of this kind may have in a suite besides `metric` and `margin`: `tag`, `target`, `slots`."""
+    """Keys allowed in a suite besides `metric` and `margin`: `tag`, `target`, `slots`."""
     shares_alpha: ClassVar[bool] = True
-    """Whether its p-value takes part in Holm's correction over the gates of a run."""
+    """Whether the p-value takes part in Holm's correction over the gates of a run."""
     informs: ClassVar[bool] = False
-    """Whether a gate without data to compare is only shown, and does not change the status of the run."""
+    """Whether a gate without data to compare is shown only, without changing the status of the run."""
     compares_pinned: ClassVar[bool] = True
-    """Whether it compares with the pinned baseline as well."""
+    """Whether the gate also compares with the pinned baseline."""
     measures_machine: ClassVar[bool] = False
-    """Whether it needs the speed of this machine, measured beside the run."""
+    """Whether the run measures the speed of this machine for the gate."""
 
     @abstractmethod
     def evidence(self, comparison: Comparison) -> HasPValue:
-        """Return what the samples of both sides show.
-
-        Raises NoComparison if nothing may be concluded from them.
-        """
+        """Return the evidence in the samples of both sides. Raises NoComparison if they cannot be compared."""
 
     @abstractmethod
     def conclude(self, comparison: Comparison, evidence: Any, p_value: float, gates: int) -> GateResult:
-        """Return the result; `p_value` is the corrected one of the evidence, and `gates` share alpha."""
+        """Return the result. `p_value` is corrected for the number of gates that share alpha, `gates`."""
 
     def detectable_drop(self, comparison: Comparison) -> float | None:
-        """The smallest drop that a run like this one detects 80 % of the time, without a baseline; None if unknown."""
+        """Return the drop that a later run like this one detects 80 % of the time; None if unknown."""
         return None

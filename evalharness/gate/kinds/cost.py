@@ -1,4 +1,4 @@
-"""Gates on cost: the paired ratio of tokens, whatever a token costs today."""
+"""Gates on cost: the paired ratio of tokens, independent of prices."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
 
 
 class CostGate(MeanGate):
-    """A rise of the tokens of a response, prompt included."""
+    """Detects a rise in tokens per response, including the prompt."""
 
     unit = "ratio"
     sign = -1
 
     def value(self, rule: GateRule) -> Value:
-        """The tokens of the request and the response."""
+        """Return the function that reads the tokens of request and response."""
 
         def tokens(sample: BaselineSample) -> float | None:
             count = sample.prompt_tokens + sample.completion_tokens
@@ -27,21 +27,21 @@ class CostGate(MeanGate):
 
         return tokens
 
-    def what(self, rule: GateRule) -> str:
-        """Describes the number."""
+    def value_name(self, rule: GateRule) -> str:
+        """Return the name of the number, for messages."""
         return "token counts"
 
     def rules(self, comparison: Comparison) -> Rules:
-        """Margin and stage of the gate."""
+        """Return margin and stage."""
         from evalharness.gate.cost import cost_rules
 
         return cost_rules(comparison.rule.margin, stage=comparison.stage)
 
-    def collect(self, comparison: Comparison, then: Values, now: Values) -> Evidence:
-        """The evidence on the ratio, and on responses that cost far more than usual."""
+    def collect(self, comparison: Comparison, baseline: Values, candidate: Values) -> Evidence:
+        """Return the evidence on the ratio, and on responses that cost far more than usual."""
         from evalharness.gate.cost import collect_cost_evidence
 
-        return collect_cost_evidence(then, now, rules=self.rules(comparison), seed=comparison.seed)
+        return collect_cost_evidence(baseline, candidate, rules=self.rules(comparison), seed=comparison.seed)
 
 
 COST = CostGate()

@@ -1,4 +1,4 @@
-"""Gates on seconds: which of them compare, and by which mode."""
+"""Gates on seconds: selects the accepted runs to compare with, and the mode of the comparison."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
     from evalharness.gate.latency import Calibration, Mode
 
 _FAILS = ("interleaved", "history")
-"""The modes that may turn a run red."""
+"""The modes in which a gate can fail."""
+_Seconds = dict[str, list[float]]
+"""Case id -> seconds of its samples."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """The mode of a comparison of seconds, the ids of the baseline's runs that count, and the machine's own speed."""
+class _Basis:
+    """The basis of a comparison of seconds."""
 
     mode: Mode
     runs: Sequence[str]
+    """Ids of the baseline's runs to compare with."""
     calibration: Calibration | None = None
 
 
 class LatencyGate(GateKind):
-    """A rise of one of the timings of a response."""
+    """Detects a rise in one of the `TIMINGS` of a response."""
 
     unit = "ratio"
     options = frozenset({"slots"})
@@ -44,38 +47,36 @@ class LatencyGate(GateKind):
         self.timing = timing
 
     def evidence(self, comparison: Comparison) -> GateResult:
-        """The result itself: the test of seconds keeps its own error rate."""
+        """Return the result: this test keeps its own error rate, so there is nothing to correct."""
         from evalharness.gate.latency import assess_latency
 
         slots, rule = _slots(comparison), comparison.rule
         if rule.slots and rule.slots != slots:
             raise NoComparison("error", _other_slots(comparison, slots))
-        way = _way(comparison, slots)
-        then, now = self._seconds(comparison, way)
-        result = assess_latency(then, now, mode=way.mode, margin=rule.margin, calibration=way.calibration)
-        reason = result.reason if then.keys() & now.keys() else _no_seconds(comparison, way, slots)
-        return replace(result, reason=reason, gating=result.verdict == "FAIL" or way.mode in _FAILS)
+        basis = _basis(comparison, slots)
+        baseline, candidate = self._seconds(comparison, basis)
+        result = assess_latency(baseline, candidate, mode=basis.mode, margin=rule.margin, calibration=basis.calibration)
+        reason = result.reason if baseline.keys() & candidate.keys() else _no_seconds(comparison, basis, slots)
+        return replace(result, reason=reason, gating=result.verdict == "FAIL" or basis.mode in _FAILS)
 
     def conclude(self, comparison: Comparison, evidence: Any, p_value: float, gates: int) -> GateResult:
-        """The result, as the evidence has it."""
+        """Return the evidence, which is the result."""
         result: GateResult = evidence
         return result
 
-    def _seconds(self, comparison: Comparison, way: _Way) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-        pairing, counted = comparison.pairing, set(way.runs)
-        then, now = {}, {}
+    def _seconds(self, comparison: Comparison, basis: _Basis) -> tuple[_Seconds, _Seconds]:
+        pairing, counted = comparison.pairing, set(basis.runs)
+        baseline, candidate = {}, {}
         for case in pairing.cases:
             stored = baseline_samples(pairing, case, copies=False)
-            then[case] = _positive(sample.seconds(self.timing) for sample in stored if sample.run in counted)
-            now[case] = _positive(sample.seconds(self.timing) for sample in pairing.samples[case])
-        if way.mode == "history":
-            then = {case: seconds for case, seconds in then.items() if len(seconds) == len(way.runs)}
-        return {case: found for case, found in then.items() if found}, {
-            case: found for case, found in now.items() if found
-        }
+            baseline[case] = _positive(sample.seconds(self.timing) for sample in stored if sample.run in counted)
+            candidate[case] = _positive(sample.seconds(self.timing) for sample in pairing.samples[case])
+        if basis.mode == "history":
+            baseline = {case: seconds for case, seconds in baseline.items() if len(seconds) == len(basis.runs)}
+        return _without_empty(baseline), _without_empty(candidate)
 
 
-def _without_empty(side: dict[str, list[float]]) -> dict[str, list[float]]:
+def _without_empty(side: _Seconds) -> _Seconds:
     return {case: seconds for case, seconds in side.items() if seconds}
 
 
@@ -83,51 +84,52 @@ def _slots(comparison: Comparison) -> int | None:
     return slots_of(sample for samples in comparison.pairing.samples.values() for sample in samples)
 
 
-def _way(comparison: Comparison, slots: int | None) -> _Way:
+def _basis(comparison: Comparison, slots: int | None) -> _Basis:
     from evalharness.gate.latency import Calibration
 
     run, reference = comparison.run, comparison.reference
-    alike = [one for one in comparison.pairing.accepted if one.slots == slots]
-    if reference is not None and any(one.id == reference.header.id for one in alike):
-        return _Way("interleaved", [reference.header.id])
-    here = [one for one in alike if one.machine_class == run.header.machine_class]
+    same_slots = [one for one in comparison.pairing.accepted if one.slots == slots]
+    if reference is not None and any(one.id == reference.header.id for one in same_slots):
+        return _Basis("interleaved", [reference.header.id])
+    here = [one for one in same_slots if one.machine_class == run.header.machine_class]
     measured = [one.calibration_s for one in here if one.calibration_s]
     speed = run.calibration_s if here and len(measured) == len(here) else None
     calibration = Calibration(measured, speed) if speed else None
     few: Mode = "calibrated" if calibration else "stored" if here else "none"
     mode: Mode = "history" if len(here) >= FEWEST_SESSIONS else few
-    return _Way(mode, [one.id for one in here], calibration)
+    return _Basis(mode, [one.id for one in here], calibration)
 
 
 def _positive(found: Iterable[float | None]) -> list[float]:
-    """Those that compare."""
+    """The seconds that can be compared."""
     return [seconds for seconds in found if seconds is not None and 0 < seconds < math.inf]
 
 
 def _other_slots(comparison: Comparison, slots: int | None) -> str:
     wanted, model = comparison.rule.slots, comparison.pairing.model
     return (
-        f"this gate asks for seconds with slots = {wanted}, and {model} answered with {_shape(slots)}: set "
-        f"slots = {wanted} in [tool.evalharness.models.{model}], or give the suite a model that has it"
+        f"expected seconds with slots = {wanted}, got {_slots_text(slots)} from {model}: set slots = {wanted} in "
+        f"[tool.evalharness.models.{model}], or use a model that has this setting"
     )
 
 
-def _shape(slots: int | None) -> str:
-    return f"slots = {slots}" if slots else "an unknown number of them"
+def _slots_text(slots: int | None) -> str:
+    return f"slots = {slots}" if slots else "an unknown number of slots"
 
 
-def _no_seconds(comparison: Comparison, way: _Way, slots: int | None) -> str:
+def _no_seconds(comparison: Comparison, basis: _Basis, slots: int | None) -> str:
     here = [one for one in comparison.pairing.accepted if _is_here(one, comparison)]
     samples = [sample for found in comparison.pairing.samples.values() for sample in found]
-    if not way.runs and here and any(sample.latency_s is not None for sample in samples):
-        had = ", ".join(_shape(other) for other in sorted({one.slots for one in here}, key=str))
+    if not basis.runs and here and any(sample.latency_s is not None for sample in samples):
+        accepted = ", ".join(_slots_text(other) for other in sorted({one.slots for one in here}, key=str))
         return (
-            f"no accepted run with {_shape(slots)}, only with {had}: seconds compare within one shape; accept a new run"
+            f"no accepted run with {_slots_text(slots)}, only with {accepted}: seconds with different slots cannot be "
+            "compared; accept a new run"
         )
     if not here:
         return f"no accepted run on a machine like this one ({comparison.run.header.machine_class})"
     replayed = sum(bool(sample.recorded_at) for sample in samples)
-    return f"{replayed} answers were replayed, and those say nothing of time" if replayed else "no times to compare"
+    return f"{replayed} responses were replayed, which have no times" if replayed else "no times to compare"
 
 
 def _is_here(run: AcceptedRun, comparison: Comparison) -> bool:

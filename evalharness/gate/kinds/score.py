@@ -15,13 +15,13 @@ if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
 
 
 class ScoreGate(MeanGate):
-    """A drop of a metric's mean score."""
+    """Detects a drop in the mean score of a metric."""
 
     options = frozenset({"tag", "target"})
     sign = 1
 
     def value(self, rule: GateRule) -> Value:
-        """The score of the metric, if it is in [0, 1]."""
+        """Return the function that reads the score, if it is in [0, 1]."""
 
         def score(sample: BaselineSample) -> float | None:
             found = sample.scores.get(rule.metric)
@@ -29,19 +29,19 @@ class ScoreGate(MeanGate):
 
         return score
 
-    def what(self, rule: GateRule) -> str:
-        """Describes the number."""
+    def value_name(self, rule: GateRule) -> str:
+        """Return the name of the number, for messages."""
         return f"score of {rule.metric} in [0, 1]"
 
     def rules(self, comparison: Comparison) -> Rules:
-        """Margin, target and stage of the gate."""
+        """Return margin, target and stage."""
         from evalharness.gate.evidence import Rules
 
         rule = comparison.rule
         return Rules(margin=rule.margin, target=rule.target, stage=comparison.stage)
 
     def evidence(self, comparison: Comparison) -> Evidence:
-        """The evidence on scores of equal signature."""
+        """Return the evidence on scores with equal signatures. Raises NoComparison if the signature has changed."""
         metric = comparison.rule.metric
         then, now = comparison.pairing.signatures.get(metric), comparison.run.header.signatures.get(metric)
         if then != now:
@@ -49,19 +49,19 @@ class ScoreGate(MeanGate):
             raise NoComparison("incomparable", f"metric settings changed: {changed}; accept a new baseline")
         return super().evidence(comparison)
 
-    def collect(self, comparison: Comparison, then: Values, now: Values) -> Evidence:
-        """The evidence, allowing for clusters and sessions, and the change of each tag."""
+    def collect(self, comparison: Comparison, baseline: Values, candidate: Values) -> Evidence:
+        """Return the evidence, corrected for clusters and sessions, with the change of each tag."""
         from evalharness.gate.scores import collect_evidence
         from evalharness.gate.slices import slices_of
 
         seed, rules = comparison.seed, self.rules(comparison)
         clusters, sessions = comparison.clusters, comparison.has_sessions
-        found = collect_evidence(then, now, rules=rules, seed=seed, clusters=clusters, sessions=sessions)
-        slices = () if comparison.rule.tag else slices_of(then, now, comparison.tags, seed=seed)
+        found = collect_evidence(baseline, candidate, rules=rules, seed=seed, clusters=clusters, sessions=sessions)
+        slices = () if comparison.rule.tag else slices_of(baseline, candidate, comparison.tags, seed=seed)
         return replace(found, slices=slices)
 
     def conclude(self, comparison: Comparison, evidence: Evidence, p_value: float, gates: int) -> GateResult:
-        """The result; the reason of a failure names the tags that fell most."""
+        """Return the result. The reason of a failure names the tags with the largest drops."""
         from evalharness.gate.slices import worst_of
 
         result = super().conclude(comparison, evidence, p_value, gates)
@@ -69,7 +69,7 @@ class ScoreGate(MeanGate):
         return replace(result, slices=evidence.slices, reason=result.reason + worst)
 
     def detectable_drop(self, comparison: Comparison) -> float | None:
-        """The drop of the mean score that a later run like this one detects; None with too few cases or scores."""
+        """Return the drop that a later run like this one detects; None with too few cases or scores."""
         import numpy as np
 
         from evalharness.gate.stats.power import minimum_detectable_drop

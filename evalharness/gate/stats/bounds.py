@@ -1,8 +1,8 @@
-"""The PASS test: a lower bound of the change that never collapses, and a floor on the number of runs.
+"""The PASS test: a lower bound of the change, and a minimum number of runs.
 
-A suite whose cases all stayed the same has a variance of 0, and a naive bound would then rule out any drop. Two guards:
-one pseudo-case that fully won and one that fully lost are added (Bonett and Price's adjustment, generalised to scores),
-and fewer runs than could show one failure at the margin never pass.
+A suite in which no case changed has a variance of 0, and a naive bound would rule out any drop. Two guards prevent
+this: one pseudo-case that fully won and one that fully lost are added (the adjustment of Bonett and Price, generalised
+to scores), and a PASS needs so many runs that a drop of the margin would show at least one failure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from evalharness.gate.stats.distributions import normal_quantile, t_quantile
 from evalharness.gate.stats.permutation import Floats, Pair, blocks, change
 
 Target = Literal["suite", "population"]
-"""What a bound speaks of: the expected score on these very cases, or on cases like these."""
+"""Whether a bound holds for the expected score on exactly these cases, or on cases like these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Spread:
     error: float
     degrees: int | None = None
     guard: float = 0.0
-    """The pseudo-cases' part of the squared error: it falls with the square of the cases, the rest with the cases."""
+    """Part of the squared error that comes from the pseudo-cases: it shrinks with the square of the number of cases."""
 
     def reach(self, alpha: float) -> float:
-        """From the middle to either one-sided (1 - alpha) bound."""
+        """The distance from the middle to either one-sided (1 - alpha) bound."""
         quantile = normal_quantile(1 - alpha) if self.degrees is None else t_quantile(1 - alpha, self.degrees)
         return quantile * self.error
 
@@ -42,10 +42,10 @@ class Spread:
 
 
 def spread_of(pairs: Sequence[Pair], *, target: Target = "suite", span: float = 1.0) -> Spread:
-    """How well the mean change is known. `span` is the largest change that one case can make.
+    """The mean change with its standard error. `span` is the largest change that one case can make.
 
-    With two or more runs of every case on both sides and these cases as the target: from the runs of each case.
-    Otherwise: the pseudo-pair t, which treats the cases as a sample.
+    With `target="suite"` and two or more runs of every case on both sides, the error comes from the variance within
+    cases. In all other cases it is that of a paired t-test with pseudo-cases, which treats the cases as a sample.
     """
     if target == "suite" and min(min(len(b), len(c)) for b, c in pairs) >= 2:
         return _repeated(pairs, span)
@@ -53,7 +53,7 @@ def spread_of(pairs: Sequence[Pair], *, target: Target = "suite", span: float = 
 
 
 def _pseudo_pair(changes: Floats, span: float) -> Spread:
-    """After adding one case at +span and one at -span."""
+    """The paired t error after adding one case at +span and one at -span."""
     padded = np.append(changes, [span, -span])
     size = len(padded)
     error = math.sqrt(float(((padded - padded.mean()) ** 2).sum()) / ((size - 1) * size))
@@ -69,7 +69,9 @@ def _repeated(pairs: Sequence[Pair], span: float) -> Spread:
 
 
 def runs_needed(margin: float, *, alpha: float) -> int:
-    """Fewest candidate runs that can rule out a drop of `margin`: with fewer, "no failure seen" is likelier than alpha
-    although the true rate fell by the margin. 59 for 5 points at 5 %; 1 for a margin that allows any drop.
+    """The smallest number of candidate runs that can rule out a drop of `margin`: ceil(ln alpha / ln(1 - margin)).
+
+    With fewer runs, a suite that lost the margin shows no failure with a probability above alpha. 59 for 5 points at
+    5 %; 1 for a margin of 100 points or more.
     """
     return math.ceil(math.log(alpha) / math.log1p(-margin)) if margin < 1 else 1

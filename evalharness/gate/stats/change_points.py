@@ -1,9 +1,9 @@
-"""Where a history changed its level: hierarchical bisection, each cut with a within-case permutation test.
+"""Finds level changes in a series of runs: hierarchical bisection with a within-case permutation test at each cut.
 
-A row is a run, a column is a case. Nothing has changed: then the runs are draws of the same, and the values of a case
-might as well stand in any other order. So each case's values are shuffled among the runs, and the largest CUSUM of the
-run means must be beaten by at most 1 in 100 of the shuffled histories. A stretch with a change is cut there, and both
-sides are looked at in the same way. With two runs it is the gate's own test; with one column it is the test of
+A row is a run, a column is a case. If nothing has changed, the values of a case are exchangeable between runs. So the
+values of each case are shuffled among the runs, and the largest CUSUM of the run means is a change point if at most 1
+in 100 shuffled series has one as large. The series is then cut there, and both parts are tested in the same way. With
+two runs this is the test of the gate; with one column it is the test of
 
     J. Antoch, M. Hušková: Permutation tests in change point analysis, Statistics & Probability Letters 53 (2001),
 
@@ -12,11 +12,12 @@ and the bisection with a permutation test at each cut is that of E-divisive,
     D. Matteson, N. James: A nonparametric approach for multiple change point analysis of multivariate data, JASA 109
     (2014).
 
-Of histories without a change at most `alpha` get a mark, whatever the distribution of their values. A model that always
-says the same gives copies, which are no new draws: runs in which a case has one answer are one block.
+At most a share of `alpha` of the series without a change gets a change point, for any distribution of their values. A
+deterministic model repeats its responses, and copies are not new samples: consecutive runs in which a case has the same
+response are one block.
 
-All cases of a run may share its luck: an endpoint has its days. Where there are enough runs to see how much they go up
-and down, a jump must stand out from that as well, or every day would be a change.
+All cases of a run can be better or worse together, because an endpoint has good and bad days. With enough runs to
+measure this noise, a jump must also be several times as large as the noise.
 """
 
 from __future__ import annotations
@@ -28,34 +29,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 ALPHA = 0.01
-"""How many histories without a change get a mark."""
+"""Share of the series without a change that get a change point."""
 PERMUTATIONS = 1999
 _LEAST_RUNS = 8
-"""From here on the ups and downs of the runs can be seen."""
+"""Runs needed to measure the noise between runs."""
 _STANDS_OUT = 4.0
-"""So many spreads. Of series of 8 to 100 normal or uniform numbers about 1 in 100 has such a jump (simulated)."""
+"""Smallest jump in units of the noise. About 1 in 100 series of 8 to 100 random numbers has one (simulated)."""
 _CALM, _CALM_MEAN = 0.75, 0.514
-"""The spread is that of the smaller changes from run to run, this share of them: a jump is none of them. And what their
-mean is for normal numbers with the spread 1, divided by the root of two.
+"""The noise is measured on this share of the changes from run to run, the smallest ones, which contain no jump; and
+their mean for normal numbers with the standard deviation 1, divided by the root of two.
 """
 _SEED = 20_014
 _MOST_VALUES = 2_000_000
-"""Shuffled at once."""
+"""Number of values that are shuffled at once."""
 
 Values = NDArray[np.floating[Any]]
 Blocks = NDArray[np.integer[Any]]
 
 
 class ChangePoint(NamedTuple):
-    """A new level."""
+    """The start of a new level."""
 
     run: int
-    """The first one of it."""
+    """Row of the first run of the new level."""
     p_value: float
 
 
 def can_tell(blocks: Blocks, alpha: float = ALPHA) -> bool:
-    """Whether these runs and cases can get a mark at all: how rare is the clearest step among all their orders?"""
+    """Whether there are enough runs and cases for a change point: whether the clearest step has a p-value <= alpha."""
     numbers = blocks.max(axis=0, initial=-1) + 1
     orders = sum(log(comb(number, number // 2)) for number in map(int, numbers))
     return len(blocks) > 1 and orders >= log(2 / alpha)
@@ -64,8 +65,10 @@ def can_tell(blocks: Blocks, alpha: float = ALPHA) -> bool:
 def change_points(
     values: Values, blocks: Blocks, alpha: float = ALPHA, permutations: int = PERMUTATIONS
 ) -> list[ChangePoint]:
-    """The first runs of new levels, in order. `values`: runs x cases, nothing missing; `blocks`, of the same shape: the
-    number of each value's block in its column, from 0 upwards.
+    """The change points, in order.
+
+    `values`: runs x cases, without missing values. `blocks`, of the same shape: for each value the number of its block
+    in its column, from 0.
     """
     if 0 in values.shape:
         return []
@@ -86,13 +89,14 @@ def change_points(
 
 
 def each_its_own(values: Values) -> Blocks:
-    """The blocks of values that are no copies."""
+    """Blocks for values without copies: each value is a block."""
     return np.broadcast_to(np.arange(len(values))[:, None], values.shape)
 
 
 def _spread(values: Values) -> float:
-    """How much the mean of a run goes up and down from run to run, jumps left out; 0 where too few runs can say, or
-    where a run is one number, whose ups and downs the permutation test sees itself.
+    """The noise of the run means from run to run, without jumps.
+
+    0 with too few runs. Also 0 for runs of one case, because the permutation test accounts for the noise of a case.
     """
     if len(values) < _LEAST_RUNS or values.shape[1] < 2:
         return 0.0
@@ -103,7 +107,7 @@ def _spread(values: Values) -> float:
 def _largest(
     values: Values, blocks: Blocks, alpha: float, permutations: int, rng: np.random.Generator
 ) -> ChangePoint | None:
-    """The likeliest change of a stretch; None where chance explains it."""
+    """The most likely change point of a part of the series; None if chance explains it."""
     if len(values) < 2:
         return None
     moving = np.ptp(values, axis=0) > 0
@@ -117,7 +121,7 @@ def _largest(
 
 
 def _jumps(means: Values) -> Values:
-    """The standardised CUSUM of the last axis: at each cut, how far the mean before it is from the mean after it."""
+    """The standardised CUSUM of the last axis: for each cut, the difference of the means before and after it."""
     runs = means.shape[-1]
     before = np.arange(1, runs)
     sums = np.cumsum(means - means.mean(axis=-1, keepdims=True), axis=-1)[..., :-1]
@@ -128,9 +132,9 @@ def _jumps(means: Values) -> Values:
 def _p_value(
     values: Values, blocks: Blocks, observed: float, alpha: float, permutations: int, rng: np.random.Generator
 ) -> float:
-    """The share of shuffled histories with as large a jump, this one counted; given up once it is above alpha."""
+    """The share of shuffled series with as large a jump, including the original. Stops when it is above alpha."""
     at_once = max(1, min(permutations, _MOST_VALUES // values.size, 200))
-    least = observed * (1 - 1e-9)  # equal, but summed in another order
+    least = observed * (1 - 1e-9)  # equal jumps differ in the last bit, because of the order of their sums
     beaten = done = 0
     while done < permutations and (1 + beaten) / (1 + permutations) <= alpha:
         number = min(at_once, permutations - done)
@@ -141,8 +145,8 @@ def _p_value(
 
 
 def _shuffled(values: Values, blocks: Blocks, number: int, rng: np.random.Generator) -> Values:
-    """So many histories in which the blocks of each case have exchanged their values."""
-    first = np.zeros_like(values)  # the value of each block, by its number
+    """`number` series in which the blocks of each case have exchanged their values."""
+    first = np.zeros_like(values)  # block number -> value
     np.put_along_axis(first, blocks, values, axis=0)
     exists = np.arange(len(values))[:, None] <= blocks.max(axis=0)
     order = np.where(exists, rng.random((number, *values.shape)), 2).argsort(axis=1)

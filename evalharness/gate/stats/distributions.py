@@ -9,9 +9,9 @@ import math
 from statistics import NormalDist
 
 _MANY = 10_000
-"""Degrees of freedom from which an expansion replaces the series, which would take long."""
+"""Above this number of degrees of freedom an expansion replaces the series, which would be slow."""
 _NEWTON_STEPS = 60
-"""More than enough: five are typical, and the largest number is for one degree of freedom far in the tail."""
+"""Upper limit. Five steps are typical; few degrees of freedom far in the tail need more."""
 
 
 def normal_below(value: float) -> float:
@@ -20,17 +20,17 @@ def normal_below(value: float) -> float:
 
 
 def normal_quantile(probability: float) -> float:
-    """Return the value that a standard normal variable lies below with this probability."""
+    """Return the quantile of the standard normal distribution."""
     if not 0 < probability < 1:
         return math.copysign(math.inf, probability - 0.5)
     return NormalDist().inv_cdf(probability)
 
 
 def t_below(value: float, degrees: int) -> float:
-    """Return P(T < value) for Student's t with whole degrees of freedom.
+    """Return P(T < value) for Student's t with an integer number of degrees of freedom.
 
-    The finite series of Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4. Its
-    absolute error is below 1e-12; far in the tail the result is 0.
+    The finite series of Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and 26.7.4. The absolute
+    error is below 1e-12; far in the tail the result is 0.
     """
     if math.isinf(value):
         return float(value > 0)
@@ -38,7 +38,7 @@ def t_below(value: float, degrees: int) -> float:
 
 
 def _t_within(value: float, degrees: int) -> float:
-    """P(-value < T < value)."""
+    """Return P(-value < T < value)."""
     angle = math.atan2(value, math.sqrt(degrees))
     sine, cosine = math.sin(angle), math.cos(angle)
     odd = degrees % 2
@@ -50,7 +50,7 @@ def _t_within(value: float, degrees: int) -> float:
 
 
 def t_quantile(probability: float, degrees: int) -> float:
-    """Return the value that Student's t lies below with this probability: Newton's method from the normal quantile."""
+    """Return the quantile of Student's t, by Newton's method."""
     if not 0 < probability < 1:
         return math.copysign(math.inf, probability - 0.5)
     if degrees == 1:
@@ -59,7 +59,7 @@ def t_quantile(probability: float, degrees: int) -> float:
         return _expanded(normal_quantile(probability), degrees)
     tail, found = min(probability, 1 - probability), 0.0
     log_scale = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2) - math.log(degrees * math.pi) / 2
-    for _ in range(_NEWTON_STEPS):  # from 0 outwards the density falls, so Newton's steps never go too far
+    for _ in range(_NEWTON_STEPS):  # the density falls from 0 outwards, so a step never overshoots
         density = math.exp(log_scale - (degrees + 1) / 2 * math.log1p(found * found / degrees))
         step = ((1 - _t_within(found, degrees)) / 2 - tail) / density
         found += step
@@ -69,5 +69,5 @@ def t_quantile(probability: float, degrees: int) -> float:
 
 
 def _expanded(z: float, degrees: int) -> float:
-    """The t quantile from the normal one, Abramowitz and Stegun 26.7.5. The next term is of order z**7 / n**3."""
+    """Return the t quantile for a normal quantile (Abramowitz and Stegun 26.7.5). The next term is O(z**7 / n**3)."""
     return z + (z**3 + z) / (4 * degrees) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees**2)

@@ -1,7 +1,6 @@
-"""Single runs far above what their case usually takes: a loop of a thousand tokens, a call that hung.
+"""Tests the share of runs far above the usual value of their case: a loop of a thousand tokens, a call that hung.
 
-A mean hides a few of them, and a 95th percentile moves too much by itself. The share of such runs is tested instead,
-within cases as everything else is.
+A mean hides a few such runs, and a 95th percentile is too noisy.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ import numpy as np
 from evalharness.gate.stats.permutation import Block, Floats, Pair, blocks, p_worse
 
 SLOW = 1.8
-"""Times the usual seconds of the case."""
+"""A call is slow above this multiple of the usual seconds of its case."""
 EXPENSIVE = 2.0
-"""Times the usual tokens of the case."""
+"""A response is expensive above this multiple of the usual tokens of its case."""
 
 
 def outlier_rates(pairs: Sequence[Pair], factor: float) -> tuple[float, float, float]:
-    """The share of outliers among the baseline's runs, among the candidate's, and the mid-p of "more than before".
+    """The share of outliers in the baseline and in the candidate, and the mid-p of "more in the candidate".
 
-    `pairs` holds seconds or tokens. A run is an outlier above `factor` times the median of the other runs of its case,
-    whichever side they are on: so the labels stay exchangeable.
+    `pairs` holds seconds or tokens. A run is an outlier above `factor` times the median of the other runs of its case
+    on both sides, so that the labels stay exchangeable.
     """
     marked = [_marked(b, c, factor) for b, c in blocks(pairs)]
     before, after = (

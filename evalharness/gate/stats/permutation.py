@@ -1,9 +1,9 @@
-"""The FAIL test: within-case label permutation, one direction ("worse"), mid-p.
+"""The FAIL test: permutation of the labels baseline and candidate within each case, one-sided, mid-p.
 
-Under "nothing changed" the runs of a case are exchangeable: which of them are called baseline and which candidate is
-chance. So the labels are shuffled within each case, and the p-value is how often the mean change comes out as low as
-seen. With one run a side this is McNemar's test (pass/fail) or the sign-flip test (scores); with more it is the exact
-conditional Cochran-Mantel-Haenszel test. It assumes no distribution and holds for unequal numbers of runs.
+If nothing has changed, the runs of a case are exchangeable between baseline and candidate. So the labels are shuffled
+within each case, and the p-value is the share of labellings whose mean change is at most the observed one. With one run
+a side this is McNemar's test (pass/fail) or the sign-flip test (scores); with more it is the exact conditional
+Cochran-Mantel-Haenszel test. The test assumes no distribution and allows unequal numbers of runs.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[Floats, Floats]
-"""The runs of one case: baseline's, candidate's."""
+"""The runs of one case: baseline, candidate."""
 Block = tuple[Floats, Floats]
-"""The runs of cases that have equally many, stacked: (cases, runs) of either side."""
+"""The runs of all cases with equal numbers of runs: (cases, runs) of the baseline and of the candidate."""
 
-DRAWS = 9_999
-"""Monte Carlo permutations: with 9,999 the smallest p is 5e-5."""
+PERMUTATIONS = 9_999
+"""Number of Monte Carlo permutations. The smallest p-value is 5e-5."""
 TOLERANCE = 1e-9
 """Values that differ by less are equal."""
 
 
 def blocks(pairs: Sequence[Pair]) -> list[Block]:
-    """The pairs by their numbers of runs, fewest first: so that a thousand cases are one array, not a thousand."""
+    """The pairs grouped by their numbers of runs, fewest first: one array for each group instead of one per case."""
     alike: dict[tuple[int, int], list[Pair]] = {}
     for pair in pairs:
         alike.setdefault((len(pair[0]), len(pair[1])), []).append(pair)
@@ -37,14 +37,14 @@ def blocks(pairs: Sequence[Pair]) -> list[Block]:
 
 
 def change(pairs: Sequence[Pair]) -> Floats:
-    """Mean of the candidate's runs minus mean of the baseline's, for each case, in the order of `blocks`."""
+    """Mean of the candidate runs minus mean of the baseline runs, for each case, in the order of `blocks`."""
     return np.concatenate([c.mean(axis=1) - b.mean(axis=1) for b, c in blocks(pairs)])
 
 
 def p_worse(pairs: Sequence[Pair], seed: str) -> float:
-    """The mid-p of "the candidate is worse".
+    """The mid-p of "the candidate is worse"; 1.0 if no case varies.
 
-    Exact for values that are all 0 or 1, else by 9,999 permutations drawn from `seed`. 1.0 when no case varies.
+    Exact if all values are 0 or 1. For other values, 9,999 random permutations with the seed `seed`.
     """
     moving = _moving(pairs)
     if not moving:
@@ -55,7 +55,7 @@ def p_worse(pairs: Sequence[Pair], seed: str) -> float:
 
 
 def smallest_p(pairs: Sequence[Pair]) -> float:
-    """The p-value if every case that varies had fallen as far as its runs allow: what this test can reach at best."""
+    """The smallest p-value that this data allows: every case that varies has its lowest runs on the candidate side."""
     chances = []
     for b, c in _moving(pairs):
         kc = c.shape[1]
@@ -68,12 +68,12 @@ def smallest_p(pairs: Sequence[Pair]) -> float:
 
 @lru_cache(maxsize=4096)
 def _by_chance(ties: int, taken: int, runs: int, kc: int) -> float:
-    """P(the candidate has the lowest of the runs), where so many are equal to the highest of those."""
+    """P(the candidate has the `kc` lowest of the runs); `ties` runs equal the highest of these, which has `taken`."""
     return math.comb(ties, taken) / math.comb(runs, kc)
 
 
 def _moving(pairs: Sequence[Pair]) -> list[Block]:
-    """A case whose runs are all equal says the same under every labelling."""
+    """The cases that vary: a case whose runs are all equal has the same change under every labelling."""
     moving = []
     for b, c in blocks(pairs):
         varies = np.ptp(np.hstack([b, c]), axis=1) > TOLERANCE
@@ -83,10 +83,10 @@ def _moving(pairs: Sequence[Pair]) -> list[Block]:
 
 
 def _exact(moving: Sequence[Block]) -> float:
-    """By convolution: given a case's passes, how many fall to the candidate is hypergeometric.
+    """The exact mid-p by convolution: given the passes of a case, the number on the candidate side is hypergeometric.
 
-    The statistic is the sum over cases of x (1/kc + 1/kb), x the candidate's passes; whole-number weights make it a
-    position in an array. Cases with equally many passes are alike, and are added all at once.
+    The statistic is the sum over cases of x (1/kc + 1/kb), where x is the number of candidate passes. Integer weights
+    make it an index of an array. Cases with equal numbers of passes are added at once.
     """
     sizes = [(b.shape[1], c.shape[1]) for b, c in moving]
     unit = math.lcm(*(kb * kc for kb, kc in sizes))
@@ -103,7 +103,7 @@ def _exact(moving: Sequence[Block]) -> float:
 
 
 def _of_many(spread: Sequence[float], cases: int) -> Floats:
-    """The convolution of so many equal densities, by squaring."""
+    """The convolution of the densities of `cases` equal cases, by repeated squaring."""
     power, total = np.asarray(spread), np.ones(1)
     while True:
         if cases & 1:
@@ -115,7 +115,7 @@ def _of_many(spread: Sequence[float], cases: int) -> Floats:
 
 
 def _added(density: Floats, spread: Floats, step: int) -> Floats:
-    """The convolution with a density that is 0 but at every `step`-th position."""
+    """The convolution with a density whose values are `step` positions apart."""
     if step == 1:
         return np.convolve(density, spread)
     out = np.zeros(len(density) + (len(spread) - 1) * step)
@@ -127,45 +127,45 @@ def _added(density: Floats, spread: Floats, step: int) -> Floats:
 
 @lru_cache(maxsize=4096)
 def candidate_passes(kb: int, kc: int, passes: int) -> tuple[float, ...]:
-    """P(the candidate has x of a case's passes), for x from 0 to kc: hypergeometric."""
+    """P(x of the passes of a case are on the candidate side), for x from 0 to kc: hypergeometric."""
     total = math.comb(kb + kc, passes)
     return tuple(math.comb(kc, x) * math.comb(kb, passes - x) / total if x <= passes else 0.0 for x in range(kc + 1))
 
 
 def _sampled(moving: Sequence[Block], seed: str) -> float:
-    """By Monte Carlo: p = (lower + (equal + 1) / 2) / (draws + 1), the observed labelling counted as one draw."""
+    """The mid-p by Monte Carlo: (lower + (equal + 1) / 2) / (permutations + 1), including the observed labelling."""
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
-    drawn, observed = np.zeros(DRAWS), 0.0
+    sums, observed = np.zeros(PERMUTATIONS), 0.0
     for b, c in moving:
         few, many = sorted((b.shape[1], c.shape[1]))
-        sign = 1 if few == c.shape[1] else -1  # the smaller side is drawn, the larger one is the rest
+        sign = 1 if few == c.shape[1] else -1  # picking the smaller side is faster; the larger one is the rest
         runs = np.hstack([b, c])
         observed += float((c.mean(axis=1) - b.mean(axis=1) + sign * runs.sum(axis=1) / many).sum())
         for weighted in runs * (sign * (1 / few + 1 / many)):
-            drawn += _chosen_sums(weighted, few, rng)
-    lower = int((drawn < observed - TOLERANCE).sum())
-    equal = int((np.abs(drawn - observed) <= TOLERANCE).sum())
-    return (lower + (equal + 1) / 2) / (DRAWS + 1)
+            sums += _chosen_sums(weighted, few, rng)
+    lower = int((sums < observed - TOLERANCE).sum())
+    equal = int((np.abs(sums - observed) <= TOLERANCE).sum())
+    return (lower + (equal + 1) / 2) / (PERMUTATIONS + 1)
 
 
 def _chosen_sums(runs: Floats, few: int, rng: np.random.Generator) -> Floats:
-    """The sum of `few` of the runs picked at random, for each draw.
+    """For each permutation, the sum of `few` runs picked at random without replacement.
 
-    Each pick is one of those left, in order; it is moved up past the picks before it, which are kept sorted.
+    A pick is an index into the remaining runs. It moves up past the earlier picks, which are kept sorted.
     """
     picked: list[npt.NDArray[np.uint16]] = []
-    sums = np.zeros(DRAWS)
+    sums = np.zeros(PERMUTATIONS)
     for done in range(few):
-        pick = rng.integers(len(runs) - done, size=DRAWS, dtype=np.uint16)
+        pick = rng.integers(len(runs) - done, size=PERMUTATIONS, dtype=np.uint16)
         for earlier in picked:
             pick = pick + (pick >= earlier)
-        sums += runs.take(pick, mode="wrap")  # every pick is in range: without the check it takes half the time
+        sums += runs.take(pick, mode="wrap")  # every pick is in range, and "wrap" skips the check: twice as fast
         picked = _inserted(picked, pick) if done + 1 < few else picked
     return sums
 
 
 def _inserted(ordered: Sequence[npt.NDArray[np.uint16]], new: npt.NDArray[np.uint16]) -> list[npt.NDArray[np.uint16]]:
-    """Draw by draw, the new pick at its place among the ordered ones."""
+    """For each permutation, the picks with the new one inserted in order."""
     out = []
     for one in ordered:
         out.append(np.minimum(one, new))
@@ -174,7 +174,7 @@ def _inserted(ordered: Sequence[npt.NDArray[np.uint16]], new: npt.NDArray[np.uin
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment (Holm 1979): the family-wise error of testing all of them stays at alpha."""
+    """The p-values adjusted for their number (Holm 1979): keeps the family-wise error rate at alpha."""
     order = np.argsort(p_values, kind="stable")
     adjusted, running = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(order):

@@ -1,7 +1,7 @@
-"""What a run can see: the smallest drop that its test would catch four times in five, and what it would take to settle.
+"""The minimum detectable drop of a run, and the number of cases or repeats that would settle an inconclusive gate.
 
-The drop is found by simulating the gate on suites like this one. Textbook formulas take the variance of the null and
-ignore that an exact test moves in steps: their "80 %" is 60 to 74 % (the project's statistics page, §4.12).
+The drop is found by simulating the gate on suites like this one. Textbook formulas use the variance under "no change"
+and ignore that the p-value of an exact test moves in steps: their "80 %" is 60 to 74 % in simulations.
 """
 
 from __future__ import annotations
@@ -19,24 +19,27 @@ from evalharness.gate.stats.distributions import normal_quantile
 from evalharness.gate.stats.permutation import Floats, candidate_passes
 
 _SUITES = 600
-"""Simulated at each size of a drop: the power's standard error is 1.6 points."""
+"""Number of simulated suites for each drop: the standard error of the power is 1.6 points."""
 _STEPS = 8
+"""Steps of the bisection."""
 _MOST_CASES = 200
-"""Scores: suites of more cases are simulated with so many, and the drop scaled by the root of the ratio."""
+"""Largest simulated suite of scores. For more cases, the drop is scaled by the root of the ratio."""
 _GRID = 200
-"""Quantiles of a posterior that stand for all of it."""
+"""Number of quantiles that approximate a posterior."""
 _UNKNOWN_ICC = 0.5
+"""Assumed correlation of two runs of a case where every case has one run."""
 _FEW_MOVING = 30.0
-"""Below this variance of the statistic its distribution is computed; above, Edgeworth's expansion is as good."""
+"""Below this variance of the statistic its distribution is computed exactly; above, by Edgeworth's expansion."""
 
 Power = Callable[[float], float]
-"""The share of suites with a drop of this size that the test calls worse."""
+"""Returns the share of suites with a drop of this size that the test detects."""
 
 
 def minimum_detectable_drop(known: Sequence[Floats], *, runs: tuple[int, int], alpha: float, seed: str) -> float | None:
-    """In points of the mean; None when even a total loss would be missed more often than one time in five.
+    """The smallest drop of the mean score that is detected 80 % of the time; None if a total loss is not.
 
-    `known` holds what is known of each case, `runs` how many runs baseline and candidate have of it.
+    `known` holds the known scores of each case, `runs` the number of runs in baseline and candidate. In points of a
+    0..1 score.
     """
     baseline = float(np.mean([values.mean() for values in known]))
     if baseline <= 0:
@@ -53,7 +56,7 @@ def minimum_detectable_drop(known: Sequence[Floats], *, runs: tuple[int, int], a
     return min(baseline, (low + high) / 2 * scale)
 
 
-# Pass or fail: cases with the same number of passes are alike, so a suite is a few multinomial draws.
+# Pass or fail: cases with equal numbers of passes share a posterior, so a suite is a few multinomial samples.
 
 
 def _pass_fail(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: int) -> Power:
@@ -74,7 +77,7 @@ def _pass_fail(known: Sequence[Floats], runs: tuple[int, int], alpha: float, see
 
 
 def _posteriors(known: Sequence[Floats]) -> tuple[list[int], list[Floats]]:
-    """Cases with equal counts of passes: how many there are, and quantiles of the pass rate of each such case."""
+    """For each number of passes: the number of such cases, and quantiles of the posterior of their pass rate."""
     from scipy.special import betaincinv
 
     counts: dict[tuple[int, int], int] = {}
@@ -87,7 +90,7 @@ def _posteriors(known: Sequence[Floats]) -> tuple[list[int], list[Floats]]:
 
 
 def _prior(known: Sequence[Floats]) -> tuple[float, float]:
-    """Beta parameters by moments: the mean, and the correlation of two runs of a case."""
+    """The parameters of the Beta prior, from the mean and the correlation of two runs of a case (method of moments)."""
     total = sum(len(runs) for runs in known)
     mean = (sum(float(runs.sum()) for runs in known) + 0.5) / (total + 1)
     size = total / len(known)
@@ -101,14 +104,14 @@ def _prior(known: Sequence[Floats]) -> tuple[float, float]:
 
 
 def _cells(before: Floats, after: Floats, kb: int, kc: int) -> Floats:
-    """P(x of kb and y of kc pass) for a case whose rates are equally likely to be any of these."""
+    """P(x of kb and y of kc runs pass), averaged over the rates before and after."""
     cells = np.einsum("gx,gy->xy", _binomial(before, kb), _binomial(after, kc)).ravel()
     total: Floats = cells / cells.sum()
     return total
 
 
 def _binomial(rates: Floats, k: int) -> Floats:
-    """(rates, k + 1) probabilities."""
+    """Binomial probabilities of 0 to k passes, (rates, k + 1)."""
     x = np.arange(k + 1)
     choose = np.array([math.comb(k, i) for i in x])
     probabilities: Floats = choose * rates[:, None] ** x * (1 - rates[:, None]) ** (k - x)
@@ -116,7 +119,7 @@ def _binomial(rates: Floats, k: int) -> Floats:
 
 
 class _Steps:
-    """The within-case test on many suites at once, all of whose cases have kb and kc runs."""
+    """The permutation test on many suites at once, all of whose cases have kb and kc runs."""
 
     def __init__(self, kb: int, kc: int) -> None:
         self._kb, self._kc = kb, kc
@@ -127,17 +130,17 @@ class _Steps:
         self._variance, self._skew = ((self._spread * centred**power).sum(axis=1) for power in (2, 3))
 
     def p_values(self, cells: Floats) -> Floats:
-        """`cells` counts the cases by their passes, (suites, kb + 1, kc + 1)."""
+        """The p-value of each suite. `cells` counts the cases by their passes, (suites, kb + 1, kc + 1)."""
         suites = len(cells)
         by_total = np.zeros((suites, self._kb + self._kc + 1))
         for x in range(self._kb + 1):
             by_total[:, x : x + self._kc + 1] += cells[:, x, :]
-        seen = (cells.sum(axis=1) @ np.arange(self._kc + 1)).astype(int)
+        observed = (cells.sum(axis=1) @ np.arange(self._kc + 1)).astype(int)
         variance = by_total @ self._variance
-        p = self._edgeworth(seen - by_total @ self._mean, variance, by_total @ self._skew)
+        p = self._edgeworth(observed - by_total @ self._mean, variance, by_total @ self._skew)
         few = np.flatnonzero(variance < _FEW_MOVING)
         if len(few):
-            p[few] = self._exact(by_total[few], seen[few])
+            p[few] = self._exact(by_total[few], observed[few])
         return p
 
     @staticmethod
@@ -150,26 +153,26 @@ class _Steps:
         p: Floats = np.where(variance > 0, ndtr(z) - density * (z**2 - 1) * skew / deviation**3 / 6, 1.0)
         return p
 
-    def _exact(self, by_total: Floats, seen: Floats) -> Floats:
-        """By Fourier: the characteristic functions of the cases multiply."""
+    def _exact(self, by_total: Floats, observed: Floats) -> Floats:
+        """Exact p-values by Fourier transform: the characteristic functions of the cases multiply."""
         moving = by_total[:, 1:-1]
         size = int(moving.sum(axis=1).max()) * self._kc + 1
-        seen = seen - (by_total[:, -1] * self._kc).astype(int)  # a case that always passes gives kc, whatever is drawn
+        observed = observed - (by_total[:, -1] * self._kc).astype(int)  # a case that always passes adds kc every time
         points = 1 << size.bit_length()
         waves = np.fft.rfft(self._spread[1:-1], points, axis=1)
         logs = np.log(np.where(np.abs(waves) < 1e-300, 1e-300, waves))
         density = np.fft.irfft(np.exp(moving @ logs), points, axis=1)[:, :size]
-        below = np.concatenate([np.zeros((len(seen), 1)), np.cumsum(density, axis=1)], axis=1)
-        rows, at = np.arange(len(seen)), np.clip(seen.astype(int), 0, size - 1)
+        below = np.concatenate([np.zeros((len(observed), 1)), np.cumsum(density, axis=1)], axis=1)
+        rows, at = np.arange(len(observed)), np.clip(observed.astype(int), 0, size - 1)
         p: Floats = np.clip(below[rows, at] + density[rows, at] / 2, 0, 1)
         return p
 
 
-# Scores: runs are drawn around each case's mean, and the test's normal approximation is used.
+# Scores: runs are simulated around the mean of each case, and tested with the normal approximation.
 
 
 def _scores(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: int) -> tuple[Power, float]:
-    """The power of a suite of at most so many cases, and what its drops are to be multiplied by."""
+    """The power of a suite with at most `_MOST_CASES` cases, and the factor for its drops."""
     rng = np.random.default_rng(seed)
     kb, kc = runs
     means, deviations = _levels(known)
@@ -190,7 +193,7 @@ def _scores(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: 
 
 
 def _levels(known: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Each case's mean, and the deviation of its runs: its own and that of all cases, weighed by what is known."""
+    """The mean of each case, and the standard deviation of its runs, shrunk towards that of all cases."""
     means = np.array([values.mean() for values in known])
     freedom = np.array([len(runs) - 1 for runs in known])
     squares = np.array([((runs - runs.mean()) ** 2).sum() for runs in known])
@@ -199,7 +202,7 @@ def _levels(known: Sequence[Floats]) -> tuple[Floats, Floats]:
 
 
 class _Moments:
-    """Of one side's runs, (runs, suites, cases): the baseline's are the same at every drop."""
+    """Sums over the runs of one side, (runs, suites, cases). Those of the baseline are the same for every drop."""
 
     def __init__(self, runs: Floats) -> None:
         self.size = len(runs)
@@ -220,16 +223,19 @@ def _z_values(before: _Moments, after: _Moments) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What would settle an inconclusive gate four times in five, if nothing had changed."""
+    """The data that would settle an inconclusive gate 80 % of the time, if nothing has changed."""
 
     cases: int
-    """More cases like these."""
+    """Number of additional cases like these."""
     repeats: int | None
-    """Or so many more runs of each case; None where one side has a single run, and repeats would change the test."""
+    """Number of additional runs of each case; None with a single run on a side, because repeats change the test."""
 
 
 def needed(spread: Spread, *, margin: float, alpha: float, floor: int, cases: int, runs: tuple[int, int]) -> Needed:
-    """By the bound's own error: its square falls with the cases, or runs, and the guard in it with their square."""
+    """The number of cases or repeats with which the bound rules out the margin 80 % of the time.
+
+    The squared error of the bound shrinks with the number of cases or runs, its guard with the square of that number.
+    """
     wanted = (margin / (normal_quantile(1 - alpha) + normal_quantile(POWER))) ** 2
     rest = max(0.0, spread.error**2 - spread.guard)
     factor = (rest + math.sqrt(rest**2 + 4 * wanted * spread.guard)) / (2 * wanted)

@@ -1,4 +1,7 @@
-"""`golden/HISTORY.jsonl`: who accepted what, when, from which run and why. A record: it decides nothing, only grows."""
+"""Reads and writes acceptances: `golden/HISTORY.jsonl`, with person, time, run and reason of each.
+
+Nothing is decided by this file. Lines are only added.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from evalharness.records import Run, Status
 from evalharness.store.environment import run_git
 from evalharness.store.lines import MOST_PROBLEMS, append_line, read_lines
 
-HISTORY = "golden/HISTORY.jsonl"
+ACCEPTANCES = "golden/HISTORY.jsonl"
 SCHEMA = 1
 _MOST_CHARS = 2_000
 
 
 def _short(text: str) -> str:
     if len(text) > _MOST_CHARS:
-        raise ValueError(f"it has {len(text)} characters, at most {_MOST_CHARS} are kept")
+        raise ValueError(f"expected at most {_MOST_CHARS} characters, got {len(text)}")
     return text
 
 
@@ -29,7 +32,7 @@ _Text = Annotated[str, AfterValidator(_short)]
 
 
 class Acceptance(BaseModel):
-    """One line: a run that became part of baselines, or answers of it that became golden."""
+    """One line: a run that was accepted into baselines, or responses that were accepted as golden answers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -42,25 +45,25 @@ class Acceptance(BaseModel):
     suite: _Text
     run: _Text
     commit: _Text | None
-    """What was checked out when the run was made; None outside of git."""
+    """Commit of the run; None outside of git."""
     dirty: bool
-    """Whether files differed from that commit."""
+    """Whether tracked files differed from the commit."""
     models: list[_Text]
     prompts: list[_Text]
     baselines: list[_Text] = []
-    """Files that the run became part of."""
+    """Files of the baselines."""
     goldens: _Text = ""
-    """File that answers were written to."""
+    """File of the golden answers."""
     cases: list[_Text] = []
     """Cases whose golden answers changed."""
     replaced: bool = False
-    """Whether the new golden answers took the place of the old ones."""
+    """Whether the new golden answers replaced the old ones."""
     overrode: Status
-    """What the gates said of the run before."""
+    """Status of the run before."""
 
 
 def person(root: Path) -> str:
-    """Who this is: as git knows them here, else the name of the account."""
+    """The name and email of the user in git, or the name of the account."""
     name, email = run_git(root, "config", "user.name"), run_git(root, "config", "user.email")
     if name or email:
         return f"{name or ''} <{email}>".strip() if email else str(name)
@@ -71,7 +74,7 @@ def person(root: Path) -> str:
 
 
 def origin(run: Run) -> dict[str, Any]:
-    """What an acceptance says of its run."""
+    """The fields of an acceptance that come from its run."""
     found = run.header.environment.get("git")
     git = found if isinstance(found, Mapping) else {}
     commit = git.get("commit")
@@ -83,22 +86,22 @@ def origin(run: Run) -> dict[str, Any]:
     }
 
 
-def checked(**values: Any) -> Acceptance:
-    """Return a valid acceptance. Raises RefusedError: a text that is too long."""
+def new_acceptance(**values: Any) -> Acceptance:
+    """An acceptance with these values. Raises RefusedError for a text that is too long."""
     try:
         return Acceptance(**values)
     except ValidationError as error:
-        raise RefusedError(_sentence(error)) from None
+        raise RefusedError(_message(error)) from None
 
 
 def record_acceptance(root: Path, acceptance: Acceptance) -> None:
-    """Add it to the history. Raises StoreError."""
-    append_line(root / HISTORY, acceptance.model_dump(by_alias=True))
+    """Append an acceptance to the file. Raises StoreError."""
+    append_line(root / ACCEPTANCES, acceptance.model_dump(by_alias=True))
 
 
-def read_history(root: Path) -> tuple[list[Acceptance], list[str]]:
-    """The acceptances, and a sentence with file and line for each line that is none. Raises StoreError."""
-    lines, problems = read_lines(root / HISTORY, HISTORY)
+def read_acceptances(root: Path) -> tuple[list[Acceptance], list[str]]:
+    """The acceptances, and a message with file and line for each unreadable line. Raises StoreError."""
+    lines, problems = read_lines(root / ACCEPTANCES, ACCEPTANCES)
     found = []
     for number, value in lines:
         try:
@@ -106,11 +109,11 @@ def read_history(root: Path) -> tuple[list[Acceptance], list[str]]:
         except ValidationError as error:
             schema = value.get("schema")
             newer = isinstance(schema, int) and schema > SCHEMA
-            why = f"a newer evalharness wrote schema {schema}: upgrade" if newer else _sentence(error)
-            problems.append(f"{HISTORY}:{number}: {why}")
+            upgrade = f"schema {schema}, this version reads {SCHEMA}: upgrade evalharness"
+            problems.append(f"{ACCEPTANCES}:{number}: {upgrade if newer else _message(error)}")
     return found, problems[:MOST_PROBLEMS]
 
 
-def _sentence(error: ValidationError) -> str:
+def _message(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg'].removeprefix('Value error, ')}"

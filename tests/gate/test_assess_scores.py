@@ -30,7 +30,7 @@ PAIRS = ((np.array([1.0]), np.array([1.0])),) * 60
 EVIDENCE = Evidence(pairs=PAIRS, cases=60, spread=Spread(0.0, 0.0), p_value=0.5, smallest_p=0.0)
 
 
-def seen(low: float, **changes: Any) -> Evidence:
+def bounded(low: float, **changes: Any) -> Evidence:
     """Evidence with this lower bound."""
     return replace(EVIDENCE, spread=Spread(low, 0.0), **changes)
 
@@ -38,65 +38,65 @@ def seen(low: float, **changes: Any) -> Evidence:
 @pytest.mark.parametrize(
     ("evidence", "adjusted", "verdict"),
     [
-        (seen(-0.04), 0.5, "PASS"),
-        (seen(-0.04), 0.0001, "PASS"),  # a small real drop within the margin
-        (seen(-0.05), 0.5, "INCONCLUSIVE"),  # the margin itself is not ruled out
-        (seen(-0.06), 0.0101, "INCONCLUSIVE"),
-        (seen(-0.06), 0.01, "FAIL"),
-        (seen(-0.04, pairs=PAIRS[:58]), 0.5, "INCONCLUSIVE"),
-        (seen(-0.04, pairs=PAIRS[:58]), 0.001, "FAIL"),
-        (seen(-0.04, cases=19), 0.5, "INCONCLUSIVE"),
-        (seen(-0.06, cases=19), 0.001, "INCONCLUSIVE"),
-        (seen(-0.04, blocked="a case is missing"), 0.5, "INCONCLUSIVE"),
-        (seen(-0.04, blocked="a case is missing"), 0.001, "FAIL"),
-        (seen(math.nan), 0.5, "INCONCLUSIVE"),
-        (seen(math.nan), math.nan, "INCONCLUSIVE"),
-        (seen(-0.06), math.nan, "INCONCLUSIVE"),
+        (bounded(-0.04), 0.5, "PASS"),
+        (bounded(-0.04), 0.0001, "PASS"),  # a small real drop within the margin
+        (bounded(-0.05), 0.5, "INCONCLUSIVE"),  # the margin itself is not ruled out
+        (bounded(-0.06), 0.0101, "INCONCLUSIVE"),
+        (bounded(-0.06), 0.01, "FAIL"),
+        (bounded(-0.04, pairs=PAIRS[:58]), 0.5, "INCONCLUSIVE"),
+        (bounded(-0.04, pairs=PAIRS[:58]), 0.001, "FAIL"),
+        (bounded(-0.04, cases=19), 0.5, "INCONCLUSIVE"),
+        (bounded(-0.06, cases=19), 0.001, "INCONCLUSIVE"),
+        (bounded(-0.04, blocked="a case is missing"), 0.5, "INCONCLUSIVE"),
+        (bounded(-0.04, blocked="a case is missing"), 0.001, "FAIL"),
+        (bounded(math.nan), 0.5, "INCONCLUSIVE"),
+        (bounded(math.nan), math.nan, "INCONCLUSIVE"),
+        (bounded(-0.06), math.nan, "INCONCLUSIVE"),
     ],
 )
 def test_decide(evidence: Evidence, adjusted: float, verdict: str) -> None:
-    """PASS needs the bound, the runs and the cases; FAIL needs the adjusted p; what is not a number is neither."""
+    """PASS needs the bound, the runs and the cases; FAIL needs the adjusted p; NaN gives neither."""
     assert decide(evidence, adjusted, Rules()) == verdict
 
 
-def test_two_looks() -> None:
-    """The first of two looks may pass, but not fail; both pass at half of alpha, which needs more runs."""
-    first, last = Rules(stage="screen"), Rules(stage="confirm")
-    assert decide(seen(-0.06), 0.0001, first) == "INCONCLUSIVE"
-    assert decide(seen(-0.06), 0.0001, last) == "FAIL"
-    assert decide(seen(-0.04), 0.5, first) == "INCONCLUSIVE"  # 60 runs; 72 are needed
-    assert decide(seen(-0.04, pairs=PAIRS + PAIRS), 0.5, first) == "PASS"
+def test_two_stages() -> None:
+    """The screening stage may pass but not fail; both stages pass at half of alpha, which needs more runs."""
+    screen, confirm = Rules(stage="screen"), Rules(stage="confirm")
+    assert decide(bounded(-0.06), 0.0001, screen) == "INCONCLUSIVE"
+    assert decide(bounded(-0.06), 0.0001, confirm) == "FAIL"
+    assert decide(bounded(-0.04), 0.5, screen) == "INCONCLUSIVE"  # 60 runs; 72 are needed
+    assert decide(bounded(-0.04, pairs=PAIRS + PAIRS), 0.5, screen) == "PASS"
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("side", ["baseline", "candidate"])
 @pytest.mark.parametrize("k", [1, 3])
-def test_numbers_that_are_none_are_refused(bad: float, side: str, k: int) -> None:
-    """A NaN or an infinity anywhere is an error, not evidence: it could hide a drop."""
+def test_nan_and_infinity_are_refused(bad: float, side: str, k: int) -> None:
+    """A NaN or an infinity anywhere is an error, because it could hide a drop."""
     good = {f"case-{number}": [1.0] * k for number in range(60)}
     sides = {"baseline": good, "candidate": good} | {side: good | {"case-7": [*good["case-7"][1:], bad]}}
     with pytest.raises(ValueError, match="finite"):
         collect_evidence(sides["baseline"], sides["candidate"], rules=Rules(), seed="")
-    with pytest.raises(ValueError, match=r"numbers in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"scores in \[0, 1\]"):
         assess_scores(sides["baseline"], sides["candidate"])
 
 
-def test_pass_or_fail_is_nothing_between() -> None:
-    """A score is refused where runs pass or fail."""
-    with pytest.raises(ValueError, match="1 or 0"):
+def test_pass_fail_takes_only_zero_and_one() -> None:
+    """A score of 0.5 is refused with `kind="pass_fail"`."""
+    with pytest.raises(ValueError, match="scores of 0 or 1"):
         assess_scores({"a": [0.5]}, {"a": [1.0]}, kind="pass_fail")
 
 
-def test_only_common_cases_are_weighed() -> None:
-    """Cases of one side alone count for nothing, but a lost case blocks a PASS, and no common case is no evidence."""
+def test_only_common_cases_are_compared() -> None:
+    """Cases of one side alone are not compared, but a lost case blocks a PASS; without common cases nothing passes."""
     one = collect_evidence({"a": [1.0], "b": [1.0]}, {"b": [1.0], "c": [0.0]}, rules=Rules(), seed="")
     none = collect_evidence({"a": [1.0]}, {"b": [0.0]}, rules=Rules(), seed="")
     assert (one.cases, one.change) == (1, 0.0)
     assert one.blocked == "1 of 2 cases of the baseline have no run to compare"
     assert (none.cases, none.change, none.p_value) == (0, 0.0, 1.0)
     assert decide(none, none.p_value, Rules()) == "INCONCLUSIVE"
-    said = assess_scores({"a": [1.0]}, {"b": [0.0]})
-    assert (said.verdict, said.lower_bound) == ("INCONCLUSIVE", -math.inf)
+    result = assess_scores({"a": [1.0]}, {"b": [0.0]})
+    assert (result.verdict, result.lower_bound) == ("INCONCLUSIVE", -math.inf)
 
 
 VALUES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] = {
@@ -107,7 +107,7 @@ VALUES: dict[str, Callable[[np.random.Generator, tuple[int, int]], np.ndarray]] 
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(list(VALUES)), st.integers(0, 2**32), st.data())
-def test_worse_answers_never_turn_red_into_green(kind: str, seed: int, data: st.DataObject) -> None:
+def test_worse_answers_never_turn_fail_into_pass(kind: str, seed: int, data: st.DataObject) -> None:
     """Lowering any value of the candidate never turns FAIL into PASS."""
     rng = np.random.default_rng(seed)
     n, kb, kc = data.draw(st.sampled_from([(25, 5, 5), (60, 1, 1), (80, 5, 1), (40, 3, 2)]))
@@ -130,7 +130,7 @@ def test_worse_answers_never_turn_red_into_green(kind: str, seed: int, data: st.
 
 
 def test_pass_fail_bound_is_monotone() -> None:
-    """One more case that broke, or one less that was mended, never raises the lower bound of pass/fail data."""
+    """One more case that got worse, or one fewer that got better, never raises the lower bound of pass/fail data."""
 
     def low(better: int, worse: int, n: int) -> float:
         changes = [1.0] * better + [-1.0] * worse + [0.0] * (n - better - worse)
@@ -144,7 +144,7 @@ def test_pass_fail_bound_is_monotone() -> None:
 
 
 def test_constants() -> None:
-    """The defaults are those of the statistics page, §2.6."""
+    """The defaults are the constants of the simulated error rates."""
     assert (ALPHA, ALPHA_PASS, SCREEN, CONFIRM_RUNS, FEWEST_CASES) == (0.01, 0.05, 0.20, 2, 20)
     assert (QUALITY_MARGIN, RATIO_MARGIN) == (0.05, 0.10)
 
@@ -164,7 +164,7 @@ def test_hodges_lehmann() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 1_499, 1_500, 4_000])
 def test_hodges_lehmann_of_any_size(size: int) -> None:
-    """One value is its own estimate, and thousands are thinned out evenly."""
+    """One value is its own estimate, and of thousands an even selection is used."""
     middle, low, high = hodges_lehmann(np.linspace(-1, 1, size) if size > 1 else [0.0], alpha=0.05)
     assert middle == pytest.approx(0, abs=0.01)
     assert low <= middle <= high

@@ -1,4 +1,4 @@
-"""Ways in which a pull request could make its own exam easier: each is a real repository, and each is named."""
+"""Ways in which a pull request can relax its own criteria, each in a real repository."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ HISTORY = "golden/HISTORY.jsonl"
 
 
 def a_case(name: str, **rest: Any) -> str:
-    """A line of the case file."""
+    """One line of the case file."""
     case = {"id": name, "vars": {"question": f"Can I return {name}?", "hint": "Please."}, "tags": ["hard"]}
     return json.dumps(case | {"assert": [{"contains": name}]} | rest) + "\n"
 
@@ -96,12 +96,12 @@ def a_run(name: str, score: float = 0.8) -> Run:
     return run(samples, gates={"rouge_l": 0.05}, id=name, models={})
 
 
-def accept_run(repository: Repository, name: str, score: float = 0.8, *, asked: str = "asked") -> None:
-    """As `--llm-accept` does."""
+def accept_run(repository: Repository, name: str, score: float = 0.8, *, request: str = "request") -> None:
+    """Accept a run, as `--llm-accept` does."""
     accept(
         a_run(name, score),
         root=repository.root,
-        digests={("fake", "plain"): asked},
+        digests={("fake", "plain"): request},
         accepted_at="2026-01-02T00:00:00+00:00",
     )
 
@@ -109,7 +109,7 @@ def accept_run(repository: Repository, name: str, score: float = 0.8, *, asked: 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a suite, goldens, a baseline of two runs and a recording, all on main."""
-    repository = Repository(tmp_path_factory.mktemp("own-exam") / "project")
+    repository = Repository(tmp_path_factory.mktemp("criteria") / "project")
     repository.write("pyproject.toml", CONFIG)
     repository.write("README.md", "A shop.\n")
     repository.write("answers.json", "{}")
@@ -127,7 +127,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pull_request(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """A branch of it on which nothing has happened yet, at somebody's desk."""
+    """A branch without changes, outside of CI."""
     leave_ci(monkeypatch)
     shutil.copytree(template, tmp_path / "project", symlinks=True)
     repository = Repository(tmp_path / "project", new=False)
@@ -136,7 +136,7 @@ def pull_request(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def named_changes(root: Path, base: Commit | None = None) -> list[Change]:
-    """What the files under `root` do to the exam that the merge base has; of all suites of either."""
+    """The differences between the criteria at the merge base and under `root`, of all suites of either."""
     base = base or merge_base(root)
     assert base
     names = {Path(file).stem for file in base.files("suites") if file.endswith(".yaml")} | set(suite_names(root))
@@ -144,7 +144,7 @@ def named_changes(root: Path, base: Commit | None = None) -> list[Change]:
 
 
 def relaxing(root: Path) -> list[str]:
-    """The lines that say the exam became easier."""
+    """The lines of the differences that relax the criteria."""
     return [str(change) for change in named_changes(root) if change.relaxes]
 
 
@@ -153,7 +153,7 @@ DEMO, CASES, GOLDEN, PYPROJECT = "suites/demo.yaml", "suites/cases.jsonl", "gold
 
 
 def swap(file: str, old: str, new: str) -> Edit:
-    """Put a text in place of another."""
+    """Replace a text in a file."""
     return lambda repository: repository.edit(file, old, new)
 
 
@@ -173,27 +173,27 @@ def moved(file: str, place: str) -> Edit:
 
 
 def link(file: str, target: str) -> Edit:
-    """A symbolic link in place of a file."""
+    """Replace a file with a symbolic link."""
     return both(gone(file), lambda repository: (repository.root / file).symlink_to(target))
 
 
 def both(*edits: Edit) -> Edit:
-    """One after the other."""
+    """Apply several edits."""
     return lambda repository: [edit(repository) for edit in edits]
 
 
-def accepted(*names: str, score: float = 0.8, asked: str = "asked") -> Edit:
-    """Accept runs that answer as well, or worse."""
+def accepted(*names: str, score: float = 0.8, request: str = "request") -> Edit:
+    """Accept runs with this score."""
 
     def edit(repository: Repository) -> None:
         for name in names:
-            accept_run(repository, name, score, asked=asked)
+            accept_run(repository, name, score, request=request)
 
     return edit
 
 
 def without(case: str = "", run: str = "") -> Edit:
-    """A baseline from which a case, or an accepted run, was taken with care: its header tells the same story."""
+    """Remove a case or an accepted run from a baseline, with a matching header."""
 
     def edit(repository: Repository) -> None:
         header, *lines = map(json.loads, repository.read(BASELINE).splitlines())
@@ -207,7 +207,7 @@ def without(case: str = "", run: str = "") -> Edit:
 
 
 def inline(**changes: str) -> Edit:
-    """The cases in the suite's own file, with another question for some of them."""
+    """Move the cases into the suite's file, with another question for some of them."""
     cases = [json.loads(a_case(name)) for name in IDS]
     for case in cases:
         case["vars"]["question"] = changes.get(case["id"].replace("-", "_"), case["vars"]["question"])
@@ -215,7 +215,7 @@ def inline(**changes: str) -> Edit:
 
 
 EASY = "{rouge_l: {tokenizer: rouge}}"
-WEAKER: list[tuple[Edit, str]] = [
+RELAXING: list[tuple[Edit, str]] = [
     (swap(DEMO, "gates:\n", "gates:\n  - {metric: rouge_1}\n"), "gate rouge_1: added margin 5 pts"),
     (
         both(
@@ -224,7 +224,7 @@ WEAKER: list[tuple[Edit, str]] = [
         ),
         "model third: added",
     ),
-    # what lies beside the suites
+    # files outside of the suites
     (put("conftest.py", "def pytest_collection_modifyitems(items): items.clear()\n"), "file conftest.py: added"),
     (put("pytest.ini", "[pytest]\naddopts = --llm-baseline=none\n"), "file pytest.ini: added"),
     (put("tox.ini", "[pytest]\naddopts = --llm-baseline=none\n"), "file tox.ini: added"),
@@ -244,7 +244,7 @@ WEAKER: list[tuple[Edit, str]] = [
     (swap(DEMO, "- rouge_l\n", f"- {EASY}\n"), 'metric rouge_l: no options -> {"tokenizer": "rouge"}'),
     (swap(DEMO, "{model: mini}", "{model: maxi}"), 'metric embedding: {"model": "mini"} -> {"model": "maxi"}'),
     (swap(DEMO, "  - {rouge_1: {stem: false}}\n", ""), 'metric rouge_1: {"stem": false} -> removed'),
-    # hard assertions
+    # assertions
     (swap(DEMO, '  - not_contains: "As an AI"\n', ""), 'assertion not_contains "As an AI": removed from 6 cases'),
     (swap(DEMO, '"As an AI"', '"As an AI model"'), 'case-2, ...): "As an AI" -> "As an AI model"'),
     (swap(DEMO, "not_contains:", "contains:"), 'assertion not_contains "As an AI": removed from 6 cases'),
@@ -252,7 +252,7 @@ WEAKER: list[tuple[Edit, str]] = [
     (swap(DEMO, "max_words: 60", "max_chars: 60"), "assertion max_words 60: removed from 6 cases"),
     (swap(CASES, '[{"contains": "case-1"}]', "[]"), 'assertion contains "case-1": removed from case case-1'),
     (swap(CASES, '"contains": "case-1"', '"contains": "c"'), 'contains of case case-1: "case-1" -> "c"'),
-    # what is asked, and how
+    # parameters, variables, prompts and models
     (swap(DEMO, "max_tokens: 64", "max_tokens: 512"), "params max_tokens: 64 -> 512"),
     (swap(DEMO, "temperature: 0", "temperature: 1"), "params temperature: 0.0 -> 1.0"),
     (swap(DEMO, "seed: 7", "seed: 8"), "params seed: 7 -> 8"),
@@ -290,22 +290,22 @@ WEAKER: list[tuple[Edit, str]] = [
     (swap(BASELINE, '"total_s": 0.5', '"total_s": 9.5'), "edited by hand: 6 times differ in accepted run run-1"),
     (swap(BASELINE, "You may.", "No."), "edited by hand: 6 texts differ in accepted run run-1"),
     (swap(BASELINE, "digest-case-2", "digest-x"), "edited by hand: 1 case digest differ in accepted run run-1"),
-    (swap(BASELINE, "run-2", "run-9"), "baseline fake.plain: accepted run run-2 dropped"),
+    (swap(BASELINE, "run-2", "run-9"), "baseline fake.plain: accepted run run-2 removed"),
     (swap(BASELINE, '"here"', '"there"'), "edited by hand: machine_class of accepted run run-1"),
     (
-        swap(BASELINE, '"request_digest": "asked"', '"request_digest": "else"'),
+        swap(BASELINE, '"request_digest": "request"', '"request_digest": "else"'),
         "by hand: request_digest of accepted run run-1",
     ),
     (swap(BASELINE, "r|1", "r|2"), "edited by hand: signatures of accepted run run-1"),
     (swap(BASELINE, '"cases": 6', '"cases": 5'), "accepted run run-1, run-2 -> cannot be read"),
     (swap(BASELINE, '"suite": "demo"', '"suite": "other"'), "accepted run run-1, run-2 -> cannot be read"),
-    (without(case="case-2"), "baseline fake.plain: case case-2 dropped from accepted run run-1"),
-    (without(run="run-1"), "baseline fake.plain: accepted run run-1 dropped"),
+    (without(case="case-2"), "baseline fake.plain: case case-2 removed from accepted run run-1"),
+    (without(run="run-1"), "baseline fake.plain: accepted run run-1 removed"),
     (gone(BASELINE), "baseline fake.plain: accepted run run-1, run-2 -> deleted"),
     (both(gone(BASELINE), accepted("run-3", score=0.1)), "replaced: accepted run run-1, run-2 by accepted run run-3"),
-    (accepted("run-3", score=0.1, asked="else"), "replaced: accepted run run-1, run-2 by accepted run run-3"),
+    (accepted("run-3", score=0.1, request="else"), "replaced: accepted run run-1, run-2 by accepted run run-3"),
     (accepted("run-3", score=0.1), "baseline fake.plain: accepted run run-3 added"),
-    (accepted("run-3", "run-4", "run-5", "run-6"), "baseline fake.plain: accepted run run-1 dropped"),
+    (accepted("run-3", "run-4", "run-5", "run-6"), "baseline fake.plain: accepted run run-1 removed"),
     (accepted("run-2", score=0.1), "edited by hand: 6 scores differ in accepted run run-2"),
     (moved(BASELINE, "golden/baselines/demo/other.plain.jsonl"), "baseline other.plain: new, cannot be read"),
     (
@@ -344,8 +344,8 @@ HARMLESS: list[tuple[Edit, str]] = [
     (swap(DEMO, '    - user: "{{ question }} {{ hint }}"', '    - user: "{{ hint }}: {{ question }}"'), ""),
     (swap("README.md", "A shop", "Another shop"), ""),
     (put(HISTORY, "1\n2\n3\n"), ""),
-    (put(HISTORY, "2\n3\n"), "golden/HISTORY.jsonl: 1 line is gone or changed"),
-    (gone(HISTORY), "golden/HISTORY.jsonl: 2 lines are gone or changed"),
+    (put(HISTORY, "2\n3\n"), "golden/HISTORY.jsonl: 1 line is removed or edited"),
+    (gone(HISTORY), "golden/HISTORY.jsonl: 2 lines are removed or edited"),
     (put("golden/labels/demo.jsonl", "{}\n"), ""),
     (swap(DEMO, "schema: 1\n", "schema: 1\ndescription: A shop.  # with a comment\n"), ""),
     (inline(), ""),
@@ -368,12 +368,12 @@ HARMLESS: list[tuple[Edit, str]] = [
 
 
 def named(rows: Sequence[tuple[Edit, str]]) -> list[Any]:
-    """Parameters by what is said about them."""
+    """Test parameters with an id from the expected line."""
     return [pytest.param(*row, id=f"{number}: {row[1] or 'nothing'}") for number, row in enumerate(rows)]
 
 
 def test_nothing_changed(pull_request: Repository) -> None:
-    """A pull request that changes nothing has no line."""
+    """A pull request without changes has no line."""
     pull_request.commit()
     assert named_changes(pull_request.root) == []
 
@@ -383,9 +383,7 @@ Compare = Callable[[Edit], list[Change]]
 
 @pytest.fixture
 def changes_of(pull_request: Repository, template: Path) -> Compare:
-    """`changes_of(edit)`: what the work tree of main does to the exam after this edit alone. See `TRICKS`: whether it
-    is committed makes no difference.
-    """
+    """`changes_of(edit)`: the differences after this edit alone, uncommitted (`TRICKS` covers commits)."""
     root, base = pull_request.root, merge_base(pull_request.root)
 
     def changes(edit: Edit) -> list[Change]:
@@ -398,36 +396,37 @@ def changes_of(pull_request: Repository, template: Path) -> Compare:
     return changes
 
 
-def test_weaker(changes_of: Compare) -> None:
-    """Where the exam became easier there is a line that says so."""
+def test_relaxing(changes_of: Compare) -> None:
+    """An edit that relaxes the criteria has a line that is marked as relaxing."""
     failures = []
-    for number, (edit, said) in enumerate(WEAKER):
+    for number, (edit, expected) in enumerate(RELAXING):
         lines = [str(change) for change in changes_of(edit) if change.relaxes]
-        if not any(said in line for line in lines):
-            failures.append(f"{number}: {said!r} is not in {lines}")
+        if not any(expected in line for line in lines):
+            failures.append(f"{number}: expected {expected!r} in {lines}")
     assert not failures, "\n".join(failures)
 
 
 def test_harmless(changes_of: Compare) -> None:
-    """What makes no answer pass that did not is not called a weakening; what is no part of the exam is not named."""
+    """An edit that cannot let a worse answer pass is not marked; one outside of the criteria has no line."""
     failures = []
-    for number, (edit, said) in enumerate(HARMLESS):
+    for number, (edit, expected) in enumerate(HARMLESS):
         found = changes_of(edit)
         lines = [str(change) for change in found]
-        if any(change.relaxes for change in found) or not (any(said in line for line in lines) if said else not lines):
-            failures.append(f"{number}: {said!r} alone should be in {lines}")
+        listed = any(expected in line for line in lines) if expected else not lines
+        if any(change.relaxes for change in found) or not listed:
+            failures.append(f"{number}: expected only {expected!r} in {lines}")
     assert not failures, "\n".join(failures)
 
 
-@pytest.mark.parametrize(("edit", "said"), named([*WEAKER[6:7], *WEAKER[-1:]]))
-def test_weaker_by_a_commit(pull_request: Repository, edit: Edit, said: str) -> None:
-    """The same in a commit of the pull request."""
+@pytest.mark.parametrize(("edit", "expected"), named([*RELAXING[6:7], *RELAXING[-1:]]))
+def test_relaxing_commit(pull_request: Repository, edit: Edit, expected: str) -> None:
+    """A relaxing edit in a commit of the pull request has a line too."""
     pull_request.commit(edit)
-    assert any(said in line for line in relaxing(pull_request.root))
+    assert any(expected in line for line in relaxing(pull_request.root))
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("edit", "expected"),
     named(
         [
             (gone(GOLDEN), "no golden answer for 'case-0'"),
@@ -445,10 +444,10 @@ def test_weaker_by_a_commit(pull_request: Repository, edit: Edit, said: str) -> 
         ]
     ),
 )
-def test_refused(pull_request: Repository, edit: Edit, said: str) -> None:
-    """What leaves no exam at all is an error of the suite, which nothing can turn green."""
+def test_refused(pull_request: Repository, edit: Edit, expected: str) -> None:
+    """An edit that makes the suite unreadable is an error, so the run cannot pass."""
     pull_request.commit(edit)
-    with pytest.raises(EvalHarnessError, match=re.escape(said)):
+    with pytest.raises(EvalHarnessError, match=re.escape(expected)):
         named_changes(pull_request.root)
 
 
@@ -456,7 +455,7 @@ WIDER, WIDENED = swap(DEMO, "margin: 0.05}", "margin: 0.2}"), ["gate rouge_l: ma
 
 
 def configured(*words: str) -> Edit:
-    """A line of the repository's own configuration, and the exam made easier."""
+    """A setting of the repository, and a wider margin."""
     return both(lambda repository: repository.git("config", *words), WIDER)
 
 
@@ -466,33 +465,33 @@ def ran(*words: str) -> Edit:
 
 
 def other_main(repository: Repository) -> None:
-    """The local main is where the pull request is; only that of the remote is not."""
+    """The local main is at the pull request; only that of the remote is not."""
     repository.git("update-ref", "refs/remotes/origin/main", "main")
     repository.commit(WIDER)
     repository.git("branch", "--force", "main")
 
 
 def same_names(repository: Repository) -> None:
-    """Tags that are called as the branches are spelt out."""
+    """Tags with the names of branches."""
     repository.commit(WIDER)
     for name in ("main", "heads/main", "refs/heads/main", "HEAD", "origin/main", "refs/remotes/origin/HEAD"):
         repository.git("update-ref", f"refs/tags/{name}", "HEAD")
 
 
 def replaced(repository: Repository) -> None:
-    """The merge base has a replacement."""
+    """The merge base has a replacement object."""
     repository.git("replace", "main", repository.commit(WIDER))
 
 
 def odd_branch(repository: Repository) -> None:
-    """The pull request's branch is called like an option that runs something."""
+    """The branch of the pull request has the name of an option that runs a command."""
     repository.commit(WIDER)
     repository.git("update-ref", "refs/heads/--upload-pack=touch${IFS}sprung", "HEAD")
     repository.git("symbolic-ref", "HEAD", "refs/heads/--upload-pack=touch${IFS}sprung")
 
 
 def undone_merge(repository: Repository) -> None:
-    """Main became stricter meanwhile, and the pull request merges that without its content."""
+    """Main became stricter, and the pull request merges it without its content."""
     repository.git("checkout", "--quiet", "main")
     repository.commit(swap(DEMO, "margin: 0.05}", "margin: 0.01}"))
     repository.git("checkout", "--quiet", "topic")
@@ -501,7 +500,7 @@ def undone_merge(repository: Repository) -> None:
 
 
 def as_submodule(folder: str) -> Edit:
-    """A folder that is a submodule now, with the same files."""
+    """Replace a folder with a submodule that has the same files."""
 
     def edit(repository: Repository) -> None:
         other = Repository(repository.root.parent / "other")
@@ -545,20 +544,20 @@ TRICKS: dict[str, Edit] = {
 
 @pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
 def test_tricks_with_git(pull_request: Repository, trick: Edit) -> None:
-    """However the easier exam lies in the repository, it is compared with the merge base, and nothing runs."""
+    """A relaxed margin is compared with the merge base, whatever the state of the repository, and nothing runs."""
     trick(pull_request)
     assert relaxing(pull_request.root) == WIDENED
     assert not (pull_request.root / "sprung").exists()
 
 
 def test_main_that_became_stricter(pull_request: Repository) -> None:
-    """Main was merged, but not what it says: the pull request is compared with what it merged."""
+    """After a merge of main without its content, the pull request is compared with the merged main."""
     undone_merge(pull_request)
     assert relaxing(pull_request.root) == ["gate rouge_l: margin 1 pts -> margin 5 pts"]
 
 
 def test_main_that_went_on(pull_request: Repository) -> None:
-    """What main has done since the branch left it is none of the branch's doing."""
+    """Changes on main since the branch was created are not changes of the branch."""
     pull_request.git("checkout", "--quiet", "main")
     pull_request.commit(swap(DEMO, "margin: 0.05}", "margin: 0.01}"))
     pull_request.git("checkout", "--quiet", "topic")
@@ -566,7 +565,7 @@ def test_main_that_went_on(pull_request: Repository) -> None:
 
 
 def test_project_that_became_a_submodule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, template: Path) -> None:
-    """Where the whole project is a folder of the repository, a submodule in its place brings no merge base along."""
+    """If a submodule replaces the project's folder, the merge base is still that of the outer repository."""
     leave_ci(monkeypatch)
     repository = Repository(tmp_path / "project")
     shutil.copytree(template, repository.root / "app", ignore=shutil.ignore_patterns(".git"))
@@ -578,7 +577,7 @@ def test_project_that_became_a_submodule(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_no_merge_base(pull_request: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a job that does not have the branch to merge into there is no comparison with anything else."""
+    """A job without the target branch raises an error, and does not compare with another branch."""
     pull_request.commit(WIDER)
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
     with pytest.raises(GitError, match="fetch-depth: 0"):
