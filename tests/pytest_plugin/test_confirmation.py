@@ -35,9 +35,7 @@ def test_a_worse_prompt_is_confirmed_with_samples_of_both_versions(noisy):
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     result = noisy.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(
-        ["llm: demo: fake-plain-exact may be worse (p < 0.0001); confirming with 2 more samples of each *"]
-    )
+    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p < 0.0001); confirming with 2 more*"])
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
     assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1: 120, 2: 120}
     (verdict,) = noisy.verdict()["verdicts"]
@@ -66,9 +64,7 @@ def test_a_run_that_is_worse_by_chance_passes(noisy):
     git(noisy.root, "commit", "-aqm", "another hour")
     result = noisy.run()
     assert result.ret == 0
-    result.stdout.fnmatch_lines(
-        ["llm: demo: fake-plain-exact may be worse (p = 0.084); confirming with 2 more samples of each *"]
-    )
+    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p = 0.084); confirming with 2 more*"])
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
     assert noisy.verdict()["status"] == "pass"
 

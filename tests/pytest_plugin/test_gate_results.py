@@ -108,7 +108,7 @@ def test_a_partial_run_is_not_accepted(accepted, arguments):
     before = accepted.read(BASELINE)
     result = accepted.run("--llm-accept", *arguments)
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["not accepted: the run has * of 40 answers*"])
+    result.stdout.fnmatch_lines(["not accepted: expected a complete run, but it has * of 40 samples*"])
     assert accepted.read(BASELINE) == before
 
 

@@ -108,7 +108,7 @@ def test_an_accepted_run() -> None:
     text = summary([replace(an_outcome(baseline=None), accepted=(ROOT / "golden/baselines/support/x.jsonl",))])
     assert text.startswith("**ACCEPTED** `support`: `later runs are compared with this run`")
     assert "- `smollm2-concise-chrf`: `this is the first accepted run`" in text
-    assert "to accept this one" not in text
+    assert "accept this one" not in text
 
 
 def test_words_of_a_near_answer() -> None:
