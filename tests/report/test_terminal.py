@@ -93,7 +93,7 @@ def test_no_baseline() -> None:
     """Without a baseline, the accept command is shown once."""
     assert shown(an_outcome(baseline=None)) == [
         "NO BASELINE  nothing to compare with yet",
-        "              chrf, rouge_l, latency, cost  no accepted run yet; to accept this",
+        "              chrf, rouge_l, latency, cost  no accepted run yet; accept this",
         "              one: pytest --llm-suite=support --llm-accept",
         "              with these 60 cases, a run has an 80 % chance to detect a drop of",
         "              0.2 pts (chrf), 0.2 pts (rouge_l)",
