@@ -1,9 +1,9 @@
-"""How a local model fares when another process is busy on the same cores: our child's setting against OpenMP's default.
+"""A local model next to a busy process on the same cores: the setting of evalharness against the default of OpenMP.
 
     python benchmarks/busy_cores.py
 
-Needs the packages that `make demo` installs. Each row is the same three support cases; `inf` means that one of them
-took longer than its deadline of 120 seconds.
+Needs the packages that `make demo` installs. Each row is for the same three support cases; `inf` means that one of them
+exceeded its deadline of 120 seconds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def three_cases_s() -> float:
         for request in chosen:
             provider.complete(request)
         return time.perf_counter() - started
-    except ProviderError:  # not within the deadline of one answer
+    except ProviderError:  # a response exceeded its deadline
         return math.inf
     finally:
         provider.close()

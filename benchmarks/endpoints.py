@@ -1,9 +1,9 @@
-"""Many requests at once: 500 cases at a server that takes 200 ms for each, 50 under way; then all of them replayed.
+"""500 requests to a server that takes 200 ms for each, 50 at a time; then all of them replayed.
 
     python benchmarks/endpoints.py
 
-The whole `pytest` process counts, from its start to its end; the ideal is 500 / 50 x 0.2 s = 2 s and no processor time.
-What other tools need for the same is in benchmarks/peers/README.md, with the commands to repeat it.
+Measures the whole `pytest` process. The ideal is 500 / 50 x 0.2 s = 2 s without processor time.
+benchmarks/peers/README.md has the figures of other tools, with the commands to repeat them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ gates:
 
 
 def write_project(root: Path, url: str) -> None:
-    """A suite of 500 questions."""
+    """Write a suite of 500 questions."""
     for name in ("suites", "golden"):
         (root / name).mkdir()
     model = {"provider": "openai", "base_url": url, "model": "m"}
@@ -55,7 +55,7 @@ def write_project(root: Path, url: str) -> None:
 
 
 def start(root: Path, cache: Path) -> subprocess.Popen[bytes]:
-    """The child; pytest loads no plugin but ours, as in a fresh environment."""
+    """Start a run in a child process, without other pytest plugins."""
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "XDG_CACHE_HOME": str(cache)}
     options = ["-q", "--llm-suite=bench", f"--llm-concurrency={CONCURRENCY}", f"--llm-report={cache}/report"]
     command = [sys.executable, "-m", "pytest", "-p", "evalharness.plugin", "-p", "no:cacheprovider", *options]
@@ -64,7 +64,7 @@ def start(root: Path, cache: Path) -> subprocess.Popen[bytes]:
 
 
 def measured(processes: list[subprocess.Popen[bytes]]) -> list[tuple[float, float]]:
-    """Wall and processor seconds of each, all started now."""
+    """Wall and processor seconds of processes that have just started."""
     started, found = time.perf_counter(), []
     for process in processes:
         _, status, usage = os.wait4(process.pid, 0)
@@ -74,7 +74,7 @@ def measured(processes: list[subprocess.Popen[bytes]]) -> list[tuple[float, floa
 
 
 def say(what: str, runs: list[tuple[float, float]]) -> None:
-    """The medians, and how far from the ideal."""
+    """Print the medians, and their ratio to the ideal."""
     wall, cpu = (median(values) for values in zip(*runs, strict=True))
     print(f"{what:<42} {wall:5.2f} s wall ({wall / IDEAL_S:4.2f} x ideal), {cpu:5.2f} s CPU", flush=True)
 
@@ -84,7 +84,7 @@ def main() -> None:
         root, cache = Path(folder) / "project", Path(folder) / "cache"
         root.mkdir()
         write_project(root, server.url)
-        measured([start(root, cache)])  # compiles what is not compiled yet
+        measured([start(root, cache)])  # compiles the modules
         alone, replayed, beside = [], [], []
         for _ in range(ROUNDS):
             shutil.rmtree(cache)

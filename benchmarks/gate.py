@@ -1,18 +1,17 @@
-"""The acceptance benchmark of the gate: how often it is red though nothing changed, and green though something did.
+"""The acceptance benchmark of the gate: simulated rates of false alarms, false passes and detected drops.
 
     python benchmarks/gate.py                 every row at full size: minutes
     python benchmarks/gate.py --ci            small sizes: under a minute
     python benchmarks/gate.py A3 P3           these rows only
-    python benchmarks/gate.py --write FILE    the table into a file, too
-    python benchmarks/gate.py --jobs 8        as many rows at once
+    python benchmarks/gate.py --write FILE    write the table to a file too
+    python benchmarks/gate.py --jobs 8        number of rows at once
 
-The rows are those of the statistics page, §6: A false alarms, P power, N passes that should not be, D what a gate says
-of its own power, L latency, C cost, H must-pass cases, O oracles; J holds `judge` against
-its parts. Rows without a requirement are there to be known. The data are synthetic
-(gate_data.py), the code under test is the real one. The exit status is 1 when a row misses its requirement.
+Rows: A false alarms, P power, N false passes, D the reported detectable drop and needed cases, L latency, C cost, H
+stable assertions, O oracles, J `assess_scores` against its parts. Rows without a requirement are for information. The
+data are synthetic (gate_data.py), the code under test is the real one. The exit status is 1 if a row fails.
 
-Bounds: a false alarm may lie three standard errors of the simulation above its nominal rate, or at the number of the
-page where that is larger; at the small sizes a power may lie three standard errors below the page's.
+A rate of false alarms may be three standard errors of the simulation above its nominal value, or at the required value
+if that is larger. At the small sizes, a power may be three standard errors below the required value.
 """
 
 from __future__ import annotations
@@ -56,21 +55,21 @@ FIRST, LAST = Rules(stage="screen"), Rules(stage="confirm")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row's number, and whether it is to be quick."""
+    """The number of a row, and whether to use the small sizes."""
 
     scenario: int
     ci: bool = False
 
     def rng(self, cell: int) -> Rng:
-        """The same numbers for the same cell, whatever else runs."""
+        """The random numbers of a cell, independent of other cells and rows."""
         return np.random.default_rng([SEED, self.scenario, cell])
 
     def size(self, full: int, ci: int) -> int:
-        """How many suites to draw."""
+        """The number of simulated suites."""
         return ci if self.ci else full
 
     def slack(self, rate: float, suites: int) -> float:
-        """What a power, or a stated one, may miss at the small size."""
+        """The tolerance of a power at the small size."""
         return three_errors(rate, suites) if self.ci else 0.0
 
 
@@ -87,12 +86,12 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """A value that is not a number is not."""
+        """Whether the value meets the requirement; NaN does not."""
         return self.low <= self.measured <= self.high
 
     @property
     def requirement(self) -> str:
-        """In words."""
+        """The requirement as text."""
         low, high = self.shown(self.low), self.shown(self.high)
         if math.isinf(self.low) and math.isinf(self.high):
             return "none"
@@ -101,7 +100,7 @@ class Check:
         return f"≥ {low}" if math.isinf(self.high) else f"{low} … {high}"
 
     def shown(self, value: float) -> str:
-        """As a percentage, where it is a rate."""
+        """A value as text; a rate as a percentage."""
         return f"{100 * value:.1f} %" if self.unit == " %" else f"{value:.3g}{self.unit}"
 
 
@@ -111,22 +110,22 @@ def three_errors(rate: float, suites: int) -> float:
 
 
 def at_most(scenario: str, measured: float, suites: int, nominal: float, page: float = 0.0) -> Check:
-    """A false alarm: at most its nominal rate and three standard errors, or what the page allows."""
+    """A rate of false alarms: at most its nominal value plus three standard errors, or `page` if that is larger."""
     return Check(scenario, measured, suites, high=max(page, nominal + three_errors(nominal, suites)))
 
 
 def at_least(at: Setting, scenario: str, measured: float, suites: int, page: float) -> Check:
-    """A power: at least what the page asks for."""
+    """A power: at least `page`, the required value."""
     return Check(scenario, measured, suites, low=page - at.slack(page, suites))
 
 
 def share(rng: Rng, suites: int, trial: Callable[[Rng], bool]) -> float:
-    """Of the suites for which the trial is true."""
+    """The share of suites for which the trial is true."""
     return float(np.mean([trial(rng) for _ in range(suites)]))
 
 
 def p_values(rng: Rng, suites: int, trial: Callable[[Rng], float]) -> Floats:
-    """One for each suite."""
+    """The p-value of each suite."""
     return np.array([trial(rng) for _ in range(suites)])
 
 
@@ -136,27 +135,27 @@ def below(found: Floats, alpha: float) -> float:
 
 
 def runs_of(side: Floats) -> Runs:
-    """As the gate takes them."""
+    """The runs in the format of the gate."""
     return dict(zip(IDS, side.tolist(), strict=False))
 
 
 def pairs_of(baseline: Floats, candidate: Floats) -> list[Pair]:
-    """As the test takes them."""
+    """The runs in the format of the test."""
     return list(zip(baseline, candidate, strict=True))
 
 
 def seed_of(rng: Rng) -> str:
-    """Another one for each suite: with one for all, their Monte Carlo errors would be one and the same."""
+    """A seed for one suite. With the same seed for all suites, their Monte Carlo errors would be equal."""
     return str(rng.integers(2**32))
 
 
 def evidence_of(baseline: Floats, candidate: Floats, rules: Rules, *, sessions: bool = False) -> Evidence:
-    """Of pass/fail runs, whose test is exact and needs no seed."""
+    """The evidence on pass/fail runs, whose test is exact and needs no seed."""
     return collect_evidence(runs_of(baseline), runs_of(candidate), rules=rules, seed="", sessions=sessions)
 
 
 def verdict_of(baseline: Floats, candidate: Floats, rules: Rules) -> Word:
-    """Of one look at a single gate."""
+    """The verdict of one stage of a single gate."""
     evidence = evidence_of(baseline, candidate, rules)
     return decide(evidence, evidence.p_value, rules)
 
@@ -164,10 +163,10 @@ def verdict_of(baseline: Floats, candidate: Floats, rules: Rules) -> Word:
 def default_gate(
     rng: Rng, baseline: Floats, before: Floats, after: Floats, *, sessions: bool = False
 ) -> tuple[Word, int]:
-    """The whole procedure, and how many runs of a case it took, both sides together.
+    """The verdict of the whole procedure, and its number of runs of each case, both sides together.
 
-    One run of the candidate against the stored baseline; no PASS and a small p: fresh runs of both sides, pooled with
-    the first ones. `before` and `after` are the true rates.
+    The screening stage compares one run of the candidate with the stored baseline. Without a PASS and with a small p,
+    the confirmation stage adds fresh runs of both sides. `before` and `after` are the true rates.
     """
     candidate = data.pass_fail(rng, after, 1)
     first = evidence_of(baseline, candidate, FIRST, sessions=sessions)
@@ -180,20 +179,20 @@ def default_gate(
     return verdict_of(known, data.side_by_side(candidate, fresh[1]), LAST), 1 + 2 * CONFIRM_RUNS
 
 
-# A: nothing has changed, and the gate should not be red
+# A: nothing has changed, and the gate should not fail
 
 
 def pass_fail_p(
     rng: Rng, n: int, kb: int, kc: int, of: tuple[float, float], shape: Shape = "diffuse", drop: float = 0.0
 ) -> float:
-    """The p-value of a suite that is expected to lose `drop`."""
+    """The p-value of a suite whose expected loss is `drop`."""
     rates = data.pass_rates(rng, n, *of)
     after = data.fallen(rng, rates, drop, shape, of[0])
     return p_worse(pairs_of(data.pass_fail(rng, rates, kb), data.pass_fail(rng, after, kc)), "")
 
 
 def scores_p(rng: Rng, n: int, kb: int, kc: int, drop: float = 0.0) -> float:
-    """The same of scores."""
+    """The p-value of a suite of scores whose expected loss is `drop`."""
     levels = data.score_levels(rng, n)
     return p_worse(pairs_of(data.scores(rng, levels, kb), data.scores(rng, levels, kc, drop)), seed_of(rng))
 
@@ -207,9 +206,9 @@ def a1(at: Setting) -> Iterator[Check]:
         for cell, (n, (kb, kc), of) in enumerate(designs)
     ]
     for alpha, page, mean in ((0.05, 0.061, 0.05), (0.01, 0.015, 0.011)):
-        rates, told = [below(values, alpha) for values in found], f"pass/fail, p ≤ {alpha:g}"
-        yield at_most(f"{told}: worst of {len(found)} cells", max(rates), suites, alpha, page)
-        yield Check(f"{told}: mean of the cells", float(np.mean(rates)), suites * len(found), high=mean)
+        rates, label = [below(values, alpha) for values in found], f"pass/fail, p ≤ {alpha:g}"
+        yield at_most(f"{label}: worst of {len(found)} cells", max(rates), suites, alpha, page)
+        yield Check(f"{label}: mean of the cells", float(np.mean(rates)), suites * len(found), high=mean)
 
 
 def a2(at: Setting) -> Iterator[Check]:
@@ -226,18 +225,19 @@ def a3(at: Setting) -> Iterator[Check]:
     """The default procedure."""
     suites = at.size(3000, 200)
     for sessions, (cell, n) in itertools.product((False, True), enumerate((50, 100, 200))):
-        rng, told = at.rng(cell), f"default procedure, n = {n}"
+        rng, label = at.rng(cell), f"default procedure, n = {n}"
         gates = [unchanged_gate(rng, n, sessions=sessions) for _ in range(suites)]
-        red = sum(word == "FAIL" for word, _ in gates) / suites
+        failed = sum(word == "FAIL" for word, _ in gates) / suites
         if sessions:
-            yield Check(f"{told}, sessions on at the first look: FAIL", red, suites)
+            yield Check(f"{label}, sessions on in the screening stage: FAIL", failed, suites)
         else:
-            yield at_most(f"{told}: FAIL", red, suites, 0.01, 0.016)
-            yield Check(f"{told}: runs of a case", float(np.mean([runs for _, runs in gates])), suites, high=2, unit="")
+            yield at_most(f"{label}: FAIL", failed, suites, 0.01, 0.016)
+            runs = float(np.mean([runs for _, runs in gates]))
+            yield Check(f"{label}: runs of a case", runs, suites, high=2, unit="")
 
 
 def unchanged_gate(rng: Rng, n: int, *, sessions: bool) -> tuple[Word, int]:
-    """The default procedure on a suite that did not change."""
+    """The default procedure on an unchanged suite."""
     rates = data.pass_rates(rng, n)
     return default_gate(rng, data.pass_fail(rng, rates, 5), rates, rates, sessions=sessions)
 
@@ -246,12 +246,12 @@ def a4(at: Setting) -> Iterator[Check]:
     """Clusters that fail together."""
     suites = at.size(4000, 100)
     for cell, flake in enumerate((0.0, 0.03, 0.10)):
-        red = below(p_values(at.rng(cell), suites, partial(clustered_p, flake=flake)), 0.05)
-        yield at_most(f"40 clusters of 5, {100 * flake:g} % shared flakes, p ≤ 0.05", red, suites, 0.05, 0.061)
+        rate = below(p_values(at.rng(cell), suites, partial(clustered_p, flake=flake)), 0.05)
+        yield at_most(f"40 clusters of 5, {100 * flake:g} % shared flakes, p ≤ 0.05", rate, suites, 0.05, 0.061)
 
 
 def clustered_p(rng: Rng, flake: float) -> float:
-    """The p-value of an unchanged suite, whose clusters the gate knows."""
+    """The p-value of an unchanged suite with clusters."""
     rates = data.pass_rates(rng, 200)
     before, after = (runs_of(data.clustered(rng, rates, k, 5, flake)) for k in (5, 1))
     return collect_evidence(before, after, rules=Rules(), seed=seed_of(rng), clusters=CLUSTERS).p_value
@@ -262,29 +262,29 @@ def a5(at: Setting) -> Iterator[Check]:
     suites = at.size(1500, 150)
     flips, shifts = partial(data.with_flips, share=0.03), partial(data.with_shifts, deviation=0.017)
     worlds = (("flips 3 % of the cases", 200, flips), ("shifts all by 1.7 pts", 200, shifts))
-    for cell, (told, n, drawn) in enumerate((*worlds, ("shifts all by 1.7 pts", 1000, shifts))):
-        red = below(p_values(at.rng(cell), suites, partial(sessions_p, n=n, drawn=drawn)), 0.05)
-        yield at_most(f"a session {told}, n = {n}, 5 sessions, p ≤ 0.05", red, suites, 0.05, 0.07)
+    for cell, (label, n, generate) in enumerate((*worlds, ("shifts all by 1.7 pts", 1000, shifts))):
+        rate = below(p_values(at.rng(cell), suites, partial(sessions_p, n=n, generate=generate)), 0.05)
+        yield at_most(f"a session {label}, n = {n}, 5 sessions, p ≤ 0.05", rate, suites, 0.05, 0.07)
 
 
-def sessions_p(rng: Rng, n: int, drawn: Callable[[Rng, Floats, int], Floats]) -> float:
-    """The p-value of an unchanged suite, whose baseline is of five sessions."""
+def sessions_p(rng: Rng, n: int, generate: Callable[[Rng, Floats, int], Floats]) -> float:
+    """The p-value of an unchanged suite with a baseline of five sessions."""
     rates = data.pass_rates(rng, n)
-    return evidence_of(drawn(rng, rates, 5), drawn(rng, rates, 1), Rules(), sessions=True).p_value
+    return evidence_of(generate(rng, rates, 5), generate(rng, rates, 1), Rules(), sessions=True).p_value
 
 
 def a6(at: Setting) -> Iterator[Check]:
     """An unlucky baseline."""
     baselines, candidates = (20, 60) if at.ci else (200, 200)
-    red = []
+    failed = []
     for cell in range(baselines):
         rng = at.rng(cell)
         rates = data.pass_rates(rng, 200)
         once = partial(default_gate, baseline=data.pass_fail(rng, rates, 5), before=rates, after=rates)
-        red.append(sum(once(rng)[0] == "FAIL" for _ in range(candidates)) / candidates)
-    told = f"default procedure, n = 200, {baselines} baselines x {candidates} candidates: 95th percentile of FAIL"
+        failed.append(sum(once(rng)[0] == "FAIL" for _ in range(candidates)) / candidates)
+    label = f"default procedure, n = 200, {baselines} baselines x {candidates} candidates: 95th percentile of FAIL"
     high = 0.05 + at.slack(0.05, candidates)
-    yield Check(told, float(np.percentile(red, 95)), baselines * candidates, high=high)
+    yield Check(label, float(np.percentile(failed, 95)), baselines * candidates, high=high)
 
 
 def a7(at: Setting) -> Iterator[Check]:
@@ -298,12 +298,12 @@ def a7(at: Setting) -> Iterator[Check]:
         slices = [p_worse(pairs_of(b[i::6], c[i::6]), "") for b, c in zip(before, after, strict=True) for i in range(6)]
         every.append(min(holm([*overall, *slices])) <= 0.05)
         split.append(min(holm(overall)) <= 0.04 or min(holm(slices)) <= 0.01)
-    told = "4 correlated metrics and 24 slices, alpha 5 %, FAIL of any"
-    yield at_most(f"{told}: Holm over all 28", float(np.mean(every)), suites, 0.05, 0.062)
-    yield at_most(f"{told}: 80 % of alpha for metrics, 20 % for slices", float(np.mean(split)), suites, 0.05, 0.062)
+    label = "4 correlated metrics and 24 slices, alpha 5 %, FAIL of any"
+    yield at_most(f"{label}: Holm over all 28", float(np.mean(every)), suites, 0.05, 0.062)
+    yield at_most(f"{label}: 80 % of alpha for metrics, 20 % for slices", float(np.mean(split)), suites, 0.05, 0.062)
 
 
-# P: the suite has lost 5 points, and the gate should be red
+# P: the suite has lost 5 points, and the gate should fail
 
 
 def p1(at: Setting) -> Iterator[Check]:
@@ -328,14 +328,14 @@ def p3(at: Setting) -> Iterator[Check]:
     suites = at.size(3000, 200)
     designs = enumerate(zip(SHAPES, (0.80, 0.88), strict=True))
     for sessions, (cell, (shape, page)) in itertools.product((False, True), designs):
-        rng, told = at.rng(cell), f"default procedure, n = 200, 5 pts {shape}"
+        rng, label = at.rng(cell), f"default procedure, n = 200, 5 pts {shape}"
         words = [fallen_gate(rng, shape, sessions=sessions) for _ in range(suites)]
-        red = words.count("FAIL") / suites
+        failed = words.count("FAIL") / suites
         if sessions:
-            yield Check(f"{told}, sessions on at the first look: FAIL", red, suites)
+            yield Check(f"{label}, sessions on in the screening stage: FAIL", failed, suites)
         else:
-            yield at_least(at, f"{told}: FAIL", red, suites, page)
-            yield Check(f"{told}: false PASS", words.count("PASS") / suites, suites)
+            yield at_least(at, f"{label}: FAIL", failed, suites, page)
+            yield Check(f"{label}: false PASS", words.count("PASS") / suites, suites)
 
 
 def fallen_gate(rng: Rng, shape: Shape, *, sessions: bool) -> Word:
@@ -356,14 +356,14 @@ def p4(at: Setting) -> Iterator[Check]:
 
 
 def passes(rng: Rng, n: int, kb: int, kc: int, of: tuple[float, float], shape: Shape | None = None) -> bool:
-    """Whether a suite passes that lost exactly 5 points, or nothing."""
+    """Whether a suite that lost exactly 5 points, or nothing, passes."""
     rates = data.pass_rates(rng, n, *of)
     after = data.fallen_exactly(rng, rates, 0.05, shape) if shape else rates
     return verdict_of(data.pass_fail(rng, rates, kb), data.pass_fail(rng, after, kc), Rules()) == "PASS"
 
 
 def false_passes(at: Setting, of: tuple[float, float], suites: int, first_cell: int) -> tuple[list[float], list[float]]:
-    """Their shares: in cells with enough runs to pass, and in those without."""
+    """The shares of false passes: in cells with enough runs to pass, and in the other cells."""
     layouts = ((1, 1), (5, 1), (3, 3), (5, 5), (5, 3))
     enough, too_few = list[float](), list[float]()
     for cell, (n, (kb, kc), shape) in enumerate(itertools.product((20, 50, 100, 200), layouts, SHAPES)):
@@ -376,17 +376,17 @@ def n1(at: Setting) -> Iterator[Check]:
     """False passes."""
     suites = at.size(4000, 50)
     enough, too_few = false_passes(at, NOISY, suites, 0)
-    told = "false PASS at exactly 5 pts"
-    yield at_most(f"{told}: worst of {len(enough)} cells", max(enough), suites, 0.05, 0.075)
-    yield Check(f"{told}, fewer than 59 runs: worst of {len(too_few)} cells", max(too_few), suites, high=0.0)
+    label = "false PASS at exactly 5 pts"
+    yield at_most(f"{label}: worst of {len(enough)} cells", max(enough), suites, 0.05, 0.075)
+    yield Check(f"{label}, fewer than 59 runs: worst of {len(too_few)} cells", max(too_few), suites, high=0.0)
     fewer = at.size(2000, 10)
     stable, _ = false_passes(at, STABLE, fewer, 100)
-    yield Check(f"{told}, stable suites: worst of {len(stable)} cells", max(stable), fewer)
+    yield Check(f"{label}, stable suites: worst of {len(stable)} cells", max(stable), fewer)
 
 
 def n2(at: Setting) -> Iterator[Check]:
     """Passes of unchanged suites."""
-    suites = at.size(40_000, 200)  # the third lies so near its bound that fewer could not tell
+    suites = at.size(40_000, 200)  # the third design is close to its bound and needs many
     designs = ((200, 3, 3, NOISY, 0.92), (50, 5, 5, NOISY, 0.67), (50, 3, 3, STABLE, 0.97))
     for cell, (n, kb, kc, of, page) in enumerate(designs):
         passed = share(at.rng(cell), suites, partial(passes, n=n, kb=kb, kc=kc, of=of))
@@ -394,66 +394,66 @@ def n2(at: Setting) -> Iterator[Check]:
         yield at_least(at, f"PASS without a change: n = {n}, {kb}/{kc} runs, {name}", passed, suites, page)
 
 
-# D: what a gate says of itself
+# D: the reported detectable drop and needed cases
 
 
-def judged(baseline: Floats, candidate: Floats, margin: float = 0.05) -> GateResult:
-    """By the whole function."""
+def assessed(baseline: Floats, candidate: Floats, margin: float = 0.05) -> GateResult:
+    """The result of the public function."""
     return assess_scores(runs_of(baseline), runs_of(candidate), kind="pass_fail", margin=margin)
 
 
 def d1(at: Setting) -> Iterator[Check]:
-    """The smallest drop that it says to see four times in five."""
+    """The minimum detectable drop."""
     baselines, fresh = (2, 120) if at.ci else (12, 400)
     for number, (n, kb, kc) in enumerate(((50, 5, 5), (200, 1, 1), (200, 5, 1), (200, 5, 3), (1000, 1, 1))):
-        seen = []
+        powers = []
         for cell in range(baselines):
             rng = at.rng(100 * number + cell)
             rates = data.pass_rates(rng, n)
-            # a tiny margin: no PASS, after which nothing would be said
-            said = judged(data.pass_fail(rng, rates, kb), data.pass_fail(rng, rates, kc), margin=0.001)
-            after = data.fallen_exactly(rng, rates, said.minimum_detectable_drop or 1.0, "diffuse")
-            seen.append(share(rng, fresh, partial(caught, before=rates, after=after, kb=kb, kc=kc)))
-        told = f"power at the drop stated as 80 %: n = {n}, {kb}/{kc} runs, {baselines} baselines"
-        slack = at.slack(0.8, baselines * fresh) + (0.04 if at.ci else 0)  # and few baselines differ by that much
-        yield Check(told, float(np.mean(seen)), baselines * fresh, 0.75 - slack, 0.86 + slack)
+            # a tiny margin prevents a PASS, which has no detectable drop
+            result = assessed(data.pass_fail(rng, rates, kb), data.pass_fail(rng, rates, kc), margin=0.001)
+            after = data.fallen_exactly(rng, rates, result.minimum_detectable_drop or 1.0, "diffuse")
+            powers.append(share(rng, fresh, partial(detected, before=rates, after=after, kb=kb, kc=kc)))
+        label = f"power at the drop stated as 80 %: n = {n}, {kb}/{kc} runs, {baselines} baselines"
+        slack = at.slack(0.8, baselines * fresh) + (0.04 if at.ci else 0)  # the spread of few baselines
+        yield Check(label, float(np.mean(powers)), baselines * fresh, 0.75 - slack, 0.86 + slack)
 
 
-def caught(rng: Rng, before: Floats, after: Floats, kb: int, kc: int) -> bool:
-    """Whether the test sees a fresh suite's drop at 1 %."""
+def detected(rng: Rng, before: Floats, after: Floats, kb: int, kc: int) -> bool:
+    """Whether the test detects the drop of a fresh suite at 1 %."""
     return p_worse(pairs_of(data.pass_fail(rng, before, kb), data.pass_fail(rng, after, kc)), "") <= 0.01
 
 
 def d2(at: Setting) -> Iterator[Check]:
-    """The cases or repeats that it says would settle it."""
+    """The needed cases or repeats."""
     gates, fresh = (4, 40) if at.ci else (60, 60)
     designs = ((50, 5, 1, "cases"), (100, 1, 1, "cases"), (50, 3, 3, "cases"), (50, 3, 3, "repeats"))
     for number, (n, kb, kc, what) in enumerate(designs):
         passed = []
         for cell in range(gates):
             rng = at.rng(100 * number + cell)
-            rates, said = first_inconclusive(rng, n, kb, kc)
-            passed.append(share(rng, fresh, partial(settled, rates=rates, said=said, kb=kb, kc=kc, what=what)))
-        told = f"PASS with the {what} said to settle it: n = {n}, {kb}/{kc} runs, {gates} gates"
+            rates, result = first_inconclusive(rng, n, kb, kc)
+            passed.append(share(rng, fresh, partial(settled, rates=rates, result=result, kb=kb, kc=kc, what=what)))
+        label = f"PASS with the needed {what}: n = {n}, {kb}/{kc} runs, {gates} gates"
         slack = at.slack(0.8, gates * fresh) + (0.04 if at.ci else 0)
-        yield Check(told, float(np.mean(passed)), gates * fresh, 0.76 - slack, 0.85 + slack)
+        yield Check(label, float(np.mean(passed)), gates * fresh, 0.76 - slack, 0.85 + slack)
 
 
 def first_inconclusive(rng: Rng, n: int, kb: int, kc: int) -> tuple[Floats, GateResult]:
-    """An unchanged suite on which the gate cannot tell."""
+    """An unchanged suite whose gate is inconclusive, and its result."""
     while True:
         rates = data.pass_rates(rng, n)
-        said = judged(data.pass_fail(rng, rates, kb), data.pass_fail(rng, rates, kc))
-        if said.verdict == "INCONCLUSIVE":
-            return rates, said
+        result = assessed(data.pass_fail(rng, rates, kb), data.pass_fail(rng, rates, kc))
+        if result.verdict == "INCONCLUSIVE":
+            return rates, result
 
 
-def settled(rng: Rng, rates: Floats, said: GateResult, kb: int, kc: int, what: str) -> bool:
-    """Does a fresh, unchanged suite pass that is as large as was asked for?"""
+def settled(rng: Rng, rates: Floats, result: GateResult, kb: int, kc: int, what: str) -> bool:
+    """Whether a fresh, unchanged suite with the needed cases or repeats passes."""
     if what == "cases":
-        rates, more = data.pass_rates(rng, len(rates) + (said.needed_cases or 0)), 0
+        rates, more = data.pass_rates(rng, len(rates) + (result.needed_cases or 0)), 0
     else:
-        more = said.needed_repeats or 0
+        more = result.needed_repeats or 0
     return verdict_of(data.pass_fail(rng, rates, kb + more), data.pass_fail(rng, rates, kc + more), Rules()) == "PASS"
 
 
@@ -461,14 +461,14 @@ def settled(rng: Rng, rates: Floats, said: GateResult, kb: int, kc: int, what: s
 
 
 def interleaved(rng: Rng, n: int, machine: float, factor: float = 1.0) -> GateResult:
-    """Both versions in turns on one machine, at 5 %."""
+    """The result for both versions in turns on one machine, at 5 %."""
     (before, after), _ = data.session_seconds(rng, data.case_seconds(rng, n), 2, machine)
     sides = [runs_of(side[:, None]) for side in (before, after * factor)]
     return assess_latency(*sides, mode="interleaved", alpha=0.05)
 
 
 def history(rng: Rng, n: int, machine: float, sessions: int, factor: float = 1.0) -> GateResult:
-    """Accepted runs and a new one, each on another machine, with calibration, at 5 %."""
+    """The result for accepted runs and a new one, each on another machine, with calibration, at 5 %."""
     cases = data.case_seconds(rng, n)
     each = [data.session_seconds(rng, cases, 1, machine) for _ in range(sessions + 1)]
     calls = [arms[0] for arms, _ in each]
@@ -493,11 +493,11 @@ def l1(at: Setting) -> Iterator[Check]:
     """No change."""
     suites, machines = at.size(600, 100), (0.0, 0.05, 0.1, 0.2)
     for number, mode in enumerate(MODES):
-        red = [
+        rates = [
             below(p_values(at.rng(10 * number + cell), suites, partial(slower_p, mode=mode, machine=machine)), 0.05)
             for cell, machine in enumerate(machines)
         ]
-        yield at_most(f"latency, n = 50, {mode}, p ≤ 0.05: worst of 4 machine noises", max(red), suites, 0.05, 0.08)
+        yield at_most(f"latency, n = 50, {mode}, p ≤ 0.05: worst of 4 machine noises", max(rates), suites, 0.05, 0.08)
 
 
 def l2(at: Setting) -> Iterator[Check]:
@@ -517,10 +517,10 @@ def l3(at: Setting) -> Iterator[Check]:
             below(p_values(at.rng(2 * number + cell), suites, partial(slow_calls_p, kb=kb, kc=kc, tail=tail)), 0.05)
             for cell, tail in enumerate((0.0, 0.1))
         )
-        told = f"slow calls, n = 200, {kb}/{kc} runs, p ≤ 0.05"
-        yield at_most(f"{told}: no change", same, suites, 0.05, 0.065)
-        found = f"{told}: 10 % of the calls take 3 x"
-        yield at_least(at, found, slow, suites, 0.88) if kb > 1 else Check(found, slow, suites)
+        label = f"slow calls, n = 200, {kb}/{kc} runs, p ≤ 0.05"
+        yield at_most(f"{label}: no change", same, suites, 0.05, 0.065)
+        tail = f"{label}: 10 % of the calls take 3 x"
+        yield at_least(at, tail, slow, suites, 0.88) if kb > 1 else Check(tail, slow, suites)
 
 
 def slow_calls_p(rng: Rng, kb: int, kc: int, tail: float) -> float:
@@ -538,43 +538,43 @@ def c1(at: Setting) -> Iterator[Check]:
         for cell, (n, loops, factor, page) in enumerate(cells):
             rng = at.rng(10 * number + cell)
             sides = [token_runs(rng, n, kb, kc, factor, loops) for _ in range(suites)]
-            told = f"tokens +{100 * (factor - 1):.0f} %, n = {n}, {100 * loops:g} % loops, {kb}/{kc} runs, p ≤ 0.05"
+            label = f"tokens +{100 * (factor - 1):.0f} %, n = {n}, {100 * loops:g} % loops, {kb}/{kc} runs, p ≤ 0.05"
             gate = below(np.array([cost_p(rng, *both) for both in sides]), 0.05)
             if factor == 1:
-                yield at_most(f"{told}: ratio and expensive runs", gate, suites, 0.05, 0.065)
+                yield at_most(f"{label}: ratio and expensive runs", gate, suites, 0.05, 0.065)
             else:
                 ratio = below(np.array([ratio_p(rng, *both) for both in sides]), 0.05)
-                yield at_least(at, f"{told}: ratio alone", ratio, suites, page)
-                yield Check(f"{told}: ratio and expensive runs", gate, suites)
+                yield at_least(at, f"{label}: ratio alone", ratio, suites, page)
+                yield Check(f"{label}: ratio and expensive runs", gate, suites)
 
 
 def token_runs(rng: Rng, n: int, kb: int, kc: int, factor: float, loops: float) -> tuple[Floats, Floats]:
-    """Of a suite that became dearer by a factor."""
+    """The tokens of a suite whose cost has risen by a factor."""
     cases = data.case_tokens(rng, n)
     return data.tokens(rng, cases, kb, loops=loops), data.tokens(rng, cases, kc, factor, loops)
 
 
 def cost_p(rng: Rng, before: Floats, after: Floats) -> float:
-    """Of the gate, which is the smaller one of the ratio's and the expensive runs', by Holm."""
+    """The p-value of the gate: the smaller one of ratio and expensive runs, by Holm."""
     return collect_cost_evidence(runs_of(before), runs_of(after), rules=cost_rules(0.10), seed=seed_of(rng)).p_value
 
 
 def ratio_p(rng: Rng, before: Floats, after: Floats) -> float:
-    """Of the ratio alone."""
+    """The p-value of the ratio alone."""
     logs = [runs_of(-np.log(side)) for side in (before, after)]
     return collect_evidence(*logs, rules=cost_rules(0.10), seed=seed_of(rng)).p_value
 
 
-# H: cases that must pass. O, J: the code against oracles, and against itself.
+# H: stable assertions. O, J: the code against oracles, and against its parts.
 
 
 def must_pass_fails(rng: Rng, chances: Sequence[float]) -> bool:
-    """Whether any case is red: a failing run asks for some more, and so many failures among those are too many."""
+    """Whether any case fails: a broken sample is followed by `RERUNS` more, of which `FAILS` break it too."""
     return any(rng.random() < chance and rng.binomial(RERUNS, chance) >= FAILS for chance in chances)
 
 
 def h1(at: Setting) -> Iterator[Check]:
-    """Must-pass cases."""
+    """Stable assertions."""
     suites = at.size(20_000, 2000)
     red = share(at.rng(0), suites, partial(must_pass_fails, chances=[0.02] * 50))
     yield at_most("50 must-pass cases that flake 2 % of the time: FAIL", red, suites, 0.0023, 0.006)
@@ -585,7 +585,7 @@ def h1(at: Setting) -> Iterator[Check]:
 
 
 def o1(at: Setting) -> Iterator[Check]:
-    """Largest distance from oracles; the others are in tests/gate/test_oracles.py."""
+    """Largest distance from oracles. tests/gate/test_oracles.py has more of them."""
     from scipy import stats
 
     suites = at.size(500, 50)
@@ -606,7 +606,7 @@ def o1(at: Setting) -> Iterator[Check]:
 
 
 def by_enumeration(pairs: Sequence[Pair]) -> float:
-    """The mid-p by going through every labelling of every case."""
+    """The mid-p by enumeration of all labellings of all cases."""
     if all(np.ptp(np.concatenate(pair)) == 0 for pair in pairs):
         return 1.0
 
@@ -615,15 +615,15 @@ def by_enumeration(pairs: Sequence[Pair]) -> float:
         chosen = (list(one) for one in itertools.combinations(range(len(pool)), len(c)))
         return [float(pool[one].mean() - np.delete(pool, one).mean()) for one in chosen]
 
-    seen = sum(float(c.mean() - b.mean()) for b, c in pairs)
+    observed = sum(float(c.mean() - b.mean()) for b, c in pairs)
     totals = np.array([0.0])
     for b, c in pairs:
         totals = (totals[:, None] + changes(b, c)).ravel()
-    return float((totals < seen - 1e-9).mean() + (np.abs(totals - seen) <= 1e-9).mean() / 2)
+    return float((totals < observed - 1e-9).mean() + (np.abs(totals - observed) <= 1e-9).mean() / 2)
 
 
 def j1(at: Setting) -> Iterator[Check]:
-    """`judge` says what `weigh` and `decide` say."""
+    """`assess_scores` and `assess_cost` agree with `collect_evidence` and `decide`."""
     suites, rng = at.size(300, 16), at.rng(0)
     agreed = []
     for number in range(suites):
@@ -640,7 +640,7 @@ def j1(at: Setting) -> Iterator[Check]:
             (whole.verdict, whole.p_value) == (decide(part, part.p_value, rules), part.p_value),
             assess_cost(*dear, seed=seed).verdict == decide(tokens, tokens.p_value, cost_rules(0.10)),
         ]
-    yield Check("judge and assess_cost say what their parts say", float(np.mean(agreed)), suites, low=1.0)
+    yield Check("assess_scores and assess_cost agree with their parts", float(np.mean(agreed)), suites, low=1.0)
 
 
 ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
@@ -650,12 +650,12 @@ ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
 
 
 def measured(row: str, *, ci: bool) -> list[Check]:
-    """One row of the table."""
+    """The lines of a row of the table."""
     return list(ROWS[row](Setting(list(ROWS).index(row), ci)))
 
 
 def timed(row: str, *, ci: bool) -> tuple[float, list[Check]]:
-    """How many seconds it took, too."""
+    """The lines of a row, with the seconds that they took."""
     start = time.perf_counter()
     checks = measured(row, ci=ci)
     return time.perf_counter() - start, checks
@@ -666,29 +666,29 @@ LINE = "|---|---|---|---|---|---|"
 
 
 def line(row: str, check: Check) -> str:
-    """Of the table, without the seconds, which change."""
+    """A line of the table, without the seconds, which differ from run to run."""
     verdict = "ok" if check.ok else "NOT OK"
     cells = (row, check.scenario, check.requirement, check.shown(check.measured), f"{check.suites:,}", verdict)
     return f"| {' | '.join(cells)} |"
 
 
 def page(lines: Sequence[str]) -> str:
-    """What --write writes."""
-    told = (
+    """The page that --write writes."""
+    head = (
         "# The gate's measured error rates\n\n"
         f"Written by `python benchmarks/gate.py --write docs/gate-table.md`; seeds `[{SEED}, row, cell]`.\n"
         "A rate is a share of S simulated suites. `benchmarks/gate.py` explains the rows,\n"
         "`benchmarks/gate_data.py` the data.\n"
     )
-    return "\n".join([told, HEAD, LINE, *lines, ""])
+    return "\n".join([head, HEAD, LINE, *lines, ""])
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="The acceptance benchmark of the gate.")
+    parser = argparse.ArgumentParser(description="Simulate the error rates of the gate.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=" ".join(ROWS))
-    parser.add_argument("--ci", action="store_true", help="small sizes")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="rows at once")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="the table, without seconds")
+    parser.add_argument("--ci", action="store_true", help="use small sizes")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of rows at once")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to a file, without seconds")
     chosen = parser.parse_args()
     if unknown := set(chosen.rows) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")

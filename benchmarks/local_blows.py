@@ -1,4 +1,4 @@
-"""Blows to the child process, and damaged model files: what benchmarks/local.py does on purpose."""
+"""Failures of the child process, and damaged model files, for benchmarks/local.py."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VICTIM = "story"
 
 
 def request(case: str, text: str, most: int, temperature: float = 0.0) -> Request:
-    """One of the batch."""
+    """A request of the batch."""
     messages = (Message("system", "Answer briefly."), Message("user", text))
     params = Params(max_tokens=most, temperature=temperature, seed=7)
     return Request(SampleKey(case, "plain", "local", 0), messages, 1, params)
@@ -43,26 +43,26 @@ BATCH = [request(str(i), f"What is {i} plus {i}?", 8) for i in range(7)] + [
 ]
 
 
-def outcome(provider: GgufProvider, asked: Request) -> str:
-    """Its text, or its error, asked as the engine asks."""
+def outcome(provider: GgufProvider, sent: Request) -> str:
+    """The text or the error of a request, repeated after a crash as in a run."""
     for _ in range(MAX_CRASHES):
         try:
-            return provider.complete(asked).text
+            return provider.complete(sent).text
         except ProviderError as error:
             if not isinstance(error, RetryableError):
                 return f"{error.kind}: {error}"
-    return "asked too often"
+    return "too many crashes"
 
 
-def batch(provider: GgufProvider, asked: Sequence[Request]) -> dict[str, str]:
-    """All at the same time."""
-    with ThreadPoolExecutor(len(asked)) as pool:
-        found = pool.map(lambda one: outcome(provider, one), asked)
-        return dict(zip((one.key.case for one in asked), found, strict=True))
+def batch(provider: GgufProvider, sent: Sequence[Request]) -> dict[str, str]:
+    """The outcomes of simultaneous requests, by case."""
+    with ThreadPoolExecutor(len(sent)) as pool:
+        found = pool.map(lambda one: outcome(provider, one), sent)
+        return dict(zip((one.key.case for one in sent), found, strict=True))
 
 
 def no_memory(pid: int) -> None:
-    """Whatever it wants more from now on, it does not get; drawing the victim's first token wants half a megabyte."""
+    """Refuse further memory to a process. Sampling the victim's first token needs half a megabyte."""
     resource.prlimit(pid, resource.RLIMIT_AS, (1, 1))
 
 
@@ -76,7 +76,7 @@ BLOWS: Mapping[str, Callable[[int], None]] = {
 
 
 def strike(provider: GgufProvider, blow: Callable[[int], None], wait_s: float, over: threading.Event) -> None:
-    """Each process that answers the victim, after so long."""
+    """Strike each process that works on the victim, after `wait_s` seconds."""
     struck: set[int | None] = set()
     while not over.is_set():
         pid = provider.child_pid
@@ -89,7 +89,7 @@ def strike(provider: GgufProvider, blow: Callable[[int], None], wait_s: float, o
 
 
 def failures(opened: Callable[..., GgufProvider]) -> None:
-    """200 of them, in the middle of a batch, each time that its longest case is answered."""
+    """Cause 200 failures, each during the longest case of a batch, and print the results."""
     with closing(opened(slots=8, context=512)) as provider:
         whole = batch(provider, BATCH)
     chance, seen = random.Random(1), Counter[str]()
@@ -105,17 +105,17 @@ def failures(opened: Callable[..., GgufProvider]) -> None:
             found = batch(provider, BATCH)
             over.set()
             striking.join()
-        said = found.pop(VICTIM)
-        named = f"while it answered case '{VICTIM}'" in said
+        message = found.pop(VICTIM)
+        named = f"while it answered case '{VICTIM}'" in message
         changed = [case for case, text in found.items() if text != whole[case]]
         seen.update({"ended": 1, "the case named": named, "others unchanged": not changed})
         if changed or not named:
-            print(f"  {name}: {said!r}, changed: {changed}")
+            print(f"  {name}: {message!r}, changed: {changed}")
     print(f"  {FAILURES} failures of {len(BLOWS)} kinds: " + ", ".join(f"{name} {n}" for name, n in seen.items()))
 
 
 def headers(file: Path) -> None:
-    """500 damaged ones, with all that follows them: each is a clear error, or an answer; this process lives."""
+    """Load 500 files with damaged headers: each gives an error or a response, and this process survives."""
     chance, seen = random.Random(1), Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "damaged.gguf"
@@ -124,12 +124,12 @@ def headers(file: Path) -> None:
         for _ in range(DAMAGED):
             with copy.open("r+b") as handle:
                 handle.write(damaged(original, chance))
-            seen[ask_one(copy)] += 1
+            seen[load_and_generate(copy)] += 1
     print(f"  {DAMAGED} damaged headers: " + ", ".join(f"{name} {n}" for name, n in seen.most_common()))
 
 
-def ask_one(file: Path) -> str:
-    """What became of it, in a word or two."""
+def load_and_generate(file: Path) -> str:
+    """The result for a file, in a few words."""
     try:
         provider: Any = GgufProvider(str(file), slots=1, context=256, deadline_s=20.0, config=Config(root=file.parent))
     except (ProviderError, ConfigError):

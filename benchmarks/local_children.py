@@ -1,6 +1,6 @@
-"""What benchmarks/local.py compares with, each in a process of its own that answers a line with a line.
+"""Processes for benchmarks/local.py to compare with. Each answers a line of input with a line of output.
 
-local_children.py plain FILE TEMPLATE   -> per line: seconds that a plain loop takes for the requests on that line
+local_children.py plain FILE TEMPLATE   -> per line: seconds of a plain loop for the requests on that line
 local_children.py rates FILE            -> per line: prompt tokens/s, and tokens/s at 32 sequences
 """
 
@@ -18,7 +18,7 @@ PROMPT, SEQUENCES, CONTEXT, STEPS = 512, 32, 400, 12
 
 
 def plain(file: str, template: str) -> Callable[[Any], Any]:
-    """What people write first: one `create_chat_completion` after another."""
+    """A plain loop over `create_chat_completion`."""
     import llama_cpp
     from llama_cpp import llama_chat_format
 
@@ -28,9 +28,9 @@ def plain(file: str, template: str) -> Callable[[Any], Any]:
         formatter = llama_chat_format.Jinja2ChatFormatter(source, "<end_of_turn>", "<bos>")
         llama.chat_handler = formatter.to_chat_handler()
 
-    def run(asked: list[dict[str, Any]]) -> dict[str, Any]:
+    def run(requests: list[dict[str, Any]]) -> dict[str, Any]:
         started, tokens = time.perf_counter(), 0
-        for request in asked:
+        for request in requests:
             answer = llama.create_chat_completion(request["messages"], max_tokens=48, temperature=0.0, seed=7)
             tokens += answer["usage"]["completion_tokens"]
         return {"seconds": time.perf_counter() - started, "tokens": tokens}
@@ -40,7 +40,7 @@ def plain(file: str, template: str) -> Callable[[Any], Any]:
 
 
 def rates(file: str, _: str) -> Callable[[Any], Any]:
-    """What this machine can do at best: a long prompt at once, and one token for each of 32 sequences."""
+    """The best rates of this machine: a long prompt at once, and one token for each of 32 sequences."""
     from evalharness.local.native import Native, Row
 
     native = Native(file, sequences=SEQUENCES, batch=PROMPT, threads=2, gpu_layers=0)
@@ -69,7 +69,7 @@ def rates(file: str, _: str) -> Callable[[Any], Any]:
 
 
 def main() -> None:
-    """Until the input ends."""
+    """Answer lines until the input ends."""
     kind, file, *template = sys.argv[1:]
     run = {"plain": plain, "rates": rates}[kind](file, template[0] if template else "")
     print("ready", flush=True)

@@ -1,7 +1,9 @@
-"""What the metrics cost: `python benchmarks/metrics.py [--no-embedding]`.
+"""The cost of the metrics.
+
+    python benchmarks/metrics.py [--no-embedding]
 
 Prints microseconds per pair at 15, 100 and 400 tokens, the speed-up of ROUGE-L over rouge-score, and milliseconds per
-text of the embedding metric. Random words of a vocabulary of 300, the same for every run; the median of five.
+text of the embedding metric. Random words of a vocabulary of 300, equal in every run; the median of five.
 """
 
 from __future__ import annotations
@@ -48,17 +50,17 @@ _vocabulary = ["".join(_random.choices("abcdefghijklmnopqrstuvwxyz", k=_random.r
 
 
 def text(tokens: int) -> str:
-    """Random words; an answer shares some with a golden by chance, as an unrelated one does."""
+    """Random words, so that an answer shares some with a golden by chance."""
     return " ".join(_random.choices(_vocabulary, k=tokens))
 
 
 def reply() -> str:
-    """English words, as many as a short answer has: an embedding model cuts made-up words into many pieces."""
+    """English words, as many as in a short answer. An embedding model splits invented words into many pieces."""
     return " ".join(_random.choices(ENGLISH.split(), k=_random.randint(5, 40)))
 
 
 def median_s(work: Callable[[], object]) -> float:
-    """Median wall time of `work` over the runs, after one that does not count."""
+    """Median wall time of `work` over the runs, after a warm-up."""
     work()
     return statistics.median(_timed_s(work) for _ in range(RUNS))
 
@@ -70,7 +72,7 @@ def _timed_s(work: Callable[[], object]) -> float:
 
 
 def per_pair(metric: Metric, tokens: int) -> str:
-    """Microseconds per pair, with as many pairs as take a sensible time."""
+    """Microseconds per pair. The number of pairs depends on their length."""
     pairs = [SampleView.of(text(tokens), (text(tokens),)) for _ in range(max(2, 2_000 // tokens))]
     pairs = pairs[:2] if metric.name == "ter" else pairs
     if metric.name == "ter" and tokens > 100:
@@ -79,7 +81,7 @@ def per_pair(metric: Metric, tokens: int) -> str:
 
 
 def lexical() -> None:
-    """The table of all metrics but the embedding."""
+    """Print the table of all metrics except the embedding."""
     print(f"{'us per pair at tokens':<24}" + "".join(f"{tokens:>12}" for tokens in LENGTHS))
     for spec in SPECS:
         metric = open_metric(spec, Config())
@@ -88,7 +90,7 @@ def lexical() -> None:
 
 
 def speed_up() -> None:
-    """ROUGE-L against rouge-score at 400 tokens: paired runs, so that a busy machine slows both."""
+    """Print the speed of ROUGE-L against rouge-score at 400 tokens. Paired runs, so that a busy machine slows both."""
     from rouge_score.rouge_scorer import RougeScorer
 
     for stem in (False, True):
@@ -103,7 +105,7 @@ def speed_up() -> None:
 
 
 def embeddings() -> None:
-    """New texts in one batch, new texts one by one, and the same texts from the file and from memory."""
+    """Print times for new texts in a batch and one by one, and for known texts from the file and from memory."""
     with tempfile.TemporaryDirectory() as folder:
         path = resolve_path(EMBEDDER.path, Path())
         embedder = Embedder(path, EMBEDDER.batch_size, Path(folder) / "vectors.sqlite")

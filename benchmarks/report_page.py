@@ -1,8 +1,8 @@
-"""How long a report of 10,000 cases x 4 models takes to write and to open, and how large it is.
+"""The size of a report of 10,000 cases x 4 models, and the seconds to write and to open it.
 
     python benchmarks/report_page.py
 
-Goals: written in under 5 s, opened in under 1 s by the browser's own clock, at most 12 MB. Needs Chromium.
+Goals: written in under 5 s, opened in under 1 s by the browser's clock, at most 12 MB. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 
 def samples(random: Random) -> Iterator[Sample]:
-    """Answers of 40 words, a question each, one prompt."""
+    """Samples with responses of 40 words, one prompt, a question for each case."""
     policy = Message("system", " ".join(random.choices(WORDS, k=60)))
     for number in range(CASES):
         question = Message("user", " ".join(random.choices(WORDS, k=15)))
@@ -43,12 +43,12 @@ def samples(random: Random) -> Iterator[Sample]:
 
 
 def a_page() -> Page:
-    """Each answer was another one before."""
+    """A page on which every response differs from the baseline."""
     random = Random(1)
     found = tuple(samples(random))
     keys = tuple(sample.key for sample in found)
-    told = ("20260101T000000Z-abcdef", "large", "suites/large.yaml", "2026-01-01T00:00:00+00:00")
-    header = RunHeader(*told, {}, {}, {}, METRICS, {}, (), keys, "here", {})
+    names = ("20260101T000000Z-abcdef", "large", "suites/large.yaml", "2026-01-01T00:00:00+00:00")
+    header = RunHeader(*names, {}, {}, {}, METRICS, {}, (), keys, "here", {})
     run = Run(header, found, keys)
     before: dict[tuple[str, str], dict[str, BaselineView]] = {}
     for sample in found:
@@ -63,7 +63,7 @@ def a_page() -> Page:
 
 
 def opened_s(file: Path) -> list[tuple[float, float]]:
-    """Seconds until the browser had loaded the page, and until its list of cases was drawn; five times."""
+    """Seconds until the browser has loaded the page, and until it has rendered the list of cases, five times."""
     from playwright.sync_api import sync_playwright
 
     program = shutil.which("chromium") or shutil.which("google-chrome")
@@ -75,15 +75,15 @@ def opened_s(file: Path) -> list[tuple[float, float]]:
             page.goto(file.as_uri())
             page.wait_for_selector("body[data-ready]")
             loaded: Any = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-            drawn: Any = page.evaluate("performance.getEntriesByName('drawn')[0].startTime")
-            found.append((loaded / 1000, drawn / 1000))
+            rendered: Any = page.evaluate("performance.getEntriesByName('drawn')[0].startTime")
+            found.append((loaded / 1000, rendered / 1000))
             page.close()
         browser.close()
     return found
 
 
 def main() -> int:
-    """Print the three."""
+    """Print size and times."""
     page = a_page()
     with tempfile.TemporaryDirectory() as folder:
         file, written = Path(folder) / "report.html", []
@@ -94,11 +94,11 @@ def main() -> int:
             written.append(time.perf_counter() - start)
         megabytes = file.stat().st_size / 1e6
         opened = opened_s(file)
-    loaded, drawn = (median(values) for values in zip(*opened, strict=True))
+    loaded, rendered = (median(values) for values in zip(*opened, strict=True))
     print(
         f"{CASES:,} cases x {MODELS} models: {megabytes:.1f} MB (goal 12), written in {median(written):.2f} s (goal 5)"
     )
-    print(f"opened in {loaded:.2f} s, its cases drawn after {drawn:.2f} s (goal 1)")
+    print(f"opened in {loaded:.2f} s, cases rendered after {rendered:.2f} s (goal 1)")
     return 0
 
 

@@ -1,6 +1,8 @@
-"""Ten thousand cases at a server that fails at every fifth of them: what tests/rigs/test_soak.py holds to, in figures.
+"""Ten thousand cases at a server that fails every fifth request: time, lost cases, requests and memory.
 
-python benchmarks/soak.py
+    python benchmarks/soak.py
+
+tests/rigs/test_soak.py checks the same run.
 """
 
 from __future__ import annotations

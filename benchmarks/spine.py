@@ -1,10 +1,9 @@
-"""How far one case travels: the files of evalharness that a run of one scripted case enters, and how often it changes
-from one file to another.
+"""The files of evalharness that a run of one scripted case enters, and the number of changes between them.
 
     python benchmarks/spine.py
 
-A change of file is a call or a return after which a thread is in another file of the package than before. Imports are
-left out: everything is loaded by a first run. The second figure is with a baseline, where the gates compare.
+A change of file is a call or a return that takes a thread from one file of the package to another. Imports are left
+out, because a first run loads everything. The second figure is for a run with a baseline, in which the gates compare.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ CONFIG = '[tool.evalharness.models.fake]\nprovider = "scripted"\nanswers = "answ
 
 
 class Journey:
-    """The files that were entered, and the changes between them, of all threads."""
+    """The entered files and the changes between them, of all threads."""
 
     def __init__(self) -> None:
         self.files: set[str] = set()
@@ -47,7 +46,7 @@ class Journey:
         self._places = threading.local()
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
-        """A profile function: see sys.setprofile."""
+        """The profile function for `sys.setprofile`."""
         if event == "return":
             frame = frame.f_back or frame
         elif event != "call":
@@ -60,7 +59,7 @@ class Journey:
 
     @contextlib.contextmanager
     def recorded(self) -> Iterator[None]:
-        """Follow all threads that run or start meanwhile."""
+        """Record the calls of all threads in the block."""
         threading.setprofile(self)
         sys.setprofile(self)
         try:
@@ -71,7 +70,7 @@ class Journey:
 
 
 def write_project(root: Path) -> None:
-    """A suite of one case."""
+    """Write a suite of one case."""
     for name, text in (
         ("pyproject.toml", CONFIG),
         ("suites/one.yaml", SUITE),
@@ -84,7 +83,7 @@ def write_project(root: Path) -> None:
 
 
 def run(root: Path, *arguments: str) -> None:
-    """`pytest --llm-suite=one` in this process."""
+    """Run `pytest --llm-suite=one` in this process."""
     command = ["--llm-suite=one", f"--rootdir={root}", "-q", "-p", "no:cacheprovider", *arguments]
     with contextlib.chdir(root), contextlib.redirect_stdout(io.StringIO()):
         code = pytest.main(command)

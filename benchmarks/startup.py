@@ -1,9 +1,8 @@
-"""What the installed plugin costs a pytest run that does not use it.
+"""The cost of the installed plugin for a pytest run that does not use it.
 
     python benchmarks/startup.py
 
-Pairs of whole processes, in turn, in a folder with one unrelated test: with the plugin, and with
-`-p no:evalharness.plugin`.
+Runs pairs of processes in a folder with one unrelated test: with the plugin, and with `-p no:evalharness.plugin`.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from statistics import median
 PAIRS = 20
 OTHERS = ("cacheprovider", "anyio", "hypothesispytest", "platformdirs", "xdist", "xdist.looponfail")
 QUIET = ["-q", *(word for name in OTHERS for word in ("-p", f"no:{name}"))]
-"""Other plugins of this environment only add noise."""
+"""Options that switch off other plugins, which add noise."""
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-"""With compiled modules kept between runs, as on any desk."""
+"""The environment with compiled modules kept between runs, as users have them."""
 
 
 def run_ms(folder: str, *arguments: str) -> tuple[float, float]:

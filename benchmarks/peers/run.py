@@ -1,9 +1,9 @@
-"""The job of benchmarks/endpoints.py in other tools: 500 cases, 200 ms for each answer, 50 at once where that is set.
+"""The job of benchmarks/endpoints.py in other tools: 500 cases, 200 ms for each response, 50 requests at a time.
 
     python benchmarks/peers/run.py [--tools FOLDER] [NAME ...]
 
-Every tool lives in an environment of its own, FOLDER/<environment>; README.md has the commands that make them. The
-whole process of the tool counts, from its start to its end, with the processes that it started and waited for.
+Each tool has its own environment, FOLDER/<environment>; README.md has the commands to create them. Measures the whole
+process of a tool, with the processes that it started and waited for.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ HEADER = "| tool | version | wall s | CPU s | x ideal | POSTs | most at once |"
 
 @dataclass(frozen=True)
 class Tool:
-    """How a tool is told to do the job."""
+    """The command and the files with which a tool does the job."""
 
     environment: str
     package: str
     files: tuple[str, ...]
     command: tuple[str, ...]
     proof: str
-    """A regular expression for the line in which the tool says that every case passed."""
+    """Regular expression for the line of output that reports that every case passed."""
     variables: dict[str, str] = field(default_factory=dict)
     rounds: int = ROUNDS
     most: int = MOST_ROUNDS
-    """How many runs there may be until so many were quiet."""
+    """Maximum number of runs to find `rounds` quiet ones."""
     warm: bool = True
-    """One run before the others, which compiles what is not compiled yet and fills caches that are not off."""
+    """Whether to run once before, to compile modules and fill caches."""
     programs: str = "bin"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run as it was measured."""
+    """The measurements of one run."""
 
     wall: float
     cpu: float
     elsewhere: float
-    """Processor seconds that the rest of the machine used meanwhile."""
+    """Processor seconds of the rest of the machine during the run."""
     posts: int
     peak: int
 
     @property
     def noise(self) -> float:
-        """The share of the machine that others used."""
+        """The share of the machine that other processes used."""
         return self.elsewhere / self.wall / (os.cpu_count() or 1)
 
 
@@ -111,14 +111,14 @@ TOOLS = {
 
 
 def write_cases(folder: Path) -> None:
-    """The questions, and the answers that the server gives."""
+    """Write the questions and the answers of the server."""
     with (folder / "cases.csv").open("w", newline="") as file:
         rows = [(question, answer_text(question)) for question in QUESTIONS]
         csv.writer(file).writerows([("input", "target"), *rows])
 
 
 def environment(programs: Path, folder: Path, url: str) -> dict[str, str]:
-    """What every tool is given; Inspect reads its own two names."""
+    """The environment variables of a tool. Inspect reads two names of its own."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     path = f"{programs}{os.pathsep}{kept['PATH']}"
     openai = {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "dummy", "LOCAL_BASE_URL": url, "LOCAL_API_KEY": "dummy"}
@@ -126,19 +126,19 @@ def environment(programs: Path, folder: Path, url: str) -> dict[str, str]:
 
 
 def peak(log: list[Received]) -> int:
-    """The most requests that were under way at one time."""
+    """The maximum number of requests in flight."""
     ends = [(one.answered_at or time.monotonic(), -1) for one in log]
     return max(accumulate(step for _, step in sorted(ends + [(one.done_at, 1) for one in log])), default=0)
 
 
 def busy_s() -> float:
-    """Processor seconds that the whole machine has spent, less those of this process (Linux)."""
+    """Processor seconds of the whole machine, without those of this process (Linux)."""
     user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
     return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK") - time.process_time()
 
 
 def settle() -> None:
-    """Waits until the rest of the machine does next to nothing, or patience ends."""
+    """Wait until the rest of the machine is almost idle, at most `PATIENCE_S` seconds."""
     ends = time.monotonic() + PATIENCE_S
     while time.monotonic() < ends:
         before = busy_s()
@@ -148,7 +148,7 @@ def settle() -> None:
 
 
 def run_once(tool: Tool, programs: Path, folder: Path, server: FaultServer) -> Run:
-    """One run, which must have passed."""
+    """Measure one run. Asserts that every case passed."""
     variables = environment(programs, folder, server.url) | tool.variables
     command = [str(programs / tool.command[0]), *tool.command[1:]]
     before = len(server.log)
@@ -158,17 +158,17 @@ def run_once(tool: Tool, programs: Path, folder: Path, server: FaultServer) -> R
         _, status, usage = os.wait4(child.pid, 0)
         wall, busy = time.perf_counter() - started, busy_s() - busy
         output.seek(0)
-        said = output.read().decode(errors="replace")
+        text = output.read().decode(errors="replace")
     code = os.waitstatus_to_exitcode(status)
-    assert code == 0, f"exit code {code}: {said[-3000:]}"
-    assert re.search(tool.proof, said), f"not every case passed: {said[-3000:]}"
+    assert code == 0, f"exit code {code}: {text[-3000:]}"
+    assert re.search(tool.proof, text), f"not every case passed: {text[-3000:]}"
     log = server.log[before:]
     cpu = usage.ru_utime + usage.ru_stime
     return Run(wall, cpu, busy - cpu, len(log), peak(log))
 
 
 def measure(name: str, tool: Tool, programs: Path) -> list[Run]:
-    """The runs of a tool, in one folder and at one server: the quietest of them on a machine that does other things."""
+    """The quietest runs of a tool, in one folder and with one server."""
     runs = []
     with tempfile.TemporaryDirectory() as root, FaultServer(latency_s=LATENCY_S) as server:
         folder = Path(root)
@@ -179,8 +179,8 @@ def measure(name: str, tool: Tool, programs: Path) -> list[Run]:
             if number:
                 settle()
             run = run_once(tool, programs, folder, server)
-            told = ", ".join(f"{key} {value:.4g}" for key, value in asdict(run).items())
-            print(f"{name} {number or 'warm-up'}: {told}", file=sys.stderr, flush=True)
+            figures = ", ".join(f"{key} {value:.4g}" for key, value in asdict(run).items())
+            print(f"{name} {number or 'warm-up'}: {figures}", file=sys.stderr, flush=True)
             runs += [run] if number else []
             if sum(run.noise < QUIET for run in runs) == tool.rounds:
                 break
@@ -188,7 +188,7 @@ def measure(name: str, tool: Tool, programs: Path) -> list[Run]:
 
 
 def version(tool: Tool, programs: Path) -> str:
-    """The version that is installed."""
+    """The installed version of a tool."""
     if tool.package == "promptfoo":
         return subprocess.run([programs / "promptfoo", "--version"], capture_output=True, text=True, check=True).stdout
     code = f"import importlib.metadata as m; print(m.version({tool.package!r}))"
@@ -204,7 +204,7 @@ def row(name: str, version: str, runs: list[Run]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Times other tools at the job of benchmarks/endpoints.py.")
+    parser = argparse.ArgumentParser(description="Time other tools at the job of benchmarks/endpoints.py.")
     parser.add_argument("--tools", type=Path, default=Path(tempfile.gettempdir()) / "peers", metavar="FOLDER")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TOOLS))
     given = parser.parse_args()
