@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
-from typing import Literal, NamedTuple, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
 
 from evalharness.records.suite import Message, Params
 
 FinishReason = Literal["stop", "length"]
+_FINISH_REASONS = get_args(FinishReason)
 Purpose = Literal["planned", "confirm", "rerun", "reference"]
 """Why a sample was generated: `planned` by the suite, `confirm` for a confirmation, `rerun` after a stable assertion
 failed (left out of means, because its case was selected for a failure), `reference` by the baseline's version.
@@ -96,14 +97,24 @@ class Response:
         It needs a known finish reason, numbers that are finite and not negative, integer token counts, and
         log-probabilities that are finite and at most 0.
         """
-        seconds = [self.timing.total_s, *(value for value in astuple(self.timing) if value is not None)]
-        numbers = [*astuple(self.usage), *seconds]
-        known = all(isinstance(number, int | float) and 0 <= number < math.inf for number in numbers)
-        whole = all(isinstance(count, int) for count in astuple(self.usage))
-        likely = _are_logprobs(self.logprobs) and isinstance(self.golden_logprobs, tuple)
-        likely = likely and all(_are_logprobs(golden) for golden in self.golden_logprobs)
-        texts = isinstance(self.contexts, tuple) and all(isinstance(text, str) for text in self.contexts)
-        return self.finish_reason in get_args(FinishReason) and known and whole and likely and texts
+        usage, timing = self.usage, self.timing
+        counts = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.estimated]
+        optional = [timing.first_token_s, timing.prompt_tokens_per_s, timing.decode_tokens_per_s, timing.slots]
+        measured = [timing.total_s, *[value for value in optional if value is not None]]
+        known = (
+            self.finish_reason in _FINISH_REASONS and _are_amounts(counts, int) and _are_amounts(measured, int | float)
+        )
+        return known and _are_logprobs(self.logprobs) and self._has_sound_lists()
+
+    def _has_sound_lists(self) -> bool:
+        if not isinstance(self.golden_logprobs, tuple) or not isinstance(self.contexts, tuple):
+            return False
+        texts = all(isinstance(text, str) for text in self.contexts)
+        return texts and all(_are_logprobs(golden) for golden in self.golden_logprobs)
+
+
+def _are_amounts(values: list[Any], kind: Any) -> bool:
+    return not [value for value in values if not isinstance(value, kind) or not 0 <= value < math.inf]
 
 
 def _are_logprobs(values: object) -> bool:

@@ -92,7 +92,7 @@ class Outcome:
             return not self.accepted
         return self.status == "error" or (self.status == "inconclusive" and fail_inconclusive)
 
-    @property
+    @cached_property
     def lost(self) -> list[str]:
         """Cases that were selected and have no sample, unless the run was stopped."""
         found = {sample.key for sample in self.run.samples}
@@ -102,7 +102,7 @@ class Outcome:
     def _gating(self) -> list[Status]:
         return [verdict.status for verdict in self.verdicts if verdict.gating] or ["inconclusive"]
 
-    @property
+    @cached_property
     def headline(self) -> str:
         """The verdict in one sentence."""
         return self._about_samples() or self._about_gates()
@@ -110,8 +110,8 @@ class Outcome:
     def _about_samples(self) -> str:
         """Why the samples alone decide; empty where the gates do."""
         run = self.run
-        errors = sum(sample.error is not None for sample in run.samples)
-        failed = sum(bool(sample.failed_checks) for sample in run.samples)
+        errors = len([sample for sample in run.samples if sample.error])
+        failed = len([sample for sample in run.samples if sample.failed_checks])
         if not run.selected:
             return "no case of this suite was selected"
         if self.lost and not errors:
