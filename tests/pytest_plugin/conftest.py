@@ -17,7 +17,7 @@ from evalharness.testing.ci import leave_ci
 from evalharness.testing.pytest_project import PytestProject
 
 LOADED = (numpy, rouge_score, scipy, evalharness.pytest_plugin)
-"""Loaded here once: pytester forgets what an inner run imports, and numpy cannot be loaded twice."""
+"""Imported here, because pytester unloads what an inner run imports, and numpy cannot be loaded twice."""
 
 SUITE = """\
 schema: 1
@@ -78,19 +78,19 @@ class Project(PytestProject):
 
 
 def make_accepted(project: Project) -> None:
-    """Its answers are the baseline."""
+    """Accept the project's answers as the baseline."""
     project.accept()
 
 
 def make_changed(project: Project) -> None:
-    """Its answers are the baseline, and every eighth one of the last run is worse."""
+    """Accept the answers, then make every eighth one of the last run worse."""
     project.accept()
     project.answer_badly(8)
     project.run()
 
 
 def make_worse(project: Project) -> None:
-    """Its answers are the baseline, and every second one of the last run is worse."""
+    """Accept the answers, then make every second one of the last run worse."""
     project.accept()
     project.answer_badly()
     project.run()
@@ -105,20 +105,20 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
 
 @pytest.fixture
 def accepted(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project with one accepted run: made once, and copied."""
+    """A project with one accepted run, made once and copied."""
     accepted: Project = begin(project, make_accepted, tmp_path_factory)
     return accepted
 
 
 @pytest.fixture
 def changed(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project with a baseline and a run that is worse in every eighth case: made once, and copied."""
+    """A project with a baseline and a run that is worse in every eighth case, made once and copied."""
     changed: Project = begin(project, make_changed, tmp_path_factory)
     return changed
 
 
 @pytest.fixture
 def worse(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project with a baseline and a run that is worse in every second case: made once, and copied."""
+    """A project with a baseline and a run that is worse in every second case, made once and copied."""
     worse: Project = begin(project, make_worse, tmp_path_factory)
     return worse

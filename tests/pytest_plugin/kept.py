@@ -11,7 +11,7 @@ import pytest
 
 
 def begin(project: Any, make: Callable[[Any], object], places: pytest.TempPathFactory) -> Any:
-    """The project as `make` leaves it: made for the first test, copied for the others."""
+    """Return the project as `make` leaves it: made for the first test, copied for the others."""
     place = Path(places.getbasetemp()) / f"kept-{make.__module__}-{make.__name__}"
     if place.exists():
         shutil.copytree(place, project.root, dirs_exist_ok=True)

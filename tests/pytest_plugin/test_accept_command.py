@@ -1,4 +1,4 @@
-"""Accepting: by pytest or by the command, a baseline or golden answers, and a line in the history each time."""
+"""Accepting by pytest or by the command: a baseline or golden answers, and one line of history each time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def golden(project: Any) -> dict[str, Any]:
 
 
 def test_pytest_records(project):
-    """`--llm-accept` adds a line: who, when, from which run, why, and what the gates had said."""
+    """`--llm-accept` adds a line: author, time, run, reason, and the result of the gates."""
     assert project.run("--llm-accept", "--llm-because=first answers").ret == 0
     [line] = history(project)
     run = json.loads(project.read("reports/demo/run.jsonl").splitlines()[0])
@@ -45,20 +45,20 @@ def test_pytest_records(project):
 
 
 def test_a_reason_for_nothing(project):
-    """A reason without an acceptance is a slip, and said before anything is asked."""
+    """A reason without `--llm-accept` is a usage error before the first request."""
     result = project.run("--llm-because=oh")
     assert result.ret == 4
     assert "expected together with --llm-accept" in result.stderr.str()
 
 
-def test_a_refused_run_is_no_history(project):
-    """A run that is not whole is not accepted, and leaves no line."""
+def test_a_refused_run_adds_no_history(project):
+    """An incomplete run is not accepted, and adds no line."""
     project.run("--llm-accept", "-k", "case-1")
     assert history(project) == []
 
 
 def test_no_history_no_baseline(project):
-    """Where the line cannot be written, nothing is accepted."""
+    """If the line cannot be written, nothing is accepted."""
     (project.root / "golden/HISTORY.jsonl").mkdir(parents=True)
     result = project.run("--llm-accept")
     assert "HISTORY.jsonl: cannot be written" in result.stdout.str()
@@ -66,19 +66,19 @@ def test_no_history_no_baseline(project):
 
 
 def test_a_run_from_its_file(changed):
-    """The command makes of the record what pytest would have: a further run of the same baseline."""
-    result = accept(changed, *_BECAUSE, "--by", "somebody")
+    """The command accepts the record as pytest does: as another run of the same baseline."""
+    result = accept(changed, *_BECAUSE, "--by", "ada")
     assert result.exit_code == 0
     assert result.output.splitlines()[-1].startswith("accepted  golden/baselines/demo/fake.plain.jsonl: commit it")
     header = json.loads(changed.read("golden/baselines/demo/fake.plain.jsonl").splitlines()[0])
     assert len(header["runs"]) == 2
     assert len({run["request_digest"] for run in header["runs"]}) == 1
     line = history(changed)[-1]
-    assert (line["by"], line["because"], line["overrode"]) == ("somebody", "meant so", "fail")
+    assert (line["by"], line["because"], line["overrode"]) == ("ada", "meant so", "fail")
 
 
 def test_never_in_ci(changed, monkeypatch):
-    """Nobody looks there."""
+    """The command refuses to accept in CI."""
     monkeypatch.setenv("CI", "true")
     before = changed.read("golden/demo.yaml")
     for more in ((), ("--golden", "--yes")):
@@ -88,7 +88,7 @@ def test_never_in_ci(changed, monkeypatch):
 
 
 def test_never_a_part(changed):
-    """A record that lacks an answer is refused."""
+    """An incomplete record is refused."""
     changed.run("-k", "case-1")
     for more in ((), ("--golden", "--yes")):
         result = accept(changed, *_BECAUSE, *more)
@@ -96,9 +96,9 @@ def test_never_a_part(changed):
 
 
 def test_a_record_from_elsewhere(changed):
-    """The names in a record are no paths."""
+    """Names in a record are not used as paths."""
     record = changed.read("reports/demo/run.jsonl")
-    for old, new, said in (
+    for old, new, message in (
         ('"suite": "demo"', '"suite": "../demo"', "expected the name of a suite, model or prompt, got '../demo'"),
         ('"plain"', '"../../plain"', "expected the name of a suite, model or prompt, got '../../plain'"),
         ('"prompts": {"plain"', '"prompts": {"other"', "does not say what fake or plain was"),
@@ -107,12 +107,12 @@ def test_a_record_from_elsewhere(changed):
         changed.write("reports/demo/run.jsonl", record.replace(old, new))
         before = sorted(changed.root.rglob("*.jsonl"))
         result = accept(changed, *_BECAUSE)
-        assert (result.exit_code, said in result.output) == (1, True), result.output
+        assert (result.exit_code, message in result.output) == (1, True), result.output
         assert sorted(changed.root.rglob("*.jsonl")) == before
 
 
 def test_golden_of_a_case(changed):
-    """A named case gets its answer as a further golden one; comments and the other cases stay to the byte."""
+    """The answer of a named case is added to its golden answers; comments and other cases keep their bytes."""
     changed.edit("golden/demo.yaml", "case-1:", "# a comment\ncase-1:")
     before = changed.read("golden/demo.yaml")
     result = accept(changed, *_BECAUSE, "--golden", "--case", "case-8")
@@ -125,14 +125,14 @@ def test_golden_of_a_case(changed):
 
 
 def test_then_accept(changed):
-    """Afterwards the recorded answers are scored by the new golden ones, and accepted as the output says."""
+    """Accepting afterwards scores the recorded answers with the new golden answers, as the output explains."""
     accept(changed, *_BECAUSE, "--golden", "--yes")
     assert changed.run("--llm-accept").ret == 0
     assert changed.run().ret == 0
 
 
 def test_all_changed(changed):
-    """Without names these are the changed answers, listed before one is asked; no terminal is no yes."""
+    """Without names, the changed answers are listed before the prompt; without a terminal nothing is accepted."""
     before = changed.read("golden/demo.yaml")
     refused = accept(changed, *_BECAUSE, "--golden")
     assert (refused.exit_code, changed.read("golden/demo.yaml")) == (1, before)
@@ -145,8 +145,8 @@ def test_all_changed(changed):
     assert (again.exit_code, len(history(changed))) == (0, 3)
 
 
-def test_an_answer_to_an_old_question(changed):
-    """A case that asks something else by now takes no answer of the run; the others do."""
+def test_a_case_edited_after_the_run(changed):
+    """A case that was edited after the run takes no answer of it; another case does."""
     changed.edit("suites/cases.jsonl", "Can I return case-8?", "Where is case-8?")
     before = changed.read("golden/demo.yaml")
     result = accept(changed, *_BECAUSE, "--golden", "--case", "case-8")
@@ -157,14 +157,14 @@ def test_an_answer_to_an_old_question(changed):
 
 
 def test_replace(changed):
-    """`--replace` leaves the new answer alone."""
+    """With `--replace` the new answer is the only golden answer."""
     assert accept(changed, *_BECAUSE, "--golden", "--case", "case-8", "--replace").exit_code == 0
     assert golden(changed)["case-8"] == "I could not say anything about it, sorry."
     assert history(changed)[-1]["replaced"] is True
 
 
-def test_nothing_is_changed_but_what_is_meant(changed):
-    """A golden file in which the answer cannot stand alone is left as it was, and no line is written."""
+def test_an_unsafe_edit_is_not_written(changed):
+    """A golden file that cannot be edited safely is left unchanged, and no line is written."""
     answers = golden(changed)
     text = "".join(f"{case}: {text}\n" for case, text in answers.items() if case not in ("case-8", "case-9"))
     changed.write("golden/demo.yaml", f"case-8: &same One answer\ncase-9: *same\n{text}")
@@ -175,9 +175,9 @@ def test_nothing_is_changed_but_what_is_meant(changed):
     assert (changed.read("golden/demo.yaml"), len(history(changed))) == (before, 1)
 
 
-def test_what_cannot_be(changed):
-    """A command that cannot be meant is explained."""
-    for arguments, status, said in (
+def test_invalid_arguments(changed):
+    """Invalid combinations of arguments are explained."""
+    for arguments, status, message in (
         (("--because", " "), 2, "expected a reason, got an empty text"),
         ((), 2, "Missing option '--because'"),
         ((*_BECAUSE, "--case", "case-8"), 2, "require --golden"),
@@ -185,11 +185,11 @@ def test_what_cannot_be(changed):
         ((*_BECAUSE, "--golden", "--model", "x"), 1, "this run has no model 'x'"),
     ):
         result = accept(changed, *arguments)
-        assert (result.exit_code, said in result.output) == (status, True), result.output
+        assert (result.exit_code, message in result.output) == (status, True), result.output
 
 
 def test_no_run(project):
-    """A suite without a run is told how to get one."""
+    """For a suite without a run, the error names the command that creates one."""
     result = accept(project, *_BECAUSE)
     assert (result.exit_code, "demo: no run found" in result.output) == (1, True)
     result = project.command("accept", "n" * 300, *_BECAUSE)
@@ -197,7 +197,7 @@ def test_no_run(project):
 
 
 def test_validate_reads_the_history(changed):
-    """`evalharness validate` counts the acceptances, and names a damaged line."""
+    """`evalharness validate` counts the acceptances, and reports a damaged line."""
     good = changed.command("validate")
     assert (good.exit_code, good.stdout.splitlines()[-1]) == (0, "golden/HISTORY.jsonl: ok: 1 acceptance")
     with (changed.root / "golden/HISTORY.jsonl").open("a") as file:

@@ -1,4 +1,4 @@
-"""A blind comparison on the command line: the page of two runs, and what comes back from it."""
+"""A blind comparison on the command line: the page of two runs, and the import of its export."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def call(project: Any, *arguments: str) -> Result:
 
 
 def make_changed(project: Any) -> None:
-    """A project whose last run answers ten of forty cases otherwise than the baseline."""
+    """Make a project whose last run differs from the baseline in ten of forty cases."""
     project.accept()
     project.answer_badly(4)
     project.run()
@@ -33,12 +33,12 @@ def make_changed(project: Any) -> None:
 
 @pytest.fixture
 def changed(project, tmp_path_factory):
-    """A project whose last run answers ten of forty cases otherwise than the baseline."""
+    """A project whose last run differs from the baseline in ten of forty cases."""
     return begin(project, make_changed, tmp_path_factory)
 
 
 def page(project: Any, *arguments: str) -> dict[str, Any]:
-    """The data of the page of baseline and last run."""
+    """Return the data of the page of the baseline and the last run."""
     page = str(project.root / "reports/b.html")
     result = call(project, "review", str(project.root / _BASELINE), "demo", "--html", page, *arguments)
     assert result.exit_code == 0, result.output
@@ -49,7 +49,7 @@ def page(project: Any, *arguments: str) -> dict[str, Any]:
 
 
 def export(project: Any, choose: Callable[[int], str], *, by: str = "Ada", seed: str = "s") -> list[dict[str, Any]]:
-    """What the page exports where somebody chooses by number."""
+    """Return the page's export after `choose` picked a side for each case number."""
     data = page(project, "--seed", seed)
     lines: list[dict[str, Any]] = [{**data["header"], "by": by, "exported_at": "2026-01-02T03:04:05.000Z"}]
     for number, item in enumerate(data["items"]):
@@ -65,7 +65,7 @@ def take(project: Any, lines: list[dict[str, Any]], *arguments: str) -> Result:
 
 
 def test_the_page(changed):
-    """It has the differing cases alone, shuffled by the seed; the same seed gives the same page."""
+    """The page has only the differing cases, shuffled by the seed; the same seed gives the same page."""
     data = page(changed, "--seed", "one")
     assert len(data["items"]) == 10 == data["header"]["cases"]
     assert {item["first"] for item in data["items"]} == {"a", "b"}
@@ -81,7 +81,7 @@ def test_the_page(changed):
 
 
 def test_two_prompts(changed):
-    """Runs of different prompts are compared case by case; only what the user said is shown, and no name is."""
+    """Runs of different prompts are compared case by case; the page shows user messages only and no prompt name."""
     before = changed.root / "before.jsonl"
     shutil.copy(changed.root / "reports/demo/run.jsonl", before)
     changed.edit("suites/demo.yaml", "prompts:\n", 'prompts:\n  other:\n    - user: "{{ question }} Please."\n')
@@ -99,7 +99,7 @@ def test_two_prompts(changed):
 
 
 def test_nothing_to_choose(changed):
-    """The same run twice, one side alone, runs of two suites: each is told."""
+    """The same run twice, a single run, or runs of two suites are errors with a reason."""
     out = str(changed.root / "reports/b.html")
     same = call(changed, "review", "demo", "demo", "--html", out)
     assert (same.exit_code, "nothing to compare" in same.output) == (1, True)
@@ -114,7 +114,7 @@ def test_nothing_to_choose(changed):
 
 
 def test_import(changed):
-    """Labels say who preferred what, from which runs; the tally says what it means; a second time adds nothing."""
+    """Labels hold the person, the choice and the runs; the tally is explained; a second import adds nothing."""
     lines = export(changed, lambda number: "b" if number < 9 else "a")
     result = take(changed, lines)
     assert result.output.splitlines()[0] == f"{_LABELS}: 10 of 10 labels are new"
@@ -129,7 +129,7 @@ def test_import(changed):
 
 
 def test_several_people(changed):
-    """Each person counts, and each case once; who chose anew has changed the label."""
+    """Each person and each case count once; a second choice by the same person replaces the first."""
     take(changed, export(changed, lambda _: "b"))
     take(changed, export(changed, lambda _: "a", by="Bob", seed="t"))
     result = take(changed, export(changed, lambda number: "bad" if number else "skip", by="Cleo"), "--json")
@@ -144,7 +144,7 @@ def test_several_people(changed):
 
 
 def test_no_winner(changed):
-    """Where chance may give as much, it says so; where nobody preferred anything, too."""
+    """If chance explains the tally, or no case has a preference, the output says so."""
     even = take(changed, export(changed, lambda number: "ab"[number % 2]))
     assert even.output.splitlines()[-1] == (
         "At most 5 of 10 cases favor one side: chance explains this (p = 1.000), no winner."
@@ -155,21 +155,21 @@ def test_no_winner(changed):
 
 
 def test_untrusted(changed):
-    """What is not just what the page exports is refused with file and line, and nothing is written."""
+    """Lines that differ from the page's export are refused with file and line, and nothing is written."""
     good = export(changed, lambda _: "a")
 
     def edited(line: int, **values: Any) -> list[dict[str, Any]]:
         return [{**one, **values} if number == line else one for number, one in enumerate(good)]
 
     wrong = "b" if good[1]["first"] == "a" else "a"
-    for lines, said in (
+    for lines, message in (
         ([], "labels.jsonl:1: schema: Field required"),
         (edited(0, schema=2), "labels.jsonl:1: schema: "),
         (edited(0, extra=1), "labels.jsonl:1: extra: "),
         (edited(0, suite="../demo"), "there is no suite '../demo'"),
         (edited(0, by=" "), "labels.jsonl:1: the name of the person is missing"),
         (edited(0, by="x" * 201), "labels.jsonl:1: by: longer than 200 characters"),
-        (edited(0, a={**good[0]["a"], "run": "nobody"}), "labels.jsonl:1: unknown run 'nobody'"),
+        (edited(0, a={**good[0]["a"], "run": "unknown"}), "labels.jsonl:1: unknown run 'unknown'"),
         (edited(2, case="case-99"), "labels.jsonl:3: unknown case 'case-99'"),
         (edited(2, choice="left"), "labels.jsonl:3: choice: "),
         (edited(2, choice=1), "labels.jsonl:3: choice: "),
@@ -178,11 +178,11 @@ def test_untrusted(changed):
         ([*good, {}], "labels.jsonl:12: case: Field required"),
     ):
         result = take(changed, lines)
-        assert (result.exit_code, said in " ".join(result.output.split())) == (1, True), (said, result.output)
-    for text, said in (("[1]\n", "a JSON object"), ("\xff", "not"), ('{"a": NaN}\n', "NaN"), ("{}", "cut off")):
+        assert (result.exit_code, message in " ".join(result.output.split())) == (1, True), (message, result.output)
+    for text, message in (("[1]\n", "a JSON object"), ("\xff", "not"), ('{"a": NaN}\n', "NaN"), ("{}", "cut off")):
         (changed.root / "labels.jsonl").write_text(text, encoding="latin-1")
         result = call(changed, "labels", "import", str(changed.root / "labels.jsonl"))
-        assert (result.exit_code, said in result.output) == (1, True), result.output
+        assert (result.exit_code, message in result.output) == (1, True), result.output
     assert not (changed.root / _LABELS).exists()
     assert take(changed, edited(0, by=""), "--by", "Dan").exit_code == 0
 
@@ -196,7 +196,7 @@ def test_too_large(changed):
 
 
 def test_a_run_from_elsewhere(changed, tmp_path: Path):
-    """A run that is not under reports/ is known by its record."""
+    """A run outside of reports/ is found with `--run` and its record."""
     lines = export(changed, lambda _: "a")
     record = tmp_path / "elsewhere.jsonl"
     shutil.move(changed.root / "reports/demo/run.jsonl", record)
@@ -206,7 +206,7 @@ def test_a_run_from_elsewhere(changed, tmp_path: Path):
 
 
 def test_damaged_labels(changed):
-    """Labels that cannot be read are named, and stay."""
+    """Unreadable labels are reported, and the file is kept."""
     changed.write(_LABELS, '{"schema": 1}\n')
     result = take(changed, export(changed, lambda _: "a"))
     assert (result.exit_code, f"{_LABELS}:1: a: Field required" in result.output) == (1, True)

@@ -20,12 +20,12 @@ def compare(project: Any, *arguments: str) -> Result:
 
 
 def test_a_baseline_and_a_run(worse):
-    """The second is held against the first, metric by metric, with the test's p; the report has both."""
+    """The second source is compared with the first, metric by metric, with a p-value; the report shows both."""
     result = compare(worse, "golden/baselines/demo", "reports/demo")
     assert result.exit_code == 0
     lines = result.output.splitlines()
     assert lines[0] == "  1  golden/baselines/demo · fake · plain  40 answers"
-    assert lines[1] == "  2  reports/demo · fake · plain  120 answers"  # the second look's, too
+    assert lines[1] == "  2  reports/demo · fake · plain  120 answers"  # the confirmation's, too
     assert re.search(r"^  2  0\.\d+ \(.+\)  −\d+\.\d pts against 1, p = 0\.0002$", result.output, re.MULTILINE)
     assert lines[-1] == "report    reports/compare/report.html"
     assert max(map(len, lines)) <= 80
@@ -38,32 +38,32 @@ def test_a_baseline_and_a_run(worse):
 
 
 def test_as_json(worse):
-    """The figures for another program, and nothing else on the standard output."""
-    told = json.loads(compare(worse, "golden/baselines/demo", "reports/demo/run.jsonl", "--json").output)
-    assert [column["source"] for column in told["columns"]] == ["golden/baselines/demo", "reports/demo/run.jsonl"]
-    duel = next(one for one in told["versus"] if one["metric"] == "rouge_l")
+    """Standard output holds the figures as JSON and nothing else."""
+    output = json.loads(compare(worse, "golden/baselines/demo", "reports/demo/run.jsonl", "--json").output)
+    assert [column["source"] for column in output["columns"]] == ["golden/baselines/demo", "reports/demo/run.jsonl"]
+    duel = next(one for one in output["versus"] if one["metric"] == "rouge_l")
     assert (duel["first"], duel["second"], duel["cases"]) == (0, 1, 40)
     assert duel["change"] < -0.2
     assert duel["p_value"] < 1e-3
 
 
-def test_an_edited_case_is_another_one(worse):
-    """Its answers stand in the report; compared with the old ones they are not."""
+def test_an_edited_case_is_not_compared(worse):
+    """The report shows the answers of an edited case, and does not compare them with the old ones."""
     worse.edit("suites/cases.jsonl", "case-7?", "case-7, please?")
     worse.run()
-    told = json.loads(compare(worse, "golden/baselines/demo", "reports/demo", "--json").output)
-    assert {one["cases"] for one in told["versus"]} == {39}
-    assert told["columns"][1]["scores"][0][3] >= 40
+    output = json.loads(compare(worse, "golden/baselines/demo", "reports/demo", "--json").output)
+    assert {one["cases"] for one in output["versus"]} == {39}
+    assert output["columns"][1]["scores"][0][3] >= 40
 
 
 def test_the_order_is_the_users(worse):
-    """Turned round, the change is a gain."""
-    told = json.loads(compare(worse, "reports/demo", "golden/baselines/demo", "--json").output)
-    assert next(one for one in told["versus"] if one["metric"] == "rouge_l")["change"] > 0.2
+    """In reverse order, the change is a gain."""
+    output = json.loads(compare(worse, "reports/demo", "golden/baselines/demo", "--json").output)
+    assert next(one for one in output["versus"] if one["metric"] == "rouge_l")["change"] > 0.2
 
 
 def test_one_run_with_two_prompts(project):
-    """What one run asked stands side by side too."""
+    """Two prompts of one run are compared with each other."""
     suite = project.read("suites/demo.yaml").replace(
         "prompts:\n", "prompts:\n  other:\n    - user: 'Say: {{ question }}'\n"
     )
@@ -74,7 +74,7 @@ def test_one_run_with_two_prompts(project):
 
 
 def test_a_commit(worse):
-    """`git:REF` is the baselines at a commit; the suite is that of the other sources, wherever they stand."""
+    """`git:REF` reads the baselines of a commit; the suite is that of the other sources, at any position."""
     repository = Repository(worse.root)
     repository.commit()
     lines = compare(worse, "git:HEAD", "reports/demo").output.splitlines()
@@ -86,7 +86,7 @@ def test_a_commit(worse):
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         ("nowhere", "nowhere: no such file or folder; expected a run, a baseline, or git:REF"),
         ("n" * 300, "n: no such file or folder; expected a run, a baseline, or git:REF"),
@@ -96,22 +96,22 @@ def test_a_commit(worse):
         ("git:nothing", "nothing"),
     ],
 )
-def test_no_such_source(worse, source, said):
-    """A sentence, status 1, and no report."""
+def test_no_such_source(worse, source, message):
+    """An unknown source is an error with status 1, and no report is written."""
     Repository(worse.root).commit()
     result = compare(worse, source, "reports/demo")
     assert result.exit_code == 1
-    assert said in result.output
+    assert message in result.output
     assert "Traceback" not in result.output
     assert not (worse.root / "reports/compare").exists()
 
 
 def test_nothing_named(worse):
-    """That is a mistake in using it."""
+    """Without a source the command is a usage error."""
     assert compare(worse).exit_code == 2
 
 
 def test_where_it_goes(worse):
-    """As `-o` says."""
+    """`-o` sets the path of the report."""
     assert compare(worse, "reports/demo", "-o", "out/page.html").output.endswith("report    out/page.html\n")
     assert "<!doctype html>" in worse.read("out/page.html")

@@ -1,4 +1,4 @@
-"""One evaluation, three doors: pytest, `evalharness run` and `evaluate()` give the same record and verdict."""
+"""One evaluation, three doors: pytest, `evalharness run` and `evaluate()` give the same record and verdicts."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from evalharness.store import read_run
 from evalharness.store.runs import canonical_run
 
 LOADED = (pd,)
-"""Loaded here once: pytester forgets what an inner run imports."""
+"""Imported here, because pytester unloads the modules that an inner run imports."""
 RECORD = "reports/demo/run.jsonl"
 
 
 def record_and_verdicts(project):
-    """What the last run wrote, but for ids and times."""
+    """Return the record and verdicts of the last run, without ids and times."""
     verdict = project.verdict()
     return canonical_run(read_run(project.root / RECORD)), verdict["status"], verdict["verdicts"]
 
 
 def command(project, *arguments):
-    """`evalharness run demo ...`."""
+    """Run `evalharness run demo ...`."""
     return project.command("run", "demo", *arguments)
 
 
 def evaluated(project, **arguments):
-    """`evaluate("demo", ...)`."""
+    """Run `evaluate("demo", ...)`."""
     return project.evaluate(**arguments)
 
 
 def test_the_same_through_each_door(noisy):
-    """Equal records and verdicts, the confirmation of a worse prompt included."""
+    """Records and verdicts are equal, including the confirmation of a worse prompt."""
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     assert noisy.run().ret == 1
     first = record_and_verdicts(noisy)
@@ -51,7 +51,7 @@ def test_the_same_through_each_door(noisy):
 
 
 def test_an_evaluation(accepted, tmp_path):
-    """What a program gets: samples as they come, means, a table, files, an acceptance."""
+    """An evaluation gives a program samples during the run, means, a table, files and an acceptance."""
     seen = []
     evaluation = evaluated(accepted, on_sample=seen.append)
     assert (evaluation.status, [sample.key.case for sample in seen]) == ("pass", accepted.ids)
@@ -65,7 +65,7 @@ def test_an_evaluation(accepted, tmp_path):
 
 
 def test_a_provider_of_the_program(accepted):
-    """`models` takes providers by name, which the configuration does not know."""
+    """`models` takes providers by name that are not in the configuration."""
     provider = evalharness.ScriptedProvider(lambda request: f"You may return {request.key.case} within 30 days.")
     evaluation = evaluated(accepted, models={"mine": provider})
     assert evaluation.status == "no baseline"
@@ -73,7 +73,7 @@ def test_a_provider_of_the_program(accepted):
 
 
 def test_evaluate_in_a_loop(accepted):
-    """`aevaluate` leaves the loop free."""
+    """`aevaluate` does not block the event loop."""
     seen = []
 
     async def both():
@@ -89,7 +89,7 @@ def test_evaluate_in_a_loop(accepted):
 
 
 def test_an_interrupt(accepted):
-    """What `on_sample` raises ends the run: the record says that it is a part."""
+    """An exception from `on_sample` ends the run, and the record is marked as stopped."""
 
     def interrupt(sample):
         if sample.key.case == "case-4":
@@ -103,7 +103,7 @@ def test_an_interrupt(accepted):
 
 
 def test_compare(accepted, tmp_path):
-    """Evaluations, runs, baselines and their paths, side by side."""
+    """`compare` takes evaluations, runs, baselines and their paths."""
     good = evaluated(accepted, report="good")
     accepted.answer_badly()
     bad = evaluated(accepted)
@@ -120,14 +120,14 @@ def test_compare(accepted, tmp_path):
 
 @pytest.mark.parametrize(("status", "arguments"), [("pass", ()), ("no baseline", ("--baseline", "none"))])
 def test_exit_status_of_run(accepted, monkeypatch, status, arguments):
-    """0 for a pass, and for what was not to be compared."""
+    """The status is 0 for a pass, and for a run without a comparison."""
     result = command(accepted, *arguments)
     assert (result.exit_code, accepted.verdict()["status"]) == (0, status)
     assert status.upper() in result.stdout
 
 
 def test_a_missing_baseline_fails_ci(project, monkeypatch):
-    """At a desk there may be none yet; in CI it is red, through each door."""
+    """Through each door, a missing baseline fails in CI and only there."""
     assert command(project).exit_code == 0
     monkeypatch.setenv("CI", "true")
     assert command(project).exit_code == 1
@@ -139,7 +139,7 @@ REMOTE = 'provider = "openai"\nbase_url = "http://127.0.0.1:9"\nmodel = "m"'
 
 
 def test_offline(accepted):
-    """`offline = true` in the configuration forbids model calls, under pytest too."""
+    """`offline = true` in the configuration forbids model calls under pytest too."""
     accepted.edit("pyproject.toml", "[tool.evalharness.models.fake]", OFFLINE)
     accepted.edit("pyproject.toml", 'provider = "scripted"\nanswers = "answers.json"', REMOTE)
     result = accepted.run()
@@ -151,8 +151,8 @@ def test_offline(accepted):
         evaluated(accepted, record="all")
 
 
-def test_what_cannot_be_served(accepted):
-    """A baseline that is not there, a budget without a price: an error before the first request, and no record."""
+def test_unusable_options(accepted):
+    """A missing baseline or a budget without a price is an error before the first request, without a record."""
     (accepted.root / RECORD).unlink()
     for arguments, message in (({"baseline": "nope"}, "baseline nope: there is no"), ({"budget_usd": 1.0}, "price")):
         with pytest.raises(evalharness.EvalHarnessError, match=message):
@@ -161,7 +161,7 @@ def test_what_cannot_be_served(accepted):
 
 
 def test_an_unknown_name(project):
-    """A name that is not there is one line, with what is."""
+    """An unknown name is an error of one line with the known names."""
     result = command(project, "--model", "fkae")
     assert (result.exit_code, "Traceback" in result.output) == (1, False)
     assert "did you mean 'fake'" in result.output

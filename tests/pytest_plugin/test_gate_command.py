@@ -1,4 +1,4 @@
-"""`evalharness gate` decides from files alone what the run itself decided; or something else, with other margins."""
+"""`evalharness gate` decides from files alone, like the run itself or with other margins."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from click.testing import Result
 
 
 def gate(project: Any, *arguments: str) -> Result:
-    """`evalharness gate reports/demo ...` in this process."""
+    """Run `evalharness gate reports/demo ...` in this process."""
     result: Result = project.command("gate", project.root / "reports/demo", *arguments)
     return result
 
 
 def test_an_unchanged_run(project):
-    """What passed passes."""
+    """A run that passed still passes."""
     project.accept()
     project.run()
     result = gate(project)
@@ -26,7 +26,7 @@ def test_an_unchanged_run(project):
 
 @pytest.mark.parametrize("every", [2, 5, 20])
 def test_the_same_verdict(project, every):
-    """A run that got worse is judged as it was when it ran, second look included, number for number."""
+    """A worse run gets the same verdict as during the run, confirmation included, number for number."""
     project.accept()
     project.answer_badly(every)
     ran = project.run()
@@ -36,7 +36,7 @@ def test_the_same_verdict(project, every):
 
 
 def test_another_margin(project):
-    """A margin of the command line counts instead of the suite's."""
+    """A margin on the command line replaces the suite's."""
     project.accept()
     project.answer_badly(20)
     project.run()
@@ -48,7 +48,7 @@ def test_another_margin(project):
 
 
 def test_inconclusive_may_fail(project):
-    """As with pytest's option."""
+    """`--inconclusive fail` works like pytest's option."""
     project.accept()
     project.answer_badly(20)
     project.run()
@@ -57,16 +57,16 @@ def test_inconclusive_may_fail(project):
 
 
 @pytest.mark.parametrize("margin", ["rouge_l", "rouge_l=x", "rouge_l=0", "rouge_l=200%", "bleu=3%"])
-def test_a_margin_that_is_none(project, margin):
-    """Is named."""
+def test_an_invalid_margin(project, margin):
+    """An invalid margin is quoted in the error."""
     project.accept()
     result = gate(project, "--margin", margin)
     assert result.exit_code == 2
     assert "--margin" in result.output
 
 
-def test_nothing_to_judge(project):
-    """A record that is not there, or is cut off, is named; what was lost is an error."""
+def test_nothing_to_decide(project):
+    """A missing or truncated record is reported; lost samples are an error."""
     project.accept()
     record = project.root / "reports/demo/run.jsonl"
     text = record.read_text()

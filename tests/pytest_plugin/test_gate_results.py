@@ -1,4 +1,4 @@
-"""Gates as ordinary test results, and the baseline's life."""
+"""Gates as ordinary test results, and baselines from acceptance to replacement."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from repository import Repository
 BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 
 
-def test_no_baseline_at_a_desk(project):
-    """Without a baseline the run is not red, says so, and names the command that accepts it."""
+def test_no_baseline_outside_ci(project):
+    """Outside of CI a run without a baseline does not fail, and prints the command that accepts it."""
     result = project.run()
     result.assert_outcomes(passed=40, skipped=3)
     assert result.ret == 0
@@ -19,19 +19,19 @@ def test_no_baseline_at_a_desk(project):
 
 
 def test_no_baseline_in_ci(project, monkeypatch):
-    """In CI a missing baseline is red: nothing missing is green."""
+    """In CI a missing baseline fails the run."""
     monkeypatch.setenv("CI", "true")
     project.run().assert_outcomes(passed=40, failed=2, skipped=1)
 
 
 def test_no_baseline_on_purpose(project, monkeypatch):
-    """`--llm-baseline none` says that nothing is to be compared, also in CI."""
+    """`--llm-baseline none` turns the comparison off, in CI too."""
     monkeypatch.setenv("CI", "true")
     assert project.run("--llm-baseline=none").ret == 0
 
 
 def test_accept_then_pass(accepted):
-    """An accepted run is what the next one is compared with."""
+    """The next run is compared with the accepted one."""
     result = accepted.run()
     result.assert_outcomes(passed=42, skipped=1)
     result.stdout.fnmatch_lines(
@@ -41,7 +41,7 @@ def test_accept_then_pass(accepted):
 
 
 def test_worse_answers_are_red(accepted):
-    """Worse answers fail the gate: exit 1, how much, the worst cases, and what to do."""
+    """Worse answers fail the gate: exit status 1, the drop, the worst cases, and the next step."""
     accepted.answer_badly()
     result = accepted.run()
     assert result.ret == 1
@@ -71,7 +71,7 @@ def test_longer_answers_are_dearer(accepted):
 
 
 def test_latency_never_decides(accepted):
-    """Slower answers are told, not judged: a stored time proves no regression."""
+    """Slower answers are reported without a verdict, because a stored time proves no regression."""
     accepted.edit("pyproject.toml", "answers =", "delay_s = 0.02\nanswers =")
     result = accepted.run()
     assert result.ret == 0
@@ -79,7 +79,7 @@ def test_latency_never_decides(accepted):
 
 
 def test_accepting_a_change(accepted):
-    """A change that is meant is accepted in spite of its gate, and starts a baseline that passes."""
+    """An intended change is accepted although its gate fails, and the next run passes."""
     accepted.answer_badly()
     result = accepted.run("--llm-accept")
     assert result.ret == 0
@@ -87,7 +87,7 @@ def test_accepting_a_change(accepted):
 
 
 def test_accepted_runs_add_up(project):
-    """The same prompt and model accepted again is a second run of the same baseline; five are kept."""
+    """Accepting the same prompt and model again adds a run to the baseline, which keeps five."""
     for _ in range(6):
         project.accept()
     header, *cases = [json.loads(line) for line in project.read(BASELINE).splitlines()]
@@ -96,7 +96,7 @@ def test_accepted_runs_add_up(project):
 
 
 def test_another_prompt_starts_a_new_baseline(accepted):
-    """Runs that asked something else are not mixed into one baseline."""
+    """Runs with different requests are never in one baseline."""
     accepted.edit("suites/demo.yaml", "You answer customers", "You are rude to customers")
     accepted.accept()
     assert len(json.loads(accepted.read(BASELINE).splitlines()[0])["runs"]) == 1
@@ -104,7 +104,7 @@ def test_another_prompt_starts_a_new_baseline(accepted):
 
 @pytest.mark.parametrize("arguments", [("-k", "even"), ("suites/demo.yaml::case-1[fake-plain]",)])
 def test_a_partial_run_is_not_accepted(accepted, arguments):
-    """A run of some cases changes no baseline, and the person who asked for it sees red."""
+    """Accepting a run of some cases changes no baseline, and fails."""
     before = accepted.read(BASELINE)
     result = accepted.run("--llm-accept", *arguments)
     assert result.ret == 1
@@ -113,7 +113,7 @@ def test_a_partial_run_is_not_accepted(accepted, arguments):
 
 
 def test_nothing_is_accepted_in_ci(project, monkeypatch):
-    """`--llm-accept` in CI is a usage error, before anything is asked."""
+    """`--llm-accept` in CI is a usage error before the first request."""
     monkeypatch.setenv("CI", "1")
     result = project.run("--llm-accept")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -121,20 +121,20 @@ def test_nothing_is_accepted_in_ci(project, monkeypatch):
 
 
 def test_a_selection_never_passes(accepted):
-    """With `-k` the gates compare what there is, and are skipped instead of passed."""
+    """With `-k` the gates compare the selected cases, and are skipped instead of passed."""
     result = accepted.run("-k", "case-1 or even or odd and not case-39")
     assert "passed" in result.parseoutcomes()
     assert {verdict["status"] for verdict in accepted.verdict()["verdicts"]} == {"inconclusive"}
 
 
 def test_a_selection_can_fail(accepted):
-    """With `-k` a regression is still a regression."""
+    """With `-k` a regression still fails."""
     accepted.answer_badly()
     assert accepted.run("-k", "even or case-1").ret == 1
 
 
 def test_inconclusive_can_be_red(project):
-    """`--llm-inconclusive fail` makes an inconclusive gate fail, for release branches."""
+    """`--llm-inconclusive fail` makes an inconclusive gate fail."""
     project.edit("suites/demo.yaml", "margin: 10%", "margin: 1%")
     project.accept()
     assert project.run().ret == 0
@@ -142,7 +142,7 @@ def test_inconclusive_can_be_red(project):
 
 
 def test_another_baseline_file(accepted):
-    """`--llm-baseline FILE` compares whatever prompt runs with that file."""
+    """`--llm-baseline FILE` compares the run with that file, whatever its prompt."""
     accepted.edit("suites/demo.yaml", "vars:", '  short:\n    - user: "{{ question }}"\nvars:')
     accepted.answer_badly()
     result = accepted.run("--llm-prompt=short", f"--llm-baseline={BASELINE}")
@@ -150,15 +150,15 @@ def test_another_baseline_file(accepted):
     result.stdout.fnmatch_lines(["FAIL  worse than the baseline: rouge_l"])
 
 
-def test_a_baseline_that_is_not_there(project):
-    """A baseline that is named but missing is an error before anything is asked, not "nothing to compare with"."""
+def test_a_missing_baseline_file(project):
+    """A missing `--llm-baseline` file is an error before the first request."""
     result = project.run("--llm-baseline=golden/nothing.jsonl")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*baseline golden/nothing.jsonl: there is no such file or folder*"])
 
 
 def test_nothing_selected_in_a_repository(project):
-    """The item of a changed exam is no answer: pytest's own status for nothing stands."""
+    """With changed criteria and no selected case, pytest's own exit status for an empty run stays."""
     repository = Repository(project.root)
     repository.commit()
     repository.branch()
@@ -167,14 +167,14 @@ def test_nothing_selected_in_a_repository(project):
 
 
 def test_report_folder(project):
-    """`--llm-report DIR` takes the four files elsewhere."""
+    """`--llm-report DIR` writes the four files to another folder."""
     project.run("--llm-report=out")
     written = {path.name for path in (project.root / "out").iterdir()}
     assert written == {"report.html", "run.jsonl", "verdict.json", "summary.md"}
 
 
 def test_a_second_run_replaces_the_first(accepted):
-    """The files of an older run are gone as soon as a newer one has begun."""
+    """The files of an earlier run are deleted when a new one begins."""
     accepted.run()
     accepted.answer({"case-0": "FORBIDDEN", "*": "Yes."})
     accepted.run("-x")
@@ -183,7 +183,7 @@ def test_a_second_run_replaces_the_first(accepted):
 
 
 def test_a_pinned_baseline(accepted):
-    """What no accepted run moves: each step is within the margin of the one before, all together are not."""
+    """A pinned baseline catches small drops that add up, because accepted runs do not move it."""
     folder = accepted.root / "golden/baselines/demo"
     (folder / "pinned").mkdir()
     (folder / "fake.plain.jsonl").rename(folder / "pinned/fake.plain.jsonl")

@@ -16,7 +16,7 @@ def test_a_case_is_a_test(project):
 
 
 def test_collecting_leaves_nothing(project):
-    """`--collect-only` asks nobody, prints no verdict and writes no file."""
+    """`--collect-only` sends no request, prints no verdict and writes no file."""
     before = sorted(path for path in project.root.rglob("*") if "__pycache__" not in path.parts)
     result = project.run("--collect-only", "-p", "no:cacheprovider")
     assert sorted(path for path in project.root.rglob("*") if "__pycache__" not in path.parts) == before
@@ -24,13 +24,13 @@ def test_collecting_leaves_nothing(project):
 
 
 def test_only_suites_without_a_path(project):
-    """With no path given, the project's other tests are not collected."""
+    """Without a path, the project's other tests are not collected."""
     project.write("test_other.py", "def test_other():\n    assert False\n")
     project.run().assert_outcomes(passed=40, skipped=3)
 
 
 def test_a_path_is_added(project):
-    """With a path, that is collected too."""
+    """With a path, the tests below it are collected too."""
     project.write("test_other.py", "def test_other():\n    pass\n")
     project.run("test_other.py").assert_outcomes(passed=41, skipped=3)
 
@@ -42,7 +42,7 @@ def test_a_node_id_alone(project):
 
 @pytest.mark.parametrize(("expression", "count"), [("case-7", 1), ("even", 20), ("odd and not case-1", 14)])
 def test_select_by_name_or_tag(project, expression, count):
-    """`-k` takes ids and tags."""
+    """`-k` matches case ids and tags."""
     project.run("-k", expression).assert_outcomes(passed=count, skipped=3, deselected=40 - count)
 
 
@@ -72,7 +72,7 @@ def test_a_broken_assertion_is_explained(project):
 
 
 def test_an_error_is_one_case(project):
-    """A model that fails on one case fails one test; the others are answered; the run is an error."""
+    """A model error in one case fails one test; the other cases get answers; the run is an error."""
     project.answer({name: {"error": "overloaded"} if name == "case-5" else "Yes." for name in project.ids})
     result = project.run()
     assert result.ret == 1
@@ -83,7 +83,7 @@ def test_an_error_is_one_case(project):
 
 
 def test_stop_at_the_first_failure(project):
-    """`-x` stops: no gate is judged, and what is on disk says so."""
+    """`-x` stops the run: no gate is decided, and the record is marked as stopped."""
     project.answer({name: {"error": "down"} if name == "case-5" else "Yes." for name in project.ids})
     result = project.run("-x")
     result.assert_outcomes(passed=5, failed=1)
@@ -92,7 +92,7 @@ def test_stop_at_the_first_failure(project):
 
 
 def test_last_failed(project):
-    """`--lf` runs the cases that failed, and them alone."""
+    """`--lf` runs only the cases that failed."""
     project.answer({name: "FORBIDDEN" if name in ("case-5", "case-6") else "Yes." for name in project.ids})
     project.run().assert_outcomes(passed=38, failed=2, skipped=3)
     project.run("--lf").assert_outcomes(failed=2, skipped=3, deselected=38)
@@ -100,7 +100,7 @@ def test_last_failed(project):
 
 @pytest.fixture
 def quick(project):
-    """The project with no metric whose package takes seconds to import in each worker."""
+    """The project without metrics that take seconds to import in each worker."""
     project.edit("suites/demo.yaml", "rouge_l", "edit_similarity")
     return project
 
@@ -117,7 +117,7 @@ def test_under_xdist(quick):
 
 
 def test_a_selection_under_xdist_is_a_selection(quick):
-    """`-n 1 -k` is a partial run, not a run that lost cases."""
+    """`-n 1 -k` is a partial run, not a run with missing cases."""
     quick.accept()
     result = quick.run("-n", "1", "-k", "even")
     assert result.ret == 0
@@ -125,7 +125,7 @@ def test_a_selection_under_xdist_is_a_selection(quick):
 
 
 def test_a_worker_that_dies_is_not_green(quick):
-    """A case whose xdist worker died is missing, and a run that misses a case is an error."""
+    """If an xdist worker dies, its case is missing, and the run is an error."""
     project = quick
     project.accept()
     project.edit("pyproject.toml", 'answers = "answers.json"', 'function = "script.py:answer"')
@@ -143,7 +143,7 @@ def test_a_worker_that_dies_is_not_green(quick):
 
 
 def test_junit(accepted):
-    """Cases and gates are test cases of the JUnit file, and a FAIL is a failure there."""
+    """Cases and gates are test cases of the JUnit file, and a FAIL is a failure."""
     accepted.answer_badly()
     accepted.run("--junitxml=junit.xml")
     suite = ElementTree.parse(accepted.root / "junit.xml").getroot()[0]
@@ -156,7 +156,7 @@ def test_junit(accepted):
 
 
 def test_models_and_prompts(project):
-    """Every model is asked every prompt, unless the command line names some."""
+    """Every model gets every prompt, unless the command line selects some."""
     project.edit("suites/demo.yaml", "models: [fake]", "models: [fake, other]")
     project.edit("suites/demo.yaml", "vars:", '  short:\n    - user: "{{ question }}"\nvars:')
     project.edit(
@@ -169,7 +169,7 @@ def test_models_and_prompts(project):
 
 
 def test_repeats(project):
-    """`--llm-repeat` draws each case several times, with one test for it."""
+    """`--llm-repeat` samples each case several times, with one test for it."""
     project.answer({name: ["Yes.", "No.", "Perhaps."] for name in project.ids})
     project.run("--llm-repeat=3").assert_outcomes(passed=40, skipped=3)
     assert sorted(sample["response"]["text"] for sample in project.samples() if sample["key"][0] == "case-1") == [
@@ -180,7 +180,7 @@ def test_repeats(project):
 
 
 def test_no_copies_of_a_deterministic_answer(project):
-    """Where a second draw would be a copy of the first, one is made."""
+    """A deterministic model is sampled once, because repeated samples are identical."""
     project.edit("pyproject.toml", "answers =", "repeats_differ = false\nanswers =")
     project.run("--llm-repeat=3").assert_outcomes(passed=40, skipped=3)
     assert len(project.samples()) == 40
@@ -197,7 +197,7 @@ def test_two_suites_in_one_run(project):
 
 
 def test_two_suites_share_a_model(project):
-    """A model that two suites name is opened once: copies would fight over the machine."""
+    """A model that two suites share is opened once."""
     project.edit("pyproject.toml", 'answers = "answers.json"', 'function = "script.py:answer"')
     project.write(
         "script.py",
@@ -210,11 +210,11 @@ def test_two_suites_share_a_model(project):
 
 
 def test_a_hostile_answer_stays_behind_its_bar(project):
-    """What a model says is shown as text: no escape sequence, no line that a CI system takes for a command."""
+    """An answer is shown as text, without escape sequences or lines that a CI system runs as commands."""
     text = "FORBIDDEN\n::error file=x::pwned\n##[error]pwned\r\x1b]52;c;cHduZWQ=\x07\x1b[31m"
     project.answer(dict.fromkeys(project.ids, text))
     result = project.run("-x")
-    said = result.stdout.str()
-    assert "\x1b" not in said
-    assert not [line for line in said.splitlines() if line.lstrip().startswith(("::", "##["))]
+    output = result.stdout.str()
+    assert "\x1b" not in output
+    assert not [line for line in output.splitlines() if line.lstrip().startswith(("::", "##["))]
     result.stdout.fnmatch_lines(["│ ::error file=x::pwned"])

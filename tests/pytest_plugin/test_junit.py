@@ -1,4 +1,4 @@
-"""JUnit files hold the numbers, and whatever a model said they are XML; the same run's terminal is text."""
+"""JUnit files hold the numbers and stay valid XML for any answer; the terminal of the same run shows text."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from hostile import ALL, COMMAND, invisible
 
 
 def written(project: Any, *arguments: str) -> ET.Element:
-    """The JUnit file of a run, read by expat."""
+    """Parse the JUnit file of a run with expat."""
     project.run("--junitxml=junit.xml", *arguments)
     return ET.parse(project.root / "junit.xml").getroot()
 
 
 def properties(node: ET.Element) -> dict[str, str]:
-    """Those of a suite or of a test case."""
+    """Return the properties of a suite or of a test case."""
     return {found.attrib["name"]: found.attrib["value"] for found in node.findall("properties/property")}
 
 
 def cases(root: ET.Element) -> dict[str, dict[str, str]]:
-    """The properties of all test cases, by name."""
+    """Return the properties of all test cases, by name."""
     return {node.attrib["name"]: properties(node) for node in root.iter("testcase")}
 
 
 def test_properties(accepted):
-    """Each case has its scores, model, prompt and status; each gate what it found; the file the verdict."""
+    """Each case has its scores, model, prompt and status, each gate its result, and the file the verdict."""
     accepted.answer_badly()
     root = written(accepted)
     found = cases(root)
@@ -47,7 +47,7 @@ def test_properties(accepted):
 
 
 def test_properties_from_a_worker(project):
-    """With xdist they come from the process that asked."""
+    """Under xdist the properties come from the worker that sent the request."""
     project.edit("suites/demo.yaml", "metrics: [rouge_l, ", "metrics: [edit_similarity, ")  # quick to import
     project.edit("suites/demo.yaml", "metric: rouge_l", "metric: edit_similarity")
     case = cases(written(project, "-n1", "-k", "case-1"))["case-1[fake-plain]"]
@@ -55,14 +55,14 @@ def test_properties_from_a_worker(project):
 
 
 def test_broken_cases(project):
-    """A case without an answer, and one that breaks an assertion, say so."""
+    """A case without an answer, and one that breaks an assertion, have their status."""
     project.answer({"*": "Yes.", "case-0": {"error": "overloaded"}, "case-1": "FORBIDDEN"})
     found = cases(written(project))
     assert [found[f"case-{n}[fake-plain]"]["status"] for n in (0, 1, 2)] == ["error", "fail", "pass"]
 
 
 def test_nothing_is_added_without_a_file(project):
-    """Reports stay in memory to the end of a run: without a JUnit file they carry no properties."""
+    """Without a JUnit file no report carries properties, because reports stay in memory."""
     project.pytester.makeconftest("""
         def pytest_runtest_logreport(report):
             assert not report.user_properties or "gate" in report.nodeid
@@ -71,9 +71,7 @@ def test_nothing_is_added_without_a_file(project):
 
 
 def test_hostile_answers_and_errors(project):
-    """All hostile texts as answers and as errors: the file is XML, no line of the terminal is a command, and no
-    character of it acts.
-    """
+    """With all hostile texts as answers and errors, the file is XML, and no line of the terminal is a command."""
     project.ids = [f"case-{number}" for number in range(len(ALL))]
     project.write("suites/cases.jsonl", "".join(json.dumps(project.case(name)) + "\n" for name in project.ids))
     project.write("golden/demo.yaml", "".join(f"{name}: Yes.\n" for name in project.ids))

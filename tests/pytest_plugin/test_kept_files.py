@@ -1,4 +1,4 @@
-"""No command writes over a file that it did not write itself, unless it is told to."""
+"""Commands overwrite only files that they wrote themselves, unless `--force` is given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SUITE, _RUN = "suites/demo.yaml", "reports/demo/run.jsonl"
 
 
 def call(project: Any, *arguments: str) -> Result:
-    """`evalharness ...` in this process; a name of a file of the project stands for its path."""
+    """Run `evalharness ...` in this process; the name of a project file stands for its path."""
     result: Result = project.command(*(project.root / name if "/" in name else name for name in arguments))
     return result
 
@@ -26,7 +26,7 @@ PAGES = {
 
 @pytest.mark.parametrize("command", PAGES)
 def test_a_page(changed, command):
-    """It replaces an empty file and a page below reports/; another file only with --force."""
+    """A page replaces an empty file and pages below reports/; other files only with --force."""
     changed.write("out/page.html", "")
     assert call(changed, *PAGES[command], "out/page.html").exit_code == 0
     for _ in range(2):
@@ -45,7 +45,7 @@ def test_a_page(changed, command):
 
 @pytest.mark.parametrize("form", ["markdown", "json", "github-annotations", "gitlab-metrics", "gitlab-codequality"])
 def test_a_text(changed, form):
-    """It replaces a text below reports/; another file only with --force, and nothing goes into suites/ and golden/."""
+    """A text replaces texts below reports/, other files only with --force, and no file in suites/ or golden/."""
     arguments = ("report", "reports/demo", "--format", form, "-o")
     changed.write("out/tool.py", "print()")
     for file in (_SUITE, _BASELINE, _RUN, "out/tool.py", f"{changed.root}/pyproject.toml"):

@@ -1,4 +1,4 @@
-"""A gate on golden_logprob: red before a word of an answer changes, and never green without its numbers."""
+"""A gate on golden_logprob fails before an answer changes, and never passes without its numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPEC = "metrics: [rouge_l, token_f1]"
 
 @pytest.fixture
 def likely(project):
-    """Forty cases, a model whose second draw is a copy, and a gate on golden_logprob."""
+    """Forty cases with a deterministic model and a gate on golden_logprob."""
     project.write("model.py", MODEL)
     project.edit("pyproject.toml", 'answers = "answers.json"', 'function = "model.py:answer"\nrepeats_differ = false')
     project.edit("suites/demo.yaml", SPEC, "metrics: [rouge_l, golden_logprob]")
@@ -31,12 +31,12 @@ def likely(project):
 
 
 def statuses(project) -> dict[str, str]:
-    """What each gate said."""
+    """Return the status of each gate."""
     return {verdict["metric"]: verdict["status"] for verdict in project.verdict()["verdicts"]}
 
 
 def test_red_before_a_word_changes(likely):
-    """The same answers from a model that finds the golden ones less likely are worse, and only this gate sees it."""
+    """If golden answers become less likely and answers stay the same, only this gate fails."""
     likely.accept()
     before = [sample["response"]["text"] for sample in likely.samples()]
     assert likely.run().ret == 0
@@ -49,7 +49,7 @@ def test_red_before_a_word_changes(likely):
 
 
 def test_green_with_enough_cases(likely):
-    """Sixty cases that are as likely as they were pass at a margin of 5 points."""
+    """Sixty cases with unchanged likelihood pass at a margin of 5 points."""
     likely.ids += [f"case-{number}" for number in range(40, 60)]
     lines = [f'{{"id": "{name}", "vars": {{"question": "Can I return {name}?"}}}}\n' for name in likely.ids]
     likely.write("suites/cases.jsonl", "".join(lines))
@@ -60,7 +60,7 @@ def test_green_with_enough_cases(likely):
 
 
 def test_a_case_without_its_numbers(likely):
-    """One response that does not say how likely the golden answer is makes the run red, and the case is named."""
+    """One response without the golden answer's likelihood makes the run an error that names the case."""
     likely.accept()
     likely.edit("model.py", "    return", "    if number == 7:\n        return 'Yes.'\n    return")
     result = likely.run()
@@ -70,7 +70,7 @@ def test_a_case_without_its_numbers(likely):
 
 
 def test_a_baseline_from_before(likely):
-    """Where the accepted run knows no such score, the gate says so and is not green."""
+    """If the accepted run has no such score, the gate says so and does not pass."""
     likely.edit("suites/demo.yaml", "  - {metric: golden_logprob}\n", "")
     likely.edit("suites/demo.yaml", ", golden_logprob]", "]")
     likely.accept()
@@ -82,7 +82,7 @@ def test_a_baseline_from_before(likely):
 
 @pytest.mark.parametrize("metric", ["golden_logprob", "answer_logprob"])
 def test_against_a_version_without_the_metric(likely, metric):
-    """With `--llm-against`, the other version is asked for the numbers too: its suite need not name the metric."""
+    """With `--llm-against`, the other version is scored too, even if its suite does not list the metric."""
     today = likely.read("suites/demo.yaml").replace("golden_logprob", metric) + "params: {logprobs: true}\n"
     likely.edit("suites/demo.yaml", "  - {metric: golden_logprob}\n", "")
     likely.edit("suites/demo.yaml", ", golden_logprob]", "]")
@@ -94,24 +94,24 @@ def test_against_a_version_without_the_metric(likely, metric):
 
 
 def test_two_models_are_not_compared_by_it(likely):
-    """Side by side, two prompts of one model are compared by it and two models are not: their tokens differ."""
+    """`compare` uses it for two prompts of one model but not for two models, whose tokens differ."""
     likely.edit("pyproject.toml", "[tool.pytest", '[tool.evalharness.models.far]\nprovider = "scripted"\n'
                 'function = "model.py:answer"\n[tool.pytest')  # fmt: skip
     likely.edit("suites/demo.yaml", "prompts:\n", "prompts:\n  other:\n    - user: 'Say: {{ question }}'\n")
     likely.edit("suites/demo.yaml", "models: [fake]", "models: [fake, far]")
     likely.run()
     done = likely.command("compare", "reports/demo", "--json")
-    told = json.loads(done.output)
+    output = json.loads(done.output)
     pairs = {"golden_logprob": set(), "rouge_l": set()}
-    for one in told["versus"]:
+    for one in output["versus"]:
         pairs[one["metric"]].add((one["first"], one["second"]))
-    assert [column["model"] for column in told["columns"]] == ["fake", "fake", "far", "far"]
+    assert [column["model"] for column in output["columns"]] == ["fake", "fake", "far", "far"]
     assert pairs["golden_logprob"] == {(0, 1), (2, 3)}
     assert len(pairs["rouge_l"]) == 6
 
 
 def test_a_model_that_cannot(likely):
-    """A model that cannot say how likely a golden answer is is refused before anything is asked."""
+    """A model that cannot return the golden answer's likelihood is refused before the first request."""
     likely.edit("pyproject.toml", "[tool.pytest", '[tool.evalharness.models.far]\nprovider = "openai"\n'
                 'base_url = "http://localhost:1/v1"\nmodel = "m"\n[tool.pytest')  # fmt: skip
     likely.edit("suites/demo.yaml", "models: [fake]", "models: [fake, far]")

@@ -15,7 +15,7 @@ import pytest
 from evalharness.testing.fault_server import FaultServer, Send, healthy, json_answer
 
 LOADED = (httpx2,)
-"""Loaded here once: pytester forgets what an inner run imports."""
+"""Imported here, because pytester unloads the modules that an inner run imports."""
 KEY = "sk-4f1c-not-a-real-key"
 NEVER_S = 600
 PATIENCE_S = 60
@@ -111,7 +111,7 @@ def test_workers(project):
 
 
 def test_retries_without_the_key(project, monkeypatch):
-    """A throttled request is in the log with its wait, the endpoint's words without the key, and what is replayed."""
+    """A throttled request is logged with its wait and the endpoint's message, without the key; so are replays."""
 
     def script(seen):
         refusal = json_answer({"error": {"message": f"Too fast, {KEY}"}}, 429, {"retry-after-ms": "5"})

@@ -1,4 +1,4 @@
-"""Many ways to lose a case or its result: none ends green, and each says what was lost.
+"""Many ways to lose a case or its result: none is green, and each is reported.
 
 accept (green) ── one damage ──> run ──> not green, and the case, or file and line, is named
 """
@@ -46,9 +46,9 @@ from evalharness.suites import suite_path
 from evalharness.testing.fault_server import FaultServer
 
 LOADED = (httpx2, overlap, scripted, html)
-"""Loaded here once: pytester forgets what an inner run imports."""
+"""Imported here, because pytester unloads the modules that an inner run imports."""
 Project = Any
-"""What the fixture `project` gives."""
+"""The type of the fixture `project`."""
 Damage = Callable[[Project], object]
 BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 CASES = "suites/cases.jsonl"
@@ -66,37 +66,37 @@ gates:
 
 @dataclass(frozen=True)
 class Way:
-    """What is done to an accepted project, how it is run then, and what must be said."""
+    """A damage to an accepted project, the arguments of the next run, and its expected message and status."""
 
     damage: Damage
-    said: str
+    message: str
     arguments: tuple[str, ...] = ()
     status: str = "red"
     """Of the run: red; the verdict of a run with exit status 0: inconclusive, no baseline; not green; or of two suites
     of which one may be green.
     """
 
-    def missed(self, ret: int, verdict: Mapping[str, Any] | None, said: str) -> list[str]:
-        """What does not hold of a run with this exit status and this verdict, if any, that said this."""
-        status, words = verdict["status"] if verdict else "without a verdict", " ".join(said.split())
+    def missed(self, ret: int, verdict: Mapping[str, Any] | None, output: str) -> list[str]:
+        """List the expectations that a run with this exit status, verdict and output does not meet."""
+        status, words = verdict["status"] if verdict else "without a verdict", " ".join(output.split())
         is_named, wanted = self.status in ("inconclusive", "no baseline", "pass"), f"{self.status.upper()}  "
         checks = {
-            f"it does not say {self.said!r} but {words[:500]!r}": self.said in words,
+            f"expected {self.message!r}, got {words[:500]!r}": self.message in words,
             "it passes": self.status == "of two" or (status != "pass" and "PASS no gate found" not in words),
             f"its exit status is {ret}": ret != 0 or (self.status != "red" and verdict is not None),
             f"it is {status}, with exit status {ret}": not (verdict and is_named) or (ret, status) == (0, self.status),
-            f"no line says {wanted}": not (verdict and is_named) or f"\n{wanted}" in f"\n{said}",
+            f"no line says {wanted}": not (verdict and is_named) or f"\n{wanted}" in f"\n{output}",
         }
         return [what for what, holds in checks.items() if not holds]
 
 
 def good(case: str) -> str:
-    """The accepted answer."""
+    """Return the accepted answer."""
     return f"You may return {case} within 30 days."
 
 
 def every(*damages: Damage) -> Damage:
-    """One after another."""
+    """Apply several damages in order."""
 
     def all_of_them(project: Project) -> None:
         for damage in damages:
@@ -106,27 +106,27 @@ def every(*damages: Damage) -> Damage:
 
 
 def edit(file: str, old: str, new: str) -> Damage:
-    """Replace a text that must be there."""
+    """Replace a text that must be in the file."""
     return lambda project: project.edit(file, old, new)
 
 
 def write(file: str, text: str) -> Damage:
-    """A file with this text."""
+    """Write a file with this text."""
     return lambda project: project.write(file, text)
 
 
 def remove(file: str) -> Damage:
-    """No such file any more."""
+    """Delete a file."""
     return lambda project: (project.root / file).unlink()
 
 
 def lines(file: str, change: Callable[[list[str]], Iterable[str]]) -> Damage:
-    """The file with other lines."""
+    """Change the lines of a file."""
     return lambda project: project.write(file, "".join(change(project.read(file).splitlines(keepends=True))))
 
 
 def records(file: str, number: int, change: Callable[[dict[str, Any]], object]) -> Damage:
-    """The file with another JSON object in line `number` (from 1), changed in place."""
+    """Change the JSON object in line `number` (from 1) in place."""
 
     def damage(project: Project) -> None:
         written = project.read(file).splitlines(keepends=True)
@@ -139,22 +139,22 @@ def records(file: str, number: int, change: Callable[[dict[str, Any]], object]) 
 
 
 def without(number: int) -> Callable[[list[str]], list[str]]:
-    """All lines but this one, from 1."""
+    """Drop one line, counted from 1."""
     return lambda written: written[: number - 1] + written[number:]
 
 
 def doubled(number: int) -> Callable[[list[str]], list[str]]:
-    """One line, counted from 1, twice."""
+    """Repeat one line, counted from 1."""
     return lambda written: written[:number] + written[number - 1 :]
 
 
 def cut(file: str, characters: int) -> Damage:
-    """The file without its last characters."""
+    """Truncate the file by some characters."""
     return lambda project: project.write(file, project.read(file)[:-characters])
 
 
 def spoilt(file: str, old: bytes, new: bytes) -> Damage:
-    """The file with other bytes."""
+    """Replace bytes of the file."""
 
     def damage(project: Project) -> None:
         path = project.root / file
@@ -165,22 +165,22 @@ def spoilt(file: str, old: bytes, new: bytes) -> Damage:
 
 
 def conftest(*body: str) -> Damage:
-    """A conftest.py of the checkout."""
+    """Write a conftest.py."""
     return write("conftest.py", "\n".join(["import os", "import pytest", *body, ""]))
 
 
 def on_items(statement: str) -> Damage:
-    """A conftest.py that changes what was collected."""
+    """Write a conftest.py that changes the collected items."""
     return conftest("def pytest_collection_modifyitems(config, items):", f"    {statement}")
 
 
 def on_case(hook: str, statement: str, case: int = 3) -> Damage:
-    """A conftest.py with a hook that does something at one case."""
+    """Write a conftest.py with a hook that acts at one case."""
     return conftest(f"def {hook}:", f"    if 'case-{case}[' in item.nodeid:", f"        {statement}")
 
 
 def answers(odd: str) -> Damage:
-    """A model that answers as before, but for `case-9`."""
+    """Use a model that changes only its answer to `case-9`."""
     return every(
         edit("pyproject.toml", 'answers = "answers.json"', 'function = "script.py:answer"'),
         write(
@@ -197,13 +197,13 @@ def answers(odd: str) -> Damage:
 
 
 def never_answered(*cases: str) -> Damage:
-    """A model that answers as before, but these cases not within anybody's patience."""
+    """Use a model that does not answer these cases within any deadline."""
     late = {case: {"text": good(case), "delay_s": 3_600} for case in cases}
     return lambda project: project.answer({name: good(name) for name in project.ids} | late)
 
 
 def metric(mood: str) -> Damage:
-    """An installed metric `mood`, accepted in a good mood, that then does something else for `case-9`."""
+    """Use an installed metric `mood`, accepted with plain scores, that then treats `case-9` differently."""
 
     def damage(project: Project) -> None:
         project.pytester.syspathinsert()
@@ -237,13 +237,13 @@ def mood() -> Metric:
 
 
 def second_prompt(project: Project) -> None:
-    """The suite asks two prompts, and both are accepted."""
+    """Accept the suite with two prompts."""
     project.edit(SUITE, "vars:", '  short:\n    - user: "{{ question }}"\nvars:')
     project.accept()
 
 
 def second_model(project: Project) -> None:
-    """The suite asks two models, and both are accepted."""
+    """Accept the suite with two models."""
     project.edit(SUITE, "models: [fake]", "models: [fake, other]")
     table = '[tool.evalharness.models.other]\nprovider = "scripted"\nanswers = "answers.json"\n'
     project.edit("pyproject.toml", "[tool.pytest", table + "[tool.pytest")
@@ -251,26 +251,26 @@ def second_model(project: Project) -> None:
 
 
 def second_suite(project: Project) -> None:
-    """A suite `other` with the same cases, accepted too."""
+    """Accept a second suite `other` with the same cases."""
     project.write("suites/other.yaml", project.read(SUITE))
     project.write("golden/other.yaml", project.read(GOLDEN))
     assert project.pytester.runpytest("--llm-suite=all", "--llm-accept").ret == 0
 
 
 def other_test(project: Project) -> None:
-    """A test that passes, beside the suite."""
+    """Add a passing test next to the suite."""
     project.write("test_other.py", "def test_other():\n    pass\n")
 
 
 def committed(project: Project) -> None:
-    """What a pull request has in common with what it is to be merged into."""
+    """Commit the state that the pull request shares with its target branch."""
     who = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
     for words in (["init", "-q", "-b", "main"], ["add", "suites", "golden", "pyproject.toml"], ["commit", "-qm", "x"]):
         subprocess.run(["git", *who, *words], cwd=project.root, check=True, capture_output=True)
 
 
 def repeated(project: Project) -> None:
-    """A baseline of two accepted runs."""
+    """Accept a baseline of two runs."""
     project.accept()
     assert len(json.loads(project.read(BASELINE).splitlines()[0])["runs"]) == 2
 
@@ -382,7 +382,7 @@ FILES = {
         "short",
         status="inconclusive",
     ),
-    "a prompt of two not asked": Way(
+    "a prompt of two not run": Way(
         every(second_prompt, committed, edit(SUITE, "vars:", "default_prompts: [plain]\nvars:")),
         "short",
         status="inconclusive",
@@ -454,7 +454,7 @@ BASELINES = {
     "another run id in the header": Way(
         records(BASELINE, 1, lambda v: v["runs"][0].update(id="x")), f"{BASELINE}:2: the case 'case-0' has no draw"
     ),
-    "another run id in a draw": Way(
+    "another run id in a sample": Way(
         records(BASELINE, 7, lambda v: v["samples"][0].update(run="x")), f"{BASELINE}:7: the case 'case-13' has no draw"
     ),
     "other signatures": Way(
@@ -470,7 +470,7 @@ BASELINES = {
         lines(BASELINE, lambda w: [w[0], *(line.replace('"digest": "', '"digest": "x') for line in w[1:])]),
         "no case of this run is in the baseline in its current version",
     ),
-    "no draws": Way(records(BASELINE, 7, lambda v: v.update(samples=[])), f"{BASELINE}:7: the case 'case-13' has no"),
+    "no samples": Way(records(BASELINE, 7, lambda v: v.update(samples=[])), f"{BASELINE}:7: the case 'case-13' has no"),
     "a score less": Way(
         records(BASELINE, 7, lambda v: v["samples"][0]["scores"].pop("edit_similarity")),
         f"{BASELINE}:7: the case 'case-13'",
@@ -490,7 +490,7 @@ BASELINES = {
         records(BASELINE, 7, lambda v: v["samples"][0].update(prompt_tokens=0, completion_tokens=0)),
         f"{BASELINE}:7: no token counts for case case-13",
     ),
-    "a draw of two lost": Way(
+    "a sample of two lost": Way(
         every(repeated, records(BASELINE, 7, lambda v: v["samples"].pop())), f"{BASELINE}:7", status="not green"
     ),
     "the latest run lost but for one case": Way(
@@ -512,7 +512,7 @@ BASELINES = {
 NOTHING = edit(SUITE, "a", "a")
 SELECTIONS = {
     "-k": Way(NOTHING, "29 of 30 samples were selected", ("-k", "not case-29"), "inconclusive"),
-    "-k for nothing": Way(NOTHING, "30 deselected", ("-k", "nobody")),
+    "-k for nothing": Way(NOTHING, "30 deselected", ("-k", "unmatched")),
     "a node id": Way(
         NOTHING, "on 1 case: too few cases for statistics", (f"{SUITE}::case-1[fake-plain]",), "inconclusive"
     ),
@@ -578,8 +578,8 @@ SELECTIONS = {
     ),
 }
 PROVIDERS = {
-    what: Way(answers(odd), said)
-    for what, odd, said in (
+    what: Way(answers(odd), message)
+    for what, odd, message in (
         ("raises", "raise ValueError('down')", "no result for case case-9 (scripted: "),
         ("exits", "sys.exit(0)", "no result for case case-9 (provider: RuntimeError: SystemExit: 0)"),
         ("interrupts", "raise KeyboardInterrupt", "no result for case case-9 ("),
@@ -601,8 +601,8 @@ PROVIDERS["counts halves"] = Way(
     "not green",
 )
 METRICS = {
-    what: Way(metric(mood), said)
-    for what, mood, said in (
+    what: Way(metric(mood), message)
+    for what, mood, message in (
         ("raises", "1 / 0", "no result for case case-9 (metric: mood: ZeroDivisionError"),
         ("exits", "exit(0)", "no result for case case-9 (scoring: SystemExit"),
         ("gives NaN", "float('nan')", "no result for case case-9 (metric: mood: expected a score in [0, 1], got nan"),
@@ -792,7 +792,7 @@ LIMITS = {
         every(remove("reports/demo/verdict.json"), lambda p: (p.root / "reports/demo/verdict.json").mkdir()),
         "verdict.json: cannot be written",
     ),
-    "a folder for reports that nobody can write": Way(NOTHING, "cannot be written", ("--llm-report=/proc/self/x",)),
+    "a folder for reports without write access": Way(NOTHING, "cannot be written", ("--llm-report=/proc/self/x",)),
 }
 XDIST = {
     "all workers die": Way(answers("os._exit(3)"), "case-9", ("-n1", "--max-worker-restart=0")),
@@ -822,9 +822,9 @@ XDIST = {
     ),
 }
 INSIDE: dict[str, dict[str, Way]] = {"files": FILES, "baseline": BASELINES, "model": PROVIDERS}
-"""What the suite's files, the baseline or the model lost is found by what the door calls: no inner pytest is needed."""
+"""Losses in files, baseline or answers, which the evaluation finds without an inner pytest."""
 HANDFUL = {"a case deleted", "a case edited", "a golden deleted", "no baseline", "a line lost", "raises"}
-"""These are looked at from outside as well: each stands for one way in which a loss becomes an exit status."""
+"""Losses that also run under pytest: one for each way in which a loss becomes an exit status."""
 OUTSIDE = {
     f"{group}: {name}": way
     for group, ways in {
@@ -843,11 +843,11 @@ RED = {"fail", "error", "incomparable"}
 
 @pytest.fixture
 def green(project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project whose run has been accepted, and passes: made once, and copied for each way to damage it."""
+    """A project with an accepted run that passes: made once, and copied for each damage."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(project.root / "cache"))
-    project = type(project)(project.pytester, 30)  # no more than a margin of 12 % needs
+    project = type(project)(project.pytester, 30)  # enough for a margin of 12 %
     project.write(SUITE, project.read(SUITE).replace(" 10%", " 12%"))
-    project.edit(SUITE, "rouge_l", "edit_similarity")  # nothing that takes long to import
+    project.edit(SUITE, "rouge_l", "edit_similarity")  # without imports that take seconds
     project.answer_well = lambda: project.answer({name: good(name) for name in project.ids})
     project = begin(project, accepted, tmp_path_factory)
     assert project.verdict()["status"] == "pass"
@@ -855,14 +855,14 @@ def green(project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatc
 
 
 def accepted(project: Project) -> None:
-    """Its run is the baseline, and passes."""
+    """Accept a run, and check that the next one passes."""
     project.accept()
     assert project.run().ret == 0
 
 
 @pytest.fixture
 def each(green: Project, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Project]:
-    """`each()`: the project as it was before it was damaged, again and again in the same place."""
+    """`each()`: the undamaged project, restored in the same folder for each call."""
 
     def again() -> Project:
         for path in green.root.iterdir():
@@ -873,28 +873,28 @@ def each(green: Project, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 
 def new_verdict(project: Project, old: str) -> dict[str, Any] | None:
-    """That of the run that has just ended, if it has one."""
+    """Return the verdict of the run that has just ended, if it has one."""
     path = project.root / VERDICT
     verdict: dict[str, Any] | None = json.loads(path.read_text()) if path.is_file() else None
     return verdict if verdict and verdict["run"] != old else None
 
 
 def concluded(project: Project, *, accepting: bool = False) -> tuple[int, Outcome | None, str]:
-    """A run without pytest: its exit status as `pytest_sessionfinish` gives it, its outcome, and what it says."""
+    """Run without pytest: the exit status of `pytest_sessionfinish`, the outcome, and the message."""
     try:
         suite_path("demo", project.root)
         options = EvaluationOptions(base=merge_base(project.root, None), accept=accepting)
         resources = Resources(load_config(project.root), options, ("demo",))
         delete_stale_reports(resources, "demo")
-        outcome = asked(resources)
+        outcome = evaluated(resources)
     except EvalHarnessError as error:
         return 1, None, str(error)
-    said = "\n".join(line for line, _ in summary_lines(outcome))
-    return int(outcome.status in RED and not outcome.accepted), outcome, said
+    output = "\n".join(line for line, _ in summary_lines(outcome))
+    return int(outcome.status in RED and not outcome.accepted), outcome, output
 
 
-def asked(resources: Resources) -> Outcome:
-    """What the plugin does between collection and summary. Raises EvalHarnessError."""
+def evaluated(resources: Resources) -> Outcome:
+    """Do what the plugin does between collection and summary. Raises EvalHarnessError."""
     evaluation = open_evaluation("demo", resources)
     with resources:
         evaluation.start()
@@ -905,20 +905,20 @@ def asked(resources: Resources) -> Outcome:
 
 
 def lost(project: Project, way: Way) -> list[str]:
-    """What does not hold of a way to lose something, looked at without pytest."""
+    """List the expectations that a run without pytest does not meet."""
     try:
         project.accept = lambda: concluded(project, accepting=True)
         way.damage(project)
-        ret, outcome, said = concluded(project)
+        ret, outcome, output = concluded(project)
         verdict = verdict_json(outcome) if outcome else None
-        return way.missed(ret, verdict, f"{said} {json.dumps(verdict, ensure_ascii=False)}")
-    except Exception as error:  # its name is to be told with it
+        return way.missed(ret, verdict, f"{output} {json.dumps(verdict, ensure_ascii=False)}")
+    except Exception as error:  # reported with its type
         return [f"{type(error).__name__}: {error}"]
 
 
 @pytest.mark.parametrize("group", INSIDE)
-def test_what_is_lost_is_never_green_inside(each: Callable[[], Project], group: str) -> None:
-    """What the door calls finds every loss in files, baseline and answers, and says what was lost."""
+def test_lost_data_is_never_green_inside(each: Callable[[], Project], group: str) -> None:
+    """The evaluation reports every loss in files, baseline and answers."""
     assert lost(each(), Way(NOTHING, "", status="pass")) == ["it passes"]  # so the test is not void
     ways = {name: way for name, way in INSIDE[group].items() if not way.arguments}
     failures = [f"{name}: {'; '.join(missed)}" for name, way in ways.items() if (missed := lost(each(), way))]
@@ -926,24 +926,24 @@ def test_what_is_lost_is_never_green_inside(each: Callable[[], Project], group: 
 
 
 @pytest.mark.parametrize("way", OUTSIDE.values(), ids=OUTSIDE)
-def test_what_is_lost_is_never_green(green: Project, way: Way) -> None:
-    """The run is not green, and says what was lost."""
+def test_lost_data_is_never_green(green: Project, way: Way) -> None:
+    """The run is not green, and reports the loss."""
     way.damage(green)
     old = green.verdict()["run"] if (green.root / VERDICT).is_file() else ""  # some damage comes with a run of its own
     result = green.run(*way.arguments)
     verdict = new_verdict(green, old)
-    said = result.stdout.str() + result.stderr.str() + json.dumps(verdict, ensure_ascii=False)
-    assert way.missed(int(result.ret), verdict, said) == []
+    output = result.stdout.str() + result.stderr.str() + json.dumps(verdict, ensure_ascii=False)
+    assert way.missed(int(result.ret), verdict, output) == []
 
 
-def test_answers_that_are_cut_off_are_counted(green: Project) -> None:
-    """An answer that ended at max_tokens is scored as it is; how many did is said."""
+def test_truncated_answers_are_counted(green: Project) -> None:
+    """Answers that end at max_tokens are scored, and their number is printed."""
     answers("return Response(text, 'length', Usage(9, 7), Timing(0.1))")(green)
     green.run().stdout.fnmatch_lines(["cut off   1 of 30 answers ended at max_tokens"])
 
 
-def test_collecting_says_nothing_of_green(green: Project) -> None:
-    """`--collect-only` asks nobody, and prints no verdict that somebody could take for one."""
+def test_collecting_prints_no_verdict(green: Project) -> None:
+    """`--collect-only` sends no request and prints no verdict."""
     result = green.run("--collect-only")
     result.stdout.no_fnmatch_line("*llm demo*")
     result.stdout.no_fnmatch_line("PASS*")
@@ -954,10 +954,10 @@ def test_collecting_says_nothing_of_green(green: Project) -> None:
     [(remove(GOLDEN), ()), (on_items("items.clear()"), ()), (NOTHING, ("--llm-prompt=plian",))],
     ids=["a broken suite", "no items", "an unknown prompt"],
 )
-def test_an_older_verdict_does_not_stand_for_a_newer_run(
+def test_an_older_verdict_does_not_outlive_a_newer_run(
     green: Project, damage: Damage, arguments: tuple[str, ...]
 ) -> None:
-    """After a red run no verdict of an earlier one says `pass`."""
+    """After a failed run, no verdict of an earlier one says `pass`."""
     damage(green)
     assert green.run(*arguments).ret != 0
     assert not (green.root / VERDICT).exists() or green.verdict()["status"] != "pass"
@@ -1007,7 +1007,7 @@ LIES = {
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
 def test_a_hook_that_lies(green: Project, lie: Damage) -> None:
-    """Whatever a hook of the checkout makes of a report, the verdict and its line say the truth, with the case."""
+    """The verdict and its line are correct and name the case, whatever a hook does to the report."""
     old = green.verdict()["run"]
     green.answer({name: "FORBIDDEN" if name == "case-5" else good(name) for name in green.ids})
     lie(green)
@@ -1021,15 +1021,15 @@ def test_a_hook_that_lies(green: Project, lie: Damage) -> None:
 
 
 def test_a_hook_that_exits_with_status_0(green: Project) -> None:
-    """`pytest.exit(returncode=0)` in mid-run leaves a verdict that is an error, and says how far it came."""
+    """`pytest.exit(returncode=0)` during the run gives an error verdict with the number of answers."""
     on_case("pytest_runtest_setup(item)", "pytest.exit('enough', returncode=0)")(green)
     result = green.run()
     assert green.verdict()["status"] == "error"
     result.stdout.fnmatch_lines(["ERROR  stopped after 3 of 30 answers: no gate was decided"])
 
 
-def judged(project: Project) -> str:
-    """What reading the record and judging it gives: all that is said, and the worst verdict first."""
+def decided(project: Project) -> str:
+    """Return the worst verdict and the messages of deciding from the record."""
     try:
         run = read_run(project.root / RECORD)
     except StoreError as error:
@@ -1041,7 +1041,7 @@ def judged(project: Project) -> str:
 
 
 def in_sample(change: Callable[[dict[str, Any]], object]) -> Damage:
-    """Another sample in line 5 of the record, which is that of `case-3`."""
+    """Change the sample in line 5 of the record, which is that of `case-3`."""
     return records(RECORD, 5, lambda value: change(value["sample"]))
 
 
@@ -1081,7 +1081,7 @@ RECORDS = {
         "error False False no sample of case case-3; duplicate samples of case case-4",
     ),
     "another's key": (in_sample(lambda s: s.update(key=["case-4", "plain", "fake", 0])), "no sample of case case-3"),
-    "a key that nobody planned": (
+    "a key outside the plan": (
         in_sample(lambda s: s.update(key=["case-3", "plain", "fake", 1])),
         "no sample of case case-3",
     ),
@@ -1117,20 +1117,20 @@ RECORDS = {
 
 
 def test_a_damaged_record(each: Callable[[], Project]) -> None:
-    """A run record that lost something is refused with its line, or judged as what it lacks; whole, it passes."""
+    """A damaged record is refused with its line or reported as incomplete; an undamaged one passes."""
     failures = []
-    for name, (damage, said) in RECORDS.items():
+    for name, (damage, message) in RECORDS.items():
         project = each()
         damage(project)
-        heard = judged(project)
-        if said not in heard or heard.startswith("pass ") != (damage is NOTHING):
-            failures.append(f"{name}: {heard}")
+        result = decided(project)
+        if message not in result or result.startswith("pass ") != (damage is NOTHING):
+            failures.append(f"{name}: {result}")
     assert not failures, "\n".join(failures)
 
 
 @contextmanager
 def child(project: Project, *arguments: str, **how: Any) -> Iterator[subprocess.Popen[str]]:
-    """The run in a process of its own."""
+    """Run pytest in a child process."""
     command = [sys.executable, "-m", "pytest", "--llm-suite=demo", *arguments]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     env["PYTHONPATH"] = str(Path(evalharness.__file__).parents[1])  # this very one
@@ -1143,7 +1143,7 @@ def child(project: Project, *arguments: str, **how: Any) -> Iterator[subprocess.
 
 
 def wait_for_samples(project: Project, count: int, process: subprocess.Popen[str]) -> None:
-    """Until so many are on the disk, of this run."""
+    """Wait until the record on disk has this many samples of this run."""
     path = project.root / RECORD
     with in_time():
         while process.poll() is None and (not path.exists() or path.read_text().count("\n") <= count):
@@ -1152,7 +1152,7 @@ def wait_for_samples(project: Project, count: int, process: subprocess.Popen[str
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_a_run_that_is_interrupted(green: Project, sent: signal.Signals) -> None:
-    """Ctrl-C and worse in mid-run: not green, and what is on disk says that it is a part."""
+    """An interrupted run is not green, and its record is marked as a part."""
     never_answered(*green.ids[20:])(green)
     (green.root / RECORD).unlink()
     with child(green) as process:
@@ -1189,7 +1189,7 @@ RunWriter.append = interrupted
 
 
 def test_an_interrupt_just_after_a_line(green: Project) -> None:
-    """The message counts the samples of the record, also where Ctrl-C falls between the two."""
+    """The message counts the samples of the record, even if Ctrl-C arrives between the two."""
     (green.root / "conftest.py").write_text(INTERRUPTED)
     with child(green) as process:
         output, _ = process.communicate(timeout=60)
@@ -1205,8 +1205,8 @@ LEAVES = {
 
 
 @pytest.mark.parametrize("odd", LEAVES.values(), ids=LEAVES)
-def test_a_process_that_leaves_with_status_0(green: Project, odd: str) -> None:
-    """`os._exit(0)`, which nobody can catch: no verdict is there that says `pass`, and the record is a part."""
+def test_a_process_that_exits_with_status_0(green: Project, odd: str) -> None:
+    """After `os._exit(0)` no verdict says `pass`, and the record is a part."""
     answers(odd)(green)
     with child(green) as process:
         output, _ = process.communicate(timeout=60)
@@ -1216,7 +1216,7 @@ def test_a_process_that_leaves_with_status_0(green: Project, odd: str) -> None:
 
 
 def test_a_full_disk(green: Project) -> None:
-    """Where the record fits and the report does not, the run is not green and says so."""
+    """If the record fits on the disk and the report does not, the run is not green and says so."""
     size = (green.root / RECORD).stat().st_size + 2_000
     assert size < (green.root / "reports/demo/report.html").stat().st_size
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size))
@@ -1228,7 +1228,7 @@ def test_a_full_disk(green: Project) -> None:
 
 
 def with_recorded_answers(project: Project) -> None:
-    """A model whose answers are recorded, all of them; its server is gone. Accepted, green, and replayed."""
+    """Accept a project with recorded responses that passes by replay, its server stopped."""
     with FaultServer() as server:
         table = f'[tool.evalharness.models.fake]\nprovider = "openai"\nbase_url = "{server.url}"\nmodel = "m"\n'
         project.edit(
@@ -1240,7 +1240,7 @@ def with_recorded_answers(project: Project) -> None:
 
 @pytest.fixture
 def recorded(green: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project with a ledger: made once, and copied for each way to damage it."""
+    """The project with a ledger: made once, and copied for each damage."""
     return begin(green, with_recorded_answers, tmp_path_factory)
 
 
@@ -1248,7 +1248,7 @@ RECORDING = "golden/recordings/demo.jsonl"
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lines(RECORDING, without(4)), "expected 30 responses, got 29"),
         (cut(RECORDING, 30), "31: the last line is cut off"),
@@ -1257,15 +1257,15 @@ RECORDING = "golden/recordings/demo.jsonl"
     ],
     ids=["a line lost", "cut", "NaN", "another request"],
 )
-def test_a_damaged_recording(recorded: Project, damage: Damage, said: str) -> None:
-    """A recording that lost something is not imported, and what is missing afterwards is red and named."""
+def test_a_damaged_recording(recorded: Project, damage: Damage, message: str) -> None:
+    """A damaged recording is not imported, and the missing response is an error that names its case."""
     command = partial(click.testing.CliRunner().invoke, main)
     assert command(["--root", str(recorded.root), "record", "export", "demo"]).exit_code == 0
     damage(recorded)
     shutil.rmtree(recorded.root / "cache")
     result = command(["--root", str(recorded.root), "record", "import", RECORDING])
     assert result.exit_code == 1
-    assert said in result.output
+    assert message in result.output
     run = recorded.run("--llm-record=none")
     assert run.ret == 1
     assert recorded.verdict()["status"] == "error"
@@ -1274,21 +1274,21 @@ def test_a_damaged_recording(recorded: Project, damage: Damage, said: str) -> No
 
 LEDGER = {
     "a row lost": ("DELETE FROM response WHERE request LIKE '%case-3?%'", "no result for case case-3 (not recorded"),
-    "an answer changed": ("UPDATE response SET response = replace(response, 'asked', 'said')", "damaged"),
+    "an answer changed": ("UPDATE response SET response = replace(response, 'asked', 'ASKED')", "damaged"),
     "a row's request changed": ("UPDATE response SET request = '{}' WHERE request LIKE '%case-3?%'", "damaged"),
     "all rows lost": ("DELETE FROM response", "no result for 30 cases (case-0, case-1, case-2"),
     "the table lost": ("DROP TABLE response", "damaged"),
 }
 
 
-@pytest.mark.parametrize(("statement", "said"), LEDGER.values(), ids=LEDGER)
-def test_a_damaged_ledger(recorded: Project, statement: str, said: str) -> None:
-    """With `--llm-record=none` an answer that is not in the ledger as it was written is red."""
+@pytest.mark.parametrize(("statement", "message"), LEDGER.values(), ids=LEDGER)
+def test_a_damaged_ledger(recorded: Project, statement: str, message: str) -> None:
+    """With `--llm-record=none`, a lost or altered response in the ledger is an error."""
     with closing(sqlite3.connect(recorded.root / "cache/evalharness/ledger.sqlite")) as connection, connection:
         connection.execute(statement)
     old = recorded.verdict()["run"]
     result = recorded.run("--llm-record=none")
     assert result.ret != 0
-    assert said in " ".join((result.stdout.str() + result.stderr.str()).split())
+    assert message in " ".join((result.stdout.str() + result.stderr.str()).split())
     verdict = new_verdict(recorded, old)
     assert verdict is None or verdict["status"] == "error"

@@ -1,4 +1,4 @@
-"""`must_pass: stable`: an assertion that a model may break once in a while is red only when it is broken again."""
+"""`must_pass: stable`: an assertion with an occasional failure fails the run only if the failure repeats."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def answer(request):
 
 
 def make_stable(project):
-    """Forty cases with a stable assertion, accepted five times; a function's microseconds are not judged here."""
+    """Accept forty cases with a stable assertion five times, without a latency gate."""
     project.write("model.py", MODEL)
     project.write("broken.txt", "")
     config = project.read("pyproject.toml").replace('answers = "answers.json"', 'function = "model.py:answer"')
@@ -39,76 +39,76 @@ def stable(project, tmp_path_factory):
 
 
 def broken(project, *samples):
-    """Let these samples break the assertion: `case-3:planned-0`, or all of a case: `case-3:*`."""
+    """Let these samples break the assertion: `case-3:planned-0`, or `case-3:*` for all of a case."""
     project.write("broken.txt", " ".join(samples))
 
 
-def hard(project):
-    """The verdict on stable assertions, if there is one."""
+def stable_verdict(project):
+    """Return the verdict on stable assertions, if there is one."""
     return next((v for v in project.verdict()["verdicts"] if v["metric"] == "must_pass"), None)
 
 
 def test_unbroken(stable):
-    """Nothing is said, and nothing drawn again."""
+    """Without a failure there is no message and no rerun."""
     stable.run()
-    assert hard(stable) is None
+    assert stable_verdict(stable) is None
 
 
 def test_once(stable):
-    """One slip is drawn four more times, and passes."""
+    """One failure is sampled four more times, and passes."""
     broken(stable, "case-3:planned-0")
     result = stable.run()
     result.stdout.fnmatch_lines(["llm: demo: an assertion fails in 1 case; running it 4 more times"])
-    assert (hard(stable)["status"], hard(stable)["cases"]) == ("pass", 1)
-    assert "0 of 4 more samples broke it (accepted: 0 of 5)" in hard(stable)["reason"]
+    assert (stable_verdict(stable)["status"], stable_verdict(stable)["cases"]) == ("pass", 1)
+    assert "0 of 4 more samples broke it (accepted: 0 of 5)" in stable_verdict(stable)["reason"]
     record = read_run(stable.root / "reports/demo/run.jsonl")
     assert Counter(s.purpose for s in record.samples if s.key.case == "case-3") == {"planned": 1, "rerun": 4}
 
 
 def test_twice(stable):
-    """Two of four is broken: red, with the case's name and what it says."""
+    """Two failures of four fail the run, with the name of the case and its answer."""
     broken(stable, "case-3:planned-0", "case-3:rerun-0", "case-3:rerun-2")
     assert stable.run().ret == 1
-    assert hard(stable)["status"] == "fail"
-    assert hard(stable)["reason"].startswith("case case-3 must not contain")
-    assert "2 of 4 more samples broke it" in hard(stable)["reason"]
+    assert stable_verdict(stable)["status"] == "fail"
+    assert stable_verdict(stable)["reason"].startswith("case case-3 must not contain")
+    assert "2 of 4 more samples broke it" in stable_verdict(stable)["reason"]
 
 
 def test_one_of_four(stable):
-    """One more is not."""
+    """One more failure of four passes."""
     broken(stable, "case-3:planned-0", "case-3:rerun-0")
     stable.run()
-    assert hard(stable)["status"] == "pass"
+    assert stable_verdict(stable)["status"] == "pass"
 
 
 def test_not_admitted(stable):
-    """A case that broke it in an accepted run decides nothing, and is named."""
+    """A case that failed in an accepted run does not decide, and is named."""
     broken(stable, "case-3:*")
     stable.accept()
     stable.run()
-    assert hard(stable)["status"] == "inconclusive"
-    assert "1 of 5 accepted runs broke it too, so a failure may be chance" in hard(stable)["reason"]
+    assert stable_verdict(stable)["status"] == "inconclusive"
+    assert "1 of 5 accepted runs broke it too, so a failure may be chance" in stable_verdict(stable)["reason"]
     assert stable.verdict()["status"] == "inconclusive"
 
 
 def test_too_few_accepted_runs(project):
-    """Without five accepted runs nobody knows how stable it is."""
+    """With fewer than five accepted runs, stability is unknown."""
     project.edit("suites/demo.yaml", "not_contains: FORBIDDEN", "{not_contains: within, must_pass: stable}")
     project.accept()
     project.run()
-    assert "a stable assertion needs 5 accepted runs, got 1" in hard(project)["reason"]
+    assert "a stable assertion needs 5 accepted runs, got 1" in stable_verdict(project)["reason"]
 
 
 def test_deterministic(stable):
-    """A copy would break it as well: red at once."""
+    """A deterministic model fails at once, because a rerun would be identical."""
     stable.edit("pyproject.toml", "function", "repeats_differ = false\nfunction")
     broken(stable, "case-3:*")
     assert stable.run().ret == 1
-    assert "the model is deterministic" in hard(stable)["reason"]
+    assert "the model is deterministic" in stable_verdict(stable)["reason"]
 
 
 def test_reruns_do_not_count_for_the_average(stable):
-    """Four more draws of the worst cases would spoil the mean: no gate on a score looks at them."""
+    """Gates on scores ignore reruns, which would bias the mean towards the worst cases."""
     broken(stable, *(f"case-{number}:*" for number in range(2)))
     stable.run()
     assert {v["cases"] for v in stable.verdict()["verdicts"] if v["metric"] == "rouge_l"} == {40}
@@ -117,14 +117,14 @@ def test_reruns_do_not_count_for_the_average(stable):
 
 
 def test_always(project):
-    """The default: one answer that breaks it is red, and nothing is drawn again."""
+    """By default one failure fails the run, without a rerun."""
     project.edit("suites/demo.yaml", "not_contains: FORBIDDEN", "{not_contains: case-3 within, must_pass: always}")
     assert project.run().ret == 1
-    assert hard(project) is None
+    assert stable_verdict(project) is None
 
 
 def test_another_word(project):
-    """Is an error with its line."""
+    """An unknown value is an error with its line."""
     project.edit("suites/demo.yaml", "not_contains: FORBIDDEN", "{not_contains: x, must_pass: sometimes}")
     result = project.run()
     assert result.ret != 0

@@ -1,4 +1,4 @@
-"""What is missing, broken or hostile is never green, and says where it is."""
+"""Missing, broken or hostile data is never green, and the message has a location."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def without_line(text: str, number: int) -> str:
 
 
 def test_a_deleted_case(project):
-    """A case that the baseline has and the suite lacks is named, with the baseline's line."""
+    """A case that is only in the baseline is named, with its line."""
     project.accept()
     project.write("suites/cases.jsonl", without_line(project.read("suites/cases.jsonl"), 4))
     project.write("golden/demo.yaml", without_line(project.read("golden/demo.yaml"), 4))
@@ -24,7 +24,7 @@ def test_a_deleted_case(project):
 
 
 def test_a_renamed_case(project):
-    """A renamed case is a deleted one."""
+    """A renamed case is reported as deleted."""
     project.accept()
     project.edit("suites/cases.jsonl", '"case-3"', '"case-three"')
     project.edit("golden/demo.yaml", "case-3:", "case-three:")
@@ -33,7 +33,7 @@ def test_a_renamed_case(project):
 
 
 def test_an_edited_case(project):
-    """An edited case is not compared, and then no gate passes."""
+    """An edited case is not compared, and no gate passes."""
     project.accept()
     project.edit("suites/cases.jsonl", "Can I return case-3?", "Can I keep case-3?")
     project.run()
@@ -42,7 +42,7 @@ def test_an_edited_case(project):
 
 
 def test_an_edited_golden(project):
-    """An edited golden answer makes its case another case."""
+    """A case with an edited golden answer is not compared."""
     project.accept()
     project.edit("golden/demo.yaml", "return case-3 in 30 days", "return case-3 in 90 days")
     project.run()
@@ -50,7 +50,7 @@ def test_an_edited_golden(project):
 
 
 def test_a_skipped_case(project):
-    """A case that a conftest skips was no sample of an error."""
+    """A case that a conftest skips is missing, and the run fails."""
     project.accept()
     project.write(
         "conftest.py",
@@ -63,7 +63,7 @@ def test_a_skipped_case(project):
 
 
 def test_a_lost_line_of_the_baseline(project):
-    """A baseline that lost a line is an error that names the file."""
+    """A baseline without one of its lines is an error that names the file."""
     project.accept()
     project.write(BASELINE, without_line(project.read(BASELINE), 7))
     result = project.run()
@@ -72,7 +72,7 @@ def test_a_lost_line_of_the_baseline(project):
 
 
 def test_a_nan_in_the_baseline(project):
-    """NaN is no score: file and line, and red."""
+    """NaN in the baseline is an error with file and line."""
     project.accept()
     project.edit(BASELINE, '"rouge_l": 0.8', '"rouge_l": NaN')
     assert project.run().ret == 1
@@ -80,7 +80,7 @@ def test_a_nan_in_the_baseline(project):
 
 
 def test_other_signatures(project):
-    """A baseline that was scored otherwise does not compare: red, with both signatures."""
+    """A baseline with other metric settings is not compared: an error with both signatures."""
     project.accept()
     project.edit("suites/demo.yaml", "metrics: [rouge_l,", "metrics: [{rouge_l: {stem: true}},")
     assert project.run().ret == 1
@@ -88,7 +88,7 @@ def test_other_signatures(project):
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "said"),
+    ("file", "old", "new", "message"),
     [
         (
             "golden/demo.yaml",
@@ -131,18 +131,18 @@ def test_other_signatures(project):
     ],
     ids=["golden", "key", "template", "variable", "dots", "absolute", "model", "id"],
 )
-def test_a_broken_suite_is_an_error(project, file, old, new, said):
-    """A suite that cannot be used as written ends the run before anything is asked, and says where to look."""
+def test_a_broken_suite_is_an_error(project, file, old, new, message):
+    """An invalid suite ends the run before the first request, with the location of the problem."""
     project.accept()
     project.edit(file, old, new)
     result = project.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines([said])
+    result.stdout.fnmatch_lines([message])
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
 def test_a_record_that_cannot_be_written(project):
-    """Where no record can be kept the run ends at once, with a sentence and not green."""
+    """If the record cannot be written, the run ends at once with an error."""
     project.write("reports", "a file where a folder should be")
     result = project.run()
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR

@@ -1,4 +1,4 @@
-"""What is asked and what is replayed, what it costs, and what stops it: held against the log of the server."""
+"""Requests, replays, costs and limits of a run, checked against the log of the server."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from evalharness.store import read_run
 from evalharness.testing.fault_server import FaultServer, Hang, Received, Script, Send, healthy, json_answer
 
 LOADED = (genai_prices, httpx2)
-"""Loaded here once: pytester forgets what an inner run imports."""
+"""Imported here, because pytester unloads the modules that an inner run imports."""
 CASES = 8
 ALL = 3 * CASES
 PRICED = "price = {input = 1000, output = 4000}"
 MOST_USD = (len("Be kind.") + len("Question 0?") + 3 * 16) * 0.001 + 50 * 0.004
 BILL_USD = (4 + 7) * 0.001 + 4 * 0.004
-"""What the server counts for "You asked: Question 0?", four words of its own."""
+"""The server counts "You asked: Question 0?" as four tokens."""
 SUITE = """\
 schema: 1
 models: [remote]
@@ -67,40 +67,40 @@ class Remote:
         self.ask_about(*(f"Question {number}?" for number in range(CASES)))
 
     def configure(self, *options: str) -> None:
-        """The model's options beyond its address."""
+        """Set options of the model next to its address."""
         own = [f'base_url = "{self.server.url}"', 'provider = "openai"', 'model = "m"', *options]
         table = "\n".join(["[tool.evalharness.models.remote]", *own])
         ini = '[tool.pytest.ini_options]\naddopts = "-p no:hypothesispytest"'
         self.project.write("pyproject.toml", f"{table}\n{ini}\n")
 
     def ask_about(self, *questions: str) -> None:
-        """One case each; its golden is what the server says."""
+        """Write one case per question; the golden answer is the server's answer."""
         rows = [{"id": f"case-{number}", "vars": {"q": question}} for number, question in enumerate(questions)]
         self.project.write("suites/cases.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         golden = {f"case-{number}": f"You asked: {question}" for number, question in enumerate(questions)}
         self.project.write("golden/demo.yaml", json.dumps(golden))
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """`pytest --llm-suite=demo ...` in this process."""
+        """Run `pytest --llm-suite=demo ...` in this process."""
         result: pytest.RunResult = self.project.run(*arguments)
         return result
 
     def posts(self) -> list[Received]:
-        """Those since the last call."""
+        """Return the requests since the last call."""
         new = self.server.log[self.seen :]
         self.seen += len(new)
         return new
 
     def record(self) -> Run:
-        """The record of the last run."""
+        """Return the record of the last run."""
         return read_run(self.project.root / "reports/demo/run.jsonl")
 
     def kinds(self) -> Counter[str]:
-        """How often each end came in it."""
+        """Count the samples by error kind, or `answered`."""
         return Counter(sample.error.kind if sample.error else "answered" for sample in self.record().samples)
 
     def child(self, *arguments: str) -> subprocess.Popen[str]:
-        """The same in a process of its own."""
+        """Run the same in a child process."""
         command = [sys.executable, "-m", "pytest", "--llm-suite=demo", *arguments]
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
@@ -109,24 +109,26 @@ class Remote:
 
 @pytest.fixture
 def remote(project: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
-    """Eight cases, three prompts, an empty ledger."""
+    """A project of eight cases, three prompts and an empty ledger."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(project.root / "cache"))
     with FaultServer() as server:
         yield Remote(project, server)
 
 
-def said(result: pytest.RunResult, pattern: str) -> list[str]:
-    """The lines that match."""
+def matching_lines(result: pytest.RunResult, pattern: str) -> list[str]:
+    """Return the lines of the output that match."""
     return [line for line in result.outlines if re.search(pattern, line)]
 
 
 def test_once(remote: Remote) -> None:
-    """What was answered is not asked again, and the terminal says so."""
+    """A recorded response is replayed, and the terminal says so."""
     first = remote.run()
-    assert (first.ret, len(remote.posts()), said(first, "replayed")) == (0, ALL, [])
+    assert (first.ret, len(remote.posts()), matching_lines(first, "replayed")) == (0, ALL, [])
     second = remote.run()
     assert (second.ret, remote.posts()) == (0, [])
-    assert said(second, rf"^replayed  {ALL} of {ALL} answers, recorded on \d{{4}}-\d\d-\d\d; --llm-record=all")
+    assert matching_lines(
+        second, rf"^replayed  {ALL} of {ALL} answers, recorded on \d{{4}}-\d\d-\d\d; --llm-record=all"
+    )
 
 
 EDITS: dict[str, tuple[str, str, str, Callable[[Received], bool], int]] = {
@@ -134,15 +136,15 @@ EDITS: dict[str, tuple[str, str, str, Callable[[Received], bool], int]] = {
     "a case": ("suites/cases.jsonl", "Question 3?", "Question three?", lambda post: "three" in post.case, 3),
     "the parameters": ("suites/demo.yaml", "max_tokens: 50", "max_tokens: 51", lambda post: True, ALL),
     "the model": ("pyproject.toml", 'model = "m"', 'model = "n"', lambda post: post.model == "n", ALL),
-    "a golden": ("golden/demo.yaml", "You asked: Question 3?", "You said: 3", lambda post: False, 0),
+    "a golden": ("golden/demo.yaml", "You asked: Question 3?", "You asked: 3", lambda post: False, 0),
     "a gate": ("suites/demo.yaml", "margin: 5%", "margin: 7%", lambda post: False, 0),
     "the order": ("suites/demo.yaml", 'plain: [{user: "{{ q }}"}]', 'last: [{user: "{{ q }}"}]', lambda post: False, 0),
 }
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_what_changed_is_asked(remote: Remote, edit: str) -> None:
-    """After an edit, exactly that is asked which the edit changed, and the rest is replayed."""
+def test_only_changed_requests_are_sent(remote: Remote, edit: str) -> None:
+    """After an edit, only the changed requests are sent, and the rest is replayed."""
     file, old, new, is_concerned, count = EDITS[edit]
     remote.run()
     remote.posts()
@@ -156,20 +158,20 @@ def test_what_changed_is_asked(remote: Remote, edit: str) -> None:
 
 
 def test_all(remote: Remote) -> None:
-    """`--llm-record=all` asks all anew, and what it gets is what is replayed from then on."""
+    """`--llm-record=all` sends every request, and later runs replay the new responses."""
     remote.run()
     assert len(remote.posts()) == ALL
     remote.server.script = lambda seen: [Send(json_answer({"choices": [], "error": None}, 400))]
     assert remote.run().ret == 0
     remote.server.script = healthy
     result = remote.run("--llm-record=all")
-    assert (len(remote.posts()), said(result, "replayed")) == (ALL, [])
+    assert (len(remote.posts()), matching_lines(result, "replayed")) == (ALL, [])
     assert remote.run("--llm-record=none").ret == 0
     assert remote.posts() == []
 
 
 def test_none_without_a_server(remote: Remote) -> None:
-    """With everything recorded, `--llm-record=none` passes when nobody is there, and looks for nobody."""
+    """With everything recorded, `--llm-record=none` passes without a server or a connection attempt."""
     remote.run()
     connections = remote.server.connections
     assert remote.run("--llm-record=none").ret == 0
@@ -179,7 +181,7 @@ def test_none_without_a_server(remote: Remote) -> None:
 
 @pytest.mark.parametrize(("mode", "status", "connects"), [("once", 0, True), ("none", 0, False), ("none", 1, False)])
 def test_no_socket(remote: Remote, mode: str, status: int, connects: bool) -> None:
-    """By Python's own audit, `--llm-record=none` connects to nothing, whether it has all answers or none."""
+    """By Python's audit events, `--llm-record=none` opens no connection, with recorded responses or without."""
     if mode == "none" and status == 0:
         remote.run()
     remote.project.write("conftest.py", SPY)
@@ -191,7 +193,7 @@ def test_no_socket(remote: Remote, mode: str, status: int, connects: bool) -> No
 
 
 def test_a_miss(remote: Remote) -> None:
-    """In `none` a request without an answer is red: the nearest that is recorded is named, and what differs in it."""
+    """With `none`, a request without a response is an error that names the nearest recorded one and the difference."""
     remote.run()
     remote.posts()
     remote.project.edit("suites/cases.jsonl", "Question 3?", "Question three?")
@@ -209,14 +211,14 @@ def test_a_miss(remote: Remote) -> None:
 
 
 def test_nothing_recorded(remote: Remote) -> None:
-    """In `none` with an empty ledger every case is red, and nobody is asked."""
+    """With `none` and an empty ledger every case is an error, and no request is sent."""
     result = remote.run("--llm-record=none")
     assert (result.ret, remote.server.connections) == (1, 0)
     assert remote.kinds() == {"not recorded": ALL}
 
 
 def test_replayed_answers_have_no_latency(remote: Remote) -> None:
-    """A replayed response says nothing of time: no sample has a latency, and the gate says why."""
+    """Replayed samples have no latency, and the gate gives the reason."""
     remote.server.latency_s = 0.02
     remote.run("--llm-accept")
     assert all(sample.latency_s for sample in remote.record().samples)
@@ -224,33 +226,35 @@ def test_replayed_answers_have_no_latency(remote: Remote) -> None:
     assert [sample.latency_s for sample in remote.record().samples] == [None] * ALL
     gates = [gate for gate in remote.project.verdict()["verdicts"] if gate["metric"] == "latency"]
     assert [f"{CASES} responses were replayed" in gate["reason"] for gate in gates] == [True] * 3
-    assert said(result, r"latency .*replayed")
+    assert matching_lines(result, r"latency .*replayed")
 
 
 def test_cost(remote: Remote) -> None:
-    """With a price: an estimate before anything is asked, what it cost at the end, and dollars with each sample."""
+    """With a price, the run prints an estimate first and the cost at the end, and stores it per sample."""
     remote.configure(PRICED)
     result = remote.run("--llm-prompt=kind")
-    (estimate,) = said(result, r"^llm: 8 requests to remote: about \$1\.63 if every response has max_tokens")
-    assert result.outlines.index(estimate) < result.outlines.index(said(result, r"^suites/demo\.yaml \.")[0])
-    assert said(result, rf"^     \${CASES * MOST_USD:.2f} without retries; .* \(configuration: input 1000, output 40")
+    (estimate,) = matching_lines(result, r"^llm: 8 requests to remote: about \$1\.63 if every response has max_tokens")
+    assert result.outlines.index(estimate) < result.outlines.index(matching_lines(result, r"^suites/demo\.yaml \.")[0])
+    assert matching_lines(
+        result, rf"^     \${CASES * MOST_USD:.2f} without retries; .* \(configuration: input 1000, output 40"
+    )
     samples = remote.record().samples
     assert [sample.cost_usd for sample in samples] == pytest.approx([BILL_USD] * CASES)
-    assert said(result, rf"^fresh     8 of 8 answers, \${CASES * BILL_USD:.2g} for 120 tokens$")
-    assert said(remote.run("--llm-prompt=kind"), "^asked ") == []
+    assert matching_lines(result, rf"^fresh     8 of 8 answers, \${CASES * BILL_USD:.2g} for 120 tokens$")
+    assert matching_lines(remote.run("--llm-prompt=kind"), "^fresh ") == []
     assert [sample.cost_usd for sample in remote.record().samples] == pytest.approx([BILL_USD] * CASES)
 
 
 def test_no_price(remote: Remote) -> None:
-    """Without a price nothing is said of cost, and no sample has one."""
+    """Without a price no cost is printed or stored."""
     result = remote.run()
-    assert said(result, r"^llm: |^asked |\$") == []
+    assert matching_lines(result, r"^llm: |^fresh |\$") == []
     assert {sample.cost_usd for sample in remote.record().samples} == {None}
 
 
 @pytest.mark.parametrize("more", [[], ["-n1"]], ids=["alone", "xdist"])
 def test_a_budget_needs_a_price(remote: Remote, more: list[str]) -> None:
-    """An unknown price with a budget is a usage error before anything is asked: it is not 0."""
+    """A budget without a price is a usage error before the first request; unknown is not 0."""
     result = remote.run("--llm-budget=1", *more)
     assert (result.ret, remote.posts()) == (pytest.ExitCode.USAGE_ERROR, [])
     said_so = [line for line in [*result.errlines, *result.outlines] if "--llm-budget: the price of remote" in line]
@@ -260,7 +264,7 @@ def test_a_budget_needs_a_price(remote: Remote, more: list[str]) -> None:
 
 @pytest.mark.parametrize("more", [[], ["-n2"]], ids=["alone", "xdist"])
 def test_a_budget_that_is_too_small(remote: Remote, more: list[str]) -> None:
-    """What the budget does not allow is not asked, is an error of its case, and the run is not green."""
+    """Requests beyond the budget are skipped, are errors of their cases, and the run is not green."""
     remote.configure(PRICED)
     remote.server.latency_s = 0.05
     budget = MOST_USD + 2.5 * BILL_USD
@@ -268,14 +272,14 @@ def test_a_budget_that_is_too_small(remote: Remote, more: list[str]) -> None:
     assert (result.ret, len(remote.posts())) == (1, 3)
     assert remote.kinds() == {"answered": 3, "budget": CASES - 3}
     assert remote.project.verdict()["status"] == "error"
-    assert said(result, "budget: skipped: worst-case cost ")
+    assert matching_lines(result, "budget: skipped: worst-case cost ")
 
 
 def test_an_estimate_under_xdist(remote: Remote) -> None:
-    """With several processes too, what it can cost is said before."""
+    """Under xdist the estimate is printed before the first request, too."""
     remote.configure(PRICED)
     result = remote.run("-n1", "--llm-baseline=none")
-    assert said(result, rf"^llm: {ALL} requests to remote: about ")
+    assert matching_lines(result, rf"^llm: {ALL} requests to remote: about ")
 
 
 @pytest.mark.parametrize(
@@ -293,8 +297,8 @@ def test_an_estimate_under_xdist(remote: Remote) -> None:
         ("--llm-record=never", "--llm-record: invalid choice: 'never'"),
     ],
 )
-def test_values_that_cannot_be(remote: Remote, option: str, why: str) -> None:
-    """An option's nonsense is a usage error that names it, and nothing is asked."""
+def test_invalid_values(remote: Remote, option: str, why: str) -> None:
+    """An invalid value is a usage error that names the option, and no request is sent."""
     result = remote.run(option)
     assert (result.ret, remote.posts()) == (pytest.ExitCode.USAGE_ERROR, [])
     assert why in "\n".join([*result.errlines, *result.outlines])
@@ -302,7 +306,7 @@ def test_values_that_cannot_be(remote: Remote, option: str, why: str) -> None:
 
 @pytest.mark.parametrize("more", [[], ["-n1"]], ids=["alone", "xdist"])
 def test_a_damaged_ledger(remote: Remote, more: list[str]) -> None:
-    """A ledger that is none is named before anything is asked, and is left as it is."""
+    """An invalid ledger file is reported before the first request, and is not changed."""
     path = remote.project.write("cache/evalharness/ledger.sqlite", "hello")
     result = remote.run(*more)
     assert (result.ret, remote.posts(), path.read_text()) == (pytest.ExitCode.USAGE_ERROR, [], "hello")
@@ -310,7 +314,7 @@ def test_a_damaged_ledger(remote: Remote, more: list[str]) -> None:
 
 
 def test_equal_cases_in_two_processes(remote: Remote) -> None:
-    """Under xdist each distinct request is one POST, however many cases ask it in however many processes."""
+    """Under xdist each distinct request is one POST, however many cases and processes need it."""
     remote.server.latency_s = 0.1
     remote.ask_about(*(f"Question {number % 2}?" for number in range(CASES)))
     assert remote.run("-n2", "--llm-baseline=none").ret == 0
@@ -318,14 +322,14 @@ def test_equal_cases_in_two_processes(remote: Remote) -> None:
     assert remote.kinds() == {"answered": ALL}
 
 
-def only_so_many(answers: int) -> Script:
-    """A server that answers the first ones, and is silent to all others for ever."""
+def first_replies_only(answers: int) -> Script:
+    """Return a server script that answers the first requests, and stalls all others."""
     come = count()
     return lambda seen: healthy(seen) if next(come) < answers else [Hang()]
 
 
 def test_stop_at_the_first_failure(remote: Remote) -> None:
-    """After the case that fails under `-x` nothing more is sent, and what is on disk is a valid part of the run."""
+    """After a failure under `-x` no request is sent, and the record is a valid part of the run."""
     remote.ask_about(*(f"Question {number}?" for number in range(40)))
     replies = {f"Question {number}?": healthy for number in range(5)}
     replies["Question 5?"] = lambda seen: [Send(json_answer({"error": {"message": "no"}}, 400))]
@@ -342,9 +346,9 @@ ANSWERED, UNDER_WAY = 20, 10
 
 
 def interrupted(remote: Remote) -> str:
-    """Ctrl-C once the server is silent to all that are under way, and some answers are on disk: what the child said."""
+    """Send Ctrl-C once all open requests stall and some answers are on disk. Returns the child's output."""
     remote.ask_about(*(f"Question {number}?" for number in range(60)))
-    remote.server.script = only_so_many(ANSWERED)
+    remote.server.script = first_replies_only(ANSWERED)
     record = remote.project.root / "reports/demo/run.jsonl"
 
     def is_silent() -> bool:
@@ -360,7 +364,7 @@ def interrupted(remote: Remote) -> str:
 
 
 def test_interrupt(remote: Remote) -> None:
-    """Ctrl-C ends the run though requests are under way, sends nothing more, and leaves a valid part of a run."""
+    """Ctrl-C ends the run despite open requests, sends nothing more, and leaves a valid part of a run."""
     output = interrupted(remote)
     assert len(remote.server.log) == ANSWERED + UNDER_WAY, output
     run = remote.record()
@@ -370,8 +374,8 @@ def test_interrupt(remote: Remote) -> None:
     assert all(sample.ok for sample in run.samples)
 
 
-def test_what_an_interrupt_left_is_replayed(remote: Remote) -> None:
-    """What was answered before Ctrl-C is not asked again by the next run."""
+def test_responses_before_an_interrupt_are_replayed(remote: Remote) -> None:
+    """The next run replays the responses from before Ctrl-C."""
     interrupted(remote)
     answered = {post.case for post in remote.posts() if post.answered_at}
     assert len(answered) == ANSWERED
@@ -382,9 +386,9 @@ def test_what_an_interrupt_left_is_replayed(remote: Remote) -> None:
 
 
 def test_a_deadline(remote: Remote) -> None:
-    """`--llm-deadline` ends a run to which the server is silent: what is not answered is an error of its case."""
+    """`--llm-deadline` ends a run with a stalled server: a case without an answer is an error."""
     remote.run("--llm-prompt=kind", "--llm-baseline=none", "-k", "case-0 or case-1")
-    remote.server.script = only_so_many(0)
+    remote.server.script = first_replies_only(0)
     result = remote.run("--llm-deadline=0.5", "--llm-prompt=kind", "--llm-baseline=none")
     assert result.ret == 1
     errors = Counter(sample.error.message if sample.error else "" for sample in remote.record().samples)

@@ -1,4 +1,4 @@
-"""`evalharness report` says what came of a run in the form of each platform, from files alone."""
+"""`evalharness report` renders a run for each platform, from files alone."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from evalharness import testing
 
 
 def report(project: Any, *arguments: str) -> Result:
-    """`evalharness report ...` in this process."""
+    """Run `evalharness report ...` in this process."""
     result: Result = project.command("report", *arguments)
     return result
 
 
 def test_markdown(worse):
-    """The default is what the run itself wrote."""
+    """By default the output equals the summary that the run wrote."""
     printed = report(worse, str(worse.root / "reports/demo")).output
     assert printed == worse.read("reports/demo/summary.md")
     assert printed.startswith("**FAIL** `demo`: `worse than the baseline: rouge_l`\n")
 
 
 def test_json_and_html(worse):
-    """As the run itself wrote them."""
+    """JSON and HTML equal the files that the run wrote."""
     folder = str(worse.root / "reports/demo")
     assert json.loads(report(worse, folder, "--format=json").output) == worse.verdict()
     assert report(worse, folder, "--format=html", "-o", str(worse.root / "page.html")).output == ""
@@ -36,7 +36,7 @@ def test_json_and_html(worse):
 
 
 def test_annotations(worse):
-    """A failed gate at its line of the suite, and the cases that fell most at theirs; at most ten of a kind."""
+    """A failed gate is annotated at its line of the suite, the largest drops at theirs; at most ten of a kind."""
     lines = report(worse, str(worse.root / "reports/demo"), "--format=github-annotations").output.splitlines()
     gate = worse.read("suites/demo.yaml").splitlines().index("  - {metric: rouge_l, margin: 10%}") + 1
     assert lines[0].startswith(f"::error file=suites/demo.yaml,line={gate},title=FAIL fake-plain-rouge_l::−")
@@ -46,7 +46,7 @@ def test_annotations(worse):
 
 
 def test_annotations_below_the_top(worse):
-    """Platforms count paths from the top of the repository."""
+    """Paths are relative to the top of the repository."""
     repository = Repository(worse.root / "repository")
     for folder in ("suites", "golden"):
         shutil.copytree(worse.root / folder, repository.root / "shop" / folder)
@@ -58,7 +58,7 @@ def test_annotations_below_the_top(worse):
 
 
 def test_gitlab(worse):
-    """Metrics that are the same from one run to the next, and findings with their lines."""
+    """Metrics have stable names across runs, and findings have lines."""
     folder = str(worse.root / "reports/demo")
     first = report(worse, folder, "--format=gitlab-metrics").output
     labels = re.escape('{suite="demo",model="fake",prompt="plain",metric="rouge_l"}')
@@ -76,7 +76,7 @@ def test_gitlab(worse):
 
 
 def test_several_runs(worse):
-    """Go into one file; a page is of one run."""
+    """Several runs go into one file, except for the page, which shows one run."""
     folder = str(worse.root / "reports/demo")
     assert report(worse, folder, folder, "--format=gitlab-metrics").output.count("# EOF") == 1
     assert report(worse, folder, folder).output.count("**FAIL** `demo`") == 2
@@ -84,7 +84,7 @@ def test_several_runs(worse):
 
 
 def test_a_green_run(project):
-    """Has nothing to find, and is reported all the same."""
+    """A passing run has no findings, and still has a report."""
     project.accept()
     project.run()
     folder = str(project.root / "reports/demo")
@@ -93,8 +93,8 @@ def test_a_green_run(project):
 
 
 @pytest.mark.parametrize("name", ["../demo", "a/b", "/etc", ".."])
-def test_a_record_of_somebody_else(worse, name):
-    """Its names become names of files, and lead nowhere else."""
+def test_a_foreign_record(worse, name):
+    """Names in a foreign record become safe file names."""
     path = worse.root / "reports/demo/run.jsonl"
     path.write_text(path.read_text().replace('"suite": "demo"', f'"suite": "{name}"'))
     result = report(worse, str(path))
@@ -102,7 +102,7 @@ def test_a_record_of_somebody_else(worse, name):
 
 
 def test_no_such_run(project):
-    """Is a usage error, and a folder without a record says so."""
+    """A missing run is a usage error; a folder without a record is reported."""
     assert report(project, "reports/nothing").exit_code == 2
     result = report(project, str(project.root / "suites"))
     assert (result.exit_code, "run.jsonl" in result.output) == (1, True)

@@ -1,4 +1,4 @@
-"""`evalharness review` in a real terminal: nothing decided is lost, nothing is written unasked."""
+"""`evalharness review` in a real terminal keeps every decision, and writes only after a yes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _BAD = "I could not say anything about it, sorry."
 
 
 def review(project: Any, *arguments: str) -> Result:
-    """`evalharness review demo ...` without a terminal."""
+    """Run `evalharness review demo ...` without a terminal."""
     result: Result = project.command("review", "demo", *arguments)
     return result
 
 
 def decided(project: Any) -> list[tuple[str, str]]:
-    """Cases and decisions, as `--json` has them."""
+    """Return cases and decisions, as `--json` has them."""
     return [(one["case"], one["decision"]) for one in json.loads(review(project, "--json").output)]
 
 
 def make_changed(project: Any) -> None:
-    """Five answers got worse, one of them breaks an assertion."""
+    """Make five answers worse, one of which breaks an assertion."""
     project.accept()
     project.answer_badly(8)
     answers = json.loads(project.read("answers.json"))
@@ -39,12 +39,12 @@ def make_changed(project: Any) -> None:
 
 @pytest.fixture
 def changed(project, tmp_path_factory):
-    """Five answers got worse, one of them breaks an assertion."""
+    """A project with five worse answers, one of which breaks an assertion."""
     return begin(project, make_changed, tmp_path_factory)
 
 
 def test_the_list(changed):
-    """Without a terminal it is a list, the broken assertion first, then the worst; unchanged answers are not in it."""
+    """Without a terminal the command lists changed answers: the broken assertion, then the largest drops."""
     result = review(changed)
     assert result.exit_code == 0
     first, *lines = result.output.splitlines()
@@ -55,7 +55,7 @@ def test_the_list(changed):
 
 
 def test_json(changed):
-    """`--json` says all there is to decide on."""
+    """`--json` prints everything a decision needs."""
     first, second, *_ = json.loads(review(changed, "--json").output)
     assert first["failed"] == ["contains 'FORBIDDEN'"] or "FORBIDDEN" in first["failed"][0]
     assert (second["case"], second["old"], second["new"]) == ("case-0", "You may return case-0 within 30 days.", _BAD)
@@ -65,7 +65,7 @@ def test_json(changed):
 
 
 def test_nothing_changed(project):
-    """A run like its baseline has nothing to review."""
+    """A run that equals its baseline has nothing to review."""
     project.accept()
     project.run()
     assert review(project).output == "no answer differs from the baseline\n"
@@ -73,13 +73,13 @@ def test_nothing_changed(project):
 
 
 def test_no_run(project):
-    """Without a run it says what makes one."""
+    """Without a run, the message names the command that creates one."""
     result = project.command("review")
     assert (result.exit_code, "no run found below reports/" in result.output) == (1, True)
 
 
 def test_to_the_end(changed):
-    """Every key does what the line at the bottom says; at the end the answers are listed, and written after one yes."""
+    """Each key does what the bottom line shows; at the end the answers are listed, and written after one yes."""
     before = changed.read("golden/demo.yaml")
     with Terminal(changed.root, "review") as terminal:
         screen = terminal.wait(_KEYS)
@@ -120,7 +120,7 @@ def test_to_the_end(changed):
 
 
 def test_goes_on(changed):
-    """After Ctrl-C, after a kill and after q the next review goes on where this one was; --again starts over."""
+    """After Ctrl-C, a kill or q, the next review continues where this one stopped; --again starts over."""
     with Terminal(changed.root, "review") as terminal:
         terminal.wait(_KEYS)
         terminal.press("k", "2 of 5")
@@ -141,7 +141,7 @@ def test_goes_on(changed):
 
 
 def test_typed_ahead(changed):
-    """Keys that come before they are asked for are not lost."""
+    """Keys that are typed ahead are not lost."""
     with Terminal(changed.root, "review") as terminal:
         terminal.wait(_KEYS)
         for _ in range(4):
@@ -150,7 +150,7 @@ def test_typed_ahead(changed):
 
 
 def test_another_run(changed):
-    """Decisions are on a run: those on the one before do not count."""
+    """Decisions belong to a run, and do not carry over to the next one."""
     with Terminal(changed.root, "review") as terminal:
         terminal.wait(_KEYS)
         terminal.press("k", "2 of 5")
@@ -159,7 +159,7 @@ def test_another_run(changed):
 
 
 def test_no_is_no(changed):
-    """Who does not say yes at the end has written nothing, and is asked again."""
+    """Without a yes at the end nothing is written, and the next review prompts again."""
     before = changed.read("golden/demo.yaml")
     with Terminal(changed.root, "review") as terminal:
         terminal.wait(_KEYS)
@@ -173,7 +173,7 @@ def test_no_is_no(changed):
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (60, 20)])
 def test_it_fits(changed, columns, rows):
-    """Long answers with wide signs are cut to the size of the terminal, also after it changed; m shows all of them."""
+    """Long answers with wide characters are cut to the terminal, also after a resize; m shows all of them."""
     long = "漢字" * 300 + " word" * 300 + " END"
     changed.answer({**json.loads(changed.read("answers.json")), "case-16": f"FORBIDDEN {long}"})
     changed.run()
@@ -191,7 +191,7 @@ def test_it_fits(changed, columns, rows):
 
 
 def test_hostile_text(changed):
-    """What a model says moves no cursor, and starts no line."""
+    """An answer moves no cursor, and starts no line."""
     changed.answer(
         {**json.loads(changed.read("answers.json")), "case-16": "FORBIDDEN \x1b[2J\x1b]0;evil\x07\r::error::x"}
     )
@@ -205,7 +205,7 @@ def test_hostile_text(changed):
 
 
 def test_a_part_of_a_run(changed):
-    """Answers of a run that is not whole can be looked at, and not accepted."""
+    """Answers of an incomplete run can be reviewed but not accepted."""
     changed.run("-k", "case-16 or case-17")
     with Terminal(changed.root, "review") as terminal:
         terminal.wait(_KEYS)
@@ -214,7 +214,7 @@ def test_a_part_of_a_run(changed):
 
 
 def test_damaged_decisions(changed):
-    """A line that a crash cut off is named; what it held is open."""
+    """A truncated line is reported, and its decision is open again."""
     with Terminal(changed.root, "review") as terminal:
         terminal.wait(_KEYS)
         terminal.press("kk", "3 of 5")

@@ -1,4 +1,4 @@
-"""Without `--llm-suite` the plugin is not there; with a wrong one it says what would be right."""
+"""Without `--llm-suite` the plugin is inactive; with a wrong suite it names the nearest ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_modules():
 
 
 def test_plain_pytest_pays_nothing(tmp_path):
-    """Without the option nothing of the package but its switch is imported, nothing is printed and no file is left."""
+    """Without the option only the switch is imported, nothing is printed and no file is left."""
     (tmp_path / "test_unrelated.py").write_text(UNRELATED)
     quiet = ["-p", "no:hypothesispytest", "-p", "no:xdist", "-p", "no:anyio", "-p", "no:cacheprovider"]
     done = subprocess.run(
@@ -38,7 +38,7 @@ def test_help_lists_the_options(pytester):
 
 
 def test_an_unknown_suite(project):
-    """An unknown suite is a usage error with near names."""
+    """An unknown suite is a usage error with the nearest names."""
     result = project.pytester.runpytest("--llm-suite=dmo")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*suites/dmo.yaml: there is no suite 'dmo'; did you mean 'demo'?"])
@@ -50,14 +50,14 @@ def test_no_suite_at_all(pytester):
 
 
 def test_an_unknown_prompt(project):
-    """An unknown prompt ends in an error with near names."""
+    """An unknown prompt is an error with the nearest names."""
     result = project.run("--llm-prompt=plian")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["suites/demo.yaml has no prompt 'plian'; did you mean 'plain'?"])
 
 
 def test_an_unknown_option_of_a_model(project):
-    """A wrong key of the configuration is named with its table."""
+    """An unknown key of the configuration is reported with its table."""
     project.edit("pyproject.toml", "answers =", "anwsers =")
     result = project.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
@@ -65,13 +65,13 @@ def test_an_unknown_option_of_a_model(project):
 
 
 def test_the_plugin_can_be_named_twice(project):
-    """A conftest that names the plugin, `-p` and the entry point go together."""
+    """A conftest that names the plugin, `-p` and the entry point work together."""
     project.write("conftest.py", 'pytest_plugins = ["evalharness.plugin"]\n')
     assert project.pytester.runpytest_subprocess("-p", "evalharness.plugin", "--llm-suite=demo").ret == 0
 
 
 def test_where_there_is_no_posix(project, monkeypatch):
-    """On Windows `--llm-suite` says what to use, in place of a missing module."""
+    """On Windows `--llm-suite` recommends WSL, instead of failing on a missing module."""
     monkeypatch.setattr("evalharness.plugin.os", SimpleNamespace(name="nt"))
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
