@@ -119,7 +119,7 @@ def test_validate_unknown(root: Path, name: str, message: str) -> None:
     ],
 )
 def test_broken_configuration(root: Path, config: str, message: str) -> None:
-    """A broken configuration is one sentence and status 1, not a traceback."""
+    """A broken configuration is an error of one line with status 1, not a traceback."""
     (root / "pyproject.toml").write_text(config)
 
     result = _run("--root", root, "validate")

@@ -1,4 +1,4 @@
-"""Shell completion, as a shell asks for it."""
+"""Shell completion, called as a shell does."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_bash(root: Path, words: list[str], offered: list[str]) -> None:
 
 
 def test_another_root(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--root` is obeyed, and so is the nearest folder upwards."""
+    """Completion uses `--root`, and the nearest folder upwards."""
     (tmp_path / "inner").mkdir()
     monkeypatch.chdir(tmp_path / "inner")
     assert completed("validate", "ext") == ["plain,extract"]
@@ -73,7 +73,7 @@ def test_another_root(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("text", ["[tool", "x = 1", "[tool.evalharness]\nmodels = 3\n"])
 def test_a_configuration_that_cannot_be_read(root: Path, text: str) -> None:
-    """Errors give no completion and print nothing."""
+    """An unreadable configuration gives no completion and prints nothing."""
     (root / "pyproject.toml").write_text(text)
     assert completed("calibrate", "support", "--model", "s") == []
 
@@ -93,7 +93,7 @@ def test_the_script(shell: str) -> None:
 
 
 def test_nothing_heavy_is_loaded(root: Path) -> None:
-    """Who presses the tab key does not wait for numpy."""
+    """Completion does not import numpy or other heavy packages."""
     script = """
 import sys
 from evalharness.cli import main

@@ -1,4 +1,4 @@
-"""`evalharness export`: a record as CSV or Parquet, to the letter, and nothing of it runs in a spreadsheet."""
+"""`evalharness export`: a record as CSV or Parquet with exact texts, safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LEADERS = set("=+-@\t\r\n")
 
 
 def run_cli(*arguments: str | Path) -> Result:
-    """`evalharness ...` in this process."""
+    """Run `evalharness ...` in this process."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
@@ -55,17 +55,17 @@ def stored(folder: Path, *texts: str) -> Path:
 
 
 def cells(text: str) -> list[dict[str, str]]:
-    """The rows of a CSV text, as any reader of RFC 4180 sees them."""
+    """Parse CSV text as RFC 4180."""
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
 def plain(row: Row) -> Row:
-    """A row without what is missing."""
+    """Return a row without missing values."""
     return {name: value for name, value in row.items() if value is not None}
 
 
 def read_back(row: dict[str, str], like: Row) -> Row:
-    """The cells of a CSV row as what they were, by the types of another row."""
+    """Convert the cells of a CSV row to the types of another row."""
 
     def value(cell: str, kind: type) -> Any:
         return json.loads(cell) if kind is list else cell == "True" if kind is bool else kind(cell)
@@ -159,8 +159,8 @@ def test_a_baseline(tmp_path: Path) -> None:
     ]
 
 
-def test_the_record_itself_may_be_named(tmp_path: Path) -> None:
-    """A run's folder and its record are the same export; so are two exports of one record, byte for byte."""
+def test_folder_or_record(tmp_path: Path) -> None:
+    """A run's folder and its record give the same export, and repeated exports are byte-identical."""
     folder = stored(tmp_path / "run", "x")
     first = run_cli("export", folder).stdout_bytes
     assert run_cli("export", folder / "run.jsonl").stdout_bytes == first
@@ -189,7 +189,7 @@ def test_again(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_what_people_wrote_is_kept(tmp_path: Path, name: str, content: bytes) -> None:
-    """A file that is no export is left as it is; --force replaces it."""
+    """A file that is not an export is kept; --force replaces it."""
     folder, target = stored(tmp_path / "run", "x"), tmp_path / name
     target.write_bytes(content)
     refused = run_cli("export", folder, "-o", target)
@@ -200,7 +200,7 @@ def test_what_people_wrote_is_kept(tmp_path: Path, name: str, content: bytes) ->
 
 
 def test_never_over_the_record(tmp_path: Path) -> None:
-    """Not even --force writes over what is being exported."""
+    """Even with --force, the exported record is never overwritten."""
     folder = stored(tmp_path, "x")
     before = (folder / "run.jsonl").read_bytes()
     result = run_cli("export", folder, "--csv", "--force", "-o", folder / "run.jsonl")
@@ -225,7 +225,7 @@ def test_never_over_the_record(tmp_path: Path) -> None:
     ],
 )
 def test_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], status: int, shown: str) -> None:
-    """The help has an example; an error is one sentence with a place."""
+    """The help has an example; an error is one line with a place."""
     monkeypatch.chdir(tmp_path)
     stored(Path("run"), "x")
     Path("empty").mkdir()
@@ -264,7 +264,7 @@ def _reading(reader: int) -> Callable[[], bytes]:
     def read() -> bytes:
         try:
             return os.read(reader, 65536)
-        except OSError:  # Linux says so where the other end is closed
+        except OSError:  # Linux reports a closed other end this way
             return b""
 
     return read

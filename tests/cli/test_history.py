@@ -64,9 +64,9 @@ def run_of(
     return a_run(samples, name=name, **rest)
 
 
-def accept(repository: Repository, *runs: Run, asked: str = "asked") -> str:
+def accept(repository: Repository, *runs: Run, request: str = "request") -> str:
     """Accept runs and commit the baseline."""
-    accepted(repository.root, *runs, request=asked)
+    accepted(repository.root, *runs, request=request)
     return repository.commit()
 
 
@@ -113,7 +113,7 @@ def test_a_change_is_marked_with_its_commit(repository: Repository, dirty: bool)
     """A drop is marked at its commit with the date, the levels and whether the request changed."""
     for n in range(3):
         accept(repository, run_of(f"before-{n}", 0.8))
-    changed = accept(repository, run_of("after-0", 0.6), asked="otherwise")
+    changed = accept(repository, run_of("after-0", 0.6), request="changed")
     if dirty:
         accepted(repository.root, run_of("after-1", 0.6), request="otherwise")
     series = read(repository)
@@ -338,14 +338,14 @@ def test_nothing_yet(repository: Repository) -> None:
     ],
 )
 def test_no_such_suite(repository: Repository, suite: str, status: int, output: str) -> None:
-    """A name that never was one is an error with the nearest one; a path is no name."""
+    """An unknown name is an error with the nearest one, and a path is not a name."""
     accept(repository, run_of("a"))
     result = history(repository, suite=suite)
     assert (result.exit_code, output in result.stderr) == (status, True), result.stderr
 
 
 def test_a_suite_that_is_gone(repository: Repository) -> None:
-    """The history of a suite that was renamed or deleted is still there, under its old name."""
+    """A renamed or deleted suite keeps its history under its old name."""
     accept(repository, run_of("a"))
     shutil.rmtree(repository.root / "golden")
     repository.remove("suites/demo.yaml")
@@ -354,7 +354,7 @@ def test_a_suite_that_is_gone(repository: Repository) -> None:
 
 
 def test_outside_of_git(tmp_path: Path) -> None:
-    """Without a repository the present baseline is the history, and it is output that there is no more."""
+    """Without a repository the present baseline is the history, with a note."""
     accepted(tmp_path, run_of("a", 0.5), run_of("b", 0.6))
     result = history(tmp_path)
     assert result.exit_code == 0
@@ -371,8 +371,8 @@ def test_without_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_shallow_clone(repository: Repository) -> None:
     """A shallow clone gives a note."""
-    accept(repository, run_of("a"), asked="one")
-    accept(repository, run_of("b"), asked="two")
+    accept(repository, run_of("a"), request="one")
+    accept(repository, run_of("b"), request="two")
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.root}", "../clone")
     clone = repository.root.parent / "clone"
     assert "note: this clone is shallow" in history(clone).stdout

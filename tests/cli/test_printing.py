@@ -1,4 +1,4 @@
-"""Output for other programs is JSON with any text in it."""
+"""Output for other programs is JSON, whatever text it holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evalharness.cli._output import print_json
 
 @pytest.mark.parametrize("command", ["review", "compare"])
 def test_answers(tmp_path: Path, command: str) -> None:
-    """Half a surrogate pair in an answer and a tag, too."""
+    """Half a surrogate pair in an answer or a tag is valid JSON."""
     (tmp_path / "pyproject.toml").write_text('[tool.evalharness.models.m]\nprovider = "scripted"\n')
     path = write(tmp_path / "reports/demo/run.jsonl", a_run([a_sample(text=text) for text in HOSTILE[6:7]]))
     result = CliRunner().invoke(main, ["--root", str(tmp_path), command, str(path), "--json"])

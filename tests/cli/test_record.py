@@ -1,4 +1,4 @@
-"""`evalharness record`: what one machine was answered, another replays without a model, a key or a network."""
+"""`evalharness record`: responses of one machine replay on another without a model, a key or a network."""
 
 from __future__ import annotations
 
@@ -48,22 +48,22 @@ class Project(testing.Project):
         self.move("here")
 
     def move(self, machine: str) -> None:
-        """To a machine with a ledger of its own."""
+        """Switch to a machine with an empty ledger."""
         self._monkeypatch.setenv("XDG_CACHE_HOME", str(self.root / "cache" / machine))
 
     def ledger(self) -> Ledger:
         """The ledger of this machine."""
         return Ledger(load_config(self.root).cache_dir / "ledger.sqlite")
 
-    def ask(self, *prompts: str, repeat: int = 1) -> None:
-        """Have it answered, and recorded."""
+    def run_suite(self, *prompts: str, repeat: int = 1) -> None:
+        """Run the suite and record its responses."""
         config = load_config(self.root)
         plan = make_plan(load_suite("demo", config), config, prompts=prompts, repeat=repeat)
         with closing(self.ledger()) as ledger:
             assert run_plan(plan, ledger=ledger).complete
 
     def recorded(self) -> dict[str, Recorded]:
-        """All that this machine has."""
+        """Return all responses of this machine's ledger."""
         with closing(self.ledger()) as ledger:
             return {row.key: row for row in ledger.all()}
 
@@ -74,7 +74,7 @@ class Project(testing.Project):
         self.write(GOLDEN, text.replace(old, new, 1))
 
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`pytest --llm-suite=demo ...` in a process of its own."""
+        """Run `pytest --llm-suite=demo ...` in a child process."""
         command = [sys.executable, "-m", "pytest", "--llm-suite=demo", "--llm-baseline=none", *arguments]
         env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -85,12 +85,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """All six responses are recorded, and the server is stopped."""
     with FaultServer() as server:
         project = Project(tmp_path.resolve(), server.url, monkeypatch)
-        project.ask("short", "long")
+        project.run_suite("short", "long")
     return project
 
 
 def test_export(project: Project) -> None:
-    """All that the suite asks for goes to a file that can be committed: a header, then a response a line."""
+    """All responses of the suite are written to one file: a header, then a response per line."""
     result = project.command("record", "export", "demo")
     assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 of 6 responses\n")
     header, *lines = map(json.loads, project.file.read_text().splitlines())
@@ -108,7 +108,7 @@ def test_export_a_part(project: Project, options: list[str], count: int) -> None
 
 
 def test_what_is_missing(project: Project) -> None:
-    """A response that is not recorded is named, with what to do; nothing is written."""
+    """A missing response is reported with the next step, and nothing is written."""
     (project.root / "suites/demo.yaml").write_text(SUITE.replace("B?", "Bee?"))
     result = project.command("record", "export", "demo")
     assert result.exit_code == 1
@@ -118,7 +118,7 @@ def test_what_is_missing(project: Project) -> None:
 
 
 def test_many_missing(project: Project) -> None:
-    """Of many that are missing some are named, and the others counted."""
+    """Of many missing responses some are named, and the others counted."""
     project.move("elsewhere")
     result = project.command("record", "export", "demo", "--repeat=2")
     assert result.exit_code == 1
@@ -127,7 +127,7 @@ def test_many_missing(project: Project) -> None:
 
 
 def test_partial(project: Project) -> None:
-    """`--partial` writes what there is."""
+    """`--partial` writes the responses that exist."""
     result = project.command("record", "export", "demo", "--repeat=2", "--partial")
     assert (result.exit_code, result.stdout) == (0, f"{project.file}: 6 of 12 responses\n")
 
@@ -144,7 +144,7 @@ def test_import(project: Project) -> None:
 
 
 def test_import_conflict(project: Project) -> None:
-    """A response that differs from this machine's own is taken only with `--replace`."""
+    """A response that differs from this machine's is imported only with `--replace`."""
     project.command("record", "export", "demo")
     before = project.recorded()
     project.rewrite('"text": "You asked: A?"', '"text": "Another."')
@@ -193,7 +193,7 @@ def test_a_conflict_in_the_second_file(project: Project) -> None:
 
 @pytest.mark.parametrize("command", ["export", "import"])
 def test_a_damaged_ledger(project: Project, command: str) -> None:
-    """A ledger that is none is named, without a traceback."""
+    """An invalid ledger file is reported without a traceback."""
     project.command("record", "export", "demo")
     path = load_config(project.root).cache_dir / "ledger.sqlite"
     path.write_text("hello")
@@ -216,7 +216,7 @@ def test_a_damaged_ledger(project: Project, command: str) -> None:
     ],
 )
 def test_usage(project: Project, arguments: list[str], status: int, shown: str) -> None:
-    """The help has an example; an error is one sentence."""
+    """The help has an example; an error is one line."""
     result = project.command(*arguments)
     assert (result.exit_code, shown in result.output) == (status, True), result.output
 

@@ -1,4 +1,4 @@
-"""A third party's executor: runs requests in a thread pool, and writes down each one."""
+"""A third party's executor: runs requests in a thread pool, and logs each one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every extension of the third party's package."""
+"""Rules for every extension of the third party's package."""
 
 from __future__ import annotations
 

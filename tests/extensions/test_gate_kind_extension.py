@@ -12,7 +12,7 @@ import evalharness
 import evalharness.pytest_plugin
 
 LOADED = (np, yaml, evalharness.pytest_plugin)
-"""Loaded here once: pytester forgets what an inner run imports."""
+"""Imported here, because pytester unloads the modules that an inner run imports."""
 CONFIG = """
 [tool.evalharness.models.fake]
 provider = "scripted"
@@ -52,7 +52,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def answers(project: Path, *, longer: int) -> None:
-    """Let each answer have so many more words."""
+    """Make each answer longer by this many words."""
     project.joinpath("app.py").write_text(APP.replace("{longer}", str(longer)))
 
 
@@ -77,7 +77,7 @@ def test_under_pytest(project: Path, pytester: pytest.Pytester) -> None:
 
 
 def test_its_options(project: Path) -> None:
-    """A key that the kind does not take is an error of the suite, with its place."""
+    """An unknown key of the gate is an error of the suite, with its place."""
     suite = project / "suites/demo.yaml"
     suite.write_text(suite.read_text().replace("margin: 10%", "margin: 10%, slots: 2"))
     with pytest.raises(evalharness.SuiteError, match=r"demo.yaml:10:37: a gate on length_p95 does not take 'slots'"):

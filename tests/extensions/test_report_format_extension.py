@@ -14,7 +14,7 @@ import evalharness.pytest_plugin
 from evalharness.cli import main
 
 LOADED = (np, yaml, evalharness.pytest_plugin)
-"""Loaded here once: pytester forgets what an inner run imports."""
+"""Imported here, because pytester unloads the modules that an inner run imports."""
 CONFIG = """
 [tool.evalharness]
 reports = ["words"]
@@ -38,7 +38,7 @@ WORDS = "demo: inconclusive\n    3  fake  two\n    1  fake  one\n"
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of two cases that asks for the report."""
+    """A project of two cases whose configuration names the format."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))
     pytester.mkdir("suites").joinpath("demo.yaml").write_text(SUITE)
     pytester.path.joinpath("pyproject.toml").write_text(CONFIG)

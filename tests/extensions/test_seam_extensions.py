@@ -79,7 +79,7 @@ def edit(pytester: pytest.Pytester, name: str, old: str, new: str) -> None:
 
 
 def calls(pytester: pytest.Pytester, name: str = "calls") -> list[str]:
-    """The model of each call so far, sorted."""
+    """Return the sorted model names of all calls so far."""
     path = pytester.path / name
     return sorted(path.read_text().split()) if path.exists() else []
 
@@ -136,7 +136,7 @@ def test_executor_makes_the_attempts(door: Door, pytester: pytest.Pytester) -> N
 
 
 def test_executor_by_name_or_object(pytester: pytest.Pytester) -> None:
-    """`evaluate` takes an installed executor's name, or an executor; an unknown name has near ones."""
+    """`evaluate` takes the name of an installed executor or an object; an unknown name is an error with the nearest."""
     from extensions.executor import ThreadPool
 
     shop = ScriptedProvider({"*": "Gladly."})
@@ -186,8 +186,8 @@ def test_no_gate_on_a_judge(pytester: pytest.Pytester) -> None:
         evaluated(pytester)
 
 
-def test_export_takes_the_metrics_requests_along(pytester: pytest.Pytester) -> None:
-    """A recording holds what metrics asked, so that another machine can score without a model."""
+def test_export_includes_the_metrics_requests(pytester: pytest.Pytester) -> None:
+    """A recording includes the metrics' requests, so that another machine can score without a model."""
     from click.testing import CliRunner
 
     from evalharness.cli import main
@@ -196,12 +196,12 @@ def test_export_takes_the_metrics_requests_along(pytester: pytest.Pytester) -> N
     done = CliRunner().invoke(main, ["--root", str(pytester.path), "record", "export", "kind"])
     assert done.exit_code == 0, done.output
     lines = (pytester.path / "golden/recordings/kind.jsonl").read_text().splitlines()
-    asked = [json.loads(line) for line in lines]
-    assert sum("request" in line for line in asked) == len(CALLED)
+    recording = [json.loads(line) for line in lines]
+    assert sum("request" in line for line in recording) == len(CALLED)
 
 
 def test_a_failing_request_is_an_error_of_its_sample(pytester: pytest.Pytester) -> None:
-    """Never a 0: the sample whose grade is no number has an error, and the other one its score."""
+    """A grade that is not a number is an error of its sample, never a 0; the other sample has its score."""
     Path("script.py").write_text(SCRIPT.replace('"bob": "10"', '"bob": "ten"').replace('"ann": "7"', '"ann": None'))
     ann, bob = evaluated(pytester).samples
     assert ann.error
