@@ -38,7 +38,7 @@ joined() {
 ended="pytest ended with status ${STATUS:-unknown}, see the log of the job"
 first="" # what has to stand before the verdicts
 if ((${#pages[@]} == 0)); then
-  { printf '**ERROR** no suite was judged: %s\n\n' "$ended" && without_page; } >"$summary"
+  { printf '**ERROR** no suite was evaluated: %s\n\n' "$ended" && without_page; } >"$summary"
 else
   if ((${#pages[@]} == 1 && ${#runs[@]} < 2)); then
     cp "${pages[0]}" "$summary"

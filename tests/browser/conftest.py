@@ -1,5 +1,5 @@
-"""A real browser: headless Chromium, driven by Playwright. At a desk without Chromium these tests are skipped, with a
-word; in CI they fail, for a page that nobody opened has not been tested.
+"""A real browser: headless Chromium, driven by Playwright. Without Chromium these tests are skipped with a reason,
+and fail in CI.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
-    """Opens some HTML from a file: `opened(html, fragment="", script="")`. Nothing may leave it."""
+    """Open HTML from a file: `opened(html, fragment="", script="")`. All requests are blocked."""
     pages: list[Page] = []
 
     def open_page(html: str, *, fragment: str = "", script: str = "", name: str = "report") -> Opened:
@@ -61,7 +61,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         page.on("console", lambda message: visit.complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: visit.complaints.append(str(error)))
         page.on("request", lambda one: visit.requests.append(one.url) if not one.url.startswith("file:") else None)
-        page.route(lambda url: not url.startswith("file:"), lambda route: route.abort())  # noted, and goes nowhere
+        page.route(lambda url: not url.startswith("file:"), lambda route: route.abort())  # recorded and blocked
         if script:
             page.add_init_script(script)
         page.goto(f"{file.as_uri()}{fragment}", wait_until="commit")

@@ -1,4 +1,4 @@
-"""Reports with something of everything."""
+"""Reports that contain every kind of content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Five hundred hostile texts in nine places of a report: none acts, and each is shown to the letter."""
+"""Five hundred hostile texts in nine places of a report: none takes effect, and each is shown unchanged."""
 
 from __future__ import annotations
 
@@ -85,23 +85,23 @@ def test_nothing_acts(opened: Open, make: Callable[[Iterable[int]], Page], numbe
 
 
 def name(text: str) -> str:
-    """As the report bounds a name."""
+    """Cut a name like the report."""
     return text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}…"
 
 
 def cut(text: str) -> str:
-    """As the report bounds it."""
+    """Cut a text like the report."""
     left_out = len(text) - MAX_TEXT
     return text if left_out <= 0 else f"{text[:MAX_TEXT]}\n[evalharness: {left_out} more characters are in run.jsonl]"
 
 
 def letters(text: str) -> str:
-    """With the characters for which the page shows numbers; a lone surrogate is one of them."""
+    """Return the text with the page's numbers for invisible characters and lone surrogates."""
     return re.sub(r"⟨U\+([0-9A-F]{4,6})⟩", lambda match: chr(int(match[1], 16)), text)
 
 
 def unprotected(html: str) -> str:
-    """The same page without its policy, and with texts taken for markup."""
+    """Return the page without its policy, and with texts inserted as markup."""
     html, policies = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)
     shown = "function shown(value, kind) {"
     assert (policies, html.count(shown)) == (1, 1)
@@ -109,7 +109,7 @@ def unprotected(html: str) -> str:
 
 
 def a_bare_page(numbers: Iterable[int]) -> Page:
-    """A text as name of a changed key alone: each place more would act again, and take its time."""
+    """A page with a text as the name of a changed key only, because each further place takes time."""
     run = replace(a_run(), samples=(), selected=())
     criteria = [Change(TEXTS[number], "", "", relaxes=True) for number in numbers]
     return Page("fail", "", facts_of(run), columns_of(run, {}), (), criteria)
@@ -117,11 +117,11 @@ def a_bare_page(numbers: Iterable[int]) -> Page:
 
 @pytest.mark.slow
 def test_the_texts_would_act(opened: Open) -> None:
-    """With the escaping switched off at least 95 of 100 act: else the test above would show nothing."""
+    """Without escaping, at least 95 of 100 texts take effect, so the test above is not void."""
     acted: set[int] = set()
     for numbers in PAGES:
         visit = opened(unprotected(render_html(a_bare_page(numbers))), script=FIRE, name=f"page-{numbers[0]}")
-        for _ in range(1200):  # a minute at most
+        for _ in range(1200):  # limits the test to a minute
             visit.page.wait_for_timeout(50)
             acted |= set(visit.page.evaluate("window.fired"))
             acted |= {int(url.removeprefix(ELSEWHERE)) for url in visit.requests if url.startswith(ELSEWHERE)}

@@ -44,7 +44,7 @@ def ids(page: Page) -> list[str]:
 
 
 def test_is_it_worse(report: Page) -> None:
-    """The verdict in one sentence, a line per gate with its plot, the criteria changes, and the worst changes first."""
+    """The page starts with the verdict, a line per gate with its plot, the criteria changes, and the worst changes."""
     assert report.title() == "fail: support \u2013 evalharness"
     expect(report.locator("h1")).to_have_text("worse than the baseline: rouge_l")
     gates = report.locator("#gates tbody tr")
@@ -60,7 +60,7 @@ BUTTONS = {"All": 260, "Worse": 26, "Better": 15, "Changed": 26, "Failed": 2, "E
 
 
 def test_status(report: Page) -> None:
-    """Each button has its count, and shows its rows."""
+    """Each button has its count, and filters the rows."""
     failures = []
     for button, shown in BUTTONS.items():
         node = report.get_by_role("button", name=re.compile(rf"^{button} {shown}$", re.IGNORECASE))
@@ -73,7 +73,7 @@ def test_status(report: Page) -> None:
 
 
 def test_filters_and_orders(report: Page) -> None:
-    """Model, tag and metric filter the list, the order sorts it, and the search reads answers too."""
+    """Model, tag and metric filter the list, the order sorts it, and the search includes answers."""
     report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
     report.get_by_label("Model and prompt").select_option(label="gemma3 · concise")
     assert count(report).startswith("130 of 260")
@@ -134,7 +134,7 @@ def test_problems(report: Page) -> None:
 
 
 def test_keys(report: Page) -> None:
-    """The letters j and k move, Enter opens, / searches, Escape leaves the field; in the field they are letters."""
+    """Outside of the search field j and k move and Enter opens; / enters the field, and Escape leaves it."""
     report.keyboard.press("j")
     report.keyboard.press("j")
     report.keyboard.press("k")
@@ -149,7 +149,7 @@ def test_keys(report: Page) -> None:
 
 
 def test_a_link_to_a_case(opened: Open, report: Page) -> None:
-    """`#case=ID` opens it, under every model; the link in a case leads there, and there is a way back."""
+    """`#case=ID` opens a case under every model; the case links to it, and there is a link back."""
     page = opened(html(), fragment="#case=case-119", name="linked").page
     page.wait_for_selector("tr.detail")
     assert ids(page) == ["case-119", "case-119"]
@@ -165,7 +165,7 @@ NO_SCROLLING = "window.IntersectionObserver = class { observe() {} };"
 
 
 def test_more_rows(opened: Open) -> None:
-    """A hundred rows at a time, more by the button, which goes when there are no more."""
+    """The list shows a hundred rows at a time; the button adds more, and disappears at the end."""
     page = opened(html(), script=NO_SCROLLING).page
     page.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
     assert len(ids(page)) == 100
@@ -180,8 +180,8 @@ TO_THE_END = """() => { window.scrollTo(0, document.body.scrollHeight);
     return document.querySelectorAll('#cases button.open').length === 260; }"""
 
 
-def test_more_rows_for_who_scrolls(report: Page) -> None:
-    """At the end of the page, more rows appear without a click."""
+def test_more_rows_by_scrolling(report: Page) -> None:
+    """Scrolling to the end of the page adds rows."""
     report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
     assert len(ids(report)) < 260
     report.wait_for_function(TO_THE_END)
@@ -212,15 +212,15 @@ COLOURS = "[getComputedStyle(document.body).color, getComputedStyle(document.bod
 
 
 def test_any_width_and_light(report: Page) -> None:
-    """Nothing sticks out of a phone, and no text is the colour of its ground."""
+    """The page fits a phone, and all text has contrast, in both color schemes."""
     failures = []
     for scheme, width in product(("light", "dark"), (1280, 360)):
         report.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         report.set_viewport_size({"width": width, "height": 800})
-        drawn = report.evaluate("document.documentElement.scrollWidth")
+        scroll_width = report.evaluate("document.documentElement.scrollWidth")
         text, ground = (sum(map(int, re.findall(r"\d+", one)[:3])) for one in report.evaluate(COLOURS))
-        if drawn > width or (text < ground) != (scheme == "light") or abs(text - ground) <= 400:
-            failures.append(f"{scheme}, {width}: {drawn} wide, text {text} on {ground}")
+        if scroll_width > width or (text < ground) != (scheme == "light") or abs(text - ground) <= 400:
+            failures.append(f"{scheme}, {width}: {scroll_width} wide, text {text} on {ground}")
     assert not failures, "\n".join(failures)
 
 

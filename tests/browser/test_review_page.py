@@ -1,4 +1,4 @@
-"""The page of a blind comparison in a real browser: keys and buttons, what it hides, what it exports."""
+"""The page of a blind comparison in a real browser: keys, buttons, hidden sides and the export."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Opened:
     errors: list[str] = field(default_factory=list)
 
     def press(self, *keys: str) -> None:
-        """Keys, one after the other."""
+        """Press keys one after the other."""
         for key in keys:
             self.page.keyboard.press(key)
 
@@ -47,7 +47,7 @@ class Opened:
         return found
 
     def exported(self) -> list[dict[str, Any]]:
-        """The lines of a click on the export."""
+        """Click on the export, and return its lines."""
         with self.page.expect_download() as waiting:
             self.page.click("#export")
         assert waiting.value.suggested_filename == "evalharness-labels.jsonl"
@@ -77,12 +77,15 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Sequence[Answer
 
 def choices(count: int) -> list[AnswerPair]:
     """Cases with two answers that name their side."""
-    asked = (Message("user", "What now?"),)
-    return [AnswerPair(f"case-{n}", "", "", asked, ("gold",), f"said by a {n}", f"said by b {n}") for n in range(count)]
+    messages = (Message("user", "What now?"),)
+    return [
+        AnswerPair(f"case-{n}", "", "", messages, ("gold",), f"answer of a {n}", f"answer of b {n}")
+        for n in range(count)
+    ]
 
 
 def test_by_keyboard(show: Callable[..., Opened]) -> None:
-    """Each key chooses and goes on, u undoes, the export has the preferences, and no request leaves."""
+    """Each key chooses and moves on, u undoes, the export has the preferences, and no request is sent."""
     opened = show(choices(6))
     assert opened.text("#place") == "1 of 6"
     opened.press("ArrowLeft", "ArrowRight", "=", "s")
@@ -104,7 +107,7 @@ def test_by_keyboard(show: Callable[..., Opened]) -> None:
 
 
 def test_by_mouse(show: Callable[..., Opened]) -> None:
-    """The buttons do the same; those that can do nothing are off."""
+    """The buttons do the same, and are disabled when they have no effect."""
     opened = show(choices(2))
     assert opened.page.is_disabled("[data-value=undo]")
     assert opened.page.is_disabled("#export")
@@ -122,7 +125,7 @@ def test_by_mouse(show: Callable[..., Opened]) -> None:
 
 
 def test_typing_a_name_chooses_nothing(show: Callable[..., Opened]) -> None:
-    """Keys mean something on the page, not in the field."""
+    """Keys in the name field choose nothing."""
     opened = show(choices(2))
     opened.page.click("#by")
     opened.press("s", "x", "u", "e")
@@ -135,12 +138,12 @@ def test_blind(show: Callable[..., Opened]) -> None:
     opened = show(shown)
     lefts = []
     for _ in shown:
-        drawn = opened.page.evaluate(
+        shown = opened.page.evaluate(
             "() => { const all = document.documentElement.cloneNode(true);"
             " all.querySelectorAll('script, style').forEach((one) => one.remove()); return all.outerHTML; }"
         )
-        assert not any(word in drawn for word in ("run-of-", "model-of-", '"a"', '"b"', "seed"))
-        lefts.append("said by a" in opened.text(".answers .part:first-child"))
+        assert not any(word in shown for word in ("run-of-", "model-of-", '"a"', '"b"', "seed"))
+        lefts.append("answer of a" in opened.text(".answers .part:first-child"))
         opened.press("ArrowLeft")
     assert 4 < sum(lefts) < 20
     assert "run-of-a" not in opened.text("#main")

@@ -1,6 +1,4 @@
-"""The scripts of the GitHub Action, run for real in bash as a runner would run them, with a `gh` that writes down what
-it is asked.
-"""
+"""The scripts of the GitHub Action, run in bash as on a runner, with a `gh` that logs its calls."""
 
 from __future__ import annotations
 
@@ -40,7 +38,7 @@ class Job:
 
     def __init__(self, folder: Path) -> None:
         self.root, self.bin = folder / "checkout", folder / "bin"
-        self.output, self.summary, self.asked = folder / "output", folder / "summary", folder / "asked"
+        self.output, self.summary, self.calls = folder / "output", folder / "summary", folder / "calls"
         for path in (self.root / "suites", self.root / "golden", self.bin):
             path.mkdir(parents=True)
         self.command("python", f'exec {sys.executable} "$@"')
@@ -52,28 +50,28 @@ class Job:
         self.write("answers.json", json.dumps(dict.fromkeys(IDS, GOOD)))
 
     def write(self, name: str, text: str) -> None:
-        """A file of the checkout."""
+        """Write a file of the checkout."""
         (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).write_text(text)
 
     def command(self, name: str, line: str) -> None:
-        """What a command does."""
+        """Put a command on the path that runs this line."""
         path = self.bin / name
         path.write_text(f"#!/bin/bash\n{line}\n")
         path.chmod(0o755)
 
     def gh(self, comments: str, status: int = 0) -> None:
-        """A `gh` that finds these comments of ours, and keeps what it is told to write."""
+        """Install a `gh` that finds these comments of ours, and logs its calls and bodies."""
         self.command(
             "gh",
-            f"""echo "$@" >>{self.asked}
-            for word in "$@"; do case $word in body=@*) cp "${{word#body=@}}" {self.asked}.body;; esac; done
+            f"""echo "$@" >>{self.calls}
+            for word in "$@"; do case $word in body=@*) cp "${{word#body=@}}" {self.calls}.body;; esac; done
             case "$*" in *--jq*) printf '{comments}';; esac
             exit {status}""",
         )
 
     def run(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """One step."""
+        """Run one step."""
         kept = {"HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(REPOSITORY)}
         files = {"GITHUB_OUTPUT": str(self.output), "GITHUB_STEP_SUMMARY": str(self.summary)}
         return subprocess.run(
@@ -86,12 +84,12 @@ class Job:
         )
 
     def suites(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """The step that runs them."""
+        """Run the step that evaluates the suites."""
         given = {"SUITES": "all", "RECORD": "once", "INCONCLUSIVE": "warn", "ARGUMENTS": " ".join(arguments)}
         return self.run("run.sh", **{**given, **environment})
 
-    def said(self, name: str) -> str:
-        """An output of the last step that gave it."""
+    def step_output(self, name: str) -> str:
+        """Return the latest value of a step output."""
         found = [line.partition("=")[2] for line in self.output.read_text().splitlines() if line.startswith(f"{name}=")]
         return found[-1]
 
@@ -104,18 +102,18 @@ def job(tmp_path: Path) -> Job:
 
 @pytest.fixture(scope="module")
 def worse(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
-    """A job whose answers are worse than the accepted ones, after it ran; and what the run printed."""
+    """A finished job whose answers are worse than the accepted ones, and the output of its run."""
     job = Job(tmp_path_factory.mktemp("worse"))
     assert job.suites("--llm-accept").returncode == 0
-    assert job.said("status") == "0"
+    assert job.step_output("status") == "0"
     job.write("answers.json", json.dumps({i: BAD if n % 2 else GOOD for n, i in enumerate(IDS)}))
     ran = job.suites()
-    assert (ran.returncode, job.said("status")) == (0, "1")
+    assert (ran.returncode, job.step_output("status")) == (0, "1")
     return job, ran.stdout
 
 
-def test_commands_of_answers_reach_nobody(worse: tuple[Job, str]) -> None:
-    """No line of the run is a command; and if one were, the runner would not listen."""
+def test_answers_cannot_run_workflow_commands(worse: tuple[Job, str]) -> None:
+    """Output is wrapped in stop-commands, and no line of it starts a command."""
     first, *lines, last = worse[1].splitlines()
     token = first.removeprefix("::stop-commands::")
     assert len(token) == 32
@@ -124,7 +122,7 @@ def test_commands_of_answers_reach_nobody(worse: tuple[Job, str]) -> None:
 
 
 def test_a_pull_request_that_makes_it_worse(worse: tuple[Job, str]) -> None:
-    """The summary has the verdict, and annotations stand at the suite's lines."""
+    """The summary has the verdict, and annotations are at the suite's lines."""
     job, _ = worse
     published = job.run("publish.sh", STATUS="1", BASELINE="")
     assert published.returncode == 0
@@ -132,20 +130,20 @@ def test_a_pull_request_that_makes_it_worse(worse: tuple[Job, str]) -> None:
     first, second, *_ = published.stdout.splitlines()
     assert first.startswith("::error file=suites/demo.yaml,line=6,title=FAIL fake-plain-token_f1::")
     assert second.startswith("::warning file=suites/cases.jsonl,line=2,title=case-1[fake-plain]::")
-    assert Path(job.said("summary")).read_text() == job.summary.read_text().removesuffix("\n")
+    assert Path(job.step_output("summary")).read_text() == job.summary.read_text().removesuffix("\n")
 
 
 def test_a_suite_that_cannot_be_read(job: Job) -> None:
-    """Nothing was judged: the summary says so, and nothing fails on the way to the verdict."""
+    """Without a result the summary says so, and publishing does not fail."""
     job.write("suites/demo.yaml", "schema: 2\n")
     job.suites()
-    assert job.said("status") not in ("0", "1")
-    assert job.run("publish.sh", STATUS=job.said("status"), BASELINE="").returncode == 0
-    assert job.summary.read_text().startswith("**ERROR** no suite was judged: pytest ended with status ")
+    assert job.step_output("status") not in ("0", "1")
+    assert job.run("publish.sh", STATUS=job.step_output("status"), BASELINE="").returncode == 0
+    assert job.summary.read_text().startswith("**ERROR** no suite was evaluated: pytest ended with status ")
 
 
 def test_several_suites_and_a_full_summary(job: Job, worse: tuple[Job, str]) -> None:
-    """What goes beyond what GitHub takes is cut at a page, and said; the comment has all verdicts."""
+    """A summary beyond GitHub's limit is cut between pages with a note; the comment has all verdicts."""
     for folder in ("reports", "golden"):
         shutil.copytree(worse[0].root / folder, job.root / folder, dirs_exist_ok=True)
     page = (job.root / "reports/demo/summary.md").read_text()
@@ -156,37 +154,37 @@ def test_several_suites_and_a_full_summary(job: Job, worse: tuple[Job, str]) -> 
     shown = job.summary.read_text()
     assert shown.startswith(page)
     assert shown.endswith("... more suites, cut here: their reports are in the artifact of this job\n")
-    assert Path(job.said("summary")).read_text().count("`demo`: ") == 2
+    assert Path(job.step_output("summary")).read_text().count("`demo`: ") == 2
 
 
 def test_a_damaged_run_and_one_that_died(job: Job, worse: tuple[Job, str]) -> None:
-    """Where no report can be made of all runs, the comment has every page, names what has none, and begins red."""
+    """If a run has no report, the comment has the other pages, names that run, and starts with the failure."""
     shutil.copytree(worse[0].root / "reports", job.root / "reports")
     for name in ("a", "died"):
         job.write(f"reports/{name}/run.jsonl", "{damaged\n")
     job.write("reports/a/summary.md", "**PASS** `a`: `all is well`\n")
     assert job.run("publish.sh", STATUS="3", BASELINE="").returncode == 0
-    for text in (Path(job.said("summary")).read_text(), job.summary.read_text()):
+    for text in (Path(job.step_output("summary")).read_text(), job.summary.read_text()):
         assert text.startswith("**pytest ended with status 3, see the log of the job**\n")
         assert "**ERROR** `died`: the run ended before its summary was written\n" in text
         assert text.index("**PASS** `a`: `all is well`\n") < text.index("**FAIL** `demo`: ")
 
 
 def test_a_red_job_whose_suites_pass(job: Job) -> None:
-    """The verdict of a suite is not the first that a reader sees; of a green job it is."""
+    """The comment of a failed job starts with the failure, that of a passing job with the verdict."""
     job.write("reports/demo/summary.md", "**PASS** `demo`: `all is well`\n")
     for status, first in [("1", "**pytest ended with status 1, see the log of the job**"), ("0", "**PASS** `demo`: ")]:
         job.run("publish.sh", STATUS=status, BASELINE="")
-        assert Path(job.said("summary")).read_text().startswith(first)
+        assert Path(job.step_output("summary")).read_text().startswith(first)
 
 
-def test_a_comment_has_room_for_so_much(job: Job) -> None:
-    """Of pages that are too many for one comment, the first stay whole and the others are said to be missing."""
+def test_a_comment_beyond_the_limit(job: Job) -> None:
+    """If pages exceed one comment, the first ones are whole and a note names the artifact for the rest."""
     for name in "abc":
         job.write(f"reports/{name}/run.jsonl", "{damaged\n")
         job.write(f"reports/{name}/summary.md", f"**FAIL** `{name}`\n" + "x" * 40_000)
     job.run("publish.sh", STATUS="1", BASELINE="")
-    text = Path(job.said("summary")).read_text()
+    text = Path(job.step_output("summary")).read_text()
     assert "**FAIL** `a`\n" in text
     assert text.endswith("... more suites, cut here: their reports are in the artifact of this job\n")
     assert len(text) < 65_000
@@ -197,19 +195,19 @@ NEW, AGAIN = "POST repos/a/b/issues/7/comments", "PATCH repos/a/b/issues/comment
 
 @pytest.mark.parametrize(("known", "written"), [("", NEW), ("42\\n43\\n", AGAIN)])
 def test_one_comment(job: Job, known: str, written: str) -> None:
-    """The first run writes a comment, later ones write it anew; the verdict is its first line, its mark the last."""
+    """The first run creates a comment, later ones update it; it starts with the verdict and ends with the marker."""
     job.gh(known)
     job.write("summary.md", "**PASS** `demo`: `all is well`\n")
     given = {"NAME": "nightly", "REPOSITORY": "a/b", "PULL_REQUEST": "7", "SUMMARY": "summary.md", "GH_TOKEN": "t"}
     done = job.run("comment.sh", **given)
     assert (done.returncode, done.stdout) == (0, "")
-    assert f"--method {written} " in job.asked.read_text()
-    body = Path(f"{job.asked}.body").read_text()
+    assert f"--method {written} " in job.calls.read_text()
+    body = Path(f"{job.calls}.body").read_text()
     assert body == "**PASS** `demo`: `all is well`\n\n<!-- evalharness:nightly -->\n"
 
 
 def test_a_token_that_may_not_write(job: Job) -> None:
-    """Is a warning: the verdict stands in the summary all the same."""
+    """A token without write access is a warning, and the verdict is still in the summary."""
     job.gh("", status=1)
     job.write("summary.md", "x\n")
     given = {"NAME": "n", "REPOSITORY": "a/b", "PULL_REQUEST": "7", "SUMMARY": "summary.md"}
@@ -227,24 +225,24 @@ def test_a_token_that_may_not_write(job: Job) -> None:
     ],
 )
 def test_inputs_are_checked(job: Job, script: str, given: dict[str, str]) -> None:
-    """What would become part of a comment's mark, an address or a requirement has to look like it."""
+    """Inputs for the comment's marker, an address or a requirement are validated."""
     done = job.run(script, **{"REPOSITORY": "a/b", "SUMMARY": "x", **given})
     assert (done.returncode, done.stdout) == (4, "")
 
 
 def test_recordings_come_first(job: Job) -> None:
-    """Recordings are imported before anything is asked; one that cannot be is red."""
+    """Recordings are imported before the first request, and an invalid one fails the job."""
     job.write("golden/recording.jsonl", "{}\n")
     ran = job.suites(RECORDINGS="golden/*.jsonl")
-    assert job.said("status") == "4"
+    assert job.step_output("status") == "4"
     assert "recording.jsonl" in ran.stderr
 
 
 def test_arguments_on_several_lines(job: Job) -> None:
-    """All of them reach pytest, wherever a line ends."""
-    job.command("python", f"""[[ $1 == -c ]] || printf '%s\\n' "${{@:7}}" >{job.asked}""")
+    """Arguments on several lines all reach pytest."""
+    job.command("python", f"""[[ $1 == -c ]] || printf '%s\\n' "${{@:7}}" >{job.calls}""")
     job.suites(ARGUMENTS="\n--llm-repeat=2  -k\ncase-1\n")
-    assert job.asked.read_text().split() == ["--llm-repeat=2", "-k", "case-1"]
+    assert job.calls.read_text().split() == ["--llm-repeat=2", "-k", "case-1"]
 
 
 ACTIONS = [REPOSITORY / "action.yml", REPOSITORY / "action/comment/action.yml"]
@@ -252,7 +250,7 @@ ACTIONS = [REPOSITORY / "action.yml", REPOSITORY / "action/comment/action.yml"]
 
 @pytest.mark.parametrize("path", ACTIONS, ids=["top", "comment"])
 def test_nothing_is_put_into_a_script(path: Path) -> None:
-    """Inputs reach scripts by the environment alone, every script exists, and what others wrote is pinned."""
+    """Scripts get inputs only through the environment, each script exists, and foreign actions are pinned."""
     action: dict[str, Any] = yaml.safe_load(path.read_text())
     assert action["runs"]["using"] == "composite"
     for step in action["runs"]["steps"]:
@@ -266,7 +264,7 @@ def test_nothing_is_put_into_a_script(path: Path) -> None:
 
 
 def test_every_input_is_used_and_known() -> None:
-    """No input is only declared, and none is only used."""
+    """Each declared input is used."""
     for path in ACTIONS:
         text = path.read_text()
         for name in yaml.safe_load(text)["inputs"]:
@@ -275,7 +273,7 @@ def test_every_input_is_used_and_known() -> None:
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed; gh has its own")
 def test_which_comment_is_ours() -> None:
-    """One that a bot wrote and that ends with our mark: not a person's that quotes it, not another job's."""
+    """Our comment is from a bot and ends with our marker; quotes and other jobs' comments do not count."""
     mark = "<!-- evalharness:a -->"
     comments = [
         {"id": 1, "user": {"type": "User"}, "body": f"x\n{mark}\n"},

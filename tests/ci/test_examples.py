@@ -1,4 +1,4 @@
-"""The examples of docs/ci.md are what the page says they are, and pre-commit finds a command that exists."""
+"""The examples of docs/ci.md are valid, and pre-commit calls an existing command."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 
 
 def steps(name: str) -> Iterator[dict[str, Any]]:
-    """The steps of a workflow of GitHub."""
+    """Yield the steps of a GitHub workflow."""
     for job in yaml.safe_load((EXAMPLES / name).read_text())["jobs"].values():
         yield from job["steps"]
 
 
 def scripts() -> Iterator[str]:
-    """Every piece of shell that the examples and the action hold."""
+    """Yield each shell script of the examples and the action."""
     for name in ("github.yml", "github-comment.yml"):
         yield from (step["run"] for step in steps(name) if "run" in step)
     yield "\n".join(yaml.safe_load((EXAMPLES / "gitlab.yml").read_text())["llm"]["script"])
@@ -38,7 +38,7 @@ def scripts() -> Iterator[str]:
 
 @pytest.mark.parametrize("script", list(scripts()))
 def test_shell_is_shell(script: str) -> None:
-    """Bash can read it, and nothing of an event is put into it."""
+    """Bash parses each script, and no script contains an expression."""
     done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert not EXPRESSION.search(script)
@@ -46,7 +46,7 @@ def test_shell_is_shell(script: str) -> None:
 
 @pytest.mark.parametrize("name", ["github.yml", "github-comment.yml"])
 def test_workflows(name: str) -> None:
-    """Least rights, the whole history, no credentials left behind, and every action of others pinned by its commit."""
+    """Workflows have minimal rights, the full history, no stored credentials, and actions pinned by commit."""
     workflow = yaml.safe_load((EXAMPLES / name).read_text())
     assert workflow["permissions"] == {}
     assert "pull_request_target" not in (workflow.get("on") or workflow[True])  # YAML 1.1 reads `on` as true
@@ -61,7 +61,7 @@ def test_workflows(name: str) -> None:
 
 
 def test_the_second_workflow_runs_nothing_of_the_pull_request() -> None:
-    """It has the right to write: so no checkout of the head, no secret, no pytest."""
+    """The workflow with write access checks out no head, has no secret and runs no pytest."""
     text = (EXAMPLES / "github-comment.yml").read_text()
     assert "ref:" not in text
     assert "secrets." not in text
@@ -70,7 +70,7 @@ def test_the_second_workflow_runs_nothing_of_the_pull_request() -> None:
 
 
 def test_options_exist() -> None:
-    """Every option in the examples is one of pytest's, ours or the command's."""
+    """Each option in the examples belongs to pytest, the plugin or the command."""
     help_text = subprocess.run([sys.executable, "-m", "pytest", "--help"], capture_output=True, text=True).stdout
     report = re.sub(r"-\n +", "-", CliRunner().invoke(main, ["report", "--help"]).output)  # click breaks at hyphens
     examples = "".join(path.read_text() for path in EXAMPLES.iterdir()) + PAGE + "".join(scripts())
@@ -80,15 +80,13 @@ def test_options_exist() -> None:
 
 
 def test_the_page_names_every_example() -> None:
-    """And every file that it names is there."""
+    """The page links to each example, and each linked file exists."""
     named = set(re.findall(r"\(ci/([\w.-]+)\)", PAGE))
     assert named == {path.name for path in EXAMPLES.iterdir()}
 
 
 def test_pre_commit() -> None:
-    """The hook's command is one that the package installs, with a sub-command that exists; the pattern takes what
-    suites are made of, and nothing else.
-    """
+    """The hook calls an installed command, and its pattern matches the files of suites only."""
     (hook,) = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text())
     program, command = hook["entry"].split()
     assert tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"][program]

@@ -1,4 +1,4 @@
-"""The repository's own workflows, forms and metadata: least rights, pinned actions, and nothing that drifts apart."""
+"""The repository's own workflows, forms and metadata: minimal rights, pinned actions and consistent versions."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ OWN = re.compile(r"uses: OWNER/evalharness(/[\w/-]+)?@v\d+\.\d+\.\d+$")  # this 
 
 
 def name(path: Path) -> str:
-    """A path as a test's id."""
+    """Return a path as a test's id."""
     return path.relative_to(REPOSITORY).as_posix()
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A file in YAML."""
+    """Load a YAML file."""
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return content
 
 
 def jobs(path: Path) -> Iterator[dict[str, Any]]:
-    """The jobs of a workflow; an action counts as one."""
+    """Return the jobs of a workflow; an action counts as one."""
     content = read(path)
     yield from content["jobs"].values() if "jobs" in content else [content["runs"]]
 
 
 def steps(path: Path) -> Iterator[dict[str, Any]]:
-    """The steps of a workflow or of an action."""
+    """Return the steps of a workflow or of an action."""
     for job in jobs(path):
         yield from job["steps"]
 
 
 def test_workflows_exist() -> None:
-    """The tests below have something to look at."""
+    """There are workflows for the tests below."""
     assert {path.stem for path in WORKFLOWS} >= {"ci", "docs", "newest", "release"}
     assert EXAMPLES
 
 
 @pytest.mark.parametrize("path", sorted({*FILES, *OTHERS}), ids=name)
 def test_files_parse(path: Path) -> None:
-    """Every file is a mapping in YAML."""
+    """Each file is a YAML mapping."""
     assert isinstance(read(path), dict)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=name)
 def test_rights(path: Path) -> None:
-    """A workflow has no rights, each job the few that it names, and a time limit."""
+    """A workflow has no rights; each job has the few that it names, and a time limit."""
     assert read(path)["permissions"] == {}
     for job in jobs(path):
         assert job["permissions"]
@@ -80,7 +80,7 @@ def test_superseded_runs_end(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_actions_are_pinned(path: Path) -> None:
-    """Every action of others is pinned by its commit, with the version in a comment."""
+    """Each foreign action is pinned by its commit, with the version in a comment."""
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if re.search(r"^\s*(- )?uses:", line)]
     assert len(lines) == sum("uses" in step for step in steps(path))
     assert [line for line in lines if not PINNED.search(line) and not OWN.search(line)] == []
@@ -88,7 +88,7 @@ def test_actions_are_pinned(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_no_expression_in_shell(path: Path) -> None:
-    """Whatever a shell gets comes through its environment."""
+    """Shell scripts get values only through the environment."""
     assert [step["run"] for step in steps(path) if "${{" in step.get("run", "")] == []
 
 
@@ -108,8 +108,8 @@ def test_make_targets_exist(path: Path) -> None:
     assert called <= set(re.findall(r"^([\w-]+):", makefile, re.MULTILINE))
 
 
-def test_matrix_is_what_is_declared() -> None:
-    """The tests run on every version of Python that the package declares, and on no other."""
+def test_matrix_matches_the_package() -> None:
+    """The tests run on exactly the Python versions that the package declares."""
     classifiers = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["classifiers"]
     declared = re.findall(r"^Programming Language :: Python :: (3\.\d+)$", "\n".join(classifiers), re.MULTILINE)
     assert read(GITHUB / "workflows/ci.yml")["jobs"]["test"]["strategy"]["matrix"]["python"] == declared

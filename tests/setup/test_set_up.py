@@ -23,18 +23,18 @@ MACHINES = {"linux": ["x86_64", "aarch64"], "darwin": ["arm64"]}
 
 
 def script(name: str) -> ModuleType:
-    """A script of setup/ as a module."""
+    """Import a script of setup/ as a module."""
     spec = importlib.util.spec_from_file_location(f"setup_{name}", ROOT / "setup" / f"{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses and annotations look
+    sys.modules[spec.name] = module  # dataclasses look modules up here
     spec.loader.exec_module(module)
     return module
 
 
 def wanted() -> Iterator[Requirement]:
-    """Whatever `make` installs by name: dependencies, extras, groups, build requirements."""
+    """Return everything that `make` installs by name: dependencies, extras, groups, build requirements."""
     project = PYPROJECT["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values(), PYPROJECT["build-system"]["requires"]]
     groups = [[word for word in group if isinstance(word, str)] for group in PYPROJECT["dependency-groups"].values()]
@@ -43,7 +43,7 @@ def wanted() -> Iterator[Requirement]:
 
 
 def pins(python: str, platform: str, machine: str) -> dict[str, list[str]]:
-    """The versions that the lock gives to each package there."""
+    """Return the locked versions of each package."""
     there = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": platform}
     there |= {
         "platform_machine": machine,
@@ -60,7 +60,7 @@ def pins(python: str, platform: str, machine: str) -> dict[str, list[str]]:
 
 
 def test_every_named_package_is_locked() -> None:
-    """On every Python and platform each named package has one version, and the version is one that we ask for."""
+    """On each Python and platform, each named package has one locked version that fits the requirement."""
     wrong = []
     pythons = [one.rpartition(" ")[2] for one in PYPROJECT["project"]["classifiers"] if re.search(r":: 3\.\d+$", one)]
     assert pythons == ["3.11", "3.12", "3.13", "3.14"]
@@ -84,7 +84,7 @@ def test_differences_from_the_lock_are_listed() -> None:
 
 
 def test_the_lock_is_read_for_this_python() -> None:
-    """Lines for another Python or platform do not count, and comments are no lines."""
+    """Lines for another Python or platform, and comments, are skipped."""
     lines = [
         "# made by",
         "numpy==1 ; python_full_version < '3'",
@@ -96,7 +96,7 @@ def test_the_lock_is_read_for_this_python() -> None:
 
 
 def test_a_missing_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a compiler the set-up ends at once and names two ways out; a compiler that the user names is trusted."""
+    """Without a compiler the set-up ends at once with two solutions; a compiler set by the user is trusted."""
     install = script("install")
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.delenv("CXX", raising=False)
@@ -109,7 +109,7 @@ def test_a_missing_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_step_that_fails(tmp_path: Path) -> None:
-    """A failure shows the end of what was printed and where the rest is; what runs beside it is ended."""
+    """A failure shows the end of the output and the path of the rest, and ends parallel steps."""
     install = script("install")
     compiler = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
     beside = install.Job("compiling", [sys.executable, "-c", compiler], tmp_path / "a.log")
@@ -121,7 +121,7 @@ def test_a_step_that_fails(tmp_path: Path) -> None:
 
 
 def test_a_wheel_is_kept_whole(tmp_path: Path) -> None:
-    """What was built is moved to the folder of wheels, and nothing else is left there."""
+    """A built wheel is moved to the folder of wheels, and no other file stays there."""
     (tmp_path / "built").mkdir()
     (tmp_path / "built/a.whl").write_bytes(b"whole")
     script("install").keep(tmp_path / "built", tmp_path / "wheels")
@@ -136,8 +136,8 @@ def test_a_wheel_is_kept_whole(tmp_path: Path) -> None:
         (b"[  9%] Building\n[ 14%] Linking\n", " 14 %"),
     ],
 )
-def test_how_far_a_compiler_is(tmp_path: Path, printed: bytes, step: str) -> None:
-    """The last step that Ninja or Make printed is what is shown."""
+def test_progress_of_a_compiler(tmp_path: Path, printed: bytes, step: str) -> None:
+    """The progress is the last step that Ninja or Make printed."""
     install = script("install")
     job = install.Job("compiling", [sys.executable, "-c", ""], tmp_path / "log")
     job.process.wait(60)
@@ -146,7 +146,7 @@ def test_how_far_a_compiler_is(tmp_path: Path, printed: bytes, step: str) -> Non
 
 
 def test_versions_come_from_the_lock() -> None:
-    """The set-up names no version of its own for what is locked."""
+    """The set-up contains no version of a locked package."""
     install = script("install")
     assert install.locked_version("torch") == pins("3.11", "linux", "x86_64")["torch"][0]
     with pytest.raises(install.SetupError, match="no line for nothing: run `make lock`"):
