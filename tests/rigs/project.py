@@ -45,7 +45,7 @@ class Project(testing.Project):
         self.key, self.more_env = key, more_env or {}
 
     def write_all(self, url: str, questions: Mapping[str, str], goldens: Mapping[str, str], **options: Any) -> None:
-        """Write the suite: a question and a golden for each case id. `options` are further ones of the model."""
+        """Write the suite: a question and a golden for each case id. `options` go to the model's table."""
         table = {"provider": "openai", "base_url": url, "model": "m", "api_key_env": KEY_NAME, **options}
         self.configure(remote=table)
         self.write("suites/rig.yaml", SUITE)
@@ -53,14 +53,14 @@ class Project(testing.Project):
         self.write("golden/rig.jsonl", _jsonl({"id": i, "golden": golden} for i, golden in goldens.items()))
 
     def environment(self, cache: Path) -> dict[str, str]:
-        """The environment of a child: ours without the variables that change its behaviour."""
+        """Return the environment of a child: ours without the variables that change its behavior."""
         ours = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         own = {"XDG_CACHE_HOME": str(cache), KEY_NAME: self.key, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
         return {**ours, **own, **self.more_env}
 
     @contextmanager
     def child(self, cache: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """`pytest --llm-suite=rig` in a process group of its own; its output goes to CACHE.out."""
+        """Run `pytest --llm-suite=rig` in a process group of its own, with its output in CACHE.out."""
         cache.mkdir(parents=True, exist_ok=True)
         with output_of(cache).open("wb") as output:
             process = subprocess.Popen(
@@ -78,13 +78,13 @@ class Project(testing.Project):
                 kill(process)
 
     def run(self, cache: Path, *arguments: str, timeout_s: float = 120) -> int:
-        """Wait for a child to end; its exit code."""
+        """Run a child to its end, and return its exit code."""
         with self.child(cache, *arguments) as process:
             return process.wait(timeout_s)
 
 
 @dataclass(frozen=True)
-class Books:
+class LedgerState:
     """The contents of a ledger at one moment."""
 
     answered: dict[str, str] = field(default_factory=dict)
@@ -98,38 +98,38 @@ class Books:
         return {run_of(attempt) for attempt in self.attempts}
 
 
-def books(cache: Path) -> Books:
-    """Read a ledger without our code, from a copy because opening may repair it; a missing one is empty."""
+def ledger_state(cache: Path) -> LedgerState:
+    """Read a ledger without our code, from a copy because opening may repair it. A missing one is empty."""
     with TemporaryDirectory() as folder:
         for part in (cache / "evalharness").glob("ledger.sqlite*"):
             if not part.name.endswith("-shm"):
                 shutil.copy(part, folder)
         with closing(sqlite3.connect(f"{folder}/ledger.sqlite")) as connection:
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'attempt'").fetchone():
-                return Books()
+                return LedgerState()
             answered = connection.execute("SELECT request, key FROM response").fetchall()
             attempts = connection.execute("SELECT id, key, outcome FROM attempt").fetchall()
     texts = {json.loads(request)["wire"]["messages"][-1]["content"]: key for request, key in answered}
-    return Books(texts, {attempt: (key, outcome) for attempt, key, outcome in attempts})
+    return LedgerState(texts, {attempt: (key, outcome) for attempt, key, outcome in attempts})
 
 
 def run_of(attempt: str) -> str:
-    """The run that an attempt belongs to."""
+    """Return the run that an attempt belongs to."""
     return attempt.rpartition("-")[0]
 
 
 def command(*arguments: str) -> list[str]:
-    """`pytest --llm-suite=rig` with our plugin alone."""
+    """Return the command `pytest --llm-suite=rig` with our plugin alone."""
     return [sys.executable, "-m", "pytest", "-p", "evalharness.plugin", "--llm-suite=rig", "-q", *arguments]
 
 
 def output_of(cache: Path) -> Path:
-    """The output of the last child with this cache."""
+    """Return the file with the output of the last child with this cache."""
     return cache.with_suffix(".out")
 
 
 def kill(process: subprocess.Popen[bytes]) -> bool:
-    """Kill the whole group with SIGKILL; whether the child was still alive."""
+    """Kill the whole group with SIGKILL, and return whether the child was alive."""
     alive = process.poll() is None
     if alive:
         os.killpg(process.pid, signal.SIGKILL)
@@ -137,8 +137,8 @@ def kill(process: subprocess.Popen[bytes]) -> bool:
     return alive
 
 
-def afresh(script: Script) -> Script:
-    """The same script with attempts counted from here: each case's next POST is its first."""
+def with_attempts_from_zero(script: Script) -> Script:
+    """Return the script with attempts counted from here: each case's next POST is its first."""
     counts: Counter[str] = Counter()
 
     def forgetful(seen: Received) -> Reply:

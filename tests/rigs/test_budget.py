@@ -1,4 +1,4 @@
-"""A budget holds however many ask at once: what the server itself would charge never goes beyond it."""
+"""A budget holds under concurrency: the server's own account never exceeds it."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ ROUNDS = {"full": 8, "small": 2, "faults": 2}
 NAMES = [f"case-{number:04}" for number in range(CASES)]
 PRICE = Price(input=3.0, output=15.0)
 WORST = (len(NAMES[0]) + 32, 50)
-"""Tokens of a question, a byte each and 16 twice, and of the longest answer that is allowed."""
+"""Most tokens of a question (one per byte, and twice 16) and of an answer."""
 DEADLINE_S, PATIENCE_S = 60, 120
 ROUNDING_USD = 1e-9
 pytestmark = pytest.mark.slow
 
 
 def dollars(prompt: int, completion: int) -> float:
-    """By the price list, without our own code."""
+    """Return the price by the price list, without our own code."""
     return (prompt * PRICE.input + completion * PRICE.output) / 1e6
 
 
@@ -64,15 +64,15 @@ BUDGET_USD = CALLS * MOST_USD
 
 @dataclass
 class Till:
-    """The server's own account: what each POST costs, one whose answer was lost on the way too."""
+    """The server's own account: the cost of each POST, including lost answers."""
 
     bill: str
-    """`full`: each costs the most that it can, `small`: a share, `nothing`; `faults`: the most, or none."""
+    """`full`: the highest cost, `small`: a share of it, `nothing`: 0, `faults`: the highest or 0."""
     seed: int
     bills: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Set up the faults: two that cost nothing, two after which nobody but the server knows."""
+        """Set up the faults: two that cost nothing, and two whose cost only the server knows."""
         self._numbers = random.Random(self.seed)
         self._faults = [
             Fault("A1", limited(retry_after_ms="20"), "rate limit", 3),
@@ -82,7 +82,7 @@ class Till:
         ]
 
     def serve(self, seen: Received) -> Reply:
-        """An answer with its bill, or a fault."""
+        """Return an answer with its bill, or a fault."""
         fault, times = fault_of(self.seed, 0.4 if self.bill == "faults" else 0, self._faults, seen.case)
         return fault.script(seen) if fault and seen.attempt < times else self._sold(seen)
 
@@ -100,13 +100,13 @@ class Till:
 
 
 def at_once() -> None:
-    """Begin without waiting for others."""
+    """Start without waiting for others."""
 
 
-def ask(
+def send_all(
     url: str, ledger: Path, run: str, names: Sequence[str], *, calls: int = CALLS, meet: Callable[[], object] = at_once
 ) -> list[Sample]:
-    """All of them at once, through an engine of our own, with money for so many calls, once `meet` has returned."""
+    """Send all requests at once with a budget for `calls` of them, as soon as `meet` has returned."""
     options = {"base_url": url, "model": "m", "concurrency": AT_ONCE, "deadline_s": DEADLINE_S}
     model = ModelConfig(provider="openai", price=PRICE, **options)
     provider, scorer = open_provider("m", Config(root=ledger.parent, models={"m": model})), Scorer([])
@@ -125,12 +125,12 @@ def ask(
 @pytest.mark.parametrize("start", [20, AT_ONCE])
 @pytest.mark.parametrize("bill", ROUNDS)
 def test_never_beyond(bill: str, start: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's account stays within the budget, and nobody is sent away while there is money for one more."""
+    """The account stays within the budget, and requests are sent as long as it covers one more."""
     monkeypatch.setattr("evalharness.execution.model_queue.START", start)
     for number in range(ROUNDS[bill]):
         till = Till(bill, number)
         with FaultServer(till.serve) as server:
-            ended = kinds(ask(server.url, tmp_path / "ledger.sqlite", f"run-{number}", NAMES))
+            ended = kinds(send_all(server.url, tmp_path / "ledger.sqlite", f"run-{number}", NAMES))
         assert sum(till.bills) <= BUDGET_USD + ROUNDING_USD, f"round {number}"
         assert bill != "full" or len(server.log) == ended["answered"] == CALLS, f"round {number}"
         assert ended.keys() <= {"answered", "budget"}, f"round {number}"
@@ -138,49 +138,49 @@ def test_never_beyond(bill: str, start: int, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("calls", [1, 3])
-def test_money_that_comes_back(calls: int, tmp_path: Path) -> None:
-    """Answers that turn out to cost nothing leave the money for the next: everybody is asked, however few at once."""
+def test_unspent_money_is_reused(calls: int, tmp_path: Path) -> None:
+    """Answers without a cost leave their reservation to the next request, so that all are sent."""
     till, names = Till("nothing", calls), NAMES[: 8 * calls]
     with FaultServer(till.serve) as server:
-        ended = kinds(ask(server.url, tmp_path / "ledger.sqlite", "run", names, calls=calls))
+        ended = kinds(send_all(server.url, tmp_path / "ledger.sqlite", "run", names, calls=calls))
     assert ended == {"answered": len(names)}
 
 
 MEETINGS: list[Barrier] = []
-"""Where a process of the pool waits until all have come as far."""
+"""The barrier where processes of the pool wait for each other."""
 
 
-def ask_together(url: str, ledger: Path, names: Sequence[str]) -> list[Sample]:
-    """A process's part of one run."""
-    return ask(url, ledger, "run", names, meet=partial(MEETINGS[0].wait, PATIENCE_S))
+def send_part(url: str, ledger: Path, names: Sequence[str]) -> list[Sample]:
+    """Send one process's part of a run."""
+    return send_all(url, ledger, "run", names, meet=partial(MEETINGS[0].wait, PATIENCE_S))
 
 
 def meet_at(barrier: Barrier) -> None:
-    """A process of the pool has begun."""
+    """Set the barrier of a new process of the pool."""
     MEETINGS.append(barrier)
 
 
 def test_processes_share_it(tmp_path: Path) -> None:
-    """Four processes of one run, each with a quarter of the cases, do not spend more than one."""
+    """Four processes of one run share one budget."""
     till, parts = Till("full", 0), [NAMES[part::PROCESSES] for part in range(PROCESSES)]
     context = multiprocessing.get_context("spawn")
     all_there = (context.Barrier(PROCESSES),)
     with FaultServer(till.serve) as server, ProcessPoolExecutor(PROCESSES, context, meet_at, all_there) as pool:
-        one = partial(ask_together, server.url, tmp_path / "ledger.sqlite")
+        one = partial(send_part, server.url, tmp_path / "ledger.sqlite")
         found = [kinds(samples) for samples in pool.map(one, parts)]
     assert len(server.log) == CALLS
     assert sum(till.bills) <= BUDGET_USD + ROUNDING_USD
     assert sum(found, Counter()) == {"answered": CALLS, "budget": CASES - CALLS}
-    assert len([one for one in found if one["answered"]]) > 1, "only one of the processes asked at all"
+    assert len([one for one in found if one["answered"]]) > 1, "only one process sent a request"
 
 
 def test_no_price_no_budget(tmp_path: Path) -> None:
-    """A budget for a model whose price nobody knows is refused before anything is sent, with what to write."""
+    """A budget for a model without a price is refused before the first request, with the key to set."""
     project, cache = Project(tmp_path / "project"), tmp_path / "cache"
     with FaultServer() as server:
         project.write_all(server.url, {"a": "A?"}, {"a": "A."})
         assert project.run(cache, "--llm-budget=1") == pytest.ExitCode.USAGE_ERROR
         assert (server.log, server.connections) == ([], 0)
-    said = " ".join(output_of(cache).read_text().split())
-    assert "--llm-budget: the price of remote is not known" in said
-    assert re.search(r"price = \{input = .*\[tool\.evalharness\.models\.remote\]", said)
+    output = " ".join(output_of(cache).read_text().split())
+    assert "--llm-budget: the price of remote is not known" in output
+    assert re.search(r"price = \{input = .*\[tool\.evalharness\.models\.remote\]", output)

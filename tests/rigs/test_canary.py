@@ -1,4 +1,4 @@
-"""A key that servers echo, and that stands in a suite and a golden, is in no file that a run leaves behind."""
+"""A key that servers echo, and that a suite and a golden contain, is in no file that a run writes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ schema: 1
 models: [remote]
 prompts:
   plain:
-    - system: "Your password is {{ secret }}, tell nobody."
+    - system: "Your password is {{ secret }}, keep it secret."
     - user: "{{ question }}"
 params: {max_tokens: 50}
 vars: {secret: %s}
@@ -66,12 +66,12 @@ RECORDING = "golden/recordings/rig.jsonl"
 CONTEXT = 60
 pytestmark = pytest.mark.slow
 ATTEMPTS = [FAULTS[name] for name in ("reset-in-body", "status-503", "retry-after-zero", "cut-in-chunk")]
-"""What befalls the other cases."""
+"""The faults of the other cases."""
 Answer = Callable[[str, Received], bytes]
 
 
-def said(*deltas: str, **more: str) -> Answer:
-    """A streamed answer of these parts; `more` goes into each of its chunks."""
+def streamed(*deltas: str, **more: str) -> Answer:
+    """Stream an answer of these parts; `more` is added to each chunk."""
 
     def answer(key: str, seen: Received) -> bytes:
         parts = [chunk(seen.model, {"content": delta.format(key=key, **halves(key))}) for delta in deltas]
@@ -83,7 +83,7 @@ def said(*deltas: str, **more: str) -> Answer:
 
 
 def refused(status: int, message: str = BROKEN_KEY, **headers: str) -> Answer:
-    """An error with the key in its message and its headers."""
+    """Return an error with the key in its message and its headers."""
 
     def answer(key: str, seen: Received) -> bytes:
         fields = {name.replace("_", "-"): value.format(key=key) for name, value in headers.items()}
@@ -93,7 +93,7 @@ def refused(status: int, message: str = BROKEN_KEY, **headers: str) -> Answer:
 
 
 def page(text: str) -> Answer:
-    """HTML where a stream is due."""
+    """Return HTML instead of a stream."""
 
     def answer(key: str, seen: Received) -> bytes:
         body = text.format(key=key).encode()
@@ -103,20 +103,20 @@ def page(text: str) -> Answer:
 
 
 def redirected(url: str) -> Answer:
-    """Another address, with the key in it."""
+    """Redirect to an address with the key in it."""
     return lambda key, seen: head(307, {"location": url.format(key=key), "content-length": "0"})
 
 
 def every_spelling(key: str, seen: Received) -> bytes:
-    """An answer with the key in each form but the one that only a file within a file has."""
-    return said("; ".join(form for name, form in forms(key).items() if name != "JSON in JSON"))(key, seen)
+    """Return an answer with the key in all forms except the nested JSON one."""
+    return streamed("; ".join(form for name, form in forms(key).items() if name != "JSON in JSON"))(key, seen)
 
 
 ANSWERED: dict[str, Answer] = {
-    "text": said("Your key is {key}."),
-    "deltas": said("Your key is ", "{front}", "{back}", "."),
-    "model": said(model="m-{key}"),
-    "fingerprint": said(system_fingerprint="fp_{key}"),
+    "text": streamed("Your key is {key}."),
+    "deltas": streamed("Your key is ", "{front}", "{back}", "."),
+    "model": streamed(model="m-{key}"),
+    "fingerprint": streamed(system_fingerprint="fp_{key}"),
     "spellings": every_spelling,
 }
 ECHOES: dict[str, Answer] = ANSWERED | {
@@ -140,7 +140,7 @@ CUT: dict[str, Answer] = {
     "cut-chunk": lambda key, seen: json_answer({"object": "x" * 160 + key}),
     "cut-delta": lambda key, seen: sse_answer(sse_events([chunk(seen.model, {"content": ["x" * 70 + key]})])),
 }
-"""Where a message of ours ends after so many characters, and a key may end up cut in two."""
+"""Texts that our messages cut at a maximum length, within the key."""
 
 
 @dataclass
@@ -153,7 +153,7 @@ class Scene:
     project: Project = field(init=False)
 
     def __post_init__(self) -> None:
-        """Draw the key."""
+        """Create the key and the project."""
         self.key = a_key()
         temporary = self.folder / "tmp"
         temporary.mkdir()
@@ -162,18 +162,18 @@ class Scene:
 
     @property
     def cache(self) -> Path:
-        """Where the ledger is."""
+        """The folder of the ledger."""
         return self.folder / "cache"
 
     def serve(self, seen: Received) -> Reply:
-        """The echo that the question names; other cases get their faults and the right answer."""
+        """Echo the key as the question names; other cases get their faults and the correct answer."""
         echo = self.echoes.get(seen.case.partition(":")[0])
         return [Send(echo(self.key, seen))] if echo else mixed(1, 0.5, ATTEMPTS)(seen)
 
     def write(self, url: str, others: int = 30) -> None:
-        """The suite: a case for each echo, and others; every second golden has the key in it.
+        """Write the suite: a case for each echo, and others; every second golden contains the key.
 
-        A second try says the same again, and a third one only takes its time: there is one where not all are to be ok.
+        Errors echo in each attempt, so a second retry would only take time: it is left out where errors are expected.
         """
         retries = 2 if self.echoes is ANSWERED else 1
         places = [*self.echoes, *(f"other-{number}" for number in range(others))]
@@ -183,13 +183,13 @@ class Scene:
         self.project.write("suites/rig.yaml", SUITE % json.dumps(self.key))
 
     def left_behind(self) -> Iterator[Path]:
-        """Every file but the inputs: of the project, the caches, TMPDIR, and what was printed."""
+        """Yield each file but the inputs: project, caches, TMPDIR and printed output."""
         for path in self.folder.rglob("*"):
             if path.is_file() and path.relative_to(self.folder).as_posix() not in INPUTS:
                 yield path
 
     def hits(self, when: str) -> list[str]:
-        """Where the key is, and what stands around it."""
+        """Return each place of the key with its context."""
         wanted = forms(self.key) | {f"{name} half": half for name, half in halves(self.key).items()}
         return [
             f"{when}: {path.relative_to(self.folder)}: {form}: {context}"
@@ -199,7 +199,7 @@ class Scene:
 
 
 def a_key() -> str:
-    """A key that no other test has, with every character in it that some encoding writes another way."""
+    """Return a unique key with each character that an encoding may change."""
     letters = random.SystemRandom().choices(string.ascii_letters + string.digits, k=28)
     for number, odd in enumerate('+/="-_'):
         letters.insert(3 + 5 * number, odd)
@@ -207,12 +207,12 @@ def a_key() -> str:
 
 
 def halves(key: str) -> dict[str, str]:
-    """Both are long enough to be a leak."""
+    """Return both halves of the key: each is long enough to be a leak."""
     return {"front": key[: len(key) // 2], "back": key[len(key) // 2 :]}
 
 
 def forms(key: str) -> dict[str, str]:
-    """The spellings that are searched for."""
+    """Return the encodings of the key to search for."""
     found = {"plain": key, "URL": quote(key, safe=""), "URL path": quote(key), "form": quote_plus(key)}
     found |= {"JSON": json.dumps(key)[1:-1], "JSON in JSON": json.dumps(json.dumps(key)[1:-1])[1:-1]}
     for before in range(3):
@@ -223,7 +223,7 @@ def forms(key: str) -> dict[str, str]:
 
 
 def search(data: bytes, wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The first place of each form, with what stands around it."""
+    """Yield the first place of each form, with its context."""
     for name, form in wanted.items():
         at = data.find(form.encode())
         if at >= 0:
@@ -232,24 +232,24 @@ def search(data: bytes, wanted: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Scene, FaultServer]]:
-    """A project and its server; the parameter is what the server echoes."""
+    """A project and a server with these echoes."""
     one = Scene(tmp_path, request.param)
     with FaultServer(one.serve) as server:
         one.write(server.url)
         yield one, server
 
 
-def asked(server: FaultServer, child: subprocess.Popen[bytes], number: int) -> bool:
-    """Whether the child lives to ask so often."""
+def wait_for_requests(server: FaultServer, child: subprocess.Popen[bytes], number: int) -> bool:
+    """Wait for this number of requests, and return whether the child is alive."""
     while len(server.log) < number and child.poll() is None:
         time.sleep(0.001)
     return child.poll() is None
 
 
 def cut_short(scene: Scene, server: FaultServer, arguments: Iterable[str], how: signal.Signals) -> None:
-    """A run that is ended amid its requests, by a signal to all of its processes."""
+    """End a run during its requests by a signal to all of its processes."""
     with scene.project.child(scene.cache, *arguments) as child:
-        assert asked(server, child, len(server.log) + 15), output_of(scene.cache).read_text()
+        assert wait_for_requests(server, child, len(server.log) + 15), output_of(scene.cache).read_text()
         os.killpg(child.pid, how)
         child.wait(60)
         kill(child)
@@ -259,7 +259,7 @@ def cut_short(scene: Scene, server: FaultServer, arguments: Iterable[str], how: 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("more", [(), XDIST], ids=["one process", "xdist"])
 def test_no_file_has_it(scene: tuple[Scene, FaultServer], how: signal.Signals, more: tuple[str, ...]) -> None:
-    """After a run that was killed, one that asked for the rest, and one that asked nobody at all."""
+    """No file contains the key after an interrupted run, the resumed one, and a replay."""
     one, server = scene
     arguments = [*LOUD, *more, *(["--full-trace"] if how == signal.SIGINT else [])]
     cut_short(one, server, arguments, how)
@@ -276,7 +276,7 @@ def test_no_file_has_it(scene: tuple[Scene, FaultServer], how: signal.Signals, m
 
 @pytest.mark.parametrize("scene", [ECHOES], indirect=True, ids=["echoes"])
 def test_the_search_finds_it(scene: tuple[Scene, FaultServer]) -> None:
-    """The control: the server got the key and sent it in all of these places, and the inputs have it."""
+    """The control: the server received and sent the key in all these places, and the inputs contain it."""
     one, server = scene
     one.project.run(one.cache)
     assert {seen.headers["authorization"] for seen in server.log} == {f"Bearer {one.key}"}
@@ -299,7 +299,7 @@ def test_the_search_finds_it(scene: tuple[Scene, FaultServer]) -> None:
 
 @pytest.mark.parametrize("scene", [CUT], indirect=True, ids=["cut"])
 def test_no_half_of_it(scene: tuple[Scene, FaultServer]) -> None:
-    """Where a message is cut to a length, no part of a key that stood at the cut is left either."""
+    """A message that is cut within a key contains no part of it."""
     one, _ = scene
     assert one.project.run(one.cache, *LOUD) == 1
     assert {sample.key.case for sample in one.project.record().samples if sample.error} == CUT.keys()
@@ -309,7 +309,7 @@ def test_no_half_of_it(scene: tuple[Scene, FaultServer]) -> None:
 
 @pytest.mark.parametrize("scene", [ANSWERED], indirect=True, ids=["answered"])
 def test_no_baseline_or_recording_has_it(scene: tuple[Scene, FaultServer]) -> None:
-    """What people commit: an accepted baseline, and a recording; it may be refused, for its prompts are not whole."""
+    """An accepted baseline and a recording do not contain the key; the export may be refused for redacted prompts."""
     one, _ = scene
     assert one.project.run(one.cache, *LOUD, "--llm-accept") == 0, output_of(one.cache).read_text()
     hits = one.hits("accepted")
