@@ -58,7 +58,7 @@ def test_an_evaluation(accepted, tmp_path):
     assert evaluation.means == {("fake", "plain"): {"rouge_l": 0.875, "token_f1": 0.875}}
     assert len(evaluation.to_pandas()) == 40
     evaluation.save(tmp_path / "kept")
-    assert read_run(tmp_path / "kept/run.jsonl") == evaluation.run()
+    assert read_run(tmp_path / "kept/run.jsonl") == evaluation.run
     evaluation.accept(because="a test")
     (baseline,) = evaluation.outcome.accepted
     assert len(evalharness.read_baseline(baseline, accepted.root).runs) == 2
@@ -107,7 +107,7 @@ def test_compare(accepted, tmp_path):
     good = evaluated(accepted, report="good")
     accepted.answer_badly()
     bad = evaluated(accepted)
-    table = evalharness.compare(good, bad.run(), accepted.root / "golden/baselines/demo").to_pandas()
+    table = evalharness.compare(good, bad.run, accepted.root / "golden/baselines/demo").to_pandas()
     means = table[table.metric == "rouge_l"]["mean"].round(3).tolist()
     assert means == [0.875, 0.438, 0.875]
     found = evalharness.compare(good, bad)

@@ -95,7 +95,7 @@ def test_some_checks(app):
     checks(app, "--llm-accept")
     assert checks(app, "-k", "case-1").ret == 0
     assert app.verdict()["status"] == "inconclusive"
-    assert "11 of 40 answers" in app.verdict()["verdicts"][0]["reason"]
+    assert "11 of 40 samples" in app.verdict()["verdicts"][0]["reason"]
 
 
 @pytest.mark.parametrize(

@@ -444,18 +444,24 @@ BASELINES = {
     "a newer schema": Way(records(BASELINE, 1, lambda v: v.update(schema=3)), f"{BASELINE}:1: schema 3"),
     "another kind": Way(records(BASELINE, 1, lambda v: v.update(kind="run")), f"{BASELINE}:1: not a baseline"),
     "no accepted run": Way(records(BASELINE, 1, lambda v: v.update(runs=[])), f"{BASELINE}:1: the accepted runs"),
-    "another suite's": Way(records(BASELINE, 1, lambda v: v.update(suite="other")), f"{BASELINE}:1: this is the"),
-    "another prompt's": Way(records(BASELINE, 1, lambda v: v.update(prompt="short")), f"{BASELINE}:1: this is the"),
+    "another suite's": Way(
+        records(BASELINE, 1, lambda v: v.update(suite="other")), f"{BASELINE}:1: expected the baseline of this path"
+    ),
+    "another prompt's": Way(
+        records(BASELINE, 1, lambda v: v.update(prompt="short")), f"{BASELINE}:1: expected the baseline of this path"
+    ),
     "another suite's, named": Way(
         every(lambda p: p.write("base.jsonl", p.read(BASELINE).replace('"suite": "demo"', '"suite": "other"', 1))),
         "base.jsonl:1: expected a baseline of the suite demo, got other",
         ("--llm-baseline=base.jsonl",),
     ),
     "another run id in the header": Way(
-        records(BASELINE, 1, lambda v: v["runs"][0].update(id="x")), f"{BASELINE}:2: the case 'case-0' has no draw"
+        records(BASELINE, 1, lambda v: v["runs"][0].update(id="x")),
+        f"{BASELINE}:2: case 'case-0': expected samples of accepted runs",
     ),
     "another run id in a sample": Way(
-        records(BASELINE, 7, lambda v: v["samples"][0].update(run="x")), f"{BASELINE}:7: the case 'case-13' has no draw"
+        records(BASELINE, 7, lambda v: v["samples"][0].update(run="x")),
+        f"{BASELINE}:7: case 'case-13': expected samples of accepted runs",
     ),
     "other signatures": Way(
         records(BASELINE, 1, lambda v: v["runs"][0]["signatures"].update(edit_similarity="x")),
@@ -470,21 +476,27 @@ BASELINES = {
         lines(BASELINE, lambda w: [w[0], *(line.replace('"digest": "', '"digest": "x') for line in w[1:])]),
         "no case of this run is in the baseline in its current version",
     ),
-    "no samples": Way(records(BASELINE, 7, lambda v: v.update(samples=[])), f"{BASELINE}:7: the case 'case-13' has no"),
+    "no samples": Way(
+        records(BASELINE, 7, lambda v: v.update(samples=[])), f"{BASELINE}:7: case 'case-13': expected samples"
+    ),
     "a score less": Way(
         records(BASELINE, 7, lambda v: v["samples"][0]["scores"].pop("edit_similarity")),
-        f"{BASELINE}:7: the case 'case-13'",
+        f"{BASELINE}:7: case 'case-13': expected a score for each metric",
     ),
-    "no scores": Way(records(BASELINE, 7, lambda v: v["samples"][0].update(scores={})), f"{BASELINE}:7: the case"),
+    "no scores": Way(
+        records(BASELINE, 7, lambda v: v["samples"][0].update(scores={})),
+        f"{BASELINE}:7: case 'case-13': expected a score for each metric",
+    ),
     "a score of NaN": Way(
-        edit(BASELINE, '"edit_similarity": 0.', '"edit_similarity": NaN, "x": 0.'), f"{BASELINE}:2: NaN"
+        edit(BASELINE, '"edit_similarity": 0.', '"edit_similarity": NaN, "x": 0.'),
+        f"{BASELINE}:2: expected a finite number, got NaN",
     ),
     "a score without bounds": Way(
         edit(BASELINE, '"edit_similarity": 0.', '"edit_similarity": 1e999, "x": 0.'), f"{BASELINE}:2: "
     ),
     "a score above 1": Way(
         records(BASELINE, 7, lambda v: v["samples"][0]["scores"].update(edit_similarity=1.5)),
-        f"{BASELINE}:7: a score lies",
+        f"{BASELINE}:7: case 'case-13': expected scores in [0, 1], got edit_similarity 1.5",
     ),
     "no tokens": Way(
         records(BASELINE, 7, lambda v: v["samples"][0].update(prompt_tokens=0, completion_tokens=0)),
@@ -499,10 +511,12 @@ BASELINES = {
         status="not green",
     ),
     "not UTF-8": Way(spoilt(BASELINE, b"You may return case-13", b"You may\xe9return case-13"), BASELINE),
-    "a folder in its place": Way(every(remove(BASELINE), write(f"{BASELINE}/x", "")), f"{BASELINE}: cannot be read"),
-    "named, and nothing there": Way(edit(SUITE, "a", "a"), "there is no", ("--llm-baseline=golden/nothing.jsonl",)),
-    "named by nothing": Way(edit(SUITE, "a", "a"), "there is no", ("--llm-baseline=",)),
-    "a commit that is not there": Way(edit(SUITE, "a", "a"), "not in a git repository", ("--llm-baseline=git:main",)),
+    "a folder instead of the file": Way(
+        every(remove(BASELINE), write(f"{BASELINE}/x", "")), f"{BASELINE}: cannot be read"
+    ),
+    "a missing file": Way(edit(SUITE, "a", "a"), "there is no", ("--llm-baseline=golden/nothing.jsonl",)),
+    "an empty name": Way(edit(SUITE, "a", "a"), "there is no", ("--llm-baseline=",)),
+    "a missing commit": Way(edit(SUITE, "a", "a"), "not in a git repository", ("--llm-baseline=git:main",)),
     "a folder without it": Way(edit(SUITE, "a", "a"), "fake.plain.jsonl", ("--llm-baseline=suites",)),
     "none, on purpose": Way(edit(SUITE, "a", "a"), "no", ("--llm-baseline=none",), status="no baseline"),
     "none, and a case skipped": Way(
@@ -516,7 +530,7 @@ SELECTIONS = {
     "a node id": Way(
         NOTHING, "on 1 case: too few cases for statistics", (f"{SUITE}::case-1[fake-plain]",), "inconclusive"
     ),
-    "a node id that is not there": Way(NOTHING, "case-x", (f"{SUITE}::case-x[fake-plain]",)),
+    "a missing node id": Way(NOTHING, "case-x", (f"{SUITE}::case-x[fake-plain]",)),
     "--deselect": Way(
         NOTHING, "29 of 30 samples were selected", (f"--deselect={SUITE}::case-3[fake-plain]",), "inconclusive"
     ),
@@ -555,15 +569,13 @@ SELECTIONS = {
         ("--llm-prompt=short",),
         "no baseline",
     ),
-    "--deselect of all beside another test": Way(
+    "--deselect of all with another test": Way(
         other_test, "no case of this suite was selected", ("test_other.py", f"--deselect={SUITE}"), "not green"
     ),
-    "-p no:evalharness-plugin beside another test": Way(
+    "-p no:evalharness-plugin with another test": Way(
         other_test, SUITE, ("test_other.py", "-p", "no:evalharness-plugin"), "not green"
     ),
-    "no suite's name beside another test": Way(
-        other_test, "--llm-suite", ("test_other.py", "--llm-suite="), "not green"
-    ),
+    "no suite's name with another test": Way(other_test, "--llm-suite", ("test_other.py", "--llm-suite="), "not green"),
     "two suites by two options": Way(
         every(second_suite, remove(BASELINE)), "llm demo", ("--llm-suite=other",), "of two"
     ),
@@ -738,7 +750,7 @@ HOOKS = {
         ),
         "no usable result for 1 of 30 answers",
     ),
-    "all items removed beside another test": Way(
+    "all items removed with another test": Way(
         every(other_test, on_items("items[:] = [item for item in items if 'demo.yaml' not in item.nodeid]")),
         "demo",
         ("test_other.py",),
@@ -815,7 +827,7 @@ XDIST = {
         NOTHING, "duplicate samples of 30 cases (case-0, case-1, case-2", ("--dist=each", "--tx=2*popen")
     ),
     "an error that cannot be sent": Way(answers("raise ValueError(chr(0xD83D))"), "case-9", ("-n1",)),
-    "all items removed beside another test": Way(
+    "all items removed with another test": Way(
         every(other_test, on_items("items[:] = [item for item in items if 'demo.yaml' not in item.nodeid]")),
         "no sample of 30 cases",
         ("test_other.py", "-n1"),
@@ -1065,7 +1077,7 @@ RECORDS = {
             lines(RECORD, without(5)),
             records(RECORD, 31, lambda v: v["end"]["selected"].remove(["case-3", "plain", "fake", 0, "planned"])),
         ),
-        "inconclusive False False 29 of 30 samples were selected",
+        "inconclusive False False only 29 of 30 samples were selected",
     ),
     "a sample lost and not planned": (
         every(
@@ -1091,9 +1103,15 @@ RECORDS = {
     "stopped": (records(RECORD, 32, lambda v: v["end"].update(stopped=True)), "inconclusive True False the run was"),
     "no response": (in_sample(lambda s: s.update(response=None)), "error False False no result for case case-3"),
     "no scores": (in_sample(lambda s: s.update(scores=[])), "no score of edit_similarity in [0, 1] for case case-3"),
-    "a score of NaN": (in_sample(lambda s: s["scores"][0].update(value=float("nan"))), f"{RECORD}:5: NaN"),
-    "a score without bounds": (in_sample(lambda s: s["scores"][0].update(value=float("inf"))), f"{RECORD}:5: Infinity"),
-    "a score of null": (in_sample(lambda s: s["scores"][0].update(value=None)), f"{RECORD}:5: not a record"),
+    "a score of NaN": (
+        in_sample(lambda s: s["scores"][0].update(value=float("nan"))),
+        f"{RECORD}:5: expected a finite number, got NaN",
+    ),
+    "a score without bounds": (
+        in_sample(lambda s: s["scores"][0].update(value=float("inf"))),
+        f"{RECORD}:5: expected a finite number, got Infinity",
+    ),
+    "a score of null": (in_sample(lambda s: s["scores"][0].update(value=None)), f"{RECORD}:5: invalid run record"),
     "a score above 1": (
         in_sample(lambda s: s["scores"][0].update(value=7)),
         "no score of edit_similarity in [0, 1] for case",
@@ -1252,7 +1270,10 @@ RECORDING = "golden/recordings/demo.jsonl"
     [
         (lines(RECORDING, without(4)), "expected 30 responses, got 29"),
         (cut(RECORDING, 30), "31: the last line is cut off"),
-        (records(RECORDING, 4, lambda v: v["response"]["timing"].update(total_s=float("nan"))), "4: NaN"),
+        (
+            records(RECORDING, 4, lambda v: v["response"]["timing"].update(total_s=float("nan"))),
+            "4: expected a finite number, got NaN",
+        ),
         (records(RECORDING, 4, lambda v: v["request"].update(x=1)), "4: the key does not match the request"),
     ],
     ids=["a line lost", "cut", "NaN", "another request"],
