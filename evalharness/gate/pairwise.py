@@ -68,7 +68,7 @@ def _one(first: int, second: int, metric: str, pairs: Sequence[Pair]) -> Pairwis
     if len(pairs) >= MANY_CASES:
         worse = normal_below(spread.middle / spread.error)
     else:
-        worse = p_worse(pairs, f"versus|{metric}")  # a seed: another word gives another p-value
+        worse = p_worse(pairs, f"pairwise|{metric}")
     differs = any(np.ptp(np.concatenate(pair)) > TOLERANCE for pair in pairs)
     p_value = min(1.0, 2 * min(worse, 1 - worse)) if differs else 1.0
     return Pairwise(first, second, metric, len(pairs), mean, low, high, p_value)

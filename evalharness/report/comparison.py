@@ -75,7 +75,7 @@ def comparison_lines(overview: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for index, metric in enumerate(overview["metrics"]):
         yield "", ""
         yield one_line(metric, 60), ""
-        tests = {one["second"]: one for one in overview["versus"] if one["metric"] == metric and one["first"] == 0}
+        tests = {one["second"]: one for one in overview["pairwise"] if one["metric"] == metric and one["first"] == 0}
         for number, column in enumerate(columns):
             yield _metric_line(number, column["scores"][index], tests.get(number))
     yield "", ""

@@ -118,7 +118,7 @@ def _overview(page: Page) -> dict[str, Any]:
         "gates": [_gate(verdict) for verdict in sorted(page.verdicts, key=_gravity)],
         "criteria": [asdict(change) for change in page.criteria],
         "columns": [summary(column, metrics) for column in page.columns],
-        "versus": [_finite(asdict(one)) | {"metric": one.metric.partition(SEAM)[0]} for one in alike],
+        "pairwise": [_finite(asdict(one)) | {"metric": one.metric.partition(SEAM)[0]} for one in alike],
         "tags": list(by_tag(page.columns, metrics)),
     }
 

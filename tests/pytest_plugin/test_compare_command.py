@@ -41,7 +41,7 @@ def test_as_json(worse):
     """Standard output holds the figures as JSON and nothing else."""
     output = json.loads(compare(worse, "golden/baselines/demo", "reports/demo/run.jsonl", "--json").output)
     assert [column["source"] for column in output["columns"]] == ["golden/baselines/demo", "reports/demo/run.jsonl"]
-    duel = next(one for one in output["versus"] if one["metric"] == "rouge_l")
+    duel = next(one for one in output["pairwise"] if one["metric"] == "rouge_l")
     assert (duel["first"], duel["second"], duel["cases"]) == (0, 1, 40)
     assert duel["change"] < -0.2
     assert duel["p_value"] < 1e-3
@@ -52,14 +52,14 @@ def test_an_edited_case_is_not_compared(worse):
     worse.edit("suites/cases.jsonl", "case-7?", "case-7, please?")
     worse.run()
     output = json.loads(compare(worse, "golden/baselines/demo", "reports/demo", "--json").output)
-    assert {one["cases"] for one in output["versus"]} == {39}
+    assert {one["cases"] for one in output["pairwise"]} == {39}
     assert output["columns"][1]["scores"][0][3] >= 40
 
 
 def test_the_order_is_the_users(worse):
     """In reverse order, the change is a gain."""
     output = json.loads(compare(worse, "reports/demo", "golden/baselines/demo", "--json").output)
-    assert next(one for one in output["versus"] if one["metric"] == "rouge_l")["change"] > 0.2
+    assert next(one for one in output["pairwise"] if one["metric"] == "rouge_l")["change"] > 0.2
 
 
 def test_one_run_with_two_prompts(project):

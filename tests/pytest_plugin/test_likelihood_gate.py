@@ -103,7 +103,7 @@ def test_two_models_are_not_compared_by_it(likely):
     done = likely.command("compare", "reports/demo", "--json")
     output = json.loads(done.output)
     pairs = {"golden_logprob": set(), "rouge_l": set()}
-    for one in output["versus"]:
+    for one in output["pairwise"]:
         pairs[one["metric"]].add((one["first"], one["second"]))
     assert [column["model"] for column in output["columns"]] == ["fake", "fake", "far", "far"]
     assert pairs["golden_logprob"] == {(0, 1), (2, 3)}

@@ -316,7 +316,7 @@ def test_what_does_not_compare() -> None:
 def test_only_what_compares_is_compared(change: dict[str, Any], compared: int) -> None:
     """Two columns meet where they have the same version of a case and the same way of measuring."""
     other = a_sample(key=SampleKey("case a", "prompt b", "model a", 0), **change)
-    assert len(overview_of(a_sample(), other)["versus"]) == compared
+    assert len(overview_of(a_sample(), other)["pairwise"]) == compared
 
 
 def test_repeated_texts_are_stored_once() -> None:

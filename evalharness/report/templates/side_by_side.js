@@ -53,9 +53,9 @@ function renderGroups() {
 // --- each pair ---
 
 function pairwise() {
-  if (!data.versus.length) return nothing("No two have a case and a metric in common.");
+  if (!data.pairwise.length) return nothing("No two have a case and a metric in common.");
   const pairs = new Map();
-  for (const one of data.versus) pairs.set(`${one.first} ${one.second}`, [...(pairs.get(`${one.first} ${one.second}`) ?? []), one]);
+  for (const one of data.pairwise) pairs.set(`${one.first} ${one.second}`, [...(pairs.get(`${one.first} ${one.second}`) ?? []), one]);
   const row = (found) => el("tr", {},
     el("th", { scope: "row" }, label(data.columns[found[0].second]), small("against ", label(data.columns[found[0].first]))),
     data.metrics.map((metric) => comparison(found.find((one) => one.metric === metric))));
