@@ -2,7 +2,7 @@
 
     pairings (run, baseline) x rules -> comparisons -> evidence -> Holm's correction -> verdicts
 
-`pairings.py` selects the cases to compare. A gate kind (`kinds/`) collects the evidence and draws the conclusion.
+`pairings.py` selects the cases to compare. A gate kind (`kinds/`) collects the evidence and decides.
 `report/__init__.py` writes the verdicts.
 """
 
@@ -25,7 +25,7 @@ from evalharness.gate.stats.permutation import holm
 from evalharness.records import Baselines, GateRule, Run, Status, Verdict
 
 _CASES = GateRule("cases", 1.0)
-"""The rule for a missing case in a suite whose gates do not fail."""
+"""The rule of the verdict on missing cases in a suite whose gates are shown only."""
 
 
 @dataclass(frozen=True, slots=True)

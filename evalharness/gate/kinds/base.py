@@ -28,7 +28,7 @@ class HasPValue(Protocol):
 class GateKind(ABC):
     """A kind of gate: the number that it compares, and the test that decides.
 
-    A run asks for the `evidence` of all gates first, corrects their p-values together, and then calls `conclude`.
+    A run collects the `evidence` of all gates, corrects their p-values together, and then calls `conclude`.
     """
 
     unit: ClassVar[Unit] = "points"

@@ -33,13 +33,13 @@ def overdispersion(runs: Sequence[Floats]) -> float:
     return max(1.0, float((z**2).mean()))
 
 
-def drifted(accepted: Runs, beside: Runs, seed: str) -> bool:
-    """Whether the accepted version is worse now (`beside`) than when it was accepted (p at most 0.01).
+def drifted(accepted: Runs, fresh: Runs, seed: str) -> bool:
+    """Whether the accepted version is worse now (`fresh`) than when it was accepted (p at most 0.01).
 
     The model has changed then. Together with the accepted runs, the new samples would hide what it lost.
     """
-    common = sorted(case for case in accepted if len(accepted[case]) and len(beside.get(case, ())))
-    pairs = [(np.array(sorted(accepted[case])), np.array(sorted(beside[case]))) for case in common]
+    common = sorted(case for case in accepted if len(accepted[case]) and len(fresh.get(case, ())))
+    pairs = [(np.array(sorted(accepted[case])), np.array(sorted(fresh[case]))) for case in common]
     return bool(pairs) and p_worse(pairs, f"{seed}|drifted") <= ALPHA
 
 
