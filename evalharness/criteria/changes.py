@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from evalharness.criteria.criteria import Criteria, CriteriaCase, as_json
-from evalharness.records import AcceptedRun, Baseline, Change, GateRule
+from evalharness.records import AcceptedRun, Baseline, CriteriaChange, GateRule
 
 MOST_CHANGES = 200
 _WHAT_CHARS, _SIDE_CHARS = 130, 80
@@ -21,7 +21,7 @@ _OPTION_DEPTH = 3
 _Value = TypeVar("_Value")
 
 
-def changes(old: Criteria | None, new: Criteria | None) -> list[Change]:
+def changes(old: Criteria | None, new: Criteria | None) -> list[CriteriaChange]:
     """The differences between two criteria, the relaxing ones first. None is a missing suite.
 
     At most `MOST_CHANGES`: the last one counts those that are left out, and relaxes if one of them does.
@@ -34,22 +34,22 @@ def changes(old: Criteria | None, new: Criteria | None) -> list[Change]:
     if len(rest) <= 1:
         return found
     relaxes = any(change.relaxes for change in rest)
-    return [*found[: MOST_CHANGES - 1], Change(f"{len(rest)} more changes", "", "not shown", relaxes)]
+    return [*found[: MOST_CHANGES - 1], CriteriaChange(f"{len(rest)} more changes", "", "not shown", relaxes)]
 
 
-def deleted_suite(name: str) -> Change:
+def deleted_suite(name: str) -> CriteriaChange:
     """The difference for a suite that the new version lacks."""
     return _change(f"suite {name}", "", "deleted", relaxes=True)
 
 
-def _whole_suite(old: Criteria | None, new: Criteria | None) -> list[Change]:
+def _whole_suite(old: Criteria | None, new: Criteria | None) -> list[CriteriaChange]:
     """Deleting a suite relaxes; a new suite has no criteria to relax."""
     if old:
         return [_change(f"suite {old.suite}", f"{len(old.cases)} cases", "deleted", relaxes=True)]
     return [_change(f"suite {new.suite}", "", f"new, {len(new.cases)} cases", relaxes=False)] if new else []
 
 
-def _rules(old: Criteria, new: Criteria) -> Iterator[Change]:
+def _rules(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     # adding a gate or a model relaxes, because all gates of a run share alpha and each detects less
     yield from _table("gate", old.gates, new.gates, shown=_margin, harder=_is_narrower, adding_relaxes=True)
     yield from _table("metric", old.metrics, new.metrics)
@@ -68,7 +68,7 @@ def _table(
     shown: Callable[[str, _Value], str] = lambda _, value: str(value),
     harder: Callable[[_Value, _Value], bool] = lambda *_: False,
     adding_relaxes: bool = False,
-) -> Iterator[Change]:
+) -> Iterator[CriteriaChange]:
     """The removed, added and changed entries of a table, by name."""
     for name in _either(then, now):
         subject = f"{noun} {name}"
@@ -81,7 +81,7 @@ def _table(
             yield _change(subject, *sides, relaxes=not harder(then[name], now[name]))
 
 
-def _cases(old: Criteria, new: Criteria) -> Iterator[Change]:
+def _cases(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     """One line for all cases with the same difference."""
     moved = {case for name, case in new.cases.items() if name not in old.cases}
     cases: dict[tuple[str, bool], list[str]] = {}
@@ -108,7 +108,7 @@ def _about_case(
         yield (f"tag {tag} removed", True) if tag in then.tags else (f"tag {tag} added", False)
 
 
-def _assertions(old: Criteria, new: Criteria) -> Iterator[Change]:
+def _assertions(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     """Removed, added and changed assertions. Removing and adding one of the same name in the same cases is a change."""
     removed, added = _only(old, new), _only(new, old)
     for (name, then), cases in removed.items():
@@ -138,12 +138,12 @@ def _stricter(name: str, then: str, now: str) -> bool:
     return name.startswith("min_") and float(now) > float(then)
 
 
-def _config(old: Criteria, new: Criteria) -> Iterator[Change]:
+def _config(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     for section in _either(old.config, new.config):
         yield from _settings((section,), old.config.get(section, {}), new.config.get(section, {}))
 
 
-def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[Change]:
+def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[CriteriaChange]:
     if isinstance(then, Mapping) and isinstance(now, Mapping) and len(path) < _OPTION_DEPTH:
         for name in _either(then, now):
             yield from _settings((*path, name), then.get(name), now.get(name))
@@ -166,7 +166,7 @@ def _rose(then: Any, now: Any) -> bool:
     return bool(then == now or (numbers and now > then))
 
 
-def _baselines(old: Criteria, new: Criteria) -> Iterator[Change]:
+def _baselines(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     for name in _either(old.baselines, new.baselines):
         then, now, subject = old.baselines.get(name), new.baselines.get(name), f"baseline {name}"
         if isinstance(then, Baseline) and isinstance(now, Baseline):
@@ -257,11 +257,11 @@ def _some(names: Sequence[str]) -> str:
     return f"case {names[0]}" if len(names) == 1 else f"{len(names)} cases ({shown}{', ...' if len(names) > 3 else ''})"
 
 
-def _change(what: str, then: str, now: str, *, relaxes: bool) -> Change:
+def _change(what: str, then: str, now: str, *, relaxes: bool) -> CriteriaChange:
     """A difference with untrusted texts on one line, cut. If the cut makes two sides equal, both become 'changed'."""
     before, after = _short(then, _SIDE_CHARS), _short(now, _SIDE_CHARS if then else 2 * _SIDE_CHARS)
     alike = bool(before) and before == after
-    return Change(_short(what, _WHAT_CHARS), "" if alike else before, "changed" if alike else after, relaxes)
+    return CriteriaChange(_short(what, _WHAT_CHARS), "" if alike else before, "changed" if alike else after, relaxes)
 
 
 def _short(text: str, most: int) -> str:

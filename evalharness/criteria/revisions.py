@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.config import load_config
 from evalharness.errors import StoreError
-from evalharness.records import Baseline, Change
+from evalharness.records import Baseline, CriteriaChange
 from evalharness.store import Commit, read_baseline
 from evalharness.store.acceptances import ACCEPTANCES
 from evalharness.store.baselines import BASELINE_FOLDER, PINNED
@@ -26,7 +26,7 @@ _PYTEST = ("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
 _SETTINGS = {"models", "embedders", "judges", "limits"}
 
 
-def criteria_changes(commit: Commit, root: Path, name: str) -> list[Change]:
+def criteria_changes(commit: Commit, root: Path, name: str) -> list[CriteriaChange]:
     """The differences between the criteria of a suite at the commit and under `root`, and other deleted suites.
 
     Raises GitError, StoreError, and SuiteError or ConfigError if either version of the suite is invalid.
@@ -46,13 +46,13 @@ def criteria_changes(commit: Commit, root: Path, name: str) -> list[Change]:
     return [*found, *map(deleted_suite, gone), *lost_lines]
 
 
-def _lost_acceptances(there: Path, here: Path) -> Iterator[Change]:
+def _lost_acceptances(there: Path, here: Path) -> Iterator[CriteriaChange]:
     """Removed or edited lines of the list of acceptances. The list decides nothing, so they do not relax."""
     then, now = ((root / ACCEPTANCES).read_bytes() if (root / ACCEPTANCES).is_file() else b"" for root in (there, here))
     lost = len(set(then.splitlines()) - set(now.splitlines()))
     if lost:
         lines = "1 line is" if lost == 1 else f"{lost} lines are"
-        yield Change(ACCEPTANCES, "", f"{lines} removed or edited; lines may only be added", relaxes=False)
+        yield CriteriaChange(ACCEPTANCES, "", f"{lines} removed or edited; lines may only be added", relaxes=False)
 
 
 def named_files(root: Path) -> list[str]:

@@ -12,7 +12,7 @@ from evalharness.criteria.revisions import criteria_changes, read_one
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.reference import suite_at
 from evalharness.logs import get_logger
-from evalharness.records import Baseline, Baselines, Change, GateRule, Run, Verdict
+from evalharness.records import Baseline, Baselines, CriteriaChange, GateRule, Run, Verdict
 from evalharness.store import Commit, baseline_path, commit_at
 from evalharness.store.baselines import BASELINE_FOLDER
 
@@ -27,7 +27,7 @@ class MergeBase:
 
     config: Config
     commit: Commit | None
-    _changes: dict[str, tuple[Change, ...]] = field(default_factory=dict)
+    _changes: dict[str, tuple[CriteriaChange, ...]] = field(default_factory=dict)
     _rules: dict[str, tuple[GateRule, ...]] = field(default_factory=dict)
     _accepted: dict[tuple[str, str], Baselines] = field(default_factory=dict)
     _pinned: dict[str, Baselines] = field(default_factory=dict)
@@ -65,20 +65,20 @@ class MergeBase:
             screening=screening,
         )
 
-    def changes(self, name: str) -> tuple[Change, ...]:
+    def changes(self, name: str) -> tuple[CriteriaChange, ...]:
         """The changes to the criteria of a suite. A version that cannot be read is such a change."""
         if name not in self._changes:
             self._changes[name] = self._changed(name)
         return self._changes[name]
 
-    def _changed(self, name: str) -> tuple[Change, ...]:
+    def _changed(self, name: str) -> tuple[CriteriaChange, ...]:
         if self.commit is None:
             return ()
         try:
             return tuple(criteria_changes(self.commit, self.config.root, name))
         except EvalHarnessError as error:
-            told = f"cannot be compared with that of {self.commit.sha[:12]}: {str(error).splitlines()[0][:200]}"
-            return (Change("the exam", "", told, relaxes=True),)
+            message = f"cannot be compared with those of {self.commit.sha[:12]}: {str(error).splitlines()[0][:200]}"
+            return (CriteriaChange("criteria", "", message, relaxes=True),)
 
     def rules(self, name: str, today: Sequence[GateRule]) -> tuple[GateRule, ...]:
         """The gates at the commit and the gates added since. A widened margin or a removed gate counts as before."""

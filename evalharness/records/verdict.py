@@ -199,7 +199,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class CriteriaChange:
     """One difference between two criteria: a line of the table. Its texts are short, without line ends."""
 
     what: str

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from evalharness.records import SEVERITY, Baseline, Change, Run, Verdict
+from evalharness.records import SEVERITY, Baseline, CriteriaChange, Run, Verdict
 from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
 from evalharness.report.outcome import Outcome
 from evalharness.report.rows import packed, rows_of
@@ -34,7 +34,7 @@ class Page:
     facts: Mapping[str, str]
     columns: Sequence[Column]
     verdicts: Sequence[Verdict] = ()
-    criteria: Sequence[Change] = ()
+    criteria: Sequence[CriteriaChange] = ()
     extent: str = "complete"
     answered: int = 0
     planned: int = 0

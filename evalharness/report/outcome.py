@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from evalharness.errors import StoreError
-from evalharness.records import Baseline, Change, Run, Status, Suite, Verdict, worst
+from evalharness.records import Baseline, CriteriaChange, Run, Status, Suite, Verdict, worst
 from evalharness.store import in_ci
 
 ACCEPTABLE: tuple[Status, ...] = ("no baseline", "fail", "incomparable")
@@ -34,7 +34,7 @@ class Outcome:
     """Why the run was not accepted; empty unless acceptance was requested."""
     compared: bool = True
     """False with `--llm-baseline none`."""
-    criteria: tuple[Change, ...] = ()
+    criteria: tuple[CriteriaChange, ...] = ()
     """Changes to the criteria since the merge base."""
     base: str = ""
     """The commit whose baselines and gates apply; empty: those of the working tree."""
@@ -53,7 +53,7 @@ class Outcome:
         return self.command or self.accept_command.removesuffix(" --llm-accept")
 
     @property
-    def relaxing(self) -> list[Change]:
+    def relaxing(self) -> list[CriteriaChange]:
         """The criteria changes that could let a worse answer pass."""
         return [change for change in self.criteria if change.relaxes]
 

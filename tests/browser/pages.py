@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness.records import (
-    Change,
+    CriteriaChange,
     Message,
     Run,
     Sample,
@@ -81,7 +81,7 @@ def a_page() -> Page:
         facts=facts_of(shown),
         columns=columns_of(shown, before(shown)),
         verdicts=(passed, verdict),
-        criteria=(Change("gate rouge_l margin", "0.05", "0.20", relaxes=True),),
+        criteria=(CriteriaChange("gate rouge_l margin", "0.05", "0.20", relaxes=True),),
         extent=extent_of(shown),
         answered=258,
         planned=260,

@@ -12,7 +12,7 @@ from acting_texts import ELSEWHERE, TEXTS
 from pages import a_run
 from playwright.sync_api import Page as BrowserPage
 
-from evalharness.records import Change, Response, Sample, SampleError, Score, Verdict
+from evalharness.records import CriteriaChange, Response, Sample, SampleError, Score, Verdict
 from evalharness.report.columns import columns_of
 from evalharness.report.html import MAX_NAME, Page, facts_of, render_html
 from evalharness.report.rows import MAX_TEXT
@@ -37,7 +37,7 @@ def a_page_of_cases(numbers: Iterable[int]) -> Page:
     joined = " \n".join(text[:2000] for text in texts)
     header = replace(run.header, file=joined, suite=joined, planned=tuple(sample.key for sample in samples))
     run = replace(run, header=header, samples=samples, selected=header.planned)
-    criteria = [Change(text, text, text, relaxes=True) for text in texts]
+    criteria = [CriteriaChange(text, text, text, relaxes=True) for text in texts]
     return Page("fail", joined, facts_of(run), columns_of(run, {}), (), tuple(criteria), earlier=joined)
 
 
@@ -111,7 +111,7 @@ def unprotected(html: str) -> str:
 def a_bare_page(numbers: Iterable[int]) -> Page:
     """A page with a text as the name of a changed key only, because each further place takes time."""
     run = replace(a_run(), samples=(), selected=())
-    criteria = [Change(TEXTS[number], "", "", relaxes=True) for number in numbers]
+    criteria = [CriteriaChange(TEXTS[number], "", "", relaxes=True) for number in numbers]
     return Page("fail", "", facts_of(run), columns_of(run, {}), (), criteria)
 
 

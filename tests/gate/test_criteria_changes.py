@@ -19,7 +19,7 @@ from evalharness.records import (
     BaselineCase,
     BaselineSample,
     Case,
-    Change,
+    CriteriaChange,
     GateRule,
     GateSpec,
     Location,
@@ -426,7 +426,7 @@ HOSTILE: list[Callable[[str], World]] = [
 ]
 
 
-def is_shown_well(found: Sequence[Change]) -> bool:
+def is_shown_well(found: Sequence[CriteriaChange]) -> bool:
     """Whether there are changes, each one short line with a new value."""
     lines = [str(change) for change in found]
     return (
@@ -471,7 +471,7 @@ def test_relaxing_changes_come_first() -> None:
     found = changes(World().criteria, suite(default_prompts=(*SUITE.default_prompts, *prompts), vars={}).criteria)
     assert str(found[0]) == 'shared variable shop: "Acme" -> removed'
     assert [change.relaxes for change in found] == [True] + [False] * (MOST_CHANGES - 1)
-    assert found[-1] == Change("802 more changes", "", "not shown", False)
+    assert found[-1] == CriteriaChange("802 more changes", "", "not shown", False)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -15,7 +15,7 @@ from repository import Repository
 from evalharness.criteria.revisions import criteria_changes
 from evalharness.errors import EvalHarnessError, GitError
 from evalharness.records import (
-    Change,
+    CriteriaChange,
     Run,
     Score,
 )
@@ -135,7 +135,7 @@ def pull_request(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return repository
 
 
-def named_changes(root: Path, base: Commit | None = None) -> list[Change]:
+def named_changes(root: Path, base: Commit | None = None) -> list[CriteriaChange]:
     """The differences between the criteria at the merge base and under `root`, of all suites of either."""
     base = base or merge_base(root)
     assert base
@@ -378,7 +378,7 @@ def test_nothing_changed(pull_request: Repository) -> None:
     assert named_changes(pull_request.root) == []
 
 
-Compare = Callable[[Edit], list[Change]]
+Compare = Callable[[Edit], list[CriteriaChange]]
 
 
 @pytest.fixture
@@ -386,7 +386,7 @@ def changes_of(pull_request: Repository, template: Path) -> Compare:
     """`changes_of(edit)`: the differences after this edit alone, uncommitted (`TRICKS` covers commits)."""
     root, base = pull_request.root, merge_base(pull_request.root)
 
-    def changes(edit: Edit) -> list[Change]:
+    def changes(edit: Edit) -> list[CriteriaChange]:
         for path in (path for path in root.iterdir() if path.name != ".git"):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         shutil.copytree(template, root, symlinks=True, ignore=shutil.ignore_patterns(".git"), dirs_exist_ok=True)

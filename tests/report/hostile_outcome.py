@@ -11,7 +11,7 @@ from evalharness.records import (
     Baseline,
     BaselineCase,
     BaselineSample,
-    Change,
+    CriteriaChange,
     Response,
     Sample,
     Score,
@@ -49,7 +49,7 @@ def hostile(text: str) -> Outcome:
         baselines={(sample.key.model, sample.key.prompt): _baseline(sample, text) for sample in samples},
         accept_command=text,
         refusal=text,
-        criteria=(Change(text, text, text, relaxes=True), Change(text, "", text, relaxes=False)),
+        criteria=(CriteriaChange(text, text, text, relaxes=True), CriteriaChange(text, "", text, relaxes=False)),
         base=text,
         command=text,
     )

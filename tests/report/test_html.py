@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.records import (
-    Change,
+    CriteriaChange,
     Message,
     Response,
     Run,
@@ -116,7 +116,7 @@ def a_file(name: str) -> tuple[str, set[str]]:
     """A report with `name` in every untrusted text."""
     sample = a_sample(name, failed_checks=(f"check {name}",), error=SampleError(f"kind {name}", f"message {name}"))
     before = {(sample.key.model, sample.key.prompt): {sample.key.case: BaselineView(f"before {name}", {})}}
-    change = Change(f"what {name}", f"then {name}", f"now {name}", relaxes=True)
+    change = CriteriaChange(f"what {name}", f"then {name}", f"now {name}", relaxes=True)
     rest = {"headline": f"headline {name}", "criteria": [change], "earlier": f"earlier {name}"}
     page = a_page(a_run(sample, name=name), [a_verdict(name, tag=f"gate {name}")], before, "fail", **rest)
     words = "id suite file started machine metric model prompt reason headline case tag role content golden answer"

@@ -15,7 +15,7 @@ from outcomes import ROOT, a_baseline, a_sample, an_outcome, broken
 
 from evalharness.records import (
     BaselineSample,
-    Change,
+    CriteriaChange,
     Location,
     Response,
     Timing,
@@ -143,7 +143,10 @@ def test_how_to_go_on() -> None:
 
 def test_criteria_changes() -> None:
     """Criteria changes come before the cases, relaxed ones first."""
-    changes = [Change("margin of chrf", "0.05", "0.2", True), Change("case a", "", "is new", False)] * 10
+    changes = [
+        CriteriaChange("margin of chrf", "0.05", "0.2", True),
+        CriteriaChange("case a", "", "is new", False),
+    ] * 10
     text = summary([replace(ONE, criteria=tuple(changes))])
     first = text.index("- relaxed: `margin of chrf: 0.05 -> 0.2`")
     assert text.index("Changes to the criteria") < first < text.index("Worse answers")
