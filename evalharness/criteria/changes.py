@@ -1,6 +1,7 @@
-"""Lists the differences between two criteria, and marks those that relax them. A function of two values alone.
+"""Lists the differences between two criteria, and marks those that relax them.
 
-In case of doubt a difference relaxes. Editing a case relaxes too, because an edited case is not compared.
+A function of two values alone. In case of doubt a difference relaxes. Editing a case relaxes too, because an edited
+case is not compared.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ _Value = TypeVar("_Value")
 
 
 def changes(old: Criteria | None, new: Criteria | None) -> list[CriteriaChange]:
-    """The differences between two criteria, the relaxing ones first. None is a missing suite.
+    """The differences between two criteria, the relaxing ones first.
 
-    At most `MOST_CHANGES`: the last one counts those that are left out, and relaxes if one of them does.
+    None is a missing suite. At most `MOST_CHANGES`: the last one counts those that are left out, and relaxes if one of
+    them does.
     """
     if old is None or new is None:
         return _whole_suite(old, new)

@@ -1,6 +1,7 @@
-"""The criteria: everything that decides how hard a suite is to pass, as plain values that can be compared.
+"""The criteria of a suite: everything that decides how hard it is to pass.
 
-The text of prompts is not part of the criteria, because the criteria test it.
+They are plain values that can be compared. The text of prompts is not part of the criteria, because the criteria test
+it.
 """
 
 from __future__ import annotations
@@ -76,7 +77,10 @@ def criteria_of(
 
 
 def as_json(value: Any) -> str:
-    """Canonical JSON: equal values have equal texts, in any order of keys. `1`, `1.0`, `true` and `"1"` differ."""
+    """Canonical JSON: equal values have equal texts, in any order of keys.
+
+    `1`, `1.0`, `true` and `"1"` differ.
+    """
     return json.dumps(value, sort_keys=True, ensure_ascii=False, default=_plain)
 
 

@@ -27,9 +27,10 @@ _SETTINGS = {"models", "embedders", "judges", "limits"}
 
 
 def criteria_changes(commit: Commit, root: Path, name: str) -> list[CriteriaChange]:
-    """The differences between the criteria of a suite at the commit and under `root`, and other deleted suites.
+    """The differences between the criteria at the commit and under `root`.
 
-    Raises GitError, StoreError, and SuiteError or ConfigError if either version of the suite is invalid.
+    Other deleted suites are listed too. Raises GitError, StoreError, and SuiteError or ConfigError if either version of
+    the suite is invalid.
     """
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         there, named = Path(folder), named_files(root)
@@ -56,7 +57,10 @@ def _lost_acceptances(there: Path, here: Path) -> Iterator[CriteriaChange]:
 
 
 def named_files(root: Path) -> list[str]:
-    """Paths of the project's files that the configuration names: scripted responses, chat templates, small models."""
+    """Paths of the project's files that the configuration names.
+
+    For example scripted responses, chat templates and small models.
+    """
     config = load_config(root)
     options = [value for model in config.models.values() for value in model.options.values()]
     options += [embedder.path for embedder in config.embedders.values()]

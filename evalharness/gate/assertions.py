@@ -1,9 +1,10 @@
-"""Assertions with `must_pass: stable`: a case fails only if repeated samples break the assertion too.
+"""Assertions with `must_pass: stable`, which may break by chance.
 
-With 50 cases that each break an assertion by chance 2 % of the time, 64 % of unchanged runs would fail. A case that
-breaks a stable assertion is therefore sampled four more times, and fails if two of these samples break it as well. Then
-0.2 % of unchanged runs fail, and a case that always breaks the assertion always fails. A case that broke it in an
-accepted run, or that has fewer than five accepted runs, is reported as inconclusive.
+A case fails only if repeated samples break the assertion too. With 50 cases that each break an assertion by chance 2 %
+of the time, 64 % of unchanged runs would fail. A case that breaks a stable assertion is therefore sampled four more
+times, and fails if two of these samples break it as well. Then 0.2 % of unchanged runs fail, and a case that always
+breaks the assertion always fails. A case that broke it in an accepted run, or that has fewer than five accepted runs,
+is reported as inconclusive.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ class _Case:
 
 
 def broken_cases(run: Run) -> dict[tuple[str, str, str], list[Sample]]:
-    """By model, prompt and case: the samples that broke a stable assertion, without reruns."""
+    """(model, prompt, case) -> the samples that broke a stable assertion.
+
+    Reruns are left out.
+    """
     found: dict[tuple[str, str, str], list[Sample]] = {}
     for sample in run.samples:
         if sample.failed_stable and sample.purpose != "rerun":

@@ -69,9 +69,9 @@ def _p_of_one(runs: Mapping[str, Sequence[float]], number: int, seed: str) -> fl
 
 
 def intraclass(values: Floats) -> float:
-    """ICC(1) by one-way analysis of variance (Shrout and Fleiss 1979); 1.0 if all runs are equal.
+    """The intraclass correlation of the runs of a case; 1.0 if all runs are equal.
 
-    `values`: cases x runs.
+    ICC(1) by one-way analysis of variance (Shrout and Fleiss 1979). `values`: cases x runs.
     """
     cases, runs = values.shape
     within = float(values.var(axis=1, ddof=1).mean())

@@ -1,4 +1,4 @@
-"""The input of a gate kind: the samples of a run and of its baseline, and the rule."""
+"""The input of a gate kind: the samples of both sides, and the rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Values = Mapping[str, Sequence[float]]
 
 
 class NoComparison(Exception):
-    """The samples do not allow a comparison; carries the status and the reason of the verdict."""
+    """The samples cannot be compared; has the status and the reason of the verdict."""
 
     def __init__(self, status: Status, reason: str) -> None:
         self.status: Status = status
@@ -75,9 +75,10 @@ class Comparison:
         return {case: baseline_samples(self.pairing, case, copies=self.pairing.copies) for case in self.cases}
 
     def values(self, value: Value, name: str) -> tuple[Values, Values]:
-        """The numbers of both sides: baseline, candidate. `name` is the name of the number, for messages.
+        """The numbers of both sides: baseline, candidate.
 
-        Raises NoComparison if no case can be compared, or if a sample lacks its number.
+        `name` is the name of the number, for messages. Raises NoComparison if no case can be compared, or if a sample
+        lacks its number.
         """
         if not self.cases:
             raise NoComparison("incomparable", "no case of this run is in the baseline in its current version")
@@ -89,7 +90,7 @@ class Comparison:
         return numbers(self.baseline, value), {case: numbers(self.candidate, value)[case] for case in self.cases}
 
     def split(self, value: Value) -> tuple[Values, Values]:
-        """The numbers of the baseline: those of its accepted runs, and those of the reference run."""
+        """The numbers of the baseline: accepted runs, and the reference run."""
         accepted = set(self.pairing.accepted_runs)
         sides = (
             {case: [one for one in found if (one.run in accepted) is wanted] for case, found in self.baseline.items()}
@@ -100,7 +101,7 @@ class Comparison:
 
     @property
     def has_sessions(self) -> bool:
-        """Whether most cases have one sample from each accepted run, with five accepted runs or more."""
+        """Whether most cases have one sample from each of five or more accepted runs."""
         runs = [run.id for run in self.pairing.accepted]
         if self.pairing.copies or len(runs) < FEWEST_SESSIONS:
             return False

@@ -1,4 +1,4 @@
-"""Cost: the paired log ratio of tokens, and the share of responses that cost far more than usual.
+"""Gates on cost: the paired ratio of tokens, and the share of expensive responses.
 
 Tokens instead of dollars, so that a price change of the vendor is not a regression of the prompt. Logarithms, so that
 a ratio counts the same for short and long cases; a total would depend on the few longest cases only.
@@ -26,7 +26,10 @@ SPAN = math.log(2)
 def cost_rules(
     margin: float, *, alpha: float = ALPHA, alpha_pass: float = ALPHA_PASS, stage: Stage = "single"
 ) -> Rules:
-    """The rules of a gate on -log(tokens). `margin` is a ratio: 0.10 means 10 % more tokens."""
+    """The rules of a gate on -log(tokens).
+
+    `margin` is a ratio: 0.10 means 10 % more tokens.
+    """
     return Rules(math.log1p(margin), alpha, alpha_pass, stage=stage, unit="log ratio", span=SPAN, floor=False)
 
 
@@ -51,9 +54,9 @@ def assess_cost(
 
 
 def collect_cost_evidence(baseline: Runs, candidate: Runs, *, rules: Rules, seed: str) -> Evidence:
-    """The evidence on tokens: the smaller Holm-adjusted p-value of two tests, on the ratio and on expensive responses.
+    """The evidence on tokens, from two tests: the ratio, and expensive responses.
 
-    Raises ValueError for values that are not above 0.
+    The p-value is the smaller one of the two, Holm-adjusted. Raises ValueError for values that are not above 0.
     """
     for runs in (*baseline.values(), *candidate.values()):
         for value in runs:

@@ -1,9 +1,9 @@
-"""Decides the gates of a run: a verdict for each gate, model and prompt. A function of records alone.
+"""Decides the gates of a run: a verdict for each gate, model and prompt.
 
     pairings (run, baseline) x rules -> comparisons -> evidence -> Holm's correction -> verdicts
 
 `pairings.py` selects the cases to compare. A gate kind (`kinds/`) collects the evidence and decides.
-`report/__init__.py` writes the verdicts.
+`report/__init__.py` writes the verdicts. All of it is a function of records alone.
 """
 
 from __future__ import annotations

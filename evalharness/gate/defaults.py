@@ -1,4 +1,7 @@
-"""The constants behind every verdict. docs/gate-table.md has their simulated error rates."""
+"""The constants behind every verdict.
+
+docs/gate-table.md has their simulated error rates.
+"""
 
 from __future__ import annotations
 

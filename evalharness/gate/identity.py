@@ -14,7 +14,7 @@ _MOST_PARTS = 6
 
 
 def provider_change(pairing: Pairing, header: RunHeader) -> str:
-    """The reason against a comparison if the model has another provider now; "" if it has the same one.
+    """Why a model with another provider is not compared; "" if it has the same one.
 
     Another provider changes the text of responses, and a verdict would blame the prompt or the model. The baseline of
     a model with another name is compared, because naming it is a choice.
@@ -29,13 +29,16 @@ def provider_change(pairing: Pairing, header: RunHeader) -> str:
 
 
 def model_change(pairing: Pairing, header: RunHeader) -> str:
-    """A remark on how the model has changed since the baseline was accepted; "" if it has not."""
+    """A remark on how the model has changed since the baseline; "" if it has not."""
     found = differences(*_identities(pairing, header))
     return f"; the model has changed since the baseline was accepted: {found}" if found else ""
 
 
 def differences(then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
-    """The fields that differ, as 'engine: "a 1" -> "a 2", context: 2048 -> 4096'; "" if none do."""
+    """The fields of two identities that differ; "" if none do.
+
+    For example 'engine: "a 1" -> "a 2", context: 2048 -> 4096'.
+    """
     if not then or not now:
         return ""
     parts = [

@@ -34,7 +34,7 @@ _MOST_PAIRED = 1_500
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The speed of the machine: seconds of a fixed piece of work, in each accepted run and in this one."""
+    """The speed of the machine: seconds of a fixed piece of work in each run."""
 
     baseline_s: Sequence[float]
     """One value for each accepted run, in the order of the runs."""
@@ -150,7 +150,7 @@ def _history(pairs: Sequence[Pair], calibration: Calibration | None, alpha: floa
 
 
 def hodges_lehmann(values: Sequence[float] | Floats, *, alpha: float) -> tuple[float, float, float]:
-    """The Hodges-Lehmann estimate and its one-sided (1 - alpha) lower and upper bounds.
+    """The Hodges-Lehmann estimate and its one-sided (1 - alpha) bounds.
 
     The bounds are those of Wilcoxon's signed-rank test (Hodges and Lehmann 1963).
     """
@@ -165,7 +165,10 @@ def hodges_lehmann(values: Sequence[float] | Floats, *, alpha: float) -> tuple[f
 
 
 def wilcoxon_p(values: Floats) -> float:
-    """One-sided p-value of "above 0": Wilcoxon's signed-rank test, normal approximation, without zeros."""
+    """One-sided p-value of "above 0" by Wilcoxon's signed-rank test.
+
+    Normal approximation; zeros are left out.
+    """
     values = values[values != 0]
     n = len(values)
     if n == 0:

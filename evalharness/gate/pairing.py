@@ -1,4 +1,7 @@
-"""Pairs the samples of one model and prompt with their baseline, and collects the reasons against a comparison."""
+"""Pairs the samples of one model and prompt with their baseline.
+
+Collects the reasons against a comparison.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,10 @@ class Pairing:
 
     @property
     def accepted_runs(self) -> list[str]:
-        """The ids of the accepted runs. A reference run is left out, because its id differs with every run."""
+        """The ids of the accepted runs.
+
+        A reference run is left out, because its id differs with every run.
+        """
         return [run.id for run in self.accepted if run.request_digest]
 
     @property
@@ -79,7 +85,10 @@ class Pairing:
 
 
 def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError | None) -> Pairing:
-    """The samples of a model and prompt with their baseline, and the reasons against a comparison."""
+    """The samples of a model and prompt, paired with their baseline.
+
+    The pairing has the reasons against a comparison.
+    """
     mine = [
         sample
         for sample in run.samples
@@ -142,7 +151,10 @@ def _unmatched(pairing: Pairing) -> str:
 
 
 def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> BaselineSample:
-    """A sample in the form of a baseline, without scores whose signature is not that of the header."""
+    """A sample in the form of a baseline.
+
+    Scores whose signature is not that of the header are left out.
+    """
     assert sample.response  # without one, the pairing is broken and no gate compares
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
     usage = sample.response.usage
@@ -151,7 +163,10 @@ def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> Base
 
 
 def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[BaselineSample]:
-    """The samples of a case in the baseline, in the order of its runs; only the latest if they are copies."""
+    """The samples of a case in the baseline, in the order of its runs.
+
+    Only the latest if they are copies.
+    """
     assert pairing.baseline
     order = {run.id: number for number, run in enumerate(pairing.baseline.runs)}
     samples = sorted(pairing.baseline.cases[case].samples, key=lambda sample: order.get(sample.run, 0))
@@ -159,7 +174,7 @@ def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[B
 
 
 def one_line(text: str) -> str:
-    """The text on one line: messages of providers and names in untrusted files must not start a line."""
+    """The text on one line, because untrusted texts must not start a new one."""
     return " ".join(text.split())
 
 

@@ -1,4 +1,4 @@
-"""All pairings of a run: with its baselines, with a reference run, and with pinned baselines."""
+"""All pairings of a run: with its baselines, a reference run, pinned baselines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalharness.records import AcceptedRun, Baseline, BaselineCase, Baselines, 
 def pairings_of(
     run: Run, baselines: Baselines, *, pinned: Baselines | None = None, reference: Run | None = None
 ) -> list[Pairing]:
-    """A pairing for each model and prompt of the run, then one for each that has a pinned baseline."""
+    """A pairing for each model and prompt, then one for each pinned baseline."""
     pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
     baselines = {} if run.header.against else baselines
     found = [_pairing(run, pair, baselines.get(pair), reference) for pair in pairs]

@@ -1,4 +1,7 @@
-"""Compares every two sides of a comparison report, case by case. For reading only: no gate uses it."""
+"""Compares every two sides of a comparison report, case by case.
+
+For reading only: no gate uses it.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,9 @@ def assess_scores(
     stage: Stage = "single",
     seed: str = "",
 ) -> GateResult:
-    """Assess whether the candidate has lost `margin` points or more. Equal arguments give equal results.
+    """Assess whether the candidate has lost `margin` points or more.
+
+    Equal arguments give equal results.
 
     Args:
         baseline: Case id -> scores of its runs, in [0, 1].
@@ -91,7 +93,10 @@ def collect_evidence(
     clusters: Mapping[str, str] | None = None,
     sessions: bool = False,
 ) -> Evidence:
-    """The evidence on the cases that both sides have. Raises ValueError for values that are not finite."""
+    """The evidence on the cases that both sides have.
+
+    Raises ValueError for values that are not finite.
+    """
     common = sorted(case for case in baseline if len(baseline[case]) and len(candidate.get(case, ())))
     sides = [(np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common]
     if not all(np.isfinite(side).all() for block in blocks(sides) for side in block):
@@ -170,7 +175,10 @@ def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:
 
 
 def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gates: int = 1) -> GateResult:
-    """The result with its reason and, unless it is a PASS, the minimum detectable drop. `gates` share alpha."""
+    """The result with its reason and, unless it is a PASS, the detectable drop.
+
+    `gates` is the number of gates that share alpha.
+    """
     verdict = decide(evidence, p_value, rules)
     low, high = evidence.spread.bounds(rules.bound_alpha)
     is_last = evidence.cases >= FEWEST_CASES and rules.stage != "screen"

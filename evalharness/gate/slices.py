@@ -1,4 +1,7 @@
-"""The change of a metric for each tag, corrected for the number of tags. A tag decides only if the suite gates it."""
+"""The change of a metric for each tag, corrected for the number of tags.
+
+A tag decides only if the suite gates it.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ SHARE = 0.20
 
 
 def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]], *, seed: str) -> tuple[Slice, ...]:
-    """The change of every tag, worst first. The q-value is None if the slice is too small to test."""
+    """The change of every tag, worst first.
+
+    The q-value is None if the slice is too small to test.
+    """
     by_tag: dict[str, list[str]] = {}
     for case in candidate:
         for tag in tags.get(case, ()):
@@ -29,7 +35,10 @@ def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]]
 
 
 def worst_of(slices: Sequence[Slice], drop: float) -> str:
-    """The two tags with the largest drop, for the end of a reason; "" if none dropped more than the suite (`drop`)."""
+    """The two tags with the largest drop, for the end of a reason.
+
+    "" if none dropped more than the suite (`drop`).
+    """
     below = [one for one in slices if one.change < min(0.0, -drop) and one.q_value is not None]
     worst = [f"{one.tag} {points(one.change)}" for one in below[:2]]
     return f"; worst: {', '.join(worst)}" if worst else ""

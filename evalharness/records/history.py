@@ -1,4 +1,4 @@
-"""The history of a suite: one series for each model, prompt and measure, over the accepted runs."""
+"""The history of a suite: one series for each model, prompt and measure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One measure of one model and prompt, over the cases that are equal in all its points."""
+    """One measure of one model and prompt, over the cases equal in all its points."""
 
     model: str
     prompt: str

@@ -59,7 +59,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds and rates of one attempt, without waits between attempts; None if the provider does not know."""
+    """Seconds and rates of one attempt; None if the provider does not know.
+
+    Waits between attempts are left out.
+    """
 
     total_s: float
     first_token_s: float | None = None

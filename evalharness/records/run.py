@@ -80,14 +80,17 @@ class Sample:
 
     @property
     def latency_s(self) -> float | None:
-        """Seconds that can be compared: of a fresh response at the first attempt, without a prompt cache."""
+        """Seconds of the response, if they can be compared.
+
+        Those of a fresh response at the first attempt, without a prompt cache.
+        """
         first_attempt = not self.recorded_at and self.attempts == 1
         if self.response is None or not first_attempt or self.response.usage.cached_tokens:
             return None
         return self.response.timing.total_s
 
     def seconds(self, timing: str) -> float | None:
-        """Seconds of one of the `TIMINGS`; None if they were not measured, or cannot be compared."""
+        """Seconds of one of the `TIMINGS`; None if they cannot be compared."""
         if self.latency_s is None or self.response is None:
             return None
         measured = self.response.timing
@@ -147,7 +150,10 @@ def _response_row(response: Response) -> dict[str, Any]:
 
 
 def slots_of(samples: Iterable[Sample]) -> int | None:
-    """The `slots` of the samples whose seconds can be compared; None if unknown, or not the same for all."""
+    """The `slots` of the samples whose seconds can be compared.
+
+    None if unknown, or not the same for all.
+    """
     found = {sample.slots for sample in samples if sample.latency_s is not None}
     return found.pop() if len(found) == 1 else None
 
@@ -225,15 +231,18 @@ class Run:
         return list(dict.fromkeys([*self.header.metrics, *(score.metric for s in self.samples for score in s.scores)]))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a table row for each sample, in the order of the record; unknown values are None or missing."""
+        """Yield a table row for each sample, in the order of the record.
+
+        Unknown values are None or missing.
+        """
         names = {"suite": self.header.suite, "run_id": self.header.id, "started_at": self.header.started_at}
         for sample in self.samples:
             yield {**names, **sample.row()}
 
     def to_pandas(self) -> Any:
-        """Return a pandas.DataFrame with one row per sample; docs/data.md explains its columns.
+        """Return a pandas.DataFrame with one row per sample.
 
-        Raises MissingExtraError without pandas.
+        docs/data.md explains its columns. Raises MissingExtraError without pandas.
         """
         from evalharness.records import table
 

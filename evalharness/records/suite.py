@@ -64,7 +64,10 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A metric or an assertion in a suite: `{contains: {text: Acme}}` is `Spec("contains", {"text": "Acme"})`."""
+    """A metric or an assertion in a suite.
+
+    `{contains: {text: Acme}}` is `Spec("contains", {"text": "Acme"})`.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -49,7 +49,7 @@ Row = dict[str, Any]
 
 
 def columns(metrics: Iterable[str]) -> dict[str, str]:
-    """The columns of a table with these metrics, in order, and the kind of their values."""
+    """The columns of a table with these metrics, in order, with their kinds."""
     scores = {score_column(metric): KINDS[_SCORES] for metric in metrics}
     found: dict[str, str] = {}
     for name, kind in KINDS.items():

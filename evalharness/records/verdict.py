@@ -55,7 +55,7 @@ class BaselineSample:
     per_token_s: float | None = None
 
     def seconds(self, timing: str) -> float | None:
-        """Seconds of one of the `TIMINGS`; None if they were not measured, or cannot be compared."""
+        """Seconds of one of the `TIMINGS`; None if they cannot be compared."""
         return {"latency": self.total_s, "first_token": self.first_token_s, "per_token": self.per_token_s}[timing]
 
     def row(self) -> dict[str, Any]:
@@ -84,7 +84,10 @@ class BaselineCase:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Up to five accepted runs of one suite, model and prompt: `golden/baselines/SUITE/MODEL.PROMPT.jsonl`."""
+    """Up to five accepted runs of one suite, model and prompt.
+
+    The file is `golden/baselines/SUITE/MODEL.PROMPT.jsonl`.
+    """
 
     file: str
     suite: str
@@ -94,9 +97,10 @@ class Baseline:
     cases: Mapping[str, BaselineCase]
 
     def match(self, sample: Sample, *, edited: bool = False) -> BaselineSample | None:
-        """The latest accepted sample of the same case, with the scores whose signatures are equal.
+        """The latest accepted sample of the same case.
 
-        None if the case is not in the baseline, or was edited since. With `edited`, an edited case matches too.
+        It has the scores whose signatures are equal. None if the case is not in the baseline, or was edited since. With
+        `edited`, an edited case matches too.
         """
         stored = self.cases.get(sample.key.case)
         if stored is None or (stored.digest != sample.digest and not edited):
@@ -116,7 +120,10 @@ class Baseline:
         return list(dict.fromkeys(metric for run in self.runs for metric in run.signatures))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a table row for each sample of an accepted run; a baseline keeps fewer columns than a run."""
+        """Yield a table row for each sample of an accepted run.
+
+        A baseline keeps fewer columns than a run.
+        """
         accepted_at = {run.id: run.accepted_at for run in self.runs}
         names = {"suite": self.suite, "model": self.model, "prompt": self.prompt}
         for case, stored in self.cases.items():
@@ -127,9 +134,9 @@ class Baseline:
                 repeats[sample.run] += 1
 
     def to_pandas(self) -> Any:
-        """Return a pandas.DataFrame with one row per sample, in the columns of a run; missing where unknown.
+        """Return a pandas.DataFrame with one row per sample, in the columns of a run.
 
-        Raises MissingExtraError without pandas.
+        Unknown values are missing. Raises MissingExtraError without pandas.
         """
         from evalharness.records import table
 
@@ -200,7 +207,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class CriteriaChange:
-    """One difference between two criteria: a line of the table. Its texts are short, without line ends."""
+    """One difference between two criteria: a line of the table.
+
+    Its texts are short, without line ends.
+    """
 
     what: str
     """The setting that differs."""

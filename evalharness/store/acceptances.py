@@ -1,6 +1,6 @@
-"""Reads and writes acceptances: `golden/HISTORY.jsonl`, with person, time, run and reason of each.
+"""Reads and writes acceptances: `golden/HISTORY.jsonl`.
 
-Nothing is decided by this file. Lines are only added.
+A line has person, time, run and reason. Nothing is decided by this file. Lines are only added.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _Text = Annotated[str, AfterValidator(_short)]
 
 
 class Acceptance(BaseModel):
-    """One line: a run that was accepted into baselines, or responses that were accepted as golden answers."""
+    """One line: a run accepted into baselines, or responses accepted as golden."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -87,7 +87,10 @@ def origin(run: Run) -> dict[str, Any]:
 
 
 def new_acceptance(**values: Any) -> Acceptance:
-    """An acceptance with these values. Raises RefusedError for a text that is too long."""
+    """An acceptance with these values.
+
+    Raises RefusedError for a text that is too long.
+    """
     try:
         return Acceptance(**values)
     except ValidationError as error:
@@ -100,7 +103,10 @@ def record_acceptance(root: Path, acceptance: Acceptance) -> None:
 
 
 def read_acceptances(root: Path) -> tuple[list[Acceptance], list[str]]:
-    """The acceptances, and a message with file and line for each unreadable line. Raises StoreError."""
+    """The acceptances, and a message with file and line for each unreadable line.
+
+    Raises StoreError.
+    """
     lines, problems = read_lines(root / ACCEPTANCES, ACCEPTANCES)
     found = []
     for number, value in lines:

@@ -1,7 +1,7 @@
-"""Reads and writes baselines: `golden/baselines/SUITE/MODEL.PROMPT.jsonl`, made to be read in a diff.
+"""Reads and writes baselines: `golden/baselines/SUITE/MODEL.PROMPT.jsonl`.
 
-A header line with the number of cases, so that a lost line is detected. Then one case per line, sorted by id, with a
-sample of each accepted run. Equal runs give equal bytes.
+The file is made to be read in a diff. A header line with the number of cases, so that a lost line is detected. Then one
+case per line, sorted by id, with a sample of each accepted run. Equal runs give equal bytes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,10 @@ class _CaseLine(_Line):
 
 
 def baseline_path(root: Path, suite: str, model: str, prompt: str, *, pinned: bool = False) -> Path:
-    """The file of a baseline. The pinned baseline is a copy that accepted runs do not move."""
+    """The file of a baseline.
+
+    The pinned baseline is a copy that accepted runs do not move.
+    """
     folder = root / BASELINE_FOLDER / suite
     return (folder / PINNED if pinned else folder) / f"{model}.{prompt}.jsonl"
 
@@ -84,7 +87,10 @@ def accepted_suites(root: Path) -> list[str]:
 
 
 def read_baseline(path: Path, root: Path) -> Baseline | None:
-    """The baseline in a file; None if there is no file. Raises StoreError with file and line."""
+    """The baseline in a file; None if there is no file.
+
+    Raises StoreError with file and line.
+    """
     if not path.exists():
         return None
     file = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
@@ -158,10 +164,10 @@ def _parsed(model: type[_T], value: dict[str, Any], file: str, number: int) -> _
 
 
 def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], accepted_at: str) -> list[Path]:
-    """Accept a run as part of the baseline of each of its models and prompts. Returns the written files.
+    """Accept a run as part of the baseline of each of its models and prompts.
 
-    The run joins the accepted runs if model, request and metric settings are equal. If one differs, it starts a new
-    baseline. Raises RefusedError for a run that is partial, stopped or errored.
+    Returns the written files. The run joins the accepted runs if model, request and metric settings are equal. If one
+    differs, it starts a new baseline. Raises RefusedError for a run that is partial, stopped or errored.
     """
     if reason := unacceptable(run):
         raise RefusedError(f"not accepted: {reason}")
@@ -180,7 +186,10 @@ def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], acce
 
 
 def baseline_of(run: Run, model: str, prompt: str) -> Baseline:
-    """The baseline that a complete run would be, without accepting it. Its `request_digest` is empty."""
+    """The baseline that a complete run would be, without accepting it.
+
+    Its `request_digest` is empty.
+    """
     header, planned = run.header, set(run.header.planned)
     entry = _entry(run, model, header.started_at, "")
     samples = [s for s in run.samples if (s.key.model, s.key.prompt) == (model, prompt) and s.key in planned]

@@ -36,7 +36,10 @@ def in_ci() -> bool:
 
 @cache
 def machine_class() -> str:
-    """Processor, number of usable cores and system. Latency is compared only within one class."""
+    """Processor, number of usable cores and system.
+
+    Latency is compared only within one class.
+    """
     return f"{_processor()}, {_cores()} cores, {platform.system()} {platform.machine()}"
 
 
@@ -54,9 +57,9 @@ def environment(root: Path) -> dict[str, Any]:
 
 
 def work_s() -> float:
-    """Seconds for a fixed piece of work (JSON, regular expressions, hashes): the speed of the machine now.
+    """Seconds for a fixed piece of work: the speed of the machine now.
 
-    Takes about 40 ms.
+    The work is JSON, regular expressions and hashes. Takes about 40 ms.
     """
     started = time.perf_counter()
     text = json.dumps([{"id": number, "text": f"case {number} of the suite"} for number in range(8_000)])
@@ -98,7 +101,7 @@ def _git(root: Path) -> dict[str, Any] | None:
 
 
 def run_git(root: Path, *words: str) -> str | None:
-    """The output of a git command in this folder; None if it fails, or if there is no git."""
+    """The output of a git command in this folder; None if it fails."""
     try:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)  # noqa: S603, S607
     except (OSError, subprocess.TimeoutExpired):

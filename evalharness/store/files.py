@@ -17,9 +17,9 @@ LONE_SURROGATES = "backslashreplace"
 
 
 def write_whole(path: Path, content: str | bytes | Iterable[str | bytes]) -> None:
-    """Write a file atomically: readers see the old content or the new. Keys in text are redacted.
+    """Write a file atomically: readers see the old content or the new.
 
-    Raises StoreError if the file cannot be written.
+    Keys in text are redacted. Raises StoreError if the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -69,7 +69,10 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit of the repository that the folder `root` lies in. Paths are relative to `root`."""
+    """A commit of the repository that the folder `root` lies in.
+
+    Paths are relative to `root`.
+    """
 
     root: Path
     sha: str
@@ -84,18 +87,19 @@ class Commit:
         return sorted(entry.path for entry in self._entries(folder))
 
     def contents(self, folder: str, known: set[str]) -> Iterator[tuple[str, bytes]]:
-        """Path and content of each regular file below a folder whose blob is not in `known`.
+        """Path and content of each regular file below a folder that is not in `known`.
 
-        Adds the new blobs to `known`. Raises GitError.
+        `known` has the ids of blobs; those of the yielded files are added. Raises GitError.
         """
         new = [entry for entry in self._entries(folder) if entry.blob not in known]
         known |= {entry.blob for entry in new}
         yield from ((entry.path, content) for entry, content in self._contents(new))
 
     def write_to(self, folder: Path, *paths: str) -> list[str]:
-        """Copy the regular files at and below `paths` into an empty `folder`. Returns their paths.
+        """Copy the regular files at and below `paths` into an empty `folder`.
 
-        Raises GitError if git cannot read them, or if they are too large, and StoreError if they cannot be written.
+        Returns their paths. Raises GitError if git cannot read them, or if they are too large, and StoreError if they
+        cannot be written.
         """
         entries = list(dict.fromkeys(entry for path in paths for entry in self._entries(path)))
         try:
@@ -132,11 +136,11 @@ class Commit:
 
 
 def merge_base(root: Path, ref: str | None = None) -> Commit | None:
-    """The merge base of HEAD and the target; None outside of a repository, or before its first commit.
+    """The merge base of HEAD and the target.
 
-    The target is `ref` if given, or the target branch of the pull request of this CI job, or the default branch. If
-    there is no default branch outside of CI, the merge base is HEAD. Raises GitError if a named branch (in CI: any
-    branch) is missing, or shares no commit with HEAD.
+    None outside of a repository, or before its first commit. The target is `ref` if given, or the target branch of the
+    pull request of this CI job, or the default branch. If there is no default branch outside of CI, the merge base is
+    HEAD. Raises GitError if a named branch (in CI: any branch) is missing, or shares no commit with HEAD.
     """
     place = _place(root)
     if ref is None and not in_ci() and shutil.which("git") is None:
@@ -152,14 +156,17 @@ def merge_base(root: Path, ref: str | None = None) -> Commit | None:
 
 
 def commit_at(root: Path, ref: str) -> Commit:
-    """The commit with this name. Raises GitError if there is no repository, or no commit with this name."""
+    """The commit with this name.
+
+    Raises GitError if there is no repository, or no commit with this name.
+    """
     return Commit(root, _given(_found(root), ref))
 
 
 def commits_that_changed(root: Path, folder: str, most: int) -> list[tuple[Commit, str]]:
-    """The latest `most` commits that changed a folder, oldest first, with their dates (ISO 8601).
+    """The latest `most` commits that changed a folder, oldest first, with their dates.
 
-    Follows the first parents of HEAD. Empty without git, repository or commits. Raises GitError.
+    Dates are ISO 8601. Follows the first parents of HEAD. Empty without git, repository or commits. Raises GitError.
     """
     place = _place(root) if shutil.which("git") else None
     if place is None or _commit(place, "HEAD") is None:

@@ -1,4 +1,6 @@
-"""The ledger: requests and responses in SQLite, so that no response is requested, or paid for, twice.
+"""The ledger of requests and responses, in SQLite.
+
+With it, no response is requested, or paid for, twice.
 
     intent committed -> request sent -> response committed -> scored
 
@@ -64,7 +66,10 @@ class Settlement:
 
 
 class Ledger:
-    """A ledger file, safe to use from several threads and processes. All methods raise StoreError."""
+    """A ledger file, safe to use from several threads and processes.
+
+    All methods raise StoreError.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -86,7 +91,10 @@ class Ledger:
             self._connection.close()
 
     def begin(self, run: str, budget_usd: float | None) -> None:
-        """Begin a run with its budget. Another process of the run shares the budget of the first."""
+        """Begin a run with its budget.
+
+        Another process of the run shares the budget of the first.
+        """
         with self._transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO run VALUES (?, ?, 0)", (run, budget_usd))
 
@@ -139,7 +147,7 @@ class Ledger:
             return int(self._connection.execute(query, (run,)).fetchone()[0])
 
     def attempts(self, run: str) -> list[tuple[str, str, str | None, float | None]]:
-        """Id, key, outcome and cost of every attempt of a run, in the order of their intents."""
+        """Id, key, outcome and cost of every attempt of a run, in the order of intents."""
         with self._lock, self._explained():
             query = "SELECT id, key, outcome, cost_usd FROM attempt WHERE run = ? ORDER BY rowid"
             return self._connection.execute(query, (run,)).fetchall()

@@ -37,7 +37,10 @@ def make_tables(connection: sqlite3.Connection) -> None:
 
 
 def upgrade(connection: sqlite3.Connection) -> None:
-    """Rename the column, and store every response under the key of its upgraded request. Damaged rows stay damaged."""
+    """Upgrade the tables of schema 1: rename the column, and store new keys.
+
+    Every response gets the key of its upgraded request. Damaged rows stay damaged.
+    """
     connection.execute("ALTER TABLE response RENAME COLUMN asked_at TO recorded_at")
     for row in connection.execute("SELECT * FROM response").fetchall():
         *values, checksum = row

@@ -1,4 +1,7 @@
-"""Append-only files with a JSON object per line. Several processes can append to one without losing lines."""
+"""Append-only files with a JSON object per line.
+
+Several processes can append to one without losing lines.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +53,9 @@ def _append(handle: int, data: bytes) -> None:
 
 
 def read_lines(path: Path, file: str) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
-    """The readable lines with their numbers, and a message for each unreadable one. Empty if there is no file.
+    """The readable lines with their numbers, and a message for each unreadable one.
 
-    `file` is the name of the file in messages. Raises StoreError if the file cannot be read.
+    Empty if there is no file. `file` is the name of the file in messages. Raises StoreError if the file cannot be read.
     """
     try:
         data = path.read_bytes()

@@ -41,7 +41,10 @@ def canonical(value: Any) -> str:
 
 
 def request_key(request: str) -> str:
-    """SHA-256 of a request as canonical JSON: the whole wire request, and the identity of the model."""
+    """SHA-256 of a request as canonical JSON.
+
+    The request contains everything that is sent, and the identity of the model.
+    """
     return hashlib.sha256(request.encode()).hexdigest()
 
 
@@ -100,7 +103,7 @@ def without_empty(response: dict[str, Any]) -> dict[str, Any]:
 
 
 def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:
-    """A message that names the recorded request with the fewest differences, and the differences.
+    """A message that names the most similar recorded request, and the differences.
 
     `candidates` are pairs of key and canonical JSON.
     """

@@ -1,7 +1,8 @@
-"""Reads and writes recordings: responses as JSONL, to commit and to replay without a model, a key or a network.
+"""Reads and writes recordings: responses as JSONL, to commit and to replay.
 
-A header line with the number of responses, then one response per line, sorted by key. Equal responses give equal bytes.
-Recordings are untrusted: every line is validated, and its key is computed again.
+Replaying needs no model, key or network. A header line with the number of responses, then one response per line, sorted
+by key. Equal responses give equal bytes. Recordings are untrusted: every line is validated, and its key is computed
+again.
 """
 
 from __future__ import annotations

@@ -62,7 +62,10 @@ def sample_from_json(value: Any) -> Sample:
 
 
 class RunWriter:
-    """Writes a run record line by line, so that a killed run loses no finished sample. Raises StoreError."""
+    """Writes a run record line by line, so that a killed run loses no finished sample.
+
+    Raises StoreError.
+    """
 
     def __init__(self, path: Path, header: RunHeader) -> None:
         self._path = path
@@ -92,7 +95,10 @@ class RunWriter:
 
 
 def read_run(path: Path) -> Run:
-    """The run of a record. Raises StoreError with the line if it is damaged, cut off, or of an unknown version."""
+    """The run of a record.
+
+    Raises StoreError with the line if it is damaged, cut off, or of an unknown version.
+    """
     lines = stored_lines(path)
     number, first = next(lines, (1, {}))
     if old := check_kind(path, first, "run") < SCHEMA:
@@ -127,9 +133,10 @@ def _out_of_range(sample: Sample) -> str:
 
 
 def canonical_run(run: Run) -> bytes:
-    """The result of a run as bytes: equal for two runs with equal requests and responses.
+    """The result of a run as bytes.
 
-    Ids, times, dates, the machine, and the number of attempts are left out.
+    Equal for two runs with equal requests and responses. Ids, times, dates, the machine, and the number of attempts are
+    left out.
     """
     header = _HEADER.dump_python(run.header, mode="json")
     lines = [{name: value for name, value in header.items() if name not in _OF_THE_OCCASION}]
@@ -157,7 +164,10 @@ def stored_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def parse_line(path: Path | str, number: int, line: str) -> dict[str, Any]:
-    """The JSON object on a line of a stored file. Raises StoreError for other text, NaN and infinity."""
+    """The JSON object on a line of a stored file.
+
+    Raises StoreError for other text, NaN and infinity.
+    """
 
     def refuse(constant: str) -> NoReturn:
         raise StoreError(f"{path}:{number}: expected a finite number, got {constant}")
@@ -177,7 +187,10 @@ def parse_line(path: Path | str, number: int, line: str) -> dict[str, Any]:
 
 
 def check_kind(path: Path | str, first: dict[str, Any], kind: str) -> int:
-    """The schema of a file, by its first line. Raises StoreError for another kind or an unreadable schema."""
+    """The schema of a file, by its first line.
+
+    Raises StoreError for another kind or an unreadable schema.
+    """
     if first.get("kind") != kind:
         raise StoreError(f'{path}:1: not a {kind}: expected "kind": "{kind}" in the first line')
     found = first.get("schema")

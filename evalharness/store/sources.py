@@ -1,4 +1,4 @@
-"""Opens a source that a user names: a run, a baseline, or the baselines of a commit."""
+"""Opens a source: a run, a baseline, or the baselines of a commit."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ GIT = "git:"
 
 
 def open_source(given: str, root: Path, suite: str | None = None) -> Run | list[Baseline]:
-    """The run or the baselines of a source: the folder or record of a run, a file or folder of baselines, or `git:REF`.
+    """The run or the baselines of a source.
 
-    `git:REF` needs the name of the suite. Raises StoreError.
+    A source is the folder or record of a run, a file or folder of baselines, or `git:REF`. `git:REF` needs the name of
+    the suite. Raises StoreError.
     """
     if given.startswith(GIT):
         return _committed(given.removeprefix(GIT), root, suite)

@@ -1,4 +1,4 @@
-"""Gate kinds: each defines the number that a gate compares, and the test that decides."""
+"""Gate kinds: each defines the number that a gate compares, and its test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ __all__ = ["GateKind", "gate_kind"]
 
 
 def gate_kind(metric: str) -> GateKind:
-    """The kind of a gate on `metric`. Raises TypeError for an entry point that is not a gate kind."""
+    """The kind of a gate on `metric`.
+
+    Raises TypeError for an entry point that is not a gate kind.
+    """
     found = registry.gate_kind(metric)
     if not isinstance(found, GateKind):
         raise TypeError(f"gate kind '{metric}': expected an instance of GateKind, got {type(found).__name__}")

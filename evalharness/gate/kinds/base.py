@@ -46,12 +46,21 @@ class GateKind(ABC):
 
     @abstractmethod
     def evidence(self, comparison: Comparison) -> HasPValue:
-        """Return the evidence in the samples of both sides. Raises NoComparison if they cannot be compared."""
+        """Return the evidence in the samples of both sides.
+
+        Raises NoComparison if they cannot be compared.
+        """
 
     @abstractmethod
     def conclude(self, comparison: Comparison, evidence: Any, p_value: float, gates: int) -> GateResult:
-        """Return the result. `p_value` is corrected for the number of gates that share alpha, `gates`."""
+        """Return the result.
+
+        `p_value` is corrected for the number of gates that share alpha, `gates`.
+        """
 
     def detectable_drop(self, comparison: Comparison) -> float | None:
-        """Return the drop that a later run like this one detects 80 % of the time; None if unknown."""
+        """Return the drop that a later run like this one detects; None if unknown.
+
+        The drop is detected 80 % of the time.
+        """
         return None

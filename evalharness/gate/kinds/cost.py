@@ -38,7 +38,7 @@ class CostGate(MeanGate):
         return cost_rules(comparison.rule.margin, stage=comparison.stage)
 
     def collect(self, comparison: Comparison, baseline: Values, candidate: Values) -> Evidence:
-        """Return the evidence on the ratio, and on responses that cost far more than usual."""
+        """Return the evidence on the ratio and on expensive responses."""
         from evalharness.gate.cost import collect_cost_evidence
 
         return collect_cost_evidence(baseline, candidate, rules=self.rules(comparison), seed=comparison.seed)

@@ -1,4 +1,4 @@
-"""Gates on seconds: selects the accepted runs to compare with, and the mode of the comparison."""
+"""Gates on seconds: selects the accepted runs and the mode of the comparison."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class LatencyGate(GateKind):
         self.timing = timing
 
     def evidence(self, comparison: Comparison) -> GateResult:
-        """Return the result: this test keeps its own error rate, so there is nothing to correct."""
+        """Return the result, because this test needs no correction over several gates."""
         from evalharness.gate.latency import assess_latency
 
         slots, rule = _slots(comparison), comparison.rule

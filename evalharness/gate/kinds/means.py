@@ -39,7 +39,10 @@ class MeanGate(GateKind):
         """Return the evidence in the numbers of both sides."""
 
     def evidence(self, comparison: Comparison) -> Evidence:
-        """Return the evidence. A reference run that is worse than the accepted runs is left out and reported."""
+        """Return the evidence.
+
+        A reference run that is worse than the accepted runs is left out and reported.
+        """
         baseline, candidate = comparison.values(self.value(comparison.rule), self.value_name(comparison.rule))
         baseline, drift = self._without_drift(comparison, baseline)
         found = self.collect(comparison, baseline, candidate)

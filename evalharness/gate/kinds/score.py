@@ -41,7 +41,10 @@ class ScoreGate(MeanGate):
         return Rules(margin=rule.margin, target=rule.target, stage=comparison.stage)
 
     def evidence(self, comparison: Comparison) -> Evidence:
-        """Return the evidence on scores with equal signatures. Raises NoComparison if the signature has changed."""
+        """Return the evidence on scores with equal signatures.
+
+        Raises NoComparison if the signature has changed.
+        """
         metric = comparison.rule.metric
         then, now = comparison.pairing.signatures.get(metric), comparison.run.header.signatures.get(metric)
         if then != now:
@@ -50,7 +53,7 @@ class ScoreGate(MeanGate):
         return super().evidence(comparison)
 
     def collect(self, comparison: Comparison, baseline: Values, candidate: Values) -> Evidence:
-        """Return the evidence, corrected for clusters and sessions, with the change of each tag."""
+        """Return the evidence, corrected for clusters and sessions, and each tag's change."""
         from evalharness.gate.scores import collect_evidence
         from evalharness.gate.slices import slices_of
 
@@ -61,7 +64,10 @@ class ScoreGate(MeanGate):
         return replace(found, slices=slices)
 
     def conclude(self, comparison: Comparison, evidence: Evidence, p_value: float, gates: int) -> GateResult:
-        """Return the result. The reason of a failure names the tags with the largest drops."""
+        """Return the result.
+
+        The reason of a failure names the tags with the largest drops.
+        """
         from evalharness.gate.slices import worst_of
 
         result = super().conclude(comparison, evidence, p_value, gates)
@@ -69,7 +75,10 @@ class ScoreGate(MeanGate):
         return replace(result, slices=evidence.slices, reason=result.reason + worst)
 
     def detectable_drop(self, comparison: Comparison) -> float | None:
-        """Return the drop that a later run like this one detects; None with too few cases or scores."""
+        """Return the drop that a later run like this one detects.
+
+        None with too few cases or scores.
+        """
         import numpy as np
 
         from evalharness.gate.stats.power import minimum_detectable_drop

@@ -23,7 +23,10 @@ Target = Literal["suite", "population"]
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A mean change, its standard error, and the quantile's degrees of freedom (None: the normal quantile)."""
+    """A mean change, its standard error, and the degrees of freedom of its quantile.
+
+    `degrees` is None for the normal quantile.
+    """
 
     middle: float
     error: float
@@ -42,10 +45,11 @@ class Spread:
 
 
 def spread_of(pairs: Sequence[Pair], *, target: Target = "suite", span: float = 1.0) -> Spread:
-    """The mean change with its standard error. `span` is the largest change that one case can make.
+    """The mean change with its standard error.
 
-    With `target="suite"` and two or more runs of every case on both sides, the error comes from the variance within
-    cases. In all other cases it is that of a paired t-test with pseudo-cases, which treats the cases as a sample.
+    `span` is the largest change that one case can make. With `target="suite"` and two or more runs of every case on
+    both sides, the error comes from the variance within cases. In all other cases it is that of a paired t-test with
+    pseudo-cases, which treats the cases as a sample.
     """
     if target == "suite" and min(min(len(b), len(c)) for b, c in pairs) >= 2:
         return _repeated(pairs, span)
@@ -69,9 +73,9 @@ def _repeated(pairs: Sequence[Pair], span: float) -> Spread:
 
 
 def runs_needed(margin: float, *, alpha: float) -> int:
-    """The smallest number of candidate runs that can rule out a drop of `margin`: ceil(ln alpha / ln(1 - margin)).
+    """The smallest number of candidate runs that can rule out a drop of `margin`.
 
-    With fewer runs, a suite that lost the margin shows no failure with a probability above alpha. 59 for 5 points at
-    5 %; 1 for a margin of 100 points or more.
+    It is ceil(ln alpha / ln(1 - margin)). With fewer runs, a suite that lost the margin shows no failure with a
+    probability above alpha. 59 for 5 points at 5 %; 1 for a margin of 100 points or more.
     """
     return math.ceil(math.log(alpha) / math.log1p(-margin)) if margin < 1 else 1

@@ -1,9 +1,10 @@
-"""Finds level changes in a series of runs: hierarchical bisection with a within-case permutation test at each cut.
+"""Finds level changes in a series of runs.
 
-A row is a run, a column is a case. If nothing has changed, the values of a case are exchangeable between runs. So the
-values of each case are shuffled among the runs, and the largest CUSUM of the run means is a change point if at most 1
-in 100 shuffled series has one as large. The series is then cut there, and both parts are tested in the same way. With
-two runs this is the test of the gate; with one column it is the test of
+Hierarchical bisection with a within-case permutation test at each cut. A row is a run, a column is a case. If nothing
+has changed, the values of a case are exchangeable between runs. So the values of each case are shuffled among the runs,
+and the largest CUSUM of the run means is a change point if at most 1 in 100 shuffled series has one as large. The
+series is then cut there, and both parts are tested in the same way. With two runs this is the test of the gate; with
+one column it is the test of
 
     J. Antoch, M. Hušková: Permutation tests in change point analysis, Statistics & Probability Letters 53 (2001),
 
@@ -56,7 +57,10 @@ class ChangePoint(NamedTuple):
 
 
 def can_tell(blocks: Blocks, alpha: float = ALPHA) -> bool:
-    """Whether there are enough runs and cases for a change point: whether the clearest step has a p-value <= alpha."""
+    """Whether there are enough runs and cases for a change point.
+
+    That is, whether the clearest step has a p-value of at most alpha.
+    """
     numbers = blocks.max(axis=0, initial=-1) + 1
     orders = sum(log(comb(number, number // 2)) for number in map(int, numbers))
     return len(blocks) > 1 and orders >= log(2 / alpha)

@@ -1,6 +1,7 @@
-"""Tests the share of runs far above the usual value of their case: a loop of a thousand tokens, a call that hung.
+"""Tests the share of runs far above the usual value of their case.
 
-A mean hides a few such runs, and a 95th percentile is too noisy.
+For example a loop of a thousand tokens, or a call that hung. A mean hides a few such runs, and a 95th percentile is too
+noisy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ EXPENSIVE = 2.0
 
 
 def outlier_rates(pairs: Sequence[Pair], factor: float) -> tuple[float, float, float]:
-    """The share of outliers in the baseline and in the candidate, and the mid-p of "more in the candidate".
+    """The share of outliers on both sides, and the mid-p of "more in the candidate".
 
     `pairs` holds seconds or tokens. A run is an outlier above `factor` times the median of the other runs of its case
     on both sides, so that the labels stay exchangeable.

@@ -1,4 +1,4 @@
-"""The FAIL test: permutation of the labels baseline and candidate within each case, one-sided, mid-p.
+"""The FAIL test: permutation of the labels within each case, one-sided, mid-p.
 
 If nothing has changed, the runs of a case are exchangeable between baseline and candidate. So the labels are shuffled
 within each case, and the p-value is the share of labellings whose mean change is at most the observed one. With one run
@@ -29,7 +29,10 @@ TOLERANCE = 1e-9
 
 
 def blocks(pairs: Sequence[Pair]) -> list[Block]:
-    """The pairs grouped by their numbers of runs, fewest first: one array for each group instead of one per case."""
+    """The pairs grouped by their numbers of runs, fewest first.
+
+    One array for each group instead of one for each case.
+    """
     alike: dict[tuple[int, int], list[Pair]] = {}
     for pair in pairs:
         alike.setdefault((len(pair[0]), len(pair[1])), []).append(pair)
@@ -37,7 +40,10 @@ def blocks(pairs: Sequence[Pair]) -> list[Block]:
 
 
 def change(pairs: Sequence[Pair]) -> Floats:
-    """Mean of the candidate runs minus mean of the baseline runs, for each case, in the order of `blocks`."""
+    """Mean of the candidate runs minus mean of the baseline runs, for each case.
+
+    The order is that of `blocks`.
+    """
     return np.concatenate([c.mean(axis=1) - b.mean(axis=1) for b, c in blocks(pairs)])
 
 
@@ -55,7 +61,10 @@ def p_worse(pairs: Sequence[Pair], seed: str) -> float:
 
 
 def smallest_p(pairs: Sequence[Pair]) -> float:
-    """The smallest p-value that this data allows: every case that varies has its lowest runs on the candidate side."""
+    """The smallest p-value that this data allows.
+
+    It belongs to the labelling with the lowest runs of every case on the candidate side.
+    """
     chances = []
     for b, c in _moving(pairs):
         kc = c.shape[1]
@@ -127,7 +136,10 @@ def _added(density: Floats, spread: Floats, step: int) -> Floats:
 
 @lru_cache(maxsize=4096)
 def candidate_passes(kb: int, kc: int, passes: int) -> tuple[float, ...]:
-    """P(x of the passes of a case are on the candidate side), for x from 0 to kc: hypergeometric."""
+    """P(x passes of a case are on the candidate side), for x from 0 to kc.
+
+    The distribution is hypergeometric.
+    """
     total = math.comb(kb + kc, passes)
     return tuple(math.comb(kc, x) * math.comb(kb, passes - x) / total if x <= passes else 0.0 for x in range(kc + 1))
 
@@ -174,7 +186,10 @@ def _inserted(ordered: Sequence[npt.NDArray[np.uint16]], new: npt.NDArray[np.uin
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted for their number (Holm 1979): keeps the family-wise error rate at alpha."""
+    """The p-values adjusted for their number (Holm 1979).
+
+    Keeps the family-wise error rate at alpha.
+    """
     order = np.argsort(p_values, kind="stable")
     adjusted, running = [0.0] * len(p_values), 0.0
     for rank, index in enumerate(order):

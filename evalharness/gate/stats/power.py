@@ -1,4 +1,4 @@
-"""The minimum detectable drop of a run, and the number of cases or repeats that would settle an inconclusive gate.
+"""The minimum detectable drop of a run, and the data that would settle a gate.
 
 The drop is found by simulating the gate on suites like this one. Textbook formulas use the variance under "no change"
 and ignore that the p-value of an exact test moves in steps: their "80 %" is 60 to 74 % in simulations.
@@ -36,10 +36,10 @@ Power = Callable[[float], float]
 
 
 def minimum_detectable_drop(known: Sequence[Floats], *, runs: tuple[int, int], alpha: float, seed: str) -> float | None:
-    """The smallest drop of the mean score that is detected 80 % of the time; None if a total loss is not.
+    """The smallest drop of the mean score that is detected 80 % of the time.
 
-    `known` holds the known scores of each case, `runs` the number of runs in baseline and candidate. In points of a
-    0..1 score.
+    None if a total loss is not detected so often. `known` holds the known scores of each case, `runs` the number of
+    runs in baseline and candidate. In points of a 0..1 score.
     """
     baseline = float(np.mean([values.mean() for values in known]))
     if baseline <= 0:
@@ -130,7 +130,10 @@ class _Steps:
         self._variance, self._skew = ((self._spread * centred**power).sum(axis=1) for power in (2, 3))
 
     def p_values(self, cells: Floats) -> Floats:
-        """The p-value of each suite. `cells` counts the cases by their passes, (suites, kb + 1, kc + 1)."""
+        """The p-value of each suite.
+
+        `cells` counts the cases by their passes, (suites, kb + 1, kc + 1).
+        """
         suites = len(cells)
         by_total = np.zeros((suites, self._kb + self._kc + 1))
         for x in range(self._kb + 1):
@@ -223,7 +226,10 @@ def _z_values(before: _Moments, after: _Moments) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """The data that would settle an inconclusive gate 80 % of the time, if nothing has changed."""
+    """The data that would settle an inconclusive gate 80 % of the time.
+
+    Assumes that nothing has changed.
+    """
 
     cases: int
     """Number of additional cases like these."""
@@ -232,7 +238,7 @@ class Needed:
 
 
 def needed(spread: Spread, *, margin: float, alpha: float, floor: int, cases: int, runs: tuple[int, int]) -> Needed:
-    """The number of cases or repeats with which the bound rules out the margin 80 % of the time.
+    """The number of cases or repeats with which a PASS has a power of 80 %.
 
     The squared error of the bound shrinks with the number of cases or runs, its guard with the square of that number.
     """

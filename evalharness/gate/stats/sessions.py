@@ -1,7 +1,7 @@
-"""Corrects for sessions that are better or worse as a whole: a deployment of the provider, a busy hour.
+"""Corrects for sessions that are better or worse as a whole.
 
-Whole runs then vary more than the runs of one case suggest, and a test within cases would fail too often. The factor
-between the two is measured on the accepted runs.
+For example because of a deployment of the provider, or a busy hour. Whole runs then vary more than the runs of one case
+suggest, and a test within cases would fail too often. The factor between the two is measured on the accepted runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from evalharness.gate.stats.permutation import Floats, p_worse
 
 
 def overdispersion(runs: Sequence[Floats]) -> float:
-    """The factor by which the variance between runs exceeds the variance that the cases explain; at least 1.
+    """The factor between the variance of whole runs and that within cases; at least 1.
 
     `runs` holds the values of each case, in the order of the sessions. Each run is tested against the others as if it
     were the candidate; the factor is the mean of the squared z-values.
@@ -34,9 +34,10 @@ def overdispersion(runs: Sequence[Floats]) -> float:
 
 
 def drifted(accepted: Runs, fresh: Runs, seed: str) -> bool:
-    """Whether the accepted version is worse now (`fresh`) than when it was accepted (p at most 0.01).
+    """Whether the accepted version is worse now than when it was accepted.
 
-    The model has changed then. Together with the accepted runs, the new samples would hide what it lost.
+    Tests its new samples, `fresh`, at 1 %. If they are worse, the model has changed. Together with the accepted runs,
+    the new samples would hide what it lost.
     """
     common = sorted(case for case in accepted if len(accepted[case]) and len(fresh.get(case, ())))
     pairs = [(np.array(sorted(accepted[case])), np.array(sorted(fresh[case]))) for case in common]
