@@ -9,11 +9,11 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Configure the tests only: `make demo` loads this file too, without Hypothesis."""
     if config.getoption("--llm-suite") is None:
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a shell's background job: children inherit it
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # set by the shell for background jobs, and inherited
             signal.signal(signal.SIGINT, signal.default_int_handler)
         from hypothesis import settings
 
-        settings.register_profile("shared", deadline=None)  # a machine that others use too is slow now and then
+        settings.register_profile("shared", deadline=None)  # a shared machine is slow now and then
         settings.load_profile("shared")
 
 

@@ -1,4 +1,4 @@
-"""Texts and their word diff, for the two implementations: Python's, and the page's, which runs while a person reads."""
+"""Texts and their word diff, for both implementations: Python's and the report page's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers of GGUF files for tests: that of SmolLM2-135M taken apart, and put together again, whole or spoilt."""
+"""GGUF headers for tests: that of SmolLM2-135M, parsed and written again, valid or damaged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 STRING, ARRAY, UINT32 = 8, 9, 4
 ALIGNMENT = 32
 HEADER_BYTES = 1_800_000
-"""Of SmolLM2-135M's file, roughly: what stands before the weights."""
+"""The approximate size of SmolLM2-135M's header."""
 
 
 def smollm2() -> Path:
@@ -27,58 +27,58 @@ def smollm2() -> Path:
 
 @dataclass
 class Parts:
-    """What a header is made of; values and tensors as they lie in the file."""
+    """The parts of a header; values and tensors have the bytes of the file."""
 
     keys: list[tuple[bytes, int, bytes]]
     tensors: list[tuple[bytes, bytes]]
     size: int
-    """Of the whole file."""
+    """Size of the whole file in bytes."""
     magic: bytes = b"GGUF\x03\0\0\0"
     counts: tuple[int, int] | None = None
-    """What it says of tensors and keys; None: the truth."""
+    """The counts of tensors and keys in the header; None: the true ones."""
 
     def header(self) -> bytes:
-        """As bytes."""
+        """The header as bytes."""
         counts = self.counts or (len(self.tensors), len(self.keys))
         keys = b"".join(string(key) + number(kind) + value for key, kind, value in self.keys)
         return self.magic + struct.pack("<QQ", *counts) + keys + b"".join(string(n) + rest for n, rest in self.tensors)
 
     def write(self, path: Path) -> Path:
-        """A file of the right size; where the tensors would be it is empty."""
+        """Write a file of the right size, empty in place of the tensors."""
         path.write_bytes(self.header())
         with path.open("r+b") as file:
             file.truncate(self.size)
         return path
 
     def set(self, key: str, kind: int, value: bytes) -> Parts:
-        """With another value for a key, or without the key where there is none."""
+        """Set the value of a key, new or existing."""
         kept = [part for part in self.keys if part[0] != key.encode()]
         self.keys = [*kept, (key.encode(), kind, value)]
         return self
 
     def drop(self, key: str) -> Parts:
-        """Without a key."""
+        """Remove a key."""
         self.keys = [part for part in self.keys if part[0] != key.encode()]
         return self
 
 
 def string(text: bytes) -> bytes:
-    """With its length in front."""
+    """The text with its length in front."""
     return struct.pack("<Q", len(text)) + text
 
 
 def number(value: int, form: str = "<I") -> bytes:
-    """As bytes."""
+    """The number as bytes."""
     return struct.pack(form, value)
 
 
 def array(kind: int, count: int, items: bytes) -> bytes:
-    """The value of an array."""
+    """An array as bytes."""
     return struct.pack("<IQ", kind, count) + items
 
 
 def taken_apart(path: Path, most_items: int | None = None) -> Parts:
-    """The header of a sound file, its long arrays cut to so many items."""
+    """The parts of a valid file's header, with long arrays cut to `most_items`."""
     known = _taken_apart(path, most_items)
     return replace(known, keys=list(known.keys), tensors=list(known.tensors))
 
@@ -103,7 +103,7 @@ def _taken_apart(path: Path, most_items: int | None) -> Parts:
 
 
 def little(path: Path, kv_heads: int = 3) -> Path:
-    """A file of a few kilobytes with a sound header: SmolLM2 without a vocabulary, and with one tensor."""
+    """A file of a few kilobytes with a valid header: SmolLM2 without a vocabulary, and with one tensor."""
     parts = taken_apart(smollm2(), most_items=10)
     parts.tensors = [(b"output_norm.weight", number(1) + number(576, "<Q") + number(0) + number(0, "<Q"))]
     parts.size = len(parts.header()) + 576 * 4 + 64
@@ -152,7 +152,7 @@ Spoil = Callable[[Parts, random.Random], bytes]
 
 
 def damaged(header: bytes, chance: random.Random) -> bytes:
-    """A header as long, with a few bits turned, a number blown up, or a piece put elsewhere."""
+    """A header of equal length with flipped bits, a huge number, or a moved piece."""
     found = bytearray(header)
     kind = chance.choice(["bits", "number", "copy"])
     if kind == "bits":
@@ -182,7 +182,7 @@ def _first_bits(parts: Parts, chance: random.Random) -> bytes:
 
 def _cut(parts: Parts, chance: random.Random) -> bytes:
     data = parts.header()
-    parts.size = 0  # nothing behind it
+    parts.size = 0  # the file ends here
     return data[: chance.randrange(len(data))]
 
 
@@ -212,7 +212,7 @@ def _types(parts: Parts, chance: random.Random) -> bytes:
 
 
 def _typed_values(parts: Parts, chance: random.Random) -> bytes:
-    """A value that is sound, but of another kind than the key is to have."""
+    """A valid value of another type than the key needs."""
     i = chance.randrange(len(parts.keys))
     kind = chance.choice([*WIDTHS, STRING, ARRAY])
     known = {STRING: string(chance.randbytes(20)), ARRAY: array(4, 3, bytes(12))}
@@ -221,7 +221,7 @@ def _typed_values(parts: Parts, chance: random.Random) -> bytes:
 
 
 def _lengths(parts: Parts, chance: random.Random) -> bytes:
-    """An array that says it is longer, or of another type."""
+    """An array with a wrong length or type in its header."""
     i = chance.choice([i for i, (_, kind, _) in enumerate(parts.keys) if kind == ARRAY])
     key, kind, value = parts.keys[i]
     inner = chance.choice([*range(14), value[0]])
@@ -243,7 +243,7 @@ def _twice(parts: Parts, chance: random.Random) -> bytes:
 
 
 def _many(parts: Parts, chance: random.Random) -> bytes:
-    """Sound, and more than there may be."""
+    """A valid header that exceeds a limit."""
     wide, heads = "\U0001f600" * 15, array(4, 512, b"\xff" * 2048)
     if chance.random() < 0.5:
         parts.keys += [(f"{wide}{i}.head_count".encode(), ARRAY, heads) for i in range(chance.choice([900, 5_000]))]
@@ -269,7 +269,7 @@ SPOILS: tuple[Spoil, ...] = (
 
 
 def spoilt(seed: int, path: Path) -> Path:
-    """One of many files with something wrong, always the same for a seed."""
+    """One of many damaged files, always the same for a seed."""
     chance = random.Random(seed)
     parts = taken_apart(smollm2(), most_items=None if seed % 25 == 0 else 300)
     data = SPOILS[seed % len(SPOILS)](parts, chance)

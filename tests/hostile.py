@@ -1,4 +1,4 @@
-"""Texts that want to be more than text: families of attacks, each in several positions. Shared by all sinks' tests."""
+"""Hostile texts: families of attacks, each in several positions, for the tests of all sinks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 COMMAND = re.compile(r"^\s*(::|##\[)", re.MULTILINE)
-"""What a CI system takes for a command."""
+"""Commands of a CI system."""
 
 _MARKDOWN = {
     "link": [
@@ -75,17 +75,17 @@ _LONG = [
 MARKDOWN: tuple[str, ...] = tuple(
     position.format(text) for family in _MARKDOWN.values() for text in family for position in _POSITIONS
 )
-"""What wants to be a link, an image, a mention, a block: markdown that is alive."""
+"""Markdown that renders as a link, an image, a mention or a block."""
 SIGNALS: tuple[str, ...] = tuple(start + text for family in _SIGNALS.values() for text in family for start in _STARTS)
-"""What wants to act on a terminal, a CI system or an XML parser."""
+"""Control texts for a terminal, a CI system or an XML parser."""
 ALL = (*MARKDOWN, *SIGNALS, *_LONG)
 
 
 def named(text: str) -> str:
-    """For the name of a test, and for messages: short, and in ASCII."""
+    """The start of a text in ASCII, for test ids and messages."""
     return ascii(text[:40])
 
 
 def invisible(text: str) -> set[str]:
-    """Characters that act or hide, beyond line ends and tabs."""
+    """Control and invisible characters other than line ends and tabs."""
     return {c for c in set(text) - {"\n", "\t"} if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}

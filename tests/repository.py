@@ -1,4 +1,4 @@
-"""A small real git repository, such as the author of a pull request controls."""
+"""A small real git repository, as the author of a pull request could have it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalharness.testing.folder import Folder
 _ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
-    **{f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    **{f"GIT_{role}_{field}": "a@b" for role in ("AUTHOR", "COMMITTER") for field in ("NAME", "EMAIL")},
 }
 
 

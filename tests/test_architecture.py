@@ -1,4 +1,4 @@
-"""Who imports whom, what is loaded when, and what may never be imported."""
+"""Imports between the parts of the package, imports at run time, and forbidden ones."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CHILD = tuple(
     f"evalharness.local.{name}"
     for name in ("chat_template", "native", "process", "sampler", "schedule", "sequence", "server", "worker")
 )
-"""Runs in processes of its own, with llama.cpp in them."""
+"""Modules of the worker processes, which load llama.cpp."""
 
 
 @cache
@@ -75,7 +75,7 @@ def modules() -> dict[str, Path]:
 
 
 def imported(tree: ast.AST, *, lazily: bool) -> Iterator[str]:
-    """Absolute names of what a module imports; `lazily`: within functions too. A name may be a module's attribute."""
+    """Absolute names that a module imports; `lazily`: within functions too. A name may be a module's attribute."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -88,13 +88,13 @@ def imported(tree: ast.AST, *, lazily: bool) -> Iterator[str]:
 
 @cache
 def tree_of(name: str) -> ast.Module:
-    """A module, parsed once."""
+    """The parsed module."""
     return ast.parse(modules()[name].read_text())
 
 
 @cache
 def imports(name: str, *, lazily: bool) -> set[str]:
-    """What a module imports."""
+    """The names that a module imports."""
     tree = tree_of(name)
     if name == "evalharness":  # its names for type checkers are imported on first use
         tree = ast.Module([node for node in tree.body if not isinstance(node, ast.If)], [])
@@ -115,17 +115,17 @@ def part(name: str) -> str:
 
 
 def steps() -> list[str]:
-    """The modules that are no doors."""
+    """The modules below the doors."""
     return [name for name in sorted(modules()) if part(name) not in DOORS and name != "evalharness"]
 
 
-def test_every_part_is_drawn() -> None:
-    """A new part of the package has its arrows above."""
+def test_every_part_has_arrows() -> None:
+    """A new part of the package needs its arrows above."""
     assert {part(name) for name in steps()} <= ARROWS.keys()
 
 
 def test_arrows_point_downwards() -> None:
-    """A step imports what the drawing gives it, and never a door; also within functions."""
+    """A step imports only along the arrows, and never a door; also within functions."""
     failures = []
     for name in steps():
         allowed = ARROWS.get(part(name), set()) | FOUNDATION | {part(name)}
@@ -148,10 +148,10 @@ def test_no_step_imports_another() -> None:
 
 
 def test_every_arrow_is_used() -> None:
-    """The drawing above shows what is, not what once was."""
-    drawn = {(source, target) for source, targets in ARROWS.items() for target in targets}
+    """Every arrow above is an import."""
+    arrows = {(source, target) for source, targets in ARROWS.items() for target in targets}
     found = {(part(name), part(target)) for name in modules() for target in own(name, lazily=True)}
-    assert drawn <= found
+    assert arrows <= found
 
 
 def test_no_cycles() -> None:
@@ -171,7 +171,7 @@ def test_no_cycles() -> None:
 
 
 def test_never_imported() -> None:
-    """Nothing that runs code from data, and nothing of pytest that is not public."""
+    """No module imports code that runs code from data, or private parts of pytest."""
     never = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib", "_pytest"}
     failures = []
     for name in sorted(modules()):
@@ -191,12 +191,12 @@ def loaded(statement: str, *, stdlib: bool = False) -> set[str]:
 
 
 def test_plugin_costs_nothing() -> None:
-    """Pytest loads two modules for the plugin, nothing else of ours, and nothing of anybody else's."""
+    """Pytest loads two modules for the plugin: no others of the package, and none of other packages."""
     assert loaded("import evalharness.plugin") == {"evalharness", "evalharness.plugin"}
 
 
 def test_public_names_are_lazy() -> None:
-    """Importing the package loads nothing; the nouns load records alone."""
+    """Importing the package loads no other module; the nouns load the records alone."""
     assert loaded("import evalharness") == {"evalharness"}
     assert loaded("from evalharness import Case, Run, EvalHarnessError") == {
         "evalharness",
@@ -216,13 +216,13 @@ def test_the_fault_server_is_independent() -> None:
 
 
 def test_ordinary_runs_load_no_test_kit() -> None:
-    """Nothing outside the test kit imports it."""
+    """No module outside the test kit imports it."""
     names = [name for name in modules() if part(name) != "testing"]
     assert [name for name in names for target in own(name, lazily=True) if part(target) == "testing"] == []
 
 
 def test_heavy_packages_are_not_imported_at_the_top() -> None:
-    """No module imports a heavy or optional package before it is needed, but what a child process runs."""
+    """No module imports a heavy or optional package at the top, except in a worker process."""
     heavy = {"torch", "pandas", "scipy", "sentence_transformers", "llama_cpp", "xllamacpp", "transformers"}
     failures = []
     for name in sorted(modules()):
@@ -233,7 +233,7 @@ def test_heavy_packages_are_not_imported_at_the_top() -> None:
 
 
 def test_native_code_stays_in_the_child() -> None:
-    """What loads llama.cpp is imported by nothing but itself: the parent starts it by its name."""
+    """Only worker modules import those that load llama.cpp: the parent starts the worker by its name."""
     for name in modules():
         assert name in CHILD or not any(target in CHILD for target in own(name, lazily=True)), name
 
@@ -246,7 +246,7 @@ def test_type_checkers_see_the_public_names() -> None:
 
 
 def test_every_public_name_resolves() -> None:
-    """What `__all__` promises is there, documented, sorted out from what is not."""
+    """Each name in `__all__` exists and is documented, and `dir()` lists these alone."""
     for name in evalharness.__all__:
         found = getattr(evalharness, name)
         assert name == "__version__" or found.__doc__, name
@@ -263,7 +263,7 @@ READING_PATH = (
     "evalharness.gate.decide",
     "evalharness.report",
 )
-"""The way of a case through six files, as in docs/architecture.md."""
+"""The reading path of docs/architecture.md."""
 
 
 def test_the_reading_path_is_short() -> None:
@@ -296,13 +296,13 @@ def test_files_hold_one_idea() -> None:
 CLOCK = re.compile(
     r"(?:^|\.|_)(?:monotonic|perf_counter|process_time|thread_time|(?:time|clock|loop(?:\(\))?)\.time)(?:_ns)?$|^time(?:_ns)?$"
 )
-"""The names by which a clock is read: time.monotonic, loop.time, perf_counter_ns ..."""
+"""Functions that read a clock: time.monotonic, loop.time, perf_counter_ns ..."""
 LEAST_S = 60
-"""A bound that a busy machine does not reach; it only guards against what hangs."""
+"""A bound that a busy machine does not reach; it only stops tests that hang."""
 
 
-class SecondsJudged(ast.NodeVisitor):
-    """The lines of one function, or of a module's top, on which an assert holds a span of time below a bound."""
+class UpperBounds(ast.NodeVisitor):
+    """The lines of a function, or of a module's top level, where an assert has an upper bound on seconds."""
 
     def __init__(self) -> None:
         self.clocks: set[str] = set()
@@ -311,8 +311,8 @@ class SecondsJudged(ast.NodeVisitor):
         self.numbers: dict[str, float] = {}
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        """What is local has its own names; what is around it is seen too."""
-        inner = SecondsJudged()
+        """A function has its own names, and sees those around it."""
+        inner = UpperBounds()
         inner.clocks, inner.spans, inner.numbers = set(self.clocks), set(self.spans), dict(self.numbers)
         for child in node.body:
             inner.visit(child)
@@ -321,31 +321,31 @@ class SecondsJudged(ast.NodeVisitor):
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        """A name may stand for a reading, a span or a number, also as one of several that are assigned at once."""
+        """A name can hold a clock reading, a span or a number, also in an assignment to several names."""
         for target in node.targets:
             self._named(target, node.value)
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        """The same with a type."""
+        """An annotated assignment is an assignment."""
         if node.value is not None:
             self._named(node.target, node.value)
         self.generic_visit(node)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        """The same within an expression."""
+        """An assignment expression is an assignment."""
         self._named(node.target, node.value)
         self.generic_visit(node)
 
     def visit_For(self, node: ast.For | ast.comprehension) -> None:
-        """A name may stand for one span of several."""
+        """The target of a loop can hold a span."""
         self._named(node.target, node.iter)
         self.generic_visit(node)
 
     visit_comprehension = visit_For
 
     def visit_Call(self, node: ast.Call) -> None:
-        """Spans may be gathered in a list."""
+        """A list can collect spans."""
         if isinstance(node.func, ast.Attribute) and node.func.attr == "append" and self._is_span(node.args[0]):
             self.spans.add(ast.unparse(node.func.value))
         self.generic_visit(node)
@@ -367,7 +367,7 @@ class SecondsJudged(ast.NodeVisitor):
         return ast.unparse(node) in self.clocks
 
     def _is_span(self, node: ast.expr) -> bool:
-        """Whether it is, or is made of, the difference of two readings; one of them may have come from elsewhere."""
+        """Whether the expression contains the difference of two readings, one of them possibly from elsewhere."""
         return any(
             (isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and self._is_between_readings(part))
             or (isinstance(part, ast.Name | ast.Attribute) and ast.unparse(part) in self.spans)
@@ -378,13 +378,13 @@ class SecondsJudged(ast.NodeVisitor):
         return self._is_reading(node.left) or self._is_reading(node.right)
 
     def visit_Assert(self, node: ast.Assert) -> None:
-        """Every comparison in it counts."""
+        """Check every comparison in the assert."""
         self.generic_visit(node)
         for part in ast.walk(node.test):
-            if isinstance(part, ast.Compare) and self._is_judge(part):
+            if isinstance(part, ast.Compare) and self._is_bounded(part):
                 self.lines.append(part.lineno)
 
-    def _is_judge(self, node: ast.Compare) -> bool:
+    def _is_bounded(self, node: ast.Compare) -> bool:
         sides = [node.left, *node.comparators]
         for left, operator, right in zip(sides, node.ops, sides[1:], strict=False):
             small, large = (right, left) if isinstance(operator, ast.Gt | ast.GtE) else (left, right)
@@ -393,7 +393,7 @@ class SecondsJudged(ast.NodeVisitor):
         return False
 
     def _is_too_small(self, small: ast.expr, large: ast.expr) -> bool:
-        """`finished - started < 5`, and what is the same: `finished < started + 5`."""
+        """`finished - started < 5`, or the equivalent `finished < started + 5`."""
         if self._is_span(small):
             bound = self._number(large)
         elif self._is_reading(small) and isinstance(large, ast.BinOp) and isinstance(large.op, ast.Add):
@@ -404,7 +404,7 @@ class SecondsJudged(ast.NodeVisitor):
         return bound is None or bound < LEAST_S * (1e9 if in_ns else 1)
 
     def _number(self, node: ast.expr) -> float | None:
-        """The number that is written there, as far as it can be read; None where it depends on something."""
+        """The number in the source, with known names replaced; None if it depends on other values."""
         text = ast.unparse(node)
         for name, number in self.numbers.items():
             text = re.sub(rf"(?<![\w.]){re.escape(name)}(?![\w.(])", repr(number), text)
@@ -416,20 +416,20 @@ class SecondsJudged(ast.NodeVisitor):
             return None
 
 
-def seconds_judged(source: str) -> list[int]:
-    """The lines on which an assert wants something to have happened within less than a minute."""
-    visitor = SecondsJudged()
+def bounded_seconds(source: str) -> list[int]:
+    """The lines of asserts that require less than a minute."""
+    visitor = UpperBounds()
     visitor.visit(ast.parse(source))
     return visitor.lines
 
 
-JUDGES = """\
+BOUNDED = """\
 assert time.monotonic() - started < 5
 assert 5 > time.monotonic() - started
 assert perf_counter() - began <= LIMIT
 assert (time.time_ns() - before) / 1e9 < 2
 assert not hung and asyncio.get_running_loop().time() - at < 0.5
-assert loop.time() < begun + 1
+assert loop.time() < began + 1
 assert time.thread_time() - started < 59.9
 assert all(seconds < 1 for seconds in (time.monotonic() - first, time.monotonic() - second))
 started = time.monotonic(); work(); taken = time.monotonic() - started; assert taken < 5
@@ -438,10 +438,10 @@ pressed = time.monotonic(); gone = time.monotonic(); assert gone - pressed < 3, 
 assert (took := time.perf_counter() - started) < 3
 assert 0.1 < time.monotonic() - started < 3
 self.began = time.monotonic(); assert time.monotonic() - self.began < 1
-waits.append(time.monotonic() - asked); assert max(waits) < 3
-for wait in [time.monotonic() - asked]: assert wait < 3
+waits.append(time.monotonic() - sent); assert max(waits) < 3
+for wait in [time.monotonic() - sent]: assert wait < 3
 """
-NO_JUDGES = """\
+UNBOUNDED = """\
 assert time.monotonic() - started < 60
 assert time.monotonic() - started >= 0.5
 assert 0.5 < time.monotonic() - started
@@ -456,19 +456,19 @@ taken = time.monotonic() - started; taken = 3; assert taken < 5
 """
 
 
-def test_the_judge_of_judges() -> None:
-    """What looks for judges of seconds finds them in every spelling above, and nothing else."""
-    assert [line for line in JUDGES.splitlines() if not seconds_judged(line)] == []
-    assert [line for line in NO_JUDGES.splitlines() if seconds_judged(line)] == []
-    assert seconds_judged(f"def test():\n    started = time.monotonic()\n    {JUDGES.splitlines()[0]}") == [3]
+def test_the_check_finds_bounds() -> None:
+    """The check finds every spelling above, and no other assert."""
+    assert [line for line in BOUNDED.splitlines() if not bounded_seconds(line)] == []
+    assert [line for line in UNBOUNDED.splitlines() if bounded_seconds(line)] == []
+    assert bounded_seconds(f"def test():\n    started = time.monotonic()\n    {BOUNDED.splitlines()[0]}") == [3]
 
 
-def test_no_test_judges_seconds() -> None:
-    """No assert of a test holds a span of time below a bound that a busy machine could reach."""
+def test_no_test_bounds_seconds() -> None:
+    """No assert of a test has an upper bound on seconds that a busy machine can reach."""
     root = Path(__file__).parent
     failures = [
         f"{path.relative_to(root)}:{line}"
         for path in sorted(root.rglob("*.py"))
-        for line in seconds_judged(path.read_text(encoding="utf-8"))
+        for line in bounded_seconds(path.read_text(encoding="utf-8"))
     ]
     assert not failures, "\n".join(failures)

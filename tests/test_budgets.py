@@ -18,11 +18,11 @@ import pytest
 
 from evalharness.testing.fault_server import FaultServer
 
-pytestmark = pytest.mark.slow  # so that `make test-newest`, whose versions are others, leaves it out
+pytestmark = pytest.mark.slow  # `make test-newest` has other versions, and skips slow tests
 BUDGETS = Path(__file__).with_name("budgets.json")
 GROWTH = 1.05
 FEW, MANY = 20, 120
-"""The cost of a case is the difference of two runs, so what a run costs once is not in it."""
+"""The cost of a case is the difference of two runs, without the fixed cost of a run."""
 SUITE = """\
 schema: 1
 models: [model]
@@ -57,8 +57,8 @@ status = pytest.main(sys.argv[1:])
 sys.setprofile(None)
 print("COUNTED", int(status), next(ours), next(others), tracemalloc.get_traced_memory()[1])
 """
-"""Imports come first: they would take long while calls are counted. pytest's own calls are not ours to budget, and how
-often an event loop wakes up depends on the machine.
+"""Imports come first: they would take long while calls are counted. Calls of pytest are not in the budget, and the
+number of wake-ups of an event loop depends on the machine.
 """
 LOADED = """\
 import sys
@@ -87,7 +87,7 @@ COMMANDS = {
 
 
 def write_project(root: Path, cases: int, model: str) -> Path:
-    """A suite of so many questions to this model."""
+    """A suite with this number of questions to the model."""
     questions = {f"c{number:03}": f"Can I return item {number}?" for number in range(cases)}
     golden = [{"id": name, "golden": f"You asked: {question}"} for name, question in questions.items()]
     rows = [{"id": name, "vars": {"question": question}} for name, question in questions.items()]
@@ -104,7 +104,7 @@ def write_project(root: Path, cases: int, model: str) -> Path:
 
 
 def child(root: Path, script: str, *words: str) -> str:
-    """What a Python process prints on its last line; no plugin but ours, no baseline, its own ledger."""
+    """The last line of a Python process's output; with no other plugin, no baseline and its own ledger."""
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "XDG_CACHE_HOME": str(root / "cache"), "CI": ""}
     command = [sys.executable, "-c", script, *words]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300, check=False)
@@ -113,21 +113,21 @@ def child(root: Path, script: str, *words: str) -> str:
 
 
 def counted(root: Path) -> list[int]:
-    """Calls of this package, calls of other packages, and the most bytes held, of a whole run."""
+    """Calls of this package, calls of other packages, and the peak of allocated bytes, of a whole run."""
     _, status, *counts = child(root, COUNTED, *OPTIONS).split()
     assert status == "0"
     return [int(number) for number in counts]
 
 
 def cost_of_a_case(few: list[int], many: list[int]) -> dict[str, float]:
-    """From two runs of different size."""
+    """The cost of a case from two runs of different size."""
     calls, others, held = ((b - a) / (MANY - FEW) for a, b in zip(few, many, strict=True))
     return {"calls": round(calls, 1), "calls of libraries": round(others, 1), "bytes": round(held, -2)}
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Everything that has a budget; written to the file if that is asked for."""
+    """All figures with a budget; with EVALHARNESS_BUDGETS=write they replace the file."""
     found = {"a case": dict(runs(tmp_path_factory.mktemp("runs"))), "modules": dict(modules(tmp_path_factory))}
     if os.environ.get("EVALHARNESS_BUDGETS") == "write":
         BUDGETS.write_text(json.dumps(found, indent=2) + "\n")
@@ -148,7 +148,7 @@ def runs(folder: Path) -> Iterator[tuple[str, dict[str, float]]]:
 
 
 def modules(factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, Any]]]:
-    """How many of our modules a command loads, and which packages of others."""
+    """The number of modules of this package that a command loads, and the other packages."""
     scripted = 'provider = "scripted"\nanswers = {"*" = "You may return it within 30 days."}\n'
     root = write_project(factory.mktemp("commands"), FEW, scripted)
     for name, words in COMMANDS.items():
@@ -174,7 +174,7 @@ def test_cost_of_a_case(measured: dict[str, Any]) -> None:
 
 
 def test_modules_of_a_command(measured: dict[str, Any]) -> None:
-    """A command loads no more of our modules than its budget, and no package that it did not load before."""
+    """A command loads no more modules of the package than its budget, and no new package."""
     over = []
     for name, found in measured["modules"].items():
         allowed = budget()["modules"][name]
@@ -184,8 +184,8 @@ def test_modules_of_a_command(measured: dict[str, Any]) -> None:
     assert not over, "\n".join(over)
 
 
-def test_modules_are_not_compiled_anew(tmp_path: Path) -> None:
-    """Where pytest would rewrite the assertions of this package, as it does of any installed plugin, it does not."""
+def test_modules_are_not_rewritten(tmp_path: Path) -> None:
+    """Pytest does not rewrite the assertions of this package, as it does for other installed plugins."""
     root = write_project(tmp_path, 2, 'provider = "scripted"\nanswers = {"*" = "Yes."}\n')
     (root / "conftest.py").write_text(
         "import sys, pytest\n"

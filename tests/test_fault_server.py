@@ -1,4 +1,4 @@
-"""The fault server itself: right when it should be, wrong only as told, and a true record of both."""
+"""The fault server itself: valid answers by default, faults only as scripted, and a true log of both."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ from evalharness.testing.fault_server import (
 )
 
 ROWS = [*(f"A{row}" for row in range(1, 21)), "H2"]
-"""A21 is about what surrounds the client: no server can do it."""
+"""Row A21 is about the client's environment: a server cannot cause it."""
 POSTS = {
     "ok": {1}, "connect": {0}, "tls": {0}, "connection": {2}, "truncated": {2}, "malformed": {2}, "deadline": {1},
     "rate limit": {1, 3}, "server": {2, 3}, "auth": {1}, "request": {1}, "context": {1}, "parameter": {1},
     "filtered": {1}, "quota": {1}, "refused": {1}, "tool call": {1}, "redirect": {1},
 }  # fmt: skip
-"""Kind -> the numbers of POSTs that its faults may ask for."""
+"""Kind -> the numbers of POSTs that its faults require."""
 REFUSALS = (ValueError, LookupError, TypeError, AttributeError, RecursionError, httpx2.HTTPError)
 KEY = "sk-canary-0123456789"
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx2.Client]:
-    """Looks at nothing but what it is given, and has room for many at once."""
+    """A client without settings of the environment, with room for many connections."""
     with httpx2.Client(trust_env=False, limits=httpx2.Limits(max_connections=100)) as one:
         yield one
 
 
 def question(case: str = "why?", *, stream: bool = True) -> dict[str, Any]:
-    """What a client asks."""
+    """The body of a request."""
     return {"model": "m", "stream": stream, "messages": [{"role": "user", "content": case}]}
 
 
-def ask(client: httpx2.Client, server: FaultServer, case: str = "why?", **how: bool) -> httpx2.Response:
-    """One POST."""
+def send(client: httpx2.Client, server: FaultServer, case: str = "why?", **how: bool) -> httpx2.Response:
+    """The response to one POST."""
     return client.post(f"{server.url}/chat/completions", json=question(case, **how))
 
 
 def read(client: httpx2.Client, server: FaultServer) -> str:
-    """The text of an answer, by a second reading of the protocol that takes anything odd for an error."""
+    """The text of an answer, by a second reader of the protocol that rejects any irregularity."""
     call: dict[str, Any] = {"json": question(), "headers": {"authorization": f"Bearer {KEY}"}, "timeout": 60}
     with client.stream("POST", f"{server.url}/chat/completions", **call) as answer:
         if answer.status_code != 200 or answer.headers.get("content-encoding", "identity") != "identity":
@@ -76,7 +76,7 @@ def read(client: httpx2.Client, server: FaultServer) -> str:
 
 
 def text_of(data: Iterator[str]) -> str:
-    """The text of a stream that ends as it should."""
+    """The text of a stream with a valid end."""
     text, reasons = "", []
     for one in data:
         if one == "[DONE]":
@@ -93,7 +93,7 @@ def text_of(data: Iterator[str]) -> str:
 
 
 def choices(chunk: dict[str, Any]) -> list[dict[str, Any]]:
-    """The choices of a chunk that says nothing but text."""
+    """The choices of a chunk with text alone."""
     found: list[dict[str, Any]] = chunk["choices"]
     if any(choice["delta"].get(other) for choice in found for other in ("refusal", "tool_calls")):
         raise ValueError(chunk)
@@ -101,7 +101,7 @@ def choices(chunk: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def events(body: bytes) -> Iterator[str]:
-    """The data of each server-sent event, by the letter of the standard."""
+    """The data of each server-sent event, by the rules of the standard."""
     data: list[str] = []
     for line in re.split("\r\n|\r|\n", body.decode("utf-8-sig"))[:-1]:
         name, _, value = line.partition(":")
@@ -113,7 +113,7 @@ def events(body: bytes) -> Iterator[str]:
 
 
 def test_the_healthy_answer_parses(client: httpx2.Client) -> None:
-    """httpx2's own reader of events finds a role, three pieces of text, the end, the usage and [DONE]."""
+    """httpx2's own reader finds a role, three pieces of text, the end, the usage and [DONE]."""
     question = {
         "model": "m",
         "stream": True,
@@ -134,9 +134,9 @@ def test_the_healthy_answer_parses(client: httpx2.Client) -> None:
 
 
 def test_without_a_stream_and_elsewhere(client: httpx2.Client) -> None:
-    """One object where no stream was asked for, vectors of length one, and 404 for anything else."""
+    """One object for a request without a stream, vectors of length one, and 404 for other paths."""
     with FaultServer() as server:
-        whole = ask(client, server, stream=False).json()
+        whole = send(client, server, stream=False).json()
         vectors = client.post(f"{server.url}/embeddings", json={"model": "e", "input": ["a", "b", "a"]}).json()["data"]
         missing = client.get(f"{server.url}/models")
 
@@ -149,7 +149,7 @@ def test_without_a_stream_and_elsewhere(client: httpx2.Client) -> None:
 
 
 def test_the_log_is_what_was_sent() -> None:
-    """Bytes, stamps, attempts and ids, on one connection; also of a request that never became whole."""
+    """The log has bytes, times, attempts and ids of one connection, and a request that stays incomplete."""
     body = json.dumps({"messages": [{"role": "user", "content": "why?"}]})
     post = f"POST /v1/chat/completions HTTP/1.1\r\nX-Client-Request-ID: 7\r\ncontent-length: {len(body)}\r\n\r\n{body}"
     with FaultServer() as server:
@@ -174,7 +174,7 @@ def test_the_log_is_what_was_sent() -> None:
 
 
 def exchange(server: FaultServer, request: bytes, until: Callable[[bytes], bool] = lambda received: False) -> bytes:
-    """What comes back for these bytes until the server ends the connection, or that is all that is wanted."""
+    """The bytes that the server returns until it closes the connection, or until the condition holds."""
     host, port = server.url.removeprefix("http://").removesuffix("/v1").split(":")
     received = b""
     with socket.create_connection((host, int(port)), timeout=60) as line:
@@ -195,7 +195,7 @@ def test_chunked_requests(client: httpx2.Client) -> None:
 
 
 def test_every_row_of_the_catalogue_is_here() -> None:
-    """In order, and more than sixty in all."""
+    """The catalogue is in order, with more than sixty faults."""
     found = [fault.id for fault in FAULTS.values()]
     assert list(dict.fromkeys(found)) == ROWS
     assert len(found) >= 60
@@ -206,7 +206,7 @@ def test_every_row_of_the_catalogue_is_here() -> None:
 
 @contextmanager
 def client_of(fault: Fault, folder: Path, usual: httpx2.Client) -> Iterator[httpx2.Client]:
-    """A client that trusts the test's own authority, where there is one."""
+    """A client that trusts the test's own authority, if the fault uses TLS."""
     if fault.tls in ("", "none"):
         yield usual
         return
@@ -221,7 +221,7 @@ def of_kind(*kinds: str) -> list[str]:
 
 
 def test_noise_leaves_the_text_alone(client: httpx2.Client, tmp_path: Path) -> None:
-    """The answer says the same as a healthy one, byte by byte."""
+    """Noise of the transport leaves the text of the answer unchanged, byte by byte."""
     failures = []
     for name in sorted(set(of_kind("ok")) - {"length-larger-after-done"}):  # httpx2 reads to the end
         fault, folder = FAULTS[name], tmp_path / name
@@ -236,7 +236,7 @@ def test_noise_leaves_the_text_alone(client: httpx2.Client, tmp_path: Path) -> N
 
 
 def test_a_fault_is_never_a_good_answer(client: httpx2.Client, tmp_path: Path) -> None:
-    """Whoever reads by the letter gets no text, and every POST that can arrive is in the log."""
+    """A strict reader gets no text from a fault, and every POST that can arrive is in the log."""
     failures = []
     for name in of_kind(*POSTS.keys() - {"ok", "deadline"}):
         fault, folder = FAULTS[name], tmp_path / name
@@ -249,7 +249,7 @@ def test_a_fault_is_never_a_good_answer(client: httpx2.Client, tmp_path: Path) -
 
 
 def read_or_refused(client: httpx2.Client, server: FaultServer) -> str:
-    """The text of an answer, "" for one that is none."""
+    """The text of an answer, "" for an invalid one."""
     try:
         return read(client, server)
     except REFUSALS:
@@ -257,7 +257,7 @@ def read_or_refused(client: httpx2.Client, server: FaultServer) -> str:
 
 
 def test_a_slow_answer_lasts_until_the_server_stops(client: httpx2.Client, tmp_path: Path) -> None:
-    """A client without a deadline of its own waits, and is let go at the end."""
+    """A client without a deadline waits until the server stops."""
     names = of_kind("deadline")
     with ThreadPoolExecutor(len(names)) as pool:
         with ExitStack() as servers:
@@ -265,14 +265,14 @@ def test_a_slow_answer_lasts_until_the_server_stops(client: httpx2.Client, tmp_p
             answers = {name: pool.submit(read_or_refused, client, server) for name, server in slow.items()}
             while not all(server.log for server in slow.values()):
                 time.sleep(0.001)
-            time.sleep(0.3)  # an answer that ends would be there now
+            time.sleep(0.3)  # an answer with an end would be complete now
             assert [name for name, answer in answers.items() if answer.done()] == []
         assert {name: answer.result(60) for name, answer in answers.items()} == dict.fromkeys(names, "")
     assert [name for name, server in slow.items() if [seen.answered_at for seen in server.log] != [None]] == []
 
 
 def test_a_key_is_echoed_whole_or_hidden(client: httpx2.Client, tmp_path: Path) -> None:
-    """What the scrubber must find was really sent."""
+    """A hidden key does not occur in the sent bytes, and any other one does."""
     hidden = set()
     for name in (name for name, fault in FAULTS.items() if fault.id == "H2"):
         with serve(FAULTS[name], tmp_path) as server, suppress(*REFUSALS):
@@ -286,7 +286,7 @@ def test_a_key_is_echoed_whole_or_hidden(client: httpx2.Client, tmp_path: Path) 
     ("name", "outcome"), [("reset-before-head", ConnectionResetError), ("close-before-head", None)]
 )
 def test_a_reset_is_a_reset(name: str, outcome: type[Exception] | None) -> None:
-    """RST raises in the client's socket, FIN is an end of file."""
+    """RST raises in the client's socket, and FIN is an end of file."""
     post = b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}"
     with FaultServer(FAULTS[name].script) as server, pytest.raises(outcome) if outcome else nullcontext():
         assert exchange(server, post) == b""
@@ -296,7 +296,7 @@ def test_a_reset_is_a_reset(name: str, outcome: type[Exception] | None) -> None:
 
 @pytest.mark.parametrize("name", ["close-after-answer", "reset-after-answer"])
 def test_a_connection_that_ends_after_the_answer(name: str, client: httpx2.Client) -> None:
-    """The answer is whole all the same, and the next one comes on a new connection."""
+    """The answer is whole, and the next one comes on a new connection."""
     with FaultServer(FAULTS[name].script) as server:
         answers = []
         for _ in range(3):
@@ -308,7 +308,7 @@ def test_a_connection_that_ends_after_the_answer(name: str, client: httpx2.Clien
 
 
 def test_sixty_at_once(client: httpx2.Client) -> None:
-    """Sixty requests are served at once, each no sooner than its latency allows, and each has its own answer."""
+    """Sixty requests are served at once, each with its own answer and not before its latency."""
 
     def when_all_are_there(seen: Received) -> Reply:
         while len(server.log) < 60:
@@ -316,23 +316,23 @@ def test_sixty_at_once(client: httpx2.Client) -> None:
         yield from healthy(seen)
 
     with FaultServer(when_all_are_there, latency_s=0.2) as server, ThreadPoolExecutor(60) as pool:
-        texts = list(pool.map(lambda number: ask(client, server, str(number), stream=False).text, range(60)))
+        texts = list(pool.map(lambda number: send(client, server, str(number), stream=False).text, range(60)))
     assert all(answer_text(str(number)) in text for number, text in enumerate(texts))
     assert all(seen.answered_at - seen.done_at >= 0.2 for seen in server.log if seen.answered_at)
 
 
 def test_a_bucket_runs_empty(client: httpx2.Client) -> None:
-    """As many as the burst, and then none where nothing comes back."""
+    """The bucket serves its burst, and then no request without a refill."""
     with FaultServer(token_bucket(rate=0, burst=3)) as server:
-        answers = [ask(client, server) for _ in range(5)]
+        answers = [send(client, server) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert answers[-1].headers["retry-after"] == "1"
 
 
 def test_a_bucket_fills(client: httpx2.Client) -> None:
-    """One for each tenth of a second, by the clock of the requests, and never more than the burst."""
+    """The bucket gains one request in each tenth of a second of the requests' clock, up to the burst."""
     with FaultServer() as server:
-        ask(client, server)
+        send(client, server)
     script, times = token_bucket(rate=10, burst=3), (0, 0, 0, 0, 0.11, 0.12, 99, 99, 99, 99)
     (seen,) = server.log
     replies = [next(iter(script(replace(seen, done_at=1000.0 + at)))) for at in times]
@@ -341,22 +341,22 @@ def test_a_bucket_fills(client: httpx2.Client) -> None:
 
 
 def test_a_mix_follows_its_oracle(client: httpx2.Client) -> None:
-    """A share of the cases, once or twice, the same for the same seed."""
+    """A mix fails a share of the cases once or twice, the same for the same seed."""
     faults = [FAULTS["status-503"], FAULTS["status-502"]]
-    drawn = {case: fault_of(1, 0.5, faults, case) for case in map(str, range(60))}
+    chosen = {case: fault_of(1, 0.5, faults, case) for case in map(str, range(60))}
     with FaultServer(mixed(1, 0.5, faults)) as server:
-        for case, (fault, attempts) in drawn.items():
-            codes = [ask(client, server, case).status_code for _ in range(3)]
+        for case, (fault, attempts) in chosen.items():
+            codes = [send(client, server, case).status_code for _ in range(3)]
             bad = 503 if fault is faults[0] else 502
             assert codes == [bad] * attempts + [200] * (3 - attempts)
-    assert 20 < sum(fault is not None for fault, _ in drawn.values()) < 40
-    assert {fault for fault, attempts in drawn.values() if attempts == 2} == {faults[0]}
-    assert drawn != {case: fault_of(2, 0.5, faults, case) for case in drawn}
+    assert 20 < sum(fault is not None for fault, _ in chosen.values()) < 40
+    assert {fault for fault, attempts in chosen.values() if attempts == 2} == {faults[0]}
+    assert chosen != {case: fault_of(2, 0.5, faults, case) for case in chosen}
 
 
 @pytest.mark.parametrize("n", [0, 1, len(CUTS) // 2, len(CUTS) - 2, len(CUTS) - 1, len(CUTS)])
 def test_a_cut_stream_is_whole_at_its_end_only(n: int, client: httpx2.Client) -> None:
-    """Its last byte decides."""
+    """A cut stream is whole only with its last byte."""
     with FaultServer(cut_at(n)) as server, nullcontext() if n == len(CUTS) else pytest.raises(REFUSALS):
         read(client, server)
     assert server.sent.partition(b"\r\n\r\n")[2] == CUTS[:n]
@@ -364,18 +364,18 @@ def test_a_cut_stream_is_whole_at_its_end_only(n: int, client: httpx2.Client) ->
 
 
 def test_a_redirect_names_the_second_origin(client: httpx2.Client) -> None:
-    """Who does not follow leaves the second server alone."""
+    """A client that does not follow the redirect sends no byte to the second server."""
     with FaultServer() as second, FaultServer(redirect_to(f"{second.url}/chat/completions")) as first:
-        answer = ask(client, first)
+        answer = send(client, first)
     assert (answer.status_code, answer.headers["location"]) == (307, f"{second.url}/chat/completions")
     assert (second.connections, second.received) == (0, b"")
 
 
-def test_a_script_that_raises_is_heard_of(client: httpx2.Client) -> None:
-    """Its error comes out at the end of the block."""
+def test_a_script_that_raises(client: httpx2.Client) -> None:
+    """An exception of a script is raised at the end of the block."""
 
     def broken(seen: Received) -> Reply:
         raise LookupError(seen.case)
 
     with pytest.raises(LookupError, match="why"), FaultServer(broken) as server, pytest.raises(httpx2.HTTPError):
-        ask(client, server)
+        send(client, server)

@@ -62,7 +62,7 @@ def fence(text: str, kind: str) -> str:
 
 
 def test_its_shape() -> None:
-    """Nine headings, a picture above the first, at most 150 lines, and both commands of a contributor."""
+    """The README has nine headings, a picture above them, at most 150 lines, and both commands of a contributor."""
     assert re.findall(r"^## (.*)$", README, flags=re.MULTILINE) == HEADINGS
     assert len(README.splitlines()) <= 150
     (picture,) = re.findall(r"!\[[^]]+\]\((docs/[^)]+)\)", README.partition("\n## ")[0])
@@ -74,13 +74,13 @@ def test_its_shape() -> None:
 
 
 def test_the_extras_exist() -> None:
-    """What Install names can be installed."""
+    """The extras in Install exist."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(re.findall(r"evalharness\[([a-z-]+)\]", README)) <= set(extras)
 
 
 def test_the_quickstart(tmp_path: Path) -> None:
-    """Its commands run in an empty folder, with a scripted model for the small one: no baseline, accepted, green."""
+    """The commands run in an empty folder with a scripted model: no baseline, accepted, green."""
     shell = Shell(tmp_path)
     init, first, accept, second, review = (
         step.line.partition("  ")[0] for step in commands(fence(section("Quickstart"), "console"))
@@ -94,9 +94,9 @@ def test_the_quickstart(tmp_path: Path) -> None:
 
 
 def test_the_red_run_is_the_tutorials() -> None:
-    """The lines of the worse prompt are those that the tutorial's own test compares with a real run."""
-    told = TUTORIAL.read_text(encoding="utf-8")
-    assert [line for line in fence(section("Quickstart"), "text").splitlines() if f"\n{line}\n" not in told] == []
+    """The lines of the worse prompt are in the tutorial, whose test compares them with a real run."""
+    tutorial = TUTORIAL.read_text(encoding="utf-8")
+    assert [line for line in fence(section("Quickstart"), "text").splitlines() if f"\n{line}\n" not in tutorial] == []
 
 
 def test_the_suite_is_valid(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_suite_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_workflow() -> None:
-    """Six lines; the action is of this version and has the inputs that it is given."""
+    """The workflow has six lines; the action has the current version and the inputs in use."""
     text = fence(section("In CI"), "yaml")
     assert len(text.splitlines()) == 6
     checkout, action = yaml.safe_load(text)
@@ -148,7 +148,7 @@ def test_the_code_has_types(checker: tuple[str, ...], tmp_path: Path) -> None:
 
 
 def test_the_provider_of_the_page_on_extensions(pytester: pytest.Pytester) -> None:
-    """Installed by the entry point that the page shows, it answers a suite; it is at most ten lines long."""
+    """The example of a provider, installed by its entry point, answers a suite; it has at most ten lines."""
     code, (package, project, *_) = fences(EXTENSIONS, "python")[0], fences(EXTENSIONS, "toml")
     assert len([line for line in code.splitlines() if line]) <= 10
     (target,) = tomllib.loads(package)["project"]["entry-points"]["evalharness.providers"].items()

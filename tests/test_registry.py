@@ -1,4 +1,4 @@
-"""Names of suites and configurations become code in one place."""
+"""Names in suites and configurations become code in one place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from evalharness.registry import Kind
     ("kind", "name"), [(kind, name) for kind, table in registry.BUILT_IN.items() for name in table]
 )
 def test_every_built_in_is_there(kind: Kind, name: str) -> None:
-    """Each entry of the literal table leads to a callable."""
+    """Each entry of the built-in table leads to a callable."""
     module, _, attribute = registry.BUILT_IN[kind][name].partition(":")
 
     assert registry.find(kind, name) is getattr(importlib.import_module(module), attribute)
@@ -36,7 +36,7 @@ def test_every_built_in_is_there(kind: Kind, name: str) -> None:
     ],
 )
 def test_unknown_names(kind: Kind, name: str, message: str) -> None:
-    """An unknown name is an error with near ones, never an import."""
+    """An unknown name is an error with the nearest names, never an import."""
     with pytest.raises(LookupError) as caught:
         registry.find(kind, name)
 
@@ -44,7 +44,7 @@ def test_unknown_names(kind: Kind, name: str, message: str) -> None:
 
 
 def test_third_parties_join_by_entry_point(tmp_path: Path, pytester: pytest.Pytester) -> None:
-    """An installed package's entry point is found by its name and listed among the built-ins, and hides none."""
+    """The entry point of an installed package is found by name and listed with the built-ins, and hides none."""
     pytester.makepyfile(their="def metric(limit: int = 3): return limit\n")
     info = pytester.mkdir("their-1.0.dist-info")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their\nVersion: 1.0\n")
@@ -65,7 +65,7 @@ def test_third_parties_join_by_entry_point(tmp_path: Path, pytester: pytest.Pyte
 
 
 def test_options_leave_config_out() -> None:
-    """What the program passes itself is no option of a suite."""
+    """Parameters that the program passes itself are not options of a suite."""
 
     def factory(a: int, *, b: int = 1, config: Config | None = None) -> None: ...
 
@@ -81,7 +81,7 @@ def test_options_leave_config_out() -> None:
     ],
 )
 def test_did_you_mean(word: str, known: list[str], hint: str) -> None:
-    """Near words are proposed, or all known ones where none is near."""
+    """The error proposes the nearest words, or all known ones."""
     assert registry.did_you_mean(word, known) == hint
 
 
@@ -97,7 +97,7 @@ def test_did_you_mean(word: str, known: list[str], hint: str) -> None:
     ],
 )
 def test_models_that_do_not_open(tmp_path: Path, model: dict[str, Any], message: str) -> None:
-    """A model that cannot be opened names its table of the configuration."""
+    """The error of a model that cannot be opened names its table of the configuration."""
     config = Config(root=tmp_path, models={"m": ModelConfig(**model)})
 
     with pytest.raises(ConfigError) as caught:

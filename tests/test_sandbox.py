@@ -344,7 +344,7 @@ def test_common_templates(source: str, text: str) -> None:
     ],
 )
 def test_messages(source: str, message: str) -> None:
-    """An error says what is wrong, the line of the template and the exceeded limit."""
+    """The message has the problem, the line of the template and the exceeded limit."""
     with pytest.raises(TemplateError) as caught:
         _render(source)
 

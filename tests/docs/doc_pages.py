@@ -20,14 +20,14 @@ class Block:
     text: str
     page: Path
     line: int
-    """Of its first line of text, from 1."""
+    """Line number of its first line of text, from 1."""
 
     def __str__(self) -> str:
         return f"{name(self.page)}:{self.line}"
 
 
 def name(page: Path) -> str:
-    """A page as a test's id."""
+    """The page as the id of a test."""
     return page.relative_to(ROOT).as_posix()
 
 

@@ -1,4 +1,4 @@
-"""The six files that docs/architecture.md asks a newcomer to read exist, and each leads to the next."""
+"""The six files of the reading path in docs/architecture.md exist, and each leads to the next."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_page_lists_six_files() -> None:
 
 @pytest.mark.parametrize(("file", "following"), [*pairwise(FILES)])
 def test_a_file_leads_to_the_next(file: str, following: str) -> None:
-    """A reader finds the next file: its path stands in the module's docstring or comments, or it is imported."""
+    """Each file leads to the next: its docstring or comments contain the path, or it imports the module."""
     text = (PACKAGE / file).read_text(encoding="utf-8")
     module = "evalharness." + following.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     imports = re.search(rf"^(from|import) {re.escape(module)}\b", text, flags=re.MULTILINE)

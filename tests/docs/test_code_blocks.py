@@ -1,4 +1,4 @@
-"""Python on the pages runs as it stands there, and data on the pages is valid."""
+"""Python on the pages runs as shown, and data on the pages is valid."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.mark.parametrize("page", PYTHON_PAGES, ids=name)
 def test_python_runs(page: Path, project: Project) -> None:
-    """The blocks of a page run one after another in one namespace; what `>>>` shows is what is printed."""
+    """The blocks of a page run one after another in one namespace, and print the output that the page shows."""
     namespace: dict[str, Any] = {"__name__": "page"}
     for block in blocks(page, "python"):
         if ">>>" in block.text:

@@ -1,4 +1,4 @@
-"""Commands that the pages show exist, with the options that they are shown with; links lead somewhere."""
+"""The pages show only commands and options that exist, and links that lead to a file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OPTIONS = option_names()
 
 
 def shown(page: Path) -> Iterator[str]:
-    """The commands of a page: after `$ ` in a console fence, and in code within a sentence."""
+    """The commands of a page: after `$ ` in a console fence, and in code within a line of text."""
     for block in blocks(page, "console"):
         yield from re.findall(r"^\$ (.*)$", block.text, flags=re.MULTILINE)
     prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
@@ -38,7 +38,7 @@ def shown(page: Path) -> Iterator[str]:
 
 
 def problem(line: str) -> str | None:
-    """Why a command cannot be typed as it is shown; None where it can."""
+    """The reason why a command fails as shown; None if it works."""
     typed = shlex.split(line.partition(" > ")[0], comments=True)
     words = [word for word in typed if word.startswith("-") or "=" not in word]
     unknown = [word for word in words if word.startswith("--llm-") and word.partition("=")[0] not in OPTIONS]
@@ -65,7 +65,7 @@ def command_problem(words: list[str]) -> str | None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_exist(page: Path) -> None:
-    """No page shows a command, an option or a target of make that is not there."""
+    """Each command, option and make target on a page exists."""
     found = {line: problem(line) for line in shown(page) if "COMMAND" not in line}
     assert {line: why for line, why in found.items() if why} == {}
 

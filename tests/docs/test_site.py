@@ -1,4 +1,4 @@
-"""The site of the documentation builds without a warning, and its reference is whole."""
+"""The documentation site builds without a warning, and its reference is complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import evalharness
 
 @pytest.mark.slow
 def test_the_site_builds(tmp_path: Path) -> None:
-    """A broken link, a page that no menu names or a docstring that is not valid fails the build. No network is used."""
+    """A broken link, a page without a menu entry or an invalid docstring fails the build. The build uses no network."""
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "-d", str(tmp_path / "doctrees")]
     done = subprocess.run([*command, "docs", str(tmp_path / "site")], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

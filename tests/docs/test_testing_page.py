@@ -1,4 +1,4 @@
-"""The page of the test kit: its examples are tests, and they pass."""
+"""The page on the test kit: its examples are tests, and they pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXAMPLES = [block.text for block in blocks(PAGE, "python") if "def test" in bloc
 
 
 def test_examples_pass(pytester: pytest.Pytester) -> None:
-    """Each example is a test file of its own, and passes as it stands."""
+    """Each example is a complete test file, and passes."""
     for number, code in enumerate(EXAMPLES):
         pytester.makepyfile(**{f"test_example_{number}": code})
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=len(EXAMPLES))

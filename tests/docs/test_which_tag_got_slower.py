@@ -23,7 +23,7 @@ FAST = dict.fromkeys(TAGS, 0.02)
 
 
 def a_run(project: pytest.Pytester, name: str, delays: dict[str, float], *arguments: str) -> str:
-    """The folder of a run in which each case took so many seconds."""
+    """The folder of a run with these seconds for each case."""
     cases = "".join(
         f"  - {json.dumps({'id': case, 'vars': {'q': case}, 'tags': tags})}\n" for case, tags in TAGS.items()
     )
@@ -52,17 +52,17 @@ def test_which_tag_got_slower(pytester: pytest.Pytester) -> None:
     after = a_run(pytester, "after", {**FAST, "b": 0.2, "c": 0.3})
     done = script(before, after)
     assert (done.returncode, done.stderr) == (0, "")
-    head, *rows, blank, sentence = done.stdout.splitlines()
+    head, *rows, blank, headline = done.stdout.splitlines()
     assert head.split() == ["cases", "before_s", "after_s", "change"]
     assert [row.split()[:2] for row in rows[:2]] == [["'shipping'", "2"], ["'refunds'", "2"]]
     assert (len(rows), blank) == (3, "")
-    assert sentence.startswith("'shipping' got slower: +")
-    assert float(sentence.split("+")[1].rstrip("%.")) > 100
+    assert headline.startswith("'shipping' got slower: +")
+    assert float(headline.split("+")[1].rstrip("%.")) > 100
     *_, last, _, _ = script(after, before).stdout.splitlines()
     assert (last.split()[0], last.split()[-1][0]) == ("'shipping'", "-")
 
 
 def test_missing_records() -> None:
-    """Without two records it prints its usage, or the file that is missing."""
+    """Without two records the script prints its usage or the missing file."""
     assert "BEFORE AFTER" in script().stderr
     assert "run.jsonl: cannot be read" in script("none", "none").stderr

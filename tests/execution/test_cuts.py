@@ -1,4 +1,4 @@
-"""An answer that is cut off anywhere is no answer: the worst-shaped fault, because it looks like a short one."""
+"""A stream that is cut anywhere is an error: it could pass for a short answer."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from evalharness.testing import case, request
 from evalharness.testing.fault_server import FaultServer, Received, Reply
 
 
-def cut_where_asked(seen: Received) -> Reply:
-    """The case says after how many bytes of the body the connection is closed in good order."""
+def cut_at_case(seen: Received) -> Reply:
+    """Close the connection in good order after as many bytes of the body as the case names."""
     return cut_at(int(seen.case))(seen)
 
 
-def ask_all(server: FaultServer, root: Path) -> dict[int, Sample]:
-    """A sample for each place to cut, and for the whole answer."""
+def samples_of_cuts(server: FaultServer, root: Path) -> dict[int, Sample]:
+    """A sample for each place of a cut, and for the whole answer."""
     model = ModelConfig(provider="openai", base_url=server.url, model="m", retries=0)  # type: ignore[call-arg]
     provider, scorer = open_provider("m", Config(root=root, models={"m": model})), Scorer([])
     with open_pipeline({"m": provider}, [scorer]) as pipeline:
@@ -34,8 +34,8 @@ def ask_all(server: FaultServer, root: Path) -> dict[int, Sample]:
 
 def test_no_cut_is_accepted(tmp_path: Path) -> None:
     """A stream cut after any of more than 2,000 bytes is an error, and only the whole one is an answer."""
-    with FaultServer(cut_where_asked) as server:
-        samples = ask_all(server, tmp_path)
+    with FaultServer(cut_at_case) as server:
+        samples = samples_of_cuts(server, tmp_path)
     assert len(CUTS) > 2000
     assert [number for number, sample in samples.items() if sample.response] == [len(CUTS)]
     kinds = {sample.error.kind for sample in samples.values() if sample.error}

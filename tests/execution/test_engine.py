@@ -1,4 +1,4 @@
-"""The engine: every request gets its sample, whatever providers, metrics and people do."""
+"""The engine: every request gets its sample, whatever providers, metrics and interrupts do."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from evalharness.scoring.scorer import Answered, Scorer
 from evalharness.testing import case, request, response
 
 PATIENCE_S = 60
-"""A future that is not done by then never will be."""
+"""Seconds after which an open future counts as a hang."""
 GOOD = response()
 
 
 def a_case(name: str, *checks: Spec) -> Case:
-    """A case that wants the answer Yes."""
+    """A case with the golden answer Yes."""
     return case(name, checks=checks)
 
 
@@ -52,7 +52,7 @@ def a_request(name: str, model: str = "m") -> Request:
 def run(
     answers: Any, names: Sequence[str] = ("a", "b", "c"), metrics: Sequence[Metric] = (), *checks: Spec
 ) -> list[Sample]:
-    """What the engine makes of these answers, in the order of `names`."""
+    """The engine's samples for these answers, in the order of `names`."""
     scorer = Scorer(metrics or [exact()])
     provider = answers if hasattr(answers, "complete") else ScriptedProvider(answers)
     with open_pipeline({"m": provider}, [scorer]) as pipeline:
@@ -61,7 +61,7 @@ def run(
 
 
 class Odd(Provider):
-    """A provider of a third party, of which only `complete` matters."""
+    """A provider of a third party with a given `complete`."""
 
     def __init__(self, complete: Callable[[Request], Any]) -> None:
         self.complete = complete
@@ -69,7 +69,7 @@ class Odd(Provider):
         self.closed = 0
 
     def identity(self) -> dict[str, Any]:
-        """None."""
+        """An empty identity."""
         return {}
 
     def prepare(self) -> None:
@@ -94,7 +94,7 @@ def test_every_request_has_its_sample() -> None:
 
 @pytest.mark.parametrize("names", ["abcdef", "fedcba", "ace", "f"])
 def test_order_and_selection_do_not_matter(names: str) -> None:
-    """A sample is the same whichever others are asked, and in which order."""
+    """A sample does not depend on the other requests or their order."""
     answers = {name: f"SampleView {name}." for name in "abcdef"}
     alone = {name: run(answers, [name])[0] for name in names}
     for sample in run(answers, names):
@@ -104,7 +104,7 @@ def test_order_and_selection_do_not_matter(names: str) -> None:
 
 
 def explode(error: BaseException) -> Any:
-    """Raise it: a lambda cannot."""
+    """Raise the error: a lambda cannot."""
     raise error
 
 
@@ -126,7 +126,7 @@ def explode(error: BaseException) -> Any:
     ],
 )
 def test_provider_error_is_one_case(complete: Callable[[Request], Any], kind: str, message: str) -> None:
-    """Whatever a provider raises or returns for one request is that case's error, and the next is asked."""
+    """Any exception or wrong value of a provider is the error of that case alone."""
     odd = Odd(lambda request: complete(request) if request.key.case == "b" else GOOD)
     first, bad, last = run(odd)
     assert first.ok
@@ -138,14 +138,14 @@ def test_provider_error_is_one_case(complete: Callable[[Request], Any], kind: st
 
 
 def test_half_a_surrogate_pair() -> None:
-    """An answer is text that can be written: half a surrogate pair becomes U+FFFD, whole pairs stay."""
+    """Half a surrogate pair in an answer becomes U+FFFD, and whole pairs stay."""
     (sample,) = run({"a": "x\ud83dy \U0001f600 \ud83d\ude00"}, "a")
     assert sample.response
     assert sample.response.text == "x\ufffdy \U0001f600 \U0001f600"
 
 
 def test_unknown_model() -> None:
-    """A request for a model that the engine does not have is an error of its case."""
+    """A request for an unknown model is the error of its case."""
     scorer = Scorer([])
     with open_pipeline({}, [scorer]) as pipeline:
         sample = pipeline.submit(a_case("a"), a_request("a", "ghost"), scorer).result(PATIENCE_S)
@@ -154,7 +154,7 @@ def test_unknown_model() -> None:
 
 
 def a_metric(score: Callable[[str], Any], **more: Any) -> Metric:
-    """A metric over a batch, from a function of one text; it may raise, return nonsense, or end the program."""
+    """A batch metric from a function of one text, which may raise, return nonsense, or exit."""
 
     def batch(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
         return [score(view.text) for view in views]
@@ -163,7 +163,7 @@ def a_metric(score: Callable[[str], Any], **more: Any) -> Metric:
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "message"),
     [
         (lambda: explode(ZeroDivisionError("oops")), "odd: ZeroDivisionError: oops"),
         (lambda: math.nan, "odd: expected a score in [0, 1], got nan"),
@@ -174,19 +174,19 @@ def a_metric(score: Callable[[str], Any], **more: Any) -> Metric:
         (lambda: sys.exit(3), "SystemExit: 3"),
     ],
 )
-def test_metric_error_is_one_case(bad: Callable[[], Any], said: str) -> None:
-    """A metric that raises, returns what is no score, or even exits, is an error of that answer: no 0 and no pass."""
+def test_metric_error_is_one_case(bad: Callable[[], Any], message: str) -> None:
+    """A metric that raises, returns an invalid score or exits is an error of that answer: neither 0 nor a pass."""
     samples = run({"b": "bad", "*": "good"}, "abcd", [a_metric(lambda text: bad() if text == "bad" else 1.0)])
     assert [sample.ok for sample in samples] == [True, False, True, True]
     spoilt = samples[1]
     assert spoilt.error
-    assert said in spoilt.error.message
+    assert message in spoilt.error.message
     assert spoilt.scores == ()
     assert spoilt.response
 
 
 def test_check_that_raises() -> None:
-    """A hard assertion that cannot be opened is an error of its case, and nobody waits forever."""
+    """A hard assertion that cannot be opened is the error of its case, and every future ends."""
     samples = run({"*": "Yes."}, "ab", [], Spec("contains", {}))
     assert [sample.error.kind for sample in samples if sample.error] == ["scoring", "scoring"]
 
@@ -201,7 +201,7 @@ def test_no_golden_answer() -> None:
 
 
 def test_checks_belong_to_their_case() -> None:
-    """Cases that come and go do not inherit one another's checks (Python gives ids out again)."""
+    """A new case does not inherit the checks of a deleted one, although Python reuses ids."""
     scorer = Scorer([])
     for number in range(200):
         case = a_case("a", Spec("contains", {"value": f"number {number}"}))
@@ -210,7 +210,7 @@ def test_checks_belong_to_their_case() -> None:
 
 
 def test_batches() -> None:
-    """What comes in while a metric works is scored together, at most 256 answers at once, each with its own score."""
+    """Answers that arrive during scoring are scored together, at most 256 at once, each with its own score."""
     names, sizes, came = [str(number) for number in range(600)], list[int](), threading.Semaphore(0)
 
     def complete(request: Request) -> Response:
@@ -218,7 +218,7 @@ def test_batches() -> None:
         return replace(GOOD, text=request.key.case)
 
     def batch(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
-        if not sizes:  # it works until all are answered
+        if not sizes:  # busy until all have an answer
             assert all(came.acquire(timeout=PATIENCE_S) for _ in names)
         sizes.append(len(views))
         return [int(view.text) / 1000 for view in views]
@@ -250,7 +250,7 @@ def test_prepared_once() -> None:
 
 
 def test_preparation_that_fails() -> None:
-    """A provider that cannot start is an error of the first case; nothing hangs."""
+    """A provider that fails to start is the error of the first case, and no future hangs."""
     odd = Odd(lambda _: GOOD)
     odd.prepare = lambda: explode(OSError("no such file"))  # type: ignore[method-assign]
     first, *_ = run(odd)
@@ -259,7 +259,7 @@ def test_preparation_that_fails() -> None:
 
 
 def test_warm_up_that_fails() -> None:
-    """A metric that cannot warm up keeps no other from it, says nothing yet, and scores as well as it can."""
+    """A metric that cannot warm up raises no error yet, does not stop other metrics, and still scores."""
     warm = threading.Event()
     cold = a_metric(lambda _: 1.0, warm_up=lambda: explode(ImportError("no torch")))
     other = replace(a_metric(lambda _: 1.0, warm_up=warm.set), name="other")
@@ -268,37 +268,37 @@ def test_warm_up_that_fails() -> None:
 
 
 def done(futures: Sequence[Future[Sample]]) -> list[str]:
-    """The kind of error of each future, "" for none; each must be done by now."""
+    """The error kind of each future, "" for none; each must be done."""
     samples = [future.result(PATIENCE_S) for future in futures]
     return [sample.error.kind if sample.error else "" for sample in samples]
 
 
 class Slow(Odd):
-    """A model that answers nothing before it is closed."""
+    """A model that answers only when it is closed."""
 
     def __init__(self) -> None:
         super().__init__(self.wait)
-        self.asked, self.ended = threading.Event(), threading.Event()
+        self.called, self.ended = threading.Event(), threading.Event()
 
     def wait(self, request: Request) -> Response:
-        """As the scripted provider does with a long delay."""
-        self.asked.set()
+        """Wait for the close, like the scripted provider with a long delay."""
+        self.called.set()
         if self.ended.wait(PATIENCE_S):
             raise ProviderError("stopped", kind="stopped")
         return GOOD
 
     def close(self) -> None:
-        """Wake what waits."""
+        """End the wait."""
         self.ended.set()
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt(), RuntimeError("bug")])
 def test_leaving_ends_every_wait(error: BaseException | None) -> None:
-    """Leaving with requests under way and pending, by whichever way, ends every wait."""
+    """Leaving the pipeline ends every wait, with requests in flight and pending, and on each way out."""
     slow, scorer, waiting = Slow(), Scorer([]), list[Future[Sample]]()
     with pytest.raises(type(error)) if error else nullcontext(), open_pipeline({"m": slow}, [scorer]) as pipeline:
         waiting += [pipeline.submit(a_case(f"c{n}"), a_request(f"c{n}"), scorer) for n in range(50)]
-        assert slow.asked.wait(PATIENCE_S)
+        assert slow.called.wait(PATIENCE_S)
         if error:
             raise error
     assert all(future.done() for future in waiting)
@@ -306,7 +306,7 @@ def test_leaving_ends_every_wait(error: BaseException | None) -> None:
 
 
 def test_waiting_threads_are_released() -> None:
-    """Threads that wait while somebody else leaves the engine get their sample."""
+    """Threads that wait for samples get them when another thread leaves the engine."""
     slow, scorer, about_to = Slow(), Scorer([]), threading.Semaphore(0)
 
     def wait(future: Future[Sample]) -> Sample:
@@ -321,8 +321,8 @@ def test_waiting_threads_are_released() -> None:
         assert all(wait.result(PATIENCE_S).error for wait in waits)
 
 
-def test_asking_after_the_end() -> None:
-    """Who asks an engine that has ended gets an error at once, not an endless wait."""
+def test_a_request_after_the_end() -> None:
+    """A request to a closed engine gets an error at once."""
     scorer = Scorer([])
     with open_pipeline({"m": ScriptedProvider({"*": "Yes."})}, [scorer]) as pipeline:
         pass
@@ -330,7 +330,7 @@ def test_asking_after_the_end() -> None:
 
 
 def test_cancelled_wait() -> None:
-    """A future that its owner cancelled holds up nobody else."""
+    """A future that its owner cancels does not delay the others."""
     scorer, go = Scorer([]), threading.Event()
     odd = Odd(lambda _: GOOD if go.wait(PATIENCE_S) else None)
     with open_pipeline({"m": odd}, [scorer]) as pipeline:
@@ -341,7 +341,7 @@ def test_cancelled_wait() -> None:
 
 
 def test_provider_that_cannot_close() -> None:
-    """A provider that fails to close keeps no other from closing, and its error is seen."""
+    """A provider that fails to close does not stop the others from closing, and its error is raised."""
     bad, good = Odd(lambda _: GOOD), Odd(lambda _: GOOD)
     bad.close = lambda: explode(OSError("stuck"))  # type: ignore[method-assign]
     for providers in ({"m": bad, "n": good}, {"n": good, "m": bad}):
@@ -351,7 +351,7 @@ def test_provider_that_cannot_close() -> None:
 
 
 def test_no_thread_stays() -> None:
-    """An engine that has ended leaves no thread behind."""
+    """A closed engine leaves no thread behind."""
     before = threading.active_count()
     run({"*": "Yes."})
     deadline = time.monotonic() + PATIENCE_S

@@ -1,4 +1,4 @@
-"""Every fault of the catalogue, against a server that lies on purpose: its log is the oracle, not ours."""
+"""Every fault of the catalogue against a server that fails on purpose: the server's log is the oracle."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from evalharness.testing.fault_server import FaultServer, Received
 
 DEADLINE_S = 60.0
 SHORT_DEADLINE_S = 3.0
-"""For faults that never end by themselves; long enough for a busy machine to send their few requests."""
+"""Seconds for faults without an end of their own: enough for a busy machine to send a few requests."""
 ENDLESS = [name for name, fault in FAULTS.items() if fault.kind == "deadline"]
 
 
 @dataclass
 class Ended:
-    """How the one request to one server ended."""
+    """The result of the request to one server."""
 
     sample: Sample
     log: list[Received]
     attempts: list[str]
-    """As the ledger has them."""
+    """Attempts as in the ledger."""
 
 
 def a_model(fault: Fault, server: FaultServer, folder: Path) -> ModelConfig:
@@ -54,14 +54,14 @@ def a_request(name: str) -> Request:
     return request(f"{name}?", case=name, model=name)
 
 
-def ask(pipeline: Pipeline, name: str) -> Future[Sample]:
-    """The one request to one server."""
+def submit(pipeline: Pipeline, name: str) -> Future[Sample]:
+    """The request to the server of this fault."""
     return pipeline.submit(case(name), a_request(name), Scorer([]))
 
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]]:
-    """All faults at once, each at a server and a model of its own, through one engine and one ledger."""
+    """All faults at once, each with its own server and model, through one engine and one ledger."""
     folder = tmp_path_factory.mktemp("faults")
     ledger = Ledger(folder / "ledger.sqlite")
     with pytest.MonkeyPatch.context() as patch, ExitStack() as servers:
@@ -74,10 +74,10 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]
         config = Config(root=folder, models=models)
         providers = {name: open_provider(name, config) for name in FAULTS}
         with open_pipeline(providers, [], options=RunOptions(run="r"), ledger=ledger) as pipeline:
-            waiting = {name: ask(pipeline, name) for name in ENDLESS}
+            waiting = {name: submit(pipeline, name) for name in ENDLESS}
             while not all(at[name].log for name in ENDLESS) and not any(map(Future.done, waiting.values())):
-                time.sleep(0.001)  # their few seconds are not for the others
-            waiting |= {name: ask(pipeline, name) for name in FAULTS.keys() - waiting.keys()}
+                time.sleep(0.001)  # with a deadline too short for the others
+            waiting |= {name: submit(pipeline, name) for name in FAULTS.keys() - waiting.keys()}
             samples = {name: future.result(2 * DEADLINE_S) for name, future in waiting.items()}
         rows = ledger.attempts("r")
         by_case = {name: [row[0] for row in rows if row[1] == key_of(providers[name], name)] for name in FAULTS}
@@ -93,7 +93,7 @@ def key_of(provider: object, name: str) -> str:
 
 
 def wrong_ends(name: str, fault: Fault, end: Ended) -> Iterator[str]:
-    """What is not as it should be."""
+    """The differences from the required result."""
     kind = end.sample.error.kind if end.sample.error else "ok"
     if kind != fault.kind:
         yield f"{name}: {kind} in place of {fault.kind}: {end.sample.error}"
@@ -105,13 +105,13 @@ def wrong_ends(name: str, fault: Fault, end: Ended) -> Iterator[str]:
 
 
 def test_each_fault_ends_in_its_class(ended: dict[str, Ended]) -> None:
-    """It ends as what it is, in time, after as many POSTs as that allows; what is accepted is the whole text."""
-    failures = [said for name, fault in FAULTS.items() for said in wrong_ends(name, fault, ended[name])]
+    """Each fault ends as its kind, in time and after the expected POSTs; an accepted answer has the whole text."""
+    failures = [difference for name, fault in FAULTS.items() for difference in wrong_ends(name, fault, ended[name])]
     assert not failures, "\n".join(failures)
 
 
 def test_both_logs_agree(ended: dict[str, Ended]) -> None:
-    """The server saw each attempt of the ledger once, and no other: none missing, none phantom, none extra."""
+    """The server's log and the ledger have the same attempts: none is missing, invented or sent twice."""
     failures = []
     for name, fault in FAULTS.items():
         seen = [post.id for post in ended[name].log]
@@ -121,8 +121,8 @@ def test_both_logs_agree(ended: dict[str, Ended]) -> None:
     assert not failures, "\n".join(failures)
 
 
-def test_never_earlier_than_told(ended: dict[str, Ended]) -> None:
-    """By the server's clock, no request comes back before the wait that it was told is over."""
+def test_never_before_the_requested_wait(ended: dict[str, Ended]) -> None:
+    """By the server's clock, no retry arrives before the requested wait is over."""
     waits = {
         name: [after.at - (before.answered_at or after.at) for before, after in pairwise(ended[name].log)]
         for name, fault in FAULTS.items()
@@ -133,14 +133,14 @@ def test_never_earlier_than_told(ended: dict[str, Ended]) -> None:
 
 
 def test_an_echoed_key_is_taken_out(ended: dict[str, Ended]) -> None:
-    """Wherever the server puts the key that it was given, it does not come back out of the engine."""
+    """A key that the server echoes anywhere does not leave the engine."""
     echoed = [name for name, fault in FAULTS.items() if fault.id == "H2"]
     assert echoed
     assert [name for name in echoed if "sk-fault" in repr(ended[name].sample)] == []
 
 
 def test_only_whole_answers_are_kept(ended: dict[str, Ended], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The ledger serves exactly the requests that were answered."""
+    """The ledger has the answered requests and no others."""
     folder = tmp_path_factory.getbasetemp()
     assert folder.exists()
     for name, end in ended.items():

@@ -1,4 +1,4 @@
-"""Golden answers on their way to the model, and what comes back: from the suite to the score."""
+"""Golden answers go from the suite to the model, and their log-probabilities to the score."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Planner = Callable[..., Plan]
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Planner:
-    """A plan of the suite in `suite`, where `answers` come from the scripted model `fake`."""
+    """A plan of the suite in `suite` with the scripted model `fake`."""
 
     def made(suite: str = SUITE, *, golden: str = GOLDEN, answers: Any = likely, **options: Any) -> Plan:
         project = Project(tmp_path)
@@ -62,7 +62,7 @@ def plan(tmp_path: Path) -> Planner:
 
 
 class Recorded(ScriptedProvider):
-    """Whose answers are kept, and depend on its script alone."""
+    """A model with recordable answers and an identity from its script alone."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -70,7 +70,7 @@ class Recorded(ScriptedProvider):
 
 
 class Silent(ScriptedProvider):
-    """A model that cannot say how likely a golden answer is."""
+    """A model without log-probabilities of golden answers."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -78,26 +78,26 @@ class Silent(ScriptedProvider):
 
 
 def likely(request: Request) -> Response:
-    """Of the first golden answer both tokens have 1/2, of the second one the second token has 1/4."""
+    """Both tokens of the first golden answer have 1/2; the second token of the other one has 1/4."""
     golden = tuple((-0.693147, -0.693147 * number) for number, _ in enumerate(request.golden, start=1))
     own = (-0.105361,) if request.params.logprobs else ()
     return Response("Yes.", "stop", Usage(1, 1), Timing(0.1), logprobs=own, golden_logprobs=golden)
 
 
 def scores(run: Run) -> list[dict[str, float]]:
-    """By metric, of each sample."""
+    """The scores of each sample by metric."""
     return [{score.metric: score.value for score in sample.scores} for sample in run.samples]
 
 
 def test_score_of_a_run(plan: Planner) -> None:
-    """The best of a case's golden answers counts, whatever the model answers."""
+    """The best golden answer of a case counts, whatever the model answers."""
     run = run_plan(plan())
     assert run.complete
     assert scores(run) == [{"golden_logprob": 0.500024}, {"golden_logprob": 0.500024}]  # exp(-0.6931)
 
 
 def test_rounded_where_it_comes_in(plan: Planner) -> None:
-    """Logarithms are kept with four digits, so that a stored response scores as the fresh one did; none is -0.0."""
+    """Logarithms have four digits, so that a stored response has the score of the fresh one; none is -0.0."""
 
     def precise(request: Request) -> Response:
         return replace(likely(request), golden_logprobs=((-0.12345678, -1e-9, 9e-7),) * len(request.golden))
@@ -107,16 +107,16 @@ def test_rounded_where_it_comes_in(plan: Planner) -> None:
     assert json.dumps(first.response.golden_logprobs) == "[[-0.1235, 0.0, 0.0]]"
 
 
-def test_golden_goes_with_every_draw(plan: Planner) -> None:
-    """Each repeat, and each further draw, carries the case's golden answers."""
+def test_golden_is_in_every_request(plan: Planner) -> None:
+    """The request of each repeat and of each additional sample has the case's golden answers."""
     plans = plan(repeat=2)
     assert [request.golden for _, request in plans.requests] == [("Yes.",)] * 2 + [("No.", "Never.")] * 2
     further = [another_sample(request, 0, "rerun") for _, request in plans.first_requests.values()]
     assert [request.golden for request in further] == [("Yes.",), ("No.", "Never.")]
 
 
-def test_golden_stays_here_otherwise(plan: Planner) -> None:
-    """Without such a metric no model sees a golden answer."""
+def test_golden_is_sent_only_if_needed(plan: Planner) -> None:
+    """Without a metric that needs it, a request has no golden answer."""
     asked: list[Request] = []
 
     def script(request: Request) -> str:
@@ -128,7 +128,7 @@ def test_golden_stays_here_otherwise(plan: Planner) -> None:
 
 
 def test_a_model_that_cannot(plan: Planner, tmp_path: Path) -> None:
-    """It is refused before anything is asked, by name, with what can; the others are not."""
+    """A model without log-probabilities is refused by name before any request, with the models that have them."""
     suite = SUITE.replace("[fake]", "[fake, remote]")
     with pytest.raises(ConfigError, match=r"demo.yaml: metrics: the model 'remote' .* golden_logprob .* provider gguf"):
         plan(suite)
@@ -139,8 +139,8 @@ def test_a_model_that_cannot(plan: Planner, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
-def test_remote_models_are_asked_for_no_logprobs(plan: Planner, tmp_path: Path, provider: str) -> None:
-    """They are refused as a parameter that the model does not take, and no option makes it take them."""
+def test_remote_models_have_no_logprobs(plan: Planner, tmp_path: Path, provider: str) -> None:
+    """A remote model refuses the metric as an unsupported parameter, and no option enables it."""
     suite = SUITE.replace("golden_logprob]", "exact]\nparams: {logprobs: true, temperature: null}")
     plan(suite)
     config = CONFIG.replace('"openai"', f'"{provider}"')
@@ -170,15 +170,15 @@ def test_remote_models_are_asked_for_no_logprobs(plan: Planner, tmp_path: Path, 
     ],
 )
 def test_what_is_missing_or_none_is_never_green(plan: Planner, answers: Any) -> None:
-    """A case without its numbers, or with something else in their place, is an error, and the run is not complete."""
+    """A case with missing or invalid log-probabilities is an error, and the run is incomplete."""
     run = run_plan(plan(answers=answers))
     assert any(sample.error for sample in run.samples)
     assert not run.complete
     assert all(not sample.scores for sample in run.samples if sample.error)
 
 
-def test_tables_say_it(plan: Planner) -> None:
-    """A table of the scripted provider holds both, and says each where it is asked for."""
+def test_scripted_tables_have_logprobs(plan: Planner) -> None:
+    """The scripted provider's table holds both kinds, and returns each on request."""
     answers = {
         "*": {"text": "Yes.", "logprobs": [-1, -3], "golden_logprobs": [[0]]},
         "b": {"text": "", "golden_logprobs": [[-2], [-1]]},
@@ -194,13 +194,13 @@ def test_tables_say_it(plan: Planner) -> None:
 
 
 def with_ledger(plan: Plan, tmp_path: Path, record: Any) -> Run:
-    """The plan's run, its answers kept in a ledger."""
+    """The plan's run, with its responses recorded in a ledger."""
     with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
         return run_plan(plan, options=RunOptions(record=record), ledger=ledger)
 
 
 def test_replayed(plan: Planner, tmp_path: Path) -> None:
-    """A replayed response has its logarithms still, and the same score."""
+    """A replayed response has its logarithms and the same score."""
     both = SUITE.replace("golden_logprob]", "golden_logprob, answer_logprob]\nparams: {logprobs: true}")
     first = with_ledger(plan(both), tmp_path, "once")
     again = with_ledger(plan(both, answers={}), tmp_path, "none")
@@ -211,7 +211,7 @@ def test_replayed(plan: Planner, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "golden", "said"),
+    ("before", "golden", "message"),
     [
         (
             SUITE.replace("golden_logprob", "exact"),
@@ -222,18 +222,18 @@ def test_replayed(plan: Planner, tmp_path: Path) -> None:
     ],
 )
 def test_a_response_without_them_is_no_replay(
-    plan: Planner, tmp_path: Path, before: str, golden: str, said: str
+    plan: Planner, tmp_path: Path, before: str, golden: str, message: str
 ) -> None:
-    """What was recorded before the metric was named, or of another golden answer, is a miss that says so."""
+    """A response recorded without the metric, or for another golden answer, is a miss with that reason."""
     with_ledger(plan(before, golden=golden), tmp_path, "once")
     (first, _) = with_ledger(plan(), tmp_path, "none").samples
     assert first.error is not None
-    assert said in first.error.message
+    assert message in first.error.message
     assert with_ledger(plan(), tmp_path, "once").complete
 
 
 def test_a_recorded_response_that_lacks_them(plan: Planner, tmp_path: Path) -> None:
-    """Even a response that stands under the right key without them gives no score, and says what to do."""
+    """A recorded response without log-probabilities has an error with the next step, and no score."""
     with_ledger(plan(answers={"*": "Yes."}), tmp_path, "once")
     run = with_ledger(plan(), tmp_path, "none")
     assert ["--llm-record=all" in sample.error.message for sample in run.samples if sample.error] == [True, True]
@@ -251,12 +251,12 @@ BEFORE = {
     "repeat_penalty": 1.0,
     "stop": (),
 }
-"""The parameters as they were before log-probabilities."""
+"""The parameters of a request before log-probabilities existed."""
 
 
 def test_keys_stay_what_they_were(plan: Planner) -> None:
-    """A request that asks for none of this is on the wire what it always was, and a prompt's digest too: what was
-    recorded and accepted counts.
+    """A request without log-probabilities has the body and the digest of older versions, so that recordings and
+    baselines stay valid.
     """
     assert Provider.wire(Recorded({}), REQUEST) == {
         "messages": [{"role": "user", "content": "A?"}],
@@ -267,8 +267,8 @@ def test_keys_stay_what_they_were(plan: Planner) -> None:
     assert plan().prompt_digests == {"plain": digest([messages, {}, BEFORE])}
 
 
-def test_keys_hold_what_is_asked_for(plan: Planner) -> None:
-    """Golden answers and `logprobs: true` are part of the wire, and the latter of a prompt's digest."""
+def test_keys_depend_on_logprobs(plan: Planner) -> None:
+    """Golden answers and `logprobs: true` are in a request's key, and `logprobs: true` is in the prompt's digest."""
     options = replace(REQUEST, golden=("Yes.",), params=Params(logprobs=True))
     wire = Provider.wire(Recorded({}), options)
     assert (wire["golden"], wire["params"]) == (["Yes."], BEFORE | {"logprobs": True})

@@ -1,4 +1,4 @@
-"""The laws of the limit on requests under way, on a clock of our own."""
+"""Laws of the limit on requests in flight, by a clock of the test."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from evalharness.execution.limiter import CALM_S, START, Limiter
 
 
 class Endpoint(RuleBasedStateMachine):
-    """Requests leave when they may, and are answered or turned down in any order."""
+    """Requests that start within the limit and are answered or rejected in any order."""
 
     @initialize(most=st.integers(1, 300))
     def begin(self, most: int) -> None:
-        """A model that takes so many at once."""
+        """A model with a random maximum of concurrent requests."""
         self.most, self.limiter, self.now = most, Limiter(most), 0.0
         self.under_way: list[float] = []
         self.cut_at = -math.inf
@@ -26,12 +26,12 @@ class Endpoint(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0.001, 10))
     def time_passes(self, seconds: float) -> None:
-        """The clock goes on."""
+        """Advance the clock."""
         self.now += seconds
 
     @rule()
     def leave(self) -> None:
-        """As many as may; then no more may."""
+        """Start as many as the limit allows, then none."""
         free = self.limiter.free(len(self.under_way))
         self.under_way += [self.now] * free
         self.now += 0.001
@@ -40,7 +40,7 @@ class Endpoint(RuleBasedStateMachine):
     @precondition(lambda self: self.under_way)
     @rule(data=st.data(), others_wait=st.booleans())
     def answer(self, data: st.DataObject, others_wait: bool) -> None:
-        """Any of them: the limit does not fall, and rises only if somebody waits."""
+        """Answer any request: the limit does not fall, and rises only if a request waits."""
         before = self.limiter.limit
         self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
         self.limiter.succeeded(self.now, others_wait=others_wait)
@@ -50,8 +50,8 @@ class Endpoint(RuleBasedStateMachine):
 
     @precondition(lambda self: self.under_way)
     @rule(data=st.data())
-    def turn_down(self, data: st.DataObject) -> None:
-        """One cut for all that left before it; a later one is cut for again."""
+    def reject(self, data: st.DataObject) -> None:
+        """Reject any request: one cut for all that started before it; a later one causes another cut."""
         before = self.limiter.limit
         sent_at = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
         self.limiter.throttled(sent_at, self.now)
@@ -63,14 +63,14 @@ class Endpoint(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0, 60))
     def pause(self, seconds: float) -> None:
-        """A pause is never made shorter."""
+        """A pause never gets shorter."""
         before = self.limiter.paused_until
         self.limiter.pause(self.now + seconds)
         assert self.limiter.paused_until == max(before, self.now + seconds)
 
     @invariant()
     def bounded(self) -> None:
-        """At least one may be under way, and never more than the model takes."""
+        """At least one request may be in flight, and never more than the model takes."""
         if hasattr(self, "limiter"):
             assert 1 <= self.limiter.limit <= self.most
             assert 0 <= self.limiter.free(0) <= self.most
@@ -81,20 +81,20 @@ TestEndpoint.settings = settings(max_examples=60, stateful_step_count=40, deadli
 
 
 def a_round(limiter: Limiter, now: float = 100.0) -> float:
-    """The limit after as many answers as were under way."""
+    """The limit after answers to as many requests as were in flight."""
     for _ in range(limiter.free(0)):
         limiter.succeeded(now, others_wait=True)
     return limiter.limit
 
 
 def test_doubles_until_the_first_complaint() -> None:
-    """20, 40, 80, ... up to what the model takes."""
+    """The limit is 20, 40, 80, ... up to the model's maximum."""
     limiter = Limiter(1000)
     assert [a_round(limiter) for _ in range(7)] == [40, 80, 160, 320, 640, 1000, 1000]
 
 
 def test_one_more_a_round_after_it() -> None:
-    """After a complaint the limit grows by one with each round."""
+    """After a rejection the limit grows by one in each round."""
     limiter = Limiter(1000)
     a_round(limiter)
     limiter.throttled(1.0, 2.0)
@@ -106,7 +106,7 @@ def test_one_more_a_round_after_it() -> None:
 
 @pytest.mark.parametrize("burst", [1, 2, 20, 1000])
 def test_one_cut_a_burst(burst: int) -> None:
-    """However many complaints come of requests that left before the cut, it is one cut; and down to one, never less."""
+    """All rejections of requests that started before the cut are one cut, and the limit never falls below one."""
     limiter = Limiter(1000)
     for _ in range(burst):
         limiter.throttled(1.0, 2.0)
@@ -117,7 +117,7 @@ def test_one_cut_a_burst(burst: int) -> None:
 
 
 def test_stays_for_a_while_after_a_cut() -> None:
-    """Who has just been told that it was too much does not ask for more at once."""
+    """Right after a rejection the limit does not grow."""
     limiter = Limiter(100)
     limiter.throttled(1.0, 2.0)
     assert a_round(limiter, now=2.0 + CALM_S - 0.1) == 10
@@ -125,7 +125,7 @@ def test_stays_for_a_while_after_a_cut() -> None:
 
 
 def test_grows_again_from_one() -> None:
-    """From the smallest limit it comes up again, one a round."""
+    """From the smallest limit it grows again, by one in each round."""
     limiter = Limiter(100)
     for number in range(10):
         limiter.throttled(number, number + 0.5)

@@ -65,7 +65,7 @@ def a_plan(config: Config, **options: Any) -> Plan:
 
 
 def test_complete_run(config: Config) -> None:
-    """A suite that is run from Python gives a complete run, each sample shown as it comes."""
+    """A suite that runs from Python gives a complete run, and reports each sample when it is done."""
     seen: list[Sample] = []
     run = run_plan(a_plan(config), on_sample=seen.append)
     assert run.complete
@@ -91,7 +91,7 @@ def test_run_is_stored_and_read(config: Config, tmp_path: Path) -> None:
 
 
 def test_errors_make_a_run_incomplete(config: Config) -> None:
-    """A case without an answer is in the run, and the run is not complete."""
+    """A case without an answer is in the run, which is then incomplete."""
     silent = ScriptedProvider({"a": "Yes."})
     run = run_plan(a_plan(config, opened={"fake": silent}))
     assert [bool(sample.error) for sample in run.samples] == [False, True]
@@ -99,7 +99,7 @@ def test_errors_make_a_run_incomplete(config: Config) -> None:
 
 
 def test_leaving_early(config: Config) -> None:
-    """An interrupt while samples come in ends the run at once."""
+    """An interrupt during the samples ends the run at once."""
 
     def interrupt(sample: Sample) -> None:
         raise KeyboardInterrupt
@@ -110,7 +110,7 @@ def test_leaving_early(config: Config) -> None:
 
 
 def test_order_of_requests(config: Config) -> None:
-    """Requests come model by model, prompt by prompt, case by case; a name given twice counts once."""
+    """Requests are ordered by model, prompt and case; a name given twice counts once."""
     plan = a_plan(config, models=["other", "fake", "other"], prompts=["polite", "plain", "polite"])
     keys = [request.key for _, request in plan.requests]
     assert keys == [
@@ -125,22 +125,22 @@ def test_order_of_requests(config: Config) -> None:
 
 
 def test_each_repeat_has_a_seed(config: Config) -> None:
-    """Each repeat draws with a seed of its own, from the suite's on."""
-    asked: list[Request] = []
+    """Each repeat has its own seed, counted from the suite's seed."""
+    requests: list[Request] = []
 
     def script(request: Request) -> str:
-        asked.append(request)
+        requests.append(request)
         return f"Draw {request.key.repeat}."
 
     run = run_plan(a_plan(config, repeat=3, opened={"fake": ScriptedProvider(script)}))
-    assert [(r.key.case, r.key.repeat, r.params.seed) for r in asked] == [
+    assert [(r.key.case, r.key.repeat, r.params.seed) for r in requests] == [
         (case, repeat, 7 + repeat) for case in "ab" for repeat in range(3)
     ]
     assert [sample.response.text for sample in run.samples[:3] if sample.response] == ["Draw 0.", "Draw 1.", "Draw 2."]
 
 
-def test_copies_are_not_drawn(config: Config) -> None:
-    """A provider whose draws would all be the same is asked once."""
+def test_deterministic_models_get_one_request(config: Config) -> None:
+    """A deterministic provider gets one request per case."""
     once = ScriptedProvider({"*": "Yes."}, repeats_differ=False)
     run = run_plan(a_plan(config, repeat=3, opened={"fake": once}, models=["fake", "other"]))
     assert [key.repeat for key in run.header.planned if key.model == "fake"] == [0, 0]
@@ -149,7 +149,7 @@ def test_copies_are_not_drawn(config: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"prompts": ["plane"]}, "has no prompt 'plane'; did you mean 'plain'"),
         ({"models": ["fak"]}, "models.fak"),
@@ -157,14 +157,14 @@ def test_copies_are_not_drawn(config: Config) -> None:
         ({"repeat": -1}, "at least 1"),
     ],
 )
-def test_wrong_options(config: Config, options: dict[str, Any], said: str) -> None:
-    """An unknown name, or no draw at all, is refused before anything is asked."""
-    with pytest.raises(ConfigError, match=said):
+def test_wrong_options(config: Config, options: dict[str, Any], message: str) -> None:
+    """An unknown name or zero repeats is refused before any request."""
+    with pytest.raises(ConfigError, match=message):
         a_plan(config, **options)
 
 
-def test_what_was_asked(config: Config, tmp_path: Path) -> None:
-    """What was asked of whom changes with template, shared variables and parameters, and not with a case or a model's
+def test_prompt_digest(config: Config, tmp_path: Path) -> None:
+    """The prompt digest changes with template, shared variables and parameters, and not with a case or a model's
     name in the suite.
     """
     before = a_plan(config).request_digests["fake", "plain"]
@@ -181,7 +181,7 @@ def test_what_was_asked(config: Config, tmp_path: Path) -> None:
 
 
 def test_run_starts_before_it_ends(config: Config) -> None:
-    """The header says when the run began, not when it was over."""
+    """The header has the start time of the run, not its end."""
     slow = ScriptedProvider({"*": "Yes."}, delay_s=0.6)
     started: list[str] = []
     plan = a_plan(config, opened={"fake": slow})
@@ -190,19 +190,19 @@ def test_run_starts_before_it_ends(config: Config) -> None:
 
 
 DIGEST = "10a55cbc847f92a0daacebd1a0fa8df0b3daa75f28657e917033f2086d24c652"
-"""Of the prompt `plain` as version 0.1 made it."""
+"""The digest of the prompt `plain` in version 0.1."""
 
 
 FIRST_PARAMS = {"max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop"}
 
 
 class Plain(Provider):
-    """A provider that has everything from `Provider`."""
+    """A provider with the defaults of `Provider`."""
 
 
 @pytest.mark.parametrize("params", ["{seed: 7}", '{seed: 7, grammar: ""}'])
 def test_new_parameters_leave_digests(config: Config, params: str) -> None:
-    """A parameter that came later changes no digest, key or record where it is not set: accepted runs stay valid."""
+    """An unset new parameter changes no digest, key or record, so that accepted runs stay valid."""
     suite = config.root / "suites/demo.yaml"
     suite.write_text(suite.read_text().replace("{seed: 7}", params))
     plan = a_plan(config)
@@ -213,7 +213,7 @@ def test_new_parameters_leave_digests(config: Config, params: str) -> None:
 
 @pytest.mark.parametrize("params", ['grammar: "root ::= [a-z]"', "json_schema: {type: integer}"])
 def test_new_parameters_count(config: Config, params: str) -> None:
-    """Where it is set it counts, in all three."""
+    """A new parameter that is set changes digest, key and record."""
     suite = config.root / "suites/demo.yaml"
     suite.write_text(suite.read_text().replace("{seed: 7}", f"{{seed: 7, {params}}}"))
     plan = a_plan(config)

@@ -1,4 +1,4 @@
-"""What a request costs: never less than nothing, never more than its worst case, and not 0 where nobody knows."""
+"""The price of a request: between 0 and its worst case, and unknown rather than 0 without a price."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def remote(url: str = OPENAI, model: str = "gpt-4o-mini", provider: str = "opena
 
 
 def flat(price: Price) -> Pricing:
-    """The price of a price in the configuration."""
+    """The pricing from a price in the configuration."""
     found = pricing_of(price, remote())
     assert found
     return found
 
 
 def answered(prompt: int, completion: int, cached: int = 0, seconds: float = 1.0) -> Response:
-    """An answer with this bill."""
+    """An answer with this usage."""
     return Response("Yes.", "stop", Usage(prompt, completion, cached), Timing(seconds))
 
 
 def a_request(*texts: str, max_tokens: int = 256) -> Request:
-    """A request of these messages."""
+    """A request with these messages."""
     messages = tuple(Message("user", text) for text in texts)
     return Request(SampleKey("a", "p", "m", 0), messages, 0, Params(max_tokens=max_tokens))
 
@@ -64,19 +64,19 @@ def a_request(*texts: str, max_tokens: int = 256) -> Request:
     ],
 )
 def test_price_of_the_configuration(price: Price, response: Response, dollars: float) -> None:
-    """Dollars for a million tokens, cached ones at their own price if they have one, and for hours of work."""
+    """Dollars per million tokens, with an own price for cached ones where given, and per hour of work."""
     assert flat(price).cost_usd(response) == pytest.approx(dollars, rel=1e-12)
 
 
 @given(PRICES, st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**7))
 def test_never_less_than_nothing(price: Price, prompt: int, completion: int, cached: int) -> None:
-    """An endpoint that counts more cached tokens than tokens earns nobody money, and breaks nothing."""
+    """More cached tokens than tokens cost at least nothing and raise no error."""
     assert flat(price).cost_usd(answered(prompt, completion, cached)) >= 0
 
 
 @pytest.mark.parametrize("model", ["gpt-4o-mini", "gpt-4o"])
 def test_a_listed_price_of_nonsense(model: str) -> None:
-    """A count that cannot be is no reason to lose an answer that was paid for."""
+    """An impossible token count does not discard a paid answer."""
     found = pricing_of(None, remote(model=model))
     assert found
     assert found.cost_usd(answered(10, 5, cached=1000)) > 0
@@ -85,12 +85,12 @@ def test_a_listed_price_of_nonsense(model: str) -> None:
 @settings(max_examples=50)
 @given(PRICES, st.lists(st.text(), min_size=1), st.integers(1, 10**5), SHARES, SHARES, SHARES, SHARES)
 def test_never_more_than_the_most(
-    price: Price, texts: list[str], longest: int, read: float, cached: float, drawn: float, took: float
+    price: Price, texts: list[str], longest: int, read: float, cached: float, generated: float, took: float
 ) -> None:
-    """No answer costs more than its request's worst case: a token has a byte at least."""
+    """No answer costs more than its request's worst case: a token has at least one byte."""
     most_tokens = sum(len(text.encode("utf-8", "replace")) for text in texts)
     prompt = int(read * most_tokens)
-    response = answered(prompt, int(drawn * longest), int(cached * prompt), took * DEADLINE_S)
+    response = answered(prompt, int(generated * longest), int(cached * prompt), took * DEADLINE_S)
     most = flat(price).most_usd(a_request(*texts, max_tokens=longest), DEADLINE_S)
     assert flat(price).cost_usd(response) <= most * (1 + 1e-12)
 
@@ -107,7 +107,7 @@ def test_never_more_than_the_most(
     ],
 )
 def test_a_listed_model(url: str, model: str, provider: str, usage: tuple[int, int, int]) -> None:
-    """A model that genai-prices lists costs what genai-prices says, and the source says so."""
+    """A model in genai-prices has the price of genai-prices, and the source names it."""
     found = pricing_of(None, remote(url, model, provider))
     assert found
     prompt, completion, cached = usage
@@ -130,7 +130,7 @@ def test_a_listed_model(url: str, model: str, provider: str, usage: tuple[int, i
     ids=["unknown model", "unknown address", "127.0.0.1", "localhost", "::1", "scripted"],
 )
 def test_unknown(provider: Provider) -> None:
-    """What nobody knows the price of has none, whatever it is called; the configuration can give it one."""
+    """A model with an unknown price has none, whatever its name; the configuration can set one."""
     assert pricing_of(None, provider) is None
     given = pricing_of(Price(input=1, per_hour=0.5), provider)
     assert given
@@ -138,13 +138,13 @@ def test_unknown(provider: Provider) -> None:
 
 
 def test_the_configuration_comes_first() -> None:
-    """A price in the configuration is taken instead of the list's, a price of nothing too."""
+    """A price in the configuration replaces the listed one, even a price of 0."""
     assert flat(Price(input=7)).cost_usd(answered(1_000_000, 0)) == 7.0
     assert flat(Price()).cost_usd(answered(1_000_000, 0)) == 0.0
 
 
 def test_the_estimate() -> None:
-    """About: four characters a token, and the longest answer; at most: a byte a token, and the whole deadline."""
+    """The estimate: four characters a token and the longest answer. The maximum: a byte a token and the deadline."""
     price = flat(Price(input=1_000_000, output=1_000_000, per_hour=3600))
     request = a_request("x" * 400, max_tokens=10)
     assert price.about_usd(request) == 100 + 10

@@ -1,4 +1,4 @@
-"""Metrics that send requests, and executors of third parties: what the engine guarantees around both."""
+"""Metrics that send requests, and executors of third parties: the guarantees of the engine for both."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def shop() -> Provider:
 
 
 def grade(*models: str) -> Metric:
-    """A metric that asks each model for a number about the text, and takes the mean."""
+    """A metric that sends each model a question about the text, and returns the mean of the numbers."""
 
     def requests(view: SampleView) -> list[Request]:
         if view.text == "No.":
@@ -73,7 +73,7 @@ def a_request(case: str, model: str = "shop") -> Request:
 
 
 def test_a_metric_that_fails_costs_one_sample() -> None:
-    """A metric's request that fails, or cannot be made, is the error of its sample; the others have their scores."""
+    """A metric's request that fails, or cannot be built, is the error of its sample; the others have their scores."""
     critic = {"a": "0.5", "b": {"error": "overloaded"}}
     fine, failed, rude = sample_of(["a", "b", "rude"], grade("critic"), critic)
     assert [(score.metric, score.value) for score in fine.scores] == [("grade", 0.5)]
@@ -84,8 +84,8 @@ def test_a_metric_that_fails_costs_one_sample() -> None:
     assert failed.scores == rude.scores == ()
 
 
-def test_a_metric_asks_its_own_models_alone() -> None:
-    """A model that the metric did not declare is refused: its identity would be missing in the signature."""
+def test_a_metric_uses_its_declared_models_only() -> None:
+    """A model that the metric does not declare is refused, because its identity would be missing in the signature."""
     (sample,) = sample_of(["a"], grade("critic", "shop"), {"*": "1"})
     assert sample.error
     assert sample.error.message == "grade: expected requests to critic, got one to 'shop'"
@@ -127,7 +127,7 @@ class Script(Executor):
 
 
 class Impatient(Provider):
-    """Declares limits, and never runs: the executor does."""
+    """A provider that declares limits and never runs, because the executor does."""
 
     capabilities = Capabilities(concurrency=2, retries=3, deadline_s=5.0)
 
@@ -145,7 +145,7 @@ def executed(executor: Executor, names: Sequence[str], provider: Provider | None
 
 
 def test_limits_and_retries_hold_for_every_executor() -> None:
-    """An executor gets one attempt at a time, as many at once as the provider takes, and retries after a failure."""
+    """An executor gets one attempt at a time, up to the provider's concurrency, and retries after a failure."""
     lock, running, most, failed = threading.Lock(), [0], [0], set[str]()
     both = threading.Barrier(2)
 
@@ -176,7 +176,7 @@ def test_limits_and_retries_hold_for_every_executor() -> None:
     ],
 )
 def test_an_executor_that_fails_costs_one_sample(function: Any, message: str) -> None:
-    """Whatever an executor returns or raises for one request is that sample's error."""
+    """Any exception or wrong value of an executor for one request is that sample's error."""
     bad, good = executed(Script(lambda request: function(request) if request.key.case == "a" else GOOD), "ab")
     assert bad.error
     assert bad.error.message == message
@@ -184,7 +184,7 @@ def test_an_executor_that_fails_costs_one_sample(function: Any, message: str) ->
 
 
 def test_a_deadline_holds_for_every_executor() -> None:
-    """A request that an executor does not end is late, and its future is cancelled."""
+    """A request that an executor never finishes ends at its deadline, and its future is cancelled."""
     forever = Future[Response]()
 
     class Hanging(Executor):

@@ -96,10 +96,10 @@ def test_fresh_samples_do_not_hide_a_worse_model() -> None:
     def samples(repeats: range) -> list[Sample]:
         return [a_sample(n, repeat=r, value=0.0 if n < 8 else 0.8) for n in range(80) for r in repeats]
 
-    beside = a_run(samples(range(2)))
-    beside = replace(beside, header=replace(beside.header, id="beside"))
+    reference = a_run(samples(range(2)))
+    reference = replace(reference, header=replace(reference.header, id="reference"))
     _, baselines = a_world()
-    verdicts = decide_run(a_run(samples(range(3))), baselines, accept_command=COMMAND, reference=beside)
+    verdicts = decide_run(a_run(samples(range(3))), baselines, accept_command=COMMAND, reference=reference)
     chrf = next(verdict for verdict in verdicts if verdict.metric == "chrf")
     assert (chrf.status, round(chrf.drop or 0, 3)) == ("fail", 0.08)
     assert "has the model changed?" in chrf.reason
@@ -212,7 +212,7 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
         {"error"},
         "no result for case case-3 (crash: died)",
     ),
-    "error beside an answer": (one(error=SampleError("metric", "chrf: no")), {"error"}, "metric: chrf: no"),
+    "error next to an answer": (one(error=SampleError("metric", "chrf: no")), {"error"}, "metric: chrf: no"),
     "neither answer nor error": (one(response=None, scores=()), {"error"}, "no result for case case-3"),
     "lost": (samples(lambda all_: all_.pop()), {"error"}, "no sample of case case-79"),
     "answered twice": (samples(lambda all_: all_.append(all_[0])), {"error"}, "duplicate samples of case case-0"),

@@ -54,7 +54,7 @@ def open_gguf(config: Config) -> Iterator[Callable[..., GgufProvider]]:
 
 
 @pytest.fixture(scope="session")
-def ask() -> Callable[..., Request]:
+def make_request() -> Callable[..., Request]:
     """Make requests of one system and one user message."""
 
     def make(

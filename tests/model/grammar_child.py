@@ -1,4 +1,4 @@
-"""A process of its own for grammars: llama.cpp's sampler on SmolLM2's vocabulary, without the model.
+"""A process for grammars: llama.cpp's sampler on SmolLM2's vocabulary, without the model.
 
 A JSON line in, a JSON line out: `{"grammar": ..., "draws": 3, "match": [text, ...]}` ->
 `{"taken": true, "drawn": [[text, whole], ...], "matched": [true, ...]}`. Draws choose at random among what the grammar
@@ -35,12 +35,12 @@ llama_cpp.llama_log_set(SILENT, ctypes.c_void_p(0))
 VOCAB, PIECES, ENDS = vocabulary(sys.argv[1])
 SINGLE = [token for token, piece in enumerate(PIECES) if len(piece) == 1]
 WHOLE = [token for token, piece in enumerate(PIECES) if piece and "\ufffd" not in piece.decode("utf-8", "replace")]
-"""Text by themselves: a grammar of llama.cpp lets some bytes through that are no UTF-8, whatever it says."""
+"""Tokens that are text by themselves: llama.cpp's grammars accept some bytes that are not UTF-8."""
 ASCII = [token for token in WHOLE if len(PIECES[token]) == 1]
 
 
 def allowed(sampler, tokens):
-    """Those of the tokens with which the text may go on."""
+    """The tokens that can continue the text."""
     data = np.array([(token, 1.0, 0.0) for token in tokens], dtype=FIELDS)
     pointer = data.ctypes.data_as(llama_cpp.llama_token_data_p)
     array = llama_cpp.llama_token_data_array(data=pointer, size=len(data), selected=-1, sorted=False)
@@ -48,8 +48,8 @@ def allowed(sampler, tokens):
     return [int(token) for token, logit, _ in data[: array.size] if np.isfinite(logit)]
 
 
-def draw(sampler):
-    """A text, and whether the grammar let it end there."""
+def sample(sampler):
+    """A random text, and whether the grammar allows its end there."""
     text = b""
     for _ in range(MOST_TOKENS):
         found = allowed(sampler, [*ENDS, *ASCII, *chance.sample(WHOLE, FEW_TOKENS)]) or allowed(sampler, SINGLE)
@@ -65,7 +65,7 @@ def draw(sampler):
 
 
 def matches(sampler, text):
-    """Whether the text as a whole is allowed, fed byte by byte."""
+    """Whether the grammar allows the whole text, byte by byte."""
     for byte in text.encode():
         token = next(token for token in SINGLE if PIECES[token] == bytes([byte]))
         if not allowed(sampler, [token]):
@@ -74,20 +74,20 @@ def matches(sampler, text):
     return bool(allowed(sampler, [*ENDS]))
 
 
-def answer(order):
-    """What became of one grammar."""
-    sampler = llama_cpp.llama_sampler_init_grammar(VOCAB, order["grammar"].encode(), b"root")
+def answer(request):
+    """The result for one grammar."""
+    sampler = llama_cpp.llama_sampler_init_grammar(VOCAB, request["grammar"].encode(), b"root")
     if not sampler:
         return {"taken": False}
-    drawn, matched = [], []
-    for number in range(order.get("draws", 1)):
+    sampled, matched = [], []
+    for number in range(request.get("samples", 1)):
         llama_cpp.llama_sampler_reset(sampler) if number else None
-        drawn.append(draw(sampler))
-    for text in order.get("match", []):
+        sampled.append(sample(sampler))
+    for text in request.get("match", []):
         llama_cpp.llama_sampler_reset(sampler)
         matched.append(matches(sampler, text))
     llama_cpp.llama_sampler_free(sampler)
-    return {"taken": True, "drawn": drawn, "matched": matched}
+    return {"taken": True, "sampled": sampled, "matched": matched}
 
 
 if __name__ == "__main__":

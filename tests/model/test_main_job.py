@@ -1,4 +1,4 @@
-"""The main job, end to end, as a user runs it: the repository's own support suite on the real model."""
+"""The main job, end to end, as users run it: the repository's own support suite on the real model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.slow
 
 
 def run_pytest(folder: Path, *arguments: str, root: Path = ROOT, meanwhile=None, **variables: str):
-    """`pytest --llm-suite=support` in the repository or another one, its reports in `folder`, at a desk."""
+    """`pytest --llm-suite=support` outside of CI, with its reports in `folder`."""
     environment = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PYTEST")}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--llm-suite=support", "--llm-record=all"]
     with subprocess.Popen(
@@ -44,8 +44,8 @@ def run_pytest(folder: Path, *arguments: str, root: Path = ROOT, meanwhile=None,
     ) as process:
         if meanwhile:
             threading.Thread(target=meanwhile, args=(process,), daemon=True).start()
-        said, _ = process.communicate(timeout=600)
-    return subprocess.CompletedProcess(command, process.returncode, said)
+        output, _ = process.communicate(timeout=600)
+    return subprocess.CompletedProcess(command, process.returncode, output)
 
 
 def samples(folder: Path) -> dict[str, dict]:
@@ -55,7 +55,7 @@ def samples(folder: Path) -> dict[str, dict]:
 
 
 def test_the_good_prompt_is_never_red(tmp_path):
-    """The committed prompt against its baseline: green, or inconclusive on another processor, with a report."""
+    """The committed prompt passes against its baseline, or is inconclusive on another processor, with a report."""
     done = run_pytest(tmp_path)
     assert done.returncode == 0, done.stdout
     verdict = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
@@ -66,8 +66,8 @@ def test_the_good_prompt_is_never_red(tmp_path):
 
 
 def test_the_careless_prompt_is_red(tmp_path):
-    """The careless prompt against the good one's baseline: exit 1, how much worse, the worst cases, a JUnit failure.
-    Two dozen of the cases show it.
+    """The careless prompt fails against the good one's baseline: exit 1, the drop, the worst cases, a JUnit failure.
+    Two dozen cases are enough.
     """
     junit, some = tmp_path / "junit.xml", ("-k", "shipping or boots")
     done = run_pytest(tmp_path, "--llm-prompt=careless", f"--llm-baseline={BASELINE}", f"--junitxml={junit}", *some)
@@ -111,7 +111,7 @@ def lexical_copy(folder: Path) -> Path:
 
 
 def kill_the_model(ledger: Path, run: subprocess.Popen) -> None:
-    """Once the first answer is recorded, the model answers the next ones: kill it."""
+    """Kill the model's process once the first answer is recorded and the model answers the next ones."""
     while run.poll() is None:
         if answered(ledger):
             workers = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if is_worker_of(entry, run.pid)]
@@ -121,16 +121,16 @@ def kill_the_model(ledger: Path, run: subprocess.Popen) -> None:
 
 
 def answered(ledger: Path) -> bool:
-    """Whether a run has recorded an answer there."""
+    """Whether a run has recorded an answer in the cache."""
     with suppress(sqlite3.OperationalError), closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as opened:
         return bool(opened.execute("SELECT count(*) FROM response").fetchone()[0])
     return False
 
 
 def is_worker_of(entry: Path, parent: int) -> bool:
-    """Whether a process is the model's, and a child of ours."""
+    """Whether a process is a child of ours and runs the model."""
     try:
         fields = (entry / "stat").read_text().rpartition(")")[2].split()
         return int(fields[1]) == parent and b"local.worker" in (entry / "cmdline").read_bytes()
-    except OSError:  # it has ended meanwhile
+    except OSError:  # it has ended in the meantime
         return False

@@ -100,19 +100,19 @@ def test_rows(open_gguf, cases):
     assert texts(open_gguf(rows=8, slots=8), some) == whole
 
 
-def test_long_neighbours(smollm2, ask, cases, whole):
+def test_long_neighbours(smollm2, make_request, cases, whole):
     """A neighbour with a much longer prompt changes nothing."""
-    long = ask("Tell me of the sea. " * 60, max_tokens=16, case="long")
+    long = make_request("Tell me of the sea. " * 60, max_tokens=16, case="long")
     mixed = [*cases[:2], long, *cases[2:4]]
     found = texts(smollm2, mixed)
     assert {key: found[key] for key in whole if key in found} == {r.key: whole[r.key] for r in cases[:4]}
 
 
-def test_seeds(smollm2, ask):
+def test_seeds(smollm2, make_request):
     """The seed of a hot answer follows from suite seed, case and repeat."""
 
     def text(case, seed, repeat=0):
-        request = ask("Tell me a story.", case=case, seed=seed, temperature=1.5, max_tokens=12)
+        request = make_request("Tell me a story.", case=case, seed=seed, temperature=1.5, max_tokens=12)
         return smollm2.complete(replace(request, key=request.key._replace(repeat=repeat))).text
 
     first = text("a", 1)

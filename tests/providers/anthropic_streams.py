@@ -1,4 +1,4 @@
-"""Streams as Anthropic documents them (https://docs.claude.com/en/docs/build-with-claude/streaming), in other words."""
+"""Streams in the format of Anthropic's documentation (https://docs.claude.com/en/docs/build-with-claude/streaming)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ STOP: Event = {"type": "message_stop"}
 
 
 def sse(*events: Event) -> list[bytes]:
-    """Each event as it goes over the wire, under its own name."""
+    """Each event as bytes on the wire, under its own name."""
     return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
 
 
 def start(**usage: Any) -> Event:
-    """The message begins; nothing is said yet."""
+    """The start of the message, before any text."""
     empty = {"content": [], "stop_reason": None, "stop_sequence": None}
     named = {"id": "msg_test", "type": "message", "role": "assistant", "model": MODEL}
     return {"type": "message_start", "message": {**named, **empty, "usage": {"input_tokens": 25, **usage}}}
 
 
 def end(stop_reason: str | None, output_tokens: int = 15, *, sequence: str | None = None, **usage: Any) -> Event:
-    """What there is to say of the message as a whole; the counts are cumulative."""
+    """The fields of the message as a whole; the counts are cumulative."""
     delta = {"stop_reason": stop_reason, "stop_sequence": sequence}
     return {"type": "message_delta", "delta": delta, "usage": {"output_tokens": output_tokens, **usage}}
 
@@ -37,8 +37,8 @@ def delta(index: int, kind: str, **value: str) -> Event:
 
 def block(index: int, content: dict[str, Any], *deltas: Event) -> list[Event]:
     """A content block with its parts."""
-    begun = {"type": "content_block_start", "index": index, "content_block": content}
-    return [begun, *deltas, {"type": "content_block_stop", "index": index}]
+    started = {"type": "content_block_start", "index": index, "content_block": content}
+    return [started, *deltas, {"type": "content_block_stop", "index": index}]
 
 
 def text(index: int, *parts: str) -> list[Event]:
@@ -93,5 +93,5 @@ BROKEN: Event = {"type": "error", "error": {"type": "invalid_request_error", "me
 
 
 def ended(stop_reason: str) -> list[Event]:
-    """A message that ends for this reason."""
+    """A message with this stop reason."""
     return [start(output_tokens=1), *text(0, "Hello", "!"), end(stop_reason), STOP]

@@ -1,4 +1,4 @@
-"""A clock that counts the events of an answer: which one came first is known, however busy the machine is."""
+"""A clock that counts the events of an answer: it shows their order on a machine of any speed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evalharness.wire import Event, EventReader
 
 
 def count_events(patch: pytest.MonkeyPatch) -> None:
-    """From now on a second passes with each event that is read, and at no other time."""
+    """Replace the clock: a second passes with each event that is read, and never else."""
     read = 0
 
     class Counting(EventReader):

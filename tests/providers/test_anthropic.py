@@ -1,4 +1,4 @@
-"""Anthropic's format: its streams as documented, its own places for keys and system messages."""
+"""Anthropic's format: its documented streams, and its own fields for keys and system messages."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ REQUEST = Request(SampleKey("a", "p", "m", 0), (Message("user", "Why?"),), 0, Pa
 
 
 class MessagesServer(FaultServer):
-    """Does as its script says under every path."""
+    """A server that runs the script under every path."""
 
-    def reply(self, seen: Received) -> Reply:
-        """What the script says."""
-        return self.script(seen)
+    def _reply(self, request: Received) -> Reply:
+        """The script's reply."""
+        return self.script(request)
 
 
 def opened(url: str = "http://host", **options: Any) -> Any:
@@ -59,8 +59,8 @@ def opened(url: str = "http://host", **options: Any) -> Any:
     return open_provider("m", Config(root=Path(), models={"m": model}))
 
 
-def ask(script: Script, request: Request = REQUEST, **options: Any) -> tuple[Response, Received]:
-    """The answer that a script makes, and what was asked. Raises what the provider raises."""
+def complete(script: Script, request: Request = REQUEST, **options: Any) -> tuple[Response, Received]:
+    """The answer to a script's reply, and the request. Raises the provider's errors."""
 
     async def run(url: str) -> Response:
         provider = opened(url, **options)
@@ -75,19 +75,19 @@ def ask(script: Script, request: Request = REQUEST, **options: Any) -> tuple[Res
 
 
 def answered(*events: Event) -> Response:
-    """The answer that a stream of these events makes."""
-    return ask(raw(sse_answer(sse(*events))))[0]
+    """The answer to a stream of these events."""
+    return complete(raw(sse_answer(sse(*events))))[0]
 
 
 def refused(script: Script) -> ProviderError:
-    """The error that a script makes."""
+    """The error for a script's reply."""
     with pytest.raises(ProviderError) as caught:
-        ask(script)
+        complete(script)
     return caught.value
 
 
 @pytest.mark.parametrize(
-    ("stream", "said", "finish", "usage"),
+    ("stream", "answer", "finish", "usage"),
     [
         (BASIC, "Hello!", "stop", Usage(25, 15)),
         (PINGED, "Hello!", "stop", Usage(25, 15)),
@@ -102,10 +102,10 @@ def refused(script: Script) -> ProviderError:
         ([*BASIC, *BASIC], "Hello!", "stop", Usage(25, 15)),
     ],
 )
-def test_answer(stream: list[Event], said: str, finish: str, usage: Usage) -> None:
-    """Text is joined, thoughts are not part of it, the last count of each kind holds, the unknown is read over."""
+def test_answer(stream: list[Event], answer: str, finish: str, usage: Usage) -> None:
+    """Text is joined without thoughts, the last count of each kind holds, and unknown events are ignored."""
     response = answered(*stream)
-    assert (response.text, response.finish_reason, response.usage) == (said, finish, usage)
+    assert (response.text, response.finish_reason, response.usage) == (answer, finish, usage)
     assert (response.model, response.fingerprint) == (MODEL, "")
 
 
@@ -130,21 +130,21 @@ def test_answer(stream: list[Event], said: str, finish: str, usage: Usage) -> No
     ],
 )
 def test_no_answer(stream: list[Event], kind: str, error_class: type[BilledError]) -> None:
-    """What is no answer is an error of its own kind, and may have been billed."""
+    """An invalid answer is an error of its own kind, with a mark if it may have a price."""
     error = refused(raw(sse_answer(sse(*stream))))
     assert (error.kind, type(error)) == (kind, error_class)
 
 
 @pytest.mark.parametrize("stream", [BASIC, THINKING, CACHED])
 def test_cut_between_events(stream: list[Event]) -> None:
-    """A stream that lacks its last events is never an answer."""
+    """A stream without its last events is never an answer."""
     for kept in range(len(stream)):
         assert refused(raw(sse_answer(sse(*stream[:kept])))).kind == "truncated"
 
 
 @pytest.mark.parametrize("left", range(1, 80, 6))
 def test_cut_within_an_event(left: int) -> None:
-    """Nor is one that lacks its last bytes."""
+    """A stream without its last bytes is never an answer."""
     whole = b"".join(sse(*BASIC))
     assert refused(raw(head(200, CLOSING) + whole[:-left], Close())).kind == "truncated"
 
@@ -163,7 +163,7 @@ def test_cut_within_an_event(left: int) -> None:
     ],
 )
 def test_no_stream(answer: bytes, kind: str) -> None:
-    """An answer that is no such stream is an error."""
+    """A response that is not an event stream is an error."""
     assert refused(raw(answer)).kind == kind
 
 
@@ -211,10 +211,10 @@ ALL_SET = Params(64, 0.5, 7, 0.9, 40, 0.05, 1.1, ("\n", "END"))
 def test_request(
     params: Params, options: dict[str, Any], body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Path, version, key and body are as this format wants them."""
+    """Path, version, key and body follow Anthropic's format."""
     monkeypatch.setenv("TEST_ANTHROPIC_KEY", KEY)
     request = replace(REQUEST, params=params)
-    _, seen = ask(raw(sse_answer(sse(*BASIC))), request, api_key_env="TEST_ANTHROPIC_KEY", **options)
+    _, seen = complete(raw(sse_answer(sse(*BASIC))), request, api_key_env="TEST_ANTHROPIC_KEY", **options)
     turns = [{"role": "user", "content": "Why?"}]
     assert seen.body == {"model": "claude", "messages": turns, "stream": True} | body
     assert (seen.path, seen.headers["anthropic-version"], seen.id) == ("/v1/messages", "2023-06-01", "try-1")
@@ -223,7 +223,7 @@ def test_request(
 
 
 def test_not_accepted() -> None:
-    """There is no seed in this format, which says so before anything is asked."""
+    """The format has no seed: a seed is an error before any request."""
     capabilities = opened().capabilities
     assert capabilities.unsupported(ALL_SET) == ["seed", "min_p", "repeat_penalty"]
     assert capabilities.unsupported(Params()) == []
@@ -231,7 +231,7 @@ def test_not_accepted() -> None:
 
 
 def messages(*roles: str) -> tuple[Message, ...]:
-    """Messages of these roles, each saying its number."""
+    """Messages of these roles, each with its number as text."""
     return tuple(Message(role, str(number)) for number, role in enumerate(roles))  # type: ignore[arg-type]
 
 
@@ -244,7 +244,7 @@ def messages(*roles: str) -> tuple[Message, ...]:
     ],
 )
 def test_system_messages(roles: list[str], system: list[str], turns: list[str]) -> None:
-    """System messages stand apart from the turns, in their order; without one there is no such field."""
+    """System messages are in a field of their own, in order; without one the field is absent."""
     body = opened().wire(replace(REQUEST, messages=messages(*roles)))
     assert body.get("system", []) == [{"type": "text", "text": text} for text in system]
     assert [turn["content"] for turn in body["messages"]] == turns
@@ -253,14 +253,14 @@ def test_system_messages(roles: list[str], system: list[str], turns: list[str]) 
 
 @pytest.mark.parametrize("roles", [["user", "system"], ["system", "user", "system", "user"]])
 def test_late_system_message(roles: list[str]) -> None:
-    """A system message after a turn has no place in this format: it is refused, not moved."""
+    """A system message after a user message is refused, not moved."""
     with pytest.raises(ProviderError, match="must precede the first turn") as caught:
         opened().wire(replace(REQUEST, messages=messages(*roles)))
     assert (caught.value.kind, type(caught.value)) == ("request", ProviderError)
 
 
 def test_address() -> None:
-    """Nobody need write Anthropic's own address down."""
+    """Anthropic's own address is the default."""
     model = ModelConfig(provider="anthropic", model="claude")
     provider = open_provider("m", Config(root=Path(), models={"m": model}))
     assert provider.capabilities.price_reference == ("https://api.anthropic.com", "claude")

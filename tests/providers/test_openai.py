@@ -1,4 +1,4 @@
-"""OpenAI's format: what is sent for a request, and what is made of an answer, whole or in parts."""
+"""OpenAI's format: the body of a request, and the response from a whole answer or a stream."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SENT: dict[str, Any] = {
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 LOCAL = ["top_k", "min_p", "repeat_penalty"]
 TAKEABLE = ALL_PARAMS - {"logprobs"}
-"""Log-probabilities are read from no remote answer."""
+"""Remote answers have no log-probabilities."""
 BILL = {"prompt_tokens": 9, "completion_tokens": 4}
 
 
@@ -59,8 +59,8 @@ def opened(url: str = "http://host/v1", provider: str = "openai", **options: Any
     return open_provider("m", Config(root=Path(), models={"m": model}))
 
 
-def ask(url: str, params: Params | None = None, **options: Any) -> Response:
-    """The answer of a server. Raises what the provider raises."""
+def complete(url: str, params: Params | None = None, **options: Any) -> Response:
+    """The answer of a server. Raises the provider's errors."""
 
     async def run() -> Response:
         provider = opened(url, **options)
@@ -74,25 +74,25 @@ def ask(url: str, params: Params | None = None, **options: Any) -> Response:
 
 
 def answered(script: Script, **options: Any) -> Response:
-    """The answer that a script makes."""
+    """The answer to a script's reply."""
     with FaultServer(script) as server:
-        return ask(server.url, **options)
+        return complete(server.url, **options)
 
 
 def refused(script: Script, **options: Any) -> ProviderError:
-    """The error that a script makes."""
+    """The error for a script's reply."""
     with pytest.raises(ProviderError) as caught:
         answered(script, **options)
     return caught.value
 
 
 def of(*parts: dict[str, Any]) -> Script:
-    """A stream of these parts, with its end."""
+    """A stream of these parts with its end."""
     return raw(sse_answer([*map(event, parts), DONE]))
 
 
-def said(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
-    """One part of an answer."""
+def part(finish_reason: str | None = None, **delta: Any) -> dict[str, Any]:
+    """A part of a streamed answer."""
     return chunk("gpt-x", delta, finish_reason)
 
 
@@ -107,7 +107,7 @@ def whole(finish_reason: str | None = "stop", **more: Any) -> Script:
 ALL_SET = Params(64, 0.5, 7, 0.9, 40, 0.05, 1.1, ("\n", "END"))
 FORM = {"type": "object", "properties": {"b": {"type": "null"}, "a": {"type": "null"}}}
 HELD = Params(temperature=None, json_schema=canonical_schema(FORM))
-ASKED_FORM = {"type": "json_schema", "json_schema": {"name": "answer", "schema": FORM, "strict": True}}
+RESPONSE_FORMAT = {"type": "json_schema", "json_schema": {"name": "answer", "schema": FORM, "strict": True}}
 GBNF = 'root ::= "yes" | "no"'
 
 
@@ -135,16 +135,16 @@ GBNF = 'root ::= "yes" | "no"'
         ({"stream_usage": False}, Params(temperature=None), {"stream": True, "max_tokens": 256}),
         ({"stream": False}, Params(temperature=None), {"stream": False, "max_tokens": 256}),
         ({"extra": {"a": {"b": [1]}}}, Params(temperature=None), STREAMED | {"max_tokens": 256, "a": {"b": [1]}}),
-        ({}, HELD, STREAMED | {"max_tokens": 256, "response_format": ASKED_FORM}),
+        ({}, HELD, STREAMED | {"max_tokens": 256, "response_format": RESPONSE_FORMAT}),
         ({"omits": ["json_schema"]}, HELD, STREAMED | {"max_tokens": 256}),
         ({"takes": ["grammar"]}, Params(temperature=None, grammar=GBNF),
          STREAMED | {"max_tokens": 256, "grammar": GBNF}),
     ],
 )  # fmt: skip
 def test_body(options: dict[str, Any], params: Params, body: dict[str, Any]) -> None:
-    """The body on the wire has what was set, and nothing that means "leave it alone"."""
+    """The body has the parameters that are set, and no field for the others."""
     with FaultServer() as server:
-        ask(server.url, params, **options)
+        complete(server.url, params, **options)
         (seen,) = server.log
     assert seen.body == SENT | body
     assert (seen.id, seen.path) == ("try-1", "/v1/chat/completions")
@@ -160,7 +160,7 @@ def test_body(options: dict[str, Any], params: Params, body: dict[str, Any]) -> 
     ],
 )
 def test_not_accepted(options: dict[str, Any], refused: list[str]) -> None:
-    """What would not be sent is known before anything is asked."""
+    """An unsupported parameter is refused before any request."""
     assert opened(**options).capabilities.unsupported(ALL_SET) == refused
     assert opened(**options).capabilities.unsupported(Params()) == []
 
@@ -181,13 +181,13 @@ def test_not_accepted(options: dict[str, Any], refused: list[str]) -> None:
     ],
 )
 def test_form_not_accepted(provider: str, options: dict[str, Any], params: Params, refused: list[str]) -> None:
-    """A grammar, which these formats have not, and a schema beside one of the configuration are refused."""
+    """A grammar, which the formats lack, and a schema next to a configured one are refused."""
     assert opened(provider=provider, **options).capabilities.unsupported(params) == refused
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
 def test_order_of_properties_counts(provider: str) -> None:
-    """Two schemas whose properties stand in another order are two requests, in the key of the ledger too."""
+    """Two schemas with another order of properties are two requests, with two keys in the ledger."""
     turned = {**FORM, "properties": dict(reversed(FORM["properties"].items()))}  # type: ignore[attr-defined]
     one, two = (
         canonical(opened(provider=provider).wire(replace(REQUEST, params=Params(json_schema=canonical_schema(form)))))
@@ -213,7 +213,7 @@ def test_order_of_properties_counts(provider: str) -> None:
     ],
 )
 def test_wrong_option(options: dict[str, Any]) -> None:
-    """An option that no model can have is refused when the provider is made, with the model's name."""
+    """An impossible option is refused when the provider is made, with the model's name."""
     with pytest.raises(ConfigError, match=r"evalharness\.models\.m"):
         opened(**options)
 
@@ -235,13 +235,13 @@ def test_wrong_option(options: dict[str, Any]) -> None:
     ids=str,
 )
 def test_option_of_a_wrong_type(options: dict[str, Any]) -> None:
-    """So is a value that cannot be sent or meant: TOML has numbers, dates and NaN wherever somebody writes them."""
+    """A value that JSON or the option does not allow is refused: TOML has dates, NaN and floats for any key."""
     with pytest.raises(ConfigError, match=r"evalharness\.models\.m"):
         opened(**options)
 
 
 def test_whole_answer() -> None:
-    """An answer in one piece has no time to first token; all else is kept."""
+    """An answer in one piece has no time to first token and all other fields."""
     timings = {"prompt_per_second": 90.5, "predicted_per_second": 45}
     response = answered(whole(usage=BILL, timings=timings), stream=False)
     assert (response.text, response.finish_reason, response.model) == ("Yes.", "stop", "gpt-x")
@@ -251,7 +251,7 @@ def test_whole_answer() -> None:
 
 
 def test_streamed_answer() -> None:
-    """An answer in parts is joined; model and fingerprint are those that the endpoint names."""
+    """A streamed answer is joined; model and fingerprint are the endpoint's."""
     response = answered(of(*chunks("One two three four.", "gpt-x", pieces=7)))
     assert (response.text, response.finish_reason) == ("One two three four.", "stop")
     assert (response.model, response.fingerprint) == ("gpt-x", "fp_test")
@@ -276,8 +276,8 @@ def test_streamed_answer() -> None:
     ],
 )
 def test_usage(bills: list[dict[str, Any] | None], usage: Usage) -> None:
-    """The last bill that was sent holds; without one, four letters are a token, and it is marked as a guess."""
-    parts = [said(content="ten letter"), said("stop"), *({**said(), "choices": [], "usage": bill} for bill in bills)]
+    """The last usage in the stream holds; without one, four letters count as a token, and the usage is estimated."""
+    parts = [part(content="ten letter"), part("stop"), *({**part(), "choices": [], "usage": bill} for bill in bills)]
     assert answered(of(*parts)).usage == usage
 
 
@@ -291,24 +291,24 @@ def test_usage(bills: list[dict[str, Any] | None], usage: Usage) -> None:
     ],
 )
 def test_first_token(monkeypatch: pytest.MonkeyPatch, deltas: list[dict[str, Any]], before: int) -> None:
-    """The first token is the first delta that is not empty, of text or of reasoning."""
+    """The first token is the first non-empty delta, of text or of reasoning."""
     count_events(monkeypatch)
-    timing = answered(of(*(said(**delta) for delta in deltas), said("stop"))).timing
+    timing = answered(of(*(part(**delta) for delta in deltas), part("stop"))).timing
     assert timing.first_token_s is not None
     after = len(deltas[before + 1 :]) + 2  # the finish reason and [DONE]
     assert timing.total_s - timing.first_token_s == pytest.approx(after)
 
 
 def test_no_token() -> None:
-    """An answer without a token has no time to the first one, and no rate; a bill of one token has no rate either."""
-    empty = answered(of(said(content=""), said("stop"))).timing
+    """An answer without a token has neither a time to first token nor a rate; with one token it has no rate."""
+    empty = answered(of(part(content=""), part("stop"))).timing
     assert (empty.first_token_s, empty.decode_tokens_per_s) == (None, None)
-    one = answered(of(said(content="x"), said("stop"), {**said(), "usage": BILL | {"completion_tokens": 1}}))
+    one = answered(of(part(content="x"), part("stop"), {**part(), "usage": BILL | {"completion_tokens": 1}}))
     assert one.timing.decode_tokens_per_s is None
 
 
 def test_time_to_the_end_marker_only() -> None:
-    """An endpoint that dawdles over its goodbye is not charged for it."""
+    """The time after the last event, until the connection closes, is not part of the answer's time."""
     late = raw(head(200, CLOSING) + b"".join(sse_events(chunks("Yes.", "gpt-x"))), Wait(0.5), Close())
     started = time.perf_counter()
     charged_s = answered(late).timing.total_s
@@ -317,8 +317,8 @@ def test_time_to_the_end_marker_only() -> None:
 
 @pytest.mark.parametrize("reason", ["stop", "length"])
 def test_finish(reason: str) -> None:
-    """The two ways in which an answer ends well, in parts or whole."""
-    assert answered(of(said(content="Yes."), said(reason))).finish_reason == reason
+    """Both valid finish reasons end an answer, streamed or whole."""
+    assert answered(of(part(content="Yes."), part(reason))).finish_reason == reason
     assert answered(whole(reason), stream=False).finish_reason == reason
 
 
@@ -334,10 +334,10 @@ def test_finish(reason: str) -> None:
     ],
 )
 def test_no_answer(reason: str, delta: dict[str, Any], kind: str, error_class: type[BilledError]) -> None:
-    """An answer that is none is an error of its own kind, in parts or whole, and never a short answer."""
+    """An invalid answer is an error of its own kind, streamed or whole, and never a short answer."""
     for error in (
-        refused(of(said(**delta), said(reason))),
-        refused(of(said(reason, **delta))),
+        refused(of(part(**delta), part(reason))),
+        refused(of(part(reason, **delta))),
         refused(whole(reason, message=delta), stream=False),
     ):
         assert (error.kind, type(error)) == (kind, error_class)
@@ -346,18 +346,18 @@ def test_no_answer(reason: str, delta: dict[str, Any], kind: str, error_class: t
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
-        (of(said(content="Yes.")), "truncated"),
+        (of(part(content="Yes.")), "truncated"),
         (of(), "truncated"),
-        (raw(sse_answer([event(said(content="Yes.")), event(said("stop"))])), "truncated"),
+        (raw(sse_answer([event(part(content="Yes.")), event(part("stop"))])), "truncated"),
         (raw(sse_answer([])), "truncated"),
         (whole(None), "malformed"),
         (whole(choices=[]), "malformed"),
         (whole(choices=None), "malformed"),
         (whole(error={"message": "Oops", "code": "server_error"}), "server"),
-        (of(said(content="Y"), {"error": {"message": "Oops", "type": "overloaded_error"}}), "server"),
-        (of(said(content="Y"), {"error": {"message": "Oops", "code": 400, "type": "invalid"}}), "malformed"),
-        (of(said(content="Y"), {"error": "Oops"}, said("stop")), "malformed"),
-        (of({"object": "error", "message": "Oops"}, said("stop")), "malformed"),
+        (of(part(content="Y"), {"error": {"message": "Oops", "type": "overloaded_error"}}), "server"),
+        (of(part(content="Y"), {"error": {"message": "Oops", "code": 400, "type": "invalid"}}), "malformed"),
+        (of(part(content="Y"), {"error": "Oops"}, part("stop")), "malformed"),
+        (of({"object": "error", "message": "Oops"}, part("stop")), "malformed"),
         (raw(sse_answer([b"event: error\n" + event({"error": {"message": "Oops"}}), DONE])), "malformed"),
         (raw(json_answer([])), "malformed"),
         (raw(json_answer("Yes.")), "malformed"),
@@ -365,18 +365,18 @@ def test_no_answer(reason: str, delta: dict[str, Any], kind: str, error_class: t
 )
 @pytest.mark.parametrize("stream", [True, False])
 def test_broken_answer(script: Script, kind: str, stream: bool) -> None:
-    """What has no end, no choices or an error in it is no answer, however it was asked for."""
+    """A response without an end, without choices or with an error in it is an error, streamed or whole."""
     error = refused(script, stream=stream)
     assert (error.kind, type(error)) == (kind, EndpointError)
 
 
 def test_other_choices() -> None:
-    """Only the first choice counts; one without an index is the first."""
-    second = said(content="no")
+    """Only the first choice counts; a choice without an index is the first."""
+    second = part(content="no")
     second["choices"][0]["index"] = 1
-    bare = said(content="Yes.")
+    bare = part(content="Yes.")
     del bare["choices"][0]["index"]
-    assert answered(of(second, bare, second, said("stop"))).text == "Yes."
+    assert answered(of(second, bare, second, part("stop"))).text == "Yes."
 
 
 SHORT = b"".join(sse_events(chunks("Yes. \N{SNOWMAN}", "m", pieces=2)))
@@ -384,18 +384,18 @@ SHORT = b"".join(sse_events(chunks("Yes. \N{SNOWMAN}", "m", pieces=2)))
 
 @pytest.mark.parametrize("cut", range(0, len(SHORT), 23))
 def test_cut(cut: int) -> None:
-    """A stream that ends early, wherever and however politely, is never an answer."""
+    """A stream that ends early, at any place and in any way, is never an answer."""
     assert refused(raw(head(200, CLOSING) + SHORT[:cut], Close())).kind == "truncated"
 
 
 @pytest.mark.parametrize("left", range(1, len(DONE) + 2))
 def test_cut_at_the_end(left: int) -> None:
-    """Nor is one that lacks but a byte of its end."""
+    """A stream without the last byte of its end is never an answer."""
     assert refused(raw(head(200, CLOSING) + SHORT[:-left], Close())).kind == "truncated"
 
 
 def test_not_cut() -> None:
-    """The control of the tests above."""
+    """The uncut stream of the tests above is an answer."""
     assert answered(raw(head(200, CLOSING) + SHORT, Close())).text == "Yes. \N{SNOWMAN}"
 
 
@@ -409,7 +409,7 @@ TAKING_ALL = {provider: taking_all(provider) for provider in ("openai", "anthrop
 
 
 def wire(request: Request = REQUEST, **options: Any) -> Any:
-    """All of a request that can change its answer, with every parameter taken."""
+    """The part of a request that can change its answer, for a model that takes every parameter."""
     return taking_all("openai", **options).wire(request)
 
 
@@ -420,7 +420,7 @@ HINTS = get_type_hints(Params)
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
 @given(st.data())
 def test_every_parameter_counts(provider: str, name: str, data: st.DataObject) -> None:
-    """Two requests that differ in one parameter, whichever it is, are two requests on the wire."""
+    """Two requests with different values of any parameter differ on the wire."""
     values = st.from_type(HINTS[name]).filter(lambda value: value == value)  # not NaN
     one, two = data.draw(values), data.draw(values)
     requests = (replace(REQUEST, params=Params(**{name: value})) for value in (one, two))
@@ -442,7 +442,7 @@ def test_every_parameter_counts(provider: str, name: str, data: st.DataObject) -
     ],
 )
 def test_wire_differs(request_: Request, options: dict[str, Any]) -> None:
-    """Whatever else can change an answer is part of the request."""
+    """Messages, model and options that can change an answer are part of the request."""
     assert wire(request_, **options) != wire()
 
 
@@ -451,6 +451,6 @@ def test_wire_differs(request_: Request, options: dict[str, Any]) -> None:
     [{"stream": False}, {"stream_usage": False}, {"concurrency": 3}, {"retries": 0}, {"api_key_env": "X"}],
 )
 def test_wire_is_the_same(options: dict[str, Any]) -> None:
-    """How an answer is delivered, and which case and try it is for, is no part of the request."""
+    """Delivery options, case and attempt are not part of the request."""
     other = replace(REQUEST, key=SampleKey("b", "q", "n", 3), attempt="try-2", shared_prefix=0)
     assert wire(other, **options) == wire()

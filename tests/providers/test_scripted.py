@@ -1,4 +1,4 @@
-"""The scripted provider says what it was told to say."""
+"""The scripted provider returns the answers of its table or function."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _open(root: Path, **options: Any) -> Any:
     ],
 )
 def test_tables(tmp_path: Path, answers: dict[str, Any], case: str, repeat: int, text: str, reason: str) -> None:
-    """A table answers by case id and repeat, `*` answers every other case; words stand for tokens."""
+    """A table has answers by case id and repeat, and `*` for every other case; words count as tokens."""
     response = _open(tmp_path, answers=answers).complete(_request(case, repeat))
 
     assert (response.text, response.finish_reason) == (text, reason)
@@ -63,7 +63,7 @@ def test_tables(tmp_path: Path, answers: dict[str, Any], case: str, repeat: int,
     ],
 )
 def test_failures(tmp_path: Path, answers: dict[str, Any], message: str) -> None:
-    """A scripted failure, a missing answer and one that makes no sense fail the request, and only it."""
+    """A scripted failure, a missing answer and an invalid one fail their request alone."""
     provider = _open(tmp_path, answers={**answers, "fine": "yes"})
     with pytest.raises(ProviderError) as caught:
         provider.complete(_request())
@@ -75,13 +75,13 @@ def test_failures(tmp_path: Path, answers: dict[str, Any], message: str) -> None
 
 @pytest.mark.parametrize("returned", [None, 3, ["x"]])
 def test_a_function_that_returns_nonsense(returned: Any) -> None:
-    """What a function returns besides a text, a table or a response fails the request."""
+    """A function's result that is not a text, a table or a response fails the request."""
     with pytest.raises(ProviderError, match="scripted response: 'text' has the wrong type"):
         ScriptedProvider(lambda request: returned).complete(_request())
 
 
 def test_a_function_that_raises() -> None:
-    """An error in a function fails the request and is named; a ProviderError passes as it is."""
+    """An error in a function fails the request with its name; a ProviderError stays unchanged."""
 
     def fail(request: Request) -> str:
         raise (ProviderError("gone", kind="crash") if request.key.case == "b" else KeyError("x"))
@@ -94,7 +94,7 @@ def test_a_function_that_raises() -> None:
 
 
 def test_a_response_passes_as_it_is() -> None:
-    """A function may make the whole response, times and counts included."""
+    """A function may return the whole response, times and counts included."""
     whole = Response("x", "length", Usage(1, 2), Timing(3.0))
 
     assert ScriptedProvider(lambda request: whole).complete(_request()) is whole
@@ -104,12 +104,12 @@ def test_a_response_passes_as_it_is() -> None:
     "options", [{"delay_s": 0.05, "answers": {"a": "x"}}, {"answers": {"a": {"text": "x", "delay_s": 0.05}}}]
 )
 def test_delays(tmp_path: Path, options: dict[str, Any]) -> None:
-    """A delay of the model or of the answer is waited for, and is part of the time."""
+    """A delay of the model or of the answer passes before the response, and is part of its time."""
     assert _open(tmp_path, **options).complete(_request()).timing.total_s >= 0.05
 
 
 def test_close_wakes_a_delayed_request() -> None:
-    """Closing from another thread ends a request that waits; closing twice does no harm."""
+    """Closing from another thread ends a request that waits; closing twice has no effect."""
     provider = ScriptedProvider({"a": {"text": "x", "delay_s": 600}})
 
     with ThreadPoolExecutor(1) as pool:
@@ -123,14 +123,14 @@ def test_close_wakes_a_delayed_request() -> None:
 
 
 def test_a_table_in_a_file(tmp_path: Path) -> None:
-    """Answers may stand in a JSON file relative to the root."""
+    """Answers can be in a JSON file relative to the root."""
     (tmp_path / "answers.json").write_text(json.dumps({"a": "from the file"}))
 
     assert _open(tmp_path, answers="answers.json").complete(_request()).text == "from the file"
 
 
 def test_a_function_in_a_file(tmp_path: Path) -> None:
-    """`FILE.py:NAME` is loaded from the root and asked with the request."""
+    """`FILE.py:NAME` is loaded from the root and called with the request."""
     (tmp_path / "script.py").write_text("def reply(request):\n    return request.messages[-1].content.upper()\n")
 
     assert _open(tmp_path, function="script.py:reply").complete(_request()).text == "ONE TWO THREE"
@@ -157,7 +157,7 @@ def test_a_function_in_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_in_the_configuration(tmp_path: Path, options: dict[str, Any], message: str) -> None:
-    """What cannot be opened is an error of the configuration before anything is asked."""
+    """Answers that cannot be loaded are an error of the configuration before any request."""
     files = {"bad.json": "{", "list.json": "[]", "script.py": "number = 3\n", "broken.py": "def", "raises.py": "1 / 0"}
     for name, text in files.items():
         (tmp_path / name).write_text(text.replace("{", "nope"))
@@ -171,7 +171,7 @@ def test_mistakes_in_the_configuration(tmp_path: Path, options: dict[str, Any], 
 
 @pytest.mark.parametrize("differ", [True, False])
 def test_repeats(tmp_path: Path, differ: bool) -> None:
-    """Whether repeats differ is said by the script."""
+    """The script declares whether repeats differ."""
     provider = _open(tmp_path, answers={}, repeats_differ=differ)
 
     assert provider.capabilities.repeats_differ(Params()) is differ

@@ -59,7 +59,7 @@ def test_what_is_found() -> None:
     assert ("error", "gate", "smollm2-concise-chrf") in found
 
 
-def test_a_case_weighs_once() -> None:
+def test_a_case_counts_once() -> None:
     """Each case has the same weight, whatever its number of samples."""
     again = [a_sample(9, 0.0, key=SampleKey("case-9", "concise", "smollm2", repeat)) for repeat in range(11)]
     text = metrics([an_outcome([*(a_sample(number, 1.0) for number in range(9)), *again])])

@@ -20,7 +20,7 @@ THEIRS = """
 from evalharness import ReportFormat, StoreError
 
 def fail(outcome):
-    yield "begun"
+    yield "started"
     raise KeyError("colour")
 
 def refuse(outcome):

@@ -303,10 +303,10 @@ def test_what_does_not_compare() -> None:
     """An edited case has no baseline; a score of another signature has none, but its answer has one."""
     way, pair = {"metric a": "signature a"}, ("model a", "prompt a")
     edited = {pair: {"case a": BaselineView("reply a", {"metric a": 0.75}, "another digest", way)}}
-    measured_otherwise = {pair: {"case a": BaselineView("reply a", {"metric a": 0.75}, signatures={"metric a": "v2"})}}
+    other_signature = {pair: {"case a": BaselineView("reply a", {"metric a": 0.75}, signatures={"metric a": "v2"})}}
     data = rows(a_sample(), before=edited)
     assert (data["old"], data["before"]) == ([None], [[None]])
-    data = rows(a_sample(), before=measured_otherwise)
+    data = rows(a_sample(), before=other_signature)
     assert (data["texts"][data["old"][0]], data["before"]) == ("reply a", [[None]])
 
 
@@ -327,7 +327,7 @@ def test_repeated_texts_are_stored_once() -> None:
     assert len(data["prompts"]) == 1
 
 
-def test_long_texts_are_cut_and_say_so() -> None:
+def test_long_texts_are_cut_with_a_note() -> None:
     """A long text is cut, with the number of omitted characters and the file that has them."""
     data = rows(a_sample(golden=("x" * (MAX_TEXT + 7),)))
     golden = data["texts"][data["golden"][0][0]]

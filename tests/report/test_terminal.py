@@ -78,7 +78,7 @@ def test_failing_run() -> None:
     ]
 
 
-def test_one_loss_is_told_once() -> None:
+def test_a_loss_is_reported_once() -> None:
     """A missing case affects every gate in one line, and is the first of the worst cases."""
     lines = shown(an_outcome([*worse()[:-1], broken(59, "the worker died")]))
     assert lines[:3] == [

@@ -15,8 +15,8 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
-from asking import kinds
 from faults import Fault, failed, limited, of_bytes, raw
+from pipelines import kinds
 from plans import open_pipeline
 from rigs.project import Project, output_of
 

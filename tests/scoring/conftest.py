@@ -1,4 +1,4 @@
-"""The score of one answer before it is rounded: oracles need every digit."""
+"""The score of one answer before rounding: oracles need every digit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Scorer = Callable[..., float]
 
 @pytest.fixture(scope="session")
 def score() -> Scorer:
-    """`score(metric, text, *golden)`: the number, or the MetricError raised."""
+    """`score(metric, text, *golden)` returns the number, or the MetricError."""
 
     def one(metric: Metric, text: str, *golden: str) -> float:
         (result,) = metric.score([SampleView.of(text, golden)], [])

@@ -13,7 +13,7 @@ from evalharness.scoring.checks import open_check
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "good", "bad", "sentence"),
+    ("name", "value", "good", "bad", "requirement"),
     [
         ("contains", "30 days", "in 30 days", "soon", "must contain '30 days'"),
         ("not_contains", "As an AI", "Hello", "As an AI, I", "must not contain 'As an AI'"),
@@ -29,11 +29,11 @@ from evalharness.scoring.checks import open_check
         ("max_chars", 2, "ab", "abc", "must have at most 2 characters, has 3"),
     ],
 )
-def test_checks(name: str, value: Any, good: str, bad: str, sentence: str) -> None:
-    """Each check holds, or says in one sentence what must hold."""
+def test_checks(name: str, value: Any, good: str, bad: str, requirement: str) -> None:
+    """Each check holds, or names its requirement in one sentence."""
     check = open_check(name, value)
     assert check.problem(good) is None
-    assert str(check.problem(bad)).startswith(sentence)
+    assert str(check.problem(bad)).startswith(requirement)
 
 
 @pytest.mark.parametrize(
@@ -52,33 +52,33 @@ def test_checks(name: str, value: Any, good: str, bad: str, sentence: str) -> No
     ],
 )
 def test_bad_values(name: str, value: Any, reason: str) -> None:
-    """A value that a check does not take is refused when the suite is read."""
+    """A value of the wrong type for a check is refused when the suite is read."""
     with pytest.raises(ValueError, match=reason):
         open_check(name, value)
 
 
 def test_unknown_name() -> None:
-    """An unknown check names the nearest ones."""
+    """The error for an unknown check has the nearest names."""
     with pytest.raises(LookupError, match="no check 'contain'; did you mean 'contains'"):
         open_check("contain", "x")
 
 
 def test_what_cannot_be_decided_does_not_hold() -> None:
-    """A check that fails to decide fails the answer."""
-    sentence = open_check("json_schema", {"$ref": "#"}).problem("1")
-    assert str(sentence).startswith("could not be checked by json_schema")
+    """A check that cannot decide fails the answer."""
+    requirement = open_check("json_schema", {"$ref": "#"}).problem("1")
+    assert str(requirement).startswith("could not be checked by json_schema")
 
 
 @given(st.text(max_size=30), st.text(min_size=1, max_size=3).filter(str.strip))
 def test_opposites(text: str, word: str) -> None:
-    """Of a check and its opposite exactly one holds."""
+    """Exactly one of a check and its opposite holds."""
     for name in ("contains", "equals"):
         held = [open_check(kind, word).problem(text) is None for kind in (name, f"not_{name}")]
         assert sorted(held) == [False, True]
 
 
 def test_names() -> None:
-    """The names that suites may use."""
+    """The names of checks in a suite."""
     opposites = {"contains", "not_contains", "regex", "not_regex", "equals", "not_equals"}
     bounds = {"min_words", "max_words", "min_chars", "max_chars"}
     assert set(registry.BUILT_IN["checks"]) == opposites | bounds | {"json_valid", "json_schema"}

@@ -35,7 +35,7 @@ def _config(root: Path) -> Config:
 
 @pytest.fixture(scope="module")
 def metric(tmp_path_factory: pytest.TempPathFactory) -> Metric:
-    """One metric for all tests, since torch takes seconds to import. It is watched for connections from the start."""
+    """A shared metric, since torch takes seconds to import. All connections from the start are recorded."""
     sys.addaudithook(_listen)
     return embedding("minilm", config=_config(tmp_path_factory.mktemp("root")))
 
@@ -56,14 +56,14 @@ def metric(tmp_path_factory: pytest.TempPathFactory) -> Metric:
     ],
 )
 def test_numbers(score: Any, metric: Metric, answer: str, golden: list[str], expected: float) -> None:
-    """Cosines that others published for this model."""
+    """The published cosines for this model."""
     assert score(metric, answer, *golden) == pytest.approx(expected, abs=2e-4)
 
 
 @real
 @pytest.mark.slow
 def test_laws(metric: Metric) -> None:
-    """In [0, 1], the same from both sides, and the order of goldens does not count."""
+    """A score lies in [0, 1], is symmetric, and does not depend on the order of goldens."""
     texts = ["Return it within 30 days.", "You have a month.", "退货期为三十天", "Nein.", "x", "café " * 400]
     for a in texts:
         pairs = [SampleView.of(a, (b,)) for b in texts] + [SampleView.of(b, (a,)) for b in texts]
@@ -80,7 +80,7 @@ def test_laws(metric: Metric) -> None:
 @real
 @pytest.mark.slow
 def test_batch_is_one_by_one(tmp_path: Path) -> None:
-    """A score does not depend on the texts that were encoded with it, up to the last decimal that is kept."""
+    """A score does not depend on the other texts of its batch, up to the last stored decimal."""
     answers = [SampleView.of("word " * length, ("a jacket " * (30 - length),)) for length in range(1, 30, 4)]
     batched = embedding("minilm", config=_config(tmp_path / "batched"))
     single = embedding("minilm", config=_config(tmp_path / "single"))
@@ -93,7 +93,7 @@ def test_batch_is_one_by_one(tmp_path: Path) -> None:
 @real
 @pytest.mark.slow
 def test_quiet_and_offline(tmp_path: Path, metric: Metric, capfd: pytest.CaptureFixture[str]) -> None:
-    """Loading and encoding draw no progress bar, warn of nothing (warnings are errors here) and open no connection."""
+    """Loading and encoding show no progress bar, cause no warning (warnings are errors here) and open no connection."""
     fresh = embedding("minilm", config=_config(tmp_path))
     assert fresh.warm_up is not None
     fresh.warm_up()
@@ -105,7 +105,7 @@ def test_quiet_and_offline(tmp_path: Path, metric: Metric, capfd: pytest.Capture
 @real
 @pytest.mark.slow
 def test_vectors_outlive_the_run(tmp_path: Path) -> None:
-    """A second run finds its vectors in the file and never loads the model; a broken row is computed again."""
+    """A second run reads its vectors from the file and never loads the model; a damaged row is computed again."""
     folder, file = resolve_path(_PATH, tmp_path), tmp_path / "vectors.sqlite"
     first = Embedder(LocalModel(folder, 8), file).vectors(["a", "b", "a"])
     second = Embedder(LocalModel(folder, 8), file)
@@ -121,7 +121,7 @@ def test_vectors_outlive_the_run(tmp_path: Path) -> None:
 @real
 @pytest.mark.slow
 def test_threads(tmp_path: Path) -> None:
-    """Warming up and scoring from several threads loads one model and gives every thread its vectors."""
+    """Concurrent warm-up and scoring load one model and give every thread its vectors."""
     embedder = Embedder(LocalModel(resolve_path(_PATH, tmp_path), 8), tmp_path / "vectors.sqlite")
     sizes: list[int] = []
     threads = [Thread(target=embedder.load) for _ in range(2)]
@@ -135,13 +135,13 @@ def test_threads(tmp_path: Path) -> None:
 
 @real
 def test_signature_names_the_model(metric: Metric) -> None:
-    """Twelve digits of the fingerprint stand in the signature."""
+    """The signature has twelve digits of the fingerprint."""
     folder = resolve_path(_PATH, Path())
     assert metric.signature == f"embedding|model:{fingerprint(folder)[:12]}|v:1"
 
 
 def test_fingerprint(tmp_path: Path) -> None:
-    """Weights, configuration and pooling count, with their place; documentation does not."""
+    """The fingerprint covers weights, configuration and pooling with their place, and no documentation."""
     with pytest.raises(ConfigError, match="this folder has no model files"):
         fingerprint(tmp_path)
     (tmp_path / "1_Pooling").mkdir()
@@ -157,7 +157,7 @@ def test_fingerprint(tmp_path: Path) -> None:
 
 
 def test_unknown_embedder(tmp_path: Path) -> None:
-    """A name that is not configured, or a folder that is not there, is an error of the configuration."""
+    """An unknown name or a missing folder is an error of the configuration."""
     if find_spec("sentence_transformers") is None:
         pytest.skip("needs evalharness[embeddings]")
     with pytest.raises(ConfigError, match=r"embedders\.other"):
@@ -168,7 +168,7 @@ def test_unknown_embedder(tmp_path: Path) -> None:
 
 
 def test_without_sentence_transformers() -> None:
-    """The missing package is named together with the extra that brings it."""
+    """The error names the missing package and its extra."""
     code = """
 import sys
 sys.modules["sentence_transformers"] = None

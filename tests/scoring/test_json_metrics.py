@@ -1,4 +1,4 @@
-"""JSON validity, JSON Schema, and what a hostile answer or schema could try."""
+"""JSON validity, JSON Schema, and attacks by hostile answers and schemas."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ sys.addaudithook(_listen)
 
 @pytest.fixture
 def opened() -> Iterator[list[str]]:
-    """Every file and socket that is opened meanwhile."""
+    """The files and sockets that are opened in the block."""
     _opened.clear()
     _watch[0] = True
     yield _opened
@@ -47,7 +47,7 @@ def opened() -> Iterator[list[str]]:
     ['{"a": [1, 2.5e3, true, null, "\\u00e9"]}', ' "x"\n', "0", "-0.0", "[]", '{"a": {"a": 1}}', '"\\ud800"', '"สวัสดี"'],
 )
 def test_valid(score: Any, text: str) -> None:
-    """Any JSON text of RFC 8259 is valid, objects or not."""
+    """Any JSON text of RFC 8259 is valid, object or not."""
     assert score(json_valid(), text) == 1
 
 
@@ -61,7 +61,7 @@ def test_valid(score: Any, text: str) -> None:
         ("[01]", "delimiter"),
         ('"a\nb"', "control character"),
         ("\ufeff1", "Expecting value"),  # section 8.1: no byte order mark
-        ("\u00a01", "Expecting value"),  # a no-break space is no white space to JSON
+        ("\u00a01", "Expecting value"),  # JSON does not treat a no-break space as white space
         ("[NaN]", "NaN is not JSON"),
         ("-Infinity", "-Infinity is not JSON"),
         ('{"a": 1, "b": {"c": 1, "c": 1}}', "same name twice"),
@@ -75,13 +75,13 @@ def test_valid(score: Any, text: str) -> None:
     ],
 )
 def test_invalid(score: Any, text: str, reason: str) -> None:
-    """What RFC 8259 forbids or leaves to readers scores 0, with a reason, and never blows the stack."""
+    """Texts that RFC 8259 forbids or leaves to readers score 0, with a reason, and never overflow the stack."""
     assert score(json_valid(), text) == 0
     assert reason in str(json_problem(text))
 
 
 def test_the_deepest_that_is_taken(score: Any) -> None:
-    """64 levels are fine."""
+    """An answer with 64 levels is valid."""
     assert score(json_valid(), "[" * MAX_DEPTH + "]" * MAX_DEPTH) == 1
 
 
@@ -100,14 +100,14 @@ def test_the_deepest_that_is_taken(score: Any) -> None:
     ],
 )
 def test_fenced(score: Any, text: str, expected: float) -> None:
-    """With `fenced` the answer may be one json block, with nothing before or after."""
+    """With `fenced` the answer may be one json block, without text around it."""
     assert score(json_valid(fenced=True), text) == expected
     assert score(json_schema({}, fenced=True), text) == expected
 
 
 @given(_VALUES)
 def test_what_python_writes_is_valid(score: Any, value: Any) -> None:
-    """Every value that Python writes as JSON is valid, and fits the schema that names it."""
+    """Every value that Python writes as JSON is valid, and fits a schema of its type."""
     text = json.dumps(value)
     assert score(json_valid(), text) == 1
     assert score(json_schema({"const": value}), text) == 1
@@ -115,7 +115,7 @@ def test_what_python_writes_is_valid(score: Any, value: Any) -> None:
 
 @given(st.text(st.sampled_from('[]{}",:0123e-.NaI \n')))
 def test_agrees_with_python(score: Any, text: str) -> None:
-    """Nothing is valid that Python's own reader refuses."""
+    """A text that Python's own reader refuses is never valid."""
     if score(json_valid(), text) == 1:
         json.loads(text)
 
@@ -157,7 +157,7 @@ _ANSWER = {
     ],
 )
 def test_schema(score: Any, schema: dict[str, Any], text: str, reason: str | None) -> None:
-    """1 when the answer fits, else 0; the reason says where. Expectations by the 2020-12 specification."""
+    """The score is 1 for an answer that fits, else 0 with the place. Expectations follow the 2020-12 specification."""
     assert score(json_schema(schema), text) == (reason is None)
     problem = schema_problem(schema)(text)
     assert problem is None if reason is None else reason in str(problem)
@@ -183,15 +183,15 @@ def test_schema(score: Any, schema: dict[str, Any], text: str, reason: str | Non
     ],
 )
 def test_bad_schemas(schema: dict[str, Any], reason: str) -> None:
-    """A schema that is wrong, or reaches out, is refused when the metric is opened."""
+    """An invalid schema or one with outside references is refused when the metric is opened."""
     with pytest.raises(ValueError, match=reason):
         json_schema(schema)
 
 
 def test_nothing_is_opened(opened: list[str]) -> None:
-    """A reference to a URL, a file or the identifier of the schema itself opens neither socket nor file."""
+    """A reference to a URL, a file or the identifier of the schema itself opens no socket and no file."""
     schema_problem({"$id": "https://example.org/a", "$defs": {"x": {}}, "$ref": "#/$defs/x"})("1")
-    opened.clear()  # what the import of jsonschema read
+    opened.clear()  # read by the import of jsonschema
     for reference in ("https://example.org/a", "file:///etc/hostname", "http://127.0.0.1:9/x", "//example.org/x"):
         with pytest.raises(ValueError, match="only references inside it"):
             json_schema({"$ref": reference})
@@ -210,26 +210,26 @@ def test_nothing_is_opened(opened: list[str]) -> None:
     ids=["pattern", "patternProperties", "additionalProperties", "uniqueItems"],
 )
 def test_hostile_answers_are_linear(schema: dict[str, Any], text: str) -> None:
-    """Answers that would keep jsonschema busy for hours are decided."""
+    """Answers that take jsonschema hours get a score."""
     with in_time():
         schema_problem(schema)(text)
 
 
 def test_a_loop_in_the_schema_is_an_error(score: Any) -> None:
-    """A schema that refers to itself without end is no fault of the answer: an error, not a 0."""
+    """An endless self-reference of a schema is an error of the metric, not a 0 for the answer."""
     with pytest.raises(MetricError, match="too deeply"):
         score(json_schema({"$ref": "#"}), "1")
 
 
 def test_a_schema_that_doubles_is_an_error(score: Any) -> None:
-    """A schema of 40 definitions, each twice the next, would take 2^40 steps; it stops at the limit."""
+    """Forty definitions, each of them twice the next, take 2^40 steps; the metric stops at the limit."""
     doubled = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)}
     with pytest.raises(MetricError, match=f"more than {MAX_REFERENCES:,} references"):
         score(json_schema({"$defs": doubled | {"d40": {}}, "$ref": "#/$defs/d0"}), "1")
 
 
 def test_signatures() -> None:
-    """A short schema stands in the signature, a long one as a digest that does not depend on the order of keys."""
+    """The signature has a short schema as text, and a long one as a digest that ignores the order of keys."""
     assert json_valid(fenced=True).signature == "json_valid|fenced:yes|v:1"
     assert json_schema({"type": "null"}).signature == (
         'json_schema|schema:"{\\"type\\": \\"null\\"}"|fenced:no|draft:2020-12|v:1'

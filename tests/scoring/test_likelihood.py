@@ -1,4 +1,4 @@
-"""How likely an answer is to the model: golden_logprob and answer_logprob."""
+"""The likelihood of an answer for the model: golden_logprob and answer_logprob."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def logs(*probabilities: float) -> tuple[float, ...]:
 
 
 def scored(metric: Metric, answer: SampleView) -> float:
-    """The number, or the MetricError raised."""
+    """The score, or the MetricError."""
     (result,) = metric.score([answer], [])
     if isinstance(result, MetricError):
         raise result
@@ -31,7 +31,7 @@ def scored(metric: Metric, answer: SampleView) -> float:
 
 
 def of_golden(*golden: tuple[float, ...]) -> float:
-    """golden_logprob of as many golden answers."""
+    """golden_logprob for golden answers with these tokens."""
     return scored(_GOLDEN, SampleView.of("", tuple("abcdefgh"[: len(golden)]), golden_logprobs=golden))
 
 
@@ -47,28 +47,28 @@ def of_answer(logprobs: tuple[float, ...]) -> float:
         ([logs(0.5, 0.5, 0.5)], 0.5),  # length does not count
         ([logs(1, 0.25)], 0.5),  # sqrt(1 * 1/4)
         ([logs(0.9, 0.9, 0.1)], 0.081 ** (1 / 3)),
-        ([logs(1, 1)], 1),  # a model that can say nothing else
+        ([logs(1, 1)], 1),  # the only possible token
         ([(1e-6, 1e-6)], 1),  # a rounding step above it
-        ([(-1000.0,)], 0),  # below every number there is
+        ([(-1000.0,)], 0),  # below the smallest float
         ([logs(0.1), logs(0.4), logs(0.2)], 0.4),  # the likeliest golden
         ([logs(0.5, 0.5), logs(0.5)], 0.5),
     ],
 )
 def test_by_hand(golden: list[tuple[float, ...]], expected: float) -> None:
-    """The geometric mean of the tokens' probabilities, of the best golden."""
+    """The score is the geometric mean of the tokens' probabilities, of the best golden."""
     assert of_golden(*golden) == pytest.approx(expected, abs=1e-12)
     if len(golden) == 1:
         assert of_answer(golden[0]) == pytest.approx(expected, abs=1e-12)
 
 
 def test_perplexity() -> None:
-    """The inverse is the perplexity: a fair die of k sides has one of k, however often it is thrown."""
+    """The inverse is the perplexity: k for a fair die of k sides, for any number of throws."""
     assert 1 / of_golden(logs(*[1 / 6] * 7)) == pytest.approx(6)
 
 
 @given(logprobs=_LOGPROBS, data=st.data())
 def test_monotone(logprobs: tuple[float, ...], data: st.DataObject) -> None:
-    """A token that becomes likelier never lowers the score, and raises it where it is more than a rounding step."""
+    """A likelier token never lowers the score, and raises it if the difference exceeds a rounding step."""
     index = data.draw(st.integers(0, len(logprobs) - 1))
     raised = data.draw(st.floats(logprobs[index], 0))
     higher = (*logprobs[:index], raised, *logprobs[index + 1 :])
@@ -80,7 +80,7 @@ def test_monotone(logprobs: tuple[float, ...], data: st.DataObject) -> None:
 
 @given(golden=st.lists(_LOGPROBS, min_size=1, max_size=5), data=st.data())
 def test_order_does_not_matter(golden: list[tuple[float, ...]], data: st.DataObject) -> None:
-    """Neither of the golden answers nor of an answer's tokens, to the last bit; one more golden never lowers it."""
+    """The order of golden answers and tokens changes no bit of the score; one more golden never lowers it."""
     assert of_golden(*data.draw(st.permutations(golden))) == of_golden(*golden)
     assert of_golden(tuple(data.draw(st.permutations(golden[0])))) == of_golden(golden[0])
     assert of_golden(*golden) == max(of_golden(one) for one in golden)
@@ -88,14 +88,14 @@ def test_order_does_not_matter(golden: list[tuple[float, ...]], data: st.DataObj
 
 @given(logprobs=_LOGPROBS)
 def test_between_its_tokens(logprobs: tuple[float, ...]) -> None:
-    """A mean: between the least and the most likely token, so in [0, 1]."""
+    """The mean lies between the least and the most likely token, so in [0, 1]."""
     low, high = math.exp(min(logprobs)), math.exp(max(logprobs))
     assert low * (1 - 1e-9) <= of_answer(logprobs) <= high * (1 + 1e-9)
     assert 0 <= of_answer(logprobs) <= 1
 
 
 @pytest.mark.parametrize(
-    ("metric", "answer", "said"),
+    ("metric", "answer", "message"),
     [
         (_GOLDEN, SampleView.of("Yes.", ("a",)), "has no golden_logprobs: .* --llm-record=all"),
         (_GOLDEN, SampleView.of("Yes.", ("a",), logprobs=(-1.0,)), "has no golden_logprobs"),
@@ -111,20 +111,20 @@ def test_between_its_tokens(logprobs: tuple[float, ...]) -> None:
         (_ANSWER, SampleView.of(""), "the response is empty"),
     ],
 )
-def test_what_is_missing_is_an_error(metric: Metric, answer: SampleView, said: str) -> None:
-    """No number stands for what the response does not say, and the error says what to do."""
-    with pytest.raises(MetricError, match=said):
+def test_what_is_missing_is_an_error(metric: Metric, answer: SampleView, message: str) -> None:
+    """Missing log-probabilities are an error with the next step, never a score."""
+    with pytest.raises(MetricError, match=message):
         scored(metric, answer)
 
 
 def test_signatures() -> None:
-    """They say how the mean is taken, and that the end of the turn is left out."""
+    """The signatures name the kind of mean and the omitted end of the turn."""
     rest = "mean:geometric|per:token|end_of_turn:no|v:1"
     assert (_GOLDEN.signature, _ANSWER.signature) == (f"golden_logprob|{rest}", f"answer_logprob|{rest}")
 
 
-def test_what_they_ask_for() -> None:
-    """One needs golden answers that the model reads, the other the tokens of the answer."""
+def test_declared_needs() -> None:
+    """golden_logprob needs golden answers in the request, answer_logprob the tokens of the answer."""
 
     def needs(metric: Any) -> tuple[bool, bool, bool]:
         return metric.needs_golden, metric.golden_likelihood, metric.answer_likelihood

@@ -1,4 +1,4 @@
-"""Opening metrics by name, and scoring batches."""
+"""Metrics open by name, and score batches."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _opened(name: str) -> Metric:
 
 @pytest.mark.parametrize("name", _LIGHT)
 def test_every_built_in_opens(name: str) -> None:
-    """Every name of the registry opens, is called what it was asked for, and signs with its name."""
+    """Every name of the registry opens a metric of that name, and its signature starts with it."""
     metric = _opened(name)
     assert metric.name == name
     assert metric.signature.split("|")[0] == name
@@ -56,7 +56,7 @@ def test_every_built_in_opens(name: str) -> None:
     ],
 )
 def test_bad_specs(spec: Spec, error: type[Exception], reason: str) -> None:
-    """A wrong name or option is an error for a person, with near names."""
+    """The error for a wrong name or option has the nearest names."""
     with pytest.raises(error, match=reason):
         open_metric(spec, Config())
 
@@ -74,13 +74,13 @@ def test_all_metrics_of_all_answers() -> None:
 
 
 def test_nothing_to_do() -> None:
-    """No answers or no metrics are fine."""
+    """No answers or no metrics give no scores."""
     assert score_samples([_opened("exact")], []) == []
     assert score_samples([], [SampleView.of("a")]) == [Scored([], [])]
 
 
 def test_an_answer_that_spoils_a_batch_spoils_only_itself() -> None:
-    """A metric that raises for the whole batch is asked again answer by answer."""
+    """After an exception for the whole batch, the metric scores answer by answer."""
 
     def picky(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[float]:
         if any(view.text == "poison" for view in views):
@@ -107,21 +107,21 @@ def test_an_answer_that_spoils_a_batch_spoils_only_itself() -> None:
     ],
 )
 def test_results_are_checked(result: list[Any], reason: str) -> None:
-    """What is no number in [0, 1] for each answer is an error, whoever wrote the metric."""
+    """A result that is not a number in [0, 1] for each answer is an error of the metric."""
     (scored,) = score_samples([Metric("odd", "odd", lambda *_: result, needs_golden=False)], [SampleView.of("a")])
     assert scored.scores == []
     assert reason in scored.errors[0]
 
 
 def test_a_rounding_step_is_cut_off() -> None:
-    """1 + 1e-12 is 1."""
+    """1 + 1e-12 becomes 1, and -1e-12 becomes 0."""
     metric = _opened("exact")
     assert checked(metric, 1 + 1e-12) == Score("exact", 1.0, metric.signature)
     assert checked(metric, -1e-12) == Score("exact", 0.0, metric.signature)
 
 
 def test_a_metric_explains_its_score() -> None:
-    """An explanation, cut, and parts travel with the score; name and signature are always the metric's own."""
+    """A score keeps its shortened explanation and its parts; name and signature are always the metric's own."""
     score = Score("another", 0.5, "other", "because " * 1_000, {"tone": 1 / 3})
     metric = Metric("m", "m|v:1", lambda *_: [score], needs_golden=False)
 
@@ -131,7 +131,7 @@ def test_a_metric_explains_its_score() -> None:
 
 
 def test_best_golden() -> None:
-    """Against several golden answers the best one counts; an exception is the error of one answer."""
+    """The best of several golden answers counts; an exception is the error of one answer."""
     metric = against_golden("m", "m", lambda answer, golden: float(golden) / float(answer))
     first, second = metric.score([SampleView.of("10", ("1", "7", "3")), SampleView.of("x", ("1",))], [])
     assert first == 0.7
@@ -139,7 +139,7 @@ def test_best_golden() -> None:
 
 
 def test_own_errors_are_not_named_by_type() -> None:
-    """An error of ours is a sentence already; a foreign one is named, and bounded however much it quotes."""
+    """An error of this package has its message alone; any other one has its type and a bounded length."""
 
     def fail(text: str) -> float:
         raise EvalHarnessError("no such model") if text == "ours" else OSError("x" * 10_000)
@@ -151,7 +151,7 @@ def test_own_errors_are_not_named_by_type() -> None:
 
 
 def test_signature_parts_cannot_be_confused() -> None:
-    """Free text is quoted, so that no text can pass for another option; a long one is a digest."""
+    """Free text is quoted, so that it cannot pass for another option; a long one is a digest."""
     assert signature("m", a=True, b=3, c="x.y-z", d="x|e:1") == 'm|a:yes|b:3|c:x.y-z|d:"x|e:1"'
     assert signature("m", a="x" * 41) != signature("m", a="x" * 42)
     assert len(signature("m", a="x" * 4_000)) < 40
@@ -168,7 +168,7 @@ _ANSWERS = st.builds(
 @settings(max_examples=30, deadline=None)
 @given(answers=st.lists(_ANSWERS, max_size=5))
 def test_batch_is_one_by_one(name: str, answers: list[SampleView]) -> None:
-    """What an answer gets does not depend on the batch it is in."""
+    """The scores of an answer do not depend on its batch."""
     metric = _opened(name)
     together = score_samples([metric], answers)
     assert together == [score_samples([metric], [answer])[0] for answer in answers]
@@ -176,7 +176,7 @@ def test_batch_is_one_by_one(name: str, answers: list[SampleView]) -> None:
 
 
 def test_opening_imports_nothing_heavy() -> None:
-    """Metrics open without numpy, nltk, torch, jsonschema or sacrebleu, where they do not need it for that."""
+    """Metrics open without numpy, nltk, torch, jsonschema and sacrebleu, unless they need them to open."""
     code = f"""
 import sys
 from evalharness.config import Config

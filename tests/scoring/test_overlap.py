@@ -20,7 +20,7 @@ _TEXTS = st.text(st.sampled_from("ab é ไก่退"), max_size=20)
     [
         ("a b c", ["b c d e"], 4 / 7),  # 2 shared: P 2/3, R 2/4, F1 = 2 * 2 / (3 + 4)
         ("a a a", ["a"], 1 / 2),  # repetition counts: P 1/3, R 1
-        ("the cat", ["cat"], 2 / 3),  # SQuAD drops the article and says 1; we keep it
+        ("the cat", ["cat"], 2 / 3),  # SQuAD drops the article and gives 1; we keep it
         ("x", ["y", "x y"], 2 / 3),  # the better golden
         ("Café!", ["CAFE\u0301"], 1),
         ("", [""], 1),  # SQuAD 2.0: no words on both sides agree
@@ -30,7 +30,7 @@ _TEXTS = st.text(st.sampled_from("ab é ไก่退"), max_size=20)
     ],
 )
 def test_token_f1(score: Any, answer: str, golden: list[str], expected: float) -> None:
-    """SQuAD's F1 on our words, by hand."""
+    """The scores are SQuAD's F1 on this package's words, by hand."""
     assert score(_F1, answer, *golden) == pytest.approx(expected, abs=1e-12)
 
 
@@ -46,14 +46,14 @@ def test_token_f1(score: Any, answer: str, golden: list[str], expected: float) -
     ],
 )
 def test_edit_similarity(score: Any, answer: str, golden: list[str], expected: float) -> None:
-    """1 - distance / longer length, by hand."""
+    """The score is 1 - distance / longer length, by hand."""
     assert score(_EDIT, answer, *golden) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("metric", [_F1, _EDIT], ids=["token_f1", "edit_similarity"])
 @given(a=_TEXTS, b=_TEXTS)
 def test_laws(score: Any, metric: Any, a: str, b: str) -> None:
-    """In [0, 1], 1 for a text and itself, the same from both sides, and the best golden wherever it stands."""
+    """A score lies in [0, 1], is symmetric, is 1 for equal texts, and takes the best golden at any place."""
     value = score(metric, a, b)
     assert 0 <= value <= 1
     assert score(metric, a, a) == 1
@@ -70,5 +70,5 @@ def test_f1_sees_words_only(score: Any, a: str, b: str) -> None:
 
 
 def test_signatures() -> None:
-    """The tokeniser is named, since the number depends on it."""
+    """The signature has the tokeniser, since the number depends on it."""
     assert (_F1.signature, _EDIT.signature) == ("token_f1|tok:unicode|v:1", "edit_similarity|v:1")

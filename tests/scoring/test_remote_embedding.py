@@ -1,4 +1,4 @@
-"""Vectors from an endpoint: asked for once, in batches, tried again, and an error where they cannot be right."""
+"""Vectors from an endpoint: requested once, in batches, with retries, and an error if they cannot be right."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ TEXTS = [f"text {number}" for number in range(5)]
 
 
 def a_config(root: Path, url: str | None, *, offline: bool = False, **more: Any) -> Config:
-    """One embedder at an address."""
+    """An embedder at this address."""
     settings = EmbedderConfig(base_url=url, **{"model": "e", **more})
     return Config(root=root, embedders={"far": settings}, cache_dir=root / "cache", offline=offline)
 
 
 def score(metric: Metric, texts: list[str] = TEXTS) -> list[Any]:
-    """Each text against itself and the first."""
+    """The scores of each text against itself and the first."""
     return list(metric.score([SampleView.of(text, (texts[0],)) for text in texts], []))
 
 
 def test_batches_once_in_order(tmp_path: Path) -> None:
-    """Texts go out in batches of the configured size, and scores are of the right vectors; a second run asks nobody."""
+    """Texts go out in batches of the configured size, each score has its own vectors, and a second run sends none."""
     with FaultServer() as server:
         config = a_config(tmp_path, server.url, batch_size=2)
         first = score(embedding("far", config=config))
@@ -52,7 +52,7 @@ def test_batches_once_in_order(tmp_path: Path) -> None:
 
 
 def test_offline(tmp_path: Path) -> None:
-    """Without a socket, kept vectors still score, and a text that is new is an error that says why."""
+    """Without a connection, stored vectors still score, and a new text is an error with the reason."""
     with FaultServer() as server:
         known = score(embedding("far", config=a_config(tmp_path, server.url)))
         away = embedding("far", config=a_config(tmp_path, server.url, offline=True))
@@ -63,7 +63,7 @@ def test_offline(tmp_path: Path) -> None:
 
 
 def test_tries_again(tmp_path: Path) -> None:
-    """A 429 is asked again, as long as that was not the third."""
+    """A 429 is retried until the third attempt."""
     with FaultServer(
         lambda seen: [Send(too_many({"retry-after-ms": "50"}))] if seen.attempt < 2 else healthy(seen)
     ) as server:
@@ -72,7 +72,7 @@ def test_tries_again(tmp_path: Path) -> None:
 
 
 def spoilt(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[Received], Reply]:
-    """A server that changes the rows of a good answer."""
+    """A server with changed rows in a valid answer."""
 
     def script(seen: Received) -> Reply:
         body = embeddings(seen.body)
@@ -82,7 +82,7 @@ def spoilt(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[Received]
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda rows: rows[:-1], "expected 5 embeddings"),
         (lambda rows: [{**row, "index": 0} for row in rows], "expected 5 embeddings"),
@@ -92,18 +92,18 @@ def spoilt(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[Received]
         (lambda rows: None, "expected 5 embeddings"),
     ],
 )
-def test_spoilt_answers(tmp_path: Path, change: Callable[[Any], Any], said: str) -> None:
-    """An answer that is not a vector for each text is an error: never a score, and nothing is kept of it."""
+def test_spoilt_answers(tmp_path: Path, change: Callable[[Any], Any], message: str) -> None:
+    """An answer without a vector for each text is an error: it gives no score and is not stored."""
     with FaultServer(spoilt(change)) as server:
         metric = embedding("far", config=a_config(tmp_path, server.url))
-        with pytest.raises(MetricError, match=said):
+        with pytest.raises(MetricError, match=message):
             score(metric)
         server.script = healthy
         assert len(score(metric)) == 5
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({}, r"either 'path' \(a folder\) or 'base_url' \(an endpoint\)"),
         ({"path": "models/x", "base_url": "http://localhost/v1"}, "either 'path'"),
@@ -112,15 +112,15 @@ def test_spoilt_answers(tmp_path: Path, change: Callable[[Any], Any], said: str)
         ({"base_url": "http://user:pw@localhost/v1", "model": "e"}, "only scheme, host and path"),
     ],
 )
-def test_mistakes(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
-    """An embedder that is neither here nor there is an error that names its table."""
+def test_mistakes(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    """An embedder with neither a folder nor an address is an error that names its table."""
     config = Config(root=tmp_path, embedders={"far": EmbedderConfig(**settings)})
-    with pytest.raises(ConfigError, match=rf"^\[tool\.evalharness\.embedders\.far\]: .*{said}"):
+    with pytest.raises(ConfigError, match=rf"^\[tool\.evalharness\.embedders\.far\]: .*{message}"):
         embedding("far", config=config)
 
 
 def test_other_endpoint_other_signature(tmp_path: Path) -> None:
-    """Scores of two endpoints, or two models of one, do not compare."""
+    """Scores of two endpoints, or of two models of an endpoint, are not comparable."""
     configs = [
         a_config(tmp_path, "http://localhost:1/v1"),
         a_config(tmp_path, "http://localhost:2/v1"),

@@ -42,7 +42,7 @@ _TEXTS = st.one_of(st.lists(st.sampled_from(_WORDS), max_size=30).map(" ".join),
         # The pair of rouge-score's README; 6 and 5 of 8 and 9 words.
         (rouge_1, {}, "The quick brown dog jumps on the log.", "The quick brown fox jumps over the lazy dog", 12 / 17),
         (rouge_l, {}, "The quick brown dog jumps on the log.", "The quick brown fox jumps over the lazy dog", 10 / 17),
-        (rouge_1, {}, "", "", 0),  # as rouge-score has it
+        (rouge_1, {}, "", "", 0),  # as in rouge-score
         (rouge_l, {"tokenizer": "rouge"}, "สวัสดี", "สวัสดี", 0),  # the reason for our own tokeniser
         (rouge_l, {}, "สวัสดี", "สวัสดี", 1),
         (rouge_1, {}, "退货期是三十天", "退货期为三十天", 6 / 7),
@@ -50,7 +50,7 @@ _TEXTS = st.one_of(st.lists(st.sampled_from(_WORDS), max_size=30).map(" ".join),
     ],
 )
 def test_numbers(score: Any, factory: Any, options: dict[str, Any], answer: str, golden: str, expected: float) -> None:
-    """Numbers from the paper, by hand, or computed by rouge-score 0.1.2."""
+    """The scores equal numbers from the paper, by hand, or computed by rouge-score 0.1.2."""
     assert score(factory(**options), answer, golden) == pytest.approx(expected, abs=1e-9)
 
 
@@ -75,7 +75,7 @@ def _reference(stem: bool, tokenizer: Any) -> Any:
 
 @given(st.text(st.characters(max_codepoint=127)))
 def test_tokenizers_agree_on_ascii(text: str) -> None:
-    """For ASCII the tokeniser makes no difference, stemmed or not."""
+    """For ASCII both tokenisers give the same score, stemmed or not."""
     for stem in (False, True):
         words = open_tokenizer("unicode", stem=stem).tokenize(text)
         assert words == open_tokenizer("rouge", stem=stem).tokenize(text)
@@ -84,7 +84,7 @@ def test_tokenizers_agree_on_ascii(text: str) -> None:
 @pytest.mark.parametrize("factory", _FACTORIES.values(), ids=_FACTORIES)
 @given(a=_TEXTS, b=_TEXTS, c=_TEXTS)
 def test_laws(score: Any, factory: Any, a: str, b: str, c: str) -> None:
-    """In [0, 1], the same from both sides, the order of goldens does not count, and the best of them does."""
+    """A score lies in [0, 1], is symmetric, ignores the order of goldens and takes the best of them."""
     metric = factory()
     value = score(metric, a, b)
     assert 0 <= value <= 1
@@ -93,7 +93,7 @@ def test_laws(score: Any, factory: Any, a: str, b: str, c: str) -> None:
 
 
 def test_signature() -> None:
-    """Tokeniser, stemmer and the version of rouge-score stand in the signature."""
+    """The signature has the tokeniser, the stemmer and the version of rouge-score."""
     assert rouge_l().signature == "rouge_l|tok:unicode|stem:no|v:rouge-score-0.1.2"
     assert rouge_1(stem=True, tokenizer="rouge").signature == "rouge_1|tok:rouge|stem:yes|v:rouge-score-0.1.2"
 

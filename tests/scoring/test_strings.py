@@ -23,7 +23,7 @@ from evalharness.scoring.metrics.strings import contains, exact, length, regex
         ({"ignore_case": True}, "STRASSE", ["straße"], 1),  # Unicode case folding: ß -> ss
         ({}, "cafe\u0301", ["caf\u00e9"], 1),  # one accent, typed in two ways
         ({"text": "yes"}, "yes", [], 1),
-        ({"text": "yes"}, "yes", ["no"], 1),  # the text of the suite stands instead of the golden answers
+        ({"text": "yes"}, "yes", ["no"], 1),  # the text of the suite replaces the golden answers
         ({"text": ""}, " ", [], 1),
     ],
 )
@@ -39,13 +39,13 @@ def test_exact(score: Any, options: dict[str, Any], answer: str, golden: list[st
         ({"text": "30 Days"}, "You have 30 days.", [], 0),
         ({"text": "30 Days", "ignore_case": True}, "You have 30 days.", [], 1),
         ({}, "It is Paris.", ["Rome", "Paris"], 1),
-        ({}, "anything", ["", " "], 0),  # an empty golden answer is no free pass
+        ({}, "anything", ["", " "], 0),  # an empty golden answer does not match everything
         ({}, "", [""], 1),
         ({"text": "สามสิบวัน"}, "คืนได้ภายในสามสิบวัน", [], 1),
     ],
 )
 def test_contains(score: Any, options: dict[str, Any], answer: str, golden: list[str], expected: float) -> None:
-    """A text is found anywhere in the answer; a blank one only in a blank answer."""
+    """A text is found anywhere in the answer; a blank text only in a blank answer."""
     assert score(contains(**options), answer, *golden) == expected
 
 
@@ -56,12 +56,12 @@ def test_contains(score: Any, options: dict[str, Any], answer: str, golden: list
         (r"^\d+ days$", {}, "You have 30 days.", 0),
         ("DAYS", {"ignore_case": True}, "30 days", 1),
         (r"\p{Thai}+", {}, "x สวัสดี", 1),
-        ("^.$", {}, "\U0001f600", 1),  # one character is one, however many bytes it has
-        ("x", {}, "\ud800x", 1),  # half a surrogate pair, as "\ud800" in JSON gives
+        ("^.$", {}, "\U0001f600", 1),  # a character counts once, however many bytes it has
+        ("x", {}, "\ud800x", 1),  # half a surrogate pair, as from "\ud800" in JSON
     ],
 )
 def test_regex(score: Any, pattern: str, options: dict[str, Any], answer: str, expected: float) -> None:
-    """A pattern is searched anywhere in the answer."""
+    """A pattern is found anywhere in the answer."""
     assert score(regex(pattern, **options), answer) == expected
 
 
@@ -76,14 +76,14 @@ def test_regex(score: Any, pattern: str, options: dict[str, Any], answer: str, e
     ],
 )
 def test_bad_patterns(pattern: str, reason: str, capfd: pytest.CaptureFixture[str]) -> None:
-    """A pattern that RE2 refuses is an error with RE2's reason, and nothing is written to stderr."""
+    """A pattern that RE2 refuses is an error with RE2's reason, without output on stderr."""
     with pytest.raises(ValueError, match=reason):
         regex(pattern)
     assert capfd.readouterr().err == ""
 
 
 def test_patterns_are_linear() -> None:
-    """A pattern that takes Python's engine for ever (2^100,000 steps here) has an answer."""
+    """A pattern that Python's engine never finishes (2^100,000 steps here) gives a score."""
     with in_time():
         assert not compile_pattern("^(a+)+$")("a" * 100_000 + "b")
 
@@ -102,7 +102,7 @@ def test_patterns_are_linear() -> None:
     ],
 )
 def test_length(score: Any, options: dict[str, Any], answer: str, expected: float) -> None:
-    """Inside the bounds 1, outside the ratio of limit and length; all numbers by hand."""
+    """The score is 1 within the bounds, outside the ratio of limit and length; all numbers by hand."""
     assert score(length(**options), answer) == expected
 
 
@@ -115,7 +115,7 @@ def test_length(score: Any, options: dict[str, Any], answer: str, expected: floa
     ],
 )
 def test_bad_lengths(options: dict[str, int], reason: str) -> None:
-    """Bounds that say nothing, or that nothing can meet, are refused."""
+    """Bounds without an effect, or that no answer can meet, are refused."""
     with pytest.raises(ValueError, match=reason):
         length(**options)
 
@@ -137,13 +137,13 @@ def test_contains_nothing_is_refused() -> None:
     ],
 )
 def test_signatures(metric: Any, needs_golden: bool, signature: str) -> None:
-    """Each option that moves the number stands in the signature; only metrics without a text need golden answers."""
+    """The signature has each option that changes the number; only metrics without a text need golden answers."""
     assert (metric.needs_golden, metric.signature) == (needs_golden, signature)
 
 
 @given(st.text(), st.integers(0, 20), st.integers(0, 20))
 def test_length_is_in_range(score: Any, text: str, low: int, more: int) -> None:
-    """Length is in [0, 1], and 1 exactly inside the bounds."""
+    """The score is in [0, 1], and 1 exactly within the bounds."""
     value = score(length(min_chars=low, max_chars=low + more), text)
     assert 0 <= value <= 1
     assert (value == 1) == (low <= len(text) <= low + more)

@@ -35,7 +35,7 @@ from evalharness.scoring.metrics.tokenise import tokenise
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
-    """Words by the rules of the module's docstring, made out by hand."""
+    """The words follow the rules in the module's docstring, by hand."""
     assert tokenise(text) == [normalize("NFC", word) for word in words]
 
 
@@ -50,7 +50,7 @@ def test_ascii_is_rouge_score(text: str) -> None:
 @given(st.text())
 @example("\u03b1\u0345\u0301")  # alpha with iota below, which casefold makes a letter, and an acute
 def test_forms_and_case_do_not_count(text: str) -> None:
-    """Composed or decomposed, folded already or not: the words are the same."""
+    """The words do not depend on composition or previous case folding."""
     words = tokenise(text)
     assert tokenise(normalize("NFD", text)) == tokenise(normalize("NFC", text)) == words
     assert tokenise(" ".join(words)) == words
@@ -58,7 +58,7 @@ def test_forms_and_case_do_not_count(text: str) -> None:
 
 @given(st.text(), st.text())
 def test_a_space_separates(left: str, right: str) -> None:
-    """A text is the sum of its parts on both sides of a space, and no word is empty or has one."""
+    """The words of two texts with a space between them are those of both; no word is empty or contains a space."""
     words = tokenise(f"{left} {right}")
     assert words == tokenise(left) + tokenise(right)
     assert all(word and not any(char.isspace() for char in word) for word in words)

@@ -37,7 +37,7 @@ _METRICS = {"bleu": bleu(), "chrf": chrf(), "ter": ter()}
     ],
 )
 def test_numbers(score: Any, metric: Any, answer: str, golden: list[str], expected: float) -> None:
-    """Numbers by hand from the papers' definitions."""
+    """The scores are the papers' definitions, by hand."""
     assert score(metric, answer, *golden) == pytest.approx(expected, abs=1e-9)
 
 
@@ -57,7 +57,7 @@ def test_equals_sacrebleu(score: Any, answer: str, golden: list[str]) -> None:
 @settings(deadline=None)
 @given(a=_TEXTS, b=_TEXTS, c=_TEXTS)
 def test_laws(score: Any, metric: Any, a: str, b: str, c: str) -> None:
-    """In [0, 1], 1 for a text and itself, and the order of goldens does not count."""
+    """A score lies in [0, 1], is 1 for equal texts, and does not depend on the order of goldens."""
     assert -1e-9 <= score(metric, a, b) <= 1 + 1e-9  # a rounding step is cut off later
     assert score(metric, a, a) == pytest.approx(1)
     assert score(metric, a, b, c) == pytest.approx(score(metric, a, c, b), abs=1e-12)
@@ -74,7 +74,7 @@ def test_laws(score: Any, metric: Any, a: str, b: str, c: str) -> None:
     ],
 )
 def test_signatures(metric: Any, signature: str) -> None:
-    """The signature is sacrebleu's own, with its version, and does not vary with the number of goldens."""
+    """The signature is sacrebleu's own, with its version, for any number of goldens."""
     from sacrebleu import __version__
 
     assert metric.signature == signature + __version__
@@ -90,7 +90,7 @@ def test_any_script(score: Any, text: str) -> None:
 
 
 def test_long_texts_are_not_given_to_ter(score: Any) -> None:
-    """TER refuses a long answer or golden by an error that names the limit, and takes one at the limit."""
+    """TER refuses a longer answer or golden with an error that names the limit, and scores one at the limit."""
     metric = ter(max_tokens=5)
     assert score(metric, "a b c d e", "a b c d e") == 1
     for answer, golden in (("a b c d e f", "a"), ("a", "a b c d e f")):

@@ -1,4 +1,4 @@
-"""The file of embedding vectors: kept, shared, and never a reason to stop."""
+"""The file of embedding vectors: it is shared, keeps vectors, and never stops a run."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _VECTORS = {"a": b"\0\0\x80?", "café": b"1234", "\ud800": b"5678", "": b"9999"}
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file goes; its folder is not there yet."""
+    """The path of the file, in a folder that does not exist yet."""
     return tmp_path / ".evalharness" / "vectors.sqlite"
 
 
 def test_kept_between_runs(path: Path) -> None:
-    """What one object writes another reads, for any text, and only for the same model."""
+    """An object reads the vectors that another one writes, for any text, and only for the same model."""
     VectorFile(path, "m1").write(_VECTORS)
     assert VectorFile(path, "m1").read([*_VECTORS, "unknown"]) == _VECTORS
     assert VectorFile(path, "m2").read(_VECTORS) == {}
 
 
 def test_more_texts_than_one_query_takes(path: Path) -> None:
-    """Thousands of texts come back in one call."""
+    """Thousands of texts return in one call."""
     many = {f"text {i}": i.to_bytes(4, "little") for i in range(2_345)}
     file = VectorFile(path, "m")
     file.write(many)
@@ -40,7 +40,7 @@ def test_more_texts_than_one_query_takes(path: Path) -> None:
 
 
 def test_first_writer_wins(path: Path) -> None:
-    """A text that is there already keeps its vector, so that a score does not change while a run goes on."""
+    """A stored vector is not replaced, so that a score does not change during a run."""
     file = VectorFile(path, "m")
     file.write({"a": b"1111"})
     file.write({"a": b"2222"})
@@ -48,7 +48,7 @@ def test_first_writer_wins(path: Path) -> None:
 
 
 def test_version_is_written(path: Path) -> None:
-    """The file says its version, and is in WAL mode."""
+    """The file has its version, and is in WAL mode."""
     VectorFile(path, "m").write(_VECTORS)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
@@ -56,7 +56,7 @@ def test_version_is_written(path: Path) -> None:
 
 
 def _used(file: VectorFile) -> dict[str, bytes]:
-    """Read, write, read: the first of them meets whatever is wrong with the file."""
+    """Read, write, read: the first read meets any defect of the file."""
     assert file.read(["text 1"]) == {}
     file.write(_VECTORS)
     return file.read(_VECTORS)
@@ -82,31 +82,31 @@ def _damaged_pages(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_garbage, _other_version, _other_table, _damaged_pages])
-def test_an_unusable_file_is_begun_again(path: Path, spoil: Callable[[Path], None]) -> None:
-    """It is moved aside with one warning, and the next call has a new file."""
+def test_an_unusable_file_is_replaced(path: Path, spoil: Callable[[Path], None]) -> None:
+    """An unusable file is moved aside with one warning, and the next call creates a new one."""
     VectorFile(path, "m").write({f"text {i}": b"1234" * 100 for i in range(100)})
     spoil(path)
     file = VectorFile(path, "m")
-    with pytest.warns(UserWarning, match="was unusable") as said:
+    with pytest.warns(UserWarning, match="was unusable") as warned:
         found = _used(file)
-    assert len(said) == 1
+    assert len(warned) == 1
     assert found == _VECTORS
     assert path.with_name("vectors.sqlite.unusable").exists()
     assert VectorFile(path, "m").read(_VECTORS) == _VECTORS
 
 
 def test_nowhere_to_write(tmp_path: Path) -> None:
-    """Where no folder can be made nothing is kept: said once, and raised never."""
+    """If the folder cannot be created, no vector is stored: one warning, and no error."""
     (tmp_path / "file").write_text("in the way")
     file = VectorFile(tmp_path / "file" / "vectors.sqlite", "m")
-    with pytest.warns(UserWarning, match="are not kept") as said:
+    with pytest.warns(UserWarning, match="are not kept") as warned:
         found = _used(file)
-    assert len(said) == 1
+    assert len(warned) == 1
     assert found == {}
 
 
 def test_warnings_as_errors_do_not_cost_scores(path: Path) -> None:
-    """Under `-W error` the warning is not raised into the metric."""
+    """Under `-W error` the metric does not raise the warning."""
     path.parent.mkdir()
     _garbage(path)
     with warnings.catch_warnings():
@@ -115,7 +115,7 @@ def test_warnings_as_errors_do_not_cost_scores(path: Path) -> None:
 
 
 def test_rows_of_another_type_are_passed_over(path: Path) -> None:
-    """A row that is no blob is as good as none."""
+    """A row that is not a blob counts as missing."""
     file = VectorFile(path, "m")
     file.write(_VECTORS)
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -124,7 +124,7 @@ def test_rows_of_another_type_are_passed_over(path: Path) -> None:
 
 
 def test_threads_share_one_file(path: Path) -> None:
-    """Threads that read and write at once all find their vectors."""
+    """Threads that read and write at the same time find all their vectors."""
     file, missing = VectorFile(path, "m"), list[str]()
 
     def work(number: int) -> None:
@@ -141,7 +141,7 @@ def test_threads_share_one_file(path: Path) -> None:
 
 
 def test_processes_share_one_file(path: Path) -> None:
-    """Processes that make and fill the file at once lose nothing and say nothing."""
+    """Processes that create and fill the file at the same time lose no vector and print nothing."""
     code = """
 import sys
 from pathlib import Path

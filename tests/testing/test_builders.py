@@ -115,10 +115,10 @@ def test_score_sees_the_whole_view_and_its_replies() -> None:
         assert (views[0].tags, views[0].response.logprobs) == (("billing",), (-0.5,))
         return [float(reply.text) for (reply,) in replies]
 
-    def asks(view: SampleView) -> list[Request]:
+    def requests(view: SampleView) -> list[Request]:
         return [request_to("grader", Message("user", view.text))]
 
-    graded_by_model = Metric("graded", "graded|v:1", graded, asks, models=("grader",))
+    graded_by_model = Metric("graded", "graded|v:1", graded, requests, models=("grader",))
     assert score(graded_by_model, "Yes.", "Yes.", replies=["0.75"], tags=("billing",), logprobs=(-0.5,)) == 0.75
 
 

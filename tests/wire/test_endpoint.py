@@ -1,4 +1,4 @@
-"""An endpoint sends a key to its own addresses and nowhere else, over connections that are safe and used again."""
+"""An endpoint sends a key to its own addresses alone, over connections that are safe and reused."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key that must go nowhere else."""
+    """The key for the endpoint alone."""
     monkeypatch.setenv("TEST_API_KEY", KEY)
 
 
-def ask(*urls: str, times: int = 1, workers: int = 1, **options: Any) -> list[bytes]:
-    """The bodies of that many answers, asked for by several at once. Raises what the endpoint raises."""
+def send(*urls: str, times: int = 1, workers: int = 1, **options: Any) -> list[bytes]:
+    """The bodies of `times` answers to `workers` concurrent senders. Raises the endpoint's errors."""
 
     async def work(endpoint: Endpoint, tries: Iterator[int]) -> list[bytes]:
         bodies = []
@@ -66,14 +66,14 @@ def ask(*urls: str, times: int = 1, workers: int = 1, **options: Any) -> list[by
 
 
 def refused(*urls: str, **options: Any) -> ProviderError:
-    """The error with which asking ends."""
+    """The error of a request to these addresses."""
     with pytest.raises(ProviderError) as caught:
-        ask(*urls, **options)
+        send(*urls, **options)
     return caught.value
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("http://user@host/v1", "expected only scheme, host and path"),
         ("http://user:hunter2@host/v1", "http://host/v1"),
@@ -92,16 +92,16 @@ def refused(*urls: str, **options: Any) -> ProviderError:
         (7, "expected an http or https address"),
     ],
 )
-def test_address(url: Any, said: str) -> None:
-    """What is no address, or has a secret in it, is refused at once, and the secret not repeated."""
+def test_address(url: Any, message: str) -> None:
+    """An invalid address, or one that contains a secret, is refused at once, without a copy of the secret."""
     with pytest.raises(ConfigError) as caught:
         Endpoint(["http://good/v1", url])
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
 def test_no_address() -> None:
-    """An endpoint without an address is a mistake in the configuration."""
+    """An endpoint without an address is an error of the configuration."""
     with pytest.raises(ConfigError, match="base_urls"):
         Endpoint([])
 
@@ -117,7 +117,7 @@ def test_no_address() -> None:
     ],
 )
 def test_is_local(url: str, local: bool) -> None:
-    """Whether an address is on this machine is read off its host alone."""
+    """The host alone determines whether an address is local."""
     assert is_local(url) == local
 
 
@@ -131,18 +131,18 @@ def test_is_local(url: str, local: bool) -> None:
     ],
 )
 def test_key(options: dict[str, str], header: str, value: str) -> None:
-    """The key goes along once, as a bearer or as the bare value of its header."""
+    """The key is sent once, as a bearer token or as the plain value of its header."""
     with FaultServer() as server:
-        ask(server.url, **options)
+        send(server.url, **options)
         (seen,) = server.log
     assert seen.headers[header] == value
     assert seen.raw.count(KEY.encode()) == 1
 
 
 def test_request() -> None:
-    """What is sent: the body as UTF-8, the try's id, no key unless one is named, and no wish for compression."""
+    """A request has a UTF-8 body, the attempt's id, no key unless one is configured, and refuses compression."""
     with FaultServer() as server:
-        ask(server.url + "/", times=3)
+        send(server.url + "/", times=3)
         log, connections = server.log, server.connections
     assert [seen.body for seen in log] == [BODY] * 3
     assert [seen.path for seen in log] == ["/v1/chat/completions"] * 3
@@ -154,25 +154,25 @@ def test_request() -> None:
 
 
 def test_a_key_of_our_own() -> None:
-    """A key that stands in no variable goes along like any other, and is taken out of what is written."""
+    """A key without a variable is sent like any other, and is redacted in all output."""
     with FaultServer() as server:
-        ask(server.url, api_key=Secret.from_value("the server's key", "made-here-0123456789"))
+        send(server.url, api_key=Secret.from_value("the server's key", "made-here-0123456789"))
         (seen,) = server.log
     assert seen.headers["authorization"] == "Bearer made-here-0123456789"
     assert scrub("made-here-0123456789") == "[the server's key]"
 
 
 def test_connections_that_are_not_kept() -> None:
-    """For a server that closes them at any moment, each request can have its own."""
+    """With `keep_alive=False` each request has its own connection, for servers that close them at any moment."""
     with FaultServer() as server:
-        ask(server.url, times=3, keep_alive=False)
+        send(server.url, times=3, keep_alive=False)
         assert server.connections == 3
 
 
 @pytest.mark.parametrize("option", ["api_key_env", "proxy_env"])
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_missing_variable(option: str, value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that is not set ends every request to this model before a connection is opened, and is named."""
+    """An unset variable ends every request to the model before a connection opens, and the error names it."""
     monkeypatch.delenv("UNSET_NAME", raising=False) if value is None else monkeypatch.setenv("UNSET_NAME", value)
     with FaultServer() as server:
         error = refused(server.url, **{option: "UNSET_NAME"})
@@ -184,7 +184,7 @@ def test_missing_variable(option: str, value: str | None, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("value", ["sk-first-line\nsk-second-line", "sk-ключ-0123456789", "sk-a\r\nx: y"])
 def test_key_that_no_header_can_hold(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such a key is a wrong key: nothing is sent, and no part of it is told."""
+    """An invalid key is an `auth` error: no byte is sent, and the message has no part of the key."""
     monkeypatch.setenv("ODD_KEY", value)
     with FaultServer() as server:
         error = refused(server.url, api_key_env="ODD_KEY")
@@ -194,9 +194,9 @@ def test_key_that_no_header_can_hold(value: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_fewest_under_way_first() -> None:
-    """Equal servers get equally much; one that hangs gets nothing more."""
+    """Equal servers get equal shares; a server that hangs gets no further requests."""
     with FaultServer(latency_s=0.2) as one, FaultServer(latency_s=0.2) as two:
-        assert len(ask(one.url, two.url, times=12, workers=12)) == 12
+        assert len(send(one.url, two.url, times=12, workers=12)) == 12
         assert (len(one.log), len(two.log)) == (6, 6)
     with FaultServer() as fast:
 
@@ -206,22 +206,22 @@ def test_fewest_under_way_first() -> None:
             yield from healthy(seen)
 
         with FaultServer(slow_script) as slow:
-            assert len(ask(slow.url, fast.url, times=20, workers=2)) == 20
+            assert len(send(slow.url, fast.url, times=20, workers=2)) == 20
             assert len(slow.log) == 1
 
 
 def test_no_cookie() -> None:
-    """A cookie is not sent back."""
+    """A cookie is never returned."""
     events = sse_events(chunks("Yes.", "m"))
     with FaultServer(raw(sse_answer(events, {"set-cookie": "session=spy; path=/"}))) as server:
-        ask(server.url, times=2)
+        send(server.url, times=2)
         assert [seen.headers.get("cookie") for seen in server.log] == [None, None]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("elsewhere", [True, False])
 def test_redirect(status: int, elsewhere: bool) -> None:
-    """No redirect is followed, and another origin sees not one byte."""
+    """No redirect is followed, and another origin receives no byte."""
     with FaultServer() as other:
         where = f"{other.url}/chat/completions" if elsewhere else "/v1/embeddings"
         with FaultServer(redirect_to(where, status)) as server:
@@ -233,27 +233,27 @@ def test_redirect(status: int, elsewhere: bool) -> None:
 
 
 def test_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever proxy the environment names, nothing goes there."""
+    """A proxy of the environment is not used."""
     with FaultServer() as proxy, FaultServer() as server:
         for name in PROXIES:
             monkeypatch.setenv(name, proxy.url)
             monkeypatch.setenv(name.lower(), proxy.url)
-        ask(server.url, api_key_env="TEST_API_KEY")
+        send(server.url, api_key_env="TEST_API_KEY")
         assert (proxy.connections, len(server.log)) == (0, 1)
 
 
 def test_configured_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that the configuration names is used, with its own password; the server behind it is not reached."""
+    """A configured proxy is used with its own password, and the server behind it gets no direct connection."""
     with FaultServer() as proxy, FaultServer() as server:
         monkeypatch.setenv("OUR_PROXY", proxy.url.replace("http://", "http://user:hunter2@"))
-        ask(server.url, proxy_env="OUR_PROXY", times=2)
+        send(server.url, proxy_env="OUR_PROXY", times=2)
         assert server.connections == 0
         assert [seen.path for seen in proxy.log] == [f"{server.url}/chat/completions"] * 2
         assert proxy.log[0].headers["proxy-authorization"].startswith("Basic ")
 
 
 def test_proxy_of_https(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy is asked for a tunnel and does not see the key; one that gives none is a lost connection."""
+    """A proxy gets a CONNECT request and never the key; a refused tunnel is a lost connection."""
     with FaultServer() as proxy:
         monkeypatch.setenv("OUR_PROXY", proxy.url)
         error = refused("https://elsewhere.invalid/v1", proxy_env="OUR_PROXY", api_key_env="TEST_API_KEY")
@@ -264,16 +264,16 @@ def test_proxy_of_https(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("proxy", ["ftp://user:hunter2@host", "hunter2", "http://user:hunter2/@host:8080"])
 def test_proxy_that_is_none(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy's address that is none is an error of ours that names the variable and not what it holds."""
+    """An invalid proxy address is an error that names the variable and not its value."""
     monkeypatch.setenv("OUR_PROXY", proxy)
     with FaultServer() as server, pytest.raises(EvalHarnessError, match="OUR_PROXY") as caught:
-        ask(server.url, proxy_env="OUR_PROXY")
+        send(server.url, proxy_env="OUR_PROXY")
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "br", "identity, gzip"])
 def test_compressed(encoding: str) -> None:
-    """A compressed answer, which nobody asked for, is refused unread."""
+    """A compressed answer is refused unread."""
     body = gzip.compress(b"".join(sse_events(chunks("Yes.", "m"))))
     headers = {"content-type": EVENT_STREAM, "content-encoding": encoding, "content-length": str(len(body))}
     with FaultServer(raw(head(200, headers) + body)) as server:
@@ -284,7 +284,7 @@ def test_compressed(encoding: str) -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(200, "malformed"), (400, "request"), (503, "server")])
 def test_endless_answer(status: int, kind: str) -> None:
-    """Of an answer without end a bounded part is read and kept."""
+    """An endless answer is read and kept up to a bound."""
     tracemalloc.start()
     try:
         with FaultServer(flood(head(status, CLOSING), b"a" * 2**20, 1024, b"")) as server:
@@ -300,18 +300,18 @@ def test_endless_answer(status: int, kind: str) -> None:
 
 @pytest.mark.parametrize(("size", "fits"), [(MOST_BYTES, True), (MOST_BYTES + 1, False), (17 * 2**20, False)])
 def test_largest_answer(size: int, fits: bool) -> None:
-    """Sixteen MiB are read, one byte more is not."""
+    """An answer of 16 MiB is read, and one more byte is an error."""
     script = raw(head(200, {"content-type": EVENT_STREAM}), b"a" * size, Close())
     with FaultServer(script) as server:
         if fits:
-            assert [len(body) for body in ask(server.url)] == [size]
+            assert [len(body) for body in send(server.url)] == [size]
         else:
             assert f"too large: expected at most {MOST_BYTES} bytes" in str(refused(server.url))
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where certificates are made."""
+    """The folder of the certificates."""
     return tmp_path_factory.mktemp("certificates")
 
 
@@ -330,13 +330,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tls(
     certificate: str, ca_file: str | None, safe: bool, certificates: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A certificate counts if `ca_file` vouches for it, for this host and today; the environment has no say."""
+    """A certificate is valid if `ca_file` has its authority, for this host and today; the environment has no effect."""
     context = tls_context(certificate, certificates)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates / ("ca.pem" if certificate == "good" else "self-signed.pem")))
     options = {"api_key_env": "TEST_API_KEY", "ca_file": ca_file and certificates / ca_file}
     with FaultServer(tls=context) as server:
         if safe:
-            ask(server.url, **options)
+            send(server.url, **options)
         else:
             error = refused(server.url, **options)
             assert (error.kind, type(error)) == ("tls", ModelUnavailableError)
@@ -348,4 +348,4 @@ def test_ca_file_that_is_none(content: str, tmp_path: Path) -> None:
     """A file without certificates is an error that names it."""
     (tmp_path / "ca.pem").write_text(content)
     with pytest.raises(EvalHarnessError, match=r"ca\.pem"):
-        ask("https://127.0.0.1:9/v1", ca_file=tmp_path / "ca.pem")
+        send("https://127.0.0.1:9/v1", ca_file=tmp_path / "ca.pem")

@@ -1,4 +1,4 @@
-"""Server-sent events: as the HTML standard reads them, however the bytes are cut."""
+"""Server-sent events: the rules of the HTML standard, for any cut of the bytes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ BOM = b"\xef\xbb\xbf"
 
 
 def read(*chunks: bytes) -> list[Event]:
-    """The events of a stream that came in these pieces."""
+    """The events of a stream in these pieces."""
     reader = EventReader()
     return [event for chunk in chunks for event in reader.feed(chunk)]
 
 
 def messages(*data: str) -> list[Event]:
-    """Events that have no name of their own."""
+    """Events without a name of their own."""
     return [Event("message", text) for text in data]
 
 
@@ -68,14 +68,14 @@ def messages(*data: str) -> list[Event]:
     ],
 )
 def test_standard(stream: bytes, events: list[Event]) -> None:
-    """Every rule of section 9.2.6, whole and byte by byte."""
+    """Every rule of section 9.2.6 holds, for the whole stream and byte by byte."""
     assert read(stream) == events
     assert read(*(bytes([byte]) for byte in stream)) == events
 
 
 @pytest.mark.parametrize("line", [b"data: \xff", b"data: \xf0\x9f\x98", b"data: \xed\xa0\xbd", b"event: \xc3"])
 def test_invalid_utf8(line: bytes) -> None:
-    """Bytes that are no UTF-8 are an error, never a replacement character in an answer."""
+    """Invalid UTF-8 is an error, never a replacement character in an answer."""
     with pytest.raises(UnicodeDecodeError):
         read(line + b"\n\n")
 
@@ -96,7 +96,7 @@ def test_invalid_utf8(line: bytes) -> None:
     ],
 )
 def test_something_else(stream: bytes, is_something_else: bool) -> None:
-    """A page that does not even begin like an event stream is known from one that breaks off."""
+    """A page that does not start like an event stream is different from a stream that ends early."""
     for size in (1, 3, 100):
         reader = EventReader()
         assert [event for at in range(0, len(stream), size) for event in reader.feed(stream[at : at + size])] == []
@@ -115,14 +115,14 @@ STREAMS = st.lists(st.builds(bytes.__add__, LINES, ENDS), max_size=20).map(b"".j
 
 @given(STREAMS, st.lists(st.integers(0, 80), max_size=12))
 def test_chunks_do_not_matter(stream: bytes, cuts: list[int]) -> None:
-    """However a stream is cut, even between CR and LF or within a character, its events are the same."""
+    """The cuts of a stream, even between CR and LF or within a character, do not change its events."""
     borders = [0, *sorted(cuts), len(stream)]
     assert read(*(stream[start:end] for start, end in pairwise(borders))) == read(stream)
 
 
 @given(STREAMS)
 def test_second_opinion(stream: bytes) -> None:
-    """httpx2's own reader agrees, but for what it hands over though it has no data, and for a CR at the very end."""
+    """httpx2's own reader agrees, except for events without data and a CR at the very end."""
     stream += b"\n"
     answer = httpx2.Response(
         200,
@@ -136,14 +136,14 @@ def test_second_opinion(stream: bytes) -> None:
 
 @pytest.mark.parametrize("size", [7, 4096])
 def test_long_line(size: int) -> None:
-    """A line may come in many pieces."""
+    """A line can arrive in many pieces."""
     stream = b"data: " + b"a" * 200_000 + b"\n\n"
     (event,) = read(*(stream[at : at + size] for at in range(0, len(stream), size)))
     assert len(event.data) == 200_000
 
 
 def test_very_many_pieces() -> None:
-    """A line is not copied for each of its pieces: a million copies take minutes, and this waits for one."""
+    """A line is not copied for each of its pieces: a million copies take minutes, and the test's time limit is one."""
     found: list[Event] = []
     stream = b"data: " + b"a" * 1_000_000 + b"\n\n"
     pieces = (stream[at : at + 1] for at in range(len(stream)))

@@ -43,8 +43,8 @@ def test_bounded(most: int, errors: list[ProviderError]) -> None:
 
 
 @given(st.integers(1, 10), RETRYABLE_ERRORS)
-def test_never_earlier_than_told(most: int, error: RetryableError) -> None:
-    """A told wait is never undercut, and not stretched by more than a second."""
+def test_never_before_the_requested_wait(most: int, error: RetryableError) -> None:
+    """A requested wait is never shortened, and at most a second longer."""
     wait_s = Tries(most).wait_s(error)
     if wait_s is not None and error.wait_s is not None:
         assert error.wait_s <= wait_s <= error.wait_s + 1
@@ -64,7 +64,7 @@ def test_never_earlier_than_told(most: int, error: RetryableError) -> None:
     ],
 )
 def test_by_default(row: list[type[ProviderError]], tries: int) -> None:
-    """Two more tries; one more where the outcome is unknown and may have been billed."""
+    """Two retries; one if the outcome is unknown and may have a price."""
     state = Tries(2)
     posts = 1
     for kind in row:
@@ -78,7 +78,7 @@ def test_by_default(row: list[type[ProviderError]], tries: int) -> None:
     ("most", "serving", "tries"), [(2, [True] * 9, 7), (2, [False] * 9, 3), (2, [True, False] * 9, 6), (0, [True], 1)]
 )
 def test_turned_away(most: int, serving: list[bool], tries: int) -> None:
-    """By an endpoint that serves others meanwhile, three times as often: it only waits its turn."""
+    """Three times as many retries at an endpoint that serves other requests in between."""
     state = Tries(most)
     error = ThrottledError("slowly")
     waits = [state.wait_s(error, serving=others) for others in serving]
@@ -87,17 +87,17 @@ def test_turned_away(most: int, serving: list[bool], tries: int) -> None:
 
 @pytest.mark.parametrize(("number", "most_s"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (20, 8)])
 def test_full_jitter(number: int, most_s: float) -> None:
-    """The wait is anything from nothing to a bound that doubles: no two clients come back together."""
+    """The wait is random between nothing and a bound that doubles, so that clients do not return together."""
     waits = [Tries(99, failed=number - 1).wait_s(failed()) or 0.0 for _ in range(400)]
     assert 0 <= min(waits) < most_s / 10
     assert most_s * 0.9 < max(waits) <= most_s
     assert len(set(waits)) > 390
 
 
-@pytest.mark.parametrize(("told_s", "spread_s"), [(0.0, 0.05), (0.02, 0.052), (1.0, 0.15), (120.0, 1.0)])
-def test_jitter_after_a_told_wait(told_s: float, spread_s: float) -> None:
-    """Who was told the same wait comes back spread out, a little later."""
-    waits = [Tries(9).wait_s(failed(wait_s=told_s)) or 0.0 for _ in range(400)]
-    assert told_s <= min(waits) < told_s + spread_s / 10
-    assert told_s + spread_s * 0.9 < max(waits) <= told_s + spread_s
+@pytest.mark.parametrize(("wait_s", "spread_s"), [(0.0, 0.05), (0.02, 0.052), (1.0, 0.15), (120.0, 1.0)])
+def test_jitter_after_a_requested_wait(wait_s: float, spread_s: float) -> None:
+    """After the same requested wait, retries are spread over a short time."""
+    waits = [Tries(9).wait_s(failed(wait_s=wait_s)) or 0.0 for _ in range(400)]
+    assert wait_s <= min(waits) < wait_s + spread_s / 10
+    assert wait_s + spread_s * 0.9 < max(waits) <= wait_s + spread_s
     assert len(set(waits)) > 390

@@ -40,18 +40,18 @@ KINDS = {
 }
 
 
-def told(message: str = "", **more: Any) -> bytes:
-    """An error as OpenAI's format has it."""
+def openai(message: str = "", **more: Any) -> bytes:
+    """A body with an error in OpenAI's format."""
     return json.dumps({"error": {"message": message, **more}}).encode()
 
 
 def anthropic(message: str, kind: str = "invalid_request_error") -> bytes:
-    """An error as Anthropic's format has it."""
+    """A body with an error in Anthropic's format."""
     return json.dumps({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}).encode()
 
 
 def error(status: int, body: bytes = b"", **headers: str) -> ProviderError:
-    """The error, with headers whose names have `_` for `-`."""
+    """The error, with headers by name (`_` for `-`)."""
     return error_of(status, httpx2.Headers({name.replace("_", "-"): value for name, value in headers.items()}), body)
 
 
@@ -73,11 +73,11 @@ STATUSES: list[tuple[int, str, type[ProviderError]]] = [
     (529, "server", ThrottledError),
 ]
 """Status, kind and class of the error."""
-BODIES = [b"", told("It broke."), b"<html><body>It broke.</body></html>", b"[]", b"\xff\0{"]
+BODIES = [b"", openai("It broke."), b"<html><body>It broke.</body></html>", b"[]", b"\xff\0{"]
 
 
 def test_status() -> None:
-    """The status alone decides whether a request is retried, whatever the body is."""
+    """The status alone decides whether a request is retried, for any body."""
     failures = []
     for (status, *wanted), body in product(STATUSES, BODIES):
         found = error(status, body)
@@ -89,38 +89,42 @@ def test_status() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (400, told("Too long.", code="context_length_exceeded", param="messages"), "context"),
-        (400, told("Too long.", code="string_above_max_length"), "context"),
-        (400, told("too large", type="exceed_context_size_error", code=400, n_ctx=512), "context"),
+        (400, openai("Too long.", code="context_length_exceeded", param="messages"), "context"),
+        (400, openai("Too long.", code="string_above_max_length"), "context"),
+        (400, openai("too large", type="exceed_context_size_error", code=400, n_ctx=512), "context"),
         (400, anthropic("prompt is too long: 204858 tokens > 200000 maximum"), "context"),
         (413, anthropic("prompt is too long: 204858 tokens > 200000 maximum", "request_too_large"), "context"),
-        (400, told("This model's maximum context length is 2048 tokens.", type="BadRequestError", code=400), "context"),
-        (400, told("no", code="unsupported_parameter", param="max_tokens"), "parameter"),
-        (400, told("only 1", code="unsupported_value", param="temperature"), "parameter"),
-        (400, told("Unrecognized: 'top_k'.", code="unknown_parameter", param="top_k"), "parameter"),
+        (
+            400,
+            openai("This model's maximum context length is 2048 tokens.", type="BadRequestError", code=400),
+            "context",
+        ),
+        (400, openai("no", code="unsupported_parameter", param="max_tokens"), "parameter"),
+        (400, openai("only 1", code="unsupported_value", param="temperature"), "parameter"),
+        (400, openai("Unrecognized: 'top_k'.", code="unknown_parameter", param="top_k"), "parameter"),
         (400, anthropic("`temperature` is deprecated for this model."), "parameter"),
         (400, anthropic("`temperature` and `top_p` cannot both be specified for this model."), "parameter"),
         (400, anthropic("seed: Extra inputs are not permitted"), "parameter"),
         (422, b'{"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}', "parameter"),
-        (400, told("The temperature must be at most 2.", param="temperature"), "request"),
-        (400, told("We do not support this.", param="messages"), "request"),
-        (400, told("Against our policy.", code="content_filter"), "filtered"),
-        (400, told("Against our policy.", code="content_policy_violation"), "filtered"),
-        (429, told("You exceeded your quota.", type="insufficient_quota", code="insufficient_quota"), "quota"),
-        (429, told("Too many tokens.", type="tokens", code="rate_limit_exceeded"), "rate limit"),
-        (401, told("Bad key.", code="invalid_api_key"), "auth"),
-        (500, told("Oops.", code="context_length_exceeded"), "server"),
+        (400, openai("The temperature must be at most 2.", param="temperature"), "request"),
+        (400, openai("We do not support this.", param="messages"), "request"),
+        (400, openai("Against our policy.", code="content_filter"), "filtered"),
+        (400, openai("Against our policy.", code="content_policy_violation"), "filtered"),
+        (429, openai("You exceeded your quota.", type="insufficient_quota", code="insufficient_quota"), "quota"),
+        (429, openai("Too many tokens.", type="tokens", code="rate_limit_exceeded"), "rate limit"),
+        (401, openai("Bad key.", code="invalid_api_key"), "auth"),
+        (500, openai("Oops.", code="context_length_exceeded"), "server"),
     ],
 )
 def test_body(status: int, body: bytes, kind: str) -> None:
-    """A code or the words of a known endpoint say what it refuses."""
+    """The code or the words of a known endpoint give the kind of the error."""
     assert error(status, body).kind == kind
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Params)])
 def test_every_parameter_can_be_refused(name: str) -> None:
-    """An endpoint that does not know a parameter says so by its name, whichever it is."""
-    found = error(400, told(f"Unknown parameter: '{name}'.", code="unknown_parameter", param=name))
+    """An error about an unknown parameter has its name, for every parameter."""
+    found = error(400, openai(f"Unknown parameter: '{name}'.", code="unknown_parameter", param=name))
     assert found.kind == "parameter"
     assert name in str(found)
 
@@ -128,8 +132,8 @@ def test_every_parameter_can_be_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        (error(400, told("No such thing.", type="invalid_request_error")), "HTTP 400 invalid_request_error: No such"),
-        (error(404, told("No model x.", code="model_not_found", type="t")), "HTTP 404 model_not_found: No model x."),
+        (error(400, openai("No such thing.", type="invalid_request_error")), "HTTP 400 invalid_request_error: No such"),
+        (error(404, openai("No model x.", code="model_not_found", type="t")), "HTTP 404 model_not_found: No model x."),
         (error(429, anthropic("Slow down.", "rate_limit_error")), "HTTP 429 rate_limit_error: Slow down."),
         (error(529, anthropic("Overloaded", "overloaded_error")), "HTTP 529 overloaded_error: Overloaded"),
         (error(422, b'{"detail": "Not Found"}'), "HTTP 422: Not Found"),
@@ -138,7 +142,7 @@ def test_every_parameter_can_be_refused(name: str) -> None:
         (error(400, b'{"surprise": 1}'), "surprise"),
         (error(502, b"<html>\r\n  <h1>Bad\tGateway</h1>"), "HTTP 502: <html> <h1>Bad Gateway</h1>"),
         (error(500), "HTTP 500"),
-        (error(401, told("Bad key.")), "the endpoint rejects the key: HTTP 401: Bad key."),
+        (error(401, openai("Bad key.")), "the endpoint rejects the key: HTTP 401: Bad key."),
         (error(307, location="https://other/v1"), "to https://other/v1, and redirects are not followed: set base_url"),
         (error(301), "redirects (HTTP 301) to nowhere"),
         (error(204), "expected HTTP 200, got HTTP 204"),
@@ -147,7 +151,7 @@ def test_every_parameter_can_be_refused(name: str) -> None:
     ],
 )
 def test_message(found: ProviderError, message: str) -> None:
-    """A person reads status, code and the endpoint's own words."""
+    """The message has the status, the code and the endpoint's own words."""
     assert message in str(found)
 
 
@@ -180,13 +184,13 @@ def test_message(found: ProviderError, message: str) -> None:
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Every form in which an endpoint says how long to wait; a date is read by its own clock."""
+    """Every form of a requested wait is read; a date is compared with the endpoint's own clock."""
     assert retry_after_s(headers) == seconds
     assert wait_s(error(429, **headers)) == seconds
 
 
 def test_retry_after_without_a_clock() -> None:
-    """A date from a server that does not tell its time is read by ours."""
+    """A date from a server without a clock is compared with the local one."""
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert retry_after_s({"retry-after": until}) == pytest.approx(60, abs=5)
 
@@ -196,7 +200,7 @@ def test_retry_after_without_a_clock() -> None:
     ("wait", "patient"), [("120", True), ("120.5", False), ("3600", False), ("9" * 5000, False), ("inf", False)]
 )
 def test_too_long_a_wait(status: int, wait: str, patient: bool) -> None:
-    """More than two minutes, or for ever, is an error at once."""
+    """A wait of more than two minutes, or without an end, is an error at once."""
     found = error(status, retry_after=wait)
     assert isinstance(found, RetryableError) == patient
     assert (wait_s(found) == 120) == patient
@@ -211,7 +215,7 @@ DATES = st.from_regex(
 
 @given(st.one_of(st.text(), DATES, st.floats().map(str)), st.one_of(st.just(NOON), st.text(), DATES))
 def test_any_retry_after(wait: str, date: str) -> None:
-    """No header makes it fail, or wait less than nothing."""
+    """No header raises an error or gives a negative wait."""
     seconds = retry_after_s({"retry-after": wait, "retry-after-ms": date, "date": date})
     assert seconds is None or seconds >= 0
 
@@ -227,20 +231,20 @@ JSON = st.recursive(
 
 @given(st.integers(201, 599), st.one_of(st.binary(), JSON.map(lambda value: json.dumps(value).encode())))
 def test_any_body(status: int, body: bytes) -> None:
-    """Whatever an endpoint says, it is one of the known kinds, in a message that stays short."""
+    """Any body gives a known kind of error and a short message."""
     found = error(status, body)
     assert found.kind in KINDS
     assert len(str(found)) < 1000
 
 
 @pytest.mark.parametrize(
-    "body", [b"a" * 10**6, b"[" * 10**6, b'{"error": ' * 50_000, b"9" * 5000, told("\0\x1b" * 10**6)]
+    "body", [b"a" * 10**6, b"[" * 10**6, b'{"error": ' * 50_000, b"9" * 5000, openai("\0\x1b" * 10**6)]
 )
 def test_huge_body(body: bytes) -> None:
-    """Neither length nor depth of a body makes a long message, or another error."""
+    """Neither length nor depth of a body makes the message long or changes the error."""
     assert len(str(error(400, body))) < 1000
 
 
 def test_control_characters() -> None:
-    """What a terminal would obey is kept as it came: whoever prints an error makes it visible."""
-    assert str(error(400, told("\x1b[31mred"))) == "HTTP 400: \x1b[31mred"
+    """Control characters stay in the error: the encoder of each sink makes them visible."""
+    assert str(error(400, openai("\x1b[31mred"))) == "HTTP 400: \x1b[31mred"

@@ -1,4 +1,4 @@
-"""Requests through a pipeline, and how they ended."""
+"""Requests through a pipeline, and their samples."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from evalharness.scoring.scorer import Scorer
 from evalharness.testing import case, request
 
 PATIENCE_S = 60
-"""A future that is not done by then never will be."""
+"""Seconds after which an open future counts as a hang."""
 Result = TypeVar("Result")
 
 
-def ask(pipeline: Pipeline, names: Iterable[str], model: str = "m", *, text: str = "") -> list[Future[Sample]]:
-    """The future of one request for each name; its text is the name too, unless one is given."""
+def submit(pipeline: Pipeline, names: Iterable[str], model: str = "m", *, text: str = "") -> list[Future[Sample]]:
+    """The future of one request for each name, with the name as its text by default."""
     return [pipeline.submit(case(name), request(text or name, case=name, model=model), Scorer([])) for name in names]
 
 
@@ -34,7 +34,7 @@ def kinds(samples: Iterable[Sample]) -> Counter[str]:
 
 
 def in_time(work: Callable[[], Result]) -> Result:
-    """What `work` returns or raises, in a thread of its own. Raises TimeoutError if it does neither."""
+    """The result or exception of `work`, run in a thread of its own. Raises TimeoutError if it hangs."""
     done = Future[Result]()
 
     def follow() -> None:

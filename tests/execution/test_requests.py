@@ -1,4 +1,4 @@
-"""How a run asks: equal requests once, as fast as the endpoint likes, never beyond its deadline, stopped at once."""
+"""Requests of a run: equal ones are sent once, the endpoint sets the pace, and deadlines and stops hold."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from asking import PATIENCE_S, ask, in_time, kinds, samples_of
+from pipelines import PATIENCE_S, in_time, kinds, samples_of, submit
 from plans import open_pipeline
 
 from evalharness.config import Config, ModelConfig
@@ -52,7 +52,7 @@ Result = TypeVar("Result")
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """An empty one."""
+    """An empty ledger."""
     with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
         yield ledger
 
@@ -64,25 +64,25 @@ def remote(*urls: str, **options: Any) -> Provider:
 
 
 def run(provider: Provider, ledger: Ledger, names: Iterable[str], *, text: str = "", **options: Any) -> list[Sample]:
-    """A run of its own that asks all of them."""
+    """The samples of a new run with one request for each name."""
     with open_pipeline({"m": provider}, [], options=RunOptions(run="r", **options), ledger=ledger) as pipeline:
-        return samples_of(ask(pipeline, names, text=text))
+        return samples_of(submit(pipeline, names, text=text))
 
 
 def status(code: int) -> Script:
-    """An error for everybody."""
+    """An error status for every request."""
     return lambda seen: [Send(json_answer({"error": {"message": "no"}}, code))]
 
 
 def nowhere() -> str:
-    """An address where nobody listens."""
+    """An address with a closed port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
 @pytest.mark.parametrize("record", ["once", "all"])
 def test_equal_requests_are_one(ledger: Ledger, record: Any) -> None:
-    """A hundred equal requests are one POST: each gets the answer, and one alone a time that counts."""
+    """A hundred equal requests are one POST: each gets the answer, and only one has a latency."""
     with FaultServer() as server:
         samples = run(remote(server.url), ledger, NAMES[:100], text="the same", record=record)
     assert len(server.log) == 1
@@ -92,7 +92,7 @@ def test_equal_requests_are_one(ledger: Ledger, record: Any) -> None:
 
 
 def test_an_error_is_shared_too(ledger: Ledger) -> None:
-    """Equal requests that fail fail together, and are not recorded."""
+    """Equal requests that fail share the error, which is not recorded."""
     with FaultServer(status(400)) as server:
         samples = run(remote(server.url), ledger, NAMES[:20], text="the same")
     assert kinds(samples) == {"request": 20}
@@ -101,7 +101,7 @@ def test_an_error_is_shared_too(ledger: Ledger) -> None:
 
 
 def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) -> None:
-    """While one process of a run waits to try again, another gets the answer: it is not asked for twice."""
+    """A request that waits for its retry takes the answer that another process of the run has received."""
 
     def script(seen: Received) -> Reply:
         return [Send(too_many({"retry-after-ms": "300"}))] if seen.attempt == 0 else healthy(seen)
@@ -110,24 +110,24 @@ def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) 
     with FaultServer(script) as server, closing(other_ledger), ExitStack() as engines:
         one, other = (
             engines.enter_context(
-                open_pipeline({"m": remote(server.url)}, [], options=RunOptions(run="r"), ledger=book)
+                open_pipeline({"m": remote(server.url)}, [], options=RunOptions(run="r"), ledger=one_ledger)
             )
-            for book in (ledger, other_ledger)
+            for one_ledger in (ledger, other_ledger)
         )
-        first = ask(one, ["a"], text="the same")
+        first = submit(one, ["a"], text="the same")
         while not ledger.attempts("r") or ledger.in_flight("r"):
             time.sleep(0.01)
-        assert samples_of(ask(other, ["b"], text="the same"))[0].ok
+        assert samples_of(submit(other, ["b"], text="the same"))[0].ok
         assert samples_of(first)[0].ok
     assert len(server.log) == 2
 
 
-def test_turned_away_while_others_are_served(ledger: Ledger) -> None:
-    """Who is only unlucky at a busy endpoint waits his turn."""
+def test_rejected_while_others_are_served(ledger: Ledger) -> None:
+    """A request that a busy endpoint rejects is retried while the endpoint serves others."""
     at_once, served = 32, 0
 
     def unlucky(seen: Received) -> Reply:
-        until = served + at_once  # more than are under way: an answer that left later than this request has come
+        until = served + at_once  # more than are in flight: a request that left after this one has its answer
         while served < until:
             yield Wait(0.001)
         yield Send(too_many({"retry-after-ms": "10"}))
@@ -145,8 +145,8 @@ def test_turned_away_while_others_are_served(ledger: Ledger) -> None:
     assert len([post for post in server.log if post.case == "0"]) == 6
 
 
-def test_turned_away_by_one_that_serves_nobody(ledger: Ledger) -> None:
-    """Three requests, and no more."""
+def test_rejected_by_an_endpoint_that_serves_none(ledger: Ledger) -> None:
+    """Each of three requests is sent three times."""
     with FaultServer(lambda _: [Send(too_many({"retry-after-ms": "10"}))]) as server:
         samples = run(remote(server.url), ledger, NAMES[:3])
     assert kinds(samples) == {"rate limit": 3}
@@ -154,9 +154,9 @@ def test_turned_away_by_one_that_serves_nobody(ledger: Ledger) -> None:
 
 
 def test_as_many_as_the_endpoint_likes(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
-    """An endpoint that takes only eight at once answers all, and in the second half turns down few.
+    """An endpoint with room for eight answers all requests, and rejects few in the second half.
 
-    Without the limiter's cuts it is two in five. Requests under way are counted, so no clock has a say.
+    Without the limiter's cuts it rejects two in five. The test counts requests in flight and reads no clock.
     """
     monkeypatch.setattr("evalharness.execution.limiter.CALM_S", 0.05)
     refused: list[bool] = []
@@ -170,7 +170,7 @@ def test_as_many_as_the_endpoint_likes(monkeypatch: pytest.MonkeyPatch, ledger: 
             return
         under_way += 1
         yield Wait(0.01)
-        yield Wait(0)  # the server looks one step ahead
+        yield Wait(0)  # the server reads one step ahead
         under_way -= 1
         yield from healthy(seen)
 
@@ -181,8 +181,8 @@ def test_as_many_as_the_endpoint_likes(monkeypatch: pytest.MonkeyPatch, ledger: 
     assert sum(late) / len(late) <= 0.1
 
 
-def test_nobody_waits_for_the_disk(tmp_path: Path) -> None:
-    """While an answer is being written, the next request leaves: its intent was on the disk before."""
+def test_requests_leave_during_disk_writes(tmp_path: Path) -> None:
+    """While the ledger writes an answer, the next request leaves, because its intent is already on the disk."""
     second_has_left = threading.Event()
 
     class SlowDisk(Ledger):
@@ -201,7 +201,7 @@ def test_nobody_waits_for_the_disk(tmp_path: Path) -> None:
 
 
 def test_retry_after_holds_for_all(ledger: Ledger) -> None:
-    """When one is told to wait, nobody leaves before that time is over but those who were on their way."""
+    """After a Retry-After, only requests that are already on their way arrive before the wait is over."""
 
     def script(seen: Received) -> Reply:
         first = seen.case == NAMES[5] and seen.attempt == 0
@@ -210,16 +210,16 @@ def test_retry_after_holds_for_all(ledger: Ledger) -> None:
     with FaultServer(script, latency_s=0.05) as server:
         samples = run(remote(server.url), ledger, NAMES[:60], concurrency=10)
     assert kinds(samples) == {"answered": 60}
-    (told,) = (post.answered_at for post in server.log if post.case == NAMES[5] and post.attempt == 0)
-    assert told
-    after = [post.at - told for post in server.log if post.at > told]
-    assert len([late for late in after if late < 1]) <= 20  # they were on their way, or left before it was heard
+    (rejected_at,) = (post.answered_at for post in server.log if post.case == NAMES[5] and post.attempt == 0)
+    assert rejected_at
+    after = [post.at - rejected_at for post in server.log if post.at > rejected_at]
+    assert len([late for late in after if late < 1]) <= 20  # on their way, or sent before the client read the header
     assert len([late for late in after if late >= 1]) >= 30
 
 
 @pytest.mark.parametrize(("slow_s", "least", "most"), [(0.02, 80, 120), (0.3, 10, 95)])
 def test_several_addresses(ledger: Ledger, slow_s: float, least: int, most: int) -> None:
-    """The address with the fewest requests under way is asked: each gets a third, and a slow one less."""
+    """Each request goes to the address with the fewest in flight: a third each, and fewer to a slow one."""
     with FaultServer(latency_s=0.02) as one, FaultServer(latency_s=0.02) as two, FaultServer(latency_s=slow_s) as three:
         samples = run(remote(one.url, two.url, three.url), ledger, [f"case-{number}" for number in range(300)])
     counts = [len(server.log) for server in (one, two, three)]
@@ -234,27 +234,27 @@ OVER = threading.Event()
 
 @pytest.fixture(autouse=True)
 def over() -> Iterator[None]:
-    """What hangs is let go after each test."""
+    """Release the hanging providers after each test."""
     OVER.clear()
     yield
     OVER.set()
 
 
 class Hanging(Provider):
-    """A model that does not come back until the test is over."""
+    """A model that hangs until the test is over."""
 
     capabilities = Capabilities(concurrency=5)
 
     def __init__(self) -> None:
-        self.asked = threading.Semaphore(0)
+        self.called = threading.Semaphore(0)
 
 
 class Stubborn(Hanging):
-    """A coroutine that does not let itself be cancelled."""
+    """A coroutine that ignores its cancellation."""
 
     async def complete(self, request: Request) -> Response:
-        """Never."""
-        self.asked.release()
+        """Never return."""
+        self.called.release()
         while True:
             try:
                 await asyncio.sleep(60)
@@ -263,11 +263,11 @@ class Stubborn(Hanging):
 
 
 class Blocking(Hanging):
-    """A plain function that does not come back."""
+    """A plain function that hangs."""
 
     def complete(self, request: Request) -> Response:
-        """Never, as far as a test is concerned."""
-        self.asked.release()
+        """Return only when the test is over."""
+        self.called.release()
         OVER.wait()
         return GOOD
 
@@ -276,7 +276,7 @@ class Unprepared(Blocking):
     """A model that never gets ready."""
 
     def prepare(self) -> None:
-        """Never."""
+        """Return only when the test is over."""
         OVER.wait()
 
 
@@ -290,11 +290,11 @@ HANGING: dict[str, Callable[[str], Provider]] = {
 
 @pytest.mark.parametrize("kind", HANGING)
 def test_the_runs_deadline(kind: str) -> None:
-    """Whatever hangs, the run is over after its deadline, however long that hangs, and says that it was that."""
+    """A run with any hanging provider ends at its deadline, and the errors name the deadline."""
 
     def whole(url: str) -> list[Sample]:
         with open_pipeline({"m": HANGING[kind](url)}, [], options=RunOptions(deadline_s=0.2)) as pipeline:
-            return samples_of(ask(pipeline, NAMES))
+            return samples_of(submit(pipeline, NAMES))
 
     with FaultServer(lambda _: [Hang()]) as server:
         samples = in_time(lambda: whole(server.url))
@@ -304,43 +304,43 @@ def test_the_runs_deadline(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", HANGING)
 def test_a_requests_deadline(kind: str) -> None:
-    """A request that is not answered in time is over, whatever its provider does; the next one gets its time."""
+    """A request without an answer ends at its deadline, and the next one gets its full time."""
 
     def whole(url: str) -> list[Sample]:
         provider = HANGING[kind](url)
         provider.capabilities = replace(provider.capabilities, deadline_s=0.2, concurrency=5)
         with open_pipeline({"m": provider}, []) as pipeline:
-            return samples_of(ask(pipeline, NAMES[:10]))
+            return samples_of(submit(pipeline, NAMES[:10]))
 
     with FaultServer(lambda _: [Hang()]) as server:
         assert kinds(in_time(lambda: whole(server.url))) == {"deadline": 10}
 
 
-def test_nothing_is_asked_after_the_runs_deadline(ledger: Ledger) -> None:
-    """A case that comes late (under xdist they come one by one) is not asked, of a new model either."""
+def test_nothing_is_sent_after_the_runs_deadline(ledger: Ledger) -> None:
+    """A case that is submitted after the deadline (xdist submits one by one) is not sent, even to a new model."""
     with FaultServer(lambda seen: [Hang()] if seen.case == "a" else healthy(seen)) as server:
         providers = {"m": remote(server.url), "n": remote(server.url)}
         with open_pipeline(providers, [], options=RunOptions(run="r", deadline_s=0.2), ledger=ledger) as pipeline:
-            assert kinds(samples_of(ask(pipeline, ["a"]))) == {"deadline": 1}
-            late = samples_of([*ask(pipeline, ["b"]), *ask(pipeline, ["c"], model="n")])
+            assert kinds(samples_of(submit(pipeline, ["a"]))) == {"deadline": 1}
+            late = samples_of([*submit(pipeline, ["b"]), *submit(pipeline, ["c"], model="n")])
     assert kinds(late) == {"deadline": 2}
     assert {post.case for post in server.log} <= {"a"}
 
 
 @pytest.mark.parametrize("latency_s", [0.0, 0.1])
 def test_a_refused_key(ledger: Ledger, latency_s: float) -> None:
-    """After a 401 nobody else is sent: the POSTs are those that were under way."""
+    """After a 401 only the requests in flight are sent, and all others end with the same error."""
     with FaultServer(status(401), latency_s=latency_s) as server:
         samples = run(remote(server.url), ledger, NAMES)
     assert kinds(samples) == {"auth": 200}
     assert len(server.log) <= 20
 
 
-def test_nobody_listens(ledger: Ledger) -> None:
-    """Where the first requests find nobody, the others end with them instead of waiting their turns."""
+def test_a_closed_port(ledger: Ledger) -> None:
+    """If the first requests cannot connect, the others end with them without a retry of their own."""
     samples = run(remote(nowhere()), ledger, NAMES)
     assert kinds(samples) == {"connect": 200}
-    assert sum(sample.attempts for sample in samples) < 2 * len(NAMES)  # each has three tries at one that says no
+    assert sum(sample.attempts for sample in samples) < 2 * len(NAMES)  # fewer than the three attempts of each
 
 
 def seen_by(server: FaultServer, number: int) -> None:
@@ -351,14 +351,14 @@ def seen_by(server: FaultServer, number: int) -> None:
 
 @pytest.mark.parametrize("kind", ["server", "slow", "stubborn", "blocking"])
 def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
-    """Who leaves is out, whatever hangs: nobody else is sent, every future done, every attempt settled."""
+    """Closing the pipeline sends nothing more, ends every future and settles every attempt, whatever hangs."""
 
     def whole(server: FaultServer) -> list[Any]:
         provider = remote(server.url) if kind in ("server", "slow") else HANGING[kind](server.url)
         with open_pipeline({"m": provider}, [], options=RunOptions(run="r"), ledger=ledger) as pipeline:
-            waiting = ask(pipeline, NAMES)
+            waiting = submit(pipeline, NAMES)
             if isinstance(provider, Hanging):
-                assert all(provider.asked.acquire(timeout=PATIENCE_S) for _ in range(5))
+                assert all(provider.called.acquire(timeout=PATIENCE_S) for _ in range(5))
             else:
                 seen_by(server, 20 if kind == "server" else 30)
         return waiting
@@ -372,12 +372,12 @@ def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
 
 
 def test_what_never_left_is_not_lost(ledger: Ledger) -> None:
-    """After a stop, an attempt that stays open had reached the server: else the next run would take it for a try."""
+    """After a stop, only attempts that reached the server stay open: the next run counts open ones as lost."""
     with FaultServer(latency_s=0.02) as server:
         for number in range(6):
             options, known = RunOptions(run=f"r{number}", record="all"), len(server.log)
             with open_pipeline({"m": remote(server.url)}, [], options=options, ledger=ledger) as pipeline:
-                ask(pipeline, NAMES)
+                submit(pipeline, NAMES)
                 seen_by(server, known + 20 + 7 * number)
         attempts = [row for number in range(6) for row in ledger.attempts(f"r{number}")]
     sent = {post.id for post in server.log}
@@ -386,25 +386,25 @@ def test_what_never_left_is_not_lost(ledger: Ledger) -> None:
 
 
 class Plain(Provider):
-    """Of a third party: nothing but the answer, from a function."""
+    """A provider of a third party with a plain function alone."""
 
     def complete(self, request: Request) -> Response:
-        """Yes."""
+        """A good response."""
         return GOOD
 
 
 class Coroutine(Provider):
-    """The same, from a coroutine."""
+    """A provider of a third party with a coroutine alone."""
 
     async def complete(self, request: Request) -> Response:
-        """Yes."""
+        """A good response."""
         await asyncio.sleep(0)
         return GOOD
 
 
 @pytest.mark.parametrize("kind", [Plain, Coroutine])
 def test_a_class_with_complete_alone(ledger: Ledger, kind: type[Provider]) -> None:
-    """A provider that can only answer is asked, case by case, and its responses are not kept."""
+    """A provider with `complete` alone answers case by case, and its responses are not recorded."""
     samples = run(kind(), ledger, NAMES[:20])
     assert kinds(samples) == {"answered": 20}
     assert [sample.key.case for sample in samples] == NAMES[:20]
@@ -412,14 +412,14 @@ def test_a_class_with_complete_alone(ledger: Ledger, kind: type[Provider]) -> No
 
 
 def test_a_price_that_raises(ledger: Ledger) -> None:
-    """An answer whose price cannot be worked out leaves no attempt open, or the budget would wait for it."""
+    """A price that raises leaves no attempt open, because the budget would wait for it."""
     broken = Pricing("test", lambda prompt, completion, cached, seconds: 0.0 if completion == 50 else 1 / 0)
     options = RunOptions(run="r", budget_usd=1.0)
     with (
         FaultServer() as server,
         open_pipeline({"m": remote(server.url)}, [], options=options, pricing={"m": broken}, ledger=ledger) as pipeline,
     ):
-        samples_of(ask(pipeline, NAMES[:5]))
+        samples_of(submit(pipeline, NAMES[:5]))
     assert ledger.in_flight("r") == 0
 
 
@@ -435,7 +435,7 @@ def test_a_price_that_raises(ledger: Ledger) -> None:
     ],
 )
 def test_parameters_that_are_not_taken(params: Params, options: dict[str, Any], named: list[str]) -> None:
-    """A parameter that would be dropped is refused: suite, model, parameter, and how to ask without it."""
+    """An unsupported parameter is refused with suite, model, parameter and the setting that omits it."""
     model = ModelConfig(**{"provider": "openai", "base_url": "http://h/v1", "model": "m", **options})
     suite = Suite("demo", "suites/demo.yaml", "", ("remote",), {}, (), params, {}, (), (), ())
     config = Config(models={"remote": model})
