@@ -136,7 +136,7 @@ def with_event(data: bytes) -> Script:
 
 
 def with_chunk(**changes: Any) -> Script:
-    """A healthy answer with one chunk of text changed; None stands for null."""
+    """A healthy answer with one chunk of text changed; None means null."""
     return of_chunks(lambda answer: [answer[0], answer[1] | changes, *answer[2:]])
 
 

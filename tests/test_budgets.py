@@ -1,7 +1,7 @@
-"""What a run costs, counted and not timed: modules, Python calls and memory. What grows by more than 5 % goes red.
+"""The cost of a run, counted and not timed: modules, Python calls and memory. Growth of more than 5 % fails.
 
 After a change that is meant to cost more (or less), `EVALHARNESS_BUDGETS=write pytest tests/test_budgets.py` writes
-tests/budgets.json anew. The figures are those of Python 3.11 with the locked versions; later Pythons make fewer calls.
+tests/a new budgets.json. The figures are those of Python 3.11 with the locked versions; later Pythons make fewer calls.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def _name(side: LabelSide) -> str:
 
 
 def meaning(found: Tally) -> str:
-    """The result of the tally in one sentence."""
+    """The result of the tally in one line."""
     total = found.a + found.b
     if found.p_value is None:
         return "No case has a preference, so there is no result."

@@ -26,26 +26,26 @@ def rejudge(
     record = read_run(path)
     _refuse_paths(path, record)
     name, config = record.header.suite, load_config(root)
-    trusted = MergeBase(config, merge_base(root, base))
+    base_commit = MergeBase(config, merge_base(root, base))
     sibling = path.parent / _REFERENCE
     reference = read_run(sibling) if path.name == RECORD and sibling.exists() else None
     command = f"pytest --llm-suite={name} --llm-accept"
-    verdicts = trusted.decide(
+    verdicts = base_commit.decide(
         record,
         accept_command=command,
         given=baseline,
-        gates=rules(trusted.rules(name, record.header.gates)),
+        gates=rules(base_commit.rules(name, record.header.gates)),
         reference=reference,
     )
     return Outcome(
         record,
         tuple(verdicts),
-        trusted.shown(record, baseline, reference),
+        base_commit.shown(record, baseline, reference),
         path.parent,
         command,
         compared=baseline != "none",
-        criteria=trusted.changes(name),
-        base=trusted.commit.sha if trusted.commit else "",
+        criteria=base_commit.changes(name),
+        base=base_commit.commit.sha if base_commit.commit else "",
         root=root,
         suite=_suite(name, config),
     )

@@ -184,7 +184,7 @@ def _write(root: Path, steps: Review, outcome: Outcome) -> None:
         return
     list_answers(answers)
     if not click.confirm(f"make these answers to {len(answers)} case{'s' if len(answers) > 1 else ''} golden?"):
-        click.echo("nothing was written; the next review asks again")
+        click.echo("nothing was written; the next review starts with the same answers")
         return
     because = click.prompt(f"reason (kept in {ACCEPTANCES})", default="", show_default=False)
     reason = Reason(" ".join(because.split()), outcome.status)

@@ -1,4 +1,4 @@
-"""The terminal interface of a review: draw the answer, read a key, repeat."""
+"""The terminal interface of a review: show the answer, read a key, repeat."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _key_by_key() -> Iterator[_Mode]:
 
 
 def _draw_and_read(review: Review, message: str, *, whole: bool) -> list[str]:
-    """The typed keys; none if the terminal was resized, so that the caller draws again."""
+    """The typed keys; none if the terminal was resized, so that the caller shows the screen again."""
     try:
         with _noticing_size():
             _draw(review, message, whole=whole)

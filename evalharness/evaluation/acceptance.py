@@ -36,7 +36,7 @@ class Reason:
 
 
 def refuse_ci() -> None:
-    """Raise RefusedError in CI, where nobody reviews what is accepted."""
+    """Raise RefusedError in CI, where no review precedes the acceptance."""
     if in_ci():
         raise RefusedError("nothing is accepted in CI: accept the run on your machine and commit golden/")
 
@@ -73,15 +73,15 @@ def _check_names(run: Run, config: Config) -> None:
         if key.model not in config.models and not _is_application(run, key.model):
             config.model(key.model)  # raises, with near names
         if not _NAME.fullmatch(key.prompt):
-            raise RefusedError(f"not accepted: {key.prompt!r} is no name of a prompt")
+            raise RefusedError(f"not accepted: {key.prompt!r} is not the name of a prompt")
         if key.model not in run.header.models or key.prompt not in run.header.prompts:
-            raise RefusedError(f"not accepted: the record does not say what {key.model} or {key.prompt} was")
+            raise RefusedError(f"not accepted: the record has no identity for {key.model} or {key.prompt}")
 
 
 def accept_answers(
     run: Run, config: Config, answers: Mapping[str, Sequence[str]], reason: Reason, *, replace: bool = False
 ) -> Path:
-    """Make answers golden, by case, beside those that are there or instead of them; the file that was written.
+    """Add golden answers by case, or replace the existing ones. Returns the path of the written file.
 
     Raises RefusedError: a partial run, an unknown or edited case, a file that cannot be edited; StoreError.
     """
@@ -150,7 +150,7 @@ def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool
         if case not in golden:
             raise RefusedError(f"{suite.file}: there is no case '{case}'{did_you_mean(case, golden)}")
         if not new or not all(text.strip() for text in new):
-            raise RefusedError(f"the answer to '{case}' is empty: an empty answer is no golden one")
+            raise RefusedError(f"the answer to '{case}' is empty: an empty answer cannot be golden")
         golden[case] = (*(() if replace else golden[case]), *new)
     return golden
 

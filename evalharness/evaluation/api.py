@@ -4,7 +4,7 @@
     print(evaluation.status, evaluation.means)
 
 The way of an evaluation: `evaluation.py` plans the suite, `execution/executor.py` runs the requests,
-`scoring/scorer.py` scores the responses, `confirm.py` samples again what looks worse, `gate/decide.py` decides, and
+`scoring/scorer.py` scores the responses, `confirm.py` samples possibly worse gates again, `gate/decide.py` decides, and
 `report/` writes it down.
 """
 
@@ -70,7 +70,7 @@ def evaluate(
         budget_usd: No request is sent whose worst case exceeds it.
         deadline_s: Seconds for all requests.
         concurrency: Most requests in flight for each model.
-        executor: Where requests run: a name, or an executor. Default: as the configuration says, or this process.
+        executor: Where requests run: a name, or an executor. Default: the configured one, or this process.
         report: Folder of the reports, relative to the root.
         config: The configuration. Default: `pyproject.toml` of the nearest folder upwards with `suites/`.
         on_start: Called with the evaluation when its requests are on their way.
@@ -146,7 +146,7 @@ def _ignore(value: object) -> None:
 
 
 async def aevaluate(suite: str, *, on_sample: OnSample | None = None, **arguments: Any) -> Evaluation:
-    """`evaluate` beside a running event loop, with the same arguments. `on_sample` is called in the loop's thread.
+    """`evaluate` in a running event loop, with the same arguments. `on_sample` is called in the loop's thread.
 
     Cancelling the task, or an exception in `on_sample`, does not stop the requests.
     """

@@ -8,7 +8,7 @@
         confirm(evaluation)
     outcome = evaluation.finish()
 
-`evaluate()` does just this; pytest does it item by item. `execution/executor.py` says where requests run.
+`evaluate()` does just this; pytest does it item by item. `execution/executor.py` decides where requests run.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Evaluation:
         )
 
     def finish(self, *, stopped: bool = False) -> Outcome:
-        """Close the record, decide, accept if the options say so, write the reports. Raises StoreError."""
+        """Close the record, decide, accept if the options demand it, write the reports. Raises StoreError."""
         self._stopped = stopped
         self._close()
         verdicts = self.screened if self.screened and not stopped else self.decide()

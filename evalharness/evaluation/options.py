@@ -1,4 +1,4 @@
-"""What the caller of an evaluation may choose, beside the suite itself."""
+"""The options of an evaluation."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ class EvaluationOptions:
     command: str = ""
     """The command that repeats the run. Empty: `pytest --llm-suite` with these options."""
     executor: str | Executor | None = None
-    """Where the requests run: a name, or an executor. None: as the configuration says."""
+    """Where the requests run: a name, or an executor. None: the configured one."""
     run: RunOptions = field(default_factory=RunOptions)
     """Limits of the requests."""

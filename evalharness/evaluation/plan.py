@@ -195,7 +195,7 @@ def _check_params(suite: Suite, model: str, provider: Provider) -> None:
         names = ", ".join(refused)
         raise ConfigError(
             f"{suite.file}: params: the model '{model}' takes no {names}; remove it from the suite, or write "
-            f"omits = {json.dumps(refused)} in [tool.evalharness.models.{model}] to ask this model without"
+            f"omits = {json.dumps(refused)} in [tool.evalharness.models.{model}] to send requests without it"
         )
 
 
@@ -204,6 +204,6 @@ def _check_golden(suite: Suite, model: str, provider: Provider, metrics: Sequenc
     name = next((metric.name for metric in metrics if metric.golden_likelihood), None)
     if name and not provider.capabilities.golden_logprobs:
         raise ConfigError(
-            f"{suite.file}: metrics: the model '{model}' cannot say how likely a golden answer is, and {name} needs "
-            "that; models of the provider gguf can: remove the metric from the suite, or ask such models only"
+            f"{suite.file}: metrics: the model '{model}' has no log-probabilities of golden answers, and {name} needs "
+            "them; models of the provider gguf have them: remove the metric from the suite, or use such models only"
         )

@@ -1,4 +1,4 @@
-"""The baseline's version of a suite, at another commit, which runs beside this one."""
+"""The baseline's version of a suite, at another commit, which runs next to this one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def open_reference_run(commit: Commit, plan: Plan, folder: Path, opened: dict[st
     suite = replace(suite, params=replace(suite.params, logprobs=plan.suite.params.logprobs))
     prompts = [prompt for prompt in plan.prompts if prompt in suite.prompts]
     old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened)
-    old = replace(old, metrics=plan.metrics)  # both are asked for what today's metrics need, and scored by them
+    old = replace(old, metrics=plan.metrics)  # today's metrics choose the requests and the scores of both versions
     return ReferenceRun(old, old.header(), folder / "reference.jsonl")
 
 

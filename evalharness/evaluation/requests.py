@@ -1,4 +1,4 @@
-"""The requests of one evaluation: its own, and those of the baseline's version beside it."""
+"""The requests of one evaluation: its own, and those of the baseline's version next to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Requests:
         self._resources, self._plan, self._options, self._folder = resources, plan, options, folder
         self.planned = {request.key: (case, request) for case, request in plan.requests}
         self.reference: ReferenceRun | None = None
-        """The baseline's version beside this run, once there is one."""
+        """The baseline's version next to this run, once it is planned."""
         if options.against is not None:
             self.reference = open_reference_run(options.against, plan, folder, resources.providers)
         self._futures: dict[SampleKey, Future[Sample]] = {}
@@ -56,7 +56,7 @@ class Requests:
         return self.reference.run(stopped=stopped) if self.reference else None
 
     def reference_for(self, pairs: Collection[tuple[str, str]], accepted: Baselines) -> ReferenceRun | None:
-        """The baseline's version, to run beside this one; None if there is none.
+        """The baseline's version, to run next to this one; None if there is none.
 
         That is the version in `against`, else the one at the merge base if its requests are those of the latest
         accepted run of each pair of model and prompt.

@@ -88,8 +88,8 @@ class Resources:
         """A line for each model with a price: the most that these requests can cost."""
         pricing = self.pricing if self.options.run.record != "none" else {}
         priced = [request for request in requests if request.key.model in pricing]
-        for model, asked in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
-            mine, price = list(asked), pricing[model]
+        for model, group in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
+            mine, price = list(group), pricing[model]
             about = dollars(sum(map(price.about_usd, mine)))
             deadline_s = self.providers[model].capabilities.deadline_s
             most = dollars(sum(price.most_usd(request, deadline_s) for request in mine))

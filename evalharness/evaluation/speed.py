@@ -1,4 +1,4 @@
-"""The speed of this machine beside a run: seconds of a fixed piece of work."""
+"""The speed of this machine during a run: seconds of a fixed piece of work."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How many requests one model may have in flight.
 
-Additive increase, multiplicative decrease (Chiu and Jain 1989), begun as TCP begins (slow start, RFC 5681): the limit
+Additive increase, multiplicative decrease (Chiu and Jain 1989), with TCP's slow start (RFC 5681): the limit
 doubles with each round of responses until the endpoint throttles for the first time, then grows by one a round. A burst
-of throttled requests cuts the limit once: requests sent before the last cut are no evidence about the limit since.
+of throttled requests cuts the limit once: requests sent before the last cut do not count again.
 """
 
 from __future__ import annotations

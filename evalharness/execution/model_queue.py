@@ -29,8 +29,8 @@ from evalharness.wire.retry import Tries
 
 _log = get_logger(__name__)
 _POLL_S = 0.05
-"""Between two looks at the ledger, while another request must end first: an equal one in another process, or one whose
-reserve may return to the budget."""
+"""Seconds between two reads of the ledger while another request must end first: an equal one of another process, or
+one whose reserve may return to the budget."""
 
 
 class ModelQueue:

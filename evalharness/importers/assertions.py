@@ -23,7 +23,7 @@ _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
 class _NoEquivalentError(Exception):
-    """An assertion cannot be converted: the text says why."""
+    """An assertion cannot be converted: the text has the reason."""
 
 
 @dataclass

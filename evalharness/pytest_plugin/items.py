@@ -48,7 +48,7 @@ class CaseFailedError(Exception):
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         self.samples = samples
-        super().__init__("; ".join(dict.fromkeys(sentence for sample in samples for sentence in _reasons(sample))))
+        super().__init__("; ".join(dict.fromkeys(reason for sample in samples for reason in _reasons(sample))))
 
 
 class CaseItem(pytest.Item):

@@ -41,10 +41,10 @@ class Params:
     """None is not sent: a local model uses the seed 0."""
     top_p: float = 1.0
     top_k: int = 0
-    """0 is no limit."""
+    """0: unlimited."""
     min_p: float = 0.0
     repeat_penalty: float = 1.0
-    """1 is no penalty. Applies to generated tokens only."""
+    """1: without a penalty. Applies to generated tokens only."""
     stop: tuple[str, ...] = ()
     grammar: str = ""
     """GBNF grammar of the response; empty for any text."""

@@ -54,8 +54,8 @@ def quoted(text: str, *, lines: int = 40, width: int = 2000) -> list[str]:
     CI systems read commands at the start of a line.
     """
     given = scrub(text).split("\n")
-    begun = (_escaped(line[: width + 1]) for line in given[:lines])  # escaping only lengthens it
-    shown = [f"│ {line[:width]}{'…' if len(line) > width else ''}" for line in begun]
+    starts = (_escaped(line[: width + 1]) for line in given[:lines])  # escaping only lengthens it
+    shown = [f"│ {line[:width]}{'…' if len(line) > width else ''}" for line in starts]
     return shown if len(given) <= lines else [*shown, f"│ … {len(given) - lines} more lines"]
 
 

@@ -93,7 +93,7 @@ def overview(page: Page) -> dict[str, Any]:
 
 
 def _bounded(data: Any) -> Any:
-    """The data with texts cut to `MAX_NAME` characters: a name is drawn many times."""
+    """The data with texts cut to `MAX_NAME` characters: a page shows a name many times."""
     if isinstance(data, str):
         return data if len(data) <= MAX_NAME else f"{data[:MAX_NAME]}…"
     if isinstance(data, Mapping):

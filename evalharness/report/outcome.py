@@ -104,7 +104,7 @@ class Outcome:
 
     @cached_property
     def headline(self) -> str:
-        """The verdict in one sentence."""
+        """The verdict in one line."""
         return self._about_samples() or self._about_gates()
 
     def _about_samples(self) -> str:

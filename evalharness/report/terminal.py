@@ -86,7 +86,7 @@ def explain_sample(sample: Sample, where: Location) -> str:
     lines = [one_line(f"case {sample.key.case} ({where}), model {sample.key.model}, prompt {sample.key.prompt}", 1000)]
     if sample.error:
         lines += ["", f"error ({one_line(sample.error.kind)}):", *quoted(sample.error.message)]
-    lines += [f"- the answer {one_line(sentence)}" for sentence in sample.failed_checks]
+    lines += [f"- the answer {one_line(problem)}" for problem in sample.failed_checks]
     for message in sample.messages:
         lines += ["", f"{one_line(message.role)}:", *quoted(message.content, lines=12)]
     for golden in sample.golden:
@@ -156,7 +156,7 @@ def _no_baseline(outcome: Outcome) -> Iterator[Line]:
 
 
 def _detectable(outcome: Outcome) -> Iterator[Line]:
-    """The drops that later runs of this size can detect, so that a green run is not trusted too far."""
+    """The drops that later runs of this size can detect, so that a green run is not read as more."""
     seen = {v.metric: v.minimum_detectable_drop for v in outcome.verdicts if v.status == "no baseline"}
     drops = ", ".join(f"{drop * 100:.1f} pts ({metric})" for metric, drop in seen.items() if drop is not None)
     if drops:

@@ -43,7 +43,7 @@ class Size:
 def screen(one: ChangedAnswer, place: str, decision: Decision, size: Size, *, whole: bool = False) -> list[str]:
     """The lines. `place`: as in "3 of 17"; `whole`: show all lines of long texts."""
     blocks = [(label, _wrapped(signs, size.width - _LABEL - 2)) for label, signs in _texts(one)]
-    fails = [one_line(f"- the answer {sentence}", size.width) for sentence in one.sample.failed_checks]
+    fails = [one_line(f"- the answer {problem}", size.width) for problem in one.sample.failed_checks]
     del fails[_MAX_FAILS:]
     shares = _shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails))
     title = one_line(f"{place} · {one.key.case} · {one.key.model}, {one.key.prompt}", size.width)

@@ -13,7 +13,7 @@ from evalharness.config import Limits
 
 
 class FileError(Exception):
-    """A file cannot be read: the text says why. `line` is 0 for the whole file."""
+    """A file cannot be read: the text has the reason. `line` is 0 for the whole file."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         self.line = line

@@ -38,7 +38,7 @@ _MAX_BITS = 1_000
 
 
 class TemplateError(Exception):
-    """A template cannot be compiled or rendered: the text says why."""
+    """A template cannot be compiled or rendered: the text has the reason."""
 
 
 class _Metered(NodeTransformer):

@@ -71,7 +71,7 @@ class Project(Folder):
 
     @property
     def cache(self) -> Path:
-        """The cache of recorded responses: `XDG_CACHE_HOME` if it is set, `.cache` in the project otherwise."""
+        """The cache of recorded responses: `XDG_CACHE_HOME` if it is set, else `.cache` in the project."""
         return Path(os.environ.get("XDG_CACHE_HOME") or self.root / ".cache")
 
     def evaluate(self, **arguments: Any) -> Evaluation:

@@ -136,7 +136,7 @@ class Endpoint:
             for name in ("httpx2", "httpcore2"):  # at DEBUG they log headers
                 logging.getLogger(name).setLevel(logging.WARNING)
             self._headers = self._fixed_headers()
-            self._verify = self._trusted()
+            self._verify = self._tls_context()
         transport = httpx2.AsyncHTTPTransport(
             verify=self._verify,
             trust_env=False,
@@ -174,7 +174,7 @@ class Endpoint:
             text = f"the proxy address in {self._proxy_env} (proxy_env) is invalid: expected http://HOST:PORT"
             raise ModelUnavailableError(text, kind="connect") from None
 
-    def _trusted(self) -> ssl.SSLContext:
+    def _tls_context(self) -> ssl.SSLContext:
         import httpx2
 
         if self._ca_file is not None:

@@ -65,7 +65,9 @@ def _temporary(status: int, headers: Mapping[str, str], text: str) -> ProviderEr
     is_unknown = status not in _NOTHING_DONE
     if wait_s is not None and wait_s > LONGEST_WAIT_S:
         final = BilledError if is_unknown else ProviderError
-        return final(f"{text}; it asks to wait {_given(headers)}, the limit is {LONGEST_WAIT_S:g} s", kind=kind)
+        return final(
+            f"{text}; the requested wait of {_given(headers)} exceeds the limit of {LONGEST_WAIT_S:g} s", kind=kind
+        )
     if is_unknown:
         return UnknownOutcomeError(text, kind=kind, wait_s=wait_s)
     retryable = ThrottledError if status in _THROTTLED else RetryableError
@@ -99,7 +101,7 @@ def _number(text: str | None) -> float | None:
         value = float((text or "").replace("_", "?"))  # float("1_0") is ten
     except ValueError:
         return None
-    return value if value >= 0 else None  # infinity exceeds the limit; NaN is no wait
+    return value if value >= 0 else None  # infinity exceeds the limit; NaN counts as missing
 
 
 def _date(text: str | None) -> datetime | None:

@@ -169,7 +169,7 @@ def a_metric(score: Callable[[str], Any], **more: Any) -> Metric:
         (lambda: math.nan, "odd: expected a score in [0, 1], got nan"),
         (lambda: math.inf, "expected a score in [0, 1], got inf"),
         (lambda: 1.5, "expected a score in [0, 1], got 1.5"),
-        (lambda: MetricError("cannot say"), "odd: cannot say"),
+        (lambda: MetricError("no scale"), "odd: no scale"),
         (lambda: "good", "odd: "),
         (lambda: sys.exit(3), "SystemExit: 3"),
     ],

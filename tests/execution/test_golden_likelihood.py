@@ -117,14 +117,14 @@ def test_golden_is_in_every_request(plan: Planner) -> None:
 
 def test_golden_is_sent_only_if_needed(plan: Planner) -> None:
     """Without a metric that needs it, a request has no golden answer."""
-    asked: list[Request] = []
+    requests: list[Request] = []
 
     def script(request: Request) -> str:
-        asked.append(request)
+        requests.append(request)
         return "Yes."
 
     run_plan(plan(SUITE.replace("golden_logprob", "exact, rouge_l"), answers=script))
-    assert [request.golden for request in asked] == [(), ()]
+    assert [request.golden for request in requests] == [(), ()]
 
 
 def test_a_model_that_cannot(plan: Planner, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_model_that_cannot(plan: Planner, tmp_path: Path) -> None:
         plan(suite)
     assert plan(suite, models=["fake"]).requests
     suite = evalharness.load_suite("demo", load_config(tmp_path))
-    with pytest.raises(ConfigError, match="the model 'fake' cannot say"):
+    with pytest.raises(ConfigError, match="the model 'fake' has no log-probabilities"):
         make_plan(suite, load_config(tmp_path), models=["fake"], opened={"fake": Silent({"*": "Yes."})})
 
 
@@ -272,6 +272,6 @@ def test_keys_depend_on_logprobs(plan: Planner) -> None:
     options = replace(REQUEST, golden=("Yes.",), params=Params(logprobs=True))
     wire = Provider.wire(Recorded({}), options)
     assert (wire["golden"], wire["params"]) == (["Yes."], BEFORE | {"logprobs": True})
-    asked = plan().prompt_digests
-    assert plan(SUITE + "params: {logprobs: true}\n").prompt_digests != asked
-    assert plan(SUITE + "params: {logprobs: false}\n").prompt_digests == asked
+    digests = plan().prompt_digests
+    assert plan(SUITE + "params: {logprobs: true}\n").prompt_digests != digests
+    assert plan(SUITE + "params: {logprobs: false}\n").prompt_digests == digests

@@ -130,13 +130,17 @@ def test_each_repeat_has_a_seed(config: Config) -> None:
 
     def script(request: Request) -> str:
         requests.append(request)
-        return f"Draw {request.key.repeat}."
+        return f"Sample {request.key.repeat}."
 
     run = run_plan(a_plan(config, repeat=3, opened={"fake": ScriptedProvider(script)}))
     assert [(r.key.case, r.key.repeat, r.params.seed) for r in requests] == [
         (case, repeat, 7 + repeat) for case in "ab" for repeat in range(3)
     ]
-    assert [sample.response.text for sample in run.samples[:3] if sample.response] == ["Draw 0.", "Draw 1.", "Draw 2."]
+    assert [sample.response.text for sample in run.samples[:3] if sample.response] == [
+        "Sample 0.",
+        "Sample 1.",
+        "Sample 2.",
+    ]
 
 
 def test_deterministic_models_get_one_request(config: Config) -> None:

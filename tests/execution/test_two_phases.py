@@ -44,7 +44,7 @@ def grade(*models: str) -> Metric:
 
     def requests(view: SampleView) -> list[Request]:
         if view.text == "No.":
-            raise ValueError("too rude to ask")
+            raise ValueError("too rude")
         return [request_to(model, Message("user", view.text)) for model in models]
 
     def score(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
@@ -80,7 +80,7 @@ def test_a_metric_that_fails_costs_one_sample() -> None:
     assert failed.error
     assert failed.error.message == "grade: no response of 'critic': scripted: overloaded"
     assert rude.error
-    assert rude.error.message == "grade: ValueError: too rude to ask"
+    assert rude.error.message == "grade: ValueError: too rude"
     assert failed.scores == rude.scores == ()
 
 

@@ -1,8 +1,8 @@
 """A process for grammars: llama.cpp's sampler on SmolLM2's vocabulary, without the model.
 
-A JSON line in, a JSON line out: `{"grammar": ..., "draws": 3, "match": [text, ...]}` ->
-`{"taken": true, "drawn": [[text, whole], ...], "matched": [true, ...]}`. Draws choose at random among what the grammar
-allows; with `match`, whether a text as a whole is allowed.
+A JSON line in, a JSON line out: `{"grammar": ..., "samples": 3, "match": [text, ...]}` ->
+`{"taken": true, "sampled": [[text, whole], ...], "matched": [true, ...]}`. Samples are random texts of the grammar;
+with `match`, whether a text as a whole is allowed.
 """
 
 import ctypes

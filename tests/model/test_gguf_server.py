@@ -241,7 +241,7 @@ def test_without_the_package(serve: Callable[..., Served], monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"this is no model", "is not a GGUF file"),
+        (b"not a model", "is not a GGUF file"),
         (b"GGUF\x03\0\0\0" + b"\xff" * 64, "declares 18446744073709551615 tensors"),
     ],
     ids=["text", "header"],

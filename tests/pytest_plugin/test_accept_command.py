@@ -101,7 +101,7 @@ def test_a_record_from_elsewhere(changed):
     for old, new, message in (
         ('"suite": "demo"', '"suite": "../demo"', "expected the name of a suite, model or prompt, got '../demo'"),
         ('"plain"', '"../../plain"', "expected the name of a suite, model or prompt, got '../../plain'"),
-        ('"prompts": {"plain"', '"prompts": {"other"', "does not say what fake or plain was"),
+        ('"prompts": {"plain"', '"prompts": {"other"', "has no identity for fake or plain"),
         ('"fake"', '"../../fake"', "expected the name of a suite, model or prompt, got '../../fake'"),
     ):
         changed.write("reports/demo/run.jsonl", record.replace(old, new))

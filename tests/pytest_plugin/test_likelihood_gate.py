@@ -117,5 +117,5 @@ def test_a_model_that_cannot(likely):
     likely.edit("suites/demo.yaml", "models: [fake]", "models: [fake, far]")
     result = likely.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["*the model 'far' cannot say how likely a golden answer is*gguf can*"])
+    result.stdout.fnmatch_lines(["*the model 'far' has no log-probabilities of golden answers*gguf have them*"])
     assert not (likely.root / "reports").exists()

@@ -162,7 +162,7 @@ def test_table_of_a_baseline(tmp_path: Path) -> None:
 
 
 def test_a_count_beyond_bounds() -> None:
-    """A count that does not fit into a column is an error that says so."""
+    """A count that does not fit into a column raises StoreError."""
     huge = Response("", "stop", Usage(10**30, 1), Timing(0.1))
     with pytest.raises(StoreError, match="does not fit into 64 bits"):
         a_run((a_sample(response=huge),)).to_pandas()

@@ -105,7 +105,7 @@ def test_commands_of_ci_systems(payload: str) -> None:
 
 
 def test_long_texts() -> None:
-    """Long texts and long lines are cut, and say by how much."""
+    """Long lines are cut, and omitted lines are counted."""
     assert quoted("x" * 5, width=3) == ["│ xxx…"]
     assert quoted("a\nb\nc\nd", lines=2) == ["│ a", "│ b", "│ … 2 more lines"]
     assert quoted("") == ["│ "]

@@ -64,7 +64,7 @@ Before = Mapping[tuple[str, str], Mapping[str, BaselineView]]
 
 
 def a_sample(name: str = "a", **changes: Any) -> Sample:
-    """A scored sample in which every text is `name`, unless `changes` say otherwise."""
+    """A scored sample in which every text is `name`, unless `changes` replace it."""
     made = sample_of(
         f"case {name}",
         f"answer {name}",

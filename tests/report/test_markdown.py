@@ -104,7 +104,7 @@ def test_only_what_changed() -> None:
 
 
 def test_an_accepted_run() -> None:
-    """A run that has just been accepted says so, and gives no advice to accept it."""
+    """A run that has just been accepted has that status, and gives no advice to accept it."""
     text = summary([replace(an_outcome(baseline=None), accepted=(ROOT / "golden/baselines/support/x.jsonl",))])
     assert text.startswith("**ACCEPTED** `support`: `later runs are compared with this run`")
     assert "- `smollm2-concise-chrf`: `this is the first accepted run`" in text

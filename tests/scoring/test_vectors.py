@@ -63,7 +63,7 @@ def _used(file: VectorFile) -> dict[str, bytes]:
 
 
 def _garbage(path: Path) -> None:
-    path.write_bytes(b"this is no database" * 1_000)
+    path.write_bytes(b"not a database...." * 1_000)
 
 
 def _other_version(path: Path) -> None:

@@ -198,7 +198,7 @@ def test_unrelated(repository: Repository) -> None:
 
 
 def test_shallow_clone(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clone that is too shallow for the merge base is an error that says so."""
+    """A clone that is too shallow for the merge base is an error with that reason."""
     repository.branch()
     worse(repository)
     origin = f"file://{repository.root}"

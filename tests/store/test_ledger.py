@@ -58,7 +58,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
-    """An empty ledger in which a run has begun."""
+    """An empty ledger with a started run."""
     with closing(Ledger(path)) as ledger:
         ledger.begin("r", None)
         yield ledger
@@ -407,7 +407,7 @@ def test_keeping_and_replacing(ledger: Ledger) -> None:
 
 
 def test_a_full_disk(ledger: Ledger) -> None:
-    """The error on a full disk says so, and does not call the file damaged."""
+    """The error on a full disk has that reason, and does not call the file damaged."""
     ledger._connection.execute("PRAGMA max_page_count = 12")
     with pytest.raises(StoreError, match="full") as caught:
         ledger.keep([a_row(number, "x" * 3000) for number in range(40)])

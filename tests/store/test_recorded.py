@@ -144,7 +144,7 @@ def test_long_texts_that_differ_late() -> None:
 
 
 def test_nothing_recorded() -> None:
-    """Without recorded requests, the message says so."""
+    """Without recorded requests, the message states that."""
     assert nearest(canonical(REQUEST), []) == "no responses are recorded yet"
 
 

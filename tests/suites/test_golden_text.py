@@ -16,7 +16,7 @@ _ROOT = Path(__file__).parents[2]
 _NEW = ['He said "no"', "two\nlines, it's \u2028 \u0085 \U0001f600 and a \t tab"]
 _STYLES = """\
 # A file as people write it.
-plain: One answer   # said once
+plain: One answer   # given once
 quoted: "One, answer"
 block:
   - é \U0001f600 first  # behind a sign that is two units long elsewhere

@@ -209,6 +209,6 @@ def test_unknown_suites(project: Make, name: str) -> None:
 
 
 def test_a_folder_without_suites(tmp_path: Any) -> None:
-    """In an empty folder the error says that the project has no suites."""
+    """In an empty folder the error is that the project has no suites."""
     with pytest.raises(SuiteError, match="no suite 's'; this project has no suites yet"):
         load_suite("s", Config(root=tmp_path))

@@ -175,7 +175,7 @@ def test_encodings(project: Make, good: str, data: bytes, problem: str | None) -
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_other_encodings_are_refused(project: Make, good: str, encoding: str) -> None:
-    """For UTF-16 and UTF-32 the error says to save the file as UTF-8."""
+    """For UTF-16 and UTF-32 the error advises to save the file as UTF-8."""
     assert all("UTF-8" in line for line in project(good.encode(encoding)).problems())
     assert all("UTF-8" in line for line in project(good, "a: b\n".encode(encoding)).problems())
 

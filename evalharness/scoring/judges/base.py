@@ -35,7 +35,7 @@ class Judge(Protocol):
     signature: str
     """Everything that a decision depends on except the question: template, version, ..."""
     models: tuple[str, ...] = ()
-    """The configured models that `requests` asks."""
+    """The configured models that get the `requests`."""
 
     def requests(self, question: Question) -> Sequence[Request]:
         """Return the requests whose responses `decide` needs. They share the queue, ledger and budget of the run."""

@@ -71,7 +71,7 @@ class Metric:
     requests: Callable[[SampleView], Sequence[Request]] | None = None
     """Returns the requests that `score` needs answered; make them with `request_to`."""
     models: tuple[str, ...] = ()
-    """The configured models that `requests` asks. Their identity joins the signature."""
+    """The configured models that get the `requests`. Their identity joins the signature."""
     judge: str = ""
     """The judge that the score rests on. Such a score is shown, and no gate may use it."""
     needs_golden: bool = True

@@ -27,14 +27,14 @@ def judge(
         raise ValueError(f"good: '{odd[0]}' is not among the choices {', '.join(options)}")
     opened = open_judge(name, config)
 
-    def ask(view: SampleView) -> Question:
+    def question_of(view: SampleView) -> Question:
         return Question(question, view, options)
 
     def requests(view: SampleView) -> Sequence[Request]:
-        return opened.requests(ask(view))
+        return opened.requests(question_of(view))
 
     def score(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
-        questions = [ask(view) for view in views]
+        questions = [question_of(view) for view in views]
         found = opened.decide(questions, responses)
         return [_result(checked(one, of_one), wanted) for one, of_one in zip(questions, found, strict=True)]
 

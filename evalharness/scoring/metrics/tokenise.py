@@ -3,7 +3,7 @@ r"""Words of any script, for ROUGE and token F1.
 rouge-score's own tokeniser keeps `[a-z0-9]` only, which gives 0 to Thai and Chinese and cuts "café" to "caf". This one:
 
     1. canonical caseless form: NFC of casefold (Unicode 3.13, D145), so that é in one or two code points is the same;
-    2. a word is a run of letters, digits and marks (general categories L, N, M). A mark is no word boundary: Thai
+    2. a word is a run of letters, digits and marks (general categories L, N, M). A mark does not end a word: Thai
        vowels and tones, Devanagari matras and Arabic vowel signs are marks, and Python's `\w` would split at each;
     3. invisible format characters (Cf: soft hyphen, joiners, direction marks) vanish without ending a word, as in
        UAX #29, WB4; the zero width space ends one;
