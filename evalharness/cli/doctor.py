@@ -37,6 +37,8 @@ def doctor(root: Path, load: bool, ping: bool, as_json: bool) -> None:
         click.echo(json.dumps({"ok": not bad, "findings": [asdict(finding) for finding in found]}, indent=1))
     elif bad:
         click.secho(f"\n{len(bad)} problem{'s' if len(bad) > 1 else ''} to fix before the suites can run", fg="red")
+    elif all(finding.status == "missing" for finding in found if finding.section == "suites"):
+        click.echo("\nno suites yet: evalharness init creates one")
     else:
         click.secho("\nthe suites can run", fg="green")
     raise SystemExit(bool(bad))

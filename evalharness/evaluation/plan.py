@@ -151,6 +151,8 @@ def make_plan(
         raise ConfigError(f"samples per case: expected at least 1, got {repeat}")
     opened = {} if opened is None else opened
     wanted = dict.fromkeys(models or suite.models)
+    if not wanted:
+        raise ConfigError(f"{suite.file}: no model to run: add `models: [NAME]`, or name one for this run")
     providers = {model: _opened(model, config, opened) for model in wanted}
     metrics = tuple(open_metric(spec, config) for spec in suite.metrics)
     metric_models = {model: _opened(model, config, opened) for metric in metrics for model in metric.models}

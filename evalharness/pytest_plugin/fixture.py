@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from evalharness.errors import ConfigError, did_you_mean
+from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.evaluation.given import GivenAnswers
 from evalharness.records import Response, Sample, SampleKey, Timing, Usage
 from evalharness.report.terminal import explain_sample, summary_lines
@@ -22,17 +23,27 @@ CHECKED = pytest.StashKey[dict[str, list[Sample]]]()
 """Of a test: its checked samples by suite."""
 
 
+@contextmanager
+def _failing_the_test() -> Iterator[None]:
+    """Fail the test with the message of an error, without the frames of this package."""
+    try:
+        yield
+    except EvalHarnessError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
 class LLM:
     """The value of the fixture `llm`."""
 
     def __init__(self, item: pytest.Item, suites: Suites) -> None:
         self._item, self._suites = item, suites
 
+    @_failing_the_test()
     def evaluate(self, suite: str, **arguments: Any) -> Evaluation:
         """Run a suite, and fail the test if the result is red.
 
         Takes the arguments of `evalharness.evaluate`; the defaults are the options of the command line. Returns the
-        finished evaluation.
+        finished evaluation. An error, such as an unknown suite, fails the test.
         """
         from evalharness.evaluation.api import evaluate
 
@@ -44,6 +55,7 @@ class LLM:
             pytest.fail("\n".join(lines), pytrace=False)
         return evaluation
 
+    @_failing_the_test()
     def check(
         self,
         *,
@@ -67,7 +79,7 @@ class LLM:
             model: The name of the application, as in the name of its baseline.
             prompt: The prompt that renders the messages of the sample. Default: the suite's first one.
 
-        Returns the scored sample. Raises ConfigError: an unknown suite, case or prompt, or a case that was checked.
+        Returns the scored sample. An unknown suite, case or prompt, or a case that was checked before, fails the test.
 
         """
         evaluation = self._suites.open_checked(suite or self._suite_name(), model, prompt)
@@ -95,7 +107,7 @@ class LLM:
 def _key(evaluation: Evaluation, case: str) -> SampleKey:
     keys = {key.case: key for key in evaluation.header.planned}
     if case not in keys:
-        raise ConfigError(f"{evaluation.plan.suite.file}: no case '{case}'{did_you_mean(case, keys)}")
+        raise ConfigError(f"{evaluation.plan.suite.file}: unknown case '{case}'{did_you_mean(case, keys)}")
     return keys[case]
 
 

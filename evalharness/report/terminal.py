@@ -58,8 +58,8 @@ def _gates(outcome: Outcome) -> Iterator[Line]:
 def _acceptance(outcome: Outcome) -> Iterator[Line]:
     for path in outcome.accepted:
         yield f"accepted  {_relative(path, outcome)}: commit it", {"green": True}
-    if outcome.accepted and not any(sample.latency_s for sample in outcome.run.samples):
-        hint = "all answers were replayed, so no seconds are stored; --llm-record=all --llm-accept measures them"
+    if outcome.accepted and all(sample.recorded_at for sample in outcome.run.samples):
+        hint = "all answers were replayed, so no latency is stored; --llm-record=all --llm-accept measures it"
         yield from _wrapped(f"{'':<10}{hint}", " " * 10, {})
     if outcome.refusal:
         yield from _wrapped(outcome.refusal, "", {"red": True})

@@ -151,7 +151,7 @@ class SuiteSchema(StrictSchema):
 
     schema_: Annotated[Literal[1], BeforeValidator(_version)] = Field(alias="schema")
     description: Text = ""
-    models: list[Name] = Field(min_length=1)
+    models: list[Name] = []
     prompts: dict[Name, Annotated[list[MessageSchema], Field(min_length=1)]] = Field(
         min_length=1, json_schema_extra={"additionalProperties": False}
     )

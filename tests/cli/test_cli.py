@@ -101,7 +101,7 @@ def test_hostile_text_in_problems(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("on", "there is no suite 'on'; did you mean 'one'?"), ("../x", "there is no suite '../x'")]
+    ("name", "message"), [("on", "unknown suite 'on'; did you mean 'one'?"), ("../x", "unknown suite '../x'")]
 )
 def test_validate_unknown(root: Path, name: str, message: str) -> None:
     """An unknown suite is a problem with the nearest names."""
@@ -192,7 +192,7 @@ def test_real_suites_fit_the_schema(suite: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [{"metrcs": []}, {"schema": 2}, {"params": {"max_tokens": 0}}, {"params": {"temperature": 11}},
-     {"models": []}, {"metrics": ["rogue"]}, {"params": {"max_tokens": "x"}},
+     {"models": ["a b"]}, {"metrics": ["rogue"]}, {"params": {"max_tokens": "x"}},
      {"prompts": {"a b": [{"user": "x"}]}}, {"gates": [{"metric": "cost", "margin": "ten"}]},
      {"cases": [{"id": "a b"}]}],
 )  # fmt: skip

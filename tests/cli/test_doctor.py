@@ -94,11 +94,20 @@ def test_all_is_well(project: Project) -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
+def test_a_suite_without_a_model(project: Project) -> None:
+    """A suite whose answers tests give is ready, although its project has no model."""
+    project.write("suites/demo.yaml", SUITE.replace("models: [MODEL]\n", ""))
+    result = project.doctor()
+    assert result.exit_code == 0
+    assert "demo: 2 cases, no model: tests give the answers" in " ".join(result.stdout.split())
+
+
 def test_an_empty_folder(project: Project) -> None:
     """In an empty folder nothing is broken: the output says what to do, and no file is written."""
     result = project.doctor()
     assert result.exit_code == 0
     assert "run evalharness init to write one" in " ".join(result.stdout.split())
+    assert result.stdout.endswith("\nno suites yet: evalharness init creates one\n")
     assert [*project.root.iterdir()] == []
     assert not (project.root.parent / "cache").exists()
 
@@ -124,7 +133,7 @@ def test_a_broken_configuration(project: Project, config: str, place: str) -> No
 @pytest.mark.parametrize(
     ("config", "status", "text"),
     [
-        (SCRIPTED + GGUF, "broken", "small.gguf: there is no such file"),
+        (SCRIPTED + GGUF, "broken", "small.gguf: no such file"),
         (SCRIPTED + '[tool.evalharness.models.small]\nprovider = "ggu"\n', "broken", "did you mean 'gguf'?"),
         (SCRIPTED + remote("http://127.0.0.1:9/v1", 'api_key_env = "NOT_SET"\n'), "missing", "NOT_SET is not set"),
     ],

@@ -90,6 +90,16 @@ def test_a_broken_assertion(app):
     assert app.verdict()["status"] == "error" or result.ret == 1
 
 
+def test_a_suite_without_a_model(app):
+    """A suite for checks needs no model; running it by its name is an error that says so."""
+    app.edit("suites/demo.yaml", "models: [fake]\n", "")
+    assert checks(app, "--llm-accept").ret == 0
+    assert checks(app).ret == 0
+    assert app.verdict()["status"] == "pass"
+    result = app.pytester.runpytest_inprocess("--llm-suite=demo", "-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines(["suites/demo.yaml: no model to run: add `models: *"])
+
+
 def test_some_checks(app):
     """A part of the cases is never green."""
     checks(app, "--llm-accept")
@@ -101,14 +111,15 @@ def test_some_checks(app):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        ('APP = {"case-99": "x"}', "suites/demo.yaml: no case 'case-99'; did you mean 'case-9'"),
-        ("pytestmark = pytest.mark.llm_suite('other')", "other"),
+        ('APP = {"case-99": "x"}', "suites/demo.yaml: unknown case 'case-99'; did you mean 'case-9'"),
+        ("pytestmark = pytest.mark.llm_suite('other')", "suites/other.yaml: unknown suite 'other'"),
     ],
 )
 def test_unknown_names(app, edit, message):
-    """An unknown case or suite is the error of that test."""
+    """An unknown case or suite fails that test with the message, and without a traceback."""
     result = checks(app, "-k", "case-9", edit=edit)
-    result.stdout.fnmatch_lines([f"*{message}*"])
+    result.stdout.fnmatch_lines([f"{message}*"])
+    result.stdout.no_fnmatch_line("*Error: *")
     assert result.ret == 1
 
 
