@@ -93,8 +93,8 @@ def _outlook(result: GateResult, unit: _Unit) -> list[str]:
     lines = []
     if result.needed_cases is not None:
         more = result.needed_repeats
-        repeats = f" or +{count(more, 'repeat')} on both sides" if more is not None else ""
-        lines.append(f"+{count(result.needed_cases, 'case')}{repeats} would settle it")
+        repeats = f" or {count(more, 'more repeat')} on both sides" if more is not None else ""
+        lines.append(f"{count(result.needed_cases, 'more case')}{repeats} would settle it")
     if result.minimum_detectable_drop is not None:
         drop = f"{unit.worse}{result.minimum_detectable_drop * 100:.1f} pts"
         lines.append(f"a run like this detects {drop} or more 80 % of the time")

@@ -86,8 +86,8 @@ INTERVAL = "−6.4 pts (−11.0 pts … −2.1 pts) on 60 cases: "
             "INCONCLUSIVE",
             {"p_value": 0.4} | OUTLOOK,
             Rules(),
-            f"{INTERVAL}cannot rule out a drop of 5 pts; +116 cases or +2 repeats on both sides would settle it; "
-            "a run like this detects a drop of 7.2 pts or more 80 % of the time",
+            f"{INTERVAL}cannot rule out a drop of 5 pts; 116 more cases or 2 more repeats on both sides would "
+            "settle it; a run like this detects a drop of 7.2 pts or more 80 % of the time",
         ),
         (
             "INCONCLUSIVE",
