@@ -23,7 +23,13 @@ _STOPPED = 130
 @click.argument("suite", shell_complete=complete_suite)
 @click.option("--model", "models", multiple=True, shell_complete=complete_model, help="Run this model; repeatable.")
 @click.option("--prompt", "prompts", multiple=True, help="Run this prompt; repeatable.")
-@click.option("--repeat", default=1, show_default=True, type=click.IntRange(min=1), help="Set the samples per case.")
+@click.option(
+    "--repeat",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Set the samples per case; a deterministic model gives one.",
+)
 @click.option("--baseline", metavar="PATH|git:REF|none", help="Compare with this baseline, or with none.")
 @click.option("--against", metavar="REF", help="Run the suite of this commit in turns, and compare with it.")
 @click.option("--base", metavar="REF", help="Set the branch this change is merged into.")
