@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -141,22 +142,19 @@ class Config(Section):
     def model(self, name: str) -> ModelConfig:
         """The configuration of the model `name`. Raises ConfigError with similar names."""
         if name not in self.models:
-            hint = did_you_mean(name, self.models)
-            raise ConfigError(f"there is no [tool.evalharness.models.{name}] in pyproject.toml{hint}")
+            raise _unknown("model", name, self.models)
         return self.models[name]
 
     def embedder(self, name: str) -> EmbedderConfig:
         """The configuration of the embedder `name`. Raises ConfigError with similar names."""
         if name not in self.embedders:
-            hint = did_you_mean(name, self.embedders)
-            raise ConfigError(f"there is no [tool.evalharness.embedders.{name}] in pyproject.toml{hint}")
+            raise _unknown("embedder", name, self.embedders)
         return self.embedders[name]
 
     def judge(self, name: str) -> JudgeConfig:
         """Return the judge called `name`. Raises ConfigError with near names."""
         if name not in self.judges:
-            hint = did_you_mean(name, self.judges)
-            raise ConfigError(f"there is no [tool.evalharness.judges.{name}] in pyproject.toml{hint}")
+            raise _unknown("judge", name, self.judges)
         return self.judges[name]
 
     def anchored(self, root: Path) -> Config:
@@ -168,6 +166,12 @@ class Config(Section):
             for name, embedder in self.embedders.items()
         }
         return self.model_copy(update={"root": root, "embedders": embedders})
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
+    """The error for a name that the configuration lacks, with similar names."""
+    table = f"[tool.evalharness.{kind}s.{name}]"
+    return ConfigError(f"unknown {kind} '{name}': no {table} in pyproject.toml{did_you_mean(name, known)}")
 
 
 def load_config(root: Path) -> Config:
@@ -227,7 +231,7 @@ def resolve_path(path: str, root: Path) -> Path:
     else:
         found = root / (Path(path).expanduser() if path.startswith("~/") else Path(path))
     if not found.exists():
-        raise ConfigError(f"{path}: there is no such file ({found})")
+        raise ConfigError(f"{path}: no such file ({found})")
     return found
 
 

@@ -102,7 +102,7 @@ def find(kind: Kind, name: str) -> Callable[..., Any]:
     if target is None:
         for entry in entry_points(group=f"evalharness.{kind}", name=name):
             return entry.load()  # type: ignore[no-any-return]
-        raise LookupError(f"there is no {_noun(kind)} '{name}'{did_you_mean(name, names(kind))}")
+        raise LookupError(f"unknown {_noun(kind)} '{name}'{did_you_mean(name, names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
 

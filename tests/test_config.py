@@ -93,9 +93,9 @@ def test_not_utf_8(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        (_GOOD, "fak", "there is no [tool.evalharness.models.fak] in pyproject.toml; did you mean 'fake'?"),
-        (_GOOD, "zzz", "there is no [tool.evalharness.models.zzz] in pyproject.toml; known: fake"),
-        ("", "x", "there is no [tool.evalharness.models.x] in pyproject.toml"),
+        (_GOOD, "fak", "unknown model 'fak': no [tool.evalharness.models.fak] in pyproject.toml; did you mean 'fake'?"),
+        (_GOOD, "zzz", "unknown model 'zzz': no [tool.evalharness.models.zzz] in pyproject.toml; known: fake"),
+        ("", "x", "unknown model 'x': no [tool.evalharness.models.x] in pyproject.toml"),
     ],
 )
 def test_unknown_models(tmp_path: Path, text: str, name: str, message: str) -> None:
@@ -112,7 +112,7 @@ def test_unknown_embedder() -> None:
     """The error for an unknown embedder lists similar configured embedders."""
     config = Config(embedders={"minilm": {"path": "x"}})  # type: ignore[dict-item]
 
-    with pytest.raises(ConfigError, match=r"there is no \[tool.evalharness.embedders.minlm\].*did you mean 'minilm'"):
+    with pytest.raises(ConfigError, match=r"no \[tool.evalharness.embedders.minlm\].*did you mean 'minilm'"):
         config.embedder("minlm")
 
 
@@ -129,9 +129,9 @@ def test_existing_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("b.txt", "there is no such file"),
-        ("~no-such-user/x", "there is no such file"),
-        ("package:evalharness/nothing.gguf", "there is no such file"),
+        ("b.txt", "no such file"),
+        ("~no-such-user/x", "no such file"),
+        ("package:evalharness/nothing.gguf", "no such file"),
         ("package:no_such_package/x", "the package no_such_package is not installed"),
         ("package:no_such_package.inner/x", "the package no_such_package.inner is not installed"),
         ("package:json.tool.x/x", "the package json.tool.x is not installed"),

@@ -29,10 +29,10 @@ def test_every_built_in_is_there(kind: Kind, name: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [
-        ("metrics", "rogue_l", "there is no metric 'rogue_l'; did you mean 'rouge_l'"),
-        ("providers", "ggfu", "there is no provider 'ggfu'; did you mean 'gguf'?"),
-        ("metrics", "os:system", "there is no metric 'os:system'; known: answer_logprob, bleu, "),
-        ("metrics", "", "there is no metric ''; known: answer_logprob, bleu, "),
+        ("metrics", "rogue_l", "unknown metric 'rogue_l'; did you mean 'rouge_l'"),
+        ("providers", "ggfu", "unknown provider 'ggfu'; did you mean 'gguf'?"),
+        ("metrics", "os:system", "unknown metric 'os:system'; known: answer_logprob, bleu, "),
+        ("metrics", "", "unknown metric ''; known: answer_logprob, bleu, "),
     ],
 )
 def test_unknown_names(kind: Kind, name: str, message: str) -> None:
@@ -88,12 +88,12 @@ def test_did_you_mean(word: str, known: list[str], hint: str) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ({"provider": "scripte"}, "there is no provider 'scripte'; did you mean 'scripted'?"),
+        ({"provider": "scripte"}, "unknown provider 'scripte'; did you mean 'scripted'?"),
         ({"provider": "scripted", "answer": {}}, "unknown key 'answer'; did you mean 'answers'?"),
         ({"provider": "scripted", "config": {}}, "unknown key 'config'; known: answers, concurrency, delay_s, "),
         ({"provider": "scripted"}, "set either 'answers' or 'function'"),
         ({"provider": "gguf"}, "'path' is missing"),
-        ({"provider": "gguf", "path": "nothing.gguf"}, "nothing.gguf: there is no such file"),
+        ({"provider": "gguf", "path": "nothing.gguf"}, "nothing.gguf: no such file"),
     ],
 )
 def test_models_that_do_not_open(tmp_path: Path, model: dict[str, Any], message: str) -> None:

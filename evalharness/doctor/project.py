@@ -26,7 +26,7 @@ def check_configuration(root: Path) -> tuple[Config | None, CheckResult]:
     except ConfigError as error:
         return None, CheckResult("configuration", "broken", _located(str(error), root), needed=True)
     if not (root / _FILE).is_file():
-        return config, CheckResult("configuration", "missing", f"there is no {_FILE} in {root}")
+        return config, CheckResult("configuration", "missing", f"no {_FILE} in {root}: evalharness init creates it")
     models, embedders = len(config.models), len(config.embedders)
     return config, CheckResult(
         "configuration", "ok", f"{_FILE}: {_count(models, 'model')}, {_count(embedders, 'embedder')}"

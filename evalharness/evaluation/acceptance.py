@@ -148,7 +148,7 @@ def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool
     golden = {case.id: case.golden for case in suite.cases}
     for case, new in answers.items():
         if case not in golden:
-            raise RefusedError(f"{suite.file}: there is no case '{case}'{did_you_mean(case, golden)}")
+            raise RefusedError(f"{suite.file}: unknown case '{case}'{did_you_mean(case, golden)}")
         if not new or not all(text.strip() for text in new):
             raise RefusedError(f"the answer to '{case}' is empty: an empty answer cannot be golden")
         golden[case] = (*(() if replace else golden[case]), *new)

@@ -142,7 +142,7 @@ class MergeBase:
     def _at(self, given: str, model: str, prompt: str) -> Baseline | StoreError | None:
         path = self.config.root / given
         path = path / f"{model}.{prompt}.jsonl" if path.is_dir() else path
-        return read_one(path, self.config.root) if path.exists() else StoreError(f"{given}: there is no {path}")
+        return read_one(path, self.config.root) if path.exists() else StoreError(f"{given}: no such file: {path}")
 
 
 def _summary(baseline: Baseline | StoreError | None) -> str:
@@ -169,7 +169,7 @@ def check_baseline(given: str | None, root: Path) -> None:
     if given is not None and given.startswith("git:"):
         commit_at(root, given.removeprefix("git:"))
     elif given not in (None, "none") and not (root / given).exists():
-        raise StoreError(f"baseline {given}: there is no such file or folder; name one, or git:REF, or none")
+        raise StoreError(f"baseline {given}: no such file or folder: expected a path, git:REF or none")
 
 
 def pairs_of(run: Run) -> list[Pair]:

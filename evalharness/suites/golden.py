@@ -42,6 +42,7 @@ class Golden:
     file: str
     answers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    is_missing: bool = False
 
 
 def read_golden(name: str, config: Config, case_ids: Sequence[str]) -> Golden:
@@ -53,7 +54,7 @@ def read_golden(name: str, config: Config, case_ids: Sequence[str]) -> Golden:
         return Golden(
             file, problems=(problem(file, 0, 0, f"{found[0].name} and {found[1].name} both exist: keep one of them"),)
         )
-    return _read(found[0], file, config, case_ids) if found else Golden(file)
+    return _read(found[0], file, config, case_ids) if found else Golden(file, is_missing=True)
 
 
 def _read(path: Path, file: str, config: Config, case_ids: Sequence[str]) -> Golden:

@@ -26,6 +26,7 @@ from evalharness.suites.specs import SpecReader
 
 SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
+_WRITE = "write one for each case, as `CASE: answer`"
 _SUITE, _CASES = TypeAdapter(SuiteSchema), TypeAdapter(list[CaseSchema])
 
 
@@ -39,7 +40,7 @@ def suite_path(name: str, root: Path) -> Path:
     known = suite_names(root)
     if name not in known:
         hint = did_you_mean(name, known) if known else "; this project has no suites yet"
-        raise SuiteError([problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, f"there is no suite '{name}'{hint}")])
+        raise SuiteError([problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, f"unknown suite '{name}'{hint}")])
     return root / SUITE_FOLDER / f"{name}.yaml"
 
 
@@ -127,6 +128,10 @@ class _Loader(Reading):
         golden = read_golden(self._name, self.config, ids)
         self.problems += golden.problems
         needing = [spec.name for spec in metrics if self._specs.opened[spec.name].needs_golden]
+        if needing and ids and golden.is_missing:
+            message = f"file not found: the metric {needing[0]} needs golden answers; {_WRITE}"
+            self.problems.append(problem(golden.file, 0, 0, message))
+            return golden
         for case_id, (source, loc) in zip(ids, sources, strict=True):
             if needing and not golden.answers.get(case_id) and not golden.problems:
                 self.note(

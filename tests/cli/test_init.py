@@ -184,7 +184,7 @@ def test_an_endpoint(init: Callable[..., Result], tmp_path: Path) -> None:
         (["--provider=anthropic"], "--provider anthropic requires --model"),
         (["--base-url=http://x"], "require --provider openai or anthropic"),
         ([*ENDPOINT[:3], "--api-key-env=sk-abc123"], "must be the name of an environment variable"),
-        (["--model=no/such.gguf"], "there is no such file"),
+        (["--model=no/such.gguf"], "no such file"),
     ],
 )
 def test_options_that_do_not_fit(init: Callable[..., Result], tmp_path: Path, options: list[str], message: str) -> None:

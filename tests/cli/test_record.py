@@ -210,9 +210,9 @@ def test_a_damaged_ledger(project: Project, command: str) -> None:
         (["record", "import", "--help"], 0, "Example: evalharness record import golden/recordings/support.jsonl"),
         (["record", "import"], 2, "Missing argument"),
         (["record", "import", "/no/such/file"], 2, "does not exist"),
-        (["record", "export", "nope"], 1, "there is no suite 'nope'"),
+        (["record", "export", "nope"], 1, "unknown suite 'nope'"),
         (["record", "export", "demo", "--repeat=0"], 2, "0 is not in the range"),
-        (["record", "export", "demo", "--model=nope"], 1, "there is no [tool.evalharness.models.nope]"),
+        (["record", "export", "demo", "--model=nope"], 1, "no [tool.evalharness.models.nope]"),
     ],
 )
 def test_usage(project: Project, arguments: list[str], status: int, shown: str) -> None:

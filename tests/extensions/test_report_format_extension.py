@@ -85,5 +85,5 @@ def test_a_wrong_name_stops_before_the_first_request(project: Path) -> None:
     config.write_text(CONFIG.replace('["words"]', '["wrods"]'))
     result = run(project, "run", "demo")
     assert result.exit_code == 1
-    assert "[tool.evalharness] reports: there is no report format 'wrods'; did you mean 'words'?" in result.output
+    assert "[tool.evalharness] reports: unknown report format 'wrods'; did you mean 'words'?" in result.output
     assert not (project / "reports").exists()

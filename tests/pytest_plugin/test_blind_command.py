@@ -166,7 +166,7 @@ def test_untrusted(changed):
         ([], "labels.jsonl:1: schema: Field required"),
         (edited(0, schema=2), "labels.jsonl:1: schema: "),
         (edited(0, extra=1), "labels.jsonl:1: extra: "),
-        (edited(0, suite="../demo"), "there is no suite '../demo'"),
+        (edited(0, suite="../demo"), "unknown suite '../demo'"),
         (edited(0, by=" "), "labels.jsonl:1: the name of the person is missing"),
         (edited(0, by="x" * 201), "labels.jsonl:1: by: longer than 200 characters"),
         (edited(0, a={**good[0]["a"], "run": "unknown"}), "labels.jsonl:1: unknown run 'unknown'"),

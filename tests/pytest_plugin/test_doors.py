@@ -154,7 +154,7 @@ def test_offline(accepted):
 def test_unusable_options(accepted):
     """A missing baseline or a budget without a price is an error before the first request, without a record."""
     (accepted.root / RECORD).unlink()
-    for arguments, message in (({"baseline": "nope"}, "baseline nope: there is no"), ({"budget_usd": 1.0}, "price")):
+    for arguments, message in (({"baseline": "nope"}, "baseline nope: no such file"), ({"budget_usd": 1.0}, "price")):
         with pytest.raises(evalharness.EvalHarnessError, match=message):
             evaluated(accepted, **arguments)
         assert not (accepted.root / RECORD).exists()

@@ -154,7 +154,7 @@ def test_a_missing_baseline_file(project):
     """A missing `--llm-baseline` file is an error before the first request."""
     result = project.run("--llm-baseline=golden/nothing.jsonl")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*baseline golden/nothing.jsonl: there is no such file or folder*"])
+    result.stderr.fnmatch_lines(["*baseline golden/nothing.jsonl: no such file or folder*"])
 
 
 def test_nothing_selected_in_a_repository(project):

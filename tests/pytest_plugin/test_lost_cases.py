@@ -329,7 +329,7 @@ FILES = {
     "a golden deleted": Way(lines(GOLDEN, without(4)), f"{CASES}:4:1: no golden answer for 'case-3'"),
     "a golden edited": Way(edit(GOLDEN, "case-3 in 30", "case-3 in 90"), "case case-3", status="inconclusive"),
     "a golden twice": Way(lines(GOLDEN, doubled(4)), f"{GOLDEN}:5:"),
-    "the golden file missing": Way(remove(GOLDEN), f"{CASES}:1:1: no golden answer for 'case-0' in {GOLDEN}"),
+    "the golden file missing": Way(remove(GOLDEN), f"{GOLDEN}: file not found"),
     "the golden file empty": Way(write(GOLDEN, ""), GOLDEN),
     "the golden file twice": Way(write("golden/demo.jsonl", ""), "demo.yaml and demo.jsonl both exist"),
     "the golden file in Latin-1": Way(spoilt(GOLDEN, b"return case-3 in", b"return caf\xe9 in"), f"{GOLDEN}:4: byte"),
@@ -337,10 +337,10 @@ FILES = {
     "no prompt": Way(lines(SUITE, lambda w: [*w[:2], "prompts: {}\n", *w[6:]]), f"{SUITE}:3:"),
     "no metric": Way(edit(SUITE, "metrics: [edit_similarity, token_f1]", "metrics: []"), f"{SUITE}:8:"),
     "the suite empty": Way(write(SUITE, ""), SUITE),
-    "the suite missing": Way(remove(SUITE), f"{SUITE}: there is no suite 'demo'"),
+    "the suite missing": Way(remove(SUITE), f"{SUITE}: unknown suite 'demo'"),
     "the suite cut off": Way(lines(SUITE, lambda w: [*w[:10], w[10][:3]]), f"{SUITE}:12:1: invalid YAML"),
     "no suites at all": Way(
-        every(remove(SUITE), remove(CASES), lambda p: (p.root / "suites").rmdir()), "there is no suite 'demo'"
+        every(remove(SUITE), remove(CASES), lambda p: (p.root / "suites").rmdir()), "unknown suite 'demo'"
     ),
     "a gate on a metric that is gone": Way(
         edit(SUITE, "edit_similarity, token_f1", "token_f1"), "no metric 'edit_similarity'"
@@ -514,8 +514,8 @@ BASELINES = {
     "a folder instead of the file": Way(
         every(remove(BASELINE), write(f"{BASELINE}/x", "")), f"{BASELINE}: cannot be read"
     ),
-    "a missing file": Way(edit(SUITE, "a", "a"), "there is no", ("--llm-baseline=golden/nothing.jsonl",)),
-    "an empty name": Way(edit(SUITE, "a", "a"), "there is no", ("--llm-baseline=",)),
+    "a missing file": Way(edit(SUITE, "a", "a"), "no such file", ("--llm-baseline=golden/nothing.jsonl",)),
+    "an empty name": Way(edit(SUITE, "a", "a"), "no such file", ("--llm-baseline=",)),
     "a missing commit": Way(edit(SUITE, "a", "a"), "not in a git repository", ("--llm-baseline=git:main",)),
     "a folder without it": Way(edit(SUITE, "a", "a"), "fake.plain.jsonl", ("--llm-baseline=suites",)),
     "none, on purpose": Way(edit(SUITE, "a", "a"), "no", ("--llm-baseline=none",), status="no baseline"),
@@ -560,7 +560,7 @@ SELECTIONS = {
     "-p no:terminal": Way(
         on_items("items[3].add_marker(pytest.mark.skip)"), "no sample of case case-3", ("-p", "no:terminal")
     ),
-    "an unknown suite": Way(NOTHING, "there is no suite 'dmo'", ("--llm-suite=dmo",)),
+    "an unknown suite": Way(NOTHING, "unknown suite 'dmo'", ("--llm-suite=dmo",)),
     "an unknown prompt": Way(NOTHING, "no prompt 'plian'", ("--llm-prompt=plian",)),
     "an unknown model": Way(NOTHING, "faek", ("--llm-model=faek",)),
     "a prompt that was not accepted": Way(

@@ -41,7 +41,7 @@ def test_an_unknown_suite(project):
     """An unknown suite is a usage error with the nearest names."""
     result = project.pytester.runpytest("--llm-suite=dmo")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*suites/dmo.yaml: there is no suite 'dmo'; did you mean 'demo'?"])
+    result.stderr.fnmatch_lines(["*suites/dmo.yaml: unknown suite 'dmo'; did you mean 'demo'?"])
 
 
 def test_no_suite_at_all(pytester):

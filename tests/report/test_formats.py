@@ -106,7 +106,7 @@ def test_installed_is_not_enabled(outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("htlm", "[tool.evalharness] reports: there is no report format 'htlm'; did you mean 'html'?"),
+        ("htlm", "[tool.evalharness] reports: unknown report format 'htlm'; did you mean 'html'?"),
         ("gone", "report format 'gone' cannot be imported: ModuleNotFoundError: No module named 'their_gone_module'"),
         ("text", "report format 'text': expected a ReportFormat, got str"),
         ("taken", "report format 'taken': report.html is written by 'html' already"),
