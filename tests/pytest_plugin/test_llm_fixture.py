@@ -120,6 +120,7 @@ def test_unknown_names(app, edit, message):
     result = checks(app, "-k", "case-9", edit=edit)
     result.stdout.fnmatch_lines([f"{message}*"])
     result.stdout.no_fnmatch_line("*Error: *")
+    result.stdout.no_fnmatch_line("During handling*")
     assert result.ret == 1
 
 
