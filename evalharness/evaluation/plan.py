@@ -196,8 +196,8 @@ def _check_params(suite: Suite, model: str, provider: Provider) -> None:
     if refused:
         names = ", ".join(refused)
         raise ConfigError(
-            f"{suite.file}: params: the model '{model}' takes no {names}; remove it from the suite, or write "
-            f"omits = {json.dumps(refused)} in [tool.evalharness.models.{model}] to send requests without it"
+            f"{suite.file}: params: the model '{model}' does not support {names}: remove it from the suite, or leave "
+            f"it out for this model with omits = {json.dumps(refused)} in [tool.evalharness.models.{model}]"
         )
 
 
@@ -206,6 +206,6 @@ def _check_golden(suite: Suite, model: str, provider: Provider, metrics: Sequenc
     name = next((metric.name for metric in metrics if metric.golden_likelihood), None)
     if name and not provider.capabilities.golden_logprobs:
         raise ConfigError(
-            f"{suite.file}: metrics: the model '{model}' has no log-probabilities of golden answers, and {name} needs "
-            "them; models of the provider gguf have them: remove the metric from the suite, or use such models only"
+            f"{suite.file}: metrics: {name} needs the likelihood of a golden answer, and the model '{model}' does not "
+            "return it: remove the metric, or run only models of the provider gguf"
         )

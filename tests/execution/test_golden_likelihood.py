@@ -130,11 +130,11 @@ def test_golden_is_sent_only_if_needed(plan: Planner) -> None:
 def test_a_model_that_cannot(plan: Planner, tmp_path: Path) -> None:
     """A model without log-probabilities is refused by name before any request, with the models that have them."""
     suite = SUITE.replace("[fake]", "[fake, remote]")
-    with pytest.raises(ConfigError, match=r"demo.yaml: metrics: the model 'remote' .* golden_logprob .* provider gguf"):
+    with pytest.raises(ConfigError, match=r"metrics: golden_logprob needs .* the model 'remote' .* provider gguf"):
         plan(suite)
     assert plan(suite, models=["fake"]).requests
     suite = evalharness.load_suite("demo", load_config(tmp_path))
-    with pytest.raises(ConfigError, match="the model 'fake' has no log-probabilities"):
+    with pytest.raises(ConfigError, match="the model 'fake' does not return it"):
         make_plan(suite, load_config(tmp_path), models=["fake"], opened={"fake": Silent({"*": "Yes."})})
 
 
@@ -146,7 +146,7 @@ def test_remote_models_have_no_logprobs(plan: Planner, tmp_path: Path, provider:
     config = CONFIG.replace('"openai"', f'"{provider}"')
     (tmp_path / "pyproject.toml").write_text(config)
     loaded = load_config(tmp_path)
-    with pytest.raises(ConfigError, match="the model 'remote' takes no logprobs"):
+    with pytest.raises(ConfigError, match="the model 'remote' does not support logprobs"):
         make_plan(evalharness.load_suite("demo", loaded), loaded, models=["remote"])
     (tmp_path / "pyproject.toml").write_text(config + 'takes = ["logprobs"]\n')
     loaded = load_config(tmp_path)

@@ -117,5 +117,5 @@ def test_a_model_that_cannot(likely):
     likely.edit("suites/demo.yaml", "models: [fake]", "models: [fake, far]")
     result = likely.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["*the model 'far' has no log-probabilities of golden answers*gguf have them*"])
+    result.stdout.fnmatch_lines(["*likelihood of a golden answer, and the model 'far' does not return it*gguf*"])
     assert not (likely.root / "reports").exists()
