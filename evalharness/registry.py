@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
-from evalharness.errors import did_you_mean
+from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 
 Kind = Literal["metrics", "checks", "providers", "judges", "gate_kinds", "report_formats", "executors"]
 _PASSED = {"config", "providers"}
@@ -22,9 +22,13 @@ _PASSED = {"config", "providers"}
 _MEMBERS: Mapping[str, tuple[str, ...]] = {
     "metrics": ("name", "signature", "score", "requests", "needs_golden", "answer_likelihood", "judge"),
     "judges": ("signature", "models", "requests", "decide"),
-    "executors": ("submit", "prepare", "memory_bytes", "unload", "close"),
+    "gate_kinds": ("unit", "options", "evidence", "conclude"),
+    "executors": ("submit", "start", "prepare", "memory_bytes", "unload", "close"),
+    "providers": ("capabilities", "generated_tokens", "identity", "wire", "prepare", "complete", "unload", "close"),
 }
 """What the object that a factory returns must have."""
+_OBJECTS = ("gate_kinds", "report_formats")
+"""Kinds whose entry points are the objects themselves."""
 
 BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "metrics": {
@@ -97,19 +101,46 @@ def names(kind: Kind) -> list[str]:
 
 
 def find(kind: Kind, name: str) -> Callable[..., Any]:
-    """Return the factory called `name`. Raises LookupError with the nearest names."""
+    """Return the factory called `name`.
+
+    Raises LookupError with the nearest names, ConfigError for an entry point that cannot be used.
+    """
     target = BUILT_IN[kind].get(name)
     if target is None:
-        for entry in entry_points(group=f"evalharness.{kind}", name=name):
-            return entry.load()  # type: ignore[no-any-return]
+        if found := list(entry_points(group=f"evalharness.{kind}", name=name)):
+            return _loaded(kind, found)  # type: ignore[no-any-return]
         raise LookupError(f"unknown {_noun(kind)} '{name}'{did_you_mean(name, names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
 
 
+def _loaded(kind: Kind, found: Sequence[EntryPoint]) -> Any:
+    entry, what = found[0], f"{_noun(kind)} '{found[0].name}'"
+    packages = sorted({one.dist.name for one in found if one.dist})
+    if len(packages) > 1:
+        raise ConfigError(f"{what}: provided by the packages {', '.join(packages)}; uninstall all but one of them")
+    try:
+        loaded = entry.load()
+    except (Exception, SystemExit) as error:  # code of another package
+        raise ConfigError(f"{what} cannot be imported: {type(error).__name__}: {error}") from None
+    if kind not in _OBJECTS and not callable(loaded):
+        raise ConfigError(f"{what}: expected a function or a class, got {type(loaded).__name__}")
+    return loaded
+
+
 def gate_kind(metric: str) -> Any:
-    """The kind of a gate on `metric`: the kind of that name, else the one for metrics of the suite."""
-    return find("gate_kinds", metric if metric in names("gate_kinds") else "score")
+    """The kind of a gate on `metric`: the kind of that name, else the one for metrics of the suite.
+
+    Raises ConfigError for an entry point that is no gate kind.
+    """
+    found = find("gate_kinds", metric if metric in names("gate_kinds") else "score")
+    if inspect.isclass(found):
+        raise ConfigError(f"gate kind '{metric}': expected an instance of GateKind, got the class {found.__name__}")
+    try:
+        check_members("gate_kinds", f"gate kind '{metric}'", found)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    return found
 
 
 def options(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -126,10 +157,25 @@ def make(kind: Kind, name: str, given: Mapping[str, Any], **passed: Any) -> Any:
     factory, what = find(kind, name), f"the {_noun(kind)} '{name}'"
     _check_names(what, given, options(factory))
     own = {key: value for key, value in passed.items() if key in inspect.signature(factory).parameters}
-    made = _called(what, factory, given, own)
-    if missing := [name for name in _MEMBERS[kind] if not hasattr(made, name)]:
-        raise ValueError(f"{what}: expected an object with '{missing[0]}', got {type(made).__name__}")
+    made = run_factory(what, partial(_called, what, factory, given, own))
+    check_members(kind, what, made)
     return made
+
+
+def run_factory(what: str, factory: Callable[[], Any]) -> Any:
+    """Return what a factory makes. Raises ConfigError for its unexpected errors, and its expected ones unchanged."""
+    try:
+        return factory()
+    except (EvalHarnessError, TypeError, ValueError):
+        raise
+    except (Exception, SystemExit) as error:  # code of another package
+        raise ConfigError(f"{what} raised {type(error).__name__}: {error}") from None
+
+
+def check_members(kind: Kind, what: str, made: object) -> None:
+    """Check that an object has the members of its kind. Raises ValueError."""
+    if missing := [name for name in _MEMBERS.get(kind, ()) if not hasattr(made, name)]:
+        raise ValueError(f"{what}: expected an object with '{missing[0]}', got {type(made).__name__}")
 
 
 def _check_names(what: str, given: Mapping[str, Any], known: Mapping[str, inspect.Parameter]) -> None:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from evalharness.config import Config
-from evalharness.errors import ConfigError, did_you_mean
+from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.execution.pricing import Pricing, pricing_of
-from evalharness.providers import Provider, open_provider
+from evalharness.providers import Provider, check_provider, open_provider
 from evalharness.records import Case, Request, RunHeader, Suite
 from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.scorer import Scorer
@@ -86,7 +86,7 @@ class Plan:
     @cached_property
     def models(self) -> dict[str, dict[str, object]]:
         """The identity of each model."""
-        return {model: dict(provider.identity()) for model, provider in self.providers.items()}
+        return {model: _identity(model, provider) for model, provider in self.providers.items()}
 
     @cached_property
     def pricing(self) -> dict[str, Pricing]:
@@ -179,14 +179,23 @@ def _varies(provider: Provider, suite: Suite) -> bool:
 def _opened(model: str, config: Config, opened: dict[str, Provider]) -> Provider:
     if model not in opened:
         opened[model] = open_provider(model, config)
-    return opened[model]
+    return check_provider(f"model '{model}'", opened[model])
+
+
+def _identity(model: str, provider: Provider) -> dict[str, object]:
+    try:
+        return dict(provider.identity())
+    except EvalHarnessError:
+        raise
+    except Exception as error:  # code of another package
+        raise ConfigError(f"model '{model}': identity() raised {type(error).__name__}: {error}") from None
 
 
 def _with_identity(metric: Metric, models: Mapping[str, Provider]) -> Metric:
     """The metric, with the identity of its models in its signature."""
     if not metric.models:
         return metric
-    identity = digest([dict(models[model].identity()) for model in metric.models])
+    identity = digest([_identity(model, models[model]) for model in metric.models])
     return replace(metric, signature=f"{metric.signature}|models:{identity[:12]}")
 
 

@@ -90,7 +90,7 @@ def open_executor(executor: str | Executor | None, config: Config, providers: Ma
     Raises ConfigError: no such executor or option, or a refused value.
     """
     if executor is not None and not isinstance(executor, str):
-        return executor
+        return _checked(executor)
     name = executor or config.executor
     table = config.executors.get(name)
     kind, options = (table.executor, table.options) if table else (name, {})
@@ -99,3 +99,11 @@ def open_executor(executor: str | Executor | None, config: Config, providers: Ma
         return cast("Executor", registry.make("executors", kind, options, config=config, providers=providers))
     except (LookupError, TypeError, ValueError, ConfigError) as error:
         raise ConfigError(f"{place}: {error.args[0] if error.args else error}") from None
+
+
+def _checked(executor: Executor) -> Executor:
+    try:
+        registry.check_members("executors", "executor", executor)
+    except ValueError as error:
+        raise ConfigError(f"{error}; derive its class from evalharness.Executor") from None
+    return executor

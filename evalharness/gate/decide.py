@@ -16,6 +16,7 @@ from typing import Any
 from evalharness.gate.assertions import assess_assertions
 from evalharness.gate.comparison import Comparison, NoComparison, Stage
 from evalharness.gate.evidence import STATUS, GateResult
+from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.kinds import GateKind, gate_kind
 from evalharness.gate.pairing import one_line
@@ -90,15 +91,23 @@ def _evidence(kind: GateKind, comparison: Comparison, accept_command: str) -> Pe
     if pairing.broken:
         return _undecided(comparison, "error", pairing.broken, kind)
     if pairing.baseline is None:
-        reason = f"no accepted run yet; accept this one: {accept_command}"
-        drop = kind.detectable_drop(comparison) if comparison.stage != "screen" else None
-        return replace(_undecided(comparison, "no baseline", reason, kind), minimum_detectable_drop=drop)
+        return _first(kind, comparison, accept_command)
     if reason := provider_change(pairing, comparison.run.header):
         return _undecided(comparison, "incomparable", reason, kind)
     try:
-        return PendingGate(kind, comparison, kind.evidence(comparison))
+        return PendingGate(kind, comparison, evidence_of(kind, comparison))
     except NoComparison as error:
         return _undecided(comparison, error.status, error.reason, kind)
+
+
+def _first(kind: GateKind, comparison: Comparison, accept_command: str) -> Verdict:
+    """The verdict without a baseline."""
+    try:
+        drop = detectable_drop_of(kind, comparison) if comparison.stage != "screen" else None
+    except NoComparison as error:
+        return _undecided(comparison, error.status, error.reason, kind)
+    reason = f"no accepted run yet; accept this one: {accept_command}"
+    return replace(_undecided(comparison, "no baseline", reason, kind), minimum_detectable_drop=drop)
 
 
 def _corrected(gates: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
@@ -117,7 +126,10 @@ def _corrected(gates: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
 
 def _conclude(gate: PendingGate, corrected: dict[int, tuple[float, int]]) -> Verdict:
     p_value, gates = corrected.get(id(gate), (gate.evidence.p_value, 1))
-    result = gate.kind.conclude(gate.comparison, gate.evidence, p_value, gates)
+    try:
+        result = result_of(gate.kind, gate.comparison, gate.evidence, p_value, gates)
+    except NoComparison as error:
+        return _undecided(gate.comparison, error.status, error.reason, gate.kind)
     status, reason = STATUS[result.verdict], result.reason
     if gate.comparison.pairing.partial and result.gating:
         status = "inconclusive" if status == "pass" else status

@@ -12,7 +12,7 @@ from evalharness.errors import ConfigError, did_you_mean
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
 
-__all__ = ["Capabilities", "Provider", "open_provider"]
+__all__ = ["Capabilities", "Provider", "check_provider", "open_provider"]
 
 
 def open_provider(name: str, config: Config) -> Provider:
@@ -21,15 +21,29 @@ def open_provider(name: str, config: Config) -> Provider:
     table = f"[tool.evalharness.models.{name}]"
     try:
         factory = registry.find("providers", model.provider)
-    except LookupError as error:
+    except (LookupError, ConfigError) as error:
         raise ConfigError(f"{table}: {error.args[0]}") from None
     if problem := _problem(registry.options(factory), model.options):
         raise ConfigError(f"{table}: {problem}")
     given = {"config": config} if "config" in inspect.signature(factory).parameters else {}
+    what = f"the provider '{model.provider}'"
     try:
-        return cast("Provider", factory(**model.options, **given))
+        made = registry.run_factory(what, lambda: factory(**model.options, **given))
+        return check_provider(what, made)
     except (TypeError, ValueError, ConfigError) as error:
         raise ConfigError(f"{table}: {error}") from None
+
+
+def check_provider(what: str, made: object) -> Provider:
+    """Return the object as a provider. Raises ConfigError for an object that is none."""
+    try:
+        registry.check_members("providers", what, made)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    provider = cast("Provider", made)
+    if not isinstance(provider.capabilities, Capabilities):
+        raise ConfigError(f"{what}: 'capabilities' must be a Capabilities, got {type(provider.capabilities).__name__}")
+    return provider
 
 
 def _problem(known: Mapping[str, inspect.Parameter], given: Mapping[str, object]) -> str:

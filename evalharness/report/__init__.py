@@ -51,5 +51,5 @@ def _pieces(outcome: Outcome, one: ReportFormat) -> Iterator[str | bytes]:
             if not isinstance(piece, str | bytes):
                 raise TypeError(f"expected str or bytes, got {type(piece).__name__}")
             yield piece
-    except Exception as error:  # code of another package may raise anything
+    except (Exception, SystemExit) as error:  # code of another package may raise anything
         raise _RenderError from error

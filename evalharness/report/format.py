@@ -41,8 +41,6 @@ def open_format(name: str) -> ReportFormat:
         found: object = registry.find("report_formats", name)
     except LookupError as error:
         raise ConfigError(str(error)) from None
-    except Exception as error:  # code of another package
-        raise ConfigError(f"report format '{name}' cannot be imported: {type(error).__name__}: {error}") from None
     if not isinstance(found, ReportFormat):
         raise ConfigError(f"report format '{name}': expected a ReportFormat, got {type(found).__name__}")
     return found
@@ -68,7 +66,11 @@ def open_formats(configured: Iterable[str] = ()) -> dict[str, ReportFormat]:
 def _check_file_names(formats: dict[str, ReportFormat]) -> None:
     owners = dict.fromkeys(_TAKEN, "evalharness")
     for name, one in formats.items():
-        if not one.file_name or PurePath(one.file_name).name != one.file_name:
+        if not isinstance(one.file_name, str) or not one.file_name.isprintable() or not _is_plain(one.file_name):
             raise ConfigError(f"report format '{name}': file_name must be a name without a path, got {one.file_name!r}")
         if (owner := owners.setdefault(one.file_name, name)) != name:
             raise ConfigError(f"report format '{name}': {one.file_name} is written by '{owner}' already")
+
+
+def _is_plain(file_name: str) -> bool:
+    return bool(file_name) and PurePath(file_name).name == file_name

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from evalharness import registry
-from evalharness.errors import did_you_mean
+from evalharness.errors import ConfigError, did_you_mean
 from evalharness.records import GateRule, GateSpec
 from evalharness.suites.document import Document
 from evalharness.suites.reading import Reading
@@ -30,17 +30,23 @@ def read_gates(
     found: dict[tuple[str, str], GateSpec] = {}
     for index, gate in enumerate(gates):
         loc = ("gates", index)
-        for key, message in _problems(gate, metrics, tags):
+        try:
+            kind = registry.gate_kind(gate.metric)
+        except ConfigError as error:  # of another package
+            reading.note(document, (*loc, "metric"), str(error))
+            continue
+        for key, message in _problems(gate, metrics, tags, kind.options):
             reading.note(document, (*loc, key), message)
         if (gate.metric, gate.tag) in found:
             reading.note(document, loc, f"duplicate gate on '{gate.metric}'")
-        unit = registry.gate_kind(gate.metric).unit
-        rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots, unit)
+        rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots, kind.unit)
         found[gate.metric, gate.tag] = GateSpec(rule, document.locate(loc))
     return tuple(found.values())
 
 
-def _problems(gate: GateSchema, metrics: Mapping[str, Any], tags: set[str]) -> Iterator[tuple[str, str]]:
+def _problems(
+    gate: GateSchema, metrics: Mapping[str, Any], tags: set[str], options: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """The key and the message of each problem."""
     known = [*metrics, *(set(registry.names("gate_kinds")) - {"score"})]
     if gate.metric not in known:
@@ -49,7 +55,6 @@ def _problems(gate: GateSchema, metrics: Mapping[str, Any], tags: set[str]) -> I
         yield "metric", _UNCALIBRATED.format(gate.metric, judge)
     if gate.tag and gate.tag not in tags:
         yield "tag", f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}"
-    kind = registry.gate_kind(gate.metric)
     for option in ("tag", "slots"):
-        if getattr(gate, option) and option not in kind.options:
+        if getattr(gate, option) and option not in options:
             yield option, f"a gate on {gate.metric} does not take '{option}': remove it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evalharness import registry
+from evalharness.errors import ConfigError
 from evalharness.gate.kinds.base import GateKind
 
 __all__ = ["GateKind", "gate_kind"]
@@ -11,9 +12,9 @@ __all__ = ["GateKind", "gate_kind"]
 def gate_kind(metric: str) -> GateKind:
     """The kind of a gate on `metric`.
 
-    Raises TypeError for an entry point that is not a gate kind.
+    Raises ConfigError for an entry point that is not a gate kind.
     """
     found = registry.gate_kind(metric)
     if not isinstance(found, GateKind):
-        raise TypeError(f"gate kind '{metric}': expected an instance of GateKind, got {type(found).__name__}")
+        raise ConfigError(f"gate kind '{metric}': expected an instance of GateKind, got {type(found).__name__}")
     return found

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from evalharness import registry
 from evalharness.config import Config
+from evalharness.errors import ConfigError
 from evalharness.records import Spec
 from evalharness.scoring.metrics.base import Metric, SampleView, request_to
 
@@ -21,4 +22,6 @@ def open_metric(spec: Spec, config: Config) -> Metric:
     metric = registry.make("metrics", spec.name, spec.options, config=config)
     if not isinstance(metric, Metric):
         raise ValueError(f"the metric '{spec.name}': expected a Metric, got {type(metric).__name__}")
+    if not isinstance(metric.signature, str):
+        raise ConfigError(f"the metric '{spec.name}': 'signature' must be a str, got {type(metric.signature).__name__}")
     return replace(metric, name=spec.name)  # gates refer to scores by the suite's word
