@@ -9,7 +9,7 @@ from typing import Any
 from evalharness.errors import BilledError, ProviderError
 from evalharness.execution.executor import Executor
 from evalharness.execution.memory_manager import MemoryLease
-from evalharness.execution.threads import Threads
+from evalharness.execution.threads import Threads, harmless
 from evalharness.logs import get_logger
 from evalharness.records import Request, Response
 
@@ -51,7 +51,7 @@ class Attempts:
 
     async def send(self, request: Request, left_s: float) -> Response:
         """Return the response. Raises ProviderError after `left_s` seconds, and whatever the executor raises."""
-        attempt = self._executor.start(request)
+        attempt = self._started(request)
         try:
             done, _ = await asyncio.wait({attempt}, timeout=left_s)
         except asyncio.CancelledError:
@@ -60,7 +60,17 @@ class Attempts:
         if not done:
             attempt.cancel()
             raise self.late(BilledError)
+        if attempt.cancelled():
+            raise BilledError("the executor cancelled the request", kind="cancelled")
+        if error := attempt.exception():
+            raise harmless(error)
         return attempt.result()
+
+    def _started(self, request: Request) -> asyncio.Future[Response]:
+        try:
+            return self._executor.start(request)
+        except BaseException as error:  # SystemExit would end the loop
+            raise harmless(error) from None
 
     def late(self, kind: type[ProviderError]) -> ProviderError:
         """Return the error of a request whose deadline has passed."""

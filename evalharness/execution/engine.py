@@ -138,7 +138,7 @@ class Engine:
         for model, jobs in arrived.items():
             try:
                 self._queue(self._model_queue(model), jobs)
-            except Exception as error:  # no such model, an unreadable ledger: the error of all these jobs
+            except BaseException as error:  # no such model, an unreadable ledger: the error of all these jobs
                 for job in jobs:
                     if not job.has_ended:
                         job.fail(error)

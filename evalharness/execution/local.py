@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 
 from evalharness.execution.executor import Executor
-from evalharness.execution.threads import Threads
+from evalharness.execution.threads import Threads, harmless
 from evalharness.providers import Provider
 from evalharness.records import Request, Response
 
@@ -46,10 +46,10 @@ class LocalExecutor(Executor):
         self._threads.close()
 
     async def _complete(self, provider: Provider, request: Request) -> Response:
-        if not inspect.iscoroutinefunction(provider.complete):
+        try:
+            if inspect.iscoroutinefunction(provider.complete):
+                return await provider.complete(request)  # type: ignore[no-any-return]
             given = await self._threads.call(lambda: provider.complete(request))
             return await given if inspect.isawaitable(given) else given  # type: ignore[no-any-return]
-        try:
-            return await provider.complete(request)  # type: ignore[no-any-return]
         except (KeyboardInterrupt, SystemExit) as error:  # they would end the loop
-            raise RuntimeError(f"{type(error).__name__}: {error}") from None
+            raise harmless(error) from None

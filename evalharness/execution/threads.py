@@ -12,6 +12,13 @@ from typing import Any
 _Call = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
 
 
+def harmless(error: BaseException) -> Exception:
+    """Return the error of third-party code as one that an event loop survives and a future accepts."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(f"{type(error).__name__}: {error}")
+
+
 class Threads:
     """Reuses idle threads, and starts one when none is idle."""
 
@@ -40,10 +47,8 @@ class Threads:
             function, result, loop = call
             try:
                 value, error = function(), None
-            except Exception as raised:
-                value, error = None, raised
-            except BaseException as raised:  # of a third party: it must not end the loop
-                value, error = None, RuntimeError(f"{type(raised).__name__}: {raised}")
+            except BaseException as raised:
+                value, error = None, harmless(raised)
             self._idle.release()
             with suppress(RuntimeError):  # the loop has ended, and with it the caller
                 loop.call_soon_threadsafe(_deliver, result, value, error)

@@ -58,7 +58,7 @@ class Scorer:
         """Do the slow part (import a model) before the first response. A failure shows with the first score."""
         for metric in self._metrics:
             if metric.warm_up is not None:
-                with suppress(Exception):
+                with suppress(BaseException):
                     metric.warm_up()
 
     def requests(self, answered: Answered) -> list[list[Request] | MetricError]:
@@ -121,5 +121,5 @@ def _requests(metric: Metric, view: SampleView, request: Request) -> list[Reques
                 f"expected requests to {', '.join(metric.models) or 'no model'}, got one to '{unknown[0]}'"
             )
         return [replace(one, key=one.key._replace(case=request.key.case, prompt=request.key.prompt)) for one in wanted]
-    except Exception as error:
+    except BaseException as error:  # SystemExit would end the thread that scores
         return as_metric_error(error)

@@ -124,11 +124,14 @@ def _each(
     return lambda views, _: [guarded(view) for view in views]
 
 
-def as_metric_error(error: Exception) -> MetricError:
+def as_metric_error(error: BaseException) -> MetricError:
     """Return the error as a result: a foreign one with its type, all with at most 1,000 characters."""
     if isinstance(error, MetricError):
         return error
-    text = str(error) if isinstance(error, EvalHarnessError) else f"{type(error).__name__}: {error}"
+    try:
+        text = str(error) if isinstance(error, EvalHarnessError) else f"{type(error).__name__}: {error}"
+    except Exception:  # a foreign `__str__`
+        text = type(error).__name__
     return MetricError(text[:_ERROR_CHARS])
 
 
