@@ -123,6 +123,8 @@ def llm(request: pytest.FixtureRequest) -> object:
     from evalharness.pytest_plugin.fixture import LLM
 
     plugin: Any = request.config.pluginmanager.get_plugin(_NAME)
+    if plugin is None:  # the hooks of a run must be there before its first test
+        pytest.fail('the fixture "llm" was requested at run time: make "llm" a parameter of the test', pytrace=False)
     return LLM(request.node, plugin.suites)
 
 

@@ -40,7 +40,7 @@ from evalharness.records import (
 )
 from evalharness.report import Outcome, write_reports
 from evalharness.store import RunWriter, sample_to_json
-from evalharness.store.runs import RECORD, read_run
+from evalharness.store.runs import RECORD, lock_record, read_run
 from evalharness.suites import load_suite
 
 _log = get_logger(__name__)
@@ -212,7 +212,13 @@ def open_evaluation(name: str, resources: Resources, options: EvaluationOptions 
 
 
 def delete_stale_reports(resources: Resources, name: str) -> None:
-    """Delete the files of an older run of a suite, so that none is taken for this run's."""
+    """Delete the files of an older run of a suite, so that none is taken for this run's.
+
+    Raises StoreError if another run writes its record there.
+    """
+    record = resources.folder(name) / RECORD
+    with suppress(OSError), record.open("rb") as stale:
+        lock_record(record, stale)
     for file in _files(resources):
         with suppress(OSError):  # a file that cannot be deleted cannot be written either, which raises later
             (resources.folder(name) / file).unlink()

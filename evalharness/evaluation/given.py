@@ -18,17 +18,17 @@ class GivenAnswers(Provider):
     def __init__(self, name: str) -> None:
         self._name = name
         self._given: dict[SampleKey, Response] = {}
-        self._seen: set[SampleKey] = set()
+        self._seen: set[tuple[str, SampleKey]] = set()
 
     def identity(self) -> Mapping[str, Any]:
         """The name of the application: the code of the repository decides the rest."""
         return {"provider": "application", "name": self._name}
 
-    def give(self, key: SampleKey, response: Response) -> None:
-        """Keep a response for its request. Raises ConfigError if the request was completed before."""
-        if key in self._seen:
+    def give(self, suite: str, key: SampleKey, response: Response) -> None:
+        """Keep a response for its request. Raises ConfigError if the request of this suite was completed before."""
+        if (suite, key) in self._seen:
             raise ConfigError(f"case '{key.case}' of {self._name} was checked before: check a case once in a session")
-        self._seen.add(key)
+        self._seen.add((suite, key))
         self._given[key] = response
 
     def complete(self, request: Request) -> Response:

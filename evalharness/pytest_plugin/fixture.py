@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.evaluation.given import GivenAnswers
 from evalharness.records import Response, Sample, SampleKey, Timing, Usage
+from evalharness.redaction import shortened
 from evalharness.report.terminal import explain_sample, summary_lines
 from evalharness.suites import suite_names
 
@@ -79,14 +82,16 @@ class LLM:
             model: The name of the application, as in the name of its baseline.
             prompt: The prompt that renders the messages of the sample. Default: the suite's first one.
 
-        Returns the scored sample. An unknown suite, case or prompt, or a case that was checked before, fails the test.
+        Returns the scored sample. An unknown suite, case or prompt, a case that was checked before, or an answer of
+        another type fails the test.
 
         """
+        response = _response(answer, contexts)
         evaluation = self._suites.open_checked(suite or self._suite_name(), model, prompt)
         key = _key(evaluation, case)
         given = evaluation.plan.providers[key.model]
         assert isinstance(given, GivenAnswers)
-        given.give(key, _response(answer, contexts))
+        given.give(evaluation.name, key, response)
         sample = evaluation.wait(key)
         self._item.stash.setdefault(CHECKED, {}).setdefault(evaluation.name, []).append(sample)
         if not sample.ok:
@@ -112,7 +117,12 @@ def _key(evaluation: Evaluation, case: str) -> SampleKey:
 
 
 def _response(answer: str | Response, contexts: Sequence[str]) -> Response:
+    if isinstance(contexts, str) or not all(isinstance(text, str) for text in contexts):
+        raise ConfigError(f"check(): 'contexts' must be a list of texts, got {shortened(contexts, 40)!r}")
     if isinstance(answer, Response):
-        return answer
+        return replace(answer, contexts=tuple(contexts)) if contexts else answer
+    if not isinstance(answer, str):
+        hint = "; await it first" if inspect.isawaitable(answer) else ""
+        raise ConfigError(f"check(): 'answer' must be a str or a Response, got {type(answer).__name__}{hint}")
     usage = Usage(0, len(answer.split()), estimated=True)
     return Response(answer, "stop", usage, Timing(total_s=0.0), contexts=tuple(contexts))

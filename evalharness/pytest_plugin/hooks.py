@@ -54,7 +54,8 @@ class EvalPlugin:
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""
         if not self._is_worker and not self._config.getoption("collectonly"):
-            self.suites.delete_stale_reports()
+            with _explained():
+                self.suites.delete_stale_reports()
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
         """Collect the files of the suites to run."""
@@ -156,8 +157,9 @@ class EvalPlugin:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Put an item's samples on its report, which xdist sends to the controller."""
         report = yield
-        if call.when == "call" and (checked := item.stash.get(CHECKED, None)):
+        if checked := item.stash.get(CHECKED, None):  # in the setup and the teardown, fixtures may check
             report.evalharness = [(suite, self._portable(samples)) for suite, samples in checked.items()]
+            del item.stash[CHECKED]
         if isinstance(item, CaseItem):  # of `--llm-log`: most lines are about other requests in flight
             report.sections = [section for section in report.sections if not section[0].startswith("Captured log")]
         if call.when == "call" and isinstance(item, CaseItem):

@@ -51,6 +51,8 @@ class Suites:
         """
         if name in self.names:
             raise ConfigError(f"suite '{name}' runs with --llm-suite in this session: check() needs another one")
+        if model in self.resources.config.models:
+            raise ConfigError(f"check(): '{model}' is a configured model; give the application another name")
         if name not in self.opened:
             self._open_given(name, model, prompt)
         evaluation = self.opened[name]

@@ -6,6 +6,7 @@ killed run, and is read as a stopped one.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 from collections.abc import Iterator
@@ -64,14 +65,16 @@ def sample_from_json(value: Any) -> Sample:
 class RunWriter:
     """Writes a run record line by line, so that a killed run loses no finished sample.
 
-    Raises StoreError.
+    Holds the lock of the file until `end`. Raises StoreError, also if another run writes the same file.
     """
 
     def __init__(self, path: Path, header: RunHeader) -> None:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[str] = path.open("w", encoding="utf-8", errors=LONE_SURROGATES, newline="\n")
+            self._file: IO[str] = path.open("a", encoding="utf-8", errors=LONE_SURROGATES, newline="\n")
+            lock_record(path, self._file)
+            self._file.truncate(0)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
         self._write({"schema": SCHEMA, "kind": "run", **_HEADER.dump_python(header, mode="json")})
@@ -92,6 +95,18 @@ class RunWriter:
             self._file.flush()
         except OSError as error:
             raise StoreError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+
+
+def lock_record(path: Path, file: IO[Any]) -> None:
+    """Lock an open run record until it is closed. Raises StoreError if another run writes it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise StoreError(
+            f"{path}: another run writes this record: wait for its end, or write to another folder (--llm-report, "
+            "report=)"
+        ) from None
 
 
 def read_run(path: Path) -> Run:

@@ -43,6 +43,14 @@ def test_a_suite_inside_a_test(project):
     assert project.verdict()["status"] == "pass"
 
 
+def test_a_suite_that_is_running(project):
+    """A test cannot evaluate the suite that the session runs: both would write the same record."""
+    project.write("test_demo.py", EVALUATE)
+    result = project.pytester.runpytest_inprocess("suites/demo.yaml", "test_demo.py", "--llm-suite=demo")
+    result.stdout.fnmatch_lines(["*StoreError: *run.jsonl: another run writes this record*"])
+    assert len(project.samples()) == 40
+
+
 def test_a_suite_that_got_worse(project):
     """The test fails with the verdict of the suite, and no traceback."""
     project.accept()
@@ -132,6 +140,77 @@ def test_a_case_checked_twice(app):
     )
     result = app.pytester.runpytest_inprocess("test_twice.py", "-p", "no:cacheprovider")
     result.stdout.fnmatch_lines(["*case 'case-1' of app was checked before: check a case once in a session*"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("answer=None", "'answer' must be a str or a Response, got NoneType"),
+        ("answer=late()", "'answer' must be a str or a Response, got coroutine; await it first"),
+        ("answer='Yes.', contexts='a text'", "'contexts' must be a list of texts, got 'a text'"),
+        ("answer='Yes.', model='fake'", "'fake' is a configured model; give the application another name"),
+    ],
+)
+def test_unusable_arguments(app, arguments, message):
+    """An argument of a wrong type is the error of that test, and no sample."""
+    app.write("test_it.py", f"async def late(): pass\ndef test_it(llm):\n    llm.check(case='case-1', {arguments})\n")
+    result = app.pytester.runpytest_inprocess("test_it.py", "-p", "no:cacheprovider")
+    result.stdout.fnmatch_lines([f"*ConfigError: check(): {message}"])
+    assert not (app.root / "reports").exists()
+
+
+def test_contexts_of_a_response(app):
+    """The contexts join a response that has none."""
+    app.write(
+        "test_it.py",
+        "from evalharness import Response, Timing, Usage\n"
+        "RESPONSE = Response('Yes.', 'stop', Usage(1, 1), Timing(0.1))\n"
+        "def test_it(llm):\n"
+        "    sample = llm.check(case='case-1', answer=RESPONSE, contexts=['Returns are open.'])\n"
+        "    assert sample.response.contexts == ('Returns are open.',)\n",
+    )
+    app.pytester.runpytest_inprocess("test_it.py", "-p", "no:cacheprovider").assert_outcomes(passed=1, skipped=1)
+
+
+def test_checks_of_fixtures(app):
+    """Checks in the setup and the teardown of a test are in the record, failed ones too."""
+    app.write(
+        "test_it.py",
+        "import pytest\n"
+        "@pytest.fixture\n"
+        "def checked(llm):\n"
+        "    llm.check(case='case-1', answer='Yes.')\n"
+        "    yield\n"
+        "    llm.check(case='case-2', answer='Yes.')\n"
+        "@pytest.fixture\n"
+        "def broken(llm):\n"
+        "    llm.check(case='case-3', answer='FORBIDDEN')\n"
+        "def test_it(checked): pass\n"
+        "def test_broken(broken): pass\n",
+    )
+    app.pytester.runpytest_inprocess("test_it.py", "-p", "no:cacheprovider")
+    assert [sample["key"][0] for sample in app.samples()] == ["case-1", "case-2", "case-3"]
+
+
+def test_two_suites_with_equal_cases(app):
+    """Suites that have cases of the same names do not share their answers."""
+    app.write("suites/other.yaml", app.read("suites/demo.yaml"))
+    app.write("golden/other.yaml", app.read("golden/demo.yaml"))
+    app.write(
+        "test_it.py",
+        "def test_it(llm):\n"
+        "    for suite in ('demo', 'other'):\n"
+        "        assert llm.check(suite=suite, case='case-1', answer=suite).response.text == suite\n",
+    )
+    app.pytester.runpytest_inprocess("test_it.py", "-p", "no:cacheprovider").assert_outcomes(passed=1, skipped=2)
+
+
+def test_requested_at_run_time(app):
+    """A test that requests the fixture by `getfixturevalue` fails with the way to request it."""
+    app.write("test_it.py", "def test_it(request):\n    request.getfixturevalue('llm')\n")
+    result = app.pytester.runpytest_subprocess("test_it.py", "-p", "no:cacheprovider")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(['*"llm" was requested at run time: make "llm" a parameter of the test*'])
 
 
 def test_the_same_suite_twice(app):

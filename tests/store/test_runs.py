@@ -71,6 +71,18 @@ def test_same_run_same_bytes(tmp_path: Path) -> None:
     assert [next(iter(json.loads(line))) for line in first.splitlines()] == ["schema", "sample", "sample", "end"]
 
 
+def test_two_writers_of_one_record(tmp_path: Path) -> None:
+    """A second run that writes to the same file is refused, and the record of the first stays whole."""
+    run, path = a_run(), tmp_path / "run.jsonl"
+    writer = RunWriter(path, run.header)
+    writer.append(sample_to_json(run.samples[0]))
+    with pytest.raises(StoreError, match=r"run\.jsonl: another run writes this record: wait for its end"):
+        RunWriter(path, run.header)
+    assert read_run(path).samples == run.samples[:1]
+    writer.end(run)
+    RunWriter(path, run.header).end(run)
+
+
 def test_every_line_is_written_at_once(tmp_path: Path) -> None:
     """The record of a killed run has its finished samples, and is read as a stopped run."""
     run = a_run()
