@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+from contextlib import suppress
+from typing import Any
 
 from evalharness.store.recorded import request_key
 from evalharness.store.upgrade import SCHEMA, upgraded_request
@@ -43,13 +45,19 @@ def upgrade(connection: sqlite3.Connection) -> None:
     """
     connection.execute("ALTER TABLE response RENAME COLUMN asked_at TO recorded_at")
     for row in connection.execute("SELECT * FROM response").fetchall():
-        *values, checksum = row
-        if checksum != checksum_of(*values) or (request := upgraded_request(row[1])) == row[1]:
-            continue
-        fresh = (request_key(request), request, *row[2:4])
-        connection.execute("DELETE FROM response WHERE key = ?", row[:1])
-        connection.execute("INSERT OR IGNORE INTO response VALUES (?, ?, ?, ?, ?)", (*fresh, checksum_of(*fresh)))
+        with suppress(TypeError, ValueError, RecursionError):  # the values of a damaged row
+            _upgrade_row(connection, row)
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
+
+
+def _upgrade_row(connection: sqlite3.Connection, row: tuple[Any, ...]) -> None:
+    *values, checksum = row
+    if checksum != checksum_of(*values) or (request := upgraded_request(row[1])) == row[1]:
+        return
+    fresh = (request_key(request), request, *row[2:4])
+    replacement = (*fresh, checksum_of(*fresh))
+    connection.execute("DELETE FROM response WHERE key = ?", row[:1])
+    connection.execute("INSERT OR IGNORE INTO response VALUES (?, ?, ?, ?, ?)", replacement)
 
 
 def checksum_of(*values: str) -> bytes:

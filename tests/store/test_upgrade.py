@@ -131,6 +131,22 @@ def test_a_damaged_ledger(tmp_path: Path) -> None:
         list(ledger.all())
 
 
+@pytest.mark.parametrize("request_text", [b"\xff", "[" * 100_000, "no JSON"], ids=["bytes", "nested", "text"])
+def test_a_row_that_cannot_be_upgraded(tmp_path: Path, request_text: str | bytes) -> None:
+    """A row with an unreadable request does not keep the others from their upgrade."""
+    path = tmp_path / "ledger.sqlite"
+    old_ledger(path)
+    values = ("0", request_text, "{}", "2026-01-02T00:00:00Z")
+    checksum = b"" if isinstance(request_text, bytes) else hashlib.sha256(json.dumps(values).encode()).digest()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("INSERT INTO response VALUES (?, ?, ?, ?, ?)", (*values, checksum))
+    connection.close()
+    key = request_key(canonical(NEW_REQUEST))
+    with closing(Ledger(path)) as ledger:
+        assert ledger.find([key])[key].response.text == "Yes."
+        assert ledger.count() == 2
+
+
 ODD: list[Any] = [None, 5, "x", [], [None], [["a"]], [["a", "p", "m", "0"]], {"a": 1}, [{"asked": 1}, 5]]
 
 
