@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from evalharness.redaction import scrub
 
@@ -38,7 +38,8 @@ def logging_to(handler: logging.Handler, level: int, process: str = "") -> Itera
     finally:
         _PACKAGE.removeHandler(handler)
         _PACKAGE.setLevel(level_before)
-        handler.close()
+        with suppress(OSError):  # a full disk; each lost line was reported
+            handler.close()
 
 
 def _clean(record: logging.LogRecord) -> bool:

@@ -36,7 +36,7 @@ class Progress(ExitStack):
             click.progressbar(
                 length=len(evaluation.selected),
                 label=one_line(evaluation.name, _LABEL),
-                hidden=not sys.stdout.isatty(),
+                hidden=sys.stdout is None or not sys.stdout.isatty(),
                 show_pos=True,
                 show_percent=False,
                 item_show_func=lambda _: self._figures(),

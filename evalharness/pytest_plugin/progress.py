@@ -23,7 +23,7 @@ class Progress:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         plain = config.getoption("verbose", 0) or terminal_level(config) is not None or hasattr(config, "workerinput")
-        self.shown = sys.stdout.isatty() and not plain
+        self.shown = sys.stdout is not None and sys.stdout.isatty() and not plain
         self._name, self._total, self._done, self._started = "", 0, 0, time.monotonic()
         self._providers: list[Provider] = []
 

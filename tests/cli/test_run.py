@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click.testing
@@ -62,6 +64,15 @@ def test_no_progress_without_a_terminal(root: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.startswith("ERROR  no usable result for 1 of 3 answers\n")
     assert result.stderr == ""
+
+
+def test_a_closed_stdout(root: Path) -> None:
+    """Without a standard output the run has its record and its exit status, and no traceback."""
+    words = [sys.executable, "-m", "evalharness", "--root", str(root), "run", "demo"]
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", *words]
+    result = subprocess.run(closed, stderr=subprocess.PIPE, text=True, check=False, timeout=120)
+    assert (result.returncode, result.stderr) == (1, "")
+    assert len(read_run(root / "reports/demo/run.jsonl").samples) == 3
 
 
 def test_ctrl_c(root: Path) -> None:
