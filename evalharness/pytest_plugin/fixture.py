@@ -22,8 +22,15 @@ if TYPE_CHECKING:
     from evalharness.evaluation.evaluation import Evaluation
     from evalharness.pytest_plugin.suites import Suites
 
-CHECKED = pytest.StashKey[dict[str, list[Sample]]]()
+_CHECKED = pytest.StashKey[dict[str, list[Sample]]]()
 """Of a test: its checked samples by suite."""
+
+
+def take_checked(item: pytest.Item) -> dict[str, list[Sample]]:
+    """The samples that this test has checked since the last call, by suite."""
+    checked = item.stash.get(_CHECKED, {})
+    item.stash[_CHECKED] = {}
+    return checked
 
 
 @contextmanager
@@ -93,7 +100,7 @@ class LLM:
         assert isinstance(given, GivenAnswers)
         given.give(evaluation.name, key, response)
         sample = evaluation.wait(key)
-        self._item.stash.setdefault(CHECKED, {}).setdefault(evaluation.name, []).append(sample)
+        self._item.stash.setdefault(_CHECKED, {}).setdefault(evaluation.name, []).append(sample)
         if not sample.ok:
             where = evaluation.plan.case(case).where
             pytest.fail(textwrap.indent(explain_sample(sample, where), ""), pytrace=False)

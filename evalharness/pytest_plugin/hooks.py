@@ -13,7 +13,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.evaluation.resources import import_heavy_modules
-from evalharness.pytest_plugin.fixture import CHECKED
+from evalharness.pytest_plugin.fixture import take_checked
 from evalharness.pytest_plugin.gate_results import finished, gate_reports
 from evalharness.pytest_plugin.items import SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_plugin.junit import case_properties, record_suite
@@ -118,8 +118,7 @@ class EvalPlugin:
         if self._is_worker:
             return
         suites = list(dict.fromkeys(item.suite for item in cases))
-        plans = [self.suites.opened[name].plan for name in suites]
-        providers = {id(one): one for plan in plans for one in plan.providers.values()}
+        providers = {id(one): one for name in suites for one in self.suites.opened[name].plan.providers.values()}
         self._progress.start(suites, len(cases), providers.values())
         for item in cases:
             self._send(item)
@@ -157,9 +156,8 @@ class EvalPlugin:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Put an item's samples on its report, which xdist sends to the controller."""
         report = yield
-        if checked := item.stash.get(CHECKED, None):  # in the setup and the teardown, fixtures may check
+        if checked := take_checked(item):  # in the setup and the teardown, fixtures may check
             report.evalharness = [(suite, self._portable(samples)) for suite, samples in checked.items()]
-            del item.stash[CHECKED]
         if isinstance(item, CaseItem):  # of `--llm-log`: most lines are about other requests in flight
             report.sections = [section for section in report.sections if not section[0].startswith("Captured log")]
         if call.when == "call" and isinstance(item, CaseItem):
