@@ -147,7 +147,7 @@ def test_executor_by_name_or_object(pytester: pytest.Pytester) -> None:
     assert evaluated(pytester, models={"shop": shop}, executor=mine).means == {("shop", "plain"): {"exact": 1.0}}
     assert evaluated(pytester, executor="thread-pool", record="all").status is not None
     assert (calls(pytester, "mine.log"), calls(pytester, "pool.log")) == (["shop"] * 2, ["shop"] * 2)
-    with pytest.raises(ConfigError, match="no executor 'thread-poll'; did you mean 'thread-pool'"):
+    with pytest.raises(ConfigError, match="unknown executor 'thread-poll'; did you mean 'thread-pool'"):
         evaluated(pytester, executor="thread-poll")
 
 
