@@ -21,7 +21,7 @@ from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.redaction import scrubbed
 from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.recorded import canonical, without_empty
-from evalharness.store.upgrade import SCHEMA, SCHEMAS, upgraded_header, upgraded_run_line
+from evalharness.store.upgrade import SCHEMA, SCHEMAS, planned_repeats, upgraded_header, upgraded_run_line
 
 RECORD = "run.jsonl"
 """File name of a run record."""
@@ -118,12 +118,13 @@ def read_run(path: Path) -> Run:
     number, first = next(lines, (1, {}))
     if old := check_kind(path, first, "run") < SCHEMA:
         first = upgraded_header(first)
+    planned = planned_repeats(first)
     try:
         header = _HEADER.validate_python({key: value for key, value in first.items() if key not in ("schema", "kind")})
         samples: list[Sample] = []
         end: _End | None = None
         for number, stored in lines:
-            line = upgraded_run_line(stored, first) if old else stored
+            line = upgraded_run_line(stored, planned) if old else stored
             if end or line.keys() not in ({"sample"}, {"end"}):
                 raise StoreError(f"{path}:{number}: invalid run record: expected a sample, or one end line")
             if "sample" in line:

@@ -10,7 +10,7 @@ The lines are untrusted: a value of an unexpected type is left unchanged, and th
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 SCHEMA = 2
@@ -34,14 +34,21 @@ def upgraded_header(line: Line) -> Line:
     if isinstance(gates := line.get("gates"), list):
         line = line | {"gates": [_with_unit(gate) for gate in gates]}
     if isinstance(planned, list):
-        line = line | {"planned": [_with_purpose(key, planned) for key in planned]}
+        line = line | {"planned": [_with_purpose(key, _REFERENCE) for key in planned]}
     return _renamed(line, "looks", "max_stages") | {"schema": SCHEMA}
 
 
-def upgraded_run_line(line: Line, header: Mapping[str, Any]) -> Line:
-    """The upgraded sample or end line of a run record with this upgraded header."""
+def planned_repeats(header: Mapping[str, Any]) -> int:
+    """The number of planned samples per case, by the header of a run record."""
     keys = header.get("planned")
-    planned = [key[:_KEY_FIELDS] for key in keys if isinstance(key, list)] if isinstance(keys, list) else []
+    sound = (
+        [key for key in keys if isinstance(key, list) and _is_key(key[:_KEY_FIELDS])] if isinstance(keys, list) else []
+    )
+    return 1 + max((key[3] for key in sound), default=-1)
+
+
+def upgraded_run_line(line: Line, planned: int) -> Line:
+    """The upgraded sample or end line of a run record with so many planned samples per case."""
     sample, end = line.get("sample"), line.get("end")
     if isinstance(sample, dict) and "key" in sample:
         return line | {"sample": sample | {"key": _with_purpose(sample["key"], planned)}}
@@ -80,11 +87,16 @@ def _with_unit(gate: Any) -> Any:
     return [*gate, "ratio" if gate[0] in ("latency", "first_token", "per_token", "cost") else "points"]
 
 
-def _with_purpose(key: Any, planned: Collection[Any]) -> Any:
-    if not isinstance(key, list) or len(key) != _KEY_FIELDS or not isinstance(key[3], int):
+def _is_key(key: Any) -> bool:
+    return isinstance(key, list) and len(key) == _KEY_FIELDS and isinstance(key[3], int)
+
+
+def _with_purpose(key: Any, planned: int) -> Any:
+    """The key with its purpose. `confirm` continues the count of the planned samples."""
+    if not _is_key(key):
         return key
     if key[3] < _REFERENCE:
-        return [*key, "planned" if key in planned else "confirm"]
+        return [*key, "planned" if key[3] < planned else "confirm"]
     return [*key[:3], *_own_count(key[3])]
 
 

@@ -433,4 +433,4 @@ def test_engines_do_not_compare(pytester: pytest.Pytester, monkeypatch: pytest.M
     message = verdict["verdicts"][0]["reason"]
     assert 'provider: "gguf" -> "gguf-server"' in message
     assert 'engine: "llama-cpp-python ' in message
-    assert 'accept a new baseline, or go back to provider = "gguf"' in message
+    assert 'accept a new baseline, or set provider = "gguf"' in message

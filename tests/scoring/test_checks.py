@@ -59,7 +59,7 @@ def test_bad_values(name: str, value: Any, reason: str) -> None:
 
 def test_unknown_name() -> None:
     """The error for an unknown check has the nearest names."""
-    with pytest.raises(LookupError, match="no check 'contain'; did you mean 'contains'"):
+    with pytest.raises(LookupError, match="unknown check 'contain'; did you mean 'contains'"):
         open_check("contain", "x")
 
 

@@ -43,7 +43,7 @@ def test_every_built_in_opens(name: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "error", "reason"),
     [
-        (Spec("rouge_ll"), LookupError, "no metric 'rouge_ll'; did you mean 'rouge_l'"),
+        (Spec("rouge_ll"), LookupError, "unknown metric 'rouge_ll'; did you mean 'rouge_l'"),
         (Spec("rouge_l", {"stm": True}), ValueError, "'rouge_l' has no option 'stm'; did you mean 'stem'"),
         (Spec("token_f1", {"x": 1}), ValueError, "'token_f1' has no option 'x'; it has none"),
         (Spec("embedding", {"model": "a", "config": 1}), ValueError, "no option 'config'"),

@@ -18,7 +18,7 @@ from evalharness.store import read_baseline, read_run
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import canonical, request_key
 from evalharness.store.recordings import read_recording
-from evalharness.store.upgrade import upgraded_header, upgraded_request, upgraded_run_line
+from evalharness.store.upgrade import planned_repeats, upgraded_header, upgraded_request, upgraded_run_line
 
 ROOT = Path(__file__).parents[2]
 RESPONSE = {
@@ -156,5 +156,5 @@ def test_odd_values(value: Any) -> None:
     header = upgraded_header({"schema": 1, "planned": value, "runs": value})
     assert re.search("planned", json.dumps(header))
     for line in ({"sample": value}, {"sample": {"key": value}}, {"end": value}, {"end": {"selected": value}}):
-        assert upgraded_run_line(line, header).keys() == line.keys()
+        assert upgraded_run_line(line, planned_repeats(header)).keys() == line.keys()
     assert json.loads(upgraded_request(json.dumps(value))) == value
