@@ -97,7 +97,7 @@ def score_levels(rng: Rng, n: int) -> Floats:
 def scores(rng: Rng, levels: Floats, k: int, drop: float = 0.0) -> Floats:
     """`k` scores of each case in steps of 0.1: level + N(0, 0.2), cut at 0 and 1. About 40 % of them are 1.
 
-    The levels are lower by so much that the mean score is lower by `drop`.
+    The levels are shifted so that the mean score is lower by `drop`.
     """
     noisy = levels[:, None] - _level_drop(drop) + rng.normal(0, 0.2, (len(levels), k))
     return np.clip(np.round(noisy, 1), 0, 1)

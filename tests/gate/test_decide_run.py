@@ -154,7 +154,7 @@ def stored(number: int, **changes: Any) -> Callable[[World], World]:
 
 
 def rebuilt(numbers: Sequence[int]) -> Callable[[World], World]:
-    """The suite has these cases now."""
+    """Change the cases of the suite."""
     return lambda world: (a_run([a_sample(number) for number in numbers]), world[1])
 
 

@@ -37,8 +37,8 @@ _LEAST_RUNS = 8
 _STANDS_OUT = 4.0
 """Smallest jump in units of the noise. About 1 in 100 series of 8 to 100 random numbers has one (simulated)."""
 _CALM, _CALM_MEAN = 0.75, 0.514
-"""The noise is measured on this share of the changes from run to run, the smallest ones, which contain no jump; and
-their mean for normal numbers with the standard deviation 1, divided by the root of two.
+"""The noise is the mean of this share of the changes from run to run, the smallest ones, which contain no jump. The
+second number is this mean for normal numbers with the standard deviation 1, divided by the root of two.
 """
 _SEED = 20_014
 _MOST_VALUES = 2_000_000
