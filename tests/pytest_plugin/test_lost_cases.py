@@ -333,7 +333,7 @@ FILES = {
     "the golden file empty": Way(write(GOLDEN, ""), GOLDEN),
     "the golden file twice": Way(write("golden/demo.jsonl", ""), "demo.yaml and demo.jsonl both exist"),
     "the golden file in Latin-1": Way(spoilt(GOLDEN, b"return case-3 in", b"return caf\xe9 in"), f"{GOLDEN}:4: byte"),
-    "no model": Way(edit(SUITE, "models: [fake]", "models: []"), f"{SUITE}:2:"),
+    "no model": Way(edit(SUITE, "models: [fake]", "models: []"), f"{SUITE}: no model to run"),
     "no prompt": Way(lines(SUITE, lambda w: [*w[:2], "prompts: {}\n", *w[6:]]), f"{SUITE}:3:"),
     "no metric": Way(edit(SUITE, "metrics: [edit_similarity, token_f1]", "metrics: []"), f"{SUITE}:8:"),
     "the suite empty": Way(write(SUITE, ""), SUITE),
