@@ -75,7 +75,7 @@ def opened_s(file: Path) -> list[tuple[float, float]]:
             page.goto(file.as_uri())
             page.wait_for_selector("body[data-ready]")
             loaded: Any = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-            rendered: Any = page.evaluate("performance.getEntriesByName('drawn')[0].startTime")
+            rendered: Any = page.evaluate("performance.getEntriesByName('rendered')[0].startTime")
             found.append((loaded / 1000, rendered / 1000))
             page.close()
         browser.close()

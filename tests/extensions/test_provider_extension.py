@@ -25,7 +25,7 @@ prompts: {plain: [{user: "{{ word }}"}]}
 metrics: [exact]
 cases: [{id: one, vars: {word: hello}}, {id: two, vars: {word: bye}}]
 """
-Door = Callable[[str], list[Sample]]
+Runner = Callable[[str], list[Sample]]
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def project(pytester: pytest.Pytester) -> None:
 
 
 @pytest.fixture(params=["pytest", "evaluate"])
-def door(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Door:
+def door(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Runner:
     """Run the suite by one of the two doors; the argument is the record mode."""
 
     def by_pytest(record: str) -> list[Sample]:
@@ -57,7 +57,7 @@ def evaluated(pytester: pytest.Pytester, **options: object) -> Evaluation:
     return evalharness.evaluate("loud", config=config, **options)  # type: ignore[arg-type]
 
 
-def test_it_runs_and_replays(door: Door) -> None:
+def test_it_runs_and_replays(door: Runner) -> None:
     """The first run calls the provider, retries included; the second one replays and forbids model calls."""
     first, second = door("once"), door("none")
     for samples in (first, second):

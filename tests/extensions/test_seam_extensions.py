@@ -52,7 +52,7 @@ prompts: {plain: [{user: "{{ word }} please"}]}
 metrics: [{politeness: critic}, {judge: {name: panel, question: "Is it kind?"}}]
 cases: [{id: ann, vars: {word: hello}}, {id: bob, vars: {word: bye}}]
 """
-Door = Callable[[str], list[Sample]]
+Runner = Callable[[str], list[Sample]]
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def evaluated(pytester: pytest.Pytester, **options: Any) -> Evaluation:
 
 
 @pytest.fixture(params=["pytest", "evaluate"])
-def door(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Door:
+def door(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Runner:
     """Run the suite by one of the two doors; the argument is the record mode."""
 
     def by_pytest(record: str) -> list[Sample]:
@@ -108,7 +108,7 @@ CALLED = ["critic"] * 10 + ["shop"] * 2
 """For each of two responses one grade and four votes."""
 
 
-def test_metric_and_judge_send_requests(door: Door, pytester: pytest.Pytester) -> None:
+def test_metric_and_judge_send_requests(door: Runner, pytester: pytest.Pytester) -> None:
     """The first run sends the metrics' requests; the second one replays them all and forbids model calls."""
     runs = [door("once"), door("none")]
 
@@ -124,7 +124,7 @@ def test_metric_and_judge_send_requests(door: Door, pytester: pytest.Pytester) -
         assert all("|models:" in score.signature for sample in samples for score in sample.scores)
 
 
-def test_executor_makes_the_attempts(door: Door, pytester: pytest.Pytester) -> None:
+def test_executor_makes_the_attempts(door: Runner, pytester: pytest.Pytester) -> None:
     """Requests of the suite and of its metrics run in the executor that the configuration names; replay needs none."""
     edit(pytester, "pyproject.toml", 'cache_dir = "cache"', 'cache_dir = "cache"\nexecutor = "pool"')
 

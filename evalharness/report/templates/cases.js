@@ -249,6 +249,6 @@ async function renderCases() {
   near.observe(at("more"));
   addEventListener("hashchange", follow);
   document.addEventListener("keydown", onKey);
-  performance.mark("drawn");
+  performance.mark("rendered");
   document.body.dataset.ready = "yes";
 }
