@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from evalharness.evaluation.api import compare as compare
     from evalharness.evaluation.api import evaluate as evaluate
     from evalharness.execution.executor import Executor as Executor
+    from evalharness.gate.context import GateContext as GateContext
+    from evalharness.gate.context import NoComparison as NoComparison
+    from evalharness.gate.evidence import GateResult as GateResult
+    from evalharness.gate.kinds import GateKind as GateKind
     from evalharness.providers.base import Provider as Provider
     from evalharness.providers.capabilities import Capabilities as Capabilities
     from evalharness.providers.scripted import ScriptedProvider as ScriptedProvider
@@ -76,6 +80,9 @@ _PUBLIC = {
     "EvalHarnessError": "errors",
     "Evaluation": "evaluation.api",
     "Executor": "execution.executor",
+    "GateContext": "gate.context",
+    "GateKind": "gate.kinds",
+    "GateResult": "gate.evidence",
     "GitError": "errors",
     "Judge": "scoring.judges.base",
     "Message": "records",
@@ -83,6 +90,7 @@ _PUBLIC = {
     "MetricError": "errors",
     "MissingExtraError": "errors",
     "ModelUnavailableError": "errors",
+    "NoComparison": "gate.context",
     "Outcome": "report",
     "Params": "records",
     "Provider": "providers.base",

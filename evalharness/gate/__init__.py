@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalharness.gate.comparison import Comparison, NoComparison
+    from evalharness.gate.context import GateContext, NoComparison
     from evalharness.gate.cost import assess_cost
     from evalharness.gate.decide import decide_run
     from evalharness.gate.evidence import GateResult
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "Calibration": "latency",
-    "Comparison": "comparison",
+    "GateContext": "context",
     "GateKind": "kinds",
     "GateResult": "evidence",
-    "NoComparison": "comparison",
+    "NoComparison": "context",
     "assess_cost": "cost",
     "assess_latency": "latency",
     "assess_scores": "scores",
@@ -33,7 +33,7 @@ _PUBLIC = {
 
 __all__ = [
     "Calibration",
-    "Comparison",
+    "GateContext",
     "GateKind",
     "GateResult",
     "NoComparison",

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evalharness.gate.comparison import Stage
+from evalharness.gate.context import Stage
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, RATIO_MARGIN
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs
 from evalharness.gate.scores import collect_evidence, conclude

@@ -1,6 +1,6 @@
 """Decides the gates of a run: a verdict for each gate, model and prompt.
 
-    pairings (run, baseline) x rules -> comparisons -> evidence -> Holm's correction -> verdicts
+    pairings (run, baseline) x rules -> contexts -> evidence -> Holm's correction -> verdicts
 
 `pairings.py` selects the cases to compare. A gate kind (`kinds/`) collects the evidence and decides.
 `report/__init__.py` writes the verdicts. All of it is a function of records alone.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalharness.gate.assertions import assess_assertions
-from evalharness.gate.comparison import Comparison, NoComparison, Stage
+from evalharness.gate.context import GateContext, NoComparison, Stage
 from evalharness.gate.evidence import STATUS, GateResult
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
@@ -34,7 +34,7 @@ class PendingGate:
     """A gate with its evidence. Its verdict needs the evidence of all gates."""
 
     kind: GateKind
-    comparison: Comparison
+    context: GateContext
     evidence: Any
 
 
@@ -68,10 +68,10 @@ def decide_run(
         stage = _stage(run, pairing.model, screening=screening)
         compared = [(rule, kind) for rule, kind in gate_kinds if kind.compares_pinned or not pairing.pinned]
         if pairing.broken and all(kind.informs for _, kind in compared):
-            found.append(_undecided(Comparison(pairing, _CASES, run), "error", pairing.broken))
+            found.append(_undecided(GateContext(pairing, _CASES, run), "error", pairing.broken))
         for rule, kind in compared:
-            comparison = Comparison(pairing, rule, run, stage, reference, sharing)
-            found.append(_evidence(kind, comparison, accept_command))
+            context = GateContext(pairing, rule, run, stage, reference, sharing)
+            found.append(_evidence(kind, context, accept_command))
     corrected = _corrected([gate for gate in found if isinstance(gate, PendingGate) and gate.kind.shares_alpha])
     verdicts = [_conclude(gate, corrected) if isinstance(gate, PendingGate) else gate for gate in found]
     return verdicts + assess_assertions(run)
@@ -85,29 +85,29 @@ def _stage(run: Run, model: str, *, screening: bool) -> Stage:
     return "screen" if screening else "confirm"
 
 
-def _evidence(kind: GateKind, comparison: Comparison, accept_command: str) -> PendingGate | Verdict:
+def _evidence(kind: GateKind, context: GateContext, accept_command: str) -> PendingGate | Verdict:
     """The evidence of a gate, or its verdict if there is nothing to compare."""
-    pairing = comparison.pairing
+    pairing = context.pairing
     if pairing.broken:
-        return _undecided(comparison, "error", pairing.broken, kind)
+        return _undecided(context, "error", pairing.broken, kind)
     if pairing.baseline is None:
-        return _first(kind, comparison, accept_command)
-    if reason := provider_change(pairing, comparison.run.header):
-        return _undecided(comparison, "incomparable", reason, kind)
+        return _first(kind, context, accept_command)
+    if reason := provider_change(pairing, context.run.header):
+        return _undecided(context, "incomparable", reason, kind)
     try:
-        return PendingGate(kind, comparison, evidence_of(kind, comparison))
+        return PendingGate(kind, context, evidence_of(kind, context))
     except NoComparison as error:
-        return _undecided(comparison, error.status, error.reason, kind)
+        return _undecided(context, error.status, error.reason, kind)
 
 
-def _first(kind: GateKind, comparison: Comparison, accept_command: str) -> Verdict:
+def _first(kind: GateKind, context: GateContext, accept_command: str) -> Verdict:
     """The verdict without a baseline."""
     try:
-        drop = detectable_drop_of(kind, comparison) if comparison.stage != "screen" else None
+        drop = detectable_drop_of(kind, context) if context.stage != "screen" else None
     except NoComparison as error:
-        return _undecided(comparison, error.status, error.reason, kind)
+        return _undecided(context, error.status, error.reason, kind)
     reason = f"no accepted run yet; accept this one: {accept_command}"
-    return replace(_undecided(comparison, "no baseline", reason, kind), minimum_detectable_drop=drop)
+    return replace(_undecided(context, "no baseline", reason, kind), minimum_detectable_drop=drop)
 
 
 def _corrected(gates: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
@@ -116,8 +116,8 @@ def _corrected(gates: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
     Gates on tags share a fixed part, so that they take little power from the gates on whole suites.
     """
     found: dict[int, tuple[float, int]] = {}
-    by_tag = [gate for gate in gates if gate.comparison.rule.tag]
-    whole = [gate for gate in gates if not gate.comparison.rule.tag]
+    by_tag = [gate for gate in gates if gate.context.rule.tag]
+    whole = [gate for gate in gates if not gate.context.rule.tag]
     for family, share in ((whole, 1 - SHARE if by_tag else 1.0), (by_tag, SHARE)):
         for gate, p_value in zip(family, holm([gate.evidence.p_value for gate in family]), strict=True):
             found[id(gate)] = (min(1.0, p_value / share), len(family))
@@ -127,17 +127,17 @@ def _corrected(gates: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
 def _conclude(gate: PendingGate, corrected: dict[int, tuple[float, int]]) -> Verdict:
     p_value, gates = corrected.get(id(gate), (gate.evidence.p_value, 1))
     try:
-        result = result_of(gate.kind, gate.comparison, gate.evidence, p_value, gates)
+        result = result_of(gate.kind, gate.context, gate.evidence, p_value, gates)
     except NoComparison as error:
-        return _undecided(gate.comparison, error.status, error.reason, gate.kind)
+        return _undecided(gate.context, error.status, error.reason, gate.kind)
     status, reason = STATUS[result.verdict], result.reason
-    if gate.comparison.pairing.partial and result.gating:
+    if gate.context.pairing.partial and result.gating:
         status = "inconclusive" if status == "pass" else status
-        reason = f"{gate.comparison.pairing.partial}; on the others: {reason}"
-    if result.suspicious and gate.comparison.pairing.copies:
+        reason = f"{gate.context.pairing.partial}; on the others: {reason}"
+    if result.suspicious and gate.context.pairing.copies:
         reason += "; no confirmation run: this model is deterministic"
-    verdict = _verdict(gate.comparison, status, reason + gate.comparison.pairing.remark, gate.kind)
-    return _with_numbers(verdict, result, p_value, screening=gate.comparison.stage == "screen")
+    verdict = _verdict(gate.context, status, reason + gate.context.pairing.remark, gate.kind)
+    return _with_numbers(verdict, result, p_value, screening=gate.context.stage == "screen")
 
 
 def _with_numbers(verdict: Verdict, result: GateResult, p_value: float, *, screening: bool) -> Verdict:
@@ -158,13 +158,13 @@ def _with_numbers(verdict: Verdict, result: GateResult, p_value: float, *, scree
     )
 
 
-def _undecided(comparison: Comparison, status: Status, reason: str, kind: GateKind | None = None) -> Verdict:
-    verdict = _verdict(comparison, status, reason, kind)
+def _undecided(context: GateContext, status: Status, reason: str, kind: GateKind | None = None) -> Verdict:
+    verdict = _verdict(context, status, reason, kind)
     return replace(verdict, gating=status == "error" or kind is None or not kind.informs)
 
 
-def _verdict(comparison: Comparison, status: Status, reason: str, kind: GateKind | None) -> Verdict:
-    pairing, rule = comparison.pairing, comparison.rule
+def _verdict(context: GateContext, status: Status, reason: str, kind: GateKind | None) -> Verdict:
+    pairing, rule = context.pairing, context.rule
     names = (pairing.model, pairing.prompt, rule.metric)
     unit = kind.unit if kind else rule.unit
     return Verdict(*names, status, one_line(reason), margin=rule.margin, tag=rule.tag, pinned=pairing.pinned, unit=unit)

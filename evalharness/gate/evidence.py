@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evalharness.gate.comparison import Stage
+from evalharness.gate.context import Stage
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, QUALITY_MARGIN
 from evalharness.gate.stats.bounds import Spread, Target, runs_needed
 from evalharness.gate.stats.permutation import Pair, change

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from evalharness.gate.comparison import Stage
+from evalharness.gate.context import Stage
 from evalharness.gate.defaults import (
     ALPHA,
     ALPHA_PASS,

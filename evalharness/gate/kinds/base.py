@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from evalharness.gate.comparison import Comparison
+from evalharness.gate.context import GateContext
 from evalharness.records import Unit
 
 if TYPE_CHECKING:  # brings numpy, which loading a suite does not need
@@ -45,20 +45,20 @@ class GateKind(ABC):
     """Whether the run measures the speed of this machine for the gate."""
 
     @abstractmethod
-    def evidence(self, comparison: Comparison) -> HasPValue:
+    def evidence(self, context: GateContext) -> HasPValue:
         """Return the evidence in the samples of both sides.
 
         Raises NoComparison if they cannot be compared.
         """
 
     @abstractmethod
-    def conclude(self, comparison: Comparison, evidence: Any, p_value: float, gates: int) -> GateResult:
+    def conclude(self, context: GateContext, evidence: Any, p_value: float, gates: int) -> GateResult:
         """Return the result.
 
         `p_value` is corrected for the number of gates that share alpha, `gates`.
         """
 
-    def detectable_drop(self, comparison: Comparison) -> float | None:
+    def detectable_drop(self, context: GateContext) -> float | None:
         """Return the drop that a later run like this one detects; None if unknown.
 
         The drop is detected 80 % of the time.

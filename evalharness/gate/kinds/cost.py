@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evalharness.gate.comparison import Comparison, Value, Values
+from evalharness.gate.context import GateContext, Value, Values
 from evalharness.gate.kinds.means import MeanGate
 from evalharness.records import BaselineSample, GateRule
 
@@ -31,17 +31,17 @@ class CostGate(MeanGate):
         """Return the name of the number, for messages."""
         return "token counts"
 
-    def rules(self, comparison: Comparison) -> Rules:
+    def rules(self, context: GateContext) -> Rules:
         """Return margin and stage."""
         from evalharness.gate.cost import cost_rules
 
-        return cost_rules(comparison.rule.margin, stage=comparison.stage)
+        return cost_rules(context.rule.margin, stage=context.stage)
 
-    def collect(self, comparison: Comparison, baseline: Values, candidate: Values) -> Evidence:
+    def collect(self, context: GateContext, baseline: Values, candidate: Values) -> Evidence:
         """Return the evidence on the ratio and on expensive responses."""
         from evalharness.gate.cost import collect_cost_evidence
 
-        return collect_cost_evidence(baseline, candidate, rules=self.rules(comparison), seed=comparison.seed)
+        return collect_cost_evidence(baseline, candidate, rules=self.rules(context), seed=context.seed)
 
 
 COST = CostGate()

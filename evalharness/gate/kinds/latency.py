@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from evalharness.gate.comparison import Comparison, NoComparison
+from evalharness.gate.context import GateContext, NoComparison
 from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.gate.kinds.base import GateKind
 from evalharness.gate.pairing import baseline_samples
@@ -46,26 +46,26 @@ class LatencyGate(GateKind):
     def __init__(self, timing: str) -> None:
         self.timing = timing
 
-    def evidence(self, comparison: Comparison) -> GateResult:
+    def evidence(self, context: GateContext) -> GateResult:
         """Return the result, because this test needs no correction over several gates."""
         from evalharness.gate.latency import assess_latency
 
-        slots, rule = _slots(comparison), comparison.rule
+        slots, rule = _slots(context), context.rule
         if rule.slots and rule.slots != slots:
-            raise NoComparison("error", _other_slots(comparison, slots))
-        basis = _basis(comparison, slots)
-        baseline, candidate = self._seconds(comparison, basis)
+            raise NoComparison("error", _other_slots(context, slots))
+        basis = _basis(context, slots)
+        baseline, candidate = self._seconds(context, basis)
         result = assess_latency(baseline, candidate, mode=basis.mode, margin=rule.margin, calibration=basis.calibration)
-        reason = result.reason if baseline.keys() & candidate.keys() else _no_seconds(comparison, basis, slots)
+        reason = result.reason if baseline.keys() & candidate.keys() else _no_seconds(context, basis, slots)
         return replace(result, reason=reason, gating=result.verdict == "FAIL" or basis.mode in _FAILS)
 
-    def conclude(self, comparison: Comparison, evidence: Any, p_value: float, gates: int) -> GateResult:
+    def conclude(self, context: GateContext, evidence: Any, p_value: float, gates: int) -> GateResult:
         """Return the evidence, which is the result."""
         result: GateResult = evidence
         return result
 
-    def _seconds(self, comparison: Comparison, basis: _Basis) -> tuple[_Seconds, _Seconds]:
-        pairing, counted = comparison.pairing, set(basis.runs)
+    def _seconds(self, context: GateContext, basis: _Basis) -> tuple[_Seconds, _Seconds]:
+        pairing, counted = context.pairing, set(basis.runs)
         baseline, candidate = {}, {}
         for case in pairing.cases:
             stored = baseline_samples(pairing, case, copies=False)
@@ -80,15 +80,15 @@ def _without_empty(side: _Seconds) -> _Seconds:
     return {case: seconds for case, seconds in side.items() if seconds}
 
 
-def _slots(comparison: Comparison) -> int | None:
-    return slots_of(sample for samples in comparison.pairing.samples.values() for sample in samples)
+def _slots(context: GateContext) -> int | None:
+    return slots_of(sample for samples in context.pairing.samples.values() for sample in samples)
 
 
-def _basis(comparison: Comparison, slots: int | None) -> _Basis:
+def _basis(context: GateContext, slots: int | None) -> _Basis:
     from evalharness.gate.latency import Calibration
 
-    run, reference = comparison.run, comparison.reference
-    same_slots = [one for one in comparison.pairing.accepted if one.slots == slots]
+    run, reference = context.run, context.reference
+    same_slots = [one for one in context.pairing.accepted if one.slots == slots]
     if reference is not None and any(one.id == reference.header.id for one in same_slots):
         return _Basis("interleaved", [reference.header.id])
     here = [one for one in same_slots if one.machine_class == run.header.machine_class]
@@ -105,8 +105,8 @@ def _positive(found: Iterable[float | None]) -> list[float]:
     return [seconds for seconds in found if seconds is not None and 0 < seconds < math.inf]
 
 
-def _other_slots(comparison: Comparison, slots: int | None) -> str:
-    wanted, model = comparison.rule.slots, comparison.pairing.model
+def _other_slots(context: GateContext, slots: int | None) -> str:
+    wanted, model = context.rule.slots, context.pairing.model
     return (
         f"expected seconds with slots = {wanted}, got {_slots_text(slots)} from {model}: set slots = {wanted} in "
         f"[tool.evalharness.models.{model}], or use a model that has this setting"
@@ -117,9 +117,9 @@ def _slots_text(slots: int | None) -> str:
     return f"slots = {slots}" if slots else "an unknown number of slots"
 
 
-def _no_seconds(comparison: Comparison, basis: _Basis, slots: int | None) -> str:
-    here = [one for one in comparison.pairing.accepted if _is_here(one, comparison)]
-    samples = [sample for found in comparison.pairing.samples.values() for sample in found]
+def _no_seconds(context: GateContext, basis: _Basis, slots: int | None) -> str:
+    here = [one for one in context.pairing.accepted if _is_here(one, context)]
+    samples = [sample for found in context.pairing.samples.values() for sample in found]
     if not basis.runs and here and any(sample.latency_s is not None for sample in samples):
         accepted = ", ".join(_slots_text(other) for other in sorted({one.slots for one in here}, key=str))
         return (
@@ -127,13 +127,13 @@ def _no_seconds(comparison: Comparison, basis: _Basis, slots: int | None) -> str
             "compared; accept a new run"
         )
     if not here:
-        return f"no accepted run on a machine like this one ({comparison.run.header.machine_class})"
+        return f"no accepted run on a machine like this one ({context.run.header.machine_class})"
     replayed = sum(bool(sample.recorded_at) for sample in samples)
     return f"{replayed} responses were replayed, which have no times" if replayed else "no times to compare"
 
 
-def _is_here(run: AcceptedRun, comparison: Comparison) -> bool:
-    return run.machine_class == comparison.run.header.machine_class
+def _is_here(run: AcceptedRun, context: GateContext) -> bool:
+    return run.machine_class == context.run.header.machine_class
 
 
 LATENCY, FIRST_TOKEN, PER_TOKEN = (LatencyGate(timing) for timing in TIMINGS)

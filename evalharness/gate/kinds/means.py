@@ -6,7 +6,7 @@ from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from evalharness.gate.comparison import Comparison, Value, Values
+from evalharness.gate.context import GateContext, Value, Values
 from evalharness.gate.kinds.base import GateKind
 from evalharness.records import GateRule
 
@@ -31,35 +31,35 @@ class MeanGate(GateKind):
         """Return the name of the number, for messages."""
 
     @abstractmethod
-    def rules(self, comparison: Comparison) -> Rules:
+    def rules(self, context: GateContext) -> Rules:
         """Return the rules of the test."""
 
     @abstractmethod
-    def collect(self, comparison: Comparison, baseline: Values, candidate: Values) -> Evidence:
+    def collect(self, context: GateContext, baseline: Values, candidate: Values) -> Evidence:
         """Return the evidence in the numbers of both sides."""
 
-    def evidence(self, comparison: Comparison) -> Evidence:
+    def evidence(self, context: GateContext) -> Evidence:
         """Return the evidence.
 
         A reference run that is worse than the accepted runs is left out and reported.
         """
-        baseline, candidate = comparison.values(self.value(comparison.rule), self.value_name(comparison.rule))
-        baseline, drift = self._without_drift(comparison, baseline)
-        found = self.collect(comparison, baseline, candidate)
+        baseline, candidate = context.values(self.value(context.rule), self.value_name(context.rule))
+        baseline, drift = self._without_drift(context, baseline)
+        found = self.collect(context, baseline, candidate)
         return replace(found, remark="; ".join(filter(None, [found.remark, drift])))
 
-    def conclude(self, comparison: Comparison, evidence: Evidence, p_value: float, gates: int) -> GateResult:
+    def conclude(self, context: GateContext, evidence: Evidence, p_value: float, gates: int) -> GateResult:
         """Return the result with its reason."""
         from evalharness.gate.scores import conclude
 
-        return conclude(evidence, p_value, self.rules(comparison), seed=comparison.seed, gates=gates)
+        return conclude(evidence, p_value, self.rules(context), seed=context.seed, gates=gates)
 
-    def _without_drift(self, comparison: Comparison, baseline: Values) -> tuple[Values, str]:
+    def _without_drift(self, context: GateContext, baseline: Values) -> tuple[Values, str]:
         """Fresh samples of the accepted version that are worse than its accepted runs would hide a loss."""
         from evalharness.gate.stats.sessions import drifted
 
-        accepted, fresh = comparison.split(self.value(comparison.rule))
+        accepted, fresh = context.split(self.value(context.rule))
         old, new = ({case: [self.sign * n for n in side[case]] for case in side} for side in (accepted, fresh))
-        if not all(accepted.values()) or not drifted(old, new, comparison.rule.metric):
+        if not all(accepted.values()) or not drifted(old, new, context.rule.metric):
             return baseline, ""
         return accepted, _DRIFT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalharness.gate.comparison import Comparison, NoComparison, Value, Values, numbers
+from evalharness.gate.context import GateContext, NoComparison, Value, Values, numbers
 from evalharness.gate.defaults import ALPHA, FEWEST_CASES
 from evalharness.gate.kinds.means import MeanGate
 from evalharness.records import BaselineSample, GateRule
@@ -33,48 +33,48 @@ class ScoreGate(MeanGate):
         """Return the name of the number, for messages."""
         return f"score of {rule.metric} in [0, 1]"
 
-    def rules(self, comparison: Comparison) -> Rules:
+    def rules(self, context: GateContext) -> Rules:
         """Return margin, target and stage."""
         from evalharness.gate.evidence import Rules
 
-        rule = comparison.rule
-        return Rules(margin=rule.margin, target=rule.target, stage=comparison.stage)
+        rule = context.rule
+        return Rules(margin=rule.margin, target=rule.target, stage=context.stage)
 
-    def evidence(self, comparison: Comparison) -> Evidence:
+    def evidence(self, context: GateContext) -> Evidence:
         """Return the evidence on scores with equal signatures.
 
         Raises NoComparison if the signature has changed.
         """
-        metric = comparison.rule.metric
-        then, now = comparison.pairing.signatures.get(metric), comparison.run.header.signatures.get(metric)
+        metric = context.rule.metric
+        then, now = context.pairing.signatures.get(metric), context.run.header.signatures.get(metric)
         if then != now:
             changed = f"baseline {then or 'none'}, this run {now or 'none'}"
             raise NoComparison("incomparable", f"metric settings changed: {changed}; accept a new baseline")
-        return super().evidence(comparison)
+        return super().evidence(context)
 
-    def collect(self, comparison: Comparison, baseline: Values, candidate: Values) -> Evidence:
+    def collect(self, context: GateContext, baseline: Values, candidate: Values) -> Evidence:
         """Return the evidence, corrected for clusters and sessions, and each tag's change."""
         from evalharness.gate.scores import collect_evidence
         from evalharness.gate.slices import slices_of
 
-        seed, rules = comparison.seed, self.rules(comparison)
-        clusters, sessions = comparison.clusters, comparison.has_sessions
+        seed, rules = context.seed, self.rules(context)
+        clusters, sessions = context.clusters, context.has_sessions
         found = collect_evidence(baseline, candidate, rules=rules, seed=seed, clusters=clusters, sessions=sessions)
-        slices = () if comparison.rule.tag else slices_of(baseline, candidate, comparison.tags, seed=seed)
+        slices = () if context.rule.tag else slices_of(baseline, candidate, context.tags, seed=seed)
         return replace(found, slices=slices)
 
-    def conclude(self, comparison: Comparison, evidence: Evidence, p_value: float, gates: int) -> GateResult:
+    def conclude(self, context: GateContext, evidence: Evidence, p_value: float, gates: int) -> GateResult:
         """Return the result.
 
         The reason of a failure names the tags with the largest drops.
         """
         from evalharness.gate.slices import worst_of
 
-        result = super().conclude(comparison, evidence, p_value, gates)
+        result = super().conclude(context, evidence, p_value, gates)
         worst = worst_of(evidence.slices, result.drop) if result.verdict == "FAIL" else ""
         return replace(result, slices=evidence.slices, reason=result.reason + worst)
 
-    def detectable_drop(self, comparison: Comparison) -> float | None:
+    def detectable_drop(self, context: GateContext) -> float | None:
         """Return the drop that a later run like this one detects.
 
         None with too few cases or scores.
@@ -83,14 +83,14 @@ class ScoreGate(MeanGate):
 
         from evalharness.gate.stats.power import minimum_detectable_drop
 
-        known = numbers(comparison.candidate, self.value(comparison.rule))
-        complete = all(len(known[case]) == len(samples) > 0 for case, samples in comparison.candidate.items())
+        known = numbers(context.candidate, self.value(context.rule))
+        complete = all(len(known[case]) == len(samples) > 0 for case, samples in context.candidate.items())
         if len(known) < FEWEST_CASES or not complete:
             return None
         runs = sorted(map(len, known.values()))[len(known) // 2]
-        alpha = ALPHA / max(1, comparison.gates)
+        alpha = ALPHA / max(1, context.gates)
         scores = [np.array(values) for values in known.values()]
-        return minimum_detectable_drop(scores, runs=(runs, runs), alpha=alpha, seed=comparison.run.header.suite)
+        return minimum_detectable_drop(scores, runs=(runs, runs), alpha=alpha, seed=context.run.header.suite)
 
 
 SCORE = ScoreGate()

@@ -29,7 +29,7 @@ class NoComparison(Exception):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GateContext:
     """One gate of one model and prompt: the run, its baseline, and the rule."""
 
     pairing: Pairing
