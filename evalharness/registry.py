@@ -151,7 +151,7 @@ def options(factory: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 def make(kind: Kind, name: str, given: Mapping[str, Any], **passed: Any) -> Any:
     """Return what the factory called `name` makes of the given options.
 
-    `passed`: what the program fills in where the factory has such a parameter (`config`, `providers`).
+    `passed`: values for the factory's parameters `config` and `providers`, if it has them.
     Raises LookupError for an unknown name, ValueError for an unknown, missing or wrong option, both with near names.
     """
     factory, what = find(kind, name), f"the {_noun(kind)} '{name}'"

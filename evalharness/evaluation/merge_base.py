@@ -66,7 +66,7 @@ class MergeBase:
         )
 
     def changes(self, name: str) -> tuple[CriteriaChange, ...]:
-        """The changes to the criteria of a suite. A version that cannot be read is such a change."""
+        """The changes to the criteria of a suite. An unreadable version counts as a change."""
         if name not in self._changes:
             self._changes[name] = self._changed(name)
         return self._changes[name]

@@ -41,7 +41,7 @@ class GateContext:
     gates: int = 1
     """Number of gates of the run that share alpha."""
 
-    @property
+    @cached_property
     def cases(self) -> list[str]:
         """The cases of the rule that are unchanged since the baseline."""
         tag = self.rule.tag
@@ -87,7 +87,8 @@ class GateContext:
         known = self.pairing.known_cases
         if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value)]:
             raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {name} for {some(lost)}")
-        return numbers(self.baseline, value), {case: numbers(self.candidate, value)[case] for case in self.cases}
+        candidate = {case: self.candidate[case] for case in self.cases}
+        return numbers(self.baseline, value), numbers(candidate, value)
 
     def split(self, value: Value) -> tuple[Values, Values]:
         """The numbers of the baseline: accepted runs, and the reference run."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -58,6 +57,9 @@ class LLM:
         from evalharness.evaluation.api import evaluate
 
         evaluation = evaluate(suite, **self._suites.arguments() | arguments)
+        options = self._suites.resources.options
+        if options.accept:
+            evaluation.accept(because=options.because)
         outcome = evaluation.outcome
         assert outcome is not None
         if outcome.is_red(fail_inconclusive=self._suites.fail_inconclusive):
@@ -103,7 +105,7 @@ class LLM:
         self._item.stash.setdefault(_CHECKED, {}).setdefault(evaluation.name, []).append(sample)
         if not sample.ok:
             where = evaluation.plan.case(case).where
-            pytest.fail(textwrap.indent(explain_sample(sample, where), ""), pytrace=False)
+            pytest.fail(explain_sample(sample, where), pytrace=False)
         return sample
 
     def _suite_name(self) -> str:

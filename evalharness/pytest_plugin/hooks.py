@@ -1,4 +1,4 @@
-"""The hooks of pytest, registered only with `--llm-suite`."""
+"""The hooks of pytest, registered with `--llm-suite` or by a test that uses the fixture `llm`."""
 
 from __future__ import annotations
 

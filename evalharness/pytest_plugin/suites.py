@@ -80,6 +80,8 @@ class Suites:
             "prompts": options.prompts,
             "repeat": options.repeat,
             "baseline": options.baseline,
+            "against": options.against.sha if options.against else None,
+            "base": options.base.sha if options.base else None,
             "record": run.record,
             "concurrency": run.concurrency,
             "budget_usd": run.budget_usd,

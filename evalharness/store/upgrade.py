@@ -40,11 +40,9 @@ def upgraded_header(line: Line) -> Line:
 
 def planned_repeats(header: Mapping[str, Any]) -> int:
     """The number of planned samples per case, by the header of a run record."""
-    keys = header.get("planned")
-    sound = (
-        [key for key in keys if isinstance(key, list) and _is_key(key[:_KEY_FIELDS])] if isinstance(keys, list) else []
-    )
-    return 1 + max((key[3] for key in sound), default=-1)
+    planned = header.get("planned")
+    keys = [key[:_KEY_FIELDS] for key in planned if isinstance(key, list)] if isinstance(planned, list) else []
+    return 1 + max((key[3] for key in keys if _is_key(key)), default=-1)
 
 
 def upgraded_run_line(line: Line, planned: int) -> Line:

@@ -51,6 +51,16 @@ def test_a_suite_that_is_running(project):
     assert len(project.samples()) == 40
 
 
+def test_the_command_lines_options(project):
+    """`--llm-accept` makes the run of the test the baseline, so that a change which is meant does not fail it."""
+    project.accept()
+    project.answer(dict.fromkeys(project.ids, "No."))
+    project.write("test_demo.py", EVALUATE.replace('.status == "pass"', ".outcome.accepted"))
+    words = ("test_demo.py", "-p", "no:cacheprovider", "--llm-accept", "--llm-because=shorter")
+    project.pytester.runpytest_inprocess(*words).assert_outcomes(passed=1)
+    assert '"because": "shorter"' in project.read("golden/HISTORY.jsonl").splitlines()[-1]
+
+
 def test_a_suite_that_got_worse(project):
     """The test fails with the verdict of the suite, and no traceback."""
     project.accept()

@@ -73,7 +73,7 @@ class Metric:
     models: tuple[str, ...] = ()
     """The configured models that get the `requests`. Their identity joins the signature."""
     judge: str = ""
-    """The judge that the score rests on. Such a score is shown, and no gate may use it."""
+    """The judge that the score rests on. No gate may use the score, which is shown only."""
     needs_golden: bool = True
     warm_up: Callable[[], None] | None = None
     """Does the slow part of the first call (a heavy import, a model) in advance, from any thread. Optional."""
