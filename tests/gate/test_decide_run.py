@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalharness.errors import StoreError
-from evalharness.gate import decide_run
+from evalharness.gate import GateContext, decide_run
+from evalharness.gate.pairing import pair_up
 from evalharness.records import (
     SEVERITY,
     AcceptedRun,
@@ -498,3 +500,16 @@ def test_replayed_seconds_are_called_replayed() -> None:
     samples = [a_sample(n, recorded_at="2026-01-01T00:00:00+00:00") for n in range(80)]
     world = a_run(samples, gates=(("latency", 0.1),)), {("m", "p"): replace(a_baseline(), runs=runs)}
     assert "80 responses were replayed" in decided(world)[0][-1].reason
+
+
+def test_a_gate_reads_each_sample_a_few_times() -> None:
+    """The work of a gate grows with the number of cases, not with its square."""
+
+    def reads(cases: int) -> int:
+        run, baselines = a_world(cases)
+        pairing = pair_up(run, "m", "p", baselines["m", "p"])
+        seen = count()
+        GateContext(pairing, GateRule("chrf", 0.05), run).values(lambda sample: float(next(seen)), "number")
+        return next(seen)
+
+    assert reads(80) == 2 * reads(40)
