@@ -104,7 +104,7 @@ def _recorded(paths: list[Path]) -> Iterator[tuple[str, str]]:
     for path in paths:
         try:
             header = next(stored_lines(path), (1, {}))[1]
-        except StoreError:
+        except StoreError:  # a damaged record names no run that labels could belong to
             continue
         if header.get("kind") == "run":
             yield str(header.get("suite")), str(header.get("id"))
@@ -114,7 +114,7 @@ def _accepted(root: Path) -> Iterator[tuple[str, str]]:
     for path in (root / BASELINE_FOLDER).rglob("*.jsonl"):
         try:
             baseline = read_baseline(path, root)
-        except StoreError:
+        except StoreError:  # likewise; `doctor` and every run report a damaged baseline
             continue
         if baseline:
             yield from ((baseline.suite, run.id) for run in baseline.runs)

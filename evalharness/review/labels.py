@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness.config import Config
 from evalharness.errors import StoreError, did_you_mean
@@ -24,13 +24,7 @@ LABEL_FOLDER = "golden/labels"
 _MAX_CHARS = 200
 
 
-def _short(text: str) -> str:
-    if len(text) > _MAX_CHARS:
-        raise ValueError(f"longer than {_MAX_CHARS} characters")
-    return text
-
-
-_Text = Annotated[str, AfterValidator(_short)]
+_Text = Annotated[str, Field(max_length=_MAX_CHARS)]
 _Side = Literal["a", "b"]
 _Preference = Literal["a", "b", "equal", "bad", "skip"]
 _T = TypeVar("_T", bound=BaseModel)

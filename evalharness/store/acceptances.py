@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness.errors import RefusedError
 from evalharness.records import Run, Status
@@ -22,13 +22,7 @@ SCHEMA = 1
 _MOST_CHARS = 2_000
 
 
-def _short(text: str) -> str:
-    if len(text) > _MOST_CHARS:
-        raise ValueError(f"expected at most {_MOST_CHARS} characters, got {len(text)}")
-    return text
-
-
-_Text = Annotated[str, AfterValidator(_short)]
+_Text = Annotated[str, Field(max_length=_MOST_CHARS)]
 
 
 class Acceptance(BaseModel):

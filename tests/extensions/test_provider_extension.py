@@ -8,7 +8,7 @@ import pytest
 from extensions.provider import Shout
 
 import evalharness
-from evalharness import Evaluation, Sample, read_run
+from evalharness import Evaluation, Sample
 
 CONFIG = """
 [tool.evalharness]
@@ -25,7 +25,7 @@ prompts: {plain: [{user: "{{ word }}"}]}
 metrics: [exact]
 cases: [{id: one, vars: {word: hello}}, {id: two, vars: {word: bye}}]
 """
-Runner = Callable[[str], list[Sample]]
+RunSuite = Callable[[str, str], list[Sample]]
 
 
 @pytest.fixture(autouse=True)
@@ -36,30 +36,15 @@ def project(pytester: pytest.Pytester) -> None:
         pytester.mkdir(name).joinpath("loud.yaml").write_text(text)
 
 
-@pytest.fixture(params=["pytest", "evaluate"])
-def door(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Runner:
-    """Run the suite by one of the two doors; the argument is the record mode."""
-
-    def by_pytest(record: str) -> list[Sample]:
-        done = pytester.runpytest_inprocess("--llm-suite=loud", f"--llm-record={record}", "-p", "no:cacheprovider")
-        done.assert_outcomes(passed=2)
-        return list(read_run(pytester.path / "reports/loud/run.jsonl").samples)
-
-    def by_evaluate(record: str) -> list[Sample]:
-        return list(evaluated(pytester, record=record).samples)
-
-    return by_pytest if request.param == "pytest" else by_evaluate
-
-
 def evaluated(pytester: pytest.Pytester, **options: object) -> Evaluation:
     """`evaluate("loud")` in the folder of the test."""
     config = evalharness.load_config(pytester.path)
     return evalharness.evaluate("loud", config=config, **options)  # type: ignore[arg-type]
 
 
-def test_it_runs_and_replays(door: Runner) -> None:
+def test_it_runs_and_replays(run_suite: RunSuite) -> None:
     """The first run calls the provider, retries included; the second one replays and forbids model calls."""
-    first, second = door("once"), door("none")
+    first, second = run_suite("loud", "once"), run_suite("loud", "none")
     for samples in (first, second):
         assert [sample.response.text for sample in samples if sample.response] == ["HELLO?!", "BYE?!"]
         assert [sample.scores[0].value for sample in samples] == [1.0, 1.0]

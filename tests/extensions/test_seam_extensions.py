@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import evalharness
-from evalharness import ConfigError, Evaluation, Sample, ScriptedProvider, SuiteError, read_run
+from evalharness import ConfigError, Evaluation, Sample, ScriptedProvider, SuiteError
 
 CONFIG = """
 [tool.evalharness]
@@ -52,7 +52,7 @@ prompts: {plain: [{user: "{{ word }} please"}]}
 metrics: [{politeness: critic}, {judge: {name: panel, question: "Is it kind?"}}]
 cases: [{id: ann, vars: {word: hello}}, {id: bob, vars: {word: bye}}]
 """
-Runner = Callable[[str], list[Sample]]
+RunSuite = Callable[[str, str], list[Sample]]
 
 
 @pytest.fixture(autouse=True)
@@ -89,28 +89,13 @@ def evaluated(pytester: pytest.Pytester, **options: Any) -> Evaluation:
     return evalharness.evaluate("kind", config=evalharness.load_config(pytester.path), **options)
 
 
-@pytest.fixture(params=["pytest", "evaluate"])
-def door(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> Runner:
-    """Run the suite by one of the two doors; the argument is the record mode."""
-
-    def by_pytest(record: str) -> list[Sample]:
-        done = pytester.runpytest_inprocess("--llm-suite=kind", f"--llm-record={record}", "-p", "no:cacheprovider")
-        done.assert_outcomes(passed=2)
-        return list(read_run(pytester.path / "reports/kind/run.jsonl").samples)
-
-    def by_evaluate(record: str) -> list[Sample]:
-        return evaluated(pytester, record=record).samples
-
-    return by_pytest if request.param == "pytest" else by_evaluate
-
-
 CALLED = ["critic"] * 10 + ["shop"] * 2
 """For each of two responses one grade and four votes."""
 
 
-def test_metric_and_judge_send_requests(door: Runner, pytester: pytest.Pytester) -> None:
+def test_metric_and_judge_send_requests(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
     """The first run sends the metrics' requests; the second one replays them all and forbids model calls."""
-    runs = [door("once"), door("none")]
+    runs = [run_suite("kind", "once"), run_suite("kind", "none")]
 
     assert calls(pytester) == CALLED
     for samples in runs:
@@ -124,11 +109,11 @@ def test_metric_and_judge_send_requests(door: Runner, pytester: pytest.Pytester)
         assert all("|models:" in score.signature for sample in samples for score in sample.scores)
 
 
-def test_executor_makes_the_attempts(door: Runner, pytester: pytest.Pytester) -> None:
+def test_executor_makes_the_attempts(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
     """Requests of the suite and of its metrics run in the executor that the configuration names; replay needs none."""
     edit(pytester, "pyproject.toml", 'cache_dir = "cache"', 'cache_dir = "cache"\nexecutor = "pool"')
 
-    first, second = door("once"), door("none")
+    first, second = run_suite("kind", "once"), run_suite("kind", "none")
 
     assert calls(pytester, "pool.log") == calls(pytester) == CALLED
     assert [sample.scores for sample in first] == [sample.scores for sample in second]

@@ -168,7 +168,7 @@ def test_untrusted(changed):
         (edited(0, extra=1), "labels.jsonl:1: extra: "),
         (edited(0, suite="../demo"), "unknown suite '../demo'"),
         (edited(0, by=" "), "labels.jsonl:1: the name of the person is missing"),
-        (edited(0, by="x" * 201), "labels.jsonl:1: by: longer than 200 characters"),
+        (edited(0, by="x" * 201), "labels.jsonl:1: by: String should have at most 200 characters"),
         (edited(0, a={**good[0]["a"], "run": "unknown"}), "labels.jsonl:1: unknown run 'unknown'"),
         (edited(2, case="case-99"), "labels.jsonl:3: unknown case 'case-99'"),
         (edited(2, choice="left"), "labels.jsonl:3: choice: "),
