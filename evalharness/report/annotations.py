@@ -25,10 +25,7 @@ MAX_WORSE = 20
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A message at a line of a suite.
-
-    Its texts are printable and have no line end.
-    """
+    """A message about one line of a suite file. Its texts are printable and have no line end."""
 
     level: Level
     check: Literal["gate", "case", "criteria"]

@@ -56,7 +56,7 @@ def _levels(verdict: Verdict, outcome: Outcome) -> str:
 
 
 def _scores(verdict: Verdict, outcome: Outcome) -> Iterator[float]:
-    """The mean of each case of the gate; only of cases in the baseline, where it has any."""
+    """The mean score of each case of the gate. With a baseline, only of the cases that it holds."""
     cases: dict[str, list[float]] = {}
     shared = set()
     for sample in _of(outcome, verdict.model, verdict.prompt):
