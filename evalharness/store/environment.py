@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness import __version__
+from evalharness.store.ci import in_ci
 
 _PACKAGES = (
     "llama-cpp-python",
@@ -27,11 +28,6 @@ _PACKAGES = (
     "jinja2",
     "pytest",
 )
-
-
-def in_ci() -> bool:
-    """Whether this is a CI job, by the environment variable `CI`."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 @cache

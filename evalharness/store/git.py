@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from evalharness.errors import GitError, StoreError
-from evalharness.store.environment import in_ci
+from evalharness.store.ci import event, in_ci
 
 _GIT = (
     *("git", "--no-pager", "--no-replace-objects", "--no-optional-locks", "--literal-pathspecs"),
@@ -38,15 +38,7 @@ _REASON_CHARS = 300
 _REGULAR = ("100644", "100755")
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SUBMODULE = re.compile(r"\.git/(worktrees/[^/]+/)?modules/")
-BASE_BRANCH_VARIABLES = (
-    "GITHUB_BASE_REF",
-    "CI_MERGE_REQUEST_DIFF_BASE_SHA",  # GitLab
-    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
-    "BITBUCKET_PR_DESTINATION_BRANCH",
-    "SYSTEM_PULLREQUEST_TARGETBRANCH",  # Azure
-    "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
-)
-"""Variables that name the target of a pull request. CI systems set them only in its jobs."""
+_FOLDERS = ("remotes/origin", "heads")
 _DEFAULTS = ("HEAD", "main", "master")
 _WHOLE_HISTORY = "a shallow clone lacks it: set `fetch-depth: 0` (GitHub), `GIT_DEPTH: 0` (GitLab), or `git fetch` it"
 
@@ -138,9 +130,9 @@ class Commit:
 def merge_base(root: Path, ref: str | None = None) -> Commit | None:
     """The merge base of HEAD and the target.
 
-    None outside of a repository, or before its first commit. The target is `ref` if given, or the target branch of the
-    pull request of this CI job, or the default branch. If there is no default branch outside of CI, the merge base is
-    HEAD. Raises GitError if a named branch (in CI: any branch) is missing, or shares no commit with HEAD.
+    None outside of a repository, or before its first commit. The target is `ref` if given, or the base of the event of
+    this CI job (see `ci`), or the default branch. If there is no default branch outside of CI, the merge base is HEAD.
+    Raises GitError if the target is missing, shares no commit with HEAD, or is not named by the CI system.
     """
     place = _place(root)
     if ref is None and not in_ci() and shutil.which("git") is None:
@@ -187,26 +179,34 @@ def has_whole_history(root: Path) -> bool:
 def _given(place: _Place, ref: str) -> str:
     if not ref or ref.startswith("-") or "\0" in ref:
         raise GitError(f"expected the name of a commit, got {ref!r}")
-    found = _commit(place, ref)
-    if found is None:
-        raise GitError(f"no commit {ref!r} in this clone; {_WHOLE_HISTORY}")
-    return found
+    if found := _commit(place, ref):
+        return found
+    raise GitError(f"no commit {ref!r} in this clone; {_WHOLE_HISTORY}")
 
 
 def _target(place: _Place) -> str | None:
-    """The target branch, from CI or by convention. CI ignores local branches: a fork's branch may be called main."""
-    named = [name for variable in BASE_BRANCH_VARIABLES if (name := os.environ.get(variable, "").strip())]
-    remote = [f"refs/remotes/origin/{name.removeprefix('refs/heads/')}" for name in named or _DEFAULTS]
-    local = [] if named or in_ci() else [f"refs/heads/{name}" for name in _DEFAULTS]
-    shas = [_commit(place, name) for name in named if _OBJECT.fullmatch(name)]
-    branches = _branches(place, [*remote, *local])
-    found = next(filter(None, [*shas, *(branches.get(name) for name in (*remote, *local))]), None)
-    if found is None and (named or in_ci()):
-        tried = ", ".join(name.removeprefix("refs/remotes/") for name in remote)
-        raise GitError(
-            f"no target branch in this clone (tried {tried}); {_WHOLE_HISTORY}; or name a branch with --llm-base"
-        )
+    """The base of this CI job, or the default branch outside of CI. Raises GitError if CI names none that is here."""
+    job = event()
+    if job is None:
+        return _first_branch(place, [f"refs/{folder}/{name}" for folder in _FOLDERS for name in _DEFAULTS])
+    if not job.is_known:
+        what = f"{job.system} does not say which commit this {job.kind} is compared with"
+        raise GitError(f"{what}: name a branch or commit with --llm-base (pytest) or --base")
+    commits = (_commit(place, name) for name in job.commits if name == "HEAD" or _OBJECT.fullmatch(name))
+    # CI ignores local branches: a fork's branch may be called main
+    branches = [f"refs/remotes/origin/{name.removeprefix('refs/heads/')}" for name in job.branches]
+    found = next(filter(None, commits), None) or _first_branch(place, branches)
+    if found is None:
+        tried = ", ".join([*job.commits, *(name.removeprefix("refs/remotes/") for name in branches)])
+        what = f"no target branch of this {job.kind} in this clone (tried {tried})"
+        raise GitError(f"{what}; {_WHOLE_HISTORY}; or name a branch or commit with --llm-base (pytest) or --base")
     return found
+
+
+def _first_branch(place: _Place, names: Sequence[str]) -> str | None:
+    """The commit of the first branch that exists."""
+    branches = _branches(place, names) if names else {}
+    return next((branches[name] for name in names if name in branches), None)
 
 
 def _branches(place: _Place, names: Sequence[str]) -> dict[str, str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evalharness.store.git import BASE_BRANCH_VARIABLES
+from evalharness.store.ci import CI_VARIABLES
 
-CI_VARIABLES = ("CI", *BASE_BRANCH_VARIABLES)
-"""Environment variables that the harness reads to recognize a CI job and its base branch."""
+__all__ = ["CI_VARIABLES", "leave_ci"]
 
 
 def leave_ci(monkeypatch: pytest.MonkeyPatch) -> None:

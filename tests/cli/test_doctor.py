@@ -304,7 +304,8 @@ def test_a_clone_without_history(project: Project, monkeypatch: pytest.MonkeyPat
     """In CI, a clone without the target branch fails and says what to set."""
     project.write_model("fake", SCRIPTED)
     Repository(project.root).commit()
-    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_BASE_REF", "main")
     result = project.doctor()
     assert result.exit_code == 1
     assert "fetch-depth: 0" in " ".join(result.stdout.split())

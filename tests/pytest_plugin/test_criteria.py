@@ -579,6 +579,7 @@ def test_project_that_became_a_submodule(tmp_path: Path, monkeypatch: pytest.Mon
 def test_no_merge_base(pull_request: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job without the target branch raises an error, and does not compare with another branch."""
     pull_request.commit(WIDER)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
     with pytest.raises(GitError, match="fetch-depth: 0"):
         named_changes(pull_request.root)
