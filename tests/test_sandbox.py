@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hang import in_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evalharness.templating.chat import ChatSandbox
 from evalharness.templating.filters import FILTERS
 from evalharness.templating.sandbox import Sandbox, TemplateError
 
@@ -26,9 +28,12 @@ _VARS: Mapping[str, Any] = {
 def _render(
     source: str, *, chat: bool = False, max_chars: int = 1_000_000, max_steps: int = 100_000, **variables: Any
 ) -> str:
-    sandbox = Sandbox(max_chars=max_chars, max_steps=max_steps)
-    template = sandbox.compile_chat_template(source) if chat else sandbox.compile_prompt(source)
-    return sandbox.render(template, {**_VARS, **variables})
+    limits = {"max_chars": max_chars, "max_steps": max_steps}
+    if chat:
+        chats = ChatSandbox(**limits, today=date(2026, 1, 1))
+        return chats.render(chats.compile_chat_template(source), {**_VARS, **variables})
+    sandbox = Sandbox(**limits)
+    return sandbox.render(sandbox.compile_prompt(source), {**_VARS, **variables})
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from evalharness.config import Config
 from evalharness.errors import ConfigError, MissingExtraError, ProviderError, RetryableError
 from evalharness.local.memory import GPU_SLOTS, PREFIXES, Need, available_bytes, default_slots, initial_capacity, need
 from evalharness.local.model_file import MAX_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
+from evalharness.local.template_settings import read_template_settings
 from evalharness.local.worker_client import WorkerLost
 from evalharness.local.worker_supervisor import LOAD_DEADLINE_S, MAX_CRASHES, WorkerSupervisor
 from evalharness.providers.base import Provider
@@ -55,6 +56,8 @@ class GgufProvider(Provider):
         threads: int | None = None,
         gpu_layers: int = 0,
         chat_template: str | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        date: str | None = None,
         deadline_s: float = 120.0,
         heartbeat_s: float = 20.0,
         memory_limit_mb: int | None = None,
@@ -76,6 +79,8 @@ class GgufProvider(Provider):
             threads: Default: one for each core available to this process, at most 8. Texts do not depend on it.
             gpu_layers: Layers on the GPU, for a GPU build of llama.cpp; -1: all.
             chat_template: A jinja2 file under the root, which replaces the file's own template.
+            chat_template_kwargs: Variables of the chat template, such as `enable_thinking`.
+            date: The date that the chat template writes, such as 2026-01-31.
             deadline_s: Seconds for one response.
             heartbeat_s: Seconds of silence after which the worker counts as hung.
             memory_limit_mb: Address space of the worker.
@@ -89,6 +94,7 @@ class GgufProvider(Provider):
         check_counts(MAX_BATCH, batch=batch)
         check_counts(MAX_TOKENS, least=-1, gpu_layers=gpu_layers)
         check_seconds(deadline_s=deadline_s, heartbeat_s=heartbeat_s)
+        self._template_settings = read_template_settings(date, chat_template_kwargs)
         self.file = ModelFile(path, sha256=sha256, chat_template=chat_template, root=config.root)
         self.need = self._need(context, slots or (GPU_SLOTS if gpu_layers else None), batch, config.processes)
         self.slots = self.need.slots if self.need else slots or ROWS
@@ -130,7 +136,8 @@ class GgufProvider(Provider):
 
         `slots` and `threads` are not part of it: texts do not depend on them.
         """
-        return {**self.file.identity("gguf", "llama-cpp-python"), **self._shape}
+        file = self.file.identity("gguf", "llama-cpp-python")
+        return {**file, **self._template_settings.identity(self.file.template_source), **self._shape}
 
     def wire(self, request: Request) -> Mapping[str, Any]:
         """The request with its effective seed."""
@@ -200,6 +207,8 @@ class GgufProvider(Provider):
             "shape": {**shape, "slots": self.slots, "prefixes": PREFIXES, "initial_capacity": capacity},
             "gpu_layers": self._shape["gpu_layers"],
             "chat_template": self.file.template,
+            "date": self._template_settings.date.isoformat(),
+            "chat_template_kwargs": self._template_settings.variables,
             **load,
         }
         step_s = self._deadline_s + _GRACE_S

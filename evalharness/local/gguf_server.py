@@ -27,6 +27,7 @@ from evalharness.local.child_process import STOPPED, ChildProcess
 from evalharness.local.memory import need
 from evalharness.local.model_file import MAX_TOKENS, ModelFile, check_counts, check_seconds, fair_threads
 from evalharness.local.server_supervisor import START_DEADLINE_S, ServerSupervisor
+from evalharness.local.template_settings import read_template_settings
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
 from evalharness.providers.openai import OpenAIProvider
@@ -61,6 +62,8 @@ class GgufServerProvider(Provider):
         threads: int | None = None,
         gpu_layers: int = 0,
         chat_template: str | None = None,
+        chat_template_kwargs: Mapping[str, Any] | None = None,
+        date: str | None = None,
         deadline_s: float = 120.0,
         memory_limit_mb: int | None = None,
         config: Config,
@@ -80,6 +83,8 @@ class GgufServerProvider(Provider):
             threads: Default: one for each core available to this process, at most 8.
             gpu_layers: Layers on the GPU, -1: all.
             chat_template: A jinja2 file under the root, which replaces the file's own template.
+            chat_template_kwargs: Variables of the chat template, such as `enable_thinking`.
+            date: The date that the chat template writes, such as 2026-01-31.
             deadline_s: Seconds for one response.
             memory_limit_mb: Address space of the server.
             config: The project's configuration.
@@ -91,6 +96,7 @@ class GgufServerProvider(Provider):
         check_counts(MAX_SLOTS, slots=slots, threads=threads)
         check_counts(MAX_TOKENS, least=-1, gpu_layers=gpu_layers)
         check_seconds(deadline_s=deadline_s)
+        self._template_settings = read_template_settings(date, chat_template_kwargs)
         self.file = ModelFile(path, sha256=sha256, chat_template=chat_template, root=config.root)
         self.need = need(self.file.header, context, slots, prefixes=0) if self.file.header else None
         """The memory need; None for a file that cannot be served."""
@@ -101,7 +107,7 @@ class GgufServerProvider(Provider):
             "slots": slots,
             "threads": threads or fair_threads(config),
             "gpu_layers": gpu_layers,
-            "chat_template": self.file.template,
+            "chat_template": self._template(),
             "memory_limit_mb": memory_limit_mb,
         }
         self._cache_prompt = slots > 1 if cache_prompt is None else cache_prompt
@@ -130,13 +136,16 @@ class GgufServerProvider(Provider):
         """The file's hash, the engine, and the settings that shape its arithmetic."""
         return {
             **self.file.identity("gguf-server", "xllamacpp"),
+            **self._template_settings.identity(self.file.template_source),
             **{name: self._settings[name] for name in ("context", "slots", "gpu_layers")},
             "cache_prompt": self._cache_prompt,
         }
 
     def wire(self, request: Request) -> Mapping[str, Any]:
         """The complete body, with no parameter left to the server's defaults."""
-        return _body(request, cache_prompt=self._cache_prompt)
+        variables = self._template_settings.variables
+        body = _body(request, cache_prompt=self._cache_prompt)
+        return {**body, "chat_template_kwargs": dict(variables)} if variables else body
 
     def unload(self) -> None:
         """End the server until `prepare`. Late requests do not start another one."""
@@ -170,6 +179,12 @@ class GgufServerProvider(Provider):
         """End the server at once. Await the result to close the connections."""
         self._supervisor.close()
         return self._supervisor.close_connections()
+
+    def _template(self) -> str | None:
+        """The template that replaces the file's own: the server's `strftime_now` would write today's date."""
+        source = self.file.template_source
+        dated = self._template_settings.with_date(source)
+        return dated if dated != source else self.file.template
 
     async def _attributed(self, error: ProviderError, child: ChildProcess, request: Request) -> ProviderError:
         """The error itself, or the crash that caused it."""

@@ -41,6 +41,11 @@ class ModelFile:
         except ProviderError as error:
             self.refusal = str(error)
 
+    @property
+    def template_source(self) -> str:
+        """The chat template in use; "" if there is none."""
+        return self.template or (self.header.chat_template if self.header else "")
+
     def identity(self, provider: str, package: str) -> dict[str, str]:
         """The part of a provider's identity that describes file, engine and machine."""
         return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import llama_cpp
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evalharness.errors import ProviderError
+from evalharness.local.prompt_tokens import ControlToken
 
 Logits = npt.NDArray[np.float32]
 SCORED = 8
@@ -23,6 +24,8 @@ SCORED = 8
 _ERROR, _CONTINUED = 4, 5
 """Levels of ggml.h's ggml_log_level."""
 _MAX_TEMPLATE_BYTES = 1_000_000
+_CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+_STRIPS_LEFT, _STRIPS_RIGHT = llama_cpp.LLAMA_TOKEN_ATTR_LSTRIP, llama_cpp.LLAMA_TOKEN_ATTR_RSTRIP
 
 
 class Row(NamedTuple):
@@ -47,6 +50,8 @@ class Native:
         self.vocabulary = llama_cpp.llama_model_get_vocab(self._model)
         self.tokens = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
         """Size of the vocabulary."""
+        self.control_tokens = list(_control_tokens(self.vocabulary, self.tokens))
+        """The tokens whose text llama.cpp recognises only where `special` is set."""
         self.steps = 0
         """Number of decode steps so far."""
         self._params, self._context = _context_params(sequences, batch, threads), None
@@ -138,7 +143,7 @@ class Native:
     def special_texts(self) -> tuple[str, str]:
         """The texts of the begin and end tokens, "" for a missing one."""
         begin, end = llama_cpp.llama_vocab_bos(self.vocabulary), llama_cpp.llama_vocab_eos(self.vocabulary)
-        return self._token_text(begin), self._token_text(end)
+        return _token_text(self.vocabulary, begin), _token_text(self.vocabulary, end)
 
     def chat_template(self) -> str:
         """The chat template of the file, or "".
@@ -159,10 +164,6 @@ class Native:
         """The token that a sampler chain chooses after a row of the last `decode`."""
         return int(llama_cpp.llama_sampler_sample(chain, self._context, row))
 
-    def _token_text(self, token: int) -> str:
-        text = llama_cpp.llama_vocab_get_text(self.vocabulary, token) if token >= 0 else None
-        return text.decode("utf-8", "replace") if text else ""
-
 
 def _load(path: str, gpu_layers: int) -> Any:
     """The model of a file. Raises ProviderError."""
@@ -177,6 +178,18 @@ def _load(path: str, gpu_layers: int) -> Any:
         text = "recurrent models are not supported, because their state cannot be truncated: use gguf-server"
         raise ProviderError(text, kind="load")
     return model
+
+
+def _control_tokens(vocabulary: Any, size: int) -> Iterator[ControlToken]:
+    for token in range(size):
+        found = llama_cpp.llama_vocab_get_attr(vocabulary, token)
+        if found & _CONTROL and (text := _token_text(vocabulary, token)):
+            yield ControlToken(text, bool(found & _STRIPS_LEFT), bool(found & _STRIPS_RIGHT))
+
+
+def _token_text(vocabulary: Any, token: int) -> str:
+    text = llama_cpp.llama_vocab_get_text(vocabulary, token) if token >= 0 else None
+    return text.decode("utf-8", "replace") if text else ""
 
 
 def _context_params(sequences: int, batch: int, threads: int) -> Any:

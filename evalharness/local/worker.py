@@ -10,6 +10,7 @@ closes, so it never outlives its parent.
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import queue
@@ -25,6 +26,7 @@ from evalharness.errors import ProviderError
 from evalharness.local.chat_template import ChatTemplate
 from evalharness.local.native import Native
 from evalharness.local.process import limit_memory, protocol_output
+from evalharness.local.prompt_tokens import PromptTokens
 from evalharness.local.schedule import Schedule, Tokens
 
 HEARTBEAT_S = 0.5
@@ -40,10 +42,12 @@ class Model:
         *,
         shape: Mapping[str, int],
         chat_template: str | None,
+        date: str,
+        chat_template_kwargs: Mapping[str, Any],
         threads: int,
         gpu_layers: int,
     ) -> None:
-        """`shape`: keyword arguments of Schedule. Raises ProviderError."""
+        """`shape`: keyword arguments of Schedule. `date`: in ISO format. Raises ProviderError."""
         sequences, batch = shape["slots"] + shape["prefixes"], shape["batch"]
         self.native = Native(path, sequences=sequences, batch=batch, threads=threads, gpu_layers=gpu_layers)
         source = chat_template or self.native.chat_template()
@@ -52,7 +56,9 @@ class Model:
                 "the file has no chat template: set 'chat_template' in the configuration", kind="template"
             )
         begin, end = self.native.special_texts()
-        self._template = ChatTemplate(source, bos=begin, eos=end)
+        today = datetime.date.fromisoformat(date)
+        self._template = ChatTemplate(source, bos=begin, eos=end, today=today, variables=chat_template_kwargs)
+        self._prompt_tokens = PromptTokens(self.native)
         self._context, self._bos = shape["context"], self.native.bos()
         self.schedule = Schedule(self.native, **shape)
 
@@ -89,10 +95,8 @@ class Model:
             )
 
     def _tokens(self, messages: list[dict[str, str]], *, generate: bool) -> list[int]:
-        """The rendered prompt: scaffolding with special tokens, content without."""
-        tokens: list[int] = []
-        for text, scaffolding in self._template.pieces(messages, generate=generate):
-            tokens += self.native.tokenise(text, special=scaffolding)
+        """The rendered prompt with one begin token, whether the template writes it or not."""
+        tokens = self._prompt_tokens.of(self._template.pieces(messages, generate=generate))
         return [self._bos, *tokens] if self._bos is not None and tokens[:1] != [self._bos] else tokens
 
 

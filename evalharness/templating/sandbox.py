@@ -29,7 +29,7 @@ _TEXT_METHODS = frozenset(
     rsplit rstrip split splitlines startswith strip title upper
     """.split()  # noqa: SIM905
 )
-_STRUCTURE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+STRUCTURE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 _GROWTH = (nodes.Macro, nodes.CallBlock, nodes.Block, nodes.Concat)
 _MAX_TOKENS = 50_000
 """Tokens of one template, counted before parsing. A long chat template has 10,000."""
@@ -101,14 +101,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def compile_prompt(self, source: str) -> Template:
         """The compiled template of a suite. Raises TemplateError, also for macros."""
-        return self._checked_template(source, (*_STRUCTURE, *_GROWTH))
-
-    def compile_chat_template(self, source: str) -> Template:
-        """The compiled chat template of a model. Raises TemplateError: syntax or includes.
-
-        Macros can still exhaust memory, so render it in a process that may crash.
-        """
-        return self._checked_template(source, _STRUCTURE)
+        return self._checked_template(source, (*STRUCTURE, *_GROWTH))
 
     def variables(self, source: str) -> set[str]:
         """The variables that a template reads."""
@@ -128,7 +121,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise TemplateError(f"{error}{hint}") from None
         except Exception as error:  # untrusted: every error is the template's
             raise TemplateError(f"{error}" or type(error).__name__) from None
-        return "".join(pieces)
+        return self.concat(pieces)
 
     def _checked_template(self, source: str, forbidden: tuple[type[nodes.Node], ...]) -> Template:
         self.steps = 0.0  # jinja2 evaluates constant expressions while compiling
@@ -223,9 +216,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self._check_size(sum(map(len, texts)))
         return "".join(texts)
 
-    def wrap_str_format(self, value: Any) -> None:
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """None: without a wrapper, `str.format` is rejected like other methods."""
-        return
+        return None
 
     def unsafe_undefined(self, obj: Any, attribute: str) -> StrictUndefined:
         """An undefined value that raises SecurityError on every use, never an empty text."""
@@ -250,11 +243,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """The result of a call, where `str.replace` and `str.join` are bounded."""
         self._count_steps(1)
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
-        self._size([owner, *args, *kwargs.values()] if isinstance(owner, str | list | dict) else [*args])
+        own = keywords(kwargs)
+        values = [owner, *args, *own.values()] if isinstance(owner, str | list | dict) else args
+        self._size([value for value in values if not isinstance(value, Namespace)])
         if isinstance(obj, LoopContext) and args:
             args = (self._iterated(args[0]), *args[1:])  # a recursive loop
         if isinstance(owner, str) and name == "replace":
-            return self._replace(owner, *args, **kwargs)
+            return self._replace(owner, *args, **own)
         if isinstance(owner, str) and name == "join":
             return self._join(args[0], owner)
         if isinstance(owner, str):
@@ -274,6 +269,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if operator == "+" and all(large):
             self._check_size(sum(sizes))
         return self._counted(super().call_binop(context, operator, left, right))
+
+
+def keywords(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The keyword arguments that a template writes, without those that jinja2 adds inside loops and blocks."""
+    return {name: value for name, value in kwargs.items() if name not in ("_loop_vars", "_block_vars")}
 
 
 def _both_numbers(left: Any, right: Any) -> bool:

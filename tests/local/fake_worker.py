@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fake_native import FakeNative
 
 from evalharness.local import worker
+from evalharness.local.prompt_tokens import ControlToken
 
 
 class NumberModel(FakeNative):
     """A model whose texts are its token numbers, and whose responses end with max_tokens."""
+
+    control_tokens: Sequence[ControlToken] = ()
 
     def __init__(self, path: str, *, sequences: int, **_: Any) -> None:
         super().__init__(sequences, max_capacity=100_000)

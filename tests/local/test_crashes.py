@@ -87,6 +87,7 @@ def test_a_request_that_runs_alone(fake_worker: None) -> None:
     worker = WorkerClient("evalharness.local.worker", heartbeat_s=HANG_S, step_s=HANG_S, on_event=record)
     shape = {"context": 4000, "batch": 8, "rows": 8, "slots": SLOTS, "prefixes": 2, "initial_capacity": 4000}
     load = {"op": "load", "path": "", "shape": shape, "threads": 1, "gpu_layers": 0, "chat_template": None}
+    load |= {"date": "2026-01-01", "chat_template_kwargs": {}}
     worker.request({**load, "memory_limit_mb": None})[1].result(HANG_S)
     fields = {"op": "complete", "messages": [{"role": "user", "content": "5 7"}], "shared_prefix": 0, "golden": []}
     params = {"max_tokens": 2000, "temperature": 0.0, "repeat_penalty": 1.0, "stop": []}
