@@ -50,7 +50,7 @@ class Native:
         self.vocabulary = llama_cpp.llama_model_get_vocab(self._model)
         self.tokens = llama_cpp.llama_vocab_n_tokens(self.vocabulary)
         """Size of the vocabulary."""
-        self.control_tokens = list(_control_tokens(self.vocabulary, self.tokens))
+        self.control_tokens: Sequence[ControlToken] = list(_control_tokens(self.vocabulary, self.tokens))
         """The tokens whose text llama.cpp recognises only where `special` is set."""
         self.steps = 0
         """Number of decode steps so far."""

@@ -40,6 +40,14 @@ def _version(value: Any) -> Any:
     return found if isinstance(found, int) else value
 
 
+def _stop(value: Any) -> Any:
+    if value == "" and not isinstance(value, Bare):
+        raise ValueError("an empty text would end every answer at once: remove it")
+    if isinstance(value, Bare) and not isinstance(plain(value), str):
+        raise ValueError(f"must be a text, got {value or 'nothing'}: quote it or remove it")
+    return _text(value)
+
+
 def _list_or_text(value: Any) -> str:
     return "list" if isinstance(value, list) else "text"
 
@@ -52,6 +60,11 @@ CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]+$", max_length=200), BeforeV
 """`max_length` instead of `{1,200}` in the pattern, which takes 70 ms to compile for all letters of Unicode."""
 TextOrList = Annotated[
     Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
+    Discriminator(_list_or_text),
+]
+StopText = Annotated[str, Field(min_length=1), BeforeValidator(_stop)]
+Stops = Annotated[
+    Annotated[list[StopText], Tag("list")] | Annotated[StopText, Tag("text")],
     Discriminator(_list_or_text),
 ]
 
@@ -97,7 +110,8 @@ class ParamsSchema(StrictSchema):
     top_k: Annotated[int, Strict(), Field(ge=0), BeforeValidator(number)] = 0
     min_p: Annotated[float, Strict(), Field(ge=0, le=1), BeforeValidator(number)] = 0.0
     repeat_penalty: Annotated[float, Strict(), Field(gt=0, le=10), BeforeValidator(number)] = 1.0
-    stop: TextOrList = []
+    stop: Stops = []
+    """Texts that end an answer."""
     grammar: Text = ""
     """GBNF that the answer must match."""
     json_schema: Annotated[dict[str, Any] | None, BeforeValidator(plain)] = None

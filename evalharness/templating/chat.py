@@ -15,7 +15,6 @@ from typing import Any, NoReturn
 from jinja2 import Template, Undefined, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, LoopControlExtension
-from jinja2.filters import do_indent
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import safe_range
@@ -108,8 +107,10 @@ class ChatSandbox(Sandbox):
     def _indent(self, text: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
         if width not in range(_MAX_INDENT + 1) and not (isinstance(width, str) and len(width) <= _MAX_INDENT):
             raise SecurityError(f"indent: width must be at most {_MAX_INDENT} characters")
-        self._check_size(len(text) * _MAX_INDENT)
-        return do_indent(traced(text), width, first, blank)
+        margin = width if isinstance(width, str) else " " * width
+        start, *rest = (text + "\n").splitlines()
+        indented = self._join([start, *(margin + line if line or blank else line for line in rest)], "\n")
+        return margin + indented if first else indented
 
 
 def _functions(today: date) -> dict[str, Callable[..., Any]]:
