@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import xllamacpp
 
-path, kind = sys.argv[1:]
+path, kind, *template = sys.argv[1:]
 params = xllamacpp.CommonParams()
 params.model.path = path
 params.hostnames = ["127.0.0.1"]
@@ -19,6 +20,8 @@ params.cpuparams.n_threads = 2
 if kind == "embedding":
     params.embedding = True
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+if template:
+    params.chat_template = Path(template[0]).read_text()
 server = xllamacpp.Server(params)
 sys.stdout.write(f"{server.listening_address}\n")
 sys.stdout.flush()
