@@ -43,8 +43,10 @@ def _version(value: Any) -> Any:
 def _stop(value: Any) -> Any:
     if value == "" and not isinstance(value, Bare):
         raise ValueError("an empty text would end every answer at once: remove it")
-    if isinstance(value, Bare) and not isinstance(plain(value), str):
-        raise ValueError(f"must be a text, got {value or 'nothing'}: quote it or remove it")
+    found = plain(value)
+    if isinstance(value, Bare) and not isinstance(found, str):
+        hint = "remove it" if found is None else f"write '{value}'"
+        raise ValueError(f"expected a text, got {value or 'nothing'}; {hint}")
     return _text(value)
 
 

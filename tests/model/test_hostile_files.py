@@ -61,11 +61,23 @@ TEMPLATES = {
     "messages backwards": "{% for m in messages|reverse %}{{ m.content }}{% endfor %}",
     "it refuses": ALL + "{{ raise_exception('no\x1b[31m' * 10000) }}",
     "a generation block": "{% generation %}" + ALL + "{% endgeneration %}",
+    "an open generation block": "{% generation %}" + ALL,
+    "a wide date": ALL + "{{ strftime_now('%9999999999d') }}",
+    "wide format fields": ALL + "{{ '{:9999999999}'.format(1) }}",
+    "escapes": "{% autoescape true %}" + ALL + "{% endautoescape %}",
+    "dict": ALL + "{{ dict.__base__.__subclasses__() }}",
+    "origins": ALL + "{{ messages[0].content.origins.tofile }}",
     "null bytes": ALL + "\x00",
 }
-HARMLESS = {"null bytes": "\x00", "globals of range": ""}
+HARMLESS = {
+    "null bytes": "\x00",
+    "globals of range": "",
+    "messages twice": "",
+    "messages backwards": "",
+    "a generation block": "",
+}
 """Templates that render, and the text that they add: the sandbox's `range` has no attributes."""
-LOADED = ("class", "globals of range", "endless macro", "a long text", "no sense", "messages twice", "it refuses")
+LOADED = ("class", "globals of range", "endless macro", "a long text", "no sense", "messages dropped", "it refuses")
 """One template of each kind runs through the provider."""
 
 

@@ -32,6 +32,13 @@ def test_logprobs(project: Make, good: str) -> None:
     assert not project(good).load().params.logprobs
 
 
+def test_stop(project: Make, good: str) -> None:
+    """`stop` is a text or a list of texts, also of white space and of a quoted number."""
+    for written, stop in [("'5'", ("5",)), ('"\\n"', ("\n",)), ("[' ', no stop]", (" ", "no stop")), ("[]", ())]:
+        changed = good.replace("models: [fake]", f"models: [fake]\nparams: {{stop: {written}}}")
+        assert project(changed).load().params.stop == stop
+
+
 @pytest.mark.parametrize(
     ("old", "new", "wanted"),
     [
@@ -42,6 +49,15 @@ def test_logprobs(project: Make, good: str) -> None:
          ["suites/s.yaml:3:10: unknown key 'max_token'; did you mean 'max_tokens'?"]),
         ("models: [fake]", "models: [fake]\nparams: {logprobs: yes}",
          ["suites/s.yaml:3:10: logprobs: must be a valid boolean, got 'yes'"]),
+        ("models: [fake]", "models: [fake]\nparams: {stop: ['.', '']}",
+         ["suites/s.yaml:3:22: stop: an empty text would end every answer at once: remove it"]),
+        ("models: [fake]", 'models: [fake]\nparams: {stop: ""}', ["suites/s.yaml:3:10: stop: an empty text would"]),
+        ("models: [fake]", "models: [fake]\nparams: {stop: [5]}",
+         ["suites/s.yaml:3:17: stop: expected a text, got 5; write '5'"]),
+        ("models: [fake]", "models: [fake]\nparams: {stop: null}",
+         ["suites/s.yaml:3:10: stop: expected a text, got null; remove it"]),
+        ("models: [fake]", "models: [fake]\nparams: {stop: {a: b}}",
+         ["suites/s.yaml:3:10: stop: must be a valid string, got a mapping"]),
         ("[rouge_l]", "[rouge_l, answer_logprob]",
          ["suites/s.yaml:6:20: the metric 'answer_logprob' needs params: {logprobs: true}"]),
         ("models: [fake]", "models: [fake]\ngates: [{metrik: rouge_l}]",
