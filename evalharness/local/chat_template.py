@@ -78,13 +78,13 @@ class ChatTemplate:
         try:
             return self._sandbox.render_traced(self._template, values)
         except TemplateError as error:
-            raise _template_error("rejects this prompt", error) from None
+            raise _template_error("rejects this prompt", error, "Change the messages, or set") from None
 
     def _compile(self, source: str) -> Template:
         try:
             return self._sandbox.compile_chat_template(source)
         except TemplateError as error:
-            raise _template_error("cannot be used", error) from None
+            raise _template_error("cannot be used", error, "Set") from None
 
 
 def _dropped(messages: Sequence[Mapping[str, str]], text: TracedText) -> int:
@@ -102,5 +102,9 @@ def _drop_error(number: int, role: str) -> ProviderError:
     )
 
 
-def _template_error(what: str, problem: TemplateError) -> ProviderError:
-    return ProviderError(f"the model's chat template {what}: {str(problem)[:_MAX_REASON_CHARS]}", kind="template")
+def _template_error(what: str, problem: TemplateError, remedy: str) -> ProviderError:
+    reason = str(problem)[:_MAX_REASON_CHARS].rstrip(".")
+    return ProviderError(
+        f"the model's chat template {what}: {reason}. {remedy} 'chat_template' in the configuration",
+        kind="template",
+    )

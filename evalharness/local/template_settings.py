@@ -13,7 +13,7 @@ from evalharness.errors import ConfigError
 DEFAULT_DATE = date(2026, 1, 1)
 """The same on every day, so that prompts and answers are too."""
 _RESERVED = ("add_generation_prompt", "messages")
-_NOW = re.compile(r"""strftime_now\(\s*(["'])([^"'\\]*)\1\s*\)""")
+_NOW = re.compile(r"""strftime_now\s*\(\s*(["'])([^"'\\]*)\1\s*\)""")
 
 
 class TemplateSettings(NamedTuple):
@@ -30,9 +30,18 @@ class TemplateSettings(NamedTuple):
         return {**dated, **({"chat_template_kwargs": dict(self.variables)} if self.variables else {})}
 
     def with_date(self, source: str) -> str:
-        """The template with the date in place of each call of `strftime_now`."""
+        """The template with the date in place of each call of `strftime_now`.
+
+        Raises ConfigError for a call whose format is not a literal.
+        """
         now = datetime.combine(self.date, time())
-        return _NOW.sub(lambda call: json.dumps(now.strftime(call[2]), ensure_ascii=False), source)
+        dated = _NOW.sub(lambda call: json.dumps(now.strftime(call[2]), ensure_ascii=False), source)
+        if re.search(r"strftime_now\s*\(", dated):
+            raise ConfigError(
+                "the chat template formats a date that gguf-server cannot fix: use the provider gguf, or set "
+                "'chat_template' to a template with a literal format"
+            )
+        return dated
 
 
 def read_template_settings(today: Any, variables: Any) -> TemplateSettings:

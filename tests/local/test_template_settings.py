@@ -58,6 +58,15 @@ def test_refused_settings(identity: Any, options: dict[str, Any], message: str) 
         identity(**options)
 
 
+def test_a_date_that_the_server_cannot_fix(tmp_path: Path) -> None:
+    """A template that chooses the format of the date at run time is an error of `gguf-server`, not of `gguf`."""
+    (tmp_path / "chat.jinja").write_text("{% set form = '%Y' %}{{ strftime_now(form) }}{{ messages[0].content }}")
+    config = Config(root=tmp_path)
+    GgufProvider(SMOLLM2, chat_template="chat.jinja", config=config)
+    with pytest.raises(ConfigError, match="formats a date that gguf-server cannot fix: use the provider gguf"):
+        GgufServerProvider(SMOLLM2, chat_template="chat.jinja", config=config)
+
+
 def test_a_template_with_the_date() -> None:
     """The server gets a template in which the date replaces each call, because its own date is today's."""
     settings = read_template_settings("2024-07-26", None)
