@@ -321,6 +321,7 @@ def test_chat_template_bombs(source: str) -> None:
         ("{{ q[1:3] }}{{ q.split('l')|length }}{{ ' a '|trim }}{{ q.replace('l', 'L') }}", "el3aheLLo"),
         ("{{ 12|replace('1', '2') }}", "22"),
         ("{{ none }} {{ true }} {{ [none] }}", "None True [None]"),
+        ("{% for a in ['xa'] %}{% set b = a %}{{ b.replace('x', 'y') }}{{ '-'.join([b, a]) }}{% endfor %}", "yaxa-xa"),
         ("{% for a in [1, [2]] recursive %}{{ loop(a) if a is iterable else a }}{% endfor %}", "12"),
         ("{% raw %}{{ q }}{% endraw %}", "{{ q }}"),
         ("{# nothing #}a & <b>", "a & <b>"),
