@@ -39,6 +39,8 @@ class Price(Section):
     """Per million completion tokens."""
     cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Per million cached prompt tokens. Default: the price of `input`."""
+    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Per million prompt tokens that the endpoint writes to its cache. Default: the price of `input`."""
     per_hour: float = Field(default=0, ge=0, allow_inf_nan=False)
     """Per hour of machine time spent on requests."""
 

@@ -25,14 +25,15 @@ class Pricing:
 
     source: str
     """The source of the price, for the record."""
-    price: Callable[[int, int, int, float], float]
-    """Dollars for prompt tokens, completion tokens, cached tokens (part of the prompt's) and seconds."""
+    price: Callable[[int, int, int, int, float], float]
+    """Dollars for prompt tokens, completion tokens, prompt tokens read from and written to the cache, and seconds."""
 
     def cost_usd(self, response: Response) -> float:
         """Return the dollars that this response cost."""
         usage = response.usage
         cached = min(usage.cached_tokens, usage.prompt_tokens)
-        return self.price(usage.prompt_tokens, usage.completion_tokens, cached, response.timing.total_s)
+        written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
+        return self.price(usage.prompt_tokens, usage.completion_tokens, cached, written, response.timing.total_s)
 
     def most_usd(self, request: Request, deadline_s: float) -> float:
         """Return the worst-case dollars: a token per byte of the prompt, and a response of `max_tokens`."""
@@ -40,12 +41,13 @@ class Pricing:
             len(message.content.encode("utf-8", "replace")) + _TOKENS_A_MESSAGE for message in request.messages
         )
         prompt += _TOKENS_A_MESSAGE
-        return max(self.price(prompt, request.params.max_tokens, cached, deadline_s) for cached in (0, prompt))
+        caches = (0, 0), (prompt, 0), (0, prompt)
+        return max(self.price(prompt, request.params.max_tokens, *cache, deadline_s) for cache in caches)
 
     def about_usd(self, request: Request) -> float:
         """Return the dollars of a response of `max_tokens`, at the usual length of a token."""
         prompt = sum(len(message.content) for message in request.messages) // CHARS_PER_TOKEN
-        return self.price(prompt, request.params.max_tokens, 0, 0.0)
+        return self.price(prompt, request.params.max_tokens, 0, 0, 0.0)
 
 
 def pricing_of(price: Price | None, provider: Provider) -> Pricing | None:
@@ -56,11 +58,13 @@ def pricing_of(price: Price | None, provider: Provider) -> Pricing | None:
     return None if reference is None or is_local(reference[0]) else _listed(*reference)
 
 
-def _flat(price: Price) -> Callable[[int, int, int, float], float]:
+def _flat(price: Price) -> Callable[[int, int, int, int, float], float]:
     cached_rate = price.input if price.cached_input is None else price.cached_input
+    write_rate = price.input if price.cache_write is None else price.cache_write
 
-    def cost(prompt: int, completion: int, cached: int, seconds: float) -> float:
-        tokens = (prompt - cached) * price.input + cached * cached_rate + completion * price.output
+    def cost(prompt: int, completion: int, cached: int, written: int, seconds: float) -> float:
+        tokens = (prompt - cached - written) * price.input + cached * cached_rate + written * write_rate
+        tokens += completion * price.output
         return tokens / MILLION + seconds * price.per_hour / HOUR_S
 
     return cost
@@ -74,8 +78,9 @@ def _listed(address: str, model: str) -> Pricing | None:
     except LookupError:
         return None
 
-    def cost(prompt: int, completion: int, cached: int, seconds: float) -> float:
-        usage: Any = Usage(input_tokens=prompt, output_tokens=completion, cache_read_tokens=cached)
+    def cost(prompt: int, completion: int, cached: int, written: int, seconds: float) -> float:
+        cache = {"cache_read_tokens": cached, "cache_write_tokens": written}
+        usage: Any = Usage(input_tokens=prompt, output_tokens=completion, **cache)
         return float(found.model_price.calc_price(usage)["total_price"])
 
     return Pricing(f"genai-prices {version('genai-prices')}: {found.provider.id} {found.model.id}", cost)

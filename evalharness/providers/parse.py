@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from evalharness.records import Request, Usage
 from evalharness.redaction import shortened
 from evalharness.wire import EndpointError
-from evalharness.wire.statuses import error_fields, is_temporary
+from evalharness.wire.error_body import unwrapped
 
 CHARS_PER_TOKEN = 4
 """Of English text, by OpenAI's rule of thumb; for endpoints that return no token counts."""
+_MOST_TOKENS = 10**12
+"""Run records refuse larger counts."""
 
 
 def from_json(data: str) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def from_json(data: str) -> dict[str, Any]:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise EndpointError(f"a chunk of the response is not JSON: {error}") from None
-    return json_object(value, "a chunk of the response")
+    return json_object(unwrapped(value), "a chunk of the response")
 
 
 def json_object(value: Any, name: str) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def token_count(value: Any, name: str) -> int:
     """Return the value if it is a token count, 0 for null or a missing field. Raises EndpointError."""
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_TOKENS:
         raise EndpointError(f"{name}: expected a token count, got {shortened(value, 100)!r}")
     return value
 
@@ -55,16 +56,3 @@ def join_text(parts: Sequence[str]) -> str:
         return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
         raise EndpointError("the response contains half a surrogate pair") from None
-
-
-def estimate_usage(request: Request, text: str) -> Usage:
-    """Return token counts estimated from the lengths of the texts."""
-    prompt = sum(len(message.content) for message in request.messages)
-    return Usage(-(-prompt // CHARS_PER_TOKEN), -(-len(text) // CHARS_PER_TOKEN), estimated=True)
-
-
-def broken_off(value: Mapping[str, Any]) -> EndpointError:
-    """Return the error for an error object in place of a chunk."""
-    code, _, message = error_fields(value)
-    text = f"the endpoint broke off: {code} {message}".replace("  ", " ")
-    return EndpointError(text, kind="server" if is_temporary(code) else "malformed")

@@ -18,6 +18,9 @@ _SPREAD_S = 0.02
 _AFTER_THE_END_S = 1.0
 """Seconds to wait for the end of the body, so that the connection can be reused."""
 
+_UNFINISHED = ("", "[DONE]", "data: [DONE]", "data:[DONE]")
+"""Ends of a body in which nothing is lost: some servers send no blank line, or no marker at all."""
+
 
 @dataclass(slots=True)
 class Clock:
@@ -51,10 +54,13 @@ class Clock:
         )
 
 
-async def read_events(response: HttpResponse, take: Callable[[Event], bool]) -> None:
+async def read_events(
+    response: HttpResponse, take: Callable[[Event], bool], is_complete: Callable[[], bool] = lambda: False
+) -> None:
     """Pass each event to `take` until it returns True for the last one.
 
-    Raises EndpointError: the body ends earlier, or is not an event stream in UTF-8.
+    `is_complete`: whether the end of the body that HTTP marks can replace the last event. Raises EndpointError: the
+    body ends earlier, or is not an event stream in UTF-8.
     """
     reader, chunks = EventReader(), response.chunks()
     async for chunk in chunks:
@@ -66,7 +72,8 @@ async def read_events(response: HttpResponse, take: Callable[[Event], bool]) -> 
             raise EndpointError(f"the response is not UTF-8: {error.reason}") from None
     if reader.is_something_else:
         raise EndpointError(f"expected an event stream, got {response.content_type or 'no content type'}")
-    raise EndpointError("the stream ended before its terminal marker", kind="truncated")
+    if not (response.is_framed and reader.unfinished in _UNFINISHED and is_complete()):
+        raise EndpointError("the stream ended before its terminal marker", kind="truncated")
 
 
 async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:

@@ -51,10 +51,15 @@ class Usage:
     prompt_tokens: int
     """Tokens of the prompt, including cached ones."""
     completion_tokens: int
+    """Tokens that are billed as output, including reasoning."""
     cached_tokens: int = 0
     """Prompt tokens that the endpoint read from its cache."""
     estimated: bool = False
     """Whether evalharness estimated the counts, because the endpoint sent none."""
+    reasoning_tokens: int = 0
+    """Completion tokens that are reasoning; 0 also if the endpoint does not say."""
+    cache_write_tokens: int = 0
+    """Prompt tokens that the endpoint wrote to its cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Response:
         """
         usage, timing = self.usage, self.timing
         counts = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.estimated]
+        counts += [usage.reasoning_tokens, usage.cache_write_tokens]
         optional = [timing.first_token_s, timing.prompt_tokens_per_s, timing.decode_tokens_per_s, timing.slots]
         measured = [timing.total_s, *[value for value in optional if value is not None]]
         known = (

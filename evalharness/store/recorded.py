@@ -20,6 +20,8 @@ _TEXTS = ("contexts",)
 """Fields with lists of texts. All other lists contain numbers."""
 _OPTIONAL = ("logprobs", "golden_logprobs", "contexts")
 """Fields that older files lack. They are left out if they are empty."""
+_OPTIONAL_COUNTS = ("reasoning_tokens", "cache_write_tokens")
+"""Fields of `usage` that older files lack. They are left out if they are 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def response_to_json(response: Response) -> dict[str, Any]:
 
 def without_empty(response: dict[str, Any]) -> dict[str, Any]:
     """A response as plain data, without empty optional fields."""
-    return {name: value for name, value in response.items() if value or name not in _OPTIONAL}
+    usage = {name: count for name, count in response["usage"].items() if count or name not in _OPTIONAL_COUNTS}
+    return {name: value for name, value in response.items() if value or name not in _OPTIONAL} | {"usage": usage}
 
 
 def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:

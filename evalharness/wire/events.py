@@ -34,6 +34,11 @@ class EventReader:
         """Whether the body does not start like an event stream."""
         return not any(field.startswith(self._first[: len(field)]) for field in _FIELDS)
 
+    @property
+    def unfinished(self) -> str:
+        """The data of the last event, if no blank line ends it yet; a line without its end is unparsed."""
+        return "\n".join([*self._data, self._rest.decode("utf-8", "replace")]).strip()
+
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Yield the events that this chunk completes. Raises UnicodeDecodeError: the data are not UTF-8."""
         if len(self._first) < 8:

@@ -19,8 +19,8 @@ MOST_BYTES = 16 * 2**20
 class EndpointError(UnknownOutcomeError):
     """A response is incomplete or breaks the protocol. Its tokens may be billed."""
 
-    def __init__(self, message: str, *, kind: str = "malformed") -> None:
-        super().__init__(message, kind=kind)
+    def __init__(self, message: str, *, kind: str = "malformed", wait_s: float | None = None) -> None:
+        super().__init__(message, kind=kind, wait_s=wait_s)
 
 
 class HttpResponse:
@@ -39,6 +39,11 @@ class HttpResponse:
     def content_type(self) -> str:
         """The media type without its parameters; "" if the header is missing."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def is_framed(self) -> bool:
+        """Whether HTTP marks the end of the body: a lost connection cannot look like it."""
+        return "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "").lower()
 
     async def chunks(self, most_bytes: int = MOST_BYTES) -> AsyncIterator[bytes]:
         """Yield the body as it arrives. Raises EndpointError: it breaks off or exceeds `most_bytes`."""

@@ -413,7 +413,7 @@ def test_a_class_with_complete_alone(ledger: Ledger, kind: type[Provider]) -> No
 
 def test_a_price_that_raises(ledger: Ledger) -> None:
     """A price that raises leaves no attempt open, because the budget would wait for it."""
-    broken = Pricing("test", lambda prompt, completion, cached, seconds: 0.0 if completion == 50 else 1 / 0)
+    broken = Pricing("test", lambda prompt, completion, cached, written, seconds: 0.0 if completion == 50 else 1 / 0)
     options = RunOptions(run="r", budget_usd=1.0)
     with (
         FaultServer() as server,

@@ -23,7 +23,8 @@ from evalharness.errors import (
     UnknownOutcomeError,
 )
 from evalharness.records import Params
-from evalharness.wire.statuses import error_of, retry_after_s
+from evalharness.wire.statuses import error_of
+from evalharness.wire.waits import requested_wait_s
 
 NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
 KINDS = {
@@ -185,14 +186,14 @@ def test_message(found: ProviderError, message: str) -> None:
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Every form of a requested wait is read; a date is compared with the endpoint's own clock."""
-    assert retry_after_s(headers) == seconds
+    assert requested_wait_s(headers) == seconds
     assert wait_s(error(429, **headers)) == seconds
 
 
 def test_retry_after_without_a_clock() -> None:
     """A date from a server without a clock is compared with the local one."""
     until = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert retry_after_s({"retry-after": until}) == pytest.approx(60, abs=5)
+    assert requested_wait_s({"retry-after": until}) == pytest.approx(60, abs=5)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 504, 529])
@@ -216,7 +217,7 @@ DATES = st.from_regex(
 @given(st.one_of(st.text(), DATES, st.floats().map(str)), st.one_of(st.just(NOON), st.text(), DATES))
 def test_any_retry_after(wait: str, date: str) -> None:
     """No header raises an error or gives a negative wait."""
-    seconds = retry_after_s({"retry-after": wait, "retry-after-ms": date, "date": date})
+    seconds = requested_wait_s({"retry-after": wait, "retry-after-ms": date, "date": date})
     assert seconds is None or seconds >= 0
 
 

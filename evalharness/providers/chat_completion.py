@@ -1,0 +1,146 @@
+"""A chat completion in the dialect of any known endpoint, read chunk by chunk or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalharness.errors import BilledError, ProviderError
+from evalharness.providers.content import content_of
+from evalharness.providers.finish import finish_reason, require_answer
+from evalharness.providers.parse import from_json, join_text, json_object, text_of
+from evalharness.providers.stream import Clock
+from evalharness.providers.token_usage import chat_usage
+from evalharness.records import Request, Response
+from evalharness.redaction import shortened
+from evalharness.wire import EndpointError, Event
+from evalharness.wire.statuses import error_in_stream
+
+
+@dataclass(slots=True)
+class ChatCompletion:
+    """The response so far."""
+
+    clock: Clock
+    expects_usage: bool = False
+    text: list[str] = field(default_factory=list)
+    reasoning_chars: int = 0
+    refusal: list[str] = field(default_factory=list)
+    calls_tool: bool = False
+    finish: str = ""
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    timings: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
+    fingerprint: str = ""
+
+    def take_event(self, event: Event) -> bool:
+        """Return whether this is the terminal marker. Raises ProviderError: an error in place of a chunk."""
+        data = event.data.strip()
+        if data == "[DONE]":
+            self.clock.end()
+            return True
+        if event.name == "error":
+            raise self._error(_json_or_message(data))
+        if data:
+            self._take(from_json(data))
+        return False
+
+    def take_whole(self, value: Any) -> None:
+        """Take a response that is not streamed. Raises ProviderError."""
+        self.clock.end()
+        whole = json_object(value, "the response")
+        self._take(whole, is_whole=True)
+        if not whole.get("choices"):
+            raise EndpointError(f"the response has no choices: {shortened(whole)}")
+        if not self.finish:
+            raise EndpointError("the response has no finish reason", kind="malformed")
+
+    def is_complete(self) -> bool:
+        """Whether nothing is missing, so that the end of the body can replace the terminal marker."""
+        return bool(self.finish) and bool(self.usage or not self.expects_usage)
+
+    def _take(self, value: Mapping[str, Any], *, is_whole: bool = False) -> None:
+        if value.get("error") or "error" in (value.get("object"), value.get("type")):
+            raise self._error(value)
+        self.model = text_of(value.get("model"), "model") or self.model
+        self.fingerprint = text_of(value.get("system_fingerprint"), "system_fingerprint") or self.fingerprint
+        self.timings = json_object(value.get("timings") or self.timings, "timings")
+        choices = _choices(value)
+        for usage in _reported_usages(value, choices):
+            self.usage = json_object(usage, "usage")  # the last one counts
+        for choice in choices:
+            if not choice.get("index"):  # missing or null: the first
+                self._take_choice(choice, is_whole=is_whole)
+
+    def _take_choice(self, choice: Mapping[str, Any], *, is_whole: bool) -> None:
+        if choice.get("error"):
+            raise self._error(choice)
+        message = _message(choice, is_whole=is_whole)
+        content = content_of(message)
+        text = content.text
+        if message is choice.get("message") and not is_whole:
+            text = self._from_message(text)
+        if not is_whole and (text or content.reasoning):
+            self.clock.token()
+        self.text.append(text)
+        self.reasoning_chars += len(content.reasoning)
+        self.refusal.append(content.refusal)
+        self.calls_tool = self.calls_tool or bool(message.get("tool_calls") or message.get("function_call"))
+        self.finish = text_of(choice.get("finish_reason"), "finish_reason") or self.finish
+        if self.finish:
+            self.clock.end()
+
+    def _from_message(self, text: str) -> str:
+        """Return the part of the text that a stream adds by a whole message. Raises EndpointError: it is ambiguous."""
+        known = "".join(self.text)
+        if known and text and text != known:
+            raise EndpointError("choices: expected 'delta', got a 'message' that differs from the text so far")
+        return "" if known else text
+
+    def _error(self, value: Any) -> ProviderError:
+        return error_in_stream(value, generated=any(self.text) or self.reasoning_chars > 0)
+
+    def response(self, request: Request) -> Response:
+        """Return the complete response.
+
+        Raises BilledError: the model refuses, calls a tool or returns only reasoning; EndpointError: it is incomplete.
+        """
+        if refusal := "".join(self.refusal):
+            raise BilledError(f"the model refuses: {shortened(refusal, 500)}", kind="refused")
+        finish = finish_reason("tool_calls" if self.calls_tool and self.finish else self.finish)
+        text = join_text(self.text)
+        usage = chat_usage(self.usage, request, text, self.reasoning_chars)
+        require_answer(text, finish, usage, has_reasoning=self.reasoning_chars > 0)
+        return Response(text, finish, usage, self.clock.timing(usage, self.timings), self.model, self.fingerprint)
+
+
+def _choices(value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the choices of a chunk; a chunk without them holds token counts, or a notice of the endpoint."""
+    choices = value.get("choices")
+    if choices is None:
+        return []
+    if not isinstance(choices, list):
+        raise EndpointError(f"choices: expected a list, got {shortened(choices)}")
+    return [json_object(choice, "a choice") for choice in choices]
+
+
+def _message(choice: Mapping[str, Any], *, is_whole: bool) -> Mapping[str, Any]:
+    """Return what a choice holds: `delta` in a stream, `message` in a whole response, and `text` in older APIs."""
+    for name in ("message", "delta") if is_whole else ("delta", "message"):
+        if choice.get(name):
+            return json_object(choice[name], f"the {name}")
+    return {"content": choice.get("text")}
+
+
+def _reported_usages(value: Mapping[str, Any], choices: list[dict[str, Any]]) -> Iterator[Any]:
+    """Yield the token counts of a chunk: of the choice (Moonshot), of `x_groq` (Groq), or of the chunk itself."""
+    holders = [*choices, value.get("x_groq"), value]
+    yield from (holder["usage"] for holder in holders if isinstance(holder, Mapping) and holder.get("usage"))
+
+
+def _json_or_message(data: str) -> Any:
+    try:
+        return from_json(data)
+    except EndpointError:
+        return {"message": data}

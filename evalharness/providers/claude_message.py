@@ -1,0 +1,115 @@
+"""A message of Anthropic's API, read event by event or whole.
+
+https://platform.claude.com/docs/en/build-with-claude/streaming and .../docs/en/api/messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalharness.providers.finish import finish_reason, require_answer
+from evalharness.providers.parse import from_json, join_text, json_object, text_of, token_count
+from evalharness.providers.stream import Clock
+from evalharness.records import Response, Usage
+from evalharness.wire import EndpointError, Event
+from evalharness.wire.statuses import error_in_stream
+
+
+@dataclass(slots=True)
+class ClaudeMessage:
+    """The message so far. Unknown events and blocks are ignored, as Anthropic's documentation requires."""
+
+    clock: Clock
+    text: list[str] = field(default_factory=list)
+    has_reasoning: bool = False
+    calls_tool: bool = False
+    stop_reason: str = ""
+    usage: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
+
+    def take_event(self, event: Event) -> bool:
+        """Return whether this is the last event. Raises ProviderError: it is an error."""
+        value = from_json(event.data)
+        kind = value.get("type")
+        if kind == "message_stop":
+            self.clock.end()
+            return True
+        if kind == "error":
+            raise error_in_stream(value, generated=any(self.text) or self.has_reasoning)
+        if kind == "message_start":
+            self._begin(json_object(value.get("message"), "message"))
+        elif kind == "content_block_start":
+            self._take_block(json_object(value.get("content_block") or {}, "content_block"))
+        elif kind == "content_block_delta":
+            self._take_delta(json_object(value.get("delta"), "delta"))
+        elif kind == "message_delta":
+            self._end(json_object(value.get("delta"), "delta"))
+            self._count(value)
+        return False
+
+    def take_whole(self, value: Any) -> None:
+        """Take a message that is not streamed. Raises ProviderError."""
+        self.clock.end()
+        message = json_object(value, "the response")
+        if message.get("type") == "error":
+            raise error_in_stream(message, generated=False)
+        blocks = message.get("content")
+        if not isinstance(blocks, list):
+            raise EndpointError("the response has no content")
+        for block in blocks:
+            self._take_block(json_object(block, "a content block"))
+        self._begin(message)
+        self._end(message)
+        if not self.stop_reason:
+            raise EndpointError("the response has no stop reason")
+        self.clock.first_token = None  # unknown
+
+    def _begin(self, message: Mapping[str, Any]) -> None:
+        self.model = text_of(message.get("model"), "model")
+        self._count(message)
+
+    def _end(self, delta: Mapping[str, Any]) -> None:
+        self.stop_reason = text_of(delta.get("stop_reason"), "stop_reason") or self.stop_reason
+
+    def _take_block(self, block: Mapping[str, Any]) -> None:
+        """Take the start of a block, which is the whole block in a message that is not streamed."""
+        kind = block.get("type")
+        self.calls_tool = self.calls_tool or kind == "tool_use"
+        self.has_reasoning = self.has_reasoning or kind in ("thinking", "redacted_thinking")
+        self._add(block, text=kind == "text")
+
+    def _take_delta(self, delta: Mapping[str, Any]) -> None:
+        self._add(delta, text=delta.get("type") == "text_delta")
+
+    def _add(self, part: Mapping[str, Any], *, text: bool) -> None:
+        added = text_of(part.get("text"), "text") if text else ""
+        if added or part.get("thinking"):
+            self.clock.token()
+        self.text.append(added)
+
+    def _count(self, holder: Mapping[str, Any]) -> None:
+        """Keep the last count of each name: counts are cumulative."""
+        found = json_object(holder.get("usage") or {}, "usage")
+        self.usage.update({name: number for name, number in found.items() if number is not None})
+
+    def response(self) -> Response:
+        """Return the complete response.
+
+        Raises BilledError: the model refuses, calls a tool or returns only reasoning; EndpointError: it is incomplete.
+        """
+        if not self.stop_reason:
+            raise EndpointError("the stream ended without a stop reason", kind="truncated")
+        finish = finish_reason("tool_use" if self.calls_tool else self.stop_reason)
+        text, usage = join_text(self.text), self._usage()
+        require_answer(text, finish, usage, has_reasoning=self.has_reasoning)
+        return Response(text, finish, usage, self.clock.timing(usage, {}), self.model)
+
+    def _usage(self) -> Usage:
+        """Return the token counts: `input_tokens` excludes those of the cache, `output_tokens` includes thinking."""
+        names = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+        uncached, read, written, generated = (token_count(self.usage.get(name), name) for name in names)
+        details = json_object(self.usage.get("output_tokens_details") or {}, "output_tokens_details")
+        thought = token_count(details.get("thinking_tokens"), "thinking_tokens")
+        return Usage(uncached + read + written, generated, read, reasoning_tokens=thought, cache_write_tokens=written)

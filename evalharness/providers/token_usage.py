@@ -1,0 +1,80 @@
+"""Token counts of chat completions. Endpoints disagree on what `prompt_tokens` and `completion_tokens` contain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evalharness.providers.parse import CHARS_PER_TOKEN, json_object, token_count
+from evalharness.records import Request, Usage
+
+_MOST_TOKENS = 10_000_000
+"""Of one response. A larger `total_tokens` or reasoning count is a mistake of the endpoint, and is ignored."""
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+"""OpenAI (in the details), Moonshot; DeepSeek; gateways to Anthropic."""
+_WRITTEN = ("cache_write_tokens", "cache_creation_input_tokens")
+"""OpenRouter; gateways to Anthropic."""
+
+
+def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoning_chars: int) -> Usage:
+    """Return the tokens that are billed; estimates from the texts if the endpoint reports none.
+
+    OpenAI's `completion_tokens` includes reasoning, that of xAI and Gemini does not: `total_tokens - prompt_tokens`
+    counts where it is larger, and the sum where reasoning alone is larger. Bedrock's and Anthropic's `prompt_tokens`
+    excludes cached tokens: they are added where the total, or their number, shows it. Raises EndpointError: a count is
+    malformed.
+    """
+    if "prompt_tokens" not in reported:
+        return _estimate(request, len(text), reasoning_chars)
+    prompt = token_count(reported["prompt_tokens"], "prompt_tokens")
+    completion = token_count(reported.get("completion_tokens"), "completion_tokens")
+    cached, written = _cache_counts(reported)
+    reasoning_tokens = _reasoning_count(reported)
+    uncounted = max(0, _bounded(reported.get("total_tokens")) - prompt - completion)
+    if _is_beside(cached + written, prompt, uncounted, reasoning_tokens):
+        prompt, uncounted = prompt + cached + written, max(0, uncounted - cached - written)
+    if reasoning_tokens > completion:
+        uncounted = max(uncounted, reasoning_tokens)
+    return Usage(
+        prompt,
+        completion + uncounted,
+        cached,
+        reasoning_tokens=reasoning_tokens or uncounted,
+        cache_write_tokens=written,
+    )
+
+
+def _is_beside(cache: int, prompt: int, uncounted: int, reasoning: int) -> bool:
+    """Return whether the tokens of the cache are not part of the prompt's."""
+    explains_total = uncounted != reasoning and uncounted in (cache, cache + reasoning)
+    return cache > prompt or (cache > 0 and explains_total)
+
+
+def _cache_counts(reported: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the tokens read from and written to the cache."""
+    details = json_object(reported.get("prompt_tokens_details") or {}, "prompt_tokens_details")
+    holders = (details, reported)
+    return _first_count(holders, _CACHED), _first_count(holders, _WRITTEN)
+
+
+def _first_count(holders: tuple[Mapping[str, Any], ...], names: tuple[str, ...]) -> int:
+    counts: Iterator[int] = (token_count(holder.get(name), name) for holder in holders for name in names)
+    return next((count for count in counts if count), 0)
+
+
+def _reasoning_count(reported: Mapping[str, Any]) -> int:
+    details = reported.get("completion_tokens_details")
+    nested = _bounded(details.get("reasoning_tokens")) if isinstance(details, Mapping) else 0
+    return nested or _bounded(reported.get("reasoning_tokens"))
+
+
+def _bounded(value: Any) -> int:
+    """Return a count that only refines the others: 0 for anything that cannot be one."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
+    return value if is_count else 0
+
+
+def _estimate(request: Request, text_chars: int, reasoning_chars: int) -> Usage:
+    lengths = sum(len(message.content) for message in request.messages), text_chars, reasoning_chars
+    prompt, answer, thought = (-(-length // CHARS_PER_TOKEN) for length in lengths)
+    return Usage(prompt, answer + thought, estimated=True, reasoning_tokens=thought)
