@@ -67,6 +67,7 @@ BROKEN_KEY = "Incorrect API key provided: {key}. You can find your API key in yo
 EMOJI = " \N{GRINNING FACE}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{ROCKET}"
 NOT_LINE_ENDS = "a\u2028b\u2029c\u0085d"
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+LENIENT = "whole, though not by OpenAI's own format"
 CONTROLS = "\x00\x0b\x0c\x1c\x1d\x1e\x7f\ufeff"
 
 
@@ -470,8 +471,9 @@ FAULTS = _collect(
         "reset-in-body": of_bytes(lambda answer: [Send(answer[: len(answer) // 2]), Wait(0.01), Reset()]),
     }),
     _family("A8", "truncated", 2, {
-        "stream-without-done": of_events(lambda events: events[:-1]),
         "stream-without-finish": of_events(lambda events: events[:-3] + events[-2:]),
+        "stream-without-done-and-usage": of_events(lambda events: events[:-2]),
+        "stream-without-done-and-half-an-event": of_events(lambda events: [*events[:-1], b'data: {"choi']),
         "stream-without-both": of_events(lambda events: events[:-3]),
         "stream-of-role": of_events(lambda events: events[:1]),
         "stream-of-done": of_events(lambda events: events[-1:]),
@@ -530,6 +532,16 @@ FAULTS = _collect(
         "delimited-by-close": delimited(lambda body: body),
         "delimited-by-length": delimited(lambda body: body, lambda length: length),
     }),
+    _family("A10", "ok", 1, note=LENIENT, scripts={
+        "choices-null": with_event(event({"choices": None})),
+        "choices-absent": with_event(event({"object": "chat.completion.chunk"})),
+        "choice-empty": with_event(event({"choices": [{}]})),
+        "delta-null": with_event(event({"choices": [{"index": 0, "delta": None, "finish_reason": None}]})),
+        "data-empty": with_event(b"data:\n\n"),
+        "index-null": respelt(b'"index":0', b'"index":null'),
+        "stream-without-done": of_events(lambda events: events[:-1]),
+        "done-without-blank-line": of_events(lambda events: [*events[:-1], b"data: [DONE]"]),
+    }),
     _family("A10", "ok", 1, tail=EMOJI, scripts={
         "emoji-split": of_bytes(
             lambda answer: pieces(answer, b"\xf0\x9f", b"\x9f\x98", b"\xe2\x80", b"\xf0\x9f"), EMOJI
@@ -543,12 +555,16 @@ FAULTS = _collect(
         "error-event-server": with_event(b"event: error\n" + event({"error": SERVER_ERROR})),
         "error-chunk-overloaded": with_event(event({"error": OVERLOADED})),
         "error-chunk-server": with_event(event({"error": SERVER_ERROR})),
-        "error-chunk-rate-limit": with_event(event({"error": {"code": "rate_limit_exceeded"}})),
         "json-error": raw(json_answer({"error": {"message": "no", "type": "server_error"}})),
         "error-chunk-last": of_events(lambda events: [*events[:2], event({"error": SERVER_ERROR})]),
     }),
-    _family("A10", "malformed", 2, {
+    _family("A10", "rate limit", 2, {
+        "error-chunk-rate-limit": with_event(event({"error": {"code": "rate_limit_exceeded"}})),
+    }),
+    _family("A10", "request", 1, {
         "error-event-request": with_event(b"event: error\n" + event({"error": {"type": "invalid_request_error"}})),
+    }),
+    _family("A10", "malformed", 2, {
         "error-event-text": with_event(b"event: error\ndata: something broke\n\n"),
         "error-chunk-string": with_event(event({"error": "boom"})),
     }),
@@ -575,13 +591,9 @@ FAULTS = _collect(
         "json-null": raw(json_answer(None)),
         "json-choices-null": raw(json_answer(completion("x", "m") | {"choices": None})),
         "json-choices-empty": raw(json_answer(completion("x", "m") | {"choices": []})),
-        "choices-null": with_chunk(choices=None),
         "choices-string": with_chunk(choices="You"),
         "choices-object": with_chunk(choices={"0": {}}),
         "choices-of-null": with_chunk(choices=[None]),
-        "choices-absent": with_event(event({"object": "chat.completion.chunk"})),
-        "choice-empty": with_chunk(choices=[{}]),
-        "delta-null": with_choice(delta=None),
         "delta-string": with_choice(delta="You"),
         "content-number": with_choice(delta={"content": 42}),
         "content-list": with_choice(delta={"content": ["You"]}),

@@ -34,23 +34,15 @@ from event_clock import count_events
 from faults import CLOSING, raw
 
 from evalharness.config import Config, ModelConfig
-from evalharness.errors import BilledError, ProviderError
+from evalharness.errors import BilledError, ProviderError, ThrottledError
 from evalharness.providers import open_provider
 from evalharness.records import Message, Params, Request, Response, SampleKey, Usage
-from evalharness.testing.fault_server import Close, FaultServer, Received, Reply, Script, head, json_answer, sse_answer
+from evalharness.testing.fault_server import Close, FaultServer, Received, Script, head, json_answer, sse_answer
 from evalharness.wire import EndpointError
 
 PATIENCE_S = 60
 KEY = "sk-ant-canary-0123456789"
 REQUEST = Request(SampleKey("a", "p", "m", 0), (Message("user", "Why?"),), 0, Params(), "try-1")
-
-
-class MessagesServer(FaultServer):
-    """A server that runs the script under every path."""
-
-    def _reply(self, request: Received) -> Reply:
-        """The script's reply."""
-        return self.script(request)
 
 
 def opened(url: str = "http://host", **options: Any) -> Any:
@@ -70,7 +62,7 @@ def complete(script: Script, request: Request = REQUEST, **options: Any) -> tupl
         finally:
             await provider.close()
 
-    with MessagesServer(script) as server:
+    with FaultServer(script) as server:
         return asyncio.run(run(server.url.removesuffix("/v1"))), server.log[0]
 
 
@@ -92,8 +84,8 @@ def refused(script: Script) -> ProviderError:
         (BASIC, "Hello!", "stop", Usage(25, 15)),
         (PINGED, "Hello!", "stop", Usage(25, 15)),
         (THINKING, "Nine.", "stop", Usage(25, 40)),
-        (CACHED, "From memory.", "stop", Usage(2325, 5, cached_tokens=2000)),
-        (COUNTED_TWICE, "One two", "stop", Usage(10_694, 6, cached_tokens=7)),
+        (CACHED, "From memory.", "stop", Usage(2325, 5, 2000, cache_write_tokens=300)),
+        (COUNTED_TWICE, "One two", "stop", Usage(10_694, 6, 7, cache_write_tokens=5)),
         (UNKNOWN, "Hello!", "stop", Usage(25, 15)),
         (EMPTY, "", "stop", Usage(25, 2)),
         (ended("max_tokens"), "Hello!", "length", Usage(25, 15)),
@@ -116,9 +108,10 @@ def test_answer(stream: list[Event], answer: str, finish: str, usage: Usage) -> 
         (ended("pause_turn"), "tool call", BilledError),
         (ended("refusal"), "refused", BilledError),
         (ended("banana"), "malformed", EndpointError),
-        ([start(), OVERLOADED], "server", EndpointError),
+        ([start(), OVERLOADED], "server", ThrottledError),
         ([*BASIC[:-2], OVERLOADED], "server", EndpointError),
-        ([*BASIC[:-2], BROKEN, *BASIC[-2:]], "malformed", EndpointError),
+        ([*BASIC[:-2], BROKEN, *BASIC[-2:]], "request", BilledError),
+        ([start(), BROKEN], "request", ProviderError),
         ([*BASIC[:-2], STOP], "truncated", EndpointError),
         ([*BASIC[:-2], end(None), STOP], "truncated", EndpointError),
         ([STOP], "truncated", EndpointError),
@@ -129,7 +122,7 @@ def test_answer(stream: list[Event], answer: str, finish: str, usage: Usage) -> 
         ([start(input_tokens=-1), *BASIC[1:]], "malformed", EndpointError),
     ],
 )
-def test_no_answer(stream: list[Event], kind: str, error_class: type[BilledError]) -> None:
+def test_no_answer(stream: list[Event], kind: str, error_class: type[ProviderError]) -> None:
     """An invalid answer is an error of its own kind, with a mark if it may have a price."""
     error = refused(raw(sse_answer(sse(*stream))))
     assert (error.kind, type(error)) == (kind, error_class)

@@ -147,7 +147,7 @@ def test_every_parameter_can_be_refused(name: str) -> None:
         (error(307, location="https://other/v1"), "to https://other/v1, and redirects are not followed: set base_url"),
         (error(301), "redirects (HTTP 301) to nowhere"),
         (error(204), "expected HTTP 200, got HTTP 204"),
-        (error(429, retry_after="3600"), "HTTP 429; the requested wait of 3600 exceeds the limit of 120 s"),
+        (error(429, retry_after="3600"), "HTTP 429; the requested wait of 3600 s exceeds the limit of 120 s"),
         (error(429, retry_after_ms="nan", retry_after="3600"), "the requested wait of 3600 "),
     ],
 )

@@ -174,7 +174,7 @@ class FaultServer:
 
     def _reply(self, request: Received) -> Reply:
         """The script's reply; 404 for an unknown path or method."""
-        exists = request.path.endswith(("/chat/completions", "/embeddings"))
+        exists = request.path.endswith(("/chat/completions", "/embeddings", "/messages"))
         return self.script(request) if exists and request.method == "POST" else not_found(request)
 
 
