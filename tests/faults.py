@@ -397,6 +397,12 @@ FAULTS = _collect(
         "retry-after-ms": limited(retry_after_ms="300"),
         "retry-after-fraction": limited(retry_after="0.3"),
     }),
+    _family("A1", "rate limit", 3, wait_s=0.3, scripts={
+        "retry-info": failed(429, details=[{"retryDelay": "0.3s"}]),
+        "retry-info-in-a-list": raw(json_answer([{"error": {"code": 429, "details": [{"retryDelay": "0.3s"}]}}], 429)),
+        "try-again-in": failed(429, message="Rate limit reached. Please try again in 300ms."),
+        "reset-of-a-limit": limited(x_ratelimit_remaining_tokens="0", x_ratelimit_reset_tokens="0.3s"),
+    }),
     _family("A1", "rate limit", 3, {
         "retry-after-absent": limited(),
         "retry-after-empty": limited(retry_after=""),
@@ -417,6 +423,7 @@ FAULTS = _collect(
         "retry-after-many-digits": limited(retry_after="9" * 5000),
         "retry-after-ms-1e9": limited(retry_after_ms="1000000000"),
         "retry-after-day-date": limited_until(DAY_S),
+        "try-again-in-a-day": failed(429, message="Please try again in 24h0m0s."),
     }),
     _family("A1", "quota", 1, {
         "insufficient-quota": raw(too_many({}, type="insufficient_quota", code="insufficient_quota")),

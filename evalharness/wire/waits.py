@@ -10,14 +10,14 @@ from email.utils import parsedate_to_datetime
 LONGEST_WAIT_S = 120.0
 """A longer requested wait is an immediate error, as in OpenAI's client."""
 _RESET, _REMAINING = "x-ratelimit-reset", "x-ratelimit-remaining"
-_EPOCH_S = 1e9
+_EPOCH_S = 1e8
 """Larger numbers are seconds since 1970; a thousand times larger ones are milliseconds."""
 _UNITS_S = {"ms": 0.001, "mil": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _AMOUNT = (
     r"(\d{1,9}(?:\.\d{1,9})?)\s?(milliseconds?|ms|minutes?|mins?|m|seconds?|secs?|s|hours?|hrs?|h|days?|d)(?![a-z])"
 )
 _PART = re.compile(_AMOUNT, re.IGNORECASE)
-_RETRY_DELAY = re.compile(r"retryDelay[\\\"':\s]{1,9}(\d{1,9}(?:\.\d{1,9})?)s")
+_RETRY_DELAY = re.compile(r"retryDelay[\\\"':\s]{1,40}(\d{1,9}(?:\.\d{1,9})?)s")
 """google.rpc.RetryInfo as JSON, also where a gateway quotes the body in a text."""
 _WORDS = re.compile(
     rf"(?:try again|retry)(?: your request)? (?:in|after) ((?:{_AMOUNT}(?:,? and |,? )?){{1,5}})", re.IGNORECASE

@@ -355,7 +355,6 @@ def test_no_answer(reason: str, delta: dict[str, Any], kind: str, error_class: t
         (whole(choices=None), "malformed"),
         (whole(error={"message": "Oops", "code": "server_error"}), "server"),
         (of(part(content="Y"), {"error": {"message": "Oops", "type": "overloaded_error"}}), "server"),
-        (of(part(content="Y"), {"error": {"message": "Oops", "code": 400, "type": "invalid"}}), "request"),
         (of(part(content="Y"), {"error": "Oops"}, part("stop")), "malformed"),
         (of({"object": "error", "message": "Oops"}, part("stop")), "malformed"),
         (raw(sse_answer([b"event: error\n" + event({"error": {"message": "Oops"}}), DONE])), "malformed"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from itertools import product
 from typing import Any
 
@@ -23,10 +21,9 @@ from evalharness.errors import (
     UnknownOutcomeError,
 )
 from evalharness.records import Params
-from evalharness.wire.statuses import error_of
-from evalharness.wire.waits import requested_wait_s
+from evalharness.wire import EndpointError
+from evalharness.wire.statuses import error_in_stream, error_of
 
-NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
 KINDS = {
     "auth",
     "context",
@@ -114,6 +111,7 @@ def test_status() -> None:
         (429, openai("You exceeded your quota.", type="insufficient_quota", code="insufficient_quota"), "quota"),
         (429, openai("Too many tokens.", type="tokens", code="rate_limit_exceeded"), "rate limit"),
         (401, openai("Bad key.", code="invalid_api_key"), "auth"),
+        (403, openai("This model requires moderation and your input was flagged.", code=403), "filtered"),
         (500, openai("Oops.", code="context_length_exceeded"), "server"),
     ],
 )
@@ -149,51 +147,15 @@ def test_every_parameter_can_be_refused(name: str) -> None:
         (error(204), "expected HTTP 200, got HTTP 204"),
         (error(429, retry_after="3600"), "HTTP 429; the requested wait of 3600 s exceeds the limit of 120 s"),
         (error(429, retry_after_ms="nan", retry_after="3600"), "the requested wait of 3600 "),
+        (error(429, openai("Please try again in 24h0m0s.")), "the requested wait of 86400 s exceeds"),
+        (error(429, b'[{"error": {"code": 429, "message": "No.", "status": "X"}}]'), "HTTP 429 X: No."),
+        (error(429, b'{"object":"error","message":"Slow","type":"rate_limited","code":"1300"}'), "rate_limited: Slow"),
+        (error(503, b'{"error": "Model is overloaded", "error_type": "overloaded"}'), "503 overloaded: Model is"),
     ],
 )
 def test_message(found: ProviderError, message: str) -> None:
     """The message has the status, the code and the endpoint's own words."""
     assert message in str(found)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": ""}, None),
-        ({"retry-after": "0"}, 0),
-        ({"retry-after": "7"}, 7),
-        ({"retry-after": " 7 "}, 7),
-        ({"retry-after": "0.25"}, 0.25),
-        ({"retry-after-ms": "250"}, 0.25),
-        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
-        ({"retry-after-ms": "soon", "retry-after": "7"}, 7),
-        ({"retry-after-ms": "nan", "retry-after": "7"}, 7),
-        ({"retry-after-ms": "-1", "retry-after": "7"}, 7),
-        ({"retry-after": "-7"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "Sun, 99 Nov 1994 12:00:00 GMT"}, None),
-        ({"retry-after": "Sun, 06 Nov 99999999999999999999 12:00:00 GMT"}, None),
-        ({"retry-after": "Sun, 06 Nov 1994 12:00:00 +99999999999999999999"}, None),
-        ({"retry-after": "Sun, 06 Nov 1994 12:00:30 GMT", "date": NOON}, 30),
-        ({"retry-after": "Sunday, 06-Nov-94 12:00:30 GMT", "date": NOON}, 30),
-        ({"retry-after": "Sun Nov  6 12:00:30 1994", "date": NOON}, 30),
-        ({"retry-after": "Sun, 06 Nov 1994 11:59:30 GMT", "date": NOON}, 0),
-        ({"retry-after": "Sun, 06 Nov 1994 12:00:30 GMT"}, 0),
-        ({"retry-after": "Sun, 06 Nov 1994 12:00:30 GMT", "date": "tomorrow"}, 0),
-    ],
-)
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Every form of a requested wait is read; a date is compared with the endpoint's own clock."""
-    assert requested_wait_s(headers) == seconds
-    assert wait_s(error(429, **headers)) == seconds
-
-
-def test_retry_after_without_a_clock() -> None:
-    """A date from a server without a clock is compared with the local one."""
-    until = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert requested_wait_s({"retry-after": until}) == pytest.approx(60, abs=5)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 504, 529])
@@ -208,24 +170,11 @@ def test_too_long_a_wait(status: int, wait: str, patient: bool) -> None:
     assert isinstance(found, BilledError) == (status == 504)
 
 
-DATES = st.from_regex(
-    r"(Mon, |Monday, )?[0-9]{1,3}[ -]Jan[ -][0-9]{1,20} [0-9]{1,20}:[0-9]{2}(:[0-9]{2})? ([+-][0-9]{1,20}|GMT|CET)",
-    fullmatch=True,
-)
-
-
-@given(st.one_of(st.text(), DATES, st.floats().map(str)), st.one_of(st.just(NOON), st.text(), DATES))
-def test_any_retry_after(wait: str, date: str) -> None:
-    """No header raises an error or gives a negative wait."""
-    seconds = requested_wait_s({"retry-after": wait, "retry-after-ms": date, "date": date})
-    assert seconds is None or seconds >= 0
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.just("x" * 10_000),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["error", "message", "code", "type", "param", "detail"]), inner)
+        | st.dictionaries(st.sampled_from(["error", "message", "code", "type", "status", "detail"]), inner)
     ),
 )
 
@@ -249,3 +198,52 @@ def test_huge_body(body: bytes) -> None:
 def test_control_characters() -> None:
     """Control characters stay in the error: the encoder of each sink makes them visible."""
     assert str(error(400, openai("\x1b[31mred"))) == "HTTP 400: \x1b[31mred"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "quiet", "late"),
+    [
+        ({"code": 429}, "rate limit", ThrottledError, EndpointError),
+        ({"code": "rate_limit_exceeded"}, "rate limit", ThrottledError, EndpointError),
+        ({"status": "RESOURCE_EXHAUSTED"}, "rate limit", ThrottledError, EndpointError),
+        ({"type": "overloaded_error"}, "server", ThrottledError, EndpointError),
+        ({"code": "503"}, "server", EndpointError, EndpointError),
+        ({"type": "server_error", "code": None}, "server", EndpointError, EndpointError),
+        ({"type": "InternalServerError", "code": 500}, "server", EndpointError, EndpointError),
+        ({"type": "timeout"}, "server", EndpointError, EndpointError),
+        ({"type": "invalid_request_error"}, "request", ProviderError, BilledError),
+        ({"code": "context_length_exceeded"}, "context", ProviderError, BilledError),
+        ({"code": "content_filter"}, "filtered", ProviderError, BilledError),
+        ({"code": 401}, "auth", ModelUnavailableError, ModelUnavailableError),
+        ({"type": "permission_error"}, "auth", ModelUnavailableError, ModelUnavailableError),
+        ({"code": "insufficient_quota"}, "quota", ModelUnavailableError, ModelUnavailableError),
+        ({"code": 200}, "malformed", EndpointError, EndpointError),
+        ({"code": 50001}, "malformed", EndpointError, EndpointError),
+        ({"type": "strange"}, "malformed", EndpointError, EndpointError),
+        ({}, "malformed", EndpointError, EndpointError),
+    ],
+)
+def test_error_in_a_stream(
+    fields: dict[str, Any], kind: str, quiet: type[ProviderError], late: type[ProviderError]
+) -> None:
+    """An error in a stream has the kind of its code; after text it may be billed, and is retried once at most."""
+    for body in ({"error": {"message": "Oops", **fields}}, [{"error": {"message": "Oops", **fields}}]):
+        for generated, expected in ((False, quiet), (True, late)):
+            found = error_in_stream(body, generated=generated)
+            assert (found.kind, type(found)) == (kind, expected)
+            assert "broke off" in str(found)
+            assert "Oops" in str(found)
+
+
+def test_wait_of_an_error_in_a_stream() -> None:
+    """A wait that an error in a stream names is kept."""
+    found = error_in_stream({"error": {"code": 429, "message": "Please try again in 1.5s."}}, generated=True)
+    assert wait_s(found) == 1.5
+
+
+@given(JSON, st.booleans())
+def test_any_error_in_a_stream(value: Any, generated: bool) -> None:
+    """Any value gives a known kind of error and a short message."""
+    found = error_in_stream(value, generated=generated)
+    assert found.kind in KINDS
+    assert len(str(found)) < 1000
