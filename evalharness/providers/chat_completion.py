@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.errors import BilledError, ProviderError
-from evalharness.providers.content import content_of
+from evalharness.providers.content import Content, content_of
 from evalharness.providers.finish import finish_reason, require_answer
 from evalharness.providers.parse import from_json, join_text, json_object, text_of
 from evalharness.providers.stream import Clock
@@ -15,6 +15,7 @@ from evalharness.providers.token_usage import chat_usage
 from evalharness.records import Request, Response
 from evalharness.redaction import shortened
 from evalharness.wire import EndpointError, Event
+from evalharness.wire.error_body import unwrapped
 from evalharness.wire.statuses import error_in_stream
 
 
@@ -49,7 +50,7 @@ class ChatCompletion:
     def take_whole(self, value: Any) -> None:
         """Take a response that is not streamed. Raises ProviderError."""
         self.clock.end()
-        whole = json_object(value, "the response")
+        whole = json_object(unwrapped(value), "the response")
         self._take(whole, is_whole=True)
         if not whole.get("choices"):
             raise EndpointError(f"the response has no choices: {shortened(whole)}")
@@ -78,18 +79,20 @@ class ChatCompletion:
             raise self._error(choice)
         message = _message(choice, is_whole=is_whole)
         content = content_of(message)
-        text = content.text
         if message is choice.get("message") and not is_whole:
-            text = self._from_message(text)
-        if not is_whole and (text or content.reasoning):
+            content = content._replace(text=self._from_message(content.text))
+        if not is_whole and (content.text or content.reasoning):
             self.clock.token()
-        self.text.append(text)
-        self.reasoning_chars += len(content.reasoning)
-        self.refusal.append(content.refusal)
+        self._add(content)
         self.calls_tool = self.calls_tool or bool(message.get("tool_calls") or message.get("function_call"))
         self.finish = text_of(choice.get("finish_reason"), "finish_reason") or self.finish
         if self.finish:
             self.clock.end()
+
+    def _add(self, content: Content) -> None:
+        self.text.append(content.text)
+        self.reasoning_chars += len(content.reasoning)
+        self.refusal.append(content.refusal)
 
     def _from_message(self, text: str) -> str:
         """Return the part of the text that a stream adds by a whole message. Raises EndpointError: it is ambiguous."""

@@ -24,13 +24,15 @@ def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoni
     excludes cached tokens: they are added where the total, or their number, shows it. Raises EndpointError: a count is
     malformed.
     """
-    if "prompt_tokens" not in reported:
+    if not _is_reported(reported):
         return _estimate(request, len(text), reasoning_chars)
     prompt = token_count(reported["prompt_tokens"], "prompt_tokens")
-    completion = token_count(reported.get("completion_tokens"), "completion_tokens")
+    total = _bounded(reported.get("total_tokens"))
+    counted = reported.get("completion_tokens")
+    completion = max(0, total - prompt) if counted is None else token_count(counted, "completion_tokens")
     cached, written = _cache_counts(reported)
     reasoning_tokens = _reasoning_count(reported)
-    uncounted = max(0, _bounded(reported.get("total_tokens")) - prompt - completion)
+    uncounted = max(0, total - prompt - completion)
     if _is_beside(cached + written, prompt, uncounted, reasoning_tokens):
         prompt, uncounted = prompt + cached + written, max(0, uncounted - cached - written)
     if reasoning_tokens > completion:
@@ -42,6 +44,12 @@ def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoni
         reasoning_tokens=reasoning_tokens or uncounted,
         cache_write_tokens=written,
     )
+
+
+def _is_reported(reported: Mapping[str, Any]) -> bool:
+    """Return whether prompt and completion are counted: a count that is missing or null is not 0."""
+    names = ("completion_tokens", "total_tokens")
+    return reported.get("prompt_tokens") is not None and any(reported.get(name) is not None for name in names)
 
 
 def _is_beside(cache: int, prompt: int, uncounted: int, reasoning: int) -> bool:

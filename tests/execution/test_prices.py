@@ -21,7 +21,14 @@ from evalharness.records import Message, Params, Request, Response, SampleKey, T
 OPENAI = "https://api.openai.com/v1"
 DEADLINE_S = 120.0
 DOLLARS = st.floats(0, 1000)
-PRICES = st.builds(Price, input=DOLLARS, output=DOLLARS, cached_input=st.none() | DOLLARS, per_hour=DOLLARS)
+PRICES = st.builds(
+    Price,
+    input=DOLLARS,
+    output=DOLLARS,
+    cached_input=st.none() | DOLLARS,
+    cache_write=st.none() | DOLLARS,
+    per_hour=DOLLARS,
+)
 SHARES = st.floats(0, 1)
 
 
@@ -38,9 +45,9 @@ def flat(price: Price) -> Pricing:
     return found
 
 
-def answered(prompt: int, completion: int, cached: int = 0, seconds: float = 1.0) -> Response:
+def answered(prompt: int, completion: int, cached: int = 0, seconds: float = 1.0, written: int = 0) -> Response:
     """An answer with this usage."""
-    return Response("Yes.", "stop", Usage(prompt, completion, cached), Timing(seconds))
+    return Response("Yes.", "stop", Usage(prompt, completion, cached, cache_write_tokens=written), Timing(seconds))
 
 
 def a_request(*texts: str, max_tokens: int = 256) -> Request:
@@ -58,6 +65,9 @@ def a_request(*texts: str, max_tokens: int = 256) -> Request:
         (Price(input=3, output=15), answered(1000, 200, cached=1000), 0.006),
         (Price(input=3, output=15, cached_input=0.3), answered(1000, 200, cached=600), 0.00438),
         (Price(input=3, cached_input=0), answered(1000, 200, cached=600), 0.0012),
+        (Price(input=3, cache_write=3.75), answered(1000, 200, written=400), 0.0033),
+        (Price(input=3, cached_input=0.3, cache_write=6), answered(1000, 200, cached=500, written=500), 0.00315),
+        (Price(input=3), answered(1000, 200, written=400), 0.003),
         (Price(per_hour=3.6), answered(1000, 200, seconds=2.5), 0.0025),
         (Price(output=10, per_hour=3.6), answered(1000, 200, seconds=1000), 1.002),
         (Price(), answered(1000, 200), 0.0),
@@ -83,14 +93,15 @@ def test_a_listed_price_of_nonsense(model: str) -> None:
 
 
 @settings(max_examples=50)
-@given(PRICES, st.lists(st.text(), min_size=1), st.integers(1, 10**5), SHARES, SHARES, SHARES, SHARES)
-def test_never_more_than_the_most(
-    price: Price, texts: list[str], longest: int, read: float, cached: float, generated: float, took: float
-) -> None:
+@given(PRICES, st.lists(st.text(), min_size=1), st.integers(1, 10**5), st.tuples(*[SHARES] * 5))
+def test_never_more_than_the_most(price: Price, texts: list[str], longest: int, shares: tuple[float, ...]) -> None:
     """No answer costs more than its request's worst case: a token has at least one byte."""
+    read, cached, written, generated, took = shares
     most_tokens = sum(len(text.encode("utf-8", "replace")) for text in texts)
     prompt = int(read * most_tokens)
-    response = answered(prompt, int(generated * longest), int(cached * prompt), took * DEADLINE_S)
+    from_cache = int(cached * prompt)
+    counts = prompt, int(generated * longest), from_cache
+    response = answered(*counts, took * DEADLINE_S, written=int(written * (prompt - from_cache)))
     most = flat(price).most_usd(a_request(*texts, max_tokens=longest), DEADLINE_S)
     assert flat(price).cost_usd(response) <= most * (1 + 1e-12)
 
@@ -115,6 +126,14 @@ def test_a_listed_model(url: str, model: str, provider: str, usage: tuple[int, i
     wanted = calc_price(counted, model, provider_api_url=url)
     assert found.cost_usd(answered(*usage)) == pytest.approx(float(wanted.total_price), rel=1e-9)
     assert found.source == f"genai-prices {version('genai-prices')}: {wanted.provider.id} {wanted.model.id}"
+
+
+def test_a_listed_price_of_cache_writes() -> None:
+    """Tokens that Anthropic writes to its cache cost a quarter more than other prompt tokens."""
+    found = pricing_of(None, remote("https://api.anthropic.com", "claude-sonnet-4-5", "anthropic"))
+    assert found
+    plain, written = (found.cost_usd(answered(1000, 0, written=count)) for count in (0, 1000))
+    assert written == pytest.approx(1.25 * plain)
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,10 @@ def test_streamed_answer() -> None:
         ([None], Usage(4, 3, estimated=True)),
         ([{}], Usage(4, 3, estimated=True)),
         ([{"total_tokens": 13}], Usage(4, 3, estimated=True)),
+        ([{"prompt_tokens": None, "completion_tokens": None}], Usage(4, 3, estimated=True)),
+        ([{"prompt_tokens": 9}], Usage(4, 3, estimated=True)),
+        ([{"prompt_tokens": 9, "total_tokens": 13}], Usage(9, 4)),
+        ([{"prompt_tokens": 9, "completion_tokens": None, "total_tokens": 13}], Usage(9, 4)),
     ],
 )
 def test_usage(bills: list[dict[str, Any] | None], usage: Usage) -> None:
@@ -367,6 +371,49 @@ def test_broken_answer(script: Script, kind: str, stream: bool) -> None:
     """A response without an end, without choices or with an error in it is an error, streamed or whole."""
     error = refused(script, stream=stream)
     assert (error.kind, type(error)) == (kind, EndpointError)
+
+
+def messages(*contents: str, before: str = "") -> Script:
+    """A stream with whole messages in place of deltas, after this text in a delta."""
+    parts = [part(content=before)] if before else []
+    whole_ones = [{"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]} for text in contents]
+    return of(*parts, *whole_ones, part("stop"))
+
+
+@pytest.mark.parametrize(
+    "script", [messages("Yes."), messages("Yes.", "Yes."), messages("", "Yes.", ""), messages("Yes.", before="Yes.")]
+)
+def test_message_in_a_stream(script: Script) -> None:
+    """A message in place of a delta is the answer; repeated, it is a summary."""
+    assert answered(script).text == "Yes."
+
+
+@pytest.mark.parametrize("script", [messages("Yes.", "No."), messages("Yes.", "Yes. No."), messages("No.", before="Y")])
+def test_messages_that_differ(script: Script) -> None:
+    """A second text in a message is an error: it may replace the first or continue it."""
+    assert (refused(script).kind, "got a 'message'" in str(refused(script))) == ("malformed", True)
+
+
+@pytest.mark.parametrize(
+    "delta", [{"reasoning_content": "hm"}, {"reasoning": "hm"}, {"content": [{"type": "thinking", "thinking": "hm"}]}]
+)
+def test_reasoning_is_never_the_answer(delta: dict[str, Any]) -> None:
+    """Reasoning is left out of the text; without token counts, the estimate includes it."""
+    response = answered(of(part(**delta), part(content="Yes."), part("stop")))
+    assert response.text == "Yes."
+    assert response.usage == Usage(4, 2, estimated=True, reasoning_tokens=1)
+
+
+@pytest.mark.parametrize("content", ["", None, " \n"])
+@pytest.mark.parametrize(
+    ("reason", "advice"), [("length", "raise params.max_tokens or lower"), ("stop", "ends without an answer; lower")]
+)
+def test_nothing_but_reasoning(content: str | None, reason: str, advice: str) -> None:
+    """An answer without text after reasoning is an error that says what to change, and is not retried."""
+    error = refused(of(part(reasoning="Hm, " * 100), part(content=content), part(reason)))
+    assert (error.kind, type(error)) == ("no answer", BilledError)
+    assert f"all {101 if content else 100} tokens on reasoning" in str(error)
+    assert advice in str(error)
 
 
 def test_other_choices() -> None:

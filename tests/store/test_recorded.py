@@ -151,6 +151,15 @@ def test_nothing_recorded() -> None:
 LIKELY = replace(RESPONSE, logprobs=(-0.25, 0.0), golden_logprobs=((-1.5,), (-0.5, -12.3456)))
 
 
+def test_token_counts_of_later_versions() -> None:
+    """Counts of reasoning and of cache writes are kept, and left out if they are 0, as in older files."""
+    usage = replace(RESPONSE.usage, reasoning_tokens=1, cache_write_tokens=2)
+    kept = response_to_json(replace(RESPONSE, usage=usage))
+    assert response_from_json(kept).usage == usage
+    assert not response_to_json(RESPONSE)["usage"].keys() & {"reasoning_tokens", "cache_write_tokens"}
+    assert response_from_json(response_to_json(RESPONSE)) == RESPONSE
+
+
 def test_logprobs_round_trip() -> None:
     """Log-probabilities are read as written; a response without them has no field for them, as in older files."""
     assert response_from_json(json.loads(canonical(response_to_json(LIKELY)))) == LIKELY
