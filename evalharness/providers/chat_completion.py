@@ -115,7 +115,9 @@ class ChatCompletion:
         text = join_text(self.text)
         usage = chat_usage(self.usage, request, text, self.reasoning_chars)
         require_answer(text, finish, usage, has_reasoning=self.reasoning_chars > 0)
-        return Response(text, finish, usage, self.clock.timing(usage, self.timings), self.model, self.fingerprint)
+        hidden_tokens = 0 if self.reasoning_chars else usage.reasoning_tokens
+        timing = self.clock.timing(usage, self.timings, hidden_tokens=hidden_tokens)
+        return Response(text, finish, usage, timing, self.model, self.fingerprint)
 
 
 def _choices(value: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -39,12 +39,16 @@ class Clock:
         """Mark the end of the response."""
         self.ended = time.perf_counter()
 
-    def timing(self, usage: Usage, reported: Mapping[str, Any]) -> Timing:
-        """Return the timing. `reported`: rates that the server measures itself, as llama-server does."""
+    def timing(self, usage: Usage, reported: Mapping[str, Any], *, hidden_tokens: int = 0) -> Timing:
+        """Return the timing.
+
+        `reported`: rates that the server measures itself, as llama-server does. `hidden_tokens`: reasoning that the
+        endpoint does not send, generated before the first token.
+        """
         ended = self.ended or time.perf_counter()
         first_s = None if self.first_token is None else self.first_token - self.started
         decoding_s = None if self.first_token is None else ended - self.first_token
-        generated = usage.completion_tokens - 1
+        generated = usage.completion_tokens - hidden_tokens - 1
         decode = generated / decoding_s if decoding_s and decoding_s > _SPREAD_S and generated > 0 else None
         return Timing(
             total_s=ended - self.started,

@@ -311,6 +311,17 @@ def test_no_token() -> None:
     assert one.timing.decode_tokens_per_s is None
 
 
+@pytest.mark.parametrize(("delta", "seconds"), [({"reasoning": "Hm."}, 3), ({}, 2)])
+def test_rate_without_hidden_reasoning(monkeypatch: pytest.MonkeyPatch, delta: dict[str, Any], seconds: int) -> None:
+    """Reasoning that is not sent precedes the first token, and is not part of the tokens per second."""
+    count_events(monkeypatch)
+    bill = BILL | {"completion_tokens": 103, "completion_tokens_details": {"reasoning_tokens": 100}}
+    parts = [part(**delta), part(content="x"), {**part(content="y", finish_reason="stop"), "usage": bill}]
+    tokens = 102 if delta else 2
+    rate = answered(of(*parts)).timing.decode_tokens_per_s
+    assert rate == pytest.approx(tokens / seconds)
+
+
 def test_time_to_the_end_marker_only() -> None:
     """The time after the last event, until the connection closes, is not part of the answer's time."""
     late = raw(head(200, CLOSING) + b"".join(sse_events(chunks("Yes.", "gpt-x"))), Wait(0.5), Close())
