@@ -13,7 +13,7 @@ from evalharness.wire import EndpointError
 _Meaning = Literal["stop", "length", "filtered", "refused", "tool call", "failed"]
 _MEANINGS: Mapping[_Meaning, str] = {
     "stop": "stop eos eos_token end_turn stop_sequence complete",
-    "length": "length max_tokens model_length model_context_window_exceeded",
+    "length": "length max_tokens max_output_tokens token_limit model_length model_context_window_exceeded",
     "filtered": (
         "content_filter content_filtered guardrail_intervened sensitive error_toxic safety recitation language"
         " blocklist prohibited_content spii image_safety image_prohibited_content image_recitation"
@@ -27,7 +27,7 @@ _MEANINGS: Mapping[_Meaning, str] = {
 }
 """OpenAI, Anthropic (`end_turn`, `pause_turn`), Bedrock (`guardrail_intervened`), Cohere (`complete`, `error_toxic`),
 DeepSeek (`insufficient_system_resource`), Gemini (`safety`, `spii`), GLM (`sensitive`), Mistral (`model_length`), TGI
-(`eos_token`), Together (`eos`), SGLang and vLLM (`abort`).
+(`eos_token`), Together (`eos`), SGLang and vLLM (`abort`), watsonx (`token_limit`).
 """
 _REASONS = {reason: meaning for meaning, reasons in _MEANINGS.items() for reason in reasons.split()}
 _MESSAGES: Mapping[str, str] = {

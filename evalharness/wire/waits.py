@@ -19,17 +19,21 @@ _AMOUNT = (
 _PART = re.compile(_AMOUNT, re.IGNORECASE)
 _RETRY_DELAY = re.compile(r"retryDelay[\\\"':\s]{1,40}(\d{1,9}(?:\.\d{1,9})?)s")
 """google.rpc.RetryInfo as JSON, also where a gateway quotes the body in a text."""
-_WORDS = re.compile(
-    rf"(?:try again|retry)(?: your request)? (?:in|after) ((?:{_AMOUNT}(?:,? and |,? )?){{1,5}})", re.IGNORECASE
+_RETRY_AFTER = re.compile(
+    r"retry_?after(_?ms|_?seconds|_s)?[\\\"':\s]{1,40}(\d{1,9}(?:\.\d{1,9})?)(?=[\\\"',}\s])", re.IGNORECASE
 )
+"""A field of the body, in seconds or milliseconds."""
+_VERBS = "(?:(?:try again|retry)(?: your request)? (?:in|after)|wait(?: for)?)(?: about| at least| approximately)?"
+_WORDS = re.compile(rf"{_VERBS} ((?:{_AMOUNT}(?:,? and |,? )?){{1,5}})", re.IGNORECASE)
 
 
 def requested_wait_s(headers: Mapping[str, str], body: str = "") -> float | None:
     """Return the seconds to wait before a retry, None if the endpoint names no valid wait.
 
-    The first of these counts: `retry-after-ms`; `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3);
-    `retryDelay` of google.rpc.RetryInfo; "try again in 1m2.5s"; `x-ratelimit-reset*` of an exhausted limit, up to
-    `LONGEST_WAIT_S`. A date counts from the response's Date header, or from this machine's clock without one.
+    The first of these counts: `retry-after-ms`; `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3); in
+    the body `retryDelay` of google.rpc.RetryInfo, a field such as `retry_after_seconds`, or "try again in 1m2.5s"; the
+    `x-ratelimit-reset*` of an exhausted limit, up to `LONGEST_WAIT_S`. A date counts from the response's Date header,
+    or from this machine's clock without one.
     """
     for found in (_retry_after_s(headers), _in_body_s(body), _reset_s(headers)):
         if found is not None:
@@ -50,6 +54,8 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
 def _in_body_s(body: str) -> float | None:
     if found := _RETRY_DELAY.search(body):
         return float(found[1])
+    if found := _RETRY_AFTER.search(body):
+        return float(found[2]) / (1000 if (found[1] or "").lower().endswith("ms") else 1)
     return _duration_s(found[1]) if (found := _WORDS.search(body)) else None
 
 

@@ -330,11 +330,40 @@ def test_time_to_the_end_marker_only() -> None:
     assert time.perf_counter() - started >= charged_s + 0.5
 
 
-@pytest.mark.parametrize("reason", ["stop", "length"])
-def test_finish(reason: str) -> None:
-    """Both valid finish reasons end an answer, streamed or whole."""
-    assert answered(of(part(content="Yes."), part(reason))).finish_reason == reason
-    assert answered(whole(reason), stream=False).finish_reason == reason
+FINISH_REASONS = {
+    "stop": ["stop", "STOP", "eos", "eos_token", "end_turn", "stop_sequence", "COMPLETE"],
+    "length": ["length", "max_tokens", "MAX_TOKENS", "model_length", "model_context_window_exceeded"],
+}
+NO_ANSWERS = {
+    "filtered": [
+        "content_filter",
+        "content-filter",
+        "SAFETY",
+        "RECITATION",
+        "SPII",
+        "content_filter: OTHER",
+        "sensitive",
+    ],
+    "refused": ["refusal"],
+    "tool call": ["tool_calls", "function_call", "tool_use", "MALFORMED_FUNCTION_CALL"],
+    "server": ["error", "abort", "insufficient_system_resource", "network_error"],
+    "malformed": ["banana", "stopp", "42"],
+}
+
+
+@pytest.mark.parametrize(("finish", "reason"), [(key, reason) for key, row in FINISH_REASONS.items() for reason in row])
+def test_finish(finish: str, reason: str) -> None:
+    """The finish reasons of all endpoints mean one of two ends of an answer, streamed or whole."""
+    assert answered(of(part(content="Yes."), part(reason))).finish_reason == finish
+    assert answered(whole(reason), stream=False).finish_reason == finish
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(key, reason) for key, row in NO_ANSWERS.items() for reason in row])
+def test_finish_without_an_answer(kind: str, reason: str) -> None:
+    """Any other finish reason is an error that names it, also after text."""
+    for error in (refused(of(part(content="Yes."), part(reason))), refused(whole(reason), stream=False)):
+        assert (error.kind, type(error)) == (kind, EndpointError if kind in ("server", "malformed") else BilledError)
+        assert reason in str(error)
 
 
 @pytest.mark.parametrize(
