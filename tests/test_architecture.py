@@ -21,7 +21,7 @@ FOUNDATION = {"records", "errors", "root", "logs"}
 ARROWS = {
     "suites": {"config", "constraints", "registry", "templating"},
     "execution": {"config", "local", "providers", "redaction", "registry", "store", "wire"},
-    "scoring": {"config", "redaction", "registry", "wire"},
+    "scoring": {"config", "constraints", "redaction", "registry", "wire"},
     "gate": {"registry"},
     "criteria": {"config", "store", "suites"},
     "evaluation": {

@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from evalharness.constraints.drafts import KEYWORDS
 from evalharness.constraints.gbnf import MAX_REPEATS
+from evalharness.errors import did_you_mean
 
 MAX_DEPTH = 32
 MAX_NODES = 5_000
@@ -95,9 +97,12 @@ def check_keywords(keywords: Mapping[str, Any], form: str, path: SchemaPath) -> 
 def _unsupported(name: str, form: str) -> str:
     if name == "oneOf":
         return "unsupported keyword 'oneOf': use 'anyOf'"
-    if name in FORMS or any(name in supported for supported in OF_TYPE.values()):
+    supported = set(FORMS).union(*OF_TYPE.values())
+    if name in supported:
         return f"'{name}' cannot be combined with this '{form}'" if form else f"'{name}' needs a 'type'"
-    return f"unsupported keyword '{short(name)}': remove it and assert json_schema instead"
+    if name in KEYWORDS:
+        return f"unsupported keyword '{name}': remove it and assert json_schema instead"
+    return f"unknown keyword '{short(name)}'{did_you_mean(name, supported | ANNOTATIONS)}"
 
 
 def types_of(keywords: Mapping[str, Any], path: SchemaPath) -> list[str]:
@@ -113,7 +118,7 @@ def types_of(keywords: Mapping[str, Any], path: SchemaPath) -> list[str]:
 def has_type(value: Any, name: str) -> bool:
     """Whether a value has this JSON type. 2.0 is an integer."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return name == "number" or (name == "integer" and float(value).is_integer())
+        return name == "number" or (name == "integer" and value == int(value))
     kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
     return name in kinds and isinstance(value, kinds[name])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness import registry
+from evalharness.constraints import SchemaError
 from evalharness.errors import EvalHarnessError
 from evalharness.records import Spec
 from evalharness.suites.document import Document, Loc
@@ -47,7 +48,8 @@ class SpecReader:
             spec = probe(name, value)
             return replace(spec, must_pass=must_pass) if must_pass else spec
         except (LookupError, ValueError, EvalHarnessError) as error:
-            self._reading.note(document, loc, str(error.args[0] if error.args else error))
+            inside = (name, *error.path) if isinstance(error, SchemaError) else ()
+            self._reading.note(document, (*loc, *inside), str(error.args[0] if error.args else error))
             return None
 
     def _metric(self, name: str, value: Any) -> Spec:

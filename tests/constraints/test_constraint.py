@@ -93,6 +93,7 @@ def test_place_of_a_problem(text: str, wanted: str) -> None:
         ({"type": "strin"}, ("type",), "unknown type strin"),
         ({"type": []}, ("type",), "unknown type []"),
         ({"minimum": 3, "type": "integer"}, ("minimum",), "unsupported keyword 'minimum'"),
+        ({"type": "object", "requird": []}, ("requird",), "unknown keyword 'requird'; did you mean 'required'?"),
         ({"type": "string", "format": "date"}, ("format",), "unsupported keyword 'format'"),
         ({"type": "string", "minItems": 1}, ("minItems",), "'minItems' cannot be combined with this 'type'"),
         ({"minItems": 1}, ("minItems",), "'minItems' needs a 'type'"),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evalharness.errors import MetricError
 from evalharness.scoring.metrics.json import MAX_CHARS, MAX_DEPTH, json_problem, json_schema, json_valid, schema_problem
-from evalharness.scoring.metrics.schema import MAX_REFERENCES
+from evalharness.scoring.schemas.validator import MAX_REFERENCES
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -66,6 +66,8 @@ def test_valid(score: Any, text: str) -> None:
         ("-Infinity", "-Infinity is not JSON"),
         ('{"a": 1, "b": {"c": 1, "c": 1}}', "same name twice"),
         ("1e999", "beyond the range"),
+        ("1e-999", "beyond the range"),  # a double would make it 0
+        ("0." + "1" * 1_000, "more than 1,000 digits"),
         ("1" * 1_001, "more than 1,000 digits"),
         ("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1), "more than 64 levels"),
         ("[" * 200_000, "more than 64 levels"),
@@ -169,13 +171,16 @@ def test_schema(score: Any, schema: dict[str, Any], text: str, reason: str | Non
         ({"type": "objet"}, r"wrong at \$\.type"),
         ({"pattern": "(a"}, r"missing \)"),
         ({"items": {"patternProperties": {"(?!a)": {}}}}, "not a pattern that RE2 takes"),
-        ({"$ref": "https://example.org/schema.json"}, "only references inside it"),
-        ({"items": {"$ref": "file:///etc/passwd"}}, "only references inside it"),
-        ({"$dynamicRef": "other#a"}, "only references inside it"),
+        ({"$ref": "https://example.org/schema.json"}, "only references inside the schema"),
+        ({"items": {"$ref": "file:///etc/passwd"}}, "only references inside the schema"),
+        ({"$dynamicRef": "other#a"}, "only references inside the schema"),
         ({"$ref": "#/$defs/nowhere"}, "which is not in it"),
-        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "only https://json-schema.org/draft/2020-12"),
-        ({"items": {"$schema": "http://json-schema.org/draft-07/schema#", "pattern": "(a+)+$"}}, "below its root"),
-        ({"items": {"$id": "https://example.org/"}}, "below its root"),
+        (
+            {"$schema": "http://json-schema.org/draft-03/schema#"},
+            "unknown '\\$schema'.*2020-12/schema",
+        ),
+        ({"items": {"$schema": "http://json-schema.org/draft-07/schema#", "pattern": "(a+)+$"}}, "below the root"),
+        ({"items": {"$id": "https://example.org/"}}, "below the root"),
         ({"patternProperties": {"a": {}}, "unevaluatedProperties": False}, "cannot have unevaluatedProperties"),
         ({"const": {1, 2}}, "JSON values only"),
         ({"const": float("nan")}, "JSON values only"),
@@ -193,7 +198,7 @@ def test_nothing_is_opened(opened: list[str]) -> None:
     schema_problem({"$id": "https://example.org/a", "$defs": {"x": {}}, "$ref": "#/$defs/x"})("1")
     opened.clear()  # read by the import of jsonschema
     for reference in ("https://example.org/a", "file:///etc/hostname", "http://127.0.0.1:9/x", "//example.org/x"):
-        with pytest.raises(ValueError, match="only references inside it"):
+        with pytest.raises(ValueError, match="only references inside the schema"):
             json_schema({"$ref": reference})
     schema_problem({"$id": "https://example.org/a", "$defs": {"x": {}}, "$ref": "#/$defs/x"})("1")
     assert opened == []
@@ -232,7 +237,7 @@ def test_signatures() -> None:
     """The signature has a short schema as text, and a long one as a digest that ignores the order of keys."""
     assert json_valid(fenced=True).signature == "json_valid|fenced:yes|v:1"
     assert json_schema({"type": "null"}).signature == (
-        'json_schema|schema:"{\\"type\\": \\"null\\"}"|fenced:no|draft:2020-12|v:1'
+        'json_schema|schema:"{\\"type\\": \\"null\\"}"|fenced:no|draft:2020-12|v:2'
     )
     turned = dict(reversed(_ANSWER.items()))
     assert json_schema(_ANSWER).signature == json_schema(turned).signature

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from evalharness.constraints.keywords import SchemaError
 from evalharness.scoring.metrics.base import Metric, of_text, signature
-from evalharness.scoring.metrics.schema import open_schema
+from evalharness.scoring.schemas.numbers import read_integer, read_number
 
 MAX_CHARS = 1_000_000
 MAX_DEPTH = 64
-MAX_DIGITS = 1_000
 """Limits that RFC 8259, section 9, lets a reader set: text beyond them is not valid."""
 
 Problem = str | None
@@ -30,13 +29,17 @@ def json_valid(*, fenced: bool = False) -> Metric:
 
 
 def json_schema(schema: Mapping[str, Any], *, fenced: bool = False) -> Metric:
-    """Return a metric: 1 if the response is JSON, see `json_valid`, and fits `schema` (JSON Schema 2020-12).
+    """Return a metric: 1 if the response is JSON, see `json_valid`, and fits `schema`.
 
-    Raises ValueError for a schema that `open_schema` refuses. A schema that cannot be decided (it refers to itself in
-    a loop) gives an error instead of a 0: it is not the fault of the response.
+    Draft-04 to 2020-12, as `$schema` names it, by default 2020-12; formats are checked. Raises ValueError for a schema
+    that `open_schema` refuses. A schema that cannot be decided (it refers to itself in a loop) gives an error instead
+    of a 0: it is not the fault of the response.
     """
-    problem = schema_problem(schema, fenced=fenced)
-    written = signature("json_schema", schema=schema, fenced=fenced, draft="2020-12", v=1)
+    try:
+        draft, problem = _opened(schema, fenced)
+    except SchemaError as error:
+        raise SchemaError(str(error), ("schema", *error.path)) from None
+    written = signature("json_schema", schema=schema, fenced=fenced, draft=draft, v=2)
     return of_text("json_schema", written, lambda text: float(problem(text) is None))
 
 
@@ -47,13 +50,19 @@ def json_problem(text: str, *, fenced: bool = False) -> Problem:
 
 def schema_problem(schema: Mapping[str, Any], *, fenced: bool = False) -> Callable[[str], Problem]:
     """Return `problem(text)`: why `text` is not JSON that fits `schema`, or None. Raises as `open_schema` does."""
-    misfit = open_schema(schema)
+    return _opened(schema, fenced)[1]
+
+
+def _opened(schema: Mapping[str, Any], fenced: bool) -> tuple[str, Callable[[str], Problem]]:
+    from evalharness.scoring.schemas.validator import open_schema
+
+    draft, misfit = open_schema(schema)
 
     def problem(text: str) -> Problem:
         value, reason = _read(text, fenced)
         return reason or misfit(value)
 
-    return problem
+    return draft, problem
 
 
 def _read(text: str, fenced: bool) -> tuple[Any, Problem]:
@@ -92,24 +101,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
-        raise ValueError(f"a number has more than {MAX_DIGITS:,} digits")
-    return int(digits)
-
-
-def _number(digits: str) -> float | int:
-    """A whole number as int: to JSON Schema, 1.0 and 1 are one number."""
-    number = float(digits)
-    if math.isinf(number):
-        raise ValueError(f"the number {digits[:20]} is beyond the range of a double")
-    return int(number) if number.is_integer() else number
-
-
 def _constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+    object_pairs_hook=_object, parse_int=read_integer, parse_float=read_number, parse_constant=_constant
 )
