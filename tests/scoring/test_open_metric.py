@@ -45,7 +45,7 @@ def test_every_built_in_opens(name: str) -> None:
     [
         (Spec("rouge_ll"), LookupError, "unknown metric 'rouge_ll'; did you mean 'rouge_l'"),
         (Spec("rouge_l", {"stm": True}), ValueError, "'rouge_l' has no option 'stm'; did you mean 'stem'"),
-        (Spec("token_f1", {"x": 1}), ValueError, "'token_f1' has no option 'x'; it has none"),
+        (Spec("edit_similarity", {"x": 1}), ValueError, "'edit_similarity' has no option 'x'; it has none"),
         (Spec("embedding", {"model": "a", "config": 1}), ValueError, "no option 'config'"),
         (Spec("rouge_l", {"stem": "no"}), ValueError, "option 'stem' of the metric 'rouge_l' is wrong: .* boolean"),
         (Spec("length", {"max_words": True}), ValueError, "option 'max_words' .* integer"),

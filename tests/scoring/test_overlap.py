@@ -27,11 +27,69 @@ _TEXTS = st.text(st.sampled_from("ab é ไก่退"), max_size=20)
         ("", ["a"], 0),
         ("a", [""], 0),
         ("退货三十天", ["退货期三十天"], 10 / 11),  # 5 shared of 5 and 6 characters
+        ("Refund: ✓", ["Refund: ✗"], 1 / 2),  # a symbol is a word
+        ("≥ 5", ["≤ 5"], 1 / 2),
+        ("#\ufe0f\u20e3", ["*\ufe0f\u20e3"], 0),  # the shared keycap is a mark on no letter
+        ("yes 👍", ["yes 👍🏽"], 4 / 5),  # the skin tone is one of three
+        ("It costs €5.", ["It costs $5."], 6 / 7),  # ASCII symbols are punctuation, as in SQuAD
     ],
 )
 def test_token_f1(score: Any, answer: str, golden: list[str], expected: float) -> None:
     """The scores are SQuAD's F1 on this package's words, by hand."""
     assert score(_F1, answer, *golden) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("tokenizer", ["unicode", "squad"])
+@pytest.mark.parametrize(
+    ("answer", "golden", "expected"),
+    [
+        ("👎", "👍", 0),
+        ("✗", "✓", 0),
+        ("≥", "≤", 0),
+        ("💔\ufe0f", "❤\ufe0f", 0),  # both have the emoji selector
+        ("🇫🇷", "🇩🇪", 0),
+        ("!", "?", 0),
+        ("...", "", 0),
+        ("—", "-", 0),
+        ("<", ">", 0),
+        ("👍", "", 0),
+        ("", "👍", 0),
+        ("👍", "👍", 1),
+        ("❤\ufe0f", "❤\ufe0f", 1),
+        ("!", "!", 1),
+        (" - ", "-\n", 1),  # the same up to spaces
+        ("", " ", 1),
+        ("\u0301", "\u0300", 0),  # two accents on nothing
+    ],
+)
+def test_texts_without_words(score: Any, tokenizer: Any, answer: str, golden: str, expected: float) -> None:
+    """Symbols, emoji and punctuation score 1 only where both texts are the same."""
+    assert score(token_f1(tokenizer=tokenizer), answer, golden) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "golden", "expected"),
+    [
+        # Expected values by SQuAD's evaluate-v2.0.py (compute_f1).
+        ("the cat sat", ["a cat"], 2 / 3),
+        ("Cat!", ["the CAT."], 1),
+        ("30.5 days", ["305 days"], 1),  # punctuation vanishes without ending a word
+        ("don't", ["dont"], 1),
+        ("a-b", ["ab"], 1),
+        ("👍 ok", ["👎 ok"], 1 / 2),
+        ("x x y", ["x y y"], 2 / 3),
+        ("café", ["cafe\u0301"], 0),  # no normal form
+        ("退货三十天", ["退货期三十天"], 0),  # one word without spaces
+        ("the", ["cat"], 0),
+        ("", ["cat"], 0),
+        ("cat", [""], 0),
+        ("", [""], 1),
+        ("two", ["one", "two three", "x"], 2 / 3),  # the best golden
+    ],
+)
+def test_squad(score: Any, answer: str, golden: list[str], expected: float) -> None:
+    """With `tokenizer: squad` the scores are those of SQuAD's script."""
+    assert score(token_f1(tokenizer="squad"), answer, *golden) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -64,11 +122,13 @@ def test_laws(score: Any, metric: Any, a: str, b: str) -> None:
 @given(a=_TEXTS, b=_TEXTS)
 def test_f1_sees_words_only(score: Any, a: str, b: str) -> None:
     """Texts with the same words score 1 in any order, and texts without a shared word score 0."""
-    assert score(_F1, " ".join(reversed(tokenise(a))), a) == 1
+    if tokenise(a):
+        assert score(_F1, " ".join(reversed(tokenise(a))), a) == 1
     if set(tokenise(a)).isdisjoint(tokenise(b)) and (tokenise(a) or tokenise(b)):
         assert score(_F1, a, b) == 0
 
 
 def test_signatures() -> None:
     """The signature has the tokeniser, since the number depends on it."""
-    assert (_F1.signature, _EDIT.signature) == ("token_f1|tok:unicode|v:1", "edit_similarity|v:1")
+    assert (_F1.signature, _EDIT.signature) == ("token_f1|tok:unicode-2-symbols|v:2", "edit_similarity|v:1")
+    assert token_f1(tokenizer="squad").signature == "token_f1|tok:squad-2.0|v:2"

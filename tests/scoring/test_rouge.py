@@ -73,6 +73,25 @@ def _reference(stem: bool, tokenizer: Any) -> Any:
     return RougeScorer(list(_FACTORIES), use_stemmer=stem, tokenizer=own)
 
 
+@pytest.mark.parametrize(
+    ("answer", "golden"),
+    [
+        ("👎", ["👍"]),
+        ("☠\ufe0f", ["❤\ufe0f"]),
+        ("", ["", "a"]),
+        ("one\ntwo. three", ["three\ntwo. one", "one two"]),  # line ends are spaces: rougeL, not rougeLsum
+        ("the the", ["the", "a the b the"]),
+    ],
+)
+def test_several_goldens_are_score_multi(score: Any, answer: str, golden: list[str]) -> None:
+    """The best golden counts as in rouge-score's `score_multi`, also for texts without words."""
+    reference = _reference(False, "rouge").score_multi(golden, answer)
+    for rouge_type, factory in _FACTORIES.items():
+        for tokenizer in ("rouge", "unicode"):
+            ours = score(factory(tokenizer=tokenizer), answer, *golden)
+            assert ours == pytest.approx(reference[rouge_type].fmeasure, abs=1e-9)
+
+
 @given(st.text(st.characters(max_codepoint=127)))
 def test_tokenizers_agree_on_ascii(text: str) -> None:
     """For ASCII both tokenisers give the same score, stemmed or not."""
@@ -94,7 +113,7 @@ def test_laws(score: Any, factory: Any, a: str, b: str, c: str) -> None:
 
 def test_signature() -> None:
     """The signature has the tokeniser, the stemmer and the version of rouge-score."""
-    assert rouge_l().signature == "rouge_l|tok:unicode|stem:no|v:rouge-score-0.1.2"
+    assert rouge_l().signature == "rouge_l|tok:unicode-2|stem:no|v:rouge-score-0.1.2"
     assert rouge_1(stem=True, tokenizer="rouge").signature == "rouge_1|tok:rouge|stem:yes|v:rouge-score-0.1.2"
 
 

@@ -57,6 +57,10 @@ def test_contains(score: Any, options: dict[str, Any], answer: str, golden: list
         ("DAYS", {"ignore_case": True}, "30 days", 1),
         (r"\p{Thai}+", {}, "x สวัสดี", 1),
         ("^.$", {}, "\U0001f600", 1),  # a character counts once, however many bytes it has
+        ("caf\u00e9$", {}, "cafe\u0301", 1),  # an accent typed as a mark of its own
+        ("e\u0301", {}, "cafe\u0301", 1),
+        (r"\p{M}", {}, "cafe\u0301", 1),
+        ("cafe$", {}, "cafe\u0301", 0),
         ("x", {}, "\ud800x", 1),  # half a surrogate pair, as from "\ud800" in JSON
     ],
 )
@@ -132,7 +136,7 @@ def test_contains_nothing_is_refused() -> None:
         (exact(), True, "exact|text:golden|case:yes|strip:yes|v:1"),
         (exact("golden"), False, 'exact|text:"=golden"|case:yes|strip:yes|v:1'),
         (contains("a|b", ignore_case=True), False, 'contains|text:"=a|b"|case:no|v:1'),
-        (regex("^a"), False, 'regex|pattern:"^a"|case:yes|engine:re2|v:1'),
+        (regex("^a"), False, 'regex|pattern:"^a"|case:yes|engine:re2|v:2'),
         (length(min_words=3, max_words=9), False, "length|min_words:3|max_words:9|v:1"),
     ],
 )

@@ -32,6 +32,8 @@ from evalharness.scoring.metrics.tokenise import tokenise
         ("co\u00adop می\u200cروم", ["coop", "میروم"]),  # soft hyphen and zero width non-joiner are invisible
         ("a\u200bb", ["a", "b"]),  # the zero width space separates
         ("👍 -- ½", ["½"]),
+        ("❤\ufe0f ☠\ufe0f #\ufe0f\u20e3", []),  # marks that stand on no letter
+        ("👍\ufe0fok \u0301a", ["ok", "a"]),
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
@@ -54,6 +56,30 @@ def test_forms_and_case_do_not_count(text: str) -> None:
     words = tokenise(text)
     assert tokenise(normalize("NFD", text)) == tokenise(normalize("NFC", text)) == words
     assert tokenise(" ".join(words)) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("👍 -- ½", ["👍", "½"]),
+        ("ok✓ok", ["ok", "✓", "ok"]),
+        ("👍🏽", ["👍", "🏽"]),
+        ("❤\ufe0f", ["❤"]),
+        ("5 € < $6", ["5", "€", "6"]),
+        ("≥", ["≥"]),
+        (">\u0338", ["≯"]),  # composed before it is looked at
+    ],
+)
+def test_symbols(text: str, words: list[str]) -> None:
+    """With `symbols` each symbol beyond ASCII is a word."""
+    assert tokenise(text, symbols=True) == words
+
+
+@given(st.text())
+def test_words_with_symbols_are_stable(text: str) -> None:
+    """The words with symbols do not depend on composition either, and contain the words without."""
+    words = tokenise(text, symbols=True)
+    assert tokenise(normalize("NFD", text), symbols=True) == tokenise(" ".join(words), symbols=True) == words
 
 
 @given(st.text(), st.text())

@@ -53,6 +53,25 @@ def test_equals_sacrebleu(score: Any, answer: str, golden: list[str]) -> None:
     assert score(_METRICS["ter"], answer, *golden) == pytest.approx(max(0, 1 - rate / 100))
 
 
+@pytest.mark.parametrize(
+    ("answer", "golden"),
+    [("", ["a b"]), ("a b", [""]), ("", [""]), ("👎", ["👍"]), ("A b.", ["a B .", "a b."]), ("...", ["!"])],
+)
+def test_edges_equal_sacrebleu(score: Any, answer: str, golden: list[str]) -> None:
+    """Empty texts, symbols, case and every option score as in sacrebleu with the same options."""
+    from sacrebleu.metrics import BLEU, CHRF, TER
+
+    pairs = [
+        (bleu(lowercase=True), BLEU(lowercase=True, effective_order=True)),
+        *((bleu(name), BLEU(tokenize=name, effective_order=True)) for name in ("13a", "intl", "char", "zh", "none")),
+        (chrf(word_order=2), CHRF(word_order=2)),
+        (chrf(lowercase=True), CHRF(lowercase=True)),
+    ]
+    for metric, reference in pairs:
+        assert score(metric, answer, *golden) == pytest.approx(reference.sentence_score(answer, golden).score / 100)
+    assert score(ter(), answer, *golden) == pytest.approx(max(0, 1 - TER().sentence_score(answer, golden).score / 100))
+
+
 @pytest.mark.parametrize("metric", _METRICS.values(), ids=_METRICS)
 @settings(deadline=None)
 @given(a=_TEXTS, b=_TEXTS, c=_TEXTS)

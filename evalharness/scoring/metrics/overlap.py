@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
 from unicodedata import normalize
 
 from rapidfuzz.distance import Levenshtein
 
 from evalharness.scoring.metrics.base import Metric, against_golden, signature
-from evalharness.scoring.metrics.tokenise import tokenise
+from evalharness.scoring.metrics.tokenise import RULES, tokenise
+
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-def token_f1() -> Metric:
+def token_f1(*, tokenizer: Literal["unicode", "squad"] = "unicode") -> Metric:
     """Return a metric of the words that response and golden share, as F1; order does not count, repetition does.
 
-    SQuAD's F1 (Rajpurkar et al. 2016, arXiv:1606.05250, `evaluate-v2.0.py`), with two differences: words come from our
-    Unicode tokeniser instead of `split()`, and the English articles that SQuAD drops are kept. As in SQuAD 2.0, two
-    texts without a word score 1, one against a text with words scores 0.
+    The F1 of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250). `squad` has the words of `evaluate-v2.0.py`: lower case,
+    without ASCII punctuation and the articles a, an, the, split at spaces. `unicode` has the words of `tokenise`, which
+    knows scripts without spaces and keeps articles, and symbols.
+
+    Two texts without words score 1 if they are the same up to spaces, else 0; the script gives 1 to any two.
     """
-    return against_golden("token_f1", signature("token_f1", tok="unicode", v=1), _f1)
+    rules = f"{RULES}-symbols" if tokenizer == "unicode" else "squad-2.0"
+    words = _words if tokenizer == "unicode" else _squad_words
+    return against_golden("token_f1", signature("token_f1", tok=rules, v=2), partial(_f1, words))
 
 
-def _f1(answer: str, golden: str) -> float:
-    ours, theirs = Counter(tokenise(answer)), Counter(tokenise(golden))
-    if not ours or not theirs:
-        return float(ours == theirs)
+def _f1(words: Callable[[str], list[str]], answer: str, golden: str) -> float:
+    ours, theirs = Counter(words(answer)), Counter(words(golden))
+    if not ours and not theirs:
+        return float(_visible(answer) == _visible(golden))
     return 2 * (ours & theirs).total() / (ours.total() + theirs.total())
+
+
+def _words(text: str) -> list[str]:
+    return tokenise(text, symbols=True)
+
+
+def _squad_words(text: str) -> list[str]:
+    return _ARTICLE.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
+
+
+def _visible(text: str) -> str:
+    return " ".join(normalize("NFC", text).split())
 
 
 def edit_similarity() -> Metric:

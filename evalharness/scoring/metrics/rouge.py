@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Literal, Protocol
 
 from evalharness.scoring.metrics.base import Metric, against_golden, signature
-from evalharness.scoring.metrics.tokenise import tokenise
+from evalharness.scoring.metrics.tokenise import RULES, tokenise
 
 TokenizerName = Literal["unicode", "rouge"]
 
@@ -41,14 +41,18 @@ def rouge_2(*, stem: bool = False, tokenizer: TokenizerName = "unicode") -> Metr
 
 
 def rouge_l(*, stem: bool = False, tokenizer: TokenizerName = "unicode") -> Metric:
-    """Return a metric of the longest common sequence of words, as F-measure. Options as in `rouge_1`."""
+    """Return a metric of the longest common sequence of words, as F-measure. Options as in `rouge_1`.
+
+    rouge-score's rougeL: the text is one sequence. It has no counterpart of rougeLsum, which splits at line ends.
+    """
     return _rouge("rouge_l", "rougeL", stem, tokenizer)
 
 
 def _rouge(name: str, rouge_type: str, stem: bool, tokenizer: TokenizerName) -> Metric:
     if tokenizer not in ("unicode", "rouge"):
         raise ValueError(f"{name}: expected the tokenizer unicode or rouge, got {tokenizer!r}")
-    written = signature(name, tok=tokenizer, stem=stem, v=f"rouge-score-{version('rouge-score')}")
+    rules = RULES if tokenizer == "unicode" else tokenizer
+    written = signature(name, tok=rules, stem=stem, v=f"rouge-score-{version('rouge-score')}")
 
     # rouge-score imports nltk, which takes a second: do it with the first score, or in the warm-up.
     def compare(answer: str, golden: str) -> float:

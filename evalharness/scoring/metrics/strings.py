@@ -42,11 +42,12 @@ def contains(text: str | None = None, *, ignore_case: bool = False) -> Metric:
 def regex(pattern: str, *, ignore_case: bool = False) -> Metric:
     """Return a metric: 1 if `pattern` matches anywhere in the response (RE2, in time linear in the response).
 
-    Raises ValueError for a pattern that RE2 refuses, or of more than 4,096 characters.
+    The response is searched as it is and in NFC, so that é is é however it was typed. Raises ValueError for a pattern
+    that RE2 refuses, or of more than 4,096 characters.
     """
     found = compile_pattern(pattern, ignore_case=ignore_case)
-    written = signature("regex", pattern=pattern, case=not ignore_case, engine="re2", v=1)
-    return of_text("regex", written, lambda text: float(found(text)))
+    written = signature("regex", pattern=pattern, case=not ignore_case, engine="re2", v=2)
+    return of_text("regex", written, lambda text: float(found(text) or found(normalize("NFC", text))))
 
 
 def length(
