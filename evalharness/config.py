@@ -102,6 +102,8 @@ class EmbedderConfig(Section):
     batch_size: int = Field(default=64, ge=1)
     deadline_s: float = Field(default=60, gt=0)
     """Seconds for one batch at an endpoint, retries included."""
+    max_chars: int | None = Field(default=None, ge=1)
+    """Characters that the model behind an endpoint reads: a longer text is cut, or read in windows (`long: window`)."""
 
 
 class Limits(Section):

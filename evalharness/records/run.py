@@ -27,6 +27,8 @@ class Score:
     """Reason for the score, as text."""
     parts: Mapping[str, float] = field(default_factory=dict)
     """Name -> number, for the numbers of which the score consists."""
+    note: str = ""
+    """What limits the score, for the report and the summary: the metric read only a part of the text."""
 
     @property
     def of_one_model(self) -> bool:

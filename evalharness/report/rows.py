@@ -53,6 +53,9 @@ def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]
         "error": _sparse(
             [texts(sample.error.kind), texts(sample.error.message)] if sample.error else [] for sample in samples
         ),
+        "notes": _sparse(
+            texts.all(f"{score.metric}: {score.note}" for score in sample.scores if score.note) for sample in samples
+        ),
         "cut": [index for index, sample in enumerate(samples) if sample.response and _is_cut(sample)],
         "replayed": [index for index, sample in enumerate(samples) if sample.recorded_at],
         "tokens": [_tokens(sample) for sample in samples],

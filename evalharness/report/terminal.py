@@ -66,15 +66,26 @@ def _acceptance(outcome: Outcome) -> Iterator[Line]:
 
 
 def _files(outcome: Outcome) -> Iterator[Line]:
-    """Truncated answers, usage, and the report."""
+    """Truncated answers, notes, usage, and the report."""
     cut = sum(s.response.finish_reason == "length" for s in outcome.run.samples if s.response)
     if cut:
         yield from _wrapped(f"cut off   {cut} of {len(outcome.run.samples)} answers ended at max_tokens", " " * 10, {})
+    yield from _notes(outcome.run.samples)
     for text in usage_lines(outcome.run):
         yield from _wrapped(text, " " * 10, {})
     for text in outcome.report_errors:
         yield from _wrapped(f"report    {text}", " " * 10, {"red": True})
     yield f"report    {_relative(outcome.folder / 'report.html', outcome)}", {}
+
+
+def _notes(samples: Sequence[Sample]) -> Iterator[Line]:
+    """One line for each metric that limits scores, with the first note."""
+    found: dict[str, list[str]] = {}
+    for score in (score for sample in samples for score in sample.scores if score.note):
+        found.setdefault(score.metric, []).append(score.note)
+    for metric, notes in found.items():
+        text = f"{metric}, {len(notes)} of {len(samples)} answers: {notes[0]}"
+        yield from _wrapped(f"note      {text}", " " * 10, {})
 
 
 def _relative(path: Path, outcome: Outcome) -> str:

@@ -48,7 +48,7 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
     if not value["metrics_cost_usd"]:
         del value["metrics_cost_usd"]
     for score in value["scores"]:
-        for name in ("explanation", "parts"):
+        for name in ("explanation", "parts", "note"):
             if not score[name]:
                 del score[name]
     return value

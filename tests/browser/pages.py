@@ -25,12 +25,12 @@ CASES = 130
 
 
 def a_sample(number: int, model: str, prompt: str) -> Sample:
-    """Case 3 is an error, case 4 breaks a check, case 5 is cut off."""
+    """Case 3 is an error, case 4 breaks a check, case 5 is cut off, case 6 has a note."""
     value = (number * 7 % 100) / 100
     made = sample(
         f"case-{number:03}",
         f"The answer {number} of {model}.",
-        scores=[Score(metric, value, f"{metric}|v1") for metric in METRICS],
+        scores=[Score(metric, value, f"{metric}|v1", note="of a part" * (number == 6)) for metric in METRICS],
         prompt=prompt,
         model=model,
         digest="",

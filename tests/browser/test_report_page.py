@@ -121,7 +121,7 @@ def diff(page: Page) -> list[tuple[str, str]]:
 
 
 def test_problems(report: Page) -> None:
-    """Errors, failed checks and cut answers are labelled."""
+    """Errors, failed checks, cut answers and notes are shown."""
     report.get_by_role("button", name=re.compile("^errors", re.IGNORECASE)).click()
     report.locator("#cases button.open").first.click()
     expect(report.locator("tr.detail")).to_contain_text("deadline: no answer within 30 s")
@@ -131,6 +131,10 @@ def test_problems(report: Page) -> None:
     report.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
     report.get_by_label("Search cases").fill("case-005")
     expect(report.locator("#cases tbody tr").first).to_contain_text("cut off")
+    report.get_by_label("Search cases").fill("case-006")
+    expect(report.locator("#cases tbody tr").first).to_contain_text("case-006")
+    report.locator("#cases button.open").first.click()
+    expect(report.locator("tr.detail")).to_contain_text("exact: of a part")
 
 
 def test_keys(report: Page) -> None:

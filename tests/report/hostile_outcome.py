@@ -58,7 +58,7 @@ def hostile(text: str) -> Outcome:
 def _placed(sample: Sample, text: str, prompt: str) -> Sample:
     response = Response(f"{text}\nnow {text}", "stop", Usage(9, 9), Timing(0.5)) if sample.response else None
     key = sample.key._replace(case=text, model=text, prompt=prompt)
-    scores = tuple(Score(text, score.value, text) for score in sample.scores[:1])
+    scores = tuple(Score(text, score.value, text, note=text) for score in sample.scores[:1])
     return replace(sample, key=key, tags=(text, text), golden=(text,), scores=scores, response=response)
 
 

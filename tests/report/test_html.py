@@ -219,6 +219,15 @@ def test_worst_first() -> None:
     assert order == ["case broken", "case failed", "case unscored", "case poor", "case good"]
 
 
+def test_notes() -> None:
+    """A sample has the note of each score that is limited."""
+    score = Score("embedding", 1.0, "", note="the model read 256 of 377 tokens of the answer")
+    data = rows(a_sample("long", scores=(score, Score("m", 0.5, ""))), a_sample("short", scores=(Score("m", 1.0, ""),)))
+    (text,) = data["notes"]["0"]
+    assert data["texts"][text] == "embedding: the model read 256 of 377 tokens of the answer"
+    assert list(data["notes"]) == ["0"]
+
+
 def test_gates_that_decide_come_first() -> None:
     """Gates are sorted by severity, followed by measurements without a gate."""
     verdicts = [a_verdict("i", "error", gating=False), *(a_verdict(status, status) for status in get_args(Status))]

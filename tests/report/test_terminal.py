@@ -11,7 +11,7 @@ import pytest
 from outcomes import ROOT, a_baseline, a_sample, an_outcome, broken
 
 from evalharness.errors import StoreError
-from evalharness.records import Location, Response, Sample, Timing, Usage
+from evalharness.records import Location, Response, Sample, Score, Timing, Usage
 from evalharness.report import Outcome
 from evalharness.report.terminal import explain_gate, explain_sample, summary_lines
 
@@ -76,6 +76,14 @@ def test_failing_run() -> None:
         "  case-21 −40 pts Answer 21 of the model.",
         "report    reports/support/report.html",
     ]
+
+
+def test_a_note_is_shown_once() -> None:
+    """Limited scores take one line for each metric, with their number and the first note."""
+    limited = Score("chrf", 0.8, "chrf|v:1", note="the model read 256 of 377 tokens of the answer")
+    samples = [a_sample(n, scores=(limited,)) if n in (3, 7) else a_sample(n) for n in range(60)]
+    notes = [line for line in shown(an_outcome(samples)) if line.startswith("note")]
+    assert notes == ["note      chrf, 2 of 60 answers: the model read 256 of 377 tokens of the answer"]
 
 
 def test_a_loss_is_reported_once() -> None:

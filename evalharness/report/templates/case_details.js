@@ -19,10 +19,12 @@ function detail(row) {
 
 function problems(row) {
   const failed = row.failed.map((index) => el("li", {}, shown(text(index), "exact")));
+  const notes = row.notes.map((index) => el("li", {}, shown(text(index), "exact")));
   const [kind, words] = (row.error ?? []).map(text);
   return [
     row.error ? part("Error", el("p.bad", {}, el("strong", {}, name(kind), ": "), shown(words, "exact"))) : null,
     failed.length ? part("Failed checks", el("ul.bad", {}, failed)) : null,
+    notes.length ? part("Notes", el("ul", {}, notes)) : null,
   ];
 }
 

@@ -9,15 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from struct import Struct
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from evalharness.config import Config, EmbedderConfig, resolve_path
-from evalharness.errors import ConfigError, MissingExtraError
+from evalharness.errors import ConfigError, MetricError, MissingExtraError
+from evalharness.records import Score
 from evalharness.scoring.metrics.base import Metric, Responses, Result, SampleView, signature
 from evalharness.scoring.metrics.local_embedder import LocalModel
 from evalharness.scoring.metrics.remote_embedder import RemoteModel
 from evalharness.scoring.metrics.vectors import VectorFile
+from evalharness.scoring.metrics.windows import Embedded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,49 +32,77 @@ VECTORS_IN_MEMORY = 20_000
 DECIMALS = 4
 """The last bits of a vector depend on the texts that share its batch (cosines by up to 1e-6, measured), and a score
 must not."""
+_COUNTS = Struct("<II")
+"""Before each stored vector: the length of its text, and how much of it was read."""
 
 
-def embedding(model: str, *, config: Config) -> Metric:
+def embedding(model: str, *, long: Literal["cut", "window", "error"] = "cut", config: Config) -> Metric:
     """Return a metric: the cosine similarity of response and golden, at least 0; the best golden counts.
 
     Scores are rounded to four decimals. `model` names a table `[tool.evalharness.embedders.NAME]`: a
-    sentence-transformers model in a folder, or one behind an endpoint. It ignores text beyond its own limit (256 tokens
-    for all-MiniLM-L6-v2). Raises ConfigError for an unknown embedder or folder, MissingExtraError without
-    sentence-transformers.
+    sentence-transformers model in a folder, or one behind an endpoint. `long`: a text that is longer than the model
+    reads (256 tokens for all-MiniLM-L6-v2) is cut and gets a note, is read in windows, or gives an error. Raises
+    ConfigError for an unknown embedder or folder, MissingExtraError without sentence-transformers.
     """
-    settings = config.embedder(model)
+    settings, windows = config.embedder(model), long == "window"
     try:
-        embedder = _opened(settings, config)
+        embedder = _opened(settings, config, windows)
     except ConfigError as error:
         raise ConfigError(f"[tool.evalharness.embedders.{model}]: {error}") from None
-    written = signature("embedding", model=embedder.fingerprint[:12], v=1)
+    options = {"long": long} if windows else {}  # where nothing is cut, the other two give the same score
+    written = signature("embedding", model=embedder.fingerprint[:12], **options, v=1)
 
     def score(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
-        vectors = embedder.vectors(text for view in views for text in (view.text, *view.golden))
-        return [_closest(view, vectors) for view in views]
+        texts = embedder.embed(text for view in views for text in (view.text, *view.golden))
+        return [_result(view, texts, written, embedder.unit, fail=long == "error") for view in views]
 
     return Metric("embedding", written, score, warm_up=embedder.load)
 
 
-def _closest(view: SampleView, vectors: Mapping[str, Vector]) -> float:
-    ours = vectors[view.text]
-    return max(0.0, *(round(float(ours @ vectors[golden]), DECIMALS) for golden in view.golden))
+def _result(view: SampleView, texts: Mapping[str, Embedded], signature: str, unit: str, *, fail: bool) -> Result:
+    note = _unread(view, texts, unit)
+    if note and fail:
+        return MetricError(f"{note} (option long: error)")
+    return Score("embedding", _closest(view, texts), signature, note=note)
 
 
-def _opened(settings: EmbedderConfig, config: Config) -> Embedder:
+def _closest(view: SampleView, texts: Mapping[str, Embedded]) -> float:
+    ours = texts[view.text].vector
+    return max(0.0, *(round(float(ours @ texts[golden].vector), DECIMALS) for golden in view.golden))
+
+
+def _unread(view: SampleView, texts: Mapping[str, Embedded], unit: str) -> str:
+    """How much of the answer and of the longest golden was read; empty if the model read all."""
+    golden = max((texts[one] for one in view.golden), key=lambda text: text.length)
+    named = {"the answer": texts[view.text], "the golden answer": golden}
+    cut = [f"{one.read:,} of {one.length:,} {unit} of {name}" for name, one in named.items() if one.read < one.length]
+    return f"the model read {' and '.join(cut)}" if cut else ""
+
+
+def _opened(settings: EmbedderConfig, config: Config, windows: bool) -> Embedder:
     if (settings.path is None) == (settings.base_url is None):
         raise ConfigError("expected either 'path' (a folder) or 'base_url' (an endpoint)")
+    file = config.cache_dir / "vectors.sqlite"
     if settings.path is None:
-        return Embedder(RemoteModel(settings, offline=config.offline), config.cache_dir / "vectors.sqlite")
+        if windows and settings.max_chars is None:
+            raise ConfigError("long: window needs 'max_chars', the size of a window: the model's limit is unknown")
+        return Embedder(RemoteModel(settings, offline=config.offline), file, windows=windows)
+    if settings.max_chars is not None:
+        raise ConfigError("'max_chars' is for endpoints: a model in a folder states how many tokens it reads")
     if find_spec("sentence_transformers") is None:
         raise MissingExtraError("the embedding metric", "sentence-transformers", "embeddings")
-    return _shared(resolve_path(settings.path, config.root).resolve(), settings, config.cache_dir)
+    return _shared(resolve_path(settings.path, config.root).resolve(), settings.batch_size, file, windows)
 
 
 @cache
-def _shared(folder: Path, settings: EmbedderConfig, cache_dir: Path) -> Embedder:
-    """One model in memory, even if several suites use it."""
-    return Embedder(LocalModel(folder, settings.batch_size), cache_dir / "vectors.sqlite")
+def _shared(folder: Path, batch_size: int, file: Path, windows: bool) -> Embedder:
+    """One embedder, even if several suites use it."""
+    return Embedder(_loaded_once(folder, batch_size), file, windows=windows)
+
+
+@cache
+def _loaded_once(folder: Path, batch_size: int) -> LocalModel:
+    return LocalModel(folder, batch_size)
 
 
 class TextModel(Protocol):
@@ -79,27 +110,29 @@ class TextModel(Protocol):
 
     fingerprint: str
     """Equal fingerprints mean equal vectors."""
+    unit: str
+    """The unit of its limit: tokens or characters."""
 
     def load(self) -> None:
         """Do the slow part in advance."""
         ...
 
-    def encode(self, texts: Sequence[str]) -> Sequence[np.ndarray[Any, Any]]:
-        """Return a vector of length 1 for each text."""
+    def encode(self, texts: Sequence[str], *, windows: bool) -> Sequence[Embedded]:
+        """Return a vector of length 1 for each text. With `windows` for the whole text, else for its start."""
         ...
 
 
 class Embedder:
     """Turns texts into vectors of length 1; computes each once and stores it."""
 
-    def __init__(self, model: TextModel, file: Path) -> None:
-        self._model = model
-        self.fingerprint = model.fingerprint
-        self._file = VectorFile(file, self.fingerprint)
-        self._memory: dict[str, Vector] = {}
+    def __init__(self, model: TextModel, file: Path, *, windows: bool = False) -> None:
+        self._model, self._windows = model, windows
+        self.fingerprint, self.unit = model.fingerprint, model.unit
+        self._file = VectorFile(file, f"{self.fingerprint}:{'window' if windows else 'cut'}:2")
+        self._memory: dict[str, Embedded] = {}
         self._reading = Lock()
 
-    def vectors(self, texts: Iterable[str]) -> dict[str, Vector]:
+    def embed(self, texts: Iterable[str]) -> dict[str, Embedded]:
         """Return a vector for each distinct text; those that neither memory nor file has are encoded in one call."""
         wanted = set(texts)
         with self._reading:
@@ -115,19 +148,34 @@ class Embedder:
         """Load the model before the first text."""
         self._model.load()
 
-    def _encoded(self, texts: list[str]) -> dict[str, Vector]:
+    def _encoded(self, texts: list[str]) -> dict[str, Embedded]:
         if not texts:
             return {}
         # A lone surrogate, which a model can write, would make the tokeniser refuse the whole batch.
-        rows = self._model.encode([text.encode("utf-8", "replace").decode() for text in texts])
-        vectors = dict(zip(texts, rows, strict=True))
-        self._file.write({text: row.astype("<f4").tobytes() for text, row in vectors.items()})
-        return vectors
+        rows = self._model.encode([text.encode("utf-8", "replace").decode() for text in texts], windows=self._windows)
+        if not all(_has_length_1(row.vector) for row in rows):
+            raise MetricError("the embedding model returned a vector that is not finite or has no direction")
+        found = dict(zip(texts, rows, strict=True))
+        self._file.write({text: _COUNTS.pack(row.length, row.read) + _bytes(row.vector) for text, row in found.items()})
+        return found
 
 
-def _unpacked(rows: Mapping[str, bytes]) -> dict[str, Vector]:
-    """Rows that are vectors of length 1; all others are computed again."""
+def _bytes(vector: Vector) -> bytes:
+    return vector.astype("<f4").tobytes()
+
+
+def _unpacked(rows: Mapping[str, bytes]) -> dict[str, Embedded]:
+    """Rows that are counts and a vector of length 1; all others are computed again."""
     import numpy as np
 
-    vectors = {text: np.frombuffer(row, dtype="<f4") for text, row in rows.items() if len(row) % 4 == 0}
-    return {text: vector for text, vector in vectors.items() if abs(float(vector @ vector) - 1) < 1e-3}
+    found = {}
+    for text, row in rows.items():
+        if len(row) > _COUNTS.size and len(row) % 4 == 0:
+            vector = np.frombuffer(row, dtype="<f4", offset=_COUNTS.size)
+            if _has_length_1(vector):
+                found[text] = Embedded(vector, *_COUNTS.unpack_from(row))
+    return found
+
+
+def _has_length_1(vector: Vector) -> bool:
+    return abs(float(vector @ vector) - 1) < 1e-3

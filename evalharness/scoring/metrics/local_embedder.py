@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalharness.errors import ConfigError
+from evalharness.scoring.metrics.windows import Embedded, pooled, spans
 
 if TYPE_CHECKING:
     import numpy as np
 
 _NOT_THE_MODEL = {".md", ".gitattributes", ".gitignore", ".lock", ".metadata"}
+_ROOM = 8
+"""Tokens that a window leaves free: the end of a word can have more tokens alone than within its word."""
 
 
 class LocalModel:
     """Loads with the first new text, or by `load`, from any thread."""
+
+    unit = "tokens"
 
     def __init__(self, folder: Path, batch_size: int) -> None:
         self.folder, self.batch_size = folder, batch_size
@@ -32,13 +38,60 @@ class LocalModel:
             if self._model is None:
                 self._model = _open_model(self.folder)
 
-    def encode(self, texts: Sequence[str]) -> Sequence[np.ndarray[Any, Any]]:
-        """Return a vector of length 1 for each text."""
+    def encode(self, texts: Sequence[str], *, windows: bool) -> list[Embedded]:
+        """Return a vector of length 1 for each text. With `windows` for the whole text, else for its start."""
         self.load()
+        limit = self._model.max_seq_length
+        if limit is None or math.isinf(limit):
+            return [Embedded(vector, 0, 0) for vector in self._vectors(texts)]
+        lengths = self._token_counts(texts)
+        if not windows:
+            vectors = self._vectors(texts)
+            return [Embedded(v, n, min(n, limit)) for v, n in zip(vectors, lengths, strict=True)]
+        return self._in_windows(texts, lengths, limit)
+
+    def _in_windows(self, texts: Sequence[str], lengths: Sequence[int], limit: int) -> list[Embedded]:
+        parts = [
+            [Part(text, n, n)] if n <= limit else list(self._parts(text, limit))
+            for text, n in zip(texts, lengths, strict=True)
+        ]
+        vectors = iter(self._vectors([part.text for of_text in parts for part in of_text]))
+        return [
+            Embedded(pooled([next(vectors) for _ in of_text], [part.tokens for part in of_text]), n, of_text[-1].end)
+            for of_text, n in zip(parts, lengths, strict=True)
+        ]
+
+    def _parts(self, text: str, limit: int) -> Iterator[Part]:
+        """The windows of a long text."""
+        around = self._token_counts([""])[0]
+        places = self._tokenised([text], add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"][0]
+        for start, end in spans(len(places), max(1, limit - around - _ROOM)):
+            part = text[places[start][0] : places[end - 1][1]]
+            yield Part(part, end - start, end + around)
+
+    def _token_counts(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text, with those that the model adds around it: its limit counts them too."""
+        prompt = self._model.prompts.get(self._model.default_prompt_name or "") or ""
+        return [len(ids) for ids in self._tokenised([prompt + text for text in texts])["input_ids"]]
+
+    def _tokenised(self, texts: list[str], **options: Any) -> Any:
+        # Not verbose: else transformers warns about each text that is longer than the model reads.
+        return self._model.tokenizer(texts, truncation=False, padding=False, verbose=False, **options)
+
+    def _vectors(self, texts: Sequence[str]) -> Sequence[np.ndarray[Any, Any]]:
         rows: Sequence[np.ndarray[Any, Any]] = self._model.encode(
             list(texts), batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
         )
         return rows
+
+
+class Part(NamedTuple):
+    """A window of a text."""
+
+    text: str
+    tokens: int
+    end: int
+    """The tokens of the text up to here."""
 
 
 def fingerprint(folder: Path) -> str:

@@ -153,7 +153,7 @@ def _validator_class(dialect: Dialect) -> Any:
 
 def _format(validator: Any, name: str, value: Any, schema: Any) -> _Errors:
     if isinstance(value, str) and not FORMATS[name](value):
-        yield _error(f"{value!r} is not a {name!r}")
+        yield _error(f"{value!r} is not of the format {name!r}")
 
 
 def _multiple_of(validator: Any, divisor: Any, value: Any, schema: Any) -> _Errors:

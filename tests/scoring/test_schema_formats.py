@@ -97,7 +97,7 @@ def test_formats_are_checked_in_every_draft(draft: str) -> None:
     """A format is an assertion here in each draft, and says nothing about values that are not texts."""
     scheme = "https" if "/" in draft else "http"
     problem = schema_problem({"$schema": f"{scheme}://json-schema.org/{draft}/schema", "format": "date"})
-    assert problem('"next week"') == "at $: 'next week' is not a 'date'"
+    assert problem('"next week"') == "at $: 'next week' is not of the format 'date'"
     assert problem("7") is None
 
 
@@ -106,8 +106,10 @@ def test_an_assertion_checks_formats() -> None:
     schema = {"properties": {"due": {"format": "date"}, "to": {"format": "email"}}}
     check = open_check("json_schema", schema)
     assert check.problem('{"due": "2026-01-31", "to": "a@example.com"}') is None
-    assert "'next week' is not a 'date'" in str(check.problem('{"due": "next week", "to": "a@example.com"}'))
-    assert "'nope' is not a 'email'" in str(check.problem('{"due": "2026-01-31", "to": "nope"}'))
+    assert "'next week' is not of the format 'date'" in str(
+        check.problem('{"due": "next week", "to": "a@example.com"}')
+    )
+    assert "'nope' is not of the format 'email'" in str(check.problem('{"due": "2026-01-31", "to": "nope"}'))
 
 
 @pytest.mark.parametrize("name", FORMATS)
