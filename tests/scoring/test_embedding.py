@@ -96,11 +96,12 @@ def test_batch_is_one_by_one(tmp_path: Path) -> None:
 @real
 @pytest.mark.slow
 def test_quiet_and_offline(tmp_path: Path, metric: Metric, capfd: pytest.CaptureFixture[str]) -> None:
-    """Loading and encoding show no progress bar, cause no warning (warnings are errors here) and open no connection."""
+    """Loading and encoding show no progress bar, warn of nothing, not even of long texts, and open no connection."""
     fresh = embedding("minilm", config=_config(tmp_path))
     assert fresh.warm_up is not None
     fresh.warm_up()
-    score_samples([fresh, metric], [SampleView.of("one", ("two",))])
+    windows = embedding("minilm", long="window", config=_config(tmp_path))
+    score_samples([fresh, metric, windows], [SampleView.of("one", ("two " * 400,))])
     assert capfd.readouterr() == ("", "")
     assert _connections == []
 

@@ -98,7 +98,7 @@ def _of_another_draft(keyword: str, value: Any, dialect: Dialect) -> Iterator[st
         yield "'required' must be a list of names, next to 'properties'"
 
 
-def check_reference(reference: str, path: SchemaPath) -> None:
+def check_reference(reference: object, path: SchemaPath) -> None:
     """Raise SchemaError for a reference that leaves the schema: nothing is ever fetched."""
-    if not reference.startswith("#"):
+    if not isinstance(reference, str) or not reference.startswith("#"):
         fail(f"reference to {short(reference)}: only references inside the schema (#...) are followed", path)
