@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from jsonschema_specifications import REGISTRY as SPECIFICATIONS
 
 from evalharness.constraints import SchemaError
+from evalharness.constraints.drafts import DRAFTS, KEYWORDS
 from evalharness.scoring.metrics.json import json_schema, schema_problem
+from evalharness.scoring.schemas.dialects import Dialect
 
 DRAFT_04 = "http://json-schema.org/draft-04/schema#"
 DRAFT_06 = "http://json-schema.org/draft-06/schema#"
@@ -141,6 +144,22 @@ def test_what_would_not_be_checked_is_refused(
         schema_problem(schema)
     assert message in str(caught.value)
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize("number", range(len(DRAFTS)))
+def test_keywords_are_those_of_the_meta_schemas(number: int) -> None:
+    """The table of keywords equals the official meta-schemas, without what they keep for compatibility only."""
+    dialect = Dialect(number)
+    official = set(dialect.validator.META_SCHEMA["properties"])
+    for part in dialect.validator.META_SCHEMA.get("allOf", ()):
+        official |= SPECIFICATIONS.contents(dialect.uri.removesuffix("schema") + part["$ref"])["properties"].keys()
+    if number >= DRAFTS.index("2019-09"):
+        official -= {"definitions", "dependencies"}
+    if number == DRAFTS.index("2020-12"):
+        official -= {"$recursiveAnchor", "$recursiveRef"}
+    # Defined in the text of the draft, and missing in its meta-schema as jsonschema ships it.
+    in_text = {"$ref", "format"} | ({"writeOnly"} if number == DRAFTS.index("draft-07") else set())
+    assert {name for name in KEYWORDS if dialect.has(name)} == official | in_text
 
 
 def test_names_of_properties_are_free() -> None:
