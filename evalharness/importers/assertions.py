@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.errors import EvalHarnessError
-from evalharness.importers.source import FILE, Node, Source
+from evalharness.importers.cells import comma_separated, js_trim
+from evalharness.importers.source import FILE, Node, Source, is_program
 from evalharness.scoring.checks import open_check
+from evalharness.suites.document import DocumentError, plain, read_yaml
 
 Check = dict[str, Any]
 _KEYS = ("type", "value", "threshold", "weight", "metric")
+_SET_KEYS = ("type", "assert", "weight", "metric")
 _NEGATIONS = {"contains": "not_contains", "regex": "not_regex", "equals": "not_equals"}
-_MEASURES = {"rouge-n": "rouge_1", "levenshtein": "edit_similarity", "bleu": "bleu", "similar": "embedding"}
+_MEASURES = {
+    "rouge-n": "rouge_1",
+    "levenshtein": "edit_similarity",
+    "bleu": "bleu",
+    "similar": "embedding",
+    "similar:cosine": "embedding",
+}
 """Names of promptfoo, and the metrics that compare with a golden answer."""
 _GATES = ("latency", "cost")
-_EXPECTED = re.compile(r"(?P<type>(not-)?[a-z]+(-[a-z0-9]+)*)(\((?P<threshold>[0-9.]+)\))?:\s*(?P<value>.*)", re.DOTALL)
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
@@ -36,34 +44,30 @@ class ImportedAssertions:
     gates: dict[str, None] = field(default_factory=dict)
 
 
-def read_assertions(source: Source, node: Node, render: Callable[[str], str]) -> ImportedAssertions:
-    """The converted assertions of `node`; the source notes the others.
+def read_assertions(
+    source: Source, nodes: Iterable[Node], render: Callable[[str], str], transform: str = ""
+) -> ImportedAssertions:
+    """The converted assertions; the source notes the others.
 
-    `render` fills in the variables of one test.
+    `render` fills in the variables of one test. `transform` is the option that changes the answer before its checks.
     """
     found = ImportedAssertions()
-    for item in node.each():
-        _convert(source, item, render, found)
+    for node in nodes:
+        for item in _opened(source, node):
+            _convert(source, item, render, transform, found)
     return found
+
+
+def _opened(source: Source, node: Node) -> Iterator[Node]:
+    """The assertion, or those of a file."""
+    opened = source.open_reference(node, node.text) if node.text.startswith(FILE) else node
+    if opened is not None:
+        yield from opened.each()
 
 
 def has_template(node: Node) -> bool:
     """Whether an assertion contains a template, so that it depends on the test."""
     return any("{{" in text or "{%" in text for text in _texts(node.value))
-
-
-def expected_cell(text: str) -> dict[str, Any]:
-    """The assertion in a table cell, such as `contains: Paris` or an answer."""
-    match = _EXPECTED.fullmatch(text.strip())
-    kind = match["type"] if match else text.strip()
-    if kind.removeprefix("not-") not in KNOWN or not match:
-        bare = kind in ("is-json", "contains-json")
-        return {"type": kind} if bare else {"type": "equals", "value": text}
-    value: Any = match["value"]
-    if kind.endswith(("-any", "-all")):
-        value = [part.strip() for part in value.split(",")]
-    found = {"type": kind, "value": value, "threshold": match["threshold"]}
-    return {key: item for key, item in found.items() if item not in (None, "")}
 
 
 def _texts(value: Any) -> list[str]:
@@ -73,41 +77,72 @@ def _texts(value: Any) -> list[str]:
     return [text for item in inner for text in _texts(item)]
 
 
-def _convert(source: Source, item: Node, render: Callable[[str], str], found: ImportedAssertions) -> None:
+def _convert(
+    source: Source, item: Node, render: Callable[[str], str], transform: str, found: ImportedAssertions
+) -> None:
     kind = item["type"].text
     try:
         if kind == "assert-set" and "threshold" not in item.value:
+            source.note_unknown_keys(item, _SET_KEYS, "assertion assert-set: ")
+            _note_weights(source, item, kind)
             for inner in item["assert"].each():
-                _convert(source, inner, render, found)
+                _convert(source, inner, render, transform, found)
             return
-        _convert_kind(source, item, kind, render, found)
+        _convert_kind(source, item, kind, render, transform, found)
     except _NoEquivalentError as reason:
         source.note(item, f"assertion {kind[:60] or '(no type)'}: {reason}")
 
 
 def _convert_kind(
-    source: Source, item: Node, kind: str, render: Callable[[str], str], found: ImportedAssertions
+    source: Source, item: Node, kind: str, render: Callable[[str], str], transform: str, found: ImportedAssertions
 ) -> None:
     plain_kind, negated = kind.removeprefix("not-"), kind.startswith("not-")
-    if plain_kind not in KNOWN:
-        raise _NoEquivalentError("no equivalent check")
-    if unknown := [key for key, _ in item.items() if key not in _KEYS]:
-        raise _NoEquivalentError(f"'{unknown[0]}' has no equivalent")
-    for key in ("weight", "metric"):
-        if item[key]:
-            source.note(item[key], f"assertion {kind}: '{key}' has no equivalent: all checks count the same")
+    _check_keys(item, plain_kind, transform)
+    _note_weights(source, item, kind)
     if plain_kind in _GATES:
         _gate(source, item, kind, negated, found)
         return
-    value = _rendered(_value(source, item["value"]), render)
+    value = _value(source, item["value"], render)
     if plain_kind in _MEASURES:
         _measure(source, item, kind, value, negated, found)
         return
-    checks = [_validated(name, option) for name, option in _TRANSLATIONS[plain_kind](value)]
+    checks = [_validated(name, option) for name, option in _translated(source, item, plain_kind, value)]
     found.checks += [_negated(checks)] if negated else checks
     if plain_kind == "equals" and not negated and isinstance(value, str):
         found.golden.append(value)
         found.metrics["exact"] = None
+
+
+def _check_keys(item: Node, kind: str, transform: str) -> None:
+    """Raises _NoEquivalentError for an assertion that a check cannot express."""
+    if kind not in KNOWN:
+        raise _NoEquivalentError("no equivalent check")
+    if unknown := [key for key, _ in item.items() if key not in _KEYS]:
+        raise _NoEquivalentError(f"'{unknown[0]}' has no equivalent")
+    if item["weight"].plain in (0, "0"):
+        raise _NoEquivalentError("with weight 0 it never fails, and a check does")
+    if transform and kind not in _GATES:
+        raise _NoEquivalentError(f"it checks the result of '{transform}', which has no equivalent")
+
+
+def _note_weights(source: Source, item: Node, kind: str) -> None:
+    for key in ("weight", "metric"):
+        if item[key]:
+            source.note(item[key], f"assertion {kind}: '{key}' has no equivalent: all checks count the same")
+
+
+def _translated(source: Source, item: Node, kind: str, value: Any) -> list[tuple[str, Any]]:
+    if kind == "is-json" and isinstance(value, str) and value:
+        value = _schema(source, item, value)
+    return _TRANSLATIONS[kind](value)
+
+
+def _schema(source: Source, item: Node, text: str) -> Any:
+    """The schema in a text, which is read as YAML."""
+    try:
+        return plain(read_yaml(text, item.document.file, source.limits, merges=True).value)
+    except DocumentError as error:
+        raise _NoEquivalentError(f"its schema cannot be read: {error.problem.message}") from None
 
 
 def _gate(source: Source, item: Node, kind: str, negated: bool, found: ImportedAssertions) -> None:
@@ -120,22 +155,35 @@ def _gate(source: Source, item: Node, kind: str, negated: bool, found: ImportedA
 
 
 def _measure(source: Source, item: Node, kind: str, value: Any, negated: bool, found: ImportedAssertions) -> None:
-    if negated or not isinstance(value, str):
+    answers = value if isinstance(value, list) and kind.startswith("similar") else [value]
+    if negated or not answers or not all(isinstance(answer, str) for answer in answers):
         raise _NoEquivalentError("expected a reference answer")
-    found.golden.append(value)
+    found.golden += answers
     found.metrics[_MEASURES[kind]] = None
     limit = item["threshold"].plain if item["threshold"] else "its default"
     source.note(item, f"assertion {kind}: now a golden answer with a gate; the threshold ({limit}) is dropped")
 
 
-def _value(source: Source, node: Node) -> Any:
-    if not node.text.startswith(FILE):
-        value = node.plain
-        return node.text if isinstance(value, int | float) and node.text else value
+def _value(source: Source, node: Node, render: Callable[[str], str]) -> Any:
+    """The value with its templates rendered, or the content of the file that it names, which is no template."""
+    if isinstance(node.value, list):
+        return [_value(source, item, render) for item in node.each()]
+    if node.text.startswith(FILE):
+        return _file_value(source, node)
+    value = node.plain
+    return _rendered(node.text if isinstance(value, int | float) and node.text else value, render)
+
+
+def _file_value(source: Source, node: Node) -> Any:
+    if is_program(node.text):
+        raise _NoEquivalentError("its value is a program, which is not run")
+    if not node.text.endswith((".json", ".yaml", ".yml", ".txt")):
+        raise _NoEquivalentError("expected a .json, .yaml or .txt file")
     opened = source.open_reference(node, node.text)
     if opened is None:
         raise _NoEquivalentError("cannot read its file")
-    return opened.plain
+    value = opened.plain
+    return js_trim(value) if isinstance(value, str) else value
 
 
 def _rendered(value: Any, render: Callable[[str], str]) -> Any:
@@ -144,7 +192,7 @@ def _rendered(value: Any, render: Callable[[str], str]) -> Any:
             return render(value)
         except ValueError as error:
             raise _NoEquivalentError(str(error)) from None
-    return [_rendered(item, render) for item in value] if isinstance(value, list) else value
+    return value
 
 
 def _validated(name: str, value: Any) -> Check:
@@ -168,11 +216,18 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _filled(value: Any) -> str:
+    """A text that is not empty: promptfoo refuses an empty one, which every answer contains."""
+    if value == "":
+        raise _NoEquivalentError("expected a text that is not empty")
+    return _text(value)
+
+
 def _list(value: Any) -> list[str]:
-    items = value if isinstance(value, list) else [part.strip() for part in _text(value).split(",")]
+    items = value if isinstance(value, list) else comma_separated(_text(value))
     if not items:
         raise _NoEquivalentError("expected a list of texts")
-    return [_text(item) for item in items]
+    return [json.dumps(item) if isinstance(item, bool) else _text(item) for item in items]
 
 
 def _escaped(text: str) -> str:
@@ -204,14 +259,14 @@ def _word_count(value: Any) -> list[tuple[str, Any]]:
 
 _TRANSLATIONS: Mapping[str, Callable[[Any], list[tuple[str, Any]]]] = {
     "equals": _equals,
-    "contains": lambda value: [("contains", _text(value))],
-    "icontains": lambda value: [("regex", f"(?i){_escaped(_text(value))}")],
+    "contains": lambda value: [("contains", _filled(value))],
+    "icontains": lambda value: [("regex", f"(?i){_escaped(_filled(value))}")],
     "contains-all": lambda value: [("contains", text) for text in _list(value)],
     "icontains-all": lambda value: [("regex", f"(?i){_escaped(text)}") for text in _list(value)],
     "contains-any": lambda value: [("regex", _any(value, ""))],
     "icontains-any": lambda value: [("regex", _any(value, "(?i)"))],
-    "starts-with": lambda value: [("regex", rf"\A{_escaped(_text(value))}")],
-    "regex": lambda value: [("regex", _text(value))],
+    "starts-with": lambda value: [("regex", rf"\A{_escaped(_filled(value))}")],
+    "regex": lambda value: [("regex", _filled(value))],
     "is-json": _is_json,
     "word-count": _word_count,
 }

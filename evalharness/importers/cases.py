@@ -1,118 +1,117 @@
-"""Convert tests of promptfoo to cases, one per combination of variables."""
+"""Convert tests and scenarios of promptfoo to cases, one per combination of variables."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
-from pathlib import Path
 from typing import Any
 
-from evalharness.importers.assertions import expected_cell
-from evalharness.importers.source import FILE, Node, Source, is_data_file, unique_names
+from evalharness.importers.case_files import read_scenarios, read_tests
+from evalharness.importers.names import unique_ids
+from evalharness.importers.source import Node, Source
+from evalharness.importers.variables import Choices, read_vars
 
-_KNOWN = ("description", "vars", "assert", "metadata")
+_KNOWN = ("description", "vars", "assert", "metadata", "options", "threshold")
+_OPTIONS = ("prefix", "suffix", "disableVarExpansion", "disableDefaultAsserts", "transform", "postprocess")
 _MAX_COMBINATIONS = 10_000
-_TEXTS = (".txt", ".md")
+
+
+@dataclass(frozen=True)
+class ImportedTest:
+    """A test, or what all tests share, before lists of values become cases."""
+
+    node: Node
+    label: str = ""
+    vars: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    asserts: tuple[Node, ...] = ()
+    options: Mapping[str, Node] = field(default_factory=dict)
+
+    def merged(self, test: ImportedTest) -> ImportedTest:
+        """The test with everything that `test` adds or overrides, such as a row of a scenario with its tests."""
+        return replace(
+            test,
+            label=test.label or self.label,
+            vars={**self.vars, **test.vars},
+            tags=(*self.tags, *test.tags),
+            asserts=(*self.asserts, *test.asserts),
+        )
+
+    def option(self, *names: str) -> Node | None:
+        """The first of these options that is set."""
+        return next((self.options[name] for name in names if self.options.get(name)), None)
+
+    def has(self, name: str) -> bool:
+        """Whether an option is true."""
+        found = self.options.get(name)
+        return found is not None and found.is_true
 
 
 @dataclass
 class ImportedCase:
     """A case before its assertions are converted."""
 
-    label: str
+    test: ImportedTest
     vars: dict[str, Any]
     tags: list[str]
-    asserts: Node
-    node: Node
-    id: str = field(default="")
+    id: str = ""
 
 
-def read_cases(source: Source, tests: Node, defaults: Node) -> list[ImportedCase]:
-    """The cases in order, each with a unique id."""
-    shared = _tags(source, defaults["metadata"])
-    every = (case for test in _tests(source, tests) for case in _expanded(source, test))
+def read_test(source: Source, node: Node, where: str) -> ImportedTest:
+    """A test, the default test or a row of a scenario; notes about parts without an equivalent."""
+    if node and not isinstance(node.value, dict):
+        source.note(node, "a test must be a mapping")
+        return ImportedTest(node)
+    source.note_unknown_keys(node, _KNOWN, where)
+    source.note_unknown_keys(node["options"], _OPTIONS, f"{where}option ")
+    if node["threshold"]:
+        source.note(node["threshold"], f"{where}'threshold' has no equivalent: every check must pass")
+    return ImportedTest(
+        node,
+        node["description"].text,
+        read_vars(source, node["vars"]),
+        tuple(_tags(source, node["metadata"])),
+        tuple(node["assert"].each()),
+        dict(node["options"].items()),
+    )
+
+
+def read_cases(source: Source, top: Node, defaults: ImportedTest, *, expand: bool) -> list[ImportedCase]:
+    """The cases in order, each with a unique id; one without variables if there are no tests."""
+    tests = [read_test(source, node, "of a test: ") for node in read_tests(source, top["tests"])]
+    for row, test in read_scenarios(source, top["scenarios"]):
+        tests.append(read_test(source, row, "of a scenario: ").merged(read_test(source, test, "of a test: ")))
+    if not tests:
+        tests = [ImportedTest(top["tests"])]
+    every = (case for test in tests for case in _expanded(source, _with_defaults(test, defaults), defaults, expand))
     found = [*islice(every, source.limits.cases)]
     if next(every, None) is not None:
-        source.note(tests, f"more than limits.cases = {source.limits.cases} tests: the others are skipped")
-    for case, name in zip(found, unique_names((case.label for case in found), "test"), strict=True):
-        case.id, case.tags = name, [*dict.fromkeys([*shared, *case.tags])]
+        source.note(top["tests"], f"more than limits.cases = {source.limits.cases} tests: the others are skipped")
+    for case, name in zip(found, unique_ids((case.test.label for case in found), "test"), strict=True):
+        case.id = name
     return found
 
 
-def read_vars(source: Source, node: Node) -> dict[str, Any]:
-    """The variables of a node, with the contents of the files that they reference."""
-    if isinstance(node.value, str):
-        opened = source.open_reference(node, node.text)
-        node = opened or Node(None, node.document, node.loc)
-    elif isinstance(node.value, list):
-        source.note(node, "lists of variable files are not supported: write out the variables")
-    return {name: value for name, item in node.items() if (value := _value(source, item)) is not None}
+def _with_defaults(test: ImportedTest, defaults: ImportedTest) -> ImportedTest:
+    return replace(
+        test, tags=(*defaults.tags, *test.tags), options={**defaults.options, **test.options}, asserts=test.asserts
+    )
 
 
-def _tests(source: Source, tests: Node) -> Iterator[Node]:
-    for item in tests.each():
-        if not isinstance(item.value, str):
-            yield item
-            continue
-        name = item.text.removeprefix(FILE)
-        opened = (
-            source.open_reference(item, name) if is_data_file(name) and "*" not in name and "://" not in name else None
-        )
-        if opened is not None:
-            yield from _rows(opened) if name.lower().endswith(".csv") else opened.each()
-        elif not is_data_file(name) or "*" in name or "://" in name:
-            source.note(
-                item, f"expected tests in a .yaml, .json, .jsonl or .csv file, got {name[:80]!r}: write out the tests"
-            )
-
-
-def _rows(table: Node) -> Iterator[Node]:
-    """A test for each row: `__expected...` are assertions, `__description` is the name, others are variables."""
-    for row in table.each():
-        cells = {name.strip(): str(cell) for name, cell in row.value.items()}
-        test: dict[str, Any] = {"vars": {name: cell for name, cell in cells.items() if not name.startswith("__")}}
-        expected = [cell for name, cell in cells.items() if re.fullmatch(r"__expected\d*", name) and cell.strip()]
-        test["assert"] = [expected_cell(cell) for cell in expected]
-        test["metadata"] = {
-            name.removeprefix("__metadata:"): cell for name, cell in cells.items() if name.startswith("__metadata:")
-        }
-        test["description"] = cells.get("__description", "")
-        used = re.compile(r"__expected\d*|__metadata:.+|__description")
-        rest = {
-            name: cell for name, cell in cells.items() if name.startswith("__") and cell and not used.fullmatch(name)
-        }
-        yield Node(test | rest, row.document, row.loc)
-
-
-def _expanded(source: Source, test: Node) -> Iterator[ImportedCase]:
-    if not isinstance(test.value, dict):
-        source.note(test, "a test must be a mapping")
-        return
-    source.note_unknown_keys(test, _KNOWN, "of a test: ")
-    variables = read_vars(source, test["vars"])
-    lists = {name: value for name, value in variables.items() if isinstance(value, list) and value}
-    combinations = product(*lists.values()) if lists else iter([()])
+def _expanded(source: Source, test: ImportedTest, defaults: ImportedTest, expand: bool) -> Iterator[ImportedCase]:
+    """A case for each combination of the values of lists, also of lists in the defaults."""
+    shared = {name: value for name, value in defaults.vars.items() if isinstance(value, Choices)}
+    own = {**shared, **test.vars}
+    lists = {name: value for name, value in own.items() if isinstance(value, Choices)}
+    if not expand or test.has("disableVarExpansion"):
+        own |= {name: [*value] for name, value in lists.items()}
+        lists = {}
+    combinations = product(*lists.values())
     for values in islice(combinations, _MAX_COMBINATIONS):
-        chosen = variables | dict(zip(lists, values, strict=True))
-        yield ImportedCase(test["description"].text, chosen, _tags(source, test["metadata"]), test["assert"], test)
+        yield ImportedCase(test, own | dict(zip(lists, values, strict=True)), [*dict.fromkeys(test.tags)])
     if next(combinations, None) is not None:
-        source.note(test, f"more than {_MAX_COMBINATIONS:,} combinations of variables: the others are skipped")
-
-
-def _value(source: Source, node: Node) -> Any:
-    if isinstance(node.value, list):
-        return [value for item in node.each() if (value := _value(source, item)) is not None]
-    if not node.text.startswith(FILE):
-        if "{{" in node.text or "{%" in node.text:
-            source.note(node, "the template in this variable is not rendered: variables are data")
-        return node.plain
-    if not is_data_file(node.text) and Path(node.text).suffix.lower() not in _TEXTS:
-        source.note(node, f"the file {node.text[:80]!r} is not text or data: the variable is skipped")
-        return None
-    opened = source.open_reference(node, node.text)
-    return None if opened is None else opened.plain
+        source.note(test.node, f"more than {_MAX_COMBINATIONS:,} combinations of variables: the others are skipped")
 
 
 def _tags(source: Source, metadata: Node) -> list[str]:

@@ -9,18 +9,22 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import Problem, SuiteError
+from evalharness.importers.affixes import add_affixes
 from evalharness.importers.assertions import ImportedAssertions, has_template, read_assertions
-from evalharness.importers.cases import ImportedCase, read_cases, read_vars
+from evalharness.importers.cases import ImportedCase, ImportedTest, read_cases, read_test
+from evalharness.importers.gates import gates_of, metrics_of
+from evalharness.importers.printing import with_filters
 from evalharness.importers.prompts import ImportedPrompt, read_prompts
 from evalharness.importers.providers import ImportedModel, common_params, read_providers
 from evalharness.importers.source import FILE, Node, Source
+from evalharness.importers.stubs import prompt_stub
+from evalharness.importers.variables import Choices
 from evalharness.suites.document import problem
 from evalharness.suites.render import Renderer, TemplateError
 
-_KNOWN = ("description", "prompts", "providers", "targets", "tests", "defaultTest", "$schema")
-_DEFAULTS = ("vars", "assert", "metadata", "description")
-_DECIDABLE = ((72, 0.05), (36, 0.10), (23, 0.15))
-"""Numbers of cases, and the smallest drop that a gate can rule out with them in two stages (docs/gate.md)."""
+_KNOWN = ("description", "prompts", "providers", "targets", "tests", "scenarios", "defaultTest", "$schema", "env")
+_TARGETS = ("assertionTemplates", "$defs", "definitions")
+"""Keys that only `$ref` reads."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,19 @@ class ImportedSuite:
 
 
 def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
-    """The suite of a promptfoo configuration and the files that it references.
+    """The suite of a promptfoo configuration and the files that it references, below the root of the project.
 
-    Raises SuiteError if the files are invalid, or no prompt or no test can be imported.
+    A stub replaces prompts or providers of which none can be imported. Raises SuiteError if the file is invalid.
     """
-    source = Source(file.parent, config.limits)
-    top = source.read(file.name)
+    root = config.root.resolve()
+    source = Source(root if file.is_relative_to(root) else file.parent, file.parent, config.limits)
+    top = source.read(file)
     if not isinstance(top.value, dict):
         raise SuiteError([problem(file.name, 1, 0, "expected a promptfoo configuration, which is a mapping")])
-    source.note_unknown_keys(top, _KNOWN)
+    source.note_unknown_keys(top, (*_KNOWN, *_TARGETS))
+    if top["env"]:
+        source.note(top["env"], "'env' has no equivalent: set the variables where the suite runs")
+    source.delimiter = top["env"]["PROMPTFOO_CSV_DELIMITER"].text[:1]
     return _Conversion(source, top, config).result()
 
 
@@ -53,26 +61,23 @@ class _Conversion:
     def __init__(self, source: Source, top: Node, config: Config) -> None:
         self.source, self.top, self.config = source, top, config
         self.renderer = Renderer(config.limits)
-        self.defaults = self._defaults()
-        self.vars = read_vars(source, self.defaults["vars"])
-        self.cases = read_cases(source, top["tests"], self.defaults)
+        self.defaults = read_test(source, self._defaults(), "of defaultTest: ")
+        expand = not top["env"]["PROMPTFOO_DISABLE_VAR_EXPANSION"].is_true
+        self.cases = read_cases(source, top, self.defaults, expand=expand)
+        self.vars = {name: value for name, value in self.defaults.vars.items() if not isinstance(value, Choices)}
         self.prompts = self._prompts()
 
     def result(self) -> ImportedSuite:
-        """The suite. Raises SuiteError if no prompt or no test can be imported."""
-        if not self.prompts or not self.cases:
-            what = "prompt" if not self.prompts else "test"
-            missing = problem(self.top.document.file, 0, 0, f"no {what} can be imported: a suite needs at least one")
-            raise SuiteError([*self.source.notes, missing])
-        providers = self.top["providers"] or self.top["targets"]
-        models = read_providers(self.source, providers)
+        """The suite."""
+        providers = self.top["targets"] or self.top["providers"]
+        models = read_providers(self.source, providers, self.top["env"])
         common, own = self._assertions()
         found = [common, *own]
         golden = {
             case.id: [*dict.fromkeys(mine.golden)] for case, mine in zip(self.cases, own, strict=True) if mine.golden
         }
-        metrics = self._metrics([*dict.fromkeys(name for one in found for name in one.metrics)], golden)
-        gates = [*dict.fromkeys(name for one in found for name in one.gates)]
+        wanted = [*dict.fromkeys(name for one in found for name in one.metrics)]
+        metrics = metrics_of(self.source, self.top["tests"], wanted, len(self.cases), len(golden), self.config)
         suite = {
             "schema": 1,
             "description": self.top["description"].text,
@@ -83,7 +88,7 @@ class _Conversion:
             "metrics": metrics,
             "assert": common.checks,
             "cases": [_case(case, mine) for case, mine in zip(self.cases, own, strict=True)],
-            "gates": [*self._gates(metrics), *({"metric": name, "margin": "10%"} for name in gates)],
+            "gates": gates_of(metrics, dict.fromkeys(name for one in found for name in one.gates), len(self.cases)),
         }
         notes = sorted(self.source.notes, key=lambda note: (note.file != self.top.document.file, note.file, note.line))
         kept = {key: value for key, value in suite.items() if value not in ("", [], {})}
@@ -93,13 +98,17 @@ class _Conversion:
         node = self.top["defaultTest"]
         if node.text.startswith(FILE):
             node = self.source.open_reference(node, node.text) or Node({}, node.document, node.loc)
-        self.source.note_unknown_keys(node, _DEFAULTS, "of defaultTest: ")
         return node
 
     def _prompts(self) -> dict[str, ImportedPrompt]:
-        """The prompts that render with every case."""
-        found = read_prompts(self.source, self.top["prompts"])
-        return {name: prompt for name, prompt in found.items() if self._renders(name, prompt)}
+        """The prompts that render with every case, or a stub."""
+        prompts = self.top["prompts"]
+        if not prompts and any("prompt" in case.vars for case in self.cases):  # the default of promptfoo
+            prompts = Node("{{prompt}}", prompts.document, prompts.loc)
+        found = read_prompts(self.source, prompts)
+        self.vars |= add_affixes(self.source, self.cases, found, self._render)
+        found = {name: self._printed(prompt) for name, prompt in found.items() if self._renders(name, prompt)}
+        return found or {"prompt-1": prompt_stub(self.source, prompts, [self.vars, *(c.vars for c in self.cases)])}
 
     def _renders(self, name: str, prompt: ImportedPrompt) -> bool:
         texts = [text for message in prompt.messages for text in message.values()]
@@ -125,63 +134,52 @@ class _Conversion:
                 self.vars[name] = ""
                 self.source.note(node, f"'{name}' is not set in {len(missing)} tests ({missing[0]}): it is empty there")
 
+    def _printed(self, prompt: ImportedPrompt) -> ImportedPrompt:
+        """The prompt that prints values as nunjucks does."""
+        names = {name for case in self.cases for name in (*self.vars, *case.vars)}
+        values = {name: [{**self.vars, **case.vars}.get(name, "") for case in self.cases] for name in names}
+        messages = []
+        for message in prompt.messages:
+            ((role, text),) = message.items()
+            text, mixed = with_filters(text, values)
+            messages.append({role: text})
+            for name in mixed:
+                self.source.note(
+                    prompt.node, f"'{name}' is a text in some tests: true, lists and objects print as Python"
+                )
+        return ImportedPrompt(prompt.label, messages, prompt.node, prompt.is_chat)
+
     def _assertions(self) -> tuple[ImportedAssertions, list[ImportedAssertions]]:
-        """The shared assertions, and those of each case. Shared ones with a template go to each case."""
-        items = [*self.defaults["assert"].each()]
-        shared, filled = ([item for item in items if has_template(item) == templated] for templated in (False, True))
-        common = ImportedAssertions()
-        for item in shared:
-            found = read_assertions(self.source, item, lambda text: text)
-            common.checks += found.checks
-            common.gates |= found.gates
-            common.golden += found.golden
-            common.metrics |= found.metrics
-        own = [self._own(case, filled, common.golden) for case in self.cases]
+        """The shared assertions, and those of each case. Shared ones that depend on the test go to each case."""
+        each = any(case.test.has("disableDefaultAsserts") or _transform(case.test) for case in self.cases)
+        items = self.defaults.asserts
+        shared, filled = ([item for item in items if (each or has_template(item)) == own] for own in (False, True))
+        common = read_assertions(self.source, shared, lambda text: text)
+        own = []
+        for case in self.cases:
+            mine = [] if case.test.has("disableDefaultAsserts") else filled
+            found = read_assertions(self.source, [*case.test.asserts, *mine], self._render(case), _transform(case.test))
+            found.golden += common.golden
+            own.append(found)
         return common, own
 
-    def _own(self, case: ImportedCase, filled: Sequence[Node], golden: Sequence[str]) -> ImportedAssertions:
-        render = self._render(case)
-        found = read_assertions(self.source, case.asserts, render)
-        for item in filled:
-            more = read_assertions(self.source, item, render)
-            found.checks += more.checks
-            found.golden += more.golden
-            found.metrics |= more.metrics
-        found.golden += golden
-        return found
-
     def _render(self, case: ImportedCase) -> Callable[[str], str]:
+        variables = {**self.vars, **case.vars}
+
         def render(text: str) -> str:
             try:
-                return self.renderer.text(text, {**self.vars, **case.vars})
+                known = {name: [value] for name, value in variables.items()}
+                return self.renderer.text(with_filters(text, known)[0], variables)
             except TemplateError as error:
                 raise ValueError(str(error)) from None
 
         return render
 
-    def _metrics(self, wanted: Sequence[str], golden: Mapping[str, Sequence[str]]) -> list[Any]:
-        """The metrics that have golden answers for every case; else a check for non-empty answers."""
-        missing = len(self.cases) - len(golden)
-        if wanted and missing:
-            message = (
-                f"{', '.join(wanted)}: {missing} of {len(self.cases)} tests have no reference answer; not measured"
-            )
-            self.source.note(self.top["tests"], message)
-        metrics = [metric for name in wanted if not missing and (metric := self._metric(name))]
-        return metrics or [{"length": {"min_words": 1}}]
 
-    def _metric(self, name: str) -> Any:
-        if name != "embedding":
-            return name
-        if self.config.embedders:
-            return {"embedding": {"model": next(iter(self.config.embedders))}}
-        self.source.note(self.top["tests"], "similar: add [tool.evalharness.embedders.NAME] to pyproject.toml")
-        return None
-
-    def _gates(self, metrics: Sequence[Any]) -> list[dict[str, Any]]:
-        margin = next((margin for cases, margin in _DECIDABLE if len(self.cases) >= cases), 0.20)
-        named = [metric if isinstance(metric, str) else next(iter(metric)) for metric in metrics]
-        return [{"metric": name, "margin": margin} for name in named]
+def _transform(test: ImportedTest) -> str:
+    """The option that changes the answer before its checks, "" if there is none."""
+    found = test.option("transform", "postprocess")
+    return str(found.loc[-1]) if found else ""
 
 
 def _case(case: ImportedCase, assertions: ImportedAssertions) -> dict[str, Any]:

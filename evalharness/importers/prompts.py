@@ -1,20 +1,34 @@
-"""Convert prompts of promptfoo: texts, chats in JSON or YAML, and files."""
+"""Convert prompts of promptfoo: texts, chats in JSON or YAML, and files.
+
+Kinds of files as in promptfoo, src/prompts/processors.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
-from evalharness.importers.source import FILE, Node, Source, is_data_file, unique_names
+from evalharness.importers.names import loses_letters
+from evalharness.importers.paths import is_pattern
+from evalharness.importers.source import FILE, Node, Source, is_program, unique_names
 from evalharness.suites.document import DocumentError, read_yaml
 
 Messages = list[dict[str, str]]
-_TEXT_FILES = (".txt", ".md", ".j2")
 _ROLES = ("system", "user", "assistant")
-_PATH = re.compile(r"[^\s{}]+\.[A-Za-z0-9]{1,5}(:\w+)?")
+_ONE_TEXT = (".md", ".j2")
+_CHATS = (".json", ".yaml", ".yml")
+_FILES = (".txt", *_ONE_TEXT, *_CHATS, ".jsonl", ".csv")
+_MAX_LABEL_CHARS = 60
+_LIKE_CHAT = re.compile(r'\s*(\[\s*\{\s*"|-\s+role:)')
+_DUMPED = re.compile(r'(?<!["\w])\{\{-?\s*(\w+)\s*\|\s*(?:dump|tojson)\s*(?:\(\d*\))?\s*-?\}\}(?!["\w])')
+"""A variable that nunjucks writes as JSON, quotes and all, into the JSON of a chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +38,19 @@ class ImportedPrompt:
     label: str
     messages: Messages
     node: Node
+    is_chat: bool = False
+    """Whether the source has messages with roles, not one text."""
 
 
 def read_prompts(source: Source, prompts: Node) -> dict[str, ImportedPrompt]:
     """The prompts by a name that is valid in a suite."""
     found = [prompt for item, label in _entries(prompts) for prompt in _prompts(source, item, label)]
-    return dict(zip(unique_names((prompt.label for prompt in found), "prompt"), found, strict=True))
+    named = dict(zip(unique_names((prompt.label for prompt in found), "prompt"), found, strict=True))
+    for name, prompt in named.items():
+        if loses_letters(prompt.label):
+            label = prompt.label[:_MAX_LABEL_CHARS]
+            source.note(prompt.node, f"the prompt '{label}' is named '{name}': names of prompts are ASCII")
+    return named
 
 
 def _entries(prompts: Node) -> Iterator[tuple[Node, str]]:
@@ -42,53 +63,100 @@ def _entries(prompts: Node) -> Iterator[tuple[Node, str]]:
 def _prompts(source: Source, item: Node, label: str) -> Iterator[ImportedPrompt]:
     if isinstance(item.value, dict):
         source.note_unknown_keys(item, ("id", "raw", "label"), "of a prompt: ")
-        label, item = item["label"].text, item["raw"] if item["raw"] else item["id"]
+        id_ = item["id"].text if item["raw"] else ""
+        label, item = item["label"].text or id_, item["raw"] if item["raw"] else item["id"]
     text = item.text
-    if text.startswith(FILE) or _PATH.fullmatch(text.strip()):
-        yield from _from_file(source, item, text.strip().removeprefix(FILE), label)
-    elif re.match(r"\w+://|exec:", text):
-        source.note(item, f"the prompt {text[:80]!r} is remote: copy its text into the suite")
-    elif text.strip():
+    if re.match(r"exec:|(?!file:)[a-z0-9+.-]+://", text):
+        what = "is a program, which is not run" if text.startswith("exec:") else "is remote"
+        source.note(item, f"the prompt {text[:80]!r} {what}: copy its text into the suite")
+    elif names := _files(source, item, text.strip()):
+        for name in names:
+            yield from _from_file(source, item, name, label if len(names) == 1 else f"{label} {_stem(name)}".strip())
+    elif text.strip() and not text.startswith(FILE):
         yield from _from_text(source, item, text, label)
-    else:
+    elif not text.strip():
         source.note(item, "the prompt is empty")
 
 
+def _files(source: Source, item: Node, text: str) -> list[str]:
+    """The files that a prompt names, empty if it is a text."""
+    name = text.removeprefix(FILE)
+    if text.startswith(FILE):
+        return source.expand(item, name)
+    if "\n" in text or "{{" in text:
+        return []
+    if is_pattern(name):
+        return source.find(name)
+    is_path = name.lower().endswith(_FILES) or is_program(name)
+    return [name] if source.find(name) or (is_path and " " not in name) else []
+
+
 def _from_file(source: Source, item: Node, name: str, label: str) -> Iterator[ImportedPrompt]:
-    suffix = Path(name).suffix.lower()
-    if "*" in name:
-        source.note(item, f"{name}: patterns are not supported, list the files")
-    elif suffix in _TEXT_FILES:
-        opened = source.open_reference(item, name)
-        texts = re.split(r"^---\s*$", opened.text, flags=re.MULTILINE) if opened else []
-        for text in texts:
-            yield from _from_text(source, item, text.strip(), label or Path(name).stem)
-    elif suffix in (".json", ".yaml", ".yml"):
-        opened = source.open_reference(item, name)
-        messages = _chat(source, opened) if opened else None
-        if messages:
-            yield ImportedPrompt(label or Path(name).stem, messages, item)
-    else:
-        what = "tables of prompts are not supported" if is_data_file(name) else "programs are not run"
+    suffix, label = PurePosixPath(name).suffix.lower(), label or _stem(name)
+    if suffix not in _FILES:
+        what = "programs are not run" if is_program(name) else "expected a .txt, .md, .j2, .json, .yaml or .csv file"
         source.note(item, f"the prompt {name[:80]}: {what}")
+    elif suffix in _CHATS:
+        yield from _from_data(source, item, name, label)
+    else:
+        text = source.text_of(item, name)
+        for part in [] if text is None else _parts(text, suffix):
+            yield from _from_text(source, item, part, label)
+
+
+def _from_data(source: Source, item: Node, name: str, label: str) -> Iterator[ImportedPrompt]:
+    opened = source.open_reference(item, name)
+    messages = _chat(source, opened) if opened else None
+    if messages:
+        yield ImportedPrompt(label, messages, item, is_chat=True)
+
+
+def _parts(text: str, suffix: str) -> list[str]:
+    """The prompts in a text file: one, or one for each part, line or row."""
+    if suffix in _ONE_TEXT:
+        return [text] if text.strip() else []
+    if suffix == ".jsonl":
+        return [line for line in text.splitlines() if line.strip()]
+    if suffix == ".csv":
+        return _rows(text)
+    return [part.strip() for part in re.split(r"^[^\S\n]*---[^\S\n]*$", text, flags=re.MULTILINE) if part.strip()]
+
+
+def _rows(text: str) -> list[str]:
+    """The cells of the column `prompt`, or the lines of a file with one column."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if "," in text:
+        rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        found = [str(row.get("prompt") or "").strip() for row in rows]
+        return [cell for cell in found if cell]
+    return lines[1:] if lines and lines[0].strip().lower() == "prompt" else lines
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).stem
 
 
 def _from_text(source: Source, item: Node, text: str, label: str) -> Iterator[ImportedPrompt]:
-    chat = _as_chat(source, item, text)
+    try:
+        chat = _as_chat(source, item, text)
+    except (ValueError, RecursionError, DocumentError):
+        source.note(item, "the prompt looks like messages, but cannot be read as JSON or YAML: it is skipped")
+        return
     messages = _chat(source, chat) if chat else [{"user": text}]
     if messages:
-        yield ImportedPrompt(label, messages, item)
+        yield ImportedPrompt(label, messages, item, is_chat=chat is not None)
 
 
 def _as_chat(source: Source, item: Node, text: str) -> Node | None:
-    """The messages in a text that is a JSON or YAML list, else None."""
-    if not re.match(r'\s*(\[\s*\{\s*"|-\s+role:)', text):
-        return None
-    try:
-        value = read_yaml(text, item.document.file, source.limits).value
-    except DocumentError:
-        return None
-    return Node(value, item.document, item.loc) if isinstance(value, list) else None
+    """The messages in a text that is JSON, or a YAML list of roles, else None. Raises if they cannot be read."""
+    value: Any = None
+    if _LIKE_CHAT.match(text):
+        text = _DUMPED.sub(r'"{{ \1 }}"', text)
+        value = read_yaml(text, item.document.file, source.limits, merges=True).value
+    elif text.lstrip()[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(text)
+    return Node(value, item.document, item.loc) if isinstance(value, list | dict) else None
 
 
 def _chat(source: Source, chat: Node) -> Messages | None:
@@ -103,4 +171,6 @@ def _message(turn: Any) -> dict[str, str] | None:
     if not isinstance(turn, dict) or set(turn) != {"role", "content"}:
         return None
     role, content = turn["role"], turn["content"]
+    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict):
+        content = content[0].get("text") if content[0].get("type") == "text" else None
     return {str(role): str(content)} if role in _ROLES and isinstance(content, str) else None

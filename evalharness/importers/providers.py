@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
-from evalharness.importers.source import FILE, Node, Source, unique_names
-from evalharness.redaction import is_variable
+from pydantic import ValidationError
 
-_PARAMS = {"temperature": "temperature", "max_tokens": "max_tokens", "top_p": "top_p", "seed": "seed", "stop": "stop"}
-_ADDRESSES: Mapping[str, tuple[str, str | None]] = {
-    "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "openrouter": ("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    "mistral": ("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
-    "groq": ("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    "deepseek": ("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    "togetherai": ("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
-    "google": ("https://generativelanguage.googleapis.com/v1beta/openai", "GOOGLE_API_KEY"),
-    "ollama": ("http://localhost:11434/v1", None),
-    "vllm": ("http://localhost:8000/v1", None),
+from evalharness.importers.endpoints import ENDPOINTS, NO_ADDRESS, address
+from evalharness.importers.names import loses_letters
+from evalharness.importers.source import FILE, Node, Source, is_data_file, is_program, unique_names
+from evalharness.suites.schema import ParamsSchema
+
+_PARAMS = {
+    "temperature": "temperature",
+    "max_tokens": "max_tokens",
+    "max_completion_tokens": "max_tokens",
+    "max_output_tokens": "max_tokens",
+    "top_p": "top_p",
+    "seed": "seed",
+    "stop": "stop",
 }
-"""Endpoints with OpenAI's chat format by prefix: their URL, and the variable that promptfoo reads."""
-_NO_ADDRESS = "https://..."
+_KEYS = ("id", "label", "config", "env")
+_CONNECTION = ("apiHost", "apiBaseUrl", "baseUrl", "apiKeyEnvar")
 _KINDS = ("chat", "completion", "messages", "responses")
+_NO_CHAT = """
+    agents assistant chatkit claude-agent-sdk claude-code codex codex-app-server codex-desktop codex-sdk completion
+    embedding embeddings image live moderation realtime transcription video
+""".split()  # noqa: SIM905
+_PROGRAMS = ("exec:", "python:", "golang:", "ruby:", "package:")
+_SHOWN_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,15 @@ class ImportedModel:
     params: Mapping[str, Any]
     known: bool = True
     """Whether `settings` are complete."""
+    node: Node | None = None
+    """The provider in the source, None for a placeholder."""
+    needs_key: bool = False
+    """Whether `api_key_env` is left to fill in: the source sends another key to this host."""
 
 
-def read_providers(source: Source, providers: Node) -> dict[str, ImportedModel]:
+def read_providers(source: Source, providers: Node, env: Node) -> dict[str, ImportedModel]:
     """The models by name, or a placeholder if no provider can be imported."""
-    found = dict(_named(source, providers))
+    found = dict(_named(source, providers, env))
     if not found:
         source.note(providers, "no provider can be imported: complete the table of the model")
         return {"model": _unknown("model")}
@@ -49,87 +59,105 @@ def read_providers(source: Source, providers: Node) -> dict[str, ImportedModel]:
 
 def common_params(source: Source, providers: Node, models: Mapping[str, ImportedModel]) -> dict[str, Any]:
     """The parameters of the first model, with the defaults of promptfoo."""
-    first = next(iter(models.values())).params
-    for other in models.values():
-        if other.params != first:
-            source.note(providers, "the providers have different parameters: the suite uses those of the first")
-            break
-    return {"max_tokens": 1024, "temperature": 0, **first}
+    shared = {"max_tokens": 1024, "temperature": 0, **next(iter(models.values())).params}
+    for name, model in models.items():
+        own = {"max_tokens": 1024, "temperature": 0, **model.params}
+        if differing := {key: own.get(key) for key in sorted(own.keys() | shared) if own.get(key) != shared.get(key)}:
+            values = ", ".join(f"{key} {json.dumps(value)}" for key, value in differing.items())
+            where = model.node or providers
+            source.note(where, f"the model '{name}' has {values}: the suite uses the parameters of the first model")
+    return shared
 
 
-def _named(source: Source, providers: Node) -> Iterator[tuple[str, ImportedModel]]:
-    read = [(label, model) for item in providers.each() for label, model in _models(source, item)]
-    return zip(unique_names((label for label, _ in read), "model"), (model for _, model in read), strict=True)
+def _named(source: Source, providers: Node, env: Node) -> Iterator[tuple[str, ImportedModel]]:
+    read = [found for item in providers.each() for found in _models(source, item, env)]
+    names = unique_names((label for label, _ in read), "model")
+    for name, (label, model) in zip(names, read, strict=True):
+        if loses_letters(label):
+            source.note(
+                model.node or providers,
+                f"the provider '{label[:_SHOWN_CHARS]}' is named '{name}': names of models are ASCII",
+            )
+        yield name, model
 
 
-def _models(source: Source, item: Node) -> Iterator[tuple[str, ImportedModel]]:
-    node, options = item, Node(None, item.document, item.loc)
-    if isinstance(item.value, dict):
-        if "id" not in item.value and len(item.value) == 1:  # {openai:gpt-4o: {config: ...}}
-            ((id_, options),) = item.items()
-            node = Node(id_, options.document, options.loc)
-        else:
-            node, options = item["id"], item
-        source.note_unknown_keys(options, ("id", "label", "config"), "of a provider: ")
-    if node.text.startswith((FILE, "exec:", "python:")) or not node.text:
-        source.note(
-            item, f"the provider {node.text[:80]!r} is a program, which is not run: see README, Your own provider"
-        )
+def _models(source: Source, item: Node, env: Node) -> Iterator[tuple[str, ImportedModel]]:
+    """The label and the model of a provider, or of each provider in a file."""
+    node, options = _id_and_options(item)
+    if node.text.startswith(FILE) and is_data_file(node.text):
+        if options:
+            source.note(item, f"the options beside {node.text[:_SHOWN_CHARS]!r} are left out: the file has its own")
+        opened = source.open_reference(node, node.text)
+        for inner in opened.each() if opened else ():
+            if not _id_and_options(inner)[0].text.startswith(FILE):
+                yield from _models(source, inner, env)
         return
-    model = _model(source, node, options["config"])
-    label = options["label"].text or model.settings["model"].rpartition("/")[2]
-    yield label, ImportedModel(model.settings, _params(source, options["config"]), model.known)
+    source.note_unknown_keys(options, _KEYS, "of a provider: ")
+    if not node.text or node.text.startswith((FILE, *_PROGRAMS)) or is_program(node.text):
+        message = f"the provider {node.text[:_SHOWN_CHARS]!r} is a program, which is not run: see README, "
+        source.note(item, message + "Your own provider")
+        return
+    model = _model(source, node, options["config"], [options["env"], env])
+    id_ = options["id"].text if options["id"].text != node.text else ""
+    yield options["label"].text or id_ or model.settings["model"].rpartition("/")[2], replace(model, node=item)
 
 
-def _model(source: Source, node: Node, config: Node) -> ImportedModel:
+def _id_and_options(item: Node) -> tuple[Node, Node]:
+    """The id of a provider, and the mapping with its other settings."""
+    if not isinstance(item.value, dict):
+        return item, Node(None, item.document, item.loc)
+    if "id" not in item.value and len(item.value) == 1:  # {openai:gpt-4o: {id: name, config: ...}}
+        ((id_, options),) = item.items()
+        return Node(id_, options.document, options.loc), options
+    return item["id"], item
+
+
+def _model(source: Source, node: Node, config: Node, env: Sequence[Node]) -> ImportedModel:
     prefix, *rest = node.text.split(":")
     name = ":".join(rest[1:] if rest and rest[0] in _KINDS and len(rest) > 1 else rest)
-    base_url = (config["apiBaseUrl"] or config["baseUrl"]) if config else None
-    if (rest and rest[0] in ("completion", "embedding", "image", "realtime")) or not name:
-        prefix, name = "", node.text
-    if prefix == "anthropic":
-        key = _variable(source, config["apiKeyEnvar"]) or "ANTHROPIC_API_KEY"
-        return ImportedModel({"provider": "anthropic", "model": name, "api_key_env": key}, {})
-    if prefix in _ADDRESSES:
-        address, variable = _ADDRESSES[prefix]
-        key = _variable(source, config["apiKeyEnvar"]) or variable or ""
-        url = _address(source, base_url) if base_url else address
-        settings = {"provider": "openai", "base_url": url, "model": name, "api_key_env": key}
-        return ImportedModel({option: value for option, value in settings.items() if value}, {}, url != _NO_ADDRESS)
-    source.note(node, f"unknown provider {node.text[:80]!r}: complete the table of its model")
-    return _unknown(name)
-
-
-def _variable(source: Source, node: Node) -> str:
-    """The name of a variable, "" if it is invalid: it may be the key itself."""
-    if not node.text or is_variable(node.text):
-        return node.text
-    source.note(node, "of a provider: 'apiKeyEnvar' is not copied: expected the name of an environment variable")
-    return ""
-
-
-def _address(source: Source, node: Node) -> str:
-    """The URL, or a placeholder if the URL may contain a key."""
-    with suppress(ValueError):
-        parts = urlsplit(node.text)
-        secret = parts.username or parts.password or parts.query or parts.fragment
-        if parts.scheme in ("http", "https") and parts.hostname and not secret:
-            return node.text
-    source.note(
-        node, "of a provider: the URL is not copied because it may contain a key: use only scheme, host and path"
+    params = _params(source, config)
+    if prefix not in ENDPOINTS or (rest and rest[0] in _NO_CHAT) or not name or "{" in name:
+        source.note(node, f"unknown provider {node.text[:_SHOWN_CHARS]!r}: complete the table of its model")
+        return replace(_unknown(node.text if not name or rest[0] in _NO_CHAT else name), params=params)
+    found = address(source, prefix, config, env)
+    is_default = prefix == "anthropic" and found.url == ENDPOINTS[prefix].url
+    settings = {
+        "provider": "anthropic" if prefix == "anthropic" else "openai",
+        "base_url": "" if is_default else found.url,
+        "model": name,
+        "api_key_env": found.key,
+    }
+    return ImportedModel(
+        {option: value for option, value in settings.items() if value},
+        params,
+        found.url != NO_ADDRESS,
+        needs_key=found.needs_key,
     )
-    return _NO_ADDRESS
 
 
 def _unknown(name: str) -> ImportedModel:
-    return ImportedModel({"provider": "openai", "base_url": _NO_ADDRESS, "model": name}, {}, known=False)
+    return ImportedModel({"provider": "openai", "base_url": NO_ADDRESS, "model": name}, {}, known=False, needs_key=True)
 
 
 def _params(source: Source, config: Node) -> dict[str, Any]:
-    copied = (*_PARAMS, "apiBaseUrl", "baseUrl", "apiKeyEnvar")
+    params: dict[str, Any] = {}
     for key, value in config.items():
-        if ("key" in key.lower() and key not in copied) or key in ("headers",):
+        if ("key" in key.lower() and key not in _CONNECTION) or key == "headers":
             source.note(value, f"of a provider: '{key}' is not copied because it may contain a key: use 'api_key_env'")
-        elif key not in copied:
+        elif key in _PARAMS:
+            params |= _param(source, key, value)
+        elif key not in _CONNECTION:
             source.note(value, f"of a provider: '{key}' has no equivalent in 'params'")
-    return {ours: config[theirs].plain for theirs, ours in _PARAMS.items() if config[theirs]}
+    return params
+
+
+def _param(source: Source, key: str, value: Node) -> dict[str, Any]:
+    """The parameter, or a note if it is invalid in a suite, such as a template."""
+    found = {_PARAMS[key]: value.plain}
+    try:
+        ParamsSchema.model_validate({_PARAMS[key]: value.value})
+    except ValidationError as error:
+        if value.value is not None:
+            source.note(value, f"of a provider: '{key}' is left out: {error.errors()[0]['msg']}")
+        return {}
+    return found

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evalharness.config import Limits
 from evalharness.errors import Problem, SuiteError
+from evalharness.importers.names import unique_names
+from evalharness.importers.paths import below, is_pattern, matches
+from evalharness.importers.references import resolved
+from evalharness.importers.tables import read_table
 from evalharness.suites.document import Document, DocumentError, Loc, plain, problem, read_yaml
-from evalharness.suites.files import FileError, inside, read_text
-from evalharness.suites.rows import read_csv, read_jsonl
+from evalharness.suites.files import FileError, read_text
+from evalharness.suites.rows import read_jsonl
 
 FILE = "file://"
-_READERS = {".yaml": read_yaml, ".yml": read_yaml, ".json": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
-_MAX_NAME_CHARS = 60
+_PROGRAMS = (".py", ".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx", ".rb", ".go", ".sh", ".bash", ".pl")
+_PAIR = re.compile(r"\\\\|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+"""A character above U+FFFF in JSON: libyaml rejects its two escapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,11 @@ class Node:
         """The value if it is a text, else ""."""
         return str(self.value) if isinstance(self.value, str) else ""
 
+    @property
+    def is_true(self) -> bool:
+        """Whether the value is true, also as a text."""
+        return self.plain in (True, "true")
+
     def items(self) -> Iterator[tuple[str, Node]]:
         """The items of a mapping; nothing for other values."""
         yield from ((key, self[key]) for key in (self.value if isinstance(self.value, dict) else ()))
@@ -64,10 +74,14 @@ class Node:
 
 @dataclass
 class Source:
-    """The folder of the imported files, and the notes about skipped parts."""
+    """The imported files, which are below `root`, and the notes about skipped parts."""
 
+    root: Path
     folder: Path
+    """The folder of the configuration; references are relative to it."""
     limits: Limits
+    delimiter: str = ""
+    """Between the cells of a table, "" for the usual one."""
     notes: dict[Problem, None] = field(default_factory=dict)
 
     def note(self, node: Node, message: str) -> None:
@@ -80,49 +94,90 @@ class Source:
             if key not in known:
                 self.note(value, f"{where}'{key}' has no equivalent")
 
-    def read(self, name: str) -> Node:
-        """The content of a data file in the folder. Raises SuiteError."""
-        path = inside(self.folder, self.folder, name) if not (self.folder / name).is_file() else self.folder / name
+    def read(self, path: Path) -> Node:
+        """The content of a data file. Raises SuiteError."""
+        name = Path(os.path.relpath(path, self.folder)).as_posix()
         try:
-            text = read_text(path, self.folder, self.limits)
-            document = _READERS[path.suffix.lower()](text, name, self.limits)
+            document = self._document(read_text(path, self.root, self.limits), name, path.suffix.lower())
         except FileError as error:
             raise SuiteError([problem(name, error.line, 0, str(error))]) from None
         except DocumentError as error:
             raise SuiteError([error.problem]) from None
         return Node(document.value, document)
 
-    def open_reference(self, node: Node, reference: str) -> Node | None:
-        """The data or text of a referenced file; None, and a note, if unreadable."""
+    def open_reference(self, node: Node, reference: str, folder: Path | None = None) -> Node | None:
+        """The data of a referenced file, or the text of another file; None, and a note, if unreadable."""
         name = reference.removeprefix(FILE)
         try:
-            path = inside(self.folder, self.folder, name)
-            if path.suffix.lower() in _READERS:
-                return self.read(path.relative_to(self.folder).as_posix())
-            text = read_text(path, self.folder, self.limits)
+            path = below(self.root, folder or self.folder, name)
+            if is_data_file(name):
+                return self.read(path)
+            return Node(read_text(path, self.root, self.limits), node.document, node.loc)
+        except FileError as error:
+            self.note(node, f"{name}: {error}")
+        except SuiteError as error:
+            self.note(node, f"cannot read {name}: {error.problems[0]}")
+        return None
+
+    def text_of(self, node: Node, reference: str) -> str | None:
+        """The text of a referenced file of any type; None, and a note, if unreadable."""
+        name = reference.removeprefix(FILE)
+        try:
+            return read_text(below(self.root, self.folder, name), self.root, self.limits)
         except FileError as error:
             self.note(node, f"{name}: {error}")
             return None
-        except SuiteError as error:
-            self.note(node, f"cannot read {name}: {error.problems[0]}")
-            return None
-        return Node(text, node.document, node.loc)
+
+    def expand(self, node: Node, reference: str, folder: Path | None = None) -> list[str]:
+        """The references of the files that match a pattern; another reference as it is. A note if there is none."""
+        name = reference.removeprefix(FILE)
+        if not is_pattern(name):
+            return [name]
+        try:
+            found = matches(self.root, folder or self.folder, name, self.limits.cases)
+        except (FileError, ValueError, OSError, NotImplementedError) as error:
+            self.note(node, f"{name}: {error}")
+            return []
+        if not found:
+            self.note(node, f"no file matches {name!r}")
+        return found
+
+    def find(self, name: str) -> list[str]:
+        """The references of the files that a name or a pattern stands for, empty if there is none."""
+        try:
+            if is_pattern(name):
+                return matches(self.root, self.folder, name, self.limits.cases)
+            return [name] if below(self.root, self.folder, name).is_file() else []
+        except (FileError, ValueError, OSError, NotImplementedError):
+            return []
+
+    def folder_of(self, node: Node) -> Path:
+        """The folder of the file that contains `node`."""
+        return (self.folder / node.document.file).parent
+
+    def _document(self, text: str, name: str, suffix: str) -> Document:
+        if suffix == ".jsonl":
+            return read_jsonl(text, name, self.limits)
+        if suffix in (".csv", ".tsv"):
+            return read_table(text, name, self.limits, self.delimiter or ("\t" if suffix == ".tsv" else ""))
+        if suffix == ".json":
+            text = _PAIR.sub(_character, text)
+        document = read_yaml(text, name, self.limits, merges=True)
+        return Document(name, resolved(document.value, self.limits), document.locate)
+
+
+def _character(match: re.Match[str]) -> str:
+    return chr(0x10000 + ((int(match[1], 16) & 0x3FF) << 10) + (int(match[2], 16) & 0x3FF)) if match[1] else match[0]
 
 
 def is_data_file(name: str) -> bool:
     """Whether a file of this name contains supported data."""
-    return Path(name).suffix.lower() in _READERS
+    return PurePosixPath(name).suffix.lower() in (".yaml", ".yml", ".json", ".jsonl", ".csv", ".tsv")
 
 
-def unique_names(texts: Iterable[str], fallback: str) -> Iterator[str]:
-    """A unique name that is valid in a suite for each text."""
-    taken: set[str] = set()
-    last: Counter[str] = Counter()
-    for number, text in enumerate(texts, start=1):
-        name = re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:_MAX_NAME_CHARS].strip("-") or f"{fallback}-{number}"
-        base, unique = name.lower(), name
-        while unique.lower() in taken:
-            last[base] += 1
-            unique = f"{name}-{last[base] + 1}"
-        taken.add(unique.lower())
-        yield unique
+def is_program(name: str) -> bool:
+    """Whether a file is a program, also with the name of a function: `make.py:prompt`."""
+    return name.endswith(_PROGRAMS) or name.rpartition(":")[0].endswith(_PROGRAMS)
+
+
+__all__ = ["FILE", "Node", "Source", "is_data_file", "is_program", "unique_names"]

@@ -44,6 +44,8 @@ def _table(name: str, model: ImportedModel) -> Iterable[str]:
     for key, value in model.settings.items():
         hint = "" if model.known or key == "model" else "  # complete this"
         yield f"{key} = {json.dumps(value, ensure_ascii=False)}{hint}"
+    if model.needs_key:
+        yield '# api_key_env = "..."  # the variable with the key of this host'
 
 
 def _comment(lines: Sequence[str]) -> str:

@@ -103,8 +103,10 @@ class Document:
         return problem(where.file, where.line, where.column, message)
 
 
-def read_yaml(text: str, file: str, limits: Limits) -> Document:
+def read_yaml(text: str, file: str, limits: Limits, *, merges: bool = False) -> Document:
     """The value of a YAML file.
+
+    `merges` accepts merge keys (<<), which YAML 1.2 does not have but other tools read.
 
     Raises DocumentError: invalid syntax, a duplicate key, a tag, or a limit exceeded after alias expansion.
     """
@@ -122,7 +124,7 @@ def read_yaml(text: str, file: str, limits: Limits) -> Document:
         raise DocumentError(problem(file, line, 0, message)) from None
     except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise DocumentError(problem(file, 0, 0, f"invalid YAML: {error}")) from None
-    builder = _Builder(file, limits)
+    builder = _Builder(file, limits, merges)
     return Document(file, None if node is None else builder.value(node, 1), lambda loc: _find(node, loc, file))
 
 
@@ -170,8 +172,8 @@ def _fail(item: yaml.Event | yaml.Node, file: str, message: str) -> NoReturn:
 class _Builder:
     """Turns composed nodes into values and counts each use of an alias."""
 
-    def __init__(self, file: str, limits: Limits) -> None:
-        self.file, self.limits, self.nodes, self.chars = file, limits, 0, 0
+    def __init__(self, file: str, limits: Limits, merges: bool) -> None:
+        self.file, self.limits, self.merges, self.nodes, self.chars = file, limits, merges, 0, 0
 
     def value(self, node: yaml.Node, depth: int) -> Any:
         self.count(node, depth)
@@ -195,15 +197,31 @@ class _Builder:
 
     def mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
+        merged: set[str] = set()
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self.fail(key_node, "a key must be plain text")
             key = str(key_node.value)
             if key == "<<" and not key_node.style:
-                self.fail(key_node, "merge keys (<<) are not part of YAML 1.2: write the keys out")
-            if key in result:
+                new = self.merged(key_node, value_node, depth)
+                merged |= new.keys() - result.keys()
+                result = new | result
+                continue
+            if key in result and key not in merged:
                 self.fail(key_node, f"duplicate key '{key}'")
+            merged.discard(key)
             result[key] = self.value(value_node, depth + 1)
+        return result
+
+    def merged(self, key: yaml.Node, value: yaml.Node, depth: int) -> dict[str, Any]:
+        """The keys that a merge adds; of several mappings, the first with a key counts."""
+        if not self.merges:
+            self.fail(key, "merge keys (<<) are not part of YAML 1.2: write the keys out")
+        result: dict[str, Any] = {}
+        for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+            if not isinstance(source, yaml.MappingNode):
+                self.fail(key, "a merge key (<<) must name mappings")
+            result = self.value(source, depth + 1) | result
         return result
 
     def fail(self, node: yaml.Node, message: str) -> NoReturn:
