@@ -44,17 +44,15 @@ class ImportedAssertions:
     gates: dict[str, None] = field(default_factory=dict)
 
 
-def read_assertions(
-    source: Source, nodes: Iterable[Node], render: Callable[[str], str], transform: str = ""
-) -> ImportedAssertions:
+def read_assertions(source: Source, nodes: Iterable[Node], render: Callable[[str], str]) -> ImportedAssertions:
     """The converted assertions; the source notes the others.
 
-    `render` fills in the variables of one test. `transform` is the option that changes the answer before its checks.
+    `render` fills in the variables of one test.
     """
     found = ImportedAssertions()
     for node in nodes:
         for item in _opened(source, node):
-            _convert(source, item, render, transform, found)
+            _convert(source, item, render, found)
     return found
 
 
@@ -77,27 +75,25 @@ def _texts(value: Any) -> list[str]:
     return [text for item in inner for text in _texts(item)]
 
 
-def _convert(
-    source: Source, item: Node, render: Callable[[str], str], transform: str, found: ImportedAssertions
-) -> None:
+def _convert(source: Source, item: Node, render: Callable[[str], str], found: ImportedAssertions) -> None:
     kind = item["type"].text
     try:
         if kind == "assert-set" and "threshold" not in item.value:
             source.note_unknown_keys(item, _SET_KEYS, "assertion assert-set: ")
             _note_weights(source, item, kind)
             for inner in item["assert"].each():
-                _convert(source, inner, render, transform, found)
+                _convert(source, inner, render, found)
             return
-        _convert_kind(source, item, kind, render, transform, found)
+        _convert_kind(source, item, kind, render, found)
     except _NoEquivalentError as reason:
         source.note(item, f"assertion {kind[:60] or '(no type)'}: {reason}")
 
 
 def _convert_kind(
-    source: Source, item: Node, kind: str, render: Callable[[str], str], transform: str, found: ImportedAssertions
+    source: Source, item: Node, kind: str, render: Callable[[str], str], found: ImportedAssertions
 ) -> None:
     plain_kind, negated = kind.removeprefix("not-"), kind.startswith("not-")
-    _check_keys(item, plain_kind, transform)
+    _check_keys(item, plain_kind)
     _note_weights(source, item, kind)
     if plain_kind in _GATES:
         _gate(source, item, kind, negated, found)
@@ -113,7 +109,7 @@ def _convert_kind(
         found.metrics["exact"] = None
 
 
-def _check_keys(item: Node, kind: str, transform: str) -> None:
+def _check_keys(item: Node, kind: str) -> None:
     """Raises _NoEquivalentError for an assertion that a check cannot express."""
     if kind not in KNOWN:
         raise _NoEquivalentError("no equivalent check")
@@ -121,8 +117,6 @@ def _check_keys(item: Node, kind: str, transform: str) -> None:
         raise _NoEquivalentError(f"'{unknown[0]}' has no equivalent")
     if item["weight"].plain in (0, "0"):
         raise _NoEquivalentError("with weight 0 it never fails, and a check does")
-    if transform and kind not in _GATES:
-        raise _NoEquivalentError(f"it checks the result of '{transform}', which has no equivalent")
 
 
 def _note_weights(source: Source, item: Node, kind: str) -> None:

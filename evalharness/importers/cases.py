@@ -13,7 +13,8 @@ from evalharness.importers.source import Node, Source
 from evalharness.importers.variables import Choices, read_vars
 
 _KNOWN = ("description", "vars", "assert", "metadata", "options", "threshold")
-_OPTIONS = ("prefix", "suffix", "disableVarExpansion", "disableDefaultAsserts", "transform", "postprocess")
+_OPTIONS = ("prefix", "suffix", "disableVarExpansion", "disableDefaultAsserts")
+_TRANSFORMS = ("transform", "postprocess")
 _MAX_COMBINATIONS = 10_000
 
 
@@ -38,10 +39,6 @@ class ImportedTest:
             asserts=(*self.asserts, *test.asserts),
         )
 
-    def option(self, *names: str) -> Node | None:
-        """The first of these options that is set."""
-        return next((self.options[name] for name in names if self.options.get(name)), None)
-
     def has(self, name: str) -> bool:
         """Whether an option is true."""
         found = self.options.get(name)
@@ -64,7 +61,11 @@ def read_test(source: Source, node: Node, where: str) -> ImportedTest:
         source.note(node, "a test must be a mapping")
         return ImportedTest(node)
     source.note_unknown_keys(node, _KNOWN, where)
-    source.note_unknown_keys(node["options"], _OPTIONS, f"{where}option ")
+    source.note_unknown_keys(node["options"], (*_OPTIONS, *_TRANSFORMS), f"{where}option ")
+    for name in filter(node["options"].__getitem__, _TRANSFORMS):
+        source.note(
+            node["options"][name], f"{where}option '{name}' has no equivalent: the checks read the whole answer"
+        )
     if node["threshold"]:
         source.note(node["threshold"], f"{where}'threshold' has no equivalent: every check must pass")
     return ImportedTest(

@@ -11,7 +11,8 @@ from evalharness.config import Config
 from evalharness.errors import Problem, SuiteError
 from evalharness.importers.affixes import add_affixes
 from evalharness.importers.assertions import ImportedAssertions, has_template, read_assertions
-from evalharness.importers.cases import ImportedCase, ImportedTest, read_cases, read_test
+from evalharness.importers.cases import ImportedCase, read_cases, read_test
+from evalharness.importers.environment import replace_environment
 from evalharness.importers.gates import gates_of, metrics_of
 from evalharness.importers.printing import with_filters
 from evalharness.importers.prompts import ImportedPrompt, read_prompts
@@ -107,32 +108,36 @@ class _Conversion:
             prompts = Node("{{prompt}}", prompts.document, prompts.loc)
         found = read_prompts(self.source, prompts)
         self.vars |= add_affixes(self.source, self.cases, found, self._render)
+        self.vars |= replace_environment(self.source, found)
         found = {name: self._printed(prompt) for name, prompt in found.items() if self._renders(name, prompt)}
         return found or {"prompt-1": prompt_stub(self.source, prompts, [self.vars, *(c.vars for c in self.cases)])}
 
     def _renders(self, name: str, prompt: ImportedPrompt) -> bool:
+        """Whether the prompt renders with every case; defines missing variables as empty text, as nunjucks does."""
         texts = [text for message in prompt.messages for text in message.values()]
         try:
+            missing = self._missing(texts)
             for text in texts:
-                self._fill_in(text, prompt.node)
                 for case in self.cases:
-                    self.renderer.text(text, {**self.vars, **case.vars})
+                    self.renderer.text(text, {**dict.fromkeys(missing, ""), **self.vars, **case.vars})
         except TemplateError as error:
             self.source.note(prompt.node, f"the prompt '{name}' is skipped: {error}")
             return False
+        for variable, cases in missing.items():
+            self.vars[variable] = ""
+            message = f"'{variable}' is not set in {len(cases)} tests ({cases[0]}): it is empty there"
+            self.source.note(prompt.node, message)
         if any("{%" in text for text in texts):
             self.source.note(
                 prompt.node, f"the prompt '{name}': the line end after {{% ... %}} is not part of the text"
             )
         return True
 
-    def _fill_in(self, text: str, node: Node) -> None:
-        """Define missing variables as empty text, as nunjucks does. Raises TemplateError."""
-        for name in sorted(self.renderer.variables(text) - self.vars.keys()):
-            missing = [case.id for case in self.cases if name not in case.vars]
-            if missing:
-                self.vars[name] = ""
-                self.source.note(node, f"'{name}' is not set in {len(missing)} tests ({missing[0]}): it is empty there")
+    def _missing(self, texts: Sequence[str]) -> dict[str, list[str]]:
+        """The variables without a value, and the cases that read them. Raises TemplateError."""
+        names = {name for text in texts for name in self.renderer.variables(text)} - self.vars.keys()
+        found = {name: [case.id for case in self.cases if name not in case.vars] for name in sorted(names)}
+        return {name: cases for name, cases in found.items() if cases}
 
     def _printed(self, prompt: ImportedPrompt) -> ImportedPrompt:
         """The prompt that prints values as nunjucks does."""
@@ -151,14 +156,14 @@ class _Conversion:
 
     def _assertions(self) -> tuple[ImportedAssertions, list[ImportedAssertions]]:
         """The shared assertions, and those of each case. Shared ones that depend on the test go to each case."""
-        each = any(case.test.has("disableDefaultAsserts") or _transform(case.test) for case in self.cases)
+        each = any(case.test.has("disableDefaultAsserts") for case in self.cases)
         items = self.defaults.asserts
         shared, filled = ([item for item in items if (each or has_template(item)) == own] for own in (False, True))
         common = read_assertions(self.source, shared, lambda text: text)
         own = []
         for case in self.cases:
             mine = [] if case.test.has("disableDefaultAsserts") else filled
-            found = read_assertions(self.source, [*case.test.asserts, *mine], self._render(case), _transform(case.test))
+            found = read_assertions(self.source, [*case.test.asserts, *mine], self._render(case))
             found.golden += common.golden
             own.append(found)
         return common, own
@@ -174,12 +179,6 @@ class _Conversion:
                 raise ValueError(str(error)) from None
 
         return render
-
-
-def _transform(test: ImportedTest) -> str:
-    """The option that changes the answer before its checks, "" if there is none."""
-    found = test.option("transform", "postprocess")
-    return str(found.loc[-1]) if found else ""
 
 
 def _case(case: ImportedCase, assertions: ImportedAssertions) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from evalharness.suites.document import DocumentError, read_yaml
 
 Messages = list[dict[str, str]]
 _ROLES = ("system", "user", "assistant")
-_ONE_TEXT = (".md", ".j2")
-_CHATS = (".json", ".yaml", ".yml")
-_FILES = (".txt", *_ONE_TEXT, *_CHATS, ".jsonl", ".csv")
+_ONE_TEXT = (".md", ".j2", ".json")
+_YAML = (".yaml", ".yml")
+_FILES = (".txt", *_ONE_TEXT, *_YAML, ".jsonl", ".csv")
 _MAX_LABEL_CHARS = 60
 _LIKE_CHAT = re.compile(r'\s*(\[\s*\{\s*"|-\s+role:)')
 _DUMPED = re.compile(r'(?<!["\w])\{\{-?\s*(\w+)\s*\|\s*(?:dump|tojson)\s*(?:\(\d*\))?\s*-?\}\}(?!["\w])')
@@ -96,7 +96,7 @@ def _from_file(source: Source, item: Node, name: str, label: str) -> Iterator[Im
     if suffix not in _FILES:
         what = "programs are not run" if is_program(name) else "expected a .txt, .md, .j2, .json, .yaml or .csv file"
         source.note(item, f"the prompt {name[:80]}: {what}")
-    elif suffix in _CHATS:
+    elif suffix in _YAML:
         yield from _from_data(source, item, name, label)
     else:
         text = source.text_of(item, name)
@@ -140,7 +140,9 @@ def _from_text(source: Source, item: Node, text: str, label: str) -> Iterator[Im
     try:
         chat = _as_chat(source, item, text)
     except (ValueError, RecursionError, DocumentError):
-        source.note(item, "the prompt looks like messages, but cannot be read as JSON or YAML: it is skipped")
+        source.note(
+            item, "the prompt looks like messages, but is not JSON or YAML before it is rendered: it is skipped"
+        )
         return
     messages = _chat(source, chat) if chat else [{"user": text}]
     if messages:
@@ -150,12 +152,12 @@ def _from_text(source: Source, item: Node, text: str, label: str) -> Iterator[Im
 def _as_chat(source: Source, item: Node, text: str) -> Node | None:
     """The messages in a text that is JSON, or a YAML list of roles, else None. Raises if they cannot be read."""
     value: Any = None
-    if _LIKE_CHAT.match(text):
-        text = _DUMPED.sub(r'"{{ \1 }}"', text)
-        value = read_yaml(text, item.document.file, source.limits, merges=True).value
-    elif text.lstrip()[:1] in ("{", "["):
+    text = _DUMPED.sub(r'"{{ \1 }}"', text) if _LIKE_CHAT.match(text) else text
+    if text.lstrip()[:1] in ("{", "["):
         with suppress(ValueError, RecursionError):
             value = json.loads(text)
+    if value is None and _LIKE_CHAT.match(text):
+        value = read_yaml(text, item.document.file, source.limits, merges=True).value
     return Node(value, item.document, item.loc) if isinstance(value, list | dict) else None
 
 

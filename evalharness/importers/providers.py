@@ -19,13 +19,21 @@ _PARAMS = {
     "max_tokens": "max_tokens",
     "max_completion_tokens": "max_tokens",
     "max_output_tokens": "max_tokens",
+    "maxOutputTokens": "max_tokens",
+    "num_predict": "max_tokens",
     "top_p": "top_p",
+    "topP": "top_p",
     "seed": "seed",
+    "random_seed": "seed",
     "stop": "stop",
+    "stop_sequences": "stop",
+    "stopSequences": "stop",
 }
+"""Names of parameters, and what they are called in `params`."""
 _KEYS = ("id", "label", "config", "env")
 _CONNECTION = ("apiHost", "apiBaseUrl", "baseUrl", "apiKeyEnvar")
 _KINDS = ("chat", "completion", "messages", "responses")
+_HTTP = ("http", "https", "ws", "wss", "websocket", "webhook")
 _NO_CHAT = """
     agents assistant chatkit claude-agent-sdk claude-code codex codex-app-server codex-desktop codex-sdk completion
     embedding embeddings image live moderation realtime transcription video
@@ -92,7 +100,9 @@ def _models(source: Source, item: Node, env: Node) -> Iterator[tuple[str, Import
             if not _id_and_options(inner)[0].text.startswith(FILE):
                 yield from _models(source, inner, env)
         return
-    source.note_unknown_keys(options, _KEYS, "of a provider: ")
+    source.note_unknown_keys(options, (*_KEYS, "prompts"), "of a provider: ")
+    if options["prompts"]:
+        source.note(options["prompts"], "of a provider: 'prompts' has no equivalent: each model gets each prompt")
     if not node.text or node.text.startswith((FILE, *_PROGRAMS)) or is_program(node.text):
         message = f"the provider {node.text[:_SHOWN_CHARS]!r} is a program, which is not run: see README, "
         source.note(item, message + "Your own provider")
@@ -114,7 +124,13 @@ def _id_and_options(item: Node) -> tuple[Node, Node]:
 
 def _model(source: Source, node: Node, config: Node, env: Sequence[Node]) -> ImportedModel:
     prefix, *rest = node.text.split(":")
-    name = ":".join(rest[1:] if rest and rest[0] in _KINDS and len(rest) > 1 else rest)
+    if prefix in _HTTP:
+        return _application(source, node, config)
+    name = (
+        config["model"].text
+        if len(rest) == 1 and rest[0] in _KINDS
+        else ":".join(rest[rest[0] in _KINDS :] if rest else ())
+    )
     params = _params(source, config)
     if prefix not in ENDPOINTS or (rest and rest[0] in _NO_CHAT) or not name or "{" in name:
         source.note(node, f"unknown provider {node.text[:_SHOWN_CHARS]!r}: complete the table of its model")
@@ -135,18 +151,26 @@ def _model(source: Source, node: Node, config: Node, env: Sequence[Node]) -> Imp
     )
 
 
+def _application(source: Source, node: Node, config: Node) -> ImportedModel:
+    """A placeholder for an address, which may contain a key and is not copied."""
+    source.note(node, "the provider is an application behind an address: see README, Your own provider")
+    for key, value in config.items():
+        source.note(value, f"of a provider: '{key}' is not copied: the application has another table")
+    return _unknown("application")
+
+
 def _unknown(name: str) -> ImportedModel:
     return ImportedModel({"provider": "openai", "base_url": NO_ADDRESS, "model": name}, {}, known=False, needs_key=True)
 
 
 def _params(source: Source, config: Node) -> dict[str, Any]:
     params: dict[str, Any] = {}
-    for key, value in config.items():
+    for key, value in (*config.items(), *config["generationConfig"].items()):
         if ("key" in key.lower() and key not in _CONNECTION) or key == "headers":
             source.note(value, f"of a provider: '{key}' is not copied because it may contain a key: use 'api_key_env'")
         elif key in _PARAMS:
             params |= _param(source, key, value)
-        elif key not in _CONNECTION:
+        elif key not in (*_CONNECTION, "generationConfig"):
             source.note(value, f"of a provider: '{key}' has no equivalent in 'params'")
     return params
 
