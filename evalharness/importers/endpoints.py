@@ -66,8 +66,10 @@ ENDPOINTS: Mapping[str, Endpoint] = {
         host_suffix=None,
         url_suffix=None,
     ),
-    "ollama": Endpoint("http://localhost:11434/v1", None, ("OLLAMA_BASE_URL",), reads_key_name=False, url_suffix="/v1"),
-    "vllm": Endpoint("http://localhost:8000/v1", None, sends_key=False),
+    "ollama": Endpoint(
+        "http://localhost:11434/v1", None, ("OLLAMA_BASE_URL",), sends_key=False, reads_key_name=False, url_suffix="/v1"
+    ),
+    "vllm": Endpoint("http://localhost:8000/v1", None, sends_key=False, reads_key_name=False),
 }
 """By the prefix of the provider; all but `anthropic` have the chat format of OpenAI."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from evalharness.importers.endpoints import ENDPOINTS, NO_ADDRESS, address
+from evalharness.importers.endpoints import ENDPOINTS, NO_ADDRESS, Address, address
 from evalharness.importers.names import loses_letters
 from evalharness.importers.source import FILE, Node, Source, is_data_file, is_program, unique_names
 from evalharness.suites.schema import ParamsSchema
@@ -126,16 +126,24 @@ def _model(source: Source, node: Node, config: Node, env: Sequence[Node]) -> Imp
     prefix, *rest = node.text.split(":")
     if prefix in _HTTP:
         return _application(source, node, config)
-    name = (
-        config["model"].text
-        if len(rest) == 1 and rest[0] in _KINDS
-        else ":".join(rest[rest[0] in _KINDS :] if rest else ())
-    )
-    params = _params(source, config)
+    is_named_by_model = prefix == "openai" and len(rest) == 1 and rest[0] in _KINDS
+    name = config["model"].text if is_named_by_model else _name(rest)
+    params = _params(source, config, ("model",) if is_named_by_model else ())
     if prefix not in ENDPOINTS or (rest and rest[0] in _NO_CHAT) or not name or "{" in name:
         source.note(node, f"unknown provider {node.text[:_SHOWN_CHARS]!r}: complete the table of its model")
         return replace(_unknown(node.text if not name or rest[0] in _NO_CHAT else name), params=params)
     found = address(source, prefix, config, env)
+    return ImportedModel(
+        _settings(prefix, name, found), params, known=found.url != NO_ADDRESS, needs_key=found.needs_key
+    )
+
+
+def _name(parts: Sequence[str]) -> str:
+    """The model in the parts of an id after the first: `chat:gpt-4o` is `gpt-4o`."""
+    return ":".join(parts[1:] if len(parts) > 1 and parts[0] in _KINDS else parts)
+
+
+def _settings(prefix: str, name: str, found: Address) -> dict[str, str]:
     is_default = prefix == "anthropic" and found.url == ENDPOINTS[prefix].url
     settings = {
         "provider": "anthropic" if prefix == "anthropic" else "openai",
@@ -143,12 +151,7 @@ def _model(source: Source, node: Node, config: Node, env: Sequence[Node]) -> Imp
         "model": name,
         "api_key_env": found.key,
     }
-    return ImportedModel(
-        {option: value for option, value in settings.items() if value},
-        params,
-        found.url != NO_ADDRESS,
-        needs_key=found.needs_key,
-    )
+    return {option: value for option, value in settings.items() if value}
 
 
 def _application(source: Source, node: Node, config: Node) -> ImportedModel:
@@ -163,14 +166,14 @@ def _unknown(name: str) -> ImportedModel:
     return ImportedModel({"provider": "openai", "base_url": NO_ADDRESS, "model": name}, {}, known=False, needs_key=True)
 
 
-def _params(source: Source, config: Node) -> dict[str, Any]:
+def _params(source: Source, config: Node, used: Sequence[str]) -> dict[str, Any]:
     params: dict[str, Any] = {}
     for key, value in (*config.items(), *config["generationConfig"].items()):
         if ("key" in key.lower() and key not in _CONNECTION) or key == "headers":
             source.note(value, f"of a provider: '{key}' is not copied because it may contain a key: use 'api_key_env'")
         elif key in _PARAMS:
             params |= _param(source, key, value)
-        elif key not in (*_CONNECTION, "generationConfig"):
+        elif key not in (*_CONNECTION, *used, "generationConfig"):
             source.note(value, f"of a provider: '{key}' has no equivalent in 'params'")
     return params
 

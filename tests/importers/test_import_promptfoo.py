@@ -9,56 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from click.testing import Result
+from promptfoo_project import BASE
+from promptfoo_project import PromptfooProject as Project
 
-from evalharness import testing
 from evalharness.importers.assertions import KNOWN
 
-BASE = """\
-prompts: ['Say {{word}}']
-providers: [openai:gpt-4o-mini]
-tests:
-  - vars: {word: hello}
-"""
 BOMB = "c0: &c0 [x, x]\n" + "".join(f"c{i}: &c{i} [*c{i - 1}, *c{i - 1}]\n" for i in range(1, 40))
 """A few lines that expand to a trillion values."""
-
-
-class Project(testing.Project):
-    """A folder with a promptfoo configuration."""
-
-    def convert(self, text: str, *options: str) -> Result:
-        """Run `evalharness import promptfoo` on this configuration."""
-        return self.command("import", "promptfoo", self.write("promptfooconfig.yaml", text), *options)
-
-    @property
-    def imported(self) -> dict[str, Any]:
-        """The written suite."""
-        found: dict[str, Any] = yaml.safe_load(self.read("suites/promptfoo.yaml"))
-        return found
-
-    @property
-    def golden(self) -> dict[str, list[str]]:
-        """The written golden answers."""
-        found: dict[str, list[str]] = yaml.safe_load(self.read("golden/promptfoo.yaml"))
-        return found
-
-    def suite_of(self, text: str) -> dict[str, Any]:
-        """The suite of a configuration, validated with its models in pyproject.toml."""
-        result = self.convert(text)
-        assert result.exit_code == 0, result.output
-        head = self.read("suites/promptfoo.yaml").partition("for pyproject.toml:\n#\n")[2]
-        self.write("pyproject.toml", re.sub("^# ?", "", head.partition("\n\nschema:")[0], flags=re.MULTILINE))
-        validated = self.command("validate", "promptfoo")
-        assert validated.exit_code == 0, validated.output
-        return self.imported
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """An empty folder."""
-    return Project(tmp_path)
 
 
 def with_assert(assertion: str, where: str = "test") -> str:
