@@ -85,6 +85,8 @@ def read_cases(source: Source, top: Node, defaults: ImportedTest, *, expand: boo
         tests.append(read_test(source, row, "of a scenario: ").merged(read_test(source, test, "of a test: ")))
     if not tests:
         tests = [ImportedTest(top["tests"])]
+        if top["tests"].value or top["scenarios"].value:
+            source.note(top["tests"], "no test can be imported: complete the case 'test-1'")
     every = (case for test in tests for case in _expanded(source, _with_defaults(test, defaults), defaults, expand))
     found = [*islice(every, source.limits.cases)]
     if next(every, None) is not None:

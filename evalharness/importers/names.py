@@ -53,7 +53,7 @@ def _letters(text: str) -> str:
     kept = (character if _in_id(character) else "-" for character in unicodedata.normalize("NFC", text))
     name = re.sub(r"-+", "-", "".join(kept)).strip("-")[:_MAX_ID_CHARS].strip("-")
     while name and unicodedata.category(name[0]).startswith("M"):  # a mark without its letter
-        name = name[1:]
+        name = name[1:].lstrip("-")
     return name
 
 

@@ -1,0 +1,119 @@
+"""Assertions: values from files, schemas as text, weights, defaults that tests switch off, and transforms."""
+
+from __future__ import annotations
+
+import pytest
+from promptfoo_project import BASE, PromptfooProject
+
+
+def with_assert(assertion: str) -> str:
+    """A configuration with one assertion."""
+    return BASE + f"    assert:\n      - {assertion}\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "schema"),
+    [
+        ('\'{"type": "object", "required": ["a"],}\'', {"type": "object", "required": ["a"]}),
+        ("'{type: object, required: [a]}'", {"type": "object", "required": ["a"]}),
+        ('"type: object\\nrequired: [a]\\n"', {"type": "object", "required": ["a"]}),
+        ("file://s.yaml", {"type": "object", "maxProperties": 2}),
+        ("file://s.json", {"type": "object", "title": "{{word}}"}),
+        ("file://s.txt", {"type": "array"}),
+        ("'{required: [\"{{word}}\"]}'", {"required": ["hello"]}),
+    ],
+)
+def test_schemas(project: PromptfooProject, value: str, schema: dict[str, object]) -> None:
+    """A schema is a mapping, a text that is read as YAML, or a file, in which templates are not rendered."""
+    found = project.result_of(
+        with_assert(f"{{type: is-json, value: {value}}}"),
+        s__yaml="type: object\nmaxProperties: 2\n",
+        s__json='{"type": "object", "title": "{{word}}"}',
+        s__txt="{type: array}\n",
+    )
+    assert found.checks == [[{"json_schema": schema}]]
+
+
+@pytest.mark.parametrize(
+    ("assertion", "checks"),
+    [
+        ("{type: contains, value: file://v.txt}", [{"contains": "a {{word}}"}]),
+        ("{type: equals, value: file://v.json}", [{"json_schema": {"const": {"a": [1]}}}]),
+        ("{type: contains-any, value: [x, file://v.txt]}", [{"regex": "(x|a \\{\\{word\\}\\})"}]),
+        (
+            "{type: contains-all, value: 'a, \"b, c\", , d'}",
+            [{"contains": "a"}, {"contains": "b, c"}, {"contains": "d"}],
+        ),
+        ("{type: contains-any, value: [true, 1]}", [{"regex": "(true|1)"}]),
+        ("{type: contains, value: '<{{yes}}>'}", [{"contains": "<true>"}]),
+        ("file://a.yaml", [{"contains": "p"}, {"contains": "q"}]),
+    ],
+)
+def test_values(project: PromptfooProject, assertion: str, checks: list[dict[str, object]]) -> None:
+    """A value may be in a file, which is trimmed and no template, or in a list."""
+    text = with_assert(assertion).replace("{word: hello}", "{word: hello, 'yes': true}")
+    found = project.result_of(
+        text,
+        v__txt="\n a {{word}} \n",
+        v__json='{"a": [1]}',
+        a__yaml="- {type: contains, value: p}\n- {type: contains, value: q}\n",
+    )
+    assert found.checks == [checks]
+
+
+@pytest.mark.parametrize(
+    ("assertion", "reason"),
+    [
+        ("{type: contains, value: x, weight: 0}", "with weight 0 it never fails"),
+        ("{type: contains, value: ''}", "expected a text that is not empty"),
+        ("{type: starts-with, value: ''}", "expected a text that is not empty"),
+        ("{type: regex, value: ''}", "expected a text that is not empty"),
+        ("{type: contains, value: file://v.py}", "its value is a program"),
+        ("{type: contains, value: 'file://v.js:get'}", "its value is a program"),
+        ("{type: contains, value: file://v.md}", "expected a .json, .yaml or .txt file"),
+        ("{type: is-json, value: '{a: [}'}", "its schema cannot be read"),
+        ("{type: is-json, value: 'no schema'}", "expected a JSON schema"),
+        ("{type: similar:dot, value: x}", "no equivalent check"),
+        ("{type: equals, value: x, normalizeUnicode: true}", "'normalizeUnicode' has no equivalent"),
+    ],
+)
+def test_left_out(project: PromptfooProject, assertion: str, reason: str) -> None:
+    """An assertion that a check cannot express is listed, and adds no check and no golden answer."""
+    found = project.result_of(with_assert(assertion))
+    assert found.says("promptfooconfig.yaml:6: ", reason)
+    assert (found.checks, found.golden) == ([[]], {})
+
+
+def test_several_references(project: PromptfooProject) -> None:
+    """A list of texts to be similar to gives as many golden answers."""
+    found = project.result_of(with_assert("{type: similar, value: [one, two]}"))
+    assert found.golden == {"test-1": ["one", "two"]}
+
+
+def test_sets(project: PromptfooProject) -> None:
+    """The weight of a set is listed, its assertions are checks."""
+    text = with_assert("{type: assert-set, weight: 2, config: {}, assert: [{type: contains, value: x}]}")
+    found = project.result_of(text)
+    assert found.checks == [[{"contains": "x"}]]
+    assert found.says("'weight' has no equivalent")
+    assert found.says("'config' has no equivalent")
+
+
+def test_defaults_that_a_test_switches_off(project: PromptfooProject) -> None:
+    """A shared assertion goes to each case that does not switch the defaults off."""
+    shared = "defaultTest: {assert: [{type: contains, value: x}, {type: equals, value: y}, {type: cost}]}\n"
+    found = project.result_of(shared + BASE + "  - {vars: {word: b}, options: {disableDefaultAsserts: true}}\n")
+    assert "assert" not in found.suite
+    assert found.checks == [[{"contains": "x"}, {"equals": "y"}], []]
+    assert found.golden == {"test-1": ["y"]}
+    assert "cost" in [gate["metric"] for gate in found.suite["gates"]]
+
+
+@pytest.mark.parametrize("option", ["transform", "postprocess"])
+def test_transforms(project: PromptfooProject, option: str) -> None:
+    """Checks survive a transform of the answer, which is listed."""
+    found = project.result_of(
+        f"defaultTest:\n  options: {{{option}: output.x}}\n" + with_assert("{type: equals, value: x}")
+    )
+    assert found.says("promptfooconfig.yaml:2: ", f"option '{option}' has no equivalent: the checks read the whole")
+    assert found.checks == [[{"equals": "x"}]]
