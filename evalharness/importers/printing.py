@@ -1,4 +1,4 @@
-"""Print values in templates as nunjucks does: `true` and not `True`, a list with commas."""
+"""Print values in templates as nunjucks does: `true` and not `True`, a list with commas, nothing for null."""
 
 from __future__ import annotations
 
@@ -6,27 +6,49 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_PRINT = re.compile(r"\{\{-?\s*(?P<name>[A-Za-z_]\w*)\s*-?\}\}")
+_PRINT = re.compile(r"\{\{-?\s*(?P<path>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*-?\}\}")
 
 
-def with_filters(template: str, values: Mapping[str, Iterable[Any]]) -> tuple[str, list[str]]:
-    """The template that prints all values of its variables as nunjucks does, and the names for which none does."""
+def with_filters(template: str, cases: Iterable[Mapping[str, Any]]) -> tuple[str, list[str]]:
+    """The template that prints its variables as nunjucks does in all cases, and the names for which it cannot.
+
+    `cases` are the variables of each case.
+    """
+    variables = [*cases]
     mixed: list[str] = []
 
     def replace(match: re.Match[str]) -> str:
-        found = [*values.get(match["name"], ())]
+        path = match["path"]
+        found = [value for one in variables for value in _values(one, path.split("."))]
         if not any(map(_differs, found)):
             return match[0]
-        if all(isinstance(value, list) for value in found):
-            return f'{{{{ {match["name"]} | join(",") }}}}'
-        if any(isinstance(value, str | list) for value in found):
-            mixed.append(match["name"])
+        ending = _ending(found)
+        if ending is None:
+            mixed.append(path)
             return match[0]
-        return f"{{{{ {match['name']} | tojson }}}}"
+        return f"{{{{ {path} {ending} }}}}"
 
     return _PRINT.sub(replace, template), mixed
 
 
+def _values(value: Any, path: list[str]) -> list[Any]:
+    """The value at a path, none if a part of it is missing."""
+    for name in path:
+        if not isinstance(value, Mapping) or name not in value:
+            return []
+        value = value[name]
+    return [value]
+
+
+def _ending(values: list[Any]) -> str | None:
+    """The end of an expression that prints all values, None if there is none."""
+    if all(isinstance(value, list) for value in values):
+        return '| join(",")'
+    if all(value is None or (isinstance(value, str) and value) for value in values):
+        return 'or ""'
+    return None if any(isinstance(value, str | list | None) for value in values) else "| tojson"
+
+
 def _differs(value: Any) -> bool:
     """Whether Python prints the value in another way than JavaScript."""
-    return isinstance(value, bool | list | dict)
+    return value is None or isinstance(value, bool | list | dict)

@@ -17,7 +17,7 @@ from evalharness.importers.gates import gates_of, metrics_of
 from evalharness.importers.printing import with_filters
 from evalharness.importers.prompts import ImportedPrompt, read_prompts
 from evalharness.importers.providers import ImportedModel, common_params, read_providers
-from evalharness.importers.source import FILE, Node, Source
+from evalharness.importers.source import FILE, Node, Source, is_program
 from evalharness.importers.stubs import prompt_stub
 from evalharness.importers.variables import Choices
 from evalharness.suites.document import problem
@@ -44,6 +44,9 @@ def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
 
     A stub replaces prompts or providers of which none can be imported. Raises SuiteError if the file is invalid.
     """
+    if is_program(file.name):
+        message = "a configuration that is a program is not run: save it as YAML"
+        raise SuiteError([problem(file.name, 0, 0, message)])
     root = config.root.resolve()
     source = Source(root if file.is_relative_to(root) else file.parent, file.parent, config.limits)
     top = source.read(file)
@@ -141,12 +144,11 @@ class _Conversion:
 
     def _printed(self, prompt: ImportedPrompt) -> ImportedPrompt:
         """The prompt that prints values as nunjucks does."""
-        names = {name for case in self.cases for name in (*self.vars, *case.vars)}
-        values = {name: [{**self.vars, **case.vars}.get(name, "") for case in self.cases] for name in names}
+        cases = [{**self.vars, **case.vars} for case in self.cases]
         messages = []
         for message in prompt.messages:
             ((role, text),) = message.items()
-            text, mixed = with_filters(text, values)
+            text, mixed = with_filters(text, cases)
             messages.append({role: text})
             for name in mixed:
                 self.source.note(
@@ -173,8 +175,7 @@ class _Conversion:
 
         def render(text: str) -> str:
             try:
-                known = {name: [value] for name, value in variables.items()}
-                return self.renderer.text(with_filters(text, known)[0], variables)
+                return self.renderer.text(with_filters(text, [variables])[0], variables)
             except TemplateError as error:
                 raise ValueError(str(error)) from None
 

@@ -95,10 +95,8 @@ def _models(source: Source, item: Node, env: Node) -> Iterator[tuple[str, Import
     if node.text.startswith(FILE) and is_data_file(node.text):
         if options:
             source.note(item, f"the options beside {node.text[:_SHOWN_CHARS]!r} are left out: the file has its own")
-        opened = source.open_reference(node, node.text)
-        for inner in opened.each() if opened else ():
-            if not _id_and_options(inner)[0].text.startswith(FILE):
-                yield from _models(source, inner, env)
+        for inner in _in_files(source, node):
+            yield from _models(source, inner, env)
         return
     source.note_unknown_keys(options, (*_KEYS, "prompts"), "of a provider: ")
     if options["prompts"]:
@@ -110,6 +108,17 @@ def _models(source: Source, item: Node, env: Node) -> Iterator[tuple[str, Import
     model = _model(source, node, options["config"], [options["env"], env])
     id_ = options["id"].text if options["id"].text != node.text else ""
     yield options["label"].text or id_ or model.settings["model"].rpartition("/")[2], replace(model, node=item)
+
+
+def _in_files(source: Source, node: Node) -> Iterator[Node]:
+    """The providers in the files that a reference names; a reference from file to file is left out."""
+    for name in source.expand(node, node.text):
+        opened = source.open_reference(node, name)
+        for inner in opened.each() if opened else ():
+            if _id_and_options(inner)[0].text.startswith(FILE):
+                source.note(inner, "a provider file that names another file is not read")
+            else:
+                yield inner
 
 
 def _id_and_options(item: Node) -> tuple[Node, Node]:

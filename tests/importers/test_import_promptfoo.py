@@ -299,6 +299,13 @@ def test_invalid_configurations(project: Project, text: str, message: str) -> No
     assert not (project.root / "suites").exists()
 
 
+def test_a_program(project: Project) -> None:
+    """A configuration in JavaScript is not run, and the error says what to do."""
+    result = project.command("import", "promptfoo", project.write("promptfooconfig.js", "module.exports = {}"))
+    assert result.exit_code == 1
+    assert "promptfooconfig.js: a configuration that is a program is not run: save it as YAML" in result.stderr
+
+
 def test_the_second_run(project: Project) -> None:
     """A second import overwrites nothing; `-o` chooses another suite name."""
     project.convert(BASE)

@@ -171,10 +171,11 @@ def test_files(project: PromptfooProject) -> None:
     """A provider in a YAML or JSON file is data: one or a list, with its parameters; a program is listed."""
     project.write("p/one.yaml", "id: openai:chat:gpt-4o\nlabel: one\nconfig: {temperature: 0.3}\n")
     project.write("p/many.json", '[{"id": "groq:llama", "label": "two"}, {"id": "file://p/one.yaml"}]')
-    text = "providers: [file://p/one.yaml, {id: file://p/many.json}, file://p/own.py, 'python:p/own.py']\n"
+    text = "providers: ['file://p/*.yaml', {id: file://p/many.json}, file://p/own.py, 'python:p/own.py']\n"
     found = project.result_of(text + REST)
     assert list(found.models) == ["one", "two"]
     assert found.suite["params"]["temperature"] == 0.3
+    assert found.says("p/many.json:1: ", "names another file")
     assert found.says("promptfooconfig.yaml:1: ", "'file://p/own.py' is a program")
     assert found.says("promptfooconfig.yaml:1: ", "'python:p/own.py' is a program")
 

@@ -138,6 +138,8 @@ def test_files_above(project: PromptfooProject) -> None:
         (["true", "false"], ["<true>", "<false>"]),
         (["1.0", "1.5"], ["<1>", "<1.5>"]),
         (["null", "x"], ["<>", "<x>"]),
+        (["{x: {y: null}}", "{x: {y: z}}"], ["[]", "[z]"]),
+        (["{x: {y: true}}"], ["[true]"]),
         (["{a: 1}"], ['<{"a": 1}>']),
         (["[1, 2]"], ["<1,2>"]),
     ],
@@ -145,8 +147,8 @@ def test_files_above(project: PromptfooProject) -> None:
 def test_what_a_prompt_prints(project: PromptfooProject, values: list[str], sent: list[str]) -> None:
     """A prompt prints true, null, numbers and lists as nunjucks does."""
     tests = "".join(f"  - vars: {{v: {value}}}\n" for value in values)
-    suite = project.result_of(f"{PRINT}tests:\n{tests}").suite
-    assert suite
+    prompt = "'[{{ v.x.y }}]'" if "x:" in values[0] else "'<{{v}}>'"
+    project.result_of(f"prompts: [{prompt}]\nproviders: [openai:gpt-4o-mini]\ntests:\n{tests}")
     project.write(
         "pyproject.toml", '[tool.evalharness.models.gpt-4o-mini]\nprovider = "scripted"\nanswers = {"*" = "ok"}\n'
     )
