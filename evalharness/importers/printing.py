@@ -31,6 +31,22 @@ def with_filters(template: str, cases: Iterable[Mapping[str, Any]]) -> tuple[str
     return _PRINT.sub(replace, template), mixed
 
 
+def empty_value(name: str, templates: Iterable[str]) -> Any:
+    """The value for a variable that is not set: an empty text, in mappings if a template reads `name.key`.
+
+    nunjucks prints nothing for a key of a missing variable.
+    """
+    paths = re.findall(rf"\b{re.escape(name)}((?:\.[A-Za-z_]\w*)+)", "\n".join(templates))
+    found: dict[str, Any] = {}
+    for path in sorted(paths, key=len, reverse=True):
+        *parents, last = path[1:].split(".")
+        inner = found
+        for key in parents:
+            inner = inner.setdefault(key, {})
+        inner.setdefault(last, "")
+    return found or ""
+
+
 def _values(value: Any, path: list[str]) -> list[Any]:
     """The value at a path, none if a part of it is missing."""
     for name in path:

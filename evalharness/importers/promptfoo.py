@@ -14,7 +14,7 @@ from evalharness.importers.assertions import ImportedAssertions, has_template, r
 from evalharness.importers.cases import ImportedCase, read_cases, read_test
 from evalharness.importers.environment import replace_environment
 from evalharness.importers.gates import gates_of, metrics_of
-from evalharness.importers.printing import with_filters
+from evalharness.importers.printing import empty_value, with_filters
 from evalharness.importers.prompts import ImportedPrompt, read_prompts
 from evalharness.importers.providers import ImportedModel, common_params, read_providers
 from evalharness.importers.source import FILE, Node, Source, is_program
@@ -120,14 +120,15 @@ class _Conversion:
         texts = [text for message in prompt.messages for text in message.values()]
         try:
             missing = self._missing(texts)
+            defaults = {variable: empty_value(variable, texts) for variable in missing}
             for text in texts:
                 for case in self.cases:
-                    self.renderer.text(text, {**dict.fromkeys(missing, ""), **self.vars, **case.vars})
+                    self.renderer.text(text, {**defaults, **self.vars, **case.vars})
         except TemplateError as error:
             self.source.note(prompt.node, f"the prompt '{name}' is skipped: {error}")
             return False
         for variable, cases in missing.items():
-            self.vars[variable] = ""
+            self.vars[variable] = defaults[variable]
             message = f"'{variable}' is not set in {len(cases)} tests ({cases[0]}): it is empty there"
             self.source.note(prompt.node, message)
         if any("{%" in text for text in texts):
@@ -151,9 +152,10 @@ class _Conversion:
             text, mixed = with_filters(text, cases)
             messages.append({role: text})
             for name in mixed:
-                self.source.note(
-                    prompt.node, f"'{name}' is a text in some tests: true, lists and objects print as Python"
+                message = (
+                    f"'{name}' has values of several types: true, null, lists and objects are printed as in Python"
                 )
+                self.source.note(prompt.node, message)
         return ImportedPrompt(prompt.label, messages, prompt.node, prompt.is_chat)
 
     def _assertions(self) -> tuple[ImportedAssertions, list[ImportedAssertions]]:

@@ -15,5 +15,5 @@ def prompt_stub(source: Source, prompts: Node, variables: Iterable[Mapping[str, 
     shared, *own = variables
     names = [name for name in (own[0] if own else {}) if all(name in one for one in own)]
     lines = [f"{name}: {{{{ {name} }}}}" for name in dict.fromkeys([*shared, *names]) if name.isidentifier()]
-    text = "\n".join(["Replace this text by the prompt.", *lines])
+    text = "\n".join(["Replace this text with the prompt.", *lines])
     return ImportedPrompt("", [{"user": text}], prompts)

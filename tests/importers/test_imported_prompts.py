@@ -136,7 +136,7 @@ def test_a_stub(project: PromptfooProject, prompt: str) -> None:
     found = project.result_of(text)
     assert found.says("promptfooconfig.yaml:1: ", "complete the prompt 'prompt-1'")
     assert len(found.left_out) == 2
-    assert found.texts == ["Replace this text by the prompt.\nword: {{ word }}"]
+    assert found.texts == ["Replace this text with the prompt.\nword: {{ word }}"]
     assert found.checks == [[{"contains": "x"}]]
     assert "vars" not in found.suite
 
@@ -162,9 +162,16 @@ def test_the_environment(project: PromptfooProject) -> None:
     assert "sekret" not in str(found)
 
 
+def test_a_missing_mapping(project: PromptfooProject) -> None:
+    """A key of a variable that is not set is empty text, as in nunjucks."""
+    found = project.result_of("prompts: ['{{ a.b.c }}{{ a.b.d }}{% if a.e %}x{% endif %} {{q}}']\n" + REST)
+    assert found.suite["vars"] == {"a": {"b": {"c": "", "d": ""}, "e": ""}}
+    assert found.says("promptfooconfig.yaml:1: ", "'a' is not set in 1 tests")
+
+
 def test_a_skipped_prompt_leaves_nothing(project: PromptfooProject) -> None:
     """A prompt that is skipped adds no variables to the suite."""
-    found = project.result_of("prompts: ['{{q}}', '{{ a.b }} {{ c }}']\n" + REST)
+    found = project.result_of("prompts: ['{{q}}', '{{ c }} {{ q.b }}']\n" + REST)
     assert found.texts == ["{{q}}"]
     assert "vars" not in found.suite
 

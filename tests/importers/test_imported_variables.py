@@ -159,6 +159,12 @@ def test_what_a_prompt_prints(project: PromptfooProject, values: list[str], sent
         assert text.replace('"', '\\"') in record
 
 
+def test_values_of_several_types(project: PromptfooProject) -> None:
+    """A variable that is a text in one test and a list in another is listed with the prompt that prints it."""
+    found = project.result_of(PRINT + "tests: [{vars: {v: x}}, {vars: {v: [1]}}]\n")
+    assert found.says("promptfooconfig.yaml:1: ", "'v' has values of several types")
+
+
 def test_a_large_product(project: PromptfooProject) -> None:
     """Combinations beyond the limit are skipped with a note."""
     many = "[" + ", ".join(f"x{number}" for number in range(101)) + "]"
