@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ class _Conversion:
     def _prompts(self) -> dict[str, ImportedPrompt]:
         """The prompts that render with every case, or a stub."""
         prompts = self.top["prompts"]
-        if not prompts and any("prompt" in case.vars for case in self.cases):  # the default of promptfoo
+        if not prompts and any("prompt" in (*self.vars, *case.vars) for case in self.cases):  # the default of promptfoo
             prompts = Node("{{prompt}}", prompts.document, prompts.loc)
         found = read_prompts(self.source, prompts)
         self.vars |= add_affixes(self.source, self.cases, found, self._render)
@@ -147,16 +147,14 @@ class _Conversion:
         """The prompt that prints values as nunjucks does."""
         cases = [{**self.vars, **case.vars} for case in self.cases]
         messages = []
-        for message in prompt.messages:
-            ((role, text),) = message.items()
+        for turn in prompt.messages:
+            ((role, text),) = turn.items()
             text, mixed = with_filters(text, cases)
             messages.append({role: text})
             for name in mixed:
-                message = (
-                    f"'{name}' has values of several types: true, null, lists and objects are printed as in Python"
-                )
-                self.source.note(prompt.node, message)
-        return ImportedPrompt(prompt.label, messages, prompt.node, prompt.is_chat)
+                text = f"'{name}' has values of several types: true, null, lists and objects are printed as in Python"
+                self.source.note(prompt.node, text)
+        return replace(prompt, messages=messages)
 
     def _assertions(self) -> tuple[ImportedAssertions, list[ImportedAssertions]]:
         """The shared assertions, and those of each case. Shared ones that depend on the test go to each case."""
