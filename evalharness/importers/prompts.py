@@ -116,20 +116,26 @@ def _parts(text: str, suffix: str) -> list[str]:
     if suffix in _ONE_TEXT:
         return [text] if text.strip() else []
     if suffix == ".jsonl":
-        return [line for line in text.splitlines() if line.strip()]
+        return _lines(text)
     if suffix == ".csv":
         return _rows(text)
+    text = text.replace("\r\n", "\n")
     return [part.strip() for part in re.split(r"^[^\S\n]*---[^\S\n]*$", text, flags=re.MULTILINE) if part.strip()]
 
 
 def _rows(text: str) -> list[str]:
     """The cells of the column `prompt`, or the lines of a file with one column."""
-    lines = [line for line in text.splitlines() if line.strip()]
     if "," in text:
-        rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-        found = [str(row.get("prompt") or "").strip() for row in rows]
-        return [cell for cell in found if cell]
+        with suppress(csv.Error):
+            rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+            found = [str(row.get("prompt") or "").strip() for row in rows]
+            return [cell for cell in found if cell]
+    lines = _lines(text)
     return lines[1:] if lines and lines[0].strip().lower() == "prompt" else lines
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in re.split(r"\r?\n", text) if line.strip()]
 
 
 def _stem(name: str) -> str:
@@ -155,10 +161,17 @@ def _as_chat(source: Source, item: Node, text: str) -> Node | None:
     text = _DUMPED.sub(r'"{{ \1 }}"', text) if _LIKE_CHAT.match(text) else text
     if text.lstrip()[:1] in ("{", "["):
         with suppress(ValueError, RecursionError):
-            value = json.loads(text)
+            value = _json(text)
     if value is None and _LIKE_CHAT.match(text):
         value = read_yaml(text, item.document.file, source.limits, merges=True).value
     return Node(value, item.document, item.loc) if isinstance(value, list | dict) else None
+
+
+def _json(text: str) -> Any:
+    """The JSON value of a text. Raises ValueError, also for half a character."""
+    value = json.loads(text)
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def _chat(source: Source, chat: Node) -> Messages | None:

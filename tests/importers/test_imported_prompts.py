@@ -17,7 +17,8 @@ TURNS = [{"system": "Be brief"}, {"user": "{{q}}"}]
     ("name", "content", "texts"),
     [
         ("p.txt", "\nA {{q}}\n---\r\nB\n  ---  \n\n---\nC\n", ["A {{q}}", "B", "C"]),
-        ("p.txt", "a --- b\n----\n", ["a --- b\n----"]),
+        ("p.txt", "a --- b\r\n----\r\n", ["a --- b\n----"]),
+        ("p.csv", f"prompt,label\n{'x' * 200_000},y\n", ["prompt,label", f"{'x' * 200_000},y"]),
         ("p.md", "# A\n\n---\n\n{{q}}", ["# A\n\n---\n\n{{q}}"]),
         ("p.j2", "A\n---\n{{ q | upper }}", ["A\n---\n{{ q | upper }}"]),
         ("p.csv", 'prompt,label\nA {{q}},one\n"B, b",two\n', ["A {{q}}", "B, b"]),
@@ -62,6 +63,7 @@ def test_chats(project: PromptfooProject, name: str, content: str) -> None:
     [
         '[{"role": "user", "content": "a"}{% for x in q %}, {"role": "user", "content": "{{x}}"}{% endfor %}]',
         '{"text": "{{q}}"}',
+        '[{"role": "user", "content": "half a character: \\ud83d"}]',
         '[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]',
     ],
 )

@@ -42,6 +42,7 @@ FILES = {
     "t.csv": 'word,__expected,__description,__metadata:a[]\nx,"contains-any: a, b",d,"e,f"\ny,similar(0.8):z,,\n',
     "p.txt": "A {{word}}\n---\nB {% if flag %}{{ flag }}{% endif %}\n",
     "p.json": '[{"role": "user", "content": {{ word | dump }}}]',
+    "p.csv": "prompt,label\nC {{word}},c\n",
     "provider.yaml": "id: ollama:chat:llama3\nconfig: {stop: [a], num_predict: 7}\n",
     "v.yaml": "word: w\nn: null\n",
 }
@@ -110,6 +111,6 @@ def test_the_whole(tmp_path: Path) -> None:
         project.write(file, content)
     found = project.result_of(CONFIG)
     assert list(found.models) == ["gpt-4o", "C", "cold", "llama3"]
-    assert len(found.suite["prompts"]) == 7
+    assert len(found.suite["prompts"]) == 8
     assert len(found.vars) == 2 * 2 + 2 * 2 + 1 + 1 + 2 * 2
     assert found.suite["cases"][0]["vars"]["n"] == "one"
