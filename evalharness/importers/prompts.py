@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from evalharness.config import Limits
 from evalharness.importers.names import loses_letters
 from evalharness.importers.paths import is_pattern
 from evalharness.importers.source import FILE, Node, Source, is_program, unique_names
@@ -100,7 +101,7 @@ def _from_file(source: Source, item: Node, name: str, label: str) -> Iterator[Im
         yield from _from_data(source, item, name, label)
     else:
         text = source.text_of(item, name)
-        for part in [] if text is None else _parts(text, suffix):
+        for part in [] if text is None else _parts(text, suffix, source.limits):
             yield from _from_text(source, item, part, label)
 
 
@@ -111,21 +112,22 @@ def _from_data(source: Source, item: Node, name: str, label: str) -> Iterator[Im
         yield ImportedPrompt(label, messages, item, is_chat=True)
 
 
-def _parts(text: str, suffix: str) -> list[str]:
+def _parts(text: str, suffix: str, limits: Limits) -> list[str]:
     """The prompts in a text file: one, or one for each part, line or row."""
     if suffix in _ONE_TEXT:
         return [text] if text.strip() else []
     if suffix == ".jsonl":
         return _lines(text)
     if suffix == ".csv":
-        return _rows(text)
+        return _rows(text, limits)
     text = text.replace("\r\n", "\n")
     return [part.strip() for part in re.split(r"^[^\S\n]*---[^\S\n]*$", text, flags=re.MULTILINE) if part.strip()]
 
 
-def _rows(text: str) -> list[str]:
+def _rows(text: str, limits: Limits) -> list[str]:
     """The cells of the column `prompt`, or the lines of a file with one column."""
     if "," in text:
+        csv.field_size_limit(int(limits.file_mb * 1e6))
         with suppress(csv.Error):
             rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
             found = [str(row.get("prompt") or "").strip() for row in rows]
