@@ -2,9 +2,10 @@
 
 from evalharness.store.baselines import accept, baseline_path, read_baseline
 from evalharness.store.ci import in_ci
+from evalharness.store.commit import Commit
 from evalharness.store.environment import environment, machine_class, work_s
 from evalharness.store.files import write_whole
-from evalharness.store.git import Commit, commit_at, merge_base
+from evalharness.store.git import commit_at, merge_base
 from evalharness.store.runs import RunWriter, canonical_run, read_run, sample_from_json, sample_to_json
 
 __all__ = [

@@ -10,8 +10,10 @@ import pytest
 from repository import Repository
 
 from evalharness.errors import GitError, StoreError
-from evalharness.store import git
-from evalharness.store.git import Commit, merge_base
+from evalharness.store import commit as commit_module
+from evalharness.store import git, git_command
+from evalharness.store.commit import Commit
+from evalharness.store.git import merge_base
 from evalharness.testing.ci import leave_ci
 
 TRAPS = """\
@@ -306,7 +308,7 @@ def test_git_that_does_not_work(
     fake.write_text(f"#!/bin/sh\n{script}\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(git, "_TIMEOUT_S", most_s)
+    monkeypatch.setattr(git_command, "_TIMEOUT_S", most_s)
     with pytest.raises(GitError, match=f"git .*{message}"):
         merge_base(repository.root)
 
@@ -393,7 +395,7 @@ def test_nothing_is_overwritten(repository: Repository, tmp_path: Path, link: bo
 def test_too_much(repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
     """Files and lists above the limits are refused."""
     commit = found(repository.root)
-    monkeypatch.setattr(git, bound, 3)
+    monkeypatch.setattr(git_command if bound == "_MOST_LISTED" else commit_module, bound, 3)
     with pytest.raises(GitError, match="more than"):
         commit.write_to(tmp_path / "copy", "golden")
     assert not (tmp_path / "copy").exists()

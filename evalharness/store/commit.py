@@ -1,0 +1,120 @@
+"""A commit of the repository: its files, read without checking it out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from evalharness.errors import GitError, StoreError
+from evalharness.store.git_command import bounded, find_place, output_of
+
+_MOST_FILE, _MOST_FILES = 256_000_000, 1_000_000_000
+"""Limits in bytes: of one file, of all files together."""
+_REGULAR, _LINK = ("100644", "100755"), ("120000",)
+_MOST_TARGET = 4096
+"""Longest target of a symbolic link in bytes."""
+
+
+class _Entry(NamedTuple):
+    """A file or a symbolic link of a commit."""
+
+    path: str
+    """Relative to the root of the project."""
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of the repository that the folder `root` lies in.
+
+    Paths are relative to `root`.
+    """
+
+    root: Path
+    sha: str
+
+    def read(self, path: str) -> bytes | None:
+        """The content of a regular file; None if there is none. Raises GitError."""
+        entries = [entry for entry in self._entries(path) if entry.path == str(PurePosixPath(path))]
+        return next((content for _, content in self._contents(entries)), None)
+
+    def files(self, folder: str) -> list[str]:
+        """The regular files below a folder, sorted. Raises GitError."""
+        return sorted(entry.path for entry in self._entries(folder))
+
+    def contents(self, folder: str, known: set[str]) -> Iterator[tuple[str, bytes]]:
+        """Path and content of each regular file below a folder that is not in `known`.
+
+        `known` has the ids of blobs; those of the yielded files are added. Raises GitError.
+        """
+        new = [entry for entry in self._entries(folder) if entry.blob not in known]
+        known |= {entry.blob for entry in new}
+        yield from ((entry.path, content) for entry, content in self._contents(new))
+
+    def write_to(self, folder: Path, *paths: str) -> list[str]:
+        """Copy the regular files at and below `paths` into an empty `folder`.
+
+        Returns their paths. Raises GitError if git cannot read them, or if they are too large, and StoreError if they
+        cannot be written.
+        """
+        entries = list(dict.fromkeys(entry for path in paths for entry in self._entries(path)))
+        try:
+            for entry, content in self._contents(entries):
+                target = folder / entry.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as file:  # does not overwrite a file or follow a link
+                    file.write(content)
+        except OSError as error:
+            raise StoreError(f"the files of {self.sha[:12]} cannot be written: {error.strerror or error}") from None
+        return sorted(entry.path for entry in entries)
+
+    def links(self, *paths: str) -> dict[str, str]:
+        """The symbolic links at and below `paths`: path -> target, cut at 4,096 bytes. Raises GitError."""
+        entries = [entry for path in paths for entry in self._entries(path, _LINK)]
+        small = [entry for entry in entries if entry.size <= _MOST_TARGET]
+        found = {entry.path: content.decode("utf-8", "surrogateescape") for entry, content in self._contents(small)}
+        return dict.fromkeys((entry.path for entry in entries), "") | found
+
+    def top_level(self) -> list[str]:
+        """The names of the files and folders in the root. Raises GitError."""
+        place = find_place(self.root)
+        folder = () if place.prefix == PurePosixPath() else ("--", f"{place.prefix}/")
+        with output_of(place, ("ls-tree", "-z", "--name-only", "--full-tree", self.sha, *folder)) as lines:
+            names = bounded(lines).decode("utf-8", "surrogateescape").split("\0")
+        return [PurePosixPath(name).name for name in names if name]
+
+    def _entries(self, path: str, modes: Collection[str] = _REGULAR) -> list[_Entry]:
+        place, relative = find_place(self.root), PurePosixPath(path)
+        if relative.is_absolute() or ".." in relative.parts or "\0" in path:
+            raise GitError(f"expected a path below the root, got {path!r}")
+        listing = ("ls-tree", "-r", "-z", "-l", "--full-tree", self.sha, "--", str(place.prefix / relative))
+        with output_of(place, listing[:-2] if listing[-1] == "." else listing) as lines:
+            return list(_of_modes(modes, bounded(lines).decode("utf-8", "surrogateescape"), place.prefix))
+
+    def _contents(self, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, bytes]]:
+        """The contents of the entries, one at a time, because together they may be large."""
+        large = next((entry.path for entry in entries if entry.size > _MOST_FILE), None)
+        if large or sum(entry.size for entry in entries) > _MOST_FILES:
+            limit = f"more than {(_MOST_FILE if large else _MOST_FILES) / 1e6:.0f} MB"
+            raise GitError(f"{large or 'the suites and goldens'} of {self.sha[:12]}: {limit}")
+        blobs = "".join(f"{entry.blob}\n" for entry in entries).encode()
+        with output_of(find_place(self.root), ("cat-file", "--batch"), stdin=blobs) as output:
+            for entry in entries:
+                if output.readline() != f"{entry.blob} blob {entry.size}\n".encode():
+                    raise GitError(f"{entry.path} of {self.sha[:12]}: not in this clone: fetch it, or clone again")
+                yield entry, output.read(entry.size)
+                output.read(1)
+
+
+def _of_modes(modes: Collection[str], listing: str, prefix: PurePosixPath) -> Iterator[_Entry]:
+    for line in filter(None, listing.split("\0")):
+        about, _, name = line.partition("\t")
+        mode, _, blob, size = about.split()
+        if mode in modes:
+            path = PurePosixPath(name)
+            if path.is_absolute() or {"..", ".git"} & set(path.parts) or not path.is_relative_to(prefix):
+                raise GitError(f"expected the path of a file, got {name!r} (blob {blob[:12]})")
+            yield _Entry(str(path.relative_to(prefix)), blob, int(size))
