@@ -141,7 +141,7 @@ class Config(Section):
     offline: bool = False
     """Open no network connection (`--llm-record=none`)."""
     cache_dir: Path = Field(default_factory=_user_cache)
-    """The folder for responses and embeddings. Outside the checkout, so that a pull request cannot supply them."""
+    """The folder for responses and embeddings. Outside the repository, so that a pull request cannot supply them."""
 
     def model(self, name: str) -> ModelConfig:
         """The configuration of the model `name`. Raises ConfigError with similar names."""
@@ -190,6 +190,11 @@ def load_config(root: Path) -> Config:
             table = _table(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path.name}: {error}") from None
+    if _is_in_repository(table.get("cache_dir"), root):
+        raise ConfigError(
+            "pyproject.toml: [tool.evalharness] cache_dir: expected a folder outside of the repository, because a "
+            f"commit could bring responses with it, got {table['cache_dir']!r}"
+        )
     try:
         return Config.model_validate({**table, "root": root})
     except ValidationError as error:
@@ -205,6 +210,13 @@ def _table(document: dict[str, Any]) -> dict[str, Any]:
     if "root" in table:
         raise ConfigError("pyproject.toml: [tool.evalharness] 'root' is always the folder of this file: remove it")
     return table
+
+
+def _is_in_repository(folder: object, root: Path) -> bool:
+    """Whether a configured folder is in the project, or in the repository that holds it."""
+    root = root.resolve()
+    top = next((parent for parent in (root, *root.parents) if (parent / ".git").exists()), root)
+    return isinstance(folder, str) and (root / folder).resolve().is_relative_to(top)
 
 
 def _message(error: ErrorDetails) -> str:

@@ -147,3 +147,27 @@ def test_missing_paths(tmp_path: Path, path: str, reason: str) -> None:
         resolve_path(path, tmp_path)
 
     assert str(caught.value).startswith(f"{path}: {reason}")
+
+
+@pytest.mark.parametrize("folder", ["cache", ".", "a/../b", "../{name}/cache", "{root}/cache"])
+def test_cache_in_the_project(tmp_path: Path, folder: str) -> None:
+    """A cache that a commit could bring along is refused, however its path is written."""
+    given = folder.format(name=tmp_path.name, root=tmp_path)
+    (tmp_path / "pyproject.toml").write_text(f'[tool.evalharness]\ncache_dir = "{given}"\n')
+    with pytest.raises(ConfigError, match="cache_dir: expected a folder outside of the repository"):
+        load_config(tmp_path)
+
+
+def test_cache_beside_a_project_in_a_repository(tmp_path: Path) -> None:
+    """Another folder of the repository that holds the project is refused too."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/pyproject.toml").write_text('[tool.evalharness]\ncache_dir = "../data"\n')
+    with pytest.raises(ConfigError, match="outside of the repository"):
+        load_config(tmp_path / "app")
+
+
+def test_cache_beside_the_project(tmp_path: Path) -> None:
+    """A relative cache outside of the project is one for all its clones side by side."""
+    (tmp_path / "pyproject.toml").write_text('[tool.evalharness]\ncache_dir = "../cache"\n')
+    assert load_config(tmp_path).cache_dir == Path("../cache")

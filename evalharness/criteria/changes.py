@@ -59,7 +59,7 @@ def _rules(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     yield from _table("default prompt", dict.fromkeys(old.prompts, ""), dict.fromkeys(new.prompts, ""))
     yield from _table("params", old.params, new.params)
     yield from _table("shared variable", old.vars, new.vars, adding_relaxes=True)
-    yield from _table("file", old.files, new.files, shown=lambda _, digest: digest[:12], adding_relaxes=True)
+    yield from _table("file", old.files, new.files, shown=_file, adding_relaxes=True)
 
 
 def _table(
@@ -246,6 +246,10 @@ def _is_narrower(then: GateRule, now: GateRule) -> bool:
 
 def _margin(name: str, rule: GateRule) -> str:
     return f"margin {rule.margin * 100:g} {'%' if rule.unit == 'ratio' else 'pts'}"
+
+
+def _file(name: str, digest: str) -> str:
+    return digest if digest.startswith("link ") else digest[:12]
 
 
 def _either(then: Iterable[_Value], now: Iterable[_Value]) -> list[_Value]:

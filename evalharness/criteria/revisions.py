@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evalharness.config import load_config
+from evalharness.criteria.inputs import (
+    FOLDERS,
+    input_files,
+    linked_content,
+    links_below,
+    part_names,
+    pytest_settings,
+)
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange
 from evalharness.store import Commit, read_baseline
@@ -20,10 +27,9 @@ from evalharness.suites import load_suite, suite_names
 if TYPE_CHECKING:
     from evalharness.criteria.criteria import Criteria
 
-_PARTS = ("suites", "golden", "pyproject.toml")
-_PYTEST = ("conftest.py", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
-"""Other files that change how pytest runs."""
-_SETTINGS = {"models", "embedders", "judges", "limits"}
+_HARMLESS = {"root", "reports", "processes"}
+"""Settings that cannot relax the criteria: where the project is, which other files a run writes, its speed."""
+_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 def criteria_changes(commit: Commit, root: Path, name: str) -> list[CriteriaChange]:
@@ -34,17 +40,40 @@ def criteria_changes(commit: Commit, root: Path, name: str) -> list[CriteriaChan
     """
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         there, named = Path(folder), named_files(root)
-        written = set(commit.write_to(there, *_PARTS, *_PYTEST, *named))
+        parts = part_names(commit.top_level())
+        written = set(commit.write_to(there, *parts, *named))
+        _restore(there, root, written)
         tracked = [name for name in named if name in written]  # a file outside of git has no earlier version
-        parts = (*_PARTS, *_PYTEST, *tracked)
-        if _contents(there, parts) == _contents(root, parts):
+        links = linked_content(commit.links(*parts), commit.read), linked_content(links_below(root), _reader(root))
+        if links[0] == links[1] and _contents(there, tracked) == _contents(root, tracked):
             return []
         from evalharness.criteria.changes import changes, deleted_suite
 
         gone = sorted(set(suite_names(there)) - set(suite_names(root)) - {name})
-        found = changes(_criteria(there, name, tracked, real=root), _criteria(root, name, tracked, real=root))
+        old = _criteria(there, name, tracked, links[0], real=root)
+        found = changes(old, _criteria(root, name, tracked, links[1], real=root))
         lost_lines = list(_lost_acceptances(there, root))
     return [*found, *map(deleted_suite, gone), *lost_lines]
+
+
+def _restore(there: Path, root: Path, names: Iterable[str]) -> None:
+    """Give files of the commit the form that they have in the work tree, where only the form differs.
+
+    A checkout turns line ends into CRLF (`eol=crlf`), and a pointer of Git LFS, which holds the SHA-256 of the file,
+    into the file.
+    """
+    for name in names:
+        now = root / name
+        if now.is_symlink() or not now.is_file():
+            continue
+        then, content = (there / name).read_bytes(), now.read_bytes()
+        is_crlf = then != content and then == content.replace(b"\r\n", b"\n")
+        if is_crlf or (then.startswith(_LFS) and hashlib.sha256(content).hexdigest().encode() in then.split(b":")[-1]):
+            (there / name).write_bytes(content)
+
+
+def _reader(root: Path) -> Callable[[str], bytes | None]:
+    return lambda name: (root / name).read_bytes() if (root / name).is_file() else None
 
 
 def _lost_acceptances(there: Path, here: Path) -> Iterator[CriteriaChange]:
@@ -69,40 +98,37 @@ def named_files(root: Path) -> list[str]:
     return sorted(path.as_posix() for path in inside if (root / path).is_file())
 
 
-def _contents(root: Path, parts: Sequence[str]) -> dict[str, bytes]:
+def _contents(root: Path, tracked: Sequence[str]) -> dict[str, object]:
     """Path -> digest of each file that can change the criteria."""
-    paths = [path for part in parts for path in [root / part, *(root / part).rglob("*")]]
-    return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).digest()
+    paths = [path for folder in FOLDERS for path in (root / folder).rglob("*")]
+    paths += [root / name for name in (*tracked, "pyproject.toml")]
+    found = {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
         if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts
     }
+    return {**found, **input_files(root)}
 
 
-def _criteria(root: Path, name: str, tracked: Sequence[str], *, real: Path) -> Criteria | None:
+def _criteria(
+    root: Path, name: str, tracked: Sequence[str], links: Mapping[str, str], *, real: Path
+) -> Criteria | None:
     """The criteria of the suite; None if there is no suite with this name."""
     from evalharness.criteria.criteria import criteria_of  # brings numpy
 
     if name not in suite_names(root):
         return None
     config = load_config(root)
-    settings = config.model_dump(mode="json", include=_SETTINGS) | {"pytest": _pytest_settings(root)}
-    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / file for file in (*_PYTEST, *tracked))]
+    settings = config.model_dump(mode="json", exclude=_HARMLESS) | {"pytest": pytest_settings(root)}
+    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / file for file in tracked)]
     files = {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
         if path.is_file()
     }
     suite = load_suite(name, config.model_copy(update={"root": real}).anchored(root))
+    files = files | input_files(root) | dict(links)
     return criteria_of(suite, config=settings, baselines=dict(_baselines(root, name)), files=files)
-
-
-def _pytest_settings(root: Path) -> dict[str, Any]:
-    """`[tool.pytest.ini_options]`, because its `addopts` can relax the criteria."""
-    path = root / "pyproject.toml"
-    table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    found: dict[str, Any] = table.get("tool", {}).get("pytest", {}).get("ini_options", {})
-    return found
 
 
 def _baselines(root: Path, suite: str) -> Iterator[tuple[tuple[str, str], Baseline | StoreError | None]]:

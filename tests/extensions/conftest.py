@@ -20,8 +20,9 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(autouse=True)
-def acme_evals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install the third party's package for one test."""
+def acme_evals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Install the third party's package for one test, with an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.syspath_prepend(HERE.parent)  # `extensions.KIND` is a module below tests/
     monkeypatch.syspath_prepend(HERE / "installed")
 

@@ -11,8 +11,6 @@ import evalharness
 from evalharness import Evaluation, Sample
 
 CONFIG = """
-[tool.evalharness]
-cache_dir = "cache"
 [tool.evalharness.models.loud]
 provider = "shout"
 suffix = "?!"

@@ -14,9 +14,8 @@ import pytest
 import evalharness
 from evalharness import ConfigError, Evaluation, Sample, ScriptedProvider, SuiteError
 
+SHOP = "[tool.evalharness.models.shop]"
 CONFIG = """
-[tool.evalharness]
-cache_dir = "cache"
 [tool.evalharness.models.shop]
 provider = "scripted"
 function = "script.py:answer"
@@ -111,7 +110,7 @@ def test_metric_and_judge_send_requests(run_suite: RunSuite, pytester: pytest.Py
 
 def test_executor_makes_the_attempts(run_suite: RunSuite, pytester: pytest.Pytester) -> None:
     """Requests of the suite and of its metrics run in the executor that the configuration names; replay needs none."""
-    edit(pytester, "pyproject.toml", 'cache_dir = "cache"', 'cache_dir = "cache"\nexecutor = "pool"')
+    edit(pytester, "pyproject.toml", SHOP, f'[tool.evalharness]\nexecutor = "pool"\n{SHOP}')
 
     first, second = run_suite("kind", "once"), run_suite("kind", "none")
 
@@ -143,7 +142,7 @@ def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
     assert [sample.metrics_cost_usd for sample in samples] == pytest.approx(critic)
     assert [sample.cost_usd for sample in samples] == [0.002, 0.002]
 
-    (pytester.path / "cache/ledger.sqlite").unlink()
+    evalharness.load_config(pytester.path).cache_dir.joinpath("ledger.sqlite").unlink()
     most_usd = (len("hello please") + 2 * 16) * 0.001
     budget_usd = 2 * most_usd + 0.02
     broke = evaluated(pytester, budget_usd=budget_usd).samples

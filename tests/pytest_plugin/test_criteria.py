@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 from repository import Repository
 
+from evalharness.config import Config
+from evalharness.criteria import revisions
+from evalharness.criteria.inputs import INPUTS
 from evalharness.criteria.revisions import criteria_changes
 from evalharness.errors import EvalHarnessError, GitError
 from evalharness.records import (
@@ -177,6 +181,28 @@ def link(file: str, target: str) -> Edit:
     return both(gone(file), lambda repository: (repository.root / file).symlink_to(target))
 
 
+def link_to(file: str, target: str) -> Edit:
+    """Create a symbolic link."""
+
+    def edit(repository: Repository) -> None:
+        (repository.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (repository.root / file).symlink_to(target)
+
+    return edit
+
+
+def pointer(file: str) -> Edit:
+    """Replace a file with the pointer that Git LFS commits for it."""
+
+    def edit(repository: Repository) -> None:
+        content = (repository.root / file).read_bytes()
+        oid = hashlib.sha256(content).hexdigest()
+        lines = ["version https://git-lfs.github.com/spec/v1", f"oid sha256:{oid}", f"size {len(content)}", ""]
+        repository.write(file, "\n".join(lines))
+
+    return edit
+
+
 def both(*edits: Edit) -> Edit:
     """Apply several edits."""
     return lambda repository: [edit(repository) for edit in edits]
@@ -214,6 +240,7 @@ def inline(**changes: str) -> Edit:
     return swap(DEMO, "cases: cases.jsonl", f"cases: {json.dumps(cases)}")
 
 
+OWN, FAKE = "[tool.evalharness]\n", "[tool.evalharness.models.fake]"
 EASY = "{rouge_l: {tokenizer: rouge}}"
 RELAXING: list[tuple[Edit, str]] = [
     (swap(DEMO, "gates:\n", "gates:\n  - {metric: rouge_1}\n"), "gate rouge_1: added margin 5 pts"),
@@ -228,6 +255,19 @@ RELAXING: list[tuple[Edit, str]] = [
     (put("conftest.py", "def pytest_collection_modifyitems(items): items.clear()\n"), "file conftest.py: added"),
     (put("pytest.ini", "[pytest]\naddopts = --llm-baseline=none\n"), "file pytest.ini: added"),
     (put("tox.ini", "[pytest]\naddopts = --llm-baseline=none\n"), "file tox.ini: added"),
+    (put("pytest.toml", '[pytest]\naddopts = ["--llm-baseline=none"]\n'), "file pytest.toml: added"),
+    (put(".pytest.toml", '[pytest]\naddopts = ["--llm-baseline=none"]\n'), "file .pytest.toml: added"),
+    (put("setup.cfg", "[tool:pytest]\naddopts = --collect-only\n"), "file setup.cfg: added"),
+    (put("suites/conftest.py", ""), "file suites/conftest.py: added"),
+    (put("suites/more/conftest.py", ""), "file suites/more/conftest.py: added"),
+    (put("tests/conftest.py", ""), "file tests/conftest.py: added"),
+    (put("sitecustomize.py", ""), "file sitecustomize.py: added"),
+    (put("secrets.py", ""), "file secrets.py: added"),
+    (put("numpy/__init__.py", ""), "file numpy/__init__.py: added"),
+    (both(put("tools/c.txt", ""), link_to("conftest.py", "tools/c.txt")), "file conftest.py: added link to tools"),
+    (both(put("tools/p.txt", ""), link_to("pytest.ini", "tools/p.txt")), "file pytest.ini: added link to tools"),
+    (both(gone(RECORDING), link_to(RECORDING, "../demo.yaml")), f"file {RECORDING}: "),
+    (both(put("more/x.jsonl", "{}"), link_to("golden/more", "../more")), "file golden/more: added link to ../more"),
     (put("answers.json", '{"*": "Yes."}'), "file answers.json: "),
     # gates
     (swap(DEMO, "margin: 0.05}", "margin: 0.2}"), "gate rouge_l: margin 5 pts -> margin 20 pts"),
@@ -334,6 +374,15 @@ RELAXING: list[tuple[Edit, str]] = [
     (swap(PYPROJECT, "embedders.maxi", "embedders.new"), "configuration embedders.maxi: {"),
     (swap(PYPROJECT, '"-ra"', '"-ra --llm-baseline=none"'), 'pytest.addopts: "-ra" -> "-ra --llm-baseline=none"'),
     (swap(PYPROJECT, '"-ra"', '"-ra"\npythonpath = ["evil"]'), 'configuration pytest.pythonpath: none -> ["evil"]'),
+    (
+        swap(PYPROJECT, "[tool.pytest.ini", "[tool.pytest]\nverbosity = 2\n[tool.pytest.ini"),
+        "pytest.verbosity: none -> 2",
+    ),
+    (swap(PYPROJECT, "[tool.evalharness.models.fake]", f"{OWN}offline = true\n{FAKE}"), "offline: false -> true"),
+    (
+        swap(PYPROJECT, "[tool.evalharness.models.fake]", f'{OWN}cache_dir = "/tmp/x"\n{FAKE}'),
+        "configuration cache_dir: ",
+    ),
     # whole suites
     (both(moved(DEMO, "suites/new.yaml"), moved(GOLDEN, "golden/new.yaml")), "suite demo: 6 cases -> deleted"),
     (both(gone(DEMO), gone(GOLDEN)), "suite demo: 6 cases -> deleted"),
@@ -343,6 +392,17 @@ HARMLESS: list[tuple[Edit, str]] = [
     (swap(DEMO, "You answer customers", "You are kind to customers"), ""),
     (swap(DEMO, '    - user: "{{ question }} {{ hint }}"', '    - user: "{{ hint }}: {{ question }}"'), ""),
     (swap("README.md", "A shop", "Another shop"), ""),
+    (put("setup.cfg", "[flake8]\nmax-line-length = 100\n"), ""),
+    (put("tox.ini", "[tox]\nenv_list = py313\n"), ""),
+    (put("tests/test_shop.py", "def test_shop(): assert True\n"), ""),
+    (put("src/shop/conftest.py", ""), ""),
+    (put("email.txt", "Hello\n"), ""),
+    (put("test/__init__.py", ""), ""),
+    (put("calendar/july.txt", "1\n"), ""),
+    (put("reports/demo/summary.md", "PASS\n"), ""),
+    (swap(PYPROJECT, FAKE, f'{OWN}reports = ["csv"]\n{FAKE}'), ""),
+    (put("Makefile", "test:\n\tpytest\n"), ""),
+    *((swap(file, "\n", "\r\n"), "") for file in (DEMO, CASES, GOLDEN, PYPROJECT, RECORDING, BASELINE)),
     (put(HISTORY, "1\n2\n3\n"), ""),
     (put(HISTORY, "2\n3\n"), "golden/HISTORY.jsonl: 1 line is removed or edited"),
     (gone(HISTORY), "golden/HISTORY.jsonl: 2 lines are removed or edited"),
@@ -376,6 +436,35 @@ def test_nothing_changed(pull_request: Repository) -> None:
     """A pull request without changes has no line."""
     pull_request.commit()
     assert named_changes(pull_request.root) == []
+
+
+def test_files_that_git_lfs_keeps(pull_request: Repository) -> None:
+    """A pointer at the merge base and its file in the work tree are equal; another file is not."""
+    files = [RECORDING, GOLDEN, BASELINE]
+    contents = {file: pull_request.read(file) for file in files}
+    pull_request.git("checkout", "--quiet", "main")
+    pull_request.commit(both(*map(pointer, files)))
+    pull_request.git("checkout", "--quiet", "-B", "topic")
+    for file, content in contents.items():
+        pull_request.write(file, content)
+    assert named_changes(pull_request.root) == []
+    pull_request.write(RECORDING, contents[RECORDING] + "{}\n")
+    assert any(f"file {RECORDING}" in line for line in relaxing(pull_request.root))
+
+
+def test_every_settings_file_of_pytest() -> None:
+    """Each file that the installed pytest reads its settings from is an input."""
+    from _pytest.config.findpaths import CONFIG_LOADERS_BY_NAME
+
+    assert set(CONFIG_LOADERS_BY_NAME) <= {one.pattern for one in INPUTS}
+
+
+def test_every_setting_of_ours(pull_request: Repository) -> None:
+    """Each setting is compared, or is one that cannot relax anything."""
+    assert set(Config.model_fields) > revisions._HARMLESS
+    assert {"models", "embedders", "judges", "executors", "executor", "limits", "offline", "cache_dir"} == (
+        set(Config.model_fields) - revisions._HARMLESS
+    ), "decide for the new setting whether a change can let a worse answer pass"
 
 
 Compare = Callable[[Edit], list[CriteriaChange]]
