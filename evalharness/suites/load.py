@@ -20,12 +20,13 @@ from evalharness.suites.golden import Golden, read_golden
 from evalharness.suites.params import constraint_problems, read_params
 from evalharness.suites.reading import Reading
 from evalharness.suites.render import Renderer, TemplateError
-from evalharness.suites.rows import read_csv, read_jsonl
+from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
 from evalharness.suites.schema import CaseSchema, SuiteSchema
 from evalharness.suites.specs import SpecReader
 
 SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
+_DATASETS = (".json", ".ndjson", ".parquet", ".tsv", ".txt", ".gz")
 _WRITE = "write one for each case, as `CASE: answer`"
 _SUITE, _CASES = TypeAdapter(SuiteSchema), TypeAdapter(list[CaseSchema])
 
@@ -98,7 +99,7 @@ class _Loader(Reading):
         try:
             path = inside(self.config.root, self.path.parent, reference)
             if path.suffix not in _READERS:
-                raise FileError(f"expected a case file that ends in .yaml, .jsonl or .csv, got '{reference}'")
+                raise FileError(_other_format(reference, path.relative_to(self.config.root).as_posix()))
             if not path.exists():
                 raise FileError(f"case file '{reference}' not found in the folder of this suite")
         except FileError as error:
@@ -106,7 +107,8 @@ class _Loader(Reading):
         cases = self.read(path, _READERS[path.suffix])
         if path.suffix == ".csv":
             cases = Document(cases.file, [_from_row(row) for row in cases.value], cases.locate)
-        return cases, self.checked(_CASES, cases)
+        cases, missing = without_missing_ids(cases)
+        return cases, self.checked(_CASES, cases, missing)
 
     def _check_ids(
         self, cases: Sequence[CaseSchema], sources: Sequence[tuple[Document, Loc]], document: Document
@@ -191,6 +193,12 @@ class _Loader(Reading):
         except TemplateError as error:
             return f"{error} (with case '{case.id}', {case.where})"
         return None
+
+
+def _other_format(reference: str, file: str) -> str:
+    message = f"expected a case file that ends in .yaml, .jsonl or .csv, got '{reference}'"
+    known = Path(reference).suffix.lower() in _DATASETS
+    return f"{message}. To convert a data set: evalharness import dataset {file}" if known else message
 
 
 def digest(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,11 @@ class Reading:
         except DocumentError as error:
             raise self.error(error.problem) from None
 
-    def checked(self, adapter: TypeAdapter[Any], document: Document) -> Any:
-        """The validated value. Raises SuiteError with all problems that the schema finds."""
+    def checked(self, adapter: TypeAdapter[Any], document: Document, found: Sequence[Problem] = ()) -> Any:
+        """The validated value. Raises SuiteError with the problems in `found` and all that the schema finds."""
         value, problems = validate(adapter, document)
-        if problems:
-            raise self.error(*problems)
+        if problems or found:
+            raise self.error(*found, *problems)
         return value
 
     def note(self, document: Document, loc: Loc, message: str) -> None:

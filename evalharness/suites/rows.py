@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from evalharness.config import Limits
+from evalharness.errors import Problem
 from evalharness.records import Location
 from evalharness.suites.document import Bare, Document, DocumentError, Loc, problem
 
@@ -113,6 +114,29 @@ def read_csv(text: str, file: str, limits: Limits) -> Document:
     except csv.Error as error:
         raise DocumentError(problem(file, end + 1, 1, f"invalid CSV: {error}")) from None
     return Document(file, rows, _by_line(file, lines))
+
+
+def without_missing_ids(document: Document) -> tuple[Document, list[Problem]]:
+    """The rows of a case file and one problem for all rows without an id.
+
+    These rows become empty cases, so that the other rows are still checked at their own place.
+    """
+    rows = document.value if isinstance(document.value, list) else []
+    missing = [index for index, row in enumerate(rows) if isinstance(row, dict) and _has_no_id(row)]
+    if not missing:
+        return document, []
+    message = (
+        f"'id' is missing in {len(missing):,} of {len(rows):,} rows, first here. Add an id to each row. If the "
+        f"file is a data set, convert it: evalharness import dataset {document.file}"
+    )
+    numbers = {*missing}
+    kept = [{"id": "missing"} if index in numbers else row for index, row in enumerate(rows)]
+    return Document(document.file, kept, document.locate), [document.problem((missing[0],), message)]
+
+
+def _has_no_id(row: dict[str, Any]) -> bool:
+    found = row.get("id")
+    return found is None or (isinstance(found, str) and not found.strip())
 
 
 def _by_line(file: str, lines: Sequence[int]) -> Callable[[Loc], Location]:

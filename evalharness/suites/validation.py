@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -13,6 +15,7 @@ from evalharness.suites.schema import CaseSchema, GateSchema, MessageSchema, Par
 
 _MAX_PROBLEMS = 1_000
 """Reported for one file."""
+_MAX_SHOWN = 100
 _PARTS: dict[str | int, type[BaseModel]] = {
     "params": ParamsSchema,
     "prompts": MessageSchema,
@@ -35,9 +38,23 @@ def validate(
 
 
 def _problems(error: ValidationError, document: Document, row: type[BaseModel]) -> Iterator[Problem]:
-    for item in error.errors(include_url=False)[:_MAX_PROBLEMS]:
-        known = _known_keys(item["loc"], row)
-        yield document.problem(item["loc"], _message(item["type"], item["loc"], item["msg"], item["input"], known))
+    """The problems in file order. One that several rows have is reported at the first of them."""
+    first: dict[Loc, Any] = {}
+    counts: Counter[Loc] = Counter()
+    for item in error.errors(include_url=False):
+        kind = _kind(item["type"], item["loc"], item["msg"], item["input"])
+        counts[kind] += 1
+        first.setdefault(kind, item)
+    for kind, item in islice(first.items(), _MAX_PROBLEMS):
+        message = _message(item["type"], item["loc"], item["msg"], item["input"], _known_keys(item["loc"], row))
+        more = counts[kind] - 1
+        yield document.problem(item["loc"], f"{message} ({more:,} more like this)" if more else message)
+
+
+def _kind(kind: str, loc: Loc, message: str, value: Any) -> Loc:
+    """What equal problems of different rows share: everything except the position in a list."""
+    shown = "" if kind in ("missing", "extra_forbidden") else str(value)[:_MAX_SHOWN]
+    return (kind, message, shown, *("" if isinstance(step, int) else step for step in loc))
 
 
 def _message(kind: str, loc: Loc, message: str, value: Any, known: Sequence[str]) -> str:
