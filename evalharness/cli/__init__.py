@@ -23,7 +23,7 @@ COMMANDS = {
     "export": "Export a run as a table with a row per sample.",
     "gate": "Decide a recorded run again.",
     "history": "Show the trend of the accepted runs of a suite.",
-    "import": "Import suites from other tools.",
+    "import": "Import suites from other tools, and data sets.",
     "init": "Create a suite with goldens and a workflow.",
     "labels": "Import the choices of a blind comparison.",
     "record": "Export or import recorded responses.",

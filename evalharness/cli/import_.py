@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from evalharness.cli._output import explained
+from evalharness.cli.import_dataset import dataset
 from evalharness.config import Config, ModelConfig, load_config
 from evalharness.errors import Problem, RefusedError, StoreError
 from evalharness.importers import MAX_NOTES, ImportedSuite, golden_text, import_promptfoo, models_text, suite_text
@@ -21,7 +22,10 @@ from evalharness.suites import load_suite
 
 @click.group("import", epilog="Example: evalharness import promptfoo promptfooconfig.yaml")
 def import_() -> None:
-    """Import suites from other tools."""
+    """Import suites from other tools, and data sets."""
+
+
+import_.add_command(dataset)
 
 
 @import_.command(

@@ -25,13 +25,13 @@ def suite_text(imported: ImportedSuite, origin: str) -> str:
         head += [f"  and {len(imported.notes) - MAX_NOTES} more"] if len(imported.notes) > MAX_NOTES else []
         head += [""]
     head += ["Models for pyproject.toml:", "", *models_text(imported.models).splitlines()]
-    return f"{_comment(head)}\n{_yaml(imported.suite)}"
+    return f"{comment(head)}\n{yaml_text(imported.suite)}"
 
 
 def golden_text(imported: ImportedSuite, origin: str) -> str:
     """The text of `golden/NAME.yaml`."""
     head = [f"Imported from {origin}: the expected answers of its assertions."]
-    return f"{_comment(head)}\n{_yaml(imported.golden)}"
+    return f"{comment(head)}\n{yaml_text(imported.golden)}"
 
 
 def models_text(models: Mapping[str, ImportedModel]) -> str:
@@ -48,7 +48,8 @@ def _table(name: str, model: ImportedModel) -> Iterable[str]:
         yield '# api_key_env = "..."  # the variable with the key of this host'
 
 
-def _comment(lines: Sequence[str]) -> str:
+def comment(lines: Sequence[str]) -> str:
+    """The lines as a YAML comment. Long lines are cut."""
     shown = (f"# {_printable(line)}".rstrip() for line in lines)
     return "".join(f"{line}\n" for line in shown)
 
@@ -58,7 +59,8 @@ def _printable(line: str) -> str:
     return text if len(text) <= _MAX_CHARS else f"{text[:_MAX_CHARS]}…"
 
 
-def _yaml(value: object) -> str:
+def yaml_text(value: object) -> str:
+    """The value as YAML, with blocks for multi-line texts."""
     return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH))
 
 
