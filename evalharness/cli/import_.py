@@ -15,7 +15,7 @@ from evalharness.cli.import_dataset import dataset
 from evalharness.config import Config, ModelConfig, load_config
 from evalharness.errors import Problem, RefusedError, StoreError
 from evalharness.importers import MAX_NOTES, ImportedSuite, golden_text, import_promptfoo, models_text, suite_text
-from evalharness.importers.source import unique_names
+from evalharness.importers.names import unique_names
 from evalharness.report.encode import one_line
 from evalharness.suites import load_suite
 

@@ -15,7 +15,7 @@ from evalharness.cli.dataset_preview import preview
 from evalharness.config import Config, load_config
 from evalharness.importers.datasets import Choice, Dataset, DatasetOptions, ReadOptions, import_dataset
 from evalharness.importers.datasets.output import write_dataset
-from evalharness.importers.source import unique_names
+from evalharness.importers.names import unique_names
 from evalharness.report.encode import one_line
 
 _MAX_NOTES = 20

@@ -1,9 +1,10 @@
 """Convert files of other tools to a suite, and list parts without an equivalent.
 
-promptfoo.yaml ── import_promptfoo ──> ImportedSuite ── suite_text, golden_text ──> suites/NAME.yaml, golden/NAME.yaml
+promptfoo.yaml ── promptfoo.suite ──> ImportedSuite ── writing ──> suites/NAME.yaml, golden/NAME.yaml
+any table      ── datasets ─────────> Dataset ─────────────────> suites/NAME.yaml, suites/cases/, golden/
 """
 
-from evalharness.importers.promptfoo import ImportedSuite, import_promptfoo
+from evalharness.importers.promptfoo.suite import ImportedSuite, import_promptfoo
 from evalharness.importers.writing import MAX_NOTES, golden_text, models_text, suite_text
 
 __all__ = ["MAX_NOTES", "ImportedSuite", "golden_text", "import_promptfoo", "models_text", "suite_text"]

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from evalharness.importers.promptfoo import ImportedSuite
-from evalharness.importers.providers import ImportedModel
+from evalharness.importers.promptfoo.providers import ImportedModel
+from evalharness.importers.promptfoo.suite import ImportedSuite
 
 _WIDTH = 110
 _MAX_CHARS = 300

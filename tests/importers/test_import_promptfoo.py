@@ -12,7 +12,7 @@ import pytest
 from promptfoo_project import BASE
 from promptfoo_project import PromptfooProject as Project
 
-from evalharness.importers.assertions import KNOWN
+from evalharness.importers.promptfoo.assertions import KNOWN
 
 BOMB = "c0: &c0 [x, x]\n" + "".join(f"c{i}: &c{i} [*c{i - 1}, *c{i - 1}]\n" for i in range(1, 40))
 """A few lines that expand to a trillion values."""

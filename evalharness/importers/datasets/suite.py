@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalharness.importers.datasets.prompt import Messages
+from evalharness.importers.margins import decidable_margin
 
-_DECIDABLE = ((72, 0.05), (36, 0.10), (23, 0.15))
-"""Numbers of cases, and the smallest drop that a gate can rule out with them in two stages (docs/gate.md)."""
 _SHORT_WORDS = 3
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: word metrics see one word."""
@@ -39,7 +38,6 @@ def suite_of(
     name: str, messages: Messages, metrics: Sequence[Any], models: Sequence[str], cases: int, description: str
 ) -> dict[str, Any]:
     """The suite as plain data, with the cases in a file of their own."""
-    margin = next((margin for least, margin in _DECIDABLE if cases >= least), 0.20)
     first = metrics[0] if isinstance(metrics[0], str) else next(iter(metrics[0]))
     suite = {
         "schema": 1,
@@ -48,6 +46,6 @@ def suite_of(
         "prompts": {"default": messages},
         "metrics": list(metrics),
         "cases": f"cases/{name}.jsonl",
-        "gates": [{"metric": first, "margin": margin}],
+        "gates": [{"metric": first, "margin": decidable_margin(cases)}],
     }
     return {key: value for key, value in suite.items() if value}

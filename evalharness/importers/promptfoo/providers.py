@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from evalharness.importers.endpoints import ENDPOINTS, NO_ADDRESS, Address, address
-from evalharness.importers.names import loses_letters
-from evalharness.importers.source import FILE, Node, Source, is_data_file, is_program, unique_names
+from evalharness.importers.names import loses_letters, unique_names
+from evalharness.importers.promptfoo.endpoints import ENDPOINTS, NO_ADDRESS, Address, address
+from evalharness.importers.promptfoo.source import FILE, Node, Source, is_data_file, is_program
 from evalharness.suites.schema import ParamsSchema
 
 _PARAMS = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from evalharness.importers.cases import ImportedCase
-from evalharness.importers.prompts import ImportedPrompt
-from evalharness.importers.source import Node, Source
+from evalharness.importers.promptfoo.cases import ImportedCase
+from evalharness.importers.promptfoo.prompts import ImportedPrompt
+from evalharness.importers.promptfoo.source import Node, Source
 
 Render = Callable[[ImportedCase], Callable[[str], str]]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from evalharness.config import Limits
-from evalharness.importers.cells import expected_cell, js_trim
+from evalharness.importers.promptfoo.cells import expected_cell, js_trim
 from evalharness.records import Location
 from evalharness.suites.document import Document, DocumentError, Loc, problem
 

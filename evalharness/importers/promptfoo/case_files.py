@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from evalharness.importers.source import FILE, Node, Source, is_data_file, is_program
-from evalharness.importers.tables import row_test
+from evalharness.importers.promptfoo.source import FILE, Node, Source, is_data_file, is_program
+from evalharness.importers.promptfoo.tables import row_test
 
 _TABLES = (".csv", ".tsv")
 _MAX_FILES_DEEP = 3

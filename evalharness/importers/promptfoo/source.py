@@ -11,10 +11,9 @@ from typing import Any
 
 from evalharness.config import Limits
 from evalharness.errors import Problem, SuiteError
-from evalharness.importers.names import unique_names
-from evalharness.importers.paths import below, is_pattern, matches
-from evalharness.importers.references import resolved
-from evalharness.importers.tables import read_table
+from evalharness.importers.promptfoo.paths import below, is_pattern, matches
+from evalharness.importers.promptfoo.references import resolved
+from evalharness.importers.promptfoo.tables import read_table
 from evalharness.suites.document import Document, DocumentError, Loc, plain, problem, read_yaml
 from evalharness.suites.files import FileError, read_text
 from evalharness.suites.rows import read_jsonl
@@ -178,6 +177,3 @@ def is_data_file(name: str) -> bool:
 def is_program(name: str) -> bool:
     """Whether a file is a program, also with the name of a function: `make.py:prompt`."""
     return name.endswith(_PROGRAMS) or name.rpartition(":")[0].endswith(_PROGRAMS)
-
-
-__all__ = ["FILE", "Node", "Source", "is_data_file", "is_program", "unique_names"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.errors import EvalHarnessError
-from evalharness.importers.cells import comma_separated, js_trim
-from evalharness.importers.source import FILE, Node, Source, is_program
+from evalharness.importers.promptfoo.cells import comma_separated, js_trim
+from evalharness.importers.promptfoo.source import FILE, Node, Source, is_program
 from evalharness.scoring.checks import open_check
 from evalharness.suites.document import DocumentError, plain, read_yaml
 

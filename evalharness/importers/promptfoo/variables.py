@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from evalharness.importers.cells import js_trim
-from evalharness.importers.source import FILE, Node, Source, is_data_file, is_program
+from evalharness.importers.promptfoo.cells import js_trim
+from evalharness.importers.promptfoo.source import FILE, Node, Source, is_data_file, is_program
 from evalharness.suites.document import Bare, plain
 
 _BINARY = tuple(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from evalharness.importers.prompts import ImportedPrompt
-from evalharness.importers.source import Node, Source
+from evalharness.importers.promptfoo.prompts import ImportedPrompt
+from evalharness.importers.promptfoo.source import Node, Source
 
 
 def prompt_stub(source: Source, prompts: Node, variables: Iterable[Mapping[str, Any]]) -> ImportedPrompt:

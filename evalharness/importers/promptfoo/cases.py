@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from typing import Any
 
-from evalharness.importers.case_files import read_scenarios, read_tests
 from evalharness.importers.names import unique_ids
-from evalharness.importers.source import Node, Source
-from evalharness.importers.variables import Choices, read_vars
+from evalharness.importers.promptfoo.case_files import read_scenarios, read_tests
+from evalharness.importers.promptfoo.source import Node, Source
+from evalharness.importers.promptfoo.variables import Choices, read_vars
 
 _KNOWN = ("description", "vars", "assert", "metadata", "options", "threshold")
 _OPTIONS = ("prefix", "suffix", "disableVarExpansion", "disableDefaultAsserts")

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evalharness.config import Config
-from evalharness.importers.source import Node, Source
-
-_DECIDABLE = ((72, 0.05), (36, 0.10), (23, 0.15))
-"""Numbers of cases, and the smallest drop that a gate can rule out with them in two stages (docs/gate.md)."""
+from evalharness.importers.margins import decidable_margin
+from evalharness.importers.promptfoo.source import Node, Source
 
 
 def metrics_of(
@@ -35,7 +33,7 @@ def _metric(source: Source, tests: Node, name: str, config: Config) -> Any:
 
 def gates_of(metrics: Sequence[Any], kinds: Iterable[str], cases: int) -> list[dict[str, Any]]:
     """A gate for each metric, with a margin that the number of cases can decide, and for each kind of gate."""
-    margin = next((margin for least, margin in _DECIDABLE if cases >= least), 0.20)
+    margin = decidable_margin(cases)
     named = [metric if isinstance(metric, str) else next(iter(metric)) for metric in metrics]
     return [
         *({"metric": name, "margin": margin} for name in named),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from evalharness.importers.prompts import ImportedPrompt
-from evalharness.importers.source import Source
+from evalharness.importers.promptfoo.prompts import ImportedPrompt
+from evalharness.importers.promptfoo.source import Source
 
 _ENV = re.compile(r"\{\{-?\s*env\.([A-Za-z_]\w*)\s*-?\}\}")
 

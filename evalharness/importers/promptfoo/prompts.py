@@ -16,9 +16,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from evalharness.config import Limits
-from evalharness.importers.names import loses_letters
-from evalharness.importers.paths import is_pattern
-from evalharness.importers.source import FILE, Node, Source, is_program, unique_names
+from evalharness.importers.names import loses_letters, unique_names
+from evalharness.importers.promptfoo.paths import is_pattern
+from evalharness.importers.promptfoo.source import FILE, Node, Source, is_program
 from evalharness.suites.document import DocumentError, read_yaml
 
 Messages = list[dict[str, str]]

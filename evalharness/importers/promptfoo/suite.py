@@ -9,17 +9,17 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import Problem, SuiteError
-from evalharness.importers.affixes import add_affixes
-from evalharness.importers.assertions import ImportedAssertions, has_template, read_assertions
-from evalharness.importers.cases import ImportedCase, read_cases, read_test
-from evalharness.importers.environment import replace_environment
-from evalharness.importers.gates import gates_of, metrics_of
-from evalharness.importers.printing import empty_value, with_filters
-from evalharness.importers.prompts import ImportedPrompt, read_prompts
-from evalharness.importers.providers import ImportedModel, common_params, read_providers
-from evalharness.importers.source import FILE, Node, Source, is_program
-from evalharness.importers.stubs import prompt_stub
-from evalharness.importers.variables import Choices
+from evalharness.importers.promptfoo.affixes import add_affixes
+from evalharness.importers.promptfoo.assertions import ImportedAssertions, has_template, read_assertions
+from evalharness.importers.promptfoo.cases import ImportedCase, read_cases, read_test
+from evalharness.importers.promptfoo.environment import replace_environment
+from evalharness.importers.promptfoo.gates import gates_of, metrics_of
+from evalharness.importers.promptfoo.printing import empty_value, with_filters
+from evalharness.importers.promptfoo.prompts import ImportedPrompt, read_prompts
+from evalharness.importers.promptfoo.providers import ImportedModel, common_params, read_providers
+from evalharness.importers.promptfoo.source import FILE, Node, Source, is_program
+from evalharness.importers.promptfoo.stubs import prompt_stub
+from evalharness.importers.promptfoo.variables import Choices
 from evalharness.suites.document import problem
 from evalharness.suites.render import Renderer, TemplateError
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from evalharness.importers.source import Node, Source
+from evalharness.importers.promptfoo.source import Node, Source
 from evalharness.redaction import is_variable
 
 NO_ADDRESS = "https://..."

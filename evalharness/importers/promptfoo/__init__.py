@@ -1,0 +1,1 @@
+"""Read a promptfoo configuration as a suite, without running anything of it."""
