@@ -136,7 +136,7 @@ class Evaluation:
         """The mean of each metric over the planned samples, by model and prompt."""
         values: dict[tuple[str, str], dict[str, list[float]]] = {}
         for sample in self.samples:
-            if sample.purpose == "planned":
+            if sample.key.purpose == "planned":
                 by_metric = values.setdefault((sample.key.model, sample.key.prompt), {})
                 for score in sample.scores:
                     by_metric.setdefault(score.metric, []).append(score.value)

@@ -37,7 +37,7 @@ def broken_cases(run: Run) -> dict[tuple[str, str, str], list[Sample]]:
     """
     found: dict[tuple[str, str, str], list[Sample]] = {}
     for sample in run.samples:
-        if sample.failed_stable and sample.purpose != "rerun":
+        if sample.failed_stable and sample.key.purpose != "rerun":
             found.setdefault((sample.key.model, sample.key.prompt, sample.key.case), []).append(sample)
     return found
 
@@ -59,7 +59,7 @@ def _verdict(run: Run, pair: tuple[str, str], cases: Iterable[str]) -> Verdict:
 
 
 def _case(run: Run, pair: tuple[str, str], case: str, known: Stability | None) -> _Case:
-    reruns = [sample for sample in _samples(run, pair, case) if sample.purpose == "rerun"]
+    reruns = [sample for sample in _samples(run, pair, case) if sample.key.purpose == "rerun"]
     fails = sum(bool(sample.failed_stable) or not sample.answered for sample in reruns)
     failure = next(message for sample in _samples(run, pair, case) for message in sample.failed_stable)
     subject = f"{some([case])} {failure}"

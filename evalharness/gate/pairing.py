@@ -92,7 +92,7 @@ def pair_up(run: Run, model: str, prompt: str, baseline: Baseline | StoreError |
     mine = [
         sample
         for sample in run.samples
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.purpose != "rerun"
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.purpose != "rerun"
     ]
     samples: dict[str, list[Sample]] = {}
     for sample in mine:

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 
 import pytest
 
 from evalharness.records import Sample, Verdict
 from evalharness.report import Outcome
-from evalharness.report.encode import one_line
+from evalharness.report.encode import one_lines
 
 Property = tuple[str, str]
 """A name without characters that XML escapes, and a value."""
+_Value = tuple[str, str | float | None]
+_OF_A_GATE = ("model", "prompt", "metric", "tag", "status", "margin", "drop", "largest_drop", "p_value", "cases")
 
 
-def case_properties(samples: Sequence[Sample]) -> Iterator[Property]:
+def case_properties(samples: Sequence[Sample]) -> list[Property]:
     """The properties of a case with one model and prompt; scores and costs are means over its samples."""
+    return _encoded(_case_values(samples))
+
+
+def _case_values(samples: Sequence[Sample]) -> Iterator[_Value]:
     for sample in samples[:1]:
-        yield from _named("model", sample.key.model)
-        yield from _named("prompt", sample.key.prompt)
-        yield from _named("status", "error" if sample.error else "fail" if sample.failed_checks else "pass")
-        yield from _named("tags", ", ".join(sample.tags))
+        yield "model", sample.key.model
+        yield "prompt", sample.key.prompt
+        yield "status", "error" if sample.error else "fail" if sample.failed_checks else "pass"
+        yield "tags", ", ".join(sample.tags)
     for metric in dict.fromkeys(score.metric for sample in samples for score in sample.scores):
         values = [score.value for sample in samples if (score := sample.score(metric))]
-        yield from _named(f"score.{metric}", fmean(values))
+        yield f"score.{metric}", fmean(values)
     if costs := [sample.cost_usd for sample in samples if sample.cost_usd is not None]:
-        yield from _named("cost_usd", fmean(costs))
+        yield "cost_usd", fmean(costs)
 
 
-def gate_properties(verdict: Verdict) -> Iterator[Property]:
+def gate_properties(verdict: Verdict) -> list[Property]:
     """The properties of a gate, named as in `verdict.json`."""
-    for name in ("model", "prompt", "metric", "tag", "status", "margin", "drop", "largest_drop", "p_value", "cases"):
-        yield from _named(name, getattr(verdict, name))
+    return _encoded((name, getattr(verdict, name)) for name in _OF_A_GATE)
 
 
 def record_suite(config: pytest.Config, outcome: Outcome) -> None:
@@ -41,23 +46,23 @@ def record_suite(config: pytest.Config, outcome: Outcome) -> None:
     for plugin in config.pluginmanager.get_plugins():
         add = getattr(plugin, "add_global_property", None)  # pytest's junitxml: `record_testsuite_property`
         if callable(add):
-            for name, value in _suite_properties(outcome):
+            for name, value in _encoded(_suite_values(outcome)):
                 add(name, value)
 
 
-def _suite_properties(outcome: Outcome) -> Iterator[Property]:
+def _suite_values(outcome: Outcome) -> Iterator[_Value]:
     suite = outcome.run.header.suite
-    yield from _named(f"{suite}.status", outcome.status)
-    yield from _named(f"{suite}.headline", outcome.headline)
-    yield from _named(f"{suite}.run", outcome.run.header.id)
+    yield f"{suite}.status", outcome.status
+    yield f"{suite}.headline", outcome.headline
+    yield f"{suite}.run", outcome.run.header.id
     for verdict in outcome.verdicts:
-        for name, value in gate_properties(verdict):
-            if name in ("status", "drop", "p_value"):
-                yield from _named(f"{suite}.{verdict.name}.{name}", value)
+        for name in ("status", "drop", "p_value"):
+            yield f"{suite}.{verdict.name}.{name}", getattr(verdict, name)
 
 
-def _named(name: str, value: str | float | None) -> Iterator[Property]:
-    """The property; nothing for an empty value."""
-    if value not in (None, ""):
-        text = f"{value + 0.0:.6g}" if isinstance(value, float) else one_line(str(value), 500)
-        yield re.sub(r"[^\w.-]", "_", name)[:200], text
+def _encoded(values: Iterable[_Value]) -> list[Property]:
+    """The properties; none for an empty value."""
+    given = [(name, value) for name, value in values if value not in (None, "")]
+    texts = [f"{value + 0.0:.6g}" if isinstance(value, float) else str(value) for _, value in given]
+    names = [re.sub(r"[^\w.-]", "_", name)[:200] for name, _ in given]
+    return list(zip(names, one_lines(texts, 500), strict=True))

@@ -109,7 +109,7 @@ def columns_of(
     """A column for each planned model and prompt of a run, with or without samples."""
     planned = Counter((key.model, key.prompt) for key in run.header.planned)
     samples: dict[tuple[str, str], list[Sample]] = {pair: [] for pair in planned}
-    for sample in (sample for sample in run.samples if sample.purpose != "rerun"):
+    for sample in (sample for sample in run.samples if sample.key.purpose != "rerun"):
         samples.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
     return [
         Column(source, *pair, planned[pair], tuple(group), earlier.get(pair, {})) for pair, group in samples.items()
@@ -232,6 +232,11 @@ def by_tag(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[dict[s
 def number(value: float | None) -> float | None:
     """A number rounded to six digits; None for NaN and infinity."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+
+
+def numbers(values: Iterable[float | None]) -> list[float | None]:
+    """Each number rounded to six digits; None for NaN and infinity."""
+    return [number(value) for value in values]
 
 
 def known(values: Iterable[float | None]) -> list[float]:

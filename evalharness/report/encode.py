@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from evalharness.redaction import scrub
+from evalharness.redaction import scrub, scrubbed
 
 MINUS = "−"
 """The sign of negative changes."""
@@ -42,8 +42,16 @@ def one_line(text: str, width: int = 200) -> str:
 
     Only the start of a long text is read.
     """
+    return one_lines([text], width)[0]
+
+
+def one_lines(texts: Iterable[str], width: int = 200) -> list[str]:
+    """Printable texts, each on one line and cut to `width` characters."""
+    return [_one_line(text, width) for text in scrubbed(list(texts))]
+
+
+def _one_line(text: str, width: int) -> str:
     limit = _READ * width
-    text = scrub(text)
     line = " ".join(_escaped(text[:limit]).split())
     return line if len(line) <= width and len(text) <= limit else line[: width - 1] + "…"
 
@@ -64,7 +72,16 @@ def code(text: str, width: int = 200) -> str:
 
     Never put it at the start of a line, where it could be read as a fence.
     """
-    line = _LONG_RUN.sub(lambda run: f"{len(run[0])} of {_named('`')}", one_line(text, width)) or "⟨empty⟩"
+    return codes([text], width)[0]
+
+
+def codes(texts: Iterable[str], width: int = 200) -> list[str]:
+    """A code span for each text."""
+    return [_code(line) for line in one_lines(texts, width)]
+
+
+def _code(line: str) -> str:
+    line = _LONG_RUN.sub(lambda run: f"{len(run[0])} of {_named('`')}", line) or "⟨empty⟩"
     ticks = "`" * (_longest_run(line) + 1)
     space = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{ticks}{space}{line}{space}{ticks}"
@@ -72,7 +89,12 @@ def code(text: str, width: int = 200) -> str:
 
 def cell(text: str, width: int = 200) -> str:
     """A code span for a table cell: bars are escaped."""
-    return code(one_line(text, width).replace("|", _named("|")), len(_named("|")) * width)
+    return cells([text], width)[0]
+
+
+def cells(texts: Iterable[str], width: int = 200) -> list[str]:
+    """A code span for each text of a table cell."""
+    return [_code(line.replace("|", _named("|"))) for line in one_lines(texts, width)]
 
 
 def fence(lines: Iterable[str], language: str = "") -> str:

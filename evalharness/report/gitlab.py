@@ -40,7 +40,7 @@ def metrics(outcomes: Sequence[Outcome]) -> str:
 def _rows(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
     groups: dict[tuple[str, str], list[Sample]] = {}
     for sample in outcome.run.samples:
-        if sample.purpose != "rerun":
+        if sample.key.purpose != "rerun":
             groups.setdefault((sample.key.model, sample.key.prompt), []).append(sample)
     for (model, prompt), samples in groups.items():
         names = {"suite": outcome.run.header.suite, "model": model, "prompt": prompt}

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from evalharness.records import SEVERITY, Baseline, CriteriaChange, Run, Verdict
-from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
+from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, numbers, summary
 from evalharness.report.outcome import Outcome
 from evalharness.report.rows import packed, rows_of
 from evalharness.report.single_file import island, page_pieces
@@ -63,7 +63,7 @@ def page_of(outcome: Outcome) -> Page:
         verdicts=outcome.shown,
         criteria=outcome.criteria,
         extent=extent_of(run),
-        answered=sum(sample.error is None for sample in run.samples if sample.purpose != "rerun"),
+        answered=sum(sample.error is None for sample in run.samples if sample.key.purpose != "rerun"),
         planned=len(run.header.planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
     )
@@ -162,6 +162,8 @@ def _gravity(verdict: Verdict) -> tuple[bool, int]:
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
     """A verdict as plain data; all changes are drops."""
+    measured = (verdict.margin, verdict.drop, verdict.largest_drop, verdict.p_value)
+    margin, drop, bound, p_value = numbers(measured)
     return {
         "model": verdict.model,
         "prompt": verdict.prompt,
@@ -172,9 +174,9 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "gating": verdict.gating,
         "ratio": verdict.unit == "ratio",
-        "margin": number(verdict.margin),
-        "drop": number(verdict.drop),
-        "bound": number(verdict.largest_drop),
-        "p_value": number(verdict.p_value),
+        "margin": margin,
+        "drop": drop,
+        "bound": bound,
+        "p_value": p_value,
         "cases": verdict.cases,
     }

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from evalharness.records import Baseline, Verdict
 from evalharness.report.diffs import AnswerDiff, How, answers
-from evalharness.report.encode import code, fence, one_line
+from evalharness.report.encode import code, codes, fence, one_lines
 from evalharness.report.markdown_cases import case_block
 from evalharness.report.markdown_tables import GATE_HEAD, gate_row, usage_table
 from evalharness.report.outcome import Outcome
@@ -45,8 +45,7 @@ def summary(outcomes: Sequence[Outcome], most_chars: int = MAX_CHARS) -> str:
 
 def _whole_or_verdict(outcome: Outcome, most_chars: int) -> str:
     text = "\n\n".join(_one(outcome, most_chars)) + "\n" if most_chars > _MIN_CHARS else ""
-    cut = f"{_verdict(outcome)}\n\nCut: the report has the rest.\n"
-    return text if text and len(text) <= most_chars else cut
+    return text if text and len(text) <= most_chars else f"{_verdict(outcome)}\n\nCut: the report has the rest.\n"
 
 
 def _fitting(items: Sequence[T], room: float, what: str, shown: Callable[[T], str]) -> Iterator[str]:
@@ -154,10 +153,11 @@ def _usage(outcome: Outcome) -> Iterator[str]:
 
 def _environment(outcome: Outcome) -> Iterator[str]:
     yield "<details><summary>Details, and how to accept this run</summary>"
-    yield "\n".join(f"- {label}: {code(text, 300)}" for label, text in _facts(outcome) if text)
-    commands = ["# reproduce this result", f"$ {one_line(outcome.again, 500)}"]
-    commands += ["# accept these answers, if they are intended", f"$ {one_line(outcome.accept_command, 500)}"]
-    yield fence(commands, "console")
+    labels, facts = zip(*((label, text) for label, text in _facts(outcome) if text), strict=True)
+    yield "\n".join(f"- {label}: {fact}" for label, fact in zip(labels, codes(facts, 300), strict=True))
+    again, accept = one_lines([outcome.again, outcome.accept_command], 500)
+    reproduce = ["# reproduce this result", f"$ {again}"]
+    yield fence([*reproduce, "# accept these answers, if they are intended", f"$ {accept}"], "console")
     yield "</details>"
 
 

@@ -9,7 +9,7 @@ from statistics import fmean, median
 
 from evalharness.records import BaselineSample, Sample, Usage, Verdict
 from evalharness.report.diffs import before
-from evalharness.report.encode import MINUS, cell
+from evalharness.report.encode import MINUS, cell, cells
 from evalharness.report.outcome import Outcome
 from evalharness.report.usage import dollars
 
@@ -33,7 +33,7 @@ def _name(verdict: Verdict, *, several: bool) -> Iterator[str]:
     if verdict.tag:
         yield f"of {cell(verdict.tag, 80)}"
     if several:
-        yield f"({cell(verdict.model, 64)}, {cell(verdict.prompt, 64)})"
+        yield f"({', '.join(cells([verdict.model, verdict.prompt], 64))})"
     if verdict.pinned:
         yield "(pinned)"
 
@@ -82,8 +82,7 @@ def _usage(outcome: Outcome, model: str, prompt: str) -> str:
     costs = [sample.cost_usd for sample in samples if sample.cost_usd is not None]
     tokens = [_tokens(samples, outcome, attrgetter(name)) for name in ("prompt_tokens", "completion_tokens")]
     cost = dollars(fmean(costs) * 1000) if costs else _NONE
-    name = f"{cell(model, 64)}, {cell(prompt, 64)}"
-    return _row([name, str(answers), *tokens, cost, *_times(samples)])
+    return _row([", ".join(cells([model, prompt], 64)), str(answers), *tokens, cost, *_times(samples)])
 
 
 def _tokens(samples: Sequence[Sample], outcome: Outcome, count: Callable[[BaselineSample | Usage], int]) -> str:
@@ -102,7 +101,7 @@ def _tokens(samples: Sequence[Sample], outcome: Outcome, count: Callable[[Baseli
 
 def _times(samples: Sequence[Sample]) -> list[str]:
     """Median, 95th percentile and number of timed answers; replayed answers have no time."""
-    times = sorted(sample.latency_s for sample in samples if sample.latency_s is not None)
+    times = sorted(seconds for sample in samples if (seconds := sample.latency_s) is not None)
     if not times:
         return [_NONE, _NONE, "0"]
     return [f"{median(times):.2f} s", f"{times[math.ceil(0.95 * len(times)) - 1]:.2f} s", str(len(times))]
@@ -111,7 +110,7 @@ def _times(samples: Sequence[Sample]) -> list[str]:
 def _of(outcome: Outcome, model: str, prompt: str) -> Iterator[Sample]:
     """The samples of one model and prompt, without reruns after a broken assertion."""
     for sample in outcome.run.samples:
-        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.purpose != "rerun":
+        if (sample.key.model, sample.key.prompt) == (model, prompt) and sample.key.purpose != "rerun":
             yield sample
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evalharness.records import Sample
-from evalharness.report.columns import Column, known, number
+from evalharness.report.columns import Column, known, numbers
 
 MAX_TEXT = 50_000
 """Characters of one text in the report; the run record has all of it."""
@@ -36,7 +36,7 @@ def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]
         key=lambda pair: (_rank(pair[1]), pair[0]),
     )
     samples = [sample for _, sample in found]
-    scores = [{score.metric: number(score.value) for score in sample.scores} for sample in samples]
+    scores = [{score.metric: score.value for score in sample.scores} for sample in samples]
     earlier = [columns[index].before(sample) for index, sample in found]
     return {
         "case": [texts(sample.key.case) for sample in samples],
@@ -47,8 +47,8 @@ def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]
         "golden": [texts.all(sample.golden) for sample in samples],
         "answer": [texts.maybe(sample.response.text if sample.response else None) for sample in samples],
         "old": [texts.maybe(one.text) for one in earlier],
-        "scores": [[values.get(metric) for values in scores] for metric in metrics],
-        "before": [[number(one.scores.get(metric)) for one in earlier] for metric in metrics],
+        "scores": [numbers([values.get(metric) for values in scores]) for metric in metrics],
+        "before": [numbers([one.scores.get(metric) for one in earlier]) for metric in metrics],
         "failed": _sparse(texts.all([*sample.failed_checks, *sample.failed_stable]) for sample in samples),
         "error": _sparse(
             [texts(sample.error.kind), texts(sample.error.message)] if sample.error else [] for sample in samples
@@ -60,7 +60,7 @@ def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]
         "replayed": [index for index, sample in enumerate(samples) if sample.recorded_at],
         "tokens": [_tokens(sample) for sample in samples],
         "timing": [_timing(sample) for sample in samples],
-        "cost": [number(sample.cost_usd) for sample in samples],
+        "cost": numbers([sample.cost_usd for sample in samples]),
         "prompts": [json.loads(prompt) for prompt in prompts.index],
         "texts": list(texts.index),
     }
@@ -93,7 +93,7 @@ def _messages(sample: Sample, texts: _Texts) -> str:
 
 def _rank(sample: Sample) -> tuple[int, float, Any]:
     """A sort key: errors, then broken assertions, then the lowest mean score."""
-    values = known(score.value for score in sample.scores)
+    values = known([score.value for score in sample.scores])
     rank = 0 if sample.error else 1 if sample.failed_checks else 2
     return rank, sum(values) / len(values) if values else 0.0, sample.key
 
@@ -115,5 +115,4 @@ def _timing(sample: Sample) -> list[float | None] | None:
     if sample.response is None:
         return None
     timing = sample.response.timing
-    values = (timing.total_s, timing.first_token_s, timing.prompt_tokens_per_s, timing.decode_tokens_per_s)
-    return [number(value) for value in values]
+    return numbers((timing.total_s, timing.first_token_s, timing.prompt_tokens_per_s, timing.decode_tokens_per_s))
