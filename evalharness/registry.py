@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from functools import lru_cache, partial
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, Literal
 
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
@@ -96,8 +97,13 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
 
 def names(kind: Kind) -> list[str]:
     """Return every name that can be opened, sorted."""
-    third_party = {entry.name for entry in entry_points(group=f"evalharness.{kind}")}
-    return sorted(third_party | set(BUILT_IN[kind]))
+    return sorted({entry.name for entry in _installed(tuple(sys.path), kind)} | set(BUILT_IN[kind]))
+
+
+@lru_cache(maxsize=16)
+def _installed(path: tuple[str, ...], kind: Kind) -> EntryPoints:
+    """The entry points of a kind, by `sys.path`: finding them reads a file of each installed package."""
+    return entry_points(group=f"evalharness.{kind}")
 
 
 def find(kind: Kind, name: str) -> Callable[..., Any]:
@@ -107,11 +113,16 @@ def find(kind: Kind, name: str) -> Callable[..., Any]:
     """
     target = BUILT_IN[kind].get(name)
     if target is None:
-        if found := list(entry_points(group=f"evalharness.{kind}", name=name)):
+        if found := list(_installed(tuple(sys.path), kind).select(name=name)):
             return _loaded(kind, found)  # type: ignore[no-any-return]
         raise LookupError(f"unknown {_noun(kind)} '{name}'{did_you_mean(name, names(kind))}")
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+
+
+def built_in(kind: Kind) -> dict[str, Any]:
+    """Return every built-in extension of a kind by name."""
+    return {name: find(kind, name) for name in BUILT_IN[kind]}
 
 
 def _loaded(kind: Kind, found: Sequence[EntryPoint]) -> Any:

@@ -20,7 +20,6 @@ from evalharness.criteria.inputs import (
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange
 from evalharness.store import Commit, read_baseline
-from evalharness.store.acceptances import ACCEPTANCES
 from evalharness.store.baselines import BASELINE_FOLDER, PINNED
 from evalharness.suites import load_suite, suite_names
 
@@ -78,6 +77,8 @@ def _reader(root: Path) -> Callable[[str], bytes | None]:
 
 def _lost_acceptances(there: Path, here: Path) -> Iterator[CriteriaChange]:
     """Removed or edited lines of the list of acceptances. The list decides nothing, so they do not relax."""
+    from evalharness.store.acceptances import ACCEPTANCES
+
     then, now = ((root / ACCEPTANCES).read_bytes() if (root / ACCEPTANCES).is_file() else b"" for root in (there, here))
     lost = len(set(then.splitlines()) - set(now.splitlines()))
     if lost:

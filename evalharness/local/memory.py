@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from evalharness.local.gguf_header import GgufHeader
+if TYPE_CHECKING:
+    from evalharness.local.gguf_header import GgufHeader
+
 
 REST_BYTES = 200_000_000
 """Python, the library and small buffers. Small models need less."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -18,6 +18,11 @@ from pydantic import (
 
 from evalharness import registry
 from evalharness.suites.document import Bare, number, plain
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
 
 def _text(value: Any) -> Any:
@@ -153,13 +158,18 @@ class CaseSchema(StrictSchema):
     assert_: list[Data] = Field(default=[], alias="assert")
 
 
-def _metric_schema() -> dict[str, Any]:
-    names = registry.names("metrics")
-    one = {"type": "object", "properties": {n: {} for n in names}, "additionalProperties": False, "maxProperties": 1}
-    return {"anyOf": [{"enum": names}, one]}
+class _MetricNames:
+    """The JSON schema of a metric. Listing the installed ones takes time, and only editors need it."""
+
+    @staticmethod
+    def __get_pydantic_json_schema__(core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        names = registry.names("metrics")
+        properties: dict[str, Any] = {name: {} for name in names}
+        one = {"type": "object", "properties": properties, "additionalProperties": False, "maxProperties": 1}
+        return {"anyOf": [{"enum": names}, one]}
 
 
-MetricSchema = Annotated[Any, BeforeValidator(plain), WithJsonSchema(_metric_schema())]
+MetricSchema = Annotated[Any, BeforeValidator(plain), _MetricNames]
 
 
 class SuiteSchema(StrictSchema):
