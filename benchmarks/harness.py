@@ -66,7 +66,7 @@ def steps(root: Path) -> dict[str, float]:
     from evalharness.gate import decide_run
     from evalharness.report import Outcome
     from evalharness.report.html import page_of, render_html
-    from evalharness.store import RunWriter, sample_to_json
+    from evalharness.store import RunWriter
     from evalharness.suites import load_suite
 
     took: dict[str, float] = {}
@@ -87,7 +87,7 @@ def steps(root: Path) -> dict[str, float]:
     def write() -> None:
         writer = RunWriter(root / "run.jsonl", run.header)
         for sample in run.samples:
-            writer.append(sample_to_json(sample))
+            writer.append(sample)
         writer.end(run)
 
     timed("write the record", write)

@@ -22,7 +22,6 @@ from statistics import fmean
 from typing import Any
 
 from evalharness.errors import EvalHarnessError, StoreError
-from evalharness.evaluation.acceptance import Reason, accept_run
 from evalharness.evaluation.commands import accept_command, command
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import make_plan
@@ -39,7 +38,7 @@ from evalharness.records import (
     Verdict,
 )
 from evalharness.report import Outcome, write_reports
-from evalharness.store import RunWriter, sample_to_json
+from evalharness.store import RunWriter
 from evalharness.store.runs import RECORD, lock_record, read_run
 from evalharness.suites import load_suite
 
@@ -66,6 +65,7 @@ class Evaluation:
         self.requests = Requests(resources, self.plan, self.options, self.folder)
         self.speed = MachineSpeed(self.plan)
         against = self.options.against.sha if self.options.against else ""
+        self._accept_command = accept_command(name, self.options)
         self.header = replace(self.plan.header(), max_stages=self._stages(), against=against)
         self.selected: list[SampleKey] = []
         self.samples: list[Sample] = []
@@ -90,14 +90,14 @@ class Evaluation:
 
     def add(self, sample: Sample) -> None:
         """Append a sample to the record. Raises StoreError."""
-        self._record().append(sample_to_json(sample))
+        self._record().append(sample)
         self.samples.append(sample)
 
     def decide(self, *, screening: bool = False) -> list[Verdict]:
         """The verdicts on the samples so far; none for a stopped run. While `screening`, no gate fails yet."""
         return self.resources.merge_base.decide(
             self.run,
-            accept_command=accept_command(self.name, self.options),
+            accept_command=self._accept_command,
             given=self.options.baseline,
             reference=self.requests.reference_run(stopped=self._stopped),
             screening=screening,
@@ -159,8 +159,7 @@ class Evaluation:
     def accept(self, *, because: str = "") -> None:
         """Make the finished run part of the baseline. Raises RefusedError: in CI, or a partial run."""
         assert self.outcome, "finish() comes first"
-        written = accept_run(self.outcome.run, self.resources.config, Reason(because, self.outcome.status))
-        self.outcome = replace(self.outcome, accepted=tuple(written))
+        self.outcome = replace(self.outcome, accepted=self._written(self.outcome, because))
 
     def _stages(self) -> int:
         """Fresh samples can confirm a suspicion unless the options or a provider forbid them."""
@@ -174,7 +173,7 @@ class Evaluation:
             verdicts=tuple(verdicts),
             baselines=merge_base.shown(run, options.baseline, self.requests.reference_run(stopped=self._stopped)),
             folder=self.folder,
-            accept_command=accept_command(self.name, options),
+            accept_command=self._accept_command,
             compared=options.baseline != "none",
             criteria=merge_base.changes(self.name),
             base=options.base.sha if options.base else "",
@@ -185,10 +184,14 @@ class Evaluation:
 
     def _accepted(self, outcome: Outcome, because: str) -> Outcome:
         try:
-            written = accept_run(outcome.run, self.resources.config, Reason(because, outcome.status))
-            return replace(outcome, accepted=tuple(written))
+            return replace(outcome, accepted=self._written(outcome, because))
         except EvalHarnessError as error:
             return replace(outcome, refusal=str(error))
+
+    def _written(self, outcome: Outcome, because: str) -> tuple[Path, ...]:
+        from evalharness.evaluation.acceptance import Reason, accept_run
+
+        return tuple(accept_run(outcome.run, self.resources.config, Reason(because, outcome.status)))
 
     def _close(self) -> None:
         self._record().end(self.run)
@@ -216,12 +219,13 @@ def delete_stale_reports(resources: Resources, name: str) -> None:
 
     Raises StoreError if another run writes its record there.
     """
-    record = resources.folder(name) / RECORD
+    folder = resources.folder(name)
+    record = folder / RECORD
     with suppress(OSError), record.open("rb") as stale:
         lock_record(record, stale)
     for file in _files(resources):
         with suppress(OSError):  # a file that cannot be deleted cannot be written either, which raises later
-            (resources.folder(name) / file).unlink()
+            (folder / file).unlink()
 
 
 def _files(resources: Resources) -> list[str]:

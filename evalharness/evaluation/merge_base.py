@@ -50,7 +50,7 @@ class MergeBase:
 
         `given` chooses other baselines (see `baselines`), `gates` other rules.
         """
-        from evalharness.gate import decide_run  # brings numpy
+        from evalharness.gate.decide import decide_run  # brings numpy
 
         if run.stopped or not run.selected:
             return []

@@ -179,6 +179,7 @@ def _varies(provider: Provider, suite: Suite) -> bool:
 def _opened(model: str, config: Config, opened: dict[str, Provider]) -> Provider:
     if model not in opened:
         opened[model] = open_provider(model, config)
+        return opened[model]
     return check_provider(f"model '{model}'", opened[model])
 
 

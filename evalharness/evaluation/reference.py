@@ -11,7 +11,7 @@ from evalharness.config import Config
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.providers import Provider
 from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey, Suite
-from evalharness.store import Commit, RunWriter, sample_to_json
+from evalharness.store import Commit, RunWriter
 from evalharness.suites import another_sample, load_suite
 
 
@@ -39,7 +39,7 @@ class ReferenceRun:
         """Append a sample to its record. Raises StoreError."""
         if self.writer is None:
             self.writer = RunWriter(self.path, self.header)
-        self.writer.append(sample_to_json(sample))
+        self.writer.append(sample)
         self.samples.append(sample)
 
     def run(self, *, stopped: bool) -> Run | None:

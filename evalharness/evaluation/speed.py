@@ -16,13 +16,11 @@ class MachineSpeed:
         gated = any(gate_kind(gate.rule.metric).measures_machine for gate in plan.suite.gates)
         self._needed = gated and any(provider.capabilities.local for provider in plan.providers.values())
         self._measured: list[float] = []
+        self.calibration_s: float | None = None
+        """The median; None if it was not measured."""
 
     def measure(self, times: int) -> None:
         """Run the work so many times, if the speed is needed."""
         if self._needed:
             self._measured += [work_s() for _ in range(times)]
-
-    @property
-    def calibration_s(self) -> float | None:
-        """The median; None if it was not measured."""
-        return median(self._measured) if self._measured else None
+            self.calibration_s = median(self._measured)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from evalharness.errors import ProviderError, StoreError
 from evalharness.execution.executor import Exchange
 from evalharness.records import Request, Response, SampleError
-from evalharness.redaction import scrub
+from evalharness.redaction import scrub, scrubbed
 from evalharness.wire.retry import Tries
 
 _LOGPROB_DIGITS = 4
@@ -82,14 +82,16 @@ def sound(response: Response) -> Response:
         raise ProviderError(
             f"the provider returned a response that cannot be recorded: {replace(response, text='...')}"
         )
+    text, *contexts = map(_encodable, (response.text, *response.contexts))
+    text, model, fingerprint, *contexts = scrubbed([text, response.model, response.fingerprint, *contexts])
     return replace(
         response,
-        text=_writable(response.text),
-        model=scrub(response.model)[:200],
-        fingerprint=scrub(response.fingerprint)[:200],
+        text=text,
+        model=model[:200],
+        fingerprint=fingerprint[:200],
         logprobs=_rounded(response.logprobs),
         golden_logprobs=tuple(_rounded(golden) for golden in response.golden_logprobs),
-        contexts=tuple(_writable(text) for text in response.contexts),
+        contexts=tuple(contexts),
     )
 
 
@@ -98,5 +100,9 @@ def _rounded(logprobs: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _writable(text: str) -> str:
-    """The text without keys, and without lone surrogates, which no file can hold."""
-    return scrub(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return scrub(_encodable(text))
+
+
+def _encodable(text: str) -> str:
+    """The text without lone surrogates, which no file can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

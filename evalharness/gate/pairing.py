@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from evalharness.errors import StoreError
 from evalharness.gate.defaults import UNMATCHED_SHARE
 from evalharness.records import (
-    TIMINGS,
     AcceptedRun,
     Baseline,
     BaselineCase,
@@ -158,8 +157,8 @@ def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> Base
     assert sample.response  # without one, the pairing is broken and no gate compares
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
     usage = sample.response.usage
-    seconds = [sample.seconds(timing) for timing in TIMINGS]
-    return BaselineSample(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *seconds)
+    tokens = usage.prompt_tokens, usage.completion_tokens
+    return BaselineSample(run, sample.response.text, scores, *tokens, *sample.timings.values())
 
 
 def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[BaselineSample]:

@@ -18,17 +18,18 @@ __all__ = ["Capabilities", "Provider", "check_provider", "open_provider"]
 def open_provider(name: str, config: Config) -> Provider:
     """Return the provider of the model `name`. Raises ConfigError: an unknown name or an invalid option."""
     model = config.model(name)
+    options = model.options
     table = f"[tool.evalharness.models.{name}]"
     try:
         factory = registry.find("providers", model.provider)
     except (LookupError, ConfigError) as error:
         raise ConfigError(f"{table}: {error.args[0]}") from None
-    if problem := _problem(registry.options(factory), model.options):
+    if problem := _problem(registry.options(factory), options):
         raise ConfigError(f"{table}: {problem}")
     given = {"config": config} if "config" in inspect.signature(factory).parameters else {}
     what = f"the provider '{model.provider}'"
     try:
-        made = registry.run_factory(what, lambda: factory(**model.options, **given))
+        made = registry.run_factory(what, lambda: factory(**options, **given))
         return check_provider(what, made)
     except (TypeError, ValueError, ConfigError) as error:
         raise ConfigError(f"{table}: {error}") from None

@@ -20,7 +20,7 @@ def open_plugin(config: pytest.Config, name: str) -> None:
         suites = suites_of(config)
     except EvalHarnessError as error:
         raise pytest.UsageError(str(error)) from None
-    if suites.names:
+    if suites.paths:
         _collect_suites(config, suites)
     config.pluginmanager.register(EvalPlugin(config, suites), name)
 

@@ -12,6 +12,7 @@ import pytest
 
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.evaluation.given import GivenAnswers
+from evalharness.pytest_plugin.items import CHECKED
 from evalharness.records import Response, Sample, SampleKey, Timing, Usage
 from evalharness.redaction import shortened
 from evalharness.report.terminal import explain_sample, summary_lines
@@ -20,16 +21,6 @@ from evalharness.suites import suite_names
 if TYPE_CHECKING:
     from evalharness.evaluation.evaluation import Evaluation
     from evalharness.pytest_plugin.suites import Suites
-
-_CHECKED = pytest.StashKey[dict[str, list[Sample]]]()
-"""Of a test: its checked samples by suite."""
-
-
-def take_checked(item: pytest.Item) -> dict[str, list[Sample]]:
-    """The samples that this test has checked since the last call, by suite."""
-    checked = item.stash.get(_CHECKED, {})
-    item.stash[_CHECKED] = {}
-    return checked
 
 
 @contextmanager
@@ -102,7 +93,7 @@ class LLM:
         assert isinstance(given, GivenAnswers)
         given.give(evaluation.name, key, response)
         sample = evaluation.wait(key)
-        self._item.stash.setdefault(_CHECKED, {}).setdefault(evaluation.name, []).append(sample)
+        self._item.stash.setdefault(CHECKED, {}).setdefault(evaluation.name, []).append(sample)
         if not sample.ok:
             where = evaluation.plan.case(case).where
             pytest.fail(explain_sample(sample, where), pytrace=False)

@@ -13,9 +13,8 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.evaluation.resources import import_heavy_modules
-from evalharness.pytest_plugin.fixture import take_checked
 from evalharness.pytest_plugin.gate_results import finished, gate_reports
-from evalharness.pytest_plugin.items import SAMPLES, CaseItem, SuiteFile
+from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_plugin.junit import case_properties, record_suite
 from evalharness.pytest_plugin.progress import Progress
 from evalharness.pytest_plugin.suites import Suites
@@ -68,7 +67,7 @@ class EvalPlugin:
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Print what the requests can cost."""
         requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
-        return list(self.suites.estimates(requests))
+        return list(self.suites.resources.estimates(requests))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -139,11 +138,11 @@ class EvalPlugin:
 
     def _look_ahead(self) -> None:
         """Print what the requests of xdist's workers can cost."""
-        for name in self.suites.names:
+        for name in self.suites.resources.names:
             with suppress(EvalHarnessError):  # the workers report an invalid suite
                 self.suites.open(name)
         requests = [request for run in self.suites.opened.values() for _, request in run.plan.requests]
-        for line in self.suites.estimates(requests):
+        for line in list(self.suites.resources.estimates(requests)):
             self._print(line)
 
     @pytest.hookimpl(optionalhook=True)
@@ -156,7 +155,8 @@ class EvalPlugin:
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Put an item's samples on its report, which xdist sends to the controller."""
         report = yield
-        if checked := take_checked(item):  # in the setup and the teardown, fixtures may check
+        if checked := item.stash.get(CHECKED, None):  # in the setup and the teardown, fixtures may check
+            del item.stash[CHECKED]
             report.evalharness = [(suite, self._portable(samples)) for suite, samples in checked.items()]
         if isinstance(item, CaseItem):  # of `--llm-log`: most lines are about other requests in flight
             report.sections = [section for section in report.sections if not section[0].startswith("Captured log")]
@@ -191,20 +191,19 @@ class EvalPlugin:
     def conclude(self, session: pytest.Session, *, stopped: bool) -> None:
         """Close the records, decide, and report the gates as test results."""
         self._progress.end()
-        for name in (*self.suites.names, *sorted(self.suites.checked)):
+        for name in (*self.suites.resources.names, *sorted(self.suites.checked)):
             evaluation = self.suites.opened.get(name)
             if evaluation is None and stopped:
                 continue
             with _explained():  # a suite without a selected case has a verdict too
                 evaluation = self.suites.open(name)
-            if self._is_controller and not evaluation.selected:  # every worker died: all samples count as lost
-                evaluation.selected = list(evaluation.header.planned)
-            with _explained():
+                if self._is_controller and not evaluation.selected:  # every worker died: all samples count as lost
+                    evaluation.selected = list(evaluation.header.planned)
                 outcome = evaluation.finish(stopped=stopped)
             self._outcomes.append(outcome)
             record_suite(self._config, outcome)
             if not stopped:
-                for report in gate_reports(outcome, fail_inconclusive=self.suites.fail_inconclusive):
+                for report in list(gate_reports(outcome, fail_inconclusive=self.suites.fail_inconclusive)):
                     session.testscollected += 1
                     session.testsfailed += report.failed
                     for part in (report, finished(report)):
@@ -223,7 +222,7 @@ class EvalPlugin:
         """Print the verdict of each suite."""
         for outcome in self._outcomes:
             terminalreporter.section(f"llm {outcome.run.header.suite}", sep="=")
-            for line, markup in summary_lines(outcome):
+            for line, markup in list(summary_lines(outcome)):
                 terminalreporter.write_line(line, **markup)
 
 

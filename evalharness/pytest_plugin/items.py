@@ -16,6 +16,8 @@ from evalharness.report.terminal import explain_sample
 
 SAMPLES = pytest.StashKey[Callable[[Any], list[Sample]]]()
 """The function that returns an item's samples; EvalPlugin sets it."""
+CHECKED = pytest.StashKey[dict[str, list[Sample]]]()
+"""Samples that a test has checked with the fixture `llm`, by suite, until they are on its report."""
 
 
 class SuiteFile(pytest.File):

@@ -49,8 +49,12 @@ def suites_of(config: pytest.Config) -> Suites:
         ),
     )
     names = _names(",".join(option("--llm-suite")), project.root) if option("--llm-suite") is not None else ()
-    fail_inconclusive = option("--llm-inconclusive") == "fail"
-    return Suites(Resources(project, options, names), fail_inconclusive=fail_inconclusive, is_worker=bool(worker))
+    return Suites(
+        Resources(project, options, names),
+        tuple(suite_path(name, project.root) for name in names),
+        fail_inconclusive=option("--llm-inconclusive") == "fail",
+        is_worker=bool(worker),
+    )
 
 
 def _check_options(option: Callable[..., Any], config: Config) -> None:
@@ -81,6 +85,4 @@ def _names(given: str, root: Path) -> tuple[str, ...]:
         )
     if not names:
         raise pytest.UsageError(f"--llm-suite={given}: no suite in {root / 'suites'}; create one with evalharness init")
-    for name in names:
-        suite_path(name, root)
     return tuple(dict.fromkeys(names))

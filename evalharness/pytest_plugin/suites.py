@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 from evalharness.errors import ConfigError
 from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
 from evalharness.evaluation.resources import Resources
-from evalharness.records import Request, Sample
-from evalharness.suites import load_suite, suite_path
+from evalharness.records import Sample
+from evalharness.suites import load_suite
 
 
 @dataclass
@@ -19,21 +19,13 @@ class Suites:
     """The evaluations of `--llm-suite` by name, and the resources that they share."""
 
     resources: Resources
+    paths: tuple[Path, ...] = ()
+    """The files of the suites to run."""
     fail_inconclusive: bool = False
     is_worker: bool = False
     opened: dict[str, Evaluation] = field(default_factory=dict)
     checked: set[str] = field(default_factory=set)
     """Suites whose answers tests give, with the fixture `llm`."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the suites to run."""
-        return self.resources.names
-
-    @property
-    def paths(self) -> list[Path]:
-        """The files of the suites to run."""
-        return [suite_path(name, self.resources.config.root) for name in self.names]
 
     def open(self, name: str) -> Evaluation:
         """The evaluation of a suite, loaded and planned on first use.
@@ -49,7 +41,7 @@ class Suites:
 
         Raises ConfigError: the suite runs with other answers in this session; SuiteError, StoreError.
         """
-        if name in self.names:
+        if name in self.resources.names:
             raise ConfigError(f"suite '{name}' runs with --llm-suite in this session: check() needs another one")
         if model in self.resources.config.models:
             raise ConfigError(f"check(): '{model}' is a configured model; give the application another name")
@@ -92,20 +84,16 @@ class Suites:
     def add(self, name: str, samples: Iterable[Sample]) -> None:
         """Append samples to a suite's record. Raises StoreError."""
         for sample in samples:
-            if name not in self.names:  # under xdist, the first sample opens the controller's evaluation
+            if name not in self.resources.names:  # under xdist, the first sample opens the controller's evaluation
                 self.open_checked(name, sample.key.model, sample.key.prompt).selected.append(sample.key)
             self.open(name).add(sample)
 
     def delete_stale_reports(self) -> None:
         """Delete the reports of earlier runs of these suites."""
-        for name in self.names:
+        for name in self.resources.names:
             delete_stale_reports(self.resources, name)
 
     def calibrate(self, times: int) -> None:
         """Measure the speed of this machine, where a gate needs it."""
         for evaluation in self.opened.values():
             evaluation.speed.measure(times)
-
-    def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
-        """The cost of these requests in words, for each model with a price."""
-        return self.resources.estimates(requests)

@@ -93,12 +93,17 @@ class Sample:
 
     def seconds(self, timing: str) -> float | None:
         """Seconds of one of the `TIMINGS`; None if they cannot be compared."""
+        return self.timings[timing]
+
+    @property
+    def timings(self) -> dict[str, float | None]:
+        """Seconds of each of the `TIMINGS`; None if they cannot be compared."""
         if self.latency_s is None or self.response is None:
-            return None
+            return dict.fromkeys(TIMINGS)
         measured = self.response.timing
         rate = measured.decode_tokens_per_s
         per_token = 1 / rate if rate else None
-        return {"latency": measured.total_s, "first_token": measured.first_token_s, "per_token": per_token}[timing]
+        return {"latency": measured.total_s, "first_token": measured.first_token_s, "per_token": per_token}
 
     @property
     def slots(self) -> int | None:
@@ -131,9 +136,7 @@ class Sample:
             "error_kind": self.error.kind if self.error else None,
             "error_message": self.error.message if self.error else None,
             "failed_checks": list(self.failed_checks),
-            "latency_s": self.seconds("latency"),
-            "first_token_s": self.seconds("first_token"),
-            "per_token_s": self.seconds("per_token"),
+            **{f"{timing}_s": seconds for timing, seconds in self.timings.items()},
             "recorded_at": self.recorded_at or None,
             "cost_usd": self.cost_usd,
             "attempts": self.attempts,

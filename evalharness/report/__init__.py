@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from evalharness.logs import get_logger
 from evalharness.report.encode import one_line
-from evalharness.report.format import ReportFormat, open_format, open_formats
+from evalharness.report.format import Content, ReportFormat, open_format, open_formats
 from evalharness.report.outcome import Outcome
 from evalharness.store import write_whole
 
@@ -31,7 +31,7 @@ def write_reports(outcome: Outcome, formats: Mapping[str, ReportFormat]) -> list
 def _written(outcome: Outcome, name: str, one: ReportFormat) -> str:
     """Write one file. Returns the error of its renderer; empty if there is none."""
     try:
-        write_whole(outcome.folder / one.file_name, _pieces(outcome, one))
+        write_whole(outcome.folder / one.file_name, _rendered(outcome, one))
     except _RenderError as failure:
         error = failure.__cause__
         _log.debug("report format %s failed: %s", name, "".join(traceback.format_exception(error)))
@@ -43,13 +43,20 @@ class _RenderError(Exception):
     """The code of a format failed; its cause is the original exception."""
 
 
-def _pieces(outcome: Outcome, one: ReportFormat) -> Iterator[str | bytes]:
-    """The content of a file. Raises _RenderError."""
+def _rendered(outcome: Outcome, one: ReportFormat) -> Content | Iterator[str | bytes]:
+    """The content of a file. Raises _RenderError, an iterable at its pieces."""
     try:
         content = one.render(outcome)
-        for piece in [content] if isinstance(content, str | bytes) else content:
+    except (Exception, SystemExit) as error:  # code of another package may raise anything
+        raise _RenderError from error
+    return content if isinstance(content, str | bytes) else _pieces(content)
+
+
+def _pieces(content: Iterable[str | bytes]) -> Iterator[str | bytes]:
+    try:
+        for piece in content:
             if not isinstance(piece, str | bytes):
                 raise TypeError(f"expected str or bytes, got {type(piece).__name__}")
             yield piece
-    except (Exception, SystemExit) as error:  # code of another package may raise anything
+    except (Exception, SystemExit) as error:
         raise _RenderError from error

@@ -53,8 +53,7 @@ def open_formats(configured: Iterable[str] = ()) -> dict[str, ReportFormat]:
 
     Raises ConfigError: see `open_format`; a file name is a path, or two formats share it.
     """
-    built_in = {name: open_format(name) for name in registry.BUILT_IN["report_formats"]}
-    chosen = {name: one for name, one in built_in.items() if one.every_run}
+    chosen = {name: one for name, one in registry.built_in("report_formats").items() if one.every_run}
     try:
         chosen |= {name: open_format(name) for name in configured}
     except ConfigError as error:

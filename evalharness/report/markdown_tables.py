@@ -80,19 +80,22 @@ def _usage(outcome: Outcome, model: str, prompt: str) -> str:
     samples = list(_of(outcome, model, prompt))
     answers = sum(sample.response is not None for sample in samples)
     costs = [sample.cost_usd for sample in samples if sample.cost_usd is not None]
-    tokens = [_tokens(samples, outcome, attrgetter(name)) for name in ("prompt_tokens", "completion_tokens")]
+    sides = [(sample, before(sample, outcome)) for sample in samples]
+    tokens = [_tokens(sides, attrgetter(name)) for name in ("prompt_tokens", "completion_tokens")]
     cost = dollars(fmean(costs) * 1000) if costs else _NONE
     return _row([", ".join(cells([model, prompt], 64)), str(answers), *tokens, cost, *_times(samples)])
 
 
-def _tokens(samples: Sequence[Sample], outcome: Outcome, count: Callable[[BaselineSample | Usage], int]) -> str:
+def _tokens(
+    sides: Sequence[tuple[Sample, BaselineSample | None]], count: Callable[[BaselineSample | Usage], int]
+) -> str:
     """The mean over the cases of both sides, before and now; where they share none, over the new ones."""
     was: dict[str, int] = {}
     now: dict[str, list[int]] = {}
-    for sample in samples:
+    for sample, then in sides:
         if sample.response:
             now.setdefault(sample.key.case, []).append(count(sample.response.usage))
-            if then := before(sample, outcome):
+            if then:
                 was[sample.key.case] = count(then)
     shared = [fmean(counts) for case, counts in now.items() if not was or case in was]
     ends = [f"{fmean(counts):.0f}" if counts else _NONE for counts in (list(was.values()), shared)]

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
 
 from evalharness.errors import RefusedError, StoreError
-from evalharness.records import TIMINGS, AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
+from evalharness.records import AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
 from evalharness.store.files import write_whole
 from evalharness.store.runs import check_kind, parse_line
 from evalharness.store.upgrade import SCHEMA, upgraded_case, upgraded_header
@@ -271,8 +271,7 @@ def _stored(sample: Sample, run: str) -> BaselineSample:
     assert sample.response  # every sample of a complete run has one
     usage = sample.response.usage
     scores = {score.metric: score.value for score in sample.scores}
-    seconds = [sample.seconds(timing) for timing in TIMINGS]
-    rounded = [None if value is None else round(value, _SECONDS_DIGITS) for value in seconds]
+    rounded = [None if value is None else round(value, _SECONDS_DIGITS) for value in sample.timings.values()]
     return BaselineSample(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *rounded)
 
 

@@ -79,9 +79,9 @@ class RunWriter:
             raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
         self._write({"schema": SCHEMA, "kind": "run", **_HEADER.dump_python(header, mode="json")})
 
-    def append(self, sample: dict[str, Any]) -> None:
-        """Append a sample from `sample_to_json`."""
-        self._write({"sample": sample})
+    def append(self, sample: Sample) -> None:
+        """Append a sample."""
+        self._write({"sample": sample_to_json(sample)})
 
     def end(self, run: Run) -> None:
         """Write the end line and close the file."""

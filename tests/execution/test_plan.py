@@ -17,7 +17,7 @@ from evalharness.execution.keys import request_text
 from evalharness.providers import Provider
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import GateRule, Request, Sample, SampleKey
-from evalharness.store import RunWriter, read_run, sample_to_json
+from evalharness.store import RunWriter, read_run
 from evalharness.testing import Project
 
 SUITE = """\
@@ -85,7 +85,7 @@ def test_run_is_stored_and_read(config: Config, tmp_path: Path) -> None:
     run = run_plan(a_plan(config, models=["fake", "other"], prompts=["plain", "polite"]))
     writer = RunWriter(tmp_path / "run.jsonl", run.header)
     for sample in run.samples:
-        writer.append(sample_to_json(sample))
+        writer.append(sample)
     writer.end(run)
     assert read_run(tmp_path / "run.jsonl") == run
 

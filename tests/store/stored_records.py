@@ -16,7 +16,7 @@ from evalharness.records import (
     Timing,
     Usage,
 )
-from evalharness.store import RunWriter, accept, baseline_path, sample_to_json
+from evalharness.store import RunWriter, accept, baseline_path
 from evalharness.testing import run, sample
 
 DIGESTS = {("m", "p"): "request"}
@@ -70,7 +70,7 @@ def write(path: Path, written: Run) -> Path:
     """Write the record of a run to disk."""
     writer = RunWriter(path, written.header)
     for one in written.samples:
-        writer.append(sample_to_json(one))
+        writer.append(one)
     writer.end(written)
     return path
 

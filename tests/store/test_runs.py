@@ -75,7 +75,7 @@ def test_two_writers_of_one_record(tmp_path: Path) -> None:
     """A second run that writes to the same file is refused, and the record of the first stays whole."""
     run, path = a_run(), tmp_path / "run.jsonl"
     writer = RunWriter(path, run.header)
-    writer.append(sample_to_json(run.samples[0]))
+    writer.append(run.samples[0])
     with pytest.raises(StoreError, match=r"run\.jsonl: another run writes this record: wait for its end"):
         RunWriter(path, run.header)
     assert read_run(path).samples == run.samples[:1]
@@ -87,7 +87,7 @@ def test_every_line_is_written_at_once(tmp_path: Path) -> None:
     """The record of a killed run has its finished samples, and is read as a stopped run."""
     run = a_run()
     writer = RunWriter(tmp_path / "run.jsonl", run.header)
-    writer.append(sample_to_json(run.samples[0]))
+    writer.append(run.samples[0])
     found = read_run(tmp_path / "run.jsonl")
     assert (found.samples, found.stopped, found.complete) == (run.samples[:1], True, False)
     writer.end(run)

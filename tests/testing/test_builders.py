@@ -13,7 +13,7 @@ from evalharness.records import GateRule, Message, Request, SampleError, Score, 
 from evalharness.scoring.metrics import Metric, SampleView, request_to
 from evalharness.scoring.metrics.base import Responses, Result, of_text
 from evalharness.scoring.metrics.strings import exact
-from evalharness.store import RunWriter, read_run, sample_to_json
+from evalharness.store import RunWriter, read_run
 from evalharness.testing import (
     accepted_run,
     baseline,
@@ -33,7 +33,7 @@ def test_a_default_run_is_complete_and_survives_the_disk(tmp_path: Path) -> None
     made = run()
     writer = RunWriter(tmp_path / "run.jsonl", made.header)
     for one in made.samples:
-        writer.append(sample_to_json(one))
+        writer.append(one)
     writer.end(made)
     assert made.complete
     assert read_run(tmp_path / "run.jsonl") == made
