@@ -12,12 +12,21 @@ import scipy.special
 from kept import begin
 from noisy import noisy  # noqa: F401 - a fixture
 
+import evalharness.evaluation.acceptance
+import evalharness.gate.pairwise
 import evalharness.pytest_plugin
+import evalharness.report.verdict_file
+from evalharness import registry
+from evalharness.evaluation.resources import import_heavy_modules
 from evalharness.testing.ci import leave_ci
 from evalharness.testing.pytest_project import PytestProject
 
-LOADED = (numpy, rouge_score, scipy, evalharness.pytest_plugin)
-"""Imported here, because pytester unloads what an inner run imports, and numpy cannot be loaded twice."""
+import_heavy_modules()
+KINDS: tuple[registry.Kind, ...] = ("gate_kinds", "metrics", "report_formats")
+LOADED = (numpy, rouge_score, scipy, evalharness, *map(registry.built_in, KINDS))
+"""Imported here, because pytester unloads what an inner run imports: each run would import it again, and numpy cannot
+be loaded twice.
+"""
 
 SUITE = """\
 schema: 1
