@@ -54,15 +54,22 @@ def samples(folder: Path) -> dict[str, dict]:
     return {line["sample"]["key"][0]: line["sample"] for line in lines if "sample" in line}
 
 
-def test_the_good_prompt_is_never_red(tmp_path):
-    """The committed prompt passes against its baseline, or is inconclusive on another processor, with a report."""
-    done = run_pytest(tmp_path)
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """The reports of a run of the committed prompt."""
+    folder = tmp_path_factory.mktemp("good")
+    done = run_pytest(folder)
     assert done.returncode == 0, done.stdout
-    verdict = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
+    return folder
+
+
+def test_the_good_prompt_is_never_red(good):
+    """The committed prompt passes against its baseline, or is inconclusive on another processor, with a report."""
+    verdict = json.loads((good / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["status"] in ("pass", "inconclusive")
     assert verdict["complete"]
-    assert "Content-Security-Policy" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert all(sample["error"] is None for sample in samples(tmp_path).values())
+    assert "Content-Security-Policy" in (good / "report.html").read_text(encoding="utf-8")
+    assert all(sample["error"] is None for sample in samples(good).values())
 
 
 def test_the_careless_prompt_is_red(tmp_path):
@@ -81,19 +88,19 @@ def test_the_careless_prompt_is_red(tmp_path):
     assert verdicts["rouge_l"]["drop"] > 0.2
 
 
-def test_kill_the_model_in_the_middle(tmp_path):
+def test_kill_the_model_in_the_middle(good, tmp_path):
     """After a `kill -9` of the model's process all cases get their usual texts, and some count as retried."""
     some = ("-k", "refunds and return", "--llm-concurrency=5")
     how = {"root": lexical_copy(tmp_path / "copy"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    first = run_pytest(tmp_path / "alone", *some, **{**how, "XDG_CACHE_HOME": str(tmp_path / "another")})
     killer = partial(kill_the_model, tmp_path / "cache/evalharness/ledger.sqlite")
     done = run_pytest(tmp_path / "killed", *some, **how, meanwhile=killer)
-    before, after = samples(tmp_path / "alone"), samples(tmp_path / "killed")
+    assert done.returncode == 0, done.stdout
+    usual, after = samples(good), samples(tmp_path / "killed")
+    assert len(after) >= 5
     assert {case: sample["response"]["text"] for case, sample in after.items()} == {
-        case: sample["response"]["text"] for case, sample in before.items()
+        case: usual[case]["response"]["text"] for case in after
     }
     assert max(sample["attempts"] for sample in after.values()) >= 2
-    assert done.returncode == first.returncode == 0, first.stdout
 
 
 def lexical_copy(folder: Path) -> Path:

@@ -256,8 +256,11 @@ def cut_short(scene: Scene, server: FaultServer, arguments: Iterable[str], how: 
 
 
 @pytest.mark.parametrize("scene", [ECHOES], indirect=True, ids=["echoes"])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("more", [(), XDIST], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    ("how", "more"),
+    [(signal.SIGKILL, ()), (signal.SIGINT, ()), (signal.SIGINT, XDIST)],
+    ids=["killed", "interrupted", "interrupted under xdist"],
+)
 def test_no_file_has_it(scene: tuple[Scene, FaultServer], how: signal.Signals, more: tuple[str, ...]) -> None:
     """No file contains the key after an interrupted run, the resumed one, and a replay."""
     one, server = scene
