@@ -13,7 +13,7 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         from hypothesis import settings
 
-        settings.register_profile("shared", deadline=None)  # a shared machine is slow now and then
+        settings.register_profile("shared", deadline=None, max_examples=50)  # a shared machine is slow now and then
         settings.load_profile("shared")
 
 
