@@ -116,6 +116,14 @@ class ModelUnavailableError(ProviderError):
     """Every request to this model will fail, for example because the key is wrong: no other one is sent."""
 
 
+class SchemaError(ValueError):
+    """A JSON schema is invalid or unsupported; `path` leads to the keyword."""
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+        self.path = path
+        super().__init__(message)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return '; did you mean ...?' with the nearest known words, or all of them if none is near."""
     import difflib

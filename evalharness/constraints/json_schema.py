@@ -19,7 +19,6 @@ from evalharness.constraints.keywords import (
     ANNOTATIONS,
     DIALECT,
     FORMS,
-    SchemaError,
     SchemaPath,
     as_json,
     bounds_of,
@@ -32,6 +31,7 @@ from evalharness.constraints.keywords import (
     short,
     types_of,
 )
+from evalharness.errors import SchemaError
 
 _JSON = {
     "value": "object | array | string | number | boolean | null",

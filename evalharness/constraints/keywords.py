@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from evalharness.constraints.drafts import KEYWORDS
 from evalharness.constraints.gbnf import MAX_REPEATS
-from evalharness.errors import did_you_mean
+from evalharness.errors import SchemaError, did_you_mean
 
 MAX_DEPTH = 32
 MAX_NODES = 5_000
@@ -26,14 +26,6 @@ OF_TYPE: Mapping[str, frozenset[str]] = {
 FORMS = ("$ref", "anyOf", "const", "enum", "type")
 """Keywords that select the values of a schema; the first one present applies."""
 SchemaPath = tuple[str | int, ...]
-
-
-class SchemaError(ValueError):
-    """A schema is invalid or unsupported; `path` leads to the keyword."""
-
-    def __init__(self, message: str, path: SchemaPath = ()) -> None:
-        self.path = path
-        super().__init__(message)
 
 
 def fail(message: str, path: SchemaPath) -> NoReturn:

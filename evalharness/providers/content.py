@@ -29,9 +29,13 @@ def content_of(message: Mapping[str, Any]) -> Content:
     Raises BilledError: a part is neither text nor reasoning; EndpointError: the content is malformed.
     """
     value = message.get("content")
-    parts = list(_parts(value)) if isinstance(value, list) else [Content(text_of(value, "content"))]
-    text, reasoning, refusal = ("".join(texts) for texts in zip(*parts, strict=True)) if parts else ("", "", "")
-    return Content(text, reasoning + _reasoning(message), refusal + text_of(message.get("refusal"), "refusal"))
+    parts = _joined(value) if isinstance(value, list) else Content(text_of(value, "content"))
+    refusal = text_of(message.get("refusal"), "refusal")
+    return Content(parts.text, parts.reasoning + _reasoning(message), parts.refusal + refusal)
+
+
+def _joined(values: list[Any]) -> Content:
+    return Content(*map("".join, zip(*_parts(values), strict=True))) if values else Content()
 
 
 def _parts(values: list[Any]) -> Iterator[Content]:
@@ -50,8 +54,10 @@ def _parts(values: list[Any]) -> Iterator[Content]:
 
 def _reasoning(holder: Mapping[str, Any]) -> str:
     """Return the reasoning of a message or a part, from the first field that holds some."""
-    found = (_texts(holder.get(name)) for name in _REASONING_FIELDS)
-    return next((text for text in found if text), "")
+    for name in _REASONING_FIELDS:
+        if (value := holder.get(name)) and (text := _texts(value)):
+            return text
+    return ""
 
 
 def _texts(value: Any) -> str:

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness import registry
-from evalharness.constraints import SchemaError
-from evalharness.errors import EvalHarnessError
+from evalharness.errors import EvalHarnessError, SchemaError
 from evalharness.records import Spec
 from evalharness.suites.document import Document, Loc
 from evalharness.suites.reading import Reading

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from evalharness.constraints.keywords import SchemaError
+from evalharness.errors import SchemaError
 from evalharness.scoring.metrics.base import Metric, of_text, signature
 from evalharness.scoring.schemas.numbers import read_integer, read_number
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalharness.constraints.drafts import DRAFTS, KEYWORDS
-from evalharness.constraints.keywords import SchemaError, SchemaPath, fail, short
-from evalharness.errors import did_you_mean
+from evalharness.constraints.keywords import SchemaPath, fail, short
+from evalharness.errors import SchemaError, did_you_mean
 from evalharness.scoring.schemas.dialects import ANNOTATIONS, Dialect, subschemas
 from evalharness.scoring.schemas.formats import FORMATS
 

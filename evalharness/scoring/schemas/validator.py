@@ -19,8 +19,8 @@ from functools import cache, lru_cache
 from itertools import count
 from typing import Any
 
-from evalharness.constraints.keywords import SchemaError, fail
-from evalharness.errors import MetricError
+from evalharness.constraints.keywords import fail
+from evalharness.errors import MetricError, SchemaError
 from evalharness.scoring.metrics.patterns import compile_pattern
 from evalharness.scoring.schemas.dialects import LATEST, Dialect, dialect_of, known_uris, subschemas
 from evalharness.scoring.schemas.formats import FORMATS
