@@ -113,7 +113,7 @@ class GgufProvider(Provider):
             memory_bytes=self.need.total_bytes if self.need else None,
             memory_detail=str(self.need or ""),
             golden_logprobs=True,
-            refusal=self.file.refusal,
+            refusal=self.file.refusal or self._missing_template(),
         )
         load = {"threads": threads or fair_threads(config), "memory_limit_mb": memory_limit_mb}
         self._supervisor = self._supervise(load, heartbeat_s)
@@ -190,6 +190,12 @@ class GgufProvider(Provider):
         self._suspects.add(key)
         return RetryableError(f"{text} and {len(in_flight) - 1} others", kind=lost.kind, wait_s=0.0)
 
+    def _missing_template(self) -> str:
+        """Why no prompt can be rendered; empty if there is a chat template."""
+        if self.file.template or self.file.header is None or self.file.header.chat_template:
+            return ""
+        return f"{self.file.path.name} has no chat template: set 'chat_template' of the model to a jinja2 file"
+
     def _need(self, context: int, slots: int | None, batch: int, processes: int) -> Need | None:
         """The memory need; None for a file that cannot be loaded."""
         header = self.file.header
@@ -216,11 +222,15 @@ class GgufProvider(Provider):
 
 
 def _seeded(request: Request) -> Request:
-    """The request with a seed of its own, from the suite's seed, the case and the repeat."""
+    """The request with a seed of its own, from the suite's seed (0 without one), the case and the repeat.
+
+    Samples for other purposes have a seed of the suite that differs; without one, their purpose makes the difference.
+    """
     params, key = request.params, request.key
     if not params.temperature:
         return request
-    seed = hashlib.sha256(f"{params.seed or 0}\0{key.repeat}\0{key.case}".encode()).digest()[:4]
+    base = params.seed if params.seed is not None else 0 if key.purpose in ("planned", "confirm") else key.purpose
+    seed = hashlib.sha256(f"{base}\0{key.repeat}\0{key.case}".encode()).digest()[:4]
     return replace(request, params=replace(params, seed=int.from_bytes(seed)))
 
 

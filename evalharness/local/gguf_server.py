@@ -223,6 +223,8 @@ class _Client(OpenAIProvider):
 def _body(request: Request, *, cache_prompt: bool) -> dict[str, Any]:
     params = request.params
     fields = {name: getattr(params, name) for name in _PARAMS}
-    fields |= {"temperature": params.temperature or 0.0, "seed": params.seed or 0, "stop": list(params.stop)}
+    fields |= {"temperature": params.temperature or 0.0, "stop": list(params.stop)}
+    if params.seed is None:  # the server draws one for each request
+        del fields["seed"]
     messages = [asdict(message) for message in request.messages]
     return {"messages": messages, **fields, **_SAMPLING, "cache_prompt": cache_prompt}

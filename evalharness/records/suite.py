@@ -38,7 +38,7 @@ class Params:
     temperature: float | None = 0.0
     """0 selects the most likely token. None is not sent: the endpoint uses its default."""
     seed: int | None = None
-    """None is not sent: a local model uses the seed 0."""
+    """None: no seed is sent, whatever the repeat. The provider `gguf` then derives one from case and repeat."""
     top_p: float = 1.0
     top_k: int = 0
     """0: unlimited."""

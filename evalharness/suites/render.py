@@ -87,11 +87,13 @@ def _shared(messages: tuple[Message, ...], common: tuple[Message, ...]) -> int:
 
 
 def _seeded(params: Params, repeat: int, purpose: Purpose = "planned") -> Params:
-    """Each sample has its own seed, so that samples for different purposes are independent."""
+    """Each sample has its own seed, so that samples for different purposes are independent; none without a seed."""
+    if params.seed is None:
+        return params
     if purpose in ("rerun", "reference"):
-        digest = hashlib.sha256(f"{params.seed or 0}\0{purpose}\0{repeat}".encode()).digest()
+        digest = hashlib.sha256(f"{params.seed}\0{purpose}\0{repeat}".encode()).digest()
         return replace(params, seed=int.from_bytes(digest[:4]) % _SEEDS)
-    return replace(params, seed=((params.seed or 0) + repeat) % 2**32) if repeat else params
+    return replace(params, seed=(params.seed + repeat) % 2**32) if repeat else params
 
 
 __all__ = ["Renderer", "TemplateError", "another_sample", "requests"]

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evalharness.config import Limits
-from evalharness.records import Case, Location, Message, Params, Prompt, Request, Suite
-from evalharness.suites import requests
+from evalharness.records import Case, Location, Message, Params, Prompt, Purpose, Request, Suite
+from evalharness.suites import another_sample, requests
 from evalharness.suites.render import Renderer
 
 Make = Callable[..., Any]
@@ -129,3 +129,17 @@ def test_the_prefix_does_not_depend_on_the_other_cases(turns: list[str], cases: 
     assert together == alone
     common = Renderer(Limits()).common_messages(suite.prompts["ask"], suite.vars)
     assert all(request.messages[: request.shared_prefix] == common[: request.shared_prefix] for request in together)
+
+
+PURPOSES: tuple[Purpose, ...] = ("planned", "confirm", "rerun", "reference")
+
+
+@pytest.mark.parametrize("purpose", PURPOSES)
+def test_no_seed_in_any_repeat(purpose: Purpose) -> None:
+    """Without a seed, no sample has one, whatever its repeat and purpose; `seed: 0` is a seed."""
+    suite = _suite(("user", "{{ q }}"), cases=({"q": "x"},))
+    first, second = _requests(replace(suite, params=Params(seed=None)), repeat=2)
+    assert (first.params.seed, second.params.seed) == (None, None)
+    assert another_sample(first, 3, purpose).params.seed is None
+    seeded = _requests(replace(suite, params=Params(seed=0)))[0]
+    assert another_sample(seeded, 3, purpose).params.seed is not None
