@@ -24,7 +24,7 @@ _MEMBERS: Mapping[str, tuple[str, ...]] = {
     "metrics": ("name", "signature", "score", "requests", "needs_golden", "answer_likelihood", "judge"),
     "judges": ("signature", "models", "requests", "decide"),
     "gate_kinds": ("unit", "options", "evidence", "conclude"),
-    "executors": ("submit", "start", "prepare", "memory_bytes", "unload", "close"),
+    "executors": ("submit", "start", "prepare", "memory_bytes", "refusal", "unload", "close"),
     "providers": ("capabilities", "generated_tokens", "identity", "wire", "prepare", "complete", "unload", "close"),
 }
 """What the object that a factory returns must have."""
@@ -133,7 +133,9 @@ def _loaded(kind: Kind, found: Sequence[EntryPoint]) -> Any:
     try:
         loaded = entry.load()
     except (Exception, SystemExit) as error:  # code of another package
-        raise ConfigError(f"{what} cannot be imported: {type(error).__name__}: {error}") from None
+        from evalharness.foreign import describe
+
+        raise ConfigError(f"{what} cannot be imported: {describe(error)}") from None
     if kind not in _OBJECTS and not callable(loaded):
         raise ConfigError(f"{what}: expected a function or a class, got {type(loaded).__name__}")
     return loaded
@@ -180,7 +182,9 @@ def run_factory(what: str, factory: Callable[[], Any]) -> Any:
     except (EvalHarnessError, TypeError, ValueError):
         raise
     except (Exception, SystemExit) as error:  # code of another package
-        raise ConfigError(f"{what} raised {type(error).__name__}: {error}") from None
+        from evalharness.foreign import describe
+
+        raise ConfigError(f"{what} raised {describe(error)}") from None
 
 
 def check_members(kind: Kind, what: str, made: object) -> None:

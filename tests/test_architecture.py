@@ -16,8 +16,8 @@ import evalharness
 
 PACKAGE = Path(evalharness.__file__).parent
 DOORS = {"plugin", "pytest_plugin", "cli", "testing", "__main__"}
-FOUNDATION = {"records", "errors", "root", "logs"}
-"""Every part may import these. `logs` imports `redaction`, the others import nothing."""
+FOUNDATION = {"records", "errors", "root", "logs", "foreign"}
+"""Every part may import these. `foreign` imports `logs` and that `redaction`, the others import nothing."""
 ARROWS = {
     "suites": {"config", "constraints", "registry", "templating"},
     "execution": {"config", "local", "providers", "redaction", "registry", "store", "wire"},
@@ -47,6 +47,7 @@ ARROWS = {
     "doctor": {"", "config", "evaluation", "local", "providers", "redaction", "registry", "report", "store", "suites"},
     "importers": {"config", "scoring", "redaction", "suites"},
     "constraints": set(),
+    "foreign": {"logs"},
     "logs": {"redaction"},
     "redaction": set(),
     "config": set(),

@@ -13,6 +13,7 @@ from evalharness.cli._output import explained
 from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.cli.rejudge import rejudge
 from evalharness.errors import EvalHarnessError
+from evalharness.foreign import describe
 from evalharness.redaction import scrub
 from evalharness.report import Outcome, ReportFormat, open_format
 from evalharness.report.encode import printable
@@ -94,7 +95,7 @@ def _rendered(chosen: ReportFormat, outcomes: Sequence[Outcome]) -> list[str | b
     except EvalHarnessError:
         raise
     except Exception as error:  # code of another package may raise anything
-        raise click.ClickException(printable(f"the report format raised {type(error).__name__}: {error}")) from error
+        raise click.ClickException(printable(f"the report format raised {describe(error)}")) from error
 
 
 def _print(pieces: Iterable[str | bytes]) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from evalharness.errors import MetricError
 from evalharness.execution import Engine, Exchange
+from evalharness.foreign import describe
 from evalharness.logs import get_logger
 from evalharness.records import Case, Request, Response, Sample, SampleError
 from evalharness.scoring.scorer import Answered, Scorer
@@ -168,7 +169,7 @@ class Pipeline:
                 for task in tasks:
                     self._score(scorer, [task])
                 return
-            failure = SampleError("scoring", f"{type(error).__name__}: {error}")
+            failure = SampleError("scoring", describe(error))
             answered = [task.answered() for task in tasks]
             samples = [replace(one, error=one.error or failure).sample() for one in answered]
         _log.debug("scoring finished: batch of %d", len(tasks))

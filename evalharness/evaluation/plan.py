@@ -12,6 +12,7 @@ from functools import cached_property
 from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.execution.pricing import Pricing, pricing_of
+from evalharness.foreign import describe
 from evalharness.providers import Provider, check_provider, open_provider
 from evalharness.records import Case, Request, RunHeader, Suite
 from evalharness.scoring.metrics import Metric, open_metric
@@ -189,7 +190,7 @@ def _identity(model: str, provider: Provider) -> dict[str, object]:
     except EvalHarnessError:
         raise
     except Exception as error:  # code of another package
-        raise ConfigError(f"model '{model}': identity() raised {type(error).__name__}: {error}") from None
+        raise ConfigError(f"model '{model}': identity() raised {describe(error)}") from None
 
 
 def _with_identity(metric: Metric, models: Mapping[str, Provider]) -> Metric:

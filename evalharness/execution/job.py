@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from evalharness.errors import ProviderError, StoreError
 from evalharness.execution.executor import Exchange
+from evalharness.foreign import describe
 from evalharness.records import Request, Response, SampleError
 from evalharness.redaction import scrub, scrubbed
 from evalharness.wire.retry import Tries
@@ -54,7 +55,7 @@ class Job:
         elif isinstance(error, StoreError):
             self.error = SampleError("ledger", _writable(str(error)))
         else:  # a bug of a third party
-            self.error = SampleError("provider", _writable(f"{type(error).__name__}: {error}"))
+            self.error = SampleError("provider", _writable(describe(error)))
 
     def complete(self) -> None:
         """Set the result of the future. Later calls do nothing."""

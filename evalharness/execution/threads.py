@@ -16,7 +16,7 @@ def harmless(error: BaseException) -> Exception:
     """Return the error of third-party code as one that an event loop survives and a future accepts."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
-    return RuntimeError(f"{type(error).__name__}: {error}")
+    return RuntimeError(f"{type(error).__name__}: {error}").with_traceback(error.__traceback__)
 
 
 class Threads:

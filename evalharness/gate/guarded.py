@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
+from evalharness.foreign import describe
 from evalharness.gate.context import GateContext, NoComparison
 from evalharness.gate.evidence import STATUS, GateResult
 from evalharness.gate.kinds import GateKind
-from evalharness.logs import get_logger
-
-_log = get_logger(__name__)
 
 
 def evidence_of(kind: GateKind, context: GateContext) -> Any:
@@ -51,8 +48,7 @@ def _called(context: GateContext, name: str, call: Callable[[], Any]) -> Any:
     except NoComparison:
         raise
     except (Exception, SystemExit) as error:
-        _log.debug("gate kind %s failed: %s", context.rule.metric, traceback.format_exc())
-        raise _error(context, f"{name}() raised {type(error).__name__}: {error}") from None
+        raise _error(context, f"{name}() raised {describe(error)}") from None
 
 
 def _error(context: GateContext, problem: str) -> NoComparison:

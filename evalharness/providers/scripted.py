@@ -22,6 +22,7 @@ from typing import Any, get_args
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError, did_you_mean
+from evalharness.foreign import describe
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
 from evalharness.records import FinishReason, Request, Response, Timing, Usage
@@ -79,7 +80,7 @@ class ScriptedProvider(Provider):
         except ProviderError:
             raise
         except Exception as error:
-            raise ProviderError(f"the script raised {type(error).__name__}: {error}", kind="scripted") from None
+            raise ProviderError(f"the script raised {describe(error)}", kind="scripted") from None
         if isinstance(answer, Response):
             return answer
         table = _checked(answer)
@@ -176,7 +177,7 @@ def _load_function(target: str, root: Path) -> Script:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise ConfigError(f"{target}: importing {file} raised {type(error).__name__}: {error}") from error
+        raise ConfigError(f"{target}: importing {file} raised {describe(error)}") from error
     function = getattr(module, name, None)
     if not callable(function):
         raise ConfigError(f"{target}: {file} has no function '{name}'")

@@ -7,17 +7,14 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterable, Iterator, Mapping
 
-from evalharness.logs import get_logger
 from evalharness.report.encode import one_line
 from evalharness.report.format import Content, ReportFormat, open_format, open_formats
 from evalharness.report.outcome import Outcome
 from evalharness.store import write_whole
 
 __all__ = ["Outcome", "ReportFormat", "open_format", "open_formats", "write_reports"]
-_log = get_logger(__name__)
 
 
 def write_reports(outcome: Outcome, formats: Mapping[str, ReportFormat]) -> list[str]:
@@ -33,9 +30,10 @@ def _written(outcome: Outcome, name: str, one: ReportFormat) -> str:
     try:
         write_whole(outcome.folder / one.file_name, _rendered(outcome, one))
     except _RenderError as failure:
-        error = failure.__cause__
-        _log.debug("report format %s failed: %s", name, "".join(traceback.format_exception(error)))
-        return one_line(f"{one.file_name} not written: report format '{name}' raised {type(error).__name__}: {error}")
+        from evalharness.foreign import describe
+
+        error = failure.__cause__ or failure
+        return one_line(f"{one.file_name} not written: report format '{name}' raised {describe(error)}")
     return ""
 
 

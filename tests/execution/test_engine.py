@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import threading
 import time
@@ -255,7 +256,7 @@ def test_preparation_that_fails() -> None:
     odd.prepare = lambda: explode(OSError("no such file"))  # type: ignore[method-assign]
     first, *_ = run(odd)
     assert first.error
-    assert first.error.message == "OSError: no such file"
+    assert re.fullmatch(r"OSError: no such file \(tests/execution/test_engine.py:\d+\)", first.error.message)
 
 
 def test_warm_up_that_fails() -> None:

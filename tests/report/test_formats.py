@@ -69,16 +69,16 @@ def test_a_failing_format_loses_its_own_file(outcome: Outcome) -> None:
     """The other reports are written, and the terminal has one line that names format and error."""
     (error,) = write_reports(outcome, open_formats(["broken", "data"]))
     assert written(outcome) == BUILT_IN | {"data.bin"}
-    assert error == "broken.txt not written: report format 'broken' raised KeyError: 'colour'"
+    assert error == "broken.txt not written: report format 'broken' raised KeyError: 'colour' (their_formats.py:6)"
     lines = [line for line, _ in summary_lines(replace(outcome, report_errors=(error,)))]
-    assert " ".join("".join(lines[-3:]).split()).startswith("report broken.txt not written: report format 'broken' ")
-    assert lines[-1] == "report    reports/report.html"
+    assert "report broken.txt not written: report format 'broken' raised" in " ".join(" ".join(lines).split())
+    assert "report    reports/report.html" in lines
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("refusing", "refusing.txt not written: report format 'refusing' raised StoreError: no"),
+        ("refusing", "refusing.txt not written: report format 'refusing' raised StoreError: no (their_formats.py:9)"),
         ("empty", "empty.txt not written: report format 'empty' raised TypeError: 'NoneType' object is not iterable"),
         (
             "ints",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.errors import EvalHarnessError, MetricError
+from evalharness.foreign import describe
 from evalharness.records import Message, Params, Request, Response, SampleKey, Score, Timing, Usage
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
@@ -128,10 +129,7 @@ def as_metric_error(error: BaseException) -> MetricError:
     """Return the error as a result: a foreign one with its type, all with at most 1,000 characters."""
     if isinstance(error, MetricError):
         return error
-    try:
-        text = str(error) if isinstance(error, EvalHarnessError) else f"{type(error).__name__}: {error}"
-    except Exception:  # a foreign `__str__`
-        text = type(error).__name__
+    text = str(error) if isinstance(error, EvalHarnessError) else describe(error)
     return MetricError(text[:_ERROR_CHARS])
 
 
