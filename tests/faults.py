@@ -437,12 +437,14 @@ FAULTS = _collect(
     }),
     _family("A3", "server", 2, _phrased((502, 504, 408))),
     _family("A4", "request", 1, {
-        **_statuses((400, 402, 404, 405, 410, 413, 415, 422, 451)),
+        **_statuses((400, 413, 415, 422, 451)),
         "status-400-html": raw(_page(_HTML, status=400)),
         "status-400-string": raw(json_answer({"error": "bad"}, 400)),
         "status-400-list": raw(json_answer([{"error": None}], 400)),
         "status-422-detail": raw(json_answer({"detail": [{"loc": ["body", "n"], "msg": "no"}]}, 422)),
     }),
+    _family("A4", "not found", 1, _statuses((404, 405, 410))),
+    _family("A4", "quota", 1, _statuses((402,))),
     _family("A4", "auth", 1, {**_phrased((401, 403)), "invalid-api-key": failed(401, "invalid_api_key")}),
     _family("A4", "context", 1, {"context-length": failed(400, "context_length_exceeded", param="messages")}),
     _family("A4", "parameter", 1, {

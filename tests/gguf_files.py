@@ -102,9 +102,12 @@ def _taken_apart(path: Path, most_items: int | None) -> Parts:
     return parts
 
 
-def little(path: Path, kv_heads: int = 3) -> Path:
-    """A file of a few kilobytes with a valid header: SmolLM2 without a vocabulary, and with one tensor."""
-    parts = taken_apart(smollm2(), most_items=10)
+def little(path: Path, kv_heads: int = 3, without: str = "") -> Path:
+    """A file of a few kilobytes with a valid header: SmolLM2 without a vocabulary, and with one tensor.
+
+    `without`: a key to leave out.
+    """
+    parts = taken_apart(smollm2(), most_items=10).drop(without)
     parts.tensors = [(b"output_norm.weight", number(1) + number(576, "<Q") + number(0) + number(0, "<Q"))]
     parts.size = len(parts.header()) + 576 * 4 + 64
     return parts.set("llama.attention.head_count_kv", UINT32, number(kv_heads)).write(path)

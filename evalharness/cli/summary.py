@@ -11,8 +11,7 @@ from evalharness.report.terminal import summary_lines
 def print_summary(outcome: Outcome, *, report: bool = True) -> None:
     """Print the terminal summary of a run.
 
-    Without `report`, its last line, the path of the report, is left out.
+    Without `report`, the path of the report is left out.
     """
-    lines = list(summary_lines(outcome))
-    for line, markup in lines if report else lines[:-1]:
+    for line, markup in summary_lines(outcome, report=report):
         click.secho(line, fg=next((colour for colour in ("red", "green", "yellow") if markup.get(colour)), None))

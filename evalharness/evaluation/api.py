@@ -75,7 +75,7 @@ def evaluate(
         config: The configuration. Default: `pyproject.toml` of the nearest folder upwards with `suites/`.
         on_start: Called with the evaluation when its requests are on their way.
         on_sample: Called with each sample, in the order of the plan.
-        on_message: Called with a line for the user, as when a confirmation begins.
+        on_message: Called with a line for the user, as when a model cannot be used or a confirmation begins.
 
     Returns the finished evaluation. Raises SuiteError, ConfigError, MissingExtraError, StoreError, GitError. An
     interrupt closes the record as stopped before it goes on.
@@ -121,6 +121,8 @@ def _run(
     running.enter_context(resources)  # what fails before the first request leaves no record
     try:
         with running:
+            for line in resources.refusals():
+                on_message(line)
             evaluation.start()
             on_start(evaluation)
             for key in evaluation.selected:

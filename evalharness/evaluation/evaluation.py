@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from evalharness.errors import EvalHarnessError, StoreError
@@ -134,13 +133,7 @@ class Evaluation:
     @property
     def means(self) -> dict[tuple[str, str], dict[str, float]]:
         """The mean of each metric over the planned samples, by model and prompt."""
-        values: dict[tuple[str, str], dict[str, list[float]]] = {}
-        for sample in self.samples:
-            if sample.key.purpose == "planned":
-                by_metric = values.setdefault((sample.key.model, sample.key.prompt), {})
-                for score in sample.scores:
-                    by_metric.setdefault(score.metric, []).append(score.value)
-        return {pair: {name: fmean(found) for name, found in by.items()} for pair, by in values.items()}
+        return self.run.means
 
     def to_pandas(self) -> Any:
         """A pandas.DataFrame with a row per sample. Raises MissingExtraError without pandas."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from evalharness.errors import MetricError
 from evalharness.evaluation.plan import Plan
@@ -17,6 +17,12 @@ def wanted_keys(plan: Plan) -> dict[str, SampleKey]:
     """Return the keys of all requests of a plan to models whose responses are recorded."""
     key_of = _key_of(plan.providers)
     return {key_of(request): request.key for _, request in plan.requests if _is_recorded(plan.providers, request)}
+
+
+def missing_requests(plan: Plan, recorded: Collection[str]) -> list[Request]:
+    """Return the requests of a plan that are sent although the responses with these keys are recorded."""
+    key_of = _key_of(plan.providers)
+    return [r for _, r in plan.requests if not _is_recorded(plan.providers, r) or key_of(r) not in recorded]
 
 
 def metric_keys(plan: Plan, recorded: Mapping[str, Recorded]) -> dict[str, SampleKey]:

@@ -15,7 +15,7 @@ from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import Plan
-from evalharness.execution import Engine, open_executor
+from evalharness.execution import Engine, Executor, open_executor
 from evalharness.execution.pricing import Pricing
 from evalharness.logs import get_logger
 from evalharness.providers import Provider
@@ -39,6 +39,7 @@ class Resources:
     """By model; suites share them."""
     plans: list[Plan] = field(default_factory=list)
     _pipeline: Pipeline | None = None
+    _executor: Executor | None = None
     _running: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
@@ -55,7 +56,7 @@ class Resources:
                 ledger = opening.enter_context(closing(Ledger(self.config.cache_dir / "ledger.sqlite")))
             else:
                 ledger = None
-            executor = open_executor(self.options.executor, self.config, self.providers)
+            self._executor = executor = open_executor(self.options.executor, self.config, self.providers)
             engine = Engine(self.providers, options=options, pricing=pricing, ledger=ledger, executor=executor)
             pipeline = Pipeline(engine, [plan.scorer for plan in self.plans])
             self._pipeline = opening.enter_context(pipeline)
@@ -95,6 +96,14 @@ class Resources:
             most = dollars(sum(price.most_usd(request, deadline_s) for request in mine))
             yield f"llm: {len(mine)} requests to {model}: about {about} if every response has max_tokens, at most "
             yield f"     {most} without retries; recorded responses cost nothing ({price.source})"
+
+    def refusals(self) -> Iterator[str]:
+        """A line for each model that gets no request here, if others do. Inside of `with resources:`."""
+        assert self._executor, "the models are open inside of `with resources:`"
+        models = [model for plan in self.plans for model in (*plan.providers, *plan.metric_models)]
+        found = {model: self._executor.refusal(model) for model in models}
+        if self.options.run.record != "none" and not all(found.values()):
+            yield from (f"llm: {model} gets no request: {error}" for model, error in found.items() if error)
 
     def _check_prices(self, pricing: dict[str, Pricing]) -> None:
         unpriced = [model for model in self.providers if model not in pricing]

@@ -21,7 +21,7 @@ from typing import Protocol, cast
 
 from evalharness import registry
 from evalharness.config import Config
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, ProviderError
 from evalharness.providers import Provider
 from evalharness.records import Request, Response, SampleError
 
@@ -56,6 +56,13 @@ class Executor(Protocol):
         """Return the bytes of this machine's memory that the model holds; None for a negligible amount.
 
         Models that hold memory run one at a time.
+        """
+        return None
+
+    def refusal(self, model: str) -> ProviderError | None:
+        """Return why every request to this model will fail here; None if unknown. Opens no connection.
+
+        The engine then sends no request to the model.
         """
         return None
 

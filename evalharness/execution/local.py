@@ -7,9 +7,10 @@ import inspect
 from collections.abc import Mapping
 from concurrent.futures import Future
 
+from evalharness.errors import ProviderError
 from evalharness.execution.executor import Executor
 from evalharness.execution.threads import Threads, harmless
-from evalharness.providers import Provider
+from evalharness.providers import Provider, refusal_of
 from evalharness.records import Request, Response
 
 
@@ -36,6 +37,10 @@ class LocalExecutor(Executor):
     def memory_bytes(self, model: str) -> int | None:
         """Return the bytes that the provider's model holds."""
         return self._providers[model].capabilities.memory_bytes
+
+    def refusal(self, model: str) -> ProviderError | None:
+        """Return the refusal that the provider declares."""
+        return refusal_of(self._providers[model])
 
     def unload(self, model: str) -> None:
         """Unload the provider's model."""

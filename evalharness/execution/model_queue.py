@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -22,8 +23,9 @@ from evalharness.execution.job import Job, sound
 from evalharness.execution.limiter import START, Limiter
 from evalharness.execution.memory_manager import MemoryManager
 from evalharness.execution.scheduler import Scheduler
+from evalharness.foreign import describe
 from evalharness.logs import get_logger
-from evalharness.records import Response
+from evalharness.records import Params, Response
 from evalharness.store.recorded import Recorded
 from evalharness.wire.retry import Tries
 
@@ -32,9 +34,14 @@ _POLL_S = 0.05
 """Seconds between two reads of the ledger while another request must end first: an equal one of another process, or
 one whose reserve may return to the budget."""
 
+_FOR_ALL = ("connect", "load", "not found", "redirect")
+"""Kinds of errors that every request meets, unless the model has responded before."""
+_ALIKE = 10
+"""Equal rejections after which a model that has never responded gets no further request."""
+
 
 class ModelQueue:
-    """One model's queue. Everything but the constructor runs on the event loop."""
+    """One model's queue. Everything runs on the event loop."""
 
     def __init__(self, model: str, accounts: Accounts, executor: Executor, memory_manager: MemoryManager) -> None:
         self.model, self.accounts, self._capabilities = model, accounts, accounts.provider.capabilities
@@ -45,10 +52,15 @@ class ModelQueue:
         lease = memory_manager.lease(executor, model)
         self._attempts = Attempts(executor, model, self._capabilities.deadline_s, lease)
         self._scheduler = Scheduler(self._limiter, self._begin, self.refuse, lease)
+        self._refused: dict[Params, ProviderError] = {}
+        """Parameters that the model rejects, and the rejection."""
+        self._rejections: Counter[str] = Counter()
         self._under_way: dict[asyncio.Task[None], Job] = {}
         self._by_key: dict[str, Job] = {}
         self._last_response_s = -math.inf
         """When the model last responded, on the loop's clock."""
+        if refusal := executor.refusal(model):
+            self._give_up(refusal)
 
     def add(self, jobs: Iterable[Job]) -> None:
         """Queue jobs. A job that is equal to a queued one shares its response."""
@@ -80,6 +92,17 @@ class ModelQueue:
         self._attempts.close()
         return list(self._under_way)
 
+    def _concerns_all(self, error: ProviderError) -> bool:
+        """Whether every request would fail with this error of a model that has never responded."""
+        self._rejections[str(error)] += error.kind == "request"
+        is_certain = error.kind in _FOR_ALL or self._rejections[str(error)] >= _ALIKE
+        return is_certain and self._last_response_s == -math.inf
+
+    def _give_up(self, error: ProviderError) -> None:
+        """Send nothing more: every request would fail with this error."""
+        _log.info("model %s gets no further request: %s", self.model, error)
+        self._scheduler.close(error)
+
     def _complete(self, job: Job) -> None:
         if self._by_key.get(job.key) is job:
             del self._by_key[job.key]
@@ -99,6 +122,8 @@ class ModelQueue:
 
     async def _attempt(self, job: Job) -> None:
         """One attempt. Whatever it raises is the job's error."""
+        if refused := self._refused.get(job.request.params):
+            raise refused
         if job.deadline is None:
             job.deadline = asyncio.get_running_loop().time() + self._capabilities.deadline_s
         await self._attempts.prepare(job.deadline)
@@ -202,9 +227,10 @@ class ModelQueue:
             _log.info("model %s throttles: at most %d requests at once from now on", self.model, self._limiter.limit)
         if wait_s is not None and not late:
             return
-        if isinstance(known, ModelUnavailableError) or (known.kind == "connect" and self._last_response_s == -math.inf):
-            _log.info("model %s gets no further request: %s", self.model, known)
-            self._scheduler.close(known)
+        if isinstance(known, ModelUnavailableError) or self._concerns_all(known):
+            self._give_up(known)
+        if known.kind == "parameter":
+            self._refused[job.request.params] = known
         raise known if wait_s is None else _no_time(known, wait_s)
 
 
@@ -214,7 +240,7 @@ def _duplicate() -> ProviderError:
 
 def _unknown(error: Exception) -> ProviderError:
     """A bug of a third party, perhaps after the response arrived."""
-    return BilledError(f"{type(error).__name__}: {error}")
+    return BilledError(describe(error))
 
 
 def _too_dear(most_usd: float, budget_usd: float | None) -> ProviderError:

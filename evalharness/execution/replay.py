@@ -12,7 +12,7 @@ from evalharness.execution.model_queue import ModelQueue
 from evalharness.execution.options import RecordMode
 from evalharness.logs import get_logger
 from evalharness.store.ledger import Ledger
-from evalharness.store.recorded import nearest
+from evalharness.store.recorded import NOT_RECORDED, nearest
 
 _log = get_logger(__name__)
 _EXPLAINED = 5
@@ -51,9 +51,9 @@ class Replay:
                 queue.refuse(job, ProviderError(self._missing(job, texts[job]), kind="not recorded"))
 
     def _missing(self, job: Job, text: str) -> str:
-        head = f"no recorded response for this request (key {job.key[:12]}), and --llm-record=none forbids model calls"
+        message = f"{NOT_RECORDED}\nkey {job.key[:12]}"
         if self._left_to_explain == 0:
-            return head
+            return message
         self._left_to_explain -= 1
         candidates = ((row.key, row.request) for row in islice(self._ledger.all(), _COMPARED))
-        return f"{head}; {nearest(text, candidates)}"
+        return f"{message}; {nearest(text, candidates)}"

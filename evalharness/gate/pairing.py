@@ -123,7 +123,7 @@ def _problems(
     errored = {sample.key.case: sample.error for sample in samples if sample.error or not sample.response}
     if errored:
         first = next((error for error in errored.values() if error), SampleError("provider", "no response"))
-        yield f"no result for {some(list(errored))} ({first.kind}: {first.message[:_MESSAGE_CHARS]})"
+        yield f"no result for {some(list(errored))} ({str(first)[:_MESSAGE_CHARS]})"
     if lost:
         yield f"no sample of {some(lost)}"
     twice = [key.case for key, count in Counter(sample.key for sample in samples).items() if count > 1]

@@ -8,11 +8,11 @@ from typing import cast
 
 from evalharness import registry
 from evalharness.config import Config
-from evalharness.errors import ConfigError, did_you_mean
+from evalharness.errors import ConfigError, ModelUnavailableError, ProviderError, did_you_mean
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
 
-__all__ = ["Capabilities", "Provider", "check_provider", "open_provider"]
+__all__ = ["Capabilities", "Provider", "check_provider", "open_provider", "refusal_of"]
 
 
 def open_provider(name: str, config: Config) -> Provider:
@@ -45,6 +45,12 @@ def check_provider(what: str, made: object) -> Provider:
     if not isinstance(provider.capabilities, Capabilities):
         raise ConfigError(f"{what}: 'capabilities' must be a Capabilities, got {type(provider.capabilities).__name__}")
     return provider
+
+
+def refusal_of(provider: Provider) -> ProviderError | None:
+    """Return the error of every request to this provider, known without sending any; None if there is none."""
+    declared = provider.capabilities
+    return ModelUnavailableError(declared.refusal, kind=declared.refusal_kind) if declared.refusal else None
 
 
 def _problem(known: Mapping[str, inspect.Parameter], given: Mapping[str, object]) -> str:

@@ -45,7 +45,9 @@ class Capabilities:
     price_reference: tuple[str, str] | None = None
     """Base URL and model name to look up in the price list."""
     refusal: str = ""
-    """Why every request will fail, such as a damaged model file."""
+    """Why every request will fail, such as a damaged model file or a missing key. No request is then sent."""
+    refusal_kind: str = "load"
+    """The kind of that error."""
 
     def repeats_differ(self, params: Params) -> bool:
         """Return whether a second sample of the same request can differ from the first."""

@@ -68,6 +68,7 @@ class RemoteProvider(Provider):
             proxy_env=self.proxy_env,
             ca_file=resolve_path(self.ca_file, self.config.root) if self.ca_file else None,
         )
+        refusal = self._endpoint.refusal()
         own = frozenset(self.names) if self._takes_schema() else frozenset(self.names) - {"json_schema"}
         self.capabilities = Capabilities(
             concurrency=self.concurrency,
@@ -76,6 +77,8 @@ class RemoteProvider(Provider):
             recorded=True,
             params=own | frozenset(self.takes) | frozenset(self.omits),
             price_reference=(self._endpoint.base_urls[0], self.model),
+            refusal=str(refusal or ""),
+            refusal_kind=refusal.kind if refusal else "load",
         )
 
     def identity(self) -> Mapping[str, Any]:

@@ -22,7 +22,9 @@ def open_plugin(config: pytest.Config, name: str) -> None:
         raise pytest.UsageError(str(error)) from None
     if suites.paths:
         _collect_suites(config, suites)
-    config.pluginmanager.register(EvalPlugin(config, suites), name)
+    plugin = EvalPlugin(config, suites)
+    config.pluginmanager.register(plugin, name)
+    config.pluginmanager.register(plugin.alike, f"{name}-alike")
 
 
 def _collect_suites(config: pytest.Config, suites: Suites) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evalharness.pytest_plugin.alike import ALIKE
 from evalharness.pytest_plugin.items import Explained
 from evalharness.pytest_plugin.junit import Property, gate_properties
 from evalharness.records import Verdict
@@ -18,11 +19,16 @@ from evalharness.store import in_ci
 
 def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytest.TestReport]:
     """A test report for each gate, for relaxed criteria, and for a refused acceptance."""
+    seen: set[str] = set()
     for verdict in outcome.verdicts:
         result = _result(verdict, outcome, fail_inconclusive)
         word = verdict.status.upper() if verdict.gating else "not gated:"
         text = explain_gate(verdict, outcome) if result == "failed" else f"{word} {verdict.reason}"
-        yield _report(outcome, f"gate[{verdict.name}]", result, text, gate_properties(verdict))
+        report = _report(outcome, f"gate[{verdict.name}]", result, text, gate_properties(verdict))
+        if result == "failed" and (verdict.reason in seen or not outcome.is_decidable(verdict)):
+            setattr(report, ALIKE, True)  # another gate, or the errors of its cases, explain it
+        seen |= {verdict.reason} if verdict.status == "error" else set()
+        yield report
     if outcome.relaxing:
         relaxed = "; ".join(str(change) for change in outcome.relaxing[:5])
         result = "failed" if fail_inconclusive else "skipped"

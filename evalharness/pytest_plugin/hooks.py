@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,6 +12,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.evaluation.resources import import_heavy_modules
+from evalharness.pytest_plugin.alike import ALIKE, CATEGORY, AlikeErrors
 from evalharness.pytest_plugin.gate_results import finished, gate_reports
 from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_plugin.junit import case_properties, record_suite
@@ -33,7 +33,7 @@ class EvalPlugin:
         self._futures: dict[str, list[Future[Sample]]] = {}
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
-        self._progress = Progress(config)
+        self._progress, self.alike = Progress(config), AlikeErrors(config, suites)
         config.stash[SAMPLES] = self.samples
 
     @property
@@ -116,6 +116,8 @@ class EvalPlugin:
         """Send all requests before the first item waits; xdist workers send them item by item."""
         if self._is_worker:
             return
+        for line in self.suites.resources.refusals():
+            self._progress.message(line)
         suites = list(dict.fromkeys(item.suite for item in cases))
         providers = {id(one): one for name in suites for one in self.suites.opened[name].plan.providers.values()}
         self._progress.start(suites, len(cases), providers.values())
@@ -127,14 +129,7 @@ class EvalPlugin:
 
         for evaluation in self.suites.opened.values():
             with _explained():
-                confirm(evaluation, self._print)
-
-    def _print(self, line: str) -> None:
-        if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
-            if self._config.get_terminal_writer().width_of_current_line:
-                reporter.write_line("")
-            for part in textwrap.wrap(line, 79, subsequent_indent=" " * 5, break_on_hyphens=False):
-                reporter.write_line(part)
+                confirm(evaluation, self._progress.message)
 
     def _look_ahead(self) -> None:
         """Print what the requests of xdist's workers can cost."""
@@ -143,7 +138,7 @@ class EvalPlugin:
                 self.suites.open(name)
         requests = [request for run in self.suites.opened.values() for _, request in run.plan.requests]
         for line in list(self.suites.resources.estimates(requests)):
-            self._print(line)
+            self._progress.message(line)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
@@ -176,13 +171,18 @@ class EvalPlugin:
         carried = getattr(report, "evalharness", None)
         if carried and not self._is_worker:
             report.evalharness = ()  # type: ignore[attr-defined]  # pytest keeps reports until it ends
-            for suite, samples in carried:
+            for suite, given in carried:
                 with _explained():
-                    self.suites.add(suite, [s if isinstance(s, Sample) else sample_from_json(s) for s in samples])
+                    samples = [one if isinstance(one, Sample) else sample_from_json(one) for one in given]
+                    self.suites.add(suite, samples)
+                if report.failed and suite in self.suites.resources.names:
+                    self.alike.note(report, samples)
             self._progress.advance(report)
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Print no letter for a case or gate that the progress line counts."""
+        """Print no letter for a case or gate that the progress line counts, or whose error the summary shows."""
+        if getattr(report, ALIKE, False) and report.when == "call":
+            return CATEGORY, "", ""
         ours = hasattr(report, "evalharness") or "::gate[" in report.nodeid
         if self._progress.shown and ours and report.when == "call" and not report.failed:
             return report.outcome, "", ""

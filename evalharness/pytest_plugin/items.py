@@ -63,9 +63,14 @@ class CaseItem(pytest.Item):
         for tag in case.tags:
             self.extra_keyword_matches.add(tag)
 
+    def wait(self) -> None:
+        """Wait for the samples. Later calls do nothing."""
+        self.samples = self.samples or self.config.stash[SAMPLES](self)
+
     def runtest(self) -> None:
         """Wait for the samples. Raises CaseFailedError."""
-        self.samples = self.config.stash[SAMPLES](self)
+        if not self.samples:
+            self.wait()
         if not all(sample.ok for sample in self.samples):
             raise CaseFailedError(self.samples)
 
@@ -101,4 +106,4 @@ class Explained:
 
 
 def _reasons(sample: Sample) -> list[str]:
-    return [f"{sample.error.kind}: {sample.error.message}"] if sample.error else list(sample.failed_checks)
+    return [str(sample.error)] if sample.error else list(sample.failed_checks)

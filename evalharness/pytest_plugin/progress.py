@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -48,6 +49,14 @@ class Progress:
         if self.shown and reporter is not None and self._total:
             reporter.rewrite(self._line(), erase=True)
 
+    def message(self, line: str) -> None:
+        """Print a line of its own."""
+        if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
+            if self._config.get_terminal_writer().width_of_current_line:
+                reporter.write_line("")
+            for part in textwrap.wrap(line, 79, subsequent_indent=" " * 5, break_on_hyphens=False):
+                reporter.write_line(part)
+
     def end(self) -> None:
         """End the line."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -73,5 +82,5 @@ class Progress:
         if not self._done:
             return []
         elapsed = time.monotonic() - self._started
-        left = elapsed / self._done * (self._total - self._done)
-        return [f"{elapsed / self._done:.2f} s a case", f"{left // 60:.0f}:{left % 60:02.0f} left"]
+        minutes, seconds = divmod(round(elapsed / self._done * (self._total - self._done)), 60)
+        return [f"{elapsed / self._done:.2f} s a case", f"{minutes}:{seconds:02} left"]

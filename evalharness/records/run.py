@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import fsum
 from typing import Any
 
 from evalharness.records.response import Purpose, Response, SampleKey
@@ -11,6 +12,8 @@ from evalharness.records.suite import GateRule, Message
 
 TIMINGS = ("latency", "first_token", "per_token")
 """Seconds of a response: in total, until its first token, and for each further token."""
+_OF_MODEL = {"auth", "quota", "not found", "redirect", "connect", "tls", "parameter", "load", "not recorded", "budget"}
+"""Kinds of errors that concern a model and not its cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ class SampleError:
 
     kind: str
     message: str
+    """The first line says what is wrong; further lines may concern this sample alone."""
+
+    @property
+    def of_model(self) -> bool:
+        """Whether the error concerns the model, whatever the case: it was rejected, or never sent."""
+        return self.kind in _OF_MODEL
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}".partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +246,17 @@ class Run:
     def metric_names(self) -> list[str]:
         """The metrics of the suite, then those that only samples have."""
         return list(dict.fromkeys([*self.header.metrics, *(score.metric for s in self.samples for score in s.scores)]))
+
+    @property
+    def means(self) -> dict[tuple[str, str], dict[str, float]]:
+        """The mean of each metric over the planned samples, by model and prompt."""
+        values: dict[tuple[str, str], dict[str, list[float]]] = {}
+        for sample in self.samples:
+            if sample.key.purpose == "planned":
+                by_metric = values.setdefault((sample.key.model, sample.key.prompt), {})
+                for score in sample.scores:
+                    by_metric.setdefault(score.metric, []).append(score.value)
+        return {pair: {name: fsum(found) / len(found) for name, found in by.items()} for pair, by in values.items()}
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield a table row for each sample, in the order of the record.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalharness.records import Location, Status, Suite, Verdict
+from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import AnswerDiff, answers
 from evalharness.report.encode import MINUS, one_line
 from evalharness.report.outcome import Outcome
@@ -65,7 +66,7 @@ class _Places:
 
 def _gates(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
     for verdict in outcome.verdicts:
-        if verdict.gating and verdict.status != "pass":
+        if verdict.gating and verdict.status != "pass" and outcome.is_decidable(verdict):
             title = one_line(f"{verdict.status.upper()} {verdict.name}")
             level, where = _LEVELS[verdict.status], places.of_gate(verdict)
             message, of = one_line(verdict.reason, 1000), (verdict.model, verdict.prompt)
@@ -73,11 +74,12 @@ def _gates(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
 
 
 def _cases(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
-    """Missing answers and broken assertions; if a gate failed, also the cases with the largest drops."""
+    """Each error once, and broken assertions; if a gate failed, also the cases with the largest drops."""
     ranked = answers(outcome)
+    yield from (_error(cause, places) for cause in causes(outcome.run.samples))
     failed = any(verdict.gating and verdict.status == "fail" for verdict in outcome.verdicts)
     worse = [answer for answer in ranked if answer.how == "worse"][: MAX_WORSE if failed else 0]
-    for answer in [*(answer for answer in ranked if answer.how in ("error", "broken")), *worse]:
+    for answer in [*(answer for answer in ranked if answer.how == "broken"), *worse]:
         key = answer.sample.key
         level: Level = "warning" if answer.how == "worse" else "error"
         name, where = f"{key.case}[{key.model}-{key.prompt}]", places.of_case(key.case)
@@ -85,10 +87,16 @@ def _cases(outcome: Outcome, places: _Places) -> Iterator[Annotation]:
         yield Annotation(level, "case", name, where, one_line(name), message, of)
 
 
+def _error(cause: Cause, places: _Places) -> Annotation:
+    """An annotation at the first case of an error."""
+    key = cause.samples[0].key
+    name, message = f"{key.case}[{key.model}-{key.prompt}]", f"no answer for {cause.count}: {cause.headline}"
+    where, of = places.of_case(key.case), (key.model, key.prompt)
+    return Annotation("error", "case", name, where, one_line(name), one_line(message, 1000), of)
+
+
 def _message(answer: AnswerDiff) -> str:
     sample = answer.sample
-    if sample.error:
-        return f"no answer: {sample.error.kind}: {sample.error.message}"
     if sample.failed_checks:
         return f"the answer {'; '.join(sample.failed_checks)}"
     text = sample.response.text if sample.response else ""

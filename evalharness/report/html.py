@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from evalharness.records import SEVERITY, Baseline, CriteriaChange, Run, Verdict
+from evalharness.report.causes import Cause, causes
 from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, numbers, summary
 from evalharness.report.outcome import Outcome
 from evalharness.report.rows import packed, rows_of
@@ -21,6 +22,8 @@ from evalharness.report.single_file import island, page_pieces
 
 MAX_NAME = 1_000
 """Characters of a name or a headline."""
+MAX_ERRORS = 50
+"""Causes of errors on the page; the cases have all of them."""
 _SCRIPTS = ("dom.js", "diff.js", "case_details.js", "cases.js", "side_by_side.js", "report.js")
 
 
@@ -35,6 +38,8 @@ class Page:
     columns: Sequence[Column]
     verdicts: Sequence[Verdict] = ()
     criteria: Sequence[CriteriaChange] = ()
+    errors: Sequence[Mapping[str, str]] = ()
+    """For each cause of errors: the number of cases, the first ones, the text, and what to do."""
     extent: str = "complete"
     answered: int = 0
     planned: int = 0
@@ -62,11 +67,18 @@ def page_of(outcome: Outcome) -> Page:
         columns=columns_of(run, earlier),
         verdicts=outcome.shown,
         criteria=outcome.criteria,
+        errors=[_error(cause, outcome) for cause in causes(run.samples)[:MAX_ERRORS]],
         extent=extent_of(run),
         answered=sum(sample.error is None for sample in run.samples if sample.key.purpose != "rerun"),
         planned=len(run.header.planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
     )
+
+
+def _error(cause: Cause, outcome: Outcome) -> dict[str, str]:
+    """A cause of errors as plain data."""
+    todo = cause.remedy(outcome.again)
+    return {"cases": cause.count, "first": cause.first, "text": cause.headline, "detail": cause.detail, "todo": todo}
 
 
 def render_html(page: Page) -> str:
@@ -117,6 +129,7 @@ def _overview(page: Page) -> dict[str, Any]:
         "metrics": metrics,
         "gates": [_gate(verdict) for verdict in sorted(page.verdicts, key=_gravity)],
         "criteria": [asdict(change) for change in page.criteria],
+        "errors": [dict(error) for error in page.errors],
         "columns": [summary(column, metrics) for column in page.columns],
         "pairwise": [_finite(asdict(one)) | {"metric": one.metric.partition(SEAM)[0]} for one in alike],
         "tags": list(by_tag(page.columns, metrics)),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from evalharness.records import Baseline, Verdict
+from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import AnswerDiff, How, answers
 from evalharness.report.encode import code, codes, fence, one_lines
 from evalharness.report.markdown_cases import case_block
@@ -19,7 +20,7 @@ from evalharness.report.outcome import Outcome
 MAX_CHARS = 60_000
 """GitHub rejects comments of more than 65,536 characters."""
 T = TypeVar("T")
-_CUT_CHARS, _MIN_CHARS, _MAX_CHANGES = 120, 1_000, 15
+_CUT_CHARS, _MIN_CHARS, _MAX_CHANGES, _MAX_CAUSES, _MAX_NAMED = 120, 1_000, 15, 10, 6
 _GATES_SHARE, _FOLDED_SHARE = 0.3, 0.25
 """The largest share of the remaining room for the gates, and for each folded list."""
 _COUNTED: dict[How, str] = {
@@ -71,7 +72,9 @@ def _one(outcome: Outcome, most_chars: int) -> Iterator[str]:
         blocks = list(part)
         room -= _size(blocks)
         yield from blocks
-    yield from _cases(ranked, room)
+    errors = list(_errors(outcome))
+    yield from errors
+    yield from _cases(ranked, room - _size(errors))
     yield from tail
 
 
@@ -97,15 +100,30 @@ def _gates(outcome: Outcome, room: float) -> Iterator[str]:
     several = len({(verdict.model, verdict.prompt) for verdict in ordered}) > 1
     rows = _fitting(ordered, room * 0.6, "gates", lambda verdict: gate_row(verdict, outcome, several=several))
     yield "\n".join([GATE_HEAD, *(row for row in rows if row.startswith("|"))])
-    open_ones = [verdict for verdict in ordered if verdict.status != "pass"]
+    open_ones = [verdict for verdict in ordered if verdict.status != "pass" and outcome.is_decidable(verdict)]
     if open_ones:
-        yield "\n".join(_fitting(open_ones, room * 0.4, "gates", _reason))
+        reasons: dict[str, list[Verdict]] = {}
+        for verdict in open_ones:
+            reasons.setdefault(verdict.reason, []).append(verdict)
+        yield "\n".join(_fitting(list(reasons.values()), room * 0.4, "reasons", _reason))
+    if any(verdict.status == "no baseline" for verdict in ordered):
+        yield "\n".join(_means(outcome))
     if outcome.refusal:
         yield f"Not accepted: {code(outcome.refusal, 400)}"
 
 
-def _reason(verdict: Verdict) -> str:
-    return f"- {code(verdict.name, 160)}: {code(verdict.reason, 600)}"
+def _means(outcome: Outcome) -> Iterator[str]:
+    """The mean scores of each model and prompt."""
+    for (model, prompt), means in list(outcome.run.means.items())[:_MAX_CHANGES]:
+        scores = ", ".join(f"{code(metric, 60)} {mean:.3f}" for metric, mean in means.items()) or "none"
+        yield f"- scores of {code(f'{model} {prompt}', 160)}: {scores}"
+
+
+def _reason(verdicts: Sequence[Verdict]) -> str:
+    """A reason, and the gates that it decides."""
+    names = ", ".join(code(verdict.name, 160) for verdict in verdicts[:_MAX_NAMED])
+    more = f" and {len(verdicts) - _MAX_NAMED} more" if len(verdicts) > _MAX_NAMED else ""
+    return f"- {names}{more}: {code(verdicts[0].reason, 600)}"
 
 
 def _criteria(outcome: Outcome) -> Iterator[str]:
@@ -119,9 +137,25 @@ def _criteria(outcome: Outcome) -> Iterator[str]:
     yield "\n".join(lines)
 
 
+def _errors(outcome: Outcome) -> Iterator[str]:
+    """Each error once: the number of its cases, the first ones, and what to do."""
+    found = causes(outcome.run.samples)
+    if found:
+        yield "**Errors**"
+        yield "\n".join(_cause(cause, outcome) for cause in found[:_MAX_CAUSES])
+    if len(found) > _MAX_CAUSES:
+        yield f"... and {len(found) - _MAX_CAUSES} more errors: the report and `run.jsonl` have all of them"
+
+
+def _cause(cause: Cause, outcome: Outcome) -> str:
+    error = code(f"{cause.headline} {cause.detail}", 600)
+    todo = code(cause.remedy(outcome.again), 300)
+    return f"- {cause.count}: {error}\n  - first: {code(cause.first, 200)}\n  - to do: {todo}"
+
+
 def _cases(ranked: Sequence[AnswerDiff], room: float) -> Iterator[str]:
     """Worse answers in the open, the worst first; better and merely different ones folded."""
-    bad = [answer for answer in ranked if answer.how in ("error", "broken", "worse")]
+    bad = [answer for answer in ranked if answer.how in ("broken", "worse")]
     better = [answer for answer in reversed(ranked) if answer.how == "better"]
     other = [answer for answer in ranked if answer.how == "other"]
     folded = [

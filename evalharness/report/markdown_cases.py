@@ -24,16 +24,14 @@ def case_block(answer: AnswerDiff) -> str:
     title += [code(tag, 60) for tag in sample.tags[:_MAX_TAGS]]
     lines = [" ".join(title)]
     lines += [f"- the answer {code(check, 300)}" for check in sample.failed_checks[:_MAX_CHECKS]]
-    if sample.error:
-        lines.append(f"- {code(sample.error.kind, 60)}: {code(sample.error.message, 300)}")
     if scores := list(_scores(answer)):
         lines.append(f"- {', '.join(scores)}")
     return "\n".join(lines) + "\n\n" + fence(_texts(answer), "diff")
 
 
 def _what(answer: AnswerDiff) -> str:
-    if answer.how in ("error", "broken"):
-        return "**no answer**" if answer.how == "error" else "**broken assertion**"
+    if answer.how == "broken":
+        return "**broken assertion**"
     return f"**{f'{answer.change * 100:+.1f}'.replace('-', MINUS)} pts**"
 
 

@@ -84,6 +84,16 @@ class Outcome:
             return self.verdicts
         return tuple(replace(v, reason=_FIRST) if v.status == "no baseline" else v for v in self.verdicts)
 
+    def is_decidable(self, verdict: Verdict) -> bool:
+        """Whether there is a usable sample of the verdict's model and prompt; if not, the errors explain it."""
+        return (verdict.model, verdict.prompt) not in self._failed
+
+    @cached_property
+    def _failed(self) -> set[tuple[str, str]]:
+        """The models and prompts with errors only."""
+        usable = {(sample.key.model, sample.key.prompt) for sample in self.run.samples if not sample.error}
+        return {(sample.key.model, sample.key.prompt) for sample in self.run.samples if sample.error} - usable
+
     def is_red(self, *, fail_inconclusive: bool) -> bool:
         """Whether this outcome fails a build. In CI, a missing baseline does."""
         if self.refusal:

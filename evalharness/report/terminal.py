@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from evalharness.records import Location, Sample, Verdict
+from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import VISIBLE, AnswerDiff, answers, before, score_change
 from evalharness.report.encode import MINUS, one_line, printable, quoted
 from evalharness.report.outcome import Outcome
@@ -27,28 +28,37 @@ _MARKUP: dict[str, dict[str, bool]] = {
     "inconclusive": {"yellow": True},
     "no baseline": {"yellow": True},
 }
-MAX_GATES, MAX_CASES, MAX_CHANGES = 16, 5, 15
+MAX_GATES, MAX_CASES, MAX_CHANGES, MAX_CAUSES = 16, 5, 15, 4
 _WIDTH, _MAX_LINES = 79, 6
 
 
-def summary_lines(outcome: Outcome) -> Iterator[Line]:
-    """The section of one suite."""
+def summary_lines(outcome: Outcome, *, report: bool = True) -> Iterator[Line]:
+    """The section of one suite. If there are errors, its last line says what to do.
+
+    `report`: whether to name the file of the report.
+    """
     word = outcome.word
     yield from _wrapped(f"{word}  {outcome.headline}", "", {**_MARKUP[word.lower()], "bold": True})
     yield from _gates(outcome)
-    yield from _no_baseline(outcome)
-    yield from _detectable(outcome)
+    yield from _scores(outcome)
+    if word != "ERROR":  # a run with errors cannot be accepted
+        yield from _no_baseline(outcome)
+        yield from _detectable(outcome)
     yield from _criteria(outcome)
     if word in ("FAIL", "ERROR"):
         yield from _worst_cases(outcome)
     yield from _acceptance(outcome)
-    yield from _files(outcome)
+    yield from _usage(outcome)
+    if report:
+        yield f"report    {_relative(outcome.folder / 'report.html', outcome)}", {}
+    yield from _causes(outcome)
 
 
 def _gates(outcome: Outcome) -> Iterator[Line]:
     """A line for each group of gates, then the measurements without a gate."""
     several = len({(verdict.model, verdict.prompt) for verdict in outcome.verdicts}) > 1
-    groups = _alike(verdict for verdict in outcome.verdicts if verdict.status != "no baseline")
+    decidable = filter(outcome.is_decidable, outcome.verdicts)
+    groups = _alike(verdict for verdict in decidable if verdict.status != "no baseline")
     for verdicts in groups[:MAX_GATES]:
         yield from _gate(verdicts, several=several)
     if len(groups) > MAX_GATES:
@@ -65,8 +75,8 @@ def _acceptance(outcome: Outcome) -> Iterator[Line]:
         yield from _wrapped(outcome.refusal, "", {"red": True})
 
 
-def _files(outcome: Outcome) -> Iterator[Line]:
-    """Truncated answers, notes, usage, and the report."""
+def _usage(outcome: Outcome) -> Iterator[Line]:
+    """Truncated answers, notes, usage, and reports that could not be written."""
     cut = sum(s.response.finish_reason == "length" for s in outcome.run.samples if s.response)
     if cut:
         yield from _wrapped(f"cut off   {cut} of {len(outcome.run.samples)} answers ended at max_tokens", " " * 10, {})
@@ -75,7 +85,24 @@ def _files(outcome: Outcome) -> Iterator[Line]:
         yield from _wrapped(text, " " * 10, {})
     for text in outcome.report_errors:
         yield from _wrapped(f"report    {text}", " " * 10, {"red": True})
-    yield f"report    {_relative(outcome.folder / 'report.html', outcome)}", {}
+
+
+def _causes(outcome: Outcome) -> Iterator[Line]:
+    """Each error once: the number of its cases, the first ones, and what to do."""
+    found = causes(outcome.run.samples)
+    if len(found) > MAX_CAUSES:
+        yield f"errors    {len(found) - MAX_CAUSES} more in the report", {"red": True}
+    for cause in found[:MAX_CAUSES]:
+        yield from _cause(cause, outcome)
+
+
+def _cause(cause: Cause, outcome: Outcome) -> Iterator[Line]:
+    indent = " " * 10
+    yield from _wrapped(f"{cause.count:<9} {cause.headline}", indent, {"red": True}, lines=3)
+    if cause.detail:
+        yield from _wrapped(f"{indent}{cause.detail}", indent, {}, lines=2)
+    yield from _wrapped(f"{indent}{cause.first}", indent, {}, lines=1)
+    yield from _wrapped(f"{indent}{cause.remedy(outcome.again)}", indent, {"bold": True}, lines=2)
 
 
 def _notes(samples: Sequence[Sample]) -> Iterator[Line]:
@@ -93,10 +120,15 @@ def _relative(path: Path, outcome: Outcome) -> str:
 
 
 def explain_sample(sample: Sample, where: Location) -> str:
-    """A failed case in full: errors, messages, goldens, answer and scores."""
+    """A failed case in full: errors, messages, goldens, answer and scores.
+
+    An error of the model is explained without them.
+    """
     lines = [one_line(f"case {sample.key.case} ({where}), model {sample.key.model}, prompt {sample.key.prompt}", 1000)]
     if sample.error:
         lines += ["", f"error ({one_line(sample.error.kind)}):", *quoted(sample.error.message)]
+    if sample.error and sample.error.of_model:
+        return "\n".join(lines)
     lines += [f"- the answer {one_line(problem)}" for problem in sample.failed_checks]
     for message in sample.messages:
         lines += ["", f"{one_line(message.role)}:", *quoted(message.content, lines=12)]
@@ -158,6 +190,17 @@ def _subject(verdict: Verdict) -> str:
     return f"{subject} (pinned)" if verdict.pinned else subject
 
 
+def _scores(outcome: Outcome) -> Iterator[Line]:
+    """Where a baseline is missing: the mean scores of each model and prompt."""
+    if not any(verdict.status == "no baseline" for verdict in outcome.verdicts):
+        return
+    found = {pair: means for pair, means in outcome.run.means.items() if means}
+    for (model, prompt), means in list(found.items())[:MAX_GATES]:
+        scores = ", ".join(f"{metric} {mean:.3f}" for metric, mean in means.items())
+        subject = f"  ({model}, {prompt})" if len(found) > 1 else ""
+        yield from _wrapped(f"{'scores':<13} {scores}{subject}", " " * 14, {})
+
+
 def _no_baseline(outcome: Outcome) -> Iterator[Line]:
     """One line for all gates without a baseline."""
     missing = [verdict for verdict in outcome.verdicts if verdict.status == "no baseline"]
@@ -191,9 +234,9 @@ def _criteria(outcome: Outcome) -> Iterator[Line]:
         yield from _wrapped(f"  other    {printable(str(change))}", " " * 11, {})
 
 
-def _wrapped(text: str, indent: str, markup: dict[str, bool]) -> Iterator[Line]:
+def _wrapped(text: str, indent: str, markup: dict[str, bool], lines: int = _MAX_LINES) -> Iterator[Line]:
     wrap = textwrap.TextWrapper(
-        _WIDTH, subsequent_indent=indent, break_on_hyphens=False, max_lines=_MAX_LINES, placeholder=" …"
+        _WIDTH, subsequent_indent=indent, break_on_hyphens=False, max_lines=lines, placeholder=" …"
     )
     for line in wrap.wrap(printable(text[: 40 * _WIDTH])):  # more than is shown
         text = line.lstrip()
@@ -206,8 +249,9 @@ def _no_command(line: str) -> str:
 
 
 def _worst_cases(outcome: Outcome) -> Iterator[Line]:
-    """Errors first, then broken assertions, then the largest drops of the mean score."""
-    ranked = [answer for answer in answers(outcome) if answer.how in ("error", "broken") or answer.change < -VISIBLE]
+    """Broken assertions first, then the largest drops of the mean score. Errors are listed by cause."""
+    answered = [answer for answer in answers(outcome) if answer.how != "error"]
+    ranked = [answer for answer in answered if answer.how == "broken" or answer.change < -VISIBLE]
     worst = ranked[:MAX_CASES]
     if worst:
         yield "", {}
@@ -218,8 +262,6 @@ def _worst_cases(outcome: Outcome) -> Iterator[Line]:
 
 def _what(answer: AnswerDiff) -> str:
     sample = answer.sample
-    if sample.error:
-        return f"{sample.error.kind}: {sample.error.message}"
     if sample.failed_checks:
         return sample.failed_checks[0]
     text = sample.response.text if sample.response else ""

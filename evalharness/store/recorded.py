@@ -14,6 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from evalharness.records import Response
 from evalharness.redaction import scrubbed, shortened
 
+NOT_RECORDED = "no recorded response, and --llm-record=none forbids model calls"
+"""The error of a request that is not sent."""
 _RESPONSE = TypeAdapter(Response)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
 _TEXTS = ("contexts",)

@@ -97,12 +97,23 @@ class Endpoint:
         try:
             response = await _send(transport, address, self._request(address.url + path, content, more))
             try:
-                yield await _accepted(HttpResponse(response))
+                yield await _accepted(HttpResponse(response), address.url + path)
             finally:
                 await response.aclose()
         finally:
             address.outstanding -= 1
             await self._put_back(transport)
+
+    def refusal(self) -> ProviderError | None:
+        """Return why every request will fail, known without a connection: a key, a proxy or a certificate file."""
+        try:
+            self._fixed_headers()
+            self._proxy()
+            if self._ca_file is not None:
+                self._tls_context()
+        except ModelUnavailableError as error:
+            return error
+        return None
 
     def _request(self, url: str, content: bytes, headers: Mapping[str, str]) -> httpx2.Request:
         import httpx2
@@ -164,10 +175,10 @@ class Endpoint:
         return [(name.encode(), value.encode()) for name, value in headers.items()]
 
     def _proxy(self) -> httpx2.Proxy | None:
-        import httpx2
-
         if not self._proxy_env:
             return None
+        import httpx2
+
         try:
             return httpx2.Proxy(_secret(self._proxy_env, "proxy_env").reveal())
         except (ValueError, httpx2.InvalidURL):
@@ -175,14 +186,14 @@ class Endpoint:
             raise ModelUnavailableError(text, kind="connect") from None
 
     def _tls_context(self) -> ssl.SSLContext:
-        import httpx2
-
         if self._ca_file is not None:
             try:
                 return ssl.create_default_context(cafile=str(self._ca_file))
             except OSError as error:  # ssl.SSLError is one
-                text = f"{self._ca_file} (ca_file): expected certificates in PEM format: {error}"
+                text = f"{self._ca_file.name} (ca_file): expected certificates in PEM format: {error.strerror or error}"
                 raise ModelUnavailableError(text, kind="tls") from None
+        import httpx2
+
         if all(address.url.startswith("http:") for address in self._addresses) and not self._proxy_env:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused, and loading the system's takes 20 ms
         return httpx2.create_ssl_context(trust_env=False)
@@ -208,29 +219,30 @@ async def _send(transport: httpx2.AsyncHTTPTransport, address: _Address, request
     try:
         return await transport.handle_async_request(request)
     except httpx2.TransportError as error:
-        found = _before_the_headers(error)
+        found = _before_the_headers(error, address.url)
         if found.kind == "connect":
             address.down_until = time.monotonic() + _DOWN_S
         raise found from None
 
 
-async def _accepted(response: HttpResponse) -> HttpResponse:
+async def _accepted(response: HttpResponse, url: str) -> HttpResponse:
     if response.status != 200:
-        raise error_of(response.status, response.headers, await response.beginning(_MOST_ERROR_BYTES))
+        error = error_of(response.status, response.headers, await response.beginning(_MOST_ERROR_BYTES))
+        raise ProviderError(f"{error} (POST {url})", kind=error.kind) if error.kind == "not found" else error
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):  # a compressed body could expand without bound
         raise EndpointError(f"content-encoding: expected 'identity', got {shortened(encoding, 40)!r}")
     return response
 
 
-def _before_the_headers(error: httpx2.TransportError) -> ProviderError:
+def _before_the_headers(error: httpx2.TransportError, url: str) -> ProviderError:
     """Return the error of a request without a response; an unsent request is retried freely."""
     import httpx2
 
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
         if tls := _tls_error(error):
-            return ModelUnavailableError(f"no secure connection: {tls}", kind="tls")
-        return RetryableError(f"no connection: {error_text(error)}", kind="connect")
+            return ModelUnavailableError(f"no secure connection to {url}: {tls}", kind="tls")
+        return RetryableError(f"no connection to {url}: {error_text(error)}", kind="connect")
     if isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error):
         return EndpointError(f"the response is not HTTP: {error}")
     if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):

@@ -15,6 +15,7 @@ from evalharness.errors import (
     UnknownOutcomeError,
 )
 from evalharness.redaction import shortened
+from evalharness.wire.certain import certain_error
 from evalharness.wire.error_body import ErrorBody, error_body, error_fields
 from evalharness.wire.response import EndpointError
 from evalharness.wire.waits import LONGEST_WAIT_S, requested_wait_s
@@ -76,6 +77,8 @@ def _error(status: int, found: ErrorBody, wait_s: float | None, text: str, locat
         return ProviderError(f"{text}: set base_url to the final address", kind="redirect")
     if 200 <= status < 300:
         return UnknownOutcomeError(f"expected HTTP 200, got HTTP {status}", kind="malformed")
+    if certain := certain_error(status, found.code, found.message, text):
+        return certain
     return ProviderError(text, kind=_rejection(found))
 
 

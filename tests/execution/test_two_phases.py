@@ -80,7 +80,7 @@ def test_a_metric_that_fails_costs_one_sample() -> None:
     assert failed.error
     assert failed.error.message == "grade: no response of 'critic': scripted: overloaded"
     assert rude.error
-    assert rude.error.message == "grade: ValueError: too rude"
+    assert rude.error.message == "grade: ValueError: too rude (tests/execution/test_two_phases.py:47)"
     assert failed.scores == rude.scores == ()
 
 
@@ -172,7 +172,7 @@ def test_limits_and_retries_hold_for_every_executor() -> None:
     ("function", "message"),
     [
         (lambda _: "Yes.", "complete() must return a Response, not str"),
-        (lambda _: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda _: 1 / 0, "ZeroDivisionError: division by zero (tests/execution/test_two_phases.py:175)"),
     ],
 )
 def test_an_executor_that_fails_costs_one_sample(function: Any, message: str) -> None:

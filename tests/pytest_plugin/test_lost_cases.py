@@ -593,7 +593,7 @@ PROVIDERS = {
     what: Way(answers(odd), message)
     for what, odd, message in (
         ("raises", "raise ValueError('down')", "no result for case case-9 (scripted: "),
-        ("exits", "sys.exit(0)", "no result for case case-9 (provider: RuntimeError: SystemExit: 0)"),
+        ("exits", "sys.exit(0)", "no result for case case-9 (provider: RuntimeError: SystemExit: 0 (script.py:"),
         ("interrupts", "raise KeyboardInterrupt", "no result for case case-9 ("),
         ("gives nothing", "return None", "no result for case case-9 (scripted: "),
         ("took NaN s", "return Response(text, 'stop', Usage(9, 7), Timing(float('nan')))", "no result for case case-9"),
@@ -1297,7 +1297,7 @@ LEDGER = {
     "a row lost": ("DELETE FROM response WHERE request LIKE '%case-3?%'", "no result for case case-3 (not recorded"),
     "an answer changed": ("UPDATE response SET response = replace(response, 'asked', 'ASKED')", "damaged"),
     "a row's request changed": ("UPDATE response SET request = '{}' WHERE request LIKE '%case-3?%'", "damaged"),
-    "all rows lost": ("DELETE FROM response", "no result for 30 cases (case-0, case-1, case-2"),
+    "all rows lost": ("DELETE FROM response", "no usable result for 30 of 30 answers"),
     "the table lost": ("DROP TABLE response", "damaged"),
 }
 

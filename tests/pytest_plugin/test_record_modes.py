@@ -202,7 +202,7 @@ def test_a_miss(remote: Remote) -> None:
     (error,) = (sample.error for sample in remote.record().samples if sample.error)
     assert error.kind == "not recorded"
     assert re.fullmatch(
-        r"no recorded response for this request \(key [0-9a-f]{12}\), and --llm-record=none forbids model calls; "
+        r"no recorded response, and --llm-record=none forbids model calls\nkey [0-9a-f]{12}; "
         r"the nearest recorded request, [0-9a-f]{12}, differs in "
         r'wire\.messages\[1\]\.content: recorded "Question \d\?", requested "Question three\?"',
         error.message,

@@ -54,7 +54,7 @@ def test_what_is_found() -> None:
     """Missing answers and broken assertions are errors; open gates and relaxed criteria are warnings."""
     outcome = an_outcome([broken(0, "gone"), a_sample(1, failed_checks=("must not say no",)), a_sample(2)])
     found = {(one.level, one.check, one.name): one.message for one in find_annotations(outcome)}
-    assert found["error", "case", "case-0[smollm2-concise]"] == "no answer: crash: gone"
+    assert found["error", "case", "case-0[smollm2-concise]"] == "no answer for 1 case: crash: gone"
     assert found["error", "case", "case-1[smollm2-concise]"] == "the answer must not say no"
     assert ("error", "gate", "smollm2-concise-chrf") in found
 

@@ -16,6 +16,7 @@ from evalharness.report import Outcome
 from evalharness.report.terminal import explain_gate, explain_sample, summary_lines
 
 WHERE = Location("suites/support.yaml", 12, 5)
+REPORT = "report    reports/support/report.html"
 COMMAND = re.compile(r"^\s*::|##\[")
 LONG = "It goes on and on, with words and then more words, and some more to fill the line, " * 5
 
@@ -54,10 +55,11 @@ def test_one_screen(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("outcome", NORMAL)
 def test_verdict_first_report_last(outcome: Outcome) -> None:
-    """The first line is the verdict, the last the path of the report."""
+    """The first line is the verdict, the last the path of the report; after an error, what to do."""
     first, *_, last = shown(outcome)
     assert first.startswith(f"{outcome.status.upper()}  ")
-    assert last == "report    reports/support/report.html"
+    errors = any(sample.error for sample in outcome.run.samples)
+    assert last.strip() == ("once it is fixed, continue with pytest --llm-suite=support" if errors else REPORT)
 
 
 def test_failing_run() -> None:
@@ -87,20 +89,26 @@ def test_a_note_is_shown_once() -> None:
 
 
 def test_a_loss_is_reported_once() -> None:
-    """A missing case affects every gate in one line, and is the first of the worst cases."""
+    """A missing case affects every gate in one line; its error is in the last lines, with what to do."""
     lines = shown(an_outcome([*worse()[:-1], broken(59, "the worker died")]))
     assert lines[:3] == [
         "ERROR  no usable result for 1 of 60 answers",
         "ERROR         chrf, rouge_l, latency, cost  no result for case case-59 (crash:",
         "              the worker died)",
     ]
-    assert lines[5] == "  case-59 crash: the worker died"
+    assert lines[-4:] == [
+        REPORT,
+        "1 case    crash: the worker died",
+        "          case-59",
+        "          once it is fixed, continue with pytest --llm-suite=support",
+    ]
 
 
 def test_no_baseline() -> None:
     """Without a baseline, the accept command is shown once."""
     assert shown(an_outcome(baseline=None)) == [
         "NO BASELINE  nothing to compare with yet",
+        "scores        chrf 0.800, rouge_l 0.800",
         "              chrf, rouge_l, latency, cost  no accepted run yet; accept this",
         "              one: pytest --llm-suite=support --llm-accept",
         "              with these 60 cases, a run has an 80 % chance to detect a drop of",
@@ -113,7 +121,7 @@ def test_accepted_and_refused() -> None:
     """An accepted file is to be committed; a refusal has its reason."""
     path = ROOT / "golden" / "baselines" / "support" / "smollm2.concise.jsonl"
     lines = shown(replace(an_outcome(baseline=None), accepted=(path,)))
-    assert lines[3:-1] == ["accepted  golden/baselines/support/smollm2.concise.jsonl: commit it"]
+    assert lines[4:-1] == ["accepted  golden/baselines/support/smollm2.concise.jsonl: commit it"]
     assert "not accepted: x" in shown(replace(an_outcome(), refusal="not accepted: x"))
 
 

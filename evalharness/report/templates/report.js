@@ -17,6 +17,17 @@ function renderVerdict() {
     if (value.textContent) at("facts").append(el("div", {}, el("dt", {}, label), el("dd", {}, value)));
 }
 
+// Each error once, with the number of its cases and what to do.
+function renderErrors() {
+  at("errors-part").hidden = !data.errors.length;
+  const row = (error) => el("tr", {},
+    cell("", "Cases", el("span.strong", {}, error.cases)), cell("reason", "First", shown(error.first, "exact")),
+    cell("reason", "Error", shown(error.text, "exact"), error.detail ? small(shown(error.detail, "exact")) : null),
+    cell("reason", "What to do", shown(error.todo, "exact")));
+  const head = [["Cases"], ["First"], ["Error"], ["What to do"]];
+  if (data.errors.length) at("errors").append(table("Every error, with its number of cases", head, data.errors.map(row)));
+}
+
 // Each interval is in units of its margin, so that zero and margin are aligned over all gates.
 const PLOT = { width: 176, left: -1.5, right: 2.5 };
 const within = (value) => Math.min(PLOT.right, Math.max(PLOT.left, value));
@@ -84,6 +95,7 @@ function renderCriteria() {
 }
 
 renderVerdict();
+renderErrors();
 if (data.gates.length || data.overall !== "comparison") renderGates();
 else at("gates-part").hidden = true;
 renderCriteria();

@@ -1,0 +1,132 @@
+"""Identical errors as one cause: how many cases it affects, which ones come first, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evalharness.records import Sample
+
+_SHOWN = 3
+_KEPT = ("HTTP ", "code ", "code: ", "status ", "status: ", "rror ", "signal ", "rrno ", "line ", "exit ")
+"""Words before a number that tells causes apart."""
+_NUMBERS = re.compile("".join(f"(?<!{word})" for word in _KEPT) + r"(?<![\w:#./-])\d[\d,]*(\.\d+)?(?![\w-])")
+_IDS = re.compile(r"\b(?=[\w-]*\d)(?:[0-9a-f]{8}-[\w-]{27}|[0-9a-f]{10,64}|[a-z]{2,9}[_-](?=\w*[A-Z\d])\w{12,})\b")
+"""UUIDs, hexadecimal digests, and ids such as `req_011CbrFTcXhtiMzr3s6EocF7`."""
+_PLAIN = ("provider", "not recorded", "scripted", "load")
+"""Kinds that add nothing to the text."""
+_UNSET = re.compile(r"variable (\w+) is not set")
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One error and the samples that it affects, in the order of the record."""
+
+    samples: tuple[Sample, ...]
+
+    @property
+    def kind(self) -> str:
+        """The kind of the error, such as `auth`."""
+        return _error(self.samples[0])[0]
+
+    @property
+    def text(self) -> str:
+        """The first line of the first sample's error."""
+        return _error(self.samples[0])[1].partition("\n")[0]
+
+    @property
+    def headline(self) -> str:
+        """The text behind its kind, unless the text says it anyway."""
+        return self.text if self.kind in _PLAIN else f"{self.kind}: {self.text}"
+
+    @property
+    def detail(self) -> str:
+        """The other lines of that error, which may concern its case alone."""
+        return _error(self.samples[0])[1].partition("\n")[2]
+
+    def remedy(self, again: str) -> str:
+        """What to do, as one sentence. `again`: the command that repeats the run."""
+        models = list(dict.fromkeys(sample.key.model for sample in self.samples))
+        return remedy(self.kind, self.text, models, again)
+
+    @property
+    def count(self) -> str:
+        """The number of affected cases; one with several models or prompts counts for each of them."""
+        number = len({sample.key[:3] for sample in self.samples})
+        return "1 case" if number == 1 else f"{number:,} cases"
+
+    @property
+    def first(self) -> str:
+        """The first affected cases."""
+        ids = list(dict.fromkeys(_name(sample, several=self._are_several) for sample in self.samples))
+        return ", ".join(ids[:_SHOWN]) + (", ..." if len(ids) > _SHOWN else "")
+
+    @property
+    def _are_several(self) -> bool:
+        return len({(sample.key.model, sample.key.prompt) for sample in self.samples}) > 1
+
+
+def causes(samples: Iterable[Sample]) -> list[Cause]:
+    """The causes of all errors, the most frequent first. Samples with equal `cause_key` have one cause."""
+    found: dict[tuple[str, ...], list[Sample]] = {}
+    for sample in samples:
+        if sample.error:
+            found.setdefault(cause_key(sample), []).append(sample)
+    return [Cause(tuple(group)) for group in sorted(found.values(), key=len, reverse=True)]
+
+
+def cause_key(sample: Sample) -> tuple[str, str]:
+    """The kind and the first line of a sample's error, without ids and numbers that vary from case to case.
+
+    Status codes, signals and line numbers stay: they tell causes apart.
+    """
+    kind, message = _error(sample)
+    line = message.partition("\n")[0]
+    return kind, _NUMBERS.sub("#", _IDS.sub("#", _without_case(line, sample.key.case)))
+
+
+def _without_case(line: str, case: str) -> str:
+    """The line without the id of its case: in quotes, or as a word that no language has."""
+    line = line.replace(f"'{case}'", "'#'")
+    is_word = case.isalpha() or case.isdigit()
+    return line if is_word else re.sub(rf"(?<![\w-]){re.escape(case)}(?![\w-])", "#", line)
+
+
+def remedy(kind: str, text: str, models: Sequence[str], again: str) -> str:
+    """What to do about an error, as one sentence. `again`: the command that repeats the run."""
+    if unset := _UNSET.search(text):
+        return f"export {unset[1]}=..., or replay answers: --llm-record=none"
+    return _REMEDIES.get(kind, _OTHER).format(models=" and ".join(models[:2]), again=again)
+
+
+_OTHER = "once it is fixed, continue with {again}"
+_PING = ": evalharness doctor --ping"
+_REMEDIES: Mapping[str, str] = {
+    "auth": "correct the key of {models}" + _PING,
+    "quota": "add credit to the account of {models}" + _PING,
+    "not found": "correct 'model' or 'base_url' of {models}" + _PING,
+    "redirect": "correct 'base_url' of {models}" + _PING,
+    "connect": "start it or correct 'base_url' of {models}" + _PING,
+    "tls": "correct 'base_url' or 'ca_file' of {models}" + _PING,
+    "parameter": "remove it from 'params', or add it to 'omits' of {models}",
+    "load": "correct the model {models}: evalharness doctor --load",
+    "template": "set a 'chat_template' that fits the prompts for {models}",
+    "context": "raise 'context' of {models}, or lower 'max_tokens' of the suite",
+    "no answer": "raise 'max_tokens' of the suite, or lower the effort in 'extra' of {models}",
+    "not recorded": "record them, not offline: {again}",
+    "budget": "raise --llm-budget, and continue with {again}",
+    "deadline": "raise 'deadline_s' of {models}, or --llm-deadline",
+    "rate limit": "lower 'concurrency' of {models}, and continue with {again}",
+    "metric": "correct the metric or its options in the suite",
+}
+
+
+def _error(sample: Sample) -> tuple[str, str]:
+    assert sample.error, "only failed samples have a cause"
+    return sample.error.kind, sample.error.message.strip()
+
+
+def _name(sample: Sample, *, several: bool) -> str:
+    key = sample.key
+    return f"{key.case}[{key.model}-{key.prompt}]" if several else key.case
