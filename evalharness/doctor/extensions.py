@@ -8,12 +8,12 @@ from importlib.metadata import entry_points
 from evalharness.config import Config
 from evalharness.doctor.result import CheckResult
 from evalharness.errors import ConfigError
-from evalharness.registry import BUILT_IN
+from evalharness.registry import BUILT_IN, find
 from evalharness.report import open_formats
 
 
 def check_extensions(config: Config) -> Iterator[CheckResult]:
-    """A result for each installed extension, and one where `reports` names a format that cannot be used."""
+    """A result for each installed extension, and for each format or executor of the configuration that is unknown."""
     for kind in BUILT_IN:
         for entry in sorted(entry_points(group=f"evalharness.{kind}")):
             written = kind == "report_formats" and entry.name in config.reports
@@ -24,3 +24,8 @@ def check_extensions(config: Config) -> Iterator[CheckResult]:
         open_formats(config.reports)
     except ConfigError as error:
         yield CheckResult("extensions", "broken", str(error), needed=True)
+    table = config.executors.get(config.executor)
+    try:
+        find("executors", table.executor if table else config.executor)
+    except (LookupError, ConfigError) as error:
+        yield CheckResult("extensions", "broken", f"executor: {error.args[0]}", needed=True)

@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Iterator, Sequence
 
 from evalharness.config import Config, EmbedderConfig, resolve_path
 from evalharness.doctor.memory import check_memory, check_sharing
-from evalharness.doctor.result import CheckResult
+from evalharness.doctor.result import CheckResult, Status
 from evalharness.doctor.suites import SuiteCheck
 from evalharness.errors import EvalHarnessError, ProviderError
 from evalharness.local.memory import available_bytes, gigabytes
-from evalharness.providers import Provider, open_provider
+from evalharness.providers import Provider, open_provider, refusal_of
 from evalharness.records import Message, Params, Request, SampleKey
 from evalharness.redaction import is_variable
+from evalharness.report.causes import remedy
 
 _DEADLINE_S = 60.0
 _INVALID_VARIABLE = "api_key_env must be the name of an environment variable, such as OPENAI_API_KEY (value not shown)"
@@ -29,18 +30,14 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
     needed = frozenset(model for check in suites for model in check.models)
     for name in config.models:
         try:
-            provider = _open(name, config)
+            provider = open_provider(name, config)
         except EvalHarnessError as error:
             yield CheckResult("models", "broken", f"{name}: {error}", needed=name in needed)
             continue
-        key = str(config.models[name].options.get("api_key_env") or "")
-        if key and not is_variable(key):
-            yield CheckResult("models", "broken", f"{name}: {_INVALID_VARIABLE}", needed=name in needed)
+        if (refusal := refusal_of(provider)) and config.executor == "local":
+            yield _refused(name, refusal, needed=name in needed)
             continue
-        if key and not os.environ.get(key):
-            text = f"{name}: the variable {key} is not set, so only recorded responses are available"
-            yield CheckResult("models", "missing", text, needed=name in needed)
-            continue
+        key = config.models[name].options.get("api_key_env")
         text = f"{name}: {_description(provider, config, name)}{f', {key} is set' if key else ''}"
         capabilities = provider.capabilities
         if capabilities.memory_bytes is not None:
@@ -54,12 +51,11 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
     yield from check_sharing(needs, free, suites)
 
 
-def _open(name: str, config: Config) -> Provider:
-    """Return the provider. Raises ConfigError, MissingExtraError; ProviderError: no request can succeed."""
-    provider = open_provider(name, config)
-    if refusal := provider.capabilities.refusal:
-        raise ProviderError(refusal, kind="load")
-    return provider
+def _refused(name: str, refusal: ProviderError, *, needed: bool) -> CheckResult:
+    """The error of every request to a model, and what to do."""
+    status: Status = "missing" if refusal.kind == "auth" else "broken"
+    todo = remedy(refusal.kind, str(refusal), [name], "the same command")
+    return CheckResult("models", status, f"{name}: {refusal}\n{todo}", needed=needed)
 
 
 def check_embedders(config: Config, suites: Sequence[SuiteCheck]) -> Iterator[CheckResult]:
@@ -75,7 +71,7 @@ def _embedder(settings: EmbedderConfig, config: Config) -> tuple[bool, str]:
     if key and not is_variable(key):
         return False, _INVALID_VARIABLE
     if key and not os.environ.get(key):
-        return False, f"the variable {key} is not set"
+        return False, f"the environment variable {key} is not set (api_key_env)"
     if settings.path is None:
         return True, f"{settings.model} at {settings.base_url}"
     try:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
 from evalharness.config import Config
 from evalharness.doctor.project import ledger_path
 from evalharness.doctor.result import CheckResult
-from evalharness.errors import EvalHarnessError, SuiteError
+from evalharness.errors import EvalHarnessError, GitError, StoreError, SuiteError
+from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.plan import Plan, make_plan
-from evalharness.evaluation.recorded import wanted_keys
+from evalharness.evaluation.recorded import metric_keys, missing_requests, wanted_keys
 from evalharness.providers import Provider
-from evalharness.records import Request, SampleKey, Suite
+from evalharness.records import Request, Suite
+from evalharness.report.causes import remedy
 from evalharness.report.usage import dollars
+from evalharness.store import merge_base
 from evalharness.store.baselines import accepted_suites
 from evalharness.store.ledger import Ledger
+from evalharness.store.recorded import NOT_RECORDED, Recorded
 from evalharness.suites import load_suite, suite_names
 
 _NO_MODEL = "no model: tests give the answers, with the fixture llm"
@@ -50,6 +54,8 @@ def _check(name: str, config: Config, opened: dict[str, Provider], baseline: str
             return SuiteCheck(CheckResult("suites", "ok", f"{name}: {len(suite.cases)} cases, {_NO_MODEL}; {baseline}"))
         plan = make_plan(suite, config, opened=opened)
         missing = _not_recorded(plan, config)
+        if problem := _damaged(name, plan, config) or _offline(name, plan, missing):
+            return SuiteCheck(problem, embedders=_embedders(suite), name=name)
     except SuiteError as error:
         first, more = error.problems[0], len(error.problems) - 1
         rest = f" (and {more} more: evalharness validate {name})" if more else ""
@@ -64,19 +70,49 @@ def _check(name: str, config: Config, opened: dict[str, Provider], baseline: str
         baseline,
     ]
     result = CheckResult("suites", "ok", f"{name}: {'; '.join(parts)}", needed=True)
-    return SuiteCheck(result, frozenset(request.key.model for request in missing), _embedders(suite), name)
+    return SuiteCheck(result, _models(plan, missing, config), _embedders(suite), name)
+
+
+def _models(plan: Plan, missing: list[Request], config: Config) -> frozenset[str]:
+    """The models that a run sends requests to: its own, and those of its metrics."""
+    own = {request.key.model for request in missing}
+    wanted = metric_keys(plan, _recorded(wanted_keys(plan), config))
+    judged = bool(own) or not wanted.keys() <= _recorded(wanted, config).keys()
+    return frozenset(own | (plan.metric_models.keys() if judged else set()))
+
+
+def _damaged(name: str, plan: Plan, config: Config) -> CheckResult | None:
+    """The first baseline that cannot be read."""
+    try:
+        commit = merge_base(config.root)
+    except GitError:  # the check of the repository reports it
+        return None
+    found = MergeBase(config, commit).baselines(name, list(plan.request_digests)).values()
+    damage = next((baseline for baseline in found if isinstance(baseline, StoreError)), None)
+    return CheckResult("suites", "broken", f"{name}: {damage}", needed=True) if damage else None
+
+
+def _offline(name: str, plan: Plan, missing: list[Request]) -> CheckResult | None:
+    """The problem of a suite whose responses are not all recorded, where the configuration forbids model calls."""
+    lost = [request for request in missing if plan.providers[request.key.model].capabilities.recorded]
+    if not lost or not plan.config.offline:
+        return None
+    todo = remedy("not recorded", NOT_RECORDED, plan.suite.models, f"pytest --llm-suite={name}")
+    text = f"{name}: {len(lost)} of {len(plan.requests)} requests: {NOT_RECORDED}\n{todo}"
+    return CheckResult("suites", "broken", text, needed=True)
 
 
 def _not_recorded(plan: Plan, config: Config) -> list[Request]:
     """The requests without a recorded response. Raises StoreError."""
-    found: Mapping[str, SampleKey] = {}
-    path = ledger_path(config)
-    if path.exists():
-        wanted = wanted_keys(plan)
-        with closing(Ledger(path)) as ledger:
-            found = {key: wanted[key] for key in ledger.find(wanted)}
-    recorded = set(found.values())
-    return [request for _, request in plan.requests if request.key not in recorded]
+    return missing_requests(plan, _recorded(wanted_keys(plan), config))
+
+
+def _recorded(keys: Iterable[str], config: Config) -> Mapping[str, Recorded]:
+    """The recorded responses by key. Raises StoreError."""
+    if not (path := ledger_path(config)).exists():
+        return {}
+    with closing(Ledger(path)) as ledger:
+        return ledger.find(keys)
 
 
 def _costs(plan: Plan, missing: list[Request]) -> Iterator[str]:

@@ -40,7 +40,9 @@ def suite_path(name: str, root: Path) -> Path:
     """The path of an existing suite. Raises SuiteError with similar names."""
     known = suite_names(root)
     if name not in known:
-        hint = did_you_mean(name, known) if known else "; this project has no suites yet"
+        hint = did_you_mean(name, known) if known else f"; no suites in {SUITE_FOLDER}/: evalharness init writes one"
+        if (root / SUITE_FOLDER / f"{name}.yml").exists():
+            hint = f"; rename {SUITE_FOLDER}/{name}.yml to {name}.yaml"
         raise SuiteError([problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, f"unknown suite '{name}'{hint}")])
     return root / SUITE_FOLDER / f"{name}.yaml"
 

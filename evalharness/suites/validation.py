@@ -69,6 +69,8 @@ def _message(kind: str, loc: Loc, message: str, value: Any, known: Sequence[str]
         signs = "- _ . @ + # /" if field == "id" else "- _"
         return f"{field}: '{value}' may contain only letters, digits and {signs}"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
+        if not field and value is None:
+            return "the file is empty: expected a mapping (key: value)"
         return f"{field or 'this'} must be a mapping (key: value), got {_shown(value)}"
     text = _expectation(message)
     if isinstance(value, str | int | float) or kind.endswith("_type"):

@@ -187,8 +187,8 @@ def test_a_problem_is_one_line(project: Make, good: str) -> None:
 @pytest.mark.parametrize(
     ("suite", "wanted"),
     [
-        ("", "suites/s.yaml: this must be a mapping (key: value), got nothing"),
-        ("# only a comment\n", "suites/s.yaml: this must be a mapping (key: value), got nothing"),
+        ("", "suites/s.yaml: the file is empty: expected a mapping (key: value)"),
+        ("# only a comment\n", "suites/s.yaml: the file is empty: expected a mapping (key: value)"),
         ("- a\n", "suites/s.yaml:1:1: this must be a mapping (key: value), got a list"),
         ("text\n", "suites/s.yaml:1:1: this must be a mapping (key: value), got 'text'"),
         ("a: [1\n", "suites/s.yaml:2:1: invalid YAML: did not find expected ',' or ']'"),
@@ -225,5 +225,5 @@ def test_unknown_suites(project: Make, name: str) -> None:
 
 def test_a_folder_without_suites(tmp_path: Any) -> None:
     """In an empty folder the error says that the project has no suites."""
-    with pytest.raises(SuiteError, match="unknown suite 's'; this project has no suites yet"):
+    with pytest.raises(SuiteError, match="unknown suite 's'; no suites in suites/: evalharness init writes one"):
         load_suite("s", Config(root=tmp_path))
