@@ -5,9 +5,13 @@ Commands read data and import no file of the checkout.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,6 +38,8 @@ COMMANDS = {
     "validate": "Check suites, cases, templates and goldens.",
 }
 """Each sub-command with its line in `evalharness --help`."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Errors of a write to a full or broken device. One to a file has its name, and becomes a StoreError."""
 
 
 class Commands(click.Group):
@@ -41,6 +47,18 @@ class Commands(click.Group):
 
     So `--help`, `--version` and completion respond immediately.
     """
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run the command. An output that cannot be written is an error of one line; a closed pipe is silent."""
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if error.errno not in _FULL or error.filename is not None:
+                raise
+            _discard_output()
+            with suppress(OSError):
+                click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
+            raise SystemExit(1) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the sub-commands."""
@@ -63,6 +81,14 @@ class Commands(click.Group):
         """Write the names and lines without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _discard_output() -> None:
+    """Discard what standard output still holds: Python writes it when it ends, and reports an error again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError, AttributeError):  # closed, or a replacement without a file
+        os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 @click.group(

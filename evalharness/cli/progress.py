@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import click
 
@@ -53,7 +53,8 @@ class Progress(ExitStack):
     def message(self, line: str) -> None:
         """Print a line to stderr, below the progress line."""
         self.close()
-        click.echo(line, err=True)
+        with suppress(OSError):  # a reader that left does not stop the run
+            click.echo(line, err=True)
 
     def _figures(self) -> str:
         parts = [f"{self._failed} failed" if self._failed else "", dollars(self._cost_usd) if self._cost_usd else ""]
