@@ -93,11 +93,18 @@ class LLM:
         assert isinstance(given, GivenAnswers)
         given.give(evaluation.name, key, response)
         sample = evaluation.wait(key)
-        self._item.stash.setdefault(CHECKED, {}).setdefault(evaluation.name, []).append(sample)
+        self._keep(evaluation.name, sample)
         if not sample.ok:
             where = evaluation.plan.case(case).where
             pytest.fail(explain_sample(sample, where), pytrace=False)
         return sample
+
+    def _keep(self, suite: str, sample: Sample) -> None:
+        """Record the sample at once, so that an interrupt keeps it. An xdist worker sends it with the test's report."""
+        if self._suites.is_worker:
+            self._item.stash.setdefault(CHECKED, {}).setdefault(suite, []).append(sample)
+        else:
+            self._suites.add(suite, [sample])
 
     def _suite_name(self) -> str:
         marker = self._item.get_closest_marker("llm_suite")

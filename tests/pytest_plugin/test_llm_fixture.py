@@ -203,6 +203,22 @@ def test_checks_of_fixtures(app):
     assert [sample["key"][0] for sample in app.samples()] == ["case-1", "case-2", "case-3"]
 
 
+def test_an_interrupt_after_a_check(app):
+    """Ctrl-C right after a check keeps its sample, and the record is a stopped one."""
+    app.write(
+        "test_it.py",
+        "import os, signal\n"
+        "def test_it(llm):\n"
+        "    llm.check(case='case-1', answer='Yes.')\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "def test_never(llm):\n"
+        "    llm.check(case='case-2', answer='Yes.')\n",
+    )
+    assert app.pytester.runpytest_subprocess("test_it.py", "-p", "no:cacheprovider").ret == pytest.ExitCode.INTERRUPTED
+    run = read_run(app.root / "reports/demo/run.jsonl")
+    assert ([sample.key.case for sample in run.samples], run.stopped) == (["case-1"], True)
+
+
 def test_two_suites_with_equal_cases(app):
     """Suites that have cases of the same names do not share their answers."""
     app.write("suites/other.yaml", app.read("suites/demo.yaml"))
