@@ -24,7 +24,7 @@ def open_log(config: pytest.Config) -> None:
     if level is None and given.upper() in logging.getLevelNamesMapping():
         raise pytest.UsageError(f"--llm-log={given}: expected INFO, DEBUG or a file")
     config.add_cleanup(running.close)
-    handler = _file(config.rootpath / given) if level is None else logging.StreamHandler(_terminal(running))
+    handler = _file(config.rootpath / given) if level is None else _TerminalHandler(_terminal(running), config)
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     running.enter_context(logging_to(handler, level or logging.DEBUG, worker))
 
@@ -32,6 +32,31 @@ def open_log(config: pytest.Config) -> None:
 def terminal_level(config: pytest.Config) -> int | None:
     """The level of the lines on the terminal; None: the log goes to a file, or nowhere."""
     return _LEVELS.get((config.getoption("--llm-log") or "").upper())
+
+
+class _TerminalHandler(logging.StreamHandler[TextIO]):
+    """Begins on a line of its own where pytest has printed dots."""
+
+    def __init__(self, stream: TextIO, config: pytest.Config) -> None:
+        super().__init__(stream)
+        self._config, self._shared = config, _same_file(sys.stdout, stream)
+        self._column = 0
+        """Of pytest, when the last line was written: pytest does not know that the line has ended."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, after a line break if pytest has printed since the last one."""
+        line = super().format(record)
+        if not self._shared or not self._config.pluginmanager.has_plugin("terminalreporter"):
+            return line
+        before, self._column = self._column, self._config.get_terminal_writer().width_of_current_line
+        return line if self._column in (0, before) else f"\n{line}"
+
+
+def _same_file(one: TextIO, other: TextIO) -> bool:
+    try:
+        return os.path.sameopenfile(one.fileno(), other.fileno())
+    except (OSError, ValueError, AttributeError):  # a replacement without a file
+        return False
 
 
 def _file(path: Path) -> logging.Handler:

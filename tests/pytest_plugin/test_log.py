@@ -75,6 +75,21 @@ def test_the_terminal(project):
     assert "case-7[fake-plain] #0: You may return case-7 within 30 days." in "\n".join(result.errlines)
 
 
+def test_the_terminal_between_dots(project):
+    """Each line begins a line where pytest prints to the same terminal, and the dots are all there."""
+    project.answer({name: {"text": "Yes.", "delay_s": 0.05} for name in project.ids})
+    command = [sys.executable, "-m", "pytest", "--llm-suite=demo", "--llm-log=INFO"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    output = subprocess.run(
+        command, cwd=project.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    ).stdout.decode()
+    logged = [line for line in output.splitlines() if " INFO " in line]
+    assert len(logged) > len(project.ids)
+    assert [line for line in logged if not re.match(r"\d{4}-\d\d-\d\d ", line)] == []
+    assert "" not in output.split("\nsuites/demo.yaml")[1].partition("100%")[0].splitlines()
+    assert sum(line.count(".") for line in output.splitlines() if re.fullmatch(r"[.s]+ *(\[.*\])?", line)) > 30
+
+
 def test_off_by_default(project):
     """Without the option nothing is on standard error and nothing below failed tests; the loggers have no level."""
     project.answer({"*": {"error": "overloaded"}})
