@@ -153,13 +153,17 @@ def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
 
 
 def test_no_gate_on_a_judge(pytester: pytest.Pytester) -> None:
-    """A gate on a judge's opinion is refused when the suite is loaded, and so is an unknown judge."""
+    """A gate on a judge, or on a metric that asks a model, is refused by its line; so is an unknown judge."""
     edit(pytester, "suites/kind.yaml", "cases:", "gates: [{metric: judge, margin: 5%}, {metric: politeness}]\ncases:")
     with pytest.raises(
         SuiteError, match="the judge 'panel', and no gate may rest on a judge whose error was not"
     ) as it:
         evaluated(pytester)
-    assert len(it.value.problems) == 1
+    rest = "and no gate may rest on a judge whose error was not measured; remove this gate: the report shows the scores"
+    assert [str(problem) for problem in it.value.problems] == [
+        f"suites/kind.yaml:6:10: 'judge' is the opinion of the judge 'panel', {rest}",
+        f"suites/kind.yaml:6:39: 'politeness' is the opinion of the model 'critic', {rest}",
+    ]
 
     edit(pytester, "suites/kind.yaml", "name: panel", "name: panle")
     with pytest.raises(SuiteError, match=r"judges.panle.*did you mean 'panel'"):

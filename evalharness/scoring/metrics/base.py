@@ -72,7 +72,8 @@ class Metric:
     requests: Callable[[SampleView], Sequence[Request]] | None = None
     """Returns the requests that `score` needs answered; make them with `request_to`."""
     models: tuple[str, ...] = ()
-    """The configured models that get the `requests`. Their identity joins the signature."""
+    """The configured models that get the `requests`. Their identity joins the signature. No gate may use the score of
+    a metric with models: the error of a judge must be measured first."""
     judge: str = ""
     """The judge that the score rests on. No gate may use the score, which is shown only."""
     needs_golden: bool = True
