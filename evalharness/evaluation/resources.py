@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -96,6 +96,14 @@ class Resources:
             most = dollars(sum(price.most_usd(request, deadline_s) for request in mine))
             yield f"llm: {len(mine)} requests to {model}: about {about} if every response has max_tokens, at most "
             yield f"     {most} without retries; recorded responses cost nothing ({price.source})"
+        yield from self._left_out(pricing)
+
+    def _left_out(self, pricing: Container[str]) -> Iterator[str]:
+        """A line for each metric whose requests cost something: the responses decide how many it sends."""
+        metrics = (metric for plan in self.plans for metric in plan.metrics)
+        for name, model in dict.fromkeys((metric.name, model) for metric in metrics for model in metric.models):
+            if model in pricing:
+                yield f"llm: without the requests of metric {name} to {model}: they depend on the responses"
 
     def refusals(self) -> Iterator[str]:
         """A line for each model that gets no request here, if others do. Inside of `with resources:`."""

@@ -142,6 +142,15 @@ def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
     assert [sample.metrics_cost_usd for sample in samples] == pytest.approx(critic)
     assert [sample.cost_usd for sample in samples] == [0.002, 0.002]
 
+    listed = pytester.runpytest_inprocess("--llm-suite=kind", "--collect-only", "-q", "-p", "no:cacheprovider")
+    listed.stdout.fnmatch_lines(
+        [
+            "llm: 2 requests to shop: about *",
+            "llm: without the requests of metric politeness to critic: they depend on the responses",
+            "llm: without the requests of metric judge to critic: they depend on the responses",
+        ]
+    )
+
     evalharness.load_config(pytester.path).cache_dir.joinpath("ledger.sqlite").unlink()
     most_usd = (len("hello please") + 2 * 16) * 0.001
     budget_usd = 2 * most_usd + 0.02
@@ -155,9 +164,7 @@ def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
 def test_no_gate_on_a_judge(pytester: pytest.Pytester) -> None:
     """A gate on a judge, or on a metric that asks a model, is refused by its line; so is an unknown judge."""
     edit(pytester, "suites/kind.yaml", "cases:", "gates: [{metric: judge, margin: 5%}, {metric: politeness}]\ncases:")
-    with pytest.raises(
-        SuiteError, match="the judge 'panel', and no gate may rest on a judge whose error was not"
-    ) as it:
+    with pytest.raises(SuiteError) as it:
         evaluated(pytester)
     rest = "and no gate may rest on a judge whose error was not measured; remove this gate: the report shows the scores"
     assert [str(problem) for problem in it.value.problems] == [
