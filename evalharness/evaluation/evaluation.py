@@ -173,6 +173,7 @@ class Evaluation:
             command=command(self.name, options),
             root=self.resources.config.root,
             suite=self.plan.suite,
+            warnings=tuple(self.resources.warnings),
         )
 
     def _accepted(self, outcome: Outcome, because: str) -> Outcome:

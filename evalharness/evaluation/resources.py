@@ -38,6 +38,8 @@ class Resources:
     providers: dict[str, Provider] = field(default_factory=dict)
     """By model; suites share them."""
     plans: list[Plan] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """A line for each extension that failed to close."""
     _pipeline: Pipeline | None = None
     _executor: Executor | None = None
     _running: ExitStack = field(default_factory=ExitStack)
@@ -58,6 +60,7 @@ class Resources:
                 ledger = None
             self._executor = executor = open_executor(self.options.executor, self.config, self.providers)
             engine = Engine(self.providers, options=options, pricing=pricing, ledger=ledger, executor=executor)
+            opening.callback(lambda: self.warnings.extend(engine.warnings))
             pipeline = Pipeline(engine, [plan.scorer for plan in self.plans])
             self._pipeline = opening.enter_context(pipeline)
             self._running = opening.pop_all()

@@ -29,6 +29,7 @@ from evalharness.execution.replay import Replay
 from evalharness.logs import get_logger
 from evalharness.providers import Provider
 from evalharness.records import Request
+from evalharness.redaction import scrub
 from evalharness.store.ledger import Ledger
 
 _log = get_logger(__name__)
@@ -65,6 +66,8 @@ class Engine:
         """
         self._providers, self._executor = providers, executor or LocalExecutor(providers)
         self._options, self._pricing, self._ledger = options or RunOptions(), pricing or {}, ledger
+        self.warnings: list[str] = []
+        """A line for each provider or executor that failed to close."""
         self._numbers = count()
         self._arrived: list[Job] = []
         self._arriving = threading.Lock()
@@ -89,9 +92,9 @@ class Engine:
         self._stopped.set()
         with ExitStack() as ending:  # last in, first out: a provider that fails to close does not keep others open
             ending.callback(self._end_threads)
-            for provider in self._providers.values():
-                ending.callback(self._close, provider)
-            ending.callback(self._executor.close)
+            for model, provider in self._providers.items():
+                ending.callback(self._close, f"model '{model}'", provider)
+            ending.callback(self._close, "executor", self._executor)
             self._on_loop(self._stop_queues(_STOPPED))
 
     def submit(self, request: Request) -> Future[Exchange]:
@@ -168,10 +171,15 @@ class Engine:
         with suppress(TimeoutError):
             return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE_S)
 
-    def _close(self, provider: Provider) -> None:
-        closing = provider.close()
-        if inspect.isawaitable(closing):
-            self._on_loop(_awaited(closing))
+    def _close(self, what: str, extension: Provider | Executor) -> None:
+        try:
+            closing = extension.close()
+            if inspect.isawaitable(closing):
+                self._on_loop(_awaited(closing))
+        except (Exception, SystemExit) as error:  # code of another package
+            text = f"{what} ({type(extension).__name__}): close() raised {type(error).__name__}: {error}"
+            self.warnings.append(scrub(text))
+            _log.info("%s", text)
 
     def _end_threads(self) -> None:
         if self._ledger_writer is not None:

@@ -46,6 +46,8 @@ class Outcome:
     """The suite, for line numbers; None if it can no longer be read."""
     report_errors: tuple[str, ...] = ()
     """A line for each report format that failed."""
+    warnings: tuple[str, ...] = ()
+    """A line for each extension that failed to close, after the last sample."""
 
     @property
     def again(self) -> str:

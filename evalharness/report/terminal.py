@@ -83,6 +83,8 @@ def _usage(outcome: Outcome) -> Iterator[Line]:
     yield from _notes(outcome.run.samples)
     for text in usage_lines(outcome.run):
         yield from _wrapped(text, " " * 10, {})
+    for text in outcome.warnings:
+        yield from _wrapped(f"warning   {text}", " " * 10, {"yellow": True})
     for text in outcome.report_errors:
         yield from _wrapped(f"report    {text}", " " * 10, {"red": True})
 

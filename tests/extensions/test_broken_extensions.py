@@ -95,6 +95,44 @@ UNUSABLE = {
     "format-name": a_format(FORMAT.format(3), "file_name must be a name without a path, got 3"),
     "format-control": a_format(FORMAT.format("'a\\0'"), "file_name must be a name without a path, got 'a\\x00'"),
 }
+PROVIDER = """
+from evalharness import Provider, Response, Timing, Usage
+
+class it(Provider):
+    def complete(self, request):
+        return Response("Yes.", "stop", Usage(1, 1), Timing(0.1))
+
+    {close}
+        raise {error}
+"""
+EXECUTOR = """
+from concurrent.futures import Future
+from evalharness import Executor, Response, Timing, Usage
+
+class it(Executor):
+    def submit(self, request):
+        future = Future()
+        future.set_result(Response("Yes.", "stop", Usage(1, 1), Timing(0.1)))
+        return future
+
+    def close(self):
+        raise OSError("stuck")
+"""
+UNCLOSED = {
+    "provider": a_provider(
+        PROVIDER.format(close="def close(self):", error="OSError('stuck')"),
+        "model 'app' (it): close() raised OSError: stuck",
+    ),
+    "provider-async": a_provider(
+        PROVIDER.format(close="async def close(self):", error="OSError('stuck')"),
+        "model 'app' (it): close() raised OSError: stuck",
+    ),
+    "provider-exit": a_provider(
+        PROVIDER.format(close="def close(self):", error="SystemExit(0)"),
+        "model 'app' (it): close() raised SystemExit: 0",
+    ),
+    "executor": an_executor(EXECUTOR, "executor (it): close() raised OSError: stuck"),
+}
 RED = {
     "evidence": a_gate("evidence() raised ZeroDivisionError", evidence="return 1 / 0"),
     "exit": a_gate("evidence() raised SystemExit: 0", evidence="raise SystemExit(0)"),
@@ -134,6 +172,23 @@ def test_an_extension_that_cannot_be_used(broken: Broken, project: Project, monk
     assert result.exit_code == 1
     assert broken.message in result.output
     assert not (project.root / "reports").exists()
+
+
+@pytest.mark.parametrize("door", ["run", "pytest"])
+@pytest.mark.parametrize("broken", UNCLOSED.values(), ids=UNCLOSED)
+def test_an_extension_that_cannot_close(
+    broken: Broken, door: str, project: Project, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is complete and keeps its verdict; a warning names the extension."""
+    install(broken, project, monkeypatch)
+    if door == "run":
+        result = project.command("run", "demo")
+        status, output = result.exit_code, result.output
+    else:
+        ran = pytester.runpytest_inprocess("--llm-suite=demo", "-p", "no:cacheprovider", "--rootdir", project.root)
+        status, output = int(ran.ret), ran.stdout.str()
+    assert f"warning {broken.message}" in " ".join(output.split())
+    assert (status, project.record().stopped, project.verdict()["status"]) == (0, False, "no baseline")
 
 
 @pytest.mark.parametrize("broken", RED.values(), ids=RED)
