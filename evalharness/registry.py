@@ -25,7 +25,17 @@ _MEMBERS: Mapping[str, tuple[str, ...]] = {
     "judges": ("signature", "models", "requests", "decide"),
     "gate_kinds": ("unit", "options", "evidence", "conclude"),
     "executors": ("submit", "start", "prepare", "memory_bytes", "refusal", "unload", "close"),
-    "providers": ("capabilities", "generated_tokens", "identity", "wire", "prepare", "complete", "unload", "close"),
+    "providers": (
+        "capabilities",
+        "generated_tokens",
+        "modules",
+        "identity",
+        "wire",
+        "prepare",
+        "complete",
+        "unload",
+        "close",
+    ),
 }
 """What the object that a factory returns must have."""
 _OBJECTS = ("gate_kinds", "report_formats")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,12 @@ from evalharness.evaluation.plan import Plan
 from evalharness.execution import Engine, RunOptions
 from evalharness.providers import Provider
 from evalharness.records import Run, Sample
-from evalharness.scoring.scorer import Scorer
 from evalharness.store.ledger import Ledger
 
 
-def open_pipeline(providers: Mapping[str, Provider], scorers: Iterable[Scorer], **engine: Any) -> Pipeline:
+def open_pipeline(providers: Mapping[str, Provider], **engine: Any) -> Pipeline:
     """A pipeline with an engine of its own."""
-    return Pipeline(Engine(providers, **engine), scorers)
+    return Pipeline(Engine(providers, **engine))
 
 
 def run_plan(
@@ -31,7 +30,7 @@ def run_plan(
     header, samples = plan.header(), []
     options = replace(options or RunOptions(), run=header.id)
     models = {**plan.metric_models, **plan.providers}
-    with open_pipeline(models, [plan.scorer], options=options, pricing=plan.pricing, ledger=ledger) as pipeline:
+    with open_pipeline(models, options=options, pricing=plan.pricing, ledger=ledger) as pipeline:
         waiting = [pipeline.submit(case, request, plan.scorer) for case, request in plan.requests]
         for sample in waiting:
             samples.append(sample.result())

@@ -20,8 +20,8 @@ FOUNDATION = {"records", "errors", "root", "logs", "foreign"}
 """Every part may import these. `foreign` imports `logs` and that `redaction`, the others import nothing."""
 ARROWS = {
     "suites": {"config", "constraints", "registry", "templating"},
-    "execution": {"config", "local", "providers", "redaction", "registry", "store", "wire"},
-    "scoring": {"config", "constraints", "redaction", "registry", "wire"},
+    "execution": {"config", "local", "modules", "providers", "redaction", "registry", "store", "wire"},
+    "scoring": {"config", "constraints", "modules", "redaction", "registry", "wire"},
     "gate": {"registry"},
     "criteria": {"config", "store", "suites"},
     "evaluation": {
@@ -30,6 +30,7 @@ ARROWS = {
         "criteria",
         "execution",
         "gate",
+        "modules",
         "providers",
         "report",
         "scoring",
@@ -44,13 +45,26 @@ ARROWS = {
     "review": {"config", "report", "store", "suites"},
     "history": {"config", "store", "gate"},
     "scaffold": {"config", "redaction"},
-    "doctor": {"", "config", "evaluation", "local", "providers", "redaction", "registry", "report", "store", "suites"},
+    "doctor": {
+        "",
+        "config",
+        "evaluation",
+        "local",
+        "modules",
+        "providers",
+        "redaction",
+        "registry",
+        "report",
+        "store",
+        "suites",
+    },
     "importers": {"config", "scoring", "redaction", "suites"},
     "constraints": set(),
     "foreign": {"logs"},
     "logs": {"redaction"},
     "redaction": set(),
     "config": set(),
+    "modules": set(),
     "registry": set(),
     "templating": set(),
     "records": set(),
@@ -231,6 +245,25 @@ def test_heavy_packages_are_not_imported_at_the_top() -> None:
         if found := heavy & {target.partition(".")[0] for target in imports(name, lazily=False)} - mine:
             failures.append(f"{name}: {', '.join(sorted(found))}")
     assert not failures, "\n".join(failures)
+
+
+def test_threads_start_in_known_places() -> None:
+    """A thread imports no module: a new place that starts one needs a run in tests/execution/test_imports.py."""
+    starts = re.compile(r"\b(Thread|to_thread|run_in_executor|ThreadPoolExecutor|Timer|start_new_thread)\(")
+    found = {name.removeprefix("evalharness.") for name, path in modules().items() if starts.search(path.read_text())}
+    found -= {"testing.completion"}  # the test kit: tests that press Tab
+    assert found == {
+        "evaluation.api",
+        "evaluation.pipeline",
+        "execution.engine",
+        "execution.ledger_writer",
+        "execution.threads",
+        "local.gguf_server",
+        "local.server",
+        "local.worker",
+        "local.worker_client",
+        "testing.fault_server.server",
+    }
 
 
 def test_native_code_stays_in_the_child() -> None:

@@ -17,6 +17,7 @@ from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.execution import Engine, RunOptions
 from evalharness.records import Sample
+from evalharness.report.encode import printable
 from evalharness.suites import load_suite
 
 _Key = tuple[str, str, str]
@@ -83,10 +84,13 @@ def _sampled(plan: Plan, options: RunOptions) -> list[Sample]:
     requests = sorted(plan.requests, key=lambda pair: pair[1].key.repeat)  # run by run, as on different days
     models = {**plan.metric_models, **plan.providers}
     engine = Engine(models, options=replace(options, run="calibrate"), pricing=plan.pricing)
-    with Pipeline(engine, [plan.scorer]) as pipeline:
-        waiting = [pipeline.submit(case, request, plan.scorer) for case, request in requests]
+    with Pipeline(engine) as pipeline:
+        waiting = pipeline.submit_all(requests, plan.scorer)
         with click.progressbar(waiting, label=f"{len(waiting)} answers", file=sys.stderr) as shown:
-            return [sample.result() for sample in shown]
+            samples = [sample.result() for sample in shown]
+    for warning in engine.warnings:
+        click.echo(f"warning: {printable(warning)}", err=True)
+    return samples
 
 
 def _values(plan: Plan, samples: Sequence[Sample], runs: int) -> Iterator[tuple[_Key, dict[str, list[float]]]]:

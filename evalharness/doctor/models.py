@@ -14,6 +14,7 @@ from evalharness.doctor.result import CheckResult, Status
 from evalharness.doctor.suites import SuiteCheck
 from evalharness.errors import EvalHarnessError, ProviderError
 from evalharness.local.memory import available_bytes, gigabytes
+from evalharness.modules import import_modules
 from evalharness.providers import Provider, open_provider, refusal_of
 from evalharness.records import Message, Params, Request, SampleKey
 from evalharness.redaction import is_variable
@@ -96,6 +97,7 @@ def _probe(name: str, provider: Provider, text: str, *, needed: bool) -> CheckRe
     """Request one token."""
     started = time.perf_counter()
     try:
+        import_modules(provider.modules)
         asyncio.run(_one_token(name, provider))
     except (EvalHarnessError, TimeoutError) as error:
         message = str(error) or f"no response within {_DEADLINE_S:g} s"

@@ -11,6 +11,7 @@ The way of an evaluation: `evaluation.py` plans the suite, `execution/executor.p
 from __future__ import annotations
 
 import asyncio
+import inspect
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -23,9 +24,10 @@ from evalharness.evaluation.confirm import confirm
 from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
 from evalharness.evaluation.merge_base import check_baseline
 from evalharness.evaluation.options import EvaluationOptions
-from evalharness.evaluation.resources import Resources, import_heavy_modules
+from evalharness.evaluation.resources import Resources
 from evalharness.execution import Executor, RecordMode, RunOptions
 from evalharness.local.memory import share_bytes
+from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.providers import Provider
 from evalharness.records import Sample
 from evalharness.root import find_root
@@ -81,6 +83,44 @@ def evaluate(
     interrupt closes the record as stopped before it goes on.
 
     """
+    resources = _resources(
+        suite,
+        models=models,
+        prompts=prompts,
+        repeat=repeat,
+        baseline=baseline,
+        against=against,
+        base=base,
+        record=record,
+        budget_usd=budget_usd,
+        deadline_s=deadline_s,
+        concurrency=concurrency,
+        executor=executor,
+        report=report,
+        config=config,
+    )
+    evaluation = open_evaluation(suite, resources)
+    return _run(evaluation, on_start or _ignore, on_sample or _ignore, on_message or _ignore)
+
+
+def _resources(
+    suite: str,
+    *,
+    models: Sequence[str] | Mapping[str, Provider],
+    prompts: Sequence[str],
+    repeat: int,
+    baseline: str | None,
+    against: str | None,
+    base: str | None,
+    record: RecordMode,
+    budget_usd: float | None,
+    deadline_s: float | None,
+    concurrency: int | None,
+    executor: str | Executor | None,
+    report: str | None,
+    config: Config | None,
+) -> Resources:
+    """The resources of one suite, from the arguments of `evaluate`."""
     config = config or load_config(find_root())
     check_baseline(baseline, config.root)
     options = EvaluationOptions(
@@ -102,26 +142,23 @@ def evaluate(
         ),
     )
     config = config.model_copy(update={"offline": options.run.record == "none"})
-    resources = Resources(config, options, (suite,), dict(models) if isinstance(models, Mapping) else {})
-    return _run(suite, resources, on_start or _ignore, on_sample or _ignore, on_message or _ignore)
+    return Resources(config, options, (suite,), dict(models) if isinstance(models, Mapping) else {})
 
 
 def _run(
-    suite: str,
-    resources: Resources,
+    evaluation: Evaluation,
     on_start: Callable[[Evaluation], None],
     on_sample: OnSample,
     on_message: Callable[[str], None],
 ) -> Evaluation:
-    evaluation = open_evaluation(suite, resources)
-    delete_stale_reports(resources, suite)
-    import_heavy_modules()
+    delete_stale_reports(evaluation.resources, evaluation.name)
+    import_modules(LAST_STEPS)
     evaluation.speed.measure(2)
     running, stopped = ExitStack(), True
-    running.enter_context(resources)  # what fails before the first request leaves no record
+    running.enter_context(evaluation.resources)  # what fails before the first request leaves no record
     try:
         with running:
-            for line in resources.refusals():
+            for line in evaluation.resources.refusals():
                 on_message(line)
             evaluation.start()
             on_start(evaluation)
@@ -150,11 +187,17 @@ def _ignore(value: object) -> None:
 async def aevaluate(suite: str, *, on_sample: OnSample | None = None, **arguments: Any) -> Evaluation:
     """`evaluate` in a running event loop, with the same arguments. `on_sample` is called in the loop's thread.
 
+    The suite and the modules are loaded in the loop's thread, before the first request.
     Cancelling the task, or an exception in `on_sample`, does not stop the requests.
     """
     loop = asyncio.get_running_loop()
+    given = inspect.signature(evaluate).bind(suite, **arguments)
+    given.apply_defaults()
+    on_start, _, on_message = (given.arguments.pop(name) or _ignore for name in ("on_start", "on_sample", "on_message"))
+    evaluation = open_evaluation(suite, _resources(**given.arguments))
+    evaluation.resources.import_modules()
 
     def seen(sample: Sample) -> None:
         loop.call_soon_threadsafe(on_sample or _ignore, sample)
 
-    return await asyncio.to_thread(evaluate, suite, on_sample=seen, **arguments)
+    return await asyncio.to_thread(_run, evaluation, on_start, seen, on_message)

@@ -2,8 +2,7 @@
 
     submit ── engine ──> response ── scorer.requests ── engine ──> replies ── scorer.samples ──> sample
 
-The engine goes ahead of the caller, so that a slow metric (an embedding model that is still being imported) overlaps
-with the models.
+The engine goes ahead of the caller: while a slow metric (an embedding model) is imported, the models answer already.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from itertools import count, groupby
 from typing import Any
 
 from evalharness.errors import MetricError
+from evalharness.evaluation.warm_up import WarmUp
 from evalharness.execution import Engine, Exchange
 from evalharness.foreign import describe
 from evalharness.logs import get_logger
@@ -74,18 +74,18 @@ class _Task:
 class Pipeline:
     """One for all suites of an invocation. Use as a context manager: leaving it stops the requests at once."""
 
-    def __init__(self, engine: Engine, scorers: Iterable[Scorer]) -> None:
-        """Prepare a pipeline; `scorers` are those that are warmed up while the first requests are in flight."""
-        self._engine, self._scorers = engine, list(scorers)
+    def __init__(self, engine: Engine) -> None:
+        """Prepare a pipeline; nothing is started."""
+        self._engine = engine
         self._ready: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._unfinished: set[_Task] = set()
+        self._warm_up = WarmUp(self._ready.put)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._score_all, daemon=True, name="evalharness-scores")
 
     def __enter__(self) -> Pipeline:
         self._engine.__enter__()
         self._thread.start()
-        threading.Thread(target=self._warm_up, daemon=True).start()
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -96,30 +96,40 @@ class Pipeline:
 
     def submit(self, case: Case, request: Request, scorer: Scorer) -> Future[Sample]:
         """Send a request. Returns its future sample, which holds an error where the request or a metric failed."""
-        task = _Task(case, request, scorer)
+        return self.submit_all([(case, request)], scorer)[0]
+
+    def submit_all(self, requests: Iterable[tuple[Case, Request]], scorer: Scorer) -> list[Future[Sample]]:
+        """Send requests, and warm up their scorer while they are in flight. Returns their future samples.
+
+        This thread imports everything that the threads of the run will need for these requests.
+        """
+        tasks = [_Task(case, request, scorer) for case, request in requests]
+        self._engine.import_modules([*(task.request.key.model for task in tasks), *scorer.models])
+        for task in tasks:
+            self._send(task)
+        self._warm_up.run(scorer)
+        return [task.sample for task in tasks]
+
+    def _send(self, task: _Task) -> None:
         self._unfinished.add(task)
-        self._engine.submit(request).add_done_callback(lambda future: self._arrived(task, future.result()))
-        return task.sample
+        self._engine.submit(task.request).add_done_callback(lambda future: self._arrived(task, future.result()))
 
     def _arrived(self, task: _Task, exchange: Exchange) -> None:
         task.exchange = exchange
         if self._stopped.is_set() and not self._thread.is_alive():
-            self._score(task.scorer, [task])
+            self._leave_unscored(task)
         else:
-            self._ready.put(task)
-
-    def _warm_up(self) -> None:
-        started = time.monotonic()
-        for scorer in self._scorers:
-            scorer.warm_up()
-        _log.info("metrics ready in %.1f s", time.monotonic() - started)
+            self._warm_up.add(task.scorer, task)
 
     def _end_thread(self) -> None:
         self._ready.put(None)
         self._thread.join(timeout=_PATIENCE_S)
-        for task in list(self._unfinished):  # a metric is still busy: these responses stay without scores
-            answered = task.answered()
-            self._finish(task, replace(answered, error=answered.error or _UNSCORED).sample())
+        for task in list(self._unfinished):  # a metric is still busy, or not warm
+            self._leave_unscored(task)
+
+    def _leave_unscored(self, task: _Task) -> None:
+        answered = task.answered()
+        self._finish(task, replace(answered, error=answered.error or _UNSCORED).sample())
 
     def _score_all(self) -> None:
         while (task := self._ready.get()) is not None:

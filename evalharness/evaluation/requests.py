@@ -33,10 +33,17 @@ class Requests:
 
     def start(self, keys: Iterable[SampleKey]) -> None:
         """Send these planned requests, in turns with those of the version in `against`."""
-        for key in keys:
-            self._futures[key] = self.send(*self.planned[key])
-            if self._options.against and self.reference and (other := self.reference.counterpart(key)):
-                self._reference_futures.append(self.send(*other))
+        turns = [(key, self.planned[key], self._counterpart(key)) for key in keys]
+        requests = [one for _, mine, other in turns for one in (mine, other) if one]
+        futures = iter(self._resources.pipeline.submit_all(requests, self._plan.scorer))
+        for key, _, other in turns:
+            self._futures[key] = next(futures)
+            if other:
+                self._reference_futures.append(next(futures))
+
+    def _counterpart(self, key: SampleKey) -> tuple[Case, Request] | None:
+        """The request of the version in `against`."""
+        return self.reference.counterpart(key) if self._options.against and self.reference else None
 
     def future(self, key: SampleKey) -> Future[Sample]:
         """Return the sample to come of a planned request; sends the request if that has not happened."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from evalharness.evaluation.plan import Plan
 from evalharness.execution import Engine, Executor, open_executor
 from evalharness.execution.pricing import Pricing
 from evalharness.logs import get_logger
+from evalharness.modules import LAST_STEPS, ON_DEMAND, import_modules
 from evalharness.providers import Provider
 from evalharness.records import Request
 from evalharness.report import open_formats
@@ -61,7 +61,7 @@ class Resources:
             self._executor = executor = open_executor(self.options.executor, self.config, self.providers)
             engine = Engine(self.providers, options=options, pricing=pricing, ledger=ledger, executor=executor)
             opening.callback(lambda: self.warnings.extend(engine.warnings))
-            pipeline = Pipeline(engine, [plan.scorer for plan in self.plans])
+            pipeline = Pipeline(engine)
             self._pipeline = opening.enter_context(pipeline)
             self._running = opening.pop_all()
         _log.info("record=%s, ledger %s", options.record, ledger.path if ledger else "not used")
@@ -82,6 +82,14 @@ class Resources:
     def pricing(self) -> dict[str, Pricing]:
         """The price of each model that has one."""
         return {model: price for plan in self.plans for model, price in plan.pricing.items()}
+
+    def import_modules(self) -> None:
+        """Import in this thread what the run would import in its own, and warm up the metrics."""
+        import_modules([*LAST_STEPS, *ON_DEMAND])
+        for plan in self.plans:
+            for provider in (*plan.providers.values(), *plan.metric_models.values()):
+                import_modules(provider.modules)
+            plan.scorer.warm_up()
 
     def folder(self, name: str) -> Path:
         """The folder of a suite's reports."""
@@ -123,9 +131,3 @@ class Resources:
                 f"--llm-budget: the price of {', '.join(unpriced)} is not known; write price = {{input = ..., output = "
                 f"...}} (dollars for a million tokens) into [tool.evalharness.models.{unpriced[0]}]"
             )
-
-
-def import_heavy_modules() -> None:
-    """Import the modules of the last steps before the engine's threads start."""
-    for module in ("gate.decide", "gate.cost", "gate.latency", "gate.scores", "report.html", "report.markdown"):
-        importlib.import_module(f"evalharness.{module}")

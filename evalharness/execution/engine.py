@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from itertools import count
@@ -27,6 +27,7 @@ from evalharness.execution.options import RunOptions
 from evalharness.execution.pricing import Pricing
 from evalharness.execution.replay import Replay
 from evalharness.logs import get_logger
+from evalharness.modules import import_modules
 from evalharness.providers import Provider
 from evalharness.records import Request
 from evalharness.redaction import scrub
@@ -69,6 +70,8 @@ class Engine:
         self.warnings: list[str] = []
         """A line for each provider or executor that failed to close."""
         self._numbers = count()
+        self._imported: set[str] = set()
+        """The models whose modules are imported."""
         self._arrived: list[Job] = []
         self._arriving = threading.Lock()
         self._stopped = threading.Event()
@@ -96,6 +99,14 @@ class Engine:
                 ending.callback(self._close, f"model '{model}'", provider)
             ending.callback(self._close, "executor", self._executor)
             self._on_loop(self._stop_queues(_STOPPED))
+
+    def import_modules(self, models: Iterable[str]) -> None:
+        """Import what requests to these models need, in the caller's thread. Replays alone need nothing."""
+        for model in set(models) & self._providers.keys() - self._imported:
+            self._imported.add(model)
+            provider = self._providers[model]
+            if self._options.record != "none" or not provider.capabilities.recorded:
+                import_modules(provider.modules)
 
     def submit(self, request: Request) -> Future[Exchange]:
         """Queue a request. Returns its future exchange, which holds an error where the request failed."""

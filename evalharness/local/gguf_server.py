@@ -33,7 +33,7 @@ from evalharness.providers.capabilities import Capabilities
 from evalharness.providers.openai import OpenAIProvider
 from evalharness.records import Request, Response
 from evalharness.redaction import Secret
-from evalharness.wire import Endpoint
+from evalharness.wire import MODULES, Endpoint
 
 MAX_SLOTS = 64
 _LOST = ("connect", "connection", "truncated", "malformed")
@@ -50,6 +50,8 @@ _SAMPLING: Mapping[str, Any] = {
 
 class GgufServerProvider(Provider):
     """One model file, served to this process only."""
+
+    modules = MODULES
 
     def __init__(
         self,
@@ -123,6 +125,7 @@ class GgufServerProvider(Provider):
             params=frozenset(_PARAMS),
             refusal=self.file.refusal,
         )
+        OpenAIProvider(config=config, model="gguf", base_url="http://localhost")  # the first client imports
         self._supervisor = ServerSupervisor(
             self.file, self._settings, lambda url, key: _Client(url, key, self.wire, config)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
@@ -20,6 +20,9 @@ class Provider(Protocol):
     """Read before the first request; constant from then on."""
     generated_tokens: int = 0
     """Tokens of all responses so far, including those in flight; 0 for a provider that does not count."""
+    modules: Sequence[str] = ()
+    """Modules that `prepare` and `complete` import on first use. The run imports them before it starts a request,
+    because its threads must not import: see `evalharness.modules`."""
 
     def identity(self) -> Mapping[str, Any]:
         """Return what a response depends on besides the request: file hash, engine build, address.

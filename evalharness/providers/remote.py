@@ -14,7 +14,7 @@ from evalharness.errors import ConfigError
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import ALL_PARAMS, ALWAYS_SENT, NEUTRAL, Capabilities
 from evalharness.records import Params
-from evalharness.wire import Endpoint
+from evalharness.wire import MODULES, Endpoint
 
 _BOUNDS = {"concurrency": (1, 1000), "retries": (0, 10), "deadline_s": (0.001, 86_400)}
 _OWN_FIELDS = {"model", "messages", "system", "stream", "stream_options"}
@@ -54,6 +54,7 @@ class RemoteProvider(Provider):
     format: ClassVar[str]
     names: ClassVar[Mapping[str, str]]
     """The API's name of each parameter."""
+    modules = MODULES
 
     def __post_init__(self) -> None:
         """Check the options. Opens no connection."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from evalharness.errors import EvalHarnessError
-from evalharness.evaluation.resources import import_heavy_modules
+from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.pytest_plugin.alike import ALIKE, CATEGORY, AlikeErrors
 from evalharness.pytest_plugin.gate_results import finished, gate_reports
 from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, SuiteFile
@@ -30,7 +29,6 @@ class EvalPlugin:
     def __init__(self, config: pytest.Config, suites: Suites) -> None:
         self._config, self.suites = config, suites
         self._paths = {path: path.stem for path in suites.paths}
-        self._futures: dict[str, list[Future[Sample]]] = {}
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress, self.alike = Progress(config), AlikeErrors(config, suites)
@@ -42,13 +40,9 @@ class EvalPlugin:
 
     def samples(self, item: CaseItem) -> list[Sample]:
         """Wait for the samples of a case. In an xdist worker, this sends its requests."""
-        if item.nodeid not in self._futures:
-            self._send(item)
-        return [self._progress.wait(future) for future in self._futures.pop(item.nodeid)]
-
-    def _send(self, item: CaseItem) -> None:
-        evaluation = self.suites.opened[item.suite]
-        self._futures[item.nodeid] = [evaluation.requests.future(request.key) for request in item.requests]
+        requests = self.suites.opened[item.suite].requests
+        futures = [requests.future(request.key) for request in item.requests]
+        return [self._progress.wait(future) for future in futures]
 
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""
@@ -104,7 +98,7 @@ class EvalPlugin:
     def _entered_resources(self) -> ExitStack:
         """Open the models and the ledger. Raises pytest.UsageError."""
         if not self._is_worker:
-            import_heavy_modules()  # before the engine's threads: two threads must not import the same module
+            import_modules(LAST_STEPS)
         running = ExitStack()
         try:
             running.enter_context(self.suites.resources)
@@ -121,8 +115,8 @@ class EvalPlugin:
         suites = list(dict.fromkeys(item.suite for item in cases))
         providers = {id(one): one for name in suites for one in self.suites.opened[name].plan.providers.values()}
         self._progress.start(suites, len(cases), providers.values())
-        for item in cases:
-            self._send(item)
+        for name in suites:
+            self.suites.opened[name].start()
 
     def _confirm(self) -> None:
         from evalharness.evaluation.confirm import confirm  # imports numpy

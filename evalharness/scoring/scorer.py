@@ -10,7 +10,6 @@ some metrics (embeddings) are faster in batches. This module sends nothing itsel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from evalharness.errors import MetricError
@@ -52,14 +51,16 @@ class Scorer:
         self._metrics = tuple(metrics)
         self.sends_requests = any(metric.requests is not None for metric in self._metrics)
         """Whether the first phase can return anything."""
+        self.models = tuple(model for metric in self._metrics for model in metric.models)
+        """The models that the metrics send requests to."""
         self._checks: dict[int, tuple[Sequence[Spec], list[Check]]] = {}
 
     def warm_up(self) -> None:
-        """Do the slow part (import a model) before the first response. A failure shows with the first score."""
-        for metric in self._metrics:
-            if metric.warm_up is not None:
-                with suppress(BaseException):
-                    metric.warm_up()
+        """Import and load what the metrics need. A metric that fails here has this error in every sample.
+
+        Runs in the thread that calls `evaluate()`: the others import nothing.
+        """
+        self._metrics = tuple(_warm(metric) for metric in self._metrics)
 
     def requests(self, answered: Answered) -> list[list[Request] | MetricError]:
         """Return for each metric the requests that it needs answered, or its error.
@@ -104,6 +105,19 @@ class Scorer:
             checks = [open_check(spec.name, spec.options["value"]) for spec in case.checks]
             self._checks[id(case.checks)] = case.checks, checks
         return checks
+
+
+def _warm(metric: Metric) -> Metric:
+    """The metric after its warm-up, or one that gives the error of the warm-up. Neither warms up again."""
+    if metric.warm_up is None:
+        return metric
+    warm = replace(metric, warm_up=None)
+    try:
+        metric.warm_up()
+    except (Exception, SystemExit) as error:  # code of another package
+        failure = as_metric_error(error)
+        return replace(warm, requests=None, score=lambda views, _: [failure] * len(views))
+    return warm
 
 
 def _view(case: Case, request: Request, response: Response) -> SampleView:

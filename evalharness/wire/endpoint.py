@@ -26,6 +26,8 @@ from evalharness.wire.statuses import error_of
 if TYPE_CHECKING:
     import httpx2
 
+MODULES = ("httpx2", "httpcore2", "anyio._backends._asyncio", "concurrent.futures.thread", "encodings.idna")
+"""What the first request imports: the client, its event loop, and the look-up of a host."""
 _MOST_ERROR_BYTES = 64 * 2**10
 _CONNECT_S = 10.0
 _IDLE_S = 30.0
@@ -289,4 +291,4 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, not bound
 
 
-__all__ = ["Endpoint", "is_local"]
+__all__ = ["MODULES", "Endpoint", "is_local"]

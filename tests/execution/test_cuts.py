@@ -24,7 +24,7 @@ def samples_of_cuts(server: FaultServer, root: Path) -> dict[int, Sample]:
     """A sample for each place of a cut, and for the whole answer."""
     model = ModelConfig(provider="openai", base_url=server.url, model="m", retries=0)  # type: ignore[call-arg]
     provider, scorer = open_provider("m", Config(root=root, models={"m": model})), Scorer([])
-    with open_pipeline({"m": provider}, [scorer]) as pipeline:
+    with open_pipeline({"m": provider}) as pipeline:
         waiting = {}
         for number in range(len(CUTS) + 1):
             name = str(number)

@@ -73,7 +73,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Ended]
         models = {name: a_model(fault, at[name], places[name]) for name, fault in FAULTS.items()}
         config = Config(root=folder, models=models)
         providers = {name: open_provider(name, config) for name in FAULTS}
-        with open_pipeline(providers, [], options=RunOptions(run="r"), ledger=ledger) as pipeline:
+        with open_pipeline(providers, options=RunOptions(run="r"), ledger=ledger) as pipeline:
             waiting = {name: submit(pipeline, name) for name in ENDLESS}
             while not all(at[name].log for name in ENDLESS) and not any(map(Future.done, waiting.values())):
                 time.sleep(0.001)  # with a deadline too short for the others

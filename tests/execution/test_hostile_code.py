@@ -37,7 +37,7 @@ def explode(error: BaseException) -> Any:
 def run(scorer: Scorer | None = None, provider: Provider | None = None, **engine: Any) -> list[Sample]:
     """Two samples. Raises TimeoutError if they do not end."""
     mine = scorer or Scorer([])
-    with open_pipeline({"m": provider or ScriptedProvider({"*": "Yes."})}, [mine], **engine) as pipeline:
+    with open_pipeline({"m": provider or ScriptedProvider({"*": "Yes."})}, **engine) as pipeline:
         waiting = [pipeline.submit(case(name), request(name, case=name, model="m"), mine) for name in "ab"]
         return [future.result(PATIENCE_S) for future in waiting]
 

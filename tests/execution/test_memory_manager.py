@@ -98,7 +98,7 @@ def test_one_after_another(memory_bytes: int, unloads: list[str]) -> None:
     """Each model answers all its requests before the next one; the least recently used unloads if memory is short."""
     watch = Watch()
     models = {name: Local(name, watch) for name in "abc"}
-    with open_pipeline(models, [], options=RunOptions(memory_bytes=memory_bytes)) as pipeline:
+    with open_pipeline(models, options=RunOptions(memory_bytes=memory_bytes)) as pipeline:
         waiting = [future for name in NAMES for model in models for future in submit(pipeline, [name], model)]
         assert kinds(samples_of(waiting)) == {"answered": 90}
     assert watch.together == {("a",), ("b",), ("c",)}
@@ -111,7 +111,7 @@ def test_the_log_names_the_waiting_model(caplog: pytest.LogCaptureFixture) -> No
     """The log names a model that waits for another one, and a model that unloads for it."""
     caplog.set_level("INFO", "evalharness")
     models = {name: Local(name, Watch()) for name in "ab"}
-    with open_pipeline(models, [], options=RunOptions(memory_bytes=100)) as pipeline:
+    with open_pipeline(models, options=RunOptions(memory_bytes=100)) as pipeline:
         samples_of([*submit(pipeline, NAMES, "a"), *submit(pipeline, NAMES, "b")])
     lines = [record.getMessage() for record in caplog.records]
     waits = lines.index("model b waits for memory and cores, which model a has")
@@ -122,7 +122,7 @@ def test_confirmations_use_the_memory_again() -> None:
     """A confirmation uses the memory again: an unloaded model loads again, any other stays loaded."""
     watch = Watch()
     models = {name: Local(name, watch, memory) for name, memory in (("a", 30), ("b", 30), ("c", 60))}
-    with open_pipeline(models, [], options=RunOptions(memory_bytes=100)) as pipeline:
+    with open_pipeline(models, options=RunOptions(memory_bytes=100)) as pipeline:
         for model in "abcba":
             assert kinds(samples_of(submit(pipeline, "xy", model))) == {"answered": 2}
     events = [entry for entry in watch.log if not entry.startswith("answer")]
@@ -152,7 +152,7 @@ def test_remote_models_run_at_the_same_time() -> None:
     remote = Meets("remote", watch)
     local = remote.other = Meets("a", watch, remote)
     remote.capabilities = replace(remote.capabilities, memory_bytes=None)
-    with open_pipeline({"a": local, "remote": remote}, []) as pipeline:
+    with open_pipeline({"a": local, "remote": remote}) as pipeline:
         assert kinds(samples_of([*submit(pipeline, "xyz", "a"), *submit(pipeline, NAMES, "remote")])) == {
             "answered": 33
         }
@@ -164,7 +164,7 @@ def test_any_order_of_requests(seed: int, tmp_path: Path) -> None:
     chance, watch = random.Random(seed), Watch()
     models = {name: Local(name, watch, chance.choice([20, 40, 70])) for name in "abcd"}
     with open_pipeline(
-        models, [], options=RunOptions(run="r", memory_bytes=100), ledger=Ledger(tmp_path / "l.sqlite")
+        models, options=RunOptions(run="r", memory_bytes=100), ledger=Ledger(tmp_path / "l.sqlite")
     ) as pipeline:
         waiting = []
         for _ in range(60):
@@ -208,7 +208,7 @@ def test_a_model_that_does_not_work(kind: type[Local], ends: dict[str, int]) -> 
     """A broken model does not stop the next one."""
     watch = Watch()
     with open_pipeline(
-        {"a": kind("a", watch), "b": Local("b", watch)}, [], options=RunOptions(memory_bytes=100)
+        {"a": kind("a", watch), "b": Local("b", watch)}, options=RunOptions(memory_bytes=100)
     ) as pipeline:
         assert kinds(samples_of([*submit(pipeline, "xy", "a"), *submit(pipeline, "xy", "b")])) == ends
     assert watch.most_held <= 100
@@ -218,7 +218,7 @@ def test_an_answer_that_came_too_late() -> None:
     """A model that may still compute a late response unloads before the next one loads, even if both fit."""
     watch = Watch()
     with open_pipeline(
-        {"a": Stuck("a", watch), "b": Local("b", watch)}, [], options=RunOptions(memory_bytes=1000)
+        {"a": Stuck("a", watch), "b": Local("b", watch)}, options=RunOptions(memory_bytes=1000)
     ) as pipeline:
         samples_of([*submit(pipeline, "x", "a"), *submit(pipeline, "x", "b")])
     assert watch.log == ["prepare a", "answer a x", "unload a", "prepare b", "answer b x"]
@@ -230,7 +230,7 @@ def test_stopped_in_the_middle() -> None:
     models = {name: Local(name, watch, answer_s=NEVER_S) for name in "abc"}
 
     def whole() -> list[Any]:
-        with open_pipeline(models, [], options=RunOptions(memory_bytes=100)) as pipeline:
+        with open_pipeline(models, options=RunOptions(memory_bytes=100)) as pipeline:
             waiting = [future for model in models for future in submit(pipeline, NAMES, model)]
             while not watch.computing["a"]:
                 time.sleep(0.001)
@@ -259,7 +259,7 @@ def test_an_unload_that_hangs(monkeypatch: pytest.MonkeyPatch, unload_s: float, 
     models = {"a": UnloadHangs("a", watch), "b": Local("b", watch)}
 
     def whole() -> list[Any]:
-        with open_pipeline(models, [], options=RunOptions(memory_bytes=100)) as pipeline:
+        with open_pipeline(models, options=RunOptions(memory_bytes=100)) as pipeline:
             waiting = [*submit(pipeline, "x", "a"), *submit(pipeline, "x", "b")]
             while "unload a" not in watch.log:
                 time.sleep(0.001)
@@ -275,7 +275,7 @@ def test_stopped_at_any_moment(seed: int) -> None:
     """A stop at any moment ends every wait, and never do two models compute at once."""
     chance, watch = random.Random(seed), Watch()
     models = {name: Local(name, watch) for name in "abcd"}
-    with open_pipeline(models, [], options=RunOptions(memory_bytes=130)) as pipeline:
+    with open_pipeline(models, options=RunOptions(memory_bytes=130)) as pipeline:
         waiting = [submit(pipeline, [str(number)], chance.choice("abcd"))[0] for number in range(200)]
         time.sleep(chance.random() * 0.1)
     assert set(kinds(samples_of(waiting))) <= {"answered", "stopped"}
@@ -287,7 +287,7 @@ def test_the_deadline_of_the_run() -> None:
     """The deadline of the run also ends the wait for the machine."""
     watch = Watch()
     models = {name: Local(name, watch, answer_s=NEVER_S) for name in "ab"}
-    with open_pipeline(models, [], options=RunOptions(memory_bytes=100, deadline_s=0.3)) as pipeline:
+    with open_pipeline(models, options=RunOptions(memory_bytes=100, deadline_s=0.3)) as pipeline:
         waiting = [*submit(pipeline, "x", "a"), *submit(pipeline, "x", "b")]
         assert kinds(samples_of(waiting)) == {"deadline": 2}
     assert list(watch.held) == ["a"]

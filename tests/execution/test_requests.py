@@ -65,7 +65,7 @@ def remote(*urls: str, **options: Any) -> Provider:
 
 def run(provider: Provider, ledger: Ledger, names: Iterable[str], *, text: str = "", **options: Any) -> list[Sample]:
     """The samples of a new run with one request for each name."""
-    with open_pipeline({"m": provider}, [], options=RunOptions(run="r", **options), ledger=ledger) as pipeline:
+    with open_pipeline({"m": provider}, options=RunOptions(run="r", **options), ledger=ledger) as pipeline:
         return samples_of(submit(pipeline, names, text=text))
 
 
@@ -110,7 +110,7 @@ def test_a_retry_takes_what_another_process_got(ledger: Ledger, tmp_path: Path) 
     with FaultServer(script) as server, closing(other_ledger), ExitStack() as engines:
         one, other = (
             engines.enter_context(
-                open_pipeline({"m": remote(server.url)}, [], options=RunOptions(run="r"), ledger=one_ledger)
+                open_pipeline({"m": remote(server.url)}, options=RunOptions(run="r"), ledger=one_ledger)
             )
             for one_ledger in (ledger, other_ledger)
         )
@@ -293,7 +293,7 @@ def test_the_runs_deadline(kind: str) -> None:
     """A run with any hanging provider ends at its deadline, and the errors name the deadline."""
 
     def whole(url: str) -> list[Sample]:
-        with open_pipeline({"m": HANGING[kind](url)}, [], options=RunOptions(deadline_s=0.2)) as pipeline:
+        with open_pipeline({"m": HANGING[kind](url)}, options=RunOptions(deadline_s=0.2)) as pipeline:
             return samples_of(submit(pipeline, NAMES))
 
     with FaultServer(lambda _: [Hang()]) as server:
@@ -309,7 +309,7 @@ def test_a_requests_deadline(kind: str) -> None:
     def whole(url: str) -> list[Sample]:
         provider = HANGING[kind](url)
         provider.capabilities = replace(provider.capabilities, deadline_s=0.2, concurrency=5)
-        with open_pipeline({"m": provider}, []) as pipeline:
+        with open_pipeline({"m": provider}) as pipeline:
             return samples_of(submit(pipeline, NAMES[:10]))
 
     with FaultServer(lambda _: [Hang()]) as server:
@@ -320,7 +320,7 @@ def test_nothing_is_sent_after_the_runs_deadline(ledger: Ledger) -> None:
     """A case that is submitted after the deadline (xdist submits one by one) is not sent, even to a new model."""
     with FaultServer(lambda seen: [Hang()] if seen.case == "a" else healthy(seen)) as server:
         providers = {"m": remote(server.url), "n": remote(server.url)}
-        with open_pipeline(providers, [], options=RunOptions(run="r", deadline_s=0.2), ledger=ledger) as pipeline:
+        with open_pipeline(providers, options=RunOptions(run="r", deadline_s=0.2), ledger=ledger) as pipeline:
             assert kinds(samples_of(submit(pipeline, ["a"]))) == {"deadline": 1}
             late = samples_of([*submit(pipeline, ["b"]), *submit(pipeline, ["c"], model="n")])
     assert kinds(late) == {"deadline": 2}
@@ -355,7 +355,7 @@ def test_leaving_in_the_middle(ledger: Ledger, kind: str) -> None:
 
     def whole(server: FaultServer) -> list[Any]:
         provider = remote(server.url) if kind in ("server", "slow") else HANGING[kind](server.url)
-        with open_pipeline({"m": provider}, [], options=RunOptions(run="r"), ledger=ledger) as pipeline:
+        with open_pipeline({"m": provider}, options=RunOptions(run="r"), ledger=ledger) as pipeline:
             waiting = submit(pipeline, NAMES)
             if isinstance(provider, Hanging):
                 assert all(provider.called.acquire(timeout=PATIENCE_S) for _ in range(5))
@@ -376,7 +376,7 @@ def test_what_never_left_is_not_lost(ledger: Ledger) -> None:
     with FaultServer(latency_s=0.02) as server:
         for number in range(6):
             options, known = RunOptions(run=f"r{number}", record="all"), len(server.log)
-            with open_pipeline({"m": remote(server.url)}, [], options=options, ledger=ledger) as pipeline:
+            with open_pipeline({"m": remote(server.url)}, options=options, ledger=ledger) as pipeline:
                 submit(pipeline, NAMES)
                 seen_by(server, known + 20 + 7 * number)
         attempts = [row for number in range(6) for row in ledger.attempts(f"r{number}")]
@@ -417,7 +417,7 @@ def test_a_price_that_raises(ledger: Ledger) -> None:
     options = RunOptions(run="r", budget_usd=1.0)
     with (
         FaultServer() as server,
-        open_pipeline({"m": remote(server.url)}, [], options=options, pricing={"m": broken}, ledger=ledger) as pipeline,
+        open_pipeline({"m": remote(server.url)}, options=options, pricing={"m": broken}, ledger=ledger) as pipeline,
     ):
         samples_of(submit(pipeline, NAMES[:5]))
     assert ledger.in_flight("r") == 0

@@ -57,7 +57,7 @@ def sample_of(names: Sequence[str], metric: Metric, critic: Any, **engine: Any) 
     """A sample for each case."""
     scorer = Scorer([metric])
     providers = {"shop": shop(), "critic": ScriptedProvider(critic)}
-    with open_pipeline(providers, [scorer], **engine) as pipeline:
+    with open_pipeline(providers, **engine) as pipeline:
         waiting = [pipeline.submit(a_case(name), a_request(name), scorer) for name in names]
         return [sample.result(PATIENCE_S) for sample in waiting]
 
@@ -100,7 +100,7 @@ def test_leaving_ends_requests_of_metrics() -> None:
         return {"text": "1", "delay_s": PATIENCE_S}
 
     scorer = Scorer([grade("critic")])
-    with open_pipeline({"shop": shop(), "critic": ScriptedProvider(never)}, [scorer]) as pipeline:
+    with open_pipeline({"shop": shop(), "critic": ScriptedProvider(never)}) as pipeline:
         waiting = [pipeline.submit(a_case(name), a_request(name), scorer) for name in "abc"]
         assert arrived.wait(PATIENCE_S)
     samples = [sample.result(0) for sample in waiting]
@@ -139,7 +139,7 @@ class Impatient(Provider):
 def executed(executor: Executor, names: Sequence[str], provider: Provider | None = None) -> list[Sample]:
     """A sample for each case, by this executor."""
     scorer = Scorer([])
-    with open_pipeline({"shop": provider or Impatient()}, [], executor=executor) as pipeline:
+    with open_pipeline({"shop": provider or Impatient()}, executor=executor) as pipeline:
         waiting = [pipeline.submit(a_case(name), a_request(name), scorer) for name in names]
         return [sample.result(PATIENCE_S) for sample in waiting]
 

@@ -30,7 +30,7 @@ def test_one_model_at_a_time(open_gguf, make_request, fit):
     """
     models = {name: open_gguf(context=512, slots=4) for name in ("a", "b")}
     with open_pipeline(
-        models, [], options=RunOptions(memory_bytes=fit * models["a"].capabilities.memory_bytes)
+        models, options=RunOptions(memory_bytes=fit * models["a"].capabilities.memory_bytes)
     ) as pipeline:
         for names in ("ab", "a"):
             waiting = [future for name in names for future in send(pipeline, make_request, name, 5)]
@@ -41,8 +41,6 @@ def test_one_model_at_a_time(open_gguf, make_request, fit):
 @pytest.mark.parametrize(("concurrency", "slots"), [(None, 4), (3, 3), (1, 1)])
 def test_slots_of_a_timing(open_gguf, make_request, concurrency, slots):
     """A timing has the number of slots that could be busy, limited by the concurrency."""
-    with open_pipeline(
-        {"a": open_gguf(context=512, slots=4)}, [], options=RunOptions(concurrency=concurrency)
-    ) as pipeline:
+    with open_pipeline({"a": open_gguf(context=512, slots=4)}, options=RunOptions(concurrency=concurrency)) as pipeline:
         samples = [future.result(HANG_S) for future in send(pipeline, make_request, "a", 5)]
     assert {sample.response.timing.slots for sample in samples} == {slots}

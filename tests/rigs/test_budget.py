@@ -115,7 +115,7 @@ def send_all(
     meet()
     with (
         closing(Ledger(ledger)) as book,
-        open_pipeline({"m": provider}, [scorer], options=options, pricing={"m": price}, ledger=book) as pipeline,
+        open_pipeline({"m": provider}, options=options, pricing={"m": price}, ledger=book) as pipeline,
     ):
         params = Params(max_tokens=WORST[1])
         waiting = [pipeline.submit(case(n), request(n, case=n, model="m", params=params), scorer) for n in names]

@@ -78,7 +78,8 @@ class Metric:
     """The judge that the score rests on. No gate may use the score, which is shown only."""
     needs_golden: bool = True
     warm_up: Callable[[], None] | None = None
-    """Does the slow part of the first call (a heavy import, a model) in advance, from any thread. Optional."""
+    """Imports what the first call would import, and loads what is slow. Runs once, before the first score, in the
+    thread that calls `evaluate()`: the thread that scores must not import. An exception fails every sample."""
     golden_likelihood: bool = False
     """Whether it reads `Response.golden_logprobs`: the requests of the suite then carry the golden answers."""
     answer_likelihood: bool = False

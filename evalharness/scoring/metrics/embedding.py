@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from evalharness.config import Config, EmbedderConfig, resolve_path
 from evalharness.errors import ConfigError, MetricError, MissingExtraError
+from evalharness.modules import import_modules
 from evalharness.records import Score
 from evalharness.scoring.metrics.base import Metric, Responses, Result, SampleView, signature
 from evalharness.scoring.metrics.local_embedder import LocalModel
@@ -145,7 +146,8 @@ class Embedder:
         return found
 
     def load(self) -> None:
-        """Load the model before the first text."""
+        """Load the model, and numpy, before the first text."""
+        import_modules(["numpy"])
         self._model.load()
 
     def _encoded(self, texts: list[str]) -> dict[str, Embedded]:

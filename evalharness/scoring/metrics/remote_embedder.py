@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from evalharness.config import EmbedderConfig
 from evalharness.errors import ConfigError, MetricError, ModelUnavailableError, ProviderError
+from evalharness.modules import import_modules
 from evalharness.redaction import scrub, shortened
 from evalharness.scoring.metrics.windows import Embedded, pooled, spans
-from evalharness.wire import Endpoint, EndpointError
+from evalharness.wire import MODULES, Endpoint, EndpointError
 from evalharness.wire.retry import Tries
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class RemoteModel:
         self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()
 
     def load(self) -> None:
-        """Do nothing: the model runs elsewhere."""
+        """Import the HTTP client; the model runs elsewhere."""
+        import_modules([] if self._offline else MODULES)
 
     def encode(self, texts: Sequence[str], *, windows: bool) -> list[Embedded]:
         """Return a vector of length 1 for each text. With `windows` for the whole text, else for its start.

@@ -1,0 +1,39 @@
+"""Imports belong to the thread that calls `evaluate()`; the threads that a run starts import nothing.
+
+Two threads that import the same modules can meet a half-made module, and where Python writes no bytecode they compile
+at the same time, which crashes some versions (python/cpython#106905). So whatever a thread needs is imported first:
+
+    extensions                    opened with the plan, by the registry
+    modules of a provider         named in `Provider.modules`, imported before its first request is queued
+    modules of a metric           imported by `Metric.warm_up`; responses wait for it before they are scored
+
+Under pytest and on the command line, the thread that calls `evaluate()` is the main thread.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from contextlib import suppress
+
+LAST_STEPS = tuple(
+    f"evalharness.{name}"
+    for name in ("gate.decide", "gate.cost", "gate.latency", "gate.scores", "report.html", "report.markdown")
+)
+"""The modules that decide and report."""
+ON_DEMAND = (
+    "evalharness.criteria.changes",
+    "evalharness.gate.pairwise",
+    "evalharness.report.export",
+    "evalharness.report.verdict_file",
+    "rapidfuzz.distance",
+    "scipy.special",
+)
+"""What the last steps import on first use. `aevaluate` imports it early: it evaluates in a thread of its own."""
+
+
+def import_modules(names: Iterable[str]) -> None:
+    """Import modules by name. A missing one shows where it is used."""
+    for name in names:
+        with suppress(ImportError):
+            importlib.import_module(name)

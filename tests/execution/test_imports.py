@@ -1,0 +1,204 @@
+"""The threads that a run starts import no module: whole runs in processes that report every import outside of main."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from faults import tls_context
+from watched import Watched
+
+from evalharness.testing.fault_server import FaultServer, Received, Reply, Send, completion, embeddings, json_answer
+
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "evalharness.plugin", "-p", "no:hypothesispytest")
+SCHEMA = {"anyOf": [{"format": "idn-hostname"}, {"format": "date-time"}, {"type": "string"}]}
+METRICS = ["exact", "rouge_l", "chrf", {"json_schema": {"schema": SCHEMA}}]
+OTHERS = ["contains", "token_f1", "rouge_2", "rouge_1", "bleu", "ter", "json_valid", {"length": {"min_words": 1}}]
+AEVALUATE = """\
+import asyncio, evalharness
+evaluation = asyncio.run(evalharness.aevaluate("demo", record="all"))
+raise SystemExit(evaluation.status != "fail")
+"""
+CHECKS = """\
+import pytest
+
+@pytest.mark.parametrize("case", [f"case-{number}" for number in range(40)])
+def test_app(llm, case):
+    llm.check(case=case, answer="Yes." if case < "case-2" else "No.")
+"""
+EVALUATE = """\
+def test_demo(llm):
+    llm.evaluate("demo", record="all")
+"""
+IN_A_THREAD = """\
+import threading
+from pathlib import Path
+from evalharness.config import load_config
+from evalharness.evaluation.plan import make_plan
+from evalharness.scoring.scorer import Answered
+from evalharness.suites import load_suite
+from evalharness.testing import response
+
+config = load_config(Path())
+plan = make_plan(load_suite("demo", config), config)
+plan.scorer.warm_up()
+answered = [Answered(case, request, response('"Yes."')) for case, request in plan.requests]
+found = []
+thread = threading.Thread(target=lambda: found.extend(plan.scorer.samples(answered)))
+thread.start()
+thread.join()
+assert found and all(sample.ok and len(sample.scores) == len(plan.metrics) for sample in found), found[:1]
+"""
+PRICE = """\
+import threading
+from pathlib import Path
+from evalharness.execution.pricing import pricing_of
+from evalharness.providers import open_provider
+from evalharness.config import load_config
+from evalharness.testing import response
+
+price = pricing_of(None, open_provider("gpt", load_config(Path())))
+costs = []
+thread = threading.Thread(target=lambda: costs.append(price.cost_usd(response("Yes."))))
+thread.start()
+thread.join()
+assert costs[0] > 0
+"""
+
+
+def toss(seen: Received) -> Reply:
+    """An endpoint with the right answer less often for a careless prompt, and with embeddings."""
+    body = json.loads(seen.raw.partition(b"\r\n\r\n")[2])
+    if "input" in body:
+        return [Send(json_answer(embeddings(body)))]
+    chance = 0.5 if "careless" in json.dumps(body) else 0.95
+    thrown = hashlib.sha256(f"{body.get('seed')} {seen.case}".encode()).digest()[0] / 256
+    return [Send(json_answer(completion("Yes." if thrown < chance else "No.", "m")))]
+
+
+def git(root: Path, *words: str) -> None:
+    """Run git in the project."""
+    who = ("-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, *words], cwd=root, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project under git with an endpoint, an accepted run, and a prompt that got worse since."""
+    project = Watched(tmp_path_factory.mktemp("accepted"))
+    with FaultServer(toss) as server:
+        project.write_suite(
+            {f"case-{number}": "Yes." for number in range(40)},
+            models=["m"],
+            metrics=METRICS,
+            prompts={"plain": [{"system": "You are helpful."}, {"user": "{{ question }}"}]},
+            params={"max_tokens": 9, "seed": 1},
+        )
+        project.configure(m={"provider": "openai", "base_url": server.url, "model": "m"})
+        project.write(".gitignore", "reports\n.cache\nimports.log\n")
+        git(project.root, "init", "-q")
+        project.python(*PYTEST, "--llm-suite=demo", "--llm-accept")
+        git(project.root, "add", "-A")
+        git(project.root, "commit", "-qm", "accept")
+        project.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+        yield project.root
+
+
+@pytest.fixture
+def project(accepted: Path, tmp_path: Path) -> Watched:
+    """A copy of the project."""
+    shutil.copytree(accepted, tmp_path, dirs_exist_ok=True)
+    return Watched(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*PYTEST, "--llm-suite=demo"),
+        (*PYTEST, "--llm-suite=demo", "-p", "xdist", "-n2", "--llm-record=all"),
+        ("-m", "evalharness", "run", "demo", "--record=all"),
+    ],
+    ids=["pytest", "xdist", "command"],
+)
+def test_red_runs(project: Watched, words: Sequence[str]) -> None:
+    """A run with an endpoint, a confirmation and reports imports in its main thread alone."""
+    project.python(*words, status=1)
+    assert (project.root / "reports/demo/report.html").stat().st_size
+
+
+def test_in_an_event_loop(project: Watched) -> None:
+    """`aevaluate` imports in the thread of the loop, before its own thread starts."""
+    project.python("-c", AEVALUATE)
+
+
+def test_the_fixture(project: Watched) -> None:
+    """Tests that check answers, and evaluate a suite while the engine of the session runs, import in main."""
+    project.write("suites/app.yaml", project.read("suites/demo.yaml"))
+    project.write("golden/app.yaml", project.read("golden/demo.yaml"))
+    project.write("test_app.py", CHECKS.replace("llm.check(", 'llm.check(suite="app", ') + EVALUATE)
+    project.python(*PYTEST, "test_app.py", status=1)
+
+
+def test_calibrate(project: Watched) -> None:
+    """`evalharness calibrate` imports in main."""
+    project.python("-m", "evalharness", "calibrate", "demo")
+
+
+def test_doctor(project: Watched) -> None:
+    """The test request of `evalharness doctor` imports in main."""
+    project.python("-m", "evalharness", "doctor", "--load")
+
+
+@pytest.mark.parametrize("kind", ["tls", "proxy"])
+def test_other_connections(tmp_path: Path, kind: str) -> None:
+    """A connection with TLS, or through a proxy, imports nothing more in the threads."""
+    project = Watched(tmp_path)
+    project.write_suite(models=["m"])
+    with ExitStack() as running:
+        context = tls_context("good", tmp_path) if kind == "tls" else None
+        server = running.enter_context(FaultServer(toss, tls=context))
+        options = {"ca_file": str(tmp_path / "ca.pem")} if kind == "tls" else {"proxy_env": "A_PROXY"}
+        url = server.url if kind == "tls" else "http://localhost:9/v1"
+        project.configure(m={"provider": "openai", "base_url": url, "model": "m", **options})
+        os.environ["A_PROXY"] = server.url.removesuffix("/v1")
+        running.callback(os.environ.pop, "A_PROXY")
+        project.python(*PYTEST, "--llm-suite=demo")
+        assert len(server.log) == 2
+
+
+def test_all_metrics(tmp_path: Path) -> None:
+    """Every metric that needs no other option scores in a thread that imports nothing."""
+    project = Watched(tmp_path)
+    project.write_suite({"case-0": '"Yes."'}, metrics=[*METRICS, *OTHERS])
+    project.python("-c", IN_A_THREAD)
+
+
+def test_remote_embeddings(tmp_path: Path) -> None:
+    """The endpoint of an embedding metric is called in a thread that imports nothing."""
+    project = Watched(tmp_path)
+    project.write_suite({"case-0": "Yes."}, metrics=[{"embedding": "e"}], gates=None)
+    with FaultServer(toss) as server:
+        table = f'[tool.evalharness.embedders.e]\nbase_url = "{server.url}"\nmodel = "e"\n'
+        project.write("pyproject.toml", project.read("pyproject.toml") + table)
+        project.python("-c", IN_A_THREAD)
+
+
+def test_prices(tmp_path: Path) -> None:
+    """The price of a response is computed in a thread that imports nothing."""
+    project = Watched(tmp_path)
+    project.configure(gpt={"provider": "openai", "base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini"})
+    project.python("-c", PRICE)
+
+
+def test_the_watch(tmp_path: Path) -> None:
+    """An import in a thread is found: the other tests here would fail."""
+    imports = "import threading\nthread = threading.Thread(target=lambda: __import__('wave'))\nthread.start()\n"
+    with pytest.raises(AssertionError, match="wave"):
+        Watched(tmp_path).python("-c", imports + "thread.join()")
