@@ -17,11 +17,11 @@ import evalharness.gate.pairwise
 import evalharness.pytest_plugin
 import evalharness.report.verdict_file
 from evalharness import registry
-from evalharness.evaluation.resources import import_heavy_modules
+from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.testing.ci import leave_ci
 from evalharness.testing.pytest_project import PytestProject
 
-import_heavy_modules()
+import_modules(LAST_STEPS)
 KINDS: tuple[registry.Kind, ...] = ("gate_kinds", "metrics", "report_formats")
 LOADED = (numpy, rouge_score, scipy, evalharness, *map(registry.built_in, KINDS))
 """Imported here, because pytester unloads what an inner run imports: each run would import it again, and numpy cannot
