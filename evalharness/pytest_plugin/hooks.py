@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class EvalPlugin:
     def __init__(self, config: pytest.Config, suites: Suites) -> None:
         self._config, self.suites = config, suites
         self._paths = {path: path.stem for path in suites.paths}
+        self._futures: dict[str, list[Future[Sample]]] = {}
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress, self.alike = Progress(config), AlikeErrors(config, suites)
@@ -40,9 +42,13 @@ class EvalPlugin:
 
     def samples(self, item: CaseItem) -> list[Sample]:
         """Wait for the samples of a case. In an xdist worker, this sends its requests."""
+        if item.nodeid not in self._futures:
+            self._send(item)
+        return [self._progress.wait(future) for future in self._futures.pop(item.nodeid)]
+
+    def _send(self, item: CaseItem) -> None:
         requests = self.suites.opened[item.suite].requests
-        futures = [requests.future(request.key) for request in item.requests]
-        return [self._progress.wait(future) for future in futures]
+        self._futures[item.nodeid] = [requests.future(request.key) for request in item.requests]
 
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""
@@ -117,6 +123,8 @@ class EvalPlugin:
         self._progress.start(suites, len(cases), providers.values())
         for name in suites:
             self.suites.opened[name].start()
+        for item in cases:
+            self._send(item)
 
     def _confirm(self) -> None:
         from evalharness.evaluation.confirm import confirm  # imports numpy
