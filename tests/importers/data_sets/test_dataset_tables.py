@@ -21,7 +21,7 @@ QA = [{"question": "Who?", "answer": "Ada"}, {"question": "When?", "answer": "18
         ("a.csv", "\ufeffquestion,answer\nWho?,Ada\nWhen?,1843\n", "UTF-8 with BOM, 2 rows"),
         ("a.csv", "question,answer\nWho?,Ada\nWhen?,1843\n".encode("utf-16"), "UTF-16, 2 rows"),
         ("a.csv", "question,answer\nWho?,Ada\nWhen?,1843\n".encode("utf-16-le"), "UTF-16 without BOM, 2 rows"),
-        ("a.csv.gz", gzip.compress(b"question,answer\nWho?,Ada\nWhen?,1843\n", mtime=0), "CSV, separated by commas, UTF-8"),
+        ("a.csv.gz", gzip.compress(b"question,answer\nWho?,Ada\nWhen?,1843\n", mtime=0), "CSV, separated by commas"),
         ("a.csv", 'question,"answer"\n"Who?",Ada\n"When?",1843\n', "CSV, separated by commas"),
         ("a.csv", "question,answer,,\nWho?,Ada,,\nWhen?,1843,,\n", "CSV, separated by commas"),
         ("a.csv", "\n\nquestion,answer\n\nWho?,Ada\nWhen?,1843\n\n", "CSV, separated by commas, UTF-8, 2 rows"),
