@@ -26,6 +26,7 @@ ON_DEMAND = (
     "evalharness.gate.pairwise",
     "evalharness.report.export",
     "evalharness.report.verdict_file",
+    "evalharness.store.acceptances",
     "rapidfuzz.distance",
     "scipy.special",
 )

@@ -42,13 +42,12 @@ class EvalPlugin:
 
     def samples(self, item: CaseItem) -> list[Sample]:
         """Wait for the samples of a case. In an xdist worker, this sends its requests."""
-        if item.nodeid not in self._futures:
-            self._send(item)
-        return [self._progress.wait(future) for future in self._futures.pop(item.nodeid)]
+        futures = self._futures.pop(item.nodeid, None) or self._sent(item)
+        return [self._progress.wait(future) for future in futures]
 
-    def _send(self, item: CaseItem) -> None:
+    def _sent(self, item: CaseItem) -> list[Future[Sample]]:
         requests = self.suites.opened[item.suite].requests
-        self._futures[item.nodeid] = [requests.future(request.key) for request in item.requests]
+        return [requests.future(request.key) for request in item.requests]
 
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""
@@ -123,8 +122,7 @@ class EvalPlugin:
         self._progress.start(suites, len(cases), providers.values())
         for name in suites:
             self.suites.opened[name].start()
-        for item in cases:
-            self._send(item)
+        self._futures = {item.nodeid: self._sent(item) for item in cases}
 
     def _confirm(self) -> None:
         from evalharness.evaluation.confirm import confirm  # imports numpy
