@@ -18,7 +18,7 @@ from plans import run_plan
 from evalharness.config import Config, EmbedderConfig, ModelConfig, load_config, resolve_path
 from evalharness.evaluation.plan import make_plan
 from evalharness.execution import RunOptions
-from evalharness.records import Run, Sample, Suite
+from evalharness.records import Run, Sample, Score, Suite
 from evalharness.scoring.metrics import SampleView
 from evalharness.scoring.metrics.embedding import embedding
 from evalharness.store import canonical_run
@@ -182,7 +182,7 @@ def test_embeddings(tmp_path: Path) -> None:
             ],
             [],
         )
-    assert isinstance(same, float)
-    assert isinstance(other, float)
-    assert same == pytest.approx(1, abs=1e-3)
-    assert other < same
+    assert isinstance(same, Score)
+    assert isinstance(other, Score)
+    assert same.value == pytest.approx(1, abs=1e-3)
+    assert other.value < same.value
