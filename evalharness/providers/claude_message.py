@@ -31,6 +31,8 @@ class ClaudeMessage:
 
     def take_event(self, event: Event) -> bool:
         """Return whether this is the last event. Raises ProviderError: it is an error."""
+        if not event.data.strip():
+            return False
         value = from_json(event.data)
         kind = value.get("type")
         if kind == "message_stop":
@@ -43,9 +45,9 @@ class ClaudeMessage:
         elif kind == "content_block_start":
             self._take_block(json_object(value.get("content_block") or {}, "content_block"))
         elif kind == "content_block_delta":
-            self._take_delta(json_object(value.get("delta"), "delta"))
+            self._take_delta(json_object(value.get("delta") or {}, "delta"))
         elif kind == "message_delta":
-            self._end(json_object(value.get("delta"), "delta"))
+            self._end(json_object(value.get("delta") or {}, "delta"))
             self._count(value)
         return False
 

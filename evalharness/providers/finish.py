@@ -16,19 +16,24 @@ _MEANINGS: Mapping[_Meaning, str] = {
     "length": "length max_tokens max_output_tokens token_limit model_length model_context_window_exceeded",
     "filtered": (
         "content_filter content_filtered guardrail_intervened sensitive error_toxic safety recitation language"
-        " blocklist prohibited_content spii image_safety image_prohibited_content image_recitation"
+        " blocklist prohibited_content spii model_armor image_safety image_prohibited_content image_recitation"
     ),
     "refused": "refusal",
     "tool call": (
         "tool_calls tool_call tool_use function_call pause_turn malformed_function_call unexpected_tool_call"
-        " too_many_tool_calls"
+        " too_many_tool_calls malformed_tool_use"
     ),
-    "failed": "error abort aborted cancelled insufficient_system_resource network_error time_limit timeout other",
+    "failed": (
+        "error abort aborted cancelled insufficient_system_resource network_error time_limit timeout other"
+        " malformed_model_output malformed_response no_image image_other missing_thought_signature"
+    ),
 }
 """OpenAI, Anthropic (`end_turn`, `pause_turn`), Bedrock (`guardrail_intervened`), Cohere (`complete`, `error_toxic`),
 DeepSeek (`insufficient_system_resource`), Gemini (`safety`, `spii`), GLM (`sensitive`), Mistral (`model_length`), TGI
 (`eos_token`), Together (`eos`), SGLang and vLLM (`abort`), watsonx (`token_limit`).
 """
+_MOST_BLANK_TOKENS = 16
+"""Of a response without visible text: the end token, and the frame of a chat format. More are hidden reasoning."""
 _REASONS = {reason: meaning for meaning, reasons in _MEANINGS.items() for reason in reasons.split()}
 _MESSAGES: Mapping[str, str] = {
     "filtered": "the endpoint's content filter stopped the response",
@@ -57,12 +62,16 @@ def finish_reason(given: str) -> FinishReason:
 
 
 def require_answer(text: str, finish: FinishReason, usage: Usage, *, has_reasoning: bool) -> None:
-    """Raise BilledError if the response contains nothing but reasoning."""
-    if text.strip() or not (has_reasoning or usage.reasoning_tokens):
+    """Raise BilledError if the response contains nothing but reasoning, or if its tokens are not in its text."""
+    is_hidden = not usage.estimated and usage.completion_tokens > len(text) + _MOST_BLANK_TOKENS
+    if text.strip() or not (has_reasoning or usage.reasoning_tokens or is_hidden):
         return
     tokens = f"all {usage.completion_tokens} tokens" if usage.completion_tokens else "all its tokens"
+    cause = f"the model spent {tokens} on reasoning"
+    if not (has_reasoning or usage.reasoning_tokens):
+        cause = f"the response has no text, but {usage.completion_tokens} tokens: the endpoint hides reasoning"
     if finish == "length":
         advice = "raise params.max_tokens or lower the reasoning effort"
     else:
         advice = "the response ends without an answer; lower the reasoning effort"
-    raise BilledError(f"the model spent {tokens} on reasoning; {advice}", kind="no answer")
+    raise BilledError(f"{cause}; {advice}", kind="no answer")

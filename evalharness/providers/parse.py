@@ -45,9 +45,17 @@ def token_count(value: Any, name: str) -> int:
     """Return the value if it is a token count, 0 for null or a missing field. Raises EndpointError."""
     if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_TOKENS:
+    count = whole_number(value)
+    if count is None or not 0 <= count <= _MOST_TOKENS:
         raise EndpointError(f"{name}: expected a token count, got {shortened(value, 100)!r}")
-    return value
+    return count
+
+
+def whole_number(value: Any) -> int | None:
+    """Return the integer of a JSON number such as 12 or 12.0, None for any other value."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def join_text(parts: Sequence[str]) -> str:

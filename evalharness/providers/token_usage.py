@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evalharness.providers.parse import CHARS_PER_TOKEN, json_object, token_count
+from evalharness.providers.parse import CHARS_PER_TOKEN, token_count, whole_number
 from evalharness.records import Request, Usage
 
 _MOST_TOKENS = 10_000_000
 """Of one response. A larger `total_tokens` or reasoning count is a mistake of the endpoint, and is ignored."""
 _CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
 """OpenAI (in the details), Moonshot; DeepSeek; gateways to Anthropic."""
+_NAMES = {
+    "completion_tokens": "output_tokens",
+    "completion_tokens_details": "output_tokens_details",
+    "prompt_tokens": "input_tokens",
+    "prompt_tokens_details": "input_tokens_details",
+}
+"""The same counts in OpenAI's Responses API and at gateways to it."""
 _WRITTEN = ("cache_write_tokens", "cache_creation_input_tokens")
 """OpenRouter; gateways to Anthropic."""
 
@@ -24,6 +31,7 @@ def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoni
     excludes cached tokens: they are added where the total, or their number, shows it. Raises EndpointError: a count is
     malformed.
     """
+    reported = {**reported, **_renamed(reported)}
     if not _is_reported(reported):
         return _estimate(request, len(text), reasoning_chars)
     prompt = token_count(reported["prompt_tokens"], "prompt_tokens")
@@ -52,6 +60,11 @@ def _is_reported(reported: Mapping[str, Any]) -> bool:
     return reported.get("prompt_tokens") is not None and any(reported.get(name) is not None for name in names)
 
 
+def _renamed(reported: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the counts that have only the name of the Responses API."""
+    return {name: reported.get(other) for name, other in _NAMES.items() if reported.get(name) is None}
+
+
 def _is_beside(cache: int, prompt: int, uncounted: int, reasoning: int) -> bool:
     """Return whether the tokens of the cache are not part of the prompt's."""
     explains_total = uncounted != reasoning and uncounted in (cache, cache + reasoning)
@@ -60,8 +73,8 @@ def _is_beside(cache: int, prompt: int, uncounted: int, reasoning: int) -> bool:
 
 def _cache_counts(reported: Mapping[str, Any]) -> tuple[int, int]:
     """Return the tokens read from and written to the cache."""
-    details = json_object(reported.get("prompt_tokens_details") or {}, "prompt_tokens_details")
-    holders = (details, reported)
+    details = reported.get("prompt_tokens_details")
+    holders = (details if isinstance(details, Mapping) else {}, reported)
     return _first_count(holders, _CACHED), _first_count(holders, _WRITTEN)
 
 
@@ -78,8 +91,8 @@ def _reasoning_count(reported: Mapping[str, Any]) -> int:
 
 def _bounded(value: Any) -> int:
     """Return a count that only refines the others: 0 for anything that cannot be one."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
-    return value if is_count else 0
+    count = whole_number(value)
+    return count if count is not None and 0 <= count <= _MOST_TOKENS else 0
 
 
 def _estimate(request: Request, text_chars: int, reasoning_chars: int) -> Usage:

@@ -11,6 +11,7 @@ from evalharness.redaction import shortened
 _MESSAGE_CHARS = 600
 _STATUSES = (
     ("insufficient_quota", 429),
+    ("billing_error", 402),
     ("rate_limit", 429),
     ("resource_exhausted", 429),
     ("too_many_requests", 429),

@@ -20,20 +20,36 @@ from evalharness.wire.error_body import ErrorBody, error_body, error_fields
 from evalharness.wire.response import EndpointError
 from evalharness.wire.waits import LONGEST_WAIT_S, requested_wait_s
 
-_NOTHING_DONE = {409, 425, 429, 500, 503, 529}
+_NOTHING_DONE = {409, 425, 429, 498, 500, 503, 529}
+"""498 is Groq's for a service tier at capacity."""
 _OUTCOME_UNKNOWN = {408, 502, 504}
 """A gateway timed out, as with its private codes from 520 on: the model may have responded, and may bill it."""
 _THROTTLED = {429, 529}
 """529 is Anthropic's "overloaded"."""
 _CONTEXT_CODES = ("context_length_exceeded", "string_above_max_length", "exceed_context_size_error")
-_CONTEXT = re.compile(r"prompt is too long|(maximum|available|exceeds? the) context", re.IGNORECASE)
+_CONTEXT = re.compile(
+    r"(prompt|input) is too long|(maximum|available|exceeds? the) context|maximum (model|prompt) length"
+    r"|input token count .{0,40}exceeds|`inputs` tokens \+ `max_new_tokens` must be",
+    re.IGNORECASE,
+)
 _PARAMETER_CODES = ("unsupported_parameter", "unsupported_value", "unknown_parameter")
 _PARAMETER = re.compile(
     r"(?<!\w)(temperature|seed|top_p|top_k|min_p|max_tokens|repeat_penalty|stop|stop_sequences|stream_options)(?!\w)"
 )
 _NOT_TAKEN = re.compile(r"support|deprecat|permit|allow|unknown|unrecogni[sz]ed|cannot both|extra input", re.IGNORECASE)
-_FLAGGED = re.compile(r"requires moderation|(was|been) flagged", re.IGNORECASE)
-"""OpenRouter's 403 for one prompt, which says nothing about the key."""
+_FILTER_CODES = ("content_filter", "content_policy_violation", "data_inspection_failed")
+_FLAGGED = re.compile(r"requires moderation|(was|been) flagged|violates usage guidelines", re.IGNORECASE)
+"""403 of OpenRouter and xAI for one prompt, which says nothing about the key."""
+_KEY = re.compile(r"(incorrect|invalid)( |%20)api( |%20)key|api key (not valid|not found|expired)", re.IGNORECASE)
+"""400 of Gemini and xAI for a rejected key."""
+_QUOTA_CODES = (
+    "billing_error",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "exceeded_current_quota_error",
+    "insufficient_quota",
+)
+"""Gemini's 429 "exceeded your current quota" is a limit per minute."""
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
@@ -64,13 +80,13 @@ def error_in_stream(value: Any, *, generated: bool) -> ProviderError:
 
 
 def _error(status: int, found: ErrorBody, wait_s: float | None, text: str, location: str = "") -> ProviderError:
-    if found.code == "insufficient_quota":
+    if found.code in _QUOTA_CODES:
         return ModelUnavailableError(f"the account has no credit left: {text}", kind="quota")
     if status in (501, 505):
         return ProviderError(text, kind="server")
     if status in _NOTHING_DONE | _OUTCOME_UNKNOWN or status >= 500:
         return _temporary(status, wait_s, text)
-    if status in (401, 403) and not _FLAGGED.search(found.message):
+    if _rejects_key(status, found.message):
         return ModelUnavailableError(f"the endpoint rejects the key: {text}", kind="auth")
     if 300 <= status < 400:
         text = f"the endpoint redirects (HTTP {status}) to {shortened(location)}, and redirects are not followed"
@@ -80,6 +96,12 @@ def _error(status: int, found: ErrorBody, wait_s: float | None, text: str, locat
     if certain := certain_error(status, found.code, found.message, text):
         return certain
     return ProviderError(text, kind=_rejection(found))
+
+
+def _rejects_key(status: int, message: str) -> bool:
+    if status in (401, 403):
+        return not _FLAGGED.search(message)
+    return status == 400 and _KEY.match(message) is not None
 
 
 def _temporary(status: int, wait_s: float | None, text: str) -> ProviderError:
@@ -103,6 +125,6 @@ def _rejection(found: ErrorBody) -> str:
     named = _PARAMETER.search(f"{found.parameter} {found.message}")
     if found.code in _PARAMETER_CODES or (named and _NOT_TAKEN.search(found.message)):
         return "parameter"
-    if found.code in ("content_filter", "content_policy_violation") or _FLAGGED.search(found.message):
+    if found.code in _FILTER_CODES or _FLAGGED.search(found.message):
         return "filtered"
     return "request"

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 LONGEST_WAIT_S = 120.0
 """A longer requested wait is an immediate error, as in OpenAI's client."""
-_RESET, _REMAINING = "x-ratelimit-reset", "x-ratelimit-remaining"
+_RESETS = ("x-ratelimit-reset", "ratelimit-reset")
 _EPOCH_S = 1e8
 """Larger numbers are seconds since 1970; a thousand times larger ones are milliseconds."""
 _UNITS_S = {"ms": 0.001, "mil": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -20,9 +20,13 @@ _PART = re.compile(_AMOUNT, re.IGNORECASE)
 _RETRY_DELAY = re.compile(r"retryDelay[\\\"':\s]{1,40}(\d{1,9}(?:\.\d{1,9})?)s")
 """google.rpc.RetryInfo as JSON, also where a gateway quotes the body in a text."""
 _RETRY_AFTER = re.compile(
-    r"retry_?after(_?ms|_?seconds|_s)?[\\\"':\s]{1,40}(\d{1,9}(?:\.\d{1,9})?)(?=[\\\"',}\s])", re.IGNORECASE
+    r"retry[-_]?after(_?ms|_?seconds|_s)?[\\\"':\s]{1,40}(\d{1,9}(?:\.\d{1,9})?)(?=[\\\"',}\s])", re.IGNORECASE
 )
 """A field of the body, in seconds or milliseconds."""
+_QUOTED_LIMIT = re.compile(
+    r"(x-ratelimit-(?:reset|remaining)[a-z-]{0,40})[\\\"':\s]{1,40}([^\\\"',}]{1,40})", re.IGNORECASE
+)
+"""A header of the limit in the body, as OpenRouter sends it."""
 _VERBS = "(?:(?:try again|retry)(?: your request)? (?:in|after)|wait(?: for)?)(?: about| at least| approximately)?"
 _WORDS = re.compile(rf"{_VERBS} ((?:{_AMOUNT}(?:,? and |,? )?){{1,5}})", re.IGNORECASE)
 
@@ -32,10 +36,11 @@ def requested_wait_s(headers: Mapping[str, str], body: str = "") -> float | None
 
     The first of these counts: `retry-after-ms`; `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3); in
     the body `retryDelay` of google.rpc.RetryInfo, a field such as `retry_after_seconds`, or "try again in 1m2.5s"; the
-    `x-ratelimit-reset*` of an exhausted limit, up to `LONGEST_WAIT_S`. A date counts from the response's Date header,
-    or from this machine's clock without one.
+    `x-ratelimit-reset*` of an exhausted limit, up to `LONGEST_WAIT_S`, as a header or in the body. A date counts from
+    the response's Date header, or from this machine's clock without one.
     """
-    for found in (_retry_after_s(headers), _in_body_s(body), _reset_s(headers)):
+    limits = {**{name.lower(): value for name, value in _QUOTED_LIMIT.findall(body)}, **headers}
+    for found in (_retry_after_s(headers), _in_body_s(body), _reset_s(limits)):
         if found is not None:
             return found
     return None
@@ -61,8 +66,8 @@ def _in_body_s(body: str) -> float | None:
 
 def _reset_s(headers: Mapping[str, str]) -> float | None:
     """Return the longest time until an exhausted limit is whole again: more than a retry needs, so it never fails."""
-    names = [name for name in headers if name.startswith(_RESET)]
-    exhausted = [name for name in names if not _number(headers.get(name.replace(_RESET, _REMAINING)))]
+    names = [name for name in headers if name.startswith(_RESETS)]
+    exhausted = [name for name in names if not _number(headers.get(name.replace("reset", "remaining")))]
     waits = [wait for name in exhausted if (wait := _until_s(headers[name], headers)) is not None]
     return max((wait for wait in waits if wait <= LONGEST_WAIT_S), default=None)
 

@@ -99,6 +99,7 @@ def google(delay: str) -> str:
         ('{"error": {"retry_after": 5}}', 5),
         ('{"error": {"retry_after_seconds": 2.5, "message": "No."}}', 2.5),
         ('{"error": {"retryAfterMs": "250"}}', 0.25),
+        ('{"error": {"metadata": {"headers": {"Retry-After": "30"}}}}', 30),
         ('{"error": {"retry_after": null}}', None),
         ('{"error": {"retry_after": "2026-11-28T12:00:00Z"}}', None),
         ("Please wait 26 seconds before retrying.", 26),
@@ -134,6 +135,8 @@ def test_wait_in_the_body(body: str, seconds: float | None) -> None:
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(NOON_S + 30), "date": NOON}, 30),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "3000000000000"}, None),
         ({"x-ratelimit-reset": "1741305660000", "date": "Fri, 07 Mar 2025 00:00:00 GMT"}, 60),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "30"}, 30),
+        ({"ratelimit-remaining": "5", "ratelimit-reset": "30"}, None),
         ({"x-ratelimit-reset": "soon"}, None),
         ({"x-ratelimit-reset": "inf"}, None),
         ({"x-ratelimit-reset": "-1"}, None),
@@ -142,6 +145,27 @@ def test_wait_in_the_body(body: str, seconds: float | None) -> None:
 def test_reset_headers(headers: dict[str, str], seconds: float | None) -> None:
     """The reset of an exhausted limit is a wait; it says when all of it is free again, so a long one is ignored."""
     assert requested_wait_s(headers) == (None if seconds is None else pytest.approx(seconds))
+
+
+def openrouter(reset: str, remaining: str = "0") -> str:
+    """OpenRouter's 429 with the limit in the body (https://github.com/Gitlawb/openclaude/issues/936)."""
+    limit = {"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": remaining, "X-RateLimit-Reset": reset}
+    return json.dumps({"error": {"message": "Limit of a minute.", "code": 429, "metadata": {"headers": limit}}})
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (openrouter(str(1000 * (NOON_S + 30))), 30),
+        (json.dumps({"error": {"message": openrouter(str(1000 * (NOON_S + 30)))}}), 30),
+        (openrouter(str(1000 * (NOON_S + 30)), remaining="4"), None),
+        (openrouter(str(1000 * (NOON_S + 3600))), None),
+        (openrouter("soon"), None),
+    ],
+)
+def test_limit_in_the_body(body: str, seconds: float | None) -> None:
+    """A gateway that quotes the headers of a limit in the body requests the same wait as by headers."""
+    assert requested_wait_s({"date": NOON}, body) == seconds
 
 
 @pytest.mark.parametrize(
