@@ -22,7 +22,7 @@ from jinja2.utils import Namespace
 
 from evalharness.templating.provenance import TracedText, concatenate, inherited, traced
 from evalharness.templating.sandbox import STRUCTURE, Sandbox, keywords
-from evalharness.templating.traced_format import formatted_parts
+from evalharness.templating.traced_format import formatted_parts, percent_parts
 from evalharness.templating.traced_json import to_json
 
 _MAX_INDENT = 16
@@ -53,7 +53,7 @@ class ChatSandbox(Sandbox):
         self.add_extension(LoopControlExtension)
         self.add_extension(_Generation)
         self.filters |= {"indent": self._metered(self._indent), "tojson": self._metered(to_json)}
-        self.filters |= {"safe": self.filters["string"]}
+        self.filters |= {"safe": self.filters["string"], "format": self._metered(self._format)}
 
     def compile_chat_template(self, source: str) -> Template:
         """The compiled chat template of a model. Raises TemplateError: syntax or includes.
@@ -79,6 +79,13 @@ class ChatSandbox(Sandbox):
             return result
         return inherited(result, [owner, *args, *keywords(kwargs).values()])
 
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """The result of an operator, where `%` formats text; jinja2 calls this."""
+        if operator == "%" and isinstance(left, str):
+            self._size([left, right])
+            return self._format(left, *(right if isinstance(right, tuple) else (right,)))
+        return super().call_binop(context, operator, left, right)
+
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         """`str.format` with plain fields only; jinja2 calls this for every attribute."""
         owner = getattr(value, "__self__", None)
@@ -97,6 +104,9 @@ class ChatSandbox(Sandbox):
             return inherited(metered(*args, **kwargs), [*args, *kwargs.values()])
 
         return tracing
+
+    def _format(self, form: Any, *values: Any) -> str:
+        return self._join(percent_parts(str(form), values))
 
     def _replace(self, text: Any, old: str, new: str, count: int = -1) -> str:
         return super()._replace(traced(str(text)), old, new, count)

@@ -85,6 +85,14 @@ class TracedText(str):
         """Split at a separator, or at whitespace, from the end."""
         return self._located(super().rsplit(sep, maxsplit), len(sep or ""))
 
+    def partition(self, sep: str, /) -> tuple[TracedText, TracedText, TracedText]:
+        """Split at the first separator."""
+        return self._around(super().partition(sep))
+
+    def rpartition(self, sep: str, /) -> tuple[TracedText, TracedText, TracedText]:
+        """Split at the last separator."""
+        return self._around(super().rpartition(sep))
+
     def splitlines(self, keepends: bool = False) -> list[TracedText]:  # type: ignore[override]
         """Split into lines."""
         lines, at = [], 0
@@ -98,6 +106,11 @@ class TracedText(str):
         if not old:
             return traced(super().replace(old, new, count), max([*self.origins, *traced(new).origins], default=0))
         return traced(new).join(self.split(old, count))
+
+    def _around(self, parts: tuple[str, str, str]) -> tuple[TracedText, TracedText, TracedText]:
+        """The parts, which follow each other, with their origins."""
+        end, start = len(parts[0]), len(parts[0]) + len(parts[1])
+        return self[:end], self[end:start], self[start:]
 
     def _located(self, parts: Sequence[str], gap: int) -> list[TracedText]:
         """The parts with their origins. They follow each other with `gap` characters or any whitespace between them."""

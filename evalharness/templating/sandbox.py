@@ -25,8 +25,9 @@ from evalharness.templating.filters import FILTERS, allowed, check_needles
 
 _TEXT_METHODS = frozenset(
     """
-    capitalize count endswith find index isalnum isalpha isdigit islower isspace isupper join lower lstrip replace rfind
-    rsplit rstrip split splitlines startswith strip title upper
+    capitalize casefold count endswith find index isalnum isalpha isdecimal isdigit islower isnumeric isspace isupper
+    join lower lstrip partition removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip split splitlines
+    startswith strip swapcase title upper
     """.split()  # noqa: SIM905
 )
 STRUCTURE = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)

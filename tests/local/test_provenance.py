@@ -22,6 +22,8 @@ OPERATIONS = [
     lambda text: text.split(","),
     lambda text: text.split("ab", 1),
     lambda text: text.rsplit(", ", 1),
+    lambda text: list(text.partition(",")),
+    lambda text: list(text.rpartition("ab")),
     lambda text: text.splitlines(),
     lambda text: text.splitlines(True),
     lambda text: text.replace("a", "x<y"),
@@ -62,6 +64,9 @@ def _origins(value: Any) -> list[list[int]]:
     [
         (concatenate(["<", traced(" ab ", 1).strip(), ">"]), [[0, 1, 1, 0]]),
         (concatenate([traced("a,", 1), traced("b,c", 2)]).split(","), [[1], [2], [2]]),
+        (list(concatenate([traced("a,", 1), traced(",b", 2)]).partition(",")), [[1], [1], [2, 2]]),
+        (list(concatenate([traced("a,", 1), traced(",b", 2)]).rpartition(",")), [[1, 1], [2], [2]]),
+        (list(traced("ab", 1).rpartition(",")), [[], [], [1, 1]]),
         (concatenate([traced("a b ", 1), traced(" c", 2)]).split(), [[1], [1], [2]]),
         (concatenate([traced("a\r\n", 1), traced("\nb", 2)]).splitlines(), [[1], [], [2]]),
         (traced("aXb", 3).replace("X", "--"), [[3, 0, 0, 3]]),
