@@ -67,7 +67,7 @@ class AnthropicProvider(RemoteProvider):
         headers = {"anthropic-version": _VERSION}
         found = ClaudeMessage(Clock())
         async with self._endpoint.post("/v1/messages", body, attempt=request.attempt, headers=headers) as response:
-            if response.content_type == "application/json":
+            if response.is_json:
                 found.take_whole(await response.json())
             else:
                 await read_events(response, found.take_event)

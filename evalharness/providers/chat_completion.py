@@ -81,6 +81,8 @@ class ChatCompletion:
         content = content_of(message)
         if message is choice.get("message") and not is_whole:
             content = content._replace(text=self._from_message(content.text))
+        if not (any(content) or any(self.text)):
+            content = _content_elsewhere(choice, message)
         if not is_whole and (content.text or content.reasoning):
             self.clock.token()
         self._add(content)
@@ -136,6 +138,13 @@ def _message(choice: Mapping[str, Any], *, is_whole: bool) -> Mapping[str, Any]:
         if choice.get(name):
             return json_object(choice[name], f"the {name}")
     return {"content": choice.get("text")}
+
+
+def _content_elsewhere(choice: Mapping[str, Any], message: Mapping[str, Any]) -> Content:
+    """Return the content of a choice whose `delta` or `message` has only a role."""
+    others = [choice.get("message"), choice.get("delta"), {"content": choice.get("text")}]
+    found = (content_of(other) for other in others if isinstance(other, Mapping) and other is not message)
+    return next((content for content in found if any(content)), Content())
 
 
 def _reported_usages(value: Mapping[str, Any], choices: list[dict[str, Any]]) -> Iterator[Any]:

@@ -11,8 +11,9 @@ from evalharness.redaction import shortened
 
 _TEXT, _IGNORED = ("text", "output_text"), ("reference", "redacted_thinking")
 _REASONING = ("thinking", "reasoning", "reasoning_text")
-_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "summary")
-"""Where endpoints put reasoning: DeepSeek and vLLM, OpenRouter and Ollama, Mistral and Anthropic, Databricks."""
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "summary", "reasoning_details")
+"""Where endpoints put reasoning: DeepSeek and vLLM, OpenRouter and Ollama, Mistral and Anthropic, Databricks;
+gateways to OpenRouter that keep only the details."""
 
 
 class Content(NamedTuple):
@@ -67,4 +68,4 @@ def _texts(value: Any) -> str:
     if not isinstance(value, list):
         return ""
     parts = [part for part in value if isinstance(part, dict)]
-    return "".join(text for part in parts if isinstance(text := part.get("text"), str))
+    return "".join(text for part in parts if isinstance(text := part.get("text") or part.get("summary"), str))

@@ -61,7 +61,7 @@ class OpenAIProvider(RemoteProvider):
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         found = ChatCompletion(Clock(), expects_usage=self.stream_usage)
         async with self._endpoint.post("/chat/completions", body, attempt=request.attempt) as response:
-            if response.content_type == "application/json":
+            if response.is_json or not (self.stream or response.content_type == "text/event-stream"):
                 found.take_whole(await response.json())
             else:
                 await read_events(response, found.take_event, found.is_complete)

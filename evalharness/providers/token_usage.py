@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from evalharness.providers.parse import CHARS_PER_TOKEN, token_count, whole_number
@@ -32,8 +33,8 @@ def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoni
     malformed.
     """
     reported = {**reported, **_renamed(reported)}
-    if not _is_reported(reported):
-        return _estimate(request, len(text), reasoning_chars)
+    if not _is_reported(reported) or (text and _is_zero(reported)):
+        return _at_least(_estimate(request, len(text), reasoning_chars), reported)
     prompt = token_count(reported["prompt_tokens"], "prompt_tokens")
     total = _bounded(reported.get("total_tokens"))
     counted = reported.get("completion_tokens")
@@ -58,6 +59,18 @@ def _is_reported(reported: Mapping[str, Any]) -> bool:
     """Return whether prompt and completion are counted: a count that is missing or null is not 0."""
     names = ("completion_tokens", "total_tokens")
     return reported.get("prompt_tokens") is not None and any(reported.get(name) is not None for name in names)
+
+
+def _is_zero(reported: Mapping[str, Any]) -> bool:
+    """Return whether all counts are 0, as LocalAI reports them in a stream: no answer has none."""
+    return not any(reported.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+
+
+def _at_least(estimate: Usage, reported: Mapping[str, Any]) -> Usage:
+    """Return the estimate with the counts that the endpoint reports, such as a total alone."""
+    prompt = _bounded(reported.get("prompt_tokens")) or estimate.prompt_tokens
+    counted = _bounded(reported.get("completion_tokens")) or _bounded(reported.get("total_tokens")) - prompt
+    return replace(estimate, prompt_tokens=prompt, completion_tokens=max(counted, estimate.completion_tokens))
 
 
 def _renamed(reported: Mapping[str, Any]) -> dict[str, Any]:

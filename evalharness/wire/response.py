@@ -41,6 +41,11 @@ class HttpResponse:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
+    def is_json(self) -> bool:
+        """Whether the media type is JSON, such as `application/json` or `text/json`."""
+        return self.content_type.endswith(("/json", "+json"))
+
+    @property
     def is_framed(self) -> bool:
         """Whether HTTP marks the end of the body: a lost connection cannot look like it."""
         return "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "").lower()

@@ -268,19 +268,23 @@ def test_streamed_answer() -> None:
         ([BILL | {"prompt_tokens_details": {"cached_tokens": 8}}], Usage(9, 4, cached_tokens=8)),
         ([BILL | {"prompt_tokens_details": None}], Usage(9, 4)),
         ([BILL | {"prompt_tokens_details": {}}], Usage(9, 4)),
-        ([{"prompt_tokens": 0, "completion_tokens": 0}], Usage(0, 0)),
+        ([{"prompt_tokens": 0, "completion_tokens": 0}], Usage(4, 3, estimated=True)),
+        ([{"prompt_tokens": 9, "completion_tokens": 0}], Usage(9, 0)),
         ([], Usage(4, 3, estimated=True)),
         ([None], Usage(4, 3, estimated=True)),
         ([{}], Usage(4, 3, estimated=True)),
-        ([{"total_tokens": 13}], Usage(4, 3, estimated=True)),
+        ([{"total_tokens": 13}], Usage(4, 9, estimated=True)),
+        ([{"total_tokens": 5}], Usage(4, 3, estimated=True)),
+        ([{"completion_tokens": 500}], Usage(4, 500, estimated=True)),
+        ([{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}], Usage(4, 3, estimated=True)),
         ([{"prompt_tokens": None, "completion_tokens": None}], Usage(4, 3, estimated=True)),
-        ([{"prompt_tokens": 9}], Usage(4, 3, estimated=True)),
+        ([{"prompt_tokens": 9}], Usage(9, 3, estimated=True)),
         ([{"prompt_tokens": 9, "total_tokens": 13}], Usage(9, 4)),
         ([{"prompt_tokens": 9, "completion_tokens": None, "total_tokens": 13}], Usage(9, 4)),
     ],
 )
 def test_usage(bills: list[dict[str, Any] | None], usage: Usage) -> None:
-    """The last usage in the stream holds; without one, four letters count as a token, and the usage is estimated."""
+    """The last usage in the stream holds; a missing count is estimated, four letters a token."""
     parts = [part(content="ten letter"), part("stop"), *({**part(), "choices": [], "usage": bill} for bill in bills)]
     assert answered(of(*parts)).usage == usage
 

@@ -59,6 +59,8 @@ def test_contains(score: Any, options: dict[str, Any], answer: str, golden: list
         ("^.$", {}, "\U0001f600", 1),  # a character counts once, however many bytes it has
         ("caf\u00e9$", {}, "cafe\u0301", 1),  # an accent typed as a mark of its own
         ("e\u0301", {}, "cafe\u0301", 1),
+        ("cafe\u0301$", {}, "caf\u00e9", 1),
+        ("CAFE\u0301", {"ignore_case": True}, "caf\u00e9", 1),
         (r"\p{M}", {}, "cafe\u0301", 1),
         ("cafe$", {}, "cafe\u0301", 0),
         ("x", {}, "\ud800x", 1),  # half a surrogate pair, as from "\ud800" in JSON
@@ -137,6 +139,7 @@ def test_contains_nothing_is_refused() -> None:
         (exact("golden"), False, 'exact|text:"=golden"|case:yes|strip:yes|v:1'),
         (contains("a|b", ignore_case=True), False, 'contains|text:"=a|b"|case:no|v:1'),
         (regex("^a"), False, 'regex|pattern:"^a"|case:yes|engine:re2|v:2'),
+        (regex("e\u0301"), False, 'regex|pattern:"e\\u0301"|case:yes|engine:re2|v:3'),
         (length(min_words=3, max_words=9), False, "length|min_words:3|max_words:9|v:1"),
     ],
 )

@@ -42,12 +42,15 @@ def contains(text: str | None = None, *, ignore_case: bool = False) -> Metric:
 def regex(pattern: str, *, ignore_case: bool = False) -> Metric:
     """Return a metric: 1 if `pattern` matches anywhere in the response (RE2, in time linear in the response).
 
-    The response is searched as it is and in NFC, so that é is é however it was typed. Raises ValueError for a pattern
-    that RE2 refuses, or of more than 4,096 characters.
+    The response is searched as it is and in NFC by the pattern in NFC, so that é is é however it was typed. Raises
+    ValueError for a pattern that RE2 refuses, or of more than 4,096 characters.
     """
+    composed = normalize("NFC", pattern)
     found = compile_pattern(pattern, ignore_case=ignore_case)
-    written = signature("regex", pattern=pattern, case=not ignore_case, engine="re2", v=2)
-    return of_text("regex", written, lambda text: float(found(text) or found(normalize("NFC", text))))
+    found_composed = found if composed == pattern else compile_pattern(composed, ignore_case=ignore_case)
+    version = 2 if composed == pattern else 3
+    written = signature("regex", pattern=pattern, case=not ignore_case, engine="re2", v=version)
+    return of_text("regex", written, lambda text: float(found(text) or found_composed(normalize("NFC", text))))
 
 
 def length(
