@@ -37,7 +37,7 @@ ROWS = [*(f"A{row}" for row in range(1, 21)), "H2"]
 POSTS = {
     "ok": {1}, "connect": {0}, "tls": {0}, "connection": {2}, "truncated": {2}, "malformed": {2}, "deadline": {1},
     "rate limit": {1, 2, 3}, "server": {2, 3}, "auth": {1}, "request": {1}, "context": {1}, "parameter": {1},
-    "filtered": {1}, "quota": {1}, "refused": {1}, "tool call": {1}, "redirect": {1},
+    "filtered": {1}, "quota": {1}, "refused": {1}, "tool call": {1}, "redirect": {1}, "not found": {1},
 }  # fmt: skip
 """Kind -> the numbers of POSTs that its faults require."""
 REFUSALS = (ValueError, LookupError, TypeError, AttributeError, RecursionError, httpx2.HTTPError)
