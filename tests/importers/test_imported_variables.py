@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from jinja2 import Environment, StrictUndefined
 from promptfoo_project import BASE, PromptfooProject
 
 PRINT = "prompts: ['<{{v}}>']\nproviders: [openai:gpt-4o-mini]\n"
@@ -171,3 +172,22 @@ def test_a_large_product(project: PromptfooProject) -> None:
     found = project.result_of(BASE.replace("word: hello", f"word: {many}, n: {many}"))
     assert len(found.vars) == 10_000
     assert found.says("promptfooconfig.yaml:4: ", "combinations of variables")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sent", "is_noted"),
+    [
+        ("{{word}} {{ tone | default('polite') }}", ["hello polite", "hello rude"], False),
+        ("{{word}}{% if tone is defined %}: {{ tone }}{% endif %}", ["hello", "hello: rude"], False),
+        ("{{word}} {{ tone }}", ["hello ", "hello rude"], True),
+        ("{{word}} {{ tone | default(other) }}", ["hello ", "hello rude"], True),
+    ],
+)
+def test_defaults_in_a_prompt(project: PromptfooProject, prompt: str, sent: list[str], is_noted: bool) -> None:
+    """A prompt that reads a missing variable with `default` keeps its default; another missing variable is empty."""
+    text = BASE.replace("Say {{word}}", prompt.replace("'", "''")) + "  - vars: {word: hello, tone: rude}\n"
+    found = project.result_of(text)
+    template = Environment(undefined=StrictUndefined).from_string(found.texts[0])
+    shared = found.suite.get("vars", {})
+    assert [template.render({**shared, **own}) for own in found.vars] == sent
+    assert found.says("is not set in") == is_noted

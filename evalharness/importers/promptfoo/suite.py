@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -120,15 +121,15 @@ class _Conversion:
         texts = [text for message in prompt.messages for text in message.values()]
         try:
             missing = self._missing(texts)
-            defaults = {variable: empty_value(variable, texts) for variable in missing}
+            defaults = self._needed({variable: empty_value(variable, texts) for variable in missing}, texts)
             for text in texts:
                 for case in self.cases:
                     self.renderer.text(text, {**defaults, **self.vars, **case.vars})
         except TemplateError as error:
             self.source.note(prompt.node, f"the prompt '{name}' is skipped: {error}")
             return False
-        for variable, cases in missing.items():
-            self.vars[variable] = defaults[variable]
+        for variable, value in defaults.items():
+            cases, self.vars[variable] = missing[variable], value
             message = f"'{variable}' is not set in {len(cases)} tests ({cases[0]}): it is empty there"
             self.source.note(prompt.node, message)
         if any("{%" in text for text in texts):
@@ -142,6 +143,18 @@ class _Conversion:
         names = {name for text in texts for name in self.renderer.variables(text)} - self.vars.keys()
         found = {name: [case.id for case in self.cases if name not in case.vars] for name in sorted(names)}
         return {name: cases for name, cases in found.items() if cases}
+
+    def _needed(self, defaults: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+        """The defaults without which the texts do not render: not for a variable that they read with `default`."""
+        for name in [*defaults]:
+            fewer = {key: value for key, value in defaults.items() if key != name}
+            cases = (case.vars for case in self.cases if name not in case.vars)
+            with suppress(TemplateError):
+                for variables in cases:
+                    for text in texts:
+                        self.renderer.text(text, {**fewer, **self.vars, **variables})
+                defaults = fewer
+        return defaults
 
     def _printed(self, prompt: ImportedPrompt) -> ImportedPrompt:
         """The prompt that prints values as nunjucks does."""
