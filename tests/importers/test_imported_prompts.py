@@ -207,3 +207,11 @@ def test_texts_around_chats(project: PromptfooProject) -> None:
     )
     assert found.suite["prompts"] == {"p": TURNS}
     assert found.says("promptfooconfig.yaml:3: ", "'prefix' is not added")
+
+
+def test_labels_in_a_table(project: PromptfooProject) -> None:
+    """The column `label` of a table of prompts names each prompt; a row without a label is named like the file."""
+    found = project.result_of(
+        f"prompts: [file://p.csv]\n{REST}", p__csv='prompt,label\n"Tell me, {{q}}",Basic query\nExplain {{q}},\n'
+    )
+    assert found.suite["prompts"] == {"Basic-query": [{"user": "Tell me, {{q}}"}], "p": [{"user": "Explain {{q}}"}]}

@@ -101,8 +101,8 @@ def _from_file(source: Source, item: Node, name: str, label: str) -> Iterator[Im
         yield from _from_data(source, item, name, label)
     else:
         text = source.text_of(item, name)
-        for part in [] if text is None else _parts(text, suffix, source.limits):
-            yield from _from_text(source, item, part, label)
+        for part, own_label in [] if text is None else _parts(text, suffix, source.limits):
+            yield from _from_text(source, item, part, own_label or label)
 
 
 def _from_data(source: Source, item: Node, name: str, label: str) -> Iterator[ImportedPrompt]:
@@ -112,28 +112,30 @@ def _from_data(source: Source, item: Node, name: str, label: str) -> Iterator[Im
         yield ImportedPrompt(label, messages, item, is_chat=True)
 
 
-def _parts(text: str, suffix: str, limits: Limits) -> list[str]:
-    """The prompts in a text file: one, or one for each part, line or row."""
-    if suffix in _ONE_TEXT:
-        return [text] if text.strip() else []
-    if suffix == ".jsonl":
-        return _lines(text)
-    if suffix == ".csv":
-        return _rows(text, limits)
-    text = text.replace("\r\n", "\n")
-    return [part.strip() for part in re.split(r"^[^\S\n]*---[^\S\n]*$", text, flags=re.MULTILINE) if part.strip()]
-
-
-def _rows(text: str, limits: Limits) -> list[str]:
-    """The cells of the column `prompt`, or the lines of a file with one column."""
-    if "," in text:
-        csv.field_size_limit(int(limits.file_mb * 1e6))
+def _parts(text: str, suffix: str, limits: Limits) -> list[tuple[str, str]]:
+    """The prompts in a text file, each with its label or "": one, or one for each part, line or row."""
+    if suffix == ".csv" and "," in text:
         with suppress(csv.Error):
-            rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
-            found = [str(row.get("prompt") or "").strip() for row in rows]
-            return [cell for cell in found if cell]
-    lines = _lines(text)
-    return lines[1:] if lines and lines[0].strip().lower() == "prompt" else lines
+            return _rows(text, limits)
+    if suffix in _ONE_TEXT:
+        parts = [text] if text.strip() else []
+    elif suffix == ".jsonl":
+        parts = _lines(text)
+    elif suffix == ".csv":
+        lines = _lines(text)
+        parts = lines[1:] if lines and lines[0].strip().lower() == "prompt" else lines
+    else:
+        text = text.replace("\r\n", "\n")
+        parts = [part.strip() for part in re.split(r"^[^\S\n]*---[^\S\n]*$", text, flags=re.MULTILINE) if part.strip()]
+    return [(part, "") for part in parts]
+
+
+def _rows(text: str, limits: Limits) -> list[tuple[str, str]]:
+    """The cells of the columns `prompt` and `label` of each row with a prompt. Raises csv.Error."""
+    csv.field_size_limit(int(limits.file_mb * 1e6))
+    rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+    found = [(str(row.get("prompt") or "").strip(), str(row.get("label") or "").strip()) for row in rows]
+    return [(prompt, label) for prompt, label in found if prompt]
 
 
 def _lines(text: str) -> list[str]:
