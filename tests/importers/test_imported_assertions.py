@@ -117,3 +117,21 @@ def test_transforms(project: PromptfooProject, option: str) -> None:
     )
     assert found.says("promptfooconfig.yaml:2: ", f"option '{option}' has no equivalent: the checks read the whole")
     assert found.checks == [[{"equals": "x"}]]
+
+
+@pytest.mark.parametrize(
+    ("assertion", "checks", "reason"),
+    [
+        ("{type: equals, value: ''}", [[{"equals": ""}]], ""),
+        ("{type: rouge-n, value: ' '}", [[]], "assertion rouge-n: expected a reference answer"),
+        ("{type: levenshtein, value: ''}", [[]], "assertion levenshtein: expected a reference answer"),
+    ],
+)
+def test_empty_references(
+    project: PromptfooProject, assertion: str, checks: list[list[dict[str, object]]], reason: str
+) -> None:
+    """A test that expects an empty answer keeps its check, and has no golden answer, which may not be empty."""
+    found = project.result_of(with_assert(assertion))
+    assert found.checks == checks
+    assert found.golden == {}
+    assert found.says(reason) == bool(reason)

@@ -104,7 +104,7 @@ def _convert_kind(
         return
     checks = [_validated(name, option) for name, option in _translated(source, item, plain_kind, value)]
     found.checks += [_negated(checks)] if negated else checks
-    if plain_kind == "equals" and not negated and isinstance(value, str):
+    if plain_kind == "equals" and not negated and isinstance(value, str) and value.strip():
         found.golden.append(value)
         found.metrics["exact"] = None
 
@@ -150,7 +150,7 @@ def _gate(source: Source, item: Node, kind: str, negated: bool, found: ImportedA
 
 def _measure(source: Source, item: Node, kind: str, value: Any, negated: bool, found: ImportedAssertions) -> None:
     answers = value if isinstance(value, list) and kind.startswith("similar") else [value]
-    if negated or not answers or not all(isinstance(answer, str) for answer in answers):
+    if negated or not answers or not all(isinstance(answer, str) and answer.strip() for answer in answers):
         raise _NoEquivalentError("expected a reference answer")
     found.golden += answers
     found.metrics[_MEASURES[kind]] = None
