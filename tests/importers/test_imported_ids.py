@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 import yaml
-from promptfoo_project import PromptfooProject
+from promptfoo_project import BASE, PromptfooProject
 
 HEAD = "prompts: ['{{q}}']\nproviders: [openai:m]\n"
 
@@ -65,3 +65,9 @@ def test_a_run(project: PromptfooProject) -> None:
     assert run.returncode == 1, run.stdout + run.stderr
     for text in (run.stdout, project.read("junit.xml"), project.read("reports/s/run.jsonl")):
         assert [name for name in names if name not in text] == []
+
+
+def test_values_of_metadata(project: PromptfooProject) -> None:
+    """A tag has a boolean as JSON writes it, and a key without a value gives no tag."""
+    found = project.result_of(BASE + "    metadata: {urgent: true, owner: null, flags: [x, false, null]}\n")
+    assert found.suite["cases"][0]["tags"] == ["urgent=true", "flags=x", "flags=false"]

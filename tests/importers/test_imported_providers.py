@@ -114,6 +114,7 @@ def test_the_usual_key(project: PromptfooProject, id_: str) -> None:
         ("", "OPENAI_BASE_URL: https://g.example.org/v1", "https://g.example.org/v1", "OPENAI_API_KEY"),
         ("", "OPENAI_API_KEY: x", "https://api.openai.com/v1", None),
         ("apiBaseUrl: '{{env.URL}}'", "", "https://...", None),
+        ("apiHost: 'http://localhost:8080'", "", "https://...", None),
     ],
 )
 def test_addresses(project: PromptfooProject, config: str, env: str, url: str, key: str | None) -> None:

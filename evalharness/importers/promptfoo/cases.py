@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
@@ -121,9 +122,9 @@ def _tags(source: Source, metadata: Node) -> list[str]:
     """Tags such as `topic=refunds`, one for each scalar value."""
     tags = []
     for name, item in metadata.items():
-        values = [value.plain for value in item.each()]
+        values = [json.dumps(value) if isinstance(value := one.plain, bool) else value for one in item.each()]
         if any(isinstance(value, Mapping | list) for value in values):
             source.note(item, f"metadata '{name}' must be a scalar or a list of scalars: it is skipped")
             continue
-        tags += [f"{name.removesuffix('[]')}={value}" for value in values]
+        tags += [f"{name.removesuffix('[]')}={value}" for value in values if value is not None]
     return tags

@@ -110,7 +110,7 @@ def _configured(endpoint: Endpoint, config: Node, env: Sequence[Node]) -> tuple[
 
 
 def _of_host(endpoint: Endpoint, host: str) -> str:
-    return NO_ADDRESS if endpoint.host_suffix is None else f"https://{host}{endpoint.host_suffix}"
+    return NO_ADDRESS if endpoint.host_suffix is None or "://" in host else f"https://{host}{endpoint.host_suffix}"
 
 
 def _of_url(endpoint: Endpoint, node: Node) -> str:
