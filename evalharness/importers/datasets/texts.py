@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from evalharness.importers.datasets.printed import printed_value
 from evalharness.suites.document import Bare, plain
 
 _FINAL_ANSWER = re.compile(r"(?:^|\n)####[ \t]*(\S[^\n]*)\s*$")
@@ -118,7 +118,7 @@ def tags(value: Any, name: str) -> Iterator[str]:
 
 
 def structure(value: Any, *, lists: bool) -> Any:
-    """The object or list of objects that a text spells in JSON, or as Python prints it; other values unchanged.
+    """The object or list of objects that a text spells in JSON, or as Python and numpy print it; others unchanged.
 
     With `lists`, a list of texts as well. Other lists stay text, because a cell such as `[3, 1, 2]` can be a question.
     """
@@ -138,8 +138,8 @@ def _parsed(text: str) -> Any:
     except (ValueError, RecursionError):
         pass
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return printed_value(text)
+    except ValueError:
         return None
 
 
