@@ -23,6 +23,9 @@ _HEAD_CHARS = 1 << 18
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _LETTERS = frozenset("ABCDEF")
 _MAX_NAME_CHARS = 200
+_MAX_SHOWN_CHARS = 30
+_MAX_USUAL_CHARS, _MAX_USUAL_SPACES = 40, 5
+"""Of a name; a longer one with more spaces is a sentence."""
 
 
 def read_delimited(path: Path, codec: str, encoding: str, delimiter: str | None, limits: Limits) -> Table:
@@ -111,7 +114,16 @@ def _header(head: Sequence[Sequence[str]], path: Path) -> tuple[list[str], tuple
         return ["question", *options, "answer"], (note,), False
     if max(map(len, first)) > _MAX_NAME_CHARS:
         raise DatasetError(f"{path.name}:1: the first line must have the names of the columns, got {first[0][:60]!r}…")
-    return unique_columns(first), _renamed(first), True
+    return unique_columns(first), (*_suspect(first), *_renamed(first)), True
+
+
+def _suspect(names: Sequence[str]) -> Iterator[str]:
+    """A note if the first line looks like a row: a name is a number or a sentence."""
+    for name in names:
+        if name.strip().isdecimal() or (len(name) > _MAX_USUAL_CHARS and name.count(" ") >= _MAX_USUAL_SPACES):
+            got = repr(name.strip()[:_MAX_SHOWN_CHARS])
+            yield f"line 1 has the names of the columns, got {got}: if it is a row, add a line with names"
+            return
 
 
 def unique_columns(names: Sequence[str]) -> list[str]:

@@ -11,7 +11,8 @@ IDS = (
 ROW_NUMBERS = "index idx rowidx rowid rownumber unnamed0 column1 nr no number".split()
 GOLDENS = (
     "expectedoutput expected expectedanswer expectedresponse expectedresult groundtruth groundtruths goldens "
-    "golden goldenanswer goldenanswers goldanswer gold goldlabel reference references referenceanswer "
+    "golden goldenanswer goldenanswers goldanswer gold goldlabel correctlabel expectedlabel truelabel groundtruthlabel "
+    "correctcategory expectedcategory expectedclass expectedtext reference references referenceanswer "
     "referenceresponse referenceoutput idealanswer ideal correctanswer correctanswers correctresponse bestanswer "
     "groundtruthanswer groundtruthresponse target targets targettext chosen"
 ).split()

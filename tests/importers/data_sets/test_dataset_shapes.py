@@ -439,3 +439,13 @@ def test_a_conversation_with_a_reference(project: DatasetProject) -> None:
 
     assert "messages   left out       the last turn of the assistant: another column is golden" in output
     assert project.convert("a.jsonl", [{"messages": chat, "reference": "Good day"}]).answers == [["Good day"]]
+
+
+def test_items_of_openai_evals(project: DatasetProject) -> None:
+    """`correct_label` of an item in OpenAI's evals API is golden, and never part of the prompt."""
+    items = [{"item": {"ticket_text": "My monitor", "correct_label": "Hardware"}}]
+
+    imported = project.convert("a.jsonl", items)
+
+    assert imported.vars == [{"ticket_text": "My monitor"}]
+    assert imported.answers == [["Hardware"]]

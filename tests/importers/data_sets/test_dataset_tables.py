@@ -171,3 +171,22 @@ def test_control_characters(project: DatasetProject) -> None:
     assert "\x1b" not in output
     assert "⟨U+001B⟩[31mred⟨U+202E⟩" in output
     assert project.convert("a.csv", content).vars == [{"question": "\x1b[31mred\u202e"}]
+
+
+@pytest.mark.parametrize(
+    ("first", "got"),
+    [
+        ("A dress needs 2 bales of blue fabric and 1 of white. How many?\t3", "'A dress needs 2 bales of blue '"),
+        ("Half of six?\t3", "'3'"),
+    ],
+)
+def test_a_first_line_that_looks_like_a_row(project: DatasetProject, first: str, got: str) -> None:
+    """A number or a sentence among the names is a row in a table without a header, such as those of MGSM."""
+    output = project.preview("a.tsv", f"{first}\nTwo and two?\t4\n")
+    assert f"line 1 has the names of the columns, got {got}: if it is a row, add a line with names" in output
+
+
+def test_an_ordinary_first_line(project: DatasetProject) -> None:
+    """Long names and names with numbers are names."""
+    output = project.preview("a.csv", "question 1,The answer of the expert,top10,answer\nWho?,x,y,Ada\n")
+    assert "line 1 has the names" not in output
