@@ -215,3 +215,11 @@ def test_labels_in_a_table(project: PromptfooProject) -> None:
         f"prompts: [file://p.csv]\n{REST}", p__csv='prompt,label\n"Tell me, {{q}}",Basic query\nExplain {{q}},\n'
     )
     assert found.suite["prompts"] == {"Basic-query": [{"user": "Tell me, {{q}}"}], "p": [{"user": "Explain {{q}}"}]}
+
+
+@pytest.mark.parametrize(("name", "content"), [("e.txt", "\n---\n \n"), ("e.md", " "), ("e.csv", "prompt,label\n,x\n")])
+def test_empty_files(project: PromptfooProject, name: str, content: str) -> None:
+    """A file without a prompt is listed next to prompts that are imported."""
+    found = project.result_of(f"prompts: ['A {{{{q}}}}', file://{name}]\n{REST}", **{name.replace(".", "__"): content})
+    assert found.texts == ["A {{q}}"]
+    assert found.left_out == [f"promptfooconfig.yaml:1: the prompt {name} is empty"]

@@ -101,7 +101,10 @@ def _from_file(source: Source, item: Node, name: str, label: str) -> Iterator[Im
         yield from _from_data(source, item, name, label)
     else:
         text = source.text_of(item, name)
-        for part, own_label in [] if text is None else _parts(text, suffix, source.limits):
+        parts = None if text is None else _parts(text, suffix, source.limits)
+        if parts == []:
+            source.note(item, f"the prompt {name[:80]} is empty")
+        for part, own_label in parts or ():
             yield from _from_text(source, item, part, own_label or label)
 
 
