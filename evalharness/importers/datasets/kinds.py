@@ -78,7 +78,8 @@ def _classes(column: ColumnProfile, labels: Sequence[str] | None) -> Sequence[st
     if labels:
         return labels
     few = 2 <= len(column.values) <= _MAX_CLASSES and len(column.values) < column.filled
-    is_label = column.key in ("label", "labeltext", "class", "sentiment", "goldlabel") and column.kinds == {str}
+    named = column.key in ("labeltext", "sentiment") or column.key.endswith(("label", "class", "category"))
+    is_label = named and column.kinds == {str}
     return sorted(column.values) if few and is_label and column.max_chars <= _MAX_CLASS_CHARS else ()
 
 
@@ -115,7 +116,8 @@ def _transcript_field(column: ColumnProfile) -> Field:
 
 def _answer_fields(column: ColumnProfile, profile: Profile, choice: Choice) -> Iterator[Field]:
     if any(row_has_answer(column.name, row) for row in profile.sample):
-        if choice.golden or profile.by_key(*GOLDENS):
+        others = (one for one in profile.columns.values() if one.name != column.name and one.filled)
+        if choice.golden or any(one.key in GOLDENS for one in others):
             yield Field(column.name, "left out", "the last turn of the assistant: another column is golden")
         else:
             yield Field(column.name, "golden", "the last turn of the assistant", read=partial(_last, column.name))

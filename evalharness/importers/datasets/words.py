@@ -5,8 +5,8 @@ from __future__ import annotations
 # ruff: noqa: SIM905 - a list of words is easier to read and to extend
 
 IDS = (
-    "id caseid testid testcaseid questionid qid exampleid sampleid itemid recordid queryid promptid taskid pairid "
-    "uid uuid guid key rowid idx index"
+    "id caseid testid testcaseid questionid qid exampleid sampleid itemid recordid queryid promptid taskid problemid "
+    "pairid uniqueid uid uuid guid key rowid idx index"
 ).split()
 ROW_NUMBERS = "index idx rowidx rowid rownumber unnamed0 column1 nr no number".split()
 GOLDENS = (

@@ -106,3 +106,10 @@ def test_a_name_is_no_id(project: DatasetProject) -> None:
     output = project.preview("a.csv", "name,question,answer\nAda,q1,x\nBob,q2,x\nCyd,q3,x\n")
 
     assert table(output)["name"] == "variable name"
+
+
+@pytest.mark.parametrize("name", ["unique_id", "problem_id"])
+def test_ids_of_problems(project: DatasetProject, name: str) -> None:
+    """The ids of MATH-500 and of other collections of problems are kept."""
+    rows = [{name: f"test/{index}", "problem": f"{index}?", "answer": "x"} for index in range(3)]
+    assert project.convert("a.jsonl", rows).ids == ["test/0", "test/1", "test/2"]

@@ -449,3 +449,25 @@ def test_items_of_openai_evals(project: DatasetProject) -> None:
 
     assert imported.vars == [{"ticket_text": "My monitor"}]
     assert imported.answers == [["Hardware"]]
+
+
+def test_preferences(project: DatasetProject) -> None:
+    """The answer in `chosen` is golden where `chosen` and `rejected` are whole conversations, as in the format of TRL
+    (huggingface.co/docs/trl/dataset_formats)."""
+    question = {"role": "user", "content": "Who?"}
+    chosen, rejected = ([question, {"role": "assistant", "content": text}] for text in ("Ada", "Bob"))
+
+    imported = project.convert("a.jsonl", [{"prompt": "Who?", "chosen": chosen, "rejected": rejected}])
+
+    assert imported.vars == [{"user": "Who?"}]
+    assert imported.answers == [["Ada"]]
+
+
+def test_expected_labels(project: DatasetProject) -> None:
+    """A few texts in a column such as `expected_category` are labels, which the prompt names."""
+    rows = [{"text": f"Ticket {index}", "expected_category": "abc"[index % 3]} for index in range(6)]
+
+    imported = project.convert("a.jsonl", rows)
+
+    assert imported.prompt == [{"user": "{{ text }}\n\nAnswer with one of these labels only: a, b, c."}]
+    assert imported.suite["metrics"] == ACCURATE
