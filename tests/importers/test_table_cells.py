@@ -153,3 +153,11 @@ def test_a_broken_table(project: PromptfooProject) -> None:
         assert found.says("promptfooconfig.yaml:3: ", message)
         assert len(found.suite["cases"]) == 1
         (project.root / "suites/s.yaml").unlink()
+
+
+@pytest.mark.parametrize("column", ["__config:__expected:weight", "__config:limit", "__config:__expected0:threshold"])
+def test_settings_of_a_cell(project: PromptfooProject, column: str) -> None:
+    """A column that sets anything but the threshold of an assertion is listed; promptfoo refuses or ignores it."""
+    found = project.result_of(TABLE, t__csv=f"q,__expected,{column}\nx,fine,2\n")
+    assert found.left_out == [f"t.csv:2: of a test: the column '{column}' has no equivalent"]
+    assert found.checks == [[{"equals": "fine"}]]

@@ -17,6 +17,7 @@ from evalharness.records import Location
 from evalharness.suites.document import Document, DocumentError, Loc, problem
 
 _DELIMITERS = (",", ";", "\t", "|")
+_THRESHOLD = re.compile(r"__config:__expected([1-9]\d*)?:threshold", re.ASCII)
 _OPTIONS = {"__prefix": "prefix", "__suffix": "suffix"}
 _TEXTS = {"__description": "description", "__providerOutput": "providerOutput", "__threshold": "threshold"}
 
@@ -78,7 +79,7 @@ def row_test(row: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     for name, cell in row.items():
         if name.startswith("__expected"):
             test["assert"] += [expected_cell(cell)] if js_trim(cell) else []
-        elif name == "__metadata" and cell:
+        elif cell and (name == "__metadata" or (name.startswith("__config:") and not _THRESHOLD.fullmatch(name))):
             unknown.append(name)
         elif not _reserved(test, name, cell):
             test["vars"][name] = cell
@@ -110,7 +111,7 @@ def _parts(cell: str) -> list[str]:
 def _set_thresholds(test: dict[str, Any], row: Mapping[str, str]) -> None:
     """Apply columns such as `__config:__expected2:threshold` to the assertion that they name."""
     for name, cell in row.items():
-        match = re.fullmatch(r"__config:__expected([1-9]\d*)?:threshold", name)
+        match = _THRESHOLD.fullmatch(name)
         index = int(match[1] or 1) - 1 if match and cell else -1
         if 0 <= index < len(test["assert"]):
             test["assert"][index]["threshold"] = cell
