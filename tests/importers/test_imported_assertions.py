@@ -135,3 +135,13 @@ def test_empty_references(
     assert found.checks == checks
     assert found.golden == {}
     assert found.says(reason) == bool(reason)
+
+
+def test_shared_templates_in_a_file(project: PromptfooProject) -> None:
+    """A template in a file of shared assertions is rendered for each test, like one in the configuration."""
+    found = project.result_of(
+        BASE + "defaultTest: {assert: file://a.yaml}\n",
+        a__yaml="- {type: contains, value: '{{word}}!'}\n- {type: not-contains, value: bye}\n",
+    )
+    assert found.checks == [[{"contains": "hello!"}]]
+    assert found.suite["assert"] == [{"not_contains": "bye"}]

@@ -51,13 +51,13 @@ def read_assertions(source: Source, nodes: Iterable[Node], render: Callable[[str
     """
     found = ImportedAssertions()
     for node in nodes:
-        for item in _opened(source, node):
+        for item in open_assertions(source, node):
             _convert(source, item, render, found)
     return found
 
 
-def _opened(source: Source, node: Node) -> Iterator[Node]:
-    """The assertion, or those of a file."""
+def open_assertions(source: Source, node: Node) -> Iterator[Node]:
+    """The assertion, or those of the file that it names."""
     opened = source.open_reference(node, node.text) if node.text.startswith(FILE) else node
     if opened is not None:
         yield from opened.each()

@@ -11,7 +11,12 @@ from typing import Any
 from evalharness.config import Config
 from evalharness.errors import Problem, SuiteError
 from evalharness.importers.promptfoo.affixes import add_affixes
-from evalharness.importers.promptfoo.assertions import ImportedAssertions, has_template, read_assertions
+from evalharness.importers.promptfoo.assertions import (
+    ImportedAssertions,
+    has_template,
+    open_assertions,
+    read_assertions,
+)
 from evalharness.importers.promptfoo.cases import ImportedCase, read_cases, read_test
 from evalharness.importers.promptfoo.environment import replace_environment
 from evalharness.importers.promptfoo.gates import gates_of, metrics_of
@@ -172,7 +177,7 @@ class _Conversion:
     def _assertions(self) -> tuple[ImportedAssertions, list[ImportedAssertions]]:
         """The shared assertions, and those of each case. Shared ones that depend on the test go to each case."""
         each = any(case.test.has("disableDefaultAsserts") for case in self.cases)
-        items = self.defaults.asserts
+        items = [item for node in self.defaults.asserts for item in open_assertions(self.source, node)]
         shared, filled = ([item for item in items if (each or has_template(item)) == own] for own in (False, True))
         common = read_assertions(self.source, shared, lambda text: text)
         own = []
