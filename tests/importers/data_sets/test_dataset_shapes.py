@@ -451,9 +451,8 @@ def test_items_of_openai_evals(project: DatasetProject) -> None:
     assert imported.answers == [["Hardware"]]
 
 
-def test_preferences(project: DatasetProject) -> None:
-    """The answer in `chosen` is golden where `chosen` and `rejected` are whole conversations, as in the format of TRL
-    (huggingface.co/docs/trl/dataset_formats)."""
+def test_preferences_as_conversations(project: DatasetProject) -> None:
+    """The answer in `chosen` is golden where `chosen` is a conversation (huggingface.co/docs/trl/dataset_formats)."""
     question = {"role": "user", "content": "Who?"}
     chosen, rejected = ([question, {"role": "assistant", "content": text}] for text in ("Ada", "Bob"))
 
