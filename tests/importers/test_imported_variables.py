@@ -180,6 +180,8 @@ def test_a_large_product(project: PromptfooProject) -> None:
         ("{{word}} {{ tone | default('polite') }}", ["hello polite", "hello rude"], False),
         ("{{word}}{% if tone is defined %}: {{ tone }}{% endif %}", ["hello", "hello: rude"], False),
         ("{{word}} {{ tone }}", ["hello ", "hello rude"], True),
+        ("{{word}} {{ env.TONE | default('kind') }}", ["hello kind", "hello kind"], True),
+        ("{{word}} {{ user.name | default('you') }}{{ user.age }}", ["hello you", "hello you"], True),
         ("{{word}} {{ tone | default(other) }}", ["hello ", "hello rude"], True),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -150,16 +149,25 @@ class _Conversion:
         return {name: cases for name, cases in found.items() if cases}
 
     def _needed(self, defaults: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
-        """The defaults without which the texts do not render: not for a variable that they read with `default`."""
-        for name in [*defaults]:
-            fewer = {key: value for key, value in defaults.items() if key != name}
-            cases = (case.vars for case in self.cases if name not in case.vars)
-            with suppress(TemplateError):
-                for variables in cases:
-                    for text in texts:
-                        self.renderer.text(text, {**fewer, **self.vars, **variables})
-                defaults = fewer
+        """The defaults without which the texts do not render: not for what they read with `default`."""
+        for name, value in [*defaults.items()]:
+            for key in value if isinstance(value, dict) else ():
+                smaller = {**defaults, name: _without(defaults[name], key)}
+                defaults = smaller if self._suffices(smaller, name, texts) else defaults
+            smaller = _without(defaults, name)
+            defaults = smaller if self._suffices(smaller, name, texts) else defaults
         return defaults
+
+    def _suffices(self, defaults: Mapping[str, Any], name: str, texts: Sequence[str]) -> bool:
+        """Whether the texts render with these defaults in all cases without a variable."""
+        cases = (case.vars for case in self.cases if name not in case.vars)
+        try:
+            for variables in cases:
+                for text in texts:
+                    self.renderer.text(text, {**defaults, **self.vars, **variables})
+        except TemplateError:
+            return False
+        return True
 
     def _printed(self, prompt: ImportedPrompt) -> ImportedPrompt:
         """The prompt that prints values as nunjucks does."""
@@ -198,6 +206,10 @@ class _Conversion:
                 raise ValueError(str(error)) from None
 
         return render
+
+
+def _without(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name != key}
 
 
 def _case(case: ImportedCase, assertions: ImportedAssertions) -> dict[str, Any]:
