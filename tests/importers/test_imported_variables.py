@@ -193,3 +193,20 @@ def test_defaults_in_a_prompt(project: PromptfooProject, prompt: str, sent: list
     shared = found.suite.get("vars", {})
     assert [template.render({**shared, **own}) for own in found.vars] == sent
     assert found.says("is not set in") == is_noted
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_noted"),
+    [
+        ("{{word}} {{ o['k'] }}", True),
+        ("{% for f in flags %}{{ f }}{% endfor %}", True),
+        ("{{ flags }}", True),
+        ("{{ flag }} {{ o.k }} {{ flags | tojson }}", False),
+        ("True {% if flag %}yes{% endif %} {{word}}", False),
+    ],
+)
+def test_printed_constants(project: PromptfooProject, prompt: str, is_noted: bool) -> None:
+    """A prompt that prints True where nunjucks prints true is listed, and one that reads or converts it is not."""
+    variables = "{word: x, flag: true, o: {k: true}, flags: [[false, null]]}"
+    text = BASE.replace("Say {{word}}", prompt.replace("'", "''")).replace("{word: hello}", variables)
+    assert project.result_of(text).says("promptfooconfig.yaml:1: ", "prints True, False or None") == is_noted

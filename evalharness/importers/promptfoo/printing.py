@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+_CONSTANT = re.compile(r"\b(?:True|False|None)\b")
 _PRINT = re.compile(r"\{\{-?\s*(?P<path>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*-?\}\}")
 
 
@@ -29,6 +30,17 @@ def with_filters(template: str, cases: Iterable[Mapping[str, Any]]) -> tuple[str
         return f"{{{{ {path} {ending} }}}}"
 
     return _PRINT.sub(replace, template), mixed
+
+
+def prints_constants(template: str, variables: Mapping[str, Any], render: Callable[..., str]) -> bool:
+    """Whether a template prints True, False or None of a variable: nunjucks prints true, false and nothing.
+
+    `render` gives the text of a template with variables.
+    """
+    if not _has_constant(variables):
+        return False
+    printed, numbers = (_CONSTANT.findall(render(template, one)) for one in (variables, _as_numbers(variables)))
+    return len(printed) > len(numbers)
 
 
 def empty_value(name: str, templates: Iterable[str]) -> Any:
@@ -68,3 +80,17 @@ def _ending(values: list[Any]) -> str | None:
 def _differs(value: Any) -> bool:
     """Whether Python prints the value in another way than JavaScript."""
     return value is None or isinstance(value, bool | list | dict)
+
+
+def _has_constant(value: Any) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return value is None or isinstance(value, bool) or any(map(_has_constant, inner))
+
+
+def _as_numbers(value: Any) -> Any:
+    """The value with numbers for booleans and empty texts for None, which are as true and false as before."""
+    if isinstance(value, Mapping):
+        return {name: _as_numbers(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_as_numbers(item) for item in value]
+    return "" if value is None else int(value) if isinstance(value, bool) else value

@@ -19,7 +19,7 @@ from evalharness.importers.promptfoo.assertions import (
 from evalharness.importers.promptfoo.cases import ImportedCase, read_cases, read_test
 from evalharness.importers.promptfoo.environment import replace_environment
 from evalharness.importers.promptfoo.gates import gates_of, metrics_of
-from evalharness.importers.promptfoo.printing import empty_value, with_filters
+from evalharness.importers.promptfoo.printing import empty_value, prints_constants, with_filters
 from evalharness.importers.promptfoo.prompts import ImportedPrompt, read_prompts
 from evalharness.importers.promptfoo.providers import ImportedModel, common_params, read_providers
 from evalharness.importers.promptfoo.source import FILE, Node, Source, is_program
@@ -180,7 +180,17 @@ class _Conversion:
             for name in mixed:
                 text = f"'{name}' has values of several types: true, null, lists and objects are printed as in Python"
                 self.source.note(prompt.node, text)
+            if not mixed and self._prints_constants(messages[-1][role], cases):
+                self.source.note(
+                    prompt.node, "a prompt prints True, False or None, where promptfoo prints true, false or nothing"
+                )
         return replace(prompt, messages=messages)
+
+    def _prints_constants(self, text: str, cases: Sequence[Mapping[str, Any]]) -> bool:
+        try:
+            return any(prints_constants(text, case, self.renderer.text) for case in cases)
+        except TemplateError:
+            return False
 
     def _assertions(self) -> tuple[ImportedAssertions, list[ImportedAssertions]]:
         """The shared assertions, and those of each case. Shared ones that depend on the test go to each case."""
