@@ -52,6 +52,10 @@ def test_lists_in_the_environment(project: PromptfooProject) -> None:
         ("a.csv", "a,b\n1,2\n", "a,b\n1,2"),
         ("a.html", "<p>x</p>\n", "<p>x</p>"),
         ("noextension", "\ufeff x ", "x"),
+        ("a.go", "package main\n", "package main"),
+        ("a.sh", "#!/bin/sh\nexit 1\n", "#!/bin/sh\nexit 1"),
+        ("a.rb", "puts 1\n", "puts 1"),
+        ("a.tsx", "<A />\n", "<A />"),
     ],
 )
 def test_files(project: PromptfooProject, name: str, content: str, expected: str) -> None:
@@ -62,7 +66,7 @@ def test_files(project: PromptfooProject, name: str, content: str, expected: str
     assert found.left_out == []
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "a.png", "a.py", "a.js", "a.py:make", "a.mjs"])
+@pytest.mark.parametrize("name", ["a.pdf", "a.png", "a.py", "a.js", "a.py:make", "a.mjs", "a.ts", "a.go:make"])
 def test_files_without_text(project: PromptfooProject, name: str) -> None:
     """A program, a picture or a PDF is not read: the variable is listed, and its test stays."""
     found = project.result_of(f"{PRINT}tests:\n  - vars: {{w: x, v: 'file://{name}'}}\n")

@@ -20,6 +20,8 @@ _BINARY = tuple(
     ".pdf .jpg .jpeg .png .gif .bmp .webp .svg .mp4 .webm .ogg .mov .avi .wmv .mkv .m4v .mp3 .wav .flac .m4a".split()  # noqa: SIM905
 )
 _YAML = (".yaml", ".yml")
+_TEXTS = (".rb", ".go", ".sh", ".bash", ".pl", ".jsx", ".tsx")
+"""Programs that promptfoo reads as text here: it runs variables in Python and JavaScript only."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*(\.[\d_]*)?|\.\d[\d_]*)([eE][-+]?\d+)?", re.ASCII)
 _MAX_NUMBER_CHARS = 24
@@ -85,8 +87,9 @@ def _single(source: Source, node: Node) -> Iterator[Any]:
 
 def _from_file(source: Source, node: Node, reference: str) -> Iterator[str]:
     suffix = PurePosixPath(reference).suffix.lower()
-    if suffix in _BINARY or is_program(reference):
-        what = "a program, which is not run" if is_program(reference) else "not a text file"
+    is_run = is_program(reference) and suffix not in _TEXTS
+    if suffix in _BINARY or is_run:
+        what = "a program, which is not run" if is_run else "not a text file"
         source.note(node, f"the variable is left out: {reference.removeprefix(FILE)[:80]!r} is {what}")
         return
     if suffix in _YAML:
