@@ -7,7 +7,7 @@ nothing, except that a response with a price has a cost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from evalharness.execution.ledger_writer import LedgerWriter
 from evalharness.execution.options import RunOptions
 from evalharness.execution.pricing import Pricing
 from evalharness.providers import Provider
+from evalharness.providers.estimates import with_estimates
 from evalharness.records import Response
 from evalharness.store.ledger import Grant, Intent, Settlement
 from evalharness.store.recorded import Recorded
@@ -43,6 +44,12 @@ class Accounts:
     def request_text(self, job: Job) -> str:
         """Return everything that the response depends on as canonical JSON. The ledger's key is its hash."""
         return request_text(self.provider, self._identity, job.request)
+
+    def counted(self, job: Job, response: Response) -> Response:
+        """Return the response of a model with a price with estimates for tokens that its provider does not count."""
+        if self.pricing is None:
+            return response
+        return replace(response, usage=with_estimates(response.usage, job.request, response.text))
 
     def cost_usd(self, response: Response) -> float | None:
         """Return the dollars of a response, None where no price is known."""

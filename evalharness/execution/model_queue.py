@@ -166,6 +166,7 @@ class ModelQueue:
         try:
             request = replace(job.request, attempt=attempt)
             response = self._shaped(sound(await self._attempts.send(request, job.deadline - sent_at)))
+            response = self.accounts.counted(job, response)
             job.cost_usd = self.accounts.cost_usd(response)
             self._succeeded(job, response, sent_at)
         except asyncio.CancelledError:

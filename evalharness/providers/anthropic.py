@@ -71,7 +71,7 @@ class AnthropicProvider(RemoteProvider):
                 found.take_whole(await response.json())
             else:
                 await read_events(response, found.take_event)
-        return found.response()
+        return found.response(request)
 
     def _takes_schema(self) -> bool:
         given = self.extra.get("output_config", {})

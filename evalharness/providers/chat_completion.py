@@ -8,6 +8,7 @@ from typing import Any
 
 from evalharness.errors import BilledError, ProviderError
 from evalharness.providers.content import Content, content_of
+from evalharness.providers.estimates import size_of
 from evalharness.providers.finish import finish_reason, require_answer
 from evalharness.providers.parse import from_json, join_text, json_object, text_of
 from evalharness.providers.stream import Clock
@@ -26,7 +27,7 @@ class ChatCompletion:
     clock: Clock
     expects_usage: bool = False
     text: list[str] = field(default_factory=list)
-    reasoning_chars: int = 0
+    reasoning_bytes: int = 0
     refusal: list[str] = field(default_factory=list)
     calls_tool: bool = False
     finish: str = ""
@@ -93,7 +94,7 @@ class ChatCompletion:
 
     def _add(self, content: Content) -> None:
         self.text.append(content.text)
-        self.reasoning_chars += len(content.reasoning)
+        self.reasoning_bytes += size_of(content.reasoning)
         self.refusal.append(content.refusal)
 
     def _from_message(self, text: str) -> str:
@@ -104,7 +105,7 @@ class ChatCompletion:
         return "" if known else text
 
     def _error(self, value: Any) -> ProviderError:
-        return error_in_stream(value, generated=any(self.text) or self.reasoning_chars > 0)
+        return error_in_stream(value, generated=any(self.text) or self.reasoning_bytes > 0)
 
     def response(self, request: Request) -> Response:
         """Return the complete response.
@@ -115,9 +116,9 @@ class ChatCompletion:
             raise BilledError(f"the model refuses: {shortened(refusal, 500)}", kind="refused")
         finish = finish_reason("tool_calls" if self.calls_tool and self.finish else self.finish)
         text = join_text(self.text)
-        usage = chat_usage(self.usage, request, text, self.reasoning_chars)
-        require_answer(text, finish, usage, has_reasoning=self.reasoning_chars > 0)
-        hidden_tokens = 0 if self.reasoning_chars else usage.reasoning_tokens
+        usage = chat_usage(self.usage, request, text, self.reasoning_bytes)
+        require_answer(text, finish, usage, has_reasoning=self.reasoning_bytes > 0)
+        hidden_tokens = 0 if self.reasoning_bytes else usage.reasoning_tokens
         timing = self.clock.timing(usage, self.timings, hidden_tokens=hidden_tokens)
         return Response(text, finish, usage, timing, self.model, self.fingerprint)
 

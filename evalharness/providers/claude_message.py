@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalharness.providers.estimates import size_of, with_estimates
 from evalharness.providers.finish import finish_reason, require_answer
 from evalharness.providers.parse import from_json, join_text, json_object, text_of, token_count
 from evalharness.providers.stream import Clock
-from evalharness.records import Response, Usage
+from evalharness.records import Request, Response, Usage
 from evalharness.wire import EndpointError, Event
 from evalharness.wire.statuses import error_in_stream
 
@@ -24,6 +25,7 @@ class ClaudeMessage:
     clock: Clock
     text: list[str] = field(default_factory=list)
     has_reasoning: bool = False
+    reasoning_bytes: int = 0
     calls_tool: bool = False
     stop_reason: str = ""
     usage: dict[str, Any] = field(default_factory=dict)
@@ -87,8 +89,10 @@ class ClaudeMessage:
 
     def _add(self, part: Mapping[str, Any], *, text: bool) -> None:
         added = text_of(part.get("text"), "text") if text else ""
-        if added or part.get("thinking"):
+        thought = text_of(part.get("thinking"), "thinking")
+        if added or thought:
             self.clock.token()
+        self.reasoning_bytes += size_of(thought)
         self.text.append(added)
 
     def _count(self, holder: Mapping[str, Any]) -> None:
@@ -96,7 +100,7 @@ class ClaudeMessage:
         found = json_object(holder.get("usage") or {}, "usage")
         self.usage.update({name: number for name, number in found.items() if number is not None})
 
-    def response(self) -> Response:
+    def response(self, request: Request) -> Response:
         """Return the complete response.
 
         Raises BilledError: the model refuses, calls a tool or returns only reasoning; EndpointError: it is incomplete.
@@ -104,7 +108,8 @@ class ClaudeMessage:
         if not self.stop_reason:
             raise EndpointError("the stream ended without a stop reason", kind="truncated")
         finish = finish_reason("tool_use" if self.calls_tool else self.stop_reason)
-        text, usage = join_text(self.text), self._usage()
+        text = join_text(self.text)
+        usage = with_estimates(self._usage(), request, text, self.reasoning_bytes)
         require_answer(text, finish, usage, has_reasoning=self.has_reasoning)
         return Response(text, finish, usage, self.clock.timing(usage, {}), self.model)
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from evalharness.providers.parse import CHARS_PER_TOKEN, token_count, whole_number
+from evalharness.providers.estimates import with_estimates
+from evalharness.providers.parse import token_count, whole_number
 from evalharness.records import Request, Usage
 
 _MOST_TOKENS = 10_000_000
@@ -24,8 +25,8 @@ _WRITTEN = ("cache_write_tokens", "cache_creation_input_tokens")
 """OpenRouter; gateways to Anthropic."""
 
 
-def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoning_chars: int) -> Usage:
-    """Return the tokens that are billed; estimates from the texts if the endpoint reports none.
+def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoning_bytes: int) -> Usage:
+    """Return the tokens that are billed; estimates from the texts for a count that is missing, null or wrongly 0.
 
     OpenAI's `completion_tokens` includes reasoning, that of xAI and Gemini does not: `total_tokens - prompt_tokens`
     counts where it is larger, and the sum where reasoning alone is larger. Bedrock's and Anthropic's `prompt_tokens`
@@ -33,10 +34,18 @@ def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoni
     malformed.
     """
     reported = {**reported, **_renamed(reported)}
-    if not _is_reported(reported) or (text and _is_zero(reported)):
-        return _at_least(_estimate(request, len(text), reasoning_chars), reported)
-    prompt = token_count(reported["prompt_tokens"], "prompt_tokens")
-    total = _bounded(reported.get("total_tokens"))
+    usage = with_estimates(_counted(reported), request, text, reasoning_bytes)
+    rest = _bounded(reported.get("total_tokens")) - usage.prompt_tokens
+    if usage.estimated and not reported.get("completion_tokens") and rest > usage.completion_tokens:
+        return replace(usage, completion_tokens=rest)
+    return usage
+
+
+def _counted(reported: Mapping[str, Any]) -> Usage:
+    """Return the counts of the endpoint, 0 for one that is missing."""
+    has_prompt = reported.get("prompt_tokens") is not None
+    prompt = token_count(reported.get("prompt_tokens"), "prompt_tokens")
+    total = _bounded(reported.get("total_tokens")) if has_prompt else 0  # alone, it cannot be divided
     counted = reported.get("completion_tokens")
     completion = max(0, total - prompt) if counted is None else token_count(counted, "completion_tokens")
     cached, written = _cache_counts(reported)
@@ -53,24 +62,6 @@ def chat_usage(reported: Mapping[str, Any], request: Request, text: str, reasoni
         reasoning_tokens=reasoning_tokens or uncounted,
         cache_write_tokens=written,
     )
-
-
-def _is_reported(reported: Mapping[str, Any]) -> bool:
-    """Return whether prompt and completion are counted: a count that is missing or null is not 0."""
-    names = ("completion_tokens", "total_tokens")
-    return reported.get("prompt_tokens") is not None and any(reported.get(name) is not None for name in names)
-
-
-def _is_zero(reported: Mapping[str, Any]) -> bool:
-    """Return whether all counts are 0, as LocalAI reports them in a stream: no answer has none."""
-    return not any(reported.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
-
-
-def _at_least(estimate: Usage, reported: Mapping[str, Any]) -> Usage:
-    """Return the estimate with the counts that the endpoint reports, such as a total alone."""
-    prompt = _bounded(reported.get("prompt_tokens")) or estimate.prompt_tokens
-    counted = _bounded(reported.get("completion_tokens")) or _bounded(reported.get("total_tokens")) - prompt
-    return replace(estimate, prompt_tokens=prompt, completion_tokens=max(counted, estimate.completion_tokens))
 
 
 def _renamed(reported: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,9 +97,3 @@ def _bounded(value: Any) -> int:
     """Return a count that only refines the others: 0 for anything that cannot be one."""
     count = whole_number(value)
     return count if count is not None and 0 <= count <= _MOST_TOKENS else 0
-
-
-def _estimate(request: Request, text_chars: int, reasoning_chars: int) -> Usage:
-    lengths = sum(len(message.content) for message in request.messages), text_chars, reasoning_chars
-    prompt, answer, thought = (-(-length // CHARS_PER_TOKEN) for length in lengths)
-    return Usage(prompt, answer + thought, estimated=True, reasoning_tokens=thought)

@@ -55,7 +55,7 @@ class Usage:
     cached_tokens: int = 0
     """Prompt tokens that the endpoint read from its cache."""
     estimated: bool = False
-    """Whether evalharness estimated the counts, because the endpoint sent none."""
+    """Whether evalharness estimated a count from the texts, because the endpoint sent none, or 0."""
     reasoning_tokens: int = 0
     """Completion tokens that are reasoning; 0 also if the endpoint does not say."""
     cache_write_tokens: int = 0

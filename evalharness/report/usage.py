@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from evalharness.records import Run
+from evalharness.records import Run, Usage
 
 
 def usage_lines(run: Run) -> Iterator[str]:
@@ -20,7 +20,7 @@ def usage_lines(run: Run) -> Iterator[str]:
     parts += [f"{retried} after a retry"] if retried else []
     usages = [sample.response.usage for sample in fresh if sample.response]
     tokens = sum(usage.prompt_tokens + usage.completion_tokens for usage in usages)
-    parts += [f"{dollars(sum(costs))} for {tokens:,} tokens"] if costs else []
+    parts += [f"{dollars(sum(costs))} for {tokens:,} tokens{_estimated(usages)}"] if costs else []
     of_metrics = sum(sample.metrics_cost_usd for sample in run.samples)
     parts += [f"{dollars(of_metrics)} for metrics"] if of_metrics else []
     if retried or costs or of_metrics:
@@ -28,6 +28,12 @@ def usage_lines(run: Run) -> Iterator[str]:
     if old := sorted(sample.recorded_at for sample in answered if sample.recorded_at):
         days = f"on {old[0][:10]}" if old[0][:10] == old[-1][:10] else f"from {old[0][:10]} to {old[-1][:10]}"
         yield f"replayed  {len(old)} of {len(run.samples)} answers, recorded {days}; --llm-record=all runs them again"
+
+
+def _estimated(usages: Sequence[Usage]) -> str:
+    """A note on the answers without token counts, whose cost is an estimate."""
+    count = sum(usage.estimated for usage in usages)
+    return f" (estimated for {count} answer{'s' if count > 1 else ''} without token counts)" if count else ""
 
 
 def dollars(amount: float) -> str:

@@ -13,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalharness.config import Config, ModelConfig, Price
+from evalharness.execution import RunOptions
+from evalharness.execution.accounts import Accounts
+from evalharness.execution.job import Job
 from evalharness.execution.pricing import Pricing, pricing_of
 from evalharness.providers import Provider, open_provider
 from evalharness.providers.scripted import ScriptedProvider
@@ -168,3 +171,14 @@ def test_the_estimate() -> None:
     request = a_request("x" * 400, max_tokens=10)
     assert price.about_usd(request) == 100 + 10
     assert price.most_usd(request, DEADLINE_S) == 400 + 2 * 16 + 10 + DEADLINE_S
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("Yes.", 1), ("Yes!!", 2), ("\u4f60\u597d\u4e16\u754c", 3), ("\udc80", 1)]
+)
+def test_uncounted_answers_have_a_price(text: str, tokens: int) -> None:
+    """A provider that counts nothing has an estimate where its model has a price, and its own zeros where not."""
+    job, response = Job(0, a_request("Hi")), Response(text, "stop", Usage(0, 0), Timing(1.0))
+    priced = Accounts(ScriptedProvider({"*": "Yes."}), RunOptions(), flat(Price(input=1, output=2)))
+    assert priced.counted(job, response).usage == Usage(1, tokens, estimated=True)
+    assert Accounts(ScriptedProvider({"*": "Yes."}), RunOptions()).counted(job, response) == response

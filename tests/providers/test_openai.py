@@ -268,23 +268,25 @@ def test_streamed_answer() -> None:
         ([BILL | {"prompt_tokens_details": {"cached_tokens": 8}}], Usage(9, 4, cached_tokens=8)),
         ([BILL | {"prompt_tokens_details": None}], Usage(9, 4)),
         ([BILL | {"prompt_tokens_details": {}}], Usage(9, 4)),
-        ([{"prompt_tokens": 0, "completion_tokens": 0}], Usage(4, 3, estimated=True)),
-        ([{"prompt_tokens": 9, "completion_tokens": 0}], Usage(9, 0)),
-        ([], Usage(4, 3, estimated=True)),
-        ([None], Usage(4, 3, estimated=True)),
-        ([{}], Usage(4, 3, estimated=True)),
-        ([{"total_tokens": 13}], Usage(4, 9, estimated=True)),
-        ([{"total_tokens": 5}], Usage(4, 3, estimated=True)),
-        ([{"completion_tokens": 500}], Usage(4, 500, estimated=True)),
-        ([{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}], Usage(4, 3, estimated=True)),
-        ([{"prompt_tokens": None, "completion_tokens": None}], Usage(4, 3, estimated=True)),
+        ([{"prompt_tokens": 0, "completion_tokens": 0}], Usage(5, 3, estimated=True)),
+        ([BILL | {"completion_tokens": 0, "total_tokens": 9}], Usage(9, 3, estimated=True)),
+        ([BILL | {"prompt_tokens": 0}], Usage(5, 4, estimated=True)),
+        ([{"completion_tokens": 4}], Usage(5, 4, estimated=True)),
+        ([{"completion_tokens": 500}], Usage(5, 500, estimated=True)),
+        ([], Usage(5, 3, estimated=True)),
+        ([None], Usage(5, 3, estimated=True)),
+        ([{}], Usage(5, 3, estimated=True)),
+        ([{"total_tokens": 13}], Usage(5, 8, estimated=True)),
+        ([{"total_tokens": 5}], Usage(5, 3, estimated=True)),
+        ([{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}], Usage(5, 3, estimated=True)),
+        ([{"prompt_tokens": None, "completion_tokens": None}], Usage(5, 3, estimated=True)),
         ([{"prompt_tokens": 9}], Usage(9, 3, estimated=True)),
         ([{"prompt_tokens": 9, "total_tokens": 13}], Usage(9, 4)),
         ([{"prompt_tokens": 9, "completion_tokens": None, "total_tokens": 13}], Usage(9, 4)),
     ],
 )
 def test_usage(bills: list[dict[str, Any] | None], usage: Usage) -> None:
-    """The last usage in the stream holds; a missing count is estimated, four letters a token."""
+    """The last usage in the stream holds; a count that is missing or 0 is estimated: a token for each four bytes."""
     parts = [part(content="ten letter"), part("stop"), *({**part(), "choices": [], "usage": bill} for bill in bills)]
     assert answered(of(*parts)).usage == usage
 
@@ -445,7 +447,7 @@ def test_reasoning_is_never_the_answer(delta: dict[str, Any]) -> None:
     """Reasoning is left out of the text; without token counts, the estimate includes it."""
     response = answered(of(part(**delta), part(content="Yes."), part("stop")))
     assert response.text == "Yes."
-    assert response.usage == Usage(4, 2, estimated=True, reasoning_tokens=1)
+    assert response.usage == Usage(5, 2, estimated=True, reasoning_tokens=1)
 
 
 @pytest.mark.parametrize("content", ["", None, " \n"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,13 @@ def paid(number: int, cost: float = 0.01, **more: Any) -> Sample:
     return a_sample(number, cost_usd=cost, **more)
 
 
+def uncounted(number: int) -> Sample:
+    """An answer with a cost, whose tokens are an estimate."""
+    sample = paid(number)
+    assert sample.response
+    return replace(sample, response=replace(sample.response, usage=replace(sample.response.usage, estimated=True)))
+
+
 def old(number: int, day: str = DAY_1, **more: Any) -> Sample:
     """A replayed answer."""
     return a_sample(number, recorded_at=day, attempts=0, **more)
@@ -31,6 +39,10 @@ def old(number: int, day: str = DAY_1, **more: Any) -> Sample:
         ([a_sample(1), a_sample(2)], []),
         ([a_sample(1), broken(2)], []),
         ([paid(1), paid(2)], ["fresh     2 of 2 answers, $0.02 for 240 tokens"]),
+        ([paid(1), uncounted(2), uncounted(3)],
+         ["fresh     3 of 3 answers, $0.03 for 360 tokens (estimated for 2 answers without token counts)"]),
+        ([uncounted(1)],
+         ["fresh     1 of 1 answers, $0.01 for 120 tokens (estimated for 1 answer without token counts)"]),
         ([paid(1, 0.0), paid(2, 0.0)], ["fresh     2 of 2 answers, $0.00 for 240 tokens"]),
         ([paid(1), broken(2)], ["fresh     1 of 2 answers, $0.01 for 120 tokens"]),
         ([paid(1), a_sample(2, attempts=0, cost_usd=0.0)], ["fresh     2 of 2 answers, $0.01 for 240 tokens"]),

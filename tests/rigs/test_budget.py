@@ -67,7 +67,7 @@ class Till:
     """The server's own account: the cost of each POST, including lost answers."""
 
     bill: str
-    """`full`: the highest cost, `small`: a share of it, `nothing`: 0, `faults`: the highest or 0."""
+    """`full`: the highest cost, `small`: a share of it, `little`: a token each, `faults`: the highest or 0."""
     seed: int
     bills: list[float] = field(default_factory=list)
 
@@ -87,8 +87,8 @@ class Till:
         return fault.script(seen) if fault and seen.attempt < times else self._sold(seen)
 
     def _sold(self, seen: Received) -> Reply:
-        share = {"small": self._numbers.random(), "nothing": 0}.get(self.bill, 1)
-        prompt, completion = (int(share * most) for most in WORST)
+        share = {"small": self._numbers.random(), "little": 0}.get(self.bill, 1)
+        prompt, completion = (max(1, int(share * most)) for most in WORST)
         self.bills.append(dollars(prompt, completion))
         answer = chunks(answer_text(seen.case), seen.model)
         answer[-1]["usage"] = {"prompt_tokens": prompt, "completion_tokens": completion}
@@ -104,7 +104,13 @@ def at_once() -> None:
 
 
 def send_all(
-    url: str, ledger: Path, run: str, names: Sequence[str], *, calls: int = CALLS, meet: Callable[[], object] = at_once
+    url: str,
+    ledger: Path,
+    run: str,
+    names: Sequence[str],
+    *,
+    calls: float = CALLS,
+    meet: Callable[[], object] = at_once,
 ) -> list[Sample]:
     """Send all requests at once with a budget for `calls` of them, as soon as `meet` has returned."""
     options = {"base_url": url, "model": "m", "concurrency": AT_ONCE, "deadline_s": DEADLINE_S}
@@ -139,11 +145,28 @@ def test_never_beyond(bill: str, start: int, tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("calls", [1, 3])
 def test_unspent_money_is_reused(calls: int, tmp_path: Path) -> None:
-    """Answers without a cost leave their reservation to the next request, so that all are sent."""
-    till, names = Till("nothing", calls), NAMES[: 8 * calls]
+    """Cheap answers leave nearly all of their reservation to the next request, so that all are sent."""
+    till, names = Till("little", calls), NAMES[: 8 * calls]
     with FaultServer(till.serve) as server:
-        ended = kinds(send_all(server.url, tmp_path / "ledger.sqlite", "run", names, calls=calls))
+        ended = kinds(send_all(server.url, tmp_path / "ledger.sqlite", "run", names, calls=calls + 0.5))
     assert ended == {"answered": len(names)}
+
+
+@pytest.mark.parametrize("counts", [{}, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": 9}])
+def test_uncounted_answers_use_up_the_budget(counts: dict[str, int], tmp_path: Path) -> None:
+    """An endpoint that counts no tokens is paid for by the length of its answers, and the budget ends."""
+
+    def uncounted(seen: Received) -> Reply:
+        answer = chunks("Within 30 days. " * 12, seen.model)
+        answer[-1]["usage"] = counts
+        return [Send(sse_answer(sse_events(answer)))]
+
+    with FaultServer(uncounted) as server:
+        samples = send_all(server.url, tmp_path / "ledger.sqlite", "run", NAMES, calls=10)
+    paid = [sample for sample in samples if sample.cost_usd]
+    assert kinds(samples) == {"answered": len(server.log), "budget": CASES - len(server.log)}
+    assert len(paid) == len(server.log) <= 12
+    assert all(sample.response and sample.response.usage.estimated for sample in paid)
 
 
 MEETINGS: list[Barrier] = []

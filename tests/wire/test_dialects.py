@@ -134,6 +134,40 @@ def complete(url: str, name: str) -> Response:
     return asyncio.run(run())
 
 
+UNCOUNTED: dict[str, Any] = {
+    "zeros": lambda counts: {name: 0 if isinstance(count, int) else count for name, count in counts.items()},
+    "nulls": lambda counts: dict.fromkeys(counts),
+    "no completion": lambda counts: {n: c for n, c in counts.items() if n in ("prompt_tokens", "input_tokens")},
+    "the total alone": lambda counts: {"total_tokens": 9},
+}
+"""Ways in which an endpoint does not count the tokens of its answer."""
+
+
+@pytest.mark.parametrize("way", UNCOUNTED)
+@pytest.mark.parametrize("name", [name for name in ANSWERS if DIALECTS[name].get("text") != ""])
+def test_uncounted_tokens_are_estimated(variant: Variant, name: str, way: str) -> None:
+    """In every dialect, an answer whose tokens are not counted has an estimate that covers its text, marked as one."""
+
+    def stripped(value: Any) -> Any:
+        if isinstance(value, list):
+            return [stripped(inner) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        return {k: UNCOUNTED[way](_flat(v)) if k == "usage" and v else stripped(v) for k, v in value.items()}
+
+    dialect = DIALECTS[name]
+    reply = _reply(dialect | {dialect["way"]: stripped(dialect[dialect["way"]])})
+    response = variant.complete(name, reply)
+    assert response.usage.estimated
+    assert response.usage.prompt_tokens >= 1
+    assert 4 * response.usage.completion_tokens >= len(response.text) > 0
+
+
+def _flat(counts: dict[str, Any]) -> dict[str, Any]:
+    """The counts without details, which may count on their own."""
+    return {name: count for name, count in counts.items() if isinstance(count, int)}
+
+
 def test_every_source_is_named() -> None:
     """Each dialect names the page that shows its shape."""
     assert [name for name, dialect in DIALECTS.items() if not dialect["source"].startswith("https://")] == []
@@ -150,10 +184,14 @@ class Variant:
     def _script(self, seen: Received) -> Reply:
         return [Send(self.reply)]
 
+    def complete(self, name: str, reply: bytes) -> Response:
+        """The response to these bytes."""
+        self.reply = reply
+        return complete(self.server.url, name)
+
     def response(self, name: str, *parts: bytes) -> tuple[Any, ...]:
         """What counts of the response to these parts of a body."""
-        self.reply = sse_answer(parts)
-        found = complete(self.server.url, name)
+        found = self.complete(name, sse_answer(parts))
         return found.text, found.finish_reason, found.usage, found.model, found.fingerprint
 
 
