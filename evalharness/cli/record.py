@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace as with_fields
 from pathlib import Path
 
 import click
@@ -14,6 +15,8 @@ from evalharness.config import Config, load_config
 from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.recorded import metric_keys, wanted_keys
 from evalharness.report.encode import one_line
+from evalharness.store.imported import origin_of
+from evalharness.store.job_ledger import open_ledger
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
 from evalharness.store.recordings import read_recording, write_recording
@@ -103,7 +106,7 @@ def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
     Exit status: 0 all imported, 1 a file is invalid or conflicts with the ledger, 2 usage.
     """
     with explained():
-        recordings = [(file, read_recording(file)) for file in files]
+        recordings = [(file, _imported(file, root)) for file in files]
         with closing(_ledger(load_config(root))) as ledger:
             known = ledger.find(row.key for _, rows in recordings for row in rows)
             if not replace:
@@ -112,6 +115,12 @@ def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
                 ledger.keep(rows, replace=replace)
                 new = sum(row.key not in known for row in rows)
                 click.echo(f"{file}: {len(rows)} responses, {new} of them new")
+
+
+def _imported(file: Path, root: Path) -> list[Recorded]:
+    """The responses of a recording, with their origin."""
+    origin = origin_of(file, root)
+    return [with_fields(row, origin=origin) for row in read_recording(file)]
 
 
 def _refuse_conflicts(recordings: Sequence[tuple[Path, Sequence[Recorded]]], known: Mapping[str, Recorded]) -> None:
@@ -126,4 +135,4 @@ def _refuse_conflicts(recordings: Sequence[tuple[Path, Sequence[Recorded]]], kno
 
 
 def _ledger(config: Config) -> Ledger:
-    return Ledger(config.cache_dir / "ledger.sqlite")
+    return open_ledger(config.cache_dir, config.root)

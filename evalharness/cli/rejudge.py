@@ -44,7 +44,7 @@ def rejudge(
         path.parent,
         command,
         compared=baseline != "none",
-        criteria=base_commit.changes(name),
+        criteria=(*base_commit.changes(name), *base_commit.replayed(record, reference)),
         base=base_commit.commit.sha if base_commit.commit else "",
         root=root,
         suite=_suite(name, config),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.config import load_config
+from evalharness.criteria.forms import in_form_of
 from evalharness.criteria.inputs import (
     FOLDERS,
     input_files,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _HARMLESS = {"root", "reports", "processes"}
 """Settings that cannot relax the criteria: where the project is, which other files a run writes, its speed."""
-_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 def criteria_changes(commit: Commit, root: Path, name: str) -> list[CriteriaChange]:
@@ -56,19 +56,11 @@ def criteria_changes(commit: Commit, root: Path, name: str) -> list[CriteriaChan
 
 
 def _restore(there: Path, root: Path, names: Iterable[str]) -> None:
-    """Give files of the commit the form that they have in the work tree, where only the form differs.
-
-    A checkout turns line ends into CRLF (`eol=crlf`), and a pointer of Git LFS, which holds the SHA-256 of the file,
-    into the file.
-    """
+    """Give files of the commit the form that they have in the work tree, where only the form differs."""
     for name in names:
-        now = root / name
-        if now.is_symlink() or not now.is_file():
-            continue
-        then, content = (there / name).read_bytes(), now.read_bytes()
-        is_crlf = then != content and then == content.replace(b"\r\n", b"\n")
-        if is_crlf or (then.startswith(_LFS) and hashlib.sha256(content).hexdigest().encode() in then.split(b":")[-1]):
-            (there / name).write_bytes(content)
+        then = (there / name).read_bytes()
+        if (restored := in_form_of(then, root / name)) != then:
+            (there / name).write_bytes(restored)
 
 
 def _reader(root: Path) -> Callable[[str], bytes | None]:

@@ -11,7 +11,7 @@ from evalharness.config import Config, load_config
 from evalharness.doctor.result import CheckResult
 from evalharness.errors import ConfigError, GitError, StoreError
 from evalharness.store import merge_base
-from evalharness.store.ledger import Ledger
+from evalharness.store.job_ledger import LEDGER, open_ledger
 
 _FILE = "pyproject.toml"
 _AT = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -50,7 +50,7 @@ def check_ledger(config: Config) -> CheckResult:
     if not path.exists():
         return CheckResult("ledger", "ok", f"not created yet: the first run creates {path}")
     try:
-        with closing(Ledger(path)) as ledger:
+        with closing(open_ledger(config.cache_dir, config.root)) as ledger:
             responses = ledger.count()
     except StoreError as error:
         return CheckResult("ledger", "broken", str(error), needed=True)
@@ -59,7 +59,7 @@ def check_ledger(config: Config) -> CheckResult:
 
 def ledger_path(config: Config) -> Path:
     """The path of the ledger, which may not exist yet."""
-    return config.cache_dir / "ledger.sqlite"
+    return config.cache_dir / LEDGER
 
 
 def _located(message: str, root: Path) -> str:

@@ -19,7 +19,7 @@ from evalharness.report.causes import remedy
 from evalharness.report.usage import dollars
 from evalharness.store import merge_base
 from evalharness.store.baselines import accepted_suites
-from evalharness.store.ledger import Ledger
+from evalharness.store.job_ledger import open_ledger
 from evalharness.store.recorded import NOT_RECORDED, Recorded
 from evalharness.suites import load_suite, suite_names
 
@@ -109,9 +109,9 @@ def _not_recorded(plan: Plan, config: Config) -> list[Request]:
 
 def _recorded(keys: Iterable[str], config: Config) -> Mapping[str, Recorded]:
     """The recorded responses by key. Raises StoreError."""
-    if not (path := ledger_path(config)).exists():
+    if not ledger_path(config).exists():
         return {}
-    with closing(Ledger(path)) as ledger:
+    with closing(open_ledger(config.cache_dir, config.root)) as ledger:
         return ledger.find(keys)
 
 

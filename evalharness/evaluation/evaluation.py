@@ -161,14 +161,15 @@ class Evaluation:
 
     def _outcome(self, verdicts: Sequence[Verdict]) -> Outcome:
         options, merge_base, run = self.options, self.resources.merge_base, self.run
+        reference = self.requests.reference_run(stopped=self._stopped)
         return Outcome(
             run=run,
             verdicts=tuple(verdicts),
-            baselines=merge_base.shown(run, options.baseline, self.requests.reference_run(stopped=self._stopped)),
+            baselines=merge_base.shown(run, options.baseline, reference),
             folder=self.folder,
             accept_command=self._accept_command,
             compared=options.baseline != "none",
-            criteria=merge_base.changes(self.name),
+            criteria=(*merge_base.changes(self.name), *merge_base.replayed(run, reference)),
             base=options.base.sha if options.base else "",
             command=command(self.name, options),
             root=self.resources.config.root,

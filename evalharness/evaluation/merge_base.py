@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalharness.config import Config
+from evalharness.criteria.replayed import replayed_changes
 from evalharness.criteria.revisions import criteria_changes, read_one
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.reference import suite_at
@@ -70,6 +71,16 @@ class MergeBase:
         if name not in self._changes:
             self._changes[name] = self._changed(name)
         return self._changes[name]
+
+    def replayed(self, *runs: Run | None) -> tuple[CriteriaChange, ...]:
+        """A relaxing change for each recording that these runs replay and that is not the commit's."""
+        if self.commit is None:
+            return ()
+        try:
+            return tuple(replayed_changes(self.commit, self.config.root, *runs))
+        except EvalHarnessError as error:
+            message = f"cannot be compared: {str(error).splitlines()[0][:200]}"
+            return (CriteriaChange("replayed answers", "", message, relaxes=True),)
 
     def _changed(self, name: str) -> tuple[CriteriaChange, ...]:
         if self.commit is None:

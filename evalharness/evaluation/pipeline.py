@@ -58,17 +58,16 @@ class _Task:
             cost_usd=own.cost_usd,
             recorded_at=own.recorded_at,
             attempts=own.attempts,
-            metrics_cost_usd=self._metrics_cost_usd(),
+            metrics_cost_usd=sum(one.cost_usd or 0.0 for one in self._replies() if not one.recorded_at),
+            recorded_from=tuple(sorted({one.recorded_from for one in (own, *self._replies())} - {""})),
         )
         with suppress(Exception):  # the scoring thread and the end of the run may both finish it
             self.sample.set_result(sample)
 
-    def _metrics_cost_usd(self) -> float:
-        if not self.sent:
-            return 0.0
-        sent = [one for one in self.sent if not isinstance(one, MetricError)]
-        done = [future.result() for futures in sent for future in futures if future.done()]
-        return sum(exchange.cost_usd or 0.0 for exchange in done if not exchange.recorded_at)
+    def _replies(self) -> list[Exchange]:
+        """The exchanges of the metrics' requests that have ended."""
+        sent = [one for one in self.sent or () if not isinstance(one, MetricError)]
+        return [future.result() for futures in sent for future in futures if future.done()]
 
 
 class Pipeline:

@@ -22,7 +22,7 @@ from evalharness.providers import Provider
 from evalharness.records import Request
 from evalharness.report import open_formats
 from evalharness.report.usage import dollars
-from evalharness.store.ledger import Ledger
+from evalharness.store.job_ledger import open_ledger
 
 _log = get_logger(__name__)
 
@@ -55,7 +55,7 @@ class Resources:
         with ExitStack() as opening:  # a failure closes what is open by then
             recorded = any(provider.capabilities.recorded for provider in self.providers.values())
             if recorded or options.budget_usd is not None:
-                ledger = opening.enter_context(closing(Ledger(self.config.cache_dir / "ledger.sqlite")))
+                ledger = opening.enter_context(closing(open_ledger(self.config.cache_dir, self.config.root)))
             else:
                 ledger = None
             self._executor = executor = open_executor(self.options.executor, self.config, self.providers)

@@ -88,6 +88,8 @@ class Exchange:
     """When a replayed response was recorded: UTC, ISO 8601. Empty for a fresh one."""
     attempts: int = 0
     """Attempts of this run and of killed ones; 0 for a request that shares the response of an equal one."""
+    recorded_from: str = ""
+    """The recording that a replayed response was imported from; empty for a response of the endpoint."""
 
 
 def open_executor(executor: str | Executor | None, config: Config, providers: Mapping[str, Provider]) -> Executor:

@@ -33,6 +33,7 @@ class Job:
     response: Response | None = None
     error: SampleError | None = None
     recorded_at: str = ""
+    recorded_from: str = ""
     cost_usd: float | None = None
     duplicates: list[Job] = field(default_factory=list)
     """Equal requests: they share the response."""
@@ -59,15 +60,15 @@ class Job:
 
     def complete(self) -> None:
         """Set the result of the future. Later calls do nothing."""
+        ended = (self.response, self.error, self.cost_usd, self.recorded_at, self.attempts, self.recorded_from)
         with suppress(Exception):  # cancelled, or complete already
-            self.exchange.set_result(
-                Exchange(self.request, self.response, self.error, self.cost_usd, self.recorded_at, self.attempts)
-            )
+            self.exchange.set_result(Exchange(self.request, *ended))
 
     def share(self, *, priced: bool) -> None:
         """Complete the equal requests with this response or error."""
         for duplicate in self.duplicates:
             duplicate.response, duplicate.error, duplicate.recorded_at = self.response, self.error, self.recorded_at
+            duplicate.recorded_from = self.recorded_from
             duplicate.cost_usd, duplicate.attempts = (0.0 if priced else None), 0
             duplicate.complete()
 

@@ -74,6 +74,7 @@ class ModelQueue:
         """Complete a job with its recorded response."""
         _log.debug("%s replayed", job)
         job.response, job.recorded_at = recorded.response, recorded.recorded_at
+        job.recorded_from = str(recorded.origin or "")
         job.cost_usd = self.accounts.cost_usd(recorded.response)
         self._complete(job)
 

@@ -86,6 +86,8 @@ class Sample:
     """Name of the group of dependent cases to which the case belongs."""
     metrics_cost_usd: float = 0.0
     """Dollars for the requests of metrics on this sample in this run. Gates on cost ignore them."""
+    recorded_from: tuple[str, ...] = ()
+    """Recordings that the response, or a reply to a metric, was imported from: `FILE@SHA256` each."""
 
     @property
     def purpose(self) -> Purpose:

@@ -10,21 +10,22 @@ flight. Every row has a checksum. A file that is damaged, or of a newer version,
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
 
 from evalharness.errors import StoreError
-from evalharness.redaction import scrubbed
 from evalharness.store.files import locked
-from evalharness.store.ledger_tables import APPLICATION, checksum_of, make_tables, upgrade
-from evalharness.store.recorded import Recorded, canonical, response_from_json, response_to_json
+from evalharness.store.imported import Origin, delete_others, imported_rows
+from evalharness.store.ledger_rows import insert_row, read_row
+from evalharness.store.ledger_tables import APPLICATION, make_tables, upgrade
+from evalharness.store.recorded import Recorded
 from evalharness.store.upgrade import SCHEMA, SCHEMAS
 
 _LOCKED_S = 30.0
@@ -71,8 +72,9 @@ class Ledger:
     All methods raise StoreError.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, counts: Callable[[Origin], bool] | None = None) -> None:
+        """Open a ledger. `counts`: whether imported responses of this origin are found. Default: all are."""
+        self.path, self._counts = path, counts or (lambda _: True)
         self._lock = Lock()
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -99,7 +101,7 @@ class Ledger:
             connection.execute("INSERT OR IGNORE INTO run VALUES (?, ?, 0)", (run, budget_usd))
 
     def find(self, keys: Iterable[str]) -> dict[str, Recorded]:
-        """The recorded responses by key; keys without one are left out."""
+        """The recorded responses by key, an imported one only where the endpoint's is missing."""
         wanted, found = list(dict.fromkeys(keys)), {}
         with self._lock, self._explained():
             for start in range(0, len(wanted), _CHUNK):
@@ -107,18 +109,22 @@ class Ledger:
                 marks = ",".join("?" * len(chunk))
                 query = f"SELECT * FROM response WHERE key IN ({marks})"  # noqa: S608 - only ?,?,?
                 found.update({row[0]: self._recorded(row) for row in self._connection.execute(query, chunk)})
+                imported = self._imported([key for key in chunk if key not in found])
+                found |= {row.key: row for row in imported[::-1]}  # the latest one counts
         return found
 
     def count(self) -> int:
         """The number of recorded responses."""
         with self._lock, self._explained():
-            return int(self._connection.execute("SELECT COUNT(*) FROM response").fetchone()[0])
+            answered = self._connection.execute("SELECT COUNT(*) FROM response").fetchone()[0]
+            return int(answered) + len(self._imported())
 
     def all(self) -> Iterator[Recorded]:
-        """All recorded responses, the latest first."""
+        """All recorded responses: first those of the endpoint, then the imported ones, each the latest first."""
         with self._lock, self._explained():
             rows = self._connection.execute("SELECT * FROM response ORDER BY recorded_at DESC, key").fetchall()
-        return (self._recorded(row) for row in rows)
+            imported = sorted(self._imported(), key=lambda row: row.recorded_at, reverse=True)
+        return chain(map(self._recorded, rows), imported)
 
     def commit(self, run: str, entries: Sequence[Intent | Settlement]) -> list[tuple[Grant, int]]:
         """Commit all entries in one transaction. Returns a grant and a number for each.
@@ -135,10 +141,12 @@ class Ledger:
             ]
 
     def keep(self, rows: Iterable[Recorded], *, replace: bool = False) -> None:
-        """Record responses from another source, in one transaction."""
+        """Record responses from another source, in one transaction. Those with an origin stay apart as imported."""
         with self._transaction() as connection:
             for row in rows:
-                self._insert(connection, row, replace=replace)
+                if replace:
+                    delete_others(connection, row.key)
+                insert_row(connection, row, replace=replace)
 
     def in_flight(self, run: str) -> int:
         """The number of attempts of this run that are not settled."""
@@ -188,27 +196,19 @@ class Ledger:
             "UPDATE attempt SET outcome = ?, cost_usd = ? WHERE id = ?", (entry.outcome, entry.cost_usd, entry.attempt)
         )
         if entry.recorded:
-            self._insert(connection, entry.recorded, replace=True)
+            insert_row(connection, entry.recorded, replace=True)
         return "go", 0
 
-    def _insert(self, connection: sqlite3.Connection, row: Recorded, *, replace: bool) -> None:
-        request = canonical(scrubbed(json.loads(row.request)))
-        response = canonical(scrubbed(response_to_json(row.response)))
-        values = (row.key, request, response, row.recorded_at)
-        word = "REPLACE" if replace else "IGNORE"
-        connection.execute(
-            f"INSERT OR {word} INTO response VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - one of two words
-            (*values, checksum_of(*values)),
-        )
+    def _imported(self, keys: Sequence[str] | None = None) -> list[Recorded]:
+        """The imported responses that count, the latest import first."""
+        rows = imported_rows(self._connection, keys)
+        return [self._recorded((*row, checksum), origin) for origin, row, checksum in rows if self._counts(origin)]
 
-    def _recorded(self, row: tuple[Any, ...]) -> Recorded:
-        key, request, response, recorded_at, checksum = row
+    def _recorded(self, row: tuple[Any, ...], origin: Origin | None = None) -> Recorded:
         try:
-            if checksum != checksum_of(key, request, response, recorded_at):
-                raise self._refused(f"checksum mismatch in row {str(key)[:12]}")
-            return Recorded(key, request, response_from_json(json.loads(response)), recorded_at)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise self._refused(f"row {str(key)[:12]} cannot be read: {error}") from None
+            return read_row(row, origin)
+        except ValueError as error:
+            raise self._refused(str(error)) from None
 
     def _open(self) -> None:
         connection = self._connection

@@ -6,13 +6,14 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from evalharness.records import Response
 from evalharness.redaction import scrubbed, shortened
+from evalharness.store.imported import Origin
 
 NOT_RECORDED = "no recorded response, and --llm-record=none forbids model calls"
 """The error of a request that is not sent."""
@@ -37,6 +38,8 @@ class Recorded:
     response: Response
     recorded_at: str
     """UTC, ISO 8601."""
+    origin: Origin | None = field(default=None, compare=False)
+    """The recording that it was imported from; None for an answer of the endpoint to this machine."""
 
 
 def canonical(value: Any) -> str:

@@ -26,7 +26,16 @@ from evalharness.store.upgrade import SCHEMA, SCHEMAS, planned_repeats, upgraded
 RECORD = "run.jsonl"
 """File name of a run record."""
 _MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
-_OF_THE_OCCASION = ("id", "started_at", "machine_class", "environment", "recorded_at", "attempts", "metrics_cost_usd")
+_OF_THE_OCCASION = (
+    "id",
+    "started_at",
+    "machine_class",
+    "environment",
+    "recorded_at",
+    "recorded_from",
+    "attempts",
+    "metrics_cost_usd",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +54,9 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
     value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json")
     if value["response"]:
         value["response"] = without_empty(value["response"])
-    if not value["metrics_cost_usd"]:
-        del value["metrics_cost_usd"]
+    for name in ("metrics_cost_usd", "recorded_from"):
+        if not value[name]:
+            del value[name]
     for score in value["scores"]:
         for name in ("explanation", "parts", "note"):
             if not score[name]:

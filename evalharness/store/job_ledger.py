@@ -1,0 +1,44 @@
+"""The ledger of a run, which in CI replays an imported response only from a recording of its own checkout.
+
+A runner's cache may outlive a job and serve other branches. What one of them imports is not an answer of the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from evalharness.errors import GitError
+from evalharness.store.ci import in_ci
+from evalharness.store.imported import Origin
+from evalharness.store.ledger import Ledger
+
+LEDGER = "ledger.sqlite"
+
+
+def open_ledger(cache_dir: Path, root: Path) -> Ledger:
+    """The ledger in the cache of a project. Raises StoreError.
+
+    In CI it lacks the imported responses whose recording is not in this checkout with the same bytes.
+    """
+    return Ledger(cache_dir / LEDGER, counts=_in_checkout(root) if _is_job() else None)
+
+
+def _is_job() -> bool:
+    try:
+        return in_ci()
+    except GitError:  # the description of its event cannot be read
+        return True
+
+
+def _in_checkout(root: Path) -> Callable[[Origin], bool]:
+    @cache
+    def digest_of(file: str) -> str:
+        try:
+            return hashlib.sha256((root / file).read_bytes()).hexdigest()
+        except (OSError, ValueError):
+            return ""
+
+    return lambda origin: digest_of(origin.file) == origin.digest
