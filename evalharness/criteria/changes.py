@@ -52,10 +52,10 @@ def _whole_suite(old: Criteria | None, new: Criteria | None) -> list[CriteriaCha
 
 
 def _rules(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
-    # adding a gate or a model relaxes, because all gates of a run share alpha and each detects less
-    yield from _table("gate", old.gates, new.gates, shown=_margin, harder=_is_narrower, adding_relaxes=True)
+    # adding a gate or a model does not relax: the gates of the merge base keep their alpha, see gate/families.py
+    yield from _table("gate", old.gates, new.gates, shown=_margin, harder=_is_narrower)
     yield from _table("metric", old.metrics, new.metrics)
-    yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""), adding_relaxes=True)
+    yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""))
     yield from _table("default prompt", dict.fromkeys(old.prompts, ""), dict.fromkeys(new.prompts, ""))
     yield from _table("params", old.params, new.params)
     yield from _table("shared variable", old.vars, new.vars, adding_relaxes=True)

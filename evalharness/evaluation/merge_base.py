@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalharness.config import Config
 from evalharness.criteria.replayed import replayed_changes
@@ -16,6 +17,9 @@ from evalharness.logs import get_logger
 from evalharness.records import Baseline, Baselines, CriteriaChange, GateRule, Run, Verdict
 from evalharness.store import Commit, baseline_path, commit_at
 from evalharness.store.baselines import BASELINE_FOLDER
+
+if TYPE_CHECKING:  # brings numpy
+    from evalharness.gate.families import Standing
 
 _log = get_logger(__name__)
 Pair = tuple[str, str]
@@ -64,6 +68,7 @@ class MergeBase:
             pinned=self.pinned(name, pairs),
             reference=reference,
             screening=screening,
+            standing=self._standing(name, pairs),
         )
 
     def changes(self, name: str) -> tuple[CriteriaChange, ...]:
@@ -97,6 +102,21 @@ class MergeBase:
             known = {(rule.metric, rule.tag): rule for rule in self._old_rules(name)}
             self._rules[name] = tuple({**{(rule.metric, rule.tag): rule for rule in today}, **known}.values())
         return self._rules[name]
+
+    def _standing(self, name: str, pairs: Collection[Pair]) -> Standing | None:
+        """The gates at the commit; None where nothing has changed since."""
+        from evalharness.gate.families import Standing
+
+        if self.commit is None or not self.changes(name):
+            return None
+        rules = frozenset((rule.metric, rule.tag) for rule in self._old_rules(name))
+        files = {self.config.root / file for file in self.commit.files(f"{BASELINE_FOLDER}/{name}")}
+
+        def known(*, pinned: bool) -> frozenset[Pair]:
+            root = self.config.root
+            return frozenset(pair for pair in pairs if baseline_path(root, name, *pair, pinned=pinned) in files)
+
+        return Standing(rules, known(pinned=False), known(pinned=True))
 
     def _old_rules(self, name: str) -> list[GateRule]:
         """Empty for a suite that did not exist or was invalid then, which `changes` reports."""

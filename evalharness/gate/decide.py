@@ -10,32 +10,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from evalharness.gate.assertions import assess_assertions
 from evalharness.gate.context import GateContext, NoComparison, Stage
 from evalharness.gate.evidence import STATUS, GateResult
+from evalharness.gate.families import Corrected, PendingGate, Standing, corrected, gates_sharing
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.kinds import GateKind, gate_kind
 from evalharness.gate.pairing import one_line
 from evalharness.gate.pairings import pairings_of
-from evalharness.gate.slices import SHARE
-from evalharness.gate.stats.permutation import holm
 from evalharness.records import Baselines, GateRule, Run, Status, Verdict
 
 _CASES = GateRule("cases", 1.0)
 """The rule of the verdict on missing cases in a suite whose gates are shown only."""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingGate:
-    """A gate with its evidence. Its verdict needs the evidence of all gates."""
-
-    kind: GateKind
-    context: GateContext
-    evidence: Any
 
 
 def decide_run(
@@ -47,6 +36,7 @@ def decide_run(
     pinned: Baselines | None = None,
     reference: Run | None = None,
     screening: bool = False,
+    standing: Standing | None = None,
 ) -> list[Verdict]:
     """A verdict for each gate of each model and prompt of the run.
 
@@ -58,11 +48,12 @@ def decide_run(
         pinned: Fixed older baselines, by model and prompt. Many small drops add up against them.
         reference: A run of the baseline's version of the suite, generated together with this run.
         screening: Whether a confirmation is still possible, so that no gate fails yet.
+        standing: The gates at the merge base, which keep their alpha. Default: all.
 
     """
     rules = list(dict.fromkeys(run.header.gates if gates is None else gates))
     gate_kinds = [(rule, gate_kind(rule.metric)) for rule in rules]
-    sharing = sum(kind.shares_alpha for _, kind in gate_kinds)
+    sharing = [rule for rule, kind in gate_kinds if kind.shares_alpha]
     found: list[PendingGate | Verdict] = []
     for pairing in pairings_of(run, baselines, pinned=pinned, reference=reference):
         stage = _stage(run, pairing.model, screening=screening)
@@ -70,10 +61,10 @@ def decide_run(
         if pairing.broken and all(kind.informs for _, kind in compared):
             found.append(_undecided(GateContext(pairing, _CASES, run), "error", pairing.broken))
         for rule, kind in compared:
-            context = GateContext(pairing, rule, run, stage, reference, sharing)
+            context = GateContext(pairing, rule, run, stage, reference, gates_sharing(rule, sharing, standing))
             found.append(_evidence(kind, context, accept_command))
-    corrected = _corrected([gate for gate in found if isinstance(gate, PendingGate) and gate.kind.shares_alpha])
-    verdicts = [_conclude(gate, corrected) if isinstance(gate, PendingGate) else gate for gate in found]
+    p_values = corrected((gate for gate in found if isinstance(gate, PendingGate)), standing)
+    verdicts = [_conclude(gate, p_values) if isinstance(gate, PendingGate) else gate for gate in found]
     return verdicts + assess_assertions(run)
 
 
@@ -110,22 +101,8 @@ def _first(kind: GateKind, context: GateContext, accept_command: str) -> Verdict
     return replace(_undecided(context, "no baseline", reason, kind), minimum_detectable_drop=drop)
 
 
-def _corrected(gates: Sequence[PendingGate]) -> dict[int, tuple[float, int]]:
-    """`id` of a gate -> its Holm-adjusted p-value, and the number of gates that share its part of alpha.
-
-    Gates on tags share a fixed part, so that they take little power from the gates on whole suites.
-    """
-    found: dict[int, tuple[float, int]] = {}
-    by_tag = [gate for gate in gates if gate.context.rule.tag]
-    whole = [gate for gate in gates if not gate.context.rule.tag]
-    for family, share in ((whole, 1 - SHARE if by_tag else 1.0), (by_tag, SHARE)):
-        for gate, p_value in zip(family, holm([gate.evidence.p_value for gate in family]), strict=True):
-            found[id(gate)] = (min(1.0, p_value / share), len(family))
-    return found
-
-
-def _conclude(gate: PendingGate, corrected: dict[int, tuple[float, int]]) -> Verdict:
-    p_value, gates = corrected.get(id(gate), (gate.evidence.p_value, 1))
+def _conclude(gate: PendingGate, p_values: Corrected) -> Verdict:
+    p_value, gates = p_values.get(id(gate), (gate.evidence.p_value, 1))
     try:
         result = result_of(gate.kind, gate.context, gate.evidence, p_value, gates)
     except NoComparison as error:

@@ -243,14 +243,6 @@ def inline(**changes: str) -> Edit:
 OWN, FAKE = "[tool.evalharness]\n", "[tool.evalharness.models.fake]"
 EASY = "{rouge_l: {tokenizer: rouge}}"
 RELAXING: list[tuple[Edit, str]] = [
-    (swap(DEMO, "gates:\n", "gates:\n  - {metric: rouge_1}\n"), "gate rouge_1: added margin 5 pts"),
-    (
-        both(
-            swap(DEMO, "models: [fake, other]", "models: [fake, other, third]"),
-            swap(PYPROJECT, "[tool.pytest", '[tool.evalharness.models.third]\nprovider = "scripted"\n[tool.pytest'),
-        ),
-        "model third: added",
-    ),
     # files outside of the suites
     (put("conftest.py", "def pytest_collection_modifyitems(items): items.clear()\n"), "file conftest.py: added"),
     (put("pytest.ini", "[pytest]\naddopts = --llm-baseline=none\n"), "file pytest.ini: added"),
@@ -389,6 +381,14 @@ RELAXING: list[tuple[Edit, str]] = [
 ]
 
 HARMLESS: list[tuple[Edit, str]] = [
+    (swap(DEMO, "gates:\n", "gates:\n  - {metric: rouge_1}\n"), "gate rouge_1: added margin 5 pts"),
+    (
+        both(
+            swap(DEMO, "models: [fake, other]", "models: [fake, other, third]"),
+            swap(PYPROJECT, "[tool.pytest", '[tool.evalharness.models.third]\nprovider = "scripted"\n[tool.pytest'),
+        ),
+        "model third: added",
+    ),
     (swap(DEMO, "You answer customers", "You are kind to customers"), ""),
     (swap(DEMO, '    - user: "{{ question }} {{ hint }}"', '    - user: "{{ hint }}: {{ question }}"'), ""),
     (swap("README.md", "A shop", "Another shop"), ""),
@@ -507,7 +507,7 @@ def test_harmless(changes_of: Compare) -> None:
     assert not failures, "\n".join(failures)
 
 
-@pytest.mark.parametrize(("edit", "expected"), named([*RELAXING[6:7], *RELAXING[-1:]]))
+@pytest.mark.parametrize(("edit", "expected"), named([*RELAXING[4:5], *RELAXING[-1:]]))
 def test_relaxing_commit(pull_request: Repository, edit: Edit, expected: str) -> None:
     """A relaxing edit in a commit of the pull request has a line too."""
     pull_request.commit(edit)
