@@ -6,27 +6,32 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, MissingExtraError
+from evalharness.scoring.metrics.telemetry import switch_off
 from evalharness.scoring.metrics.windows import Embedded, pooled, spans
 
 if TYPE_CHECKING:
     import numpy as np
 
 _NOT_THE_MODEL = {".md", ".gitattributes", ".gitignore", ".lock", ".metadata"}
+_SAFE_MAJOR = 6
+"""The major version of sentence-transformers that runs no code of a folder."""
 _ROOM = 8
 """Tokens that a window leaves free: the end of a word can have more tokens alone than within its word."""
 
 
 class LocalModel:
-    """Loads with the first new text, or by `load`, from any thread."""
+    """Loads with the first new text, or by `load`, from any thread. Raises MissingExtraError: an old package."""
 
     unit = "tokens"
 
     def __init__(self, folder: Path, batch_size: int) -> None:
+        _check_version()
         self.folder, self.batch_size = folder, batch_size
         self.fingerprint = fingerprint(folder)
         self._model: Any = None
@@ -115,7 +120,14 @@ def _counts(path: Path) -> bool:
     return path.suffix not in _NOT_THE_MODEL and not any(part.startswith(".") for part in path.parts)
 
 
+def _check_version() -> None:
+    """Earlier versions import a class that `modules.json` names from the folder, in spite of `trust_remote_code`."""
+    if int(version("sentence-transformers").partition(".")[0]) < _SAFE_MAJOR:
+        raise MissingExtraError("the embedding metric", f"sentence-transformers>={_SAFE_MAJOR}.0", "embeddings")
+
+
 def _open_model(folder: Path) -> Any:
+    switch_off()
     from sentence_transformers import SentenceTransformer
 
     with _no_progress_bar():
