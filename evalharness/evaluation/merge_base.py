@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.config import Config
-from evalharness.criteria.replayed import replayed_changes
 from evalharness.criteria.revisions import criteria_changes, read_one
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.reference import suite_at
@@ -79,8 +78,10 @@ class MergeBase:
 
     def replayed(self, *runs: Run | None) -> tuple[CriteriaChange, ...]:
         """A relaxing change for each recording that these runs replay and that is not the commit's."""
-        if self.commit is None:
+        if self.commit is None or not any(sample.recorded_from for run in runs if run for sample in run.samples):
             return ()
+        from evalharness.criteria.replayed import replayed_changes
+
         try:
             return tuple(replayed_changes(self.commit, self.config.root, *runs))
         except EvalHarnessError as error:

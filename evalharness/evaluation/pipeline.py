@@ -53,13 +53,14 @@ class _Task:
     def finish(self, sample: Sample) -> None:
         """Set the sample, with the effort of its requests. Later calls do nothing."""
         own = self.exchange or Exchange(self.request)
+        replies = self._replies() if self.sent else []
         sample = replace(
             sample,
             cost_usd=own.cost_usd,
             recorded_at=own.recorded_at,
             attempts=own.attempts,
-            metrics_cost_usd=sum(one.cost_usd or 0.0 for one in self._replies() if not one.recorded_at),
-            recorded_from=tuple(sorted({one.recorded_from for one in (own, *self._replies())} - {""})),
+            metrics_cost_usd=sum(one.cost_usd or 0.0 for one in replies if not one.recorded_at),
+            recorded_from=tuple(sorted({one.recorded_from for one in (own, *replies)} - {""})),
         )
         with suppress(Exception):  # the scoring thread and the end of the run may both finish it
             self.sample.set_result(sample)
