@@ -65,9 +65,10 @@ class ChatCompletion:
     def _take(self, value: Mapping[str, Any], *, is_whole: bool = False) -> None:
         if value.get("error") or "error" in (value.get("object"), value.get("type")):
             raise self._error(value)
-        self.model = text_of(value.get("model"), "model") or self.model
-        self.fingerprint = text_of(value.get("system_fingerprint"), "system_fingerprint") or self.fingerprint
-        self.timings = json_object(value.get("timings") or self.timings, "timings")
+        self.model = _label(value.get("model")) or self.model
+        self.fingerprint = _label(value.get("system_fingerprint")) or self.fingerprint
+        timings = value.get("timings")
+        self.timings = timings if isinstance(timings, dict) else self.timings
         choices = _choices(value)
         for usage in _reported_usages(value, choices):
             self.usage = json_object(usage, "usage")  # the last one counts
@@ -130,7 +131,12 @@ def _choices(value: Mapping[str, Any]) -> list[dict[str, Any]]:
         return []
     if not isinstance(choices, list):
         raise EndpointError(f"choices: expected a list, got {shortened(choices)}")
-    return [json_object(choice, "a choice") for choice in choices]
+    return [json_object(choice, "a choice") for choice in choices if choice is not None]
+
+
+def _label(value: Any) -> str:
+    """Return a text that only informs: a value of another type must not cost the answer."""
+    return value if isinstance(value, str) else ""
 
 
 def _message(choice: Mapping[str, Any], *, is_whole: bool) -> Mapping[str, Any]:

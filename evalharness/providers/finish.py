@@ -45,8 +45,8 @@ _MESSAGES: Mapping[str, str] = {
 def finish_reason(given: str) -> FinishReason:
     """Return why a response ended.
 
-    Raises BilledError: the endpoint stopped the model, or the model did something other than respond; EndpointError:
-    the reason is missing or unknown, or names a failure.
+    Raises BilledError: the endpoint stopped the model, the model did something other than respond, or the reason is
+    unknown; EndpointError: the reason is missing, or names a failure.
     """
     name = given.partition(":")[0].strip().lower().replace("-", "_")
     meaning = _REASONS.get(name)
@@ -58,7 +58,7 @@ def finish_reason(given: str) -> FinishReason:
         raise EndpointError(f"the endpoint broke off: finish reason {shortened(given, 100)!r}", kind="server")
     if not given:
         raise EndpointError("the stream ended without a finish reason", kind="truncated")
-    raise EndpointError(f"unknown finish reason: {shortened(given, 100)!r}")
+    raise BilledError(f"unknown finish reason: {shortened(given, 100)!r}", kind="malformed")  # the next one is the same
 
 
 def require_answer(text: str, finish: FinishReason, usage: Usage, *, has_reasoning: bool) -> None:

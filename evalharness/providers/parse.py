@@ -14,6 +14,7 @@ CHARS_PER_TOKEN = 4
 """Of English text, by OpenAI's rule of thumb; for endpoints that return no token counts."""
 _MOST_TOKENS = 10**12
 """Run records refuse larger counts."""
+_MOST_DIGITS = 15
 
 
 def from_json(data: str) -> dict[str, Any]:
@@ -52,8 +53,10 @@ def token_count(value: Any, name: str) -> int:
 
 
 def whole_number(value: Any) -> int | None:
-    """Return the integer of a JSON number such as 12 or 12.0, None for any other value."""
+    """Return the integer of a JSON number such as 12 or 12.0, or of its text; None for any other value."""
     if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

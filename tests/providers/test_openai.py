@@ -260,6 +260,23 @@ def test_streamed_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    "odd",
+    [
+        {"system_fingerprint": 7},
+        {"model": ["gpt-x"]},
+        {"timings": [1, 2]},
+        {"timings": "fast"},
+        {"system_fingerprint": {}},
+    ],
+    ids=str,
+)
+def test_labels_of_another_type(odd: dict[str, Any]) -> None:
+    """What only informs does not cost the answer."""
+    assert answered(of(part(content="Yes.") | odd, part("stop") | odd)).text == "Yes."
+    assert answered(whole(usage=BILL, **odd), stream=False).text == "Yes."
+
+
+@pytest.mark.parametrize(
     ("bills", "usage"),
     [
         ([BILL], Usage(9, 4)),
@@ -276,6 +293,7 @@ def test_streamed_answer() -> None:
         ([], Usage(5, 3, estimated=True)),
         ([None], Usage(5, 3, estimated=True)),
         ([{}], Usage(5, 3, estimated=True)),
+        ([{"prompt_tokens": "9", "completion_tokens": 4.0, "total_tokens": "13"}], Usage(9, 4)),
         ([{"total_tokens": 13}], Usage(5, 8, estimated=True)),
         ([{"total_tokens": 5}], Usage(5, 3, estimated=True)),
         ([{"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}], Usage(5, 3, estimated=True)),
@@ -368,7 +386,7 @@ def test_finish(finish: str, reason: str) -> None:
 def test_finish_without_an_answer(kind: str, reason: str) -> None:
     """Any other finish reason is an error that names it, also after text."""
     for error in (refused(of(part(content="Yes."), part(reason))), refused(whole(reason), stream=False)):
-        assert (error.kind, type(error)) == (kind, EndpointError if kind in ("server", "malformed") else BilledError)
+        assert (error.kind, type(error)) == (kind, EndpointError if kind == "server" else BilledError)
         assert reason in str(error)
 
 
@@ -380,7 +398,7 @@ def test_finish_without_an_answer(kind: str, reason: str) -> None:
         ("function_call", {"function_call": {"name": "f"}}, "tool call", BilledError),
         ("stop", {"refusal": "I cannot."}, "refused", BilledError),
         ("stop", {"content": "Well, ", "refusal": "I cannot."}, "refused", BilledError),
-        ("banana", {"content": "Y"}, "malformed", EndpointError),
+        ("banana", {"content": "Y"}, "malformed", BilledError),
     ],
 )
 def test_no_answer(reason: str, delta: dict[str, Any], kind: str, error_class: type[BilledError]) -> None:
