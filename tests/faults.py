@@ -63,6 +63,7 @@ CLOSING = STREAM | {"connection": "close"}
 JSON = {"content-type": "application/json"}
 OVERLOADED = {"message": "The server is overloaded", "type": "overloaded_error", "code": None}
 SERVER_ERROR = {"message": "The server had an error", "type": "server_error", "code": "server_error"}
+ECHOED_KEY = "The field `user` must not be {key}."
 BROKEN_KEY = "Incorrect API key provided: {key}. You can find your API key in your settings."
 EMOJI = " \N{GRINNING FACE}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{ROCKET}"
 NOT_LINE_ENDS = "a\u2028b\u2029c\u0085d"
@@ -309,8 +310,8 @@ def _key_in_trailer(seen: Received, key: str) -> bytes:
     return head(200, CHUNKED | {"trailer": "x-key"}) + chunked(sse_events(_healthy(seen)), trailers=f"x-key: {key}\r\n")
 
 
-def _key_in_error(status: int) -> Script:
-    return echoed(lambda seen, key: json_answer({"error": {"message": BROKEN_KEY.format(key=key)}}, status))
+def _key_in_error(status: int, message: str = BROKEN_KEY) -> Script:
+    return echoed(lambda seen, key: json_answer({"error": {"message": message.format(key=key)}}, status))
 
 
 def cut_stream(length_at_least: int = 2000) -> bytes:
@@ -703,8 +704,9 @@ FAULTS = _collect(
         "key-in-comment": echoed(lambda seen, key: sse_answer([f": {key}\n\n".encode(), *sse_events(_healthy(seen))])),
         "key-in-base64": echoed(lambda seen, key: chunks(base64.b64encode(key.encode()).decode(), seen.model)),
     }),
-    _family("H2", "auth", 1, {"key-in-401": _key_in_error(401), "key-in-403": _key_in_error(403)}),
-    _family("H2", "request", 1, {"key-in-400": _key_in_error(400)}),
+    _family("H2", "auth", 1, {f"key-in-{status}": _key_in_error(status) for status in (401, 403)}),
+    _family("H2", "auth", 1, {"rejected-key-in-400": _key_in_error(400)}),
+    _family("H2", "request", 1, {"key-in-400": _key_in_error(400, ECHOED_KEY)}),
     _family("H2", "server", 3, {"key-in-500": _key_in_error(500)}),
     _family("H2", "rate limit", 3, {
         "key-in-429": _key_in_error(429),

@@ -131,7 +131,7 @@ def _choices(value: Mapping[str, Any]) -> list[dict[str, Any]]:
         return []
     if not isinstance(choices, list):
         raise EndpointError(f"choices: expected a list, got {shortened(choices)}")
-    return [json_object(choice, "a choice") for choice in choices if choice is not None]
+    return [json_object(choice, "a choice") for choice in choices]
 
 
 def _label(value: Any) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 import evalharness
 from evalharness.testing import Project
+from evalharness.testing.ci import leave_ci
 
 
 def test_python_dash_m() -> None:
@@ -66,8 +67,9 @@ def test_a_closed_pipe(tmp_path: Path, words: Sequence[str]) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_of_the_messages(tmp_path: Path) -> None:
+def test_a_full_disk_of_the_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose messages cannot be written goes on to its verdict."""
+    leave_ci(monkeypatch)
     made = Project(tmp_path)
     made.write_suite({f"case-{number}": "Yes." for number in range(40)}, models=["fake"])
     made.configure(fake={"provider": "scripted", "function": "model.py:answer"})

@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
-from faults import BROKEN_KEY, FAULTS
+from faults import ECHOED_KEY, FAULTS
 from rigs.project import Project, kill, output_of
 
 from evalharness.testing.fault_server import (
@@ -82,7 +82,7 @@ def streamed(*deltas: str, **more: str) -> Answer:
     return answer
 
 
-def refused(status: int, message: str = BROKEN_KEY, **headers: str) -> Answer:
+def refused(status: int, message: str = ECHOED_KEY, **headers: str) -> Answer:
     """Return an error with the key in its message and its headers."""
 
     def answer(key: str, seen: Received) -> bytes:

@@ -90,7 +90,8 @@ def test_an_answer_that_spoils_a_batch_spoils_only_itself() -> None:
     metric = Metric("picky", "picky|v:1", picky, needs_golden=False)
     good, bad, last = score_samples([metric], [SampleView.of("a"), SampleView.of("poison"), SampleView.of("b")])
     assert [score.value for score in good.scores + last.scores] == [0.5, 0.5]
-    assert (bad.scores, bad.errors) == ([], ["picky: KeyError: 'no such word'"])
+    assert bad.scores == []
+    assert [error.partition(" (")[0] for error in bad.errors] == ["picky: KeyError: 'no such word'"]
 
 
 @pytest.mark.parametrize(

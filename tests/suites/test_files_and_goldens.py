@@ -200,7 +200,7 @@ def test_not_regular(project: Make, tmp_path: Path, name: str, kind: str) -> Non
     ("golden", "wanted"),
     [
         (None, "golden/s.yaml: file not found: the metric rouge_l needs golden answers"),
-        ("", "golden/s.yaml: this must be a mapping"),
+        ("", "golden/s.yaml: the file is empty: expected a mapping (key: value)"),
         ("[a]\n", "golden/s.yaml:1:1: this must be a mapping"),
         ("b: x\na: y\n", "golden/s.yaml:1:1: no case 'b' in the suite; known: a"),
         ("a:\n", "golden/s.yaml:1:1: empty golden answer for 'a': write one or remove the entry"),

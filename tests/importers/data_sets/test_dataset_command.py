@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from dataset_projects import DatasetProject, csv_text, table
 
+from evalharness.testing.ci import leave_ci
+
 SUPPORT = "id,Question,Reply,Area,Internal note\nr1,Where?,Here,shop,x\nr2,When?,Now,shop,y\nr3,Why?,So,web,z\n"
 HEAD = ("question", "answer")
 ROWS = [(f"Who is {n}?", f"Answer {n}") for n in range(40)]
@@ -56,8 +58,9 @@ def test_the_shown_command_writes_what_was_shown(project: DatasetProject) -> Non
     assert "#   evalharness import dataset 'my data.csv' --golden Reply" in project.read("suites/my-data.yaml")
 
 
-def test_from_a_table_to_a_verdict(project: DatasetProject) -> None:
+def test_from_a_table_to_a_verdict(project: DatasetProject, monkeypatch: pytest.MonkeyPatch) -> None:
     """The imported suite runs as written: validate, a run that is accepted, and a red run after worse answers."""
+    leave_ci(monkeypatch)
     project.configure()
     project.answer({"*": "Here"})
     rows = [(f"Where is {n}?", "Here") for n in range(30)]
