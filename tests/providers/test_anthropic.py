@@ -107,7 +107,7 @@ def test_answer(stream: list[Event], answer: str, finish: str, usage: Usage) -> 
         (TOOL_USE, "tool call", BilledError),
         (ended("pause_turn"), "tool call", BilledError),
         (ended("refusal"), "refused", BilledError),
-        (ended("banana"), "malformed", EndpointError),
+        (ended("banana"), "malformed", BilledError),
         ([start(), OVERLOADED], "server", ThrottledError),
         ([*BASIC[:-2], OVERLOADED], "server", EndpointError),
         ([*BASIC[:-2], BROKEN, *BASIC[-2:]], "request", BilledError),
