@@ -92,7 +92,7 @@ JOBS: Mapping[str, tuple[Mapping[str, str], Base]] = {
         {**AZURE, "SYSTEM_PULLREQUEST_ISFORK": "True", "SYSTEM_PULLREQUEST_TARGETBRANCH": "main"},
         "fork point",
     ),
-    "Jenkins fork": ({**JENKINS, "CHANGE_FORK": "somebody", "CHANGE_TARGET": "main"}, "fork point"),
+    "Jenkins fork": ({**JENKINS, "CHANGE_FORK": "contributor", "CHANGE_TARGET": "main"}, "fork point"),
     # a merge queue
     "GitLab merge train": (
         {

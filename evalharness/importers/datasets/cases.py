@@ -42,7 +42,7 @@ class ImportedRow:
 
 @dataclass
 class Cases:
-    """The cases of a data set. Each iteration reads the rows again and counts anew."""
+    """The cases of a data set. Each iteration reads the rows and counts again."""
 
     plan: Plan
     unit: str

@@ -135,7 +135,7 @@ def structure(value: Any, *, lists: bool) -> Any:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text, parse_int=Bare, parse_float=Bare)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # not JSON: maybe a value as Python or numpy prints it
         pass
     try:
         return printed_value(text)

@@ -21,7 +21,7 @@ _TYPES = """
     trace-span-duration trajectory:goal-success trajectory:step-count trajectory:tool-args-match
     trajectory:tool-sequence trajectory:tool-used webhook word-count
 """.split()  # noqa: SIM905
-"""All names, also those without an equivalent: a cell of such a form is no answer."""
+"""All names, also those without an equivalent: a cell of this form is not an answer."""
 _CELL = re.compile(
     rf"(?P<type>(not-)?({'|'.join(sorted(_TYPES, key=len, reverse=True))}))"
     r"(\((?P<threshold>\d+(\.\d+)?)\))?(:(?P<value>.*))?",
