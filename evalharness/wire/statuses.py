@@ -15,7 +15,7 @@ from evalharness.errors import (
     UnknownOutcomeError,
 )
 from evalharness.redaction import shortened
-from evalharness.wire.certain import certain_error
+from evalharness.wire.certain import FLAGGED, certain_error
 from evalharness.wire.error_body import ErrorBody, error_body, error_fields
 from evalharness.wire.response import EndpointError
 from evalharness.wire.waits import LONGEST_WAIT_S, requested_wait_s
@@ -38,18 +38,6 @@ _PARAMETER = re.compile(
 )
 _NOT_TAKEN = re.compile(r"support|deprecat|permit|allow|unknown|unrecogni[sz]ed|cannot both|extra input", re.IGNORECASE)
 _FILTER_CODES = ("content_filter", "content_policy_violation", "data_inspection_failed")
-_FLAGGED = re.compile(r"requires moderation|(was|been) flagged|violates usage guidelines", re.IGNORECASE)
-"""403 of OpenRouter and xAI for one prompt, which says nothing about the key."""
-_KEY = re.compile(r"(incorrect|invalid)( |%20)api( |%20)key|api key (not valid|not found|expired)", re.IGNORECASE)
-"""400 of Gemini and xAI for a rejected key."""
-_QUOTA_CODES = (
-    "billing_error",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-    "exceeded_current_quota_error",
-    "insufficient_quota",
-)
-"""Gemini's 429 "exceeded your current quota" is a limit per minute."""
 
 
 def error_of(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
@@ -80,28 +68,18 @@ def error_in_stream(value: Any, *, generated: bool) -> ProviderError:
 
 
 def _error(status: int, found: ErrorBody, wait_s: float | None, text: str, location: str = "") -> ProviderError:
-    if found.code in _QUOTA_CODES:
-        return ModelUnavailableError(f"the account has no credit left: {text}", kind="quota")
+    if certain := certain_error(status, found.code, found.message, text):
+        return certain
     if status in (501, 505):
         return ProviderError(text, kind="server")
     if status in _NOTHING_DONE | _OUTCOME_UNKNOWN or status >= 500:
         return _temporary(status, wait_s, text)
-    if _rejects_key(status, found.message):
-        return ModelUnavailableError(f"the endpoint rejects the key: {text}", kind="auth")
     if 300 <= status < 400:
         text = f"the endpoint redirects (HTTP {status}) to {shortened(location)}, and redirects are not followed"
         return ProviderError(f"{text}: set base_url to the final address", kind="redirect")
     if 200 <= status < 300:
         return UnknownOutcomeError(f"expected HTTP 200, got HTTP {status}", kind="malformed")
-    if certain := certain_error(status, found.code, found.message, text):
-        return certain
     return ProviderError(text, kind=_rejection(found))
-
-
-def _rejects_key(status: int, message: str) -> bool:
-    if status in (401, 403):
-        return not _FLAGGED.search(message)
-    return status == 400 and _KEY.match(message) is not None
 
 
 def _temporary(status: int, wait_s: float | None, text: str) -> ProviderError:
@@ -125,6 +103,6 @@ def _rejection(found: ErrorBody) -> str:
     named = _PARAMETER.search(f"{found.parameter} {found.message}")
     if found.code in _PARAMETER_CODES or (named and _NOT_TAKEN.search(found.message)):
         return "parameter"
-    if found.code in _FILTER_CODES or _FLAGGED.search(found.message):
+    if found.code in _FILTER_CODES or FLAGGED.search(found.message):
         return "filtered"
     return "request"
