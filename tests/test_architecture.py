@@ -44,7 +44,7 @@ ARROWS = {
     "report": {"store", "redaction", "registry", "gate"},
     "review": {"config", "report", "store", "suites"},
     "history": {"config", "store", "gate"},
-    "scaffold": {"config", "redaction"},
+    "scaffold": {"config", "redaction", "store"},
     "doctor": {
         "",
         "config",

@@ -16,7 +16,7 @@ from evalharness.report.encode import printable
 from evalharness.report.export import Table, csv_lines, is_export, write_csv, write_parquet
 from evalharness.store import read_baseline, read_run
 from evalharness.store.files import LONE_SURROGATES
-from evalharness.store.runs import RECORD, parse_line
+from evalharness.store.runs import parse_line, record_in
 
 Format = Literal["csv", "parquet"]
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
@@ -52,7 +52,7 @@ def export(root: Path, run: Path, output: Path | None, form: Format | None, raw:
         raise click.UsageError("--parquet requires -o FILE: Parquet is binary")
     if chosen == "parquet" and raw:
         raise click.UsageError("--raw requires CSV: Parquet never escapes text")
-    path = run / RECORD if run.is_dir() else run
+    path = record_in(run) if run.is_dir() else run
     with explained():
         table = Table(_read(path, root))
         if output is None:

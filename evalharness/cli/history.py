@@ -18,7 +18,7 @@ from evalharness.report.history import history_html, history_json
 from evalharness.report.history_terminal import history_lines, plain
 from evalharness.store import write_whole
 from evalharness.store.baselines import accepted_suites
-from evalharness.store.runs import RECORD
+from evalharness.store.runs import record_in
 from evalharness.suites.load import suite_names
 
 
@@ -46,7 +46,7 @@ def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json
     newest = run or root / "reports" / suite
     with explained():
         prices = {name: model.price for name, model in load_config(root).models.items() if model.price}
-        found = history_of(root, suite, newest / RECORD if newest.is_dir() else newest, prices)
+        found = history_of(root, suite, record_in(newest) if newest.is_dir() else newest, prices)
         if not found.series:
             _refuse_unknown(root, suite)
         if html:

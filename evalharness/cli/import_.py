@@ -13,10 +13,11 @@ import click
 from evalharness.cli._output import explained
 from evalharness.cli.import_dataset import dataset
 from evalharness.config import Config, ModelConfig, load_config
-from evalharness.errors import Problem, RefusedError, StoreError
+from evalharness.errors import Problem, RefusedError
 from evalharness.importers import MAX_NOTES, ImportedSuite, golden_text, import_promptfoo, models_text, suite_text
 from evalharness.importers.names import unique_names
 from evalharness.report.encode import one_line
+from evalharness.store.files import create_below
 from evalharness.suites import load_suite
 
 
@@ -84,12 +85,7 @@ def _write(root: Path, texts: Mapping[str, str]) -> None:
         if (root / path).exists() or (root / path).is_symlink():
             raise RefusedError(f"{path}: the file exists: choose another name with -o suites/NAME.yaml")
     for path, text in texts.items():
-        try:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            with (root / path).open("x", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror or error}") from None
+        create_below(root, root / path, text)
 
 
 def _report(texts: Mapping[str, str], imported: ImportedSuite, missing: list[str]) -> dict[str, object]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
 
 from evalharness.cli._output import explained
 from evalharness.config import load_config
+from evalharness.records.names import is_name
 from evalharness.report.encode import one_line
 from evalharness.scaffold import configured_model, scaffold_model, write_project
 from evalharness.suites import load_suite
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
-
 
 def _suite_name(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if not _NAME.fullmatch(value) or value == "all":
+    if not is_name(value) or value == "all":
         raise click.BadParameter(f"expected a name of letters, digits, _ and - other than 'all', got {value!r}")
     return value
 

@@ -90,7 +90,7 @@ def export_(
         )
     path = output or root / "golden" / "recordings" / f"{suite}.jsonl"
     with explained():
-        count = write_recording(path, suite, found.values())
+        count = write_recording(path, suite, found.values(), None if output else root)
     click.echo(f"{path}: {count} of {len(wanted)} responses")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.store.runs import RECORD
+from evalharness.store.runs import RECORD, record_in
 
 
 def record_of(root: Path, given: str | None) -> Path:
@@ -18,7 +18,7 @@ def record_of(root: Path, given: str | None) -> Path:
     if given is None:
         return _latest(root)
     path = Path(given)
-    for found in (path / RECORD, path, root / "reports" / given / RECORD):
+    for found in (record_in(path), path, record_in(root / "reports" / given)):
         if _is_file(found):
             return found
     raise click.ClickException(f"{given}: no run found: expected reports/SUITE, a run.jsonl, or a suite with a run")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.merge_base import MergeBase, pairs_of
 from evalharness.records import GateRule, Run, Suite
+from evalharness.records.names import is_name
 from evalharness.report import Outcome
 from evalharness.store import merge_base, read_run
-from evalharness.store.runs import RECORD
+from evalharness.store.runs import RECORD, record_in
+from evalharness.store.together import restore_interrupted
 from evalharness.suites import load_suite
 
 _REFERENCE = "reference.jsonl"
@@ -22,13 +24,14 @@ def rejudge(
     root: Path, run: Path, baseline: str | None = None, base: str | None = None, rules: Rules = list
 ) -> Outcome:
     """The outcome of a run record or its folder. Raises EvalHarnessError."""
-    path = run / RECORD if run.is_dir() else run
+    path = record_in(run) if run.is_dir() else run
     record = read_run(path)
     _refuse_paths(path, record)
+    restore_interrupted(root)
     name, config = record.header.suite, load_config(root)
     base_commit = MergeBase(config, merge_base(root, base))
     sibling = path.parent / _REFERENCE
-    reference = read_run(sibling) if path.name == RECORD and sibling.exists() else None
+    reference = read_run(sibling) if path.name.startswith(RECORD) and sibling.exists() else None
     command = f"pytest --llm-suite={name} --llm-accept"
     verdicts = base_commit.decide(
         record,
@@ -62,5 +65,5 @@ def _suite(name: str, config: Config) -> Suite | None:
 def _refuse_paths(path: Path, run: Run) -> None:
     """Raise StoreError for a name that is a path: the record is untrusted, and its names become file names."""
     for name in (run.header.suite, *(part for pair in pairs_of(run) for part in pair)):
-        if PurePath(name).name != name or name == "..":  # the name of "." is empty
+        if not is_name(name):
             raise StoreError(f"{path}:1: expected the name of a suite, model or prompt, got '{name}'")

@@ -103,7 +103,7 @@ def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None, 
 
 
 def _review(outcome: Outcome, path: Path) -> Review:
-    decisions = Decisions.read(path.parent, outcome.run.header.id)
+    decisions = Decisions.read(path.parent, outcome.run.header.id, outcome.root)
     for problem in decisions.damage:
         click.echo(one_line(problem, _WIDTH), err=True)
     refusal = "answers cannot be accepted in CI" if in_ci() else unacceptable(outcome.run)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from evalharness.config import Config
-from evalharness.errors import RefusedError, StoreError, SuiteError, did_you_mean
+from evalharness.errors import RefusedError, SuiteError, did_you_mean
 from evalharness.records import Run, Status, Suite
-from evalharness.store import accept, in_ci, write_whole
-from evalharness.store.acceptances import Acceptance, new_acceptance, origin, person, record_acceptance
-from evalharness.store.baselines import baseline_path, unacceptable
-from evalharness.store.files import all_or_none, locked
+from evalharness.records.names import is_name
+from evalharness.store import accepted_baselines, in_ci
+from evalharness.store.acceptances import ACCEPTANCES, Acceptance, acceptances_with, new_acceptance, origin, person
+from evalharness.store.baselines import unacceptable
+from evalharness.store.files import read_below
+from evalharness.store.folders import writing
+from evalharness.store.locks import locked
+from evalharness.store.together import restore_locked, written_together
 from evalharness.suites import load_suite, suite_path
 from evalharness.suites.golden import GOLDEN_FOLDER
 from evalharness.suites.golden_text import with_answers
 from evalharness.suites.load import digest
-
-_NAME = re.compile("[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,19 @@ def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:
     refuse_ci()
     _check_names(run, config)
     root, digests = config.root, request_digests(run)
-    with locked(_folder(root)), all_or_none(baseline_path(root, run.header.suite, *pair) for pair in digests):
-        written = accept(run, root=root, digests=digests, accepted_at=_now())
-        files = [path.relative_to(root).as_posix() for path in written]
-        record_acceptance(root, _acceptance(run, root, reason, baselines=files))
-    return written
+    with _one_at_a_time(root):
+        texts = accepted_baselines(run, root=root, digests=digests, accepted_at=_now())
+        files = [path.relative_to(root).as_posix() for path in texts]
+        history = acceptances_with(root, _acceptance(run, root, reason, baselines=files))
+        with written_together(root, texts | {root / ACCEPTANCES: history}):
+            pass
+    return list(texts)
 
 
 def _is_application(run: Run, model: str) -> bool:
     """Whether tests gave the answers of this model: its name is not in the configuration."""
     identity = run.header.models.get(model, {})
-    return identity.get("provider") == "application" and _NAME.fullmatch(model) is not None
+    return identity.get("provider") == "application" and is_name(model)
 
 
 def _check_names(run: Run, config: Config) -> None:
@@ -72,7 +75,7 @@ def _check_names(run: Run, config: Config) -> None:
     for key in run.header.planned:
         if key.model not in config.models and not _is_application(run, key.model):
             config.model(key.model)  # raises, with near names
-        if not _NAME.fullmatch(key.prompt):
+        if not is_name(key.prompt):
             raise RefusedError(f"not accepted: {key.prompt!r} is not the name of a prompt")
         if key.model not in run.header.models or key.prompt not in run.header.prompts:
             raise RefusedError(f"not accepted: the record has no identity for {key.model} or {key.prompt}")
@@ -88,40 +91,50 @@ def accept_answers(
     refuse_ci()
     if why := unacceptable(run):
         raise RefusedError(f"not accepted: {why}")
-    root, name = config.root, run.header.suite
-    folder = _folder(root)
-    with locked(folder):
-        path = _golden_path(folder, name)
-        with all_or_none([path]):
-            _write_golden(path, run, config, answers, replace=replace)
-            line = {"goldens": path.relative_to(root).as_posix(), "cases": sorted(answers), "replaced": replace}
-            record_acceptance(root, _acceptance(run, root, reason, **line))
+    root = config.root
+    with _one_at_a_time(root):
+        path = _golden_path(root, run.header.suite)
+        line = {"goldens": path.relative_to(root).as_posix(), "cases": sorted(answers), "replaced": replace}
+        history = acceptances_with(root, _acceptance(run, root, reason, **line))
+        _write_golden(path, run, config, answers, history, replace=replace)
     return path
 
 
-def _folder(root: Path) -> Path:
-    """The folder whose lock serializes acceptances. Raises StoreError."""
+@contextmanager
+def _one_at_a_time(root: Path) -> Iterator[None]:
+    """Serialize acceptances, and undo one that was killed. Raises StoreError."""
     folder = root / GOLDEN_FOLDER
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{GOLDEN_FOLDER}: cannot be written: {error.strerror or error}") from None
-    return folder
+    with writing(folder), locked(folder, root):
+        restore_locked(root)
+        yield
 
 
-def _golden_path(folder: Path, name: str) -> Path:
-    lines = folder / f"{name}.jsonl"
-    return lines if lines.exists() else folder / f"{name}.yaml"
+def _golden_path(root: Path, name: str) -> Path:
+    lines = root / GOLDEN_FOLDER / f"{name}.jsonl"
+    return lines if lines.exists() else lines.with_suffix(".yaml")
 
 
-def _write_golden(path: Path, run: Run, config: Config, answers: Mapping[str, Sequence[str]], *, replace: bool) -> None:
-    """Write the file, read it again, and compare."""
-    name = run.header.suite
-    suite = load_suite(name, config)
+def _write_golden(
+    path: Path, run: Run, config: Config, answers: Mapping[str, Sequence[str]], history: bytes, *, replace: bool
+) -> None:
+    """Write the file and the history, read the file again, and compare."""
+    suite = load_suite(run.header.suite, config)
     _refuse_old(run, suite, answers)
     wanted = _wanted(suite, answers, replace=replace)
-    text = path.read_bytes().decode() if path.exists() else ""
-    write_whole(path, with_answers(text, lines=path.suffix == ".jsonl", answers=answers, replace=replace))
+    text = (read_below(config.root, path) or b"").decode()
+    text = with_answers(text, lines=path.suffix == ".jsonl", answers=answers, replace=replace)
+    with written_together(config.root, {path: text, config.root / ACCEPTANCES: history}):
+        _check_golden(path, suite.name, config, answers, wanted)
+
+
+def _check_golden(
+    path: Path,
+    name: str,
+    config: Config,
+    answers: Mapping[str, Sequence[str]],
+    wanted: Mapping[str, tuple[str, ...]],
+) -> None:
+    """Raise RefusedError if the suite's golden answers are not the wanted ones."""
     found: dict[str, tuple[str, ...]] = {}
     with suppress(SuiteError):
         found = {case.id: case.golden for case in load_suite(name, config).cases}

@@ -151,14 +151,19 @@ def _run(
     on_sample: OnSample,
     on_message: Callable[[str], None],
 ) -> Evaluation:
-    delete_stale_reports(evaluation.resources, evaluation.name)
+    resources = evaluation.resources
+    delete_stale_reports(resources, evaluation.name)
     import_modules(LAST_STEPS)
-    evaluation.speed.measure(2)
     running, stopped = ExitStack(), True
-    running.enter_context(evaluation.resources)  # what fails before the first request leaves no record
+    try:
+        evaluation.speed.measure(2)
+        running.enter_context(resources)  # what fails before the first request leaves no record
+    except BaseException:
+        resources.unlock()
+        raise
     try:
         with running:
-            for line in evaluation.resources.refusals():
+            for line in resources.refusals():
                 on_message(line)
             evaluation.start()
             on_start(evaluation)

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -38,7 +39,8 @@ from evalharness.records import (
 )
 from evalharness.report import Outcome, write_reports
 from evalharness.store import RunWriter
-from evalharness.store.runs import RECORD, lock_record, read_run
+from evalharness.store.folders import folder_of
+from evalharness.store.runs import PART, RECORD, read_run
 from evalharness.suites import load_suite
 
 _log = get_logger(__name__)
@@ -105,12 +107,10 @@ class Evaluation:
     def finish(self, *, stopped: bool = False) -> Outcome:
         """Close the record, decide, accept if the options demand it, write the reports. Raises StoreError."""
         self._stopped = stopped
-        self._close()
-        verdicts = self.screened if self.screened and not stopped else self.decide()
-        outcome = self._outcome(verdicts)
-        outcome = self._accepted(outcome, self.options.because) if self.options.accept else outcome
-        errors = write_reports(outcome, self.resources.formats)
-        self.outcome = replace(outcome, report_errors=tuple(errors))
+        try:
+            self.outcome = self._reported()
+        finally:
+            self.resources.unlock(self.name)
         _log.info("suite %s: %s, reports in %s", self.name, self.outcome.status, self.folder)
         return self.outcome
 
@@ -153,6 +153,14 @@ class Evaluation:
         """Make the finished run part of the baseline. Raises RefusedError: in CI, or a partial run."""
         assert self.outcome, "finish() comes first"
         self.outcome = replace(self.outcome, accepted=self._written(self.outcome, because))
+
+    def _reported(self) -> Outcome:
+        self._close()
+        verdicts = self.screened if self.screened and not self._stopped else self.decide()
+        outcome = self._outcome(verdicts)
+        outcome = self._accepted(outcome, self.options.because) if self.options.accept else outcome
+        errors = write_reports(outcome, self.resources.formats)
+        return replace(outcome, report_errors=tuple(errors))
 
     def _stages(self) -> int:
         """Fresh samples can confirm a suspicion unless the options or a provider forbid them."""
@@ -197,7 +205,8 @@ class Evaluation:
 
     def _record(self) -> RunWriter:
         if self._writer is None:
-            self._writer = RunWriter(self.folder / RECORD, self.header)
+            self.resources.lock(self.name)
+            self._writer = RunWriter(self.folder / RECORD, self.header, self.resources.config.root)
         return self._writer
 
 
@@ -212,15 +221,15 @@ def open_evaluation(name: str, resources: Resources, options: EvaluationOptions 
 def delete_stale_reports(resources: Resources, name: str) -> None:
     """Delete the files of an older run of a suite, so that none is taken for this run's.
 
-    Raises StoreError if another run writes its record there.
+    From now on, no other run can write there. Raises StoreError if one does, or the folder is a symbolic link.
     """
+    resources.lock(name)
     folder = resources.folder(name)
-    record = folder / RECORD
-    with suppress(OSError), record.open("rb") as stale:
-        lock_record(record, stale)
-    for file in _files(resources):
-        with suppress(OSError):  # a file that cannot be deleted cannot be written either, which raises later
-            (folder / file).unlink()
+    with folder_of(folder / RECORD, resources.config.root) as handle:
+        for file in reversed(_files(resources)):  # the record last: if this is interrupted, the others belong to it
+            for stale in (file, f"{file}{PART}"):
+                with suppress(OSError):  # a file that cannot be deleted cannot be written either, which raises later
+                    os.unlink(stale, dir_fd=handle)
 
 
 def _files(resources: Resources) -> list[str]:

@@ -38,7 +38,7 @@ class ReferenceRun:
     def add(self, sample: Sample) -> None:
         """Append a sample to its record. Raises StoreError."""
         if self.writer is None:
-            self.writer = RunWriter(self.path, self.header)
+            self.writer = RunWriter(self.path, self.header, self.plan.config.root)
         self.writer.append(sample)
         self.samples.append(sample)
 

@@ -23,6 +23,8 @@ from evalharness.records import Request
 from evalharness.report import open_formats
 from evalharness.report.usage import dollars
 from evalharness.store.job_ledger import open_ledger
+from evalharness.store.locks import RunLock
+from evalharness.store.together import restore_interrupted
 
 _log = get_logger(__name__)
 
@@ -40,11 +42,13 @@ class Resources:
     plans: list[Plan] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     """A line for each extension that failed to close."""
+    _locks: dict[str, RunLock] = field(default_factory=dict)
     _pipeline: Pipeline | None = None
     _executor: Executor | None = None
     _running: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
+        restore_interrupted(self.config.root)
         self.merge_base = MergeBase(self.config, self.options.base)
         self.formats = open_formats(self.config.reports)
 
@@ -95,6 +99,17 @@ class Resources:
         """The folder of a suite's reports."""
         folder = self.config.root / (self.options.report or f"reports/{name}")
         return folder / name if self.options.report and len(self.names) > 1 else folder
+
+    def lock(self, name: str) -> None:
+        """Hold the lock of a suite's folder until `unlock`. Raises StoreError: another run writes there."""
+        if name not in self._locks:
+            self._locks[name] = RunLock(self.folder(name), self.config.root)
+
+    def unlock(self, *names: str) -> None:
+        """Release the locks of these suites' folders; without names, all that are held."""
+        for name in names or list(self._locks):
+            if lock := self._locks.pop(name, None):
+                lock.release()
 
     def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
         """A line for each model with a price: the most that these requests can cost."""

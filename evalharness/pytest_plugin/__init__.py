@@ -20,6 +20,7 @@ def open_plugin(config: pytest.Config, name: str) -> None:
         suites = suites_of(config)
     except EvalHarnessError as error:
         raise pytest.UsageError(str(error)) from None
+    config.add_cleanup(suites.resources.unlock)
     if suites.paths:
         _collect_suites(config, suites)
     plugin = EvalPlugin(config, suites)

@@ -11,7 +11,9 @@ from typing import TextIO
 
 import pytest
 
+from evalharness.errors import StoreError
 from evalharness.logs import logging_to
+from evalharness.store.folders import folder_of, refuse_link, writing
 
 _LEVELS = {"INFO": logging.INFO, "DEBUG": logging.DEBUG}
 
@@ -24,7 +26,7 @@ def open_log(config: pytest.Config) -> None:
     if level is None and given.upper() in logging.getLevelNamesMapping():
         raise pytest.UsageError(f"--llm-log={given}: expected INFO, DEBUG or a file")
     config.add_cleanup(running.close)
-    handler = _file(config.rootpath / given) if level is None else _TerminalHandler(_terminal(running), config)
+    handler = _file(config.rootpath, given) if level is None else _TerminalHandler(_terminal(running), config)
     worker = getattr(config, "workerinput", {}).get("workerid", "")
     running.enter_context(logging_to(handler, level or logging.DEBUG, worker))
 
@@ -59,13 +61,16 @@ def _same_file(one: TextIO, other: TextIO) -> bool:
         return False
 
 
-def _file(path: Path) -> logging.Handler:
+def _file(root: Path, name: str) -> logging.Handler:
     """Appends: xdist's workers write the same file, and the log of the last run is kept."""
+    path = root / name
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise pytest.UsageError(f"--llm-log={path}: cannot be written: {error.strerror or error}") from None
+        with writing(path), folder_of(path, root) as folder:
+            if path.is_relative_to(root):
+                refuse_link(path, folder)
+            return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+    except StoreError as error:
+        raise pytest.UsageError(f"--llm-log: {error}") from None
 
 
 def _terminal(running: ExitStack) -> TextIO:

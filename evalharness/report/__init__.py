@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from evalharness.report.encode import one_line
 from evalharness.report.format import Content, ReportFormat, open_format, open_formats
 from evalharness.report.outcome import Outcome
-from evalharness.store import write_whole
+from evalharness.store import write_below
 
 __all__ = ["Outcome", "ReportFormat", "open_format", "open_formats", "write_reports"]
 
@@ -28,7 +28,7 @@ def write_reports(outcome: Outcome, formats: Mapping[str, ReportFormat]) -> list
 def _written(outcome: Outcome, name: str, one: ReportFormat) -> str:
     """Write one file. Returns the error of its renderer; empty if there is none."""
     try:
-        write_whole(outcome.folder / one.file_name, _rendered(outcome, one))
+        write_below(outcome.root, outcome.folder / one.file_name, _rendered(outcome, one))
     except _RenderError as failure:
         from evalharness.foreign import describe
 

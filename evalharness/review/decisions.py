@@ -44,14 +44,16 @@ class Decisions:
 
     path: Path
     run: str
+    root: Path | None = None
+    """The project: below it, no symbolic link is followed."""
     made: dict[SampleKey, Decision] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)
     """A problem for each unreadable line; its decision is open again."""
 
     @classmethod
-    def read(cls, folder: Path, run: str) -> Decisions:
+    def read(cls, folder: Path, run: str, root: Path | None = None) -> Decisions:
         """The saved decisions. Raises StoreError."""
-        found = cls(folder / FILE, run)
+        found = cls(folder / FILE, run, root)
         lines, found.damage = read_lines(found.path, FILE)
         for number, value in lines:
             if not found._take(value):
@@ -92,4 +94,4 @@ class Decisions:
 
     def _append(self, **values: Any) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        append_line(self.path, {"schema": SCHEMA, "run": self.run, "at": now, **values})
+        append_line(self.path, {"schema": SCHEMA, "run": self.run, "at": now, **values}, self.root)

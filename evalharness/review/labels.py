@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evalharness.config import Config
 from evalharness.errors import StoreError, did_you_mean
 from evalharness.report.blind import first_side
-from evalharness.store import write_whole
-from evalharness.store.files import locked
+from evalharness.store import write_below
+from evalharness.store.folders import writing
+from evalharness.store.locks import locked
 from evalharness.store.runs import stored_lines
 from evalharness.suites import load_suite
 
@@ -106,15 +107,14 @@ def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]
     labels = _exported(file, config, runs, by)
     suite = _first(file)["suite"]
     path = config.root / LABEL_FOLDER / f"{suite}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.parent):
+    with writing(path), locked(path.parent, config.root):
         known = {label.identity: label for label in read_labels(path)} if path.exists() else {}
         before = dict(known)
         for label in labels:
             old = known.get(label.identity)
             known[label.identity] = old if old and old.choice == label.choice else label
         if known != before:
-            write_whole(path, (label.model_dump_json(by_alias=True) + "\n" for label in known.values()))
+            write_below(config.root, path, (label.model_dump_json(by_alias=True) + "\n" for label in known.values()))
     added = sum(identity not in before for identity in known)
     changed = sum(known[identity] != label for identity, label in before.items())
     alike = tuple(label for label in known.values() if labels and (label.a, label.b) == (labels[0].a, labels[0].b))

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalharness.errors import ConfigError, StoreError
+from evalharness.errors import ConfigError
 from evalharness.scaffold.models import ScaffoldModel
+from evalharness.store.files import append_below, create_below
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _NEW_PYPROJECT = '# Makes this folder the root of pytest.\n[tool.pytest.ini_options]\nminversion = "8.4"\n'
@@ -41,7 +42,7 @@ def write_project(root: Path, suite: str, model: ScaffoldModel) -> list[FileChan
     changes = [*_changes(root, suite, model)]
     for change in changes:
         if change.added:
-            _write(root / change.path, change)
+            _write(root, root / change.path, change)
     return changes
 
 
@@ -130,10 +131,6 @@ def _text(path: Path) -> str:
         raise ConfigError(f"cannot read {path.name}: {error}; nothing was written") from None
 
 
-def _write(path: Path, change: FileChange) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb" if change.new else "ab") as file:
-            file.write(change.added.encode("utf-8"))
-    except OSError as error:
-        raise StoreError(f"cannot write {change.path}: {error.strerror or error}") from None
+def _write(root: Path, path: Path, change: FileChange) -> None:
+    write = create_below if change.new else append_below
+    write(root, path, change.added.encode("utf-8"))

@@ -1,17 +1,17 @@
 """Runs, baselines, recordings and the ledger on disk. Every format has a version."""
 
-from evalharness.store.baselines import accept, baseline_path, read_baseline
+from evalharness.store.baselines import accepted_baselines, baseline_path, read_baseline
 from evalharness.store.ci import in_ci
 from evalharness.store.commit import Commit
 from evalharness.store.environment import environment, machine_class, work_s
-from evalharness.store.files import write_whole
+from evalharness.store.files import write_below, write_whole
 from evalharness.store.git import commit_at, merge_base
 from evalharness.store.runs import RunWriter, canonical_run, read_run, sample_from_json, sample_to_json
 
 __all__ = [
     "Commit",
     "RunWriter",
-    "accept",
+    "accepted_baselines",
     "baseline_path",
     "canonical_run",
     "commit_at",
@@ -24,5 +24,6 @@ __all__ = [
     "sample_from_json",
     "sample_to_json",
     "work_s",
+    "write_below",
     "write_whole",
 ]

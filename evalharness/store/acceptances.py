@@ -6,6 +6,7 @@ A line has person, time, run and reason. Nothing is decided by this file. Lines 
 from __future__ import annotations
 
 import getpass
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evalharness.errors import RefusedError
 from evalharness.records import Run, Status
 from evalharness.store.environment import run_git
-from evalharness.store.lines import MOST_PROBLEMS, append_line, read_lines
+from evalharness.store.files import as_bytes, read_below
+from evalharness.store.lines import MOST_PROBLEMS, read_lines
 
 ACCEPTANCES = "golden/HISTORY.jsonl"
 SCHEMA = 1
@@ -91,9 +93,14 @@ def new_acceptance(**values: Any) -> Acceptance:
         raise RefusedError(_message(error)) from None
 
 
-def record_acceptance(root: Path, acceptance: Acceptance) -> None:
-    """Append an acceptance to the file. Raises StoreError."""
-    append_line(root / ACCEPTANCES, acceptance.model_dump(by_alias=True))
+def acceptances_with(root: Path, acceptance: Acceptance) -> bytes:
+    """The content of the file with one more acceptance. Raises StoreError.
+
+    If the last line is cut off, it stays, and the new one starts on its own.
+    """
+    old = read_below(root, root / ACCEPTANCES) or b""
+    line = json.dumps(acceptance.model_dump(by_alias=True), ensure_ascii=False)
+    return old + (b"" if old.endswith(b"\n") or not old else b"\n") + as_bytes(line + "\n")
 
 
 def read_acceptances(root: Path) -> tuple[list[Acceptance], list[str]]:

@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, Validat
 
 from evalharness.errors import RefusedError, StoreError
 from evalharness.records import AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
-from evalharness.store.files import write_whole
 from evalharness.store.runs import check_kind, parse_line
 from evalharness.store.upgrade import SCHEMA, upgraded_case, upgraded_header
 
@@ -163,10 +162,12 @@ def _parsed(model: type[_T], value: dict[str, Any], file: str, number: int) -> _
         raise StoreError(f"{file}:{number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], accepted_at: str) -> list[Path]:
-    """Accept a run as part of the baseline of each of its models and prompts.
+def accepted_baselines(
+    run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], accepted_at: str
+) -> dict[Path, str]:
+    """The files of the baselines with this run, for each of its models and prompts.
 
-    Returns the written files. The run joins the accepted runs if model, request and metric settings are equal. If one
+    The run joins the accepted runs if model, request and metric settings are equal. If one
     differs, it starts a new baseline. Raises RefusedError for a run that is partial, stopped or errored.
     """
     if reason := unacceptable(run):
@@ -180,9 +181,7 @@ def accept(run: Run, *, root: Path, digests: Mapping[tuple[str, str], str], acce
         if model not in run.header.deterministic and (stale := _stale(joined, samples)):
             raise RefusedError(f"not accepted: {stale}")
         texts[path] = _text(joined)
-    for path, text in texts.items():
-        write_whole(path, text)
-    return list(texts)
+    return texts
 
 
 def baseline_of(run: Run, model: str, prompt: str) -> Baseline:

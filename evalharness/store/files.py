@@ -2,68 +2,99 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from evalharness.errors import StoreError
 from evalharness.redaction import scrub
+from evalharness.store.folders import folder_of, refuse_link, writing
 
 LONE_SURROGATES = "backslashreplace"
 """Error handler for half a surrogate pair, which JSON may contain and UTF-8 cannot: writes the JSON escape, \\ud83d."""
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MODE = 0o644
+Content = str | bytes | Iterable[str | bytes]
 
 
-def write_whole(path: Path, content: str | bytes | Iterable[str | bytes]) -> None:
-    """Write a file atomically: readers see the old content or the new.
+def write_whole(path: Path, content: Content) -> None:
+    """Write a file that the user has named, atomically: readers see the old content or the new.
 
-    Keys in text are redacted. Raises StoreError if the file cannot be written.
+    Links to its folder are followed; a link with its name is replaced. Keys in text are redacted. Raises StoreError if
+    the file cannot be written.
     """
+    _write(path, content, None)
+
+
+def write_below(root: Path, path: Path, content: Content) -> None:
+    """Write a file of the project as `write_whole` does.
+
+    Raises StoreError, also if a folder below the root is a symbolic link.
+    """
+    _write(path, content, root)
+
+
+def _write(path: Path, content: Content, root: Path | None) -> None:
+    with writing(path), folder_of(path, root) as folder:
+        _replace(path.name, content, folder)
+
+
+def _replace(name: str, content: Content, folder: int) -> None:
+    temporary = f".{name}.{secrets.token_hex(4)}"
+    handle = os.open(temporary, CREATE, 0o600, dir_fd=folder)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for piece in [content] if isinstance(content, str | bytes) else content:
-                    file.write(piece if isinstance(piece, bytes) else scrub(piece).encode("utf-8", LONE_SURROGATES))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder. Waits for other processes that hold it."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def all_or_none(paths: Iterable[Path]) -> Iterator[None]:
-    """Restore the content of these files if the block raises."""
-    before = {path: path.read_bytes() if path.is_file() else None for path in paths}
-    try:
-        yield
+        with os.fdopen(handle, "wb") as file:
+            for piece in [content] if isinstance(content, str | bytes) else content:
+                file.write(as_bytes(piece))
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), _MODE)
+        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        for path, data in before.items():
-            _restore(path, data)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
         raise
 
 
-def _restore(path: Path, data: bytes | None) -> None:
-    if data is None:
-        path.unlink(missing_ok=True)
-    elif path.read_bytes() != data:
-        path.write_bytes(data)
+def read_below(root: Path, path: Path) -> bytes | None:
+    """The content of a file of the project; None if there is none. Raises StoreError, also for a symbolic link."""
+    with writing(path), folder_of(path, root) as folder:
+        refuse_link(path, folder)
+        try:
+            handle = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(handle, "rb") as file:
+            return file.read()
+
+
+def create_below(root: Path, path: Path, content: str | bytes) -> None:
+    """Write a new file of the project. Raises StoreError, also if the file exists."""
+    _put(root, path, CREATE, content)
+
+
+def append_below(root: Path, path: Path, content: str | bytes) -> None:
+    """Append to a file of the project. Raises StoreError, also for a symbolic link."""
+    _put(root, path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, content)
+
+
+def _put(root: Path, path: Path, flags: int, content: str | bytes) -> None:
+    with writing(path), folder_of(path, root) as folder:
+        refuse_link(path, folder)
+        handle = os.open(path.name, flags, _MODE, dir_fd=folder)
+        try:
+            write_all(handle, as_bytes(content))
+        finally:
+            os.close(handle)
+
+
+def as_bytes(content: str | bytes) -> bytes:
+    """The bytes of a file; keys in text are redacted."""
+    return content if isinstance(content, bytes) else scrub(content).encode("utf-8", LONE_SURROGATES)
+
+
+def write_all(handle: int, data: bytes) -> None:
+    """Write all bytes to a descriptor. Raises OSError."""
+    while data:
+        data = data[os.write(handle, data) :]

@@ -21,17 +21,12 @@ from threading import Lock
 from typing import Any, Literal
 
 from evalharness.errors import StoreError
-from evalharness.store.files import locked
 from evalharness.store.imported import Origin, delete_others, imported_rows
+from evalharness.store.ledger_file import is_read_only, open_tables, transaction
 from evalharness.store.ledger_rows import insert_row, read_row
-from evalharness.store.ledger_tables import APPLICATION, make_tables, upgrade
 from evalharness.store.recorded import Recorded
-from evalharness.store.upgrade import SCHEMA, SCHEMAS
 
-_LOCKED_S = 30.0
 _CHUNK = 500
-_CHECKED_WHOLE_BYTES = 64 * 2**20
-"""Files up to this size are checked page by page on opening. Rows are checked on reading in all files."""
 _ROUNDING_USD = 1e-9
 
 Grant = Literal["go", "recorded", "in flight", "over budget"]
@@ -77,15 +72,8 @@ class Ledger:
         self.path, self._counts = path, counts or (lambda _: True)
         self._lock = Lock()
         with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.touch(mode=0o600)
-            self._connection = sqlite3.connect(path, timeout=_LOCKED_S, isolation_level=None, check_same_thread=False)
-            try:
-                with locked(path.parent):  # several processes may create the file at the same time
-                    self._open()
-            except BaseException:
-                self._connection.close()
-                raise
+            self.read_only = is_read_only(path)
+            self._connection = open_tables(path, read_only=self.read_only)
 
     def close(self) -> None:
         """Close the file."""
@@ -95,8 +83,11 @@ class Ledger:
     def begin(self, run: str, budget_usd: float | None) -> None:
         """Begin a run with its budget.
 
-        Another process of the run shares the budget of the first.
+        Another process of the run shares the budget of the first. Does nothing if the file is read-only: then it
+        refuses every intent.
         """
+        if self.read_only:
+            return
         with self._transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO run VALUES (?, ?, 0)", (run, budget_usd))
 
@@ -210,41 +201,10 @@ class Ledger:
         except ValueError as error:
             raise self._refused(str(error)) from None
 
-    def _open(self) -> None:
-        connection = self._connection
-        version, application = (_pragma(connection, name) for name in ("user_version", "application_id"))
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if version > SCHEMA and application == APPLICATION:
-            raise StoreError(
-                f"{self.path}: schema {version}, this version reads 1 to {SCHEMA}: upgrade evalharness, or move the "
-                "file away (its responses are then requested again)"
-            )
-        if (tables or version) and (version not in SCHEMAS or application != APPLICATION):
-            raise self._refused("not a ledger of evalharness")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        if not tables:
-            with self._transaction() as connection:
-                make_tables(connection)
-        elif self.path.stat().st_size <= _CHECKED_WHOLE_BYTES:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise self._refused(found)
-        if tables and version < SCHEMA:
-            with self._transaction() as connection:
-                upgrade(connection)
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._lock, self._explained(), transaction(self._connection):
+            yield self._connection
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -265,7 +225,3 @@ class Ledger:
             f"{self.path}: damaged ({' '.join(why.split())[:300]}): move the file away (its responses are then "
             "requested again)"
         )
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

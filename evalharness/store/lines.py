@@ -15,28 +15,28 @@ from typing import Any
 from evalharness.errors import StoreError
 from evalharness.redaction import scrubbed
 from evalharness.store.files import LONE_SURROGATES
+from evalharness.store.folders import folder_of, refuse_link, writing
 from evalharness.store.runs import parse_line
 
 MOST_PROBLEMS = 20
 
 
-def append_line(path: Path, value: Mapping[str, Any]) -> None:
-    """Append a line, whole or not at all. Raises StoreError.
+def append_line(path: Path, value: Mapping[str, Any], root: Path | None = None) -> None:
+    """Append a line, whole or not at all. Raises StoreError, also if a folder below `root` is a symbolic link.
 
     If a crash has cut off the last line, that line stays, and the new one starts on its own.
     """
     line = json.dumps(scrubbed(dict(value)), ensure_ascii=False, allow_nan=False) + "\n"
     data = line.encode("utf-8", LONE_SURROGATES)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    with writing(path), folder_of(path, root) as folder:
+        refuse_link(path, folder)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(path.name, flags, 0o644, dir_fd=folder)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             _append(handle, data)
         finally:
             os.close(handle)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
 def _append(handle: int, data: bytes) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from evalharness.errors import StoreError
 from evalharness.redaction import scrubbed, shortened
-from evalharness.store.files import write_whole
+from evalharness.store.files import write_below, write_whole
 from evalharness.store.recorded import Recorded, canonical, request_key, response_from_json, response_to_json
 from evalharness.store.runs import check_kind, stored_lines
 from evalharness.store.upgrade import SCHEMA, upgraded_request, upgraded_response
@@ -24,12 +24,18 @@ from evalharness.store.upgrade import SCHEMA, upgraded_request, upgraded_respons
 _KEYS = {"key", "recorded_at", "request", "response"}
 
 
-def write_recording(path: Path, suite: str, rows: Iterable[Recorded]) -> int:
-    """Write the responses. Returns their number. Raises StoreError."""
+def write_recording(path: Path, suite: str, rows: Iterable[Recorded], root: Path | None = None) -> int:
+    """Write the responses. Returns their number. Raises StoreError.
+
+    `root`: below it, no symbolic link is followed; None for a path that the user has named.
+    """
     lines = [_line(row) for row in sorted(rows, key=lambda row: row.key)]
     header = {"schema": SCHEMA, "kind": "recording", "suite": suite, "responses": len(lines)}
     text = "".join(json.dumps(scrubbed(line), ensure_ascii=False, allow_nan=False) + "\n" for line in (header, *lines))
-    write_whole(path, text)
+    if root is None:
+        write_whole(path, text)
+    else:
+        write_below(root, path, text)
     return len(lines)
 
 

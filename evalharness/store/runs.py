@@ -1,30 +1,36 @@
 """Reads and writes run records: `reports/SUITE/run.jsonl`.
 
-A header line, one sample per line in the order of completion, and an end line. A file without the end line is of a
-killed run, and is read as a stopped one.
+A header line, one sample per line in the order of completion, and an end line. A run writes `run.jsonl.part`, which
+gets its name at the end. That of a killed run stays; a file without the end line is read as a stopped run.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
 from evalharness.errors import StoreError
 from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.redaction import scrubbed
-from evalharness.store.files import LONE_SURROGATES
+from evalharness.store.files import CREATE, LONE_SURROGATES, write_all
+from evalharness.store.folders import folder_of, writing
 from evalharness.store.recorded import canonical, without_empty
 from evalharness.store.upgrade import SCHEMA, SCHEMAS, planned_repeats, upgraded_header, upgraded_run_line
 
 RECORD = "run.jsonl"
 """File name of a run record."""
+PART = ".part"
+"""Ends the name of a record that is not whole."""
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_TOKENS, _MOST_SCORE = 10**12, 10**6
 _OF_THE_OCCASION = (
     "id",
@@ -75,18 +81,17 @@ def sample_from_json(value: Any) -> Sample:
 class RunWriter:
     """Writes a run record line by line, so that a killed run loses no finished sample.
 
-    Holds the lock of the file until `end`. Raises StoreError, also if another run writes the same file.
+    The file gets its name at the end. Below `root`, no symbolic link is followed. The caller holds the lock of the
+    folder (`RunLock`). Raises StoreError.
     """
 
-    def __init__(self, path: Path, header: RunHeader) -> None:
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[str] = path.open("a", encoding="utf-8", errors=LONE_SURROGATES, newline="\n")
-            lock_record(path, self._file)
-            self._file.truncate(0)
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None
+    def __init__(self, path: Path, header: RunHeader, root: Path | None = None) -> None:
+        self._path, self._part, self._root = path, path.with_name(path.name + PART), root
+        with writing(path), folder_of(path, root) as folder:
+            _refuse_folder(path, folder)
+            with suppress(FileNotFoundError):  # of a killed run
+                os.unlink(self._part.name, dir_fd=folder)
+            os.close(os.open(self._part.name, CREATE, 0o644, dir_fd=folder))
         self._write({"schema": SCHEMA, "kind": "run", **_HEADER.dump_python(header, mode="json")})
 
     def append(self, sample: Sample) -> None:
@@ -94,29 +99,37 @@ class RunWriter:
         self._write({"sample": sample_to_json(sample)})
 
     def end(self, run: Run) -> None:
-        """Write the end line and close the file."""
+        """Write the end line, and give the file its name."""
         end = _End(run.selected, run.stopped, run.calibration_s, run.stability)
-        self._write({"end": _END.dump_python(end, mode="json")})
-        self._file.close()
+        self._write({"end": _END.dump_python(end, mode="json")}, last=True)
 
-    def _write(self, value: dict[str, Any]) -> None:
-        try:
-            self._file.write(json.dumps(scrubbed(value), ensure_ascii=False, allow_nan=False) + "\n")
-            self._file.flush()
-        except OSError as error:
-            raise StoreError(f"{self._path}: cannot be written: {error.strerror or error}") from None
+    def _write(self, value: dict[str, Any], *, last: bool = False) -> None:
+        line = json.dumps(scrubbed(value), ensure_ascii=False, allow_nan=False) + "\n"
+        with writing(self._path), folder_of(self._part, self._root) as folder:
+            # opened for each line: a session with a thousand suites has too many files to keep them open
+            handle = os.open(self._part.name, _APPEND, dir_fd=folder)
+            try:
+                write_all(handle, line.encode("utf-8", LONE_SURROGATES))
+                if last:
+                    os.fsync(handle)
+            finally:
+                os.close(handle)
+            if last:
+                os.replace(self._part.name, self._path.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
-def lock_record(path: Path, file: IO[Any]) -> None:
-    """Lock an open run record until it is closed. Raises StoreError if another run writes it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise StoreError(
-            f"{path}: another run writes this record: wait for its end, or write to another folder (--llm-report, "
-            "report=)"
-        ) from None
+def _refuse_folder(path: Path, folder: int) -> None:
+    """Raise OSError for a folder with the name of the record, which would prevent the move at the end."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(path.name, dir_fd=folder, follow_symlinks=False).st_mode):
+            raise IsADirectoryError("is a folder")
+
+
+def record_in(folder: Path) -> Path:
+    """The record in a folder: that of a whole run, or the part that a killed run has left."""
+    path = folder / RECORD
+    part = folder / f"{RECORD}{PART}"
+    return part if not path.exists() and part.exists() else path
 
 
 def read_run(path: Path) -> Run:

@@ -11,7 +11,7 @@ from evalharness.errors import StoreError
 from evalharness.records import Baseline, Run
 from evalharness.store import commit_at, read_run
 from evalharness.store.baselines import BASELINE_FOLDER, read_baseline
-from evalharness.store.runs import RECORD, stored_lines
+from evalharness.store.runs import record_in, stored_lines
 
 GIT = "git:"
 
@@ -27,8 +27,8 @@ def open_source(given: str, root: Path, suite: str | None = None) -> Run | list[
     path = _place(given, root)
     if path is None:
         raise StoreError(f"{given}: no such file or folder; expected a run, a baseline, or {GIT}REF")
-    if (path / RECORD).is_file():
-        return read_run(path / RECORD)
+    if (record := record_in(path)).is_file():
+        return read_run(record)
     if path.is_dir():
         return _baselines(sorted(path.glob("*.jsonl")), root, given)
     _, first = next(stored_lines(path), (1, {}))

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
 from evalharness.records import Case, Location, Message, Prompt, Spec, Suite
+from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.document import Document, Loc, problem, read_yaml
 from evalharness.suites.files import FileError, inside
 from evalharness.suites.gates import read_gates
@@ -37,13 +38,16 @@ def suite_names(root: Path) -> list[str]:
 
 
 def suite_path(name: str, root: Path) -> Path:
-    """The path of an existing suite. Raises SuiteError with similar names."""
+    """The path of an existing suite. Raises SuiteError: another name, with similar ones; an invalid name."""
     known = suite_names(root)
     if name not in known:
         hint = did_you_mean(name, known) if known else f"; no suites in {SUITE_FOLDER}/: evalharness init writes one"
         if (root / SUITE_FOLDER / f"{name}.yml").exists():
             hint = f"; rename {SUITE_FOLDER}/{name}.yml to {name}.yaml"
         raise SuiteError([problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, f"unknown suite '{name}'{hint}")])
+    if not is_name(name):
+        hint = f"invalid file name: expected {NAME_RULE}: rename the file"
+        raise SuiteError([problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, hint)])
     return root / SUITE_FOLDER / f"{name}.yaml"
 
 

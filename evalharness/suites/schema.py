@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from evalharness import registry
+from evalharness.records.names import NAME_PATTERN
 from evalharness.suites.document import Bare, number, plain
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _list_or_text(value: Any) -> str:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Data = Annotated[Any, BeforeValidator(plain)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$"), BeforeValidator(_text)]
+Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$"), BeforeValidator(_text)]
 """Of a prompt or a model. It becomes part of a file name."""
 CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]+$", max_length=200), BeforeValidator(_text)]
 """`max_length` instead of `{1,200}` in the pattern, which takes 70 ms to compile for all letters of Unicode."""

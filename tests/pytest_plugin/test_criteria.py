@@ -23,7 +23,7 @@ from evalharness.records import (
     Run,
     Score,
 )
-from evalharness.store import Commit, accept
+from evalharness.store import Commit, accepted_baselines, write_below
 from evalharness.store.git import merge_base
 from evalharness.suites import suite_names
 from evalharness.testing import run, sample
@@ -102,12 +102,14 @@ def a_run(name: str, score: float = 0.8) -> Run:
 
 def accept_run(repository: Repository, name: str, score: float = 0.8, *, request: str = "request") -> None:
     """Accept a run, as `--llm-accept` does."""
-    accept(
+    texts = accepted_baselines(
         a_run(name, score),
         root=repository.root,
         digests={("fake", "plain"): request},
         accepted_at="2026-01-02T00:00:00+00:00",
     )
+    for path, text in texts.items():
+        write_below(repository.root, path, text)
 
 
 @pytest.fixture(scope="session")

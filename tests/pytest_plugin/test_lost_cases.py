@@ -56,6 +56,7 @@ GOLDEN = "golden/demo.yaml"
 SUITE = "suites/demo.yaml"
 VERDICT = "reports/demo/verdict.json"
 RECORD = "reports/demo/run.jsonl"
+PART = f"{RECORD}.part"
 GATES = """\
 gates:
   - {metric: edit_similarity, margin: 12%}
@@ -1217,7 +1218,7 @@ def test_an_interrupt_just_after_a_line(green: Project) -> None:
 
 LEAVES = {
     "before the first answer": "os._exit(0)",
-    "after some answers": f"while not os.path.exists({RECORD!r}) or not os.path.getsize({RECORD!r}):\n"
+    "after some answers": f"while not os.path.exists({PART!r}) or not os.path.getsize({PART!r}):\n"
     "            time.sleep(0.01)\n        os._exit(0)",
 }
 
@@ -1230,7 +1231,8 @@ def test_a_process_that_exits_with_status_0(green: Project, odd: str) -> None:
         output, _ = process.communicate(timeout=60)
     assert (process.returncode, "PASS" in output) == (0, False)
     assert not (green.root / VERDICT).exists()
-    assert not (green.root / RECORD).exists() or read_run(green.root / RECORD).stopped
+    assert not (green.root / RECORD).exists()
+    assert not (green.root / PART).exists() or read_run(green.root / PART).stopped
 
 
 def test_a_full_disk(green: Project) -> None:

@@ -16,7 +16,7 @@ from evalharness.records import (
     Timing,
     Usage,
 )
-from evalharness.store import RunWriter, accept, baseline_path
+from evalharness.store import RunWriter, accepted_baselines, baseline_path, write_below
 from evalharness.testing import run, sample
 
 DIGESTS = {("m", "p"): "request"}
@@ -78,5 +78,8 @@ def write(path: Path, written: Run) -> Path:
 def accepted(root: Path, *runs: Run, request: str = "request") -> Path:
     """Accept these runs in order. Returns the baseline file."""
     for one in runs:
-        accept(one, root=root, digests={("m", "p"): request}, accepted_at="2026-01-02T00:00:00+00:00")
+        given = {("m", "p"): request}
+        texts = accepted_baselines(one, root=root, digests=given, accepted_at="2026-01-02T00:00:00+00:00")
+        for path, text in texts.items():
+            write_below(root, path, text)
     return baseline_path(root, "demo", "m", "p")

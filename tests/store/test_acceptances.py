@@ -18,15 +18,16 @@ from stored_records import a_run
 from evalharness.config import Config, ModelConfig
 from evalharness.errors import RefusedError, StoreError
 from evalharness.evaluation.acceptance import Reason, accept_run
-from evalharness.store import baselines, read_baseline
+from evalharness.store import read_baseline, together
 from evalharness.store.acceptances import (
     ACCEPTANCES,
     Acceptance,
+    acceptances_with,
     new_acceptance,
     person,
     read_acceptances,
-    record_acceptance,
 )
+from evalharness.store.files import write_below
 from evalharness.store.lines import append_line
 from evalharness.testing.ci import leave_ci
 
@@ -46,6 +47,11 @@ def acceptance(**values: Any) -> Acceptance:
         "overrode": "fail",
     }
     return new_acceptance(**{**plain, **values})
+
+
+def record_acceptance(root: Path, one: Acceptance) -> None:
+    """Add an acceptance to the file."""
+    write_below(root, root / ACCEPTANCES, acceptances_with(root, one))
 
 
 def test_read_as_written(tmp_path: Path) -> None:
@@ -152,13 +158,13 @@ def test_person(tmp_path: Path) -> None:
 def test_two_accepted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If two runs are accepted at the same time, the baseline and the acceptances have both."""
     leave_ci(monkeypatch)
-    write_whole = baselines.write_whole
+    write_below = together.write_below
 
-    def slowly(path: Path, text: str) -> None:
+    def slowly(root: Path, path: Path, text: str) -> None:
         time.sleep(0.2)  # without a lock, the other thread has read the old baseline by now
-        write_whole(path, text)
+        write_below(root, path, text)
 
-    monkeypatch.setattr(baselines, "write_whole", slowly)
+    monkeypatch.setattr(together, "write_below", slowly)
     (tmp_path / "suites").mkdir()
     (tmp_path / "suites/demo.yaml").write_text("schema: 1\n")
     config = Config(root=tmp_path, models={"m": ModelConfig(provider="scripted")})

@@ -13,7 +13,7 @@ from stored_records import DIGESTS, HOSTILE, a_run, a_sample, accepted, broken
 
 from evalharness.errors import RefusedError, StoreError
 from evalharness.records import Baseline, BaselineSample, Response, Run, SampleKey, Score, Timing, Usage
-from evalharness.store import accept, read_baseline
+from evalharness.store import accepted_baselines, read_baseline
 
 
 def read(path: Path, root: Path) -> Baseline:
@@ -100,8 +100,12 @@ def test_several_models(tmp_path: Path) -> None:
     """Each model and prompt has its own file with its own samples."""
     samples = [a_sample(), a_sample(key=SampleKey("a", "p", "n", 0), text="Other.")]
     run = a_run(samples)
-    written = accept(run, root=tmp_path, digests=DIGESTS | {("n", "p"): "request"}, accepted_at="now")
+    digests = DIGESTS | {("n", "p"): "request"}
+    written = accepted_baselines(run, root=tmp_path, digests=digests, accepted_at="now")
     assert [path.name for path in written] == ["m.p.jsonl", "n.p.jsonl"]
+    for path, text in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     assert [read(path, tmp_path).cases["a"].samples[0].text for path in written] == ["Yes.", "Other."]
 
 
@@ -123,7 +127,7 @@ def test_several_models(tmp_path: Path) -> None:
 def test_refused(tmp_path: Path, run: Run, message: str) -> None:
     """A run that is incomplete or invalid is not accepted, and no file is written."""
     with pytest.raises(RefusedError, match=f"not accepted: .*{message}"):
-        accept(run, root=tmp_path, digests=DIGESTS, accepted_at="now")
+        accepted_baselines(run, root=tmp_path, digests=DIGESTS, accepted_at="now")
     assert not list(tmp_path.rglob("*"))
 
 

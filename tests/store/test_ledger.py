@@ -141,7 +141,7 @@ NEWER = "schema 3, this version reads 1 to 2: upgrade evalharness, or move the f
         (another, "not a ledger of evalharness"),
         (lambda path: path.write_text("hello"), "file is not a database"),
         (lambda path: path.write_bytes(bytes(4096)), "file is not a database"),
-        (lambda path: path.mkdir(), "unable to open"),
+        (lambda path: path.mkdir(), "Is a directory"),
     ],
 )
 def test_refused(path: Path, make: Callable[[Path], Any], message: str) -> None:

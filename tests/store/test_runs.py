@@ -16,6 +16,7 @@ from stored_records import HOSTILE, a_run, a_sample, broken, write
 from evalharness.errors import StoreError
 from evalharness.records import Run, SampleKey
 from evalharness.store import RunWriter, read_run, sample_from_json, sample_to_json
+from evalharness.store.runs import record_in
 
 
 @pytest.mark.parametrize(
@@ -71,16 +72,14 @@ def test_same_run_same_bytes(tmp_path: Path) -> None:
     assert [next(iter(json.loads(line))) for line in first.splitlines()] == ["schema", "sample", "sample", "end"]
 
 
-def test_two_writers_of_one_record(tmp_path: Path) -> None:
-    """A second run that writes to the same file is refused, and the record of the first stays whole."""
-    run, path = a_run(), tmp_path / "run.jsonl"
-    writer = RunWriter(path, run.header)
-    writer.append(run.samples[0])
-    with pytest.raises(StoreError, match=r"run\.jsonl: another run writes this record: wait for its end"):
-        RunWriter(path, run.header)
-    assert read_run(path).samples == run.samples[:1]
-    writer.end(run)
-    RunWriter(path, run.header).end(run)
+def test_a_record_moves_into_place_when_whole(tmp_path: Path) -> None:
+    """Until its end, a record has another name, and the record of the last run stays as it is."""
+    path = write(tmp_path / "run.jsonl", a_run(name="old"))
+    writer = RunWriter(path, a_run(name="new").header)
+    assert (read_run(path).header.id, read_run(tmp_path / "run.jsonl.part").header.id) == ("old", "new")
+    writer.end(a_run(name="new"))
+    assert [file.name for file in tmp_path.iterdir()] == ["run.jsonl"]
+    assert read_run(path).header.id == "new"
 
 
 def test_every_line_is_written_at_once(tmp_path: Path) -> None:
@@ -88,9 +87,11 @@ def test_every_line_is_written_at_once(tmp_path: Path) -> None:
     run = a_run()
     writer = RunWriter(tmp_path / "run.jsonl", run.header)
     writer.append(run.samples[0])
-    found = read_run(tmp_path / "run.jsonl")
+    assert record_in(tmp_path).name == "run.jsonl.part"
+    found = read_run(record_in(tmp_path))
     assert (found.samples, found.stopped, found.complete) == (run.samples[:1], True, False)
     writer.end(run)
+    assert record_in(tmp_path).name == "run.jsonl"
 
 
 def test_truncated_anywhere(tmp_path: Path) -> None:
