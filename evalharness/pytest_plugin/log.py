@@ -70,7 +70,7 @@ def _file(root: Path, name: str) -> logging.Handler:
                 refuse_link(path, folder)
             return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     except StoreError as error:
-        raise pytest.UsageError(f"--llm-log: {error}") from None
+        raise pytest.UsageError(f"--llm-log={error}") from None
 
 
 def _terminal(running: ExitStack) -> TextIO:
