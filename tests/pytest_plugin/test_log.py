@@ -168,6 +168,18 @@ def test_hostile_text(project):
     assert len(line) < 400
 
 
+def test_a_log_that_is_a_link(project, tmp_path):
+    """A link below the root is no place for the log."""
+    (tmp_path / "mine").write_text("mine")
+    (project.root / "run.log").symlink_to(tmp_path / "mine")
+    result = project.run("--llm-log=run.log")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["*--llm-log=*run.log: cannot be written: 'run.log' is a symbolic link: delete the link"]
+    )
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
 @pytest.mark.parametrize("given", ["warning", "."])
 def test_what_cannot_be_a_log(project, given):
     """Another level and a folder are usage errors that name the option."""

@@ -8,6 +8,7 @@ leaves WORK/1, WORK/2, ..., as the child left them that was killed at its first,
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -28,7 +29,6 @@ from evalharness.store import read_run
 
 SYSTEM_CALLS = ("write", "pwrite64", "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat")
 SYSTEM_CALLS += ("ftruncate", "fsync", "fchmod")
-CALLS = ",".join(f"?{name}" for name in SYSTEM_CALLS)
 PYTHON_CALLS = ("open", "write", "replace", "unlink", "mkdir", "ftruncate", "fsync", "fchmod", "close")
 RECORD = "reports/demo/run.jsonl"
 MOST = 400
@@ -58,27 +58,29 @@ ACTIONS: dict[str, Callable[[Path], None]] = {
 
 
 def main(action: str, template: Path, work: Path, by: str) -> None:
-    """Kill one child after the other, until one ends before its call."""
+    """Kill one child after the other at each call, until one ends before its call."""
     acceptance._now = lambda: "2026-01-02T03:04:05+00:00"  # the same bytes in each child
     import_heavy_modules()
-    for number in range(1, MOST):
-        root = work / str(number)
-        shutil.copytree(template, root, symlinks=True)
-        status = killed_at(number, lambda root=root: ACTIONS[action](root), by)
-        if not os.WIFSIGNALED(status):
-            assert status == 0, status
-            root.rename(work / "whole")
-            return
-    raise AssertionError(f"more than {MOST} calls")
+    numbers = itertools.count(1)
+    for calls in SYSTEM_CALLS if by == "strace" else ("",):  # strace counts each system call separately
+        for nth in range(1, MOST):
+            root = work / str(next(numbers))
+            shutil.copytree(template, root, symlinks=True)
+            status = killed_at(nth, lambda root=root: ACTIONS[action](root), calls)
+            if not os.WIFSIGNALED(status):
+                assert status == 0, status
+                shutil.rmtree(work / "whole", ignore_errors=True)
+                root.rename(work / "whole")
+                break
 
 
-def killed_at(number: int, act: Callable[[], None], by: str) -> int:
-    """The exit status of a child that is killed when it makes so many calls."""
+def killed_at(number: int, act: Callable[[], None], call: str) -> int:
+    """The exit status of a child that is killed at the nth system call of this name, or of `os` without a name."""
     begin, attached = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            if by == "os":
+            if not call:
                 patch(number)
             else:
                 os.read(begin, 1)
@@ -87,17 +89,17 @@ def killed_at(number: int, act: Callable[[], None], by: str) -> int:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
-    if by == "strace":
-        trace(child, number)
+    if call:
+        trace(child, call, number)
         os.write(attached, b"x")
     os.close(begin)
     os.close(attached)
     return os.waitpid(child, 0)[1]
 
 
-def trace(child: int, number: int) -> None:
+def trace(child: int, call: str, number: int) -> None:
     """Attach strace to a process."""
-    options = ["-e", f"trace={CALLS}", "-e", f"inject={CALLS}:signal=SIGKILL:when={number}"]
+    options = ["-e", f"trace=?{call}", "-e", f"inject=?{call}:signal=SIGKILL:when={number}"]
     subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-p", str(child), *options])
     until = time.monotonic() + 30
     while "\nTracerPid:\t0\n" in Path(f"/proc/{child}/status").read_text():
