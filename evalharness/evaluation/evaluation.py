@@ -39,6 +39,7 @@ from evalharness.records import (
 )
 from evalharness.report import Outcome, write_reports
 from evalharness.store import RunWriter
+from evalharness.store.files import delete_leftovers
 from evalharness.store.folders import folder_of
 from evalharness.store.runs import PART, RECORD, read_run
 from evalharness.suites import load_suite
@@ -226,6 +227,7 @@ def delete_stale_reports(resources: Resources, name: str) -> None:
     resources.lock(name)
     folder = resources.folder(name)
     with folder_of(folder / RECORD, resources.config.root) as handle:
+        delete_leftovers(_files(resources), handle)
         for file in reversed(_files(resources)):  # the record last: if this is interrupted, the others belong to it
             for stale in (file, f"{file}{PART}"):
                 with suppress(OSError):  # a file that cannot be deleted cannot be written either, which raises later

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -55,6 +56,16 @@ def _replace(name: str, content: Content, folder: int) -> None:
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=folder)
         raise
+
+
+def delete_leftovers(names: Iterable[str], folder: int) -> None:
+    """Delete what killed processes have left of files with these names. No other process may write them now."""
+    wanted = {f".{name}" for name in names}
+    for found in os.listdir(folder):
+        stem, _, end = found.rpartition(".")
+        if stem in wanted and re.fullmatch("[0-9a-f]{8}", end):
+            with suppress(OSError):
+                os.unlink(found, dir_fd=folder)
 
 
 def read_below(root: Path, path: Path) -> bytes | None:

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Base64Bytes, BaseModel, ConfigDict, Field, 
 
 from evalharness.errors import StoreError
 from evalharness.store.ci import in_ci
-from evalharness.store.files import as_bytes, read_below, write_below
+from evalharness.store.files import as_bytes, delete_leftovers, read_below, write_below
 from evalharness.store.folders import folder_of, writing
 from evalharness.store.locks import locked
 
@@ -59,6 +59,9 @@ def written_together(root: Path, contents: Mapping[Path, str | bytes]) -> Iterat
     The caller holds the lock of `golden/`. Raises StoreError.
     """
     data = {path: as_bytes(content) for path, content in contents.items()}
+    for path in (*data, root / JOURNAL):
+        with writing(path), folder_of(path, root) as folder:
+            delete_leftovers([path.name], folder)
     files = [_entry(root, path, content) for path, content in data.items()]
     write_below(root, root / JOURNAL, _Journal(files=files).model_dump_json(by_alias=True))
     try:

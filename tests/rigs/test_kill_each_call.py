@@ -90,6 +90,7 @@ def test_accepting_again_after_a_kill(kills: Killed, tmp_path: Path) -> None:
         accept_run(read_run(root / rigs.killed.RECORD), Project(root).config, Reason("again", "pass", "me"))
         reasons = [json.loads(line)["because"] for line in (root / "golden/HISTORY.jsonl").read_text().splitlines()]
         assert reasons in (["old", "again"], ["old", "new", "again"])
+        assert not list((root / "golden").rglob(".*"))
 
 
 def test_nothing_is_restored_in_ci(kills: Killed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
