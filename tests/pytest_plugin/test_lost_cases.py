@@ -42,6 +42,7 @@ from evalharness.report.terminal import summary_lines
 from evalharness.report.verdict_file import verdict_json
 from evalharness.scoring.metrics import overlap
 from evalharness.store import merge_base, read_baseline, read_run
+from evalharness.store.runs import record_in
 from evalharness.suites import suite_path
 from evalharness.testing.fault_server import FaultServer
 
@@ -1163,7 +1164,7 @@ def child(project: Project, *arguments: str, **how: Any) -> Iterator[subprocess.
 
 def wait_for_samples(project: Project, count: int, process: subprocess.Popen[str]) -> None:
     """Wait until the record on disk has this many samples of this run."""
-    path = project.root / RECORD
+    path = project.root / PART
     with in_time():
         while process.poll() is None and (not path.exists() or path.read_text().count("\n") <= count):
             time.sleep(0.01)
@@ -1179,7 +1180,7 @@ def test_a_run_that_is_interrupted(green: Project, sent: signal.Signals) -> None
         process.send_signal(sent)
         output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
-    run = read_run(green.root / RECORD)
+    run = read_run(record_in(green.root / "reports/demo"))
     assert (run.stopped, run.complete) == (True, False)
     assert 5 <= len(run.samples) <= 20
     if sent == signal.SIGINT:
