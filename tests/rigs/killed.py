@@ -24,7 +24,7 @@ from evalharness import evaluate
 from evalharness.config import load_config
 from evalharness.evaluation import acceptance
 from evalharness.evaluation.acceptance import Reason, accept_answers, accept_run
-from evalharness.evaluation.resources import import_heavy_modules
+from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.store import read_run
 
 SYSTEM_CALLS = ("write", "pwrite64", "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat")
@@ -60,7 +60,7 @@ ACTIONS: dict[str, Callable[[Path], None]] = {
 def main(action: str, template: Path, work: Path, by: str) -> None:
     """Kill one child after the other at each call, until one ends before its call."""
     acceptance._now = lambda: "2026-01-02T03:04:05+00:00"  # the same bytes in each child
-    import_heavy_modules()
+    import_modules(LAST_STEPS)
     numbers = itertools.count(1)
     for calls in SYSTEM_CALLS if by == "strace" else ("",):  # strace counts each system call separately
         for nth in range(1, MOST):
