@@ -222,10 +222,13 @@ def open_evaluation(name: str, resources: Resources, options: EvaluationOptions 
 def delete_stale_reports(resources: Resources, name: str) -> None:
     """Delete the files of an older run of a suite, so that none is taken for this run's.
 
-    From now on, no other run can write there. Raises StoreError if one does, or the folder is a symbolic link.
+    From now on, no other run can write there. A missing folder stays missing until the first sample. Raises StoreError
+    if another run writes there, or the folder is a symbolic link.
     """
-    resources.lock(name)
     folder = resources.folder(name)
+    if not os.path.lexists(folder):
+        return
+    resources.lock(name)
     with folder_of(folder / RECORD, resources.config.root) as handle:
         delete_leftovers(_files(resources), handle)
         for file in reversed(_files(resources)):  # the record last: if this is interrupted, the others belong to it

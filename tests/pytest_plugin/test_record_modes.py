@@ -349,7 +349,7 @@ def interrupted(remote: Remote) -> str:
     """Send Ctrl-C once all open requests stall and some answers are on disk. Returns the child's output."""
     remote.ask_about(*(f"Question {number}?" for number in range(60)))
     remote.server.script = first_replies_only(ANSWERED)
-    record = remote.project.root / "reports/demo/run.jsonl"
+    record = remote.project.root / "reports/demo/run.jsonl.part"
 
     def is_silent() -> bool:
         return len(remote.server.log) >= ANSWERED + UNDER_WAY and record.read_text().count("\n") > 5
