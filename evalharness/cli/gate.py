@@ -50,7 +50,8 @@ def gate(
 ) -> None:
     """Decide RUN, a run record or the folder that holds one, against its baseline.
 
-    Exit status: 0 nothing got worse, 1 a regression or no decision, 2 usage.
+    Exit status: 0 nothing got worse, 1 a regression or no decision, 2 usage, 5 no case was selected, 6 relaxed
+    criteria or, in CI, nothing compared.
     """
     with explained():
         outcome = rejudge(root, run, baseline, base, lambda rules: _with_margins(rules, margins))
@@ -58,8 +59,7 @@ def gate(
         click.echo(json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1))
     else:
         print_summary(outcome, report=False)
-    good = {"pass", "inconclusive"} if inconclusive == "warn" else {"pass"}
-    raise SystemExit(outcome.status not in good)
+    raise SystemExit(outcome.exit_status(fail_inconclusive=inconclusive == "fail"))
 
 
 def _with_margins(rules: Sequence[GateRule], margins: Sequence[str]) -> list[GateRule]:

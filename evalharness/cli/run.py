@@ -59,7 +59,8 @@ def run(root: Path, /, suite: str, inconclusive: str, **arguments: Any) -> None:
 
     Ctrl-C closes the record. The next run of the same command replays the recorded responses and continues.
 
-    Exit status: 0 nothing got worse, 1 a regression or no decision, 2 usage, 130 Ctrl-C.
+    Exit status: 0 nothing got worse, 1 a regression or no decision, 2 usage, 6 relaxed criteria or, in CI, nothing
+    compared, 130 Ctrl-C.
     """
     from evalharness.cli.progress import Progress
     from evalharness.evaluation.api import evaluate
@@ -84,4 +85,4 @@ def run(root: Path, /, suite: str, inconclusive: str, **arguments: Any) -> None:
     if outcome.run.stopped:
         click.echo("resume    run the same command again: recorded responses are replayed")
         raise SystemExit(_STOPPED)
-    raise SystemExit(int(outcome.is_red(fail_inconclusive=inconclusive == "fail")))
+    raise SystemExit(outcome.exit_status(fail_inconclusive=inconclusive == "fail"))

@@ -40,7 +40,7 @@ class LLM:
 
     @_failing_the_test()
     def evaluate(self, suite: str, **arguments: Any) -> Evaluation:
-        """Run a suite, and fail the test if the result is red.
+        """Run a suite, and fail the test if the result is not green.
 
         Takes the arguments of `evalharness.evaluate`; the defaults are the options of the command line. Returns the
         finished evaluation. An error, such as an unknown suite, fails the test.
@@ -53,7 +53,7 @@ class LLM:
             evaluation.accept(because=options.because)
         outcome = evaluation.outcome
         assert outcome is not None
-        if outcome.is_red(fail_inconclusive=self._suites.fail_inconclusive):
+        if outcome.exit_status(fail_inconclusive=self._suites.fail_inconclusive):
             lines = [line for line, _ in summary_lines(outcome)]
             pytest.fail("\n".join(lines), pytrace=False)
         return evaluation

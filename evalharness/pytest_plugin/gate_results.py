@@ -16,9 +16,12 @@ from evalharness.report.encode import printable
 from evalharness.report.terminal import explain_gate
 from evalharness.store import in_ci
 
+_RESERVATION = "evalharness_reservation"
+"""The attribute of the report of a run that is not green without a regression: it has an exit status of its own."""
+
 
 def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytest.TestReport]:
-    """A test report for each gate, for relaxed criteria, and for a refused acceptance."""
+    """A test report for each gate, for criteria that keep a run from green, and for a refused acceptance."""
     seen: set[str] = set()
     for verdict in outcome.verdicts:
         result = _result(verdict, outcome, fail_inconclusive)
@@ -29,15 +32,24 @@ def gate_reports(outcome: Outcome, *, fail_inconclusive: bool) -> Iterator[pytes
             setattr(report, ALIKE, True)  # another gate, or the errors of its cases, explain it
         seen |= {verdict.reason} if verdict.status == "error" else set()
         yield report
-    if outcome.relaxing:
-        relaxed = "; ".join(str(change) for change in outcome.relaxing[:5])
-        result = "failed" if fail_inconclusive else "skipped"
-        yield _report(outcome, "criteria", result, f"INCONCLUSIVE relaxed criteria: {relaxed}")
+    if outcome.reservation:
+        report = _report(outcome, "criteria", "failed", f"{outcome.word} {outcome.reservation}")
+        setattr(report, _RESERVATION, True)
+        yield report
     if outcome.refusal:
         yield _report(outcome, "accept", "failed", outcome.refusal)
 
 
-def finished(report: pytest.TestReport) -> pytest.TestReport:
+def add_result(report: pytest.TestReport, session: pytest.Session) -> None:
+    """Count and log the result of a gate. A reservation is no failed test: it has an exit status of its own."""
+    failed = session.testsfailed + (report.failed and not hasattr(report, _RESERVATION))
+    session.testscollected += 1
+    for part in (report, _finished(report)):
+        session.config.hook.pytest_runtest_logreport(report=part)
+    session.testsfailed = failed  # pytest has counted it too
+
+
+def _finished(report: pytest.TestReport) -> pytest.TestReport:
     """The teardown report of a gate: pytest's junitxml writes properties only from these."""
     return pytest.TestReport(
         nodeid=report.nodeid,

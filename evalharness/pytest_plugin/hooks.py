@@ -13,15 +13,19 @@ import pytest
 from evalharness.errors import EvalHarnessError
 from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.pytest_plugin.alike import ALIKE, CATEGORY, AlikeErrors
-from evalharness.pytest_plugin.gate_results import finished, gate_reports
+from evalharness.pytest_plugin.gate_results import add_result, gate_reports
 from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, SuiteFile
 from evalharness.pytest_plugin.junit import case_properties, record_suite
 from evalharness.pytest_plugin.progress import Progress
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
+from evalharness.report.outcome import FAILED, NOT_GREEN, NOTHING_SELECTED
 from evalharness.report.terminal import summary_lines
 from evalharness.store import sample_from_json, sample_to_json
+
+_SEVERITY = (NOTHING_SELECTED, 0, NOT_GREEN, FAILED)
+"""Exit statuses from best to worst: `-k` may leave out a whole suite."""
 
 
 class EvalPlugin:
@@ -204,19 +208,14 @@ class EvalPlugin:
             record_suite(self._config, outcome)
             if not stopped:
                 for report in list(gate_reports(outcome, fail_inconclusive=self.suites.fail_inconclusive)):
-                    session.testscollected += 1
-                    session.testsfailed += report.failed
-                    for part in (report, finished(report)):
-                        self._config.hook.pytest_runtest_logreport(report=part)
+                    add_result(report, session)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail a run whose verdict is red, even if another plugin changed the results of its items."""
-        if session.exitstatus != pytest.ExitCode.OK or not self._outcomes:
-            return
-        if any(outcome.is_red(fail_inconclusive=self.suites.fail_inconclusive) for outcome in self._outcomes):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif not any(outcome.run.selected for outcome in self._outcomes):  # only gates were reported
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        """End with the status of the worst verdict, even if another plugin changed the results of its items."""
+        if session.exitstatus == pytest.ExitCode.OK and self._outcomes:
+            fail = self.suites.fail_inconclusive
+            statuses = [outcome.exit_status(fail_inconclusive=fail) for outcome in self._outcomes]
+            session.exitstatus = max(statuses, key=_SEVERITY.index)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict of each suite."""

@@ -13,7 +13,12 @@ from evalharness.store import in_ci
 
 ACCEPTABLE: tuple[Status, ...] = ("no baseline", "fail", "incomparable")
 """Statuses that accepting the run resolves."""
+_NOT_COMPARED = "nothing was compared: the baseline is none"
+_MOST_LISTED = 5
+"""Most relaxing changes in one line."""
 _FIRST = "this is the first accepted run"
+FAILED, NOTHING_SELECTED, NOT_GREEN = 1, 5, 6
+"""Exit statuses of every door, and 0. 6: no regression, but relaxed criteria, or nothing compared in CI."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +101,32 @@ class Outcome:
         usable = {(sample.key.model, sample.key.prompt) for sample in self.run.samples if not sample.error}
         return {(sample.key.model, sample.key.prompt) for sample in self.run.samples if sample.error} - usable
 
-    def is_red(self, *, fail_inconclusive: bool) -> bool:
-        """Whether this outcome fails a build. In CI, a missing baseline does."""
+    def exit_status(self, *, fail_inconclusive: bool) -> int:
+        """The exit status of a run with this outcome: 0, `FAILED`, `NOTHING_SELECTED` or `NOT_GREEN`."""
+        if self._is_red(fail_inconclusive):
+            return FAILED
+        if not self.run.selected:
+            return NOTHING_SELECTED
+        return NOT_GREEN if self.reservation else 0
+
+    def _is_red(self, fail_inconclusive: bool) -> bool:
+        """Whether there is a regression or no decision. In CI, a missing baseline is one."""
         if self.refusal:
             return True
         if self.status in ("fail", "incomparable") or (self.status == "no baseline" and in_ci() and self.compared):
             return not self.accepted
-        return self.status == "error" or (self.status == "inconclusive" and fail_inconclusive)
+        undecided = self.status == "inconclusive" and "inconclusive" in self._gating
+        return self.status == "error" or (undecided and fail_inconclusive)
+
+    @cached_property
+    def reservation(self) -> str:
+        """Why a run without a regression is not green; empty if it is, or if it was accepted."""
+        if self.accepted:
+            return ""
+        if self.relaxing:
+            listed = "; ".join(str(change) for change in self.relaxing[:_MOST_LISTED])
+            return f"relaxed criteria: {listed}"
+        return _NOT_COMPARED if not self.compared and in_ci() else ""
 
     @cached_property
     def lost(self) -> list[str]:
@@ -140,6 +164,8 @@ class Outcome:
             return "later runs are compared with this run"
         if self.relaxing and status == "inconclusive" and worst(self._gating) == "pass":
             return "no gate found a regression, but this change relaxes the criteria"
+        if status == "no baseline" and not self.compared:
+            return _NOT_COMPARED
         return _HEADLINES[status].format(gates=_names(self, status))
 
 

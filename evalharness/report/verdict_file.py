@@ -25,6 +25,7 @@ def verdict_json(outcome: Outcome) -> dict[str, Any]:
         "headline": outcome.headline,
         "complete": outcome.run.complete,
         "accepted": bool(outcome.accepted),
+        "compared": outcome.compared,
         "ci": in_ci(),
         "criteria": [asdict(change) for change in outcome.criteria],
         "verdicts": [asdict(verdict) for verdict in outcome.verdicts],

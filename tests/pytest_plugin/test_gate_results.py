@@ -25,9 +25,13 @@ def test_no_baseline_in_ci(project, monkeypatch):
 
 
 def test_no_baseline_on_purpose(project, monkeypatch):
-    """`--llm-baseline none` turns the comparison off, in CI too."""
-    monkeypatch.setenv("CI", "true")
+    """`--llm-baseline none` turns the comparison off: green on a machine, and a status of its own in CI."""
     assert project.run("--llm-baseline=none").ret == 0
+    monkeypatch.setenv("CI", "true")
+    result = project.run("--llm-baseline=none")
+    assert result.ret == 6
+    result.assert_outcomes(passed=40, failed=1, skipped=3)
+    result.stdout.fnmatch_lines(["*::criteria - NO BASELINE nothing was compared: the baseline is none"])
 
 
 def test_accept_then_pass(accepted):

@@ -12,9 +12,10 @@ import pytest
 from outcomes import a_run, a_sample, an_outcome, broken
 
 from evalharness.errors import StoreError
-from evalharness.records import SEVERITY, Sample, Status, Verdict
+from evalharness.records import SEVERITY, CriteriaChange, Sample, Status, Verdict
 from evalharness.report import Outcome, open_formats, write_reports
 from evalharness.report.verdict_file import verdict_json
+from evalharness.testing.ci import leave_ci
 
 
 def a_verdict(status: Status, *, gating: bool = True, metric: str = "chrf") -> Verdict:
@@ -103,6 +104,57 @@ def test_no_gates() -> None:
 def test_headline(outcome: Outcome, headline: str) -> None:
     """The headline names the most severe problem."""
     assert outcome.headline == headline
+
+
+RELAXED = (CriteriaChange("gate chrf", "5 %", "removed", relaxes=True),)
+ACCEPTED = (Path("golden/baselines/support/smollm2.concise.jsonl"),)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "changes", "here", "ci"),
+    [
+        (["pass"], {}, (0, 0), (0, 0)),
+        (["inconclusive"], {}, (0, 1), (0, 1)),
+        (["fail"], {}, (1, 1), (1, 1)),
+        (["error"], {"accepted": ACCEPTED}, (1, 1), (1, 1)),
+        (["incomparable"], {}, (1, 1), (1, 1)),
+        (["no baseline"], {}, (0, 0), (1, 1)),
+        (["no baseline"], {"compared": False}, (0, 0), (6, 6)),
+        (["no baseline", "error"], {"compared": False}, (1, 1), (1, 1)),
+        (["fail"], {"accepted": ACCEPTED}, (0, 0), (0, 0)),
+        (["pass"], {"criteria": RELAXED}, (6, 6), (6, 6)),
+        (["inconclusive"], {"criteria": RELAXED}, (6, 1), (6, 1)),
+        (["no baseline"], {"criteria": RELAXED, "compared": False}, (6, 6), (6, 6)),
+        (["fail"], {"criteria": RELAXED}, (1, 1), (1, 1)),
+        (["pass"], {"criteria": (replace(RELAXED[0], relaxes=False),)}, (0, 0), (0, 0)),
+        (["pass"], {"criteria": RELAXED, "accepted": ACCEPTED}, (0, 0), (0, 0)),
+        (["pass"], {"refusal": "not accepted: a case is missing"}, (1, 1), (1, 1)),
+    ],
+)
+def test_exit_status(
+    statuses: list[Status],
+    changes: dict[str, Any],
+    here: tuple[int, int],
+    ci: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Relaxed criteria, and a CI job without a comparison, have a status of their own unless the run is red.
+
+    Each pair has the status with `--llm-inconclusive warn` and with `fail`.
+    """
+    outcome = decided(*map(a_verdict, statuses), **changes)
+    leave_ci(monkeypatch)
+    assert tuple(outcome.exit_status(fail_inconclusive=fail) for fail in (False, True)) == here
+    monkeypatch.setenv("CI", "true")
+    outcome = replace(outcome)  # without the cached reservation
+    assert tuple(outcome.exit_status(fail_inconclusive=fail) for fail in (False, True)) == ci
+
+
+def test_nothing_selected() -> None:
+    """A run without a selected case has pytest's status for no tests."""
+    outcome = decided(a_verdict("pass"))
+    nothing = replace(outcome, run=replace(outcome.run, samples=(), selected=()), verdicts=())
+    assert nothing.exit_status(fail_inconclusive=False) == 5
 
 
 def test_verdict_json() -> None:
