@@ -36,6 +36,7 @@ COMMANDS = {
     "run": "Run a suite and compare it with its baseline.",
     "schema": "Print the JSON Schema of a suite file.",
     "validate": "Check suites, cases, templates and goldens.",
+    "verify": "Check that each suite has a verdict of this commit.",
 }
 """Each sub-command with its line in `evalharness --help`."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -26,30 +26,34 @@ def rejudge(
     """The outcome of a run record or its folder. Raises EvalHarnessError."""
     path = record_in(run) if run.is_dir() else run
     record = read_run(path)
+    return decide_again(MergeBase(load_config(root), merge_base(root, base)), path, record, baseline, rules)
+
+
+def decide_again(base: MergeBase, path: Path, record: Run, baseline: str | None = None, rules: Rules = list) -> Outcome:
+    """The outcome of the record that was read from `path`. Raises EvalHarnessError."""
     _refuse_paths(path, record)
-    restore_interrupted(root)
-    name, config = record.header.suite, load_config(root)
-    base_commit = MergeBase(config, merge_base(root, base))
+    restore_interrupted(base.config.root)
+    name, config = record.header.suite, base.config
     sibling = path.parent / _REFERENCE
     reference = read_run(sibling) if path.name.startswith(RECORD) and sibling.exists() else None
     command = f"pytest --llm-suite={name} --llm-accept"
-    verdicts = base_commit.decide(
+    verdicts = base.decide(
         record,
         accept_command=command,
         given=baseline,
-        gates=rules(base_commit.rules(name, record.header.gates)),
+        gates=rules(base.rules(name, record.header.gates)),
         reference=reference,
     )
     return Outcome(
         record,
         tuple(verdicts),
-        base_commit.shown(record, baseline, reference),
+        base.shown(record, baseline, reference),
         path.parent,
         command,
         compared=baseline != "none",
-        criteria=(*base_commit.changes(name), *base_commit.replayed(record, reference)),
-        base=base_commit.commit.sha if base_commit.commit else "",
-        root=root,
+        criteria=(*base.changes(name), *base.replayed(record, reference)),
+        base=base.commit.sha if base.commit else "",
+        root=config.root,
         suite=_suite(name, config),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -18,7 +18,7 @@ from evalharness.records import Case, Request, RunHeader, Suite
 from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.scorer import Scorer
 from evalharness.store import environment, machine_class
-from evalharness.suites import digest, requests
+from evalharness.suites import digest, prompt_digest, requests
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,7 @@ class Plan:
     @cached_property
     def prompt_digests(self) -> dict[str, str]:
         """By prompt: a digest of its messages, the suite's variables and the parameters."""
-        suite = self.suite
-        return {
-            name: digest([[asdict(turn) for turn in suite.prompts[name].messages], suite.vars, suite.params.to_data()])
-            for name in self.prompts
-        }
+        return {name: prompt_digest(self.suite, name) for name in self.prompts}
 
     def header(self) -> RunHeader:
         """The first line of the run record."""

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from evalharness import __version__
+from evalharness.errors import GitError
 from evalharness.store.ci import in_ci
+from evalharness.store.git import head
 
 _PACKAGES = (
     "llama-cpp-python",
@@ -90,7 +92,10 @@ def _version(package: str) -> str | None:
 
 def _git(root: Path) -> dict[str, Any] | None:
     """The commit, and whether tracked files differ from it; None outside of a repository."""
-    commit = run_git(root, "rev-parse", "HEAD")
+    try:
+        commit = head(root)
+    except GitError:  # no git here, as in a container with a copy of a repository
+        return None
     if commit is None:
         return None
     return {"commit": commit, "dirty": bool(run_git(root, "status", "--porcelain", "--untracked-files=no"))}

@@ -38,6 +38,15 @@ def merge_base(root: Path, ref: str | None = None) -> Commit | None:
     return Commit(root, base)
 
 
+def head(root: Path) -> str | None:
+    """The id of the commit that is checked out; None outside of a repository, or before its first commit.
+
+    Raises GitError.
+    """
+    place = place_of(root)
+    return _commit(place, "HEAD") if place else None
+
+
 def commit_at(root: Path, ref: str) -> Commit:
     """The commit with this name.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,12 @@ def _other_format(reference: str, file: str) -> str:
 def digest(value: Any) -> str:
     """The SHA-256 of a plain value, equal on every machine."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def prompt_digest(suite: Suite, prompt: str) -> str:
+    """The digest of a prompt's messages, with the suite's variables and parameters."""
+    messages = [asdict(turn) for turn in suite.prompts[prompt].messages]
+    return digest([messages, suite.vars, suite.params.to_data()])
 
 
 def _from_row(row: dict[str, str]) -> dict[str, Any]:
