@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the result into the job's summary and as annotations at the lines of the suites. Never fails the job.
-# STATUS: pytest's exit status. BASELINE: may be empty. Leaves the path of the summary in GITHUB_OUTPUT.
+# STATUS: the exit status of the job. May be empty: BASELINE; VERIFICATION, the sentence to begin with. Leaves the path of the summary in GITHUB_OUTPUT.
 set -uo pipefail
 shopt -s nullglob
 most_bytes=1000000 # GitHub drops the whole summary of a step beyond 1 MiB
@@ -36,9 +36,12 @@ joined() {
 }
 
 ended="pytest ended with status ${STATUS:-unknown}, see the log of the job"
-first="" # what has to stand before the verdicts
+said=${VERIFICATION:-}
+said=${said//\`/\'}
+said=${said:+**\`${said:0:500}\`**} # a code span, in which no markup takes effect
+first=""                          # what has to stand before the verdicts
 if ((${#pages[@]} == 0)); then
-  { printf '**ERROR** no suite was evaluated: %s\n\n' "$ended" && without_page; } >"$summary"
+  { printf '%s\n\n' "${said:-**ERROR** no suite was evaluated: $ended}" && without_page; } >"$summary"
 else
   if ((${#pages[@]} == 1 && ${#runs[@]} < 2)); then
     cp "${pages[0]}" "$summary"
@@ -49,6 +52,7 @@ else
   # A red job never begins with a verdict that is not red.
   [[ $(head -n 1 "$summary") =~ ^\*\*(FAIL|ERROR|INCOMPARABLE)\*\* ]] || first="**$ended**"
   [[ $STATUS == 0 ]] && first=""
+  first=${said:-$first}
   if [[ -n $first ]]; then
     { printf '%s\n\n' "$first" && cat "$summary"; } >"$summary.new" && mv "$summary.new" "$summary"
   fi

@@ -42,7 +42,9 @@ class Job:
         for path in (self.root / "suites", self.root / "golden", self.bin):
             path.mkdir(parents=True)
         self.command("python", f'exec {sys.executable} "$@"')
-        self.command("evalharness", f'exec {sys.executable} -c "from evalharness.cli import main; main()" "$@"')
+        # -P: like a console script, without the current folder on the path
+        self.command("evalharness", f'exec {sys.executable} -P -c "from evalharness.cli import main; main()" "$@"')
+        self.command("pytest", f'exec {sys.executable} -P -m pytest "$@"')
         self.write("pyproject.toml", CONFIG)
         self.write("suites/demo.yaml", SUITE)
         self.write("suites/cases.jsonl", "".join(json.dumps({"id": i, "vars": {"q": i}}) + "\n" for i in IDS))
@@ -88,6 +90,12 @@ class Job:
         given = {"SUITES": "all", "RECORD": "once", "INCONCLUSIVE": "warn", "ARGUMENTS": " ".join(arguments)}
         return self.run("run.sh", **{**given, **environment})
 
+    def accept(self) -> None:
+        """Accept the answers, as on a machine."""
+        command = [str(self.bin / "pytest"), "--llm-suite=demo", "--llm-accept"]
+        environment = {"HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"}
+        subprocess.run(command, cwd=self.root, env=environment, capture_output=True, check=True, timeout=120)
+
     def step_output(self, name: str) -> str:
         """Return the latest value of a step output."""
         found = [line.partition("=")[2] for line in self.output.read_text().splitlines() if line.startswith(f"{name}=")]
@@ -104,8 +112,7 @@ def job(tmp_path: Path) -> Job:
 def worse(tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, str]:
     """A finished job whose answers are worse than the accepted ones, and the output of its run."""
     job = Job(tmp_path_factory.mktemp("worse"))
-    assert job.suites("--llm-accept").returncode == 0
-    assert job.step_output("status") == "0"
+    job.accept()
     job.write("answers.json", json.dumps({i: BAD if n % 2 else GOOD for n, i in enumerate(IDS)}))
     ran = job.suites()
     assert (ran.returncode, job.step_output("status")) == (0, "1")
@@ -240,9 +247,89 @@ def test_recordings_come_first(job: Job) -> None:
 
 def test_arguments_on_several_lines(job: Job) -> None:
     """Arguments on several lines all reach pytest."""
-    job.command("python", f"""[[ $1 == -c ]] || printf '%s\\n' "${{@:7}}" >{job.calls}""")
+    job.command("pytest", f"""printf '%s\\n' "${{@:5}}" >{job.calls}""")
     job.suites(ARGUMENTS="\n--llm-repeat=2  -k\ncase-1\n")
     assert job.calls.read_text().split() == ["--llm-repeat=2", "-k", "case-1"]
+
+
+def test_a_green_job(job: Job) -> None:
+    """A job whose suites pass ends with 0, and says nothing before the verdict."""
+    job.accept()
+    ran = job.suites()
+    assert (job.step_output("status"), job.step_output("verification")) == ("0", "")
+    assert "VERIFIED demo: PASS, " in ran.stdout
+    job.run("publish.sh", STATUS="0", VERIFICATION="", BASELINE="")
+    assert job.summary.read_text().startswith("**PASS** `demo`")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "status", "sentence"),
+    [
+        ("pytest.ini", "[pytest]\naddopts = --collect-only\n", "5", "NO VERDICT demo: no record of a run: "),
+        ("pytest.ini", "[pytest]\naddopts = -k case-1\n", "5", "NO VERDICT demo: the run selected 11 of 40 answers"),
+        (
+            "conftest.py",
+            "import pytest\n@pytest.hookimpl(trylast=True)\ndef pytest_sessionfinish(session):\n"
+            "    session.exitstatus = 0\n",
+            "1",
+            "FAIL demo: worse than the baseline: token_f1",
+        ),
+        ("conftest.py", "import os\nos._exit(0)\n", "5", "NO VERDICT demo: no record of a run: "),
+    ],
+    ids=["collect-only", "-k", "exitstatus", "_exit"],
+)
+def test_pytest_is_green_and_verify_is_not(job: Job, file: str, text: str, status: str, sentence: str) -> None:
+    """The job is red, and its summary and comment begin with the sentence of verify."""
+    job.accept()
+    shutil.rmtree(job.root / "reports")
+    job.write("answers.json", json.dumps(dict.fromkeys(IDS, BAD)))
+    job.write(file, text)
+    job.suites()
+    assert job.step_output("status") == status
+    assert job.step_output("verification").startswith(sentence)
+    given = {name.upper(): job.step_output(name) for name in ("status", "verification")}
+    assert job.run("publish.sh", BASELINE="", **given).returncode == 0
+    for shown in (Path(job.step_output("summary")).read_text(), job.summary.read_text()):
+        assert shown.startswith(f"**`{sentence}")
+        assert shown.count(sentence) == 1
+
+
+def test_the_sentence_is_text(job: Job) -> None:
+    """No markup of the sentence takes effect."""
+    job.write("reports/demo/summary.md", "**PASS** `demo`: `all is well`\n")
+    job.run("publish.sh", STATUS="5", VERIFICATION="NO VERDICT `` **@all** <b> https://x.example", BASELINE="")
+    assert job.summary.read_text().startswith("**`NO VERDICT '' **@all** <b> https://x.example`**\n")
+
+
+def test_verify_knows_the_options_of_the_run(job: Job) -> None:
+    """The workflow's options reach verify, with and without `=`, and nothing else does."""
+    job.command("pytest", "exit 0")
+    job.command("evalharness", f"""printf '%s\\n' "$@" >{job.calls}; exit 5""")
+    arguments = "--llm-base origin/next --llm-model=fake -k x --llm-repeat=2 --llm-inconclusive=fail --llm-report out"
+    job.suites(arguments, SUITES="demo,other", BASELINE="git:main")
+    expected = "verify --inconclusive warn --baseline git:main --base origin/next --model fake --inconclusive fail"
+    assert job.calls.read_text().splitlines() == [*expected.split(" "), "--report", "out", "--", "demo,other"]
+    assert job.step_output("status") == "5"
+    assert job.step_output("verification") == "evalharness verify ended with status 5, see the log of the job"
+
+
+def test_no_module_of_the_checkout_is_imported(job: Job) -> None:
+    """A module in the root of the checkout does not run in place of an installed one."""
+    job.accept()
+    for name in ("secrets", "pip", "json", "pydantic", "click"):
+        job.write(f"{name}.py", f"open({str(job.calls)!r}, 'a').write(__name__)\nprint('::error::{name}')\n")
+    ran = job.suites()
+    assert ran.stdout.startswith("::stop-commands::")
+    assert "::error::" not in ran.stdout
+    job.run("publish.sh", STATUS="0", BASELINE="")
+    assert not job.calls.exists()
+
+
+def test_the_installation_imports_nothing_of_the_checkout(job: Job) -> None:
+    """Pip runs without the current folder on the path."""
+    job.command("python", f'echo "$1 $2 $3" >>{job.calls}')
+    job.run("install.sh", EXTRAS="", GITHUB_ACTION_PATH=str(REPOSITORY))
+    assert job.calls.read_text() == "-I -m pip\n"
 
 
 ACTIONS = [REPOSITORY / "action.yml", REPOSITORY / "action/comment/action.yml"]

