@@ -12,7 +12,7 @@ from evalharness.cli._output import explained, print_json
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import load_config
 from evalharness.evaluation.merge_base import MergeBase
-from evalharness.modules import LAST_STEPS, import_modules
+from evalharness.modules import import_modules
 from evalharness.report.encode import one_line
 from evalharness.store import merge_base
 
@@ -65,7 +65,7 @@ def verify(
     from evalharness.cli import verification
 
     # the criteria list files in the root that shadow loaded modules: those of a run are loaded here too
-    import_modules(["pytest", *LAST_STEPS])
+    import_modules(["pytest", "evalharness.gate.decide"])
     with explained():
         there = MergeBase(load_config(root), merge_base(root, base))
         names = _names(suites) or verification.suites_to_verify(there)

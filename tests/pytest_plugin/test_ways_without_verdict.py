@@ -304,6 +304,53 @@ WAYS: dict[str, Way] = {
 }
 
 
+def without_assertion(job: Job) -> None:
+    """Take away the assertion that the worse answers break."""
+    job.edit("suites/demo.yaml", "assert: [{not_contains: sorry}]\n", "")
+
+
+def worse_answers(job: Job) -> None:
+    """Answer each sixth case badly."""
+    job.answer({case: GOOD.format(case) if n % 6 else BAD for n, case in enumerate(CASES)})
+
+
+def goldens_of_worse_answers(job: Job) -> None:
+    """Write the worse answers into the goldens, and take the assertion away."""
+    without_assertion(job)
+    for case in CASES[::6]:
+        job.edit("golden/demo.yaml", f"{case}: You may return {case} in 30 days.\n", f"{case}: {BAD}\n")
+
+
+def no_baseline_by_code(job: Job) -> None:
+    """Set the option for no baseline in a conftest, and take the assertion away."""
+    without_assertion(job)
+    job.write("conftest.py", "def pytest_configure(config):\n    config.option.llm_baseline = 'none'\n")
+
+
+def no_baseline_by_settings(job: Job) -> None:
+    """Set the option for no baseline in pytest's settings, and take the assertion away."""
+    without_assertion(job)
+    job.write("pytest.ini", "[pytest]\naddopts = --llm-baseline=none\n")
+
+
+RELAXED = (goldens_of_worse_answers, no_baseline_by_settings, no_baseline_by_code)
+
+
+@pytest.mark.parametrize("change", RELAXED, ids=lambda change: change.__name__)
+def test_what_relaxes_is_never_green(job: Job, change: Way) -> None:
+    """pytest, `gate` and `verify` end with 6 where only relaxed criteria let worse answers pass."""
+    worse_answers(job)
+    job.repository.commit()
+    assert job.run().ret == 1
+    change(job)
+    job.repository.commit()
+    assert job.run("--llm-inconclusive=warn").ret == 6
+    assert any(entry["relaxes"] for entry in job.verdict()["criteria"])
+    baseline = () if job.verdict()["compared"] else ("--baseline=none",)
+    assert job.command("gate", job.root / "reports/demo", *baseline).exit_code == 6
+    assert job.verify().exit_code == 6
+
+
 PAGE = (Path(__file__).parents[2] / "docs/trust.md").read_text(encoding="utf-8")
 _SECTION = PAGE.partition("## Ways to end without a verdict\n")[2].partition("\n## ")[0]
 _ROWS = re.findall(r"^\| (.+?) \| (\d) \| (.+?) \|$", _SECTION, re.MULTILINE)
