@@ -75,18 +75,15 @@ def _suites_at(base: MergeBase) -> set[str]:
 
 def verify_suites(base: MergeBase, names: list[str], settings: RunSettings) -> list[Verification]:
     """A verification for each suite, the worst first. Raises GitError."""
-    here, commit = set(suite_names(base.config.root)), _head(base.config.root)
-    deleted = _suites_at(base) - here
-    found = []
-    for name in names:
-        if name in deleted:
-            found.append(Verification(name, NOT_GREEN, "RELAXED", "the suite was deleted since the merge base"))
-            continue
-        try:
-            folder = _folder(base.config.root, name, settings.report, several=len(names) > 1)
-            found.append(_verified(base, name, folder, commit, settings))
-        except EvalHarnessError as error:
-            found.append(Verification(name, NO_VERDICT, "NO VERDICT", _reason(error, base.config.root)))
+    commit, deleted = _head(base.config.root), _suites_at(base) - set(suite_names(base.config.root))
+    folder = base.config.root / (settings.report or "reports")
+    in_folders = not settings.report or len(names) > 1  # as `--llm-report` chooses them
+    found = [
+        Verification(name, NOT_GREEN, "RELAXED", "the suite was deleted since the merge base")
+        if name in deleted
+        else _verification(base, name, folder / name if in_folders else folder, commit, settings)
+        for name in names
+    ]
     return sorted(found, key=lambda one: -SEVERITY.index(one.exit_status))
 
 
@@ -98,15 +95,17 @@ def _head(root: Path) -> str | None:
     return commit
 
 
-def _folder(root: Path, name: str, report: str | None, *, several: bool) -> Path:
-    """The folder of a suite's reports, as `--llm-report` chooses it."""
-    folder = root / (report or f"reports/{name}")
-    return folder / name if report and several else folder
-
-
 def _reason(error: Exception, root: Path) -> str:
     """The first line of an error, with paths relative to the root."""
     return str(error).partition("\n")[0].replace(f"{root}/", "")
+
+
+def _verification(base: MergeBase, name: str, folder: Path, commit: str | None, settings: RunSettings) -> Verification:
+    """The verification of one suite of the work tree."""
+    try:
+        return _verified(base, name, folder, commit, settings)
+    except EvalHarnessError as error:
+        return Verification(name, NO_VERDICT, "NO VERDICT", _reason(error, base.config.root))
 
 
 def _verified(base: MergeBase, name: str, folder: Path, commit: str | None, settings: RunSettings) -> Verification:
@@ -126,20 +125,24 @@ def _verified(base: MergeBase, name: str, folder: Path, commit: str | None, sett
 
 def _problems(record: Run, suite: Suite, commit: str | None, settings: RunSettings) -> Iterator[str]:
     """The reasons why a record is not one of this commit and of the whole suite."""
-    header, planned = record.header, set(record.header.planned)
-    if header.suite != suite.name:
-        yield f"the record is of another suite: expected {suite.name}, got {header.suite}"
+    if record.header.suite != suite.name:
+        yield f"the record is of another suite: expected {suite.name}, got {record.header.suite}"
     if (found := _commit_of(record)) != commit:
         yield f"the record is of another commit: expected {_short(commit)}, got {_short(found)}"
     if record.stopped:
-        yield f"the run was stopped or killed after {len(record.samples)} of {len(planned)} answers"
-    pairs = {(key.model, key.prompt) for key in planned}
-    for model, prompt in sorted(_expected_pairs(suite, settings) - pairs):
+        yield f"the run was stopped or killed after {len(record.samples)} of {len(record.header.planned)} answers"
+    yield from _gaps(record, suite, settings)
+
+
+def _gaps(record: Run, suite: Suite, settings: RunSettings) -> Iterator[str]:
+    """The parts of the suite that a run leaves out."""
+    planned = set(record.header.planned)
+    for model, prompt in sorted(_expected_pairs(suite, settings) - {(key.model, key.prompt) for key in planned}):
         yield f"the run leaves out model '{model}' with prompt '{prompt}'"
     if not _is_of_suite(record, suite):
         yield "the suite has changed since the run"
-    if chosen := len(planned - set(record.selected)):
-        yield f"the run selected {len(planned) - chosen} of {len(planned)} answers"
+    if left_out := len(planned - set(record.selected)):
+        yield f"the run selected {len(planned) - left_out} of {len(planned)} answers"
 
 
 def _commit_of(record: Run) -> str | None:

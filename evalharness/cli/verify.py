@@ -60,7 +60,7 @@ def verify(
     the worst result first. In CI, run it last: a job whose pytest has evaluated nothing may end with 0.
 
     Exit status: 0 all verified, 1 a regression, no decision or an error, 2 usage, 5 a suite has no fresh verdict, 6
-    relaxed criteria or, in CI, nothing compared.
+    relaxed criteria or nothing compared.
     """
     from evalharness.cli import verification
 
