@@ -8,12 +8,15 @@ are reported by the run itself. So nothing is printed until `pytest --llm-log`, 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from evalharness.redaction import scrub
 
 _MOST_CHARS = 1000
+_COMMAND = re.compile(r"(##\w*)\[")
+"""A command of a CI system, which obeys it anywhere in a line."""
 _PACKAGE = logging.getLogger("evalharness")
 _PACKAGE.addHandler(logging.NullHandler())
 
@@ -45,6 +48,6 @@ def logging_to(handler: logging.Handler, level: int, process: str = "") -> Itera
 def _clean(record: logging.LogRecord) -> bool:
     """Remove keys, line breaks and control characters before any handler sees the record, and cut it."""
     line = " ".join(scrub(record.getMessage())[:_MOST_CHARS].split())
-    line = line.replace("##[", "##⟨U+005B⟩")  # GitHub runs `##[command]` anywhere in a line
+    line = _COMMAND.sub(r"\1⟨U+005B⟩", line)
     record.msg, record.args = "".join(c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in line), ()
     return True

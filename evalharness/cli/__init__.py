@@ -9,7 +9,9 @@ import errno
 import importlib
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,18 @@ class Commands(click.Group):
                 raise
             _discard_output()
             with suppress(OSError):
-                click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
+                click.echo("Error: the output cannot be written: " + os.strerror(error.errno), err=True)
             raise SystemExit(1) from None
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """The context, with the errors of the options encoded."""
+        with _encoded_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the sub-command, with its errors encoded."""
+        with _encoded_errors():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of the sub-commands."""
@@ -82,6 +94,18 @@ class Commands(click.Group):
         """Write the names and lines without importing the commands."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+@contextmanager
+def _encoded_errors() -> Iterator[None]:
+    """Encode the message of a ClickException, which click prints."""
+    try:
+        yield
+    except click.ClickException as error:
+        from evalharness.report.encode import for_terminal
+
+        error.format_message = partial(str, for_terminal(error.format_message()))  # type: ignore[method-assign]
+        raise
 
 
 def _discard_output() -> None:

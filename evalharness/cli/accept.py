@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import confirmed, echo, explained
 from evalharness.cli.records import record_of
 from evalharness.cli.rejudge import rejudge
 from evalharness.config import load_config
 from evalharness.errors import did_you_mean
 from evalharness.evaluation.acceptance import Reason, accept_answers, accept_run, refuse_ci
 from evalharness.report import Outcome
-from evalharness.report.encode import one_line, printable
+from evalharness.report.encode import one_line
 from evalharness.review.diffs import ChangedAnswer, changed_answers, new_answers
 from evalharness.store.acceptances import ACCEPTANCES, read_acceptances
 
@@ -75,12 +75,12 @@ def accept(
         else:
             _show(accept_run(outcome.run, load_config(root), reason), root)
     for problem in _damage(root):
-        click.echo(one_line(problem, 1000), err=True)
+        echo(one_line(problem, 1000), err=True)
 
 
 def _show(paths: Sequence[Path], root: Path) -> None:
     for path in paths:
-        click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {ACCEPTANCES}")
+        echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {ACCEPTANCES}")
 
 
 def _answers(
@@ -95,7 +95,7 @@ def _answers(
     ):
         if unknown := [name for name in given if name not in known]:
             hint = did_you_mean(unknown[0], known)
-            raise click.ClickException(printable(f"this run has no {what} '{unknown[0]}'{hint}"))
+            raise click.ClickException(f"this run has no {what} '{unknown[0]}'{hint}")
     baselines = {} if cases else outcome.baselines  # named cases are accepted even if unchanged
     return new_answers([one for one in changed_answers(outcome.run, baselines) if _is_of(one, cases, models, prompts)])
 
@@ -115,7 +115,7 @@ def _accept_golden(
     confirmed: bool,
 ) -> None:
     if not answers:
-        click.echo("nothing to accept: every answer is golden already")
+        echo("nothing to accept: every answer is golden already")
         return
     list_answers(answers)
     if not confirmed and not _confirmed(len(answers)):
@@ -128,20 +128,20 @@ def list_answers(answers: Mapping[str, Sequence[str]]) -> None:
     """Print the answers that become golden, a line each."""
     for case, texts in answers.items():
         for text in texts:
-            click.echo("  " + one_line(f"{case} · {text}", _WIDTH - 2))
+            echo("  " + one_line(f"{case} · {text}", _WIDTH - 2))
 
 
 def show_golden(path: Path, root: Path, outcome: Outcome) -> None:
     """Print the written file and the next command."""
-    click.echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {ACCEPTANCES}")
-    click.echo(f"next      {outcome.accept_command}")
-    click.echo("          scores the answers again with the new golden answers")
+    echo(f"accepted  {path.relative_to(root).as_posix()}: commit it, and {ACCEPTANCES}")
+    echo(f"next      {outcome.accept_command}")
+    echo("          scores the answers again with the new golden answers")
 
 
 def _confirmed(cases: int) -> bool:
     if not sys.stdin.isatty():
         raise click.ClickException("no terminal to confirm on: choose cases with --case, or pass --yes")
-    return click.confirm(f"make these answers to {cases} case{'s' if cases > 1 else ''} golden?")
+    return confirmed(f"make these answers to {cases} case{'s' if cases > 1 else ''} golden?")
 
 
 def _damage(root: Path) -> list[str]:

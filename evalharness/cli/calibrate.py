@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -10,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained, print_json, progress_bar
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import load_config
 from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.execution import Engine, RunOptions
 from evalharness.records import Sample
-from evalharness.report.encode import printable
+from evalharness.report.encode import one_line
 from evalharness.suites import load_suite
 
 _Key = tuple[str, str, str]
@@ -69,14 +68,14 @@ def calibrate(
         samples = _sampled(plan, RunOptions(record="all", concurrency=concurrency))
     figures = {key: _figures(values, suite) for key, values in _values(plan, samples, runs)}
     if as_json:
-        click.echo(json.dumps({"|".join(key): found for key, found in figures.items()}, indent=1))
+        print_json({"|".join(key): found for key, found in figures.items()})
     else:
         _show(figures, runs)
     for model in deterministic:
-        click.echo(f"{model}: deterministic model: repeated runs are identical, there is no noise to measure")
+        echo(f"{model}: deterministic model: repeated runs are identical, there is no noise to measure")
     missing = [sample for sample in samples if not sample.answered]
     if missing:
-        click.echo(f"{len(missing)} of {len(samples)} answers are missing, first {missing[0].key.case}", err=True)
+        echo(f"{len(missing)} of {len(samples)} answers are missing, first {missing[0].key.case}", err=True)
         raise SystemExit(1)
 
 
@@ -86,10 +85,10 @@ def _sampled(plan: Plan, options: RunOptions) -> list[Sample]:
     engine = Engine(models, options=replace(options, run="calibrate"), pricing=plan.pricing)
     with Pipeline(engine) as pipeline:
         waiting = pipeline.submit_all(requests, plan.scorer)
-        with click.progressbar(waiting, label=f"{len(waiting)} answers", file=sys.stderr) as shown:
+        with progress_bar(f"{len(waiting)} answers", iterable=waiting, file=sys.stderr) as shown:
             samples = [sample.result() for sample in shown]
     for warning in engine.warnings:
-        click.echo(f"warning: {printable(warning)}", err=True)
+        echo(f"warning: {one_line(warning, 1000)}", err=True)
     return samples
 
 
@@ -115,7 +114,7 @@ def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
     if not figures:
         return
     columns = ("mean", "icc", "runs", "p<=.05", "p<=.01", "detect")
-    click.echo(f"{'model, prompt, metric':<20}" + "".join(f"{name:>10}" for name in columns))
+    echo(f"{'model, prompt, metric':<20}" + "".join(f"{name:>10}" for name in columns))
     for key, found in figures.items():
         drop, total = found["minimum_detectable_drop"], f"/{found['comparisons']}"
         cells = (
@@ -126,5 +125,5 @@ def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
             f"{found['alarms']}{total}",
             "nothing" if drop is None else f"{drop * 100:.1f} pts",
         )
-        click.echo(f"{', '.join(key):<20}" + "".join(f"{cell:>10}" for cell in cells))
-    click.echo(_LEGEND.format(others=runs - 1))
+        echo(f"{', '.join(key):<20}" + "".join(f"{cell:>10}" for cell in cells))
+    echo(_LEGEND.format(others=runs - 1))

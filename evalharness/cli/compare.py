@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained, print_json
+from evalharness.cli._output import echo, explained, print_json
 from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.records import Baseline, Run
 from evalharness.report.comparison import comparison, comparison_lines
@@ -48,8 +48,8 @@ def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Pat
         print_json(data)
         return
     for line, colour in comparison_lines(data):
-        click.secho(line, fg=colour or None)
-    click.echo(f"report    {output}")
+        echo(line, fg=colour or None)
+    echo(f"report    {output}")
 
 
 def _opened(sources: Sequence[str], root: Path, suite: str | None) -> list[tuple[str, Run | list[Baseline]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from evalharness.cli._output import echo, print_json
 from evalharness.doctor import CheckResult, Status, diagnose
 from evalharness.report.encode import one_line
 
@@ -34,20 +34,20 @@ def doctor(root: Path, load: bool, ping: bool, as_json: bool) -> None:
     found = list(findings) if as_json else list(_shown(findings))
     bad = [finding for finding in found if finding.blocking]
     if as_json:
-        click.echo(json.dumps({"ok": not bad, "findings": [asdict(finding) for finding in found]}, indent=1))
+        print_json({"ok": not bad, "findings": [asdict(finding) for finding in found]})
     elif bad:
-        click.secho(f"\n{len(bad)} problem{'s' if len(bad) > 1 else ''} to fix before the suites can run", fg="red")
+        echo(f"\n{len(bad)} problem{'s' if len(bad) > 1 else ''} to fix before the suites can run", fg="red")
     elif all(finding.status == "missing" for finding in found if finding.section == "suites"):
-        click.echo("\nno suites yet: evalharness init creates one")
+        echo("\nno suites yet: evalharness init creates one")
     else:
-        click.secho("\nthe suites can run", fg="green")
+        echo("\nthe suites can run", fg="green")
     raise SystemExit(bool(bad))
 
 
 def _shown(findings: Iterable[CheckResult]) -> Iterable[CheckResult]:
     """Print each finding immediately, because models load slowly."""
     for section, group in groupby(findings, key=lambda finding: finding.section):
-        click.echo(section)
+        echo(section)
         for finding in group:
             for number, line in enumerate(finding.text.splitlines()):
                 _print(finding.status if number == 0 else None, line)
@@ -57,7 +57,7 @@ def _shown(findings: Iterable[CheckResult]) -> Iterable[CheckResult]:
 def _print(status: Status | None, line: str) -> None:
     first, *rest = textwrap.wrap(one_line(line, 1000), _WIDTH - _INDENT, break_on_hyphens=False) or [""]
     symbol, colour = _SYMBOLS[status] if status else (" ", None)
-    click.secho(f"  {symbol} {status or '':<8} ", fg=colour, nl=False)
-    click.echo(first)
+    echo(f"  {symbol} {status or '':<8} ", fg=colour, nl=False)
+    echo(first)
     for more in rest:
-        click.echo(f"{'':<{_INDENT}}{more}")
+        echo(f"{'':<{_INDENT}}{more}")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained, print_data
 from evalharness.errors import RefusedError, StoreError
 from evalharness.records import Baseline, Run
-from evalharness.redaction import scrub
-from evalharness.report.encode import printable
 from evalharness.report.export import Table, csv_lines, is_export, write_csv, write_parquet
 from evalharness.store import read_baseline, read_run
-from evalharness.store.files import LONE_SURROGATES
 from evalharness.store.runs import parse_line, record_in
 
 Format = Literal["csv", "parquet"]
@@ -56,7 +52,7 @@ def export(root: Path, run: Path, output: Path | None, form: Format | None, raw:
     with explained():
         table = Table(_read(path, root))
         if output is None:
-            _print(table, raw=raw)
+            print_data(csv_lines(table, raw=raw))
             return
         _refuse_to_replace(output, path, force=force)
         if chosen == "parquet":
@@ -64,7 +60,7 @@ def export(root: Path, run: Path, output: Path | None, form: Format | None, raw:
         else:
             write_csv(output, table, raw=raw)
     count = sum(1 for _ in table.rows)
-    click.echo(f"{printable(str(output))}: {count} row{'' if count == 1 else 's'}")
+    echo(f"{output}: {count} row{'' if count == 1 else 's'}")
 
 
 def _by_suffix(output: Path | None) -> Format:
@@ -72,7 +68,7 @@ def _by_suffix(output: Path | None) -> Format:
     if output is None:
         return "csv"
     if (found := _SUFFIXES.get(output.suffix.lower())) is None:
-        raise click.UsageError(f"{printable(str(output))}: unknown suffix: pass --csv or --parquet")
+        raise click.UsageError(f"{output}: unknown suffix: pass --csv or --parquet")
     return found
 
 
@@ -103,10 +99,3 @@ def _refuse_to_replace(output: Path, source: Path, *, force: bool) -> None:
         raise RefusedError(f"{output}: the output is the exported file: choose another file")
     if not force and not is_export(output):
         raise RefusedError(f"{output}: the file is not an export: choose another file, or pass --force")
-
-
-def _print(table: Table, *, raw: bool) -> None:
-    """Print unchanged text to programs, and escaped text to a terminal, whose cursor it could move."""
-    terminal = sys.stdout.isatty()
-    for line in csv_lines(table, raw=raw):
-        click.echo(printable(line) if terminal else scrub(line).encode("utf-8", LONE_SURROGATES), nl=False)

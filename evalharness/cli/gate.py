@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import explained, print_json
 from evalharness.cli.complete import complete_run
 from evalharness.cli.rejudge import rejudge
 from evalharness.cli.summary import print_summary
@@ -56,7 +55,7 @@ def gate(
     with explained():
         outcome = rejudge(root, run, baseline, base, lambda rules: _with_margins(rules, margins))
     if as_json:
-        click.echo(json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1))
+        print_json(verdict_json(outcome))
     else:
         print_summary(outcome, report=False)
     raise SystemExit(outcome.exit_status(fail_inconclusive=inconclusive == "fail"))

@@ -7,13 +7,13 @@ from pathlib import Path, PurePath
 
 import click
 
-from evalharness.cli._output import explained, print_json
+from evalharness.cli._output import echo, explained, print_json
 from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.config import load_config
 from evalharness.errors import StoreError, did_you_mean
 from evalharness.history import history_of
 from evalharness.records.history import History
-from evalharness.report.encode import printable
+from evalharness.report.encode import one_line
 from evalharness.report.history import history_html, history_json
 from evalharness.report.history_terminal import history_lines, plain
 from evalharness.store import write_whole
@@ -42,7 +42,7 @@ def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json
     Exit status: 0 shown, 1 unknown suite or git failed, 2 usage.
     """
     if not suite or PurePath(suite).name != suite or "\0" in suite:
-        raise click.BadParameter(f"expected the name of a suite, got {printable(suite)!r}", param_hint="SUITE")
+        raise click.BadParameter(f"expected the name of a suite, got {suite!r}", param_hint="SUITE")
     newest = run or root / "reports" / suite
     with explained():
         prices = {name: model.price for name, model in load_config(root).models.items() if model.price}
@@ -56,7 +56,7 @@ def history(root: Path, suite: str, run: Path | None, html: Path | None, as_json
         return
     _show(found)
     if html:
-        click.echo(f"page      {printable(str(html))}")
+        echo(f"page      {html}")
 
 
 def _refuse_unknown(root: Path, suite: str) -> None:
@@ -74,17 +74,17 @@ def _write_page(path: Path, root: Path, found: History, *, force: bool) -> None:
 
 def _show(found: History) -> None:
     if not found.series:
-        click.echo(
-            f"{printable(found.suite)}: no accepted run yet. Accept one with\n"
-            f"pytest --llm-suite={printable(found.suite)} --llm-accept, and commit golden/baselines/."
+        echo(
+            f"{one_line(found.suite)}: no accepted run yet. Accept one with\n"
+            f"pytest --llm-suite={one_line(found.suite)} --llm-accept, and commit golden/baselines/."
         )
         for note in found.notes:
-            click.echo(f"note: {printable(note)}")
+            echo(f"note: {one_line(note, 1000)}")
         return
     lines = list(history_lines(found))
     simple = not _fits("".join(line for line, _ in lines))
     for line, colour in lines:
-        click.secho(plain(line) if simple else line, fg=colour)
+        echo(plain(line) if simple else line, fg=colour)
 
 
 def _fits(text: str) -> bool:

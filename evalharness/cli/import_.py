@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import textwrap
 from collections.abc import Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained, print_json
 from evalharness.cli.import_dataset import dataset
 from evalharness.config import Config, ModelConfig, load_config
 from evalharness.errors import Problem, RefusedError
@@ -57,7 +56,7 @@ def promptfoo(root: Path, file: Path, output: str | None, as_json: bool) -> None
         _write(root, texts)
     missing = [model for model in imported.models if model not in config.models]
     if as_json:
-        click.echo(json.dumps(_report(texts, imported, missing), ensure_ascii=False, indent=1))
+        print_json(_report(texts, imported, missing))
     else:
         _show(name, texts, imported, missing)
 
@@ -104,15 +103,15 @@ def _note(note: Problem) -> dict[str, object]:
 
 def _show(name: str, texts: Mapping[str, str], imported: ImportedSuite, missing: list[str]) -> None:
     if imported.notes:
-        click.echo(f"not imported, or imported with another meaning ({len(imported.notes)}):")
+        echo(f"not imported, or imported with another meaning ({len(imported.notes)}):")
         for note in imported.notes[:MAX_NOTES]:
-            click.echo(textwrap.fill(one_line(str(note), 500), 79, initial_indent="  ", subsequent_indent="      "))
+            echo(textwrap.fill(one_line(str(note), 500), 79, initial_indent="  ", subsequent_indent="      "))
         if len(imported.notes) > MAX_NOTES:
-            click.echo(f"  and {len(imported.notes) - MAX_NOTES} more: --json lists all")
-        click.echo("")
+            echo(f"  and {len(imported.notes) - MAX_NOTES} more: --json lists all")
+        echo("")
     for path in texts:
-        click.echo(f"written  {path}")
+        echo(f"written  {path}")
     if missing:
-        click.echo("\nadd to pyproject.toml:\n")
-        click.echo(models_text({model: imported.models[model] for model in missing}))
-    click.echo(f"{len(imported.suite['cases'])} cases. Next: evalharness validate {name}")
+        echo("\nadd to pyproject.toml:\n")
+        echo(models_text({model: imported.models[model] for model in missing}))
+    echo(f"{len(imported.suite['cases'])} cases. Next: evalharness validate {name}")

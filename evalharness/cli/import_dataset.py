@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_model
 from evalharness.cli.dataset_preview import preview
 from evalharness.config import Config, load_config
@@ -107,9 +107,9 @@ def dataset(root: Path, /, file: Path, output: str | None, prompt: str | None, *
         written = write_dataset(found, name, config, command=command, force=force)
     _notes(found)
     for path in written:
-        click.echo(f"written  {path}")
+        echo(f"written  {path}")
     goldens = f", {found.with_golden:,} with golden answers" if found.has_golden else ", without golden answers"
-    click.echo(f"{found.count:,} cases{goldens}. Next: {_next(name, options)}")
+    echo(f"{found.count:,} cases{goldens}. Next: {_next(name, options)}")
 
 
 def _name(output: str | None, file: Path) -> str:
@@ -174,19 +174,19 @@ def _command(file: str, output: str, prompt: str | None, given: dict[str, Any]) 
 
 def _show(found: Dataset, command: str, lines: Sequence[str]) -> None:
     for line in lines:
-        click.echo(line)
-    click.echo("")
+        echo(line)
+    echo("")
     _notes(found)
-    click.echo(f"Nothing is written yet. Next:\n\n  {one_line(command, 2_000)}")
+    echo(f"Nothing is written yet. Next:\n\n  {one_line(command, 2_000)}")
 
 
 def _notes(found: Dataset) -> None:
     """The rows and columns that are left out or changed."""
     if found.notes:
-        click.echo("left out, or changed:")
+        echo("left out, or changed:")
         for note in found.notes[:_MAX_NOTES]:
-            click.echo(f"  {one_line(note, 500)}")
-        click.echo("")
+            echo(f"  {one_line(note, 500)}")
+        echo("")
 
 
 def _next(name: str, options: DatasetOptions) -> str:

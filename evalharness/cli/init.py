@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained
 from evalharness.config import load_config
 from evalharness.records.names import is_name
 from evalharness.report.encode import one_line
@@ -59,8 +59,8 @@ def init(
         changes = write_project(root, name, own or scaffold_model(provider, **options, root=root))
         for change in changes:
             reason = f": {change.reason}" if change.reason else ""
-            click.echo(f"{change.action:<11} {one_line(change.path)}{reason}")
+            echo(f"{change.action:<11} {one_line(change.path)}{reason}")
         suite = load_suite(name, load_config(root))
     if not any(change.added for change in changes):
-        click.echo("all files exist, nothing was changed")
-    click.echo(f"\n{len(suite.cases)} cases for {', '.join(suite.models)}. Next:\n\n  pytest --llm-suite={name}")
+        echo("all files exist, nothing was changed")
+    echo(f"\n{len(suite.cases)} cases for {', '.join(suite.models)}. Next:\n\n  pytest --llm-suite={name}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained, print_json
 from evalharness.config import load_config
 from evalharness.errors import StoreError
 from evalharness.report.encode import one_line
@@ -58,20 +57,20 @@ def import_(root: Path, file: Path, by: str, records: tuple[Path, ...], as_json:
         done = import_labels(file, load_config(root), _known_runs(root, records), by=by.strip())
     found = tally(done.alike)
     if as_json:
-        click.echo(json.dumps({"added": done.added, "changed": done.changed, **asdict(found)}))
+        print_json({"added": done.added, "changed": done.changed, **asdict(found)}, None)
         return
     path = done.path.relative_to(root).as_posix()
     changed = f", {done.changed} changed" if done.changed else ""
-    click.echo(f"{path}: {done.added} of {len(done.labels)} labels are new{changed}")
+    echo(f"{path}: {done.added} of {len(done.labels)} labels are new{changed}")
     if done.alike:
         _show(found, done)
 
 
 def _show(found: Tally, done: ImportedLabels) -> None:
     for letter, side, count in (("A", done.alike[0].a, found.a), ("B", done.alike[0].b, found.b)):
-        click.echo(one_line(f"{letter} better in {count:>4} cases: {_name(side)}", _WIDTH))
-    click.echo(f"no preference {found.even}; people {found.people}")
-    click.echo(meaning(found))
+        echo(one_line(f"{letter} better in {count:>4} cases: {_name(side)}", _WIDTH))
+    echo(f"no preference {found.even}; people {found.people}")
+    echo(meaning(found))
 
 
 def _name(side: LabelSide) -> str:

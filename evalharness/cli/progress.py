@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack, suppress
 
-import click
-
+from evalharness.cli._output import echo, progress_bar
 from evalharness.evaluation.api import Evaluation
 from evalharness.records import Sample
-from evalharness.report.encode import one_line
 from evalharness.report.usage import dollars
 
 _BAR, _LABEL = 16, 14
@@ -27,19 +25,19 @@ class Progress(ExitStack):
         self.evaluation: Evaluation | None = None
         """The running evaluation; None before its first request."""
         self._failed, self._cost_usd = 0, 0.0
-        self._bar = click.progressbar(length=0, hidden=True)
+        self._bar = progress_bar("", length=0, hidden=True)
 
     def start(self, evaluation: Evaluation) -> None:
         """Draw the line."""
         self.evaluation = evaluation
         self._bar = self.enter_context(
-            click.progressbar(
+            progress_bar(
+                evaluation.name[:_LABEL],
+                figures=self._figures,
                 length=len(evaluation.selected),
-                label=one_line(evaluation.name, _LABEL),
                 hidden=sys.stdout is None or not sys.stdout.isatty(),
                 show_pos=True,
                 show_percent=False,
-                item_show_func=lambda _: self._figures(),
                 width=_BAR,
             )
         )
@@ -54,7 +52,7 @@ class Progress(ExitStack):
         """Print a line to stderr, below the progress line."""
         self.close()
         with suppress(OSError):  # a reader that left does not stop the run
-            click.echo(line, err=True)
+            echo(line, err=True)
 
     def _figures(self) -> str:
         parts = [f"{self._failed} failed" if self._failed else "", dollars(self._cost_usd) if self._cost_usd else ""]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import Config, load_config
 from evalharness.evaluation.plan import make_plan
@@ -91,7 +91,7 @@ def export_(
     path = output or root / "golden" / "recordings" / f"{suite}.jsonl"
     with explained():
         count = write_recording(path, suite, found.values(), None if output else root)
-    click.echo(f"{path}: {count} of {len(wanted)} responses")
+    echo(f"{path}: {count} of {len(wanted)} responses")
 
 
 @record.command("import", epilog="Example: evalharness record import golden/recordings/support.jsonl")
@@ -114,7 +114,7 @@ def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
             for file, rows in recordings:
                 ledger.keep(rows, replace=replace)
                 new = sum(row.key not in known for row in rows)
-                click.echo(f"{file}: {len(rows)} responses, {new} of them new")
+                echo(f"{file}: {len(rows)} responses, {new} of them new")
 
 
 def _imported(file: Path, root: Path) -> list[Recorded]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from evalharness import registry
-from evalharness.cli._output import explained
+from evalharness.cli._output import explained, print_data
 from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.cli.rejudge import rejudge
 from evalharness.errors import EvalHarnessError
 from evalharness.foreign import describe
-from evalharness.redaction import scrub
 from evalharness.report import Outcome, ReportFormat, open_format
-from evalharness.report.encode import printable
 from evalharness.store import write_whole
-from evalharness.store.files import LONE_SURROGATES
 
 
 class _FormatName(click.ParamType[str]):
@@ -84,7 +80,7 @@ def report(
         if output is not None:
             write_whole(output, content)
             return
-    _print(content)
+    print_data(content)
 
 
 def _rendered(chosen: ReportFormat, outcomes: Sequence[Outcome]) -> list[str | bytes]:
@@ -95,11 +91,4 @@ def _rendered(chosen: ReportFormat, outcomes: Sequence[Outcome]) -> list[str | b
     except EvalHarnessError:
         raise
     except Exception as error:  # code of another package may raise anything
-        raise click.ClickException(printable(f"the report format raised {describe(error)}")) from error
-
-
-def _print(pieces: Iterable[str | bytes]) -> None:
-    """Print text without keys; to a terminal, whose cursor it could move, without control characters."""
-    clean = printable if sys.stdout.isatty() else scrub
-    for piece in pieces:
-        click.echo(piece if isinstance(piece, bytes) else clean(piece).encode(errors=LONE_SURROGATES), nl=False)
+        raise click.ClickException(f"the report format raised {describe(error)}") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from evalharness.cli._output import explained, print_json
+from evalharness.cli._output import ask, confirmed, echo, explained, print_json
 from evalharness.cli.accept import list_answers, show_golden
 from evalharness.cli.overwrite import refuse_to_replace
 from evalharness.cli.records import record_of
@@ -99,13 +99,13 @@ def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None, 
         a, b = (read_answers(record_of(root, given), root) for given in (run, other))
         first, second, pairs = pair_answers(a, b)
         write_whole(html, blind_page(a.suite, first, second, pairs, seed or secrets.token_hex(8)))
-    click.echo(f"{html}: {len(pairs)} cases; open it in a browser, then import its export")
+    echo(f"{html}: {len(pairs)} cases; open it in a browser, then import its export")
 
 
 def _review(outcome: Outcome, path: Path) -> Review:
     decisions = Decisions.read(path.parent, outcome.run.header.id, outcome.root)
     for problem in decisions.damage:
-        click.echo(one_line(problem, _WIDTH), err=True)
+        echo(one_line(problem, _WIDTH), err=True)
     refusal = "answers cannot be accepted in CI" if in_ci() else unacceptable(outcome.run)
     return Review(changed_answers(outcome.run, outcome.baselines), decisions, refusal)
 
@@ -133,29 +133,29 @@ def _as_json(one: ChangedAnswer, steps: Review) -> dict[str, Any]:
 def _list(steps: Review, path: Path) -> None:
     count = len(steps.answers)
     if not count:
-        click.echo("no answer differs from the baseline")
+        echo("no answer differs from the baseline")
         return
     text = f"{count} changed answer{'s' if count > 1 else ''}, {steps.done} reviewed, in {path}"
-    click.echo(one_line(text, _WIDTH))
+    echo(one_line(text, _WIDTH))
     for one in steps.answers:
         what = "broken" if one.sample.failed_checks else change_of(one)
         word = WORDS[steps.decisions.on(one.key).choice]
         start = f"  {word:<9}{what:>9}  "
-        click.echo(start + one_line(f"{one.key.case} · {one.text}", _WIDTH - len(start)))
+        echo(start + one_line(f"{one.key.case} · {one.text}", _WIDTH - len(start)))
 
 
 def _in_terminal(root: Path, steps: Review, outcome: Outcome) -> None:
     if not steps.answers:
-        click.echo("no answer differs from the baseline")
+        echo("no answer differs from the baseline")
         return
     try:
         finished = go_through(steps)
-        click.echo("")
+        echo("")
         _summary(steps)
         if finished:
             _write(root, steps, outcome)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(f"\nstopped: {steps.done} of {len(steps.answers)} reviewed; the next review continues here")
+        echo(f"\nstopped: {steps.done} of {len(steps.answers)} reviewed; the next review continues here")
         raise SystemExit(_STOPPED) from None
 
 
@@ -168,10 +168,10 @@ def _summary(steps: Review) -> None:
         ("", "open"),
     )
     counts = ", ".join(f"{len(found)} {word}" for choice, word in words if (found := steps.chosen(choice)))
-    click.echo(f"{steps.done} of {len(steps.answers)} reviewed: {counts}")
+    echo(f"{steps.done} of {len(steps.answers)} reviewed: {counts}")
     for one in steps.chosen("flag"):
         note = steps.decisions.on(one.key).note
-        click.echo("  " + one_line(f"flagged: {one.key.case} · {note or one.text}", _WIDTH - 2))
+        echo("  " + one_line(f"flagged: {one.key.case} · {note or one.text}", _WIDTH - 2))
 
 
 def _write(root: Path, steps: Review, outcome: Outcome) -> None:
@@ -180,13 +180,13 @@ def _write(root: Path, steps: Review, outcome: Outcome) -> None:
     answers = new_answers(chosen)
     if not answers:
         if steps.done == len(steps.answers):
-            click.echo("nothing to write; pass --again to start over")
+            echo("nothing to write; pass --again to start over")
         return
     list_answers(answers)
-    if not click.confirm(f"make these answers to {len(answers)} case{'s' if len(answers) > 1 else ''} golden?"):
-        click.echo("nothing was written; the next review starts with the same answers")
+    if not confirmed(f"make these answers to {len(answers)} case{'s' if len(answers) > 1 else ''} golden?"):
+        echo("nothing was written; the next review starts with the same answers")
         return
-    because = click.prompt(f"reason (kept in {ACCEPTANCES})", default="", show_default=False)
+    because = ask(f"reason (kept in {ACCEPTANCES})")
     reason = Reason(" ".join(because.split()), outcome.status)
     path = accept_answers(outcome.run, load_config(root), answers, reason)
     for one in chosen:

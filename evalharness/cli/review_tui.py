@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from evalharness.cli._output import ask, echo, echo_coloured
 from evalharness.report.encode import one_line
 from evalharness.review.screen import Size, screen
 from evalharness.review.steps import Review
@@ -100,16 +101,16 @@ def _draw(review: Review, message: str, *, whole: bool) -> None:
     click.clear()
     place = f"{review.place + 1} of {len(review.answers)}"
     for line in screen(one, place, review.decisions.on(one.key), size, whole=whole):
-        click.echo(line)
+        echo_coloured(line)
     if message:
-        click.echo(click.style(one_line(message, size.width), fg="yellow"))
-    click.echo("")
-    click.echo(click.style(_BOTTOM[: size.width], dim=True), nl=False)
+        echo(one_line(message, size.width), fg="yellow")
+    echo("")
+    echo(_BOTTOM[: size.width], dim=True, nl=False)
 
 
 def _help() -> None:
     click.clear()
-    click.echo(_HELP)
+    echo(_HELP)
     _keys()
 
 
@@ -137,7 +138,7 @@ def _noticing_size() -> Iterator[None]:
 def _note(before: str, usual: _Mode) -> str:
     termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, usual)
     try:
-        note: str = click.prompt("\nnote", default=before, show_default=bool(before))
+        note = ask("\nnote", before)
     finally:
         tty.setcbreak(_KEYBOARD, termios.TCSADRAIN)
     return " ".join(note.split())[:500]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.cli.summary import print_summary
 from evalharness.config import load_config
@@ -83,6 +83,6 @@ def run(root: Path, /, suite: str, inconclusive: str, **arguments: Any) -> None:
     assert outcome, "a finished evaluation has an outcome"
     print_summary(outcome)
     if outcome.run.stopped:
-        click.echo("resume    run the same command again: recorded responses are replayed")
+        echo("resume    run the same command again: recorded responses are replayed")
         raise SystemExit(_STOPPED)
     raise SystemExit(outcome.exit_status(fail_inconclusive=inconclusive == "fail"))

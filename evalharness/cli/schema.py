@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from evalharness.cli._output import print_json
 from evalharness.suites.schema import json_schema
 
 
@@ -19,4 +18,4 @@ def schema() -> None:
 
     Exit status: 0 printed, 2 usage.
     """
-    click.echo(json.dumps(json_schema(), indent=2))
+    print_json(json_schema(), 2)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
+from evalharness.cli._output import echo
 from evalharness.report import Outcome
 from evalharness.report.terminal import summary_lines
 
@@ -14,4 +13,4 @@ def print_summary(outcome: Outcome, *, report: bool = True) -> None:
     Without `report`, the path of the report is left out.
     """
     for line, markup in summary_lines(outcome, report=report):
-        click.secho(line, fg=next((colour for colour in ("red", "green", "yellow") if markup.get(colour)), None))
+        echo(line, fg=next((colour for colour in ("red", "green", "yellow") if markup.get(colour)), None))

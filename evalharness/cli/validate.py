@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from evalharness.cli._output import explained
+from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_suite
 from evalharness.config import Config, load_config
-from evalharness.errors import EvalHarnessError, SuiteError
+from evalharness.errors import SuiteError
 from evalharness.records import Suite
-from evalharness.report.encode import one_line, printable
+from evalharness.report.encode import one_line
 from evalharness.store.acceptances import ACCEPTANCES, read_acceptances
 from evalharness.suites import load_suite, suite_names
 
@@ -26,16 +26,14 @@ def validate(root: Path, names: tuple[str, ...]) -> None:
 
     Exit status: 0 valid, 1 problems found, 2 usage.
     """
-    try:
+    with explained():
         config = load_config(root)
-    except EvalHarnessError as error:
-        raise click.ClickException(printable(str(error))) from None
     chosen = names or tuple(suite_names(root))
     if not chosen:
         raise click.ClickException(f"no suite found in {root / 'suites'}")
     problems = sum(_report(name, config) for name in chosen) + (0 if names else _history(config))
     if problems:
-        click.echo(f"{problems} problem{'s' if problems > 1 else ''} found", err=True)
+        echo(f"{problems} problem{'s' if problems > 1 else ''} found", err=True)
         raise SystemExit(1)
 
 
@@ -45,9 +43,9 @@ def _report(name: str, config: Config) -> int:
         suite = load_suite(name, config)
     except SuiteError as error:
         for problem in error.problems:
-            click.echo(one_line(str(problem), 1000))
+            echo(one_line(str(problem), 1000))
         return len(error.problems)
-    click.echo(_summary(suite))
+    echo(_summary(suite))
     return 0
 
 
@@ -56,9 +54,9 @@ def _history(config: Config) -> int:
     with explained():
         acceptances, problems = read_acceptances(config.root)
     for problem in problems:
-        click.echo(one_line(problem, 1000))
+        echo(one_line(problem, 1000))
     if acceptances and not problems:
-        click.echo(f"{ACCEPTANCES}: ok: {_count(len(acceptances), 'acceptance')}")
+        echo(f"{ACCEPTANCES}: ok: {_count(len(acceptances), 'acceptance')}")
     return len(problems)
 
 

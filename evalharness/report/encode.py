@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
 from evalharness.redaction import scrub, scrubbed
 
@@ -12,25 +14,51 @@ MINUS = "−"
 """The sign of negative changes."""
 _READ = 20
 _LONG_RUN = re.compile("`{4,}")
+_COMMAND = re.compile(r"(##\w*)\[")
+"""A command of GitHub (`##[error]`), Azure (`##vso[...]`) or TeamCity, which obey it anywhere in a line."""
+_LINE_COMMAND = re.compile(r"^(?=[^\S\n]*::)", re.MULTILINE)
+"""The start of a line that GitHub's runner obeys; it skips an indent."""
+_ACTING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Unicode categories that terminals act on or hide."""
 _NAMES = {"\t": "\t", "\n": "\n"}
 
 
 def printable(text: str) -> str:
     """The text without keys, with control characters written as ⟨U+001B⟩.
 
-    So are format characters, such as bidi overrides. Line ends and tabs stay. The bracket of `##[command]` is escaped:
-    GitHub's runner obeys it anywhere in a line.
+    So are format characters, such as bidi overrides. Line ends and tabs stay. The bracket of `##[command]` and
+    `##vso[command]` is escaped: CI systems obey it anywhere in a line.
     """
     return _escaped(scrub(text))
 
 
+def for_terminal(text: str) -> str:
+    """Printable text for a terminal or a CI log: no line of it starts a workflow command."""
+    shown = printable(text)
+    return _LINE_COMMAND.sub("│ ", shown) if "::" in shown else shown
+
+
+def json_text(value: Any, indent: int | None = 1) -> str:
+    """JSON for programs that a terminal or a CI log can show: it parses to the value without keys.
+
+    Characters that act or hide are JSON escapes.
+    """
+    text = json.dumps(scrubbed(value), ensure_ascii=False, indent=indent)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(json.dumps(c)[1:-1] if c != "\n" and _acts(c) else c for c in text)
+    return _COMMAND.sub(r"\1\\u005b", text)
+
+
 def _escaped(text: str) -> str:
-    text = text.replace("##[", f"##{_named('[')}")
+    if "##" in text:
+        text = _COMMAND.sub(rf"\1{_named('[')}", text)
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return "".join(
-        _NAMES.get(c) or (_named(c) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c) for c in text
-    )
+    return "".join(_NAMES.get(c) or (_named(c) if _acts(c) else c) for c in text)
+
+
+def _acts(character: str) -> bool:
+    return unicodedata.category(character) in _ACTING
 
 
 def _named(character: str) -> str:
