@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evalharness.errors import EvalHarnessError
+from evalharness.pytest_plugin._output import usage_error
 from evalharness.pytest_plugin.hooks import EvalPlugin
 from evalharness.pytest_plugin.log import open_log
 from evalharness.pytest_plugin.options import suites_of
@@ -19,7 +20,7 @@ def open_plugin(config: pytest.Config, name: str) -> None:
     try:
         suites = suites_of(config)
     except EvalHarnessError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise usage_error(error) from None
     config.add_cleanup(suites.resources.unlock)
     if suites.paths:
         _collect_suites(config, suites)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from evalharness.pytest_plugin.items import CaseItem, Explained
+from evalharness.pytest_plugin._output import Explained
+from evalharness.pytest_plugin.items import CaseItem
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Sample
 from evalharness.report.causes import cause_key

@@ -12,6 +12,7 @@ import pytest
 
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.evaluation.given import GivenAnswers
+from evalharness.pytest_plugin._output import failure
 from evalharness.pytest_plugin.items import CHECKED
 from evalharness.records import Response, Sample, SampleKey, Timing, Usage
 from evalharness.redaction import shortened
@@ -29,7 +30,7 @@ def _failing_the_test() -> Iterator[None]:
     try:
         yield
     except EvalHarnessError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+        raise failure(error) from None
 
 
 class LLM:
@@ -55,7 +56,7 @@ class LLM:
         assert outcome is not None
         if outcome.exit_status(fail_inconclusive=self._suites.fail_inconclusive):
             lines = [line for line, _ in summary_lines(outcome)]
-            pytest.fail("\n".join(lines), pytrace=False)
+            raise failure("\n".join(lines))
         return evaluation
 
     @_failing_the_test()
@@ -96,7 +97,7 @@ class LLM:
         self._keep(evaluation.name, sample)
         if not sample.ok:
             where = evaluation.plan.case(case).where
-            pytest.fail(explain_sample(sample, where), pytrace=False)
+            raise failure(explain_sample(sample, where))
         return sample
 
     def _keep(self, suite: str, sample: Sample) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
+from evalharness.pytest_plugin._output import Explained, node_name, reason
 from evalharness.pytest_plugin.alike import ALIKE
-from evalharness.pytest_plugin.items import Explained
 from evalharness.pytest_plugin.junit import Property, gate_properties
 from evalharness.records import Verdict
 from evalharness.report import Outcome
-from evalharness.report.encode import printable
 from evalharness.report.terminal import explain_gate
 from evalharness.store import in_ci
 
@@ -77,15 +76,15 @@ def _result(verdict: Verdict, outcome: Outcome, fail_inconclusive: bool) -> str:
 def _report(
     outcome: Outcome, name: str, result: Any, text: str, properties: Iterable[Property] = ()
 ) -> pytest.TestReport:
-    header = outcome.run.header
+    file, name = node_name(outcome.run.header.file), node_name(name)
     longrepr: Any = None
     if result == "failed":
-        longrepr = Explained(printable(text), header.file)
+        longrepr = Explained(text, file)
     elif result == "skipped":
-        longrepr = (header.file, None, printable(text))
+        longrepr = (file, None, reason(text))
     return pytest.TestReport(
-        nodeid=f"{header.file}::{name}",
-        location=(header.file, None, name),
+        nodeid=f"{file}::{name}",
+        location=(file, None, name),
         keywords={name: 1},
         outcome=result,
         longrepr=longrepr,

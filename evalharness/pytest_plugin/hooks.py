@@ -12,6 +12,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.modules import LAST_STEPS, import_modules
+from evalharness.pytest_plugin._output import print_section, stop, usage_error
 from evalharness.pytest_plugin.alike import ALIKE, CATEGORY, AlikeErrors
 from evalharness.pytest_plugin.gate_results import add_result, gate_reports
 from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, SuiteFile
@@ -20,6 +21,7 @@ from evalharness.pytest_plugin.progress import Progress
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Sample, SampleKey
 from evalharness.report import Outcome
+from evalharness.report.encode import for_terminal
 from evalharness.report.outcome import FAILED, NOT_GREEN, NOTHING_SELECTED
 from evalharness.report.terminal import summary_lines
 from evalharness.store import sample_from_json, sample_to_json
@@ -70,7 +72,7 @@ class EvalPlugin:
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Print what the requests can cost."""
         requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
-        return list(self.suites.resources.estimates(requests))
+        return [for_terminal(line) for line in self.suites.resources.estimates(requests)]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -112,7 +114,7 @@ class EvalPlugin:
         try:
             running.enter_context(self.suites.resources)
         except EvalHarnessError as error:
-            raise pytest.UsageError(str(error)) from None
+            raise usage_error(error) from None
         return running
 
     def _send_all(self, cases: Sequence[CaseItem]) -> None:
@@ -220,9 +222,7 @@ class EvalPlugin:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict of each suite."""
         for outcome in self._outcomes:
-            terminalreporter.section(f"llm {outcome.run.header.suite}", sep="=")
-            for line, markup in list(summary_lines(outcome)):
-                terminalreporter.write_line(line, **markup)
+            print_section(terminalreporter, f"llm {outcome.run.header.suite}", list(summary_lines(outcome)))
 
 
 @contextmanager
@@ -231,4 +231,4 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except EvalHarnessError as error:
-        pytest.exit(f"evalharness: {error}", returncode=pytest.ExitCode.INTERNAL_ERROR)
+        stop(error)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from evalharness.errors import EvalHarnessError
+from evalharness.pytest_plugin._output import Explained, node_name
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Case, Request, Sample
-from evalharness.report.encode import one_line
 from evalharness.report.terminal import explain_sample
 
 SAMPLES = pytest.StashKey[Callable[[Any], list[Sample]]]()
@@ -28,7 +27,7 @@ class SuiteFile(pytest.File):
     def collect(self) -> Iterable[pytest.Item]:
         """An item for each case, prompt and model, in the order of the requests."""
         for (model, prompt, case_id), requests in self.suites.open(self.path.stem).plan.by_case.items():
-            name = f"{case_id}[{model}-{prompt}]"
+            name = node_name(f"{case_id}[{model}-{prompt}]")
             yield CaseItem.from_parent(
                 self,
                 name=name,
@@ -86,23 +85,6 @@ class CaseItem(pytest.Item):
     def reportinfo(self) -> tuple[Any, int | None, str]:
         """The file and the line (from 0) of the case."""
         return self.path, max(0, self.case.where.line - 1), self.name
-
-
-class Explained:
-    """A failure as text, with one line for pytest's summary."""
-
-    def __init__(self, text: str, path: str, summary: str | None = None, line: int = 0) -> None:
-        self._text = text
-        self.reprcrash = SimpleNamespace(
-            path=path, lineno=line, message=one_line(summary or text.partition("\n")[0], 1000)
-        )  # one line, printable: pytest prints it at the start of a line, where CI systems look for commands
-
-    def __str__(self) -> str:
-        return self._text
-
-    def toterminal(self, tw: Any) -> None:
-        """Write the text to pytest's terminal."""
-        tw.line(self._text)
 
 
 def _reasons(sample: Sample) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 
 from evalharness.errors import StoreError
 from evalharness.logs import logging_to
+from evalharness.pytest_plugin._output import usage_error
 from evalharness.store.folders import folder_of, refuse_link, writing
 
 _LEVELS = {"INFO": logging.INFO, "DEBUG": logging.DEBUG}
@@ -24,7 +25,7 @@ def open_log(config: pytest.Config) -> None:
         return
     level, running = terminal_level(config), ExitStack()
     if level is None and given.upper() in logging.getLevelNamesMapping():
-        raise pytest.UsageError(f"--llm-log={given}: expected INFO, DEBUG or a file")
+        raise usage_error(f"--llm-log={given}: expected INFO, DEBUG or a file")
     config.add_cleanup(running.close)
     handler = _file(config.rootpath, given) if level is None else _TerminalHandler(_terminal(running), config)
     worker = getattr(config, "workerinput", {}).get("workerid", "")
@@ -70,7 +71,7 @@ def _file(root: Path, name: str) -> logging.Handler:
                 refuse_link(path, folder)
             return logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     except StoreError as error:
-        raise pytest.UsageError(f"--llm-log={error}") from None
+        raise usage_error(f"--llm-log={error}") from None
 
 
 def _terminal(running: ExitStack) -> TextIO:

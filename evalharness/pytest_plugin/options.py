@@ -16,6 +16,7 @@ from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.resources import Resources
 from evalharness.execution import RecordMode, RunOptions
 from evalharness.local.memory import share_bytes
+from evalharness.pytest_plugin._output import usage_error
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.store import commit_at, in_ci, merge_base
 from evalharness.store.baselines import accepted_suites
@@ -60,29 +61,29 @@ def suites_of(config: pytest.Config) -> Suites:
 def _check_options(option: Callable[..., Any], config: Config) -> None:
     root = config.root
     if config.offline and option("--llm-record") == "all":
-        raise pytest.UsageError("--llm-record=all: offline = true in [tool.evalharness] forbids model calls")
+        raise usage_error("--llm-record=all: offline = true in [tool.evalharness] forbids model calls")
     for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
         if option(name) is not None and not least <= option(name) < math.inf:
-            raise pytest.UsageError(f"{name}: expected a number from {least}, got {option(name)}")
+            raise usage_error(f"{name}: expected a number from {least}, got {option(name)}")
     if option("--llm-against") and option("dist", "no") != "no":
-        raise pytest.UsageError("--llm-against runs both versions in one process; remove -n")
+        raise usage_error("--llm-against runs both versions in one process; remove -n")
     check_baseline(option("--llm-baseline"), root)
     if option("--llm-accept") and in_ci():
-        raise pytest.UsageError("--llm-accept: refused in CI; accept on your machine and commit the baseline")
+        raise usage_error("--llm-accept: refused in CI; accept on your machine and commit the baseline")
     if option("--llm-because") and not option("--llm-accept"):
-        raise pytest.UsageError("--llm-because: expected together with --llm-accept")
+        raise usage_error("--llm-because: expected together with --llm-accept")
 
 
 def _names(given: str, root: Path) -> tuple[str, ...]:
     named = [name.strip() for name in given.split(",")]
     if not all(named):  # as from an unset variable
-        raise pytest.UsageError(f"--llm-suite={given}: expected names, got an empty one")
+        raise usage_error(f"--llm-suite={given}: expected names, got an empty one")
     names = suite_names(root) if "all" in named else named
     if "all" in named and (orphans := sorted(set(accepted_suites(root)) - set(names))):
-        raise pytest.UsageError(
+        raise usage_error(
             f"--llm-suite=all: golden/baselines/{orphans[0]} has no suites/{orphans[0]}.yaml; restore the suite or "
             "delete its baselines"
         )
     if not names:
-        raise pytest.UsageError(f"--llm-suite={given}: no suite in {root / 'suites'}; create one with evalharness init")
+        raise usage_error(f"--llm-suite={given}: no suite in {root / 'suites'}; create one with evalharness init")
     return tuple(dict.fromkeys(names))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -11,6 +10,7 @@ from concurrent.futures import Future
 import pytest
 
 from evalharness.providers import Provider
+from evalharness.pytest_plugin._output import end_line, print_message, redraw
 from evalharness.pytest_plugin.log import terminal_level
 from evalharness.records import Sample
 
@@ -47,21 +47,18 @@ class Progress:
         self._done += 1
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self.shown and reporter is not None and self._total:
-            reporter.rewrite(self._line(), erase=True)
+            redraw(reporter, self._line())
 
     def message(self, line: str) -> None:
         """Print a line of its own."""
         if reporter := self._config.pluginmanager.get_plugin("terminalreporter"):
-            if self._config.get_terminal_writer().width_of_current_line:
-                reporter.write_line("")
-            for part in textwrap.wrap(line, 79, subsequent_indent=" " * 5, break_on_hyphens=False):
-                reporter.write_line(part)
+            print_message(reporter, line, self._config.get_terminal_writer().width_of_current_line)
 
     def end(self) -> None:
         """End the line."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self.shown and reporter is not None and self._done:
-            reporter.write_line("")
+            end_line(reporter)
 
     def _tick(self) -> None:
         """Redraw the line past pytest's capture, which is active while a test waits."""
@@ -69,7 +66,7 @@ class Progress:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if capture is not None and reporter is not None and self._total:
             with capture.global_and_fixture_disabled():
-                reporter.rewrite(self._line(), erase=True)
+                redraw(reporter, self._line())
 
     def _line(self) -> str:
         filled = _BAR * self._done // self._total

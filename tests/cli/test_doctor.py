@@ -253,7 +253,7 @@ def test_ping(project: Project, server: FaultServer) -> None:
 
 def test_costs_and_what_is_recorded(project: Project, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
     """The cost of unrecorded requests is shown; a recorded suite needs no key."""
-    monkeypatch.setenv("THE_KEY", "x" * 30)
+    monkeypatch.setenv("THE_KEY", "sk-of-no-host-" * 3)
     project.write_model("far", remote(server.url, 'api_key_env = "THE_KEY"\nprice = {input = 0, output = 10000}\n'))
     (before,) = project.findings("suites")
     assert "0 recorded; a run costs about $1.00 at far, at most $1.00" in before["text"]
