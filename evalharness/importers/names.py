@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 _MAX_NAME_CHARS = 60
 _MAX_ID_CHARS = 120
+_MAX_TAG_CHARS = 100
+_TAG_SIGNS = ".@+#/=&%,'()!?:-"
 _RESERVED = "gate"
 """The id of gate results."""
 
@@ -21,6 +23,13 @@ def unique_names(texts: Iterable[str], fallback: str) -> Iterator[str]:
 def unique_ids(texts: Iterable[str], fallback: str) -> Iterator[str]:
     """A unique case id for each text, with the letters of all scripts in NFC."""
     yield from _unique(texts, fallback, _letters, {_RESERVED})
+
+
+def tag_name(text: str) -> str:
+    """The text as a tag: spaces replace what a tag cannot contain."""
+    kept = "".join(sign if _in_id(sign) or sign in _TAG_SIGNS else " " for sign in unicodedata.normalize("NFC", text))
+    words = (word.lstrip(":") for word in kept.split())
+    return " ".join(word for word in words if word)[:_MAX_TAG_CHARS].strip()
 
 
 def loses_letters(text: str) -> bool:

@@ -66,6 +66,10 @@ Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$"), BeforeValidator(_text)
 """Of a prompt or a model. It becomes part of a file name."""
 CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]+$", max_length=200), BeforeValidator(_text)]
 """`max_length` instead of `{1,200}` in the pattern, which takes 70 ms to compile for all letters of Unicode."""
+_WORD = r"[\w.@+#/=&%,'()!?-][\w.@+#/=&%,'()!?:-]*"
+TagName = Annotated[str, Field(pattern=rf"^{_WORD}( {_WORD})*$", max_length=100), BeforeValidator(_text)]
+"""Words with single spaces between. None starts with a colon: `::` starts a command in the logs of CI systems."""
+GateTag = Annotated[str, Field(pattern=rf"^({_WORD}( {_WORD})*)?$", max_length=100), BeforeValidator(_text)]
 TextOrList = Annotated[
     Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
     Discriminator(_list_or_text),
@@ -142,7 +146,7 @@ class GateSchema(StrictSchema):
     ] = 0.05
     target: Literal["suite", "population"] = "suite"
     """What a pass covers: the cases of this suite, or the population that they were sampled from."""
-    tag: Text = ""
+    tag: GateTag = ""
     """Compare only cases with this tag."""
     slots: Annotated[int, Strict(), Field(ge=0), BeforeValidator(number)] = 0
     """For latency gates: use only timings of models with this many slots. 1 means no concurrent answers."""
@@ -153,7 +157,7 @@ class CaseSchema(StrictSchema):
 
     id: CaseId
     vars: dict[Text, Data] = {}
-    tags: list[Text] = []
+    tags: list[TagName] = []
     cluster: Text = ""
     """The group of dependent cases that this case belongs to, such as one document."""
     assert_: list[Data] = Field(default=[], alias="assert")

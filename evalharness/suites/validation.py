@@ -16,6 +16,9 @@ from evalharness.suites.schema import CaseSchema, GateSchema, MessageSchema, Par
 _MAX_PROBLEMS = 1_000
 """Reported for one file."""
 _MAX_SHOWN = 100
+_TAG_SIGNS = "- _ . @ + # / = & % , ' ( ) ! ? :, with single spaces between words that do not start with ':'"
+_SIGNS = {"id": "- _ . @ + # /", "tag": _TAG_SIGNS, "tags": _TAG_SIGNS}
+"""What a name may contain besides letters and digits."""
 _PARTS: dict[str | int, type[BaseModel]] = {
     "params": ParamsSchema,
     "prompts": MessageSchema,
@@ -66,8 +69,8 @@ def _message(kind: str, loc: Loc, message: str, value: Any, known: Sequence[str]
     if kind == "missing":
         return f"'{loc[-1]}' is missing"
     if kind == "string_pattern_mismatch":
-        signs = "- _ . @ + # /" if field == "id" else "- _"
-        return f"{field}: '{value}' may contain only letters, digits and {signs}"
+        signs = _SIGNS.get(field, "- _")
+        return f"{field}: {value!r} may contain only letters, digits and {signs}"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
         if not field and value is None:
             return "the file is empty: expected a mapping (key: value)"

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalharness.importers.datasets.printed import printed_value
+from evalharness.importers.names import tag_name
 from evalharness.suites.document import Bare, plain
 
 _FINAL_ANSWER = re.compile(r"(?:^|\n)####[ \t]*(\S[^\n]*)\s*$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_MAX_TAG_CHARS = 100
 _MAX_STRUCTURE_CHARS = 1_000_000
 
 
@@ -112,9 +112,8 @@ def tags(value: Any, name: str) -> Iterator[str]:
         text = json_text(value) if isinstance(value, dict | bool) else whole(value)
         parts = [text] if name else text.split(";")
         for part in parts:
-            tag = " ".join((f"{name}={part}" if name else part).split())
-            if tag:
-                yield tag[:_MAX_TAG_CHARS]
+            if tag := tag_name(f"{name}={part}" if name else part):
+                yield tag
 
 
 def structure(value: Any, *, lists: bool) -> Any:

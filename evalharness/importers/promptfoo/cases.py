@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from typing import Any
 
-from evalharness.importers.names import unique_ids
+from evalharness.importers.names import tag_name, unique_ids
 from evalharness.importers.promptfoo.case_files import read_scenarios, read_tests
 from evalharness.importers.promptfoo.source import Node, Source
 from evalharness.importers.promptfoo.variables import Choices, read_vars
@@ -126,5 +126,5 @@ def _tags(source: Source, metadata: Node) -> list[str]:
         if any(isinstance(value, Mapping | list) for value in values):
             source.note(item, f"metadata '{name}' must be a scalar or a list of scalars: it is skipped")
             continue
-        tags += [f"{name.removesuffix('[]')}={value}" for value in values if value is not None]
+        tags += [tag_name(f"{name.removesuffix('[]')}={value}") for value in values if value is not None]
     return tags
