@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from evalharness.errors import ConfigError, did_you_mean
+from evalharness.redaction import redact_settings, shortened
 
 
 def _user_cache() -> Path:
@@ -190,6 +191,7 @@ def load_config(root: Path) -> Config:
             table = _table(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path.name}: {error}") from None
+    redact_settings(table)
     if _is_in_repository(table.get("cache_dir"), root):
         raise ConfigError(
             "pyproject.toml: [tool.evalharness] cache_dir: expected a folder outside of the repository, because a "
@@ -230,9 +232,9 @@ def _message(error: ErrorDetails) -> str:
     if error["type"] == "missing":
         return f"[{table}] '{key}' is missing"
     if error["type"] in ("model_type", "dict_type"):
-        return f"[{table}.{key}] must be a table, got {str(error['input'])[:40]!r}"
+        return f"[{table}.{key}] must be a table, got {shortened(error['input'], 40)!r}"
     expectation = error["msg"].removeprefix("Input ").replace("should ", "must ", 1)
-    return f"[{table}] {key}: {expectation}, got {str(error['input'])[:40]!r}"
+    return f"[{table}] {key}: {expectation}, got {shortened(error['input'], 40)!r}"
 
 
 def resolve_path(path: str, root: Path) -> Path:

@@ -11,10 +11,17 @@ import json
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
+_WORD = "(?:[A-Z]?[a-z]{1,19}|[A-Z]{1,20}|[A-Za-z0-9]{1,4})[0-9]{0,3}"
+_VARIABLE = re.compile(f"_*{_WORD}(_+{_WORD})*_*")
+"""Words of letters. Most keys mix letters, digits and cases in one word."""
+_KEY_START = re.compile("(sk|pk|rk|gsk|hf|gh[opsu]|github_pat|glpat|xox[a-z]|xai|nvapi|pplx|r8)_|A[KS]IA[A-Z0-9]")
+"""How the keys of well-known hosts start."""
+_MOST_NAME_CHARS, _MOST_WORD_CHARS = 64, 12
+_SECRET_OPTION = re.compile("(^|[_-])(key|token|secret|password)$", re.IGNORECASE)
 _MIN_CHARS = 6
 """Redacting shorter values would hide ordinary words and protect nothing."""
 _forms: Mapping[str, str] = {}
@@ -24,14 +31,42 @@ _lock = threading.Lock()
 
 
 def redact_variable(name: str | None) -> None:
-    """Redact the value of this environment variable from now on."""
+    """Redact the value of this environment variable from now on, or the text that stands in place of a name."""
     if name and (value := os.environ.get(name, "").strip()):
         _register(name, value)
+    elif name and not is_variable(name):
+        _register("not a variable", name)
+
+
+def redact_settings(settings: Any, name: str = "") -> None:
+    """Redact the secrets of a configuration from now on, wherever they stand.
+
+    These are the values of the variables that options such as `api_key_env` name, the credentials in URLs, and the
+    values of options such as `token`, which no provider takes. `name` is that of the option.
+    """
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            redact_settings(value, str(key))
+    elif isinstance(settings, list | tuple):
+        for value in settings:
+            redact_settings(value, name)
+    elif isinstance(settings, str):
+        if name.endswith("_env"):
+            redact_variable(settings)
+        elif _SECRET_OPTION.search(name):
+            _register(name, settings)
+        elif "://" in settings:
+            _register_all(name, _credentials(settings))
 
 
 def is_variable(name: str) -> bool:
-    """Whether `name` is a valid variable name; an invalid one may be a key."""
-    return re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,99}", name) is not None
+    """Whether `name` is a variable of the environment, or looks like the name of one. Other texts may be keys."""
+    return name in os.environ or (
+        len(name) <= _MOST_NAME_CHARS
+        and _VARIABLE.fullmatch(name) is not None
+        and _KEY_START.match(name) is None
+        and ("_" in name or not name.islower() or len(name) <= _MOST_WORD_CHARS)
+    )
 
 
 class Secret:
@@ -40,7 +75,8 @@ class Secret:
     __slots__ = ("_value", "name")
 
     def __init__(self, name: str) -> None:
-        """Read the variable `name`. Raises LookupError if it is unset or the name is invalid."""
+        """Read the variable `name`. Raises LookupError if it is unset, or if `name` does not look like one."""
+        redact_variable(name)
         if not is_variable(name):
             raise LookupError(
                 "expected the name of an environment variable, got another text (not shown: it may be the key itself)"
@@ -72,7 +108,7 @@ class Secret:
 def scrub(text: str) -> str:
     """The text with `[NAME]` in place of each known secret.
 
-    Finds secrets that are plain, URL-quoted, base64, JSON-escaped or HTML-escaped.
+    Finds secrets that are plain, URL-quoted, base64, JSON-escaped, HTML-escaped or printed by Python's `repr`.
     """
     found = any(form in text for form in _forms)  # much faster than the pattern, and nearly always false
     return _pattern.sub(_replacement, text) if _pattern and found else text
@@ -104,13 +140,29 @@ def _replacement(found: re.Match[str]) -> str:
 
 
 def _register(name: str, value: str) -> None:
+    """Redact a value, and the credentials in it if it is a URL."""
+    _register_all(name, [*_credentials(value), value])
+
+
+def _register_all(name: str, values: Iterable[str]) -> None:
     global _forms, _pattern
-    if len(value) < _MIN_CHARS:
+    forms = {form for value in values if len(value) >= _MIN_CHARS for form in _encodings(value)}
+    if not forms:
         return
     with _lock:
-        _forms = {**_forms, **dict.fromkeys(_encodings(value), f"[{name}]")}
+        _forms = {**_forms, **dict.fromkeys(forms, f"[{name}]")}
         longest_first = sorted(_forms, key=len, reverse=True)
         _pattern = re.compile(rf"(\\*)({'|'.join(re.escape(form) for form in longest_first)})")
+
+
+def _credentials(url: str) -> list[str]:
+    """User, password and both with a colon, as Basic authentication sends them; as written, and unquoted."""
+    if "@" not in url:
+        return []
+    both = url.partition("://")[2].partition("/")[0] if "://" in url else url
+    both = both.rpartition("@")[0]
+    found = [both, *both.split(":", 1)]
+    return [*found, *map(unquote, found)]
 
 
 def _encodings(value: str) -> set[str]:
@@ -120,12 +172,14 @@ def _encodings(value: str) -> set[str]:
     in_html = html.escape(value)
     as_jinja2 = in_html.replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
     markup = {in_html, as_jinja2, html.escape(value, quote=False)}
-    return {value, *quoted, *escaped, *markup, *_base64_forms(value.encode())}
+    printed = {repr(value)[1:-1], ascii(value)[1:-1], repr(value.encode("utf-8", "replace"))[2:-1]}
+    return {value, *quoted, *escaped, *printed, *markup, *_base64_forms(value.encode("utf-8", "replace"))}
 
 
 def _base64_forms(value: bytes) -> set[str]:
     """The value inside the base64 of a longer text, at each of the three alignments."""
-    found = set()
+    whole_value = base64.b64encode(value).decode()
+    found = {whole_value, whole_value.rstrip("=")}
     for before in range(3):
         encoded = base64.b64encode(b"\0" * before + value)
         whole = (before + len(value)) // 3 * 4  # the last group depends on the bytes after it

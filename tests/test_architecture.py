@@ -63,7 +63,7 @@ ARROWS = {
     "foreign": {"logs"},
     "logs": {"redaction"},
     "redaction": set(),
-    "config": set(),
+    "config": {"redaction"},
     "modules": set(),
     "registry": set(),
     "templating": set(),

@@ -68,6 +68,100 @@ def test_not_set(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
         Secret("EMPTY_KEY")
 
 
+VARIABLES = (
+    "OPENAI_API_KEY",
+    "http_proxy",
+    "A_KEY",
+    "K8S_TOKEN",
+    "KEY2",
+    "AZURE_OPENAI_KEY_1",
+    "openaikey",
+    "Gateway_Key",
+)
+KEYS = (
+    *(
+        "sk-test-key-in-the-wrong-place",
+        "gsk_8dh3kdj3kdAbCdEfGhIjKlMn",
+        "hf_AbCdEfGhIjKlMnOpQrStUvWxYz",
+        "sk_live_abcdef",
+    ),
+    *(
+        "AKIAIOSFODNN7EXAMPLE",
+        "AIzaSyD3m0k3yD3m0k3yD3m0",
+        "deadbeefcafebabe",
+        "4e2f6a1b9c8d7e6f5a4b3c2d1e0f",
+        "xoxb_123",
+    ),
+    *("http://user:hunter2@proxy:3128", "two words", "a" * 65),
+)
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_names_of_variables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looks like the name of a variable is shown, so that it can be set."""
+    monkeypatch.delenv(name, raising=False)
+    with known(), pytest.raises(LookupError, match=f"{name} is not set"):
+        Secret(name)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_in_the_place_of_a_name(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key in place of a variable's name is neither in the error nor in any other text."""
+    with known():
+        with pytest.raises(LookupError, match="may be the key itself") as caught:
+            Secret(key)
+        assert key not in str(caught.value)
+        assert scrub(f"got {key!r}") == "got '[not a variable]'"
+        redaction.redact_settings({"models": {"far": {"proxy_env": [f"{key}x"]}}})
+        assert key not in scrub(f"{key}x")
+    monkeypatch.setenv(key, "a-value-that-is-set")
+    with known():
+        assert Secret(key).reveal() == "a-value-that-is-set"
+        assert scrub(key) == key
+
+
+BASIC = {
+    "both": "robot-user:hunter-2:x",
+    "Basic": base64.b64encode(b"robot-user:hunter-2:x").decode(),
+    "in a header": base64.b64encode(b"robot-user:hunter-2:x").decode().rstrip("="),
+    "user": "robot-user",
+    "password": "hunter-2:x",
+    "quoted": "hunter-2%3Ax",
+}
+
+
+@pytest.mark.parametrize("shown", BASIC.values(), ids=BASIC)
+@pytest.mark.parametrize(
+    "url", ["http://robot-user:hunter-2%3Ax@proxy.example:3128", "robot-user:hunter-2:x@proxy:3128/"]
+)
+def test_credentials_of_a_proxy(url: str, shown: str) -> None:
+    """User and password of a proxy are redacted alone, together, and as Basic authentication sends them."""
+    with known(OUR_PROXY=url):
+        assert scrub(f"Proxy-Authorization: Basic {shown}.") == "Proxy-Authorization: Basic [OUR_PROXY]."
+        assert scrub(url) == "[OUR_PROXY]"
+        assert scrub("proxy.example") == "proxy.example"
+
+
+def test_secrets_in_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configuration names its secrets: values of variables, credentials in addresses, and keys in a wrong place."""
+    monkeypatch.setenv("A_SET_KEY", "value-of-a-variable")
+    options = {"api_key_env": "A_SET_KEY", "api_key": "written-in-the-file", "key_header": "api-key-of-azure"}
+    options |= {"base_url": "https://somebody:password-in-it@host.example/v1", "max_tokens": 100}
+    with known():
+        redaction.redact_settings({"models": {"far": {**options, "extra": {"auth": {"TOKEN": "deep-in-the-file"}}}}})
+        text = "value-of-a-variable written-in-the-file api-key-of-azure somebody password-in-it host.example"
+        names = "[A_SET_KEY] [api_key] api-key-of-azure [base_url] [base_url] host.example"
+        assert scrub(f"{text} deep-in-the-file") == f"{names} [TOKEN]"
+
+
+def test_printed_by_python() -> None:
+    """A key inside the `repr` of a text or of bytes is redacted: libraries quote what an endpoint sent."""
+    key = "sk-\\both'quotes\"and\u00e9"
+    with known(A_KEY=key):
+        for shown in (repr(f"x: {key}"), repr(f"x: {key}".encode()), ascii(f"x: {key}"), repr(bytearray(key.encode()))):
+            assert "both" not in scrub(shown)
+
+
 @pytest.mark.parametrize("escape", ENCODINGS.values(), ids=ENCODINGS)
 def test_encodings(escape: Callable[[str], str]) -> None:
     """A key is redacted in each encoding, and the text around it stays."""

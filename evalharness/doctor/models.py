@@ -39,7 +39,8 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
             yield _refused(name, refusal, needed=name in needed)
             continue
         key = config.models[name].options.get("api_key_env")
-        text = f"{name}: {_description(provider, config, name)}{f', {key} is set' if key else ''}"
+        is_set = f", {key} is set" if key and os.environ.get(key) else ""
+        text = f"{name}: {_description(provider, config, name)}{is_set}"
         capabilities = provider.capabilities
         if capabilities.memory_bytes is not None:
             needs[name] = capabilities.memory_bytes

@@ -14,6 +14,7 @@ from evalharness.errors import ConfigError
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import ALL_PARAMS, ALWAYS_SENT, NEUTRAL, Capabilities
 from evalharness.records import Params
+from evalharness.redaction import shortened
 from evalharness.wire import MODULES, Endpoint
 
 _BOUNDS = {"concurrency": (1, 1000), "retries": (0, 10), "deadline_s": (0.001, 86_400)}
@@ -117,7 +118,7 @@ class RemoteProvider(Provider):
                 TypeAdapter(kinds[option]).validate_python(value, strict=True)
             except ValidationError as error:
                 problem = error.errors()[0]["msg"].removeprefix("Input ")
-                raise ConfigError(f"'{option}' {problem}, got {str(value)[:60]!r}") from None
+                raise ConfigError(f"'{option}' {problem}, got {shortened(value, 60)!r}") from None
 
     def _check_extra(self) -> None:
         owned = _OWN_FIELDS | {*self.names, *self.names.values(), *self.takes}

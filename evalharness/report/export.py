@@ -2,8 +2,9 @@
 
 CSV needs no extra; Parquet needs pandas and pyarrow.
 
-Spreadsheets run text that starts with `=` as a formula. Unless the file is for programs only, each cell that starts
-like a formula gets an apostrophe.
+Spreadsheets run text that starts with `=` as a formula. Unless the file is for programs only, an apostrophe stands
+before each text that a spreadsheet can take for one: at the start of a cell, and after each character that another
+program or country takes for the end of a cell.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +27,8 @@ from evalharness.records.table import (
 from evalharness.redaction import scrub
 from evalharness.store.files import LONE_SURROGATES, write_whole
 
-FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - full-width signs count as well
-"""The first characters of a formula in spreadsheets."""
+_FORMULA = re.compile("(^|[;|\t\r\n])([ \"']*)(?=[=+\\-@\t\r\n＝＋－＠])")  # noqa: RUF001 - full-width signs count
+"""What stands before a formula. Where `;` separates cells, a line end inside a quoted cell ends a row."""
 _FIRST_COLUMNS = ("suite", "run_id", "started_at", "accepted_at")
 """The first columns of every export; they identify one."""
 
@@ -62,10 +64,8 @@ def csv_lines(table: Table, *, raw: bool = False) -> Iterator[str]:
 def _cell(value: Any, *, raw: bool) -> Any:
     """Lists as JSON, None as an empty cell, formulas behind an apostrophe."""
     if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and not raw and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+        value = json.dumps(value, ensure_ascii=False)
+    return _FORMULA.sub(r"\1'\2", value) if isinstance(value, str) and not raw else value
 
 
 def _line(cells: Sequence[Any]) -> str:

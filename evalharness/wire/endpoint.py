@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from evalharness import __version__
 from evalharness.errors import ConfigError, ModelUnavailableError, ProviderError, RetryableError
-from evalharness.redaction import Secret, redact_variable, shortened
+from evalharness.redaction import Secret, redact_settings, redact_variable, shortened
 from evalharness.wire.response import EndpointError, HttpResponse, error_text
 from evalharness.wire.statuses import error_of
 
@@ -246,9 +246,9 @@ def _before_the_headers(error: httpx2.TransportError, url: str) -> ProviderError
             return ModelUnavailableError(f"no secure connection to {url}: {tls}", kind="tls")
         return RetryableError(f"no connection to {url}: {error_text(error)}", kind="connect")
     if isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error):
-        return EndpointError(f"the response is not HTTP: {error}")
+        return EndpointError(f"the response is not HTTP: {shortened(error)}")
     if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
-        return ProviderError(f"the request cannot be sent: {error}", kind="request")
+        return ProviderError(f"the request cannot be sent: {shortened(error)}", kind="request")
     return EndpointError(f"the connection was lost before a response arrived: {error_text(error)}", kind="connection")
 
 
@@ -275,15 +275,21 @@ def _checked(url: str) -> str:
     except (ValueError, AttributeError, TypeError):
         parts, host = None, None
     if parts is None or not isinstance(url, str) or not url.isprintable() or " " in url:
-        raise ConfigError(f"base_url: expected an http or https address, got {str(url)[:200]!r}")
+        raise ConfigError(f"base_url: expected an http or https address, got {_shown(url)}")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
             f"base_url: expected only scheme, host and path: write {parts.scheme}://{host}{parts.path}, and put a key "
             "into the variable that api_key_env names"
         )
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"base_url: expected an http or https address, got {url[:200]!r}")
+        raise ConfigError(f"base_url: expected an http or https address, got {_shown(url)}")
     return url.rstrip("/")
+
+
+def _shown(url: object) -> str:
+    """The address without credentials and query, which may hold a key."""
+    redact_settings(url)
+    return repr(shortened(str(url).partition("?")[0].rpartition("@")[2]))
 
 
 def is_local(url: str) -> bool:
