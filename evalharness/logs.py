@@ -45,9 +45,13 @@ def logging_to(handler: logging.Handler, level: int, process: str = "") -> Itera
             handler.close()
 
 
+def clean_line(text: str) -> str:
+    """The beginning of a text on one line, without keys, control characters and commands of CI systems."""
+    line = _COMMAND.sub(r"\1⟨U+005B⟩", " ".join(scrub(text)[:_MOST_CHARS].split()))
+    return "".join(c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in line)
+
+
 def _clean(record: logging.LogRecord) -> bool:
-    """Remove keys, line breaks and control characters before any handler sees the record, and cut it."""
-    line = " ".join(scrub(record.getMessage())[:_MOST_CHARS].split())
-    line = _COMMAND.sub(r"\1⟨U+005B⟩", line)
-    record.msg, record.args = "".join(c if c.isprintable() else f"⟨U+{ord(c):04X}⟩" for c in line), ()
+    """Clean a record before any handler sees it."""
+    record.msg, record.args = clean_line(record.getMessage()), ()
     return True

@@ -59,8 +59,10 @@ class Commands(click.Group):
             if error.errno not in _FULL or error.filename is not None:
                 raise
             _discard_output()
+            from evalharness.cli._output import echo
+
             with suppress(OSError):
-                click.echo("Error: the output cannot be written: " + os.strerror(error.errno), err=True)
+                echo(f"Error: the output cannot be written: {error.strerror}", err=True)
             raise SystemExit(1) from None
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

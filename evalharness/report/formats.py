@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalharness.report.encode import json_text
 from evalharness.report.format import Content, ReportFormat
 from evalharness.report.outcome import Outcome
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def _json(outcome: Outcome) -> str:
     from evalharness.report.verdict_file import verdict_json
 
-    return json.dumps(verdict_json(outcome), ensure_ascii=False, indent=1) + "\n"
+    return json_text(verdict_json(outcome)) + "\n"
 
 
 def _html(outcome: Outcome) -> Iterator[str]:

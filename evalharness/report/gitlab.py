@@ -10,7 +10,7 @@ from statistics import fmean
 
 from evalharness.records import Sample
 from evalharness.report.annotations import Annotation
-from evalharness.report.encode import one_line
+from evalharness.report.encode import json_text, one_line
 from evalharness.report.outcome import Outcome
 
 _SEVERITY = {"error": "critical", "warning": "minor"}
@@ -84,7 +84,7 @@ def code_quality(found: Sequence[Annotation], prefix: str = "") -> str:
 
     A fingerprint stays the same between runs, so that GitLab can tell new issues from old.
     """
-    return json.dumps([_issue(annotation, prefix) for annotation in found], ensure_ascii=False, indent=1) + "\n"
+    return json_text([_issue(annotation, prefix) for annotation in found]) + "\n"
 
 
 def _issue(annotation: Annotation, prefix: str) -> dict[str, object]:

@@ -17,6 +17,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
+from evalharness.logs import clean_line
+
 VERSION = 1
 """Written to `PRAGMA user_version`; a file with another number is replaced."""
 
@@ -97,7 +99,7 @@ class VectorFile:
         with suppress(UserWarning):
             if not self._warned:
                 self._warned = True
-                warnings.warn(text, UserWarning, stacklevel=2)
+                warnings.warn(clean_line(text), UserWarning, stacklevel=2)
 
 
 def _key(text: str) -> bytes:
