@@ -6,6 +6,10 @@ if [[ ! $NAME =~ ^[A-Za-z0-9_.-]+$ || ! $PULL_REQUEST =~ ^[0-9]+$ ]]; then
   echo "name: letters, digits, '.', '_' and '-'; pull request: a number" >&2
   exit 4
 fi
+if [[ -L $SUMMARY || ! -f $SUMMARY ]]; then
+  echo "summary: expected a file, got a link or nothing" >&2
+  exit 4
+fi
 export MARKER="<!-- evalharness:$NAME -->"
 body=$(mktemp)
 trap 'rm -f "$body"' EXIT

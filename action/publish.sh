@@ -6,9 +6,14 @@ shopt -s nullglob
 most_bytes=1000000 # GitHub drops the whole summary of a step beyond 1 MiB
 most_of_a_comment=64000 # and takes no comment of more than 65,536 characters
 summary="$PWD/reports/comment.md"
-mkdir -p reports
-pages=(reports/*/summary.md)
-runs=(reports/*/run.jsonl)
+mkdir -p reports && rm -rf -- "$summary"
+pages=() runs=() # of this job: run.sh began with an empty folder, and a run writes no links
+for run in reports/*/run.jsonl; do
+  page=${run%run.jsonl}summary.md
+  [[ -L reports || -L ${run%/run.jsonl} || -L $run || ! -f $run ]] && continue
+  runs+=("$run")
+  [[ -f $page && ! -L $page ]] && pages+=("$page")
+done
 choice=(${BASELINE:+--baseline "$BASELINE"})
 
 # A line for each run that ended before it had a page.

@@ -4,6 +4,12 @@
 # SUITES, RECORD, INCONCLUSIVE; may be empty: RECORDINGS (a pattern), BASELINE, ARGUMENTS (split at spaces, line ends).
 set -uo pipefail
 shopt -s nullglob
+# Files and links that a commit brings under reports/ are no reports of this job. A link's target is left alone.
+if [[ -d reports && ! -L reports ]]; then
+  find reports -mindepth 1 -maxdepth 1 ! \( -name .gitignore -type f \) -exec rm -rf -- {} + || exit 4
+else
+  rm -f -- reports || exit 4
+fi
 # The runner ignores workflow commands until it reads this token again, so texts of the suites cannot contain one.
 # -I: no module of the checkout is imported. Console scripts do not look there either.
 token=$(python -I -c "import secrets; print(secrets.token_hex(16))") || exit 3

@@ -180,9 +180,74 @@ def test_a_damaged_run_and_one_that_died(job: Job, worse: tuple[Job, str]) -> No
 def test_a_red_job_whose_suites_pass(job: Job) -> None:
     """The comment of a failed job starts with the failure, that of a passing job with the verdict."""
     job.write("reports/demo/summary.md", "**PASS** `demo`: `all is well`\n")
+    job.write("reports/demo/run.jsonl", "{damaged\n")
     for status, first in [("1", "**pytest ended with status 1, see the log of the job**"), ("0", "**PASS** `demo`: ")]:
         job.run("publish.sh", STATUS=status, BASELINE="")
         assert Path(job.step_output("summary")).read_text().startswith(first)
+
+
+FORGED = "**PASS** `forged`: `all is well`\n"
+
+
+def _bring_files(job: Job, kept: Path) -> None:
+    """Reports that a commit brings: of a suite, of the job itself, and links."""
+    for name in ("summary.md", "run.jsonl", "verdict.json", "report.html"):
+        job.write(f"reports/forged/{name}", FORGED)
+        job.write(f"reports/demo/{name}", FORGED)
+    job.write("reports/comment.md", FORGED)
+    job.write("reports/.gitignore", "*\n")
+    job.write("forged/summary.md", FORGED)
+    job.write("forged/run.jsonl", FORGED)
+    (job.root / "reports/linked").symlink_to(job.root / "forged")
+    (job.root / "reports/junit.xml").symlink_to(kept)
+
+
+def test_reports_of_a_commit_are_not_published(job: Job, tmp_path: Path) -> None:
+    """Pages, records and links under reports/ that a commit brings are gone before the run, and their targets stay."""
+    kept = tmp_path / "kept"
+    kept.write_text("mine")
+    _bring_files(job, kept)
+    job.suites()
+    job.run("publish.sh", STATUS=job.step_output("status"), BASELINE="")
+    shown = job.summary.read_text() + Path(job.step_output("summary")).read_text()
+    assert "`demo`" in shown
+    assert "forged" not in shown
+    assert sorted(path.name for path in (job.root / "reports").iterdir()) == [
+        *(".gitignore", "comment.md", "demo", "junit.xml")
+    ]
+    assert (kept.read_text(), (job.root / "forged/summary.md").read_text()) == ("mine", FORGED)
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_a_commit_that_replaces_the_folder(job: Job, kind: str) -> None:
+    """A link or a file in place of the folder of reports is removed, and where a link leads nothing changes."""
+    job.write("suites/demo.yaml", "schema: 2\n")
+    job.write("forged/demo/summary.md", FORGED)
+    job.write("forged/demo/run.jsonl", FORGED)
+    if kind == "link":
+        (job.root / "reports").symlink_to("forged")
+    else:
+        job.write("reports", FORGED)
+    job.suites()
+    job.run("publish.sh", STATUS=job.step_output("status"), BASELINE="")
+    assert "forged" not in job.summary.read_text()
+    assert (job.root / "forged/demo/summary.md").read_text() == FORGED
+
+
+def test_links_that_appear_later(job: Job) -> None:
+    """A page, a record or a folder that is a link is not published, and no comment is read through one."""
+    job.write("forged/summary.md", FORGED)
+    job.write("forged/run.jsonl", FORGED)
+    job.write("reports/page/run.jsonl", FORGED)
+    (job.root / "reports/page/summary.md").symlink_to(job.root / "forged/summary.md")
+    (job.root / "reports/folder").symlink_to(job.root / "forged")
+    (job.root / "reports/comment.md").symlink_to(job.root / "forged/summary.md")
+    job.run("publish.sh", STATUS="0", BASELINE="")
+    assert "forged" not in job.summary.read_text()
+    assert (job.root / "forged/summary.md").read_text() == FORGED
+    (job.root / "comment.md").symlink_to(job.root / "forged/summary.md")
+    given = {"NAME": "n", "REPOSITORY": "a/b", "PULL_REQUEST": "7", "SUMMARY": "comment.md"}
+    assert job.run("comment.sh", **given).returncode == 4
 
 
 def test_a_comment_beyond_the_limit(job: Job) -> None:
