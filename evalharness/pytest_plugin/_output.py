@@ -21,7 +21,7 @@ class Explained:
 
     def __init__(self, text: str, path: str, summary: str | None = None, line: int = 0) -> None:
         self._text = for_terminal(text)
-        message = one_line(summary or text.partition("\n")[0], 1000)
+        message = for_terminal(one_line(summary or text.partition("\n")[0], 1000))
         self.reprcrash = SimpleNamespace(path=path, lineno=line, message=message)
 
     def __str__(self) -> str:
@@ -34,12 +34,12 @@ class Explained:
 
 def node_name(name: str) -> str:
     """The name of an item or a gate, on one line."""
-    return one_line(name, _NAME_CHARS)
+    return for_terminal(one_line(name, _NAME_CHARS))
 
 
 def reason(text: str) -> str:
     """Why a test is skipped, on one line."""
-    return one_line(text, 5000)
+    return for_terminal(one_line(text, 5000))
 
 
 def usage_error(error: object) -> pytest.UsageError:
@@ -59,7 +59,7 @@ def stop(error: object) -> NoReturn:
 
 def print_section(reporter: pytest.TerminalReporter, title: str, lines: Iterable[Line]) -> None:
     """Print lines below a title."""
-    reporter.section(one_line(title), sep="=")
+    reporter.section(for_terminal(one_line(title)), sep="=")
     for line, markup in lines:
         reporter.write_line(for_terminal(line), **markup)
 
@@ -74,7 +74,7 @@ def print_message(reporter: pytest.TerminalReporter, text: str, columns: int = 0
 
 def redraw(reporter: pytest.TerminalReporter, line: str) -> None:
     """Replace the current line."""
-    reporter.rewrite(one_line(line, 500), erase=True)
+    reporter.rewrite(for_terminal(one_line(line, 500)), erase=True)
 
 
 def end_line(reporter: pytest.TerminalReporter) -> None:

@@ -56,7 +56,7 @@ def csv_lines(table: Table, *, raw: bool = False) -> Iterator[str]:
     With `raw`, text that looks like a formula stays unchanged.
     """
     names = list(columns(table.metrics))
-    yield _line(names)
+    yield _line([_cell(name, raw=raw) for name in names])
     for row in table.rows:
         yield _line([_cell(row.get(name), raw=raw) for name in names])
 

@@ -22,7 +22,7 @@ from evalharness.evaluation.plan import make_plan
 from evalharness.store.ledger import Ledger
 from evalharness.suites import load_suite
 from evalharness.testing.ci import leave_ci
-from evalharness.testing.fault_server import FaultServer
+from evalharness.testing.fault_server import Close, FaultServer, Send
 
 SUITE = """\
 schema: 1
@@ -237,6 +237,53 @@ def test_a_key_for_a_variable(project: Project, server: FaultServer, table: str)
     text = " ".join(project.doctor().output.split()) + project.doctor("--json").output
     assert "name of an environment variable" in text
     assert "secret" not in text
+
+
+ECHOES = {
+    "a header line that is not HTTP": b"HTTP/1.1 200 OK\r\nbad header \x1b]0;x\x07 %s\r\n\r\n",
+    "a status line": b"HTTP/1.1 %s OK\r\n\r\n",
+    "an error": b"HTTP/1.1 400 Bad\r\ncontent-length: 60\r\n\r\n" + b'{"error": {"message": "bad key %s"}}'.ljust(60),
+    "an encoding": b"HTTP/1.1 200 OK\r\ncontent-encoding: %s\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("reply", ECHOES.values(), ids=ECHOES)
+def test_a_key_that_an_endpoint_echoes(project: Project, monkeypatch: pytest.MonkeyPatch, reply: bytes) -> None:
+    """`--ping` shows the echo of a key in no form, as text and as JSON, and no control character acts."""
+    key = "sk-echo-654321"
+    monkeypatch.setenv("ECHO_KEY", key)
+    with FaultServer(lambda request: [Send(reply.replace(b"%s", key.encode())), Close()]) as server:
+        project.write_model("far", remote(server.url, 'api_key_env = "ECHO_KEY"\n'))
+        printed = [project.doctor("--ping").output, project.doctor("--ping", "--json").output]
+    for text in printed:
+        assert "the test request failed" in " ".join(text.split())
+        assert key not in text.replace("\n", "")
+        assert "\x1b" not in text
+
+
+WRONG = {"api_key_env": "gsk_9fK2mQ7xWbR4tY8uPz3cVn6", "proxy_env": "http://robot:tin-man-77@127.0.0.1:9"}
+
+
+@pytest.mark.parametrize("option", WRONG)
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_secret_in_place_of_a_name(project: Project, option: str, elsewhere: bool, server: FaultServer) -> None:
+    """A key or a proxy in place of a variable's name is not shown, not even with an executor that checks no keys."""
+    project.write_model("far", remote(server.url, f'{option} = "{WRONG[option]}"\n'))
+    if elsewhere:
+        project.write("pyproject.toml", '[tool.evalharness]\nexecutor = "ray"\n' + project.read("pyproject.toml"))
+    text = "".join((project.doctor().output + project.doctor("--json").output).split())
+    assert WRONG[option] not in text
+    assert "tin-man-77" not in text
+    assert "far:" in text
+
+
+def test_credentials_in_an_address(project: Project) -> None:
+    """An address with a password is refused without showing it, also where it is no valid address."""
+    for url in ("https://robot:tin-man-78@host/v1", "ftp://robot:tin-man-78@host", "https://robot:tin-man-78@ho st/v1"):
+        project.write_model("far", remote(url))
+        text = "".join((project.doctor().output + project.doctor("--json").output).split())
+        assert "tin-man-78" not in text
+        assert "base_url:expected" in text
 
 
 def test_ping(project: Project, server: FaultServer) -> None:
