@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
+from evalharness.redaction import scrub
 from evalharness.report.encode import for_terminal, one_line
 from evalharness.report.terminal import Line
 
@@ -34,6 +35,8 @@ class Explained:
 
 def node_name(name: str) -> str:
     """The name of an item or a gate, on one line."""
+    if name.isascii() and name.isprintable() and "##" not in name and not name.startswith(":"):
+        return scrub(name)  # nearly always, and once for each case
     return for_terminal(one_line(name, _NAME_CHARS))
 
 

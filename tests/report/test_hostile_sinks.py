@@ -135,6 +135,7 @@ def project(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Proje
     project.write("data.jsonl", json.dumps({"question": plain, plain: plain}) + "\n")
     _record(project.root, text, "demo")
     _record(project.root, text, "evil", model=text, prompt=text)
+    _record(project.root, f"{text} other", "other")
     return project
 
 
@@ -150,13 +151,20 @@ LINES: dict[str, list[str]] = {
     "doctor": ["", "--json", "--ping --json"],
     "export": [f"{DEMO} -o x.csv", f"{EVIL} -o TEXT", "golden/HISTORY.jsonl"],
     "gate": [DEMO, EVIL, f"{DEMO} --json", f"{DEMO} --margin TEXT", f"{DEMO} --baseline TEXT"],
-    "history": ["demo", "demo --json", "broken", "TEXT"],
+    "history": ["demo", "demo --json", "demo --html history.html", "broken", "TEXT"],
     "import": ["promptfoo promptfoo.yaml", "promptfoo promptfoo.yaml --json -o TEXT", "dataset data.jsonl --tag TEXT"],
     "init": ["TEXT", "ok --provider openai --model TEXT --base-url TEXT"],
     "labels": ["import labels.jsonl", "import labels.jsonl --json"],
     "record": ["export demo", "export TEXT", "import labels.jsonl"],
     "report": [f"{DEMO} --format {name}" for name in ("markdown", "json", "gitlab-codequality", "gitlab-metrics")],
-    "review": [DEMO, EVIL, f"{DEMO} --json", f"{DEMO} {EVIL} --html x.html", "TEXT"],
+    "review": [
+        DEMO,
+        EVIL,
+        f"{DEMO} --json",
+        f"{DEMO} {EVIL} --html x.html",
+        f"{DEMO} reports/other --html blind.html",
+        "TEXT",
+    ],
     "run": ["demo", "broken", "TEXT", "demo --model TEXT"],
     "schema": [""],
     "validate": ["", "broken", "TEXT"],
@@ -180,6 +188,14 @@ def test_commands(project: Project, text: str, name: str, monkeypatch: pytest.Mo
         assert result.output, line
         if "--json" in words and result.exit_code == 0:
             assert json.loads(result.stdout)
+    _check_files(project.root)
+
+
+def _check_files(root: Path) -> None:
+    """Pages and summaries that the commands wrote have no text that acts."""
+    for path in (*root.glob("*.html"), *(root / "reports").rglob("*.*")):
+        if path.suffix in (".html", ".md") or path.name == "verdict.json":
+            assert not FORMATS["html" if path.suffix == ".html" else "markdown"](path.read_text("utf-8")), path
 
 
 def test_the_payloads_act() -> None:
