@@ -110,8 +110,10 @@ def scrub(text: str) -> str:
 
     Finds secrets that are plain, URL-quoted, base64, JSON-escaped, HTML-escaped or printed by Python's `repr`.
     """
+    if _pattern is None:
+        return text
     found = any(form in text for form in _forms)  # much faster than the pattern, and nearly always false
-    return _pattern.sub(_replacement, text) if _pattern and found else text
+    return _pattern.sub(_replacement, text) if found else text
 
 
 def shortened(value: object, max_chars: int = 200) -> str:
