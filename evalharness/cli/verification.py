@@ -15,8 +15,8 @@ from evalharness.cli.rejudge import decide_again
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.records import Run, Suite
-from evalharness.redaction import scrub
 from evalharness.report import Outcome
+from evalharness.report.encode import json_text
 from evalharness.report.outcome import FAILED, NOT_GREEN
 from evalharness.report.verdict_file import verdict_json
 from evalharness.store import in_ci, read_run
@@ -191,7 +191,7 @@ def _check_verdict(stored: Mapping[str, Any], outcome: Outcome) -> None:
     """Raise StoreError unless a stored verdict is the one that the record gives."""
     if stored.get("accepted"):
         raise StoreError("the run was accepted, so its verdict is about an earlier baseline")
-    again: dict[str, Any] = json.loads(scrub(json.dumps(verdict_json(outcome), ensure_ascii=False)))
+    again: dict[str, Any] = json.loads(json_text(verdict_json(outcome)))
     different = [name for name in _COMPARED if stored.get(name) != again[name]]
     if different:
         raise StoreError(f"verdict.json differs from the verdict on its record: {', '.join(different)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from evalharness.cli._output import explained, print_json
+from evalharness.cli._output import echo, explained, print_json
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import load_config
 from evalharness.evaluation.merge_base import MergeBase
@@ -76,9 +76,9 @@ def verify(
         print_json(verification.as_json(found, status, there))
     else:
         for line in map(str, found) if found else [_NO_SUITE]:
-            click.echo(one_line(line, _MOST_CHARS))
+            echo(one_line(line, _MOST_CHARS))
         if missing := [one.suite for one in found if one.exit_status == verification.NO_VERDICT]:
-            click.echo(one_line(f"for a verdict, run pytest --llm-suite={quote(','.join(missing))}", _MOST_CHARS))
+            echo(one_line(f"for a verdict, run pytest --llm-suite={quote(','.join(missing))}", _MOST_CHARS))
     raise SystemExit(status)
 
 

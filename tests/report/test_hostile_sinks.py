@@ -168,6 +168,7 @@ LINES: dict[str, list[str]] = {
     "run": ["demo", "broken", "TEXT", "demo --model TEXT"],
     "schema": [""],
     "validate": ["", "broken", "TEXT"],
+    "verify": ["", "demo --json", "TEXT", "demo --model TEXT", "demo --baseline TEXT"],
 }
 """Command -> its arguments, with the hostile text for TEXT."""
 
