@@ -86,18 +86,22 @@ def _table(
 def _cases(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     """One line for all cases with the same difference."""
     moved = {case for name, case in new.cases.items() if name not in old.cases}
+    gated = {rule.tag for rule in old.gates.values()}
     cases: dict[tuple[str, bool], list[str]] = {}
     for name in _either(old.cases, new.cases):
-        for difference in _about_case(old.cases.get(name), new.cases.get(name), moved):
+        for difference in _about_case(old.cases.get(name), new.cases.get(name), moved, gated):
             cases.setdefault(difference, []).append(name)
     for (message, relaxes), names in cases.items():
         yield _change(_some(names), "", message, relaxes=relaxes)
 
 
 def _about_case(
-    then: CriteriaCase | None, now: CriteriaCase | None, moved: Collection[CriteriaCase]
+    then: CriteriaCase | None, now: CriteriaCase | None, moved: Collection[CriteriaCase], gated: Collection[str]
 ) -> Iterator[tuple[str, bool]]:
-    """The differences of one case: a message, and whether it relaxes."""
+    """The differences of one case: a message, and whether it relaxes.
+
+    More cases with a gated tag dilute its gate. A new case does not, because it is not in the baseline.
+    """
     if then is None or now is None:
         yield ("added", False) if then is None else ("renamed" if then in moved else "deleted", True)
         return
@@ -107,7 +111,7 @@ def _about_case(
         fewer, more = set(now.golden) < set(then.golden), set(then.golden) < set(now.golden)
         yield f"golden answers {'removed' if fewer else 'added' if more else 'changed'}", True
     for tag in sorted(then.tags ^ now.tags):
-        yield (f"tag {tag} removed", True) if tag in then.tags else (f"tag {tag} added", False)
+        yield (f"tag {tag} removed", True) if tag in then.tags else (f"tag {tag} added", tag in gated)
 
 
 def _assertions(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
@@ -142,7 +146,7 @@ def _stricter(name: str, then: str, now: str) -> bool:
 
 def _config(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     for section in _either(old.config, new.config):
-        yield from _settings((section,), old.config.get(section, {}), new.config.get(section, {}))
+        yield from _settings((section,), old.config.get(section), new.config.get(section))
 
 
 def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[CriteriaChange]:
@@ -241,7 +245,7 @@ def _state(baseline: Baseline | str | None) -> str:
 
 
 def _is_narrower(then: GateRule, now: GateRule) -> bool:
-    return now.margin < then.margin
+    return now._replace(margin=then.margin) == then and now.margin < then.margin
 
 
 def _margin(name: str, rule: GateRule) -> str:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.config import load_config
 from evalharness.criteria.forms import in_form_of
-from evalharness.criteria.inputs import (
-    FOLDERS,
-    input_files,
-    linked_content,
-    links_below,
-    part_names,
-    pytest_settings,
-)
+from evalharness.criteria.input_settings import toml_settings
+from evalharness.criteria.inputs import FOLDERS, SETTINGS, names
+from evalharness.criteria.links import linked_content, links_below
+from evalharness.criteria.scope import Scope, input_files, scope_of, tracked
+from evalharness.criteria.twins import twins
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange
 from evalharness.store import Commit, read_baseline
@@ -27,32 +24,37 @@ from evalharness.suites import load_suite, suite_names
 if TYPE_CHECKING:
     from evalharness.criteria.criteria import Criteria
 
-_HARMLESS = {"root", "reports", "processes"}
-"""Settings that cannot relax the criteria: where the project is, which other files a run writes, its speed."""
+_NOT_COMPARED = set(names(SETTINGS)) - set(names(SETTINGS, "compared"))
+"""Settings that cannot relax the criteria."""
+LABELS = "golden/labels"
 
 
-def criteria_changes(commit: Commit, root: Path, name: str) -> list[CriteriaChange]:
+def criteria_changes(commit: Commit, root: Path, name: str, loaded: Iterable[str] = ()) -> list[CriteriaChange]:
     """The differences between the criteria at the commit and under `root`.
 
-    Other deleted suites are listed too. Raises GitError, StoreError, and SuiteError or ConfigError if either version of
-    the suite is invalid.
+    `loaded` are files that pytest has read or loaded, relative to the root. Other deleted suites are listed too. Raises
+    GitError, StoreError, and SuiteError or ConfigError if either version of the suite is invalid.
     """
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
-        there, named = Path(folder), named_files(root)
-        parts = part_names(commit.top_level())
-        written = set(commit.write_to(there, *parts, *named))
+        there, scope = Path(folder), scope_of(root, loaded)
+        parts = scope.parts(commit.names)
+        written = set(commit.write_to(there, *parts))
         _restore(there, root, written)
-        tracked = [name for name in named if name in written]  # a file outside of git has no earlier version
-        links = linked_content(commit.links(*parts), commit.read), linked_content(links_below(root), _reader(root))
-        if links[0] == links[1] and _contents(there, tracked) == _contents(root, tracked):
+        scope = tracked(scope, root, there, written)
+        mine = scope.parts(lambda name: sorted(path.name for path in (root / name).iterdir()))
+        links = (
+            linked_content(commit.links(*parts), commit.read),
+            linked_content(links_below(root, mine), _reader(root)),
+        )
+        if links[0] == links[1] and _contents(there, scope) == _contents(root, scope):
             return []
         from evalharness.criteria.changes import changes, deleted_suite
 
         gone = sorted(set(suite_names(there)) - set(suite_names(root)) - {name})
-        old = _criteria(there, name, tracked, links[0], real=root)
-        found = changes(old, _criteria(root, name, tracked, links[1], real=root))
-        lost_lines = list(_lost_acceptances(there, root))
-    return [*found, *map(deleted_suite, gone), *lost_lines]
+        old = _criteria(there, name, scope, links[0], real=root)
+        found = changes(old, _criteria(root, name, scope, links[1], real=root))
+        lines = [*_lost_acceptances(there, root), *_lost_labels(there, root), *_new_twins(there, root)]
+    return [*found, *map(deleted_suite, gone), *lines]
 
 
 def _restore(there: Path, root: Path, names: Iterable[str]) -> None:
@@ -61,6 +63,10 @@ def _restore(there: Path, root: Path, names: Iterable[str]) -> None:
         then = (there / name).read_bytes()
         if (restored := in_form_of(then, root / name)) != then:
             (there / name).write_bytes(restored)
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 def _reader(root: Path) -> Callable[[str], bytes | None]:
@@ -78,49 +84,49 @@ def _lost_acceptances(there: Path, here: Path) -> Iterator[CriteriaChange]:
         yield CriteriaChange(ACCEPTANCES, "", f"{lines} removed or edited; lines may only be added", relaxes=False)
 
 
-def named_files(root: Path) -> list[str]:
-    """Paths of the project's files that the configuration names.
-
-    For example scripted responses, chat templates and small models.
-    """
-    config = load_config(root)
-    options = [value for model in config.models.values() for value in model.options.values()]
-    options += [embedder.path for embedder in config.embedders.values()]
-    paths = {Path(value.partition(":")[0]) for value in options if isinstance(value, str) and value}
-    inside = (path for path in paths if not path.is_absolute() and ".." not in path.parts)
-    return sorted(path.as_posix() for path in inside if (root / path).is_file())
+def _lost_labels(there: Path, here: Path) -> Iterator[CriteriaChange]:
+    """Removed or edited labels: judges are calibrated with them. New labels do not relax."""
+    for path in sorted((there / LABELS).glob("*.jsonl")):
+        now = here / LABELS / path.name
+        lost = set(path.read_bytes().splitlines()) - set(now.read_bytes().splitlines() if now.is_file() else ())
+        if lost:
+            what = "1 label is" if len(lost) == 1 else f"{len(lost)} labels are"
+            yield CriteriaChange(f"{LABELS}/{path.name}", "", f"{what} removed or edited", relaxes=True)
 
 
-def _contents(root: Path, tracked: Sequence[str]) -> dict[str, object]:
+def _new_twins(there: Path, here: Path) -> Iterator[CriteriaChange]:
+    for one, other in sorted(twins(here) - twins(there)):
+        yield CriteriaChange(f"file {other[:100]}", "", f"on some systems the same file as {one[:100]}", relaxes=True)
+
+
+def _contents(root: Path, scope: Scope) -> dict[str, object]:
     """Path -> digest of each file that can change the criteria."""
     paths = [path for folder in FOLDERS for path in (root / folder).rglob("*")]
-    paths += [root / name for name in (*tracked, "pyproject.toml")]
+    paths += [root / name for name in (*scope.named, "pyproject.toml")]
     found = {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
         if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts
     }
-    return {**found, **input_files(root)}
+    return {**found, **input_files(root, scope)}
 
 
-def _criteria(
-    root: Path, name: str, tracked: Sequence[str], links: Mapping[str, str], *, real: Path
-) -> Criteria | None:
+def _criteria(root: Path, name: str, scope: Scope, links: Mapping[str, str], *, real: Path) -> Criteria | None:
     """The criteria of the suite; None if there is no suite with this name."""
     from evalharness.criteria.criteria import criteria_of  # brings numpy
 
     if name not in suite_names(root):
         return None
     config = load_config(root)
-    settings = config.model_dump(mode="json", exclude=_HARMLESS) | {"pytest": pytest_settings(root)}
-    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / file for file in tracked)]
+    settings = config.model_dump(mode="json", exclude=_NOT_COMPARED) | toml_settings(root)
+    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / file for file in scope.named)]
     files = {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
         if path.is_file()
     }
     suite = load_suite(name, config.model_copy(update={"root": real}).anchored(root))
-    files = files | input_files(root) | dict(links)
+    files = files | input_files(root, scope) | dict(links)
     return criteria_of(suite, config=settings, baselines=dict(_baselines(root, name)), files=files)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ class MergeBase:
 
     config: Config
     commit: Commit | None
+    loaded: Callable[[], Iterable[str]] = tuple
+    """The files of the project that pytest has read settings from or loaded as plugins, relative to the root."""
     _changes: dict[str, tuple[CriteriaChange, ...]] = field(default_factory=dict)
     _rules: dict[str, tuple[GateRule, ...]] = field(default_factory=dict)
     _accepted: dict[tuple[str, str], Baselines] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class MergeBase:
         if self.commit is None:
             return ()
         try:
-            return tuple(criteria_changes(self.commit, self.config.root, name))
+            return tuple(criteria_changes(self.commit, self.config.root, name, self.loaded()))
         except EvalHarnessError as error:
             message = f"cannot be compared with those of {self.commit.sha[:12]}: {str(error).splitlines()[0][:200]}"
             return (CriteriaChange("criteria", "", message, relaxes=True),)

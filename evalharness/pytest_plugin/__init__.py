@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.pytest_plugin._output import usage_error
 from evalharness.pytest_plugin.hooks import EvalPlugin
+from evalharness.pytest_plugin.inputs import loaded_files
 from evalharness.pytest_plugin.log import open_log
 from evalharness.pytest_plugin.options import suites_of
 from evalharness.pytest_plugin.suites import Suites
@@ -24,6 +27,7 @@ def open_plugin(config: pytest.Config, name: str) -> None:
     config.add_cleanup(suites.resources.unlock)
     if suites.paths:
         _collect_suites(config, suites)
+    suites.resources.merge_base.loaded = partial(loaded_files, config)
     plugin = EvalPlugin(config, suites)
     config.pluginmanager.register(plugin, name)
     config.pluginmanager.register(plugin.alike, f"{name}-alike")

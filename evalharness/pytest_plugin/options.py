@@ -17,6 +17,7 @@ from evalharness.evaluation.resources import Resources
 from evalharness.execution import RecordMode, RunOptions
 from evalharness.local.memory import share_bytes
 from evalharness.pytest_plugin._output import usage_error
+from evalharness.pytest_plugin.inputs import check_root
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.store import commit_at, in_ci, merge_base
 from evalharness.store.baselines import accepted_suites
@@ -26,6 +27,7 @@ from evalharness.suites import suite_names, suite_path
 def suites_of(config: pytest.Config) -> Suites:
     """The suites of the command line. Raises pytest.UsageError, EvalHarnessError."""
     option, worker = config.getoption, getattr(config, "workerinput", {})
+    check_root(config)
     project = load_config(config.rootpath)
     _check_options(option, project)
     record: RecordMode = "none" if project.offline else option("--llm-record")

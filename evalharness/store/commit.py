@@ -26,6 +26,9 @@ class _Entry(NamedTuple):
     size: int
 
 
+_FOLDER = "040000"
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """A commit of the repository that the folder `root` lies in.
@@ -60,7 +63,7 @@ class Commit:
         Returns their paths. Raises GitError if git cannot read them, or if they are too large, and StoreError if they
         cannot be written.
         """
-        entries = list(dict.fromkeys(entry for path in paths for entry in self._entries(path)))
+        entries = list(dict.fromkeys(self._entries(*paths)))
         try:
             for entry, content in self._contents(entries):
                 target = folder / entry.path
@@ -73,25 +76,37 @@ class Commit:
 
     def links(self, *paths: str) -> dict[str, str]:
         """The symbolic links at and below `paths`: path -> target, cut at 4,096 bytes. Raises GitError."""
-        entries = [entry for path in paths for entry in self._entries(path, _LINK)]
+        entries = self._entries(*paths, modes=_LINK)
         small = [entry for entry in entries if entry.size <= _MOST_TARGET]
         found = {entry.path: content.decode("utf-8", "surrogateescape") for entry, content in self._contents(small)}
         return dict.fromkeys((entry.path for entry in entries), "") | found
 
-    def top_level(self) -> list[str]:
-        """The names of the files and folders in the root. Raises GitError."""
+    def names(self, folder: str = "") -> list[str]:
+        """The names of the files and folders in a folder. Raises GitError."""
         place = find_place(self.root)
-        folder = () if place.prefix == PurePosixPath() else ("--", f"{place.prefix}/")
-        with output_of(place, ("ls-tree", "-z", "--name-only", "--full-tree", self.sha, *folder)) as lines:
+        path = place.prefix / folder
+        where = () if path == PurePosixPath() else ("--", f"{path}/")
+        with output_of(place, ("ls-tree", "-z", "--name-only", "--full-tree", self.sha, *where)) as lines:
             names = bounded(lines).decode("utf-8", "surrogateescape").split("\0")
         return [PurePosixPath(name).name for name in names if name]
 
-    def _entries(self, path: str, modes: Collection[str] = _REGULAR) -> list[_Entry]:
-        place, relative = find_place(self.root), PurePosixPath(path)
-        if relative.is_absolute() or ".." in relative.parts or "\0" in path:
-            raise GitError(f"expected a path below the root, got {path!r}")
-        listing = ("ls-tree", "-r", "-z", "-l", "--full-tree", self.sha, "--", str(place.prefix / relative))
-        with output_of(place, listing[:-2] if listing[-1] == "." else listing) as lines:
+    def holding(self, *paths: str) -> set[str]:
+        """Those of the paths that are in this commit, or below a link or a submodule in it. Raises GitError."""
+        place = find_place(self.root)
+        whole = {path: place.prefix / path for path in paths}
+        above = {str(part) for path in whole.values() for part in (path, *path.parents) if part.parts}
+        with output_of(place, ("ls-tree", "-z", "-t", "--full-tree", self.sha, "--", *sorted(above))) as lines:
+            entries = [line.partition("\t") for line in bounded(lines).decode("utf-8", "surrogateescape").split("\0")]
+        ends = {PurePosixPath(name) for about, _, name in entries if about and not about.startswith(_FOLDER)}
+        return {path for path, place in whole.items() if ends & {place, *place.parents}}
+
+    def _entries(self, *paths: str, modes: Collection[str] = _REGULAR) -> list[_Entry]:
+        place, relative = find_place(self.root), [PurePosixPath(path) for path in paths]
+        if wrong := next((one for one in relative if one.is_absolute() or ".." in one.parts or "\0" in str(one)), None):
+            raise GitError(f"expected a path below the root, got {str(wrong)!r}")
+        named = [str(place.prefix / one) for one in relative]
+        listing = ("ls-tree", "-r", "-z", "-l", "--full-tree", self.sha, *(() if "." in named else ("--", *named)))
+        with output_of(place, listing) as lines:
             return list(_of_modes(modes, bounded(lines).decode("utf-8", "surrogateescape"), place.prefix))
 
     def _contents(self, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, bytes]]:

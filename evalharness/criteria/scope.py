@@ -1,0 +1,86 @@
+"""The files of a project that are compared, apart from its suites and goldens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evalharness.criteria.imports import announcements, import_folders, imported_files, is_import
+from evalharness.criteria.input_settings import settings_in
+from evalharness.criteria.inputs import FOLDERS, PATTERNS, names
+from evalharness.criteria.named import named_paths
+from evalharness.store import commit_at
+
+_PATTERNS = names(PATTERNS)
+_MOST_FILES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which files are compared. Paths are relative to the root."""
+
+    folders: tuple[str, ...]
+    """Folders that Python imports from."""
+    named: tuple[str, ...]
+    """Paths that the configuration names, as written and with links resolved."""
+    loaded: tuple[str, ...] = ()
+    """Files that pytest has read settings from or loaded as plugins."""
+    untracked: frozenset[str] = frozenset()
+    """Files that no commit of the change holds, such as those that the job has built. They are not compared."""
+
+    def parts(self, names_in: Callable[[str], list[str]]) -> list[str]:
+        """The paths at and below which the compared files are; `names_in` lists a folder."""
+        top = names_in("")
+        literal = [pattern for pattern in _PATTERNS if "*" not in pattern]
+        tests = [f"{name}/conftest.py" for name in top if name.startswith("test")]
+        hiding = [path for folder in self.folders for path in _hiding(folder, names_in(folder))]
+        return list(dict.fromkeys([*FOLDERS, "pyproject.toml", *literal, *tests, *hiding, *self.named, *self.loaded]))
+
+
+def scope_of(root: Path, loaded: Iterable[str] = ()) -> Scope:
+    """The scope of a project. Raises ConfigError."""
+    return Scope(import_folders(root), named_paths(root, root), tuple(sorted(loaded)))
+
+
+def tracked(scope: Scope, root: Path, there: Path, written: Collection[str]) -> Scope:
+    """The scope without the files that neither the earlier commit (in `there`) nor HEAD holds.
+
+    A file that the configuration names now and did not name then counts with the configuration. Raises ConfigError,
+    GitError.
+    """
+    built = [path.relative_to(root).as_posix() for path in announcements(root, scope.folders) if path.is_file()]
+    new = {path for path in (*scope.named, *scope.loaded, *built) if path not in written}
+    if not new:
+        return scope
+    held = commit_at(root, "HEAD").holding(*new)
+    known = {path for path in held & set(scope.named) if path in named_paths(there, root)}
+    named = tuple(path for path in scope.named if path in written or path in known)
+    return replace(scope, named=named, untracked=frozenset(new - held))
+
+
+def _hiding(folder: str, top: Iterable[str]) -> Iterator[str]:
+    return (f"{folder}/{name}" if folder else name for name in top if is_import(name))
+
+
+def input_files(root: Path, scope: Scope) -> dict[str, str]:
+    """Path -> digest of each compared file below a folder, apart from suites, goldens and named files.
+
+    Of a file with settings, only those that can influence a verdict count.
+    """
+    paths = {path for pattern in _PATTERNS for path in root.glob(pattern)}
+    paths |= {path for folder in scope.folders for path in imported_files(root / folder)}
+    paths |= {*announcements(root, scope.folders), *(root / path for path in scope.loaded)}
+    files = {path.relative_to(root).as_posix(): path for path in sorted(paths) if path.is_file()}
+    found = {name: _digest(files[name]) for name in list(files)[:_MOST_FILES] if name not in scope.untracked}
+    return {path: digest for path, digest in found.items() if digest}
+
+
+def _digest(path: Path) -> str:
+    """The digest of a file; empty where it holds no setting that counts."""
+    settings = settings_in(path)
+    if settings == "":
+        return ""
+    content = path.read_bytes() if settings is None else settings.encode()
+    return hashlib.sha256(content).hexdigest()
