@@ -241,11 +241,11 @@ def resolve_path(path: str, root: Path) -> Path:
     """The file of a configured path, which exists.
 
     The path is absolute, relative to the root, or `package:NAME/FILE` in an installed package.
-    Raises ConfigError if the package or the file does not exist.
+    Raises ConfigError if the package or the file does not exist, or if a folder of the project hides the package.
     """
     if path.startswith("package:"):
         package, _, inner = path.removeprefix("package:").partition("/")
-        found = _package_folder(package, path) / inner
+        found = _package_folder(package, path, root) / inner
     else:
         found = root / (Path(path).expanduser() if path.startswith("~/") else Path(path))
     if not found.exists():
@@ -253,11 +253,17 @@ def resolve_path(path: str, root: Path) -> Path:
     return found
 
 
-def _package_folder(package: str, path: str) -> Path:
+def _package_folder(package: str, path: str, root: Path) -> Path:
     try:
         spec = find_spec(package)
     except (ImportError, ValueError):  # a package inside a missing package, or an invalid name
         spec = None
     if spec is None or not spec.submodule_search_locations:
         raise ConfigError(f"{path}: the package {package} is not installed")
-    return Path(spec.submodule_search_locations[0])
+    folder = Path(spec.submodule_search_locations[0])
+    if _is_in_repository(str(folder), root) and not {"site-packages", "dist-packages"} & set(folder.parts):
+        raise ConfigError(
+            f"{path}: expected an installed package, got the folder {folder} of the project, which hides it; rename the "
+            "folder, or write its path without package:"
+        )
+    return folder
