@@ -241,7 +241,7 @@ def resolve_path(path: str, root: Path) -> Path:
     """The file of a configured path, which exists.
 
     The path is absolute, relative to the root, or `package:NAME/FILE` in an installed package.
-    Raises ConfigError if the package or the file does not exist, or if a folder of the project hides the package.
+    Raises ConfigError if the package or the file does not exist, or a folder of the project hides the package.
     """
     if path.startswith("package:"):
         package, _, inner = path.removeprefix("package:").partition("/")
@@ -263,7 +263,7 @@ def _package_folder(package: str, path: str, root: Path) -> Path:
     folder = Path(spec.submodule_search_locations[0])
     if _is_in_repository(str(folder), root) and not {"site-packages", "dist-packages"} & set(folder.parts):
         raise ConfigError(
-            f"{path}: expected an installed package, got the folder {folder} of the project, which hides it; rename the "
-            "folder, or write its path without package:"
+            f"{path}: expected an installed package, got the folder {folder} of the project, which hides it; rename "
+            "the folder, or write its path without package:"
         )
     return folder

@@ -50,7 +50,7 @@ PYTEST_SETTINGS = (
     Input(("verbosity_assertions", "verbosity_subtests", "verbosity_test_cases"), "trusted", "how pytest prints"),
     Input(
         (
-            *("log_auto_indent", "log_format", "log_cli", "log_cli_date_format", "log_cli_format", "log_cli_level"),
+            *("log_auto_indent", "log_cli", "log_cli_date_format", "log_cli_format", "log_cli_level"),
             *(
                 "log_date_format",
                 "log_file_date_format",

@@ -47,18 +47,8 @@ MODULES = (
     Input(
         (
             *("click", "genai_prices", "httpx2", "idna", "jinja2", "jsonschema", "jsonschema_specifications", "numpy"),
-            *(
-                "pydantic",
-                "pydantic_core",
-                "pytest",
-                "yaml",
-                "rapidfuzz",
-                "re2",
-                "referencing",
-                "rouge_score",
-                "sacrebleu",
-            ),
-            *("sacrebleu", "scipy"),
+            *("packaging", "pydantic", "pydantic_core", "pytest", "yaml", "rapidfuzz", "re2", "referencing"),
+            *("rouge_score", "sacrebleu", "scipy"),
         ),
         "compared",
         "evalharness imports it, some of it late",

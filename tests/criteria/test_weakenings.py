@@ -1,0 +1,44 @@
+"""Ways in which a pull request can weaken what judges it. None of them is green with nothing listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from repository import Repository
+from trust_project import BAD, Row, answer, judged
+from weakenings_of_projects import CONFIGURATION, GIT, PYTHON
+from weakenings_of_suites import GOLDENS, SUITES
+
+from evalharness.errors import EvalHarnessError
+
+ROWS = [*SUITES, *GOLDENS, *CONFIGURATION, *PYTHON, *GIT]
+
+
+def outcome_of(repository: Repository, suite: str) -> tuple[str, list[str]]:
+    """The status of a run and its lines that relax; a refusal is the status `refused` and its message."""
+    try:
+        evaluation = judged(repository, suite)
+    except EvalHarnessError as error:
+        return "refused", [str(error)]
+    assert evaluation.outcome
+    return evaluation.outcome.status, [str(change) for change in evaluation.outcome.relaxing]
+
+
+def test_bad_answers_alone(pull_request: Repository, prepared: Path) -> None:
+    """Without a weakening the bad answers are red, and nothing is listed."""
+    answer(prepared / "outside/answers.json", BAD)
+    assert outcome_of(pull_request, "demo") == ("fail", [])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.sentence)
+def test_weakening(pull_request: Repository, prepared: Path, monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
+    """The run is not green, and the weakening is listed as relaxing or refused."""
+    if row.import_from is not None:
+        monkeypatch.syspath_prepend(str(pull_request.root / row.import_from))
+    row.edit(pull_request)
+    pull_request.commit()
+    answer(prepared / "outside/answers.json", BAD)
+    status, lines = outcome_of(pull_request, row.suite)
+    assert status != "pass"
+    assert any(row.answer in line for line in lines), f"{status}: {lines}"

@@ -1,0 +1,252 @@
+"""A repository with an accepted suite, and a pull request whose model answers badly: the start of each attempt."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repository import Repository
+
+from evalharness.config import load_config
+from evalharness.evaluation.api import Evaluation, evaluate
+
+IDS = [f"case-{number}" for number in range(30)]
+GOOD, BAD = "You may return {} within 30 days.", "No idea, sorry."
+SUITE = """\
+schema: 1
+models: [fake]
+prompts:
+  plain:
+    - user: "{{ question }} {{ shop }}"
+  careless:
+    - user: "{{ question }}"
+default_prompts: [plain]
+params: {max_tokens: 64, temperature: 0, seed: 7}
+vars: {shop: Acme}
+metrics:
+  - rouge_l
+  - {regex: {pattern: "within 30 days"}}
+  - token_f1
+assert:
+  - not_contains: FORBIDDEN
+  - max_words: 60
+cases: cases.jsonl
+gates:
+  - {metric: rouge_l, margin: 15%}
+  - {metric: rouge_l, margin: 15%, tag: hard}
+  - {metric: cost, margin: 10%}
+"""
+CONFIG = """\
+[project]
+name = "shop"
+dependencies = ["evalharness>=0.2"]
+
+[tool.evalharness.models.fake]
+provider = "scripted"
+answers = "OUTSIDE/answers.json"
+repeats_differ = false
+price = {input = 1.0, output = 2.0}
+
+[tool.evalharness.models.other]
+provider = "scripted"
+answers = "models/other.json"
+repeats_differ = false
+
+[tool.evalharness.models.packaged]
+provider = "scripted"
+answers = "package:acme_models/answers.json"
+
+[tool.evalharness.models.linked]
+provider = "scripted"
+answers = "models/link.json"
+
+[tool.evalharness.models.fetched]
+provider = "scripted"
+answers = "models/fetched.json"
+
+[tool.evalharness.embedders.mini]
+path = "models/mini"
+
+[tool.evalharness.limits]
+cases = 1000
+
+[tool.pytest.ini_options]
+addopts = "-p no:hypothesispytest"
+
+[tool.black]
+line-length = 100
+"""
+BASELINE = "golden/baselines/demo/fake.plain.jsonl"
+PINNED = "golden/baselines/demo/pinned/fake.plain.jsonl"
+RECORDING, LABELS = "golden/recordings/demo.jsonl", "golden/labels/demo.jsonl"
+DEMO, CASES, GOLDEN, PYPROJECT = "suites/demo.yaml", "suites/cases.jsonl", "golden/demo.yaml", "pyproject.toml"
+
+Edit = Callable[[Repository], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One change of a pull request."""
+
+    sentence: str
+    edit: Edit
+    answer: str = ""
+    """A part of the line that lists the change as relaxing, or of the error that refuses it."""
+    suite: str = "demo"
+    import_from: str | None = None
+    """A folder of the project that the job has put on Python's path."""
+
+
+def a_case(name: str, **rest: Any) -> str:
+    """One line of the case file."""
+    number = IDS.index(name)
+    case = {"id": name, "vars": {"question": f"Can I return {name}?"}, "tags": ["hard" if number < 20 else "easy"]}
+    return json.dumps(case | {"assert": [{"not_contains": "banana"}]} | rest) + "\n"
+
+
+def golden(*names: str, answer: str = "You may return {} in 30 days.") -> str:
+    """The golden file for these cases."""
+    return "".join(f"{name}: [{json.dumps(answer.format(name))}]\n" for name in names)
+
+
+def answer(path: Path, text: str) -> None:
+    """Set the answers of a model."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({name: text.format(name) for name in [*IDS, "new"]}))
+
+
+def make_project(root: Path) -> Repository:
+    """The repository on its branch `topic`, after the acceptance of good answers on `main`."""
+    outside = root.parent / "outside"
+    answer(outside / "answers.json", GOOD)
+    answer(outside / "site-packages/acme_models/answers.json", GOOD)
+    (outside / "site-packages/acme_models/__init__.py").touch()
+    repository = Repository(root)
+    repository.write(PYPROJECT, CONFIG.replace("OUTSIDE", str(outside)))
+    repository.write(DEMO, SUITE)
+    repository.write(CASES, "".join(map(a_case, IDS)))
+    repository.write("suites/short.jsonl", "".join(map(a_case, IDS[:5])))
+    repository.write(GOLDEN, golden(*IDS))
+    repository.write(RECORDING, '{"schema": 1}\n')
+    repository.write(LABELS, '{"case": "case-1"}\n{"case": "case-2"}\n')
+    repository.write("models/mini/config.json", "{}\n")
+    answer(root / "models/other.json", GOOD)
+    answer(root / "models/real.json", GOOD)
+    (root / "models/link.json").symlink_to("real.json")
+    repository.write(".gitignore", "reports/\n__pycache__/\nmodels/fetched.json\n")
+    repository.write("README.md", "A shop.\n")
+    repository.write("src/shop/app.py", "PRICE = 1\n")
+    repository.write("tests/test_shop.py", "def test_shop(): assert True\n")
+    repository.write(
+        "suites/second.yaml", SUITE.replace("cases.jsonl", "short.jsonl").replace("margin: 15%", "margin: 20%")
+    )
+    repository.write("suites/packaged.yaml", SUITE.replace("[fake]", "[packaged]"))
+    repository.write("golden/packaged.yaml", golden(*IDS))
+    repository.write("golden/second.yaml", golden(*IDS[:5]))
+    evaluate("demo", config=load_config(root)).accept()
+    (root / PINNED).parent.mkdir()
+    shutil.copy(root / BASELINE, root / PINNED)
+    repository.commit()
+    repository.git("update-ref", "refs/remotes/origin/main", "main")
+    repository.branch()
+    return repository
+
+
+def judged(repository: Repository, suite: str = "demo") -> Evaluation:
+    """The suite's evaluation in this work tree."""
+    return evaluate(suite, config=load_config(repository.root))
+
+
+# edits
+
+
+def swap(file: str, old: str, new: str) -> Edit:
+    """Replace a text in a file."""
+    return lambda repository: repository.edit(file, old, new)
+
+
+def put(file: str, content: str | bytes = "") -> Edit:
+    """Write a file."""
+    return lambda repository: repository.write(file, content)
+
+
+def append(file: str, text: str) -> Edit:
+    """Write a text at the end of a file."""
+    return lambda repository: repository.write(file, repository.read(file) + text)
+
+
+def gone(*files: str) -> Edit:
+    """Delete files."""
+    return lambda repository: [repository.remove(file) for file in files]
+
+
+def moved(file: str, place: str) -> Edit:
+    """Rename a file or a folder."""
+
+    def edit(repository: Repository) -> None:
+        (repository.root / place).parent.mkdir(parents=True, exist_ok=True)
+        (repository.root / file).rename(repository.root / place)
+
+    return edit
+
+
+def link(file: str, target: str) -> Edit:
+    """Make a symbolic link, in place of a file if there is one."""
+
+    def edit(repository: Repository) -> None:
+        path = repository.root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+
+    return edit
+
+
+def both(*edits: Edit) -> Edit:
+    """Apply several edits."""
+    return lambda repository: [edit(repository) for edit in edits]
+
+
+def ran(*words: str) -> Edit:
+    """A git command."""
+    return lambda repository: repository.git(*words)
+
+
+def configured(text: str) -> Edit:
+    """Add a table to pyproject.toml."""
+    return append(PYPROJECT, text)
+
+
+def in_own_table(line: str) -> Edit:
+    """Add a key to `[tool.evalharness]`."""
+    return configured(f"\n[tool.evalharness]\n{line}\n")
+
+
+def without_case(case: str) -> Edit:
+    """Remove a case from the baseline, with a matching header."""
+
+    def edit(repository: Repository) -> None:
+        header, *lines = map(json.loads, repository.read(BASELINE).splitlines())
+        lines = [line for line in lines if line["case"] != case]
+        header["cases"] = len(lines)
+        repository.write(BASELINE, "".join(json.dumps(line) + "\n" for line in (header, *lines)))
+
+    return edit
+
+
+def accepted(repository: Repository, *, keep: bool) -> None:
+    """Accept bad answers, as at the author's desk; without `keep`, in place of the earlier run."""
+    answers = repository.root.parent / "outside/answers.json"
+    kept = {name: os.environ.pop(name) for name in ("CI", "GITHUB_ACTIONS") if name in os.environ}
+    try:
+        if not keep:
+            shutil.rmtree(repository.root / "golden/baselines")
+        answer(answers, BAD)
+        judged(repository).accept()
+    finally:
+        os.environ.update(kept)
