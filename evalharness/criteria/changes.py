@@ -146,7 +146,10 @@ def _stricter(name: str, then: str, now: str) -> bool:
 
 def _config(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     for section in _either(old.config, new.config):
-        yield from _settings((section,), old.config.get(section), new.config.get(section))
+        then, now = old.config.get(section), new.config.get(section)
+        # an empty table differs from none, because pytest then reads no other file
+        missing: dict[str, Any] | None = None if {} in (then, now) else {}
+        yield from _settings((section,), missing if then is None else then, missing if now is None else now)
 
 
 def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[CriteriaChange]:

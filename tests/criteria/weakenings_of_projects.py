@@ -147,7 +147,7 @@ PYTHON = [
     Row(
         "remove the settings of pytest",
         swap(PYPROJECT, '[tool.pytest.ini_options]\naddopts = "-p no:hypothesispytest"\n', ""),
-        "configuration pytest: ",
+        "configuration pytest.addopts: ",
     ),
     Row(
         "set variables for a plugin of pytest",
@@ -163,17 +163,17 @@ PYTHON = [
     Row(
         "announce a plugin of pytest in pyproject.toml",
         configured('\n[project.entry-points.pytest11]\nx = "shop.x"\n'),
-        "configuration entry-points: none",
+        "configuration entry-points.",
     ),
     Row(
         "announce a metric in pyproject.toml",
         configured('\n[project.entry-points."evalharness.metrics"]\nx = "shop:x"\n'),
-        "configuration entry-points: none",
+        "configuration entry-points.",
     ),
     Row(
         "announce a plugin of pytest with Poetry",
         configured('\n[tool.poetry.plugins.pytest11]\nx = "shop.x"\n'),
-        "configuration entry-points: none",
+        "configuration entry-points.",
     ),
     Row(
         "announce a plugin of pytest in setup.cfg",
