@@ -14,7 +14,6 @@ from evalharness.criteria.input_settings import toml_settings
 from evalharness.criteria.inputs import FOLDERS, SETTINGS, names
 from evalharness.criteria.links import linked_content, links_below
 from evalharness.criteria.scope import Scope, input_files, scope_of, tracked
-from evalharness.criteria.twins import twins
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange
 from evalharness.store import Commit, read_baseline
@@ -95,6 +94,8 @@ def _lost_labels(there: Path, here: Path) -> Iterator[CriteriaChange]:
 
 
 def _new_twins(there: Path, here: Path) -> Iterator[CriteriaChange]:
+    from evalharness.criteria.twins import twins
+
     for one, other in sorted(twins(here) - twins(there)):
         yield CriteriaChange(f"file {other[:100]}", "", f"on some systems the same file as {one[:100]}", relaxes=True)
 

@@ -17,7 +17,8 @@ def check_root(config: pytest.Config) -> None:
     """
     here = config.invocation_params.dir
     nearest = next((folder for folder in (here, *here.parents) if (folder / "suites").is_dir()), None)
-    if nearest is None or config.getoption("rootdir") or nearest.resolve() == config.rootpath.resolve():
+    is_chosen = config.getoption("rootdir") or hasattr(config, "workerinput")  # a worker has the root of its controller
+    if nearest is None or is_chosen or nearest.resolve() == config.rootpath.resolve():
         return
     raise pytest.UsageError(
         f"{config.inipath or 'pytest'} makes {config.rootpath} the root, but the nearest suites/ is in {nearest}; "

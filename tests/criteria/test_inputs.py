@@ -20,7 +20,8 @@ import evalharness
 from evalharness import plugin
 from evalharness.cli.run import run
 from evalharness.config import Config
-from evalharness.criteria.inputs import INPUTS, MODULES, Input, names
+from evalharness.criteria.inputs import MODULES, Input, names
+from evalharness.criteria.inputs.every import INPUTS
 from evalharness.store.ci import CI_VARIABLES
 
 PACKAGE = Path(evalharness.__file__).parent

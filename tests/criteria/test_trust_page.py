@@ -16,7 +16,7 @@ from ci_jobs import TABLE, TABLE_EVENTS
 from weakenings_of_projects import CONFIGURATION, GIT, PYTHON
 from weakenings_of_suites import GOLDENS, SUITES
 
-from evalharness.criteria.inputs import INPUTS
+from evalharness.criteria.inputs.every import INPUTS
 
 ROOT = Path(__file__).parents[2]
 PAGE, TABLES = ROOT / "docs/trust.md", ROOT / "docs/trust-tables.md"
