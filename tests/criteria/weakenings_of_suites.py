@@ -99,7 +99,7 @@ SUITES = [
     Row("ignore case in a pattern", swap(DEMO, '30 days"}', '30 days", ignore_case: true}'), "metric regex: "),
     Row(
         "change the options of a gated metric",
-        swap(DEMO, "- rouge_l\n", "- {rouge_l: {stem: true}}\n"),
+        swap(DEMO, "- rouge_l\n", "- {rouge_l: {tokenizer: rouge}}\n"),
         "metric rouge_l: ",
     ),
     Row("remove a metric", swap(DEMO, "  - token_f1\n", ""), "metric token_f1: "),

@@ -17,7 +17,7 @@ TABLES = (
 """Tables of pyproject.toml; the first row that fits counts."""
 
 SETTINGS = (
-    Input(("models",), "compared", "who answers; a new model and a higher price do not relax"),
+    Input(("models",), "compared", "which models answer; a new model and a higher price do not relax"),
     Input(("embedders",), "compared", "how a metric measures; a new one does not relax"),
     Input(("judges",), "compared", "how a metric measures; a new one does not relax"),
     Input(("executors", "executor"), "compared", "where requests run"),
