@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from evalharness.pytest_plugin._output import usage_error
+
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -20,7 +22,7 @@ def check_root(config: pytest.Config) -> None:
     is_chosen = config.getoption("rootdir") or hasattr(config, "workerinput")  # a worker has the root of its controller
     if nearest is None or is_chosen or nearest.resolve() == config.rootpath.resolve():
         return
-    raise pytest.UsageError(
+    raise usage_error(
         f"{config.inipath or 'pytest'} makes {config.rootpath} the root, but the nearest suites/ is in {nearest}; "
         f"remove the settings file, or choose the root with --rootdir={nearest}"
     )
