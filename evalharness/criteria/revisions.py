@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from evalharness.config import load_config
-from evalharness.criteria.forms import in_form_of
+from evalharness.config import Config, load_config
 from evalharness.criteria.input_settings import toml_settings
 from evalharness.criteria.inputs import FOLDERS, SETTINGS, names
 from evalharness.criteria.links import linked_content, links_below
 from evalharness.criteria.scope import Scope, input_files, scope_of, tracked
+from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange
 from evalharness.store import Commit, read_baseline
@@ -29,43 +31,72 @@ LABELS = "golden/labels"
 
 
 def criteria_changes(commit: Commit, root: Path, name: str, loaded: Iterable[str] = ()) -> list[CriteriaChange]:
-    """The differences between the criteria at the commit and under `root`.
+    """The differences between the criteria of one suite at the commit and under `root`: see `Revisions.changes`."""
+    return Revisions(Snapshot(commit, root), root, lambda: loaded).changes(name)
 
-    `loaded` are files that pytest has read or loaded, relative to the root. Other deleted suites are listed too. Raises
-    GitError, StoreError, and SuiteError or ConfigError if either version of the suite is invalid.
-    """
-    with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
-        there, scope = Path(folder), scope_of(root, loaded)
-        parts = scope.parts(commit.names)
-        written = set(commit.write_to(there, *parts))
-        _restore(there, root, written)
-        scope = tracked(scope, root, there, written)
-        mine = scope.parts(lambda name: sorted(path.name for path in (root / name).iterdir()))
-        links = (
-            linked_content(commit.links(*parts), commit.read),
-            linked_content(links_below(root, mine), _reader(root)),
-        )
-        if links[0] == links[1] and _contents(there, scope) == _contents(root, scope):
+
+@dataclass(frozen=True)
+class Revisions:
+    """The criteria of a project at a commit and in the working tree. Reads both once for all suites."""
+
+    then: Snapshot
+    root: Path
+    loaded: Callable[[], Iterable[str]]
+    """Returns the files that pytest has read or loaded, relative to the root."""
+    _compared: dict[object, _Comparison] = field(default_factory=dict)
+
+    def changes(self, name: str) -> list[CriteriaChange]:
+        """The differences between the criteria of a suite at the commit and under `root`.
+
+        Other deleted suites are listed too. Raises GitError, StoreError, and SuiteError or ConfigError if either
+        version of the suite is invalid.
+        """
+        loaded = frozenset(self.loaded())
+        state = loaded, len(sys.modules)  # what is imported since can be hidden by a file of the project
+        if state not in self._compared:
+            self._compared[state] = _compare(self.then, self.root, loaded)
+        return self._compared[state].changes(name)
+
+
+def _compare(then: Snapshot, root: Path, loaded: Iterable[str]) -> _Comparison:
+    """The comparison of the files in today's scope."""
+    scope = scope_of(root, loaded)
+    parts = scope.parts(then.commit.names)
+    then.add(parts)
+    scope = tracked(scope, root, then.folder, then.written)
+    mine = scope.parts(lambda name: sorted(path.name for path in (root / name).iterdir()))
+    links = linked_content(then.commit.links(*parts), then.commit.read)
+    there = _Project(then.folder, scope, links, real=root)
+    return _Comparison(there, _Project(root, scope, linked_content(links_below(root, mine), _reader(root)), real=root))
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Two versions of the project."""
+
+    there: _Project
+    here: _Project
+
+    def changes(self, name: str) -> list[CriteriaChange]:
+        """The differences of one suite, and those of the project."""
+        if self._are_equal:
             return []
         from evalharness.criteria.changes import changes, deleted_suite
 
-        gone = sorted(set(suite_names(there)) - set(suite_names(root)) - {name})
-        old = _criteria(there, name, scope, links[0], real=root)
-        found = changes(old, _criteria(root, name, scope, links[1], real=root))
-        lines = [*_lost_acceptances(there, root), *_lost_labels(there, root), *_new_twins(there, root)]
-    return [*found, *map(deleted_suite, gone), *lines]
+        found = changes(self.there.criteria(name), self.here.criteria(name))
+        gone = sorted(self.there.suites - self.here.suites - {name})
+        return [*found, *map(deleted_suite, gone), *self._of_files]
 
+    @cached_property
+    def _are_equal(self) -> bool:
+        """Whether nothing that can influence a verdict has changed."""
+        there, here = self.there, self.here
+        return there.links == here.links and _contents(there.root, there.scope) == _contents(here.root, here.scope)
 
-def _restore(there: Path, root: Path, names: Iterable[str]) -> None:
-    """Give files of the commit the form that they have in the work tree, where only the form differs."""
-    for name in names:
-        then = (there / name).read_bytes()
-        if (restored := in_form_of(then, root / name)) != then:
-            (there / name).write_bytes(restored)
-
-
-def _names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    @cached_property
+    def _of_files(self) -> list[CriteriaChange]:
+        roots = self.there.root, self.here.root
+        return [*_lost_acceptances(*roots), *_lost_labels(*roots), *_new_twins(*roots)]
 
 
 def _reader(root: Path) -> Callable[[str], bytes | None]:
@@ -112,23 +143,50 @@ def _contents(root: Path, scope: Scope) -> dict[str, object]:
     return {**found, **input_files(root, scope)}
 
 
-def _criteria(root: Path, name: str, scope: Scope, links: Mapping[str, str], *, real: Path) -> Criteria | None:
-    """The criteria of the suite; None if there is no suite with this name."""
-    from evalharness.criteria.criteria import criteria_of  # brings numpy
+@dataclass(frozen=True)
+class _Project:
+    """One version of the project. Its suites share the configuration and the files."""
 
-    if name not in suite_names(root):
-        return None
-    config = load_config(root)
-    settings = config.model_dump(mode="json", exclude=_NOT_COMPARED) | toml_settings(root)
-    paths = [*sorted((root / "golden/recordings").glob("*.jsonl")), *(root / file for file in scope.named)]
-    files = {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in paths
-        if path.is_file()
-    }
-    suite = load_suite(name, config.model_copy(update={"root": real}).anchored(root))
-    files = files | input_files(root, scope) | dict(links)
-    return criteria_of(suite, config=settings, baselines=dict(_baselines(root, name)), files=files)
+    root: Path
+    scope: Scope
+    links: Mapping[str, str]
+    real: Path
+    """The working tree."""
+
+    @cached_property
+    def suites(self) -> frozenset[str]:
+        """The names of its suites."""
+        return frozenset(suite_names(self.root))
+
+    @cached_property
+    def _config(self) -> Config:
+        return load_config(self.root)
+
+    @cached_property
+    def _settings(self) -> Mapping[str, Any]:
+        return self._config.model_dump(mode="json", exclude=_NOT_COMPARED) | toml_settings(self.root)
+
+    @cached_property
+    def _files(self) -> Mapping[str, str]:
+        """Path -> digest of each recording, input and named file; symbolic links."""
+        recordings = sorted((self.root / "golden/recordings").glob("*.jsonl"))
+        paths = [*recordings, *(self.root / name for name in self.scope.named)]
+        files = {
+            path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in paths
+            if path.is_file()
+        }
+        return files | input_files(self.root, self.scope) | dict(self.links)
+
+    def criteria(self, name: str) -> Criteria | None:
+        """The criteria of a suite; None if there is no suite with this name."""
+        from evalharness.criteria.criteria import criteria_of  # brings numpy
+
+        if name not in self.suites:
+            return None
+        suite = load_suite(name, self._config.model_copy(update={"root": self.real}).anchored(self.root))
+        baselines = dict(_baselines(self.root, name))
+        return criteria_of(suite, config=self._settings, baselines=baselines, files=self._files)
 
 
 def _baselines(root: Path, suite: str) -> Iterator[tuple[tuple[str, str], Baseline | StoreError | None]]:

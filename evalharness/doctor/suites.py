@@ -40,12 +40,12 @@ class SuiteCheck:
 def check_suites(config: Config) -> Iterator[SuiteCheck]:
     """A check of each suite of the project."""
     opened: dict[str, Provider] = {}
-    accepted = accepted_suites(config.root)
+    accepted, base = accepted_suites(config.root), _merge_base(config)
     for name in suite_names(config.root):
-        yield _check(name, config, opened, "a baseline" if name in accepted else "no baseline yet")
+        yield _check(name, config, opened, base, "a baseline" if name in accepted else "no baseline yet")
 
 
-def _check(name: str, config: Config, opened: dict[str, Provider], baseline: str) -> SuiteCheck:
+def _check(name: str, config: Config, opened: dict[str, Provider], base: MergeBase | None, baseline: str) -> SuiteCheck:
     models: frozenset[str] = frozenset()
     try:
         suite = load_suite(name, config)
@@ -54,7 +54,7 @@ def _check(name: str, config: Config, opened: dict[str, Provider], baseline: str
             return SuiteCheck(CheckResult("suites", "ok", f"{name}: {len(suite.cases)} cases, {_NO_MODEL}; {baseline}"))
         plan = make_plan(suite, config, opened=opened)
         missing = _not_recorded(plan, config)
-        if problem := _damaged(name, plan, config) or _offline(name, plan, missing):
+        if problem := _damaged(name, plan, base) or _offline(name, plan, missing):
             return SuiteCheck(problem, embedders=_embedders(suite), name=name)
     except SuiteError as error:
         first, more = error.problems[0], len(error.problems) - 1
@@ -81,13 +81,19 @@ def _models(plan: Plan, missing: list[Request], config: Config) -> frozenset[str
     return frozenset(own | (plan.metric_models.keys() if judged else set()))
 
 
-def _damaged(name: str, plan: Plan, config: Config) -> CheckResult | None:
-    """The first baseline that cannot be read."""
+def _merge_base(config: Config) -> MergeBase | None:
+    """The merge base; None where it is unknown, which the check of the repository reports."""
     try:
-        commit = merge_base(config.root)
-    except GitError:  # the check of the repository reports it
+        return MergeBase(config, merge_base(config.root))
+    except GitError:
         return None
-    found = MergeBase(config, commit).baselines(name, list(plan.request_digests)).values()
+
+
+def _damaged(name: str, plan: Plan, base: MergeBase | None) -> CheckResult | None:
+    """The first baseline that cannot be read."""
+    if base is None:
+        return None
+    found = base.baselines(name, list(plan.request_digests)).values()
     damage = next((baseline for baseline in found if isinstance(baseline, StoreError)), None)
     return CheckResult("suites", "broken", f"{name}: {damage}", needed=True) if damage else None
 

@@ -68,7 +68,7 @@ class Evaluation:
         self.speed = MachineSpeed(self.plan)
         against = self.options.against.sha if self.options.against else ""
         self._accept_command = accept_command(name, self.options)
-        self.header = replace(self.plan.header(), max_stages=self._stages(), against=against)
+        self.header = replace(self.plan.header(resources.environment), max_stages=self._stages(), against=against)
         self.selected: list[SampleKey] = []
         self.samples: list[Sample] = []
         self.stability: list[Stability] = []

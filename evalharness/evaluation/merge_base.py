@@ -5,17 +5,19 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.config import Config
-from evalharness.criteria.revisions import criteria_changes, read_one
+from evalharness.criteria.revisions import Revisions, read_one
+from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
-from evalharness.evaluation.reference import suite_at
 from evalharness.logs import get_logger
 from evalharness.records import Baseline, Baselines, CriteriaChange, GateRule, Run, Verdict
 from evalharness.store import Commit, baseline_path, commit_at
 from evalharness.store.baselines import BASELINE_FOLDER
+from evalharness.suites import load_suite
 
 if TYPE_CHECKING:  # brings numpy
     from evalharness.gate.families import Standing
@@ -41,6 +43,16 @@ class MergeBase:
     def __post_init__(self) -> None:
         if self.commit:
             _log.info("baselines and gates count as of the merge base %s", self.commit.sha[:12])
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """The commit's files. Raises GitError, StoreError, ConfigError."""
+        assert self.commit
+        return Snapshot(self.commit, self.config.root)
+
+    @cached_property
+    def _revisions(self) -> Revisions:
+        return Revisions(self.snapshot, self.config.root, lambda: self.loaded())
 
     def decide(
         self,
@@ -94,7 +106,7 @@ class MergeBase:
         if self.commit is None:
             return ()
         try:
-            return tuple(criteria_changes(self.commit, self.config.root, name, self.loaded()))
+            return tuple(self._revisions.changes(name))
         except EvalHarnessError as error:
             message = f"cannot be compared with those of {self.commit.sha[:12]}: {str(error).splitlines()[0][:200]}"
             return (CriteriaChange("criteria", "", message, relaxes=True),)
@@ -113,11 +125,10 @@ class MergeBase:
         if self.commit is None or not self.changes(name):
             return None
         rules = frozenset((rule.metric, rule.tag) for rule in self._old_rules(name))
-        files = {self.config.root / file for file in self.commit.files(f"{BASELINE_FOLDER}/{name}")}
 
         def known(*, pinned: bool) -> frozenset[Pair]:
-            root = self.config.root
-            return frozenset(pair for pair in pairs if baseline_path(root, name, *pair, pinned=pinned) in files)
+            folder = self.snapshot.folder
+            return frozenset(pair for pair in pairs if baseline_path(folder, name, *pair, pinned=pinned).is_file())
 
         return Standing(rules, known(pinned=False), known(pinned=True))
 
@@ -126,7 +137,7 @@ class MergeBase:
         if self.commit is None or not self.changes(name):
             return []
         try:
-            return [gate.rule for gate in suite_at(self.commit, name, self.config).gates]
+            return [gate.rule for gate in load_suite(name, self.config.anchored(self.snapshot.folder)).gates]
         except EvalHarnessError:
             return []
 
@@ -169,7 +180,7 @@ class MergeBase:
     def _committed(self, name: str, pairs: Collection[Pair], *, pinned: bool = False) -> Baselines:
         found = _baselines_at(self.config.root, name, pairs, pinned=pinned)
         if self.commit is not None:
-            there = _baselines_of(self.commit, name, pairs, pinned=pinned)
+            there = _baselines_at(self.snapshot.folder, name, pairs, pinned=pinned)
             found |= {pair: baseline for pair, baseline in there.items() if baseline is not None}
         return found
 
@@ -184,11 +195,11 @@ def _summary(baseline: Baseline | StoreError | None) -> str:
     return f"{len(baseline.runs)} runs" if isinstance(baseline, Baseline) else str(baseline or "none")
 
 
-def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair], *, pinned: bool = False) -> Baselines:
+def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair]) -> Baselines:
     """The committed baselines. Raises GitError, StoreError."""
     with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
         commit.write_to(Path(folder), f"{BASELINE_FOLDER}/{name}")
-        return _baselines_at(Path(folder), name, pairs, pinned=pinned)
+        return _baselines_at(Path(folder), name, pairs)
 
 
 def _baselines_at(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
@@ -104,8 +105,8 @@ class Plan:
         """By prompt: a digest of its messages, the suite's variables and the parameters."""
         return {name: prompt_digest(self.suite, name) for name in self.prompts}
 
-    def header(self) -> RunHeader:
-        """The first line of the run record."""
+    def header(self, where: Mapping[str, Any] | None = None) -> RunHeader:
+        """The first line of the run record. `where` is the environment of the run, if it is known."""
         started = datetime.now(UTC)
         return RunHeader(
             id=f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
@@ -120,7 +121,7 @@ class Plan:
             gates=tuple(gate.rule for gate in self.suite.gates),
             planned=tuple(request.key for _, request in self.requests),
             machine_class=machine_class(),
-            environment=environment(self.config.root),
+            environment=dict(where) if where is not None else environment(self.config.root),
             prices={model: price.source for model, price in self.pricing.items()},
             deterministic=tuple(name for name, provider in self.providers.items() if not _varies(provider, self.suite)),
         )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from evalharness.config import Config
 from evalharness.evaluation.plan import Plan, make_plan
-from evalharness.providers import Provider
-from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey, Suite
+from evalharness.evaluation.resources import Resources
+from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey
 from evalharness.store import Commit, RunWriter
 from evalharness.suites import another_sample, load_suite
 
@@ -55,24 +53,17 @@ class ReferenceRun:
             self.writer = None
 
 
-def open_reference_run(commit: Commit, plan: Plan, folder: Path, opened: dict[str, Provider]) -> ReferenceRun:
-    """The suite of this plan at the commit, for the same models and prompts.
+def open_reference_run(commit: Commit, plan: Plan, folder: Path, resources: Resources) -> ReferenceRun:
+    """The suite of this plan at the commit, for the same models and prompts, under today's configuration.
 
-    Raises SuiteError: it was not there, or cannot be read; ConfigError, StoreError.
+    `folder` gets the record. Raises SuiteError: it was not there, or cannot be read; ConfigError, GitError, StoreError.
     """
-    suite = suite_at(commit, plan.suite.name, plan.config)
+    suite = load_suite(plan.suite.name, plan.config.anchored(resources.folder_of(commit)))
     suite = replace(suite, params=replace(suite.params, logprobs=plan.suite.params.logprobs))
     prompts = [prompt for prompt in plan.prompts if prompt in suite.prompts]
-    old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened)
+    old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=resources.providers)
     old = replace(old, metrics=plan.metrics)  # today's metrics choose the requests and the scores of both versions
-    return ReferenceRun(old, old.header(), folder / "reference.jsonl")
-
-
-def suite_at(commit: Commit, name: str, config: Config) -> Suite:
-    """A suite with its goldens at a commit, under today's configuration. Raises SuiteError, StoreError."""
-    with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
-        commit.write_to(Path(folder), "suites", "golden")
-        return load_suite(name, config.anchored(Path(folder)))
+    return ReferenceRun(old, old.header(resources.environment), folder / "reference.jsonl")
 
 
 def more_samples(

@@ -23,7 +23,7 @@ class Requests:
         self.reference: ReferenceRun | None = None
         """The baseline's version next to this run, once it is planned."""
         if options.against is not None:
-            self.reference = open_reference_run(options.against, plan, folder, resources.providers)
+            self.reference = open_reference_run(options.against, plan, folder, resources)
         self._futures: dict[SampleKey, Future[Sample]] = {}
         self._reference_futures: list[Future[Sample]] = []
 
@@ -72,7 +72,7 @@ class Requests:
         if self.reference is not None or base is None:
             return self.reference
         try:
-            found = open_reference_run(base, self._plan, self._folder, self._resources.providers)
+            found = open_reference_run(base, self._plan, self._folder, self._resources)
         except EvalHarnessError:  # the suite did not exist then, or was invalid
             return None
         digests = found.plan.request_digests

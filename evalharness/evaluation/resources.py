@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from evalharness.config import Config
+from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import ConfigError
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.options import EvaluationOptions
@@ -22,6 +25,8 @@ from evalharness.providers import Provider
 from evalharness.records import Request
 from evalharness.report import open_formats
 from evalharness.report.usage import dollars
+from evalharness.store import Commit
+from evalharness.store.environment import environment
 from evalharness.store.job_ledger import open_ledger
 from evalharness.store.locks import RunLock
 from evalharness.store.together import restore_interrupted
@@ -43,6 +48,7 @@ class Resources:
     warnings: list[str] = field(default_factory=list)
     """A line for each extension that failed to close."""
     _locks: dict[str, RunLock] = field(default_factory=dict)
+    _snapshots: dict[Commit, Snapshot] = field(default_factory=dict)
     _pipeline: Pipeline | None = None
     _executor: Executor | None = None
     _running: ExitStack = field(default_factory=ExitStack)
@@ -51,6 +57,11 @@ class Resources:
         restore_interrupted(self.config.root)
         self.merge_base = MergeBase(self.config, self.options.base)
         self.formats = open_formats(self.config.reports)
+
+    @cached_property
+    def environment(self) -> Mapping[str, Any]:
+        """Versions, machine and commit. Shared, because `git status` reads the whole working tree."""
+        return environment(self.config.root)
 
     def __enter__(self) -> Resources:
         """Open the ledger and start the engine. Raises ConfigError: a budget without a price; StoreError."""
@@ -110,6 +121,14 @@ class Resources:
         for name in names or list(self._locks):
             if lock := self._locks.pop(name, None):
                 lock.release()
+
+    def folder_of(self, commit: Commit) -> Path:
+        """A folder with the files of a commit, written once. Raises GitError, StoreError."""
+        if commit == self.merge_base.commit:
+            return self.merge_base.snapshot.folder
+        if commit not in self._snapshots:
+            self._snapshots[commit] = Snapshot(commit, self.config.root)
+        return self._snapshots[commit].folder
 
     def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
         """A line for each model with a price: the most that these requests can cost."""

@@ -15,7 +15,7 @@ from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.pytest_plugin._output import print_section, stop, usage_error
 from evalharness.pytest_plugin.alike import ALIKE, CATEGORY, AlikeErrors
 from evalharness.pytest_plugin.gate_results import add_result, gate_reports
-from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, SuiteFile
+from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, SuiteFile, SuiteFolder
 from evalharness.pytest_plugin.junit import case_properties, record_suite
 from evalharness.pytest_plugin.progress import Progress
 from evalharness.pytest_plugin.suites import Suites
@@ -36,6 +36,7 @@ class EvalPlugin:
     def __init__(self, config: pytest.Config, suites: Suites) -> None:
         self._config, self.suites = config, suites
         self._paths = {path: path.stem for path in suites.paths}
+        self._folders = {path.parent for path in suites.paths}
         self._futures: dict[str, list[Future[Sample]]] = {}
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
@@ -69,6 +70,13 @@ class EvalPlugin:
         node.suites = self.suites
         return node
 
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> SuiteFolder | None:
+        """Collect the folder of the suites; a package is left to pytest."""
+        if path not in self._folders or (path / "__init__.py").exists():
+            return None
+        folder: SuiteFolder = SuiteFolder.from_parent(parent, path=path)
+        return folder
+
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Print what the requests can cost."""
         requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
@@ -98,8 +106,10 @@ class EvalPlugin:
 
     def _choose(self, cases: Sequence[CaseItem]) -> None:
         """Note which samples this run selects."""
-        for name, run in self.suites.opened.items():
-            run.selected = [request.key for item in cases if item.suite == name for request in item.requests]
+        for run in self.suites.opened.values():
+            run.selected = []
+        for item in cases:
+            self.suites.opened[item.suite].selected += [request.key for request in item.requests]
         if self._is_worker:
             selected = {name: [list(key) for key in run.selected] for name, run in self.suites.opened.items()}
             self._config.workeroutput["evalharness_selected"] = selected  # type: ignore[attr-defined]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 
 import pytest
 
@@ -42,6 +43,18 @@ class SuiteFile(pytest.File):
         if isinstance(excinfo.value, EvalHarnessError):
             return Explained(str(excinfo.value), str(self.path))
         return super().repr_failure(excinfo)
+
+
+class SuiteFolder(pytest.Directory):
+    """The folder of the suites. Collected once: pytest collects a folder again for each file given by name."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        """The nodes of its files, the same ones each time."""
+        return self._nodes
+
+    @cached_property
+    def _nodes(self) -> list[pytest.Item | pytest.Collector]:
+        return list(pytest.Dir.collect(cast("pytest.Dir", self)))  # pytest.Dir is final
 
 
 class CaseFailedError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -40,8 +41,10 @@ def suite_names(root: Path) -> list[str]:
 
 def suite_path(name: str, root: Path) -> Path:
     """The path of an existing suite. Raises SuiteError: another name, with similar ones; an invalid name."""
-    known = suite_names(root)
-    if name not in known:
+    path = root / SUITE_FOLDER / f"{name}.yaml"
+    there = path.parent.name == SUITE_FOLDER and path.parent.is_dir()
+    if not there or path.name not in os.listdir(path.parent):  # noqa: PTH208 - names alone
+        known = suite_names(root)
         hint = did_you_mean(name, known) if known else f"; no suites in {SUITE_FOLDER}/: evalharness init writes one"
         if (root / SUITE_FOLDER / f"{name}.yml").exists():
             hint = f"; rename {SUITE_FOLDER}/{name}.yml to {name}.yaml"
@@ -49,7 +52,7 @@ def suite_path(name: str, root: Path) -> Path:
     if not is_name(name):
         hint = f"invalid file name: expected {NAME_RULE}: rename the file"
         raise SuiteError([problem(f"{SUITE_FOLDER}/{name}.yaml", 0, 0, hint)])
-    return root / SUITE_FOLDER / f"{name}.yaml"
+    return path
 
 
 def load_suite(name: str, config: Config) -> Suite:
