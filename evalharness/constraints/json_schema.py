@@ -19,6 +19,7 @@ from evalharness.constraints.keywords import (
     ANNOTATIONS,
     DIALECT,
     FORMS,
+    MAX_NODES,
     SchemaPath,
     as_json,
     bounds_of,
@@ -74,6 +75,7 @@ class _Converter:
         self.rules: dict[str, str] = {}
         self.names = {"#": "root"}
         self.waiting: list[tuple[str, Any, SchemaPath]] = []
+        self.visits = 0
 
     def grammar(self) -> str:
         self.waiting.append(("root", self.root(), ()))
@@ -94,6 +96,9 @@ class _Converter:
 
     def visit(self, schema: Any, path: SchemaPath) -> str:
         """A symbol or a group that matches the values of a schema."""
+        self.visits += 1
+        if self.visits > MAX_NODES:  # counted here too, because a grammar may repeat a part
+            fail(f"the grammar of this schema has more than {MAX_NODES:,} parts", path)
         if schema is True:
             return "value"
         if not isinstance(schema, dict):

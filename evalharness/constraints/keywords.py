@@ -98,13 +98,13 @@ def _unsupported(name: str, form: str) -> str:
 
 
 def types_of(keywords: Mapping[str, Any], path: SchemaPath) -> list[str]:
-    """The types of a schema; all types if it has no `type`."""
+    """The types of a schema, each once; all types if it has no `type`."""
     value = keywords.get("type", list(OF_TYPE))
     types = value if isinstance(value, list) and value else [value]
     for name in types:
         if not isinstance(name, str) or name not in OF_TYPE:
             fail(f"unknown type {short(name)}: expected one of {', '.join(OF_TYPE)}", (*path, "type"))
-    return types
+    return list(dict.fromkeys(types))
 
 
 def has_type(value: Any, name: str) -> bool:

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
-from unicodedata import normalize
 
 from rapidfuzz.distance import Levenshtein
 
 from evalharness.scoring.metrics.base import Metric, against_golden, signature
+from evalharness.scoring.metrics.limits import MAX_CHAR_PAIRS, check_pairs
+from evalharness.scoring.metrics.normal_form import normalize
 from evalharness.scoring.metrics.tokenise import RULES, tokenise
 
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
@@ -55,10 +56,13 @@ def _visible(text: str) -> str:
 def edit_similarity() -> Metric:
     """Return a metric: 1 - Levenshtein distance / length of the longer text, in characters (code points of NFC).
 
-    Two empty texts score 1. The distance is rapidfuzz's (Hyyro 2003, bit-parallel); case and spaces count.
+    Two empty texts score 1. The distance is rapidfuzz's (Hyyro 2003, bit-parallel); case and spaces count. Texts whose
+    lengths multiply to more than ten billion (two of 100,000 characters) are an error.
     """
     return against_golden("edit_similarity", signature("edit_similarity", v=1), _similarity)
 
 
 def _similarity(answer: str, golden: str) -> float:
-    return Levenshtein.normalized_similarity(normalize("NFC", answer), normalize("NFC", golden))
+    ours, theirs = normalize("NFC", answer), normalize("NFC", golden)
+    check_pairs("characters", MAX_CHAR_PAIRS, ours, theirs)
+    return Levenshtein.normalized_similarity(ours, theirs)

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import re2
 
+from evalharness.errors import MetricError
+
 MAX_PATTERN_CHARS = 4_096
 """A longer pattern is refused: it is misplaced data, and RE2 would compile it before it is known to be harmless."""
+MAX_MEMORY_BYTES = 8 << 20
+"""Of one compiled pattern, with what RE2 keeps while it searches. RE2 refuses a pattern that needs more."""
+MAX_STEPS = 1_000_000_000
+"""Bytes of the text times instructions of the pattern: at worst about ten seconds, during which others run."""
+_KEPT = 64
+"""Compiled patterns. A suite may have thousands."""
 
 
 def compile_pattern(pattern: str, *, ignore_case: bool = False) -> Callable[[str], bool]:
     """Return `found(text)`: whether `pattern` matches anywhere in the text, as `re2.search` does.
 
     Syntax: https://github.com/google/re2/wiki/Syntax, which has neither look-around nor back-references.
-    Raises ValueError with RE2's own message for a bad pattern, and for one of more than 4,096 characters.
+    Raises ValueError with RE2's own message for a bad pattern, and for one of more than 4,096 characters or 8 MiB.
+    `found` raises MetricError for a long text if the pattern is large too, because RE2 may need their product.
     """
     if len(pattern) > MAX_PATTERN_CHARS:
         raise ValueError(f"expected a pattern of at most {MAX_PATTERN_CHARS:,} characters, got {len(pattern):,}")
-    compiled = _compile(pattern, ignore_case)
+    _compile(pattern, ignore_case)
 
-    # Bytes, because half a surrogate pair (which a model can write as "\ud800") has no UTF-8 and would raise.
-    return lambda text: compiled.search(text.encode("utf-8", "replace")) is not None
+    def found(text: str) -> bool:
+        compiled = _compile(pattern, ignore_case)
+        # Bytes, because half a surrogate pair (which a model can write as "\ud800") has no UTF-8 and would raise.
+        data = text.encode("utf-8", "replace")
+        if len(data) * compiled.programsize > MAX_STEPS:
+            size = f"{len(data):,} bytes and a pattern of {compiled.programsize:,} instructions"
+            raise MetricError(f"expected a text and a pattern of at most {MAX_STEPS:,} steps, got {size}")
+        return compiled.search(data) is not None
+
+    return found
 
 
+@lru_cache(maxsize=_KEPT)
 def _compile(pattern: str, ignore_case: bool) -> re2._Regexp:
     options = re2.Options()
     options.case_sensitive = not ignore_case
+    options.max_mem = MAX_MEMORY_BYTES
     options.log_errors = False  # else RE2 writes to the process's stderr, past pytest's capture
     try:
         return re2.compile(pattern.encode("utf-8", "replace"), options)

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Literal, Protocol
 
 from evalharness.scoring.metrics.base import Metric, against_golden, signature
+from evalharness.scoring.metrics.limits import MAX_TOKEN_PAIRS, check_pairs
 from evalharness.scoring.metrics.tokenise import RULES, tokenise
 
 TokenizerName = Literal["unicode", "rouge"]
@@ -43,7 +44,8 @@ def rouge_2(*, stem: bool = False, tokenizer: TokenizerName = "unicode") -> Metr
 def rouge_l(*, stem: bool = False, tokenizer: TokenizerName = "unicode") -> Metric:
     """Return a metric of the longest common sequence of words, as F-measure. Options as in `rouge_1`.
 
-    rouge-score's rougeL: the text is one sequence. It has no counterpart of rougeLsum, which splits at line ends.
+    rouge-score's rougeL: the text is one sequence. It has no counterpart of rougeLsum, which splits at line ends. Texts
+    whose numbers of words multiply to more than a billion (two of 31,000 words) are an error.
     """
     return _rouge("rouge_l", "rougeL", stem, tokenizer)
 
@@ -84,6 +86,7 @@ def _longest_common(tokenizer: Tokenizer) -> Callable[[str, str], float]:
         ours, theirs = tokenizer.tokenize(answer), tokenizer.tokenize(golden)
         if not ours or not theirs:
             return 0.0
+        check_pairs("words", MAX_TOKEN_PAIRS, ours, theirs)
         common = LCSseq.similarity(ours, theirs)
         return fmeasure(common / len(ours), common / len(theirs))  # type: ignore[no-any-return]
 

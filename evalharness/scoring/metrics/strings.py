@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from unicodedata import normalize
 
 from evalharness.scoring.metrics.base import Metric, against_golden, of_text, signature
+from evalharness.scoring.metrics.normal_form import normalize
 from evalharness.scoring.metrics.patterns import compile_pattern
 
 

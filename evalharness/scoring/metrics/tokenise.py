@@ -21,7 +21,9 @@ For ASCII text the tokens are exactly those of rouge-score.
 from __future__ import annotations
 
 import re
-from unicodedata import category, normalize
+from unicodedata import category
+
+from evalharness.scoring.metrics.normal_form import normalize
 
 # Blocks, since unicodedata does not know the Script property; all letters of these blocks are of these scripts.
 _SPACELESS = (

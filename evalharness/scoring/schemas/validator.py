@@ -6,7 +6,7 @@ those that check less than the schema says:
     format                                              checked in every draft: `formats.FORMATS`
     multipleOf                                          by exact arithmetic instead of doubles
     pattern, patternProperties, additionalProperties    RE2 instead of Python's backtracking `re`
-    uniqueItems                                         by hash instead of comparing all pairs
+    uniqueItems, enum                                   by hash instead of comparing all pairs, in schema and value
     $ref, $dynamicRef, $recursiveRef                    inside the schema only, and a bounded number of steps
 """
 
@@ -26,6 +26,7 @@ from evalharness.scoring.schemas.dialects import LATEST, Dialect, dialect_of, kn
 from evalharness.scoring.schemas.formats import FORMATS
 from evalharness.scoring.schemas.keywords import check_keywords, check_reference
 from evalharness.scoring.schemas.numbers import is_multiple, read_number
+from evalharness.scoring.schemas.size import check_values, frozen, short_lists
 
 MAX_REFERENCES = 50_000
 """References followed for one response: about two seconds. Mutual references to a parent double at each level."""
@@ -34,6 +35,8 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _Errors = Iterator[Any]
 _found = lru_cache(maxsize=1_024)(compile_pattern)
 _steps: ContextVar[Iterator[int]] = ContextVar("steps")
+_enums: ContextVar[dict[int, frozenset[Hashable]]] = ContextVar("enums")
+"""The values of each `enum` of a schema, by the id of its list, which the schema keeps alive."""
 
 
 def open_schema(schema: Mapping[str, Any]) -> tuple[str, Callable[[Any], str | None]]:
@@ -52,9 +55,11 @@ def open_schema(schema: Mapping[str, Any]) -> tuple[str, Callable[[Any], str | N
 
     # An empty registry retrieves nothing, where jsonschema's default would open a URL.
     validator = _validator_class(dialect)(own, registry=Registry())
+    enums: dict[int, frozenset[Hashable]] = {}
 
     def misfit(value: Any) -> str | None:
         _steps.set(count(1))
+        _enums.set(enums)
         try:
             error = next(validator.iter_errors(value), None)
         except RecursionError:
@@ -66,6 +71,7 @@ def open_schema(schema: Mapping[str, Any]) -> tuple[str, Callable[[Any], str | N
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
     """The schema as JSON data of our own, with exact numbers."""
+    check_values(schema)
     try:
         own = json.loads(json.dumps(schema, default=dict, allow_nan=False), parse_float=read_number)
     except (TypeError, ValueError, RecursionError) as error:
@@ -89,8 +95,9 @@ def _check(schema: dict[str, Any], dialect: Dialect) -> None:
 
     try:
         check_keywords(schema, dialect)
-        # No format checker: it would compile each `pattern` with Python's `re`.
-        dialect.validator.check_schema(schema, format_checker=None)
+        with short_lists(schema):
+            # No format checker: it would compile each `pattern` with Python's `re`.
+            dialect.validator.check_schema(schema, format_checker=None)
         _check_patterns(schema)
         _check_references(schema, dialect)
     except Invalid as error:
@@ -146,6 +153,7 @@ def _validator_class(dialect: Dialect) -> Any:
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties(original["additionalProperties"]),
         "uniqueItems": _unique_items,
+        "enum": _enum,
         **{name: _counted(original[name]) for name in _REFERENCES if name in original},
     }
     return validators.extend(dialect.validator, own)  # type: ignore[no-untyped-call]
@@ -186,17 +194,16 @@ def _additional_properties(original: Callable[..., _Errors]) -> Callable[..., _E
 
 
 def _unique_items(validator: Any, unique: bool, value: Any, schema: Any) -> _Errors:
-    if unique and isinstance(value, list) and len({_frozen(item) for item in value}) < len(value):
+    if unique and isinstance(value, list) and len(set(map(frozen, value))) < len(value):
         yield _error("the items are not unique")
 
 
-def _frozen(value: Any) -> Hashable:
-    """A hash key that is equal for equal JSON values only: true is not 1."""
-    if isinstance(value, dict):
-        return frozenset((name, _frozen(inner)) for name, inner in value.items())
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    return (bool, value) if isinstance(value, bool) else value
+def _enum(validator: Any, values: list[Any], value: Any, schema: Any) -> _Errors:
+    known = _enums.get()
+    if id(values) not in known:
+        known[id(values)] = frozenset(map(frozen, values))
+    if frozen(value) not in known[id(values)]:
+        yield _error(f"{value!r} is not one of {values!r}")
 
 
 def _counted(original: Callable[..., _Errors]) -> Callable[..., _Errors]:
