@@ -122,6 +122,10 @@ class Limits(Section):
     """Length of one rendered message in characters."""
     template_steps: int = Field(default=100_000, ge=1)
     """Work to render one message. A loop iteration, four processed values or 100 processed characters are one step."""
+    suite_chars: int = Field(default=500_000_000, ge=1)
+    """Length of all rendered messages of a suite in characters, for one model."""
+    suite_steps: int = Field(default=100_000_000, ge=1)
+    """Work to render all messages of a suite, in the steps of `template_steps`."""
 
 
 class Config(Section):

@@ -87,7 +87,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--llm-concurrency", metavar="N", type=int, help="keep at most N requests in flight for each model")
     add("--llm-budget", metavar="USD", type=float, help="skip requests whose worst-case cost exceeds the rest of it")
-    add("--llm-deadline", metavar="S", type=float, help="fail the requests that are open after S seconds")
+    add("--llm-deadline", metavar="S", type=float, help="fail the requests and scores that are open after S seconds")
     add(
         "--llm-inconclusive",
         choices=("warn", "fail"),

@@ -30,8 +30,19 @@ _CHAIN = "root ::= r0\n" + "".join(f"r{n} ::= r{n + 1}\n" for n in range(998))
 _DOUBLING = "".join(f"r{n} ::= r{n + 1} r{n + 1}\n" for n in range(40))
 _LINKS = {str(n): {"$ref": f"#/$defs/{n + 1}"} for n in range(900)}
 
+
+def _doubled(levels: int) -> dict[str, Any]:
+    """Each level names a type twice, so a converter that visits the items for each name doubles its work."""
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": ["array", "array"], "items": schema}
+    return schema
+
+
 HOSTILE: dict[str, tuple[Params, str]] = {
     # Crashes and hangs of llama.cpp: its issues #26600, #18988, #25283, #25308, and similar input.
+    "a type twice, on 28 levels": (_schema(_doubled(28)), "characters when expanded"),
+    "a type thousands of times": (_schema({"type": ["string"] * 4_000}), ""),
     "60,000 groups": (_grammar("root ::= " + "(" * 60_000 + '"a"' + ")" * 60_000), "more than 100,000 characters"),
     "40,000 groups": (_grammar("root ::= " + "(" * 40_000 + '"a"' + ")" * 40_000), "nested deeper than 32"),
     "groups that never close": (_grammar("root ::= " + "(" * 90_000), "nested deeper than 32"),

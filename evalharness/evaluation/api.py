@@ -70,7 +70,7 @@ def evaluate(
         base: The branch that this change goes to: baselines and gates count as of the merge base with it.
         record: `once` replays recorded responses, `all` ignores them, `none` forbids model calls.
         budget_usd: No request is sent whose worst case exceeds it.
-        deadline_s: Seconds for all requests.
+        deadline_s: Seconds for all requests and scores.
         concurrency: Most requests in flight for each model.
         executor: Where requests run: a name, or an executor. Default: the configured one, or this process.
         report: Folder of the reports, relative to the root.

@@ -31,6 +31,11 @@ _LINGER_S = 0.03
 _PATIENCE_S = 2.0
 """Seconds that the end of a run waits for a busy metric."""
 _UNSCORED = SampleError("stopped", "the run was stopped before this response was scored")
+_TOO_LATE = SampleError("deadline", "the run's deadline ended before this response was scored")
+_GRACE_S = 1.0
+"""Seconds after the deadline for responses that arrived in time to get their scores."""
+_MOST_CHARS_AT_ONCE = 1_000_000
+"""Of the responses of one batch, so that long ones are scored one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +49,12 @@ class _Task:
     sent: list[list[Future[Exchange]] | MetricError] | None = None
     """For each metric the exchanges of its requests; None before the first phase."""
     sample: Future[Sample] = field(default_factory=Future)
+
+    @property
+    def chars(self) -> int:
+        """The length of the response; 0 without one."""
+        response = self.exchange.response if self.exchange else None
+        return len(response.text) if response else 0
 
     def answered(self) -> Answered:
         response, error = (self.exchange.response, self.exchange.error) if self.exchange else (None, None)
@@ -74,9 +85,11 @@ class _Task:
 class Pipeline:
     """One for all suites of an invocation. Use as a context manager: leaving it stops the requests at once."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Prepare a pipeline; nothing is started."""
+    def __init__(self, engine: Engine, deadline_s: float | None = None) -> None:
+        """Prepare a pipeline; nothing is started. After `deadline_s` and a second, no response is scored any more."""
         self._engine = engine
+        self._over = threading.Event()
+        self._timer = threading.Timer(deadline_s + _GRACE_S, self._too_late) if deadline_s is not None else None
         self._ready: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._unfinished: set[_Task] = set()
         self._warm_up = WarmUp(self._ready.put)
@@ -86,10 +99,15 @@ class Pipeline:
     def __enter__(self) -> Pipeline:
         self._engine.__enter__()
         self._thread.start()
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
         return self
 
     def __exit__(self, *error: Any) -> None:
         self._stopped.set()
+        if self._timer is not None:
+            self._timer.cancel()
         with ExitStack() as ending:
             ending.callback(self._end_thread)
             ending.push(self._engine)
@@ -116,33 +134,43 @@ class Pipeline:
 
     def _arrived(self, task: _Task, exchange: Exchange) -> None:
         task.exchange = exchange
-        if self._stopped.is_set() and not self._thread.is_alive():
-            self._leave_unscored(task)
+        if self._over.is_set():
+            self._leave_unscored(task, _TOO_LATE)
+        elif self._stopped.is_set() and not self._thread.is_alive():
+            self._leave_unscored(task, _UNSCORED)
         else:
             self._warm_up.add(task.scorer, task)
 
     def _end_thread(self) -> None:
         self._ready.put(None)
-        self._thread.join(timeout=_PATIENCE_S)
+        self._thread.join(timeout=0 if self._over.is_set() else _PATIENCE_S)
         for task in list(self._unfinished):  # a metric is still busy, or not warm
-            self._leave_unscored(task)
+            self._leave_unscored(task, _UNSCORED)
 
-    def _leave_unscored(self, task: _Task) -> None:
+    def _too_late(self) -> None:
+        """Give up the scores of all responses: the scoring thread may be in a metric that takes minutes."""
+        self._over.set()
+        for task in list(self._unfinished):
+            if task.exchange is not None:  # the engine ends the others, which then come to `_arrived`
+                self._leave_unscored(task, _TOO_LATE)
+
+    def _leave_unscored(self, task: _Task, error: SampleError) -> None:
         answered = task.answered()
-        self._finish(task, replace(answered, error=answered.error or _UNSCORED).sample())
+        self._finish(task, replace(answered, error=answered.error or error).sample())
 
     def _score_all(self) -> None:
         while (task := self._ready.get()) is not None:
             for scorer, tasks in groupby(self._batch(task), key=lambda ready: ready.scorer):
-                self._score(scorer, [one for one in tasks if not self._needs_replies(one)])
+                waiting = [one for one in tasks if not one.sample.done()]  # a deadline may have ended it
+                self._score(scorer, [one for one in waiting if not self._needs_replies(one)])
 
     def _batch(self, task: _Task) -> list[_Task]:
         """Return the task and all that are ready by now: metrics that work in batches get them together."""
-        batch = [task]
+        batch, chars = [task], task.chars
         others = len(self._unfinished) - 1 - self._ready.qsize()
         if others > 0:  # responses arrive in bursts: let the loop read them all before others need the GIL
             time.sleep(_LINGER_S)
-        while len(batch) < _MOST_AT_ONCE:
+        while len(batch) < _MOST_AT_ONCE and chars < _MOST_CHARS_AT_ONCE:
             try:
                 following = self._ready.get_nowait()
             except queue.Empty:
@@ -151,6 +179,7 @@ class Pipeline:
                 self._ready.put(None)
                 break
             batch.append(following)
+            chars += following.chars
         return batch
 
     def _needs_replies(self, task: _Task) -> bool:

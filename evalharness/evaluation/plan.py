@@ -50,7 +50,6 @@ class Plan:
             return list(found)
         return [(case, replace(request, golden=case.golden)) for case, request in found]
 
-    @cached_property
     def by_case(self) -> dict[tuple[str, str, str], list[tuple[Case, Request]]]:
         """By model, prompt and case: the requests of all repeats."""
         found: dict[tuple[str, str, str], list[tuple[Case, Request]]] = {}

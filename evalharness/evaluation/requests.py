@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from pathlib import Path
 
 from evalharness.errors import EvalHarnessError, StoreError
@@ -12,6 +14,9 @@ from evalharness.evaluation.plan import Plan
 from evalharness.evaluation.reference import ReferenceRun, open_reference_run
 from evalharness.evaluation.resources import Resources
 from evalharness.records import Baseline, Baselines, Case, Request, Run, Sample, SampleKey
+
+MOST_AHEAD = 10_000
+"""Requests of a model that are sent and not waited for: each takes several kilobytes."""
 
 
 class Requests:
@@ -24,6 +29,10 @@ class Requests:
         """The baseline's version next to this run, once it is planned."""
         if options.against is not None:
             self.reference = open_reference_run(options.against, plan, folder, resources)
+        self._unsent: dict[str, dict[SampleKey, None]] = {}
+        """By model, in the order of the plan."""
+        self._ahead: Counter[str] = Counter()
+        """By model, the number of `_futures`."""
         self._futures: dict[SampleKey, Future[Sample]] = {}
         self._reference_futures: list[Future[Sample]] = []
 
@@ -32,12 +41,28 @@ class Requests:
         return self._resources.pipeline.submit(case, request, self._plan.scorer)
 
     def start(self, keys: Iterable[SampleKey]) -> None:
-        """Send these planned requests, in turns with those of the version in `against`."""
+        """Send these planned requests, of each model at most 10,000 ahead of the samples that are waited for."""
+        for key in keys:
+            self._unsent.setdefault(key.model, {})[key] = None
+        for model in self._unsent:
+            self._send_ahead(model)
+
+    def _send_ahead(self, model: str) -> None:
+        unsent, room = self._unsent.get(model), MOST_AHEAD - self._ahead[model]
+        if unsent and room >= MOST_AHEAD // 2:
+            keys = list(islice(unsent, room))
+            for key in keys:
+                del unsent[key]
+            self._submit(keys)
+
+    def _submit(self, keys: Sequence[SampleKey]) -> None:
+        """Submit these requests, in turns with those of the version in `against`."""
         turns = [(key, self.planned[key], self._counterpart(key)) for key in keys]
         requests = [one for _, mine, other in turns for one in (mine, other) if one]
         futures = iter(self._resources.pipeline.submit_all(requests, self._plan.scorer))
         for key, _, other in turns:
             self._futures[key] = next(futures)
+            self._ahead[key.model] += 1
             if other:
                 self._reference_futures.append(next(futures))
 
@@ -48,8 +73,12 @@ class Requests:
     def future(self, key: SampleKey) -> Future[Sample]:
         """Return the sample to come of a planned request; sends the request if that has not happened."""
         if key not in self._futures:
-            self.start([key])
-        return self._futures.pop(key)
+            self._unsent.get(key.model, {}).pop(key, None)
+            self._submit([key])
+        self._ahead[key.model] -= 1
+        found = self._futures.pop(key)
+        self._send_ahead(key.model)
+        return found
 
     def collect_reference(self) -> None:
         """Wait for the samples of the other version, and append them to its record."""

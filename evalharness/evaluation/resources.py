@@ -76,7 +76,7 @@ class Resources:
             self._executor = executor = open_executor(self.options.executor, self.config, self.providers)
             engine = Engine(self.providers, options=options, pricing=pricing, ledger=ledger, executor=executor)
             opening.callback(lambda: self.warnings.extend(engine.warnings))
-            pipeline = Pipeline(engine)
+            pipeline = Pipeline(engine, options.deadline_s)
             self._pipeline = opening.enter_context(pipeline)
             self._running = opening.pop_all()
         _log.info("record=%s, ledger %s", options.record, ledger.path if ledger else "not used")

@@ -10,6 +10,7 @@ from evalharness.errors import EvalHarnessError
 from evalharness.pytest_plugin._output import usage_error
 from evalharness.pytest_plugin.hooks import EvalPlugin
 from evalharness.pytest_plugin.inputs import loaded_files
+from evalharness.pytest_plugin.kept_reports import KeptReports
 from evalharness.pytest_plugin.log import open_log
 from evalharness.pytest_plugin.options import suites_of
 from evalharness.pytest_plugin.suites import Suites
@@ -31,6 +32,8 @@ def open_plugin(config: pytest.Config, name: str) -> None:
     plugin = EvalPlugin(config, suites)
     config.pluginmanager.register(plugin, name)
     config.pluginmanager.register(plugin.alike, f"{name}-alike")
+    files = [path.relative_to(config.rootpath).as_posix() for path in suites.paths]
+    config.pluginmanager.register(KeptReports(config, files), f"{name}-reports")
 
 
 def _collect_suites(config: pytest.Config, suites: Suites) -> None:

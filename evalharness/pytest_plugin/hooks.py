@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,6 @@ class EvalPlugin:
         self._config, self.suites = config, suites
         self._paths = {path: path.stem for path in suites.paths}
         self._folders = {path.parent for path in suites.paths}
-        self._futures: dict[str, list[Future[Sample]]] = {}
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress, self.alike = Progress(config), AlikeErrors(config, suites)
@@ -49,12 +47,8 @@ class EvalPlugin:
 
     def samples(self, item: CaseItem) -> list[Sample]:
         """Wait for the samples of a case. In an xdist worker, this sends its requests."""
-        futures = self._futures.pop(item.nodeid, None) or self._sent(item)
-        return [self._progress.wait(future) for future in futures]
-
-    def _sent(self, item: CaseItem) -> list[Future[Sample]]:
         requests = self.suites.opened[item.suite].requests
-        return [requests.future(request.key) for request in item.requests]
+        return [self._progress.wait(requests.future(request.key)) for request in item.requests]
 
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""
@@ -138,7 +132,6 @@ class EvalPlugin:
         self._progress.start(suites, len(cases), providers.values())
         for name in suites:
             self.suites.opened[name].start()
-        self._futures = {item.nodeid: self._sent(item) for item in cases}
 
     def _confirm(self) -> None:
         from evalharness.evaluation.confirm import confirm  # imports numpy

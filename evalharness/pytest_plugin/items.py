@@ -27,7 +27,7 @@ class SuiteFile(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         """An item for each case, prompt and model, in the order of the requests."""
-        for (model, prompt, case_id), requests in self.suites.open(self.path.stem).plan.by_case.items():
+        for (model, prompt, case_id), requests in self.suites.open(self.path.stem).plan.by_case().items():
             name = node_name(f"{case_id}[{model}-{prompt}]")
             yield CaseItem.from_parent(
                 self,

@@ -198,6 +198,11 @@ class _Loader(Reading):
                     self.note(document, ("prompts", prompt.name, index, turn.role), problem)
 
     def _try_render(self, turn: Message, suite: Suite, case: Case) -> str | None:
+        limits, spent = self.config.limits, self._renderer
+        if spent.chars > limits.suite_chars:
+            return f"the messages of all cases are longer than limits.suite_chars = {limits.suite_chars}"
+        if spent.steps > limits.suite_steps:
+            return f"the messages of all cases take more than limits.suite_steps = {limits.suite_steps}"
         try:
             self._renderer.text(turn.content, {**suite.vars, **case.vars})
         except TemplateError as error:

@@ -24,11 +24,19 @@ class Renderer:
 
     def __init__(self, limits: Limits) -> None:
         self._sandbox = Sandbox(max_chars=limits.prompt_chars, max_steps=limits.template_steps)
+        self.chars, self.steps = 0, 0.0
+        """Of all messages so far."""
         self._compiled = lru_cache(maxsize=None)(self._sandbox.compile_prompt)
 
     def text(self, source: str, variables: Mapping[str, Any]) -> str:
         """The content of one message. Raises TemplateError."""
-        return self._sandbox.render(self._compiled(source), variables)
+        template = self._compiled(source)
+        try:
+            text = self._sandbox.render(template, variables)
+        finally:
+            self.steps += self._sandbox.steps
+        self.chars += len(text)
+        return text
 
     def variables(self, source: str) -> set[str]:
         """The variables that a template reads. Raises TemplateError."""

@@ -54,6 +54,25 @@ def test_limits_are_settings(project: Make, good: str) -> None:
     assert "limits.prompt_chars = 4" in project(good, prompt_chars=4).problems()[0]
 
 
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ({"suite_chars": 2_000}, "the messages of all cases are longer than limits.suite_chars = 2000"),
+        ({"suite_steps": 2_000}, "the messages of all cases take more than limits.suite_steps = 2000"),
+    ],
+    ids=["length", "work"],
+)
+def test_limits_count_over_the_suite(project: Make, good: str, limit: dict[str, int], message: str) -> None:
+    """Many cases, each within the limits of a message, exceed those of the suite."""
+    template = "{% for a in q * 20 %}{{ a }}{% endfor %}"
+    rows = "".join(f"  - {{id: c{number}, vars: {{q: hello}}}}\n" for number in range(30))
+    suite = good.partition("cases:")[0].replace("{{ q }}", template) + f"cases:\n{rows}"
+    golden = "".join(f"c{number}: x\n" for number in range(30))
+
+    assert len(project(suite, golden).load().cases) == 30
+    assert message in project(suite, golden, **limit).problems()[0]
+
+
 def test_variables_of_the_case_come_first(project: Make, good: str) -> None:
     """A variable of a case overrides the suite variable of the same name."""
     suite = project("vars: {q: general, z: 1}\n" + good).load()
