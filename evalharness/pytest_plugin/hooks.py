@@ -48,7 +48,8 @@ class EvalPlugin:
     def samples(self, item: CaseItem) -> list[Sample]:
         """Wait for the samples of a case. In an xdist worker, this sends its requests."""
         requests = self.suites.opened[item.suite].requests
-        return [self._progress.wait(requests.future(request.key)) for request in item.requests]
+        futures = [requests.future(request.key) for request in item.requests]
+        return [self._progress.wait(future) for future in futures]
 
     def pytest_sessionstart(self) -> None:
         """Delete the reports of earlier runs."""
