@@ -8,6 +8,7 @@ import pytest
 
 from evalharness.errors import EvalHarnessError
 from evalharness.pytest_plugin._output import usage_error
+from evalharness.pytest_plugin.collection import Collection
 from evalharness.pytest_plugin.hooks import EvalPlugin
 from evalharness.pytest_plugin.inputs import loaded_files
 from evalharness.pytest_plugin.kept_reports import KeptReports
@@ -31,6 +32,7 @@ def open_plugin(config: pytest.Config, name: str) -> None:
     suites.resources.merge_base.loaded = partial(loaded_files, config)
     plugin = EvalPlugin(config, suites)
     config.pluginmanager.register(plugin, name)
+    config.pluginmanager.register(Collection(suites), f"{name}-collection")
     config.pluginmanager.register(plugin.alike, f"{name}-alike")
     files = [path.relative_to(config.rootpath).as_posix() for path in suites.paths]
     config.pluginmanager.register(KeptReports(config, files), f"{name}-reports")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from evalharness.modules import LAST_STEPS, import_modules
 from evalharness.pytest_plugin._output import print_section, stop, usage_error
 from evalharness.pytest_plugin.alike import ALIKE, CATEGORY, AlikeErrors
 from evalharness.pytest_plugin.gate_results import add_result, gate_reports
-from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem, SuiteFile, SuiteFolder
+from evalharness.pytest_plugin.items import CHECKED, SAMPLES, CaseItem
 from evalharness.pytest_plugin.junit import case_properties, record_suite
 from evalharness.pytest_plugin.progress import Progress
 from evalharness.pytest_plugin.suites import Suites
@@ -34,8 +33,6 @@ class EvalPlugin:
 
     def __init__(self, config: pytest.Config, suites: Suites) -> None:
         self._config, self.suites = config, suites
-        self._paths = {path: path.stem for path in suites.paths}
-        self._folders = {path.parent for path in suites.paths}
         self._outcomes: list[Outcome] = []
         self._is_worker = hasattr(config, "workerinput")
         self._progress, self.alike = Progress(config), AlikeErrors(config, suites)
@@ -56,21 +53,6 @@ class EvalPlugin:
         if not self._is_worker and not self._config.getoption("collectonly"):
             with _explained():
                 self.suites.delete_stale_reports()
-
-    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> SuiteFile | None:
-        """Collect the files of the suites to run."""
-        if file_path not in self._paths:
-            return None
-        node: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
-        node.suites = self.suites
-        return node
-
-    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> SuiteFolder | None:
-        """Collect the folder of the suites; a package is left to pytest."""
-        if path not in self._folders or (path / "__init__.py").exists():
-            return None
-        folder: SuiteFolder = SuiteFolder.from_parent(parent, path=path)
-        return folder
 
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Print what the requests can cost."""

@@ -12,13 +12,15 @@ class KeptReports:
 
     def __init__(self, config: pytest.Config, files: Collection[str]) -> None:
         self._config, self._files = config, frozenset(files)
+        self._reporter: pytest.TerminalReporter | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Drop a report that the terminal's statistics have just got."""
         if report.when == "call" or not report.passed or report.nodeid.partition("::")[0] not in self._files:
             return
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        kept = reporter.stats.get("", ()) if reporter is not None else ()
+        if self._reporter is None:
+            self._reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        kept = self._reporter.stats.get("") if self._reporter is not None else None
         if kept and kept[-1] is report:
             kept.pop()
