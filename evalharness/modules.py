@@ -23,6 +23,7 @@ LAST_STEPS = tuple(
 """The modules that decide and report."""
 ON_DEMAND = (
     "evalharness.criteria.changes",
+    "evalharness.criteria.twins",
     "evalharness.gate.pairwise",
     "evalharness.report.export",
     "evalharness.report.verdict_file",
