@@ -111,6 +111,24 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Controller(config), "evalharness-controller")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """End with status 5 in CI where `--llm-suite` evaluates nothing, as with `--collect-only` among the settings."""
+    status = yield
+    given = config.getoption("--llm-suite") or [  # pytest parses no further than --help
+        word for word in config.invocation_params.args if str(word).startswith("--llm-suite")
+    ]
+    if status or not given or hasattr(config, "workerinput"):
+        return status
+    from evalharness.store import in_ci
+
+    plugin: Any = config.pluginmanager.get_plugin(_NAME)
+    if (plugin and plugin.has_evaluated) or not in_ci():
+        return status
+    sys.stderr.write("evalharness: no suite was evaluated: remove options like --collect-only and --help\n")
+    return pytest.ExitCode.NO_TESTS_COLLECTED
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Load the rest of the plugin if a test uses the fixture `llm`. Raises pytest.UsageError."""
     if any("llm" in getattr(item, "fixturenames", ()) for item in session.items):

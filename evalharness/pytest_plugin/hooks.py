@@ -39,6 +39,11 @@ class EvalPlugin:
         config.stash[SAMPLES] = self.samples
 
     @property
+    def has_evaluated(self) -> bool:
+        """Whether a suite has an outcome."""
+        return bool(self._outcomes)
+
+    @property
     def _is_controller(self) -> bool:
         return not self._is_worker and bool(self._config.getoption("dist", "no") != "no")
 

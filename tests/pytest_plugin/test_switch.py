@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from evalharness.testing.ci import leave_ci
+
 UNRELATED = """
 import sys
 from types import SimpleNamespace
@@ -35,6 +37,19 @@ def test_help_lists_the_options(pytester):
     result = pytester.runpytest("--help")
     for option in ("suite", "model", "prompt", "repeat", "baseline", "accept", "inconclusive", "report"):
         result.stdout.fnmatch_lines([f"*--llm-{option}*"])
+
+
+@pytest.mark.parametrize("option", ["--collect-only", "--help", "--markers", "--fixtures"])
+def test_a_job_that_evaluates_nothing(project, monkeypatch, option):
+    """In CI, settings that let pytest end before the first case give the status 5; a user may list the cases."""
+    project.accept()
+    project.write("pytest.ini", f"[pytest]\naddopts = {option}\n")
+    leave_ci(monkeypatch)
+    assert project.pytester.runpytest_subprocess("--llm-suite=demo").ret == 0
+    monkeypatch.setenv("CI", "true")
+    result = project.pytester.runpytest_subprocess("--llm-suite=demo", "--llm-base=HEAD")
+    assert result.ret == 5
+    result.stderr.fnmatch_lines(["evalharness: no suite was evaluated: remove options like --collect-only and --help"])
 
 
 def test_an_unknown_suite(project):
