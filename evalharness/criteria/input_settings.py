@@ -9,6 +9,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import iniconfig
+
 from evalharness.criteria.imports import announced_plugins, plugin_groups
 from evalharness.criteria.inputs import PYTEST_SETTINGS, names
 
@@ -48,19 +50,25 @@ def settings_in(path: Path) -> str | None:
         if name in _TOML:
             return f"{name} {_compared(_table(tomllib.loads(text), 'pytest'))}"
         return announced_plugins(text) if name == "entry_points.txt" else _section(name, text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, configparser.Error):
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, configparser.Error, iniconfig.ParseError):
         return None
 
 
 def _section(name: str, text: str) -> str:
+    """The compared settings of pytest's section, read by pytest's parser: another one ends lines elsewhere."""
+    sections, section = iniconfig.IniConfig(name, data=text).sections, _SECTIONS[name]
+    groups = _setuptools_groups(text) if name == "setup.cfg" else {}
+    found: list[Any] = [groups] if groups else []
+    if section in sections or name in _OWN:
+        found.append(_compared(dict(sections.get(section, {}))))
+    return str(found) if found else ""
+
+
+def _setuptools_groups(text: str) -> dict[str, Any]:
+    """The announced plugins of setup.cfg, read by the parser of setuptools."""
     parser = configparser.RawConfigParser(strict=False)
     parser.read_string(text)
-    groups = dict(parser.items("options.entry_points")) if parser.has_section("options.entry_points") else {}
-    section = _SECTIONS[name]
-    found: list[Any] = [plugin_groups(groups)] if name == "setup.cfg" and plugin_groups(groups) else []
-    if parser.has_section(section) or name in _OWN:
-        found.append(_compared(dict(parser.items(section)) if parser.has_section(section) else {}))
-    return str(found) if found else ""
+    return plugin_groups(dict(parser.items("options.entry_points")) if parser.has_section("options.entry_points") else {})
 
 
 def _compared(settings: Any) -> dict[str, Any]:

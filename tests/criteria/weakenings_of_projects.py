@@ -130,6 +130,16 @@ PYTHON = [
     Row("add pytest.toml", put("pytest.toml", _TOML), "file pytest.toml: added"),
     Row("add .pytest.toml", put(".pytest.toml", _TOML), "file .pytest.toml: added"),
     Row("add pytest's section to tox.ini", put("tox.ini", f"[pytest]\n{_ADDOPTS}"), "file tox.ini: added"),
+    Row(
+        "add pytest's section with a comment that other parsers read as its name",
+        put("tox.ini", f"[pytest] # ]\n{_ADDOPTS}"),
+        "file tox.ini: added",
+    ),
+    Row(
+        "add pytest's section behind a form feed",
+        put("tox.ini", f"# notes\x0c[pytest]\x0c{_ADDOPTS}"),
+        "file tox.ini: added",
+    ),
     Row("add pytest's section to setup.cfg", put("setup.cfg", f"[tool:pytest]\n{_ADDOPTS}"), "file setup.cfg: added"),
     Row(
         "add options in pyproject.toml",

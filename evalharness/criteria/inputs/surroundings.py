@@ -46,8 +46,8 @@ MODULES = (
     Input(("installed modules that this process has loaded",), "compared", "Python looks in the root first"),
     Input(
         (
-            *("click", "genai_prices", "httpx2", "idna", "jinja2", "jsonschema", "jsonschema_specifications", "numpy"),
-            *("packaging", "pydantic", "pydantic_core", "pytest", "yaml", "rapidfuzz", "re2", "referencing"),
+            *("click", "genai_prices", "httpx2", "idna", "iniconfig", "jinja2", "jsonschema", "jsonschema_specifications"),
+            *("numpy", "packaging", "pydantic", "pydantic_core", "pytest", "yaml", "rapidfuzz", "re2", "referencing"),
             *("rouge_score", "sacrebleu", "scipy"),
         ),
         "compared",
