@@ -64,7 +64,7 @@ def _compare(then: Snapshot, root: Path, loaded: Iterable[str]) -> _Comparison:
     parts = scope.parts(then.commit.names)
     then.add(parts)
     scope = tracked(scope, root, then.folder, then.written)
-    mine = scope.parts(lambda name: sorted(path.name for path in (root / name).iterdir()))
+    mine = scope.parts(lambda name: _names_in(root / name))
     links = linked_content(then.commit.links(*parts), then.commit.read)
     there = _Project(then.folder, scope, links, real=root)
     return _Comparison(there, _Project(root, scope, linked_content(links_below(root, mine), _reader(root)), real=root))
@@ -97,6 +97,10 @@ class _Comparison:
     def _of_files(self) -> list[CriteriaChange]:
         roots = self.there.root, self.here.root
         return [*_lost_acceptances(*roots), *_lost_labels(*roots), *_new_twins(*roots)]
+
+
+def _names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 def _reader(root: Path) -> Callable[[str], bytes | None]:

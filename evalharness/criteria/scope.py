@@ -11,6 +11,7 @@ from evalharness.criteria.imports import announcements, import_folders, imported
 from evalharness.criteria.input_settings import settings_in
 from evalharness.criteria.inputs import FOLDERS, PATTERNS, names
 from evalharness.criteria.named import named_paths
+from evalharness.errors import StoreError
 from evalharness.store import commit_at
 
 _PATTERNS = names(PATTERNS)
@@ -34,7 +35,8 @@ class Scope:
         """The paths at and below which the compared files are; `names_in` lists a folder."""
         top = names_in("")
         literal = [pattern for pattern in _PATTERNS if "*" not in pattern]
-        tests = [f"{name}/conftest.py" for name in top if name.startswith("test")]
+        folders = ["", *(name for name in top if name.startswith("test"))]
+        tests = [path for folder in folders for path in _beside_tests(folder, top if not folder else names_in(folder))]
         hiding = [path for folder in self.folders for path in _hiding(folder, names_in(folder))]
         return list(dict.fromkeys([*FOLDERS, "pyproject.toml", *literal, *tests, *hiding, *self.named, *self.loaded]))
 
@@ -60,6 +62,12 @@ def tracked(scope: Scope, root: Path, there: Path, written: Collection[str]) -> 
     return replace(scope, named=named, untracked=frozenset(new - held))
 
 
+def _beside_tests(folder: str, names_there: Iterable[str]) -> Iterator[str]:
+    """The files and folders that Python imports before or in place of conftest.py, and conftest.py itself."""
+    known = ("__init__", "conftest")
+    return (f"{folder}/{name}" if folder else name for name in names_there if name.partition(".")[0] in known)
+
+
 def _hiding(folder: str, top: Iterable[str]) -> Iterator[str]:
     return (f"{folder}/{name}" if folder else name for name in top if is_import(name))
 
@@ -73,7 +81,9 @@ def input_files(root: Path, scope: Scope) -> dict[str, str]:
     paths |= {path for folder in scope.folders for path in imported_files(root / folder)}
     paths |= {*announcements(root, scope.folders), *(root / path for path in scope.loaded)}
     files = {path.relative_to(root).as_posix(): path for path in sorted(paths) if path.is_file()}
-    found = {name: _digest(files[name]) for name in list(files)[:_MOST_FILES] if name not in scope.untracked}
+    if len(files) > _MOST_FILES:
+        raise StoreError(f"expected at most {_MOST_FILES:,} files that Python or pytest can import, got {len(files):,}")
+    found = {name: _digest(file) for name, file in files.items() if name not in scope.untracked}
     return {path: digest for path, digest in found.items() if digest}
 
 

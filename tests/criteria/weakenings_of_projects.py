@@ -170,6 +170,16 @@ PYTHON = [
         "add conftest.py below the suites", put("suites/a/b/conftest.py", _PLUGIN), "file suites/a/b/conftest.py: added"
     ),
     Row("add conftest.py among the tests", put("tests/conftest.py", _PLUGIN), "file tests/conftest.py: added"),
+    Row("make the suites a package", put("suites/__init__.py"), "file suites/__init__.py: added"),
+    Row("make the root a package", put("__init__.py"), "file __init__.py: added"),
+    Row("make the tests a package", put("tests/__init__.py"), "file tests/__init__.py: added"),
+    Row("hide conftest.py with a package", put("conftest/__init__.py"), "file conftest/__init__.py: added"),
+    Row(
+        "hide conftest.py of the tests with a package",
+        put("tests/conftest/__init__.py"),
+        "file tests/conftest/__init__.py: added",
+    ),
+    Row("hide conftest.py with an extension module", put("conftest.abi3.so"), "file conftest.abi3.so: added"),
     Row(
         "announce a plugin of pytest in pyproject.toml",
         configured('\n[project.entry-points.pytest11]\nx = "shop.x"\n'),
@@ -195,6 +205,11 @@ PYTHON = [
         both(put("evil-1.0.dist-info/entry_points.txt", "[pytest11]\nx = evil\n"), put("evil.py", _PLUGIN)),
         "file evil-1.0.dist-info/entry_points.txt: added",
     ),
+    Row(
+        "announce a plugin of pytest in capital letters",
+        put("evil-1.0.DIST-INFO/entry_points.txt", "[pytest11]\nx = evil\n"),
+        "file evil-1.0.DIST-INFO/entry_points.txt: added",
+    ),
     Row("add sitecustomize.py", put("sitecustomize.py"), "file sitecustomize.py: added"),
     Row("add the package sitecustomize", put("sitecustomize/__init__.py"), "file sitecustomize/__init__.py: added"),
     Row("hide a module of the standard library", put("secrets.py"), "file secrets.py: added"),
@@ -206,6 +221,7 @@ PYTHON = [
         "file numpy/__init__.py: added",
     ),
     Row("hide a package that is imported late", put("pandas/__init__.py"), "file pandas/__init__.py: added"),
+    Row("hide a module that a requirement imports", put("portalocker.py"), "file portalocker.py: added"),
     Row(
         "hide a module from a folder on Python's path",
         put("src/secrets.py"),

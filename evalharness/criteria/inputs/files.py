@@ -19,6 +19,15 @@ PATTERNS = (
         "compared",
         "pytest runs it before or while it collects the suites; another conftest.py counts once pytest has loaded it",
     ),
+    Input(
+        tuple(
+            f"{folder}{name}"
+            for folder in ("", "test*/", "suites/**/")
+            for name in ("__init__.*", "conftest.[!p]*", "conftest.pyc", "conftest/__init__.*")
+        ),
+        "compared",
+        "Python imports it before conftest.py or in its place, and pytest the package that the suites lie in",
+    ),
 )
 """Files that are compared wherever they appear."""
 ANNOUNCING = Input(

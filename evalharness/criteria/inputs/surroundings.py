@@ -45,8 +45,22 @@ MODULES = (
     Input(("the standard library",), "compared", "Python looks in the root first"),
     Input(("installed modules that this process has loaded",), "compared", "Python looks in the root first"),
     Input(
+        ("modules of what evalharness and plugins of pytest require",),
+        "compared",
+        "a run imports some that `evalharness verify` does not",
+    ),
+    Input(
         (
-            *("click", "genai_prices", "httpx2", "idna", "iniconfig", "jinja2", "jsonschema", "jsonschema_specifications"),
+            *(
+                "click",
+                "genai_prices",
+                "httpx2",
+                "idna",
+                "iniconfig",
+                "jinja2",
+                "jsonschema",
+                "jsonschema_specifications",
+            ),
             *("numpy", "packaging", "pydantic", "pydantic_core", "pytest", "yaml", "rapidfuzz", "re2", "referencing"),
             *("rouge_score", "sacrebleu", "scipy"),
         ),
