@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalharness.config import Config
+from evalharness.config import Config, load_config
 from evalharness.criteria.revisions import Revisions, read_one
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
@@ -137,7 +137,9 @@ class MergeBase:
         if self.commit is None or not self.changes(name):
             return []
         try:
-            return [gate.rule for gate in load_suite(name, self.config.anchored(self.snapshot.folder)).gates]
+            # under the configuration of then: a lower limit of today must not make the suite invalid
+            config = load_config(self.snapshot.folder).model_copy(update={"root": self.config.root})
+            return [gate.rule for gate in load_suite(name, config.anchored(self.snapshot.folder)).gates]
         except EvalHarnessError:
             return []
 
