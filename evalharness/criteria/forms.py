@@ -17,6 +17,6 @@ def in_form_of(then: bytes, now: Path) -> bytes:
     if now.is_symlink() or not now.is_file():
         return then
     content = now.read_bytes()
-    is_crlf = then != content and then == content.replace(b"\r\n", b"\n")
+    is_crlf = b"\r" not in then and content == then.replace(b"\n", b"\r\n")
     is_pointer = then.startswith(_LFS) and hashlib.sha256(content).hexdigest().encode() in then.split(b":")[-1]
     return content if is_crlf or is_pointer else then

@@ -68,9 +68,8 @@ def _setuptools_groups(text: str) -> dict[str, Any]:
     """The announced plugins of setup.cfg, read by the parser of setuptools."""
     parser = configparser.RawConfigParser(strict=False)
     parser.read_string(text)
-    return plugin_groups(
-        dict(parser.items("options.entry_points")) if parser.has_section("options.entry_points") else {}
-    )
+    section = "options.entry_points"
+    return plugin_groups(dict(parser.items(section)) if parser.has_section(section) else {})
 
 
 def _compared(settings: Any) -> dict[str, Any]:

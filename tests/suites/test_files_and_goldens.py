@@ -25,6 +25,7 @@ _ROW = '{"id": "a", "vars": {"q": "x"}}\n'
         ("c.csv", "id,q,tags\na,x,s; t\n", {"q": "x"}),
         ("c.csv", '\ufeffid,q\na,"say ""hi"",\nthen no"\n', {"q": 'say "hi",\nthen no'}),
         ("c.csv", "id,q\r\na,012\r\n", {"q": "012"}),
+        ("c.csv", 'id,q\r\na,"x\r\ny"\r\n', {"q": "x\ny"}),
         ("c.csv", f"id,q\na,{'x' * 200_000}\n", {"q": "x" * 200_000}),
         ("c.yaml", "- {id: a, vars: {q: no}}\n", {"q": "no"}),
         ("deep/er/c.yaml", "- {id: a, vars: {q: no}}\n", {"q": "no"}),
