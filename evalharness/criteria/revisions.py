@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from evalharness.config import Config, load_config
@@ -18,7 +18,7 @@ from evalharness.criteria.scope import Scope, input_files, scope_of, tracked
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange
-from evalharness.store import Commit, read_baseline
+from evalharness.store import Commit, commit_at, read_baseline
 from evalharness.store.baselines import BASELINE_FOLDER, PINNED
 from evalharness.suites import load_suite, suite_names
 
@@ -67,7 +67,8 @@ def _compare(then: Snapshot, root: Path, loaded: Iterable[str]) -> _Comparison:
     mine = scope.parts(lambda name: _names_in(root / name))
     links = linked_content(then.commit.links(*parts), then.commit.read)
     there = _Project(then.folder, scope, links, real=root)
-    return _Comparison(there, _Project(root, scope, linked_content(links_below(root, mine), _reader(root)), real=root))
+    here = _Project(root, scope, linked_content(links_below(root, mine), _reader(root)), real=root)
+    return _Comparison(there, here, tuple(_new_bytecode(then.commit, root, scope)))
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,11 @@ class _Comparison:
 
     there: _Project
     here: _Project
+    bytecode: tuple[CriteriaChange, ...]
 
     def changes(self, name: str) -> list[CriteriaChange]:
         """The differences of one suite, and those of the project."""
-        if self._are_equal:
+        if self._are_equal and not self.bytecode:
             return []
         from evalharness.criteria.changes import changes, deleted_suite
 
@@ -96,11 +98,22 @@ class _Comparison:
     @cached_property
     def _of_files(self) -> list[CriteriaChange]:
         roots = self.there.root, self.here.root
-        return [*_lost_acceptances(*roots), *_lost_labels(*roots), *_new_twins(*roots)]
+        return [*_lost_acceptances(*roots), *_lost_labels(*roots), *_new_twins(*roots), *self.bytecode]
 
 
 def _names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def _new_bytecode(there: Commit, root: Path, scope: Scope) -> Iterator[CriteriaChange]:
+    """Bytecode that the change commits where compared files are: Python can run it in place of their source."""
+    named = {PurePosixPath(name).parent for name in (*scope.named, *scope.loaded)}
+    tests = [name for name in _names_in(root) if name.startswith("test")]
+    folders = {"", *scope.folders, *tests, *map(str, named)} - {"."}
+    places = [f"{folder}/__pycache__" if folder else "__pycache__" for folder in sorted(folders)]
+    now = commit_at(root, "HEAD")
+    for path, _ in sorted(now.bytecode(*places, *FOLDERS) - there.bytecode(*places, *FOLDERS)):
+        yield CriteriaChange(f"file {path[:100]}", "", "bytecode that this change commits", relaxes=True)
 
 
 def _reader(root: Path) -> Callable[[str], bytes | None]:

@@ -17,7 +17,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 from typing import Any, get_args
 
 from evalharness.config import Config, resolve_path
@@ -37,6 +39,14 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
 }
 ScriptedResponse = str | Response | Mapping[str, Any]
 Script = Callable[[Request], ScriptedResponse]
+
+
+class _SourceLoader(SourceFileLoader):
+    """Loads a module from its source: a commit can bring bytecode in `__pycache__` that differs from it."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The compiled source."""
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 class ScriptedProvider(Provider):
@@ -170,8 +180,9 @@ def _load_table(path: str, root: Path) -> Mapping[str, Any]:
 def _load_function(target: str, root: Path) -> Script:
     """Import `FILE.py:NAME`, which runs the file: the configuration is trusted. Raises ConfigError."""
     file, _, name = target.rpartition(":")
-    spec = importlib.util.spec_from_file_location("evalharness_script", resolve_path(file, root))
-    if spec is None or spec.loader is None:
+    path = resolve_path(file, root)
+    spec = importlib.util.spec_from_loader("evalharness_script", _SourceLoader("evalharness_script", str(path)))
+    if path.suffix != ".py" or spec is None or spec.loader is None:
         raise ConfigError(f"{target}: expected FILE.py:NAME")
     module = importlib.util.module_from_spec(spec)
     try:

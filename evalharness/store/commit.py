@@ -48,6 +48,11 @@ class Commit:
         """The regular files below a folder, sorted. Raises GitError."""
         return sorted(entry.path for entry in self._entries(folder))
 
+    def bytecode(self, *folders: str) -> set[tuple[str, str]]:
+        """Path and id of each file in a folder `__pycache__` at and below these folders. Raises GitError."""
+        entries = self._entries(*folders)
+        return {(one.path, one.blob) for one in entries if "__pycache__" in PurePosixPath(one.path).parts}
+
     def contents(self, folder: str, known: set[str]) -> Iterator[tuple[str, bytes]]:
         """Path and content of each regular file below a folder that is not in `known`.
 

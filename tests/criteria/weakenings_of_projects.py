@@ -11,6 +11,7 @@ from trust_project import (
     DEMO,
     IDS,
     PYPROJECT,
+    Edit,
     Row,
     both,
     configured,
@@ -34,6 +35,14 @@ def _compiled(repository: Repository) -> None:
     source = repository.write("source.py", "")
     py_compile.compile(str(source), cfile=str(repository.root / "secrets.pyc"))
     source.unlink()
+
+
+def _bytecode(folder: str) -> Edit:
+    def edit(repository: Repository) -> None:
+        repository.write(f"{folder}/__pycache__/__init__.cpython-311.pyc", b"")
+        repository.git("add", "--force", f"{folder}/__pycache__")
+
+    return edit
 
 
 def _fetched(repository: Repository) -> None:
@@ -209,6 +218,16 @@ PYTHON = [
         "announce a plugin of pytest in capital letters",
         put("evil-1.0.DIST-INFO/entry_points.txt", "[pytest11]\nx = evil\n"),
         "file evil-1.0.DIST-INFO/entry_points.txt: added",
+    ),
+    Row(
+        "commit bytecode of the tests",
+        _bytecode("tests"),
+        "file tests/__pycache__/__init__.cpython-311.pyc: bytecode that this change commits",
+    ),
+    Row(
+        "commit bytecode among the suites",
+        _bytecode("suites/a"),
+        "file suites/a/__pycache__/__init__.cpython-311.pyc: bytecode that this change commits",
     ),
     Row("add sitecustomize.py", put("sitecustomize.py"), "file sitecustomize.py: added"),
     Row("add the package sitecustomize", put("sitecustomize/__init__.py"), "file sitecustomize/__init__.py: added"),

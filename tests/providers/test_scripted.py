@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import py_compile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,16 @@ def test_a_function_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("def reply(request):\n    return request.messages[-1].content.upper()\n")
 
     assert _open(tmp_path, function="script.py:reply").complete(_request()).text == "ONE TWO THREE"
+
+
+def test_committed_bytecode(tmp_path: Path) -> None:
+    """Bytecode beside the file, which Python runs without a look at the source, is not used."""
+    source = tmp_path / "script.py"
+    source.write_text("def reply(request): return 'committed bytecode'\n")
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(source), invalidation_mode=unchecked)
+    source.write_text("def reply(request): return 'source'\n")
+    assert _open(tmp_path, function="script.py:reply").complete(_request()).text == "source"
 
 
 @pytest.mark.parametrize(
