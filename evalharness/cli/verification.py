@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evalharness.cli.rejudge import decide_again
+from evalharness.criteria.altered import altered_files
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.records import Run, Suite
@@ -76,6 +77,7 @@ def _suites_at(base: MergeBase) -> set[str]:
 def verify_suites(base: MergeBase, names: list[str], settings: RunSettings) -> list[Verification]:
     """A verification for each suite, the worst first. Raises GitError."""
     commit, deleted = _head(base.config.root), _suites_at(base) - set(suite_names(base.config.root))
+    altered = altered_files(base.config.root) if commit and in_ci() else []
     folder = base.config.root / (settings.report or "reports")
     in_folders = not settings.report or len(names) > 1  # as `--llm-report` chooses them
     found = [
@@ -84,7 +86,15 @@ def verify_suites(base: MergeBase, names: list[str], settings: RunSettings) -> l
         else _verification(base, name, folder / name if in_folders else folder, commit, settings)
         for name in names
     ]
+    if altered:
+        found = [one if one.exit_status == FAILED else _of_altered(one.suite, altered) for one in found]
     return sorted(found, key=lambda one: -SEVERITY.index(one.exit_status))
+
+
+def _of_altered(suite: str, files: list[str]) -> Verification:
+    """The verification where the work tree no longer shows what has run."""
+    more = f" and {len(files) - 1} more are" if len(files) > 1 else " is"
+    return Verification(suite, NO_VERDICT, "NO VERDICT", f"{files[0]}{more} not as in the commit that was checked out")
 
 
 def _head(root: Path) -> str | None:

@@ -235,3 +235,18 @@ def test_the_commit_of_a_checkout_of_another_user(project: Project, monkeypatch:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     project.evaluate()
     assert project.command("verify").exit_code == 0
+
+
+@pytest.mark.parametrize("edit", ["unlink", "rewrite"])
+def test_a_file_that_hides_itself(project: Project, monkeypatch: pytest.MonkeyPatch, edit: str) -> None:
+    """In CI, a file that the change commits and that its own code has deleted or restored is found in the commit."""
+    Repository(project.root, new=False).git("update-ref", "refs/remotes/origin/main", "main")
+    path = project.root / "conftest.py"
+    path.write_text("HIDDEN = True\n")
+    Repository(project.root, new=False).commit()
+    path.unlink() if edit == "unlink" else path.write_text("")
+    monkeypatch.setenv("CI", "true")
+    project.evaluate(base="origin/main")
+    done = project.command("verify", "--base", "origin/main")
+    assert done.exit_code == 5
+    assert "NO VERDICT demo: conftest.py is not as in the commit that was checked out" in done.output
