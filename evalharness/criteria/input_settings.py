@@ -6,7 +6,7 @@ import configparser
 import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatch
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import iniconfig
@@ -38,6 +38,26 @@ def toml_settings(root: Path) -> dict[str, Any]:
     }
     plugins = {place: groups for place, given in announced.items() if (groups := plugin_groups(given))}
     return {**found, **({"entry-points": plugins} if plugins else {})}
+
+
+def python_path(root: Path) -> tuple[str, ...]:
+    """The folders that pytest puts on Python's path: `pythonpath` in each file that can hold it."""
+    given: list[Any] = [table.get("pythonpath") for table in toml_settings(root).values() if isinstance(table, dict)]
+    for name in (*_SECTIONS, *_TOML):
+        given += [_python_path_in(root / name)] if (root / name).is_file() else []
+    texts = (one if isinstance(one, list) else str(one or "").split() for one in given)
+    paths = (PurePosixPath(str(path)) for found in texts for path in found)
+    return tuple(str(path) for path in paths if path.parts and not path.is_absolute() and ".." not in path.parts)
+
+
+def _python_path_in(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.name in _TOML:
+            return _table(tomllib.loads(text), "pytest").get("pythonpath")
+        return iniconfig.IniConfig(path.name, data=text).sections.get(_SECTIONS[path.name], {}).get("pythonpath")
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, iniconfig.ParseError):
+        return None  # pytest refuses it, and the whole file is compared
 
 
 def settings_in(path: Path) -> str | None:

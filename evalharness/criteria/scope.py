@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalharness.criteria.imports import announcements, import_folders, imported_files, is_import
-from evalharness.criteria.input_settings import settings_in
+from evalharness.criteria.input_settings import python_path, settings_in
 from evalharness.criteria.inputs import FOLDERS, PATTERNS, names
 from evalharness.criteria.named import named_paths
 from evalharness.errors import StoreError
@@ -43,7 +43,15 @@ class Scope:
 
 def scope_of(root: Path, loaded: Iterable[str] = ()) -> Scope:
     """The scope of a project. Raises ConfigError."""
-    return Scope(import_folders(root), named_paths(root, root), tuple(sorted(loaded)))
+    folders = dict.fromkeys([*import_folders(root), *_folders_of_pytest(root)])
+    return Scope(tuple(folders), named_paths(root, root), tuple(sorted(loaded)))
+
+
+def _folders_of_pytest(root: Path) -> Iterator[str]:
+    """The folders that pytest puts on Python's path: `evalharness verify` runs without it."""
+    yield from (name for name in python_path(root) if (root / name).is_dir())
+    folders = [root / "suites", *sorted(root.glob("test*"))]
+    yield from (one.name for one in folders if (one / "conftest.py").is_file() and not (one / "__init__.py").exists())
 
 
 def tracked(scope: Scope, root: Path, there: Path, written: Collection[str]) -> Scope:

@@ -242,6 +242,16 @@ PYTHON = [
     Row("hide a package that is imported late", put("pandas/__init__.py"), "file pandas/__init__.py: added"),
     Row("hide a module that a requirement imports", put("portalocker.py"), "file portalocker.py: added"),
     Row(
+        "hide a module from the folder of a conftest.py",
+        both(put("tests/conftest.py"), put("tests/secrets.py")),
+        "file tests/secrets.py: added",
+    ),
+    Row(
+        "hide a module from a folder that pytest's settings name",
+        both(swap(PYPROJECT, "addopts", 'pythonpath = ["src"]\naddopts'), put("src/secrets.py")),
+        "file src/secrets.py: added",
+    ),
+    Row(
         "hide a module from a folder on Python's path",
         put("src/secrets.py"),
         "file src/secrets.py: added",
