@@ -83,7 +83,7 @@ class ChatCompletion:
         content = content_of(message)
         if message is choice.get("message") and not is_whole:
             content = content._replace(text=self._from_message(content.text))
-        if not (any(content) or any(self.text)):
+        if not (any(content) or self.text):
             content = _content_elsewhere(choice, message)
         if not is_whole and (content.text or content.reasoning):
             self.clock.token()
@@ -94,19 +94,22 @@ class ChatCompletion:
             self.clock.end()
 
     def _add(self, content: Content) -> None:
-        self.text.append(content.text)
+        if content.text:  # a chunk may hold millions of empty choices
+            self.text.append(content.text)
         self.reasoning_bytes += size_of(content.reasoning)
         self.refusal.append(content.refusal)
 
     def _from_message(self, text: str) -> str:
         """Return the part of the text that a stream adds by a whole message. Raises EndpointError: it is ambiguous."""
+        if not text:
+            return ""
         known = "".join(self.text)
-        if known and text and text != known:
+        if known and text != known:
             raise EndpointError("choices: expected 'delta', got a 'message' that differs from the text so far")
         return "" if known else text
 
     def _error(self, value: Any) -> ProviderError:
-        return error_in_stream(value, generated=any(self.text) or self.reasoning_bytes > 0)
+        return error_in_stream(value, generated=bool(self.text) or self.reasoning_bytes > 0)
 
     def response(self, request: Request) -> Response:
         """Return the complete response.

@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 import pytest
 from event_clock import count_events
 from faults import CLOSING, raw
+from hang import in_time
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -456,6 +457,17 @@ def test_message_in_a_stream(script: Script) -> None:
 def test_messages_that_differ(script: Script) -> None:
     """A second text in a message is an error: it may replace the first or continue it."""
     assert (refused(script).kind, "got a 'message'" in str(refused(script))) == ("malformed", True)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [[{}] * 250_000, [{"delta": {"content": "a"}}] * 200_000 + [{"message": {"role": "assistant"}}] * 200_000],
+    ids=["empty", "without text"],
+)
+def test_many_choices(choices: list[dict[str, Any]]) -> None:
+    """A chunk of many choices is read in linear time: no deadline can end the reading of one chunk."""
+    with in_time():
+        assert answered(of({"choices": choices}, part("stop", content="Yes."))).text.endswith("Yes.")
 
 
 @pytest.mark.parametrize(
