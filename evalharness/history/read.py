@@ -11,6 +11,7 @@ from evalharness.errors import StoreError
 from evalharness.records import AcceptedRun, Baseline, BaselineSample, Run
 from evalharness.store import read_baseline, read_run
 from evalharness.store.baselines import BASELINE_FOLDER, baseline_of
+from evalharness.store.files import read_regular
 from evalharness.store.git import commits_that_changed, has_whole_history
 
 MAX_COMMITS = 1_000
@@ -87,7 +88,7 @@ def _stored(files: Iterable[tuple[str, bytes]], folder: str) -> Iterator[tuple[s
 def _on_disk(found: CollectedRuns, root: Path, folder: str) -> Iterator[tuple[str, bytes]]:
     for path in sorted((root / folder).glob("*.jsonl")):
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
         except OSError as error:  # a folder, a dangling link
             reason = f"{folder}/{path.name}: cannot be read: {error.strerror or error}"
             found.damaged.append(f"the work tree: {reason}")

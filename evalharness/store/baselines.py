@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, Validat
 
 from evalharness.errors import RefusedError, StoreError
 from evalharness.records import AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
+from evalharness.store.files import open_regular
 from evalharness.store.runs import check_kind, parse_line
 from evalharness.store.upgrade import SCHEMA, upgraded_case, upgraded_header
 
@@ -118,7 +119,7 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
 def _values(path: Path, file: str) -> Iterator[dict[str, Any]]:
     """The lines as JSON objects, one at a time, because a baseline may be large."""
     try:
-        with path.open(encoding="utf-8", newline="\n") as lines:
+        with open(path, encoding="utf-8", newline="\n", opener=open_regular) as lines:
             first = lines.readline()
             for number, line in enumerate(chain([first], lines), start=1):
                 yield parse_line(file, number, line.removesuffix("\n"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -78,6 +80,27 @@ def read_below(root: Path, path: Path) -> bytes | None:
             return None
         with os.fdopen(handle, "rb") as file:
             return file.read()
+
+
+def open_regular(path: str, flags: int) -> int:
+    """An `opener` of `open` that refuses devices and pipes: a commit can bring a link to `/dev/zero`, which never ends.
+
+    Raises OSError.
+    """
+    handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return handle
+    os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    raise OSError(errno.EINVAL, "not a regular file", path)
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a regular file. Raises OSError."""
+    with open(path, "rb", opener=open_regular) as file:
+        return file.read()
 
 
 def create_below(root: Path, path: Path, content: str | bytes) -> None:

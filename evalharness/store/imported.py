@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evalharness.errors import StoreError
+from evalharness.store.files import read_regular
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS imported (
@@ -41,7 +42,7 @@ def origin_of(path: Path, root: Path) -> Origin:
     whole, folder = path.resolve(), root.resolve()
     file = whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else whole.as_posix()
     try:
-        return Origin(file, hashlib.sha256(whole.read_bytes()).hexdigest())
+        return Origin(file, hashlib.sha256(read_regular(whole)).hexdigest())
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from None
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from evalharness.errors import GitError
 from evalharness.store.ci import in_ci
+from evalharness.store.files import read_regular
 from evalharness.store.imported import Origin
 from evalharness.store.ledger import Ledger
 
@@ -37,7 +38,7 @@ def _in_checkout(root: Path) -> Callable[[Origin], bool]:
     @cache
     def digest_of(file: str) -> str:
         try:
-            return hashlib.sha256((root / file).read_bytes()).hexdigest()
+            return hashlib.sha256(read_regular(root / file)).hexdigest()
         except (OSError, ValueError):
             return ""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from evalharness.errors import StoreError
 from evalharness.redaction import scrubbed
-from evalharness.store.files import LONE_SURROGATES
+from evalharness.store.files import LONE_SURROGATES, read_regular
 from evalharness.store.folders import folder_of, refuse_link, writing
 from evalharness.store.runs import parse_line
 
@@ -58,7 +58,7 @@ def read_lines(path: Path, file: str) -> tuple[list[tuple[int, dict[str, Any]]],
     Empty if there is no file. `file` is the name of the file in messages. Raises StoreError if the file cannot be read.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except FileNotFoundError:
         return [], []
     except OSError as error:

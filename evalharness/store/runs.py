@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from evalharness.errors import StoreError
 from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.redaction import scrubbed
-from evalharness.store.files import CREATE, LONE_SURROGATES, write_all
+from evalharness.store.files import CREATE, LONE_SURROGATES, open_regular, write_all
 from evalharness.store.folders import folder_of, writing
 from evalharness.store.recorded import canonical, without_empty
 from evalharness.store.upgrade import SCHEMA, SCHEMAS, planned_repeats, upgraded_header, upgraded_run_line
@@ -193,7 +193,8 @@ def stored_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises StoreError for a file that is unreadable, cut off, or not JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with open(path, encoding="utf-8", opener=open_regular) as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from None
     if text and not text.endswith("\n"):

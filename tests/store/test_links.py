@@ -7,13 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hang import in_time
 
 from evalharness.errors import StoreError, SuiteError
 from evalharness.evaluation.acceptance import Reason, accept_answers
-from evalharness.store import write_below, write_whole
+from evalharness.store import read_baseline, read_run, write_below, write_whole
 from evalharness.store.files import append_below, create_below, read_below
 from evalharness.store.folders import folder_of
-from evalharness.store.lines import append_line
+from evalharness.store.imported import origin_of
+from evalharness.store.lines import append_line, read_lines
+from evalharness.store.recordings import read_recording
 from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
 
@@ -126,6 +129,23 @@ def test_a_recording(project: Project, outside: Path) -> None:
     chosen = project.command("record", "export", "demo", "--partial", "-o", path)
     assert chosen.exit_code == 0
     assert (outside / "recordings/new.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("golden/baselines/demo/scripted.plain.jsonl", lambda path: read_baseline(path, path.parents[3])),
+        ("golden/recordings/demo.jsonl", read_recording),
+        ("golden/recordings/demo.jsonl", lambda path: origin_of(path, path.parents[2])),
+        ("reports/demo/run.jsonl", read_run),
+        ("golden/HISTORY.jsonl", lambda path: read_lines(path, path.name)),
+    ],
+)
+def test_a_device(project: Project, name: str, read: Callable[[Path], object]) -> None:
+    """A link to a device is refused: reading `/dev/zero` does not end."""
+    link(project, name, Path("/dev/zero"))
+    with in_time(), pytest.raises(StoreError, match="not a regular file"):
+        read(project.root / name)
 
 
 def test_an_output_in_a_linked_folder(project: Project, outside: Path) -> None:
