@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evalharness.errors import MetricError
 from evalharness.scoring.metrics.json import MAX_CHARS, MAX_DEPTH, json_problem, json_schema, json_valid, schema_problem
-from evalharness.scoring.schemas.validator import MAX_REFERENCES
+from evalharness.scoring.schemas.validator import MAX_CHECKS, MAX_REFERENCES
 
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -231,6 +231,31 @@ def test_a_schema_that_doubles_is_an_error(score: Any) -> None:
     doubled = {f"d{i}": {"allOf": [{"$ref": f"#/$defs/d{i + 1}"}] * 2} for i in range(40)}
     with pytest.raises(MetricError, match=f"more than {MAX_REFERENCES:,} references"):
         score(json_schema({"$defs": doubled | {"d40": {}}, "$ref": "#/$defs/d0"}), "1")
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"items": {"allOf": [{"type": "number"}] * 2_000}}, json.dumps([1] * 200_000)),
+        ({"allOf": [{"items": True}] * 2_000}, json.dumps([1] * 200_000)),
+        ({"items": {"properties": {f"a{i}": True for i in range(4_000)}}}, json.dumps([{}] * 200_000)),
+        ({"patternProperties": {f"a{i}": True for i in range(4_000)}}, json.dumps({f"b{i}": 1 for i in range(50_000)})),
+        ({"allOf": [{"items": {"type": "number"}}], "unevaluatedItems": False}, json.dumps([1] * 300_000)),
+    ],
+    ids=["keywords", "lists", "properties", "patterns", "unevaluated"],
+)
+def test_a_schema_times_a_response_is_bounded(score: Any, schema: dict[str, Any], text: str) -> None:
+    """A long response with a long schema, which takes hours, is an error of the metric."""
+    with in_time(), pytest.raises(MetricError, match=f"more than {MAX_CHECKS:,} checks"):
+        score(json_schema(schema), text)
+
+
+def test_a_long_response() -> None:
+    """A response of a million characters with a usual schema gets a score."""
+    item = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}, "tags": {"type": "array"}}}
+    text = json.dumps([{"id": 1, "tags": ["a"]}] * 36_000)
+    with in_time():
+        assert schema_problem({"type": "array", "items": item})(text) is None
 
 
 def test_signatures() -> None:

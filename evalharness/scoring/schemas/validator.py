@@ -30,11 +30,16 @@ from evalharness.scoring.schemas.size import check_values, frozen, short_lists
 
 MAX_REFERENCES = 50_000
 """References followed for one response: about two seconds. Mutual references to a parent double at each level."""
+MAX_CHECKS = 1_000_000
+"""Keywords applied to values for one response, at worst about ten seconds: each value may meet each keyword. A
+keyword counts more where it goes through a long list or object, see `_work`."""
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 _Errors = Iterator[Any]
 _found = lru_cache(maxsize=1_024)(compile_pattern)
 _steps: ContextVar[Iterator[int]] = ContextVar("steps")
+_checks: ContextVar[list[int]] = ContextVar("checks")
+"""One number: the work of this response so far."""
 _enums: ContextVar[dict[int, frozenset[Hashable]]] = ContextVar("enums")
 """The values of each `enum` of a schema, by the id of its list, which the schema keeps alive."""
 
@@ -59,6 +64,7 @@ def open_schema(schema: Mapping[str, Any]) -> tuple[str, Callable[[Any], str | N
 
     def misfit(value: Any) -> str | None:
         _steps.set(count(1))
+        _checks.set([0])
         _enums.set(enums)
         try:
             error = next(validator.iter_errors(value), None)
@@ -156,7 +162,8 @@ def _validator_class(dialect: Dialect) -> Any:
         "enum": _enum,
         **{name: _counted(original[name]) for name in _REFERENCES if name in original},
     }
-    return validators.extend(dialect.validator, own)  # type: ignore[no-untyped-call]
+    bounded = {name: _bounded(name, check) for name, check in {**original, **own}.items()}
+    return validators.extend(dialect.validator, bounded)  # type: ignore[no-untyped-call]
 
 
 def _format(validator: Any, name: str, value: Any, schema: Any) -> _Errors:
@@ -213,6 +220,28 @@ def _counted(original: Callable[..., _Errors]) -> Callable[..., _Errors]:
         yield from original(validator, reference, value, schema)
 
     return follow
+
+
+def _bounded(name: str, original: Callable[..., _Errors]) -> Callable[..., _Errors]:
+    def check(validator: Any, wanted: Any, value: Any, schema: Any) -> _Errors:
+        done = _checks.get()
+        done[0] += _work(name, wanted, value)
+        if done[0] > MAX_CHECKS:
+            raise MetricError(f"the JSON schema takes more than {MAX_CHECKS:,} checks for this response")
+        return original(validator, wanted, value, schema)
+
+    return check
+
+
+def _work(name: str, wanted: Any, value: Any) -> int:
+    """What one keyword costs with one value, in checks."""
+    ours = len(wanted) if isinstance(wanted, list | dict) and name != "enum" else 0  # an enum is looked up by hash
+    theirs = len(value) if isinstance(value, list | dict) else 0
+    if name == "patternProperties":
+        return 1 + ours * theirs // 8
+    if name.startswith("unevaluated"):  # searches a list for each of its items
+        return 1 + theirs * theirs // 64
+    return 1 + (ours + theirs) // 8
 
 
 def _error(message: str) -> Any:
