@@ -24,7 +24,7 @@ class Requests:
 
     def __init__(self, resources: Resources, plan: Plan, options: EvaluationOptions, folder: Path) -> None:
         self._resources, self._plan, self._options, self._folder = resources, plan, options, folder
-        self.planned = {request.key: (case, request) for case, request in plan.requests}
+        self.planned = {planned[1].key: planned for planned in plan.requests}
         self.reference: ReferenceRun | None = None
         """The baseline's version next to this run, once it is planned."""
         if options.against is not None:

@@ -86,7 +86,8 @@ def _evidence(kind: GateKind, context: GateContext, accept_command: str) -> Pend
     if reason := provider_change(pairing, context.run.header):
         return _undecided(context, "incomparable", reason, kind)
     try:
-        return PendingGate(kind, context, evidence_of(kind, context))
+        evidence = evidence_of(kind, context)
+        return PendingGate(kind, replace(context), evidence)  # a copy, without the samples that the context has cached
     except NoComparison as error:
         return _undecided(context, error.status, error.reason, kind)
 

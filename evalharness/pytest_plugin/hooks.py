@@ -153,13 +153,13 @@ class EvalPlugin:
         if isinstance(item, CaseItem):  # of `--llm-log`: most lines are about other requests in flight
             report.sections = [section for section in report.sections if not section[0].startswith("Captured log")]
         if call.when == "call" and isinstance(item, CaseItem):
-            samples, item.samples = item.samples, []
+            samples, item.samples = item.samples, ()
             if self._config.getoption("xmlpath", None):
                 item.user_properties += case_properties(samples)  # before the teardown, whose report junitxml reads
             report.evalharness = [(item.suite, self._portable(samples))]
         return report
 
-    def _portable(self, samples: list[Sample]) -> list[Any]:
+    def _portable(self, samples: Sequence[Sample]) -> Sequence[Any]:
         return [sample_to_json(sample) for sample in samples] if self._is_worker else samples  # xdist sends plain data
 
     @pytest.hookimpl(tryfirst=True)

@@ -71,7 +71,7 @@ class CaseItem(pytest.Item):
     def __init__(self, *, suite: str, case: Case, requests: Sequence[Request], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.suite, self.case, self.requests = suite, case, requests
-        self.samples: list[Sample] = []
+        self.samples: Sequence[Sample] = ()
         for tag in case.tags:
             self.extra_keyword_matches.add(tag)
 

@@ -8,9 +8,10 @@ Texts are referenced by index, because most occur many times. The result has no 
 from __future__ import annotations
 
 import base64
-import gzip
 import json
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from evalharness.records import Sample
@@ -20,50 +21,118 @@ MAX_TEXT = 50_000
 """Characters of one text in the report; the run record has all of it."""
 _LEVEL = 3
 """A tenth larger than with level 6, in half the time."""
+_GZIP = zlib.MAX_WBITS + 16
+"""The window size that selects the gzip format, without a time in its header."""
+_BATCH = 1_000
+"""Values that become JSON at once."""
 
 
-def packed(rows: dict[str, Any]) -> str:
-    """The rows as gzip in base64; equal rows give equal bytes."""
-    text = json.dumps(rows, allow_nan=False, separators=(",", ":"))
-    return base64.b64encode(gzip.compress(text.encode(), _LEVEL, mtime=0)).decode()
+def packed(rows: Iterable[tuple[str, Any]]) -> str:
+    """The rows as gzip in base64; equal rows give equal bytes.
+
+    Takes one column after the other, so that a large report is never in memory as a whole.
+    """
+    file = zlib.compressobj(_LEVEL, wbits=_GZIP)
+    pieces = [file.compress(piece.encode()) for piece in _json_pieces(rows)]
+    return base64.b64encode(b"".join([*pieces, file.flush()])).decode()
 
 
-def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> dict[str, Any]:
-    """The samples of all columns, the worst first, as plain data."""
-    texts, prompts = _Texts(), _Texts()
+def _json_pieces(rows: Iterable[tuple[str, Any]]) -> Iterator[str]:
+    """The rows as one JSON object; a column that is an iterator is written in batches."""
+    start = "{"
+    for name, column in rows:
+        yield f"{start}{_json(name)}:"
+        yield from _list_pieces(column) if isinstance(column, Iterator) else [_json(column)]
+        start = ","
+    yield "}"
+
+
+def _list_pieces(values: Iterator[Any]) -> Iterator[str]:
+    start = "["
+    while batch := list(islice(values, _BATCH)):
+        yield start + _json(batch)[1:-1]
+        start = ","
+    yield "[]" if start == "[" else "]"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The samples of all columns, the worst first: name and values of each part.
+
+    Iterate once and in order: the last parts hold the texts that the others reference.
+    """
     found = sorted(
         ((index, sample) for index, column in enumerate(columns) for sample in column.samples),
         key=lambda pair: (_rank(pair[1]), pair[0]),
     )
-    samples = [sample for _, sample in found]
-    scores = [{score.metric: score.value for score in sample.scores} for sample in samples]
-    earlier = [columns[index].before(sample) for index, sample in found]
-    return {
-        "case": [texts(sample.key.case) for sample in samples],
-        "column": [index for index, _ in found],
-        "repeat": [sample.key.repeat for sample in samples],
-        "tags": [texts.all(sample.tags) for sample in samples],
-        "messages": [prompts(_messages(sample, texts)) for sample in samples],
-        "golden": [texts.all(sample.golden) for sample in samples],
-        "answer": [texts.maybe(sample.response.text if sample.response else None) for sample in samples],
-        "old": [texts.maybe(one.text) for one in earlier],
-        "scores": [numbers([values.get(metric) for values in scores]) for metric in metrics],
-        "before": [numbers([one.scores.get(metric) for one in earlier]) for metric in metrics],
-        "failed": _sparse(texts.all([*sample.failed_checks, *sample.failed_stable]) for sample in samples),
-        "error": _sparse(
-            [texts(sample.error.kind), texts(sample.error.message)] if sample.error else [] for sample in samples
+    samples, texts = [sample for _, sample in found], _Texts()
+    yield "column", [index for index, _ in found]
+    yield from _texts_of(samples, texts)
+    yield from _earlier([(columns[index], sample) for index, sample in found], metrics, texts)
+    yield from _numbers_of(samples, metrics)
+    yield from _remarks(samples, texts)
+    yield "texts", iter(texts.index)
+
+
+def _texts_of(samples: Sequence[Sample], texts: _Texts) -> Iterator[tuple[str, Any]]:
+    prompts: dict[tuple[tuple[int, int], ...], int] = {}
+    yield "case", [texts(sample.key.case) for sample in samples]
+    yield "tags", map(texts.all, [sample.tags for sample in samples])
+    yield "messages", [prompts.setdefault(_messages(sample, texts), len(prompts)) for sample in samples]
+    yield "prompts", iter(prompts)
+    yield "golden", map(texts.all, [sample.golden for sample in samples])
+    yield "answer", [texts.maybe(sample.response.text if sample.response else None) for sample in samples]
+
+
+def _earlier(
+    found: Iterable[tuple[Column, Sample]], metrics: Sequence[str], texts: _Texts
+) -> Iterator[tuple[str, Any]]:
+    """The answers and scores of the baseline."""
+    answers: list[int | None] = []
+    scores: list[list[float | None]] = [[] for _ in metrics]
+    for column, sample in found:
+        before = column.before(sample)
+        answers.append(texts.maybe(before.text))
+        _append(before.scores, metrics, scores)
+    yield "old", answers
+    yield "before", map(numbers, scores)
+
+
+def _numbers_of(samples: Sequence[Sample], metrics: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    scores: list[list[float | None]] = [[] for _ in metrics]
+    for sample in samples:
+        _append({score.metric: score.value for score in sample.scores}, metrics, scores)
+    yield "scores", map(numbers, scores)
+    yield "repeat", [sample.key.repeat for sample in samples]
+    yield "tokens", map(_tokens, samples)
+    yield "timing", map(_timing, samples)
+    yield "cost", numbers([sample.cost_usd for sample in samples])
+
+
+def _append(values: Mapping[str, float], metrics: Sequence[str], columns: Sequence[list[float | None]]) -> None:
+    """Append the value of each metric to its column."""
+    for metric, column in zip(metrics, columns, strict=True):
+        column.append(values.get(metric))
+
+
+def _remarks(samples: Sequence[Sample], texts: _Texts) -> Iterator[tuple[str, Any]]:
+    """Values that few samples have."""
+    yield "failed", _sparse(texts.all([*sample.failed_checks, *sample.failed_stable]) for sample in samples)
+    yield (
+        "error",
+        _sparse([texts(sample.error.kind), texts(sample.error.message)] if sample.error else [] for sample in samples),
+    )
+    yield (
+        "notes",
+        _sparse(
+            texts.all([f"{score.metric}: {score.note}" for score in sample.scores if score.note]) for sample in samples
         ),
-        "notes": _sparse(
-            texts.all(f"{score.metric}: {score.note}" for score in sample.scores if score.note) for sample in samples
-        ),
-        "cut": [index for index, sample in enumerate(samples) if sample.response and _is_cut(sample)],
-        "replayed": [index for index, sample in enumerate(samples) if sample.recorded_at],
-        "tokens": [_tokens(sample) for sample in samples],
-        "timing": [_timing(sample) for sample in samples],
-        "cost": numbers([sample.cost_usd for sample in samples]),
-        "prompts": [json.loads(prompt) for prompt in prompts.index],
-        "texts": list(texts.index),
-    }
+    )
+    yield "cut", [index for index, sample in enumerate(samples) if sample.response and _is_cut(sample)]
+    yield "replayed", [index for index, sample in enumerate(samples) if sample.recorded_at]
 
 
 class _Texts:
@@ -87,8 +156,8 @@ def _bounded(text: str) -> str:
     return text if omitted <= 0 else f"{text[:MAX_TEXT]}\n[evalharness: {omitted} more characters are in run.jsonl]"
 
 
-def _messages(sample: Sample, texts: _Texts) -> str:
-    return json.dumps([[texts(message.role), texts(message.content)] for message in sample.messages])
+def _messages(sample: Sample, texts: _Texts) -> tuple[tuple[int, int], ...]:
+    return tuple([(texts(message.role), texts(message.content)) for message in sample.messages])
 
 
 def _rank(sample: Sample) -> tuple[int, float, Any]:

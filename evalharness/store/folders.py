@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from evalharness.errors import StoreError
@@ -24,7 +25,7 @@ def folder_of(path: Path, root: Path | None) -> Iterator[int]:
     Below `root`, links are not followed. A path elsewhere is the user's choice, as every path is without a root: its
     links are followed. Raises StoreError for a link, OSError.
     """
-    base, names = _split(path.parent, root)
+    base, names = _split(path, root)
     handle = _opened_base(base)
     try:
         for name in names:
@@ -56,9 +57,10 @@ def _refuse_link(name: str, folder: int, path: Path) -> None:
             raise StoreError(f"{path}: cannot be written: '{name}' is a symbolic link: delete the link")
 
 
-def _split(folder: Path, root: Path | None) -> tuple[str, tuple[str, ...]]:
-    """The part of a folder whose links are followed, and the names below it."""
-    place = Path(os.path.abspath(folder))  # noqa: PTH100 - removes `..` without following links
+@lru_cache(maxsize=64)  # a record splits its path for each line
+def _split(path: Path, root: Path | None) -> tuple[str, tuple[str, ...]]:
+    """The part of a path's folder whose links are followed, and the names below it."""
+    place = Path(os.path.abspath(path.parent))  # noqa: PTH100 - removes `..` without following links
     if root is None:
         return str(place), ()
     base = Path(os.path.abspath(root))  # noqa: PTH100
