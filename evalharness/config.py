@@ -195,6 +195,8 @@ def load_config(root: Path) -> Config:
             table = _table(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path.name}: {error}") from None
+        except RecursionError:
+            raise ConfigError(f"{path.name}: too deep: expected a few levels of brackets") from None
     redact_settings(table)
     if _is_in_repository(table.get("cache_dir"), root):
         raise ConfigError(

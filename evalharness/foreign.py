@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from evalharness.logs import get_logger
+from evalharness.redaction import scrub
 
 _log = get_logger(__name__)
 _OWN = Path(__file__).parent
@@ -25,7 +26,7 @@ def describe(error: BaseException) -> str:
     The line is the last one in the code that this package called: in the extension, not in the libraries that it uses.
     It is left out if the traceback has none. The log has the end of the traceback, at DEBUG.
     """
-    _log.debug("exception in an extension: %s", "".join(traceback.format_exception(error))[-_LOGGED_CHARS:])
+    _log.debug("exception in an extension: %s", scrub("".join(traceback.format_exception(error)))[-_LOGGED_CHARS:])
     place = _place(error.__traceback__)
     return _with_text(error) + (f" ({place})" if place else "")
 

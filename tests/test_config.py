@@ -171,3 +171,10 @@ def test_cache_beside_the_project(tmp_path: Path) -> None:
     """A relative cache outside of the project is one for all its clones side by side."""
     (tmp_path / "pyproject.toml").write_text('[tool.evalharness]\ncache_dir = "../cache"\n')
     assert load_config(tmp_path).cache_dir == Path("../cache")
+
+
+def test_deep_brackets(tmp_path: Path) -> None:
+    """A file whose brackets are thousands of levels deep is an error of the file."""
+    (tmp_path / "pyproject.toml").write_text(f"x = {'[' * 5000}{']' * 5000}\n")
+    with pytest.raises(ConfigError, match=r"pyproject\.toml: too deep"):
+        load_config(tmp_path)

@@ -7,6 +7,7 @@ several branches; each uses only what comes from a recording of its own checkout
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -38,9 +39,12 @@ class Origin(NamedTuple):
 
 
 def origin_of(path: Path, root: Path) -> Origin:
-    """The origin of a recording. Raises StoreError if the file cannot be read."""
+    """The origin of a recording. Raises StoreError if the file cannot be read, or lies behind a link."""
     whole, folder = path.resolve(), root.resolve()
-    file = whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else whole.as_posix()
+    inside = whole.is_relative_to(folder)
+    if not inside and Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)):  # noqa: PTH100 - keeps links
+        raise StoreError(f"{path}: a symbolic link that leads out of the project: import the file itself")
+    file = whole.relative_to(folder).as_posix() if inside else whole.as_posix()
     try:
         return Origin(file, hashlib.sha256(read_regular(whole)).hexdigest())
     except OSError as error:

@@ -118,6 +118,7 @@ def test_long_texts_are_not_given_to_ter(score: Any) -> None:
 
 
 def test_ter_needs_a_limit() -> None:
-    """A limit below one token is refused."""
-    with pytest.raises(ValueError, match="an integer from 1"):
-        ter(max_tokens=0)
+    """A limit below one token is refused, and one that allows minutes for an answer."""
+    for limit in (0, 401):
+        with pytest.raises(ValueError, match="an integer from 1 to 400"):
+            ter(max_tokens=limit)

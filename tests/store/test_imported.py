@@ -135,13 +135,15 @@ def test_the_origin_has_a_checksum(runner: Runner) -> None:
 
 
 def test_origin(runner: Runner, tmp_path: Path) -> None:
-    """A file of the project has a path relative to its root; another one, also behind a link, its absolute path."""
+    """A file of the project has a path relative to its root, another one its absolute path; a link out is refused."""
     outside = tmp_path / "outside.jsonl"
     outside.write_text("x")
     link = runner.recording.with_name("link.jsonl")
     link.symlink_to(outside)
     runner.recording.write_text("x")
     assert origin_of(runner.recording, runner.checkout).file == "golden/recordings/demo.jsonl"
-    assert origin_of(link, runner.checkout).file == str(outside.resolve())
+    assert origin_of(outside, runner.checkout).file == str(outside.resolve())
+    with pytest.raises(StoreError, match="a symbolic link that leads out of the project"):
+        origin_of(link, runner.checkout)
     with pytest.raises(StoreError, match="cannot be read"):
         origin_of(tmp_path / "missing.jsonl", runner.checkout)

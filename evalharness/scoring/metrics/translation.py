@@ -40,14 +40,17 @@ def chrf(*, word_order: Literal[0, 2] = 0, lowercase: bool = False) -> Metric:
     return _sacrebleu("chrf", CHRF(word_order=word_order, lowercase=lowercase))
 
 
+_MOST_TER_TOKENS = 400
+
+
 def ter(*, max_tokens: int = 100) -> Metric:
     """Return a metric: 1 - translation edit rate, at least 0. Counts edits and block moves, Snover et al. 2006.
 
     A response or golden of more than `max_tokens` pieces between spaces is an error, because the search for moves takes
-    0.6 s at 100 words that share nothing and 9 s at 400. Raises ValueError for a limit below 1.
+    0.6 s at 100 words that share nothing and 9 s at 400. Raises ValueError for a limit below 1 or above 400.
     """
-    if max_tokens < 1:
-        raise ValueError(f"max_tokens: expected an integer from 1, got {max_tokens}")
+    if not 1 <= max_tokens <= _MOST_TER_TOKENS:
+        raise ValueError(f"max_tokens: expected an integer from 1 to {_MOST_TER_TOKENS}, got {max_tokens}")
     from sacrebleu.metrics import TER
 
     return _sacrebleu("ter", TER(), lambda rate: max(0.0, 1 - rate), max_tokens)
