@@ -87,7 +87,7 @@ def verify_suites(base: MergeBase, names: list[str], settings: RunSettings) -> l
         for name in names
     ]
     if altered:
-        found = [one if one.exit_status == FAILED else _of_altered(one.suite, altered) for one in found]
+        found = [one if one.exit_status in (FAILED, NO_VERDICT) else _of_altered(one.suite, altered) for one in found]
     return sorted(found, key=lambda one: -SEVERITY.index(one.exit_status))
 
 
