@@ -17,7 +17,7 @@ import evalharness
 PACKAGE = Path(evalharness.__file__).parent
 DOORS = {"plugin", "pytest_plugin", "cli", "testing", "__main__"}
 FOUNDATION = {"records", "errors", "root", "logs", "foreign"}
-"""Every part may import these. `foreign` imports `logs` and `redaction`, `logs` imports `redaction`, the others import nothing."""
+"""Every part may import these. `foreign` imports `logs` and `redaction`, `logs` that one, the others nothing."""
 ARROWS = {
     "suites": {"config", "constraints", "registry", "templating"},
     "execution": {"config", "local", "modules", "providers", "redaction", "registry", "store", "wire"},
