@@ -68,7 +68,9 @@ def _compare(then: Snapshot, root: Path, loaded: Iterable[str]) -> _Comparison:
     links = linked_content(then.commit.links(*parts), then.commit.read)
     there = _Project(then.folder, scope, links, real=root)
     here = _Project(root, scope, linked_content(links_below(root, mine), _reader(root)), real=root)
-    return _Comparison(there, here, tuple(_new_bytecode(then.commit, root, scope)))
+    head = commit_at(root, "HEAD")
+    of_commits = *_new_bytecode(then.commit, head, scope), *_moved_submodules(then.commit, head, parts)
+    return _Comparison(there, here, of_commits)
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,12 @@ class _Comparison:
 
     there: _Project
     here: _Project
-    bytecode: tuple[CriteriaChange, ...]
+    of_commits: tuple[CriteriaChange, ...]
+    """Changes that only the commits show."""
 
     def changes(self, name: str) -> list[CriteriaChange]:
         """The differences of one suite, and those of the project."""
-        if self._are_equal and not self.bytecode:
+        if self._are_equal and not self.of_commits:
             return []
         from evalharness.criteria.changes import changes, deleted_suite
 
@@ -98,22 +101,29 @@ class _Comparison:
     @cached_property
     def _of_files(self) -> list[CriteriaChange]:
         roots = self.there.root, self.here.root
-        return [*_lost_acceptances(*roots), *_lost_labels(*roots), *_new_twins(*roots), *self.bytecode]
+        return [*_lost_acceptances(*roots), *_lost_labels(*roots), *_new_twins(*roots), *self.of_commits]
 
 
 def _names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
-def _new_bytecode(there: Commit, root: Path, scope: Scope) -> Iterator[CriteriaChange]:
+def _new_bytecode(there: Commit, head: Commit, scope: Scope) -> Iterator[CriteriaChange]:
     """Bytecode that the change commits where compared files are: Python can run it in place of their source."""
     named = {PurePosixPath(name).parent for name in (*scope.named, *scope.loaded)}
-    tests = [name for name in _names_in(root) if name.startswith("test")]
+    tests = [name for name in _names_in(head.root) if name.startswith("test")]
     folders = {"", *scope.folders, *tests, *map(str, named)} - {"."}
     places = [f"{folder}/__pycache__" if folder else "__pycache__" for folder in sorted(folders)]
-    now = commit_at(root, "HEAD")
-    for path, _ in sorted(now.bytecode(*places, *FOLDERS) - there.bytecode(*places, *FOLDERS)):
+    for path, _ in sorted(head.bytecode(*places, *FOLDERS) - there.bytecode(*places, *FOLDERS)):
         yield CriteriaChange(f"file {path[:100]}", "", "bytecode that this change commits", relaxes=True)
+
+
+def _moved_submodules(there: Commit, head: Commit, parts: Iterable[str]) -> Iterator[CriteriaChange]:
+    """Submodules that are at another commit than at the merge base, whose files this clone does not hold."""
+    then, now = there.submodules(*parts), head.submodules(*parts)
+    for path in sorted({path for path, _ in then ^ now}):
+        before, after = (dict(side).get(path, "none")[:12] for side in (then, now))
+        yield CriteriaChange(f"submodule {path[:100]}", before, after, relaxes=True)
 
 
 def _reader(root: Path) -> Callable[[str], bytes | None]:

@@ -12,7 +12,7 @@ from evalharness.store.git_command import bounded, find_place, output_of
 
 _MOST_FILE, _MOST_FILES = 256_000_000, 1_000_000_000
 """Limits in bytes: of one file, of all files together."""
-_REGULAR, _LINK = ("100644", "100755"), ("120000",)
+_REGULAR, _LINK, _SUBMODULE = ("100644", "100755"), ("120000",), ("160000",)
 _MOST_TARGET = 4096
 """Longest target of a symbolic link in bytes."""
 
@@ -52,6 +52,10 @@ class Commit:
         """Path and id of each file in a folder `__pycache__` at and below these folders. Raises GitError."""
         entries = self._entries(*folders)
         return {(one.path, one.blob) for one in entries if "__pycache__" in PurePosixPath(one.path).parts}
+
+    def submodules(self, *folders: str) -> set[tuple[str, str]]:
+        """Path and commit of each submodule at and below these folders. Raises GitError."""
+        return {(one.path, one.blob) for one in self._entries(*folders, modes=_SUBMODULE)}
 
     def contents(self, folder: str, known: set[str]) -> Iterator[tuple[str, bytes]]:
         """Path and content of each regular file below a folder that is not in `known`.
@@ -137,4 +141,4 @@ def _of_modes(modes: Collection[str], listing: str, prefix: PurePosixPath) -> It
             path = PurePosixPath(name)
             if path.is_absolute() or {"..", ".git"} & set(path.parts) or not path.is_relative_to(prefix):
                 raise GitError(f"expected the path of a file, got {name!r} (blob {blob[:12]})")
-            yield _Entry(str(path.relative_to(prefix)), blob, int(size))
+            yield _Entry(str(path.relative_to(prefix)), blob, int(size) if size != "-" else 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from repository import Repository
 from trust_project import BAD, Row, answer, judged
-from weakenings_of_projects import CONFIGURATION, GIT, PYTHON
+from weakenings_of_projects import CONFIGURATION, GIT, PYTHON, make_submodule
 from weakenings_of_suites import GOLDENS, SUITES
 
 from evalharness.errors import EvalHarnessError
@@ -29,6 +29,24 @@ def test_bad_answers_alone(pull_request: Repository, prepared: Path) -> None:
     """Without a weakening the bad answers are red, and nothing is listed."""
     answer(prepared / "outside/answers.json", BAD)
     assert outcome_of(pull_request, "demo") == ("fail", [])
+
+
+def test_a_submodule_of_another_commit(pull_request: Repository, prepared: Path) -> None:
+    """Suites that are a submodule at the merge base too are compared by its commit."""
+    margin = pull_request.read("suites/demo.yaml")
+    make_submodule(pull_request)
+    pull_request.write("suites/demo.yaml", margin)
+    for repository in (Repository(pull_request.root / "suites", new=False), pull_request):
+        repository.commit()
+    pull_request.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    answer(prepared / "outside/answers.json", BAD)
+    assert not any("submodule" in line for line in outcome_of(pull_request, "demo")[1])
+    pull_request.write("suites/demo.yaml", margin.replace("margin: 15%", "margin: 90%"))
+    for repository in (Repository(pull_request.root / "suites", new=False), pull_request):
+        repository.commit()
+    status, lines = outcome_of(pull_request, "demo")
+    assert status != "pass"
+    assert any(line.startswith("submodule suites: ") for line in lines), lines
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.sentence)

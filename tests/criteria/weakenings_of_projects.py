@@ -50,7 +50,8 @@ def _fetched(repository: Repository) -> None:
     repository.git("add", "--force", "models/fetched.json")
 
 
-def _submodule(repository: Repository) -> None:
+def make_submodule(repository: Repository) -> None:
+    """Make the suites a submodule, with wider margins."""
     other = Repository(repository.root.parent / "other", new=not (repository.root.parent / "other").exists())
     shutil.copytree(repository.root / "suites", other.root, dirs_exist_ok=True)
     other.write("demo.yaml", other.read("demo.yaml").replace("margin: 15%", "margin: 90%"))
@@ -275,7 +276,7 @@ GIT = [
         both(moved("suites", "other"), link("suites", "other")),
         "symbolic link",
     ),
-    Row("make the suites a submodule with wider margins", _submodule, _WIDENED),
+    Row("make the suites a submodule with wider margins", make_submodule, _WIDENED),
     Row("widen a margin in a file that git ignores", both(put(".gitignore", "*\n"), _WIDER), _WIDENED),
     Row(
         "widen a margin in a file that git takes for unchanged",

@@ -90,7 +90,11 @@ OTHERS = (
     Input(("the cache of responses",), "trusted", "it is outside of the repository; imported rows keep their origin"),
     Input(("recordings",), "compared", "by digest, when imported and when replayed"),
     Input(("symbolic links",), "compared", "by their target's path and content; suites and goldens refuse them"),
-    Input(("submodules",), "compared", "by the files in the work tree; the base is that of the outer repository"),
+    Input(
+        ("submodules",),
+        "compared",
+        "by their commits and the files in the work tree; the base is that of the outer repository",
+    ),
     Input(("filters of git",), "refused", "no filter, hook or text conversion of git runs"),
     Input(("Git LFS, line ends",), "trusted", "a pointer and its file are equal, and so are LF and CRLF"),
     Input(
