@@ -131,6 +131,7 @@ def _cases(
     values: Iterator[dict[str, Any]], file: str, runs: Mapping[str, Mapping[str, str]]
 ) -> Iterator[tuple[str, BaselineCase]]:
     seen: set[str] = set()
+    names = {name: name for run, signatures in runs.items() for name in (run, *signatures)}
     for number, value in enumerate(values, start=2):
         line = _parsed(_CaseLine, value, file, number)
         if line.case in seen:
@@ -138,8 +139,16 @@ def _cases(
         if problem := _problem(line, runs):
             raise StoreError(f"{file}:{number}: case '{line.case}': {problem}")
         seen.add(line.case)
-        samples = tuple(BaselineSample(**sample.model_dump()) for sample in line.samples)
+        samples = tuple(_sample(sample, names) for sample in line.samples)
         yield line.case, BaselineCase(line.digest, samples, number)
+
+
+def _sample(line: _SampleLine, names: Mapping[str, str]) -> BaselineSample:
+    """The sample of a line, with one object for each name that all lines have."""
+    scores = {names[metric]: value for metric, value in line.scores.items()}
+    seconds = (line.total_s, line.first_token_s, line.per_token_s)
+    tokens = line.prompt_tokens, line.completion_tokens
+    return BaselineSample(names[line.run], line.text, scores, *tokens, *seconds)
 
 
 def _problem(case: _CaseLine, runs: Mapping[str, Mapping[str, str]]) -> str:
