@@ -91,8 +91,15 @@ def input_files(root: Path, scope: Scope) -> dict[str, str]:
     files = {path.relative_to(root).as_posix(): path for path in sorted(paths) if path.is_file()}
     if len(files) > _MOST_FILES:
         raise StoreError(f"expected at most {_MOST_FILES:,} files that Python or pytest can import, got {len(files):,}")
-    found = {name: _digest(file) for name, file in files.items() if name not in scope.untracked}
+    counted = {name: file for name, file in files.items() if name not in scope.untracked and not _is_empty(name, file)}
+    found = {name: _digest(file) for name, file in counted.items()}
     return {path: digest for path, digest in found.items() if digest}
+
+
+def _is_empty(name: str, path: Path) -> bool:
+    """Whether a file makes a folder of tests a package, and runs nothing."""
+    folder, _, file = name.partition("/")
+    return folder.startswith("test") and file == "__init__.py" and not path.read_bytes().strip()
 
 
 def _digest(path: Path) -> str:

@@ -31,7 +31,8 @@ def open_plugin(config: pytest.Config, name: str) -> None:
         _collect_suites(config, suites)
     suites.resources.merge_base.loaded = partial(loaded_files, config)
     plugin = EvalPlugin(config, suites)
-    config.pluginmanager.register(plugin, name)
+    if config.pluginmanager.register(plugin, name) is None:
+        return  # blocked by `-p no:NAME`: without its hooks, no suite is found
     config.pluginmanager.register(Collection(suites), f"{name}-collection")
     config.pluginmanager.register(plugin.alike, f"{name}-alike")
     files = [path.relative_to(config.rootpath).as_posix() for path in suites.paths]

@@ -139,16 +139,12 @@ def _cases(
         if problem := _problem(line, runs):
             raise StoreError(f"{file}:{number}: case '{line.case}': {problem}")
         seen.add(line.case)
-        samples = tuple(_sample(sample, names) for sample in line.samples)
+        samples = tuple(BaselineSample(**dict(one) | _shared(one, names)) for one in line.samples)
         yield line.case, BaselineCase(line.digest, samples, number)
 
 
-def _sample(line: _SampleLine, names: Mapping[str, str]) -> BaselineSample:
-    """The sample of a line, with one object for each name that all lines have."""
-    scores = {names[metric]: value for metric, value in line.scores.items()}
-    seconds = (line.total_s, line.first_token_s, line.per_token_s)
-    tokens = line.prompt_tokens, line.completion_tokens
-    return BaselineSample(names[line.run], line.text, scores, *tokens, *seconds)
+def _shared(line: _SampleLine, names: Mapping[str, str]) -> dict[str, Any]:
+    return {"run": names[line.run], "scores": {names[metric]: score for metric, score in line.scores.items()}}
 
 
 def _problem(case: _CaseLine, runs: Mapping[str, Mapping[str, str]]) -> str:
@@ -256,11 +252,8 @@ def _readable(path: Path, root: Path) -> Baseline | None:
 def _joined(
     old: Baseline | None, entry: AcceptedRun, samples: Sequence[Sample], names: tuple[str, str, str]
 ) -> Baseline:
-    same = (
-        old
-        if old and (old.runs[-1].request_digest, old.runs[-1].signatures) == (entry.request_digest, entry.signatures)
-        else None
-    )
+    settings = old and (old.runs[-1].request_digest, old.runs[-1].signatures)
+    same = old if settings == (entry.request_digest, entry.signatures) else None
     kept = [run for run in (same.runs if same else ()) if run.id != entry.id][-(MOST_RUNS - 1) :]
     runs = (*kept, entry)
     cases: dict[str, BaselineCase] = {}

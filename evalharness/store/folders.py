@@ -25,7 +25,7 @@ def folder_of(path: Path, root: Path | None) -> Iterator[int]:
     Below `root`, links are not followed. A path elsewhere is the user's choice, as every path is without a root: its
     links are followed. Raises StoreError for a link, OSError.
     """
-    base, names = _split(path, root)
+    base, names = _split(os.path.abspath(path), root and os.path.abspath(root))  # noqa: PTH100 - keeps links
     handle = _opened_base(base)
     try:
         for name in names:
@@ -58,12 +58,12 @@ def _refuse_link(name: str, folder: int, path: Path) -> None:
 
 
 @lru_cache(maxsize=64)  # a record splits its path for each line
-def _split(path: Path, root: Path | None) -> tuple[str, tuple[str, ...]]:
-    """The part of a path's folder whose links are followed, and the names below it."""
-    place = Path(os.path.abspath(path.parent))  # noqa: PTH100 - removes `..` without following links
+def _split(path: str, root: str | None) -> tuple[str, tuple[str, ...]]:
+    """The part of an absolute path's folder whose links are followed, and the names below it."""
+    place = Path(path).parent
     if root is None:
         return str(place), ()
-    base = Path(os.path.abspath(root))  # noqa: PTH100
+    base = Path(root)
     if not place.is_relative_to(base):
         base = next((above for above in (*reversed(place.parents), place) if _same(above, base)), place)
     return str(base), place.relative_to(base).parts

@@ -42,7 +42,7 @@ def suite_names(root: Path) -> list[str]:
 def suite_path(name: str, root: Path) -> Path:
     """The path of an existing suite. Raises SuiteError: another name, with similar ones; an invalid name."""
     path = root / SUITE_FOLDER / f"{name}.yaml"
-    there = path.parent.name == SUITE_FOLDER and path.parent.is_dir()
+    there = path.parent == root / SUITE_FOLDER and path.parent.is_dir()
     if not there or path.name not in os.listdir(path.parent):  # noqa: PTH208 - names alone
         known = suite_names(root)
         hint = did_you_mean(name, known) if known else f"; no suites in {SUITE_FOLDER}/: evalharness init writes one"

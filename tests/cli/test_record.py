@@ -16,6 +16,7 @@ from plans import run_plan
 from evalharness import testing
 from evalharness.config import load_config
 from evalharness.evaluation.plan import make_plan
+from evalharness.store.ci import CI_VARIABLES
 from evalharness.store.ledger import Ledger
 from evalharness.store.recorded import Recorded
 from evalharness.suites import load_suite
@@ -77,7 +78,8 @@ class Project(testing.Project):
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `pytest --llm-suite=demo ...` in a child process."""
         command = [sys.executable, "-m", "pytest", "--llm-suite=demo", "--llm-baseline=none", *arguments]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        ours = [name for name in os.environ if not name.startswith("PYTEST_") and name not in CI_VARIABLES]
+        env = {name: os.environ[name] for name in ours}
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -182,7 +182,7 @@ PYTHON = [
     Row("add conftest.py among the tests", put("tests/conftest.py", _PLUGIN), "file tests/conftest.py: added"),
     Row("make the suites a package", put("suites/__init__.py"), "file suites/__init__.py: added"),
     Row("make the root a package", put("__init__.py"), "file __init__.py: added"),
-    Row("make the tests a package", put("tests/__init__.py"), "file tests/__init__.py: added"),
+    Row("make the tests a package", put("tests/__init__.py", "import os\n"), "file tests/__init__.py: added"),
     Row("hide conftest.py with a package", put("conftest/__init__.py"), "file conftest/__init__.py: added"),
     Row(
         "hide conftest.py of the tests with a package",

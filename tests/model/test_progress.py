@@ -30,7 +30,7 @@ def test_live_tokens(tmp_path):
     (tmp_path / "suites/story.yaml").write_text(SUITE)
     with Terminal(tmp_path, "--llm-suite=story", "--llm-record=all", program="pytest") as terminal:
         terminal.wait("2/2")
-        lines = re.findall(r"story [█░]+ (\d/\d)  ([^\r\n\x1b]*)", terminal.raw)
+        lines = re.findall(r"story [█░]+ (\d/\d) +([^\r\n\x1b]*)", terminal.raw)
     counted = [
         int(re.sub(r"\D", "", text.split(", ")[-1])) for done, text in lines if done == "0/2" and "tokens" in text
     ]

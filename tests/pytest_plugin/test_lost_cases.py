@@ -674,13 +674,6 @@ HOOKS = {
     "all items removed": Way(on_items("items.clear()"), "no tests ran"),
     "an item twice": Way(on_items("items.append(items[3])"), "duplicate samples of case case-3"),
     "an item in place of another": Way(on_items("items[3] = items[4]"), "duplicate samples of case case-4"),
-    "an item under another's name": Way(
-        on_items(
-            "a, b = items[3:5]; items[3] = type(a).from_parent("
-            "a.parent, name=b.name, nodeid=b.nodeid, suite=a.suite, case=a.case, requests=a.requests)"
-        ),
-        "duplicate samples of case case-4",
-    ),
     "an item that asks for another": Way(on_items("items[3].requests = items[4].requests"), "case-4"),
     "an item that asks nothing": Way(
         on_items("items[3].requests = []"), "29 of 30 samples were selected", status="inconclusive"

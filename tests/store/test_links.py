@@ -144,7 +144,7 @@ def test_a_recording(project: Project, outside: Path) -> None:
 def test_a_device(project: Project, name: str, read: Callable[[Path], object]) -> None:
     """A link to a device is refused: reading `/dev/zero` does not end."""
     link(project, name, Path("/dev/zero"))
-    with in_time(), pytest.raises(StoreError, match="not a regular file"):
+    with in_time(), pytest.raises(StoreError, match=r"not a regular file|leads out of the project"):
         read(project.root / name)
 
 
