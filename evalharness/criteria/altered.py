@@ -15,7 +15,7 @@ from evalharness.store import commit_at
 
 
 def altered_files(root: Path) -> list[str]:
-    """The compared files of HEAD that the work tree lacks or has otherwise, sorted.
+    """The compared files of HEAD that the work tree lacks, or has with other content, sorted.
 
     Raises ConfigError, GitError, StoreError.
     """

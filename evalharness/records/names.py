@@ -9,5 +9,5 @@ NAME_RULE = "a name of at most 64 letters, digits, _ and -, not starting with -"
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is such a name: no path, and none of `.` and `..`."""
+    """Whether a text follows `NAME_RULE`: it is no path, and neither `.` nor `..`."""
     return re.fullmatch(NAME_PATTERN, text) is not None

@@ -67,7 +67,7 @@ def test_formats(name: str, text: str) -> None:
     """No report format has a text that acts."""
     if name == "parquet":
         pytest.importorskip("pyarrow")
-        text = text.replace("\udfff", "")  # no column can have such a name
+        text = text.replace("\udfff", "")  # no column can have it in its name
     content = registry.find("report_formats", name).render(hostile(text))
     pieces = [content] if isinstance(content, str | bytes) else content
     shown = "".join(piece for piece in pieces if isinstance(piece, str))

@@ -81,7 +81,7 @@ def test_a_pile_of_marks_is_an_error(name: str) -> None:
 
 
 def test_a_pile_of_marks_leaves_an_assertion_undecided() -> None:
-    """An assertion on such a text is broken, with the reason."""
+    """An assertion on a text with too many marks is broken, with the reason."""
     with in_time():
         problem = open_check("contains", "refund").problem(MARKS)
 
