@@ -25,6 +25,8 @@ from evalharness.testing.fault_server import (
     Received,
     Reply,
     Send,
+    Step,
+    Wait,
     answer_text,
     chunk,
     chunks,
@@ -64,6 +66,8 @@ XDIST = ("-p", "xdist", "-n", "2")
 INPUTS = {f"project/{name}" for name in ("suites/rig.yaml", "golden/rig.jsonl")}
 RECORDING = "golden/recordings/rig.jsonl"
 CONTEXT = 60
+LATE = 33
+"""Received requests at which a model that has 20 of them in flight at most has ended 13, some of them well."""
 pytestmark = pytest.mark.slow
 ATTEMPTS = [FAULTS[name] for name in ("reset-in-body", "status-503", "retry-after-zero", "cut-in-chunk")]
 """The faults of the other cases."""
@@ -151,6 +155,8 @@ class Scene:
     echoes: Mapping[str, Answer]
     key: str = field(init=False)
     project: Project = field(init=False)
+    received: int = 0
+    """Requests that the server has received."""
 
     def __post_init__(self) -> None:
         """Create the key and the project."""
@@ -167,8 +173,18 @@ class Scene:
 
     def serve(self, seen: Received) -> Reply:
         """Echo the key as the question names; other cases get their faults and the correct answer."""
-        echo = self.echoes.get(seen.case.partition(":")[0])
+        self.received += 1
+        name = seen.case.partition(":")[0]
+        echo = self.echoes.get(name)
+        if echo and name.endswith("location"):
+            return self.held_back(echo(self.key, seen))
         return [Send(echo(self.key, seen))] if echo else mixed(1, 0.5, ATTEMPTS)(seen)
+
+    def held_back(self, answer: bytes) -> Iterator[Step]:
+        """Hold a redirect back until the model has answered: as its first answer, it ends all requests to the model."""
+        while self.received < LATE:
+            yield Wait(0.01)
+        yield Send(answer)
 
     def write(self, url: str, others: int = 30) -> None:
         """Write the suite: a case for each echo, and others; every second golden contains the key.
