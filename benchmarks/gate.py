@@ -24,7 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,13 +36,13 @@ from gate_data import Floats, Rng, Shape
 
 from evalharness.gate.assertions import FAILS, RERUNS
 from evalharness.gate.cost import assess_cost, collect_cost_evidence, cost_rules
-from evalharness.gate.defaults import CONFIRM_RUNS, SCREEN
-from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
+from evalharness.gate.defaults import LOOKS
+from evalharness.gate.evidence import Evidence, FreshEvidence, GateResult, Rules, Runs, Staged, Word
 from evalharness.gate.latency import Calibration, assess_latency
 from evalharness.gate.scores import assess_scores, collect_evidence, decide
+from evalharness.gate.staged import last_look
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
 from evalharness.gate.stats.permutation import Pair, holm, p_worse
-from evalharness.gate.stats.sessions import drifted
 
 SEED = 20260101
 NOISY, STABLE, NEARLY_FIXED, LOOSE = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.85, 0.3)
@@ -50,7 +50,6 @@ NOISY, STABLE, NEARLY_FIXED, LOOSE = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.8
 IDS = tuple(f"case-{number:04}" for number in range(3000))
 CLUSTERS = {case: str(number // 5) for number, case in enumerate(IDS)}
 SHAPES: tuple[Shape, ...] = ("diffuse", "break")
-FIRST, LAST = Rules(stage="screen"), Rules(stage="confirm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,23 +159,34 @@ def verdict_of(baseline: Floats, candidate: Floats, rules: Rules) -> Word:
     return decide(evidence, evidence.p_value, rules)
 
 
+Draw = Callable[[int], Floats]
+"""Returns so many fresh runs of each case, as `(cases, runs)`."""
+
+
 def default_gate(
-    rng: Rng, baseline: Floats, before: Floats, after: Floats, *, sessions: bool = False
+    baseline: Floats, before: Draw, after: Draw, *, sessions: bool = False, same_model: bool = True, looks: int = 3
 ) -> tuple[Word, int]:
     """The verdict of the whole procedure, and its number of runs of each case, both sides together.
 
-    The screening stage compares one run of the candidate with the stored baseline. Without a PASS and with a small p,
-    the confirmation stage adds fresh runs of both sides. `before` and `after` are the true rates.
+    The screening stage compares one run of the candidate with the stored baseline. Without a PASS, looks at fresh runs
+    of both versions follow. `before` and `after` generate the runs of today.
     """
-    candidate = data.pass_fail(rng, after, 1)
-    first = evidence_of(baseline, candidate, FIRST, sessions=sessions)
-    word = decide(first, first.p_value, FIRST)
-    if word == "PASS" or first.p_value > SCREEN:
-        return word, 1
-    fresh = [data.pass_fail(rng, rates, CONFIRM_RUNS) for rates in (before, after)]
-    beside = runs_of(fresh[0])
-    known = baseline if drifted(runs_of(baseline), beside, "") else data.side_by_side(baseline, fresh[0])
-    return verdict_of(known, data.side_by_side(candidate, fresh[1]), LAST), 1 + 2 * CONFIRM_RUNS
+    rules, first = Rules(), after(1)
+    found = Staged(evidence_of(baseline, first, rules, sessions=sessions))
+    theirs = mine = np.zeros((len(first), 0))
+    while (word := decide(*last_look(found, rules, "confirm"))) == "INCONCLUSIVE" and len(found.looks) < looks:
+        more = LOOKS[len(found.looks)].samples - theirs.shape[1]
+        theirs, mine = data.side_by_side(theirs, before(more)), data.side_by_side(mine, after(more))
+        failing = evidence_of(theirs, mine, rules)
+        every = data.side_by_side(baseline, theirs), data.side_by_side(first, mine)
+        passing = evidence_of(*every, rules) if same_model else failing
+        found = replace(found, looks=(*found.looks, FreshEvidence(failing, passing)))
+    return word, 1 + 2 * theirs.shape[1]
+
+
+def drawn(rng: Rng, rates: Floats) -> Draw:
+    """Runs at these rates."""
+    return partial(data.pass_fail, rng, rates)
 
 
 # A: nothing has changed, and the gate should not fail
@@ -239,7 +249,7 @@ def a3(at: Setting) -> Iterator[Check]:
 def unchanged_gate(rng: Rng, n: int, *, sessions: bool) -> tuple[Word, int]:
     """The default procedure on an unchanged suite."""
     rates = data.pass_rates(rng, n)
-    return default_gate(rng, data.pass_fail(rng, rates, 5), rates, rates, sessions=sessions)
+    return default_gate(data.pass_fail(rng, rates, 5), drawn(rng, rates), drawn(rng, rates), sessions=sessions)
 
 
 def a4(at: Setting) -> Iterator[Check]:
@@ -280,8 +290,8 @@ def a6(at: Setting) -> Iterator[Check]:
     for cell in range(baselines):
         rng = at.rng(cell)
         rates = data.pass_rates(rng, 200)
-        once = partial(default_gate, baseline=data.pass_fail(rng, rates, 5), before=rates, after=rates)
-        failed.append(sum(once(rng)[0] == "FAIL" for _ in range(candidates)) / candidates)
+        once = partial(default_gate, data.pass_fail(rng, rates, 5), drawn(rng, rates), drawn(rng, rates))
+        failed.append(sum(once()[0] == "FAIL" for _ in range(candidates)) / candidates)
     label = f"default procedure, n = 200, {baselines} baselines x {candidates} candidates: 95th percentile of FAIL"
     high = 0.05 + at.slack(0.05, candidates)
     yield Check(label, float(np.percentile(failed, 95)), baselines * candidates, high=high)
@@ -342,7 +352,7 @@ def fallen_gate(rng: Rng, shape: Shape, *, sessions: bool) -> Word:
     """The default procedure on 200 cases that lost exactly 5 points."""
     rates = data.pass_rates(rng, 200)
     after = data.fallen_exactly(rng, rates, 0.05, shape)
-    return default_gate(rng, data.pass_fail(rng, rates, 5), rates, after, sessions=sessions)[0]
+    return default_gate(data.pass_fail(rng, rates, 5), drawn(rng, rates), drawn(rng, after), sessions=sessions)[0]
 
 
 def p4(at: Setting) -> Iterator[Check]:
@@ -631,8 +641,8 @@ def j1(at: Setting) -> Iterator[Check]:
         rates = data.pass_rates(rng, n)
         fell = data.fallen(rng, rates, 0.1, "break")
         before, after = data.pass_fail(rng, rates, kb), data.pass_fail(rng, fell, kc)
-        seed, rules = seed_of(rng), (Rules(), FIRST, LAST, Rules(target="population"))[number // 4 % 4]
-        whole = assess_scores(runs_of(before), runs_of(after), target=rules.target, stage=rules.stage, seed=seed)
+        seed, rules = seed_of(rng), (Rules(), Rules(target="population"))[number // 4 % 2]
+        whole = assess_scores(runs_of(before), runs_of(after), target=rules.target, seed=seed)
         part = collect_evidence(runs_of(before), runs_of(after), rules=rules, seed=seed)
         dear = [runs_of(100.0 * 2 ** (1 - side)) for side in (before, after)]
         tokens = collect_cost_evidence(*dear, rules=cost_rules(0.10), seed=seed)

@@ -24,6 +24,10 @@ class EvaluationOptions:
     """The merge base: baselines and gates count as they stand there."""
     against: Commit | None = None
     """A commit whose version of the suite runs in turns with this one, and is what this one is compared with."""
+    settle: int | None = None
+    """Most samples of a case and version until each gate passes or fails; 1: the planned ones only. None: 5, and an
+    endpoint's gate gets more samples only if it may have failed.
+    """
     report: str | None = None
     """Folder of the reports, relative to the root. None: `reports/SUITE`."""
     accept: bool = False

@@ -122,6 +122,7 @@ class Plan:
             machine_class=machine_class(),
             environment=dict(where) if where is not None else environment(self.config.root),
             prices={model: price.source for model, price in self.pricing.items()},
+            fixed=tuple(name for name, provider in self.providers.items() if provider.capabilities.local),
             deterministic=tuple(name for name, provider in self.providers.items() if not _varies(provider, self.suite)),
         )
 

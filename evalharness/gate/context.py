@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import Literal
 
 from evalharness.gate.defaults import FEWEST_SESSIONS
+from evalharness.gate.identity import model_differs
 from evalharness.gate.pairing import Pairing, baseline_sample_of, baseline_samples, some
-from evalharness.records import BaselineSample, GateRule, Run, Status
+from evalharness.records import BaselineSample, GateRule, Run, Sample, Status
 
 Stage = Literal["single", "screen", "confirm"]
-"""`screen` can pass but not fail; `confirm` decides on the samples of both stages; `single` is the only stage."""
+"""`single`: fresh samples are impossible. `screen`: more of them can follow. `confirm`: no more will follow."""
 Value = Callable[[BaselineSample], float | None]
 """Returns the number of a sample that a gate compares, or None if the sample has none."""
 Values = Mapping[str, Sequence[float]]
@@ -66,16 +67,71 @@ class GateContext:
     @cached_property
     def candidate(self) -> dict[str, list[BaselineSample]]:
         """The samples of this run, all cases."""
-        header = self.run.header
-        return {case: [baseline_sample_of(s, header) for s in found] for case, found in self.pairing.samples.items()}
+        return self._mine(self.pairing.samples)
+
+    @cached_property
+    def first(self) -> dict[str, list[BaselineSample]]:
+        """The planned samples of this run, all cases."""
+        found = self.pairing.samples
+        return self._mine({case: [s for s in found[case] if s.key.purpose != "confirm"] for case in found})
+
+    @cached_property
+    def fresh(self) -> dict[str, list[BaselineSample]]:
+        """The samples of this run that were taken next to those of the accepted version, all cases."""
+        found = self.pairing.samples
+        return self._mine({case: [s for s in found[case] if s.key.purpose == "confirm"] for case in found})
+
+    def _mine(self, samples: Mapping[str, Sequence[Sample]]) -> dict[str, list[BaselineSample]]:
+        return {case: [baseline_sample_of(s, self.run.header) for s in found] for case, found in samples.items()}
 
     @cached_property
     def baseline(self) -> dict[str, Sequence[BaselineSample]]:
-        """The baseline's samples of the compared cases, in the order of its runs."""
-        return {case: baseline_samples(self.pairing, case, copies=self.pairing.copies) for case in self.cases}
+        """The accepted samples of the compared cases, in the order of the runs.
+
+        Those of the version in `against` if the run names one.
+        """
+        if self.run.header.against:
+            return {case: self._counterparts(case, fresh=False) for case in self.cases}
+        runs, copies = set(self.pairing.accepted_runs), self.pairing.copies
+        found = {case: baseline_samples(self.pairing, case, copies=False) for case in self.cases}
+        accepted = {case: [one for one in samples if one.run in runs] for case, samples in found.items()}
+        return {case: samples[-1:] if copies else samples for case, samples in accepted.items()}
+
+    @cached_property
+    def beside(self) -> dict[str, Sequence[BaselineSample]]:
+        """The samples of the accepted version that were taken next to the fresh ones; empty for most runs."""
+        return {case: self._counterparts(case, fresh=True) for case in self.cases} if self.reference else {}
+
+    def _counterparts(self, case: str, *, fresh: bool) -> list[BaselineSample]:
+        return [sample for repeat, sample in self._of_reference.get(case, ()) if (repeat >= self._planned) is fresh]
+
+    @cached_property
+    def _of_reference(self) -> dict[str, list[tuple[int, BaselineSample]]]:
+        """Case id -> repeat and sample of the reference run, for cases that are equal in both versions."""
+        found: dict[str, list[tuple[int, BaselineSample]]] = {}
+        if self.reference is None:
+            return found
+        mine = (self.pairing.model, self.pairing.prompt)
+        for one in sorted(self.reference.samples, key=lambda sample: sample.key.repeat):
+            same = one.key.case in self.pairing.samples and self.pairing.samples[one.key.case][0].digest == one.digest
+            if (one.key.model, one.key.prompt) == mine and one.answered and same:
+                sample = baseline_sample_of(one, self.reference.header, self.reference.header.id)
+                found.setdefault(one.key.case, []).append((one.key.repeat, sample))
+        return found
+
+    @cached_property
+    def _planned(self) -> int:
+        """Number of planned samples of a case."""
+        return 1 + max((key.repeat for key in self.run.header.planned if key.model == self.pairing.model), default=0)
+
+    @property
+    def is_same_model(self) -> bool:
+        """Whether the model is exactly that of the accepted runs, so that their samples count like fresh ones."""
+        pairing, header = self.pairing, self.run.header
+        return bool(header.against) or (pairing.model in header.fixed and not model_differs(pairing, header))
 
     def values(self, value: Value, name: str) -> tuple[Values, Values]:
-        """The numbers of both sides: baseline, candidate.
+        """The numbers of the accepted and of the planned samples.
 
         `name` is the name of the number, for messages. Raises NoComparison if no case can be compared, or if a sample
         lacks its number.
@@ -87,18 +143,18 @@ class GateContext:
         known = self.pairing.known_cases
         if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value)]:
             raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {name} for {some(lost)}")
-        candidate = {case: self.candidate[case] for case in self.cases}
-        return numbers(self.baseline, value), numbers(candidate, value)
+        return numbers(self.baseline, value), numbers({case: self.first[case] for case in self.cases}, value)
 
-    def split(self, value: Value) -> tuple[Values, Values]:
-        """The numbers of the baseline: accepted runs, and the reference run."""
-        accepted = set(self.pairing.accepted_runs)
-        sides = (
-            {case: [one for one in found if (one.run in accepted) is wanted] for case, found in self.baseline.items()}
-            for wanted in (True, False)
-        )
-        old, fresh = (numbers(side, value) for side in sides)
-        return old, fresh
+    def fresh_values(self, value: Value, samples: int) -> tuple[Values, Values]:
+        """The numbers of the first fresh samples of each case: accepted version, this version."""
+        sides = self.beside, {case: self.fresh[case] for case in self.cases}
+        theirs, mine = (numbers({case: side.get(case, ())[:samples] for case in self.cases}, value) for side in sides)
+        return theirs, mine
+
+    @property
+    def most_fresh(self) -> int:
+        """The largest number of fresh samples of a case."""
+        return max((len(self.fresh[case]) for case in self.cases), default=0)
 
     @property
     def has_sessions(self) -> bool:

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from evalharness.gate.context import Stage
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, RATIO_MARGIN
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs
 from evalharness.gate.scores import collect_evidence, conclude
@@ -23,14 +22,12 @@ SPAN = math.log(2)
 """Log change of the pseudo-cases in the bound: one response with twice the tokens, one with half."""
 
 
-def cost_rules(
-    margin: float, *, alpha: float = ALPHA, alpha_pass: float = ALPHA_PASS, stage: Stage = "single"
-) -> Rules:
+def cost_rules(margin: float, *, alpha: float = ALPHA, alpha_pass: float = ALPHA_PASS) -> Rules:
     """The rules of a gate on -log(tokens).
 
     `margin` is a ratio: 0.10 means 10 % more tokens.
     """
-    return Rules(math.log1p(margin), alpha, alpha_pass, stage=stage, unit="log ratio", span=SPAN, floor=False)
+    return Rules(math.log1p(margin), alpha, alpha_pass, unit="log ratio", span=SPAN, counts_failures=False)
 
 
 def assess_cost(
@@ -40,7 +37,6 @@ def assess_cost(
     margin: float = RATIO_MARGIN,
     alpha: float = ALPHA,
     alpha_pass: float = ALPHA_PASS,
-    stage: Stage = "single",
     seed: str = "",
 ) -> GateResult:
     """Assess whether the candidate needs more tokens by `margin` (a ratio) or more.
@@ -48,7 +44,7 @@ def assess_cost(
     `baseline` and `candidate` map case ids to the tokens of each run (or dollars, if the prices are the same). Changes
     in the result are natural logarithms of ratios. Raises ValueError for values that are not above 0.
     """
-    rules = cost_rules(margin, alpha=alpha, alpha_pass=alpha_pass, stage=stage)
+    rules = cost_rules(margin, alpha=alpha, alpha_pass=alpha_pass)
     evidence = collect_cost_evidence(baseline, candidate, rules=rules, seed=seed)
     return conclude(evidence, evidence.p_value, rules, seed=seed)
 

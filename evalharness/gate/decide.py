@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from evalharness.gate.assertions import assess_assertions
 from evalharness.gate.context import GateContext, NoComparison, Stage
-from evalharness.gate.evidence import STATUS, GateResult
-from evalharness.gate.families import Corrected, PendingGate, Standing, corrected, gates_sharing
+from evalharness.gate.evidence import STATUS, GateResult, Staged
+from evalharness.gate.families import Corrected, PendingGate, Standing, corrected, gates_sharing, p_values_of
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.kinds import GateKind, gate_kind
@@ -103,9 +103,12 @@ def _first(kind: GateKind, context: GateContext, accept_command: str) -> Verdict
 
 
 def _conclude(gate: PendingGate, p_values: Corrected) -> Verdict:
-    p_value, gates = p_values.get(id(gate), (gate.evidence.p_value, 1))
+    adjusted, gates = p_values.get(id(gate), (p_values_of(gate.evidence), 1))
+    evidence, p_value = gate.evidence, adjusted[-1]
+    if isinstance(evidence, Staged):
+        evidence = replace(evidence, adjusted=adjusted)
     try:
-        result = result_of(gate.kind, gate.context, gate.evidence, p_value, gates)
+        result = result_of(gate.kind, gate.context, evidence, p_value, gates)
     except NoComparison as error:
         return _undecided(gate.context, error.status, error.reason, gate.kind)
     status, reason = STATUS[result.verdict], result.reason
@@ -115,10 +118,10 @@ def _conclude(gate: PendingGate, p_values: Corrected) -> Verdict:
     if result.suspicious and gate.context.pairing.copies:
         reason += "; no confirmation run: this model is deterministic"
     verdict = _verdict(gate.context, status, reason + gate.context.pairing.remark, gate.kind)
-    return _with_numbers(verdict, result, p_value, screening=gate.context.stage == "screen")
+    return _with_numbers(verdict, result, screening=gate.context.stage == "screen")
 
 
-def _with_numbers(verdict: Verdict, result: GateResult, p_value: float, *, screening: bool) -> Verdict:
+def _with_numbers(verdict: Verdict, result: GateResult, *, screening: bool) -> Verdict:
     """The verdict with the numbers of the result. Ratios in a result are natural logarithms."""
     in_unit = math.expm1 if verdict.unit == "ratio" else float
     return replace(
@@ -126,12 +129,17 @@ def _with_numbers(verdict: Verdict, result: GateResult, p_value: float, *, scree
         gating=result.gating,
         drop=in_unit(result.drop) if result.cases else None,
         largest_drop=in_unit(-result.lower_bound) if math.isfinite(result.lower_bound) else None,
-        p_value=p_value if result.cases else None,
+        p_value=result.p_value if result.cases else None,
         cases=result.cases,
         minimum_detectable_drop=result.minimum_detectable_drop,
         needed_cases=result.needed_cases,
         needed_repeats=result.needed_repeats,
         suspicious=result.suspicious and screening,
+        open=result.open and screening,
+        population_p=result.population_p if result.cases else None,
+        up=result.up,
+        down=result.down,
+        worst=tuple((case, in_unit(change)) for case, change in result.worst),
         slices=result.slices,
     )
 

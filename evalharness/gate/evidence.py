@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evalharness.gate.context import Stage
-from evalharness.gate.defaults import ALPHA, ALPHA_PASS, QUALITY_MARGIN
+import numpy as np
+
+from evalharness.gate.defaults import ALPHA, ALPHA_PASS, POPULATION, QUALITY_MARGIN
 from evalharness.gate.stats.bounds import Spread, Target, runs_needed
-from evalharness.gate.stats.permutation import Pair, change
+from evalharness.gate.stats.permutation import TOLERANCE, Pair, change
 from evalharness.records import Slice, Status
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -26,24 +28,21 @@ class Rules:
 
     margin: float = QUALITY_MARGIN
     alpha: float = ALPHA
+    """Of the test within cases."""
     alpha_pass: float = ALPHA_PASS
+    population: float = POPULATION
+    """Of the test over cases. 1 leaves it out."""
     target: Target = "suite"
-    stage: Stage = "single"
     unit: Literal["points", "log ratio"] = "points"
     span: float = 1.0
     """The largest change that one case can make."""
-    floor: bool = True
-    """Whether a PASS needs a minimum number of runs: so many that a drop of the margin would show one failure."""
-
-    @property
-    def bound_alpha(self) -> float:
-        """The error rate of the bound at this stage."""
-        return self.alpha_pass if self.stage == "single" else self.alpha_pass / 2
+    counts_failures: bool = True
+    """Whether a PASS is guarded by the number of net failures, see `bounds.few_failures`."""
 
     @property
     def runs_needed(self) -> int:
         """Number of candidate runs that a PASS needs."""
-        return runs_needed(self.margin, alpha=self.bound_alpha) if self.floor else 0
+        return runs_needed(self.margin, alpha=self.alpha_pass) if self.counts_failures else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,14 @@ class Evidence:
     pairs: tuple[Pair, ...]
     """The runs of each case, or the means of each cluster."""
     cases: int
-    spread: Spread
+    within: Spread
+    """Of the change on exactly these cases."""
+    over: Spread
+    """Of the change on cases like these."""
     p_value: float
+    """Of the test within cases."""
+    population_p: float
+    """Of the test over cases."""
     smallest_p: float
     factor: float = 1.0
     """Factor by which the variance between runs exceeds the variance that the cases explain; at least 1."""
@@ -62,13 +67,17 @@ class Evidence:
     """Reason against a PASS: cases that only one side has, for example."""
     remark: str = ""
     """A further finding that decides, for the reason of the verdict."""
-    slices: tuple[Slice, ...] = ()
-    """The change of each tag."""
 
     @property
     def change(self) -> float:
         """Mean over cases of candidate - baseline; negative is worse."""
-        return self.spread.middle if not self.pairs else float(change(self.pairs).mean())
+        return self.within.middle if not self.pairs else float(change(self.pairs).mean())
+
+    @property
+    def moved(self) -> tuple[int, int]:
+        """The number of cases, or clusters, whose mean went up, and of those whose mean went down."""
+        changes = change(self.pairs) if self.pairs else np.zeros(0)
+        return int((changes > TOLERANCE).sum()), int((changes < -TOLERANCE).sum())
 
     @property
     def runs(self) -> tuple[int, int]:
@@ -85,6 +94,46 @@ class Evidence:
     def candidate_runs(self) -> int:
         """Number of candidate runs of all cases together."""
         return sum(len(c) for _, c in self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class FreshEvidence:
+    """The evidence at one look."""
+
+    failing: Evidence
+    """Fresh samples of both versions, next to each other: only these can fail the gate."""
+    passing: Evidence
+    """The same, or all samples of both versions where the model is the one of the accepted runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """The evidence of a gate: of the screening stage, then of each look at fresh samples."""
+
+    screen: Evidence
+    looks: tuple[FreshEvidence, ...] = ()
+    slices: tuple[Slice, ...] = ()
+    """The change of each tag, by all samples."""
+    worst: tuple[tuple[str, float], ...] = ()
+    """The cases with the largest drop, and the change of each."""
+    unchanged: bool = False
+    """Whether each answer of the run equals an accepted one."""
+    drift: float = 0.0
+    """Change of the accepted version since it was accepted, where it is significant; 0 where it is not."""
+    alone: bool = False
+    """Whether fresh samples of the accepted version are missing."""
+    adjusted: tuple[float, ...] = ()
+    """The `p_values` after the correction for all gates of the run."""
+
+    @property
+    def p_values(self) -> tuple[float, ...]:
+        """The p-value of each look; that of the screening stage without any."""
+        return tuple(look.failing.p_value for look in self.looks) or (self.screen.p_value,)
+
+    @property
+    def p_value(self) -> float:
+        """The last of the p-values."""
+        return self.p_values[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +159,19 @@ class GateResult:
     needed_repeats: int | None = None
     """Number of additional runs of each case, on both sides, that do the same."""
     suspicious: bool = False
-    """No PASS, and a p-value of at most 0.20: worth a confirmation."""
+    """No PASS, and a p-value of the screening stage of at most 0.20."""
+    open: bool = False
+    """No PASS and no FAIL, and more samples can decide."""
+    population_p: float = 1.0
+    """One-sided p-value of "worse" on cases like these."""
+    population: tuple[float, float] = (-math.inf, math.inf)
+    """One-sided bounds of the change on cases like these."""
+    up: int = 0
+    """Number of cases whose mean went up."""
+    down: int = 0
+    """Number of cases whose mean went down."""
+    worst: tuple[tuple[str, float], ...] = ()
+    """The cases with the largest drop, and the change of each."""
     slices: tuple[Slice, ...] = ()
     """The change of each tag."""
     gating: bool = True

@@ -51,8 +51,8 @@ class Standing:
         return self.has_rule(context.rule) and (pairing.model, pairing.prompt) in pairs
 
 
-Corrected = dict[int, tuple[float, int]]
-"""`id` of a gate -> its adjusted p-value, and the number of gates that share its part of alpha."""
+Corrected = dict[int, tuple[tuple[float, ...], int]]
+"""`id` of a gate -> its adjusted p-values, one for each look, and the number of gates that share its part of alpha."""
 
 
 def corrected(gates: Iterable[PendingGate], standing: Standing | None) -> Corrected:
@@ -74,6 +74,22 @@ def _shared(gates: Sequence[PendingGate]) -> Corrected:
     by_tag = [gate for gate in gates if gate.context.rule.tag]
     whole = [gate for gate in gates if not gate.context.rule.tag]
     for family, share in ((whole, 1 - SHARE if by_tag else 1.0), (by_tag, SHARE)):
-        for gate, p_value in zip(family, holm([gate.evidence.p_value for gate in family]), strict=True):
-            found[id(gate)] = (min(1.0, p_value / share), len(family))
+        for gate, p_values in zip(family, _each_look(family), strict=True):
+            found[id(gate)] = (tuple(min(1.0, p_value / share) for p_value in p_values), len(family))
     return found
+
+
+def _each_look(family: Sequence[PendingGate]) -> list[tuple[float, ...]]:
+    """The p-values of each gate after Holm's correction at each of its looks.
+
+    A gate that was decided earlier keeps its last p-value in the corrections of later looks.
+    """
+    every = [p_values_of(gate.evidence) for gate in family]
+    looks = max(map(len, every), default=0)
+    adjusted = [holm([values[min(look, len(values) - 1)] for values in every]) for look in range(looks)]
+    return [tuple(at[number] for at in adjusted[: len(values)]) for number, values in enumerate(every)]
+
+
+def p_values_of(evidence: Any) -> tuple[float, ...]:
+    """The p-values of the evidence: one for each look at fresh samples, or the only one."""
+    return tuple(getattr(evidence, "p_values", ())) or (evidence.p_value,)

@@ -34,6 +34,12 @@ def model_change(pairing: Pairing, header: RunHeader) -> str:
     return f"; the model has changed since the baseline was accepted: {found}" if found else ""
 
 
+def model_differs(pairing: Pairing, header: RunHeader) -> bool:
+    """Whether the identity of the model is another one than that of an accepted run, or unknown."""
+    now = header.models.get(pairing.model)
+    return not now or any(run.identity != now for run in pairing.accepted if run.request_digest)
+
+
 def differences(then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
     """The fields of two identities that differ; "" if none do.
 
@@ -54,7 +60,8 @@ def _identities(pairing: Pairing, header: RunHeader) -> tuple[Mapping[str, Any] 
     baseline = pairing.baseline
     if baseline is None or not baseline.runs or baseline.model != pairing.model:
         return None, None
-    return baseline.runs[-1].identity, header.models.get(pairing.model)
+    accepted = [run for run in baseline.runs if run.request_digest] or baseline.runs
+    return accepted[-1].identity, header.models.get(pairing.model)
 
 
 def _shown(value: Any) -> str:

@@ -4,7 +4,8 @@ A stored time does not contain the load of today, so a comparison with stored ti
 unchanged runs. The mode of comparison depends on the available data:
 
     interleaved   both versions ran in turns: Hodges-Lehmann and Wilcoxon; may fail
-    history       five or more accepted runs on this class of machine: Student's t prediction; may fail
+    history       five or more accepted runs on this class of machine: Student's t prediction; may fail with the
+                  machine's speed of each run, because an hour of an endpoint cannot be told from the change
     calibrated    fewer accepted runs, and a measured machine speed on both sides: warns only
     stored        fewer accepted runs, and no machine speed: for information
     none          nothing to compare with
@@ -19,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_CASES, FEWEST_SESSIONS, RATIO_MARGIN
+from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_SESSIONS, RATIO_MARGIN
 from evalharness.gate.evidence import GateResult, Runs, Word
 from evalharness.gate.stats.distributions import normal_below, normal_quantile, t_below, t_quantile
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
@@ -28,6 +29,7 @@ from evalharness.gate.wording import p_text, percent, ratio
 
 Mode = Literal["interleaved", "history", "calibrated", "stored", "none"]
 UNSURE: Word = "INCONCLUSIVE"
+_FEWEST_CASES = 20
 _MOST_PAIRED = 1_500
 """The number of Walsh averages is quadratic in the cases: of more cases, an even selection is used."""
 
@@ -75,12 +77,15 @@ def assess_latency(
     shift = _shift(pairs, mode, calibration, alpha_pass)
     before, after, slow_p = outlier_rates(pairs, SLOW) if mode == "interleaved" else (0.0, 0.0, 1.0)
     shift_p, slow_p = holm([shift.p_value, slow_p]) if mode == "interleaved" else (shift.p_value, slow_p)
-    verdict = _decide(shift, shift_p, slow_p, mode, math.log1p(margin), alpha) if len(pairs) >= FEWEST_CASES else UNSURE
+    can_fail = mode == "interleaved" or (mode == "history" and calibration is not None)
+    limit = math.log1p(margin)
+    verdict = _decide(shift, shift_p, slow_p, mode, limit, alpha) if len(pairs) >= _FEWEST_CASES else UNSURE
+    verdict = UNSURE if verdict == "FAIL" and not can_fail else verdict
     corrected = replace(shift, p_value=min(shift_p, slow_p))
     if verdict == "FAIL" and slow_p < shift_p:
         reason = f"{after:.1%} of the calls took more than {SLOW:g} x their case's usual time, {before:.1%} before"
     else:
-        reason = _reason(verdict, corrected, mode, math.log1p(margin))
+        reason = _reason(verdict, corrected, mode, limit)
     return _result(verdict, corrected, len(pairs), reason)
 
 

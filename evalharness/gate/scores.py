@@ -1,7 +1,7 @@
 """Decides one gate from the runs of a baseline and a candidate. Pure arithmetic.
 
-    PASS           the lower bound rules out a drop of the margin, and there are enough runs
-    FAIL           no PASS, and the permutation test is significant
+    PASS           the lower bound rules out a drop of the margin, and so few net failures are unlikely with one
+    FAIL           no PASS, half of the margin is lost, and two tests are significant: within cases, and over cases
     INCONCLUSIVE   neither
 
 docs/gate.md is the specification.
@@ -17,19 +17,18 @@ from typing import Literal
 
 import numpy as np
 
-from evalharness.gate.context import Stage
 from evalharness.gate.defaults import (
     ALPHA,
     ALPHA_PASS,
-    FEWEST_CASES,
     FEWEST_SESSIONS,
+    LEAST_LOSS,
     QUALITY_MARGIN,
     SCREEN,
     UNMATCHED_SHARE,
 )
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
-from evalharness.gate.stats.bounds import Spread, Target, spread_of
-from evalharness.gate.stats.permutation import Floats, Pair, blocks, p_worse, smallest_p
+from evalharness.gate.stats.bounds import Spread, Target, few_failures, spread_of
+from evalharness.gate.stats.permutation import Floats, Pair, blocks, p_over_cases, p_worse, smallest_p
 from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
 from evalharness.gate.stats.sessions import corrected, overdispersion
 from evalharness.gate.wording import reason_of
@@ -46,7 +45,6 @@ def assess_scores(
     target: Target = "suite",
     clusters: Mapping[str, str] | None = None,
     sessions: bool = False,
-    stage: Stage = "single",
     seed: str = "",
 ) -> GateResult:
     """Assess whether the candidate has lost `margin` points or more.
@@ -64,7 +62,6 @@ def assess_scores(
         clusters: Case id -> what the case shares with others (a document, a conversation). Each cluster counts as one.
         sessions: Whether the n-th baseline runs of all cases belong to one session. With five sessions or more, the
             test accounts for the variance between sessions.
-        stage: See `Stage`.
         seed: Of the permutations.
 
     Raises ValueError for scores outside of [0, 1], or other than 0 and 1 with `kind="pass_fail"`.
@@ -72,7 +69,7 @@ def assess_scores(
     """
     for runs in (*baseline.values(), *candidate.values()):
         _check(runs, kind)
-    rules = Rules(margin, alpha, alpha_pass, target, stage)
+    rules = Rules(margin, alpha, alpha_pass, target=target)
     evidence = collect_evidence(baseline, candidate, rules=rules, seed=seed, clusters=clusters, sessions=sessions)
     return conclude(evidence, evidence.p_value, rules, seed=seed)
 
@@ -92,10 +89,11 @@ def collect_evidence(
     seed: str,
     clusters: Mapping[str, str] | None = None,
     sessions: bool = False,
+    tested: bool = True,
 ) -> Evidence:
     """The evidence on the cases that both sides have.
 
-    Raises ValueError for values that are not finite.
+    Without `tested`, only its bounds: the p-value is 1. Raises ValueError for values that are not finite.
     """
     common = sorted(case for case in baseline if len(baseline[case]) and len(candidate.get(case, ())))
     sides = [(np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common]
@@ -104,7 +102,7 @@ def collect_evidence(
     unmatched = _unmatched(baseline, candidate, len(common))
     if not sides:
         nothing = Spread(0.0, math.inf)
-        return Evidence((), 0, nothing, 1.0, 1.0, blocked=unmatched)
+        return Evidence((), 0, nothing, nothing, 1.0, 1.0, 1.0, blocked=unmatched)
     units = _clustered(dict(zip(common, sides, strict=True)), clusters) if clusters else sides
     factor, count = _sessions([b for b, _ in units]) if sessions else (1.0, 0)
     if rules.target == "population":
@@ -113,8 +111,10 @@ def collect_evidence(
     return Evidence(
         pairs=tuple(pairs),
         cases=len(common),
-        spread=spread_of(pairs, target=rules.target, span=rules.span),
-        p_value=corrected(p_worse(pairs, seed), factor, count),
+        within=spread_of(pairs, span=rules.span),
+        over=spread_of(pairs, target="population", span=rules.span),
+        p_value=corrected(p_worse(pairs, seed), factor, count) if tested else 1.0,
+        population_p=corrected(p_over_cases(pairs), factor, count),
         smallest_p=corrected(smallest_p(pairs), factor, count),
         factor=factor,
         blocked=unmatched,
@@ -166,12 +166,27 @@ def _mean_runs(runs: Sequence[Floats]) -> Floats:
 
 def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:
     """The verdict. `p_value` is the Holm-adjusted one if there are several gates."""
-    if evidence.cases < FEWEST_CASES:
-        return "INCONCLUSIVE"
-    enough = evidence.candidate_runs >= rules.runs_needed and not evidence.blocked
-    if enough and evidence.spread.bounds(rules.bound_alpha)[0] > -rules.margin:
+    if can_pass(evidence, rules) and deciding(evidence, rules).bounds(rules.alpha_pass)[0] > -rules.margin:
         return "PASS"
-    return "FAIL" if p_value <= rules.alpha and rules.stage != "screen" else "INCONCLUSIVE"
+    return "FAIL" if is_loss(evidence, rules) and p_value <= rules.alpha else "INCONCLUSIVE"
+
+
+def deciding(evidence: Evidence, rules: Rules) -> Spread:
+    """The bound that decides on a PASS: of these cases, or of cases like these."""
+    return evidence.over if rules.target == "population" else evidence.within
+
+
+def can_pass(evidence: Evidence, rules: Rules) -> bool:
+    """Whether the number of runs and of net failures allows a PASS."""
+    if evidence.blocked or not evidence.pairs or evidence.candidate_runs < rules.runs_needed:
+        return False
+    lost = -evidence.change * evidence.candidate_runs
+    return not rules.counts_failures or few_failures(lost, evidence.candidate_runs, rules.margin, rules.alpha_pass)
+
+
+def is_loss(evidence: Evidence, rules: Rules) -> bool:
+    """Whether the observed loss is worth a failure, and shows over cases too."""
+    return -evidence.change >= LEAST_LOSS * rules.margin and evidence.population_p <= rules.population
 
 
 def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gates: int = 1) -> GateResult:
@@ -180,11 +195,9 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
     `gates` is the number of gates that share alpha.
     """
     verdict = decide(evidence, p_value, rules)
-    low, high = evidence.spread.bounds(rules.bound_alpha)
-    is_last = evidence.cases >= FEWEST_CASES and rules.stage != "screen"
-    unsettled = verdict == "INCONCLUSIVE" and is_last
-    has_drop = verdict != "PASS" and is_last and rules.unit == "points"
-    more = _needed(evidence, rules) if unsettled else None
+    low, high = deciding(evidence, rules).bounds(rules.alpha_pass)
+    up, down = evidence.moved
+    is_open = verdict == "INCONCLUSIVE" and bool(evidence.pairs)
     result = GateResult(
         verdict=verdict,
         reason="",
@@ -193,12 +206,23 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
         lower_bound=low,
         upper_bound=high,
         cases=evidence.cases,
-        minimum_detectable_drop=_detectable_drop(evidence, rules.alpha / gates, seed) if has_drop else None,
-        needed_cases=more.cases if more else None,
-        needed_repeats=more.repeats if more else None,
-        suspicious=verdict != "PASS" and p_value <= SCREEN and evidence.cases >= FEWEST_CASES,
+        suspicious=verdict != "PASS" and p_value <= SCREEN,
+        open=is_open and not evidence.blocked,
+        population_p=evidence.population_p,
+        population=evidence.over.bounds(rules.alpha_pass),
+        up=up,
+        down=down,
     )
+    if is_open and rules.alpha > 0:  # the last stage says what would decide
+        result = _with_outlook(result, evidence, rules, seed, gates)
     return replace(result, reason=reason_of(result, evidence, rules))
+
+
+def _with_outlook(result: GateResult, evidence: Evidence, rules: Rules, seed: str, gates: int) -> GateResult:
+    """The result with the drop that it detects, and the data that it needs."""
+    more = _needed(evidence, rules)
+    drop = _detectable_drop(evidence, rules.alpha / gates, seed) if rules.unit == "points" else None
+    return replace(result, minimum_detectable_drop=drop, needed_cases=more.cases, needed_repeats=more.repeats)
 
 
 def _detectable_drop(evidence: Evidence, alpha: float, seed: str) -> float | None:
@@ -209,9 +233,9 @@ def _detectable_drop(evidence: Evidence, alpha: float, seed: str) -> float | Non
 
 def _needed(evidence: Evidence, rules: Rules) -> Needed:
     return needed(
-        evidence.spread,
+        deciding(evidence, rules),
         margin=rules.margin,
-        alpha=rules.bound_alpha,
+        alpha=rules.alpha_pass,
         floor=rules.runs_needed,
         cases=len(evidence.pairs),
         runs=evidence.runs,

@@ -14,9 +14,11 @@ from evalharness.gate.stats.permutation import p_worse
 from evalharness.gate.wording import points
 from evalharness.records import Slice
 
-FEWEST_CASES = 15
-FEWEST_RUNS = 30
-"""Runs of both sides together. Smaller slices are not tested."""
+FEWEST_CASES = 8
+"""Smaller slices are not tested."""
+NAMED = 0.01
+"""Slices with a q-value of at most this are named in every verdict."""
+_MOST_NAMED = 3
 SHARE = 0.20
 """Share of alpha for all gates on tags together. Gates on whole suites have the rest."""
 
@@ -34,14 +36,12 @@ def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]]
     return tuple(sorted(_corrected(found), key=lambda one: (one.change, one.tag)))
 
 
-def worst_of(slices: Sequence[Slice], drop: float) -> str:
-    """The two tags with the largest drop, for the end of a reason.
-
-    "" if none dropped more than the suite (`drop`).
-    """
-    below = [one for one in slices if one.change < min(0.0, -drop) and one.q_value is not None]
-    worst = [f"{one.tag} {points(one.change)}" for one in below[:2]]
-    return f"; worst: {', '.join(worst)}" if worst else ""
+def worst_of(slices: Sequence[Slice]) -> str:
+    """The tags that lost significantly, three at most, for the end of a reason; "" if none did."""
+    found = [one for one in slices if one.q_value is not None and one.q_value <= NAMED]
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    named = ", ".join(f"{one.tag} {points(one.change)}" for one in found[:_MOST_NAMED])
+    return f"; worse: {named}{more}" if found else ""
 
 
 def _slice(tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed: str) -> Slice:
@@ -50,8 +50,7 @@ def _slice(tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed
         key=lambda pair: (*map(len, pair), *pair[0], *pair[1]),
     )
     change = float(np.mean([c.mean() - b.mean() for b, c in pairs]))
-    runs = sum(len(b) + len(c) for b, c in pairs)
-    tested = len(pairs) >= FEWEST_CASES and runs >= FEWEST_RUNS
+    tested = len(pairs) >= FEWEST_CASES
     return Slice(tag, len(pairs), change, p_worse(pairs, f"{seed}|{tag}") if tested else None)
 
 

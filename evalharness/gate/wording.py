@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from evalharness.gate.defaults import ALPHA_WARN, FEWEST_CASES
-from evalharness.gate.evidence import Evidence, GateResult, Rules
+from evalharness.gate.defaults import ALPHA_WARN
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged
 
 MINUS = "−"
 
@@ -47,44 +47,43 @@ class _Unit:
         self._of_score = rules.unit == "points"
         self.margin = f"{rules.margin * 100:g} pts" if self._of_score else ratio(rules.margin)
         self.worse = "a drop of " if self._of_score else ""
-        self.small = "a small real drop" if self._of_score else "a small real rise"
 
     def change(self, value: float) -> str:
         return points(value) if self._of_score else f"{percent(-value)} tokens"
 
-    def interval(self, low: float, high: float) -> str:
-        ends = (points(low), points(high)) if self._of_score else (percent(-high), percent(-low))
-        return f"({ends[0]} … {ends[1]})"
-
-    def least(self, high: float) -> str:
-        return points(high) if self._of_score else percent(-high)
+    def interval(self, ends: tuple[float, float]) -> str:
+        low, high = (points(end) if self._of_score else percent(-end) for end in ends)
+        low, high = (low, high) if self._of_score else (high, low)
+        return f"{low.removesuffix(' pts')} … {high}"
 
 
 def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:
-    """The reason of a gate, in one line."""
-    unit, size = _Unit(rules), count(result.cases, "case")
-    change = unit.change(evidence.change)
+    """The reason of a gate in one line: on these cases, on cases like these, and what follows."""
+    unit = _Unit(rules)
+    change = f"{unit.change(evidence.change)} on {count(result.cases, 'case')}"
+    if not evidence.pairs:
+        return f"{change}: {evidence.blocked or 'nothing to compare'}"
+    decides = rules.target == "population"
+    within = unit.interval(evidence.within.bounds(rules.alpha_pass))
+    over = unit.interval(result.population)
+    tested = f", {p_text(result.p_value)}" if result.verdict == "FAIL" else ""
+    moved = f"{result.up} up, {result.down} down"
+    readings = f"{change} ({within}{tested}); on cases like these {over}{' (decides)' if decides else ''}; {moved}"
     if result.verdict == "PASS":
-        small = f"; {unit.small}" if result.p_value <= rules.alpha else ""
-        sure = f"{(1 - rules.bound_alpha) * 100:g} %"
-        return f"{change}{small}; {unit.worse}{unit.margin} or more is ruled out ({sure}), {size}"
+        sure = f"{(1 - rules.alpha_pass) * 100:g} %"
+        return f"{readings}; {unit.worse}{unit.margin} or more is ruled out ({sure})"
     if result.verdict == "FAIL":
-        at_least = f" (at least {unit.least(result.upper_bound)})" if result.upper_bound < 0 else ""
-        remark = f"; {evidence.remark}" if evidence.remark else ""
-        return f"{change}{at_least} on {size}, {p_text(result.p_value)}{remark}"
-    interval = unit.interval(result.lower_bound, result.upper_bound)
-    return f"{change} {interval} on {size}: " + "; ".join(_why_not(result, evidence, rules, unit))
+        return readings + (f"; {evidence.remark}" if evidence.remark else "")
+    return f"{readings}: " + "; ".join(_why_not(result, evidence, rules, unit))
 
 
 def _why_not(result: GateResult, evidence: Evidence, rules: Rules, unit: _Unit) -> list[str]:
-    if result.cases < FEWEST_CASES:
-        return [f"too few cases for statistics, which need {FEWEST_CASES}"]
     reasons = [evidence.blocked or f"cannot rule out {unit.worse}{unit.margin}"]
     if evidence.candidate_runs < rules.runs_needed:
         reasons.append(f"this margin needs at least {rules.runs_needed} samples, got {evidence.candidate_runs}")
-    if rules.alpha < result.p_value <= ALPHA_WARN or rules.stage == "screen":
-        reasons += [f"suspicious, {p_text(result.p_value)}"] if result.suspicious else []
-    if evidence.smallest_p > rules.alpha:
+    if result.suspicious and (result.p_value <= ALPHA_WARN or rules.alpha < 0):
+        reasons.append(f"suspicious, {p_text(result.p_value)}")
+    if 0 < rules.alpha < evidence.smallest_p:
         reasons.append(f"a failure is impossible with this data: the smallest p-value is {evidence.smallest_p:.2g}")
     return reasons + _outlook(result, unit)
 
@@ -99,3 +98,21 @@ def _outlook(result: GateResult, unit: _Unit) -> list[str]:
         drop = f"{unit.worse}{result.minimum_detectable_drop * 100:.1f} pts"
         lines.append(f"a run like this detects {drop} or more 80 % of the time")
     return lines
+
+
+_DRIFT = "the model has changed since the baseline was accepted: the accepted version scores {change} today"
+_ALONE = "the accepted version was not sampled today, so a change of the endpoint looks the same"
+
+
+def staged_reason(result: GateResult, evidence: Staged, rules: Rules) -> str:
+    """The reason with what the stages add: a change of the endpoint, and the worst cases."""
+    unit, reason = _Unit(rules), result.reason
+    drift = _DRIFT.format(change=unit.change(evidence.drift))
+    if evidence.drift < 0 and result.verdict == "INCONCLUSIVE":
+        reason = f"{drift}, and this change is not to blame; accept a new baseline; {reason}"
+    elif evidence.drift and result.verdict != "FAIL":
+        reason += f"; {drift}; accept a new baseline"
+    elif evidence.alone and result.verdict == "FAIL":
+        reason += f"; {_ALONE}"
+    named = ", ".join(f"{case} {unit.change(change)}" for case, change in result.worst)
+    return reason + (f"; worst cases: {named}" if named else "")

@@ -204,6 +204,8 @@ class RunHeader:
     """Source of the price of each model that has one."""
     deterministic: tuple[str, ...] = ()
     """Models that return the same response to every repeat of a request."""
+    fixed: tuple[str, ...] = ()
+    """Local models: their identity fixes the weights, so that samples of another day count like those of today."""
     max_stages: int = 1
     """2 if fresh samples must confirm a suspicion before a gate fails."""
     against: str = ""

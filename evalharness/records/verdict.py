@@ -191,6 +191,16 @@ class Verdict:
     """Number of additional runs of each case that would do the same."""
     suspicious: bool = False
     """Whether the gate needs a confirmation before it may fail, and fresh samples are possible."""
+    open: bool = False
+    """Whether fresh samples are possible and can decide this inconclusive gate."""
+    population_p: float | None = None
+    """p-value of "worse" on cases like these, which a failure needs too."""
+    up: int = 0
+    """Number of cases whose mean went up."""
+    down: int = 0
+    """Number of cases whose mean went down."""
+    worst: tuple[tuple[str, float], ...] = ()
+    """The cases with the largest drop, and the change of each in `unit`; negative is worse."""
     slices: tuple[Slice, ...] = ()
     """The change of each tag."""
     pinned: bool = False

@@ -32,12 +32,14 @@ class CostGate(MeanGate):
         return "token counts"
 
     def rules(self, context: GateContext) -> Rules:
-        """Return margin and stage."""
+        """Return the margin."""
         from evalharness.gate.cost import cost_rules
 
-        return cost_rules(context.rule.margin, stage=context.stage)
+        return cost_rules(context.rule.margin)
 
-    def collect(self, context: GateContext, baseline: Values, candidate: Values) -> Evidence:
+    def collect(
+        self, context: GateContext, baseline: Values, candidate: Values, *, stored: bool, tested: bool = True
+    ) -> Evidence:
         """Return the evidence on the ratio and on expensive responses."""
         from evalharness.gate.cost import collect_cost_evidence
 

@@ -11,7 +11,7 @@ from evalharness.gate.context import GateContext, NoComparison
 from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.gate.kinds.base import GateKind
 from evalharness.gate.pairing import baseline_samples
-from evalharness.records import TIMINGS, AcceptedRun, slots_of
+from evalharness.records import TIMINGS, AcceptedRun, Sample, slots_of
 
 if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
     from evalharness.gate.evidence import GateResult
@@ -70,10 +70,17 @@ class LatencyGate(GateKind):
         for case in pairing.cases:
             stored = baseline_samples(pairing, case, copies=False)
             baseline[case] = _positive(sample.seconds(self.timing) for sample in stored if sample.run in counted)
-            candidate[case] = _positive(sample.seconds(self.timing) for sample in pairing.samples[case])
+            candidate[case] = _positive(sample.seconds(self.timing) for sample in _compared(context, case, basis))
         if basis.mode == "history":
             baseline = {case: seconds for case, seconds in baseline.items() if len(seconds) == len(basis.runs)}
         return _without_empty(baseline), _without_empty(candidate)
+
+
+def _compared(context: GateContext, case: str, basis: _Basis) -> list[Sample]:
+    """The samples of this version; those taken in turns with the reference where there is one."""
+    samples = context.pairing.samples[case]
+    in_turns = basis.mode == "interleaved" and not context.run.header.against
+    return [one for one in samples if one.purpose == "confirm"] if in_turns else samples
 
 
 def _without_empty(side: _Seconds) -> _Seconds:

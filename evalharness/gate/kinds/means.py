@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from evalharness.gate.context import GateContext, Value, Values
@@ -11,9 +11,7 @@ from evalharness.gate.kinds.base import GateKind
 from evalharness.records import GateRule
 
 if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
-    from evalharness.gate.evidence import Evidence, GateResult, Rules
-
-_DRIFT = "the accepted version is worse now than when it was accepted: has the model changed?"
+    from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged
 
 
 class MeanGate(GateKind):
@@ -35,33 +33,24 @@ class MeanGate(GateKind):
         """Return the rules of the test."""
 
     @abstractmethod
-    def collect(self, context: GateContext, baseline: Values, candidate: Values) -> Evidence:
-        """Return the evidence in the numbers of both sides."""
+    def collect(
+        self, context: GateContext, baseline: Values, candidate: Values, *, stored: bool, tested: bool = True
+    ) -> Evidence:
+        """Return the evidence in the numbers of both sides.
 
-    def evidence(self, context: GateContext) -> Evidence:
-        """Return the evidence.
-
-        A reference run that is worse than the accepted runs is left out and reported.
+        `stored`: those of the baseline come from its accepted runs. Without `tested`, the p-value is not needed.
         """
-        baseline, candidate = context.values(self.value(context.rule), self.value_name(context.rule))
-        baseline, drift = self._without_drift(context, baseline)
-        found = self.collect(context, baseline, candidate)
-        return replace(found, remark="; ".join(filter(None, [found.remark, drift])))
 
-    def conclude(self, context: GateContext, evidence: Evidence, p_value: float, gates: int) -> GateResult:
+    def evidence(self, context: GateContext) -> Staged:
+        """Return the evidence of the screening stage and of each look at fresh samples."""
+        from evalharness.gate.staged import staged
+
+        value = self.value(context.rule)
+        first = context.values(value, self.value_name(context.rule))
+        return staged(context, value, first, partial(self.collect, context), better=self.sign)
+
+    def conclude(self, context: GateContext, evidence: Staged, p_value: float, gates: int) -> GateResult:
         """Return the result with its reason."""
-        from evalharness.gate.scores import conclude
+        from evalharness.gate.staged import conclude_staged
 
-        return conclude(evidence, p_value, self.rules(context), seed=context.seed, gates=gates)
-
-    def _without_drift(self, context: GateContext, baseline: Values) -> tuple[Values, str]:
-        """Fresh samples of the accepted version that are worse than its accepted runs would hide a loss."""
-        if context.reference is None:
-            return baseline, ""
-        from evalharness.gate.stats.sessions import drifted
-
-        accepted, fresh = context.split(self.value(context.rule))
-        old, new = ({case: [self.sign * n for n in side[case]] for case in side} for side in (accepted, fresh))
-        if not all(accepted.values()) or not drifted(old, new, context.rule.metric):
-            return baseline, ""
-        return accepted, _DRIFT
+        return conclude_staged(context, evidence, self.rules(context), gates)

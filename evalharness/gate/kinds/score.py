@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evalharness.gate.context import GateContext, NoComparison, Value, Values, numbers
-from evalharness.gate.defaults import ALPHA, FEWEST_CASES
+from evalharness.gate.defaults import ALPHA
 from evalharness.gate.kinds.means import MeanGate
-from evalharness.records import BaselineSample, GateRule
+from evalharness.records import BaselineSample, GateRule, Slice
 
 if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
-    from evalharness.gate.evidence import Evidence, GateResult, Rules
+    from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged
 
 
 class ScoreGate(MeanGate):
@@ -34,14 +34,14 @@ class ScoreGate(MeanGate):
         return f"score of {rule.metric} in [0, 1]"
 
     def rules(self, context: GateContext) -> Rules:
-        """Return margin, target and stage."""
+        """Return margin and target."""
         from evalharness.gate.evidence import Rules
 
         rule = context.rule
-        return Rules(margin=rule.margin, target=rule.target, stage=context.stage)
+        return Rules(margin=rule.margin, target=rule.target)
 
-    def evidence(self, context: GateContext) -> Evidence:
-        """Return the evidence on scores with equal signatures.
+    def evidence(self, context: GateContext) -> Staged:
+        """Return the evidence on scores with equal signatures, and each tag's change.
 
         Raises NoComparison if the signature has changed.
         """
@@ -50,29 +50,45 @@ class ScoreGate(MeanGate):
         if then != now:
             changed = f"baseline {then or 'none'}, this run {now or 'none'}"
             raise NoComparison("incomparable", f"metric settings changed: {changed}; accept a new baseline")
-        return super().evidence(context)
+        found = super().evidence(context)
+        return found if context.rule.tag else replace(found, slices=self._slices(context))
 
-    def collect(self, context: GateContext, baseline: Values, candidate: Values) -> Evidence:
-        """Return the evidence, corrected for clusters and sessions, and each tag's change."""
+    def collect(
+        self, context: GateContext, baseline: Values, candidate: Values, *, stored: bool, tested: bool = True
+    ) -> Evidence:
+        """Return the evidence, corrected for clusters, and for sessions if the baseline is stored."""
         from evalharness.gate.scores import collect_evidence
-        from evalharness.gate.slices import slices_of
 
-        seed, rules = context.seed, self.rules(context)
-        clusters, sessions = context.clusters, context.has_sessions
-        found = collect_evidence(baseline, candidate, rules=rules, seed=seed, clusters=clusters, sessions=sessions)
-        slices = () if context.rule.tag else slices_of(baseline, candidate, context.tags, seed=seed)
-        return replace(found, slices=slices)
+        return collect_evidence(
+            baseline,
+            candidate,
+            rules=self.rules(context),
+            seed=context.seed,
+            clusters=context.clusters,
+            sessions=stored and context.has_sessions,
+            tested=tested,
+        )
 
-    def conclude(self, context: GateContext, evidence: Evidence, p_value: float, gates: int) -> GateResult:
-        """Return the result.
-
-        The reason of a failure names the tags with the largest drops.
-        """
+    def conclude(self, context: GateContext, evidence: Staged, p_value: float, gates: int) -> GateResult:
+        """Return the result. The reason names the tags that lost significantly."""
         from evalharness.gate.slices import worst_of
 
         result = super().conclude(context, evidence, p_value, gates)
-        worst = worst_of(evidence.slices, result.drop) if result.verdict == "FAIL" else ""
-        return replace(result, slices=evidence.slices, reason=result.reason + worst)
+        return replace(result, slices=evidence.slices, reason=result.reason + worst_of(evidence.slices))
+
+    def _slices(self, context: GateContext) -> tuple[Slice, ...]:
+        from evalharness.gate.slices import slices_of
+
+        value = self.value(context.rule)
+        accepted, mine = numbers(context.baseline, value), numbers(context.candidate, value)
+        beside = numbers(context.beside, value)
+        if any(beside.values()) and not context.is_same_model:  # today's answers of both versions alone
+            accepted, mine = beside, numbers(context.fresh, value)
+        else:
+            accepted = {case: [*accepted[case], *beside.get(case, ())] for case in accepted}
+        both = [case for case in accepted if accepted[case] and mine.get(case)]
+        before, after = ({case: side[case] for case in both} for side in (accepted, mine))
+        return slices_of(before, after, context.tags, seed=context.seed)
 
     def detectable_drop(self, context: GateContext) -> float | None:
         """Return the drop that a later run like this one detects.
@@ -85,7 +101,7 @@ class ScoreGate(MeanGate):
 
         known = numbers(context.candidate, self.value(context.rule))
         complete = all(len(known[case]) == len(samples) > 0 for case, samples in context.candidate.items())
-        if len(known) < FEWEST_CASES or not complete:
+        if not known or not complete:
             return None
         runs = sorted(map(len, known.values()))[len(known) // 2]
         alpha = ALPHA / max(1, context.gates)

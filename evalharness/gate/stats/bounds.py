@@ -14,9 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from evalharness.gate.stats.distributions import normal_quantile, t_quantile
+from evalharness.gate.stats.distributions import binomial_below, normal_quantile, t_quantile
 from evalharness.gate.stats.permutation import Floats, Pair, blocks, change
 
+_ROUNDING = 1e-9
 Target = Literal["suite", "population"]
 """Whether a bound holds for the expected score on exactly these cases, or on cases like these."""
 
@@ -79,3 +80,14 @@ def runs_needed(margin: float, *, alpha: float) -> int:
     probability above alpha. 59 for 5 points at 5 %; 1 for a margin of 100 points or more.
     """
     return math.ceil(math.log(alpha) / math.log1p(-margin)) if margin < 1 else 1
+
+
+def few_failures(lost: float, runs: int, margin: float, alpha: float) -> bool:
+    """Whether so few net failures are unlikely for a suite that lost the margin.
+
+    P(Binomial(`runs`, `margin`) <= `lost`) <= alpha. The bound alone is too short for suites that always passed: their
+    failures are whole numbers, and its error rate would rise to 10 % at some sizes.
+    """
+    if margin >= 1 or lost > runs:
+        return lost <= runs
+    return binomial_below(math.ceil(max(0.0, lost) - _ROUNDING), runs, margin) <= alpha

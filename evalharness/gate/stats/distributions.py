@@ -1,4 +1,4 @@
-"""Probabilities and quantiles of the normal distribution and Student's t.
+"""Probabilities and quantiles of the normal distribution, Student's t, and the binomial distribution.
 
 Without scipy, whose import takes a fifth of the processor time of a short run. The tests compare with scipy.
 """
@@ -24,6 +24,18 @@ def normal_quantile(probability: float) -> float:
     if not 0 < probability < 1:
         return math.copysign(math.inf, probability - 0.5)
     return NormalDist().inv_cdf(probability)
+
+
+def binomial_below(most: int, trials: int, chance: float) -> float:
+    """Return P(X <= most) for a binomial X, as the sum of its terms."""
+    if most >= trials:
+        return 1.0
+    log_odds = math.log(chance) - math.log1p(-chance)
+    term, total = trials * math.log1p(-chance), 0.0
+    for count in range(most + 1):
+        total += math.exp(term)
+        term += math.log((trials - count) / (count + 1)) + log_odds
+    return min(1.0, total)
 
 
 def t_below(value: float, degrees: int) -> float:

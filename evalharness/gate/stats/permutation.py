@@ -16,6 +16,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from evalharness.gate.stats.distributions import t_below
+
 Floats = npt.NDArray[np.float64]
 Pair = tuple[Floats, Floats]
 """The runs of one case: baseline, candidate."""
@@ -58,6 +60,20 @@ def p_worse(pairs: Sequence[Pair], seed: str) -> float:
     if all(((side == 0) | (side == 1)).all() for block in moving for side in block):
         return _exact(moving)
     return _sampled(moving, seed)
+
+
+def p_over_cases(pairs: Sequence[Pair]) -> float:
+    """The one-sided p-value of "the candidate is worse on cases like these"; 1.0 if no case changed.
+
+    A paired t-test on the mean change of each case, as a sample of cases. With a single case it is that of these cases.
+    """
+    changes = change(pairs)
+    if not (np.abs(changes) > TOLERANCE).any():
+        return 1.0
+    if len(changes) < 2 or np.ptp(changes) <= TOLERANCE:
+        return float(changes.mean() > 0)
+    error = float(changes.std(ddof=1)) / math.sqrt(len(changes))
+    return t_below(float(changes.mean()) / error, len(changes) - 1)
 
 
 def smallest_p(pairs: Sequence[Pair]) -> float:

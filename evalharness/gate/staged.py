@@ -1,0 +1,157 @@
+"""Decides a gate from the accepted runs and, where they leave it open, from fresh samples of both versions.
+
+    screening stage   the planned samples against the accepted ones; fails nothing while fresh samples can follow
+    looks             fresh samples of both versions, taken in turns; only these can fail a gate
+
+An endpoint may answer worse today, with both versions. The accepted runs cannot tell this from the change, the fresh
+samples can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from evalharness.gate.context import GateContext, Stage, Value, Values
+from evalharness.gate.defaults import ALPHA, LOOKS, SCREEN, SCREEN_PASS, Look
+from evalharness.gate.evidence import Evidence, FreshEvidence, GateResult, Rules, Runs, Staged
+from evalharness.gate.scores import conclude, decide
+from evalharness.gate.stats.permutation import p_worse
+from evalharness.gate.wording import count, staged_reason
+from evalharness.records import BaselineSample
+
+MOST_NAMED = 2
+"""Cases named in a verdict."""
+
+
+class Collect(Protocol):
+    """Returns the evidence in the numbers of both sides."""
+
+    def __call__(self, baseline: Values, candidate: Values, *, stored: bool, tested: bool = True) -> Evidence: ...
+
+
+def staged(
+    context: GateContext, value: Value, first: tuple[Values, Values], collect: Collect, *, better: int
+) -> Staged:
+    """The evidence of all stages. `better` is 1 if a higher number is better, else -1."""
+    found = Staged(
+        collect(*first, stored=not context.run.header.against),
+        unchanged=_is_unchanged(context, value),
+        alone=not context.is_same_model and not any(context.beside.values()),
+    )
+    if found.unchanged or not context.most_fresh:
+        return replace(found, worst=_worst(first, better))
+    looks = tuple(_look(context, value, first, look, collect) for look in _looks(context))
+    theirs, _ = context.fresh_values(value, LOOKS[-1].samples)
+    drift = _drift(first[0], theirs, better, context.seed)
+    every = _joined(first, context.fresh_values(value, LOOKS[-1].samples))
+    return replace(found, looks=looks, worst=_worst(every, better), drift=drift)
+
+
+def _looks(context: GateContext) -> Iterator[Look]:
+    """The looks that the fresh samples reach."""
+    reached = 0
+    for look in LOOKS:
+        if reached < context.most_fresh:
+            yield look
+        reached = look.samples
+
+
+def _look(
+    context: GateContext, value: Value, first: tuple[Values, Values], look: Look, collect: Collect
+) -> FreshEvidence:
+    fresh = context.fresh_values(value, look.samples)
+    every = _joined(first, fresh)
+    if not any(fresh[0].values()):
+        alone = collect(*every, stored=True)
+        return FreshEvidence(alone, alone)
+    failing = collect(*fresh, stored=False)
+    return FreshEvidence(failing, collect(*every, stored=False, tested=False) if context.is_same_model else failing)
+
+
+def _joined(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[Values, Values]:
+    before, after = (
+        {case: [*side[case], *more.get(case, ())] for case in side} for side, more in zip(one, other, strict=True)
+    )
+    return before, after
+
+
+def _is_unchanged(context: GateContext, value: Value) -> bool:
+    """Whether each answer of the run equals an accepted answer of its case, with its number."""
+
+    def key(sample: BaselineSample) -> tuple[str, float | None]:
+        return sample.text, value(sample)
+
+    return all(
+        {key(sample) for sample in context.candidate[case]} <= {key(sample) for sample in context.baseline[case]}
+        for case in context.cases
+    )
+
+
+def _drift(accepted: Runs, today: Runs, better: int, seed: str) -> float:
+    """The change of the accepted version since it was accepted; 0 if chance explains it."""
+    common = sorted(case for case in accepted if len(accepted[case]) and len(today.get(case, ())))
+    pairs = [(np.sort(better * np.array(accepted[case])), np.sort(better * np.array(today[case]))) for case in common]
+    if not pairs or p_worse(pairs, f"{seed}|drift") > ALPHA:
+        return 0.0
+    return float(np.mean([after.mean() - before.mean() for before, after in pairs]))
+
+
+def _worst(sides: tuple[Values, Values], better: int) -> tuple[tuple[str, float], ...]:
+    """The cases with the largest drop."""
+    before, after = sides
+    changes = {
+        case: better * float(np.mean(after[case]) - np.mean(before[case]))
+        for case in before
+        if len(before[case]) and len(after.get(case, ()))
+    }
+    ordered = sorted(changes.items(), key=lambda item: (item[1], item[0]))
+    return tuple((case, change) for case, change in ordered[:MOST_NAMED] if change < 0)
+
+
+def conclude_staged(context: GateContext, evidence: Staged, rules: Rules, gates: int) -> GateResult:
+    """The result at the first look that decides, or at the last one."""
+    if evidence.unchanged:
+        return _unchanged(evidence.screen)
+    deciding, p_value, spent = last_look(evidence, rules, context.stage)
+    result = conclude(deciding, p_value, spent, seed=context.seed, gates=gates)
+    suspicious = result.verdict != "PASS" and evidence.screen.p_value <= SCREEN
+    result = replace(result, suspicious=suspicious, worst=evidence.worst)
+    return replace(result, reason=staged_reason(result, evidence, rules))
+
+
+def last_look(evidence: Staged, rules: Rules, stage: Stage) -> tuple[Evidence, float, Rules]:
+    """The evidence of the first look that decides, or of the last one: with its p-value, and the rules that it spends."""
+    p_values = evidence.adjusted or evidence.p_values
+    if stage == "single":
+        return evidence.screen, p_values[0], rules
+    first = _screening(rules, can_fail=stage == "confirm" and not evidence.looks)
+    if not evidence.looks or decide(evidence.screen, 1.0, first) == "PASS":
+        return evidence.screen, evidence.screen.p_value if evidence.looks else p_values[0], first
+    suspicious = evidence.screen.p_value <= SCREEN
+    for look, fresh, p_value in zip(LOOKS, evidence.looks, p_values, strict=False):
+        spent = _spent(rules, look, suspicious=suspicious)
+        if decide(fresh.passing, 1.0, spent) == "PASS":
+            break
+        if decide(fresh.failing, p_value, spent) == "FAIL":
+            return fresh.failing, p_value, spent
+    return fresh.passing, p_value, spent
+
+
+def _screening(rules: Rules, *, can_fail: bool) -> Rules:
+    """The rules of the screening stage. It fails only where no fresh samples follow."""
+    return replace(rules, alpha=rules.alpha if can_fail else -1.0, alpha_pass=SCREEN_PASS)
+
+
+def _spent(rules: Rules, look: Look, *, suspicious: bool) -> Rules:
+    """The rules at a look."""
+    alpha = look.alpha if suspicious else look.alpha_clear
+    return replace(rules, alpha=alpha, alpha_pass=look.alpha_pass, population=look.population)
+
+
+def _unchanged(evidence: Evidence) -> GateResult:
+    reason = f"unchanged: each answer equals an accepted one, {count(evidence.cases, 'case')}"
+    return GateResult("PASS", reason, 1.0, 0.0, 0.0, 0.0, evidence.cases)
