@@ -54,7 +54,7 @@ class _Unit:
     def interval(self, ends: tuple[float, float]) -> str:
         low, high = (points(end) if self._of_score else percent(-end) for end in ends)
         low, high = (low, high) if self._of_score else (high, low)
-        return f"{low.removesuffix(' pts')} … {high}"
+        return f"{low.rsplit(' ', 1)[0]} … {high}"
 
 
 def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:

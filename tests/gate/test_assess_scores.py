@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from evalharness.gate.defaults import (
     ALPHA,
     ALPHA_PASS,
-    CONFIRM_RUNS,
-    FEWEST_CASES,
+    LEAST_LOSS,
+    LOOKS,
+    POPULATION,
     QUALITY_MARGIN,
     RATIO_MARGIN,
     SCREEN,
+    SCREEN_PASS,
+    SETTLE,
 )
 from evalharness.gate.evidence import Evidence, Rules
 from evalharness.gate.latency import hodges_lehmann
@@ -27,12 +30,20 @@ from evalharness.gate.scores import assess_scores, collect_evidence, decide
 from evalharness.gate.stats.bounds import Spread
 
 PAIRS = ((np.array([1.0]), np.array([1.0])),) * 60
-EVIDENCE = Evidence(pairs=PAIRS, cases=60, spread=Spread(0.0, 0.0), p_value=0.5, smallest_p=0.0)
+LOST = (*PAIRS[:56], *(((np.array([1.0]), np.array([0.0])),) * 4))
+"""Four of 60 cases lost: 6.7 points."""
+NONE = Spread(0.0, 0.0)
+EVIDENCE = Evidence(PAIRS, cases=60, within=NONE, over=NONE, p_value=0.5, population_p=0.5, smallest_p=0.0)
 
 
 def bounded(low: float, **changes: Any) -> Evidence:
-    """Evidence with this lower bound."""
-    return replace(EVIDENCE, spread=Spread(low, 0.0), **changes)
+    """Evidence with this lower bound on these cases."""
+    return replace(EVIDENCE, within=Spread(low, 0.0), **changes)
+
+
+def lost(low: float, **changes: Any) -> Evidence:
+    """The same after a loss that shows over cases too."""
+    return bounded(low, **({"pairs": LOST, "population_p": 0.02} | changes))
 
 
 @pytest.mark.parametrize(
@@ -41,31 +52,32 @@ def bounded(low: float, **changes: Any) -> Evidence:
         (bounded(-0.04), 0.5, "PASS"),
         (bounded(-0.04), 0.0001, "PASS"),  # a small real drop within the margin
         (bounded(-0.05), 0.5, "INCONCLUSIVE"),  # the margin itself is not ruled out
-        (bounded(-0.06), 0.0101, "INCONCLUSIVE"),
-        (bounded(-0.06), 0.01, "FAIL"),
+        (lost(-0.06), 0.0101, "INCONCLUSIVE"),
+        (lost(-0.06), 0.01, "FAIL"),
+        (lost(-0.06, population_p=0.0501), 0.01, "INCONCLUSIVE"),  # these cases alone
+        (lost(-0.06, pairs=(*PAIRS, *LOST)), 0.01, "FAIL"),
+        (lost(-0.06, pairs=(*PAIRS, *PAIRS, *LOST)), 0.01, "INCONCLUSIVE"),  # less than half of the margin
+        (lost(-0.04), 0.5, "INCONCLUSIVE"),  # four failures of 60 are likely after a drop of the margin
         (bounded(-0.04, pairs=PAIRS[:58]), 0.5, "INCONCLUSIVE"),
-        (bounded(-0.04, pairs=PAIRS[:58]), 0.001, "FAIL"),
-        (bounded(-0.04, cases=19), 0.5, "INCONCLUSIVE"),
-        (bounded(-0.06, cases=19), 0.001, "INCONCLUSIVE"),
+        (lost(-0.04, pairs=LOST[2:]), 0.001, "FAIL"),
+        (lost(-0.06, cases=1, pairs=LOST[-1:]), 0.001, "FAIL"),
         (bounded(-0.04, blocked="a case is missing"), 0.5, "INCONCLUSIVE"),
-        (bounded(-0.04, blocked="a case is missing"), 0.001, "FAIL"),
+        (lost(-0.04, blocked="a case is missing"), 0.001, "FAIL"),
         (bounded(math.nan), 0.5, "INCONCLUSIVE"),
-        (bounded(math.nan), math.nan, "INCONCLUSIVE"),
-        (bounded(-0.06), math.nan, "INCONCLUSIVE"),
+        (lost(math.nan), math.nan, "INCONCLUSIVE"),
+        (lost(-0.06), math.nan, "INCONCLUSIVE"),
     ],
 )
 def test_decide(evidence: Evidence, adjusted: float, verdict: str) -> None:
-    """PASS needs the bound, the runs and the cases; FAIL needs the adjusted p; NaN gives neither."""
+    """PASS needs the bound and few failures; FAIL needs both tests and half of the margin; NaN gives neither."""
     assert decide(evidence, adjusted, Rules()) == verdict
 
 
-def test_two_stages() -> None:
-    """The screening stage may pass but not fail; both stages pass at half of alpha, which needs more runs."""
-    screen, confirm = Rules(stage="screen"), Rules(stage="confirm")
-    assert decide(bounded(-0.06), 0.0001, screen) == "INCONCLUSIVE"
-    assert decide(bounded(-0.06), 0.0001, confirm) == "FAIL"
-    assert decide(bounded(-0.04), 0.5, screen) == "INCONCLUSIVE"  # 60 runs; 72 are needed
-    assert decide(bounded(-0.04, pairs=PAIRS + PAIRS), 0.5, screen) == "PASS"
+def test_the_target_decides_on_a_pass() -> None:
+    """With the target `population`, the bound over cases decides."""
+    narrow = replace(bounded(-0.04), over=Spread(-0.06, 0.0))
+    assert decide(narrow, 0.5, Rules()) == "PASS"
+    assert decide(narrow, 0.5, Rules(target="population")) == "INCONCLUSIVE"
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -135,7 +147,7 @@ def test_pass_fail_bound_is_monotone() -> None:
     def low(better: int, worse: int, n: int) -> float:
         changes = [1.0] * better + [-1.0] * worse + [0.0] * (n - better - worse)
         before, after = {str(case): [0.5] for case in range(n)}, {str(c): [0.5 + d] for c, d in enumerate(changes)}
-        return collect_evidence(before, after, rules=Rules(), seed="").spread.bounds(0.05)[0]
+        return collect_evidence(before, after, rules=Rules(), seed="").within.bounds(0.05)[0]
 
     for n in (20, 60):
         for better in range(0, n // 4, 3):
@@ -145,7 +157,8 @@ def test_pass_fail_bound_is_monotone() -> None:
 
 def test_constants() -> None:
     """The defaults are the constants of the simulated error rates."""
-    assert (ALPHA, ALPHA_PASS, SCREEN, CONFIRM_RUNS, FEWEST_CASES) == (0.01, 0.05, 0.20, 2, 20)
+    assert (ALPHA, ALPHA_PASS, POPULATION, SCREEN, SCREEN_PASS) == (0.01, 0.05, 0.05, 0.20, 0.0125)
+    assert (LEAST_LOSS, SETTLE, [look.samples for look in LOOKS]) == (0.5, 5, [1, 2, 4, 6, 8, 10])
     assert (QUALITY_MARGIN, RATIO_MARGIN) == (0.05, 0.10)
 
 

@@ -32,13 +32,13 @@ def test_needed_cases_are_not_too_many(kb: int, kc: int) -> None:
     assert result.verdict == "INCONCLUSIVE"
     assert result.needed_cases is not None
     larger = n + result.needed_cases
-    spread = collect_evidence(flips(larger, share, kb), flips(larger, share, kc), rules=Rules(), seed="").spread
+    spread = collect_evidence(flips(larger, share, kb), flips(larger, share, kc), rules=Rules(), seed="").within
     assert Z * spread.error == pytest.approx(0.05, rel=0.04)
 
 
 def test_the_guard_is_part_of_the_error() -> None:
     """The pseudo-cases contribute a known part of the variance, and less than all of it."""
-    spread: Spread = collect_evidence(flips(50, 0.4, 1), flips(50, 0.4, 1), rules=Rules(), seed="").spread
+    spread: Spread = collect_evidence(flips(50, 0.4, 1), flips(50, 0.4, 1), rules=Rules(), seed="").within
     assert 0 < spread.guard <= spread.error**2
 
 

@@ -55,7 +55,7 @@ def test_names_and_order_do_not_matter(cases: list[Case], random: object) -> Non
     def evidence(rows: Sequence[Case]) -> object:
         before, after = ({n: row[side] for n, row in zip(names, rows, strict=True)} for side in (0, 1))
         found = collect_evidence(before, after, rules=Rules(), seed="seed")
-        return found.p_value, found.smallest_p, found.spread, found.change, found.runs
+        return found.p_value, found.smallest_p, found.within, found.over, found.population_p, found.change, found.runs
 
     assert evidence(shuffled) == evidence(cases)
 
