@@ -27,16 +27,17 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import gate_data as data
-from gate_data import Floats, Rng, Shape
+from gate_data import Floats, Rng, Shape, World
 
 from evalharness.gate.assertions import FAILS, RERUNS
 from evalharness.gate.cost import assess_cost, collect_cost_evidence, cost_rules
-from evalharness.gate.defaults import LOOKS
+from evalharness.gate.defaults import FEWEST_SESSIONS, LOOKS
 from evalharness.gate.evidence import Evidence, FreshEvidence, GateResult, Rules, Runs, Staged, Word
 from evalharness.gate.latency import Calibration, assess_latency
 from evalharness.gate.scores import assess_scores, collect_evidence, decide
@@ -159,34 +160,47 @@ def verdict_of(baseline: Floats, candidate: Floats, rules: Rules) -> Word:
     return decide(evidence, evidence.p_value, rules)
 
 
-Draw = Callable[[int], Floats]
-"""Returns so many fresh runs of each case, as `(cases, runs)`."""
-
-
-def default_gate(
-    baseline: Floats, before: Draw, after: Draw, *, sessions: bool = False, same_model: bool = True, looks: int = 3
-) -> tuple[Word, int]:
+def default_gate(world: World, *, looks: int = 3, beside: bool = True, sessions: bool = False) -> tuple[Word, int]:
     """The verdict of the whole procedure, and its number of runs of each case, both sides together.
 
     The screening stage compares one run of the candidate with the stored baseline. Without a PASS, looks at fresh runs
-    of both versions follow. `before` and `after` generate the runs of today.
+    of both versions follow; without `beside`, the old version cannot run.
     """
-    rules, first = Rules(), after(1)
-    found = Staged(evidence_of(baseline, first, rules, sessions=sessions))
+    rules, first = Rules(), world.after(1)
+    found = Staged(evidence_of(world.accepted, first, rules, sessions=sessions), alone=not beside)
     theirs = mine = np.zeros((len(first), 0))
-    while (word := decide(*last_look(found, rules, "confirm"))) == "INCONCLUSIVE" and len(found.looks) < looks:
-        more = LOOKS[len(found.looks)].samples - theirs.shape[1]
-        theirs, mine = data.side_by_side(theirs, before(more)), data.side_by_side(mine, after(more))
-        failing = evidence_of(theirs, mine, rules)
-        every = data.side_by_side(baseline, theirs), data.side_by_side(first, mine)
-        passing = evidence_of(*every, rules) if same_model else failing
-        found = replace(found, looks=(*found.looks, FreshEvidence(failing, passing)))
-    return word, 1 + 2 * theirs.shape[1]
+    while (word := decide(*last_look(found, rules, "screen"))) == "INCONCLUSIVE" and len(found.looks) < looks:
+        more = LOOKS[len(found.looks)].samples - mine.shape[1]
+        mine = data.side_by_side(mine, world.after(more))
+        theirs = data.side_by_side(theirs, world.before(more)) if beside else theirs
+        found = replace(found, looks=(*found.looks, fresh_evidence(world, first, theirs, mine)))
+    return word, 1 + theirs.shape[1] + mine.shape[1]
 
 
-def drawn(rng: Rng, rates: Floats) -> Draw:
-    """Runs at these rates."""
-    return partial(data.pass_fail, rng, rates)
+def fresh_evidence(world: World, first: Floats, theirs: Floats, mine: Floats) -> FreshEvidence:
+    """The evidence of one look."""
+    every = data.side_by_side(world.accepted, theirs), data.side_by_side(first, mine)
+    if not theirs.size:
+        alone = evidence_of(*every, Rules(), sessions=world.accepted.shape[1] >= FEWEST_SESSIONS)
+        return FreshEvidence(alone, alone)
+    failing = evidence_of(theirs, mine, Rules())
+    return FreshEvidence(failing, evidence_of(*every, Rules()) if world.same_model else failing)
+
+
+def verdicts(rng: Rng, suites: int, make: Callable[[Rng], World], **options: Any) -> Verdicts:
+    """The shares of the verdicts over simulated suites."""
+    found = [default_gate(make(rng), **options) for _ in range(suites)]
+    words = [word for word, _ in found]
+    return Verdicts(words.count("FAIL") / suites, words.count("PASS") / suites, float(np.mean([r for _, r in found])))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Shares of verdicts, and the mean number of runs of a case, both versions together."""
+
+    fail: float
+    passed: float
+    runs: float
 
 
 # A: nothing has changed, and the gate should not fail
@@ -233,23 +247,66 @@ def a2(at: Setting) -> Iterator[Check]:
 
 def a3(at: Setting) -> Iterator[Check]:
     """The default procedure."""
-    suites = at.size(3000, 200)
-    for sessions, (cell, n) in itertools.product((False, True), enumerate((50, 100, 200))):
-        rng, label = at.rng(cell), f"default procedure, n = {n}"
-        gates = [unchanged_gate(rng, n, sessions=sessions) for _ in range(suites)]
-        failed = sum(word == "FAIL" for word, _ in gates) / suites
-        if sessions:
-            yield Check(f"{label}, sessions on in the screening stage: FAIL", failed, suites)
-        else:
-            yield at_most(f"{label}: FAIL", failed, suites, 0.01, 0.016)
-            runs = float(np.mean([runs for _, runs in gates]))
-            yield Check(f"{label}: runs of a case", runs, suites, high=2, unit="")
+    suites = at.size(2000, 100)
+    for cell, (n, kb) in enumerate(itertools.product((20, 50, 86, 200), (1, 5))):
+        found = verdicts(at.rng(cell), suites, partial(data.unchanged, n=n, kb=kb))
+        label = f"unchanged, n = {n}, {kb} accepted"
+        yield at_most(f"{label}: FAIL", found.fail, suites, 0.008, 0.01)
+        yield Check(f"{label}: PASS", found.passed, suites)
+        yield Check(f"{label}: runs of a case, both versions", found.runs, suites, unit="")
 
 
-def unchanged_gate(rng: Rng, n: int, *, sessions: bool) -> tuple[Word, int]:
-    """The default procedure on an unchanged suite."""
-    rates = data.pass_rates(rng, n)
-    return default_gate(data.pass_fail(rng, rates, 5), drawn(rng, rates), drawn(rng, rates), sessions=sessions)
+def f2(at: Setting) -> Iterator[Check]:
+    """Worlds in which the accepted runs are not like those of today."""
+    suites = at.size(2000, 60)
+    worlds: dict[str, tuple[Callable[[Rng], World], float]] = {
+        **{
+            f"both versions {100 * loss:g} % worse from the second round on": (partial(data.drifting, loss=loss), 0.016)
+            for loss in (0.05, 0.1, 0.2)
+        },
+        **{
+            f"sessions, deviation {100 * sd:g} pts": (partial(data.in_sessions, deviation=sd), 0.016)
+            for sd in (0.017, 0.03, 0.05)
+        },
+        **{
+            f"accepted in one session, deviation {100 * sd:g} pts": (
+                partial(data.in_sessions, deviation=sd, one_day=True),
+                0.016,
+            )
+            for sd in (0.017, 0.03)
+        },
+        "accepted only if not lower": (data.chosen, 0.02),
+        **{f"storms lose {100 * lost:g} %": (partial(data.stormy, lost=lost), 0.016) for lost in (0.1, 0.2)},
+        **{
+            f"another backend, {100 * s:g} % differ": (partial(data.other_backend, share=s), 0.016)
+            for s in (0.07, 0.13)
+        },
+    }
+    for cell, (label, (world, page)) in enumerate(worlds.items()):
+        found = verdicts(at.rng(cell), suites, partial(world, n=200, kb=5))
+        yield at_most(f"{label}, n = 200: FAIL", found.fail, suites, 0.008, page)
+
+
+def f3(at: Setting) -> Iterator[Check]:
+    """Innocent edits: cases move by their own amounts, the mean stays."""
+    suites = at.size(2000, 60)
+    designs = itertools.product((50, 86, 200), (0.07, 0.13))
+    for cell, (n, share) in enumerate(designs):
+        for number, (label, world) in enumerate(
+            (("remote at temperature 0", data.edited), ("sampled", data.edited_sampled))
+        ):
+            made = partial(world, n=n, kb=5, share=share if number == 0 else 2 * share)
+            found = verdicts(at.rng(10 * cell + number), suites, made)
+            yield at_most(f"innocent edit, {label}, {100 * share:g} %, n = {n}: FAIL", found.fail, suites, 0.03, 0.05)
+
+
+def f4(at: Setting) -> Iterator[Check]:
+    """The same where the old version cannot run."""
+    suites = at.size(1000, 40)
+    for cell, (n, share) in enumerate(itertools.product((50, 86, 200), (0.07, 0.13))):
+        found = verdicts(at.rng(cell), suites, partial(data.edited, n=n, kb=5, share=share), beside=False)
+        label = f"innocent edit, old version cannot run, {100 * share:g} %, n = {n}"
+        yield at_most(f"{label}: FAIL", found.fail, suites, 0.05, 0.08)
 
 
 def a4(at: Setting) -> Iterator[Check]:
@@ -285,13 +342,12 @@ def sessions_p(rng: Rng, n: int, generate: Callable[[Rng, Floats, int], Floats])
 
 def a6(at: Setting) -> Iterator[Check]:
     """An unlucky baseline."""
-    baselines, candidates = (20, 60) if at.ci else (200, 200)
+    baselines, candidates = (20, 40) if at.ci else (200, 200)
     failed = []
     for cell in range(baselines):
         rng = at.rng(cell)
-        rates = data.pass_rates(rng, 200)
-        once = partial(default_gate, data.pass_fail(rng, rates, 5), drawn(rng, rates), drawn(rng, rates))
-        failed.append(sum(once()[0] == "FAIL" for _ in range(candidates)) / candidates)
+        world = data.unchanged(rng, 200, 5)
+        failed.append(sum(default_gate(world)[0] == "FAIL" for _ in range(candidates)) / candidates)
     label = f"default procedure, n = 200, {baselines} baselines x {candidates} candidates: 95th percentile of FAIL"
     high = 0.05 + at.slack(0.05, candidates)
     yield Check(label, float(np.percentile(failed, 95)), baselines * candidates, high=high)
@@ -335,24 +391,13 @@ def p2(at: Setting) -> Iterator[Check]:
 
 def p3(at: Setting) -> Iterator[Check]:
     """The default procedure."""
-    suites = at.size(3000, 200)
-    designs = enumerate(zip(SHAPES, (0.80, 0.88), strict=True))
-    for sessions, (cell, (shape, page)) in itertools.product((False, True), designs):
-        rng, label = at.rng(cell), f"default procedure, n = 200, 5 pts {shape}"
-        words = [fallen_gate(rng, shape, sessions=sessions) for _ in range(suites)]
-        failed = words.count("FAIL") / suites
-        if sessions:
-            yield Check(f"{label}, sessions on in the screening stage: FAIL", failed, suites)
-        else:
-            yield at_least(at, f"{label}: FAIL", failed, suites, page)
-            yield Check(f"{label}: false PASS", words.count("PASS") / suites, suites)
-
-
-def fallen_gate(rng: Rng, shape: Shape, *, sessions: bool) -> Word:
-    """The default procedure on 200 cases that lost exactly 5 points."""
-    rates = data.pass_rates(rng, 200)
-    after = data.fallen_exactly(rng, rates, 0.05, shape)
-    return default_gate(data.pass_fail(rng, rates, 5), drawn(rng, rates), drawn(rng, after), sessions=sessions)[0]
+    suites = at.size(2000, 100)
+    designs = ((200, 0.05, "diffuse", 0.82), (200, 0.05, "break", 0.84), (86, 0.10, "diffuse", 0.9))
+    for cell, (n, drop, shape, page) in enumerate(designs):
+        found = verdicts(at.rng(cell), suites, partial(data.worse, n=n, kb=5, drop=drop, shape=shape))
+        label = f"default procedure, n = {n}, {100 * drop:g} pts {shape}"
+        yield at_least(at, f"{label}: FAIL", found.fail, suites, page)
+        yield at_most(f"{label}: false PASS", found.passed, suites, 0.05, 0.055)
 
 
 def p4(at: Setting) -> Iterator[Check]:
@@ -655,7 +700,7 @@ def j1(at: Setting) -> Iterator[Check]:
 
 ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
     row.__name__.upper(): row
-    for row in (a1, a2, a3, a4, a5, a6, a7, p1, p2, p3, p4, n1, n2, d1, d2, l1, l2, l3, c1, h1, o1, j1)
+    for row in (a1, a2, a3, a4, a5, a6, a7, f2, f3, f4, p1, p2, p3, p4, n1, n2, d1, d2, l1, l2, l3, c1, h1, o1, j1)
 }
 
 

@@ -5,7 +5,8 @@ Each function generates one suite of n cases. Pass/fail runs are 0 or 1, `(cases
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -167,3 +168,131 @@ def side_by_side(*parts: Floats) -> Floats:
 def columns(parts: Sequence[Floats]) -> Floats:
     """One run of all cases per part, as `(cases, runs)`."""
     return np.stack(parts, axis=1)
+
+
+# Worlds: an accepted baseline, and today's samples of both versions. Most were not in the mind of the gate's author.
+
+Draw = Callable[[int], Floats]
+"""Returns so many samples of each case, taken today, as `(cases, samples)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A suite with its accepted runs and both versions of today."""
+
+    accepted: Floats
+    before: Draw
+    after: Draw
+    same_model: bool = False
+    """Whether the weights are those of the accepted runs, as with a local model."""
+
+
+def at_rates(rng: Rng, rates: Floats) -> Draw:
+    """Pass/fail samples at these rates."""
+    return lambda k: pass_fail(rng, rates, k)
+
+
+def unchanged(rng: Rng, n: int, kb: int, *, of: tuple[float, float] = (0.85, 0.5)) -> World:
+    """Nothing has changed, with a local model."""
+    rates = pass_rates(rng, n, *of)
+    return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, rates), same_model=True)
+
+
+def worse(rng: Rng, n: int, kb: int, drop: float, shape: Shape) -> World:
+    """The new version has lost exactly `drop` on these cases."""
+    rates = pass_rates(rng, n)
+    after = fallen_exactly(rng, rates, drop, shape)
+    return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, after), same_model=True)
+
+
+def drifting(rng: Rng, n: int, kb: int, loss: float) -> World:
+    """From the second round of samples on, an endpoint answers worse by the factor `loss`, with both versions."""
+    rates = pass_rates(rng, n)
+    rounds = iter([rates])
+
+    def after(k: int) -> Floats:
+        return pass_fail(rng, next(rounds, rates * (1 - loss)), k)
+
+    return World(pass_fail(rng, rates, kb), at_rates(rng, rates * (1 - loss)), after)
+
+
+def edited(rng: Rng, n: int, kb: int, share: float, *, flips: float = 0.02) -> World:
+    """An innocent edit: this share of cases changes its outcome, in either direction, the mean stays.
+
+    A remote model at temperature 0 whose answers flip from run to run at the rate `flips`.
+    """
+    mean = 0.85
+    outcome = rng.random(n) < mean
+    redrawn = rng.random(n) < share / (2 * mean * (1 - mean))  # a redrawn outcome differs this often
+    changed = np.where(redrawn, rng.random(n) < mean, outcome)
+    before, after = (np.where(side, 1 - flips, flips) for side in (outcome, changed))
+    return World(pass_fail(rng, before, kb), at_rates(rng, before), at_rates(rng, after))
+
+
+def edited_sampled(rng: Rng, n: int, kb: int, share: float) -> World:
+    """The same for a sampled model: this share of cases exchanges its rates."""
+    rates = pass_rates(rng, n)
+    moved = np.flatnonzero(rng.random(n) < share)
+    after = rates.copy()
+    after[moved] = rates[rng.permutation(moved)]
+    return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, after), same_model=True)
+
+
+def in_sessions(rng: Rng, n: int, kb: int, deviation: float, *, one_day: bool = False) -> World:
+    """Sessions that differ: each accepted run is one, and today is one. With `one_day`, all accepted runs share one."""
+    rates = pass_rates(rng, n)
+    shifts = np.repeat(rng.normal(0, deviation), kb) if one_day else rng.normal(0, deviation, kb)
+    today = np.clip(rates + rng.normal(0, deviation), 0, 1)
+    accepted = _one_each(rng, np.clip(rates[:, None] + shifts, 0, 1))
+    return World(accepted, at_rates(rng, today), at_rates(rng, today))
+
+
+def chosen(rng: Rng, n: int, kb: int) -> World:
+    """A winner's curse: a run was accepted only if its mean was not lower than that of the run before."""
+    rates = pass_rates(rng, n)
+    kept = [pass_fail(rng, rates, 1)]
+    while len(kept) < kb:
+        run = pass_fail(rng, rates, 1)
+        if run.mean() >= kept[-1].mean() or rng.random() < 0.02:  # in the end somebody accepts
+            kept.append(run)
+    return World(side_by_side(*kept), at_rates(rng, rates), at_rates(rng, rates))
+
+
+def stormy(rng: Rng, n: int, kb: int, lost: float) -> World:
+    """15 % of all rounds lose a block of neighbouring answers: of both versions, which are sampled in turns."""
+    rates = pass_rates(rng, n)
+    blocks: list[int | None] = []
+
+    def runs(first: int, k: int) -> Floats:
+        made = pass_fail(rng, rates, k)
+        while len(blocks) < first + k:
+            blocks.append(int(rng.integers(0, n)) if rng.random() < 0.15 else None)
+        for run, start in enumerate(blocks[first : first + k]):
+            if start is not None:
+                made[np.arange(start, start + int(lost * n)) % n, run] = 0
+        return made
+
+    def side(first: int) -> Draw:
+        reached = [first]
+
+        def draw(k: int) -> Floats:
+            reached[0] += k
+            return runs(reached[0] - k, k)
+
+        return draw
+
+    return World(runs(0, kb), side(kb + 1), side(kb))
+
+
+def other_backend(rng: Rng, n: int, kb: int, share: float) -> World:
+    """The endpoint has changed since the runs were accepted: this share of cases differs, the mean stays."""
+    world = edited(rng, n, kb, share)
+    return World(world.accepted, world.after, world.after)
+
+
+def with_tag(rng: Rng, n: int, kb: int, tagged: int) -> tuple[World, int]:
+    """The first `tagged` cases fail completely in the new version, the others are unchanged."""
+    rates = pass_rates(rng, n, 0.95, 0.8)
+    after = rates.copy()
+    after[:tagged] = 0
+    return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, after), same_model=True), tagged

@@ -28,7 +28,7 @@ from evalharness.gate.defaults import (
 )
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
 from evalharness.gate.stats.bounds import Spread, Target, few_failures, spread_of
-from evalharness.gate.stats.permutation import Floats, Pair, blocks, p_over_cases, p_worse, smallest_p
+from evalharness.gate.stats.permutation import Floats, Pair, blocks, is_pass_fail, p_over_cases, p_worse, smallest_p
 from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
 from evalharness.gate.stats.sessions import corrected, overdispersion
 from evalharness.gate.wording import reason_of
@@ -180,8 +180,10 @@ def can_pass(evidence: Evidence, rules: Rules) -> bool:
     """Whether the number of runs and of net failures allows a PASS."""
     if evidence.blocked or not evidence.pairs or evidence.candidate_runs < rules.runs_needed:
         return False
+    if not rules.counts_failures or not is_pass_fail(blocks(evidence.pairs)):
+        return True
     lost = -evidence.change * evidence.candidate_runs
-    return not rules.counts_failures or few_failures(lost, evidence.candidate_runs, rules.margin, rules.alpha_pass)
+    return few_failures(lost, evidence.candidate_runs, rules.margin, rules.alpha_pass)
 
 
 def is_loss(evidence: Evidence, rules: Rules) -> bool:

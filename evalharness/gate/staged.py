@@ -30,7 +30,8 @@ MOST_NAMED = 2
 class Collect(Protocol):
     """Returns the evidence in the numbers of both sides."""
 
-    def __call__(self, baseline: Values, candidate: Values, *, stored: bool, tested: bool = True) -> Evidence: ...
+    def __call__(self, baseline: Values, candidate: Values, *, stored: bool, tested: bool = True) -> Evidence:
+        """Return the evidence."""
 
 
 def staged(
@@ -124,7 +125,7 @@ def conclude_staged(context: GateContext, evidence: Staged, rules: Rules, gates:
 
 
 def last_look(evidence: Staged, rules: Rules, stage: Stage) -> tuple[Evidence, float, Rules]:
-    """The evidence of the first look that decides, or of the last one: with its p-value, and the rules that it spends."""
+    """The evidence of the first look that decides, or of the last one, with its p-value and rules."""
     p_values = evidence.adjusted or evidence.p_values
     if stage == "single":
         return evidence.screen, p_values[0], rules

@@ -128,9 +128,9 @@ def test_false_pass(n: int, kb: int, kc: int, shape: str) -> None:
     assert share_passed(n, kb, kc, shape, suites=500) <= 0.075
 
 
-@pytest.mark.parametrize(("n", "kb", "kc"), [(20, 1, 1), (58, 1, 1), (58, 5, 1), (29, 5, 2), (19, 5, 5)])
+@pytest.mark.parametrize(("n", "kb", "kc"), [(20, 1, 1), (58, 1, 1), (58, 5, 1), (29, 5, 2)])
 def test_too_few_runs_never_pass(n: int, kb: int, kc: int) -> None:
-    """With fewer than 59 runs or 20 cases nothing passes, even with identical responses (row N1)."""
+    """With fewer than 59 runs nothing passes, even with identical responses (row N1)."""
     before, after = ({f"case-{number}": [1.0] * k for number in range(n)} for k in (kb, kc))
     assert decide(collect_evidence(before, after, rules=Rules(), seed=""), 1.0, Rules()) == "INCONCLUSIVE"
     assert share_passed(n, kb, kc, "break", suites=50) == 0

@@ -169,7 +169,7 @@ def test_cost_line(verdict: Word, changes: dict[str, Any], reason: str) -> None:
     ],
 )
 def test_stages(verdict: Word, drift: float, alone: bool, expected: str) -> None:
-    """A change of the endpoint is named, and it takes the blame from the change; every verdict names its worst cases."""
+    """A change of the endpoint is named and takes the blame; every verdict names its worst cases."""
     worst = (("refund", -0.8), ("cable", -0.6))
     result = replace(RESULT, verdict=verdict, reason="R", worst=worst)
     none = Spread(0.0, 0.0)

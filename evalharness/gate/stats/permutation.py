@@ -57,7 +57,7 @@ def p_worse(pairs: Sequence[Pair], seed: str) -> float:
     moving = _moving(pairs)
     if not moving:
         return 1.0
-    if all(((side == 0) | (side == 1)).all() for block in moving for side in block):
+    if is_pass_fail(moving):
         return _exact(moving)
     return _sampled(moving, seed)
 
@@ -74,6 +74,11 @@ def p_over_cases(pairs: Sequence[Pair]) -> float:
         return float(changes.mean() > 0)
     error = float(changes.std(ddof=1)) / math.sqrt(len(changes))
     return t_below(float(changes.mean()) / error, len(changes) - 1)
+
+
+def is_pass_fail(found: Sequence[Block]) -> bool:
+    """Whether all values are 0 or 1."""
+    return all(((side == 0) | (side == 1)).all() for block in found for side in block)
 
 
 def smallest_p(pairs: Sequence[Pair]) -> float:
