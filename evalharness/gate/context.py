@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Literal
 
 from evalharness.gate.defaults import FEWEST_SESSIONS
+from evalharness.gate.fresh import BothVersions, Samples
 from evalharness.gate.identity import model_differs
-from evalharness.gate.pairing import Pairing, baseline_sample_of, baseline_samples, some
-from evalharness.records import BaselineSample, GateRule, Run, Sample, Status
+from evalharness.gate.pairing import Pairing, baseline_samples, some
+from evalharness.records import BaselineSample, GateRule, Run, Status
 
 Stage = Literal["single", "screen", "confirm"]
 """`single`: fresh samples are impossible. `screen`: more of them can follow. `confirm`: no more will follow."""
@@ -65,64 +66,27 @@ class GateContext:
         return {case: name for case in self.cases if (name := self.pairing.samples[case][0].cluster)}
 
     @cached_property
-    def candidate(self) -> dict[str, list[BaselineSample]]:
+    def versions(self) -> BothVersions:
+        """The samples of this version, and of the accepted one where it was sampled too."""
+        return BothVersions(self.pairing, self.run, self.reference)
+
+    @property
+    def candidate(self) -> Samples:
         """The samples of this run, all cases."""
-        return self._mine(self.pairing.samples)
+        return self.versions.mine
 
     @cached_property
-    def first(self) -> dict[str, list[BaselineSample]]:
-        """The planned samples of this run, all cases."""
-        found = self.pairing.samples
-        return self._mine({case: [s for s in found[case] if s.key.purpose != "confirm"] for case in found})
-
-    @cached_property
-    def fresh(self) -> dict[str, list[BaselineSample]]:
-        """The samples of this run that were taken next to those of the accepted version, all cases."""
-        found = self.pairing.samples
-        return self._mine({case: [s for s in found[case] if s.key.purpose == "confirm"] for case in found})
-
-    def _mine(self, samples: Mapping[str, Sequence[Sample]]) -> dict[str, list[BaselineSample]]:
-        return {case: [baseline_sample_of(s, self.run.header) for s in found] for case, found in samples.items()}
-
-    @cached_property
-    def baseline(self) -> dict[str, Sequence[BaselineSample]]:
+    def baseline(self) -> Samples:
         """The accepted samples of the compared cases, in the order of the runs.
 
         Those of the version in `against` if the run names one.
         """
         if self.run.header.against:
-            return {case: self._counterparts(case, fresh=False) for case in self.cases}
+            return {case: self.versions.planned_beside.get(case, ()) for case in self.cases}
         runs, copies = set(self.pairing.accepted_runs), self.pairing.copies
         found = {case: baseline_samples(self.pairing, case, copies=False) for case in self.cases}
         accepted = {case: [one for one in samples if one.run in runs] for case, samples in found.items()}
         return {case: samples[-1:] if copies else samples for case, samples in accepted.items()}
-
-    @cached_property
-    def beside(self) -> dict[str, Sequence[BaselineSample]]:
-        """The samples of the accepted version that were taken next to the fresh ones; empty for most runs."""
-        return {case: self._counterparts(case, fresh=True) for case in self.cases} if self.reference else {}
-
-    def _counterparts(self, case: str, *, fresh: bool) -> list[BaselineSample]:
-        return [sample for repeat, sample in self._of_reference.get(case, ()) if (repeat >= self._planned) is fresh]
-
-    @cached_property
-    def _of_reference(self) -> dict[str, list[tuple[int, BaselineSample]]]:
-        """Case id -> repeat and sample of the reference run, for cases that are equal in both versions."""
-        found: dict[str, list[tuple[int, BaselineSample]]] = {}
-        if self.reference is None:
-            return found
-        mine = (self.pairing.model, self.pairing.prompt)
-        for one in sorted(self.reference.samples, key=lambda sample: sample.key.repeat):
-            same = one.key.case in self.pairing.samples and self.pairing.samples[one.key.case][0].digest == one.digest
-            if (one.key.model, one.key.prompt) == mine and one.answered and same:
-                sample = baseline_sample_of(one, self.reference.header, self.reference.header.id)
-                found.setdefault(one.key.case, []).append((one.key.repeat, sample))
-        return found
-
-    @cached_property
-    def _planned(self) -> int:
-        """Number of planned samples of a case."""
-        return 1 + max((key.repeat for key in self.run.header.planned if key.model == self.pairing.model), default=0)
 
     @property
     def is_same_model(self) -> bool:
@@ -143,18 +107,17 @@ class GateContext:
         known = self.pairing.known_cases
         if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value)]:
             raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {name} for {some(lost)}")
-        return numbers(self.baseline, value), numbers({case: self.first[case] for case in self.cases}, value)
+        return numbers(self.baseline, value), self.numbers_of(self.versions.planned, value)
 
     def fresh_values(self, value: Value, samples: int) -> tuple[Values, Values]:
         """The numbers of the first fresh samples of each case: accepted version, this version."""
-        sides = self.beside, {case: self.fresh[case] for case in self.cases}
-        theirs, mine = (numbers({case: side.get(case, ())[:samples] for case in self.cases}, value) for side in sides)
+        sides = self.versions.fresh_beside, self.versions.fresh
+        theirs, mine = (self.numbers_of(side, value, samples) for side in sides)
         return theirs, mine
 
-    @property
-    def most_fresh(self) -> int:
-        """The largest number of fresh samples of a case."""
-        return max((len(self.fresh[case]) for case in self.cases), default=0)
+    def numbers_of(self, samples: Samples, value: Value, most: int | None = None) -> Values:
+        """The numbers of the compared cases, of `most` samples each."""
+        return numbers({case: samples.get(case, ())[:most] for case in self.cases}, value)
 
     @property
     def has_sessions(self) -> bool:

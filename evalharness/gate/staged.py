@@ -41,9 +41,9 @@ def staged(
     found = Staged(
         collect(*first, stored=not context.run.header.against),
         unchanged=_is_unchanged(context, value),
-        alone=not context.is_same_model and not any(context.beside.values()),
+        alone=not context.is_same_model and not any(context.versions.fresh_beside.values()),
     )
-    if found.unchanged or not context.most_fresh:
+    if found.unchanged or not context.versions.most_fresh:
         return replace(found, worst=_worst(first, better))
     looks = tuple(_look(context, value, first, look, collect) for look in _looks(context))
     theirs, _ = context.fresh_values(value, LOOKS[-1].samples)
@@ -56,7 +56,7 @@ def _looks(context: GateContext) -> Iterator[Look]:
     """The looks that the fresh samples reach."""
     reached = 0
     for look in LOOKS:
-        if reached < context.most_fresh:
+        if reached < context.versions.most_fresh:
             yield look
         reached = look.samples
 

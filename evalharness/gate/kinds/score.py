@@ -79,13 +79,13 @@ class ScoreGate(MeanGate):
     def _slices(self, context: GateContext) -> tuple[Slice, ...]:
         from evalharness.gate.slices import slices_of
 
-        value = self.value(context.rule)
-        accepted, mine = numbers(context.baseline, value), numbers(context.candidate, value)
-        beside = numbers(context.beside, value)
+        value, versions = self.value(context.rule), context.versions
+        accepted, mine = context.numbers_of(context.baseline, value), context.numbers_of(versions.mine, value)
+        beside = context.numbers_of(versions.fresh_beside, value)
         if any(beside.values()) and not context.is_same_model:  # today's answers of both versions alone
-            accepted, mine = beside, numbers(context.fresh, value)
+            accepted, mine = beside, context.numbers_of(versions.fresh, value)
         else:
-            accepted = {case: [*accepted[case], *beside.get(case, ())] for case in accepted}
+            accepted = {case: [*accepted[case], *beside[case]] for case in accepted}
         both = [case for case in accepted if accepted[case] and mine.get(case)]
         before, after = ({case: side[case] for case in both} for side in (accepted, mine))
         return slices_of(before, after, context.tags, seed=context.seed)

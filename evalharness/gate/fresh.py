@@ -1,0 +1,84 @@
+"""The samples of a run, and of a reference run next to it: which were planned, and which are fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from evalharness.gate.pairing import Pairing, baseline_sample_of
+from evalharness.records import BaselineSample, Run, Sample
+
+Samples = Mapping[str, Sequence[BaselineSample]]
+"""Case id -> samples."""
+
+
+@dataclass(frozen=True)
+class BothVersions:
+    """The samples of one model and prompt in this run and in the reference run, by case and in the order of repeats."""
+
+    pairing: Pairing
+    run: Run
+    reference: Run | None
+
+    @cached_property
+    def mine(self) -> Samples:
+        """All samples of this run."""
+        return self._mine(("planned", "confirm"))
+
+    @cached_property
+    def planned(self) -> Samples:
+        """The planned samples of this run."""
+        return self._mine(("planned",)) if self.most_fresh else self.mine
+
+    @cached_property
+    def fresh(self) -> Samples:
+        """The samples of this run that were taken next to those of the accepted version."""
+        return self._mine(("confirm",)) if self.most_fresh else dict.fromkeys(self.pairing.samples, ())
+
+    @cached_property
+    def planned_beside(self) -> Samples:
+        """The planned samples of the reference run; empty unless the run names its commit with `against`."""
+        return {case: [s for repeat, s in found if repeat < self._planned] for case, found in self._reference.items()}
+
+    @cached_property
+    def fresh_beside(self) -> Samples:
+        """The samples of the accepted version that were taken next to the fresh ones; empty for most runs."""
+        return {case: [s for repeat, s in found if repeat >= self._planned] for case, found in self._reference.items()}
+
+    @cached_property
+    def most_fresh(self) -> int:
+        """The largest number of fresh samples of a case."""
+        return max((sum(_is_fresh(s) for s in found) for found in self.pairing.samples.values()), default=0)
+
+    def _mine(self, purposes: Collection[str]) -> Samples:
+        header = self.run.header
+        return {
+            case: [baseline_sample_of(one, header) for one in found if one.purpose in purposes]
+            for case, found in self.pairing.samples.items()
+        }
+
+    @cached_property
+    def _reference(self) -> Mapping[str, Sequence[tuple[int, BaselineSample]]]:
+        """Repeat and sample of the reference run, for cases that are equal in both versions."""
+        found: dict[str, list[tuple[int, BaselineSample]]] = {}
+        if self.reference is None:
+            return found
+        header, mine = self.reference.header, (self.pairing.model, self.pairing.prompt)
+        for one in sorted(self.reference.samples, key=lambda sample: sample.key.repeat):
+            if (one.key.model, one.key.prompt) == mine and one.answered and self._is_equal(one):
+                found.setdefault(one.key.case, []).append((one.key.repeat, baseline_sample_of(one, header, header.id)))
+        return found
+
+    def _is_equal(self, sample: Sample) -> bool:
+        mine = self.pairing.samples.get(sample.key.case)
+        return mine is not None and mine[0].digest == sample.digest
+
+    @cached_property
+    def _planned(self) -> int:
+        """Number of planned samples of a case."""
+        return 1 + max((key.repeat for key in self.run.header.planned if key.model == self.pairing.model), default=0)
+
+
+def _is_fresh(sample: Sample) -> bool:
+    return sample.purpose == "confirm"
