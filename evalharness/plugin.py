@@ -63,6 +63,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="take N samples per case; a deterministic model gives one",
     )
     add(
+        "--llm-settle",
+        metavar="N",
+        type=int,
+        help="take up to N samples per case and version until each gate decides; 1 takes no fresh ones (default: 5, "
+        "and of an endpoint only where a gate may fail)",
+    )
+    add(
         "--llm-baseline",
         metavar="PATH|git:REF|none",
         help="compare with this baseline, or with none (default: golden/baselines/SUITE at the merge base)",

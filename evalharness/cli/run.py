@@ -30,6 +30,13 @@ _STOPPED = 130
     type=click.IntRange(min=1),
     help="Set the samples per case; a deterministic model gives one.",
 )
+@click.option(
+    "--settle",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Take up to N samples per case and version until each gate decides; 1 takes no fresh ones. Default: 5, and of "
+    "an endpoint only where a gate may fail.",
+)
 @click.option("--baseline", metavar="PATH|git:REF|none", help="Compare with this baseline, or with none.")
 @click.option("--against", metavar="REF", help="Run the suite of this commit in turns, and compare with it.")
 @click.option("--base", metavar="REF", help="Set the branch this change is merged into.")

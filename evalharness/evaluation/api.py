@@ -44,6 +44,7 @@ def evaluate(
     models: Sequence[str] | Mapping[str, Provider] = (),
     prompts: Sequence[str] = (),
     repeat: int = 1,
+    settle: int | None = None,
     baseline: str | None = None,
     against: str | None = None,
     base: str | None = None,
@@ -65,6 +66,8 @@ def evaluate(
         models: Names of configured models to run instead of the suite's own, or providers by name.
         prompts: Names of prompts to run instead of the suite's own.
         repeat: Samples per case, model and prompt.
+        settle: Most samples of a case and version until each gate passes or fails; 1 takes no fresh ones. Default: 5,
+            and of an endpoint only where a gate may fail.
         baseline: A baseline's file or folder, `git:REF`, or `none`. Default: the accepted one.
         against: A commit whose version of the suite runs in turns with this one and is what it is compared with.
         base: The branch that this change goes to: baselines and gates count as of the merge base with it.
@@ -88,6 +91,7 @@ def evaluate(
         models=models,
         prompts=prompts,
         repeat=repeat,
+        settle=settle,
         baseline=baseline,
         against=against,
         base=base,
@@ -109,6 +113,7 @@ def _resources(
     models: Sequence[str] | Mapping[str, Provider],
     prompts: Sequence[str],
     repeat: int,
+    settle: int | None,
     baseline: str | None,
     against: str | None,
     base: str | None,
@@ -127,6 +132,7 @@ def _resources(
         models=tuple(models),
         prompts=tuple(prompts),
         repeat=repeat,
+        settle=settle,
         baseline=baseline,
         base=merge_base(config.root, base),
         against=commit_at(config.root, against) if against else None,

@@ -22,6 +22,7 @@ def command(name: str, options: EvaluationOptions) -> str:
         "baseline": options.baseline,
         "against": options.against.sha if options.against else None,
         "repeat": options.repeat if options.repeat > 1 else None,
+        "settle": options.settle,
     }
     options_given = (f"--llm-{option}={value}" for option, value in given.items() if value)
     return shlex.join([*_chosen(name, options), *options_given])

@@ -54,13 +54,19 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
         repeats = range(planned + reached, planned + samples)
         _log.info("suite %s: look %d with the repeats from %d", evaluation.name, number + 1, repeats.start)
         theirs, ours = _requests(evaluation, reference, pairs, repeats, reached)
+        requests = [request for _, request in (*theirs, *ours)]
+        if exceeded := evaluation.resources.limit_for(requests):
+            say(f"llm: {evaluation.name}: no further samples: {exceeded}")
+            return
         if not number:
-            _announce(evaluation, verdicts, reference, [request for _, request in (*theirs, *ours)], say)
+            _announce(evaluation, verdicts, reference, requests, say)
         is_fresh = _sample_both(evaluation, reference, theirs, ours)
 
 
 def _open(evaluation: Evaluation, verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
-    """The models and prompts with a gate that fresh samples can decide."""
+    """The models and prompts with a gate that fresh samples can decide, and none that has failed."""
+    verdicts = list(verdicts)
+    failed = {(verdict.model, verdict.prompt) for verdict in verdicts if verdict.gating and verdict.status == "fail"}
     free = {name for name, one in evaluation.plan.providers.items() if _is_free(one.capabilities)}
     wanted = evaluation.options.settle is not None
     found = (
@@ -68,7 +74,7 @@ def _open(evaluation: Evaluation, verdicts: Iterable[Verdict]) -> list[tuple[str
         for verdict in verdicts
         if verdict.open and verdict.gating and (verdict.suspicious or wanted or verdict.model in free)
     )
-    return list(dict.fromkeys(found)) if evaluation.options.settle != 1 else []
+    return [pair for pair in dict.fromkeys(found) if pair not in failed] if evaluation.options.settle != 1 else []
 
 
 def _is_free(capabilities: Capabilities) -> bool:

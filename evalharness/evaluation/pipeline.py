@@ -87,7 +87,8 @@ class Pipeline:
 
     def __init__(self, engine: Engine, deadline_s: float | None = None) -> None:
         """Prepare a pipeline; nothing is started. After `deadline_s` and a second, no response is scored any more."""
-        self._engine = engine
+        self._engine, self._deadline_s = engine, deadline_s
+        self._started_at, self._finished = time.monotonic(), 0
         self._over = threading.Event()
         self._timer = threading.Timer(deadline_s + _GRACE_S, self._too_late) if deadline_s is not None else None
         self._ready: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
@@ -98,6 +99,7 @@ class Pipeline:
 
     def __enter__(self) -> Pipeline:
         self._engine.__enter__()
+        self._started_at = time.monotonic()
         self._thread.start()
         if self._timer is not None:
             self._timer.daemon = True
@@ -111,6 +113,13 @@ class Pipeline:
         with ExitStack() as ending:
             ending.callback(self._end_thread)
             ending.push(self._engine)
+
+    def has_time_for(self, samples: int) -> bool:
+        """Whether as many samples fit into the time until the deadline, at the pace so far."""
+        if self._deadline_s is None:
+            return True
+        passed = time.monotonic() - self._started_at
+        return passed * (1 + samples / max(1, self._finished)) <= self._deadline_s
 
     def submit(self, case: Case, request: Request, scorer: Scorer) -> Future[Sample]:
         """Send a request. Returns its future sample, which holds an error where the request or a metric failed."""
@@ -217,6 +226,7 @@ class Pipeline:
 
     def _finish(self, task: _Task, sample: Sample) -> None:
         self._unfinished.discard(task)
+        self._finished += 1
         task.finish(sample)
 
 

@@ -14,6 +14,7 @@ from evalharness.evaluation.plan import Plan
 from evalharness.evaluation.reference import ReferenceRun, open_reference_run
 from evalharness.evaluation.resources import Resources
 from evalharness.records import Baseline, Baselines, Case, Request, Run, Sample, SampleKey
+from evalharness.store import Commit
 
 MOST_AHEAD = 10_000
 """Requests of a model that are sent and not waited for: each takes several kilobytes."""
@@ -95,7 +96,7 @@ class Requests:
         """The baseline's version, to run next to this one; None if there is none.
 
         That is the version in `against`, else the one at the merge base if its requests are those of the latest
-        accepted run of each pair of model and prompt.
+        accepted run of each pair of model and prompt, and no file of an application has changed.
         """
         base = self._options.base
         if self.reference is not None or base is None:
@@ -105,9 +106,23 @@ class Requests:
         except EvalHarnessError:  # the suite did not exist then, or was invalid
             return None
         digests = found.plan.request_digests
-        if all(_has_digest(accepted.get(pair), digests.get(pair)) for pair in pairs):
+        if all(_has_digest(accepted.get(pair), digests.get(pair)) for pair in pairs) and self._answers_as_at(base):
             self.reference = found
         return self.reference
+
+    def _answers_as_at(self, commit: Commit) -> bool:
+        """Whether the models of today answer the requests of a commit as they did then.
+
+        A model whose responses are recorded does, because its identity says what they depend on. An application is
+        code of the project: a change of that code would judge itself.
+        """
+        capabilities = [provider.capabilities for provider in self._plan.providers.values()]
+        root, code = self._plan.config.root, [one.files for one in capabilities if not one.recorded]
+        return all(code) and all(_is_equal(root / file, commit.read(file)) for files in code for file in files)
+
+
+def _is_equal(path: Path, content: bytes | None) -> bool:
+    return content is not None and path.is_file() and path.read_bytes() == content
 
 
 def _has_digest(baseline: Baseline | StoreError | None, digest: str | None) -> bool:

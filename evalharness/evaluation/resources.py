@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +28,7 @@ from evalharness.report.usage import dollars
 from evalharness.store import Commit
 from evalharness.store.environment import environment
 from evalharness.store.job_ledger import open_ledger
+from evalharness.store.ledger import Ledger
 from evalharness.store.locks import RunLock
 from evalharness.store.together import restore_interrupted
 
@@ -49,6 +50,7 @@ class Resources:
     """A line for each extension that failed to close."""
     _locks: dict[str, RunLock] = field(default_factory=dict)
     _snapshots: dict[Commit, Snapshot] = field(default_factory=dict)
+    _ledger: Ledger | None = None
     _pipeline: Pipeline | None = None
     _executor: Executor | None = None
     _running: ExitStack = field(default_factory=ExitStack)
@@ -69,10 +71,10 @@ class Resources:
         self._check_prices(pricing)
         with ExitStack() as opening:  # a failure closes what is open by then
             recorded = any(provider.capabilities.recorded for provider in self.providers.values())
+            ledger = None
             if recorded or options.budget_usd is not None:
                 ledger = opening.enter_context(closing(open_ledger(self.config.cache_dir, self.config.root)))
-            else:
-                ledger = None
+            self._ledger = ledger
             self._executor = executor = open_executor(self.options.executor, self.config, self.providers)
             engine = Engine(self.providers, options=options, pricing=pricing, ledger=ledger, executor=executor)
             opening.callback(lambda: self.warnings.extend(engine.warnings))
@@ -142,6 +144,17 @@ class Resources:
             yield f"llm: {len(mine)} requests to {model}: about {about} if every response has max_tokens, at most "
             yield f"     {most} without retries; recorded responses cost nothing ({price.source})"
         yield from self._left_out(pricing)
+
+    def limit_for(self, requests: Sequence[Request]) -> str:
+        """The limit of this invocation that these requests would exceed, for a message; empty if they fit."""
+        run, pricing = self.options.run, self.pricing
+        left = self._ledger.remaining_usd(run.run) if self._ledger else None
+        if left is not None:
+            deadlines = {model: provider.capabilities.deadline_s for model, provider in self.providers.items()}
+            most = sum(pricing[one.key.model].most_usd(one, deadlines[one.key.model]) for one in requests)
+            if most > left:
+                return f"they can cost {dollars(most)}, and {dollars(left)} of the budget is left"
+        return "" if self.pipeline.has_time_for(len(requests)) else "the deadline leaves no time for them"
 
     def _left_out(self, pricing: Container[str]) -> Iterator[str]:
         """A line for each metric whose requests cost something: the responses decide how many it sends."""

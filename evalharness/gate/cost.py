@@ -1,7 +1,8 @@
-"""Gates on cost: the paired ratio of tokens, and the share of expensive responses.
+"""Gates on cost: the typical tokens, their total, and the share of expensive responses.
 
-Tokens instead of dollars, so that a price change of the vendor is not a regression of the prompt. Logarithms, so that
-a ratio counts the same for short and long cases; a total would depend on the few longest cases only.
+Tokens instead of dollars, so that a price change of the vendor is not a regression of the prompt. The typical change is
+that of logarithms, so that a ratio counts the same for short and long cases. The total is the bill: a few endless
+answers decide it, and the typical change does not show them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from dataclasses import replace
 import numpy as np
 
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, RATIO_MARGIN
-from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Total
 from evalharness.gate.scores import collect_evidence, conclude
+from evalharness.gate.stats.bounds import spread_of
 from evalharness.gate.stats.outliers import EXPENSIVE, outlier_rates
-from evalharness.gate.stats.permutation import holm
+from evalharness.gate.stats.permutation import Pair, holm
 
 SPAN = math.log(2)
 """Log change of the pseudo-cases in the bound: one response with twice the tokens, one with half."""
@@ -37,19 +39,23 @@ def assess_cost(
     margin: float = RATIO_MARGIN,
     alpha: float = ALPHA,
     alpha_pass: float = ALPHA_PASS,
+    longest: float | None = None,
     seed: str = "",
 ) -> GateResult:
     """Assess whether the candidate needs more tokens by `margin` (a ratio) or more.
 
-    `baseline` and `candidate` map case ids to the tokens of each run (or dollars, if the prices are the same). Changes
-    in the result are natural logarithms of ratios. Raises ValueError for values that are not above 0.
+    `baseline` and `candidate` map case ids to the tokens of each run (or dollars, if the prices are the same); one
+    answer can take `longest` of them. Changes in the result are natural logarithms of ratios. Raises ValueError for
+    values that are not above 0.
     """
     rules = cost_rules(margin, alpha=alpha, alpha_pass=alpha_pass)
-    evidence = collect_cost_evidence(baseline, candidate, rules=rules, seed=seed)
+    evidence = collect_cost_evidence(baseline, candidate, rules=rules, seed=seed, longest=longest)
     return conclude(evidence, evidence.p_value, rules, seed=seed)
 
 
-def collect_cost_evidence(baseline: Runs, candidate: Runs, *, rules: Rules, seed: str) -> Evidence:
+def collect_cost_evidence(
+    baseline: Runs, candidate: Runs, *, rules: Rules, seed: str, longest: float | None = None
+) -> Evidence:
     """The evidence on tokens, from two tests: the ratio, and expensive responses.
 
     The p-value is the smaller one of the two, Holm-adjusted. Raises ValueError for values that are not above 0.
@@ -61,7 +67,8 @@ def collect_cost_evidence(baseline: Runs, candidate: Runs, *, rules: Rules, seed
     evidence = collect_evidence(_logs(baseline), _logs(candidate), rules=rules, seed=seed)
     if not evidence.pairs:
         return evidence
-    before, after, p_value = outlier_rates([(np.exp(-b), np.exp(-c)) for b, c in evidence.pairs], EXPENSIVE)
+    tokens = [(np.exp(-b), np.exp(-c)) for b, c in evidence.pairs]
+    before, after, p_value = outlier_rates(tokens, EXPENSIVE)
     ratio, expensive = holm([evidence.p_value, p_value])
     remark = f"{after:.1%} of the answers took more than {EXPENSIVE:g} x their case's usual tokens, {before:.1%} before"
     return replace(
@@ -69,7 +76,15 @@ def collect_cost_evidence(baseline: Runs, candidate: Runs, *, rules: Rules, seed
         p_value=min(ratio, expensive),
         blocked=evidence.blocked or (remark if expensive <= rules.alpha else ""),
         remark=remark if expensive < ratio else "",
+        total=_total(tokens, longest),
     )
+
+
+def _total(tokens: Sequence[Pair], longest: float | None) -> Total:
+    """The change of all tokens together. The cases count as a sample: an endless answer is not one of its case."""
+    before = float(np.mean([b.mean() for b, _ in tokens]))
+    rise = spread_of(tokens, target="population", span=before)
+    return Total(before, rise, sum(len(c) for _, c in tokens), longest)
 
 
 def _logs(runs: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:

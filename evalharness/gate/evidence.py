@@ -30,6 +30,8 @@ class Rules:
     alpha: float = ALPHA
     """Of the test within cases."""
     alpha_pass: float = ALPHA_PASS
+    promised: float | None = None
+    """The rate of all looks together, where `alpha_pass` is a part of it."""
     population: float = POPULATION
     """Of the test over cases. 1 leaves it out."""
     target: Target = "suite"
@@ -43,6 +45,34 @@ class Rules:
     def runs_needed(self) -> int:
         """Number of candidate runs that a PASS needs."""
         return runs_needed(self.margin, alpha=self.alpha_pass) if self.counts_failures else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The change of all tokens together, which a few endless answers decide."""
+
+    before: float
+    """Mean tokens of a case in the baseline."""
+    rise: Spread
+    """Of the mean rise of a case, in tokens."""
+    answers: int
+    """Number of candidate answers."""
+    longest: float | None
+    """Tokens that one answer can add: `max_tokens`. None if unknown."""
+
+    @property
+    def ratio(self) -> float:
+        """The change as a ratio: 0.05 is 5 % more tokens."""
+        return self.rise.middle / self.before
+
+    def at_most(self, alpha: float) -> float:
+        """The one-sided (1 - alpha) upper bound of the change, as a ratio.
+
+        Answers of `longest` tokens that no answer of the run shows may still occur at a rate of 1 - alpha^(1/answers):
+        the "rule of three" (Hanley and Lippman-Hand 1983).
+        """
+        unseen = -math.expm1(math.log(alpha) / self.answers) * (self.longest or 0.0)
+        return (self.rise.bounds(alpha)[1] + unseen) / self.before
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +97,8 @@ class Evidence:
     """Reason against a PASS: cases that only one side has, for example."""
     remark: str = ""
     """A further finding that decides, for the reason of the verdict."""
+    total: Total | None = None
+    """The change of the sum over all cases, where a PASS needs its bound too."""
 
     @property
     def change(self) -> float:

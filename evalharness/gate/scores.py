@@ -177,8 +177,10 @@ def deciding(evidence: Evidence, rules: Rules) -> Spread:
 
 
 def can_pass(evidence: Evidence, rules: Rules) -> bool:
-    """Whether the number of runs and of net failures allows a PASS."""
+    """Whether the number of runs, of net failures and of tokens in total allows a PASS."""
     if evidence.blocked or not evidence.pairs or evidence.candidate_runs < rules.runs_needed:
+        return False
+    if evidence.total is not None and evidence.total.at_most(rules.alpha_pass) >= math.expm1(rules.margin):
         return False
     if not rules.counts_failures or not is_pass_fail(blocks(evidence.pairs)):
         return True
@@ -222,8 +224,10 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
 
 def _with_outlook(result: GateResult, evidence: Evidence, rules: Rules, seed: str, gates: int) -> GateResult:
     """The result with the drop that it detects, and the data that it needs."""
+    if rules.unit == "log ratio":  # a total that a few endless answers decide has no such forecast
+        return result
     more = _needed(evidence, rules)
-    drop = _detectable_drop(evidence, rules.alpha / gates, seed) if rules.unit == "points" else None
+    drop = _detectable_drop(evidence, rules.alpha / gates, seed)
     return replace(result, minimum_detectable_drop=drop, needed_cases=more.cases, needed_repeats=more.repeats)
 
 

@@ -9,7 +9,7 @@ samples can.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from evalharness.gate.context import GateContext, Stage, Value, Values
 from evalharness.gate.defaults import ALPHA, LOOKS, SCREEN, SCREEN_PASS, Look
 from evalharness.gate.evidence import Evidence, FreshEvidence, GateResult, Rules, Runs, Staged
 from evalharness.gate.scores import conclude, decide
-from evalharness.gate.stats.permutation import p_worse
+from evalharness.gate.stats.permutation import TOLERANCE, p_worse
 from evalharness.gate.wording import count, staged_reason
 from evalharness.records import BaselineSample
 
@@ -35,21 +35,21 @@ class Collect(Protocol):
 
 
 def staged(
-    context: GateContext, value: Value, first: tuple[Values, Values], collect: Collect, *, better: int
+    context: GateContext, value: Value, first: tuple[Values, Values], collect: Collect, scale: Callable[[float], float]
 ) -> Staged:
-    """The evidence of all stages. `better` is 1 if a higher number is better, else -1."""
+    """The evidence of all stages. `scale` returns a number whose differences are changes; higher is better."""
     found = Staged(
         collect(*first, stored=not context.run.header.against),
         unchanged=_is_unchanged(context, value),
         alone=not context.is_same_model and not any(context.versions.fresh_beside.values()),
     )
     if found.unchanged or not context.versions.most_fresh:
-        return replace(found, worst=_worst(first, better))
+        return replace(found, worst=_worst(first, scale))
     looks = tuple(_look(context, value, first, look, collect) for look in _looks(context))
     theirs, _ = context.fresh_values(value, LOOKS[-1].samples)
-    drift = _drift(first[0], theirs, better, context.seed)
+    drift = _drift(_scaled(first[0], scale), _scaled(theirs, scale), context.seed)
     every = _joined(first, context.fresh_values(value, LOOKS[-1].samples))
-    return replace(found, looks=looks, worst=_worst(every, better), drift=drift)
+    return replace(found, looks=looks, worst=_worst(every, scale), drift=drift)
 
 
 def _looks(context: GateContext) -> Iterator[Look]:
@@ -92,25 +92,29 @@ def _is_unchanged(context: GateContext, value: Value) -> bool:
     )
 
 
-def _drift(accepted: Runs, today: Runs, better: int, seed: str) -> float:
+def _scaled(values: Values, scale: Callable[[float], float]) -> Runs:
+    return {case: [scale(number) for number in numbers] for case, numbers in values.items()}
+
+
+def _drift(accepted: Runs, today: Runs, seed: str) -> float:
     """The change of the accepted version since it was accepted; 0 if chance explains it."""
     common = sorted(case for case in accepted if len(accepted[case]) and len(today.get(case, ())))
-    pairs = [(np.sort(better * np.array(accepted[case])), np.sort(better * np.array(today[case]))) for case in common]
+    pairs = [(np.sort(accepted[case]), np.sort(today[case])) for case in common]
     if not pairs or p_worse(pairs, f"{seed}|drift") > ALPHA:
         return 0.0
     return float(np.mean([after.mean() - before.mean() for before, after in pairs]))
 
 
-def _worst(sides: tuple[Values, Values], better: int) -> tuple[tuple[str, float], ...]:
+def _worst(sides: tuple[Values, Values], scale: Callable[[float], float]) -> tuple[tuple[str, float], ...]:
     """The cases with the largest drop."""
-    before, after = sides
+    before, after = (_scaled(side, scale) for side in sides)
     changes = {
-        case: better * float(np.mean(after[case]) - np.mean(before[case]))
+        case: float(np.mean(after[case]) - np.mean(before[case]))
         for case in before
         if len(before[case]) and len(after.get(case, ()))
     }
     ordered = sorted(changes.items(), key=lambda item: (item[1], item[0]))
-    return tuple((case, change) for case, change in ordered[:MOST_NAMED] if change < 0)
+    return tuple((case, change) for case, change in ordered[:MOST_NAMED] if change < -TOLERANCE)
 
 
 def conclude_staged(context: GateContext, evidence: Staged, rules: Rules, gates: int) -> GateResult:
@@ -144,13 +148,16 @@ def last_look(evidence: Staged, rules: Rules, stage: Stage) -> tuple[Evidence, f
 
 def _screening(rules: Rules, *, can_fail: bool) -> Rules:
     """The rules of the screening stage. It fails only where no fresh samples follow."""
-    return replace(rules, alpha=rules.alpha if can_fail else -1.0, alpha_pass=SCREEN_PASS)
+    alpha = rules.alpha if can_fail else -1.0
+    return replace(rules, alpha=alpha, alpha_pass=SCREEN_PASS, promised=rules.alpha_pass)
 
 
 def _spent(rules: Rules, look: Look, *, suspicious: bool) -> Rules:
     """The rules at a look."""
     alpha = look.alpha if suspicious else look.alpha_clear
-    return replace(rules, alpha=alpha, alpha_pass=look.alpha_pass, population=look.population)
+    return replace(
+        rules, alpha=alpha, alpha_pass=look.alpha_pass, population=look.population, promised=rules.alpha_pass
+    )
 
 
 def _unchanged(evidence: Evidence) -> GateResult:

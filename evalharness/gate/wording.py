@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from evalharness.gate.defaults import ALPHA_WARN
-from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged, Total
 
 MINUS = "−"
 
@@ -47,6 +48,7 @@ class _Unit:
         self._of_score = rules.unit == "points"
         self.margin = f"{rules.margin * 100:g} pts" if self._of_score else ratio(rules.margin)
         self.worse = "a drop of " if self._of_score else ""
+        self.typically = "" if self._of_score else "typically "
 
     def change(self, value: float) -> str:
         return points(value) if self._of_score else f"{percent(-value)} tokens"
@@ -60,7 +62,7 @@ class _Unit:
 def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:
     """The reason of a gate in one line: on these cases, on cases like these, and what follows."""
     unit = _Unit(rules)
-    change = f"{unit.change(evidence.change)} on {count(result.cases, 'case')}"
+    change = f"{unit.typically}{unit.change(evidence.change)} on {count(result.cases, 'case')}"
     if not evidence.pairs:
         return f"{change}: {evidence.blocked or 'nothing to compare'}"
     decides = rules.target == "population"
@@ -69,16 +71,28 @@ def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:
     tested = f", {p_text(result.p_value)}" if result.verdict == "FAIL" else ""
     moved = f"{result.up} up, {result.down} down"
     readings = f"{change} ({within}{tested}); on cases like these {over}{' (decides)' if decides else ''}; {moved}"
+    if within == over:
+        readings = f"{change} and on cases like these ({within}{tested}); {moved}"
+    readings += _total(evidence, rules)
     if result.verdict == "PASS":
-        sure = f"{(1 - rules.alpha_pass) * 100:g} %"
+        sure = f"{(1 - (rules.promised or rules.alpha_pass)) * 100:g} %"
         return f"{readings}; {unit.worse}{unit.margin} or more is ruled out ({sure})"
     if result.verdict == "FAIL":
         return readings + (f"; {evidence.remark}" if evidence.remark else "")
     return f"{readings}: " + "; ".join(_why_not(result, evidence, rules, unit))
 
 
+def _total(evidence: Evidence, rules: Rules) -> str:
+    if evidence.total is None:
+        return ""
+    ends = (math.log1p(change) for change in (evidence.total.ratio, evidence.total.at_most(rules.alpha_pass)))
+    return "; in total {}, at most {}".format(*map(percent, ends))
+
+
 def _why_not(result: GateResult, evidence: Evidence, rules: Rules, unit: _Unit) -> list[str]:
     reasons = [evidence.blocked or f"cannot rule out {unit.worse}{unit.margin}"]
+    if evidence.total is not None and evidence.total.at_most(rules.alpha_pass) >= math.expm1(rules.margin):
+        reasons += _about_total(evidence.total, rules)
     if evidence.candidate_runs < rules.runs_needed:
         reasons.append(f"this margin needs at least {rules.runs_needed} samples, got {evidence.candidate_runs}")
     if result.suspicious and (result.p_value <= ALPHA_WARN or rules.alpha < 0):
@@ -86,6 +100,18 @@ def _why_not(result: GateResult, evidence: Evidence, rules: Rules, unit: _Unit) 
     if 0 < rules.alpha < evidence.smallest_p:
         reasons.append(f"a failure is impossible with this data: the smallest p-value is {evidence.smallest_p:.2g}")
     return reasons + _outlook(result, unit)
+
+
+def _about_total(total: Total, rules: Rules) -> list[str]:
+    """The reason why the total is not bounded, where it is answers that nothing in the run rules out."""
+    without = replace(total, longest=0.0)
+    if total.longest is None or without.at_most(rules.alpha_pass) >= math.expm1(rules.margin):
+        return []
+    rate = math.ceil(-total.answers / math.log(rules.alpha_pass))
+    return [
+        f"{total.answers} answers do not rule out that 1 in {rate} runs to max_tokens = {total.longest:g}; lower it, "
+        "or take more samples"
+    ]
 
 
 def _outlook(result: GateResult, unit: _Unit) -> list[str]:

@@ -75,7 +75,10 @@ class ScriptedProvider(Provider):
         self._script = _load_script(answers, function, config.root if config else Path())
         self._delay_s, self._closed = delay_s, threading.Event()
         self.capabilities = Capabilities(
-            concurrency=concurrency, deterministic="never" if repeats_differ else "always", golden_logprobs=True
+            concurrency=concurrency,
+            files=_files(answers, function),
+            deterministic="never" if repeats_differ else "always",
+            golden_logprobs=True,
         )
 
     def identity(self) -> Mapping[str, Any]:
@@ -103,6 +106,13 @@ class ScriptedProvider(Provider):
     def close(self) -> None:
         """End all delays."""
         self._closed.set()
+
+
+def _files(answers: Mapping[str, Any] | Script | str | None, function: str | None) -> tuple[str, ...]:
+    """The files of the script; the configuration for a table in it."""
+    if function is not None:
+        return (function.rpartition(":")[0],)
+    return (answers if isinstance(answers, str) else "pyproject.toml",) if not callable(answers) else ()
 
 
 def _load_script(answers: Mapping[str, Any] | Script | str | None, function: str | None, root: Path) -> Script:

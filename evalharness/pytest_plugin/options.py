@@ -23,6 +23,9 @@ from evalharness.store import commit_at, in_ci, merge_base
 from evalharness.store.baselines import accepted_suites
 from evalharness.suites import suite_names, suite_path
 
+_LEAST = {"--llm-repeat": 1, "--llm-settle": 1, "--llm-concurrency": 1, "--llm-budget": 0, "--llm-deadline": 0}
+"""Option -> its smallest value."""
+
 
 def suites_of(config: pytest.Config) -> Suites:
     """The suites of the command line. Raises pytest.UsageError, EvalHarnessError."""
@@ -36,6 +39,7 @@ def suites_of(config: pytest.Config) -> Suites:
         models=tuple(option("--llm-model")),
         prompts=tuple(option("--llm-prompt")),
         repeat=option("--llm-repeat"),
+        settle=option("--llm-settle"),
         baseline=option("--llm-baseline"),
         base=None if worker else merge_base(project.root, option("--llm-base")),
         against=commit_at(project.root, option("--llm-against")) if option("--llm-against") else None,
@@ -64,7 +68,7 @@ def _check_options(option: Callable[..., Any], config: Config) -> None:
     root = config.root
     if config.offline and option("--llm-record") == "all":
         raise usage_error("--llm-record=all: offline = true in [tool.evalharness] forbids model calls")
-    for name, least in (("--llm-repeat", 1), ("--llm-concurrency", 1), ("--llm-budget", 0), ("--llm-deadline", 0)):
+    for name, least in _LEAST.items():
         if option(name) is not None and not least <= option(name) < math.inf:
             raise usage_error(f"{name}: expected a number from {least}, got {option(name)}")
     if option("--llm-against") and option("dist", "no") != "no":

@@ -71,6 +71,7 @@ class Suites:
             "models": options.models,
             "prompts": options.prompts,
             "repeat": options.repeat,
+            "settle": options.settle,
             "baseline": options.baseline,
             "against": options.against.sha if options.against else None,
             "base": options.base.sha if options.base else None,

@@ -139,6 +139,12 @@ class Ledger:
                     delete_others(connection, row.key)
                 insert_row(connection, row, replace=replace)
 
+    def remaining_usd(self, run: str) -> float | None:
+        """The part of a run's budget that no request has taken or reserved; None without a budget."""
+        with self._lock, self._explained():
+            row = self._connection.execute("SELECT budget_usd - taken_usd FROM run WHERE id = ?", (run,)).fetchone()
+        return row[0] if row else None
+
     def in_flight(self, run: str) -> int:
         """The number of attempts of this run that are not settled."""
         with self._lock, self._explained():

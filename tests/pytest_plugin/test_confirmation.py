@@ -1,4 +1,4 @@
-"""The confirmation stage: before a gate fails, it compares fresh samples of both versions."""
+"""Fresh samples: before a gate fails, it compares fresh samples of both versions, until it is decided."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def repeats(path: Path) -> Counter[int]:
 
 
 def test_a_worse_prompt_is_confirmed_with_samples_of_both_versions(noisy):
-    """Both versions get two more samples of each case, and then the gate fails."""
+    """Both versions get one more sample of each case, and then the gate fails."""
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     result = noisy.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p < 0.0001); confirming with 2 more*"])
-    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
-    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1: 120, 2: 120}
+    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p < 0.0001); taking fresh samples of"])
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120}
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1: 120}
     (verdict,) = noisy.verdict()["verdicts"]
     assert (verdict["status"], verdict["cases"]) == ("fail", 120)
 
@@ -48,7 +48,8 @@ def test_without_a_repository_only_this_version_is_sampled(noisy):
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     result = noisy.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["*of this version (the accepted one cannot run here)"])
+    result.stdout.fnmatch_lines(["*this version (the accepted one cannot run here)"])
+    assert "the accepted version was not sampled today" in noisy.verdict()["verdicts"][0]["reason"]
     assert not (noisy.root / "reports/demo/reference.jsonl").exists()
 
 
@@ -59,13 +60,13 @@ def test_a_good_run_has_no_confirmation(noisy):
 
 
 def test_a_run_that_is_worse_by_chance_passes(noisy):
-    """A run that may be worse (p = 0.08 with this salt) passes with three samples of each case."""
+    """A run that may be worse (p = 0.08 with this salt) passes when fresh samples of both versions are alike."""
     noisy.write("model.py", MODEL.replace("SALT", "105"))
     git(noisy.root, "commit", "-aqm", "another hour")
     result = noisy.run()
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p = 0.084); confirming with 2 more*"])
-    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
+    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p = 0.084); taking fresh samples of"])
+    assert len(repeats(noisy.root / "reports/demo/run.jsonl")) > 1
     assert noisy.verdict()["status"] == "pass"
 
 
@@ -74,7 +75,7 @@ def toss(seen: Received) -> Reply:
     body = json.loads(seen.raw.partition(b"\r\n\r\n")[2])
     system = body["messages"][0]["content"]
     chance = 0.6 if "careless" in system else 0.9 if "doubtful" in system else 0.95
-    thrown = hashlib.sha256(f"{body.get('seed')} {seen.case}".encode()).digest()[0] / 256
+    thrown = hashlib.sha256(f"{body.get('seed')} {seen.case} {system}".encode()).digest()[0] / 256
     return [Send(json_answer(completion("Yes." if thrown < chance else "No.", "m")))]
 
 
@@ -88,18 +89,82 @@ def remote(noisy):
         yield noisy, server
 
 
-def test_repeating_a_failed_run_adds_samples(remote):
-    """A repeated failed run replays its samples, and adds two more of each case to the same test."""
+def test_repeating_an_undecided_run_adds_samples(remote):
+    """A repeated run that is not decided replays its samples, and adds two more of each case to the same test."""
     project, server = remote
     with_cases(project, 30)
     project.accept()
-    project.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    project.edit("suites/demo.yaml", "You are helpful.", "You are doubtful.")
     counts = []
-    for samples in (3, 5, 7):
-        assert project.run().ret == 1
+    for samples in (5, 7, 9):
+        project.run("--llm-settle=5")
+        assert project.verdict()["verdicts"][0]["status"] == "inconclusive"
         assert repeats(project.root / "reports/demo/run.jsonl") == dict.fromkeys(range(samples), 30)
         counts.append(len(server.log))
-    assert counts == [30 + 90, 30 + 150, 30 + 210]
+    assert counts == [30 + 150, 30 + 210, 30 + 270]
+
+
+def test_repeating_a_failed_run_asks_for_nothing(remote):
+    """A repeated failed run replays its samples, and fails again."""
+    project, server = remote
+    project.accept()
+    project.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
+    assert project.run().ret == 1
+    requests, verdicts = len(server.log), project.verdict()["verdicts"]
+    assert project.run().ret == 1
+    assert (len(server.log), project.verdict()["verdicts"]) == (requests, verdicts)
+
+
+@pytest.mark.parametrize(("settle", "samples"), [((), 1), (("--llm-settle=3",), 3), (("--llm-settle=1",), 1)])
+def test_an_open_gate_of_an_endpoint_settles_on_demand(remote, settle, samples):
+    """A gate of an endpoint that is open and not suspicious gets more samples only with `--llm-settle`."""
+    project, _ = remote
+    with_cases(project, 30)
+    project.accept()
+    project.edit("suites/demo.yaml", "You are helpful.", "You are warm.")
+    project.run(*settle)
+    assert project.verdict()["verdicts"][0]["status"] == "inconclusive"
+    assert repeats(project.root / "reports/demo/run.jsonl") == dict.fromkeys(range(samples), 30)
+
+
+def test_an_open_gate_of_a_free_model_settles(noisy):
+    """A gate of a model that costs nothing gets up to five samples of each case, and says so."""
+    with_cases(noisy, 30)
+    shutil.rmtree(noisy.root / "golden/baselines")
+    noisy.accept()
+    git(noisy.root, "commit", "-aqm", "thirty cases")
+    noisy.edit("suites/demo.yaml", "You are helpful.", "You are kind.")
+    noisy.run().stdout.fnmatch_lines(["llm: demo: 1 gate undecided; taking fresh samples of*"])
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == dict.fromkeys(range(5), 30)
+
+
+PRICE = "price = {input = 1000000, output = 0}"
+"""A dollar for each token of a prompt."""
+
+
+def test_fresh_samples_stay_in_the_budget(remote):
+    """Samples that the rest of the budget cannot pay are not taken, and the run keeps its verdict."""
+    project, server = remote
+    with_cases(project, 30)
+    project.accept()
+    project.edit("pyproject.toml", "stream = false", f"stream = false\n{PRICE}")
+    project.edit("suites/demo.yaml", "You are helpful.", "You are doubtful.")
+    result = project.run("--llm-settle=5", "--llm-budget=2100")
+    result.stdout.fnmatch_lines(["llm: demo: no further samples: they can cost $*, and $* of the"])
+    assert project.verdict()["verdicts"][0]["status"] == "inconclusive"
+    assert len(server.log) < 30 + 150
+
+
+def test_fresh_samples_stay_before_the_deadline(remote):
+    """Samples for which the deadline leaves no time are not taken, and the run keeps its verdict."""
+    project, server = remote
+    with_cases(project, 30)
+    project.accept()
+    project.edit("suites/demo.yaml", "You are helpful.", "You are doubtful.")
+    server.latency_s = 0.6
+    result = project.run("--llm-settle=5", "--llm-deadline=4.5")
+    result.stdout.fnmatch_lines(["llm: demo: no further samples: the deadline leaves no time for them"])
+    assert project.verdict()["verdicts"][0]["status"] == "inconclusive"
 
 
 def test_replayed_responses_are_accepted_once(remote):
@@ -124,7 +189,7 @@ def test_a_doubtful_run_is_confirmed(noisy):
     """The control of the next tests: this run has a confirmation."""
     noisy.write("model.py", DOUBTFUL)
     noisy.run()
-    assert set(repeats(noisy.root / "reports/demo/run.jsonl")) == {0, 1, 2}
+    assert set(repeats(noisy.root / "reports/demo/run.jsonl")) > {0}
 
 
 def test_a_deterministic_model_has_one_stage(noisy):
@@ -166,7 +231,7 @@ def test_against_a_commit(noisy):
     result = noisy.run("--llm-against", "HEAD")
     assert result.ret == 1
     assert noisy.verdict()["verdicts"][0]["status"] == "fail"
-    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {0: 120, 1: 120, 2: 120}
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {0: 120, 1: 120}
     assert "- was    │ " in noisy.read("reports/demo/summary.md")  # the other version's answers
 
 
@@ -203,6 +268,6 @@ def test_xdist(noisy):
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     result = noisy.run("-n2")
     assert result.ret == 1
-    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120, 2: 120}
-    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1: 120, 2: 120}
+    assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120}
+    assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1: 120}
     assert noisy.verdict()["verdicts"][0]["status"] == "fail"

@@ -396,8 +396,14 @@ FILES = {
         every(second_model, committed, edit(SUITE, "[fake, other]", "[fake]")), "other", status="inconclusive"
     ),
     "too few cases left": Way(
-        every(lines(CASES, lambda w: w[:19]), lines(GOLDEN, lambda w: w[:19]), remove(BASELINE), lambda p: p.accept()),
-        "19 cases: too few cases for statistics",
+        every(
+            lines(CASES, lambda w: w[:19]),
+            lines(GOLDEN, lambda w: w[:19]),
+            remove(BASELINE),
+            lambda p: p.accept(),
+            lambda p: p.answer_badly(19),
+        ),
+        "on 19 cases",
         status="inconclusive",
     ),
     "an assertion removed": Way(
@@ -529,9 +535,7 @@ NOTHING = edit(SUITE, "a", "a")
 SELECTIONS = {
     "-k": Way(NOTHING, "29 of 30 samples were selected", ("-k", "not case-29"), "inconclusive"),
     "-k for nothing": Way(NOTHING, "30 deselected", ("-k", "unmatched")),
-    "a node id": Way(
-        NOTHING, "on 1 case: too few cases for statistics", (f"{SUITE}::case-1[fake-plain]",), "inconclusive"
-    ),
+    "a node id": Way(NOTHING, "only 1 of 30 samples were selected", (f"{SUITE}::case-1[fake-plain]",), "inconclusive"),
     "a missing node id": Way(NOTHING, "case-x", (f"{SUITE}::case-x[fake-plain]",)),
     "--deselect": Way(
         NOTHING, "29 of 30 samples were selected", (f"--deselect={SUITE}::case-3[fake-plain]",), "inconclusive"
@@ -539,7 +543,7 @@ SELECTIONS = {
     "--deselect of all": Way(NOTHING, "30 deselected", (f"--deselect={SUITE}",)),
     "--lf after a failure": Way(
         every(lambda p: p.answer({"case-3": "FORBIDDEN", "*": "Yes."}), lambda p: p.run(), lambda p: p.answer_well()),
-        "on 1 case: too few cases for statistics",
+        "only 1 of 30 samples were selected",
         ("--lf",),
         "inconclusive",
     ),
@@ -1018,7 +1022,7 @@ def test_a_hook_that_lies(green: Project, lie: Damage) -> None:
     old = green.verdict()["run"]
     green.answer({name: "FORBIDDEN" if name == "case-5" else good(name) for name in green.ids})
     lie(green)
-    result = green.run()
+    result = green.run("--llm-settle=1")
     verdict = new_verdict(green, old)
     assert verdict
     assert verdict["status"] == "fail"

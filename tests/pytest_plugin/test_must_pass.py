@@ -57,7 +57,7 @@ def test_unbroken(stable):
 def test_once(stable):
     """One failure is sampled four more times, and passes."""
     broken(stable, "case-3:planned-0")
-    result = stable.run()
+    result = stable.run("--llm-settle=1")
     result.stdout.fnmatch_lines(["llm: demo: an assertion fails in 1 case; running it 4 more times"])
     assert (stable_verdict(stable)["status"], stable_verdict(stable)["cases"]) == ("pass", 1)
     assert "0 of 4 more samples broke it (accepted: 0 of 5)" in stable_verdict(stable)["reason"]

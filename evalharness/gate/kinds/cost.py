@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from evalharness.gate.context import GateContext, Value, Values
@@ -16,7 +17,6 @@ class CostGate(MeanGate):
     """Detects a rise in tokens per response, including the prompt."""
 
     unit = "ratio"
-    sign = -1
 
     def value(self, rule: GateRule) -> Value:
         """Return the function that reads the tokens of request and response."""
@@ -31,6 +31,10 @@ class CostGate(MeanGate):
         """Return the name of the number, for messages."""
         return "token counts"
 
+    def scale(self, number: float) -> float:
+        """Return the negative logarithm of the tokens."""
+        return -math.log(number)
+
     def rules(self, context: GateContext) -> Rules:
         """Return the margin."""
         from evalharness.gate.cost import cost_rules
@@ -43,7 +47,8 @@ class CostGate(MeanGate):
         """Return the evidence on the ratio and on expensive responses."""
         from evalharness.gate.cost import collect_cost_evidence
 
-        return collect_cost_evidence(baseline, candidate, rules=self.rules(context), seed=context.seed)
+        longest = context.run.header.params.get("max_tokens")
+        return collect_cost_evidence(baseline, candidate, rules=self.rules(context), seed=context.seed, longest=longest)
 
 
 COST = CostGate()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from evalharness.gate.context import GateContext, Value, Values
 from evalharness.gate.kinds.base import GateKind
@@ -17,9 +17,6 @@ if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
 class MeanGate(GateKind):
     """Compares the mean of a number over the cases, paired by case."""
 
-    sign: ClassVar[int]
-    """1 if a higher number is better, else -1."""
-
     @abstractmethod
     def value(self, rule: GateRule) -> Value:
         """Return the function that reads the number of a sample."""
@@ -27,6 +24,10 @@ class MeanGate(GateKind):
     @abstractmethod
     def value_name(self, rule: GateRule) -> str:
         """Return the name of the number, for messages."""
+
+    @abstractmethod
+    def scale(self, number: float) -> float:
+        """Return the number on a scale on which more is better, and differences are the changes of the gate."""
 
     @abstractmethod
     def rules(self, context: GateContext) -> Rules:
@@ -47,7 +48,7 @@ class MeanGate(GateKind):
 
         value = self.value(context.rule)
         first = context.values(value, self.value_name(context.rule))
-        return staged(context, value, first, partial(self.collect, context), better=self.sign)
+        return staged(context, value, first, partial(self.collect, context), self.scale)
 
     def conclude(self, context: GateContext, evidence: Staged, p_value: float, gates: int) -> GateResult:
         """Return the result with its reason."""

@@ -18,7 +18,6 @@ class ScoreGate(MeanGate):
     """Detects a drop in the mean score of a metric."""
 
     options = frozenset({"tag", "target"})
-    sign = 1
 
     def value(self, rule: GateRule) -> Value:
         """Return the function that reads the score, if it is in [0, 1]."""
@@ -32,6 +31,10 @@ class ScoreGate(MeanGate):
     def value_name(self, rule: GateRule) -> str:
         """Return the name of the number, for messages."""
         return f"score of {rule.metric} in [0, 1]"
+
+    def scale(self, number: float) -> float:
+        """Return the score."""
+        return number
 
     def rules(self, context: GateContext) -> Rules:
         """Return margin and target."""
