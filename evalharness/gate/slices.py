@@ -41,7 +41,7 @@ def worst_of(slices: Sequence[Slice]) -> str:
     found = [one for one in slices if one.q_value is not None and one.q_value <= NAMED]
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     named = ", ".join(f"{one.tag} {points(one.change)}" for one in found[:_MOST_NAMED])
-    return f"; worse: {named}{more}" if found else ""
+    return f"; worst tags: {named}{more}" if found else ""
 
 
 def _slice(tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed: str) -> Slice:

@@ -52,7 +52,7 @@ def test_worse_answers_are_red(accepted):
     result.assert_outcomes(passed=40, failed=1, skipped=2)
     result.stdout.fnmatch_lines(
         [
-            "FAIL −* pts on 40 cases and on cases like these (−* … −* pts, p = *); 0 up, 20 down;*worse: even −*",
+            "FAIL −* pts on 40 cases and on cases like these (−* … −* pts, p = *); 0 up, 20 down;*worst tags: even −*",
             "case-0  rouge_l 0.88 -> 0.00",
             "golden │ You may return case-0 in 30 days.",
             "was    │ You may return case-0 within 30 days.",

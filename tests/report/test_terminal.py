@@ -66,9 +66,14 @@ def test_failing_run() -> None:
     """A failing run reads like this."""
     assert shown(an_outcome(worse(), gates=[("chrf", 0.05), ("cost", 0.1)])) == [
         "FAIL  worse than the baseline: chrf",
-        "FAIL          chrf  −13.3 pts (at least −7.4 pts) on 60 cases, p = 0.0001;",
-        "              worst: billing −40.0 pts",
-        "PASS          cost  ±0.0 % tokens; 10 % or more is ruled out (95 %), 60 cases",
+        "FAIL          chrf  −13.3 pts on 60 cases and on cases like these (−18.4 … −7.4",
+        "              pts, p = 0.0001); 0 up, 20 down; the accepted version was not",
+        "              sampled today, so a change of the endpoint looks the same; worst",
+        "              cases: case-0 −40.0 pts, case-12 −40.0 pts; worst tags: billing",
+        "              −40.0 pts",
+        "PASS          cost  typically ±0.0 % tokens on 60 cases and on cases like these",
+        "              (−2.6 … +2.7 %); 0 up, 0 down; in total ±0.0 %, at most +3.8 %;",
+        "              10 % or more is ruled out (95 %)",
         "",
         "worst cases:",
         "  case-0 −40 pts Answer 0 of the model.",
