@@ -18,7 +18,15 @@ from contextlib import suppress
 
 LAST_STEPS = tuple(
     f"evalharness.{name}"
-    for name in ("gate.decide", "gate.cost", "gate.latency", "gate.scores", "report.html", "report.markdown")
+    for name in (
+        "gate.decide",
+        "gate.cost",
+        "gate.latency",
+        "gate.scores",
+        "gate.staged",
+        "report.html",
+        "report.markdown",
+    )
 )
 """The modules that decide and report."""
 ON_DEMAND = (
