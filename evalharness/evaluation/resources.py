@@ -26,6 +26,7 @@ from evalharness.records import Request
 from evalharness.report import open_formats
 from evalharness.report.usage import dollars
 from evalharness.store import Commit
+from evalharness.store.cache_folder import check_cache
 from evalharness.store.environment import environment
 from evalharness.store.job_ledger import open_ledger
 from evalharness.store.locks import RunLock
@@ -55,6 +56,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         restore_interrupted(self.config.root)
+        check_cache(self.config.cache_dir, self.config.root)  # it holds vectors of embedders too
         self.merge_base = MergeBase(self.config, self.options.base)
         self.formats = open_formats(self.config.reports)
 
