@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from evalharness.config import Config, load_config
+from evalharness.criteria.above import changes_above
 from evalharness.criteria.input_settings import toml_settings
 from evalharness.criteria.inputs import FOLDERS, SETTINGS, names
 from evalharness.criteria.links import linked_content, links_below
@@ -69,7 +70,8 @@ def _compare(then: Snapshot, root: Path, loaded: Iterable[str]) -> _Comparison:
     there = _Project(then.folder, scope, links, real=root)
     here = _Project(root, scope, linked_content(links_below(root, mine), _reader(root)), real=root)
     head = commit_at(root, "HEAD")
-    of_commits = *_new_bytecode(then.commit, head, scope), *_moved_submodules(then.commit, head, parts)
+    moved = _moved_submodules(then.commit, head, parts)
+    of_commits = *_new_bytecode(then.commit, head, scope), *moved, *changes_above(then.commit, head, root)
     return _Comparison(there, here, of_commits)
 
 
