@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -63,13 +63,12 @@ class GateContext:
         """The cluster of each case that has one."""
         return {case: name for case in self.cases if (name := self.pairing.samples[case][0].cluster)}
 
-    @cached_property
-    def candidate(self) -> dict[str, list[BaselineSample]]:
-        """The samples of this run, all cases."""
-        header = self.run.header
-        return {case: [baseline_sample_of(s, header) for s in found] for case, found in self.pairing.samples.items()}
+    def candidate(self, value: Value) -> dict[str, list[float]]:
+        """The number of each sample of this run that has one, all cases."""
+        header, found = self.run.header, self.pairing.samples.items()
+        return {case: _known(value(baseline_sample_of(one, header)) for one in samples) for case, samples in found}
 
-    @cached_property
+    @property
     def baseline(self) -> dict[str, Sequence[BaselineSample]]:
         """The baseline's samples of the compared cases, in the order of its runs."""
         return {case: baseline_samples(self.pairing, case, copies=self.pairing.copies) for case in self.cases}
@@ -82,19 +81,20 @@ class GateContext:
         """
         if not self.cases:
             raise NoComparison("incomparable", "no case of this run is in the baseline in its current version")
-        if lost := [case for case, samples in self.candidate.items() if not _complete(samples, value)]:
+        candidate = self.candidate(value)
+        if lost := [case for case, found in self.pairing.samples.items() if not 0 < len(found) == len(candidate[case])]:
             raise NoComparison("error", f"no {name} for {some(lost)}")
         known = self.pairing.known_cases
         if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value)]:
             raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {name} for {some(lost)}")
-        candidate = {case: self.candidate[case] for case in self.cases}
-        return numbers(self.baseline, value), numbers(candidate, value)
+        return numbers(self.baseline, value), {case: candidate[case] for case in self.cases}
 
     def split(self, value: Value) -> tuple[Values, Values]:
         """The numbers of the baseline: accepted runs, and the reference run."""
         accepted = set(self.pairing.accepted_runs)
+        baseline = self.baseline
         sides = (
-            {case: [one for one in found if (one.run in accepted) is wanted] for case, found in self.baseline.items()}
+            {case: [one for one in found if (one.run in accepted) is wanted] for case, found in baseline.items()}
             for wanted in (True, False)
         )
         old, fresh = (numbers(side, value) for side in sides)
@@ -113,7 +113,11 @@ class GateContext:
 
 def numbers(samples: Mapping[str, Sequence[BaselineSample]], value: Value) -> dict[str, list[float]]:
     """The number of each sample that has one."""
-    return {case: [n for one in found if (n := value(one)) is not None] for case, found in samples.items()}
+    return {case: _known(map(value, found)) for case, found in samples.items()}
+
+
+def _known(found: Iterable[float | None]) -> list[float]:
+    return [number for number in found if number is not None]
 
 
 def _complete(samples: Sequence[BaselineSample], value: Value) -> bool:

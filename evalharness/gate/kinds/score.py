@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evalharness.gate.context import GateContext, NoComparison, Value, Values, numbers
+from evalharness.gate.context import GateContext, NoComparison, Value, Values
 from evalharness.gate.defaults import ALPHA, FEWEST_CASES
 from evalharness.gate.kinds.means import MeanGate
 from evalharness.records import BaselineSample, GateRule
@@ -83,8 +83,8 @@ class ScoreGate(MeanGate):
 
         from evalharness.gate.stats.power import minimum_detectable_drop
 
-        known = numbers(context.candidate, self.value(context.rule))
-        complete = all(len(known[case]) == len(samples) > 0 for case, samples in context.candidate.items())
+        known = context.candidate(self.value(context.rule))
+        complete = all(len(known[case]) == len(samples) > 0 for case, samples in context.pairing.samples.items())
         if len(known) < FEWEST_CASES or not complete:
             return None
         runs = sorted(map(len, known.values()))[len(known) // 2]
