@@ -53,7 +53,8 @@ class Revisions:
         version of the suite is invalid.
         """
         loaded = frozenset(self.loaded())
-        state = loaded, len(sys.modules)  # what is imported since can be hidden by a file of the project
+        imported = len({name.partition(".")[0] for name in sys.modules})
+        state = loaded, imported  # what is imported since can be hidden by a file of the project
         if state not in self._compared:
             self._compared[state] = _compare(self.then, self.root, loaded)
         return self._compared[state].changes(name)
