@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, ClassVar
 
-from evalharness.gate.context import GateContext, Value, Values
-from evalharness.gate.kinds.base import GateKind
+from evalharness.gate.context import GateContext, Value, Values, numbers
+from evalharness.gate.kinds.base import GateKind, Samples
 from evalharness.records import GateRule
 
 if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
@@ -53,6 +56,14 @@ class MeanGate(GateKind):
         from evalharness.gate.scores import conclude
 
         return conclude(evidence, p_value, self.rules(context), seed=context.seed, gates=gates)
+
+    def setbacks(self, rule: GateRule, samples: Samples, others: Samples) -> Sequence[float] | None:
+        """Return the difference of the mean numbers of each case; None if a sample lacks its number."""
+        mine, theirs = (numbers(side, self.value(rule)) for side in (samples, others))
+        if any(not theirs[case] or len(theirs[case]) < len(others[case]) or not mine.get(case) for case in others):
+            return None
+        scale = math.log if self.unit == "ratio" else float
+        return [self.sign * (scale(fmean(mine[case])) - scale(fmean(theirs[case]))) for case in others]
 
     def _without_drift(self, context: GateContext, baseline: Values) -> tuple[Values, str]:
         """Fresh samples of the accepted version that are worse than its accepted runs would hide a loss."""
