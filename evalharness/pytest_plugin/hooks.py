@@ -127,6 +127,9 @@ class EvalPlugin:
         for evaluation in self.suites.opened.values():
             with _explained():
                 confirm(evaluation, self._progress.message)
+        imports = self.suites.resources.imports
+        for line in imports.unused() if imports else ():
+            self._progress.message(line)
 
     def _look_ahead(self) -> None:
         """Print what the requests of xdist's workers can cost."""
