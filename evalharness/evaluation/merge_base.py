@@ -94,6 +94,32 @@ class MergeBase:
             standing=self._standing(name, pairs),
         )
 
+    def criteria(
+        self, run: Run, verdicts: Sequence[Verdict], given: str | None = None, reference: Run | None = None
+    ) -> tuple[CriteriaChange, ...]:
+        """The changes to the criteria of a decided run. Each door decides what relaxes with this function.
+
+        `verdicts`, `given` and `reference` are those of `decide`.
+        """
+        changes = self.changes(run.header.suite)
+        if any(change.accepts for change in changes) and given is None and not run.header.against:
+            changes = self._settled(changes, run, verdicts)
+        return (*changes, *self.replayed(run, reference))
+
+    def _settled(
+        self, changes: Sequence[CriteriaChange], run: Run, verdicts: Sequence[Verdict]
+    ) -> tuple[CriteriaChange, ...]:
+        from evalharness.evaluation.own_acceptances import OwnAcceptances
+
+        name, pairs, root = run.header.suite, pairs_of(run), self.config.root
+        then, now = self.baselines(name, pairs), _baselines_at(root, name, pairs)
+        rules = self.rules(name, run.header.gates)
+        try:
+            suite = load_suite(name, self.config)
+        except EvalHarnessError:
+            return tuple(changes)
+        return tuple(OwnAcceptances(run, verdicts, then, now, rules, suite).settled(changes))
+
     def changes(self, name: str) -> tuple[CriteriaChange, ...]:
         """The changes to the criteria of a suite. An unreadable version counts as a change."""
         if name not in self._changes:
