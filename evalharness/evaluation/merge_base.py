@@ -102,22 +102,20 @@ class MergeBase:
         `verdicts`, `given` and `reference` are those of `decide`.
         """
         changes = self.changes(run.header.suite)
-        if any(change.accepts for change in changes) and given is None and not run.header.against:
-            changes = self._settled(changes, run, verdicts)
+        if any(change.accepts for change in changes):
+            compared = given is None and not run.header.against
+            changes = self._settled(changes, run, verdicts if compared else ())
         return (*changes, *self.replayed(run, reference))
 
     def _settled(
         self, changes: Sequence[CriteriaChange], run: Run, verdicts: Sequence[Verdict]
     ) -> tuple[CriteriaChange, ...]:
+        """The changes; `verdicts` are those by the baselines at the commit."""
         from evalharness.evaluation.own_acceptances import OwnAcceptances
 
         name, pairs, root = run.header.suite, pairs_of(run), self.config.root
         then, now = self.baselines(name, pairs), _baselines_at(root, name, pairs)
-        rules = self.rules(name, run.header.gates)
-        try:
-            suite = load_suite(name, self.config)
-        except EvalHarnessError:
-            return tuple(changes)
+        rules, suite = self.rules(name, run.header.gates), load_suite(name, self.config)
         return tuple(OwnAcceptances(run, verdicts, then, now, rules, suite).settled(changes))
 
     def changes(self, name: str) -> tuple[CriteriaChange, ...]:

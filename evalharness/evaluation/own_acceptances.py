@@ -24,6 +24,7 @@ class OwnAcceptances:
 
     run: Run
     verdicts: Sequence[Verdict]
+    """By the baselines of the merge base; none of a run that is compared with something else."""
     then: Baselines
     now: Baselines
     rules: Sequence[GateRule]
@@ -45,7 +46,7 @@ class OwnAcceptances:
             return "this run has no samples of this model and prompt"
         statuses = {one.status for one in self.verdicts if one.gating and (one.model, one.prompt) == (model, prompt)}
         if statuses != {"pass"}:
-            return "this run does not pass all gates"
+            return "this run does not pass all gates against the baseline of the merge base"
         return self._of_requests(then, now) or difference(self.run, model, prompt, rules=self.rules, then=then, now=now)
 
     def _of_requests(self, then: Baseline, now: Baseline) -> str:

@@ -88,7 +88,7 @@ OTHERS = (
     Input(("installed packages",), "trusted", "the job installs them"),
     Input(("`package:` in the project",), "refused", "the package must be installed"),
     Input(("the cache of responses",), "trusted", "no commit can hold it; imported rows keep their origin"),
-    Input(("recordings",), "compared", "by digest, when imported and when replayed"),
+    Input(("recordings",), "compared", "answer by answer, where a run replays them"),
     Input(("symbolic links",), "compared", "by their target's path and content; suites and goldens refuse them"),
     Input(
         ("submodules",),
