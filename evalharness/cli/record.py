@@ -104,7 +104,8 @@ def import_(root: Path, files: tuple[Path, ...], replace: bool) -> None:
 
     Import only what you would accept as golden: replayed responses are scored like fresh ones.
 
-    Exit status: 0 all imported, 1 a file is invalid or conflicts with the ledger, 2 usage.
+    Exit status: 0 all imported, 1 a file is invalid or, outside of CI, conflicts with the ledger, 2
+    usage.
     """
     with explained():
         recordings = [(file, _imported(file, root)) for file in files]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from evalharness.criteria.forms import in_form_of
@@ -42,24 +42,29 @@ class CommittedRecordings:
         then = content_at(self.commit, file)
         if then is None:
             return None
-        content = in_form_of(then, self.root / file)
-        return _File(sha256(then), sha256(content), _rows(content))
+        return _File(sha256(then), in_form_of(then, self.root / file))
 
 
 @dataclass(frozen=True)
 class _File:
     digest: str
     """SHA-256 of the committed bytes."""
-    of_checkout: str
-    """SHA-256 of the form that a checkout gives them."""
-    rows: Mapping[str, Recorded]
-    """By key."""
+    content: bytes
+    """The bytes in the form that a checkout gives them."""
 
     def has(self, row: Recorded) -> bool:
         """Whether the file has a response, as it is."""
-        if row.origin and row.origin.digest in (self.digest, self.of_checkout):
+        if row.origin and row.origin.digest in self._digests:
             return True
-        return self.rows.get(row.key) == row
+        return self._rows.get(row.key) == row
+
+    @cached_property
+    def _digests(self) -> tuple[str, str]:
+        return self.digest, sha256(self.content)
+
+    @cached_property
+    def _rows(self) -> dict[str, Recorded]:
+        return _rows(self.content)
 
 
 def content_at(commit: Commit, file: str) -> bytes | None:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from evalharness.gate.own_baseline import difference
+from evalharness.gate.pairing import one_line
 from evalharness.records import AcceptedRun, Baseline, Baselines, CriteriaChange, GateRule, Run, Suite, Verdict
 from evalharness.scoring.scorer import Scorer
 from evalharness.suites.load import request_digest
 
-_MOST_CHARS = 160
-"""Longest description of a change."""
+_MOST_CHARS, _REASON_CHARS = 160, 100
+"""Longest description of a change, and longest reason in it."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class OwnAcceptances:
 def _with_reason(change: CriteriaChange, reason: str) -> CriteriaChange:
     if not reason:
         return replace(change, relaxes=False)
+    reason = one_line(reason)[:_REASON_CHARS]
     room = _MOST_CHARS - len(reason) - 2
     now = change.now if len(change.now) <= room else f"{change.now[: room - 1]}…"
     return replace(change, now=f"{now}; {reason}")

@@ -122,10 +122,10 @@ class _Accepted:
     def _slowness(self, speeds: Sequence[float | None]) -> float:
         """The log ratio by which the machine of the accepted run was slower; 0 where a gate would not count it."""
         alike = [one.calibration_s for one in self.now.runs if self._is_alike(one.machine_class, one.slots)]
-        known = [one for one in speeds if one]
-        if not self.accepted.calibration_s or not all(alike) or not known or len(known) < len(speeds):
+        known, mine = [one for one in speeds if one and one > 0], self.accepted.calibration_s or 0.0
+        if mine <= 0 or not all(alike) or not known or len(known) < len(speeds):
             return 0.0
-        return math.log(self.accepted.calibration_s) - fmean(map(math.log, known))
+        return math.log(mine) - fmean(map(math.log, known))
 
 
 def _worse(setbacks: Sequence[float], kind: GateKind, rule: GateRule) -> str:

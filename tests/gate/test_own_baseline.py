@@ -100,6 +100,12 @@ def timed(name: str, seconds: float, **changes: object) -> Run:
             timed("then", 1.0, calibration_s=0.01),
             "",
         ),
+        (
+            timed("mine", 1.0, calibration_s=0.01),
+            timed("theirs", 2.0, calibration_s=-1.0),
+            timed("then", 1.0, calibration_s=0.01),
+            "its latency is 100.0 % worse than in this run",
+        ),
         # another machine is compared with the runs that were accepted on it
         (
             timed("mine", 1.0),
@@ -109,7 +115,14 @@ def timed(name: str, seconds: float, **changes: object) -> Run:
         ),
         (timed("mine", 1.0), timed("theirs", 3.0, machine_class="there"), timed("then", 1.0), ""),
     ],
-    ids=["in half a margin", "slower", "a slower machine", "slower on another machine", "first on another machine"],
+    ids=[
+        "in half a margin",
+        "slower",
+        "a slower machine",
+        "an impossible machine",
+        "slower on another machine",
+        "first on another machine",
+    ],
 )
 def test_seconds(mine: Run, theirs: Run, then: Run, expected: str) -> None:
     """Seconds are compared on one class of machine: with this run, and with earlier accepted runs."""
