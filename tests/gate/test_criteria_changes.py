@@ -252,7 +252,7 @@ RELAXING: list[tuple[World, str]] = [
         baseline(replace(BASELINE, cases={**BASELINE.cases, "a": replace(BASELINE.cases["a"], digest="x")})),
         "edited by hand: 1 case digest differ in accepted run one",
     ),
-    (World(files={"models/answers.json": "d2"}), "file golden/recordings/demo.jsonl: d1 -> d2"),
+    (World(files={"models/answers.json": "d2"}), "file models/answers.json: d1 -> d2"),
     (World(files={}), "file models/answers.json: d1 -> removed"),
     (World(files={"models/answers.json": "d1", "x": "d3"}), "file x: added d3"),
 ]
