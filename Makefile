@@ -16,7 +16,7 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test docs lint lock test-newest test-wheel dist bench bench-gate bench-local bench-scale bench-spine install install-test clean
+.PHONY: help demo test docs lint lock test-newest test-wheel dist bench bench-gate bench-local bench-scale bench-spine bench-texts install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run every test"
@@ -28,6 +28,7 @@ help:
 	@echo "make dist         build the sdist and the wheel into dist/"
 	@echo "make bench        measure what the harness itself costs"
 	@echo "make bench-scale  measure 1,000 suites and 100,000 cases (a quarter of an hour)"
+	@echo "make bench-texts  measure when runs over texts of 2 MB end after a deadline and after Ctrl-C"
 	@echo "make bench-spine  count the files that one case travels through"
 	@echo "make bench-gate   simulate the gate's error rates (a quarter of an hour) and write docs/gate-table.md"
 	@echo "make bench-local  local inference: against a plain loop and the machine's floor, steadiness, failures (three quarters of an hour)"
@@ -100,6 +101,10 @@ bench-local: $(READY)
 
 bench-scale: $(READY)
 	$(VENV)/bin/python benchmarks/scale.py
+	$(VENV)/bin/python benchmarks/scale.py cases --accepted
+
+bench-texts: $(READY)
+	$(VENV)/bin/python benchmarks/texts.py
 
 bench-spine: $(READY)
 	$(VENV)/bin/python benchmarks/spine.py

@@ -1,6 +1,8 @@
 """The cost of size: 1,000 suites in one run, and 100,000 cases in one suite. Scripted responses, no model time.
 
-    python benchmarks/scale.py [suites|cases] [NUMBER]
+    python benchmarks/scale.py [suites|cases] [NUMBER] [--accepted]
+
+`--accepted`: the cases have an accepted baseline at the merge base.
 
 Runs pytest as CI does: in a git repository, on a branch, with the merge base as the baseline. Prints wall seconds and
 the peak memory of the process.
@@ -100,20 +102,37 @@ def many_suites(number: int) -> None:
             print(f"{number:,} suites x 3 cases, {how}: {seconds:.0f} s, {megabytes:.0f} MB, exit {status}", flush=True)
 
 
-def many_cases(number: int) -> None:
+def accept(root: Path) -> None:
+    """Accept a run of what stands on main, and merge it into the branch."""
+    git(root, "checkout", "-q", "main")
+    environment = os.environ | {"CI": "", "XDG_CACHE_HOME": str(root / ".cache")}
+    subprocess.run(
+        [*PYTEST, "--llm-suite=big", "--llm-accept"], cwd=root, check=True, stdout=subprocess.DEVNULL, env=environment
+    )
+    git(root, "add", "--all", "golden")
+    git(root, "commit", "-q", "-m", "baseline")
+    git(root, "checkout", "-q", "topic")
+    git(root, "merge", "-q", "main")
+
+
+def many_cases(number: int, *, accepted: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_suite(root, "big", number)
         commit_base(root)
+        if accepted:
+            accept(root)
         seconds, megabytes, status = run(root, "--llm-suite=big", "--llm-base=main")
-        print(f"{number:,} cases: {seconds:.0f} s, {megabytes:.0f} MB, exit {status}", flush=True)
+        how = "accepted baseline" if accepted else "no baseline"
+        print(f"{number:,} cases, {how}: {seconds:.0f} s, {megabytes:.0f} MB, exit {status}", flush=True)
 
 
-def main(which: str = "", number: str = "") -> None:
+def main(*arguments: str) -> None:
+    which, number, *_ = [*(word for word in arguments if not word.startswith("--")), "", ""]
     if which in ("", "suites"):
         many_suites(int(number or 1_000))
     if which in ("", "cases"):
-        many_cases(int(number or 100_000))
+        many_cases(int(number or 100_000), accepted="--accepted" in arguments)
 
 
 if __name__ == "__main__":

@@ -31,18 +31,22 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_MOST_USD = 1e9
+"""Highest price: above it, the cost of a run is no finite number."""
+
+
 class Price(Section):
     """The prices of a model in US dollars."""
 
-    input: float = Field(default=0, ge=0, allow_inf_nan=False)
+    input: float = Field(default=0, ge=0, le=_MOST_USD, allow_inf_nan=False)
     """Per million prompt tokens."""
-    output: float = Field(default=0, ge=0, allow_inf_nan=False)
+    output: float = Field(default=0, ge=0, le=_MOST_USD, allow_inf_nan=False)
     """Per million completion tokens."""
-    cached_input: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cached_input: float | None = Field(default=None, ge=0, le=_MOST_USD, allow_inf_nan=False)
     """Per million cached prompt tokens. Default: the price of `input`."""
-    cache_write: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cache_write: float | None = Field(default=None, ge=0, le=_MOST_USD, allow_inf_nan=False)
     """Per million prompt tokens that the endpoint writes to its cache. Default: the price of `input`."""
-    per_hour: float = Field(default=0, ge=0, allow_inf_nan=False)
+    per_hour: float = Field(default=0, ge=0, le=_MOST_USD, allow_inf_nan=False)
     """Per hour of machine time spent on requests."""
 
     def __str__(self) -> str:

@@ -262,6 +262,7 @@ def test_threads_start_in_known_places() -> None:
         "local.server",
         "local.worker",
         "local.worker_client",
+        "scoring.child",
         "testing.fault_server.server",
     }
 

@@ -57,6 +57,8 @@ def test_defaults(tmp_path: Path, text: str | None) -> None:
         ("tool = 3", "[tool.evalharness] must be a table"),
         ("[tool.evalharness.limits]\ncases = 'many'", "[tool.evalharness.limits] cases: must be a valid integer"),
         ("[tool.evalharness.limits]\ndepth = 0", "[tool.evalharness.limits] depth: must be greater than or equal to"),
+        ("[tool.evalharness.models.m]\nprovider = 's'\nprice = {input = 1e308}",
+         "[tool.evalharness.models.m.price] input: must be less than or equal to 1000000000"),
         ("[tool.evalharness]\nprocesses = 0", "[tool.evalharness] processes: must be greater than or equal to 1"),
         ("[tool.evalharness\n", "Expected ']' at the end of a table declaration (at line 1"),
         ("a = 1\na = 2\n", "Cannot overwrite a value (at line 2"),

@@ -51,7 +51,7 @@ def decide_again(base: MergeBase, path: Path, record: Run, baseline: str | None 
         path.parent,
         command,
         compared=baseline != "none",
-        criteria=(*base.changes(name), *base.replayed(record, reference)),
+        criteria=base.criteria(record, verdicts, baseline, reference),
         base=base.commit.sha if base.commit else "",
         root=config.root,
         suite=_suite(name, config),

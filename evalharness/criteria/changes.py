@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from evalharness.criteria.criteria import Criteria, CriteriaCase, as_json
 from evalharness.records import AcceptedRun, Baseline, CriteriaChange, GateRule
+from evalharness.store.baselines import MOST_RUNS, PINNED
 
 MOST_CHANGES = 200
 _WHAT_CHARS, _SIDE_CHARS = 130, 80
@@ -179,27 +180,42 @@ def _baselines(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     for name in _either(old.baselines, new.baselines):
         then, now, subject = old.baselines.get(name), new.baselines.get(name), f"baseline {name}"
         if isinstance(then, Baseline) and isinstance(now, Baseline):
-            yield from (_change(subject, "", message, relaxes=True) for message in _runs(then, now))
+            for message, accepts in _runs(then, now):
+                change = _change(subject, "", message, relaxes=True)
+                yield replace(change, accepts=name if accepts and not name.startswith(f"{PINNED}/") else "")
         elif then is None:
             yield _change(subject, "", f"new, {_state(now)}", relaxes=isinstance(now, str))
         elif then != now:
             yield _change(subject, _state(then), _state(now), relaxes=True)
 
 
-def _runs(then: Baseline, now: Baseline) -> Iterator[str]:
-    """Differences between the accepted runs. An added run relaxes too, because it moves the mean of the baseline."""
+def _runs(then: Baseline, now: Baseline) -> Iterator[tuple[str, bool]]:
+    """Differences between the accepted runs, and whether accepting a run makes this difference.
+
+    An added run relaxes too, because it moves the mean of the baseline.
+    """
     before, after = ({run.id: run for run in baseline.runs} for baseline in (then, now))
-    kept = [name for name in before if name in after]
+    kept, added = [name for name in before if name in after], [name for name in after if name not in before]
+    is_full = len(after) == MOST_RUNS
     if not kept:
-        yield f"replaced: {_state(then)} by {_state(now)}"
+        yield f"replaced: {_state(then)} by {_state(now)}", is_full or _settings_of(then) != _settings_of(now)
         return
+    removed = [name for name in before if name not in after]
     if kept != [name for name in after if name in before]:
-        yield "edited by hand: the order of the accepted runs differs"
-    yield from (f"accepted run {name} removed" for name in before if name not in after)
-    yield from (f"accepted run {name} added" for name in after if name not in before)
+        yield "edited by hand: the order of the accepted runs differs", False
+    is_joined = list(after) == [*kept, *added]
+    is_rolled = is_joined and is_full and removed == list(before)[: len(removed)]
+    yield from ((f"accepted run {name} removed", is_rolled) for name in removed)
+    place = "" if is_joined else " before earlier ones"
+    yield from ((f"accepted run {name} added{place}", is_joined) for name in added)
     for name in kept:
-        yield from _header_edits(before[name], after[name])
-        yield from _sample_edits(name, _facts(then, name), _facts(now, name))
+        edits = *_header_edits(before[name], after[name]), *_sample_edits(name, _facts(then, name), _facts(now, name))
+        yield from ((edit, False) for edit in edits)
+
+
+def _settings_of(baseline: Baseline) -> tuple[str, Mapping[str, str]]:
+    """The settings that the runs of a baseline share: accepting a run with other ones replaces them."""
+    return baseline.runs[-1].request_digest, baseline.runs[-1].signatures
 
 
 def _header_edits(then: AcceptedRun, now: AcceptedRun) -> Iterator[str]:

@@ -50,7 +50,7 @@ class Criteria:
     baselines: Mapping[str, Baseline | str]
     """MODEL.PROMPT -> the baseline, or the error message of an unreadable one."""
     files: Mapping[str, str]
-    """Path -> digest of each recording, and of each file that the configuration names."""
+    """Path -> digest of each file that the configuration names, and of each input of pytest."""
 
 
 def criteria_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ _REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
 
 def import_folders(root: Path) -> tuple[str, ...]:
     """The folders of the project that Python imports from: the root, and those in `sys.path`. Relative to the root."""
-    paths = (Path(path) for path in sys.path if path)
+    paths = (Path(os.path.normpath(path)) for path in sys.path if path)
     below = [path.relative_to(root) for path in paths if path.is_absolute() and path.is_relative_to(root)]
     return tuple(dict.fromkeys(["", *(str(path) for path in below if path.parts and not _INSTALLED & set(path.parts))]))
 

@@ -6,13 +6,14 @@ import configparser
 import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import iniconfig
 
 from evalharness.criteria.imports import announced_plugins, plugin_groups
 from evalharness.criteria.inputs import PYTEST_SETTINGS, names
+from evalharness.criteria.named import relative_name
 
 _TRUSTED = frozenset(names(PYTEST_SETTINGS, "trusted"))
 _SECTIONS = {"tox.ini": "pytest", "setup.cfg": "tool:pytest", "pytest.ini": "pytest", ".pytest.ini": "pytest"}
@@ -41,13 +42,16 @@ def toml_settings(root: Path) -> dict[str, Any]:
 
 
 def python_path(root: Path) -> tuple[str, ...]:
-    """The folders that pytest puts on Python's path: `pythonpath` in each file that can hold it."""
+    """The folders that pytest puts on Python's path: `pythonpath` in each file that can hold it.
+
+    Relative to the root. Those above it start with `..`.
+    """
     given: list[Any] = [table.get("pythonpath") for table in toml_settings(root).values() if isinstance(table, dict)]
     for name in (*_SECTIONS, *_TOML):
         given += [_python_path_in(root / name)] if (root / name).is_file() else []
     texts = (one if isinstance(one, list) else str(one or "").split() for one in given)
-    paths = (PurePosixPath(str(path)) for found in texts for path in found)
-    return tuple(str(path) for path in paths if path.parts and not path.is_absolute() and ".." not in path.parts)
+    names = (relative_name(str(path), root) for found in texts for path in found if path and "\0" not in str(path))
+    return tuple(name for name in names if name != ".")
 
 
 def _python_path_in(path: Path) -> Any:

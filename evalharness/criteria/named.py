@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config, load_config
@@ -23,18 +23,18 @@ def named_paths(project: Path, root: Path) -> tuple[str, ...]:
     config = load_config(project)
     folders = [one.path for one in config.embedders.values() if one.path]
     found = {name for path in _places(root, folders) for name in _files(root, path)}
-    files = _places(root, _options(config))
+    files = _places(root, options_of(config))
     return tuple(sorted(found | {path for path in files if (root / path).is_symlink() or _is_file(root / path)}))
 
 
 def _places(root: Path, options: Iterable[str]) -> list[str]:
     """The paths below the root that these options name, as written and with links resolved."""
-    written = [path for option in options for path in _inside(option)]
+    written = [path for option in options for path in paths_of(option, root) if not path.startswith("..")]
     resolved = (os.path.relpath((root / name).resolve(), root.resolve()) for name in written)
-    return [*written, *(path for name in resolved for path in _inside(name))]
+    return [*written, *(name for name in resolved if not name.startswith(".."))]
 
 
-def _options(config: Config) -> Iterator[str]:
+def options_of(config: Config) -> Iterator[str]:
     """The texts in the options of models, judges, executors and embedders."""
     tables = (config.models, config.judges, config.executors)
     yield from _texts([one.options for table in tables for one in table.values()], _DEPTH)
@@ -49,12 +49,17 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
             yield from _texts(one, depth - 1)
 
 
-def _inside(option: str) -> Iterator[str]:
-    """The path that an option names below the root. A target as `FILE.py:NAME` names its file."""
-    name = os.path.normpath(option.partition(":")[0]) if option and "\0" not in option else ""
-    path = PurePosixPath(name)
-    if name and name != "." and not path.is_absolute() and ".." not in path.parts:
-        yield name
+def paths_of(option: str, root: Path) -> list[str]:
+    """The paths that an option can name, relative to the root. A target as `FILE.py:NAME` names its file."""
+    texts = {text: None for text in (option, option.rpartition(":")[0]) if text and "\0" not in text}
+    return [name for text in texts if (name := relative_name(text, root)) != "."]
+
+
+def relative_name(text: str, root: Path) -> str:
+    """A path as written in the configuration, relative to the root; it starts with `..` outside of it."""
+    path = os.path.normpath(root.absolute() / (Path(text).expanduser() if text.startswith("~/") else text))
+    start = next((one for one in (root.absolute(), root.resolve()) if Path(path).is_relative_to(one)), root.absolute())
+    return os.path.relpath(path, start)
 
 
 def _files(root: Path, name: str) -> Iterator[str]:

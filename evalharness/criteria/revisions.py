@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from evalharness.config import Config, load_config
+from evalharness.criteria.above import changes_above
 from evalharness.criteria.input_settings import toml_settings
 from evalharness.criteria.inputs import FOLDERS, SETTINGS, names
 from evalharness.criteria.links import linked_content, links_below
@@ -52,7 +53,8 @@ class Revisions:
         version of the suite is invalid.
         """
         loaded = frozenset(self.loaded())
-        state = loaded, len(sys.modules)  # what is imported since can be hidden by a file of the project
+        imported = len({name.partition(".")[0] for name in sys.modules})
+        state = loaded, imported  # what is imported since can be hidden by a file of the project
         if state not in self._compared:
             self._compared[state] = _compare(self.then, self.root, loaded)
         return self._compared[state].changes(name)
@@ -69,7 +71,8 @@ def _compare(then: Snapshot, root: Path, loaded: Iterable[str]) -> _Comparison:
     there = _Project(then.folder, scope, links, real=root)
     here = _Project(root, scope, linked_content(links_below(root, mine), _reader(root)), real=root)
     head = commit_at(root, "HEAD")
-    of_commits = *_new_bytecode(then.commit, head, scope), *_moved_submodules(then.commit, head, parts)
+    moved = _moved_submodules(then.commit, head, parts)
+    of_commits = *_new_bytecode(then.commit, head, scope), *moved, *changes_above(then.commit, head, root)
     return _Comparison(there, here, of_commits)
 
 
@@ -195,9 +198,11 @@ class _Project:
 
     @cached_property
     def _files(self) -> Mapping[str, str]:
-        """Path -> digest of each recording, input and named file; symbolic links."""
-        recordings = sorted((self.root / "golden/recordings").glob("*.jsonl"))
-        paths = [*recordings, *(self.root / name for name in self.scope.named)]
+        """Path -> digest of each input and named file; symbolic links.
+
+        Recordings are left out: a run that replays answers of a change lists them, see `replayed.py`.
+        """
+        paths = [self.root / name for name in self.scope.named]
         files = {
             path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in paths

@@ -37,8 +37,8 @@ class Scope:
         literal = [pattern for pattern in _PATTERNS if "*" not in pattern]
         folders = ["", *(name for name in top if name.startswith("test"))]
         tests = [path for folder in folders for path in _beside_tests(folder, top if not folder else names_in(folder))]
-        hiding = [path for folder in self.folders for path in _hiding(folder, names_in(folder))]
-        return list(dict.fromkeys([*FOLDERS, "pyproject.toml", *literal, *tests, *hiding, *self.named, *self.loaded]))
+        hidden = [path for folder in self.folders for path in hiding(folder, names_in(folder))]
+        return list(dict.fromkeys([*FOLDERS, "pyproject.toml", *literal, *tests, *hidden, *self.named, *self.loaded]))
 
 
 def scope_of(root: Path, loaded: Iterable[str] = ()) -> Scope:
@@ -49,7 +49,7 @@ def scope_of(root: Path, loaded: Iterable[str] = ()) -> Scope:
 
 def _folders_of_pytest(root: Path) -> Iterator[str]:
     """The folders that pytest puts on Python's path: `evalharness verify` runs without it."""
-    yield from (name for name in python_path(root) if (root / name).is_dir())
+    yield from (name for name in python_path(root) if not name.startswith("..") and (root / name).is_dir())
     folders = [root / "suites", *sorted(root.glob("test*"))]
     yield from (one.name for one in folders if (one / "conftest.py").is_file() and not (one / "__init__.py").exists())
 
@@ -76,7 +76,8 @@ def _beside_tests(folder: str, names_there: Iterable[str]) -> Iterator[str]:
     return (f"{folder}/{name}" if folder else name for name in names_there if name.partition(".")[0] in known)
 
 
-def _hiding(folder: str, top: Iterable[str]) -> Iterator[str]:
+def hiding(folder: str, top: Iterable[str]) -> Iterator[str]:
+    """The entries of a folder that Python would import in place of installed modules."""
     return (f"{folder}/{name}" if folder else name for name in top if is_import(name))
 
 

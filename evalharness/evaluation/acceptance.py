@@ -22,7 +22,7 @@ from evalharness.store.together import restore_locked, written_together
 from evalharness.suites import load_suite, suite_path
 from evalharness.suites.golden import GOLDEN_FOLDER
 from evalharness.suites.golden_text import with_answers
-from evalharness.suites.load import digest
+from evalharness.suites.load import digest, request_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,8 @@ def refuse_ci() -> None:
 
 def request_digests(run: Run) -> dict[tuple[str, str], str]:
     """By (model, prompt): the digest of model, prompt and parameters, as in the plan of the run."""
-    header = run.header
-    pairs = sorted({(key.model, key.prompt) for key in header.planned})
-    return {(model, prompt): digest([header.models[model], header.prompts[prompt]]) for model, prompt in pairs}
+    pairs = sorted({(key.model, key.prompt) for key in run.header.planned})
+    return {pair: request_digest(run, *pair) for pair in pairs}
 
 
 def accept_run(run: Run, config: Config, reason: Reason) -> list[Path]:

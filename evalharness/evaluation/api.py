@@ -178,6 +178,8 @@ def _run(
                 on_sample(sample)
             evaluation.speed.measure(3)
             confirm(evaluation, on_message)
+            for line in resources.imports.unused() if resources.imports else ():
+                on_message(line)
         stopped = False
     finally:
         evaluation.finish(stopped=stopped)

@@ -178,7 +178,7 @@ class Evaluation:
             folder=self.folder,
             accept_command=self._accept_command,
             compared=options.baseline != "none",
-            criteria=(*merge_base.changes(self.name), *merge_base.replayed(run, reference)),
+            criteria=merge_base.criteria(run, verdicts, options.baseline, reference),
             base=options.base.sha if options.base else "",
             command=command(self.name, options),
             root=self.resources.config.root,

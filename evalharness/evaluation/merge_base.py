@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,20 @@ from evalharness.criteria.revisions import Revisions, read_one
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.logs import get_logger
-from evalharness.records import Baseline, Baselines, CriteriaChange, GateRule, Run, Verdict
+from evalharness.records import (
+    Baseline,
+    Baselines,
+    CriteriaChange,
+    GateRule,
+    Run,
+    Sample,
+    SampleKey,
+    Verdict,
+)
 from evalharness.store import Commit, baseline_path, commit_at
 from evalharness.store.baselines import BASELINE_FOLDER
 from evalharness.suites import load_suite
+from evalharness.suites.load import request_digest
 
 if TYPE_CHECKING:  # brings numpy
     from evalharness.gate.families import Standing
@@ -84,6 +94,30 @@ class MergeBase:
             standing=self._standing(name, pairs),
         )
 
+    def criteria(
+        self, run: Run, verdicts: Sequence[Verdict], given: str | None = None, reference: Run | None = None
+    ) -> tuple[CriteriaChange, ...]:
+        """The changes to the criteria of a decided run. Each door decides what relaxes with this function.
+
+        `verdicts`, `given` and `reference` are those of `decide`.
+        """
+        changes = self.changes(run.header.suite)
+        if any(change.accepts for change in changes):
+            compared = given is None and not run.header.against
+            changes = self._settled(changes, run, verdicts if compared else ())
+        return (*changes, *self.replayed(run, reference))
+
+    def _settled(
+        self, changes: Sequence[CriteriaChange], run: Run, verdicts: Sequence[Verdict]
+    ) -> tuple[CriteriaChange, ...]:
+        """The changes; `verdicts` are those by the baselines at the commit."""
+        from evalharness.evaluation.own_acceptances import OwnAcceptances
+
+        name, pairs, root = run.header.suite, pairs_of(run), self.config.root
+        then, now = self.baselines(name, pairs), _baselines_at(root, name, pairs)
+        rules, suite = self.rules(name, run.header.gates), load_suite(name, self.config)
+        return tuple(OwnAcceptances(run, verdicts, then, now, rules, suite).settled(changes))
+
     def changes(self, name: str) -> tuple[CriteriaChange, ...]:
         """The changes to the criteria of a suite. An unreadable version counts as a change."""
         if name not in self._changes:
@@ -92,12 +126,14 @@ class MergeBase:
 
     def replayed(self, *runs: Run | None) -> tuple[CriteriaChange, ...]:
         """A relaxing change for each recording that these runs replay and that is not the commit's."""
-        if self.commit is None or not any(sample.recorded_from for run in runs if run for sample in run.samples):
+        replayed = [(run, one) for run in runs if run for one in run.samples if one.recorded_from]
+        if self.commit is None or not replayed:
             return ()
         from evalharness.criteria.replayed import replayed_changes
 
         try:
-            return tuple(replayed_changes(self.commit, self.config.root, *runs))
+            samples, accepted = [one for _, one in replayed], dict(_same_requests(self.snapshot.folder, replayed))
+            return tuple(replayed_changes(self.commit, self.config.root, samples, accepted))
         except EvalHarnessError as error:
             message = f"cannot be compared: {str(error).splitlines()[0][:200]}"
             return (CriteriaChange("replayed answers", "", message, relaxes=True),)
@@ -209,6 +245,18 @@ def _baselines_at(
 ) -> dict[Pair, Baseline | StoreError | None]:
     """The baselines in a folder."""
     return {pair: read_one(baseline_path(root, name, *pair, pinned=pinned), root) for pair in pairs}
+
+
+def _same_requests(root: Path, samples: Iterable[tuple[Run, Sample]]) -> Iterator[tuple[SampleKey, Baseline]]:
+    """The baseline in a folder for each sample whose model, prompt and parameters are those of its accepted runs."""
+    found: dict[Pair, Baseline | StoreError | None] = {}
+    for run, sample in samples:
+        pair = (sample.key.model, sample.key.prompt)
+        if pair not in found:
+            found |= _baselines_at(root, run.header.suite, [pair])
+        baseline = found[pair]
+        if isinstance(baseline, Baseline) and baseline.runs[-1].request_digest == request_digest(run, *pair):
+            yield sample.key, baseline
 
 
 def check_baseline(given: str | None, root: Path) -> None:

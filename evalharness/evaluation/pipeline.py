@@ -23,6 +23,7 @@ from evalharness.execution import Engine, Exchange
 from evalharness.foreign import describe
 from evalharness.logs import get_logger
 from evalharness.records import Case, Request, Response, Sample, SampleError
+from evalharness.scoring.long_texts import LongTexts
 from evalharness.scoring.scorer import Answered, Scorer
 
 _log = get_logger(__name__)
@@ -95,6 +96,7 @@ class Pipeline:
         self._unfinished: set[_Task] = set()
         self._warm_up = WarmUp(self._ready.put)
         self._stopped = threading.Event()
+        self._long_texts = LongTexts()
         self._thread = threading.Thread(target=self._score_all, daemon=True, name="evalharness-scores")
 
     def __enter__(self) -> Pipeline:
@@ -153,6 +155,7 @@ class Pipeline:
     def _end_thread(self) -> None:
         self._ready.put(None)
         self._thread.join(timeout=0 if self._over.is_set() else _PATIENCE_S)
+        self._long_texts.stop()
         for task in list(self._unfinished):  # a metric is still busy, or not warm
             self._leave_unscored(task, _UNSCORED)
 
@@ -162,6 +165,7 @@ class Pipeline:
         for task in list(self._unfinished):
             if task.exchange is not None:  # the engine ends the others, which then come to `_arrived`
                 self._leave_unscored(task, _TOO_LATE)
+        self._long_texts.stop()
 
     def _leave_unscored(self, task: _Task, error: SampleError) -> None:
         answered = task.answered()
@@ -211,7 +215,7 @@ class Pipeline:
     def _score(self, scorer: Scorer, tasks: Sequence[_Task]) -> None:
         _log.debug("scoring starts: batch of %d", len(tasks))
         try:
-            samples = scorer.samples([task.answered() for task in tasks])
+            samples = scorer.samples([task.answered() for task in tasks], self._long_texts)
         except BaseException as error:  # each sample has a waiting reader
             if len(tasks) > 1:  # one response may have spoilt the batch
                 for task in tasks:

@@ -16,7 +16,7 @@ from evalharness.evaluation.resources import Resources
 from evalharness.records import Baseline, Baselines, Case, Request, Run, Sample, SampleKey
 from evalharness.store import Commit
 
-MOST_AHEAD = 10_000
+MOST_AHEAD = 2_000
 """Requests of a model that are sent and not waited for: each takes several kilobytes."""
 
 
@@ -42,7 +42,7 @@ class Requests:
         return self._resources.pipeline.submit(case, request, self._plan.scorer)
 
     def start(self, keys: Iterable[SampleKey]) -> None:
-        """Send these planned requests, of each model at most 10,000 ahead of the samples that are waited for."""
+        """Send these planned requests, of each model at most 2,000 ahead of the samples that are waited for."""
         for key in keys:
             self._unsent.setdefault(key.model, {})[key] = None
         for model in self._unsent:

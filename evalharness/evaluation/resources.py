@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config
+from evalharness.criteria.recordings import CommittedRecordings
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import ConfigError
+from evalharness.evaluation.imports import Imports
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.pipeline import Pipeline
@@ -25,7 +27,8 @@ from evalharness.providers import Provider
 from evalharness.records import Request
 from evalharness.report import open_formats
 from evalharness.report.usage import dollars
-from evalharness.store import Commit
+from evalharness.store import Commit, in_ci
+from evalharness.store.cache_folder import check_cache
 from evalharness.store.environment import environment
 from evalharness.store.job_ledger import open_ledger
 from evalharness.store.ledger import Ledger
@@ -57,6 +60,7 @@ class Resources:
 
     def __post_init__(self) -> None:
         restore_interrupted(self.config.root)
+        check_cache(self.config.cache_dir, self.config.root)  # it holds vectors of embedders too
         self.merge_base = MergeBase(self.config, self.options.base)
         self.formats = open_formats(self.config.reports)
 
@@ -64,6 +68,17 @@ class Resources:
     def environment(self) -> Mapping[str, Any]:
         """Versions, machine and commit. Shared, because `git status` reads the whole working tree."""
         return environment(self.config.root)
+
+    @cached_property
+    def imports(self) -> Imports | None:
+        """The choice of imported responses; None without a merge base. In CI, only those of the merge base count.
+
+        With the record mode `none`, no model can answer instead: a run lists what it replays of the change.
+        """
+        commit, root = self.merge_base.commit, self.config.root
+        if commit is None:
+            return None
+        return Imports(CommittedRecordings(commit, root), in_ci() and self.options.run.record != "none")
 
     def __enter__(self) -> Resources:
         """Open the ledger and start the engine. Raises ConfigError: a budget without a price; StoreError."""
@@ -73,7 +88,8 @@ class Resources:
             recorded = any(provider.capabilities.recorded for provider in self.providers.values())
             ledger = None
             if recorded or options.budget_usd is not None:
-                ledger = opening.enter_context(closing(open_ledger(self.config.cache_dir, self.config.root)))
+                admit = self.imports.admit if self.imports else None
+                ledger = opening.enter_context(closing(open_ledger(self.config.cache_dir, self.config.root, admit)))
             self._ledger = ledger
             self._executor = executor = open_executor(self.options.executor, self.config, self.providers)
             engine = Engine(self.providers, options=options, pricing=pricing, ledger=ledger, executor=executor)

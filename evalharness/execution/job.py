@@ -107,4 +107,4 @@ def _writable(text: str) -> str:
 
 def _encodable(text: str) -> str:
     """The text without lone surrogates, which no file can hold."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

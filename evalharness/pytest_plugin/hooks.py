@@ -127,6 +127,9 @@ class EvalPlugin:
         for evaluation in self.suites.opened.values():
             with _explained():
                 confirm(evaluation, self._progress.message)
+        imports = self.suites.resources.imports
+        for line in imports.unused() if imports else ():
+            self._progress.message(line)
 
     def _look_ahead(self) -> None:
         """Print what the requests of xdist's workers can cost."""
@@ -150,13 +153,15 @@ class EvalPlugin:
         if checked := item.stash.get(CHECKED, None):  # in the setup and the teardown, fixtures may check
             del item.stash[CHECKED]
             report.evalharness = [(suite, self._portable(samples)) for suite, samples in checked.items()]
-        if isinstance(item, CaseItem):  # of `--llm-log`: most lines are about other requests in flight
+        if isinstance(item, CaseItem) and report.sections:  # `--llm-log`: most are about other requests in flight
             report.sections = [section for section in report.sections if not section[0].startswith("Captured log")]
         if call.when == "call" and isinstance(item, CaseItem):
             samples, item.samples = item.samples, ()
             if self._config.getoption("xmlpath", None):
                 item.user_properties += case_properties(samples)  # before the teardown, whose report junitxml reads
             report.evalharness = [(item.suite, self._portable(samples))]
+        if call.when == "teardown" and isinstance(item, CaseItem):
+            item.stash = pytest.Stash()  # pytest keeps each item, with the notes of its own plugins
         return report
 
     def _portable(self, samples: Sequence[Sample]) -> Sequence[Any]:

@@ -43,4 +43,11 @@ def _files(config: pytest.Config) -> Iterator[Path]:
 def _below(root: Path, files: Iterator[Path]) -> Iterator[str]:
     for file in files:
         if file.is_relative_to(root) and not _INSTALLED & set(file.parts):
-            yield file.relative_to(root).as_posix()
+            for part in (file, *_packages(root, file)):
+                yield part.relative_to(root).as_posix()
+
+
+def _packages(root: Path, file: Path) -> Iterator[Path]:
+    """The files that Python runs before a module: those of the packages that it lies in."""
+    for folder in file.parents[: len(file.relative_to(root).parts) - 1]:
+        yield from folder.glob("__init__.*")

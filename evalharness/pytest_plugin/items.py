@@ -35,7 +35,7 @@ class SuiteFile(pytest.File):
                 nodeid=f"{self.nodeid}::{name}",  # complete, so that pytest sees [model-prompt] as parameters (--lf)
                 suite=self.path.stem,
                 case=requests[0][0],
-                requests=[request for _, request in requests],
+                requests=tuple(request for _, request in requests),
             )
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:

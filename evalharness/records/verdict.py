@@ -230,6 +230,8 @@ class CriteriaChange:
     """The new value, or a description."""
     relaxes: bool
     """Whether a worse response may pass now."""
+    accepts: str = ""
+    """MODEL.PROMPT where accepting a run makes this difference. It does not relax if the run is the compared one."""
 
     def __str__(self) -> str:
         return f"{self.what}: {self.then} -> {self.now}" if self.then else f"{self.what}: {self.now}"

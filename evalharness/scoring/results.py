@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from evalharness.errors import MetricError
@@ -12,6 +12,7 @@ from evalharness.scoring.metrics.base import Metric, Responses, Result, SampleVi
 
 SCORE_DIGITS = 6
 """Scores are rounded where they are made, so that a stored score and a fresh one are the same number."""
+_NO_PARTS: Mapping[str, float] = {}
 _ROUNDING = 1e-9
 _EXPLANATION_CHARS = 2_000
 
@@ -100,6 +101,6 @@ def checked(metric: Metric, result: Result) -> Score | MetricError:
         round(min(1.0, max(0.0, float(value))), SCORE_DIGITS),
         metric.signature,
         str(score.explanation)[:_EXPLANATION_CHARS],
-        {str(name): round(float(part), SCORE_DIGITS) for name, part in parts.items()},
+        {str(name): round(float(part), SCORE_DIGITS) for name, part in parts.items()} if parts else _NO_PARTS,
         str(score.note)[:_EXPLANATION_CHARS],
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from evalharness.errors import MetricError
 from evalharness.records import Case, Request, Response, Sample, SampleError, Spec
 from evalharness.scoring.checks import Check, open_check
+from evalharness.scoring.long_texts import LongTexts, is_long
 from evalharness.scoring.metrics.base import Metric, SampleView, as_metric_error
 from evalharness.scoring.results import Replies, Scored, score_samples
 
@@ -71,10 +72,13 @@ class Scorer:
         view = _view(answered.case, answered.request, answered.response)
         return [_requests(metric, view, answered.request) for metric in self._metrics]
 
-    def samples(self, answered: Sequence[Answered]) -> list[Sample]:
-        """Return a sample for each, in order; those without a response carry their error."""
+    def samples(self, answered: Sequence[Answered], long_texts: LongTexts | None = None) -> list[Sample]:
+        """Return a sample for each, in order; those without a response carry their error.
+
+        `long_texts`: scores long texts. None: this thread does.
+        """
         with_response = [one for one in answered if one.response is not None]
-        scored = iter(self._scored(with_response))
+        scored = iter(self._scored(with_response, long_texts))
         return [self._sample(one, next(scored)) if one.response is not None else one.sample() for one in answered]
 
     def broken(self, case: Case, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -85,12 +89,14 @@ class Scorer:
                 found[spec.must_pass].append(message)
         return tuple(found["always"]), tuple(found["stable"])
 
-    def _scored(self, answered: Sequence[Answered]) -> list[Scored]:
+    def _scored(self, answered: Sequence[Answered], long_texts: LongTexts | None) -> list[Scored]:
         views = [_view(one.case, one.request, one.response) for one in answered if one.response is not None]
+        long = long_texts if any(map(is_long, views)) else None
+        metrics = tuple(map(long.of, self._metrics)) if long else self._metrics
         if not self.sends_requests:
-            return score_samples(self._metrics, views)
-        nothing = tuple[Replies, ...](() for _ in self._metrics)
-        return score_samples(self._metrics, views, [one.replies or nothing for one in answered])
+            return score_samples(metrics, views)
+        nothing = tuple[Replies, ...](() for _ in metrics)
+        return score_samples(metrics, views, [one.replies or nothing for one in answered])
 
     def _sample(self, answered: Answered, scored: Scored) -> Sample:
         assert answered.response is not None

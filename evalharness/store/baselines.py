@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from sys import intern
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
@@ -73,10 +74,7 @@ class _CaseLine(_Line):
 
 
 def baseline_path(root: Path, suite: str, model: str, prompt: str, *, pinned: bool = False) -> Path:
-    """The file of a baseline.
-
-    The pinned baseline is a copy that accepted runs do not move.
-    """
+    """The file of a baseline. The pinned one is a copy that accepted runs do not move."""
     folder = root / BASELINE_FOLDER / suite
     return (folder / PINNED if pinned else folder) / f"{model}.{prompt}.jsonl"
 
@@ -140,7 +138,7 @@ def _cases(
             raise StoreError(f"{file}:{number}: case '{line.case}': {problem}")
         seen.add(line.case)
         samples = tuple(BaselineSample(**dict(one) | _shared(one, names)) for one in line.samples)
-        yield line.case, BaselineCase(line.digest, samples, number)
+        yield intern(line.case), BaselineCase(intern(line.digest), samples, number)
 
 
 def _shared(line: _SampleLine, names: Mapping[str, str]) -> dict[str, Any]:

@@ -53,6 +53,11 @@ class Commit:
         entries = self._entries(*folders)
         return {(one.path, one.blob) for one in entries if "__pycache__" in PurePosixPath(one.path).parts}
 
+    def identities(self, *paths: str) -> dict[str, str]:
+        """Path -> id of each file, link and submodule at and below these paths. Raises GitError."""
+        modes = (*_REGULAR, *_LINK, *_SUBMODULE)
+        return {one.path: one.blob for one in self._entries(*paths, modes=modes)} if paths else {}
+
     def submodules(self, *folders: str) -> set[tuple[str, str]]:
         """Path and commit of each submodule at and below these folders. Raises GitError."""
         return {(one.path, one.blob) for one in self._entries(*folders, modes=_SUBMODULE)}

@@ -11,20 +11,23 @@ from functools import cache
 from pathlib import Path
 
 from evalharness.errors import GitError
+from evalharness.store.cache_folder import check_cache
 from evalharness.store.ci import in_ci
 from evalharness.store.files import read_regular
 from evalharness.store.imported import Origin
-from evalharness.store.ledger import Ledger
+from evalharness.store.ledger import Admit, Ledger
 
 LEDGER = "ledger.sqlite"
 
 
-def open_ledger(cache_dir: Path, root: Path) -> Ledger:
-    """The ledger in the cache of a project. Raises StoreError.
+def open_ledger(cache_dir: Path, root: Path, admit: Admit | None = None) -> Ledger:
+    """The ledger in the cache of a project. Raises GitError, StoreError: see `check_cache` too.
 
-    In CI it lacks the imported responses whose recording is not in this checkout with the same bytes.
+    In CI it lacks the imported responses whose recording is not in this checkout with the same bytes. `admit` decides
+    about the others.
     """
-    return Ledger(cache_dir / LEDGER, counts=_in_checkout(root) if _is_job() else None)
+    check_cache(cache_dir, root)
+    return Ledger(cache_dir / LEDGER, counts=_in_checkout(root) if _is_job() else None, admit=admit)
 
 
 def _is_job() -> bool:

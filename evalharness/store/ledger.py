@@ -29,6 +29,7 @@ from evalharness.store.recorded import Recorded
 _CHUNK = 500
 _ROUNDING_USD = 1e-9
 
+Admit = Callable[[Recorded], Recorded | None]
 Grant = Literal["go", "recorded", "in flight", "over budget"]
 """The response to an intent.
 
@@ -67,9 +68,16 @@ class Ledger:
     All methods raise StoreError.
     """
 
-    def __init__(self, path: Path, counts: Callable[[Origin], bool] | None = None) -> None:
-        """Open a ledger. `counts`: whether imported responses of this origin are found. Default: all are."""
-        self.path, self._counts = path, counts or (lambda _: True)
+    def __init__(self, path: Path, counts: Callable[[Origin], bool] | None = None, admit: Admit | None = None) -> None:
+        """Open a ledger.
+
+        Args:
+            path: The file.
+            counts: Whether imported responses of this origin are found. Default: all are.
+            admit: Returns an imported response as it is found, or None if it is not. Default: all are.
+
+        """
+        self.path, self._counts, self._admit = path, counts or (lambda _: True), admit or (lambda row: row)
         self._lock = Lock()
         with self._explained():
             self.read_only = is_read_only(path)
@@ -199,7 +207,8 @@ class Ledger:
     def _imported(self, keys: Sequence[str] | None = None) -> list[Recorded]:
         """The imported responses that count, the latest import first."""
         rows = imported_rows(self._connection, keys)
-        return [self._recorded((*row, checksum), origin) for origin, row, checksum in rows if self._counts(origin)]
+        found = (self._recorded((*row, checksum), origin) for origin, row, checksum in rows if self._counts(origin))
+        return [admitted for row in found if (admitted := self._admit(row))]
 
     def _recorded(self, row: tuple[Any, ...], origin: Origin | None = None) -> Recorded:
         try:

@@ -8,13 +8,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
-from evalharness.records import Case, Location, Message, Prompt, Spec, Suite
+from evalharness.records import Case, Location, Message, Prompt, Run, Spec, Suite
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.document import Document, Loc, problem, read_yaml
 from evalharness.suites.files import FileError, inside
@@ -157,12 +158,12 @@ class _Loader(Reading):
         document, loc = source
         answers = golden.answers.get(raw.id, ())
         return Case(
-            id=raw.id,
+            id=intern(raw.id),  # baselines repeat ids and digests
             vars=raw.vars,
             tags=tuple(dict.fromkeys(raw.tags)),
             golden=answers,
             checks=checks + self._specs.checks(raw.assert_, document, loc),
-            digest=digest([raw.vars, list(answers)]),
+            digest=intern(digest([raw.vars, list(answers)])),
             where=document.locate(loc),
             cluster=raw.cluster,
         )
@@ -219,6 +220,11 @@ def _other_format(reference: str, file: str) -> str:
 def digest(value: Any) -> str:
     """The SHA-256 of a plain value, equal on every machine."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def request_digest(run: Run, model: str, prompt: str, identity: Mapping[str, Any] | None = None) -> str:
+    """The digest of model, prompt and parameters of a run; `identity` replaces that of its model."""
+    return digest([identity or run.header.models.get(model), run.header.prompts.get(prompt)])
 
 
 def prompt_digest(suite: Suite, prompt: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -413,6 +414,24 @@ def test_nothing_is_put_into_a_script(path: Path) -> None:
         if "$GITHUB_ACTION_PATH" in step.get("run", ""):
             script = step["run"].split('"')[1].replace("$GITHUB_ACTION_PATH", str(path.parent))
             assert Path(script).is_file()
+
+
+SCAFFOLDED = REPOSITORY / "evalharness/scaffold/templates/workflow.yml"
+
+
+@pytest.mark.parametrize("path", [ACTIONS[0], SCAFFOLDED], ids=["action", "evalharness init"])
+def test_a_rerun_finds_its_own_ledger(path: Path) -> None:
+    """The ledger is an artifact of the run: no cache that another job could write, and no artifact of another run."""
+    text = path.read_text()
+    assert "actions/cache" not in text
+    document = yaml.safe_load(re.sub(r"(?m)^@\w+@$", "", text))
+    steps: list[dict[str, Any]] = (document.get("runs") or document["jobs"]["evals"])["steps"]
+    (found,) = [step for step in steps if "download-artifact" in step.get("uses", "")]
+    (kept,) = [step for step in steps if step.get("with", {}).get("path") == "~/.cache/evalharness/ledger.sqlite"]
+    assert found["with"] == {"name": kept["with"]["name"], "path": "~/.cache/evalharness"}
+    assert found["continue-on-error"]
+    assert steps.index(found) < steps.index(kept)
+    assert all(step["with"]["overwrite"] for step in steps if "upload-artifact" in step.get("uses", ""))
 
 
 def test_every_input_is_used_and_known() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -32,7 +33,8 @@ def scripts() -> Iterator[str]:
     """Yield each shell script of the examples and the action."""
     for name in ("github.yml", "github-comment.yml"):
         yield from (step["run"] for step in steps(name) if "run" in step)
-    yield "\n".join(yaml.safe_load((EXAMPLES / "gitlab.yml").read_text())["llm"]["script"])
+    for job in yaml.safe_load((EXAMPLES / "gitlab.yml").read_text()).values():
+        yield "\n".join(job["script"])
     yield from (path.read_text() for path in sorted((REPOSITORY / "action").glob("*.sh")))
 
 
@@ -67,6 +69,20 @@ def test_the_second_workflow_runs_nothing_of_the_pull_request() -> None:
     assert "secrets." not in text
     assert "pytest" not in text
     assert "evalharness report" in text
+
+
+def test_the_second_job_trusts_nothing_of_the_first() -> None:
+    """The second job always runs, has no secret, imports nothing of the checkout and follows no link."""
+    first, second = yaml.safe_load((EXAMPLES / "github.yml").read_text())["jobs"].items()
+    assert (second[1]["needs"], second[1]["if"], second[1]["permissions"]) == (
+        first[0],
+        "${{ always() }}",
+        {"contents": "read"},
+    )
+    text = json.dumps(second)
+    assert "secrets." not in text
+    assert re.findall(r"python (?!-version)(\S+)", text) == ["-I"]
+    assert text.index("rm -rf -- reports") < text.index("actions/download-artifact") < text.index("evalharness verify")
 
 
 def test_options_exist() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from repository import Repository
@@ -11,6 +12,7 @@ from trust_project import (
     CASES,
     DEMO,
     GOLDEN,
+    GOOD,
     IDS,
     LABELS,
     PYPROJECT,
@@ -19,16 +21,20 @@ from trust_project import (
     Edit,
     Row,
     a_case,
+    accepted,
+    answer,
     append,
     both,
     configured,
     golden,
+    gone,
     in_own_table,
     judged,
     moved,
     put,
     ran,
     swap,
+    well_accepted,
 )
 
 
@@ -77,6 +83,18 @@ def _on_main(repository: Repository) -> None:
     repository.git("checkout", "--quiet", "topic")
 
 
+def _five_accepted_on_main(repository: Repository) -> None:
+    repository.git("checkout", "--quiet", "main")
+    for _ in range(4):
+        well_accepted(repository)
+    repository.commit()
+    repository.git("update-ref", "refs/remotes/origin/main", "main")
+    repository.git("checkout", "--quiet", "topic")
+    repository.git("rebase", "--quiet", "origin/main")
+
+
+_BETTER = swap(DEMO, '"{{ question }} {{ shop }}"', '"{{ shop }}: {{ question }}"')
+_BEST = swap(DEMO, '"{{ shop }}: {{ question }}"', '"{{ shop }} {{ question }}"')
 _WORKFLOW = "on: push\njobs: {}\n"
 
 ROWS = [
@@ -87,7 +105,19 @@ ROWS = [
     Row("add a package to the project", put("billing/__init__.py")),
     Row("add conftest.py beside application code", put("src/shop/conftest.py")),
     Row("add a test", put("tests/test_more.py", "def test_more(): assert True\n")),
-    Row("improve a prompt", swap(DEMO, '"{{ question }} {{ shop }}"', '"{{ shop }}: {{ question }}"')),
+    Row("improve a prompt", _BETTER),
+    Row("accept the answers once more", well_accepted),
+    Row("accept the answers twice more", both(well_accepted, well_accepted)),
+    Row("accept a sixth run, which removes the first", both(_five_accepted_on_main, well_accepted)),
+    Row("improve a prompt and accept its answers", both(_BETTER, well_accepted)),
+    Row("improve a prompt twice and accept both times", both(_BETTER, well_accepted, _BEST, well_accepted)),
+    Row(
+        "accept answers with slightly lower scores, as chance gives them",
+        both(_BETTER, lambda repository: accepted(repository, GOOD, GOOD, "You can return {} within 30 days.")),
+    ),
+    Row("add a recording", put("golden/recordings/more.jsonl", "{}\n")),
+    Row("edit a recording", put(RECORDING, '{"schema": 1, "x": 2}\n')),
+    Row("delete a recording", gone(RECORDING)),
     Row(
         "add a comment and a description to a suite",
         swap(DEMO, "schema: 1\n", "schema: 1  # one\ndescription: A shop\n"),
@@ -165,12 +195,13 @@ ROWS = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.sentence)
-def test_innocent_change(pull_request: Repository, monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
+def test_innocent_change(pull_request: Repository, prepared: Path, monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
     """Nothing is listed as relaxing, and the run passes."""
     if row.import_from is not None:
         monkeypatch.syspath_prepend(str(pull_request.root / row.import_from))
     row.edit(pull_request)
     pull_request.commit()
+    answer(prepared / "outside/answers.json", GOOD)
     evaluation = judged(pull_request)
     assert evaluation.outcome
     assert [str(change) for change in evaluation.outcome.relaxing] == []

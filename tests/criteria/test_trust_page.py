@@ -13,6 +13,7 @@ from pathlib import Path
 import test_innocent_changes
 import test_weakenings_of_pytest
 from ci_jobs import TABLE, TABLE_EVENTS
+from weakenings_of_acceptances import ACCEPTANCES
 from weakenings_of_projects import CONFIGURATION, GIT, PYTHON
 from weakenings_of_suites import GOLDENS, SUITES
 
@@ -23,6 +24,7 @@ PAGE, TABLES = ROOT / "docs/trust.md", ROOT / "docs/trust-tables.md"
 WEAKENINGS = {
     "Suites and cases": SUITES,
     "Goldens, baselines, recordings, labels": GOLDENS,
+    "Accepted runs that are not those of the change": ACCEPTANCES,
     "Configuration": CONFIGURATION,
     "pytest and Python": [*PYTHON, *test_weakenings_of_pytest.ROWS],
     "Git and names": GIT,
@@ -46,8 +48,9 @@ def _weakenings() -> Iterator[str]:
     yield from ("What the tests try, for [the threat model](trust.md). Each row is a test.", "")
     count = sum(map(len, WEAKENINGS.values()))
     yield from (f"## {count} weakenings", "")
-    yield "A pull request makes this change, and the model answers badly. No run is green. The line that lists the"
-    yield from ("change as relaxing, or the error that refuses it, contains the text on the right.", "")
+    yield "A pull request makes this change, and the model answers badly, or well in the table of accepted runs. No run"
+    yield "is green. The line that lists the change as relaxing, or the error that refuses it, contains the text on the"
+    yield from ("right.", "")
     for title, rows in WEAKENINGS.items():
         yield from (f"### {title}", "")
         yield from table(("change", "listed or refused as"), ([one.sentence, f"`{one.answer}`"] for one in rows))

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from repository import Repository
 from trust_project import BAD, Row, answer, judged
+from weakenings_of_acceptances import ACCEPTANCES
 from weakenings_of_projects import CONFIGURATION, GIT, PYTHON, make_submodule
 from weakenings_of_suites import GOLDENS, SUITES
 
 from evalharness.errors import EvalHarnessError
 
-ROWS = [*SUITES, *GOLDENS, *CONFIGURATION, *PYTHON, *GIT]
+ROWS = [*SUITES, *GOLDENS, *ACCEPTANCES, *CONFIGURATION, *PYTHON, *GIT]
 
 
 def outcome_of(repository: Repository, suite: str) -> tuple[str, list[str]]:
@@ -56,7 +57,7 @@ def test_weakening(pull_request: Repository, prepared: Path, monkeypatch: pytest
         monkeypatch.syspath_prepend(str(pull_request.root / row.import_from))
     row.edit(pull_request)
     pull_request.commit()
-    answer(prepared / "outside/answers.json", BAD)
+    answer(prepared / "outside/answers.json", row.answers or BAD)
     status, lines = outcome_of(pull_request, row.suite)
     assert status != "pass"
     assert any(row.answer in line for line in lines), f"{status}: {lines}"

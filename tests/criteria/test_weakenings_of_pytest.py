@@ -52,6 +52,14 @@ ROWS = [
         ),
     ),
     Attempt(
+        "add a package around a plugin that an unchanged conftest.py loads",
+        put("tools/__init__.py", HARMLESS),
+        "file tools/__init__.py: added",
+        before=both(
+            put("conftest.py", 'pytest_plugins = ["tools.shop_hooks"]\n'), put("tools/shop_hooks.py", HARMLESS)
+        ),
+    ),
+    Attempt(
         "add conftest.py to a folder that the job names",
         put("checks/conftest.py", HARMLESS),
         "file checks/conftest.py: added",

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ metrics:
 assert:
   - not_contains: FORBIDDEN
   - max_words: 60
+  - {not_contains: UNSTABLE, must_pass: stable}
 cases: cases.jsonl
 gates:
   - {metric: rouge_l, margin: 15%}
@@ -97,6 +99,8 @@ class Row:
     edit: Edit
     answer: str = ""
     """A part of the line that lists the change as relaxing, or of the error that refuses it."""
+    answers: str = ""
+    """The answers of the model in CI. Default: bad ones for a weakening, good ones for an innocent change."""
     suite: str = "demo"
     import_from: str | None = None
     """A folder of the project that the job has put on Python's path."""
@@ -114,10 +118,10 @@ def golden(*names: str, answer: str = "You may return {} in 30 days.") -> str:
     return "".join(f"{name}: [{json.dumps(answer.format(name))}]\n" for name in names)
 
 
-def answer(path: Path, text: str) -> None:
-    """Set the answers of a model."""
+def answer(path: Path, *texts: str) -> None:
+    """Set the answers of a model, which take turns from case to case."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({name: text.format(name) for name in [*IDS, "new"]}))
+    path.write_text(json.dumps({name: text.format(name) for name, text in zip([*IDS, "new"], cycle(texts))}))
 
 
 def make_project(root: Path) -> Repository:
@@ -239,14 +243,27 @@ def without_case(case: str) -> Edit:
     return edit
 
 
-def accepted(repository: Repository, *, keep: bool) -> None:
-    """Accept bad answers, as at the author's desk; without `keep`, in place of the earlier run."""
-    answers = repository.root.parent / "outside/answers.json"
+def accepted(repository: Repository, *answers: str) -> None:
+    """Accept answers, as at the author's desk."""
     kept = {name: os.environ.pop(name) for name in ("CI", "GITHUB_ACTIONS") if name in os.environ}
     try:
-        if not keep:
-            shutil.rmtree(repository.root / "golden/baselines")
-        answer(answers, BAD)
+        answer(repository.root.parent / "outside/answers.json", *answers)
         judged(repository).accept()
     finally:
         os.environ.update(kept)
+
+
+def well_accepted(repository: Repository) -> None:
+    """Accept the good answers once more."""
+    accepted(repository, GOOD)
+
+
+def badly_accepted(repository: Repository) -> None:
+    """Accept bad answers."""
+    accepted(repository, BAD)
+
+
+def replaced(repository: Repository) -> None:
+    """Accept bad answers in place of the earlier run."""
+    shutil.rmtree(repository.root / "golden/baselines")
+    badly_accepted(repository)

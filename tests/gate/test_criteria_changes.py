@@ -97,7 +97,7 @@ class World:
     suite: Suite = SUITE
     config: Mapping[str, Any] = field(default_factory=lambda: CONFIG)
     baselines: Mapping[tuple[str, str], Any] = field(default_factory=lambda: {("small", "plain"): BASELINE})
-    files: Mapping[str, str] = field(default_factory=lambda: {"golden/recordings/demo.jsonl": "d1"})
+    files: Mapping[str, str] = field(default_factory=lambda: {"models/answers.json": "d1"})
 
     @property
     def criteria(self) -> Criteria:
@@ -252,9 +252,9 @@ RELAXING: list[tuple[World, str]] = [
         baseline(replace(BASELINE, cases={**BASELINE.cases, "a": replace(BASELINE.cases["a"], digest="x")})),
         "edited by hand: 1 case digest differ in accepted run one",
     ),
-    (World(files={"golden/recordings/demo.jsonl": "d2"}), "file golden/recordings/demo.jsonl: d1 -> d2"),
-    (World(files={}), "file golden/recordings/demo.jsonl: d1 -> removed"),
-    (World(files={"golden/recordings/demo.jsonl": "d1", "x": "d3"}), "file x: added d3"),
+    (World(files={"models/answers.json": "d2"}), "file models/answers.json: d1 -> d2"),
+    (World(files={}), "file models/answers.json: d1 -> removed"),
+    (World(files={"models/answers.json": "d1", "x": "d3"}), "file x: added d3"),
 ]
 
 STRICTER: list[tuple[World, str]] = [

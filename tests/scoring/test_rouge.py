@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -121,3 +123,16 @@ def test_unknown_tokenizer() -> None:
     """Another tokeniser is refused when the metric is opened."""
     with pytest.raises(ValueError, match="unicode or rouge"):
         rouge_l(tokenizer="spacy")  # type: ignore[arg-type]
+
+
+def test_words_without_stems_need_no_nltk() -> None:
+    """The import of nltk takes seconds, which a suite with rouge_1 and rouge_2 does not wait for."""
+    program = """\
+import sys
+from evalharness.scoring.metrics.rouge import rouge_1, rouge_2
+
+for metric in (rouge_1(), rouge_2()):
+    metric.warm_up()
+sys.exit("nltk" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

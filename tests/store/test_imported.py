@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from repository import Repository
 
 from evalharness.errors import StoreError
 from evalharness.records import Response, Timing, Usage
@@ -121,6 +122,39 @@ def test_the_latest_import_counts(runner: Runner) -> None:
     with runner.ledger() as ledger:
         ledger.keep([a_row("second", origin_of(other, runner.checkout))])
     assert runner.found() == "second"
+
+
+@pytest.mark.parametrize("where", ["the cache", "a link to it", "a link above it", "a submodule"])
+def test_a_cache_in_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """A cache that a commit brings into the checkout is refused, in CI and on a developer's machine."""
+    leave_ci(monkeypatch)
+    checkout = Repository(tmp_path / "checkout")
+    held = {"a link to it": "data", "a link above it": "data/evalharness"}.get(where, ".cache/evalharness")
+    with closing(open_ledger(checkout.root / held, checkout.root)) as ledger:
+        ledger.keep([a_row("forged")])
+    if where == "a link to it":
+        (checkout.root / ".cache").mkdir()
+        (checkout.root / ".cache/evalharness").symlink_to("../data")
+    elif where == "a link above it":
+        (checkout.root / ".cache").symlink_to("data")
+    elif where == "a submodule":
+        Repository(checkout.root / ".cache").commit()
+    checkout.commit()
+    with pytest.raises(StoreError, match=r"the cache .* is in the commit that is checked out"):
+        open_ledger(checkout.root / ".cache/evalharness", checkout.root)
+
+
+def test_a_cache_below_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that git ignores may be in the checkout, as on GitLab."""
+    leave_ci(monkeypatch)
+    checkout = Repository(tmp_path / "checkout")
+    checkout.write(".gitignore", ".cache/\n")
+    checkout.write("shop/.cachet/evalharness", "another folder")
+    checkout.commit()
+    for _ in range(2):
+        with closing(open_ledger(checkout.root / ".cache/evalharness", checkout.root / "shop")) as ledger:
+            ledger.keep([a_row("answered")])
+        checkout.commit()
 
 
 def test_the_origin_has_a_checksum(runner: Runner) -> None:

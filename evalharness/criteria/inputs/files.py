@@ -37,7 +37,11 @@ ANNOUNCING = Input(
 )
 """In a folder that Python imports from."""
 FILES = (
-    Input(("suites/**", "golden/**"), "compared", "suites, cases, goldens, baselines, recordings and labels decide"),
+    Input(
+        ("suites/**", "golden/**"),
+        "compared",
+        "they decide; recordings only by what a run replays",
+    ),
     *PATTERNS[:2],
     Input(("pyproject.toml",), "compared", "the tables of pytest and evalharness; the others are other tools'"),
     *PATTERNS[2:],

@@ -84,11 +84,11 @@ ENTRY_POINTS = (
 """Groups of entry points; the first row that fits counts."""
 
 OTHERS = (
-    Input(("plugins of pytest in the project",), "compared", "each one that pytest has loaded, from any folder"),
+    Input(("plugins of pytest in the project",), "compared", "each one that pytest has loaded, with its packages"),
     Input(("installed packages",), "trusted", "the job installs them"),
     Input(("`package:` in the project",), "refused", "the package must be installed"),
-    Input(("the cache of responses",), "trusted", "it is outside of the repository; imported rows keep their origin"),
-    Input(("recordings",), "compared", "by digest, when imported and when replayed"),
+    Input(("the cache of responses",), "trusted", "no commit can hold it; imported rows keep their origin"),
+    Input(("recordings",), "compared", "answer by answer, where a run replays them"),
     Input(("symbolic links",), "compared", "by their target's path and content; suites and goldens refuse them"),
     Input(
         ("submodules",),

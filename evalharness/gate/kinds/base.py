@@ -8,13 +8,18 @@ suite. To register a kind, add an instance as an entry point in the group `evalh
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from evalharness.gate.context import GateContext
-from evalharness.records import Unit
+from evalharness.records import BaselineSample, GateRule, Unit
 
 if TYPE_CHECKING:  # brings numpy, which loading a suite does not need
     from evalharness.gate.evidence import GateResult
+
+
+Samples = Mapping[str, Sequence[BaselineSample]]
+"""Case id -> its samples."""
 
 
 class HasPValue(Protocol):
@@ -62,5 +67,13 @@ class GateKind(ABC):
         """Return the drop that a later run like this one detects; None if unknown.
 
         The drop is detected 80 % of the time.
+        """
+        return None
+
+    def setbacks(self, rule: GateRule, samples: Samples, others: Samples) -> Sequence[float] | None:
+        """Return how much worse the other samples are, case by case; None if unknown, the default.
+
+        In `unit`, a ratio as its natural logarithm. With it, a change may bring an accepted run with other answers than
+        the run has; without it, only one with the same answers.
         """
         return None

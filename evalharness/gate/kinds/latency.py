@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from evalharness.gate.context import GateContext, NoComparison
 from evalharness.gate.defaults import FEWEST_SESSIONS
-from evalharness.gate.kinds.base import GateKind
+from evalharness.gate.kinds.base import GateKind, Samples
 from evalharness.gate.pairing import baseline_samples
-from evalharness.records import TIMINGS, AcceptedRun, Sample, slots_of
+from evalharness.records import TIMINGS, AcceptedRun, GateRule, Sample, slots_of
 
 if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
     from evalharness.gate.evidence import GateResult
@@ -63,6 +64,15 @@ class LatencyGate(GateKind):
         """Return the evidence, which is the result."""
         result: GateResult = evidence
         return result
+
+    def setbacks(self, rule: GateRule, samples: Samples, others: Samples) -> Sequence[float] | None:
+        """Return the log ratio of the mean seconds of each case that has some on both sides."""
+        mine, theirs = (
+            {case: _positive(one.seconds(self.timing) for one in found) for case, found in side.items()}
+            for side in (samples, others)
+        )
+        timed = [case for case in theirs if theirs[case] and mine.get(case)]
+        return [math.log(fmean(theirs[case]) / fmean(mine[case])) for case in timed]
 
     def _seconds(self, context: GateContext, basis: _Basis) -> tuple[_Seconds, _Seconds]:
         pairing, counted = context.pairing, set(basis.runs)

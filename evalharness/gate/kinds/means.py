@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING
 
-from evalharness.gate.context import GateContext, Value, Values
-from evalharness.gate.kinds.base import GateKind
+from evalharness.gate.context import GateContext, Value, Values, numbers
+from evalharness.gate.kinds.base import GateKind, Samples
 from evalharness.records import GateRule
 
 if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
@@ -55,3 +57,10 @@ class MeanGate(GateKind):
         from evalharness.gate.staged import conclude_staged
 
         return conclude_staged(context, evidence, self.rules(context), gates)
+
+    def setbacks(self, rule: GateRule, samples: Samples, others: Samples) -> Sequence[float] | None:
+        """Return the difference of the mean numbers of each case; None if a sample lacks its number."""
+        mine, theirs = (numbers(side, self.value(rule)) for side in (samples, others))
+        if any(not theirs[case] or len(theirs[case]) < len(others[case]) or not mine.get(case) for case in others):
+            return None
+        return [self.scale(fmean(mine[case])) - self.scale(fmean(theirs[case])) for case in others]

@@ -15,7 +15,7 @@ from typing import Any
 
 from evalharness.errors import EvalHarnessError, MetricError
 from evalharness.foreign import describe
-from evalharness.records import Message, Params, Request, Response, SampleKey, Score, Timing, Usage
+from evalharness.records import Message, Params, Request, Response, SampleKey, Score, Spec, Timing, Usage
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
 _READABLE_CHARS = 40
@@ -84,6 +84,9 @@ class Metric:
     """Whether it reads `Response.golden_logprobs`: the requests of the suite then carry the golden answers."""
     answer_likelihood: bool = False
     """Whether it reads `Response.logprobs`: a suite that names it sets `params: {logprobs: true}`."""
+    texts_alone: Spec | None = None
+    """Name and options of a built-in metric that reads response and golden answers alone, and returns numbers. Another
+    process can open it by them, and scores long texts. None: this process scores all texts."""
 
 
 def request_to(model: str, *messages: Message, params: Params | None = None, repeat: int = 0) -> Request:
