@@ -24,7 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import gate_data as data
-from gate_data import Floats, Rng, Shape, World
+from gate_data import Floats, Rng, Shape
 
 from evalharness.gate.assertions import FAILS, RERUNS
 from evalharness.gate.cost import assess_cost, collect_cost_evidence, cost_rules
-from evalharness.gate.defaults import FEWEST_SESSIONS, LOOKS
-from evalharness.gate.evidence import Evidence, FreshEvidence, GateResult, Rules, Runs, Staged, Word
+from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
 from evalharness.gate.latency import Calibration, assess_latency
+from evalharness.gate.rehearsal import World, rehearse
 from evalharness.gate.scores import assess_scores, collect_evidence, decide
-from evalharness.gate.staged import last_look
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
 from evalharness.gate.stats.permutation import Pair, holm, p_worse
 
@@ -160,38 +159,12 @@ def verdict_of(baseline: Floats, candidate: Floats, rules: Rules) -> Word:
     return decide(evidence, evidence.p_value, rules)
 
 
-def default_gate(world: World, *, looks: int = 3, beside: bool = True, sessions: bool = False) -> tuple[Word, int]:
-    """The verdict of the whole procedure, and its number of runs of each case, both sides together.
-
-    The screening stage compares one run of the candidate with the stored baseline. Without a PASS, looks at fresh runs
-    of both versions follow; without `beside`, the old version cannot run.
-    """
-    rules, first = Rules(), world.after(1)
-    found = Staged(evidence_of(world.accepted, first, rules, sessions=sessions), alone=not beside)
-    theirs = mine = np.zeros((len(first), 0))
-    while (word := decide(*last_look(found, rules, "screen"))) == "INCONCLUSIVE" and len(found.looks) < looks:
-        more = LOOKS[len(found.looks)].samples - mine.shape[1]
-        mine = data.side_by_side(mine, world.after(more))
-        theirs = data.side_by_side(theirs, world.before(more)) if beside else theirs
-        found = replace(found, looks=(*found.looks, fresh_evidence(world, first, theirs, mine)))
-    return word, 1 + theirs.shape[1] + mine.shape[1]
-
-
-def fresh_evidence(world: World, first: Floats, theirs: Floats, mine: Floats) -> FreshEvidence:
-    """The evidence of one look."""
-    every = data.side_by_side(world.accepted, theirs), data.side_by_side(first, mine)
-    if not theirs.size:
-        alone = evidence_of(*every, Rules(), sessions=world.accepted.shape[1] >= FEWEST_SESSIONS)
-        return FreshEvidence(alone, alone)
-    failing = evidence_of(theirs, mine, Rules())
-    return FreshEvidence(failing, evidence_of(*every, Rules()) if world.same_model else failing)
-
-
 def verdicts(rng: Rng, suites: int, make: Callable[[Rng], World], **options: Any) -> Verdicts:
     """The shares of the verdicts over simulated suites."""
-    found = [default_gate(make(rng), **options) for _ in range(suites)]
-    words = [word for word, _ in found]
-    return Verdicts(words.count("FAIL") / suites, words.count("PASS") / suites, float(np.mean([r for _, r in found])))
+    found = [rehearse(make(rng), seed=seed_of(rng), **options) for _ in range(suites)]
+    words = [one.verdict for one in found]
+    samples = float(np.mean([one.samples for one in found]))
+    return Verdicts(words.count("FAIL") / suites, words.count("PASS") / suites, samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +320,7 @@ def a6(at: Setting) -> Iterator[Check]:
     for cell in range(baselines):
         rng = at.rng(cell)
         world = data.unchanged(rng, 200, 5)
-        failed.append(sum(default_gate(world)[0] == "FAIL" for _ in range(candidates)) / candidates)
+        failed.append(sum(rehearse(world).verdict == "FAIL" for _ in range(candidates)) / candidates)
     label = f"default procedure, n = 200, {baselines} baselines x {candidates} candidates: 95th percentile of FAIL"
     high = 0.05 + at.slack(0.05, candidates)
     yield Check(label, float(np.percentile(failed, 95)), baselines * candidates, high=high)

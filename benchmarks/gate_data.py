@@ -5,13 +5,14 @@ Each function generates one suite of n cases. Pass/fail runs are 0 or 1, `(cases
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from evalharness.gate.rehearsal import Draw, World
 
 Floats = npt.NDArray[np.float64]
 Rng = np.random.Generator
@@ -171,20 +172,6 @@ def columns(parts: Sequence[Floats]) -> Floats:
 
 
 # Worlds: an accepted baseline, and today's samples of both versions. Most were not in the mind of the gate's author.
-
-Draw = Callable[[int], Floats]
-"""Returns so many samples of each case, taken today, as `(cases, samples)`."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """A suite with its accepted runs and both versions of today."""
-
-    accepted: Floats
-    before: Draw
-    after: Draw
-    same_model: bool = False
-    """Whether the weights are those of the accepted runs, as with a local model."""
 
 
 def at_rates(rng: Rng, rates: Floats) -> Draw:

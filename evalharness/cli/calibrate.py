@@ -1,4 +1,4 @@
-"""`evalharness calibrate`: measure the noise and false alarms of a suite."""
+"""`evalharness calibrate`: measure the noise of a suite, and rehearse its gates."""
 
 from __future__ import annotations
 
@@ -25,13 +25,18 @@ _Key = tuple[str, str, str]
 _LEGEND = """\
 icc:    correlation between two runs of a case (1: deterministic model)
 runs:   variance between runs, relative to that explained by the cases
-p:      unchanged runs that the gate's test calls worse than the other {others}
-detect: the drop that one new run detects with a probability of 80 %"""
+margin: of the gate, in points
+pass:   unchanged runs that pass, in {rehearsals} rehearsals with one accepted run
+fail:   unchanged runs that fail, in the same rehearsals
+caught: runs that lost the margin and fail, in {rehearsals} more rehearsals
+taken:  samples of a case in an unchanged run, both versions together
+detect: the drop in points that one new run detects 80 % of the time, against
+        {others} accepted runs"""
 
 
 @click.command(
     epilog="Example: evalharness calibrate support --runs 6",
-    short_help="Measure the noise and false alarms of a suite.",
+    short_help="Measure the noise of a suite, and rehearse its gates.",
 )
 @click.argument("suite", shell_complete=complete_suite)
 @click.option("--runs", default=6, show_default=True, type=click.IntRange(min=3), help="Set the number of runs.")
@@ -55,9 +60,10 @@ def calibrate(
     concurrency: int | None,
     as_json: bool,
 ) -> None:
-    """Run SUITE several times unchanged, and measure noise and false alarms.
+    """Run SUITE several times unchanged, measure its noise, and rehearse its gates on the answers.
 
-    No recorded response is used: each run has its full cost.
+    A rehearsal decides like a run, on answers drawn from these. No recorded response is used: each run has its full
+    cost.
 
     Exit status: 0 measured, 1 an answer is missing, 2 usage.
     """
@@ -66,7 +72,7 @@ def calibrate(
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=runs)
         deterministic = [model for model, repeats in plan.repeats.items() if repeats < runs]
         samples = _sampled(plan, RunOptions(record="all", concurrency=concurrency))
-    figures = {key: _figures(values, suite) for key, values in _values(plan, samples, runs)}
+    figures = {key: _figures(values, key, plan) for key, values in _values(plan, samples, runs)}
     if as_json:
         print_json({"|".join(key): found for key, found in figures.items()})
     else:
@@ -104,26 +110,34 @@ def _values(plan: Plan, samples: Sequence[Sample], runs: int) -> Iterator[tuple[
             yield key, whole
 
 
-def _figures(values: Mapping[str, Sequence[float]], suite: str) -> dict[str, float]:
+def _figures(values: Mapping[str, Sequence[float]], key: _Key, plan: Plan) -> dict[str, float]:
     from evalharness.gate.calibration import calibrate  # imports numpy
+    from evalharness.gate.defaults import QUALITY_MARGIN
 
-    return asdict(calibrate(values, seed=suite))
+    model, _, metric = key
+    margins = [gate.rule.margin for gate in plan.suite.gates if gate.rule.metric == metric and not gate.rule.tag]
+    margin = margins[0] if margins else QUALITY_MARGIN
+    local = plan.providers[model].capabilities.local
+    return asdict(calibrate(values, margin=margin, same_model=local, seed="|".join((plan.suite.name, *key))))
 
 
 def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
     if not figures:
         return
-    columns = ("mean", "icc", "runs", "p<=.05", "p<=.01", "detect")
-    echo(f"{'model, prompt, metric':<20}" + "".join(f"{name:>10}" for name in columns))
+    columns = ("mean", "icc", "runs", "margin", "pass", "fail", "caught", "taken", "detect")
     for key, found in figures.items():
-        drop, total = found["minimum_detectable_drop"], f"/{found['comparisons']}"
+        drop = found["minimum_detectable_drop"]
         cells = (
             f"{found['mean']:.3f}",
             f"{found['correlation']:.2f}",
             f"{found['between_runs']:.2f}",
-            f"{found['warnings']}{total}",
-            f"{found['alarms']}{total}",
-            "nothing" if drop is None else f"{drop * 100:.1f} pts",
+            f"{found['margin'] * 100:g}",
+            *(f"{found[name] * 100:.0f} %" for name in ("passes", "false_alarms", "caught")),
+            f"{found['samples']:.1f}",
+            "nothing" if drop is None else f"{drop * 100:.1f}",
         )
-        echo(f"{', '.join(key):<20}" + "".join(f"{cell:>10}" for cell in cells))
-    echo(_LEGEND.format(others=runs - 1))
+        echo(", ".join(key))
+        echo("".join(f"{name:>8}" for name in columns))
+        echo("".join(f"{cell:>8}" for cell in cells))
+    rehearsals = next(iter(figures.values()))["rehearsals"]
+    echo(_LEGEND.format(others=runs - 1, rehearsals=rehearsals))

@@ -1,4 +1,4 @@
-"""Measures noise and false alarms of a gate on several runs of an unchanged suite."""
+"""Measures the noise of a suite on several runs of it, and rehearses its gate on their answers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evalharness.gate.defaults import ALPHA, ALPHA_WARN
+from evalharness.gate.defaults import ALPHA, QUALITY_MARGIN
 from evalharness.gate.evidence import Rules
-from evalharness.gate.scores import collect_evidence
+from evalharness.gate.rehearsal import Rehearsed, rehearse, resampled
 from evalharness.gate.stats.permutation import Floats
 from evalharness.gate.stats.power import minimum_detectable_drop
 from evalharness.gate.stats.sessions import overdispersion
 
 FEWEST_RUNS = 3
+REHEARSALS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,48 +25,78 @@ class Calibrated:
     runs: int
     cases: int
     mean: float
-    comparisons: int
-    """Comparisons of one run with all other runs: one for each run."""
-    warnings: int
-    """Comparisons with p at most 0.05."""
-    alarms: int
-    """Comparisons with p at most 0.01."""
     correlation: float
     """Correlation of two runs of the same case (intraclass, one-way): 1 for a deterministic model, 0 for pure noise."""
     between_runs: float
     """Factor by which the variance between runs exceeds the variance that the cases explain; at least 1."""
+    margin: float
+    """Of the rehearsed gate."""
+    rehearsals: int
+    """Number of rehearsals of each kind. A share of them has a standard error of at most 0.5 / sqrt(rehearsals)."""
+    passes: float
+    """Share of rehearsals without a change that end with PASS."""
+    false_alarms: float
+    """Share of rehearsals without a change that end with FAIL."""
+    caught: float
+    """Share of rehearsals with a loss of the margin that end with FAIL."""
+    samples: float
+    """Mean number of samples of a case in a rehearsal without a change, both versions together."""
     minimum_detectable_drop: float | None
     """Drop that one new run detects 80 % of the time against all of these runs but one."""
 
 
-def calibrate(runs: Mapping[str, Sequence[float]], *, seed: str = "") -> Calibrated:
-    """Noise and false alarms of a metric, from three or more runs of each case.
+def calibrate(
+    runs: Mapping[str, Sequence[float]],
+    *,
+    margin: float = QUALITY_MARGIN,
+    same_model: bool = False,
+    rehearsals: int = REHEARSALS,
+    seed: str = "",
+) -> Calibrated:
+    """Noise of a metric, and the verdicts of its gate, from three or more runs of each case.
 
-    `runs` maps case ids to scores in [0, 1]. Raises ValueError for different numbers of runs, or fewer than three.
+    A rehearsal is the whole procedure of a run, on answers drawn from these runs: one accepted run, one run, and fresh
+    samples of both versions. Equal arguments give equal results.
+
+    Args:
+        runs: Case id -> scores in [0, 1].
+        margin: Of the gate.
+        same_model: Whether accepted answers count like fresh ones, as with a local model.
+        rehearsals: Their number, without a change and with a loss of the margin each.
+        seed: Of the draws.
+
+    Raises ValueError for different numbers of runs, or fewer than three.
+
     """
     values = np.array(list(runs.values()), dtype=float)
     if values.ndim != 2 or values.shape[1] < FEWEST_RUNS:
         raise ValueError(f"expected the same number of runs for every case, {FEWEST_RUNS} or more")
     count = values.shape[1]
-    p_values = [_p_of_one(runs, number, seed) for number in range(count)]
+
+    def rehearsed(loss: float) -> list[Rehearsed]:
+        rng = np.random.default_rng(list(f"{seed}|{loss}".encode()))
+        worlds = (resampled(values, rng, loss=loss, same_model=same_model) for _ in range(rehearsals))
+        return [rehearse(world, Rules(margin), seed=f"{seed}|{at}") for at, world in enumerate(worlds)]
+
+    unchanged, worse = rehearsed(0.0), rehearsed(margin)
     return Calibrated(
         runs=count,
         cases=len(values),
         mean=float(values.mean()),
-        comparisons=count,
-        warnings=sum(p <= ALPHA_WARN for p in p_values),
-        alarms=sum(p <= ALPHA for p in p_values),
         correlation=intraclass(values),
         between_runs=overdispersion(list(values)),
+        margin=margin,
+        rehearsals=rehearsals,
+        passes=_share(unchanged, "PASS"),
+        false_alarms=_share(unchanged, "FAIL"),
+        caught=_share(worse, "FAIL"),
+        samples=float(np.mean([one.samples for one in unchanged])),
         minimum_detectable_drop=minimum_detectable_drop(list(values), runs=(count - 1, 1), alpha=ALPHA, seed=seed),
     )
 
 
-def _p_of_one(runs: Mapping[str, Sequence[float]], number: int, seed: str) -> float:
-    """The p-value of one run as the candidate and the others as its baseline."""
-    others = {case: [value for at, value in enumerate(values) if at != number] for case, values in runs.items()}
-    one = {case: [values[number]] for case, values in runs.items()}
-    return collect_evidence(others, one, rules=Rules(), seed=f"{seed}|{number}", sessions=True).p_value
+def _share(found: Sequence[Rehearsed], verdict: str) -> float:
+    return sum(one.verdict == verdict for one in found) / len(found)
 
 
 def intraclass(values: Floats) -> float:

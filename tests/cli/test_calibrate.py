@@ -48,19 +48,32 @@ def test_figures(root: Path) -> None:
     (variance of the chances over that of one answer).
     """
     (found,) = json.loads(calibrate(root, "--json").stdout).values()
-    assert (found["runs"], found["cases"], found["comparisons"]) == (6, 60, 6)
+    assert (found["runs"], found["cases"], found["margin"], found["rehearsals"]) == (6, 60, 0.05, 100)
     assert found["mean"] == pytest.approx(0.775, abs=0.05)
     assert found["correlation"] == pytest.approx(0.18, abs=0.12)
     assert 1 <= found["between_runs"] < 3
-    assert found["alarms"] <= found["warnings"] <= 2
+    assert found["false_alarms"] <= 0.04  # 1 in 100, and three standard errors
+    assert found["passes"] + found["false_alarms"] <= 1
+    assert 1 <= found["samples"] <= 9
     assert 0.1 < found["minimum_detectable_drop"] < 0.3
 
 
 def test_table(root: Path) -> None:
     """The table fits 80 columns."""
     lines = calibrate(root).stdout.splitlines()
-    assert lines[1].startswith("fake, plain, exact")
-    assert max(map(len, lines)) <= 92
+    assert lines[0] == "fake, plain, exact"
+    assert lines[1].split() == ["mean", "icc", "runs", "margin", "pass", "fail", "caught", "taken", "detect"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_the_margin_of_the_gate(root: Path) -> None:
+    """The rehearsed gate is that of the suite: a loss of a large margin is caught in most rehearsals."""
+    suite = root / "suites/demo.yaml"
+    suite.write_text(suite.read_text() + "gates: [{metric: exact, margin: 20%}]\n")
+    (found,) = json.loads(calibrate(root, "--json").stdout).values()
+    assert found["margin"] == 0.2
+    assert found["caught"] >= 0.7
+    assert found["passes"] >= 0.8
 
 
 def test_copies(root: Path) -> None:
