@@ -256,7 +256,7 @@ def test_a_schema_times_a_response_is_bounded(
 
 def test_a_million_checks_are_allowed(score: Any) -> None:
     """The limit for a response is a million checks."""
-    schema = {"allOf": [{"items": True}] * 8}
+    schema = {"allOf": [{"items": True}] * 2_000}
     with in_time(), pytest.raises(MetricError, match="more than 1,000,000 checks"):
         score(json_schema(schema), json.dumps([1] * 200_000))
 
