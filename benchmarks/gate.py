@@ -38,14 +38,15 @@ from gate_data import Floats, Rng, Shape
 from evalharness.gate.assertions import FAILS, RERUNS
 from evalharness.gate.cost import assess_cost, collect_cost_evidence, cost_rules
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
+from evalharness.gate.families import each_look
 from evalharness.gate.latency import Calibration, assess_latency
-from evalharness.gate.rehearsal import World, rehearse
+from evalharness.gate.rehearsal import Rehearsal, World, rehearse
 from evalharness.gate.scores import assess_scores, collect_evidence, decide
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
 from evalharness.gate.stats.permutation import Pair, holm, p_worse
 
 SEED = 20260101
-NOISY, STABLE, NEARLY_FIXED, LOOSE = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.85, 0.3)
+NOISY, STABLE, NEARLY_FIXED, LOOSE, ALWAYS = (0.85, 0.5), (0.95, 0.8), (0.95, 0.9), (0.85, 0.3), (0.999, 0.9)
 """Populations of cases: mean pass rate, correlation of two runs of a case."""
 IDS = tuple(f"case-{number:04}" for number in range(3000))
 CLUSTERS = {case: str(number // 5) for number, case in enumerate(IDS)}
@@ -373,6 +374,36 @@ def p3(at: Setting) -> Iterator[Check]:
         yield at_most(f"{label}: false PASS", found.passed, suites, 0.05, 0.055)
 
 
+def p5(at: Setting) -> Iterator[Check]:
+    """One of several gates has lost 5 points."""
+    suites = at.size(1000, 40)
+    for cell, (gates, page) in enumerate(((4, 0.75), (16, 0.62))):
+        rng, lost, unchanged = at.rng(cell), 0, 0
+        for _ in range(suites):
+            worlds = [
+                data.worse(rng, 200, 5, 0.05, "diffuse"),
+                *(data.unchanged(rng, 200, 5) for _ in range(gates - 1)),
+            ]
+            verdicts_of_all = rehearse_together(worlds)
+            lost += verdicts_of_all[0] == "FAIL"
+            unchanged += "FAIL" in verdicts_of_all[1:]
+        label = f"n = 200, 5 pts diffuse in one of {gates} gates"
+        yield at_least(at, f"{label}: FAIL of it", lost / suites, suites, page)
+        yield at_most(f"{label}: FAIL of another", unchanged / suites, suites, 0.01, 0.016)
+
+
+def rehearse_together(worlds: Sequence[World]) -> list[Word]:
+    """The verdicts of gates that share alpha: the procedure of `rehearse`, with Holm's correction at each look."""
+    rehearsals = [Rehearsal(world) for world in worlds]
+    for _ in range(3):
+        undecided = [one for one in rehearsals if one.verdict == "INCONCLUSIVE"]
+        for one in undecided:
+            one.look()
+        for one, p_values in zip(rehearsals, each_look([one.found.p_values for one in rehearsals]), strict=True):
+            one.correct(p_values)
+    return [one.verdict for one in rehearsals]
+
+
 def p4(at: Setting) -> Iterator[Check]:
     """Scores."""
     suites = at.size(1000, 150)
@@ -420,6 +451,25 @@ def n2(at: Setting) -> Iterator[Check]:
         passed = share(at.rng(cell), suites, partial(passes, n=n, kb=kb, kc=kc, of=of))
         name = "noisy" if of == NOISY else "stable"
         yield at_least(at, f"PASS without a change: n = {n}, {kb}/{kc} runs, {name}", passed, suites, page)
+
+
+def n3(at: Setting) -> Iterator[Check]:
+    """False passes at every size, and through all looks."""
+    suites, sizes = at.size(1000, 10), range(20, 401, 20 if at.ci else 4)
+    for cell, (kb, kc) in enumerate(((1, 1), (5, 1), (5, 2), (5, 5))):
+        found = [
+            share(at.rng(1000 * cell + n), suites, partial(passes, n=n, kb=kb, kc=kc, of=of, shape="break"))
+            for n in sizes
+            for of in (STABLE, ALWAYS)
+        ]
+        label = f"false PASS at exactly 5 pts, {kb}/{kc} runs, {len(found)} cells from n = 20 to 400"
+        yield at_most(f"{label}: mean", float(np.mean(found)), suites * len(found), 0.05)
+        yield Check(f"{label}: worst", max(found), suites, high=0.05 + 4.5 * math.sqrt(0.05 * 0.95 / suites))
+    for cell, n in enumerate((50, 86, 132, 200)):
+        made = partial(data.worse, n=n, kb=5, drop=0.05, shape="break", of=STABLE)
+        found_all = verdicts(at.rng(9000 + cell), at.size(2000, 40), made, looks=6)
+        label = f"false PASS at exactly 5 pts, all stages and 6 looks, n = {n}"
+        yield at_most(label, found_all.passed, at.size(2000, 40), 0.05, 0.055)
 
 
 # D: the reported detectable drop and needed cases
@@ -576,6 +626,34 @@ def c1(at: Setting) -> Iterator[Check]:
                 yield Check(f"{label}: ratio and expensive runs", gate, suites)
 
 
+def c2(at: Setting) -> Iterator[Check]:
+    """The bill: rare answers that loop to the longest length, and unchanged suites."""
+    suites = at.size(1000, 40)
+    designs = itertools.product((50, 86, 200), ((1, 1), (5, 5)))
+    loops = ((0.01, 30), (0.004, 30), (0.05, 3))
+    for cell, (n, (kb, kc)) in enumerate(designs):
+        for number, (rate, times) in enumerate(loops):
+            passed = bill_passes(at.rng(10 * cell + number), suites, n, (kb, kc), rate, times)
+            label = f"n = {n}, {kb}/{kc} runs: {100 * rate:g} % of the answers take {times} x the tokens: PASS"
+            yield at_most(label, passed, suites, 0.05)
+        passed = bill_passes(at.rng(10 * cell + 9), suites, n, (kb, kc), 0.0, 1)
+        yield Check(f"n = {n}, {kb}/{kc} runs: unchanged, an answer is a tenth of its prompt: PASS", passed, suites)
+
+
+def bill_passes(rng: Rng, suites: int, n: int, runs: tuple[int, int], rate: float, times: float) -> float:
+    """The share of suites that pass at a margin of 10 %. A prompt has ten times the tokens of the longest answer."""
+    kb, kc = runs
+
+    def passes_bill(rng: Rng) -> bool:
+        usual = rng.lognormal(np.log(300), 0.4, n)[:, None]
+        before, after = (usual * rng.lognormal(0, 0.1, (n, k)) for k in (kb, kc))
+        after = np.where(rng.random(after.shape) < rate, times * after, after)
+        longest = 300.0 * times if rate else 30.0
+        return assess_cost(runs_of(before), runs_of(after), longest=longest, seed=seed_of(rng)).verdict == "PASS"
+
+    return share(rng, suites, passes_bill)
+
+
 def token_runs(rng: Rng, n: int, kb: int, kc: int, factor: float, loops: float) -> tuple[Floats, Floats]:
     """The tokens of a suite whose cost has risen by a factor."""
     cases = data.case_tokens(rng, n)
@@ -673,7 +751,36 @@ def j1(at: Setting) -> Iterator[Check]:
 
 ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
     row.__name__.upper(): row
-    for row in (a1, a2, a3, a4, a5, a6, a7, f2, f3, f4, p1, p2, p3, p4, n1, n2, d1, d2, l1, l2, l3, c1, h1, o1, j1)
+    for row in (
+        a1,
+        a2,
+        a3,
+        a4,
+        a5,
+        a6,
+        a7,
+        f2,
+        f3,
+        f4,
+        p1,
+        p2,
+        p3,
+        p4,
+        n1,
+        n2,
+        d1,
+        d2,
+        l1,
+        l2,
+        l3,
+        c1,
+        h1,
+        o1,
+        j1,
+        p5,
+        n3,
+        c2,
+    )
 }
 
 

@@ -185,9 +185,9 @@ def unchanged(rng: Rng, n: int, kb: int, *, of: tuple[float, float] = (0.85, 0.5
     return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, rates), same_model=True)
 
 
-def worse(rng: Rng, n: int, kb: int, drop: float, shape: Shape) -> World:
+def worse(rng: Rng, n: int, kb: int, drop: float, shape: Shape, *, of: tuple[float, float] = (0.85, 0.5)) -> World:
     """The new version has lost exactly `drop` on these cases."""
-    rates = pass_rates(rng, n)
+    rates = pass_rates(rng, n, *of)
     after = fallen_exactly(rng, rates, drop, shape)
     return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, after), same_model=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from evalharness.gate.defaults import ALPHA, QUALITY_MARGIN
 from evalharness.gate.evidence import Rules
-from evalharness.gate.rehearsal import Rehearsed, rehearse, resampled
+from evalharness.gate.rehearsal import Rehearsal, rehearse, resampled
 from evalharness.gate.stats.permutation import Floats
 from evalharness.gate.stats.power import minimum_detectable_drop
 from evalharness.gate.stats.sessions import overdispersion
@@ -73,7 +73,7 @@ def calibrate(
         raise ValueError(f"expected the same number of runs for every case, {FEWEST_RUNS} or more")
     count = values.shape[1]
 
-    def rehearsed(loss: float) -> list[Rehearsed]:
+    def rehearsed(loss: float) -> list[Rehearsal]:
         rng = np.random.default_rng(list(f"{seed}|{loss}".encode()))
         worlds = (resampled(values, rng, loss=loss, same_model=same_model) for _ in range(rehearsals))
         return [rehearse(world, Rules(margin), seed=f"{seed}|{at}") for at, world in enumerate(worlds)]
@@ -95,7 +95,7 @@ def calibrate(
     )
 
 
-def _share(found: Sequence[Rehearsed], verdict: str) -> float:
+def _share(found: Sequence[Rehearsal], verdict: str) -> float:
     return sum(one.verdict == verdict for one in found) / len(found)
 
 

@@ -74,17 +74,17 @@ def _shared(gates: Sequence[PendingGate]) -> Corrected:
     by_tag = [gate for gate in gates if gate.context.rule.tag]
     whole = [gate for gate in gates if not gate.context.rule.tag]
     for family, share in ((whole, 1 - SHARE if by_tag else 1.0), (by_tag, SHARE)):
-        for gate, p_values in zip(family, _each_look(family), strict=True):
+        every = each_look([p_values_of(gate.evidence) for gate in family])
+        for gate, p_values in zip(family, every, strict=True):
             found[id(gate)] = (tuple(min(1.0, p_value / share) for p_value in p_values), len(family))
     return found
 
 
-def _each_look(family: Sequence[PendingGate]) -> list[tuple[float, ...]]:
+def each_look(every: Sequence[tuple[float, ...]]) -> list[tuple[float, ...]]:
     """The p-values of each gate after Holm's correction at each of its looks.
 
     A gate that was decided earlier keeps its last p-value in the corrections of later looks.
     """
-    every = [p_values_of(gate.evidence) for gate in family]
     looks = max(map(len, every), default=0)
     adjusted = [holm([values[min(look, len(values) - 1)] for values in every]) for look in range(looks)]
     return [tuple(at[number] for at in adjusted[: len(values)]) for number, values in enumerate(every)]

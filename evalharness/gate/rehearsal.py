@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,13 +36,56 @@ class World:
     """Whether the weights are those of the accepted runs, as with a local model."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsed:
-    """The end of one rehearsal."""
+@dataclass
+class Rehearsal:
+    """One gate in the middle of its procedure."""
 
-    verdict: Word
-    samples: int
-    """Samples of each case, both versions together."""
+    world: World
+    rules: Rules = field(default_factory=Rules)
+    seed: str = ""
+    """Of the permutations."""
+    beside: bool = True
+    """Whether the accepted version can run."""
+    sessions: bool = False
+    """Whether the screening stage accounts for the variance between accepted runs."""
+
+    def __post_init__(self) -> None:
+        self._first = self.world.after(1)
+        self._theirs = self._mine = np.zeros((len(self._first), 0))
+        screen = self._evidence(self.world.accepted, self._first, sessions=self.sessions)
+        self.found = Staged(screen, alone=not self.beside)
+
+    @property
+    def verdict(self) -> Word:
+        """The verdict so far."""
+        return decide(*last_look(self.found, self.rules, "screen"))
+
+    @property
+    def samples(self) -> int:
+        """Samples of each case so far, both versions together."""
+        return 1 + self._theirs.shape[1] + self._mine.shape[1]
+
+    def look(self) -> None:
+        """Draw the fresh samples of the next look."""
+        more = LOOKS[len(self.found.looks)].samples - self._mine.shape[1]
+        self._mine = np.hstack([self._mine, self.world.after(more)])
+        self._theirs = np.hstack([self._theirs, self.world.before(more)]) if self.beside else self._theirs
+        self.found = replace(self.found, looks=(*self.found.looks, self._fresh()))
+
+    def correct(self, p_values: tuple[float, ...]) -> None:
+        """Set the p-values after the correction for several gates."""
+        self.found = replace(self.found, adjusted=p_values)
+
+    def _fresh(self) -> FreshEvidence:
+        every = np.hstack([self.world.accepted, self._theirs]), np.hstack([self._first, self._mine])
+        if not self.beside:
+            alone = self._evidence(*every, sessions=self.world.accepted.shape[1] >= FEWEST_SESSIONS)
+            return FreshEvidence(alone, alone)
+        failing = self._evidence(self._theirs, self._mine)
+        return FreshEvidence(failing, self._evidence(*every) if self.world.same_model else failing)
+
+    def _evidence(self, before: Floats, after: Floats, *, sessions: bool = False) -> Evidence:
+        return collect_evidence(_runs(before), _runs(after), rules=self.rules, seed=self.seed, sessions=sessions)
 
 
 def rehearse(
@@ -53,41 +96,12 @@ def rehearse(
     looks: int = 3,
     beside: bool = True,
     sessions: bool = False,
-) -> Rehearsed:
-    """The verdict of a single gate.
-
-    Args:
-        world: The samples.
-        rules: Margin and error rates. Default: those of a score.
-        seed: Of the permutations.
-        looks: Most looks at fresh samples.
-        beside: Whether the accepted version can run.
-        sessions: Whether the screening stage accounts for the variance between accepted runs.
-
-    """
-    rules, first = rules or Rules(), world.after(1)
-    screen = _evidence(world.accepted, first, rules, seed, sessions=sessions)
-    found, size = Staged(screen, alone=not beside), len(first)
-    theirs = mine = np.zeros((size, 0))
-    while (word := decide(*last_look(found, rules, "screen"))) == "INCONCLUSIVE" and len(found.looks) < looks:
-        more = LOOKS[len(found.looks)].samples - mine.shape[1]
-        mine = np.hstack([mine, world.after(more)])
-        theirs = np.hstack([theirs, world.before(more)]) if beside else theirs
-        found = replace(found, looks=(*found.looks, _look(world, first, theirs, mine, rules, seed)))
-    return Rehearsed(word, 1 + theirs.shape[1] + mine.shape[1])
-
-
-def _look(world: World, first: Floats, theirs: Floats, mine: Floats, rules: Rules, seed: str) -> FreshEvidence:
-    every = np.hstack([world.accepted, theirs]), np.hstack([first, mine])
-    if not theirs.size:
-        alone = _evidence(*every, rules, seed, sessions=world.accepted.shape[1] >= FEWEST_SESSIONS)
-        return FreshEvidence(alone, alone)
-    failing = _evidence(theirs, mine, rules, seed)
-    return FreshEvidence(failing, _evidence(*every, rules, seed) if world.same_model else failing)
-
-
-def _evidence(before: Floats, after: Floats, rules: Rules, seed: str, *, sessions: bool = False) -> Evidence:
-    return collect_evidence(_runs(before), _runs(after), rules=rules, seed=seed, sessions=sessions)
+) -> Rehearsal:
+    """A single gate at the end of its procedure. Default rules: those of a score. `looks`: most of them."""
+    found = Rehearsal(world, rules or Rules(), seed, beside, sessions)
+    while found.verdict == "INCONCLUSIVE" and len(found.found.looks) < looks:
+        found.look()
+    return found
 
 
 def _runs(side: Floats) -> Runs:
