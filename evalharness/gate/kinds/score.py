@@ -54,7 +54,7 @@ class ScoreGate(MeanGate):
             changed = f"baseline {then or 'none'}, this run {now or 'none'}"
             raise NoComparison("incomparable", f"metric settings changed: {changed}; accept a new baseline")
         found = super().evidence(context)
-        return found if context.rule.tag else replace(found, slices=self._slices(context))
+        return found if context.rule.tag or found.unchanged else replace(found, slices=self._slices(context))
 
     def collect(
         self, context: GateContext, baseline: Values, candidate: Values, *, stored: bool, tested: bool = True
