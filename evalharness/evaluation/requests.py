@@ -118,11 +118,14 @@ class Requests:
         """
         capabilities = [provider.capabilities for provider in self._plan.providers.values()]
         root, code = self._plan.config.root, [one.files for one in capabilities if not one.recorded]
-        return all(code) and all(_is_equal(root / file, commit.read(file)) for files in code for file in files)
+        return all(code) and all(_is_equal(root / file, root, commit) for files in code for file in files)
 
 
-def _is_equal(path: Path, content: bytes | None) -> bool:
-    return content is not None and path.is_file() and path.read_bytes() == content
+def _is_equal(path: Path, root: Path, commit: Commit) -> bool:
+    """Whether a file below the root has the same bytes as at the commit."""
+    if not path.is_file() or not path.is_relative_to(root) or ".." in path.parts:
+        return False
+    return path.read_bytes() == commit.read(path.relative_to(root).as_posix())
 
 
 def _has_digest(baseline: Baseline | StoreError | None, digest: str | None) -> bool:
