@@ -48,6 +48,7 @@ class _Unit:
         self._of_score = rules.unit == "points"
         self.margin = f"{rules.margin * 100:g} pts" if self._of_score else ratio(rules.margin)
         self.worse = "a drop of " if self._of_score else ""
+        self.moved = "{} up, {} down" if self._of_score else "{} cheaper, {} dearer"
         self.typically = "" if self._of_score else "typically "
 
     def change(self, value: float) -> str:
@@ -69,7 +70,7 @@ def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:
     within = unit.interval(evidence.within.bounds(rules.alpha_pass))
     over = unit.interval(result.population)
     tested = f", {p_text(result.p_value)}" if result.verdict == "FAIL" else ""
-    moved = f"{result.up} up, {result.down} down"
+    moved = unit.moved.format(result.up, result.down)
     readings = f"{change} ({within}{tested}); on cases like these {over}{' (decides)' if decides else ''}; {moved}"
     if within == over:
         readings = f"{change} and on cases like these ({within}{tested}); {moved}"

@@ -133,20 +133,20 @@ def test_what_blocks_a_verdict() -> None:
         (
             "PASS",
             {"drop": 0.0, "p_value": 0.4},
-            "typically ±0.0 % tokens on 60 cases (−3.2 … +3.3 %); on cases like these +1.0 … +12.7 %; 8 up, 15 down; "
-            "10 % or more is ruled out (95 %)",
+            "typically ±0.0 % tokens on 60 cases (−3.2 … +3.3 %); on cases like these +1.0 … +12.7 %; 8 cheaper, 15 "
+            "dearer; 10 % or more is ruled out (95 %)",
         ),
         (
             "FAIL",
             {},
             "typically +25.0 % tokens on 60 cases (+21.0 … +29.2 %, p = 0.0004); on cases like these +1.0 … +12.7 %; "
-            "8 up, 15 down",
+            "8 cheaper, 15 dearer",
         ),
         (
             "INCONCLUSIVE",
             {"p_value": 0.4},
-            "typically +25.0 % tokens on 60 cases (+21.0 … +29.2 %); on cases like these +1.0 … +12.7 %; 8 up, 15 "
-            "down: cannot rule out 10 %",
+            "typically +25.0 % tokens on 60 cases (+21.0 … +29.2 %); on cases like these +1.0 … +12.7 %; 8 cheaper, "
+            "15 dearer: cannot rule out 10 %",
         ),
     ],
 )
