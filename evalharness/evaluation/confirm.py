@@ -10,8 +10,9 @@ test, and does not raise the error rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from evalharness.evaluation.evaluation import Evaluation
@@ -41,26 +42,44 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
     if not evaluation.selected:
         return
     _rerun(evaluation, say)
-    limit = (evaluation.options.settle or SETTLE) - 1
-    planned, is_fresh = max(key.repeat for key in evaluation.header.planned) + 1, True
-    for number, (reached, samples) in enumerate(pairwise([0, *(look.samples for look in LOOKS)])):
-        verdicts = evaluation.decide(screening=True)
-        pairs = _open(evaluation, verdicts)
-        if not number and all(verdict.status == "pass" for verdict in verdicts):
-            evaluation.screened = verdicts  # comparing a thousand cases again would give the same verdicts
-        if not pairs or (samples > limit and is_fresh):
+    settling = _Settling(evaluation, say)
+    for reached, samples in pairwise([0, *(look.samples for look in LOOKS)]):
+        if not settling.take(reached, samples):
             return
-        reference = evaluation.requests.reference_for(pairs, _accepted(evaluation))
-        repeats = range(planned + reached, planned + samples)
-        _log.info("suite %s: look %d with the repeats from %d", evaluation.name, number + 1, repeats.start)
-        theirs, ours = _requests(evaluation, reference, pairs, repeats, reached)
+
+
+@dataclass
+class _Settling:
+    """The rounds of fresh samples of one evaluation."""
+
+    evaluation: Evaluation
+    say: Callable[[str], None]
+    is_fresh: bool = True
+    """Whether the last round had a response that was not replayed: only then its samples count towards the limit."""
+
+    def __post_init__(self) -> None:
+        self._planned = max(key.repeat for key in self.evaluation.header.planned) + 1
+        self._most = (self.evaluation.options.settle or SETTLE) - 1
+
+    def take(self, reached: int, samples: int) -> bool:
+        """Take the samples of each open case from `reached` up to `samples`. Returns whether more may follow."""
+        verdicts = self.evaluation.decide(screening=True)
+        pairs = _open(self.evaluation, verdicts)
+        if not reached and all(verdict.status == "pass" for verdict in verdicts):
+            self.evaluation.screened = verdicts  # comparing a thousand cases again would give the same verdicts
+        if not pairs or (samples > self._most and self.is_fresh):
+            return False
+        reference = self.evaluation.requests.reference_for(pairs, _accepted(self.evaluation))
+        repeats = range(self._planned + reached, self._planned + samples)
+        theirs, ours = _requests(self.evaluation, reference, pairs, repeats, reached)
         requests = [request for _, request in (*theirs, *ours)]
-        if exceeded := evaluation.resources.limit_for(requests):
-            say(f"llm: {evaluation.name}: no further samples: {exceeded}")
-            return
-        if not number:
-            _announce(evaluation, verdicts, reference, requests, say)
-        is_fresh = _sample_both(evaluation, reference, theirs, ours)
+        if exceeded := self.evaluation.resources.limit_for(requests):
+            self.say(f"llm: {self.evaluation.name}: no further samples: {exceeded}")
+            return False
+        for line in _announcement(self.evaluation, verdicts, reference, requests, is_first=not reached):
+            self.say(line)
+        self.is_fresh = _sample_both(self.evaluation, reference, theirs, ours)
+        return True
 
 
 def _open(evaluation: Evaluation, verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
@@ -153,24 +172,27 @@ def _stability(evaluation: Evaluation, key: tuple[str, str, str], case: Case) ->
     return Stability(*key, len(broken), len({sample.run for sample in samples}))
 
 
-def _announce(
+def _announcement(
     evaluation: Evaluation,
     verdicts: Iterable[Verdict],
     reference: ReferenceRun | None,
     requests: Sequence[Request],
-    say: Callable[[str], None],
-) -> None:
-    """Say why more samples follow, and what they cost."""
+    *,
+    is_first: bool,
+) -> Iterator[str]:
+    """Why more samples follow, how many they are, and what they cost."""
+    doubtful = [verdict for verdict in verdicts if verdict.open and verdict.gating]
     sides = "both versions" if reference else "this version (the accepted one cannot run here)"
-    doubtful = [v for v in verdicts if v.open and v.gating]
     worst = min(doubtful, key=lambda v: 1.0 if v.p_value is None else v.p_value)
+    why = f"{count_of(len(doubtful), 'gate')} undecided"
     if worst.suspicious:
         why = f"{worst.name} may be worse ({p_text(worst.p_value or 0.0)})"
+    _log.info("suite %s: %d fresh samples", evaluation.name, len(requests))
+    if is_first:
+        yield f"llm: {evaluation.name}: {why}; taking {len(requests)} fresh samples of {sides}"
     else:
-        why = f"{count_of(len(doubtful), 'gate')} undecided"
-    say(f"llm: {evaluation.name}: {why}; taking fresh samples of {sides}")
-    for line in evaluation.resources.estimates(requests):
-        say(line)
+        yield f"llm: {evaluation.name}: {count_of(len(doubtful), 'gate')} still undecided; {len(requests)} more samples"
+    yield from evaluation.resources.estimates(requests)
 
 
 def _sample_both(

@@ -35,7 +35,7 @@ def test_a_worse_prompt_is_confirmed_with_samples_of_both_versions(noisy):
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are careless.")
     result = noisy.run()
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p < 0.0001); taking fresh samples of"])
+    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p < 0.0001); taking 240 fresh*"])
     assert repeats(noisy.root / "reports/demo/run.jsonl") == {0: 120, 1: 120}
     assert repeats(noisy.root / "reports/demo/reference.jsonl") == {1: 120}
     (verdict,) = noisy.verdict()["verdicts"]
@@ -65,7 +65,7 @@ def test_a_run_that_is_worse_by_chance_passes(noisy):
     git(noisy.root, "commit", "-aqm", "another hour")
     result = noisy.run()
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p = 0.084); taking fresh samples of"])
+    result.stdout.fnmatch_lines(["llm: demo: fake-plain-exact may be worse (p = 0.084); taking 240 fresh*"])
     assert len(repeats(noisy.root / "reports/demo/run.jsonl")) > 1
     assert noisy.verdict()["status"] == "pass"
 
@@ -134,7 +134,13 @@ def test_an_open_gate_of_a_free_model_settles(noisy):
     noisy.accept()
     git(noisy.root, "commit", "-aqm", "thirty cases")
     noisy.edit("suites/demo.yaml", "You are helpful.", "You are kind.")
-    noisy.run().stdout.fnmatch_lines(["llm: demo: 1 gate undecided; taking fresh samples of*"])
+    noisy.run().stdout.fnmatch_lines(
+        [
+            "llm: demo: 1 gate undecided; taking 60 fresh samples of both versions",
+            "llm: demo: 1 gate still undecided; 60 more samples",
+            "llm: demo: 1 gate still undecided; * more samples",
+        ]
+    )
     assert repeats(noisy.root / "reports/demo/run.jsonl") == dict.fromkeys(range(5), 30)
 
 

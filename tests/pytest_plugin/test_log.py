@@ -195,5 +195,5 @@ def test_a_confirmation(noisy):
     text = noisy.read("run.log")
     assert re.search(r"baselines and gates count as of the merge base [0-9a-f]{12}\n", text)
     assert re.search(r"suite demo: baseline of fake-plain: \d runs\n", text)
-    assert "suite demo: look 1 with the repeats from 1\n" in text
+    assert "suite demo: 240 fresh samples\n" in text
     assert "[fake-plain] confirm #1 sent, attempt 1" in text
