@@ -42,7 +42,8 @@ def test_the_same_through_each_door(noisy):
     result = command(noisy)
     assert (result.exit_code, record_and_verdicts(noisy)) == (1, first)
     assert (
-        "llm: demo: fake-plain-exact may be worse (p < 0.0001); taking 240 fresh samples of both versions" in result.stderr
+        "llm: demo: fake-plain-exact may be worse (p < 0.0001); taking 240 fresh samples of both versions"
+        in result.stderr
     )
     evaluation = evaluated(noisy)
     assert record_and_verdicts(noisy) == first
