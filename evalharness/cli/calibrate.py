@@ -49,6 +49,11 @@ detect: the drop in points that one new run detects 80 % of the time, against
 )
 @click.option("--prompt", "prompts", multiple=True, help="Run this prompt; repeatable.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Limit the requests in flight to each model.")
+@click.option(
+    "--over-days",
+    is_flag=True,
+    help="Add the runs to those of earlier days, kept in reports/SUITE/calibration.jsonl.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.pass_obj
 def calibrate(
@@ -58,12 +63,14 @@ def calibrate(
     models: tuple[str, ...],
     prompts: tuple[str, ...],
     concurrency: int | None,
+    over_days: bool,
     as_json: bool,
 ) -> None:
     """Run SUITE several times unchanged, measure its noise, and rehearse its gates on the answers.
 
     A rehearsal decides like a run, on answers drawn from these. No recorded response is used: each run has its full
-    cost.
+    cost. Runs of one afternoon do not show how much an endpoint changes from day to day: repeat the command with
+    --over-days.
 
     Exit status: 0 measured, 1 an answer is missing, 2 usage.
     """
@@ -72,11 +79,13 @@ def calibrate(
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=runs)
         deterministic = [model for model, repeats in plan.repeats.items() if repeats < runs]
         samples = _sampled(plan, RunOptions(record="all", concurrency=concurrency))
-    figures = {key: _figures(values, key, plan) for key, values in _values(plan, samples, runs)}
+        known = dict(_values(plan, samples, runs))
+        values = {key: _with_earlier(plan, key, found) for key, found in known.items()} if over_days else known
+    figures = {key: _figures(found, key, plan) for key, found in values.items()}
     if as_json:
         print_json({"|".join(key): found for key, found in figures.items()})
     else:
-        _show(figures, runs)
+        _show(figures)
     for model in deterministic:
         echo(f"{model}: deterministic model: repeated runs are identical, there is no noise to measure")
     missing = [sample for sample in samples if not sample.answered]
@@ -110,6 +119,21 @@ def _values(plan: Plan, samples: Sequence[Sample], runs: int) -> Iterator[tuple[
             yield key, whole
 
 
+def _with_earlier(plan: Plan, key: _Key, found: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """The scores of these runs and of those of earlier days, and keep these. Raises StoreError."""
+    from evalharness.store.calibrations import FILE, Settings, add_calibrations, read_calibrations
+
+    model, prompt, metric = key
+    signatures = {one.name: one.signature for one in plan.metrics}
+    settings = Settings(*key, plan.request_digests[model, prompt], signatures.get(metric, ""))
+    root, path = plan.config.root, plan.config.root / "reports" / plan.suite.name / FILE
+    earlier = list(read_calibrations(root, path, settings))
+    count = len(next(iter(found.values())))
+    add_calibrations(root, path, settings, ({case: found[case][run] for case in found} for run in range(count)))
+    common = [case for case in found if all(case in run for run in earlier)]
+    return {case: [*(run[case] for run in earlier), *found[case]] for case in common}
+
+
 def _figures(values: Mapping[str, Sequence[float]], key: _Key, plan: Plan) -> dict[str, float]:
     from evalharness.gate.calibration import calibrate  # imports numpy
     from evalharness.gate.defaults import QUALITY_MARGIN
@@ -121,7 +145,7 @@ def _figures(values: Mapping[str, Sequence[float]], key: _Key, plan: Plan) -> di
     return asdict(calibrate(values, margin=margin, same_model=local, seed="|".join((plan.suite.name, *key))))
 
 
-def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
+def _show(figures: Mapping[_Key, Mapping[str, float]]) -> None:
     if not figures:
         return
     columns = ("mean", "icc", "runs", "margin", "pass", "fail", "caught", "taken", "detect")
@@ -139,5 +163,5 @@ def _show(figures: Mapping[_Key, Mapping[str, float]], runs: int) -> None:
         echo(", ".join(key))
         echo("".join(f"{name:>8}" for name in columns))
         echo("".join(f"{cell:>8}" for cell in cells))
-    rehearsals = next(iter(figures.values()))["rehearsals"]
-    echo(_LEGEND.format(others=runs - 1, rehearsals=rehearsals))
+    first = next(iter(figures.values()))
+    echo(_LEGEND.format(others=first["runs"] - 1, rehearsals=first["rehearsals"]))

@@ -76,6 +76,27 @@ def test_the_margin_of_the_gate(root: Path) -> None:
     assert found["passes"] >= 0.8
 
 
+def test_over_days(root: Path) -> None:
+    """The runs of earlier invocations count, as long as prompt and metric are the same."""
+    for runs in (3, 6):
+        (found,) = json.loads(calibrate(root, "--runs=3", "--over-days", "--json").stdout).values()
+        assert found["runs"] == runs
+    suite = root / "suites/demo.yaml"
+    suite.write_text(suite.read_text().replace('user: "?"', 'user: "Really?"'))
+    (found,) = json.loads(calibrate(root, "--runs=3", "--over-days", "--json").stdout).values()
+    assert found["runs"] == 3
+
+
+def test_a_damaged_file_of_earlier_days(root: Path) -> None:
+    """A line that holds no scores is an error with file, line and what to do."""
+    calibrate(root, "--runs=3", "--over-days")
+    file = root / "reports/demo/calibration.jsonl"
+    file.write_text(file.read_text().replace('"schema": 1', '"schema": 2', 1))
+    result = calibrate(root, "--runs=3", "--over-days")
+    assert result.exit_code == 1
+    assert "calibration.jsonl:1: expected the scores of a calibration; delete the file to start again" in result.output
+
+
 def test_copies(root: Path) -> None:
     """A deterministic model has no noise to measure, and the output says so."""
     config = root / "pyproject.toml"
