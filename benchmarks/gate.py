@@ -165,7 +165,8 @@ def verdicts(rng: Rng, suites: int, make: Callable[[Rng], World], **options: Any
     found = [rehearse(make(rng), seed=seed_of(rng), **options) for _ in range(suites)]
     words = [one.verdict for one in found]
     samples = float(np.mean([one.samples for one in found]))
-    return Verdicts(words.count("FAIL") / suites, words.count("PASS") / suites, samples)
+    at_once = sum(one.verdict == "PASS" and not one.found.looks for one in found)
+    return Verdicts(words.count("FAIL") / suites, words.count("PASS") / suites, samples, at_once / suites)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,8 @@ class Verdicts:
     fail: float
     passed: float
     runs: float
+    at_once: float
+    """PASS in the screening stage."""
 
 
 # A: nothing has changed, and the gate should not fail
@@ -227,6 +230,7 @@ def a3(at: Setting) -> Iterator[Check]:
         label = f"unchanged, n = {n}, {kb} accepted"
         yield at_most(f"{label}: FAIL", found.fail, suites, 0.008, 0.01)
         yield Check(f"{label}: PASS", found.passed, suites)
+        yield Check(f"{label}: PASS without fresh samples", found.at_once, suites)
         yield Check(f"{label}: runs of a case, both versions", found.runs, suites, unit="")
 
 
@@ -387,6 +391,20 @@ def p5(at: Setting) -> Iterator[Check]:
         label = f"n = 200, 5 pts diffuse in one of {gates} gates"
         yield at_least(at, f"{label}: FAIL of it", lost / suites, suites, page)
         yield at_most(f"{label}: FAIL of another", unchanged / suites, suites, 0.01, 0.016)
+
+
+def p6(at: Setting) -> Iterator[Check]:
+    """What fifty cases detect."""
+    suites = at.size(2000, 60)
+    for cell, (kb, drop, page) in enumerate(((1, 0.10, 0.76), (5, 0.10, 0.76), (5, 0.05, 0.0))):
+        found = verdicts(at.rng(cell), suites, partial(data.worse, n=50, kb=kb, drop=drop, shape="diffuse"))
+        label = f"default procedure, n = 50, {kb} accepted, {100 * drop:g} pts diffuse: FAIL"
+        yield at_least(at, label, found.fail, suites, page)
+    for cell, (kb, drop) in enumerate(((1, 0.25), (5, 0.16))):
+        trial = partial(pass_fail_p, n=50, kb=kb, kc=1, of=NOISY, drop=drop)
+        found_p = below(p_values(at.rng(10 + cell), suites, trial), 0.01)
+        label = f"without fresh samples, n = 50, {kb}/1 runs, {100 * drop:g} pts diffuse, p ≤ 0.01"
+        yield at_least(at, label, found_p, suites, 0.74)
 
 
 def rehearse_together(worlds: Sequence[World]) -> list[Word]:
@@ -793,6 +811,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
         p5,
         n3,
         c2,
+        p6,
     )
 }
 

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evalharness.gate.defaults import ALPHA
-from evalharness.gate.evidence import Runs
 from evalharness.gate.stats.distributions import normal_quantile, t_below
-from evalharness.gate.stats.permutation import Floats, p_worse
+from evalharness.gate.stats.permutation import Floats
 
 
 def overdispersion(runs: Sequence[Floats]) -> float:
@@ -31,17 +29,6 @@ def overdispersion(runs: Sequence[Floats]) -> float:
         return 1.0
     z = (values - others).sum(axis=0) / math.sqrt(float(variance))
     return max(1.0, float((z**2).mean()))
-
-
-def drifted(accepted: Runs, fresh: Runs, seed: str) -> bool:
-    """Whether the accepted version is worse now than when it was accepted.
-
-    Tests its new samples, `fresh`, at 1 %. If they are worse, the model has changed. Together with the accepted runs,
-    the new samples would hide what it lost.
-    """
-    common = sorted(case for case in accepted if len(accepted[case]) and len(fresh.get(case, ())))
-    pairs = [(np.array(sorted(accepted[case])), np.array(sorted(fresh[case]))) for case in common]
-    return bool(pairs) and p_worse(pairs, f"{seed}|drifted") <= ALPHA
 
 
 def corrected(p_value: float, factor: float, sessions: int) -> float:
