@@ -3,6 +3,7 @@
     python benchmarks/gate.py                 every row at full size: minutes
     python benchmarks/gate.py --ci            small sizes: under a minute
     python benchmarks/gate.py A3 P3           these rows only
+    python benchmarks/gate.py --scale 0.25    a quarter of the suites
     python benchmarks/gate.py --write FILE    write the table to a file too
     python benchmarks/gate.py --jobs 8        number of rows at once
 
@@ -11,7 +12,7 @@ stable assertions, O oracles, J `assess_scores` against its parts. Rows without 
 data are synthetic (gate_data.py), the code under test is the real one. The exit status is 1 if a row fails.
 
 A rate of false alarms may be three standard errors of the simulation above its nominal value, or at the required value
-if that is larger. At the small sizes, a power may be three standard errors below the required value.
+if that is larger. At smaller sizes, a power may be three standard errors below the required value.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class Setting:
 
     scenario: int
     ci: bool = False
+    scale: float = 1.0
+    """Share of the full number of suites."""
 
     def rng(self, cell: int) -> Rng:
         """The random numbers of a cell, independent of other cells and rows."""
@@ -66,11 +69,11 @@ class Setting:
 
     def size(self, full: int, ci: int) -> int:
         """The number of simulated suites."""
-        return ci if self.ci else full
+        return ci if self.ci else max(ci, round(full * self.scale))
 
     def slack(self, rate: float, suites: int) -> float:
         """The tolerance of a power at the small size."""
-        return three_errors(rate, suites) if self.ci else 0.0
+        return three_errors(rate, suites) if self.ci or self.scale < 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -816,15 +819,15 @@ ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
 }
 
 
-def measured(row: str, *, ci: bool) -> list[Check]:
+def measured(row: str, *, ci: bool, scale: float = 1.0) -> list[Check]:
     """The lines of a row of the table."""
-    return list(ROWS[row](Setting(list(ROWS).index(row), ci)))
+    return list(ROWS[row](Setting(list(ROWS).index(row), ci, scale)))
 
 
-def timed(row: str, *, ci: bool) -> tuple[float, list[Check]]:
+def timed(row: str, *, ci: bool, scale: float) -> tuple[float, list[Check]]:
     """The lines of a row, with the seconds that they took."""
     start = time.perf_counter()
-    checks = measured(row, ci=ci)
+    checks = measured(row, ci=ci, scale=scale)
     return time.perf_counter() - start, checks
 
 
@@ -854,6 +857,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Simulate the error rates of the gate.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=" ".join(ROWS))
     parser.add_argument("--ci", action="store_true", help="use small sizes")
+    parser.add_argument("--scale", type=float, default=1.0, metavar="SHARE", help="share of the full number of suites")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of rows at once")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to a file, without seconds")
     chosen = parser.parse_args()
@@ -868,7 +872,9 @@ def main() -> int:
     print(f"{HEAD} seconds |\n{LINE}---|")
     names = chosen.rows or list(ROWS)
     with ProcessPoolExecutor(chosen.jobs) as pool:
-        for row, (seconds, checks) in zip(names, pool.map(partial(timed, ci=chosen.ci), names), strict=True):
+        for row, (seconds, checks) in zip(
+            names, pool.map(partial(timed, ci=chosen.ci, scale=chosen.scale), names), strict=True
+        ):
             new = [line(row, check) for check in checks]
             print(
                 *(f"{one} {seconds:.1f} |" for one in new[:1]), *(f"{one} |" for one in new[1:]), sep="\n", flush=True
