@@ -36,12 +36,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 import gate_data as data
 from gate_data import Floats, Rng, Shape
 
-from evalharness.gate.assertions import FAILS, RERUNS
 from evalharness.gate.cost import assess_cost, collect_cost_evidence, cost_rules
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
 from evalharness.gate.families import each_look
 from evalharness.gate.latency import Calibration, assess_latency
 from evalharness.gate.rehearsal import Rehearsal, World, rehearse
+from evalharness.gate.reruns import FAILS, RERUNS
 from evalharness.gate.scores import assess_scores, collect_evidence, decide
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
 from evalharness.gate.stats.permutation import Pair, holm, p_worse

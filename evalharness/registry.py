@@ -85,6 +85,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     },
     "judges": {},
     "gate_kinds": {
+        "assertions": "evalharness.gate.kinds.assertions:ASSERTIONS",
         "cost": "evalharness.gate.kinds.cost:COST",
         "first_token": "evalharness.gate.kinds.latency:FIRST_TOKEN",
         "latency": "evalharness.gate.kinds.latency:LATENCY",

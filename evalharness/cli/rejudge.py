@@ -36,13 +36,14 @@ def decide_again(base: MergeBase, path: Path, record: Run, baseline: str | None 
     name, config = record.header.suite, base.config
     sibling = path.parent / _REFERENCE
     reference = read_run(sibling) if path.name.startswith(RECORD) and sibling.exists() else None
-    command = f"pytest --llm-suite={name} --llm-accept"
+    command, suite = f"pytest --llm-suite={name} --llm-accept", _suite(name, config)
     verdicts = base.decide(
         record,
         accept_command=command,
         given=baseline,
         gates=rules(base.rules(name, record.header.gates)),
         reference=reference,
+        suite=suite,
     )
     return Outcome(
         record,
@@ -54,12 +55,12 @@ def decide_again(base: MergeBase, path: Path, record: Run, baseline: str | None 
         criteria=base.criteria(record, verdicts, baseline, reference),
         base=base.commit.sha if base.commit else "",
         root=config.root,
-        suite=_suite(name, config),
+        suite=suite,
     )
 
 
 def _suite(name: str, config: Config) -> Suite | None:
-    """The suite, for line numbers; None where it is gone or invalid."""
+    """The suite, for line numbers and gates on assertions; None where it is gone or invalid."""
     try:
         return load_suite(name, config)
     except EvalHarnessError:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from evalharness.criteria.criteria import Criteria, CriteriaCase, as_json
-from evalharness.records import AcceptedRun, Baseline, CriteriaChange, GateRule
+from evalharness.criteria import strictness
+from evalharness.criteria.criteria import Criteria, CriteriaCase, CriteriaCheck, as_json
+from evalharness.records import AcceptedRun, Baseline, CriteriaChange
 from evalharness.store.baselines import MOST_RUNS, PINNED
 
 MOST_CHANGES = 200
@@ -54,7 +55,7 @@ def _whole_suite(old: Criteria | None, new: Criteria | None) -> list[CriteriaCha
 
 def _rules(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     # adding a gate or a model does not relax: the gates of the merge base keep their alpha, see gate/families.py
-    yield from _table("gate", old.gates, new.gates, shown=_margin, harder=_is_narrower)
+    yield from _table("gate", old.gates, new.gates, shown=strictness.shown_rule, harder=strictness.is_narrower)
     yield from _table("metric", old.metrics, new.metrics)
     yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""))
     yield from _table("default prompt", dict.fromkeys(old.prompts, ""), dict.fromkeys(new.prompts, ""))
@@ -118,31 +119,35 @@ def _about_case(
 def _assertions(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     """Removed, added and changed assertions. Removing and adding one of the same name in the same cases is a change."""
     removed, added = _only(old, new), _only(new, old)
-    for (name, then), cases in removed.items():
-        successor = next((check for check, others in added.items() if check[0] == name and others == cases), None)
-        if successor is None:
-            yield _change(f"assertion {name} {then}", "", f"removed from {_some(cases)}", relaxes=True)
+    for then, cases in removed.items():
+        alike = [check for check, others in added.items() if check.name == then.name and others == cases]
+        now = next((check for check in alike if check.value == then.value), next(iter(alike), None))
+        if now is None:
+            yield _change(f"assertion {strictness.shown_check(then)}", "", f"removed from {_some(cases)}", relaxes=True)
         else:
-            del added[successor]
-            relaxes = not _stricter(name, then, successor[1])
-            yield _change(f"assertion {name} of {_some(cases)}", then, successor[1], relaxes=relaxes)
-    for (name, now), cases in added.items():
-        yield _change(f"assertion {name} {now}", "", f"added to {_some(cases)}", relaxes=False)
+            del added[now]
+            yield _successor(then, now, _some(cases))
+    for now, cases in added.items():
+        yield _change(f"assertion {strictness.shown_check(now)}", "", f"added to {_some(cases)}", relaxes=False)
 
 
-def _only(one: Criteria, other: Criteria) -> dict[tuple[str, str], list[str]]:
+def _successor(then: CriteriaCheck, now: CriteriaCheck, cases: str) -> CriteriaChange:
+    """The change of one assertion: of its value, or of its `must_pass`, or of both."""
+    stricter = strictness.is_stricter_value(then, now) and strictness.is_as_strict(then.must_pass, now.must_pass)
+    if then.value == now.value:
+        sides = [strictness.shown_must_pass(check) for check in (then, now)]
+        return _change(f"must_pass of {then.name} {then.value} of {cases}", *sides, relaxes=not stricter)
+    sides = [check.value if then.must_pass == now.must_pass else strictness.shown_check(check) for check in (then, now)]
+    return _change(f"assertion {then.name} of {cases}", *sides, relaxes=not stricter)
+
+
+def _only(one: Criteria, other: Criteria) -> dict[CriteriaCheck, list[str]]:
     """The assertions that only `one` has, with their cases, among the cases of both sides."""
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[CriteriaCheck, list[str]] = {}
     for name in sorted(one.cases.keys() & other.cases.keys()):
-        for check in sorted(one.cases[name].checks - other.cases[name].checks):
+        for check in sorted(one.cases[name].checks - other.cases[name].checks, key=str):
             found.setdefault(check, []).append(name)
     return found
-
-
-def _stricter(name: str, then: str, now: str) -> bool:
-    if name.startswith("max_"):
-        return float(now) < float(then)
-    return name.startswith("min_") and float(now) > float(then)
 
 
 def _config(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
@@ -261,14 +266,6 @@ def _state(baseline: Baseline | str | None) -> str:
     if isinstance(baseline, str):
         return f"cannot be read: {baseline}"
     return f"accepted run {', '.join(run.id for run in baseline.runs)}"
-
-
-def _is_narrower(then: GateRule, now: GateRule) -> bool:
-    return now._replace(margin=then.margin) == then and now.margin < then.margin
-
-
-def _margin(name: str, rule: GateRule) -> str:
-    return f"margin {rule.margin * 100:g} {'%' if rule.unit == 'ratio' else 'pts'}"
 
 
 def _file(name: str, digest: str) -> str:

@@ -10,9 +10,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from evalharness.records import Baseline, Baselines, Case, GateRule, Spec, Suite
+from evalharness.records import Baseline, Baselines, Case, GateRule, MustPass, Spec, Suite
+
+
+class CriteriaCheck(NamedTuple):
+    """An assertion."""
+
+    name: str
+    value: str
+    """As JSON."""
+    must_pass: MustPass
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +33,7 @@ class CriteriaCase:
     golden: tuple[str, ...]
     """SHA-256 of each golden answer."""
     tags: frozenset[str]
-    checks: frozenset[tuple[str, str]]
-    """Name and value of each assertion, the value as JSON."""
+    checks: frozenset[CriteriaCheck]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +103,8 @@ def _criteria_case(case: Case) -> CriteriaCase:
         vars=_digest(as_json([case.vars, case.cluster])),
         golden=tuple(_digest(answer) for answer in case.golden),
         tags=frozenset(case.tags),
-        checks=frozenset((_check(spec), as_json(_value(spec))) for spec in case.checks),
+        checks=frozenset(CriteriaCheck(spec.name, as_json(_value(spec)), spec.must_pass) for spec in case.checks),
     )
-
-
-def _check(spec: Spec) -> str:
-    return spec.name if spec.must_pass == "always" else f"stable {spec.name}"  # noqa: S105 - no password
 
 
 def _value(check: Spec) -> Any:

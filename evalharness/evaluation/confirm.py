@@ -17,8 +17,10 @@ from itertools import pairwise, zip_longest
 
 from evalharness.evaluation.evaluation import Evaluation
 from evalharness.evaluation.reference import ReferenceRun, more_samples
-from evalharness.gate.assertions import RERUNS, broken_cases
+from evalharness.evaluation.sides import Sides, are_gated, with_assertion_scores
+from evalharness.gate.assertions import broken_assertions, doubtful_cases
 from evalharness.gate.defaults import LOOKS, SETTLE
+from evalharness.gate.reruns import RERUNS, CaseKey
 from evalharness.gate.wording import count as count_of
 from evalharness.gate.wording import p_text
 from evalharness.logs import get_logger
@@ -105,7 +107,8 @@ def _requests(
     evaluation: Evaluation, reference: ReferenceRun | None, pairs: Pairs, repeats: Sequence[int], reached: int
 ) -> tuple[list[Turn], list[Turn]]:
     """The requests of one look: accepted version, this version."""
-    steady = _steady(evaluation) if reached >= _EVERY_CASE else frozenset[tuple[str, str, str]]()
+    by_scores = reached >= _EVERY_CASE and not are_gated(evaluation.header.gates)  # no score is that of an assertion
+    steady = _steady(evaluation) if by_scores else frozenset[tuple[str, str, str]]()
 
     def varying(requests: Iterable[Turn]) -> list[Turn]:
         return [turn for turn in requests if (turn[1].key.model, turn[1].key.prompt, turn[1].key.case) not in steady]
@@ -137,17 +140,18 @@ def _accepted_scores(evaluation: Evaluation, key: tuple[str, str, str]) -> set[t
 
 
 def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
-    """Generate four more samples of each case that broke a stable assertion, and count its accepted runs."""
-    plan, broken = evaluation.plan, broken_cases(evaluation.run)
-    if not broken:
-        return
-    evaluation.stability = [_stability(evaluation, key, plan.first_requests[key][0]) for key in broken]
-    fresh = [plan.first_requests[key] for key in broken if key[0] not in evaluation.header.deterministic]
+    """Generate four more samples of each case that broke a rule of its own, and count its accepted runs."""
+    plan = evaluation.plan
+    evaluation.stability = [_stability(evaluation, *subject) for subject in broken_assertions(evaluation.run)]
+    broken, lost = doubtful_cases(evaluation.run), _lost_cases(evaluation)
+    doubtful = list(dict.fromkeys([*broken, *lost]))
+    fresh = [plan.first_requests[key] for key in doubtful if key.model not in evaluation.header.deterministic]
     if evaluation.header.max_stages < 2 or not fresh:
         return
     cases, them = count_of(len(fresh), "case"), "it" if len(fresh) == 1 else "them"
-    say(f"llm: {evaluation.name}: an assertion fails in {cases}; running {them} {RERUNS} more times")
-    _log.info("suite %s: %d broken assertions, %d more samples each", evaluation.name, len(fresh), RERUNS)
+    why = " or ".join([*(["an assertion fails"] if broken else []), *(["a score drops"] if lost else [])])
+    say(f"llm: {evaluation.name}: {why} in {cases}; running {them} {RERUNS} more times")
+    _log.info("suite %s: %d cases broke a rule, %d more samples each", evaluation.name, len(fresh), RERUNS)
     waiting = [
         evaluation.requests.send(case, another_sample(request, number, "rerun"))
         for case, request in fresh
@@ -163,13 +167,28 @@ def _accepted(evaluation: Evaluation) -> Baselines:
     return evaluation.resources.merge_base.baselines(evaluation.name, pairs, evaluation.options.baseline)
 
 
-def _stability(evaluation: Evaluation, key: tuple[str, str, str], case: Case) -> Stability:
-    """The number of accepted runs of this case, and of those that broke a stable assertion."""
+def _lost_cases(evaluation: Evaluation) -> list[CaseKey]:
+    """The cases that lost more than a gate allows."""
+    rules = evaluation.resources.merge_base.rules(evaluation.name, evaluation.header.gates)
+    if all(rule.worst is None for rule in rules):
+        return []
+    from evalharness.gate.worst import losses  # few suites have such a gate
+
+    reference = evaluation.requests.reference_run(stopped=False)
+    sides = Sides(evaluation.run, _accepted(evaluation), rules, reference=reference)
+    sides = with_assertion_scores(sides, evaluation.plan.suite)
+    return [loss.key for loss in losses(sides.run, sides.baselines, rules, sides.reference)]
+
+
+def _stability(evaluation: Evaluation, key: CaseKey, assertion: str) -> Stability:
+    """The number of accepted runs of a case, and of those that broke the assertion; "" means its stable ones."""
+    case = evaluation.plan.first_requests[key][0]
     baseline = _accepted(evaluation).get(key[:2])
     stored = baseline.cases.get(case.id) if isinstance(baseline, Baseline) else None
     samples = stored.samples if stored and stored.digest == case.digest else ()
-    broken = {sample.run for sample in samples if evaluation.plan.scorer.broken(case, sample.text)[1]}
-    return Stability(*key, len(broken), len({sample.run for sample in samples}))
+    scorer = evaluation.plan.scorer
+    broken = {sample.run for sample in samples if assertion in scorer.broken(case, sample.text).excusable}
+    return Stability(*key, len(broken), len({sample.run for sample in samples}), assertion)
 
 
 def _announcement(

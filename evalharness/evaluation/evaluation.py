@@ -103,6 +103,7 @@ class Evaluation:
             given=self.options.baseline,
             reference=self.requests.reference_run(stopped=self._stopped),
             screening=screening,
+            suite=self.plan.suite,
         )
 
     def finish(self, *, stopped: bool = False) -> Outcome:

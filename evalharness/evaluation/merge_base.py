@@ -13,6 +13,7 @@ from evalharness.config import Config, load_config
 from evalharness.criteria.revisions import Revisions, read_one
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.evaluation.sides import Sides, with_assertion_scores
 from evalharness.logs import get_logger
 from evalharness.records import (
     Baseline,
@@ -22,6 +23,7 @@ from evalharness.records import (
     Run,
     Sample,
     SampleKey,
+    Suite,
     Verdict,
 )
 from evalharness.store import Commit, baseline_path, commit_at
@@ -73,23 +75,27 @@ class MergeBase:
         gates: Sequence[GateRule] | None = None,
         reference: Run | None = None,
         screening: bool = False,
+        suite: Suite | None = None,
     ) -> list[Verdict]:
         """The verdicts on a run, by the baselines and gates as of the commit; none for a stopped or an empty run.
 
-        `given` chooses other baselines (see `baselines`), `gates` other rules.
+        `given` chooses other baselines (see `baselines`), `gates` other rules. A gate on assertions needs the suite.
         """
         from evalharness.gate.decide import decide_run  # brings numpy
 
         if run.stopped or not run.selected:
             return []
         name, pairs = run.header.suite, pairs_of(run)
+        rules = self.rules(name, run.header.gates) if gates is None else gates
+        sides = Sides(run, self.baselines(name, pairs, given), rules, self.pinned(name, pairs), reference)
+        sides = with_assertion_scores(sides, suite)
         return decide_run(
-            run,
-            self.baselines(name, pairs, given),
+            sides.run,
+            sides.baselines,
             accept_command=accept_command,
-            gates=self.rules(name, run.header.gates) if gates is None else gates,
-            pinned=self.pinned(name, pairs),
-            reference=reference,
+            gates=sides.rules,
+            pinned=sides.pinned,
+            reference=sides.reference,
             screening=screening,
             standing=self._standing(name, pairs),
         )
@@ -114,9 +120,12 @@ class MergeBase:
         from evalharness.evaluation.own_acceptances import OwnAcceptances
 
         name, pairs, root = run.header.suite, pairs_of(run), self.config.root
-        then, now = self.baselines(name, pairs), _baselines_at(root, name, pairs)
+        then = self.baselines(name, pairs)
+        now: Baselines = _baselines_at(root, name, pairs)
         rules, suite = self.rules(name, run.header.gates), load_suite(name, self.config)
-        return tuple(OwnAcceptances(run, verdicts, then, now, rules, suite).settled(changes))
+        sides = with_assertion_scores(Sides(run, then, rules), suite)
+        now = with_assertion_scores(Sides(run, now, rules), suite).baselines
+        return tuple(OwnAcceptances(sides.run, verdicts, sides.baselines, now, rules, suite).settled(changes))
 
     def changes(self, name: str) -> tuple[CriteriaChange, ...]:
         """The changes to the criteria of a suite. An unreadable version counts as a change."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from evalharness.gate.assertions import broken_assertions
 from evalharness.gate.own_baseline import difference
 from evalharness.gate.pairing import one_line
 from evalharness.records import AcceptedRun, Baseline, Baselines, CriteriaChange, GateRule, Run, Suite, Verdict
@@ -51,7 +52,7 @@ class OwnAcceptances:
         return self._of_requests(then, now) or difference(self.run, model, prompt, rules=self.rules, then=then, now=now)
 
     def _of_requests(self, then: Baseline, now: Baseline) -> str:
-        """How requests and stable assertions of the added runs differ; empty if they do not."""
+        """How requests and assertions of the added runs differ; empty if they do not."""
         for accepted in now.runs:
             if accepted.id in {one.id for one in then.runs}:
                 continue
@@ -61,11 +62,11 @@ class OwnAcceptances:
             if accepted.request_digest != mine:
                 return "its prompt or parameters are not those of this run"
             if case := next(self._broken(now, accepted), ""):
-                return f"it breaks a stable assertion in case {case[:25]}, and this run does not"
+                return f"it breaks an assertion in case {case[:25]}, and this run does not"
         return ""
 
     def _broken(self, now: Baseline, accepted: AcceptedRun) -> Iterator[str]:
-        """The cases that break a stable assertion in an accepted run, and in this run do not.
+        """The cases that break a stable or baseline assertion in an accepted run, and in this run do not.
 
         A broken assertion of an accepted run excuses later runs.
         """
@@ -73,12 +74,14 @@ class OwnAcceptances:
         for case in self.suite.cases:
             stored = now.cases.get(case.id)
             texts = {one.text for one in stored.samples if one.run == accepted.id} if stored else set()
-            if case.id not in mine and any(spec.must_pass == "stable" for spec in case.checks):  # noqa: S105
-                yield from (case.id for text in texts if scorer.broken(case, text)[1])
+            if any(spec.must_pass in ("stable", "baseline") for spec in case.checks):
+                excused = {(case.id, one) for text in texts for one in scorer.broken(case, text).excusable}
+                yield from (name for name, _ in sorted(excused - mine))
 
-    def _broken_here(self, now: Baseline) -> set[str]:
-        broken = [one.key for one in self.run.samples if one.failed_stable]
-        return {key.case for key in broken if (key.model, key.prompt) == (now.model, now.prompt)}
+    def _broken_here(self, now: Baseline) -> set[tuple[str, str]]:
+        """Case and assertion of each failure of this run that an accepted run would excuse."""
+        broken = broken_assertions(self.run)
+        return {(key.case, name) for key, name in broken if (key.model, key.prompt) == (now.model, now.prompt)}
 
 
 def _with_reason(change: CriteriaChange, reason: str) -> CriteriaChange:

@@ -1,81 +1,110 @@
-"""Assertions with `must_pass: stable`, which may break by chance.
+"""Assertions that do not fail a case at once: `must_pass: stable`, `baseline`, or a share such as `90%`.
 
-A case fails only if repeated samples break the assertion too. With 50 cases that each break an assertion by chance 2 %
-of the time, 64 % of unchanged runs would fail. A case that breaks a stable assertion is therefore sampled four more
-times, and fails if two of these samples break it as well. Then 0.2 % of unchanged runs fail, and a case that always
-breaks the assertion always fails. A case that broke it in an accepted run, or that has fewer than five accepted runs,
-is reported as inconclusive.
+    stable     fails if more samples of the case break it too; inconclusive if an accepted run did
+    baseline   fails if more samples of the case break it too; a known failure, and green, if an accepted run did
+    90%        fails if fewer of the suite's cases keep it
+
+`reruns.py` explains the samples. A case with fewer than five accepted runs is inconclusive, unless the model is
+deterministic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
 
-from evalharness.gate.defaults import FEWEST_SESSIONS
-from evalharness.gate.pairing import one_line, some
-from evalharness.records import Run, Sample, Stability, Status, Verdict
+from evalharness.gate.pairing import some
+from evalharness.gate.reruns import CaseKey, Finding, Pair, Reruns, key_of, reruns_of, verdict_of
+from evalharness.gate.shares import broken_shares, share_findings
+from evalharness.gate.wording import count
+from evalharness.records import Run, Sample, Stability, Verdict
 
-RERUNS = 4
-"""Samples of a case that broke a stable assertion."""
-FAILS = 2
-"""Broken samples among these with which the case fails."""
 METRIC = "must_pass"
-_SEVERITY: tuple[Status, ...] = ("pass", "inconclusive", "fail")
+_MOST_NAMED = 10
+_Subject = tuple[CaseKey, str]
+"""A case and its assertion with `must_pass: baseline`; "" for its stable ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    status: Status
-    message: str
-
-
-def broken_cases(run: Run) -> dict[tuple[str, str, str], list[Sample]]:
-    """(model, prompt, case) -> the samples that broke a stable assertion.
+def broken_assertions(run: Run) -> dict[_Subject, str]:
+    """The stable and baseline assertions that a case broke, each with its first message.
 
     Reruns are left out.
     """
-    found: dict[tuple[str, str, str], list[Sample]] = {}
+    found: dict[_Subject, str] = {}
     for sample in run.samples:
-        if sample.failed_stable and sample.key.purpose != "rerun":
-            found.setdefault((sample.key.model, sample.key.prompt, sample.key.case), []).append(sample)
+        if (sample.failed_stable or sample.violations) and sample.key.purpose != "rerun":
+            for assertion, message in _messages(sample):
+                found.setdefault((key_of(sample), assertion), message)
     return found
 
 
-def assess_assertions(run: Run) -> list[Verdict]:
-    """A verdict for each model and prompt that broke a stable assertion."""
-    broken = broken_cases(run)
-    pairs = sorted({(model, prompt) for model, prompt, _ in broken})
-    return [_verdict(run, pair, [case for *one, case in broken if tuple(one) == pair]) for pair in pairs]
+def doubtful_cases(run: Run) -> list[CaseKey]:
+    """The cases to sample again: all that broke an assertion, except known failures and shares that are kept."""
+    known = _known(run)
+    broken = [subject[0] for subject in broken_assertions(run) if not _needs_no_rerun(subject, known.get(subject))]
+    return list(dict.fromkeys([*broken, *broken_shares(run)]))
 
 
-def _verdict(run: Run, pair: tuple[str, str], cases: Iterable[str]) -> Verdict:
-    known = {(one.model, one.prompt, one.case): one for one in run.stability}
-    found = [_case(run, pair, case, known.get((*pair, case))) for case in cases]
-    status = max((one.status for one in found), key=_SEVERITY.index)
-    messages = [one.message for one in found if one.status == status]
-    more = f"; and {len(messages) - 3} more" if len(messages) > 3 else ""
-    return Verdict(*pair, METRIC, status, one_line("; ".join(messages[:3]) + more), cases=len(found))
+def assess_assertions(run: Run, unaccepted: Collection[Pair] = ()) -> list[Verdict]:
+    """A verdict for each model and prompt that broke an assertion.
+
+    `unaccepted`: models and prompts without an accepted run.
+    """
+    reruns, known = reruns_of(run), _known(run)
+    found: dict[Pair, list[Finding]] = {}
+    old: dict[Pair, list[str]] = {}
+    for subject, message in broken_assertions(run).items():
+        pair = subject[0][:2]
+        if _is_known(subject, known.get(subject)):
+            old.setdefault(pair, []).append(subject[0].case)
+        found.setdefault(pair, []).append(_finding(reruns, subject, message, known.get(subject), pair in unaccepted))
+    for pair, finding in share_findings(reruns):
+        found.setdefault(pair, []).append(finding)
+    return [verdict_of(pair, METRIC, found[pair], note=_named(old.get(pair, []))) for pair in sorted(found)]
 
 
-def _case(run: Run, pair: tuple[str, str], case: str, known: Stability | None) -> _Case:
-    reruns = [sample for sample in _samples(run, pair, case) if sample.key.purpose == "rerun"]
-    fails = sum(bool(sample.failed_stable) or not sample.answered for sample in reruns)
-    failure = next(message for sample in _samples(run, pair, case) for message in sample.failed_stable)
-    subject = f"{some([case])} {failure}"
-    if known is None or known.runs < FEWEST_SESSIONS:
-        accepted, needs = known.runs if known else 0, f"a stable assertion needs {FEWEST_SESSIONS} accepted runs"
-        return _Case("inconclusive", f"{subject}: {needs}, got {accepted}")
-    if known.broken:
+def _messages(sample: Sample) -> Iterator[tuple[str, str]]:
+    yield from (("", message) for message in sample.failed_stable[:1])
+    yield from ((one.assertion, one.message) for one in sample.violations if one.least_share is None)
+
+
+def _known(run: Run) -> dict[_Subject, Stability]:
+    return {(CaseKey(one.model, one.prompt, one.case), one.assertion): one for one in run.stability}
+
+
+def _is_known(subject: _Subject, known: Stability | None) -> bool:
+    """Whether an accepted run broke the assertion, and the accepted runs decide."""
+    return bool(subject[1] and known and known.broken)
+
+
+def _needs_no_rerun(subject: _Subject, known: Stability | None) -> bool:
+    return bool(subject[1]) and (_is_known(subject, known) or known is None or not known.runs)
+
+
+def _finding(reruns: Reruns, subject: _Subject, message: str, known: Stability | None, unaccepted: bool) -> Finding:
+    key, assertion = subject
+    runs, place = known.runs if known else 0, f"{some([key.case])} {message}"
+    if _is_known(subject, known):
+        return Finding("pass", "")
+    if assertion and not runs:
+        why = "no accepted run yet" if unaccepted else "no accepted run of this case yet"
+        return Finding("no baseline" if unaccepted else "inconclusive", f"{place}: {why}")
+    if runs < (needed := reruns.accepted_needed(key.model)):
+        word = "an" if assertion else "a stable"
+        return Finding("inconclusive", f"{place}: {word} assertion needs {needed} accepted runs, got {runs}")
+    if known and known.broken:
         often = f"{known.broken} of {known.runs} accepted runs broke it too"
-        return _Case("inconclusive", f"{subject}: {often}, so a failure may be chance")
-    if pair[0] in run.header.deterministic:
-        return _Case("fail", f"{subject}: the model is deterministic, so every sample breaks it")
-    if len(reruns) < RERUNS:
-        return _Case("inconclusive", f"{subject}: expected {RERUNS} more samples, got {len(reruns)}")
-    counted = f"{fails} of {RERUNS} more samples broke it (accepted: 0 of {known.runs})"
-    return _Case("fail" if fails >= FAILS else "pass", f"{subject}: {counted}")
+        return Finding("inconclusive", f"{place}: {often}, so a failure may be chance")
+    did = f"broke it (accepted: 0 of {runs})"
+    return reruns.confirm(key, place, lambda sample: _breaks(sample, assertion), did=did)
 
 
-def _samples(run: Run, pair: tuple[str, str], case: str) -> Iterator[Sample]:
-    return (s for s in run.samples if (s.key.model, s.key.prompt, s.key.case) == (*pair, case))
+def _breaks(sample: Sample, assertion: str) -> bool:
+    return any(broken == assertion for broken, _ in _messages(sample))
+
+
+def _named(cases: list[str]) -> str:
+    if not cases:
+        return ""
+    names = list(dict.fromkeys(cases))
+    more = ", ..." if len(names) > _MOST_NAMED else ""
+    return f"{count(len(cases), 'known failure')}: {', '.join(names[:_MOST_NAMED])}{more}"

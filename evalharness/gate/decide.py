@@ -65,7 +65,17 @@ def decide_run(
             found.append(_evidence(kind, context, accept_command))
     p_values = corrected((gate for gate in found if isinstance(gate, PendingGate)), standing)
     verdicts = [_conclude(gate, p_values) if isinstance(gate, PendingGate) else gate for gate in found]
-    return verdicts + assess_assertions(run)
+    unaccepted = [] if run.header.against else [pair for pair, baseline in baselines.items() if baseline is None]
+    return [*verdicts, *_worst(run, baselines, rules, reference), *assess_assertions(run, unaccepted)]
+
+
+def _worst(run: Run, baselines: Baselines, rules: Sequence[GateRule], reference: Run | None) -> list[Verdict]:
+    """The verdicts on single cases."""
+    if all(rule.worst is None for rule in rules):
+        return []
+    from evalharness.gate.worst import assess_worst  # few suites have such a gate
+
+    return assess_worst(run, baselines, rules, reference)
 
 
 def _stage(run: Run, model: str, *, screening: bool) -> Stage:

@@ -98,7 +98,7 @@ class _Accepted:
             return "" if same else f"its {_name(rule)} cannot be compared with this run"
         before = {case: found for case, found in self._before.items() if case in theirs}
         chance = setbacks_of(kind, rule, self._ours, before) or ()
-        return _worse(worse, kind, rule) or _apart(worse, chance, kind, rule)
+        return _worse(worse, kind, rule) or _apart(worse, chance, kind, rule) or _worst(worse, rule)
 
     def _about_machine(self, kind: GateKind, rule: GateRule, theirs: Samples) -> str:
         """How the seconds differ from those on the same class of machine: of this run, and of earlier accepted runs.
@@ -131,6 +131,14 @@ class _Accepted:
 def _worse(setbacks: Sequence[float], kind: GateKind, rule: GateRule) -> str:
     mean = fmean(setbacks) if setbacks else 0.0
     return f"its {_name(rule)} is {_shown(mean, kind)} worse than in this run" if mean > _limit(kind, rule) else ""
+
+
+def _worst(setbacks: Sequence[float], rule: GateRule) -> str:
+    """A case that the gate with `worst` would not allow; its accepted mean excuses later runs."""
+    most = max(setbacks, default=0.0)
+    if rule.worst is None or most <= rule.worst + _ROUNDING:
+        return ""
+    return f"its {_name(rule)} is {most * 100:.1f} pts worse in one case than in this run"
 
 
 def _apart(setbacks: Sequence[float], chance: Sequence[float], kind: GateKind, rule: GateRule) -> str:

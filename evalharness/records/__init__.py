@@ -18,14 +18,17 @@ from evalharness.records.run import (
     SampleError,
     Score,
     Stability,
+    Violation,
     slots_of,
 )
 from evalharness.records.suite import (
+    ASSERTIONS,
     Case,
     GateRule,
     GateSpec,
     Location,
     Message,
+    MustPass,
     Params,
     Prompt,
     Spec,
@@ -47,6 +50,7 @@ from evalharness.records.verdict import (
 )
 
 __all__ = [
+    "ASSERTIONS",
     "SEVERITY",
     "TIMINGS",
     "AcceptedRun",
@@ -61,6 +65,7 @@ __all__ = [
     "GateSpec",
     "Location",
     "Message",
+    "MustPass",
     "Params",
     "Prompt",
     "Purpose",
@@ -81,6 +86,7 @@ __all__ = [
     "Unit",
     "Usage",
     "Verdict",
+    "Violation",
     "slots_of",
     "worst",
 ]

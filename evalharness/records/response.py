@@ -11,8 +11,8 @@ from evalharness.records.suite import Message, Params
 FinishReason = Literal["stop", "length"]
 _FINISH_REASONS = get_args(FinishReason)
 Purpose = Literal["planned", "confirm", "rerun", "reference"]
-"""Why a sample was generated: `planned` by the suite, `confirm` for a confirmation, `rerun` after a stable assertion
-failed (left out of means, because its case was selected for a failure), `reference` by the baseline's version.
+"""Why a sample was generated: `planned` by the suite, `confirm` for a confirmation, `rerun` after its case broke
+a rule of its own (left out of means, because its case was selected for it), `reference` by the baseline's version.
 """
 
 _LOGPROB_ROUNDING = 1e-6

@@ -60,6 +60,18 @@ class SampleError:
 
 
 @dataclass(frozen=True, slots=True)
+class Violation:
+    """An assertion that a response breaks, and that does not fail its case."""
+
+    assertion: str
+    """Name and value of the assertion: equal for all samples."""
+    message: str
+    """What the response must be or have."""
+    least_share: float | None = None
+    """Share of the cases that must keep the assertion; None if the accepted runs decide (`must_pass: baseline`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One scored response: case x prompt x model x repeat."""
 
@@ -88,6 +100,8 @@ class Sample:
     """Dollars for the requests of metrics on this sample in this run. Gates on cost ignore them."""
     recorded_from: tuple[str, ...] = ()
     """Recordings that the response, or a reply to a metric, was imported from: `FILE@SHA256` each."""
+    violations: tuple[Violation, ...] = ()
+    """The assertions with `must_pass: baseline` or `must_pass: 90%` that fail."""
 
     @property
     def purpose(self) -> Purpose:
@@ -214,7 +228,7 @@ class RunHeader:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """The accepted runs of a case that broke a stable assertion."""
+    """The accepted runs of a case that broke an assertion."""
 
     model: str
     prompt: str
@@ -223,6 +237,8 @@ class Stability:
     """Number of accepted runs that broke it too."""
     runs: int
     """Number of accepted runs."""
+    assertion: str = ""
+    """The assertion with `must_pass: baseline`; empty for the stable assertions of the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +254,7 @@ class Run:
     calibration_s: float | None = None
     """Seconds of a fixed piece of work during the run: the speed of the machine. None if no gate needs it."""
     stability: tuple[Stability, ...] = ()
-    """Accepted runs of each case that broke a stable assertion."""
+    """Accepted runs of each case that broke an assertion."""
 
     @property
     def complete(self) -> bool:

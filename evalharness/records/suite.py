@@ -62,6 +62,15 @@ class Params:
         return {name: value for name, value in asdict(self).items() if name not in unset}
 
 
+MustPass = Literal["always", "stable", "baseline"] | float
+"""When an assertion fails the run.
+
+`always`: if one response breaks it. `stable`: if more samples of the case break it too, and no accepted run did.
+`baseline`: the same, but a case that broke it in an accepted run passes. A number: if a smaller share of the cases
+keeps it.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Spec:
     """A metric or an assertion in a suite.
@@ -71,14 +80,15 @@ class Spec:
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    must_pass: Literal["always", "stable"] = "always"  # noqa: S105 - no password
-    """When an assertion fails the run. `always`: if one response breaks it. `stable`: if more samples of the case break
-    it too, and no accepted run did.
-    """
+    must_pass: MustPass = "always"  # noqa: S105 - no password
 
 
 Unit = Literal["points", "ratio"]
 """Unit of a margin or a change: points of a 0..1 score, or a ratio of seconds or tokens."""
+
+
+ASSERTIONS = "assertions"
+"""The metric of gates on assertions: the share of cases that keep all of them."""
 
 
 class GateRule(NamedTuple):
@@ -94,6 +104,8 @@ class GateRule(NamedTuple):
     slots: int = 0
     """For a gate on seconds: number of responses that the engine generates at once. 0 for the model's own setting."""
     unit: Unit = "points"
+    worst: float | None = None
+    """Points that a single case may lose; None for any number."""
 
 
 @dataclass(frozen=True, slots=True)

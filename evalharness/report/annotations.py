@@ -55,7 +55,9 @@ class _Places:
     def __init__(self, file: str, suite: Suite | None) -> None:
         self.whole = Location(file, 1)
         self._cases = {case.id: case.where for case in suite.cases} if suite else {}
-        self._gates = {(gate.rule.metric, gate.rule.tag): gate.where for gate in suite.gates} if suite else {}
+        gates = suite.gates if suite else ()
+        self._gates = {(gate.rule.metric, gate.rule.tag): gate.where for gate in gates}
+        self._gates |= {(f"worst_{metric}", tag): where for (metric, tag), where in self._gates.items()}
 
     def of_case(self, name: str) -> Location:
         return self._cases.get(name, self.whole)

@@ -120,7 +120,7 @@ def _append(values: Mapping[str, float], metrics: Sequence[str], columns: Sequen
 
 def _remarks(samples: Sequence[Sample], texts: _Texts) -> Iterator[tuple[str, Any]]:
     """Values that few samples have."""
-    yield "failed", _sparse(texts.all([*sample.failed_checks, *sample.failed_stable]) for sample in samples)
+    yield "failed", _sparse(texts.all(_broken(sample)) for sample in samples)
     yield (
         "error",
         _sparse([texts(sample.error.kind), texts(sample.error.message)] if sample.error else [] for sample in samples),
@@ -154,6 +154,11 @@ class _Texts:
 def _bounded(text: str) -> str:
     omitted = len(text) - MAX_TEXT
     return text if omitted <= 0 else f"{text[:MAX_TEXT]}\n[evalharness: {omitted} more characters are in run.jsonl]"
+
+
+def _broken(sample: Sample) -> list[str]:
+    """A message for each broken assertion, whether it fails the case or not."""
+    return [*sample.failed_checks, *sample.failed_stable, *(one.message for one in sample.violations)]
 
 
 def _messages(sample: Sample, texts: _Texts) -> tuple[tuple[int, int], ...]:

@@ -9,15 +9,40 @@ some metrics (embeddings) are faster in batches. This module sends nothing itsel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from evalharness.errors import MetricError
-from evalharness.records import Case, Request, Response, Sample, SampleError, Spec
+from evalharness.records import Case, Request, Response, Sample, SampleError, Spec, Violation
 from evalharness.scoring.checks import Check, open_check
 from evalharness.scoring.long_texts import LongTexts, is_long
 from evalharness.scoring.metrics.base import Metric, SampleView, as_metric_error
 from evalharness.scoring.results import Replies, Scored, score_samples
+
+_ASSERTION_CHARS = 80
+"""A longer assertion is named by its digest."""
+
+
+class Broken(NamedTuple):
+    """The assertions that a response breaks, by their `must_pass`."""
+
+    always: tuple[str, ...] = ()
+    """A message for each."""
+    stable: tuple[str, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    """Those that the accepted runs, or a share of the cases, decide."""
+
+    @property
+    def excusable(self) -> set[str]:
+        """The assertions that the accepted runs decide: those with `must_pass: baseline`, and "" for a stable one."""
+        by_baseline = {one.assertion for one in self.violations if one.least_share is None}
+        return by_baseline | ({""} if self.stable else set())
+
+
+_NOTHING_BROKEN = Broken()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +106,20 @@ class Scorer:
         scored = iter(self._scored(with_response, long_texts))
         return [self._sample(one, next(scored)) if one.response is not None else one.sample() for one in answered]
 
-    def broken(self, case: Case, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return a message for each broken assertion: of those with `must_pass: always`, and of the stable ones."""
-        found: dict[str, list[str]] = {"always": [], "stable": []}
+    def broken(self, case: Case, text: str) -> Broken:
+        """Return the assertions of a case that a response with this text breaks."""
+        found = list(self._problems(case, text)) if case.checks else []
+        if not found:
+            return _NOTHING_BROKEN
+        always, stable = (
+            tuple(message for spec, message in found if spec.must_pass == kind) for kind in ("always", "stable")
+        )
+        return Broken(always, stable, tuple(one for spec, message in found for one in _violations(spec, message)))
+
+    def _problems(self, case: Case, text: str) -> Iterator[tuple[Spec, str]]:
         for spec, check in zip(case.checks, self._checks_of(case), strict=True):
             if message := check.problem(text):
-                found[spec.must_pass].append(message)
-        return tuple(found["always"]), tuple(found["stable"])
+                yield spec, message
 
     def _scored(self, answered: Sequence[Answered], long_texts: LongTexts | None) -> list[Scored]:
         views = [_view(one.case, one.request, one.response) for one in answered if one.response is not None]
@@ -100,10 +132,17 @@ class Scorer:
 
     def _sample(self, answered: Answered, scored: Scored) -> Sample:
         assert answered.response is not None
-        failed, stable = self.broken(answered.case, answered.response.text)
+        broken = self.broken(answered.case, answered.response.text)
         error = answered.error or (SampleError("metric", "; ".join(scored.errors)) if scored.errors else None)
         sample = answered.sample()
-        return replace(sample, scores=tuple(scored.scores), failed_checks=failed, failed_stable=stable, error=error)
+        return replace(
+            sample,
+            scores=tuple(scored.scores),
+            failed_checks=broken.always,
+            failed_stable=broken.stable,
+            violations=broken.violations,
+            error=error,
+        )
 
     def _checks_of(self, case: Case) -> list[Check]:
         known, checks = self._checks.get(id(case.checks), ((), []))
@@ -111,6 +150,15 @@ class Scorer:
             checks = [open_check(spec.name, spec.options["value"]) for spec in case.checks]
             self._checks[id(case.checks)] = case.checks, checks
         return checks
+
+
+def _violations(spec: Spec, message: str) -> Iterator[Violation]:
+    if spec.must_pass in ("always", "stable"):
+        return
+    value = json.dumps(spec.options["value"], sort_keys=True, ensure_ascii=False)
+    if len(value) > _ASSERTION_CHARS:
+        value = f"({hashlib.sha256(value.encode()).hexdigest()[:12]})"
+    yield Violation(f"{spec.name} {value}", message, spec.must_pass if isinstance(spec.must_pass, float) else None)
 
 
 def _warm(metric: Metric) -> Metric:

@@ -60,7 +60,7 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
     value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json")
     if value["response"]:
         value["response"] = without_empty(value["response"])
-    for name in ("metrics_cost_usd", "recorded_from"):
+    for name in ("metrics_cost_usd", "recorded_from", "violations"):
         if not value[name]:
             del value[name]
     for score in value["scores"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalharness import registry
 from evalharness.errors import ConfigError, did_you_mean
-from evalharness.records import GateRule, GateSpec
+from evalharness.records import ASSERTIONS, GateRule, GateSpec
 from evalharness.suites.document import Document
 from evalharness.suites.reading import Reading
 from evalharness.suites.schema import CaseSchema, GateSchema
@@ -24,8 +24,10 @@ def read_gates(
     metrics: Mapping[str, Any],
     cases: Sequence[CaseSchema],
     reading: Reading,
+    *,
+    asserts: bool,
 ) -> tuple[GateSpec, ...]:
-    """The gates, each on one of the `metrics` or of a registered kind."""
+    """The gates, each on one of the `metrics` or of a registered kind. `asserts`: the suite has assertions."""
     tags = {tag for case in cases for tag in case.tags}
     found: dict[tuple[str, str], GateSpec] = {}
     for index, gate in enumerate(gates):
@@ -37,9 +39,11 @@ def read_gates(
             continue
         for key, message in _problems(gate, metrics, tags, kind.options):
             reading.note(document, (*loc, key), message)
+        if gate.metric == ASSERTIONS and not asserts and not any(case.assert_ for case in cases):
+            reading.note(document, (*loc, "metric"), "a gate on assertions needs at least one: add `assert`")
         if (gate.metric, gate.tag) in found:
             reading.note(document, loc, f"duplicate gate on '{gate.metric}'")
-        rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots, kind.unit)
+        rule = GateRule(gate.metric, gate.margin, gate.target, gate.tag, gate.slots, kind.unit, gate.worst)
         found[gate.metric, gate.tag] = GateSpec(rule, document.locate(loc))
     return tuple(found.values())
 
@@ -64,6 +68,6 @@ def _problems(
         yield "metric", _UNCALIBRATED.format(gate.metric, judge)
     if gate.tag and gate.tag not in tags:
         yield "tag", f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}"
-    for option in ("tag", "slots"):
+    for option in ("tag", "slots", "worst"):
         if getattr(gate, option) and option not in options:
             yield option, f"a gate on {gate.metric} does not take '{option}': remove it"

@@ -86,7 +86,7 @@ class _Loader(Reading):
             params=read_params(raw.params),
             vars=raw.vars,
             metrics=metrics,
-            gates=read_gates(raw.gates, document, self._specs.opened, cases, self),
+            gates=read_gates(raw.gates, document, self._specs.opened, cases, self, asserts=bool(raw.assert_)),
             cases=tuple(self._case(case, source, golden, checks) for case, source in zip(cases, sources, strict=True)),
         )
         self.problems += constraint_problems(raw.params, document)

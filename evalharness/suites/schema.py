@@ -79,6 +79,15 @@ Stops = Annotated[
     Annotated[list[StopText], Tag("list")] | Annotated[StopText, Tag("text")],
     Discriminator(_list_or_text),
 ]
+Points = Annotated[
+    float,
+    Strict(),
+    Field(gt=0, le=1),
+    BeforeValidator(_margin),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": "%$"}]}
+    ),
+]
 
 
 T = TypeVar("T")
@@ -135,21 +144,15 @@ class GateSchema(StrictSchema):
     """A gate: `metric` may drop by at most `margin`."""
 
     metric: Text
-    margin: Annotated[
-        float,
-        Strict(),
-        Field(gt=0, le=1),
-        BeforeValidator(_margin),
-        WithJsonSchema(
-            {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": "%$"}]}
-        ),
-    ] = 0.05
+    margin: Points = 0.05
     target: Literal["suite", "population"] = "suite"
     """What a pass covers: the cases of this suite, or the population that they were sampled from."""
     tag: GateTag = ""
     """Compare only cases with this tag."""
     slots: Annotated[int, Strict(), Field(ge=0), BeforeValidator(number)] = 0
     """For latency gates: use only timings of models with this many slots. 1 means no concurrent answers."""
+    worst: Annotated[Points, Field(lt=1)] | None = None
+    """Points of a 0..1 score that a single case may lose."""
 
 
 class CaseSchema(StrictSchema):

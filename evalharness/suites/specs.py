@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,10 @@ from evalharness.errors import EvalHarnessError, SchemaError
 from evalharness.records import Spec
 from evalharness.suites.document import Document, Loc
 from evalharness.suites.reading import Reading
+
+_OF_SUITE = 2
+"""Steps to an assertion of the suite: `assert`, and its index."""
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%")
 
 
 class SpecReader:
@@ -41,6 +46,8 @@ class SpecReader:
         """The spec, which `probe` checks; None if it is invalid."""
         try:
             item, must_pass = _must_pass(item) if probe is _check else (item, None)
+            if isinstance(must_pass, float) and len(loc) > _OF_SUITE:
+                raise ValueError("must_pass: a share counts the cases of the suite: move it to the suite's assert")
             name, value = next(iter(item.items())) if isinstance(item, dict) and len(item) == 1 else (item, None)
             if not isinstance(name, str):
                 raise ValueError(f"expected NAME or {{NAME: value}}, got {item!r}")
@@ -69,6 +76,15 @@ def _must_pass(item: Any) -> tuple[Any, Any]:
     """Split `{contains: Acme, must_pass: stable}` into the check and `must_pass`. Raises ValueError."""
     if not isinstance(item, dict) or "must_pass" not in item:
         return item, None
-    if item["must_pass"] not in ("always", "stable"):
-        raise ValueError(f"must_pass: expected always or stable, got {item['must_pass']!r}")
-    return {name: value for name, value in item.items() if name != "must_pass"}, item["must_pass"]
+    given = item["must_pass"]
+    value = given if given in ("always", "stable", "baseline") else _share(given)
+    if not value:
+        raise ValueError(f"must_pass: expected always, stable, baseline or a share such as 90%, got {given!r}")
+    return {name: option for name, option in item.items() if name != "must_pass"}, value
+
+
+def _share(value: Any) -> float | None:
+    """The share that `90%` spells; None for another value, and for one that is not above 0 and at most 100 %."""
+    match = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    share = float(match[1]) / 100 if match else 0.0
+    return share if 0 < share <= 1 else None

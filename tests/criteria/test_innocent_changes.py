@@ -151,6 +151,14 @@ ROWS = [
     Row("narrow a margin", swap(DEMO, "metric: cost, margin: 10%", "metric: cost, margin: 9%")),
     Row("add an assertion", swap(DEMO, "  - max_words: 60", "  - max_words: 60\n  - not_contains: apple")),
     Row("tighten an assertion", swap(DEMO, "max_words: 60", "max_words: 30")),
+    Row("demand a stable assertion always", swap(DEMO, ", must_pass: stable", "")),
+    Row("raise the share that keeps an assertion", swap(DEMO, "must_pass: 90%", "must_pass: 95%")),
+    Row("demand an assertion of every case", swap(DEMO, "{min_words: 2, must_pass: 90%}", "min_words: 2")),
+    Row("let a single case lose less", swap(DEMO, "worst: 0.6", "worst: 0.5")),
+    Row(
+        "limit what a single case loses",
+        swap(DEMO, "{metric: rouge_l, margin: 15%}", "{metric: rouge_l, margin: 15%, worst: 0.5}"),
+    ),
     Row("add labels", append(LABELS, '{"case": "case-3"}\n')),
     Row(
         "configure another model with its answers",

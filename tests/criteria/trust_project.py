@@ -37,10 +37,12 @@ assert:
   - not_contains: FORBIDDEN
   - max_words: 60
   - {not_contains: UNSTABLE, must_pass: stable}
+  - {min_words: 2, must_pass: 90%}
+  - {not_contains: UNUSUAL, must_pass: baseline}
 cases: cases.jsonl
 gates:
   - {metric: rouge_l, margin: 15%}
-  - {metric: rouge_l, margin: 15%, tag: hard}
+  - {metric: rouge_l, margin: 15%, tag: hard, worst: 0.6}
   - {metric: cost, margin: 10%}
 """
 CONFIG = """\

@@ -76,6 +76,10 @@ def _unstable(number: int, sample: dict[str, Any]) -> None:
     sample["text"] += " UNSTABLE" if number == 7 else ""
 
 
+def _unusual(number: int, sample: dict[str, Any]) -> None:
+    sample["text"] += " UNUSUAL" if number == 7 else ""
+
+
 def _longer(number: int, sample: dict[str, Any]) -> None:
     sample["completion_tokens"] += 5
 
@@ -105,7 +109,17 @@ ACCEPTANCES = [
     Row(
         "accept a run that breaks a stable assertion",
         both(well_accepted, in_samples(_unstable)),
-        "it breaks a stable assertion in case case-7, and this run does not",
+        "it breaks an assertion in case case-7, and this run does not",
+    ),
+    Row(
+        "accept a run that breaks an assertion that accepted runs excuse",
+        both(well_accepted, in_samples(_unusual)),
+        "it breaks an assertion in case case-7, and this run does not",
+    ),
+    Row(
+        "accept a run with one case far worse",
+        _rescored(lambda number: -0.7 if number == 7 else 0.0),
+        "its rouge_l of hard is 70.0 pts worse in one case than in this run",
     ),
     Row(
         "accept a run without one case",

@@ -75,7 +75,7 @@ SUITES = [
     Row("dilute a gate with easy cases", swap(CASES, '["easy"]', '["easy", "hard"]'), "tag hard added"),
     Row("widen a margin", swap(DEMO, _FIRST, _FIRST.replace("15%", "50%")), "gate rouge_l: margin 15 pts -> margin 50"),
     Row("remove a gate", swap(DEMO, _FIRST, ""), "gate rouge_l: margin 15 pts -> removed"),
-    Row("remove all gates", swap(DEMO, _GATES, ""), "gate rouge_l of hard: margin 15 pts -> removed"),
+    Row("remove all gates", swap(DEMO, _GATES, ""), "gate rouge_l of hard: margin 15 pts, worst 60 pts -> removed"),
     Row(
         "gate a part of the cases instead of all",
         swap(DEMO, _FIRST, "  - {metric: rouge_l, margin: 15%, tag: easy}\n"),
@@ -111,8 +111,30 @@ SUITES = [
     Row(
         "let an assertion fail now and then",
         swap(DEMO, "- max_words: 60", "- {max_words: 60, must_pass: stable}"),
-        "assertion max_words 60: removed",
+        "must_pass of max_words 60 of 30 cases (case-0, case-1, case-10, ...): always -> stable",
     ),
+    Row(
+        "let the accepted runs excuse an assertion",
+        swap(DEMO, "- max_words: 60", "- {max_words: 60, must_pass: baseline}"),
+        "always -> baseline",
+    ),
+    Row(
+        "let the accepted runs excuse a stable assertion",
+        swap(DEMO, "{not_contains: UNSTABLE, must_pass: stable}", "{not_contains: UNSTABLE, must_pass: baseline}"),
+        "stable -> baseline",
+    ),
+    Row(
+        "let a share of the cases break an assertion",
+        swap(DEMO, "- max_words: 60", "- {max_words: 60, must_pass: 90%}"),
+        "always -> 90%",
+    ),
+    Row("lower the share that keeps an assertion", swap(DEMO, "must_pass: 90%", "must_pass: 80%"), "90% -> 80%"),
+    Row(
+        "let a single case lose more",
+        swap(DEMO, "worst: 0.6", "worst: 0.65"),
+        "worst 60 pts -> ",
+    ),
+    Row("let a single case lose any number of points", swap(DEMO, ", worst: 0.6", ""), "worst 60 pts -> margin 15 pts"),
     Row("give the answer more tokens", swap(DEMO, "max_tokens: 64", "max_tokens: 512"), "params max_tokens: 64 -> 512"),
     Row("sample another way", swap(DEMO, "temperature: 0", "temperature: 1"), "params temperature: 0.0 -> 1.0"),
     Row("choose another seed", swap(DEMO, "seed: 7", "seed: 8"), "params seed: 7 -> 8"),

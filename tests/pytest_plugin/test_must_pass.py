@@ -128,4 +128,6 @@ def test_another_word(project):
     project.edit("suites/demo.yaml", "not_contains: FORBIDDEN", "{not_contains: x, must_pass: sometimes}")
     result = project.run()
     assert result.ret != 0
-    result.stdout.fnmatch_lines(["*suites/demo.yaml:10:*must_pass: expected always or stable, got 'sometimes'*"])
+    result.stdout.fnmatch_lines(
+        ["*suites/demo.yaml:10:*must_pass: expected always, stable, baseline or a share*, got 'sometimes'*"]
+    )

@@ -39,7 +39,7 @@ class GateKind(ABC):
     unit: ClassVar[Unit] = "points"
     """Unit of the margin and of every change. A `GateResult` with the unit `ratio` has natural logarithms."""
     options: ClassVar[frozenset[str]] = frozenset()
-    """Keys allowed in a suite besides `metric` and `margin`: `tag`, `target`, `slots`."""
+    """Keys allowed in a suite besides `metric` and `margin`: `tag`, `target`, `slots`, `worst`."""
     shares_alpha: ClassVar[bool] = True
     """Whether the p-value takes part in Holm's correction over the gates of a run."""
     informs: ClassVar[bool] = False

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
 class ScoreGate(MeanGate):
     """Detects a drop in the mean score of a metric."""
 
-    options = frozenset({"tag", "target"})
+    options = frozenset({"tag", "target", "worst"})
 
     def value(self, rule: GateRule) -> Value:
         """Return the function that reads the score, if it is in [0, 1]."""

@@ -1,0 +1,55 @@
+"""Which of two gates or assertions is harder to pass. In case of doubt, the new one is not."""
+
+from __future__ import annotations
+
+import math
+
+from evalharness.criteria.criteria import CriteriaCheck
+from evalharness.records import GateRule, MustPass
+
+_RANKS = {"baseline": 0, "stable": 1, "always": 2}
+
+
+def is_narrower(then: GateRule, now: GateRule) -> bool:
+    """Whether the new gate allows at most what the old one did, and is equal in everything else."""
+    is_alike = now._replace(margin=then.margin, worst=then.worst) == then
+    return is_alike and now.margin <= then.margin and _worst(now) <= _worst(then)
+
+
+def is_stricter_value(then: CriteriaCheck, now: CriteriaCheck) -> bool:
+    """Whether an answer that keeps the new assertion keeps the old one of the same name too."""
+    if then.value == now.value:
+        return True
+    if then.name.startswith("max_"):
+        return float(now.value) < float(then.value)
+    return then.name.startswith("min_") and float(now.value) > float(then.value)
+
+
+def is_as_strict(then: MustPass, now: MustPass) -> bool:
+    """Whether a run that fails by the old `must_pass` fails by the new one too."""
+    if then == now or now == "always":
+        return True
+    if isinstance(then, float) and isinstance(now, float):
+        return now > then
+    return then in _RANKS and now in _RANKS and _RANKS[str(now)] > _RANKS[str(then)]
+
+
+def shown_rule(name: str, rule: GateRule) -> str:
+    """The numbers of a gate."""
+    worst = "" if rule.worst is None else f", worst {rule.worst * 100:g} pts"
+    return f"margin {rule.margin * 100:g} {'%' if rule.unit == 'ratio' else 'pts'}{worst}"
+
+
+def shown_check(check: CriteriaCheck) -> str:
+    """An assertion with its `must_pass`, if it has one."""
+    must_pass = "" if check.must_pass == "always" else f" (must_pass: {shown_must_pass(check)})"  # noqa: S105
+    return f"{check.name} {check.value}{must_pass}"
+
+
+def shown_must_pass(check: CriteriaCheck) -> str:
+    """The `must_pass` of an assertion, as in a suite."""
+    return f"{check.must_pass * 100:g}%" if isinstance(check.must_pass, float) else check.must_pass
+
+
+def _worst(rule: GateRule) -> float:
+    return math.inf if rule.worst is None else rule.worst

@@ -1,0 +1,56 @@
+"""Scores for gates on `assertions`: 1 for an answer that keeps all assertions of its case, 0 for one that breaks any.
+
+Both sides are scored by today's assertions, from the stored texts. So a new assertion does not count as a loss where
+the accepted answers break it too, and no baseline stores the scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evalharness.records import ASSERTIONS, Baseline, BaselineCase, Baselines, Case, Run, Sample, Score, Suite
+from evalharness.scoring.scorer import Scorer
+
+_SIGNATURE = f"{ASSERTIONS}|v:1"
+
+
+class AssertionScores:
+    """Scores runs and baselines by the assertions of a suite. An assertion with a share has a rule of its own."""
+
+    def __init__(self, suite: Suite) -> None:
+        self._scorer = Scorer(())
+        checks = {case.id: tuple(s for s in case.checks if not isinstance(s.must_pass, float)) for case in suite.cases}
+        self._cases = {case.id: replace(case, checks=checks[case.id]) for case in suite.cases if checks[case.id]}
+
+    def of_run(self, run: Run) -> Run:
+        """Return the run with these scores."""
+        header = replace(run.header, signatures={**run.header.signatures, ASSERTIONS: _SIGNATURE})
+        return replace(run, header=header, samples=tuple(map(self._scored, run.samples)))
+
+    def of_baselines(self, baselines: Baselines) -> Baselines:
+        """Return the baselines with these scores."""
+        return {
+            pair: self._baseline(found) if isinstance(found, Baseline) else found for pair, found in baselines.items()
+        }
+
+    def _baseline(self, baseline: Baseline) -> Baseline:
+        runs = tuple(replace(run, signatures={**run.signatures, ASSERTIONS: _SIGNATURE}) for run in baseline.runs)
+        cases = {name: self._stored(stored, self._cases.get(name)) for name, stored in baseline.cases.items()}
+        return replace(baseline, runs=runs, cases=cases)
+
+    def _stored(self, stored: BaselineCase, case: Case | None) -> BaselineCase:
+        if case is None:
+            return stored
+        scores = ({**one.scores, ASSERTIONS: self._score(case, one.text)} for one in stored.samples)
+        samples = tuple(replace(one, scores=mine) for one, mine in zip(stored.samples, scores, strict=True))
+        return replace(stored, samples=samples)
+
+    def _scored(self, sample: Sample) -> Sample:
+        case = self._cases.get(sample.key.case)
+        if case is None or sample.response is None:
+            return sample
+        score = Score(ASSERTIONS, self._score(case, sample.response.text), _SIGNATURE)
+        return replace(sample, scores=(*sample.scores, score))
+
+    def _score(self, case: Case, text: str) -> float:
+        return float(not any(self._scorer.broken(case, text)))
