@@ -43,6 +43,7 @@ cases: cases.jsonl
 gates:
   - {metric: rouge_l, margin: 15%}
   - {metric: rouge_l, margin: 15%, tag: hard, worst: 0.6}
+  - {metric: assertions, margin: 15%}
   - {metric: cost, margin: 10%}
 """
 CONFIG = """\

@@ -76,6 +76,7 @@ SUITES = [
     Row("widen a margin", swap(DEMO, _FIRST, _FIRST.replace("15%", "50%")), "gate rouge_l: margin 15 pts -> margin 50"),
     Row("remove a gate", swap(DEMO, _FIRST, ""), "gate rouge_l: margin 15 pts -> removed"),
     Row("remove all gates", swap(DEMO, _GATES, ""), "gate rouge_l of hard: margin 15 pts, worst 60 pts -> removed"),
+    Row("remove a gate on assertions", swap(DEMO, "  - {metric: assertions, margin: 15%}\n", ""), "gate assertions: "),
     Row(
         "gate a part of the cases instead of all",
         swap(DEMO, _FIRST, "  - {metric: rouge_l, margin: 15%, tag: easy}\n"),
