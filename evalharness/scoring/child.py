@@ -28,7 +28,8 @@ def main() -> None:
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
     Thread(target=_read, args=(lines,), daemon=True).start()
     while True:
-        print(json.dumps(_reply(json.loads(lines.get()))), file=output, flush=True)
+        output.write(json.dumps(_reply(json.loads(lines.get()))) + "\n")
+        output.flush()
 
 
 def _read(lines: queue.SimpleQueue[str]) -> None:

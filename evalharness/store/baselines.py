@@ -7,11 +7,11 @@ case per line, sorted by id, with a sample of each accepted run. Equal runs give
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from sys import intern
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
@@ -138,7 +138,7 @@ def _cases(
             raise StoreError(f"{file}:{number}: case '{line.case}': {problem}")
         seen.add(line.case)
         samples = tuple(BaselineSample(**dict(one) | _shared(one, names)) for one in line.samples)
-        yield intern(line.case), BaselineCase(intern(line.digest), samples, number)
+        yield sys.intern(line.case), BaselineCase(sys.intern(line.digest), samples, number)
 
 
 def _shared(line: _SampleLine, names: Mapping[str, str]) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from sys import intern
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -158,12 +158,12 @@ class _Loader(Reading):
         document, loc = source
         answers = golden.answers.get(raw.id, ())
         return Case(
-            id=intern(raw.id),  # baselines repeat ids and digests
+            id=sys.intern(raw.id),  # baselines repeat ids and digests
             vars=raw.vars,
             tags=tuple(dict.fromkeys(raw.tags)),
             golden=answers,
             checks=checks + self._specs.checks(raw.assert_, document, loc),
-            digest=intern(digest([raw.vars, list(answers)])),
+            digest=sys.intern(digest([raw.vars, list(answers)])),
             where=document.locate(loc),
             cluster=raw.cluster,
         )

@@ -194,15 +194,17 @@ def _scores(known: Sequence[Floats], runs: tuple[int, int], alpha: float, seed: 
     before = _Moments(np.clip(means + noise[:kb], 0, 1))
     threshold = normal_quantile(alpha)
 
-    chosen_first = rng.random((_SUITES, len(means)))
+    order = rng.random((_SUITES, len(means)), dtype=np.float32)
 
-    def detected(levels: Floats) -> float:
-        after = _Moments(np.clip(levels + noise[kb:], 0, 1))
-        return float((_z_values(before, after) <= threshold).mean())
+    def detected(after: Floats) -> float:
+        return float((_z_values(before, _Moments(np.clip(after, 0, 1, out=after))) <= threshold).mean())
 
     def power(drop: float) -> float:
         lost = min(1.0, drop / baseline)
-        return min(detected(means * (1 - lost)), detected(np.where(chosen_first < lost, 0.0, means)))
+        everywhere = detected(means * (1 - lost) + noise[kb:])
+        in_few = means + noise[kb:]
+        np.subtract(in_few, means, out=in_few, where=order < lost)
+        return min(everywhere, detected(in_few))
 
     return power, math.sqrt(len(means) / n)
 
