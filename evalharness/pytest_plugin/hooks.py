@@ -26,6 +26,9 @@ from evalharness.store import sample_from_json, sample_to_json
 
 _SEVERITY = (NOTHING_SELECTED, 0, NOT_GREEN, FAILED)
 """Exit statuses from best to worst: `-k` may leave out a whole suite."""
+_NO_KEYWORDS: dict[str, Any] = {}
+_NO_MATCHES: set[str] = set()
+"""Of cases that have ended: pytest keeps each item and three reports of it until the end of the session."""
 
 
 class EvalPlugin:
@@ -160,8 +163,11 @@ class EvalPlugin:
             if self._config.getoption("xmlpath", None):
                 item.user_properties += case_properties(samples)  # before the teardown, whose report junitxml reads
             report.evalharness = [(item.suite, self._portable(samples))]
+        if isinstance(item, CaseItem) and report.passed:
+            report.keywords = _NO_KEYWORDS
         if call.when == "teardown" and isinstance(item, CaseItem):
-            item.stash = pytest.Stash()  # pytest keeps each item, with the notes of its own plugins
+            item.stash = pytest.Stash()  # with the notes of pytest's own plugins
+            item.extra_keyword_matches = _NO_MATCHES
         return report
 
     def _portable(self, samples: Sequence[Sample]) -> Sequence[Any]:
