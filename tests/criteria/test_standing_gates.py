@@ -18,4 +18,4 @@ def test_a_lower_limit(pull_request: Repository) -> None:
     pull_request.commit()
     base = MergeBase(load_config(pull_request.root), merge_base(pull_request.root, "main"))
     assert not [str(change) for change in base.changes("demo") if change.relaxes]
-    assert [rule.metric for rule in base.rules("demo", ())] == ["rouge_l", "rouge_l", "cost"]
+    assert [rule.metric for rule in base.rules("demo", ())] == ["rouge_l", "rouge_l", "assertions", "cost"]

@@ -117,7 +117,7 @@ def test_no_baseline() -> None:
         "              chrf, rouge_l, latency, cost  no accepted run yet; accept this",
         "              one: pytest --llm-suite=support --llm-accept",
         "              with these 60 cases, a run has an 80 % chance to detect a drop of",
-        "              0.2 pts (chrf), 0.2 pts (rouge_l)",
+        "              13.3 pts (chrf), 13.3 pts (rouge_l)",
         "report    reports/support/report.html",
     ]
 
