@@ -240,7 +240,7 @@ def chosen(rng: Rng, n: int, kb: int) -> World:
     kept = [pass_fail(rng, rates, 1)]
     while len(kept) < kb:
         run = pass_fail(rng, rates, 1)
-        if run.mean() >= kept[-1].mean() or rng.random() < 0.02:  # in the end somebody accepts
+        if run.mean() >= kept[-1].mean() or rng.random() < 0.02:  # the author accepts in the end
             kept.append(run)
     return World(side_by_side(*kept), at_rates(rng, rates), at_rates(rng, rates))
 

@@ -172,7 +172,7 @@ def _lost_cases(evaluation: Evaluation) -> list[CaseKey]:
     rules = evaluation.resources.merge_base.rules(evaluation.name, evaluation.header.gates)
     if all(rule.worst is None for rule in rules):
         return []
-    from evalharness.gate.worst import losses  # few suites have such a gate
+    from evalharness.gate.worst import losses  # few suites have a gate with `worst`
 
     reference = evaluation.requests.reference_run(stopped=False)
     sides = Sides(evaluation.run, _accepted(evaluation), rules, reference=reference)

@@ -73,7 +73,7 @@ def _worst(run: Run, baselines: Baselines, rules: Sequence[GateRule], reference:
     """The verdicts on single cases."""
     if all(rule.worst is None for rule in rules):
         return []
-    from evalharness.gate.worst import assess_worst  # few suites have such a gate
+    from evalharness.gate.worst import assess_worst  # few suites have a gate with `worst`
 
     return assess_worst(run, baselines, rules, reference)
 
