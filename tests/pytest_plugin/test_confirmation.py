@@ -167,8 +167,8 @@ def test_fresh_samples_stay_before_the_deadline(remote):
     with_cases(project, 30)
     project.accept()
     project.edit("suites/demo.yaml", "You are helpful.", "You are doubtful.")
-    server.latency_s = 0.6
-    result = project.run("--llm-settle=5", "--llm-deadline=4.5")
+    server.latency_s = 1.2  # four rounds of eight requests at least: 4.8 s, and as long again for the fresh ones
+    result = project.run("--llm-settle=5", "--llm-deadline=9")
     result.stdout.fnmatch_lines(["llm: demo: no further samples: the deadline leaves no time for them"])
     assert project.verdict()["verdicts"][0]["status"] == "inconclusive"
 
