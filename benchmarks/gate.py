@@ -7,9 +7,10 @@
     python benchmarks/gate.py --write FILE    write the table to a file too
     python benchmarks/gate.py --jobs 8        number of rows at once
 
-Rows: A false alarms, P power, N false passes, D the reported detectable drop and needed cases, L latency, C cost, H
-stable assertions, O oracles, J `assess_scores` against its parts. Rows without a requirement are for information. The
-data are synthetic (gate_data.py), the code under test is the real one. The exit status is 1 if a row fails.
+Rows: A false alarms, P power, N false passes, D the reported detectable drop and needed cases, S tags, U equal
+answers, L latency, C cost, H stable assertions, O oracles, J `assess_scores` against its parts. Rows without a
+requirement are for information. The data are synthetic (gate_data.py), the code under test is the real one. The exit
+status is 1 if a row fails.
 
 A rate of false alarms may be three standard errors of the simulation above its nominal value, or at the required value
 if that is larger. At smaller sizes, a power may be three standard errors below the required value.
@@ -36,6 +37,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import gate_data as data
 from gate_data import Floats, Rng, Shape
 
+from evalharness import testing
+from evalharness.gate import decide_run
 from evalharness.gate.cost import assess_cost, collect_cost_evidence, cost_rules
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
 from evalharness.gate.families import each_look
@@ -43,6 +46,7 @@ from evalharness.gate.latency import Calibration, assess_latency
 from evalharness.gate.rehearsal import Rehearsal, World, rehearse
 from evalharness.gate.reruns import FAILS, RERUNS
 from evalharness.gate.scores import assess_scores, collect_evidence, decide
+from evalharness.gate.slices import slices_of, worst_of
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
 from evalharness.gate.stats.permutation import Pair, holm, p_worse
 
@@ -569,6 +573,53 @@ def settled(rng: Rng, rates: Floats, result: GateResult, kb: int, kc: int, what:
     return verdict_of(data.pass_fail(rng, rates, kb + more), data.pass_fail(rng, rates, kc + more), Rules()) == "PASS"
 
 
+# S: tags
+
+
+def s1(at: Setting) -> Iterator[Check]:
+    """One tag fails completely, and each verdict names it."""
+    suites = at.size(1000, 20)
+    designs = itertools.product(((86, 8), (200, 8), (200, 20))[: 1 if at.ci else 3], (1, 5), (STABLE, NOISY))
+    for cell, ((n, tagged), kb, of) in enumerate(designs):
+        rng = at.rng(cell)
+        found = [tag_is_named(rng, n, kb, tagged, of) for _ in range(suites)]
+        label = f"a tag of {tagged} of {n} cases fails completely, {kb} accepted, mean {of[0]:g}: named"
+        weak = kb == 1 and of == NOISY  # a run in which several of the eight cases fail cannot show that they fail now
+        yield at_least(at, label, float(np.mean(found)), suites, 0.95 if weak else 0.99)
+    rng = at.rng(100)
+    found = [tag_is_named(rng, 200, 5, 0, NOISY) for _ in range(suites)]
+    yield at_most("no tag of 200 cases has changed: any named", float(np.mean(found)), suites, 0.01)
+
+
+def tag_is_named(rng: Rng, n: int, kb: int, tagged: int, of: tuple[float, float]) -> bool:
+    """Whether the verdict names the tag that fails; any tag if none does."""
+    ended = rehearse(data.with_tag(rng, n, kb, tagged, of=of), seed=seed_of(rng))
+    size = tagged or 20
+    tags = {case: (f"tag-{number // size}",) for number, case in enumerate(IDS[:n])}
+    before, after = (runs_of(side) for side in ended.every)
+    reason = worst_of(slices_of(before, after, tags, seed=seed_of(rng)))
+    return "tag-0 " in reason if tagged else bool(reason)
+
+
+# U: the same answers
+
+
+def u1(at: Setting) -> Iterator[Check]:
+    """Answers that are byte for byte accepted ones pass, whatever their scores and their number."""
+    sizes = range(1, 41 if at.ci else 401)
+    passed = [unchanged_passes(at.rng(n), n) for n in sizes]
+    yield Check(f"answers equal to accepted ones, n = 1 to {len(sizes)}: PASS", float(np.mean(passed)), len(sizes), 1.0)
+
+
+def unchanged_passes(rng: Rng, n: int) -> bool:
+    """Whether the gate on n equal answers passes as unchanged."""
+    samples = [testing.sample(case, scores={"chrf": float(rng.random())}) for case in IDS[:n]]
+    run = testing.run(samples, gates={"chrf": 0.05})
+    known = {(samples[0].key.model, samples[0].key.prompt): testing.baseline(run)}
+    (verdict,) = decide_run(run, known, accept_command="")
+    return verdict.status == "pass" and verdict.reason.startswith("unchanged")
+
+
 # L: seconds. C: tokens.
 
 
@@ -587,6 +638,21 @@ def history(rng: Rng, n: int, machine: float, sessions: int, factor: float = 1.0
     calibration = Calibration([seconds for _, seconds in each[:-1]], each[-1][1])
     before, after = data.columns(calls[:-1]), data.columns([calls[-1] * factor])
     return assess_latency(runs_of(before), runs_of(after), mode="history", alpha=0.05, calibration=calibration)
+
+
+def in_turns(rng: Rng, n: int, machine: float) -> GateResult:
+    """The result for both versions in turns, where the version that is asked first is 10 % slower."""
+    (before, after), _ = data.session_seconds(rng, data.case_seconds(rng, n), 2, machine)
+    sides = data.asked_first((before, after), 1.1)
+    return assess_latency(*(runs_of(side[:, None]) for side in sides), mode="interleaved", alpha=0.01)
+
+
+def uncalibrated(rng: Rng, n: int, factor: float) -> GateResult:
+    """The result for five accepted runs and a new one on an endpoint, which has no calibration."""
+    cases = data.case_seconds(rng, n)
+    calls = [data.session_seconds(rng, cases, 1, 0.05)[0][0] for _ in range(6)]
+    before, after = data.columns(calls[:-1]), data.columns([calls[-1] * factor])
+    return assess_latency(runs_of(before), runs_of(after), mode="history")
 
 
 MODES: dict[str, Callable[..., GateResult]] = {
@@ -610,6 +676,14 @@ def l1(at: Setting) -> Iterator[Check]:
             for cell, machine in enumerate(machines)
         ]
         yield at_most(f"latency, n = 50, {mode}, p ≤ 0.05: worst of 4 machine noises", max(rates), suites, 0.05, 0.08)
+    for cell, n in enumerate((50, 200)):
+        red = share(at.rng(100 + cell), suites, lambda rng, n=n: in_turns(rng, n, 0.1).verdict == "FAIL")  # type: ignore[misc]
+        label = f"latency, n = {n}, in turns, the version asked first is 10 % slower: FAIL"
+        yield at_most(label, red, suites, 0.01, 0.016)
+    for cell, factor in enumerate((1.25, 2.0)):
+        words = [uncalibrated(at.rng(200 + cell), 50, factor).verdict for _ in range(suites)]
+        label = f"latency, n = 50, 5 sessions without calibration, the endpoint takes {factor:g} x: FAIL"
+        yield Check(label, words.count("FAIL") / suites, suites, high=0.0)
 
 
 def l2(at: Setting) -> Iterator[Check]:
@@ -815,6 +889,8 @@ ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
         n3,
         c2,
         p6,
+        s1,
+        u1,
     )
 }
 

@@ -145,6 +145,15 @@ def _call_noise(rng: Rng, n: int) -> Floats:
     return rng.normal(0, 0.25, n) + np.where(rng.random(n) < 0.05, rng.exponential(0.8, n), 0.0)
 
 
+def asked_first(seconds: tuple[Floats, Floats], slower: float) -> tuple[Floats, Floats]:
+    """The seconds of both versions in turns, where the version that is asked first takes longer by this factor.
+
+    The order alternates from case to case, as in a run.
+    """
+    first = np.arange(len(seconds[0])) % 2 == 0
+    return np.where(first, slower, 1.0) * seconds[0], np.where(first, 1.0, slower) * seconds[1]
+
+
 def with_tail(rng: Rng, seconds: Floats, share: float = 0.1, factor: float = 3.0) -> Floats:
     """The seconds with a `share` of the calls `factor` times as long."""
     return seconds * np.where(rng.random(seconds.shape) < share, factor, 1.0)
@@ -277,9 +286,9 @@ def other_backend(rng: Rng, n: int, kb: int, share: float) -> World:
     return World(world.accepted, world.after, world.after)
 
 
-def with_tag(rng: Rng, n: int, kb: int, tagged: int) -> tuple[World, int]:
+def with_tag(rng: Rng, n: int, kb: int, tagged: int, *, of: tuple[float, float] = (0.95, 0.8)) -> World:
     """The first `tagged` cases fail completely in the new version, the others are unchanged."""
-    rates = pass_rates(rng, n, 0.95, 0.8)
+    rates = pass_rates(rng, n, *of)
     after = rates.copy()
     after[:tagged] = 0
-    return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, after), same_model=True), tagged
+    return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, after), same_model=True)

@@ -154,6 +154,8 @@ class Staged:
     """Change of the accepted version since it was accepted, where it is significant; 0 where it is not."""
     alone: bool = False
     """Whether fresh samples of the accepted version are missing."""
+    one_day: str = ""
+    """The day of all accepted runs, ISO 8601, where it matters: without fresh samples of the accepted version."""
     adjusted: tuple[float, ...] = ()
     """The `p_values` after the correction for all gates of the run."""
 

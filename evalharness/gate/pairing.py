@@ -63,6 +63,12 @@ class Pairing:
         return [run.id for run in self.accepted if run.request_digest]
 
     @property
+    def one_day(self) -> str:
+        """The day of acceptance of all runs, ISO 8601, UTC; "" if there are several."""
+        days = {run.accepted_at[:10] for run in self.accepted if run.request_digest}
+        return days.pop() if len(days) == 1 else ""
+
+    @property
     def signatures(self) -> Mapping[str, str]:
         """The signature of each metric in the baseline."""
         return self.baseline.signatures if self.baseline else {}

@@ -65,6 +65,11 @@ class Rehearsal:
         """Samples of each case so far, both versions together."""
         return 1 + self._theirs.shape[1] + self._mine.shape[1]
 
+    @property
+    def every(self) -> tuple[Floats, Floats]:
+        """All samples so far: accepted version, version under test."""
+        return np.hstack([self.world.accepted, self._theirs]), np.hstack([self._first, self._mine])
+
     def look(self) -> None:
         """Draw the fresh samples of the next look."""
         more = LOOKS[len(self.found.looks)].samples - self._mine.shape[1]
@@ -77,12 +82,11 @@ class Rehearsal:
         self.found = replace(self.found, adjusted=p_values)
 
     def _fresh(self) -> FreshEvidence:
-        every = np.hstack([self.world.accepted, self._theirs]), np.hstack([self._first, self._mine])
         if not self.beside:
-            alone = self._evidence(*every, sessions=self.world.accepted.shape[1] >= FEWEST_SESSIONS)
+            alone = self._evidence(*self.every, sessions=self.world.accepted.shape[1] >= FEWEST_SESSIONS)
             return FreshEvidence(alone, alone)
         failing = self._evidence(self._theirs, self._mine)
-        return FreshEvidence(failing, self._evidence(*every) if self.world.same_model else failing)
+        return FreshEvidence(failing, self._evidence(*self.every) if self.world.same_model else failing)
 
     def _evidence(self, before: Floats, after: Floats, *, sessions: bool = False) -> Evidence:
         return collect_evidence(_runs(before), _runs(after), rules=self.rules, seed=self.seed, sessions=sessions)

@@ -41,10 +41,9 @@ def staged(
     """The evidence of all stages. `scale` returns a number whose differences are changes; higher is better."""
     if _is_unchanged(context, value):
         return Staged(_no_evidence(len(context.cases)), unchanged=True)
-    found = Staged(
-        collect(*first, stored=not context.run.header.against),
-        alone=not context.is_same_model and not any(context.versions.fresh_beside.values()),
-    )
+    alone = not context.is_same_model and not any(context.versions.fresh_beside.values())
+    screen = collect(*first, stored=not context.run.header.against)
+    found = Staged(screen, alone=alone, one_day=context.pairing.one_day if alone else "")
     if not context.versions.most_fresh:
         return replace(found, worst=_worst(first, scale))
     looks = tuple(_look(context, value, first, look, collect) for look in _looks(context))

@@ -129,6 +129,7 @@ def _outlook(result: GateResult, unit: _Unit) -> list[str]:
 
 _DRIFT = "the model has changed since the baseline was accepted: the accepted version scores {change} today"
 _ALONE = "the accepted version was not sampled today, so a change of the endpoint looks the same"
+_ONE_DAY = "the accepted version was not sampled today, only on {day}, so a worse day of the endpoint looks the same"
 
 
 def staged_reason(result: GateResult, evidence: Staged, rules: Rules) -> str:
@@ -140,6 +141,6 @@ def staged_reason(result: GateResult, evidence: Staged, rules: Rules) -> str:
     elif evidence.drift and result.verdict != "FAIL":
         reason += f"; {drift}; accept a new baseline"
     elif evidence.alone and result.verdict == "FAIL":
-        reason += f"; {_ALONE}"
+        reason += f"; {_ONE_DAY.format(day=evidence.one_day) if evidence.one_day else _ALONE}"
     named = ", ".join(f"{case} {unit.change(change)}" for case, change in result.worst)
     return reason + (f"; worst cases: {named}" if named else "")

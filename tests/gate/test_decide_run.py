@@ -139,6 +139,26 @@ def test_no_fresh_sample_of_the_accepted_version() -> None:
     assert "the accepted version was not sampled today" in verdict.reason
 
 
+@pytest.mark.parametrize(("days", "named"), [(("01", "01"), True), (("01",), True), (("01", "02"), False)])
+def test_accepted_runs_of_one_day(days: tuple[str, ...], named: bool) -> None:
+    """Without the accepted version next to it, a failure says if the accepted runs do not show how days differ."""
+    baselines = a_world()[1]
+    baseline = baselines["m", "p"]
+    assert isinstance(baseline, Baseline)
+    runs = tuple(
+        replace(baseline.runs[0], id=f"r{n}", accepted_at=f"2026-11-{day}T08:00:00Z") for n, day in enumerate(days)
+    )
+    samples = {
+        case: replace(stored, samples=tuple(replace(stored.samples[0], run=run.id) for run in runs))
+        for case, stored in baseline.cases.items()
+    }
+    worse = a_run([a_sample(n, value=0.0 if n < 8 else 0.8, text="new") for n in range(80)])
+    known = {("m", "p"): replace(baseline, runs=runs, cases=samples)}
+    verdict = decide_run(worse, known, accept_command=COMMAND)[0]
+    assert verdict.status == "fail"
+    assert ("only on 2026-11-01, so a worse day of the endpoint looks the same" in verdict.reason) is named
+
+
 @pytest.mark.parametrize("cases", [1, 5, 80])
 def test_unchanged_answers_pass(cases: int) -> None:
     """A run whose answers all equal accepted ones passes at any size."""
