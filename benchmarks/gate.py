@@ -8,9 +8,9 @@
     python benchmarks/gate.py --jobs 8        number of rows at once
 
 Rows: A false alarms, P power, N false passes, D the reported detectable drop and needed cases, S tags, U equal
-answers, L latency, C cost, H stable assertions, O oracles, J `assess_scores` against its parts. Rows without a
-requirement are for information. The data are synthetic (gate_data.py), the code under test is the real one. The exit
-status is 1 if a row fails.
+answers, L latency, C cost, H stable assertions, O oracles, J `assess_scores` against its parts, W own words in golden
+answers. Rows without a requirement are for information. The data are synthetic (gate_data.py), the code under test is
+the real one. The exit status is 1 if a row fails.
 
 A rate of false alarms may be three standard errors of the simulation above its nominal value, or at the required value
 if that is larger. At smaller sizes, a power may be three standard errors below the required value.
@@ -412,6 +412,19 @@ def p6(at: Setting) -> Iterator[Check]:
         found_p = below(p_values(at.rng(10 + cell), suites, trial), 0.01)
         label = f"without fresh samples, n = 50, {kb}/1 runs, {100 * drop:g} pts diffuse, p ≤ 0.01"
         yield at_least(at, label, found_p, suites, 0.74)
+
+
+def w1(at: Setting) -> Iterator[Check]:
+    """Golden answers that are the accepted version's own words."""
+    suites = at.size(2000, 60)
+    for cell, share in enumerate((0.1, 0.2, 0.4)):
+        label = f"{100 * share:g} % own words, equal quality, n = 86"
+        found = verdicts(at.rng(cell), suites, partial(data.own_words, n=86, kb=5, share=share))
+        yield at_most(f"{label}: FAIL", found.fail, suites, 0.008, 0.01)
+        blind = verdicts(at.rng(cell), suites, partial(data.own_words, n=86, kb=5, share=share, known=False))
+        yield Check(f"{label}, origin unknown: FAIL", blind.fail, suites)
+    found = verdicts(at.rng(3), suites, partial(data.own_words, n=86, kb=5, share=0.2, drop=0.1))
+    yield at_least(at, "20 % own words, 10 pts lost in the other 69 cases: FAIL", found.fail, suites, 0.85)
 
 
 def rehearse_together(worlds: Sequence[World]) -> list[Word]:
@@ -891,6 +904,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
         p6,
         s1,
         u1,
+        w1,
     )
 }
 

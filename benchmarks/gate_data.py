@@ -292,3 +292,16 @@ def with_tag(rng: Rng, n: int, kb: int, tagged: int, *, of: tuple[float, float] 
     after = rates.copy()
     after[:tagged] = 0
     return World(pass_fail(rng, rates, kb), at_rates(rng, rates), at_rates(rng, after), same_model=True)
+
+
+def own_words(rng: Rng, n: int, kb: int, share: float, *, drop: float = 0.0, known: bool = True) -> World:
+    """A share of the golden answers is the accepted version's own words; the new version answers in other words.
+
+    There the accepted version always passes, and the new one half as often as with a golden answer that a person wrote,
+    although its answers are as good. In the other cases it has lost exactly `drop`. `known`: the gate knows the origin.
+    """
+    own, rates = round(share * n), pass_rates(rng, n)
+    after = np.concatenate([rates[:own] / 2, fallen_exactly(rng, rates[own:], drop, "diffuse")])
+    before = np.concatenate([np.ones(own), rates[own:]])
+    accepted, sides = pass_fail(rng, before, kb), (at_rates(rng, before), at_rates(rng, after))
+    return World(accepted, *sides, same_model=True, own_words=own if known else 0)

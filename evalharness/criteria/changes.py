@@ -112,6 +112,9 @@ def _about_case(
     if then.golden != now.golden:
         fewer, more = set(now.golden) < set(then.golden), set(then.golden) < set(now.golden)
         yield f"golden answers {'removed' if fewer else 'added' if more else 'changed'}", True
+    standing = {*then.golden} & {*now.golden}
+    for pair in sorted({pair for digest, pair, _ in now.origins - then.origins if digest in standing}):
+        yield f"golden answer attributed to {pair}, so that the case cannot fail its gates", True
     for tag in sorted(then.tags ^ now.tags):
         yield (f"tag {tag} removed", True) if tag in then.tags else (f"tag {tag} added", tag in gated)
 

@@ -6,13 +6,13 @@ it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from evalharness.records import Baseline, Baselines, Case, GateRule, MustPass, Spec, Suite
+from evalharness.store.origins import NO_ORIGINS, Origins, text_digest
 
 
 class CriteriaCheck(NamedTuple):
@@ -34,6 +34,8 @@ class CriteriaCase:
     """SHA-256 of each golden answer."""
     tags: frozenset[str]
     checks: frozenset[CriteriaCheck]
+    origins: frozenset[tuple[str, str, str]] = field(default=frozenset(), compare=False)
+    """Golden answers that were answers of a model: digest, MODEL.PROMPT, request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,19 @@ class Criteria:
 
 
 def criteria_of(
-    suite: Suite, *, config: Mapping[str, Any], baselines: Baselines, files: Mapping[str, str] | None = None
+    suite: Suite,
+    *,
+    config: Mapping[str, Any],
+    baselines: Baselines,
+    files: Mapping[str, str] | None = None,
+    origins: Origins = NO_ORIGINS,
 ) -> Criteria:
     """The criteria of a suite with its configuration, baselines and files."""
     return Criteria(
         suite=suite.name,
         gates={_gate(gate.rule): gate.rule for gate in suite.gates},
         metrics={spec.name: as_json(spec.options) if spec.options else "" for spec in suite.metrics},
-        cases={case.id: _criteria_case(case) for case in suite.cases},
+        cases={case.id: _criteria_case(case, origins.of_case(suite.name, case.id)) for case in suite.cases},
         models=suite.models,
         prompts=suite.default_prompts,
         params={name: as_json(value) for name, value in asdict(suite.params).items()},
@@ -98,12 +105,13 @@ def _gate(rule: GateRule) -> str:
     return f"{rule.metric}{cases}" if rule.target == "suite" else f"{rule.metric}{cases} (population)"
 
 
-def _criteria_case(case: Case) -> CriteriaCase:
+def _criteria_case(case: Case, origins: frozenset[tuple[str, str, str]]) -> CriteriaCase:
     return CriteriaCase(
-        vars=_digest(as_json([case.vars, case.cluster])),
-        golden=tuple(_digest(answer) for answer in case.golden),
+        vars=text_digest(as_json([case.vars, case.cluster])),
+        golden=tuple(text_digest(answer) for answer in case.golden),
         tags=frozenset(case.tags),
         checks=frozenset(CriteriaCheck(spec.name, as_json(_value(spec)), spec.must_pass) for spec in case.checks),
+        origins=origins,
     )
 
 
@@ -113,7 +121,3 @@ def _value(check: Spec) -> Any:
 
 def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else str(value)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -21,6 +21,7 @@ from evalharness.errors import StoreError
 from evalharness.records import Baseline, CriteriaChange
 from evalharness.store import Commit, commit_at, read_baseline
 from evalharness.store.baselines import BASELINE_FOLDER, PINNED
+from evalharness.store.origins import read_origins
 from evalharness.suites import load_suite, suite_names
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def _reader(root: Path) -> Callable[[str], bytes | None]:
 
 
 def _lost_acceptances(there: Path, here: Path) -> Iterator[CriteriaChange]:
-    """Removed or edited lines of the list of acceptances. The list decides nothing, so they do not relax."""
+    """Removed or edited lines of the list of acceptances. Without an origin, a golden answer is strict: no relaxing."""
     from evalharness.store.acceptances import ACCEPTANCES
 
     then, now = ((root / ACCEPTANCES).read_bytes() if (root / ACCEPTANCES).is_file() else b"" for root in (there, here))
@@ -218,7 +219,8 @@ class _Project:
             return None
         suite = load_suite(name, self._config.model_copy(update={"root": self.real}).anchored(self.root))
         baselines = dict(_baselines(self.root, name))
-        return criteria_of(suite, config=self._settings, baselines=baselines, files=self._files)
+        origins = read_origins(self.root)
+        return criteria_of(suite, config=self._settings, baselines=baselines, files=self._files, origins=origins)
 
 
 def _baselines(root: Path, suite: str) -> Iterator[tuple[tuple[str, str], Baseline | StoreError | None]]:

@@ -18,6 +18,7 @@ from evalharness.store.baselines import unacceptable
 from evalharness.store.files import read_below
 from evalharness.store.folders import writing
 from evalharness.store.locks import locked
+from evalharness.store.origins import text_digest
 from evalharness.store.together import restore_locked, written_together
 from evalharness.suites import load_suite, suite_path
 from evalharness.suites.golden import GOLDEN_FOLDER
@@ -94,7 +95,8 @@ def accept_answers(
     with _one_at_a_time(root):
         path = _golden_path(root, run.header.suite)
         line = {"goldens": path.relative_to(root).as_posix(), "cases": sorted(answers), "replaced": replace}
-        history = acceptances_with(root, _acceptance(run, root, reason, **line))
+        acceptance = _acceptance(run, root, reason, **line, origins=list(_origins(run, answers)))
+        history = acceptances_with(root, acceptance)
         _write_golden(path, run, config, answers, history, replace=replace)
     return path
 
@@ -165,6 +167,19 @@ def _wanted(suite: Suite, answers: Mapping[str, Sequence[str]], *, replace: bool
             raise RefusedError(f"the answer to '{case}' is empty: an empty answer cannot be golden")
         golden[case] = (*(() if replace else golden[case]), *new)
     return golden
+
+
+def _origins(run: Run, answers: Mapping[str, Sequence[str]]) -> Iterator[dict[str, object]]:
+    """A `GoldenOrigin` for each model and prompt of the run that gave one of these answers."""
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for sample in run.samples:
+        if sample.response and sample.response.text in answers.get(sample.key.case, ()):
+            mine = found.setdefault((sample.key.model, sample.key.prompt), {}).setdefault(sample.key.case, [])
+            if (made := text_digest(sample.response.text)) not in mine:
+                mine.append(made)
+    for (model, prompt), by_case in sorted(found.items()):
+        request = request_digest(run, model, prompt)
+        yield {"model": model, "prompt": prompt, "request": request, "answers": dict(sorted(by_case.items()))}
 
 
 def _acceptance(run: Run, root: Path, reason: Reason, **what: object) -> Acceptance:

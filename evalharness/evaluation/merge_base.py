@@ -13,6 +13,7 @@ from evalharness.config import Config, load_config
 from evalharness.criteria.revisions import Revisions, read_one
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.evaluation.own_words import own_words
 from evalharness.evaluation.sides import Sides, with_assertion_scores
 from evalharness.logs import get_logger
 from evalharness.records import (
@@ -28,6 +29,7 @@ from evalharness.records import (
 )
 from evalharness.store import Commit, baseline_path, commit_at
 from evalharness.store.baselines import BASELINE_FOLDER
+from evalharness.store.origins import Origins, read_origins
 from evalharness.suites import load_suite
 from evalharness.suites.load import request_digest
 
@@ -66,6 +68,10 @@ class MergeBase:
     def _revisions(self) -> Revisions:
         return Revisions(self.snapshot, self.config.root, lambda: self.loaded())
 
+    @cached_property
+    def _origins(self) -> Origins:
+        return read_origins(self.snapshot.folder if self.commit else self.config.root)
+
     def decide(
         self,
         run: Run,
@@ -98,6 +104,7 @@ class MergeBase:
             reference=sides.reference,
             screening=screening,
             standing=self._standing(name, pairs),
+            own_words=own_words(sides, self._origins, suite, self.config),
         )
 
     def criteria(

@@ -42,6 +42,8 @@ class GateContext:
     """Run of the baseline's version of the suite, generated together with this run, if there is one."""
     gates: int = 1
     """Number of gates of the run that share alpha."""
+    own_words: frozenset[str] = frozenset()
+    """Cases that cannot fail the gate, because their golden answers are own words of the accepted version."""
 
     @cached_property
     def cases(self) -> list[str]:

@@ -19,6 +19,7 @@ from evalharness.gate.families import Corrected, PendingGate, Standing, correcte
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.kinds import GateKind, gate_kind
+from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
 from evalharness.gate.pairing import one_line
 from evalharness.gate.pairings import pairings_of
 from evalharness.records import Baselines, GateRule, Run, Status, Verdict
@@ -37,6 +38,7 @@ def decide_run(
     reference: Run | None = None,
     screening: bool = False,
     standing: Standing | None = None,
+    own_words: OwnWords = NO_OWN_WORDS,
 ) -> list[Verdict]:
     """A verdict for each gate of each model and prompt of the run.
 
@@ -49,6 +51,7 @@ def decide_run(
         reference: A run of the baseline's version of the suite, generated together with this run.
         screening: Whether a confirmation is still possible, so that no gate fails yet.
         standing: The gates at the merge base, which keep their alpha. Default: all.
+        own_words: The cases that cannot fail a gate on a metric that reads golden answers. Default: none.
 
     """
     rules = list(dict.fromkeys(run.header.gates if gates is None else gates))
@@ -61,21 +64,18 @@ def decide_run(
         if pairing.broken and all(kind.informs for _, kind in compared):
             found.append(_undecided(GateContext(pairing, _CASES, run), "error", pairing.broken))
         for rule, kind in compared:
-            context = GateContext(pairing, rule, run, stage, reference, gates_sharing(rule, sharing, standing))
+            own = own_words.of((pairing.model, pairing.prompt), rule, pinned=pairing.pinned)
+            context = GateContext(pairing, rule, run, stage, reference, gates_sharing(rule, sharing, standing), own)
             found.append(_evidence(kind, context, accept_command))
     p_values = corrected((gate for gate in found if isinstance(gate, PendingGate)), standing)
     verdicts = [_conclude(gate, p_values) if isinstance(gate, PendingGate) else gate for gate in found]
     unaccepted = [] if run.header.against else [pair for pair, baseline in baselines.items() if baseline is None]
-    return [*verdicts, *_worst(run, baselines, rules, reference), *assess_assertions(run, unaccepted)]
+    verdicts = list(map(own_words.explained, verdicts))
+    if any(rule.worst is not None for rule in rules):
+        from evalharness.gate.worst import assess_worst  # few suites have a gate with `worst`
 
-
-def _worst(run: Run, baselines: Baselines, rules: Sequence[GateRule], reference: Run | None) -> list[Verdict]:
-    """The verdicts on single cases."""
-    if all(rule.worst is None for rule in rules):
-        return []
-    from evalharness.gate.worst import assess_worst  # few suites have a gate with `worst`
-
-    return assess_worst(run, baselines, rules, reference)
+        verdicts += assess_worst(run, baselines, rules, reference, own_words)
+    return [*verdicts, *assess_assertions(run, unaccepted)]
 
 
 def _stage(run: Run, model: str, *, screening: bool) -> Stage:
@@ -151,6 +151,7 @@ def _with_numbers(verdict: Verdict, result: GateResult, *, screening: bool) -> V
         down=result.down,
         worst=tuple((case, in_unit(change)) for case, change in result.worst),
         slices=result.slices,
+        notice=result.notice,
     )
 
 

@@ -27,6 +27,8 @@ FEWEST_SESSIONS = 5
 """Accepted runs needed to measure the variance between runs."""
 UNMATCHED_SHARE = 0.10
 """With a larger share of new cases, no gate passes."""
+OWN_WORDS_SHARE = 0.10
+"""With a larger share of golden answers that are the accepted version's own words, each verdict says so."""
 QUALITY_MARGIN = 0.05
 """Default margin of a 0..1 score: the smallest that 200 cases with one run, or 50 cases with three, can rule out."""
 RATIO_MARGIN = 0.10

@@ -99,6 +99,8 @@ class Evidence:
     """A further finding that decides, for the reason of the verdict."""
     total: Total | None = None
     """The change of the sum over all cases, where a PASS needs its bound too."""
+    counted: Evidence | None = None
+    """The evidence that can fail the gate, where some cases cannot (`own_words.py`); None: this evidence."""
 
     @property
     def change(self) -> float:
@@ -196,6 +198,8 @@ class GateResult:
     """No PASS, and a p-value of the screening stage of at most 0.20."""
     open: bool = False
     """No PASS and no FAIL, and more samples can decide."""
+    notice: str = ""
+    """The part of the reason that each report shows after a PASS too."""
     population_p: float = 1.0
     """One-sided p-value of "worse" on cases like these."""
     population: tuple[float, float] = (-math.inf, math.inf)

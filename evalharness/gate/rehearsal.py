@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
 from evalharness.gate.defaults import FEWEST_SESSIONS, LOOKS
 from evalharness.gate.evidence import Evidence, FreshEvidence, Rules, Runs, Staged, Word
+from evalharness.gate.own_words import apart
 from evalharness.gate.scores import collect_evidence, decide
 from evalharness.gate.staged import last_look
 from evalharness.gate.stats.permutation import Floats
@@ -34,6 +37,8 @@ class World:
     """The version under test."""
     same_model: bool = False
     """Whether the weights are those of the accepted runs, as with a local model."""
+    own_words: int = 0
+    """Number of cases, the first ones, whose golden answers are the accepted version's own words."""
 
 
 @dataclass
@@ -89,7 +94,9 @@ class Rehearsal:
         return FreshEvidence(failing, self._evidence(*self.every) if self.world.same_model else failing)
 
     def _evidence(self, before: Floats, after: Floats, *, sessions: bool = False) -> Evidence:
-        return collect_evidence(_runs(before), _runs(after), rules=self.rules, seed=self.seed, sessions=sessions)
+        collected = partial(collect_evidence, rules=self.rules, seed=self.seed, sessions=sessions)
+        baseline = _runs(before)
+        return apart(collected, baseline, _runs(after), set(islice(baseline, self.world.own_words)))
 
 
 def rehearse(

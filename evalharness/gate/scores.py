@@ -168,7 +168,7 @@ def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:
     """The verdict. `p_value` is the Holm-adjusted one if there are several gates."""
     if can_pass(evidence, rules) and deciding(evidence, rules).bounds(rules.alpha_pass)[0] > -rules.margin:
         return "PASS"
-    return "FAIL" if is_loss(evidence, rules) and p_value <= rules.alpha else "INCONCLUSIVE"
+    return "FAIL" if is_loss(evidence.counted or evidence, rules) and p_value <= rules.alpha else "INCONCLUSIVE"
 
 
 def deciding(evidence: Evidence, rules: Rules) -> Spread:
@@ -199,6 +199,8 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
     `gates` is the number of gates that share alpha.
     """
     verdict = decide(evidence, p_value, rules)
+    if verdict == "FAIL":
+        evidence = evidence.counted or evidence
     low, high = deciding(evidence, rules).bounds(rules.alpha_pass)
     up, down = evidence.moved
     is_open = verdict == "INCONCLUSIVE" and bool(evidence.pairs)
@@ -226,8 +228,8 @@ def _with_outlook(result: GateResult, evidence: Evidence, rules: Rules, seed: st
     """The result with the drop that it detects, and the data that it needs."""
     if rules.unit == "log ratio":  # a total that a few endless answers decide has no such forecast
         return result
-    more = _needed(evidence, rules)
-    drop = _detectable_drop(evidence, rules.alpha / gates, seed)
+    more, counted = _needed(evidence, rules), evidence.counted or evidence
+    drop = _detectable_drop(counted, rules.alpha / gates, seed) if counted.pairs else None
     return replace(result, minimum_detectable_drop=drop, needed_cases=more.cases, needed_repeats=more.repeats)
 
 

@@ -45,12 +45,12 @@ def staged(
     screen = collect(*first, stored=not context.run.header.against)
     found = Staged(screen, alone=alone, one_day=context.pairing.one_day if alone else "")
     if not context.versions.most_fresh:
-        return replace(found, worst=_worst(first, scale))
+        return replace(found, worst=_worst(context, first, scale))
     looks = tuple(_look(context, value, first, look, collect) for look in _looks(context))
     theirs, _ = context.fresh_values(value, LOOKS[-1].samples)
     drift = _drift(_scaled(first[0], scale), _scaled(theirs, scale), context.seed)
     every = _joined(first, context.fresh_values(value, LOOKS[-1].samples))
-    return replace(found, looks=looks, worst=_worst(every, scale), drift=drift)
+    return replace(found, looks=looks, worst=_worst(context, every, scale), drift=drift)
 
 
 def _looks(context: GateContext) -> Iterator[Look]:
@@ -112,13 +112,15 @@ def _drift(accepted: Runs, today: Runs, seed: str) -> float:
     return float(np.mean([after.mean() - before.mean() for before, after in pairs]))
 
 
-def _worst(sides: tuple[Values, Values], scale: Callable[[float], float]) -> tuple[tuple[str, float], ...]:
-    """The cases with the largest drop."""
+def _worst(
+    context: GateContext, sides: tuple[Values, Values], scale: Callable[[float], float]
+) -> tuple[tuple[str, float], ...]:
+    """The cases with the largest drop, of those that can fail the gate."""
     before, after = (_scaled(side, scale) for side in sides)
     changes = {
         case: float(np.mean(after[case]) - np.mean(before[case]))
         for case in before
-        if len(before[case]) and len(after.get(case, ()))
+        if len(before[case]) and len(after.get(case, ())) and case not in context.own_words
     }
     ordered = sorted(changes.items(), key=lambda item: (item[1], item[0]))
     return tuple((case, change) for case, change in ordered[:MOST_NAMED] if change < -TOLERANCE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from evalharness.gate.identity import provider_change
+from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
 from evalharness.gate.pairing import Pairing, some
 from evalharness.gate.pairings import pairings_of
 from evalharness.gate.reruns import CaseKey, Finding, Reruns, reruns_of, verdict_of
@@ -59,13 +60,17 @@ def losses(run: Run, baselines: Baselines, rules: Iterable[GateRule], reference:
 
 
 def assess_worst(
-    run: Run, baselines: Baselines, rules: Iterable[GateRule], reference: Run | None = None
+    run: Run,
+    baselines: Baselines,
+    rules: Iterable[GateRule],
+    reference: Run | None = None,
+    own_words: OwnWords = NO_OWN_WORDS,
 ) -> list[Verdict]:
     """A verdict for each model, prompt and gate in which a case lost too much."""
     reruns = reruns_of(run)
     found: dict[tuple[tuple[str, str], GateRule], list[Finding]] = {}
     for loss in losses(run, baselines, rules, reference):
-        found.setdefault((loss.key[:2], loss.rule), []).append(_finding(reruns, loss))
+        found.setdefault((loss.key[:2], loss.rule), []).append(_finding(reruns, loss, own_words))
     return [
         verdict_of(pair, f"worst_{rule.metric}", findings, tag=rule.tag) for (pair, rule), findings in found.items()
     ]
@@ -99,12 +104,14 @@ def _score(sample: Sample, rule: GateRule) -> float | None:
     return found.value if found else None
 
 
-def _finding(reruns: Reruns, loss: Loss) -> Finding:
+def _finding(reruns: Reruns, loss: Loss, own_words: OwnWords) -> Finding:
     runs, needed = len({sample.run for sample in loss.accepted}), reruns.accepted_needed(loss.key.model)
     subject = (
         f"{some([loss.key.case])} lost more than {(loss.rule.worst or 0) * 100:g} pts: "
         f"{loss.before:.3f} → {loss.now:.3f} ({MINUS}{(loss.before - loss.now) * 100:.1f} pts)"
     )
+    if loss.key.case in own_words.of(loss.key[:2], loss.rule):
+        return Finding("inconclusive", f"{subject}; its golden answer is the accepted version's own words")
     if runs < needed:
         return Finding("inconclusive", f"{subject}; a failure needs {needed} accepted runs, got {runs}")
     if low := sum(loss.is_lost(score) for score in loss.scores):

@@ -207,6 +207,8 @@ class Verdict:
     """Whether the gate compares with the pinned baseline, which accepted runs do not move."""
     unit: Unit = "points"
     """Unit of the margin and of each drop: points of a 0..1 score, or a ratio (0.10 is 10 % more seconds or tokens)."""
+    notice: str = ""
+    """The part of the reason that each report shows after a PASS too."""
 
     @property
     def name(self) -> str:

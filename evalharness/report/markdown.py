@@ -93,14 +93,15 @@ def _counts(ranked: Sequence[AnswerDiff]) -> str:
 
 
 def _gates(outcome: Outcome, room: float) -> Iterator[str]:
-    """The table, and the reason of each gate that did not pass."""
+    """The table, and the reason of each gate that did not pass or has a notice."""
     if not outcome.verdicts:
         return
     ordered = sorted(outcome.shown, key=lambda verdict: not verdict.gating)
     several = len({(verdict.model, verdict.prompt) for verdict in ordered}) > 1
     rows = _fitting(ordered, room * 0.6, "gates", lambda verdict: gate_row(verdict, outcome, several=several))
     yield "\n".join([GATE_HEAD, *(row for row in rows if row.startswith("|"))])
-    open_ones = [verdict for verdict in ordered if verdict.status != "pass" and outcome.is_decidable(verdict)]
+    telling = (verdict for verdict in ordered if verdict.status != "pass" or verdict.notice)
+    open_ones = list(filter(outcome.is_decidable, telling))
     if open_ones:
         reasons: dict[str, list[Verdict]] = {}
         for verdict in open_ones:
@@ -123,7 +124,7 @@ def _reason(verdicts: Sequence[Verdict]) -> str:
     """A reason, and the gates that it decides."""
     names = ", ".join(code(verdict.name, 160) for verdict in verdicts[:_MAX_NAMED])
     more = f" and {len(verdicts) - _MAX_NAMED} more" if len(verdicts) > _MAX_NAMED else ""
-    return f"- {names}{more}: {code(verdicts[0].reason, 600)}"
+    return f"- {names}{more}: {code(verdicts[0].reason, 800)}"
 
 
 def _criteria(outcome: Outcome) -> Iterator[str]:

@@ -184,7 +184,8 @@ def _gate(verdicts: Sequence[Verdict], *, several: bool) -> Iterator[Line]:
     word = first.status.upper() if first.gating else "not gated"
     subject = f"{metrics} ({first.model}, {first.prompt})" if several else metrics
     markup = _MARKUP[first.status] if first.gating else {}
-    yield from _wrapped(f"{word:<13} {subject}  {printable(first.reason)}", " " * 14, markup)
+    lines = _MAX_LINES + (4 if first.notice else 0)  # the end of the reason is the notice
+    yield from _wrapped(f"{word:<13} {subject}  {printable(first.reason)}", " " * 14, markup, lines=lines)
 
 
 def _subject(verdict: Verdict) -> str:

@@ -1,6 +1,7 @@
 """Reads and writes acceptances: `golden/HISTORY.jsonl`.
 
-A line has person, time, run and reason. Nothing is decided by this file. Lines are only added.
+A line has person, time, run and reason. Only the origins of golden answers influence a verdict, see `origins.py`. Lines
+are only added.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from evalharness.records import Run, Status
 from evalharness.store.environment import run_git
 from evalharness.store.files import as_bytes, read_below
 from evalharness.store.lines import MOST_PROBLEMS, read_lines
+from evalharness.store.origins import HISTORY, GoldenOrigin
 
-ACCEPTANCES = "golden/HISTORY.jsonl"
+ACCEPTANCES = HISTORY
 SCHEMA = 1
 _MOST_CHARS = 2_000
 
@@ -54,6 +56,8 @@ class Acceptance(BaseModel):
     """Cases whose golden answers changed."""
     replaced: bool = False
     """Whether the new golden answers replaced the old ones."""
+    origins: list[GoldenOrigin] = []
+    """Whose answers became golden. Older lines lack it."""
     overrode: Status
     """Status of the run before."""
 
@@ -99,7 +103,8 @@ def acceptances_with(root: Path, acceptance: Acceptance) -> bytes:
     If the last line is cut off, it stays, and the new one starts on its own.
     """
     old = read_below(root, root / ACCEPTANCES) or b""
-    line = json.dumps(acceptance.model_dump(by_alias=True), ensure_ascii=False)
+    unset = set() if acceptance.origins else {"origins"}
+    line = json.dumps(acceptance.model_dump(by_alias=True, exclude=unset), ensure_ascii=False)
     return old + (b"" if old.endswith(b"\n") or not old else b"\n") + as_bytes(line + "\n")
 
 

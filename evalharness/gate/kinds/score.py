@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from evalharness.gate.context import GateContext, NoComparison, Value, Values, numbers
 from evalharness.gate.defaults import ALPHA
 from evalharness.gate.kinds.means import MeanGate
+from evalharness.gate.own_words import apart, with_notice
 from evalharness.records import BaselineSample, GateRule, Slice
 
 if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
@@ -62,22 +64,24 @@ class ScoreGate(MeanGate):
         """Return the evidence, corrected for clusters, and for sessions if the baseline is stored."""
         from evalharness.gate.scores import collect_evidence
 
-        return collect_evidence(
-            baseline,
-            candidate,
+        collected = partial(
+            collect_evidence,
             rules=self.rules(context),
             seed=context.seed,
             clusters=context.clusters,
             sessions=stored and context.has_sessions,
             tested=tested,
         )
+        return apart(collected, baseline, candidate, context.own_words)
 
     def conclude(self, context: GateContext, evidence: Staged, p_value: float, gates: int) -> GateResult:
-        """Return the result. The reason names the tags that lost significantly."""
+        """Return the result. The reason names the tags that lost significantly, and counts own words."""
         from evalharness.gate.slices import worst_of
 
         result = super().conclude(context, evidence, p_value, gates)
-        return replace(result, slices=evidence.slices, reason=result.reason + worst_of(evidence.slices))
+        result = replace(result, slices=evidence.slices, reason=result.reason + worst_of(evidence.slices))
+        own = sum(case in context.own_words for case in context.cases) if context.own_words else 0
+        return with_notice(result, evidence, self.rules(context), own, len(context.cases))
 
     def _slices(self, context: GateContext) -> tuple[Slice, ...]:
         from evalharness.gate.slices import slices_of
@@ -89,7 +93,7 @@ class ScoreGate(MeanGate):
             accepted, mine = beside, context.numbers_of(versions.fresh, value)
         else:
             accepted = {case: [*accepted[case], *beside[case]] for case in accepted}
-        both = [case for case in accepted if accepted[case] and mine.get(case)]
+        both = [case for case in accepted if accepted[case] and mine.get(case) and case not in context.own_words]
         before, after = ({case: side[case] for case in both} for side in (accepted, mine))
         return slices_of(before, after, context.tags, seed=context.seed)
 
