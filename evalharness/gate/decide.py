@@ -65,7 +65,8 @@ def decide_run(
             found.append(_undecided(GateContext(pairing, _CASES, run), "error", pairing.broken))
         for rule, kind in compared:
             own = own_words.of((pairing.model, pairing.prompt), rule, pinned=pairing.pinned)
-            context = GateContext(pairing, rule, run, stage, reference, gates_sharing(rule, sharing, standing), own)
+            beside = None if pairing.pinned and not run.header.against else reference  # of the latest accepted version
+            context = GateContext(pairing, rule, run, stage, beside, gates_sharing(rule, sharing, standing), own)
             found.append(_evidence(kind, context, accept_command))
     p_values = corrected((gate for gate in found if isinstance(gate, PendingGate)), standing)
     verdicts = [_conclude(gate, p_values) if isinstance(gate, PendingGate) else gate for gate in found]
