@@ -15,6 +15,7 @@ from repository import Repository
 
 from evalharness.config import load_config
 from evalharness.evaluation.api import Evaluation, evaluate
+from evalharness.store.origins import text_digest
 
 IDS = [f"case-{number}" for number in range(30)]
 GOOD, BAD = "You may return {} within 30 days.", "No idea, sorry."
@@ -89,6 +90,7 @@ line-length = 100
 BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 PINNED = "golden/baselines/demo/pinned/fake.plain.jsonl"
 RECORDING, LABELS = "golden/recordings/demo.jsonl", "golden/labels/demo.jsonl"
+HISTORY = "golden/HISTORY.jsonl"
 DEMO, CASES, GOLDEN, PYPROJECT = "suites/demo.yaml", "suites/cases.jsonl", "golden/demo.yaml", "pyproject.toml"
 
 Edit = Callable[[Repository], object]
@@ -232,6 +234,15 @@ def configured(text: str) -> Edit:
 def in_own_table(line: str) -> Edit:
     """Add a key to `[tool.evalharness]`."""
     return configured(f"\n[tool.evalharness]\n{line}\n")
+
+
+def attributed(repository: Repository) -> None:
+    """Claim that each golden answer was an answer of the accepted version."""
+    last = json.loads(repository.read(HISTORY).splitlines()[-1])
+    request = json.loads(repository.read(BASELINE).splitlines()[0])["runs"][-1]["request_digest"]
+    answers = {name: [text_digest(f"You may return {name} in 30 days.")] for name in IDS}
+    origins = [{"model": "fake", "prompt": "plain", "request": request, "answers": answers}]
+    append(HISTORY, json.dumps({**last, "suite": "demo", "origins": origins}) + "\n")(repository)
 
 
 def without_case(case: str) -> Edit:

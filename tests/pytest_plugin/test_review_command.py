@@ -112,6 +112,7 @@ def test_to_the_end(changed):
     assert [case for case, answers in golden.items() if isinstance(answers, list)] == ["case-0", "case-32"]
     last = json.loads(changed.read("golden/HISTORY.jsonl").splitlines()[-1])
     assert (last["because"], last["cases"]) == ("also right", ["case-0", "case-32"])
+    assert [list(origin["answers"]) for origin in last["origins"]] == [["case-0", "case-32"]]
     words = ["flagged", "now golden", "keep", "now golden", "keep"]
     assert [word for _, word in decided(changed)] == words
     with Terminal(changed.root, "review") as terminal:
