@@ -16,7 +16,7 @@ import evalharness
 
 PACKAGE = Path(evalharness.__file__).parent
 DOORS = {"plugin", "pytest_plugin", "cli", "testing", "__main__"}
-FOUNDATION = {"records", "errors", "root", "logs", "foreign"}
+FOUNDATION = {"amounts", "records", "errors", "root", "logs", "foreign"}
 """Every part may import these. `foreign` imports `logs` and `redaction`, `logs` that one, the others nothing."""
 ARROWS = {
     "suites": {"config", "constraints", "registry", "templating"},
@@ -67,6 +67,7 @@ ARROWS = {
     "modules": set(),
     "registry": set(),
     "templating": set(),
+    "amounts": set(),
     "records": set(),
     "errors": set(),
     "root": set(),

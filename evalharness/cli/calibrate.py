@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from evalharness.amounts import level
 from evalharness.cli._output import echo, explained, print_json, progress_bar
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import load_config
@@ -22,7 +23,9 @@ from evalharness.suites import load_suite
 _Key = tuple[str, str, str]
 """Model, prompt, metric."""
 
+_IN_POINTS = ("mean", "margin", "minimum_detectable_drop")
 _LEGEND = """\
+mean:   of the scores, in points
 icc:    correlation between two runs of a case (1: deterministic model)
 runs:   variance between runs, relative to that explained by the cases
 margin: of the gate, in points
@@ -142,7 +145,8 @@ def _figures(values: Mapping[str, Sequence[float]], key: _Key, plan: Plan) -> di
     margins = [gate.rule.margin for gate in plan.suite.gates if gate.rule.metric == metric and not gate.rule.tag]
     margin = margins[0] if margins else QUALITY_MARGIN
     local = plan.providers[model].capabilities.local
-    return asdict(calibrate(values, margin=margin, same_model=local, seed="|".join((plan.suite.name, *key))))
+    found = asdict(calibrate(values, margin=margin, same_model=local, seed="|".join((plan.suite.name, *key))))
+    return found | {name: 100 * found[name] for name in _IN_POINTS if found[name] is not None}
 
 
 def _show(figures: Mapping[_Key, Mapping[str, float]]) -> None:
@@ -152,13 +156,13 @@ def _show(figures: Mapping[_Key, Mapping[str, float]]) -> None:
     for key, found in figures.items():
         drop = found["minimum_detectable_drop"]
         cells = (
-            f"{found['mean']:.3f}",
+            level(found["mean"], "points"),
             f"{found['correlation']:.2f}",
             f"{found['between_runs']:.2f}",
-            f"{found['margin'] * 100:g}",
+            f"{found['margin']:g}",
             *(f"{found[name] * 100:.0f} %" for name in ("passes", "false_alarms", "caught")),
             f"{found['samples']:.1f}",
-            "nothing" if drop is None else f"{drop * 100:.1f}",
+            "nothing" if drop is None else level(drop, "points"),
         )
         echo(", ".join(key))
         echo("".join(f"{name:>8}" for name in columns))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from evalharness.amounts import size
 from evalharness.criteria.criteria import CriteriaCheck
 from evalharness.records import GateRule, MustPass
 
@@ -36,8 +37,8 @@ def is_as_strict(then: MustPass, now: MustPass) -> bool:
 
 def shown_rule(name: str, rule: GateRule) -> str:
     """The numbers of a gate."""
-    worst = "" if rule.worst is None else f", worst {rule.worst * 100:g} pts"
-    return f"margin {rule.margin * 100:g} {'%' if rule.unit == 'ratio' else 'pts'}{worst}"
+    worst = "" if rule.worst is None else f", worst {size(100 * rule.worst, 'points')}"
+    return f"margin {size(100 * rule.margin, 'percent' if rule.unit == 'ratio' else 'points')}{worst}"
 
 
 def shown_check(check: CriteriaCheck) -> str:

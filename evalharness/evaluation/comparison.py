@@ -31,7 +31,10 @@ class Comparison:
         return overview(self.page)
 
     def to_pandas(self) -> Any:
-        """A pandas.DataFrame with a row per source, model, prompt and metric: mean, low, high (95 %), samples."""
+        """A pandas.DataFrame with a row per source, model, prompt and metric: mean, low, high, samples.
+
+        Means are in points; low and high are the ends of their 95 % intervals.
+        """
         import pandas as pd
 
         rows = [

@@ -8,17 +8,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from evalharness.gate.assertions import assess_assertions
 from evalharness.gate.context import GateContext, NoComparison, Stage
-from evalharness.gate.evidence import STATUS, GateResult, Staged
+from evalharness.gate.evidence import STATUS, Staged
 from evalharness.gate.families import Corrected, PendingGate, Standing, corrected, gates_sharing, p_values_of
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.kinds import GateKind, gate_kind
+from evalharness.gate.numbers import in_points, with_numbers
 from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
 from evalharness.gate.pairing import one_line
 from evalharness.gate.pairings import pairings_of
@@ -110,7 +110,8 @@ def _first(kind: GateKind, context: GateContext, accept_command: str) -> Verdict
     except NoComparison as error:
         return _undecided(context, error.status, error.reason, kind)
     reason = f"no accepted run yet; accept this one: {accept_command}"
-    return replace(_undecided(context, "no baseline", reason, kind), minimum_detectable_drop=drop)
+    in_unit = None if drop is None else in_points(drop)
+    return replace(_undecided(context, "no baseline", reason, kind), minimum_detectable_drop=in_unit)
 
 
 def _conclude(gate: PendingGate, p_values: Corrected) -> Verdict:
@@ -129,31 +130,7 @@ def _conclude(gate: PendingGate, p_values: Corrected) -> Verdict:
     if result.suspicious and gate.context.pairing.copies:
         reason += "; no confirmation run: this model is deterministic"
     verdict = _verdict(gate.context, status, reason + gate.context.pairing.remark, gate.kind)
-    return _with_numbers(verdict, result, screening=gate.context.stage == "screen")
-
-
-def _with_numbers(verdict: Verdict, result: GateResult, *, screening: bool) -> Verdict:
-    """The verdict with the numbers of the result. Ratios in a result are natural logarithms."""
-    in_unit = math.expm1 if verdict.unit == "ratio" else float
-    return replace(
-        verdict,
-        gating=result.gating,
-        drop=in_unit(result.drop) if result.cases else None,
-        largest_drop=in_unit(-result.lower_bound) if math.isfinite(result.lower_bound) else None,
-        p_value=result.p_value if result.cases else None,
-        cases=result.cases,
-        minimum_detectable_drop=result.minimum_detectable_drop,
-        needed_cases=result.needed_cases,
-        needed_repeats=result.needed_repeats,
-        suspicious=result.suspicious and screening,
-        open=result.open and screening,
-        population_p=result.population_p if result.cases else None,
-        up=result.up,
-        down=result.down,
-        worst=tuple((case, in_unit(change)) for case, change in result.worst),
-        slices=result.slices,
-        notice=result.notice,
-    )
+    return with_numbers(verdict, result, screening=gate.context.stage == "screen")
 
 
 def _undecided(context: GateContext, status: Status, reason: str, kind: GateKind | None = None) -> Verdict:
@@ -164,5 +141,14 @@ def _undecided(context: GateContext, status: Status, reason: str, kind: GateKind
 def _verdict(context: GateContext, status: Status, reason: str, kind: GateKind | None) -> Verdict:
     pairing, rule = context.pairing, context.rule
     names = (pairing.model, pairing.prompt, rule.metric)
-    unit = kind.unit if kind else rule.unit
-    return Verdict(*names, status, one_line(reason), margin=rule.margin, tag=rule.tag, pinned=pairing.pinned, unit=unit)
+    is_ratio = (kind.unit if kind else rule.unit) == "ratio"
+    return Verdict(
+        *names,
+        status,
+        one_line(reason),
+        margin=100 * rule.margin,
+        tag=rule.tag,
+        pinned=pairing.pinned,
+        unit="percent" if is_ratio else "points",
+        level_unit=kind.level_unit if kind else "points",
+    )

@@ -149,9 +149,11 @@ class Staged:
     slices: tuple[Slice, ...] = ()
     """The change of each tag, by all samples."""
     worst: tuple[tuple[str, float], ...] = ()
-    """The cases with the largest drop, and the change of each."""
+    """The cases that lost most, and the change of each; minus is worse."""
     unchanged: bool = False
     """Whether each answer of the run equals an accepted one."""
+    mean: float = 0.0
+    """Mean of the run over cases, on the scale of the gate, if it is unchanged."""
     drift: float = 0.0
     """Change of the accepted version since it was accepted, where it is significant; 0 where it is not."""
     alone: bool = False
@@ -181,8 +183,8 @@ class GateResult:
     """One line of text."""
     p_value: float
     """One-sided mid-p of "worse"."""
-    drop: float
-    """Mean drop over the cases; negative is better."""
+    change: float
+    """Mean change over the cases (candidate - baseline); minus is worse. With the unit `ratio`, of -log(value)."""
     lower_bound: float
     """One-sided lower bound of the change (candidate - baseline). A PASS needs it above -margin."""
     upper_bound: float
@@ -209,8 +211,12 @@ class GateResult:
     down: int = 0
     """Number of cases whose mean went down."""
     worst: tuple[tuple[str, float], ...] = ()
-    """The cases with the largest drop, and the change of each."""
+    """The cases that lost most, and the change of each; minus is worse."""
     slices: tuple[Slice, ...] = ()
     """The change of each tag."""
+    before: float | None = None
+    """Mean of the baseline over the cases: of the scores, or the geometric mean of tokens or seconds."""
+    after: float | None = None
+    """The same of the candidate."""
     gating: bool = True
     """False for a gate that is only shown and does not change the status of the run."""

@@ -33,7 +33,7 @@ def result_of(kind: GateKind, context: GateContext, evidence: Any, p_value: floa
         raise _error(context.rule, f"expected the verdict {', '.join(STATUS)}, got {result.verdict!r}")
     if not isinstance(result.reason, str):
         raise _error(context.rule, f"expected a reason of type str, got {type(result.reason).__name__}")
-    numbers = (result.p_value, result.drop, result.lower_bound, result.upper_bound)
+    numbers = (result.p_value, result.change, result.lower_bound, result.upper_bound)
     if result.cases and not all(isinstance(number, Real) and not math.isnan(number) for number in numbers):
         raise _error(context.rule, f"expected numbers in the GateResult, got {numbers}")
     return result

@@ -20,12 +20,14 @@ from typing import Literal
 
 import numpy as np
 
+from evalharness.amounts import moved, span
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_SESSIONS, RATIO_MARGIN
 from evalharness.gate.evidence import GateResult, Runs, Word
+from evalharness.gate.numbers import in_percent
 from evalharness.gate.stats.distributions import normal_below, normal_quantile, t_below, t_quantile
 from evalharness.gate.stats.outliers import SLOW, outlier_rates
 from evalharness.gate.stats.permutation import Floats, Pair, holm
-from evalharness.gate.wording import p_text, percent, ratio
+from evalharness.gate.wording import p_text, ratio
 
 Mode = Literal["interleaved", "history", "calibrated", "stored", "none"]
 UNSURE: Word = "INCONCLUSIVE"
@@ -51,6 +53,13 @@ class _Shift:
     low: float
     high: float
     p_value: float
+    before: float | None = None
+    """Geometric mean of the baseline's seconds over cases."""
+
+    @property
+    def after(self) -> float | None:
+        """The seconds of the candidate on a machine as fast as the baseline's."""
+        return None if self.before is None else self.before * math.exp(self.middle)
 
 
 def assess_latency(
@@ -74,7 +83,7 @@ def assess_latency(
     pairs = _paired(baseline, candidate)
     if mode == "none" or not pairs:
         return _result(UNSURE, _Shift(0.0, -math.inf, math.inf, 1.0), len(pairs), "nothing to compare with")
-    shift = _shift(pairs, mode, calibration, alpha_pass)
+    shift = replace(_shift(pairs, mode, calibration, alpha_pass), before=_typical(pairs))
     before, after, slow_p = outlier_rates(pairs, SLOW) if mode == "interleaved" else (0.0, 0.0, 1.0)
     shift_p, slow_p = holm([shift.p_value, slow_p]) if mode == "interleaved" else (shift.p_value, slow_p)
     can_fail = mode == "interleaved" or (mode == "history" and calibration is not None)
@@ -105,17 +114,26 @@ def _decide(shift: _Shift, shift_p: float, slow_p: float, mode: Mode, limit: flo
 
 
 def _result(verdict: Word, shift: _Shift, cases: int, reason: str) -> GateResult:
-    return GateResult(verdict, reason, shift.p_value, shift.middle, -shift.high, -shift.low, cases)
+    bounds = (-shift.high, -shift.low)
+    return GateResult(
+        verdict, reason, shift.p_value, -shift.middle, *bounds, cases, before=shift.before, after=shift.after
+    )
 
 
 def _reason(verdict: Word, shift: _Shift, mode: Mode, limit: float) -> str:
-    change = f"{percent(shift.middle)} ({percent(shift.low)} … {percent(shift.high)}), {mode}"
+    middle, low, high = (in_percent(-value) for value in (shift.middle, shift.low, shift.high))
+    change = f"{moved(shift.before, shift.after, middle, 'percent', 'seconds')} ({span(low, high, 'percent')}), {mode}"
     if verdict == "PASS":
         return f"{change}: {ratio(limit)} or more is ruled out"
     if verdict == "FAIL":
         return f"{change}, {p_text(shift.p_value)}"
     warning = "slower than the margin: " if shift.low > limit else ""
     return f"{warning}{change}: cannot rule out {ratio(limit)}"
+
+
+def _typical(pairs: Sequence[Pair]) -> float:
+    """The geometric mean of the baseline's seconds over cases."""
+    return float(np.exp(np.mean([np.log(before).mean() for before, _ in pairs])))
 
 
 def _paired(baseline: Runs, candidate: Runs) -> list[Pair]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
+from evalharness.amounts import amount
 from evalharness.gate.context import NoComparison
 from evalharness.gate.guarded import setbacks_of
 from evalharness.gate.kinds import GateKind, gate_kind
@@ -138,7 +139,7 @@ def _worst(setbacks: Sequence[float], rule: GateRule) -> str:
     most = max(setbacks, default=0.0)
     if rule.worst is None or most <= rule.worst + _ROUNDING:
         return ""
-    return f"its {_name(rule)} is {most * 100:.1f} pts worse in one case than in this run"
+    return f"its {_name(rule)} is {amount(100 * most, 'points')} worse in one case than in this run"
 
 
 def _apart(setbacks: Sequence[float], chance: Sequence[float], kind: GateKind, rule: GateRule) -> str:
@@ -158,7 +159,8 @@ def _limit(kind: GateKind, rule: GateRule) -> float:
 
 
 def _shown(setback: float, kind: GateKind) -> str:
-    return f"{math.expm1(setback) * 100:.1f} %" if kind.unit == "ratio" else f"{setback * 100:.1f} pts"
+    is_ratio = kind.unit == "ratio"
+    return amount(100 * math.expm1(setback), "percent") if is_ratio else amount(100 * setback, "points")
 
 
 def _contents(samples: Iterable[BaselineSample]) -> list[tuple[object, ...]]:

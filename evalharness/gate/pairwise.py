@@ -32,8 +32,11 @@ class Pairwise:
     metric: str
     cases: int
     """Cases that both sides have."""
+    before: float
+    after: float
+    """Mean over these cases of the first and of the second side."""
     change: float
-    """Mean over cases of second - first."""
+    """Mean over cases of second - first; minus is worse."""
     low: float
     high: float
     """95 % interval of the change, not corrected for the number of comparisons."""
@@ -74,4 +77,5 @@ def _one(first: int, second: int, metric: str, pairs: Sequence[Pair]) -> Pairwis
         worse = p_worse(pairs, f"pairwise|{metric}")
     differs = any(np.ptp(np.concatenate(pair)) > TOLERANCE for pair in pairs)
     p_value = min(1.0, 2 * min(worse, 1 - worse)) if differs else 1.0
-    return Pairwise(first, second, metric, len(pairs), mean, low, high, p_value)
+    before, after = (float(np.mean([pair[side].mean() for pair in pairs])) for side in (0, 1))
+    return Pairwise(first, second, metric, len(pairs), before, after, mean, low, high, p_value)

@@ -27,6 +27,7 @@ from evalharness.gate.defaults import (
     UNMATCHED_SHARE,
 )
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
+from evalharness.gate.numbers import means_of
 from evalharness.gate.stats.bounds import Spread, Target, few_failures, spread_of
 from evalharness.gate.stats.permutation import Floats, Pair, blocks, is_pass_fail, p_over_cases, p_worse, smallest_p
 from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
@@ -203,12 +204,13 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
         evidence = evidence.counted or evidence
     low, high = deciding(evidence, rules).bounds(rules.alpha_pass)
     up, down = evidence.moved
+    before, after = means_of(evidence, rules)
     is_open = verdict == "INCONCLUSIVE" and bool(evidence.pairs)
     result = GateResult(
         verdict=verdict,
         reason="",
         p_value=p_value,
-        drop=-evidence.change,
+        change=evidence.change,
         lower_bound=low,
         upper_bound=high,
         cases=evidence.cases,
@@ -218,6 +220,8 @@ def conclude(evidence: Evidence, p_value: float, rules: Rules, *, seed: str, gat
         population=evidence.over.bounds(rules.alpha_pass),
         up=up,
         down=down,
+        before=before,
+        after=after,
     )
     if is_open and rules.alpha > 0:  # the last stage says what would decide
         result = _with_outlook(result, evidence, rules, seed, gates)

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evalharness.amounts import points
 from evalharness.gate.evidence import Runs
 from evalharness.gate.stats.permutation import p_worse
-from evalharness.gate.wording import points
 from evalharness.records import Slice
 
 FEWEST_CASES = 8

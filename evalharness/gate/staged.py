@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from statistics import fmean
 from typing import Protocol
 
 import numpy as np
@@ -18,10 +19,11 @@ import numpy as np
 from evalharness.gate.context import GateContext, Stage, Value, Values
 from evalharness.gate.defaults import ALPHA, LOOKS, SCREEN, SCREEN_PASS, Look
 from evalharness.gate.evidence import Evidence, FreshEvidence, GateResult, Rules, Runs, Staged
+from evalharness.gate.numbers import unscaled
 from evalharness.gate.scores import conclude, decide
 from evalharness.gate.stats.bounds import Spread
 from evalharness.gate.stats.permutation import TOLERANCE, p_worse
-from evalharness.gate.wording import count, staged_reason
+from evalharness.gate.wording import staged_reason, unchanged_reason
 from evalharness.records import BaselineSample
 
 MOST_NAMED = 2
@@ -40,7 +42,7 @@ def staged(
 ) -> Staged:
     """The evidence of all stages. `scale` returns a number whose differences are changes; higher is better."""
     if _is_unchanged(context, value):
-        return Staged(_no_evidence(len(context.cases)), unchanged=True)
+        return Staged(_no_evidence(len(context.cases)), unchanged=True, mean=_mean(first[1], scale))
     alone = not context.is_same_model and not any(context.versions.fresh_beside.values())
     screen = collect(*first, stored=not context.run.header.against)
     found = Staged(screen, alone=alone, one_day=context.pairing.one_day if alone else "")
@@ -81,6 +83,12 @@ def _joined(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[V
     return before, after
 
 
+def _mean(values: Values, scale: Callable[[float], float]) -> float:
+    """The mean over cases on the scale of the gate."""
+    means = [fmean(runs) for runs in _scaled(values, scale).values() if runs]
+    return fmean(means) if means else 0.0
+
+
 def _no_evidence(cases: int) -> Evidence:
     """The evidence of equal answers, which needs no test."""
     equal = Spread(0.0, 0.0)
@@ -115,7 +123,7 @@ def _drift(accepted: Runs, today: Runs, seed: str) -> float:
 def _worst(
     context: GateContext, sides: tuple[Values, Values], scale: Callable[[float], float]
 ) -> tuple[tuple[str, float], ...]:
-    """The cases with the largest drop, of those that can fail the gate."""
+    """The cases that lost most, of those that can fail the gate."""
     before, after = (_scaled(side, scale) for side in sides)
     changes = {
         case: float(np.mean(after[case]) - np.mean(before[case]))
@@ -129,7 +137,7 @@ def _worst(
 def conclude_staged(context: GateContext, evidence: Staged, rules: Rules, gates: int) -> GateResult:
     """The result at the first look that decides, or at the last one."""
     if evidence.unchanged:
-        return _unchanged(evidence.screen)
+        return _unchanged(evidence, rules)
     deciding, p_value, spent = last_look(evidence, rules, context.stage)
     result = conclude(deciding, p_value, spent, seed=context.seed, gates=gates)
     suspicious = result.verdict != "PASS" and evidence.screen.p_value <= SCREEN
@@ -169,6 +177,7 @@ def _spent(rules: Rules, look: Look, *, suspicious: bool) -> Rules:
     )
 
 
-def _unchanged(evidence: Evidence) -> GateResult:
-    reason = f"unchanged: each answer equals an accepted one, {count(evidence.cases, 'case')}"
-    return GateResult("PASS", reason, 1.0, 0.0, 0.0, 0.0, evidence.cases)
+def _unchanged(evidence: Staged, rules: Rules) -> GateResult:
+    cases, mean = evidence.screen.cases, unscaled(evidence.mean, rules)
+    reason = unchanged_reason(cases, mean, rules)
+    return GateResult("PASS", reason, 1.0, 0.0, 0.0, 0.0, cases, before=mean, after=mean)

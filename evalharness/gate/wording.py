@@ -5,25 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from evalharness.amounts import amount, level, moved, score, signed, size, span
 from evalharness.gate.defaults import ALPHA_WARN
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged, Total
-
-MINUS = "−"
-
-
-def points(change: float) -> str:
-    """A change of a 0..1 score: -0.064 becomes '−6.4 pts'."""
-    return f"{_signed(change * 100)} pts"
-
-
-def percent(log_ratio: float) -> str:
-    """A log ratio as a change: 0.095 becomes '+10.0 %'."""
-    return f"{_signed(math.expm1(log_ratio) * 100)} %"
+from evalharness.gate.numbers import in_percent, in_points
 
 
 def ratio(log_ratio: float) -> str:
     """A log ratio as a margin: 0.095 becomes '10 %'."""
     return f"{math.expm1(log_ratio) * 100:.3g} %"
+
+
+def detects(drops: str) -> str:
+    """The drop that a run detects, with the rate at which it does: '7.2 pts'."""
+    return f"a run like this detects a drop of {drops} or more 80 % of the time"
 
 
 def count(number: int, noun: str) -> str:
@@ -36,34 +31,47 @@ def p_text(p_value: float) -> str:
     return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.2g}"
 
 
-def _signed(number: float) -> str:
-    shown = f"{number:+.1f}".replace("-", MINUS)
-    return "±0.0" if shown in ("+0.0", f"{MINUS}0.0") else shown
-
-
 class _Unit:
     """Words and formats of a gate: points that drop, or tokens that rise."""
 
     def __init__(self, rules: Rules) -> None:
         self._of_score = rules.unit == "points"
-        self.margin = f"{rules.margin * 100:g} pts" if self._of_score else ratio(rules.margin)
+        self._name = "points" if self._of_score else "percent"
+        self._in_unit = in_points if self._of_score else in_percent
+        self._level_unit = "points" if self._of_score else "tokens"
+        self.margin = size(100 * rules.margin, "points") if self._of_score else ratio(rules.margin)
         self.worse = "a drop of " if self._of_score else ""
         self.moved = "{} up, {} down" if self._of_score else "{} cheaper, {} dearer"
         self.typically = "" if self._of_score else "typically "
 
     def change(self, value: float) -> str:
-        return points(value) if self._of_score else f"{percent(-value)} tokens"
+        return signed(self._in_unit(value), self._name) + ("" if self._of_score else " tokens")
 
     def interval(self, ends: tuple[float, float]) -> str:
-        low, high = (points(end) if self._of_score else percent(-end) for end in ends)
-        low, high = (low, high) if self._of_score else (high, low)
-        return f"{low.rsplit(' ', 1)[0]} … {high}"
+        low, high = sorted(map(self._in_unit, ends))
+        return span(low, high, self._name)
+
+    def both(self, before: float | None, after: float | None, change: float) -> str:
+        """Both means and the change between them."""
+        if before is None or after is None:
+            return self.change(change)
+        in_unit = in_points if self._of_score else float
+        return moved(in_unit(before), in_unit(after), self._in_unit(change), self._name, self._level_unit)
+
+    def mean(self, value: float) -> str:
+        return score(value) if self._of_score else f"{level(value, 'tokens')} tokens"
+
+
+def unchanged_reason(cases: int, mean: float, rules: Rules) -> str:
+    """The reason of a gate whose answers all equal accepted ones."""
+    return f"unchanged: each answer equals an accepted one, {count(cases, 'case')}, {_Unit(rules).mean(mean)}"
 
 
 def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:
     """The reason of a gate in one line: on these cases, on cases like these, and what follows."""
     unit = _Unit(rules)
-    change = f"{unit.typically}{unit.change(evidence.change)} on {count(result.cases, 'case')}"
+    both = unit.both(result.before, result.after, evidence.change)
+    change = f"{unit.typically}{both} on {count(result.cases, 'case')}"
     if not evidence.pairs:
         return f"{change}: {evidence.blocked or 'nothing to compare'}"
     decides = rules.target == "population"
@@ -86,8 +94,9 @@ def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:
 def _total(evidence: Evidence, rules: Rules) -> str:
     if evidence.total is None:
         return ""
-    ends = (math.log1p(change) for change in (evidence.total.ratio, evidence.total.at_most(rules.alpha_pass)))
-    return "; in total {}, at most {}".format(*map(percent, ends))
+    total = evidence.total
+    both = moved(total.before, total.before + total.rise.middle, 100 * total.ratio, "percent", "tokens")
+    return f"; in total {both}, no more than {signed(100 * total.at_most(rules.alpha_pass), 'percent')}"
 
 
 def _why_not(result: GateResult, evidence: Evidence, rules: Rules, unit: _Unit) -> list[str]:
@@ -122,8 +131,7 @@ def _outlook(result: GateResult, unit: _Unit) -> list[str]:
         repeats = f" or {count(more, 'more repeat')} on both sides" if more is not None else ""
         lines.append(f"{count(result.needed_cases, 'more case')}{repeats} would settle it")
     if result.minimum_detectable_drop is not None:
-        drop = f"{unit.worse}{result.minimum_detectable_drop * 100:.1f} pts"
-        lines.append(f"a run like this detects {drop} or more 80 % of the time")
+        lines.append(detects(amount(in_points(result.minimum_detectable_drop), "points")))
     return lines
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from evalharness.amounts import scores, size
 from evalharness.gate.identity import provider_change
 from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
 from evalharness.gate.pairing import Pairing, some
 from evalharness.gate.pairings import pairings_of
 from evalharness.gate.reruns import CaseKey, Finding, Reruns, reruns_of, verdict_of
-from evalharness.gate.wording import MINUS
 from evalharness.records import Baselines, BaselineSample, GateRule, Run, Sample, Verdict
 
 _ROUNDING = 1e-9
@@ -107,8 +107,8 @@ def _score(sample: Sample, rule: GateRule) -> float | None:
 def _finding(reruns: Reruns, loss: Loss, own_words: OwnWords) -> Finding:
     runs, needed = len({sample.run for sample in loss.accepted}), reruns.accepted_needed(loss.key.model)
     subject = (
-        f"{some([loss.key.case])} lost more than {(loss.rule.worst or 0) * 100:g} pts: "
-        f"{loss.before:.3f} → {loss.now:.3f} ({MINUS}{(loss.before - loss.now) * 100:.1f} pts)"
+        f"{some([loss.key.case])} lost more than {size(100 * (loss.rule.worst or 0), 'points')}: "
+        f"{scores(loss.before, loss.now)}"
     )
     if loss.key.case in own_words.of(loss.key[:2], loss.rule):
         return Finding("inconclusive", f"{subject}; its golden answer is the accepted version's own words")

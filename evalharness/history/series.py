@@ -75,7 +75,7 @@ def _series(pair: Pair, runs: Sequence[HistoryRun], prices: Mapping[str, Price])
 
 def _measures(latest: AcceptedRun, price: Price | None) -> Iterator[_Measure]:
     for metric in latest.signatures:
-        yield _Measure(metric, "", _score(metric), _signature(metric), "with other metric settings")
+        yield _Measure(metric, "points", _score(metric), _signature(metric), "with other metric settings")
     yield _Measure("prompt tokens", "tokens", lambda sample: sample.prompt_tokens)
     yield _Measure("answer tokens", "tokens", lambda sample: sample.completion_tokens)
     if price is not None:
@@ -89,7 +89,13 @@ def _machine(run: AcceptedRun) -> str:
 
 
 def _score(metric: str) -> Callable[[BaselineSample], float | None]:
-    return lambda sample: sample.scores.get(metric)
+    """The score in points."""
+
+    def score(sample: BaselineSample) -> float | None:
+        found = sample.scores.get(metric)
+        return None if found is None else 100 * found
+
+    return score
 
 
 def _signature(metric: str) -> Callable[[AcceptedRun], str]:

@@ -11,11 +11,16 @@ import pytest
 from evalharness.records import Sample, Verdict
 from evalharness.report import Outcome
 from evalharness.report.encode import one_lines
+from evalharness.report.gate_data import gate_data
 
 Property = tuple[str, str]
 """A name without characters that XML escapes, and a value."""
 _Value = tuple[str, str | float | None]
-_OF_A_GATE = ("model", "prompt", "metric", "tag", "status", "margin", "drop", "largest_drop", "p_value", "cases")
+_OF_A_GATE = (
+    *("model", "prompt", "metric", "tag", "status"),
+    *("unit", "margin", "level_unit", "before", "after", "change", "low", "high", "p_value", "cases"),
+)
+_OF_THE_SUITE = ("status", "before", "after", "change", "low", "high", "p_value")
 
 
 def case_properties(samples: Sequence[Sample]) -> list[Property]:
@@ -38,7 +43,8 @@ def _case_values(samples: Sequence[Sample]) -> Iterator[_Value]:
 
 def gate_properties(verdict: Verdict) -> list[Property]:
     """The properties of a gate, named as in `verdict.json`."""
-    return _encoded((name, getattr(verdict, name)) for name in _OF_A_GATE)
+    data = gate_data(verdict)
+    return _encoded((name, data[name]) for name in _OF_A_GATE)
 
 
 def record_suite(config: pytest.Config, outcome: Outcome) -> None:
@@ -56,8 +62,9 @@ def _suite_values(outcome: Outcome) -> Iterator[_Value]:
     yield f"{suite}.headline", outcome.headline
     yield f"{suite}.run", outcome.run.header.id
     for verdict in outcome.verdicts:
-        for name in ("status", "drop", "p_value"):
-            yield f"{suite}.{verdict.name}.{name}", getattr(verdict, name)
+        data = gate_data(verdict)
+        for name in _OF_THE_SUITE:
+            yield f"{suite}.{verdict.name}.{name}", data[name]
 
 
 def _encoded(values: Iterable[_Value]) -> list[Property]:

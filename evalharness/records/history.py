@@ -47,7 +47,7 @@ class Series:
     measure: str
     """A metric, or tokens, dollars or seconds of a response."""
     unit: str
-    """Empty for scores."""
+    """`points` of a score (0 to 100), `tokens`, `s` or `USD`."""
     cases: int
     points: tuple[Point, ...]
     marks: tuple[Mark, ...] = ()

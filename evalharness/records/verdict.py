@@ -9,7 +9,11 @@ from typing import Any, Literal
 
 from evalharness.errors import StoreError
 from evalharness.records.run import Sample
-from evalharness.records.suite import Unit
+
+ChangeUnit = Literal["points", "percent"]
+"""Unit of a change: points of a score (0 to 100), where minus is worse, or percent, where plus is dearer or slower."""
+LevelUnit = Literal["points", "tokens", "seconds", ""]
+"""Unit of the means on both sides of a change; empty if unknown."""
 
 Status = Literal["pass", "fail", "inconclusive", "error", "incomparable", "no baseline"]
 
@@ -154,7 +158,7 @@ class Slice:
     tag: str
     cases: int
     change: float
-    """Mean change over the cases; negative is worse."""
+    """Mean change over the cases in points; minus is worse. Inside a gate, of a 0..1 score."""
     q_value: float | None
     """p-value of "worse", corrected for the number of tags; None with too few cases for a test."""
 
@@ -172,11 +176,17 @@ class Verdict:
     gating: bool = True
     """False for a gate that is only shown and does not change the status of the run."""
     margin: float | None = None
-    """Margin of the rule, in `unit`."""
-    drop: float | None = None
-    """Mean drop in `unit`; negative is better."""
-    largest_drop: float | None = None
-    """One-sided 95 % upper bound of the drop."""
+    """Margin of the rule, in `unit`: 5.0 is 5 points or 5 %."""
+    before: float | None = None
+    """Mean of the baseline over the compared cases, in `level_unit`. Tokens and seconds have a geometric mean."""
+    after: float | None = None
+    """The same of this run. Seconds are corrected for the speed of the machine."""
+    change: float | None = None
+    """The change from `before` to `after`, in `unit`."""
+    low: float | None = None
+    """One-sided 95 % lower bound of the change; None if unknown. With fresh samples, over all looks together."""
+    high: float | None = None
+    """One-sided 95 % upper bound of the change; None if unknown."""
     p_value: float | None = None
     """p-value of "worse", Holm-adjusted over the gates of the run."""
     cases: int = 0
@@ -184,7 +194,7 @@ class Verdict:
     tag: str = ""
     """Tag of the compared cases; empty for all."""
     minimum_detectable_drop: float | None = None
-    """Drop that a run like this one detects 80 % of the time."""
+    """Drop in points that a run like this one detects 80 % of the time."""
     needed_cases: int | None = None
     """Number of additional cases that would settle an inconclusive gate 80 % of the time, if nothing has changed."""
     needed_repeats: int | None = None
@@ -200,13 +210,15 @@ class Verdict:
     down: int = 0
     """Number of cases whose mean went down."""
     worst: tuple[tuple[str, float], ...] = ()
-    """The cases with the largest drop, and the change of each in `unit`; negative is worse."""
+    """The cases that lost most, and the change of each in `unit`."""
     slices: tuple[Slice, ...] = ()
     """The change of each tag."""
     pinned: bool = False
     """Whether the gate compares with the pinned baseline, which accepted runs do not move."""
-    unit: Unit = "points"
-    """Unit of the margin and of each drop: points of a 0..1 score, or a ratio (0.10 is 10 % more seconds or tokens)."""
+    unit: ChangeUnit = "points"
+    """Unit of the margin, the change and its bounds."""
+    level_unit: LevelUnit = "points"
+    """Unit of `before` and `after`."""
     notice: str = ""
     """The part of the reason that each report shows after a PASS too."""
 

@@ -9,7 +9,7 @@ from typing import Literal
 from evalharness.records import Location, Status, Suite, Verdict
 from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import AnswerDiff, answers
-from evalharness.report.encode import MINUS, one_line
+from evalharness.report.encode import one_line
 from evalharness.report.outcome import Outcome
 
 Level = Literal["error", "warning"]
@@ -102,7 +102,7 @@ def _message(answer: AnswerDiff) -> str:
     if sample.failed_checks:
         return f"the answer {'; '.join(sample.failed_checks)}"
     text = sample.response.text if sample.response else ""
-    return f"{answer.change * 100:+.0f} pts".replace("-", MINUS) + f": {text[:500]}"
+    return f"{answer.moved}: {text[:500]}"
 
 
 def _criteria(outcome: Outcome, places: _Places) -> Iterator[Annotation]:

@@ -32,7 +32,7 @@ MAX_TAGS = 40
 
 @dataclass(frozen=True, slots=True)
 class BaselineView:
-    """A case in a baseline: the latest answer and the mean scores."""
+    """A case in a baseline: an answer and its scores, or the mean scores of a side of a comparison."""
 
     text: str | None
     scores: Mapping[str, float]
@@ -143,12 +143,10 @@ def _accepted(found: BaselineSample, key: SampleKey, signatures: Mapping[str, st
 
 
 def baseline_view_of(baseline: Baseline) -> dict[str, BaselineView]:
-    """The accepted answers and scores by case."""
+    """The latest accepted answer of each case with its scores."""
     signatures = baseline.runs[-1].signatures if baseline.runs else {}
     return {
-        case: BaselineView(
-            stored.samples[-1].text, _mean_scores(found.scores for found in stored.samples), stored.digest, signatures
-        )
+        case: BaselineView(stored.samples[-1].text, stored.samples[-1].scores, stored.digest, signatures)
         for case, stored in baseline.cases.items()
         if stored.samples
     }
@@ -205,8 +203,8 @@ def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
 
 
 def _with_interval(runs: Mapping[str, Sequence[float]]) -> list[float | int | None]:
-    """Mean over cases, low and high end of its 95 % interval (Student's t over cases), number of samples."""
-    means = [fmean(values) for values in runs.values()]
+    """Mean over cases in points, low and high end of its 95 % interval (Student's t over cases), number of samples."""
+    means = [100 * fmean(values) for values in runs.values()]
     count = sum(len(values) for values in runs.values())
     if len(means) < 2:
         return [_mean(means), None, None, count]
@@ -215,7 +213,7 @@ def _with_interval(runs: Mapping[str, Sequence[float]]) -> list[float | int | No
 
 
 def by_tag(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The mean of each metric in each column, for the most frequent tags."""
+    """The mean of each metric in each column, in points, for the most frequent tags."""
     cases: dict[str, set[str]] = {}
     for sample in (sample for column in columns for sample in column.samples):
         for tag in sample.tags:
@@ -224,7 +222,8 @@ def by_tag(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[dict[s
     runs = [[column.runs(metric) for metric in metrics] for column in columns]
     for tag in sorted(frequent):
         means = [
-            [_mean([fmean(one[c]) for c in cases[tag] if c in one]) for one in metric_runs] for metric_runs in runs
+            [_mean([100 * fmean(one[c]) for c in cases[tag] if c in one]) for one in metric_runs]
+            for metric_runs in runs
         ]
         yield {"tag": tag, "cases": len(cases[tag]), "means": means}
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from evalharness.amounts import level, moved
 from evalharness.records import Baseline, Run
 from evalharness.report.columns import Column, baseline_in, column_of, columns_of
-from evalharness.report.encode import MINUS, one_line
+from evalharness.report.encode import one_line
 from evalharness.report.html import Page, facts_of
 
 _CLEAR = 0.05
@@ -84,18 +85,15 @@ def comparison_lines(overview: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _metric_line(number: int, scores: Sequence[float | None], test: dict[str, Any] | None) -> tuple[str, str]:
     mean, low, high, _ = scores
-    between = f" ({low:.3f} … {high:.3f})" if low is not None and high is not None else ""
-    line = f"{number + 1:>3}  {mean:.3f}{between}" if mean is not None else f"{number + 1:>3}  not scored"
+    between = f" ({level(low, 'points')} … {level(high, 'points')})" if low is not None and high is not None else ""
+    line = f"{number + 1:>3}  {level(mean, 'points')}{between}" if mean is not None else f"{number + 1:>3}  not scored"
     if test is None:
         return line, ""
     clear = test["p_value"] < _CLEAR
     p_value = "p < 0.0001" if test["p_value"] < 1e-4 else f"p = {test['p_value']:.2g}"
-    against = f"  {_points(test['change'])} pts against 1, {p_value}"
+    change = moved(test["before"], test["after"], test["change"], "points", "points")
+    against = f"  against 1: {change}, {p_value}"
     return line + against, ("green" if test["change"] > 0 else "red") if clear else ""
-
-
-def _points(change: float) -> str:
-    return f"{100 * change:+.1f}".replace("-", MINUS)
 
 
 def _figures(columns: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:

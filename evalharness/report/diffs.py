@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
+from evalharness.amounts import scores
 from evalharness.records import Baseline, BaselineSample, Sample, SampleKey
 from evalharness.report.outcome import Outcome
 
@@ -22,8 +23,15 @@ class AnswerDiff:
     sample: Sample
     before: BaselineSample | None
     change: float
-    """Change of the mean score; negative is worse."""
+    """Change of the mean score; minus is worse."""
     how: How
+    means: tuple[float, float] | None = None
+    """The mean of the scores that compare, before and now; None if none does."""
+
+    @property
+    def moved(self) -> str:
+        """Both means and their change in points; empty if nothing compares."""
+        return scores(*self.means) if self.means else ""
 
 
 def answers(outcome: Outcome) -> list[AnswerDiff]:
@@ -39,8 +47,9 @@ def answers(outcome: Outcome) -> list[AnswerDiff]:
 
 def _answer(sample: Sample, outcome: Outcome) -> AnswerDiff:
     then = before(sample, outcome)
-    change = _change(sample, then)
-    return AnswerDiff(sample, then, change, _how(sample, then, change))
+    means = _means(sample, then)
+    change = means[1] - means[0] if means else 0.0
+    return AnswerDiff(sample, then, change, _how(sample, then, change), means)
 
 
 def _how(sample: Sample, then: BaselineSample | None, change: float) -> How:
@@ -66,13 +75,16 @@ def score_change(sample: Sample, outcome: Outcome, metric: str | None = None) ->
 
     Of one metric, or the mean of all; 0 if nothing compares.
     """
-    return _change(sample, before(sample, outcome), metric)
+    means = _means(sample, before(sample, outcome), metric)
+    return means[1] - means[0] if means else 0.0
 
 
-def _change(sample: Sample, then: BaselineSample | None, metric: str | None = None) -> float:
-    scores = then.scores if then else {}
-    wanted = [score for score in sample.scores if score.metric in scores and metric in (None, score.metric)]
-    return fmean(score.value - scores[score.metric] for score in wanted) if wanted else 0.0
+def _means(sample: Sample, then: BaselineSample | None, metric: str | None = None) -> tuple[float, float] | None:
+    known = then.scores if then else {}
+    wanted = [score for score in sample.scores if score.metric in known and metric in (None, score.metric)]
+    if not wanted:
+        return None
+    return fmean(known[score.metric] for score in wanted), fmean(score.value for score in wanted)
 
 
 def before(sample: Sample, outcome: Outcome) -> BaselineSample | None:

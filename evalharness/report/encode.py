@@ -10,8 +10,6 @@ from typing import Any
 
 from evalharness.redaction import scrub, scrubbed
 
-MINUS = "−"
-"""The sign of negative changes."""
 _READ = 20
 _LONG_RUN = re.compile("`{4,}")
 _COMMAND = re.compile(r"(##\w*)\[")

@@ -12,7 +12,8 @@ from evalharness.records.history import History, Series
 from evalharness.report.history_terminal import amount, change, is_worse, left_out, level_change
 from evalharness.report.single_file import island, page_pieces
 
-SCHEMA = 1
+SCHEMA = 2
+"""1, of 0.1, has scores from 0 to 1 with an empty unit; 2 has them in points."""
 
 
 def history_json(history: History) -> dict[str, Any]:

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 from statistics import fmean
 
+from evalharness.amounts import MINUS, level, signed
 from evalharness.records.history import History, Mark, Point, Series
-from evalharness.report.encode import MINUS, one_line, printable
+from evalharness.report.encode import one_line, printable
 
 _BARS = "▁▂▃▄▅▆▇█"
-_PLAIN = str.maketrans({**dict(zip(_BARS, "_.:-=+*#", strict=True)), MINUS: "-", "→": "->", "·": "/", "…": "~"})
+_PLAIN = str.maketrans(
+    {**dict(zip(_BARS, "_.:-=+*#", strict=True)), MINUS: "-", "±": "", "→": "->", "·": "/", "…": "~"}
+)
 _SPARK, _NAME, _MARKS = 16, 21, 5
 Line = tuple[str, str | None]
 """A text and its colour, or None."""
@@ -73,30 +76,26 @@ def sparkline(values: Sequence[float]) -> str:
 
 def amount(value: float, unit: str) -> str:
     """A value with its unit."""
-    if unit == "tokens":
-        return f"{value:.1f}"
     if unit == "USD":
         return f"${value:.3g}"
-    return f"{value:.3f}{' s' if unit == 's' else ''}"
+    return f"{level(value, unit)}{' s' if unit == 's' else ''}"
 
 
 def change(series: Series) -> str:
     """The change from the first to the last point: points of a score, or per cent."""
     first, last = series.points[0].value, series.points[-1].value
-    if not series.unit:
-        return _signed(100 * (last - first), "pts")
-    return _signed(100 * (last / first - 1), "%") if first else ""
+    return _change(first, last, series.unit)
 
 
-def _signed(number: float, unit: str) -> str:
-    text = f"{abs(number):.1f}"
-    sign = "" if text == "0.0" else MINUS if number < 0 else "+"
-    return f"{sign}{text} {unit}"
+def _change(before: float, after: float, unit: str) -> str:
+    if unit == "points":
+        return signed(after - before, "points")
+    return signed(100 * (after / before - 1), "percent") if before else ""
 
 
 def is_worse(series: Series, mark: Mark) -> bool:
     """Whether a change is worse: lower scores, or more tokens, dollars or seconds."""
-    return (mark.after < mark.before) == (series.unit == "")
+    return (mark.after < mark.before) == (series.unit == "points")
 
 
 def colour(series: Series, mark: Mark) -> str:
@@ -107,7 +106,8 @@ def colour(series: Series, mark: Mark) -> str:
 def level_change(series: Series, mark: Mark) -> str:
     """A change of level in words."""
     word = "up" if mark.after > mark.before else "down"
-    levels = f"{amount(mark.before, series.unit)} → {amount(mark.after, series.unit)}"
+    both = f"{amount(mark.before, series.unit)} → {amount(mark.after, series.unit)}"
+    levels = ", ".join(filter(None, (both, _change(mark.before, mark.after, series.unit))))
     changed = "; request changed" if mark.request_changed else ""
     return f"{word} at {place(series.points[mark.point])}: {levels}, p = {mark.p_value:.2g}{changed}"
 

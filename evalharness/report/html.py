@@ -11,20 +11,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.records import SEVERITY, Baseline, CriteriaChange, Run, Verdict
 from evalharness.report.causes import Cause, causes
-from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, numbers, summary
+from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
+from evalharness.report.gate_data import gate_data
 from evalharness.report.outcome import Outcome
 from evalharness.report.rows import packed, rows_of
 from evalharness.report.single_file import island, page_pieces
+
+if TYPE_CHECKING:  # brings numpy
+    from evalharness.gate.pairwise import Pairwise
 
 MAX_NAME = 1_000
 """Characters of a name or a headline."""
 MAX_ERRORS = 50
 """Causes of errors on the page; the cases have all of them."""
-_SCRIPTS = ("dom.js", "diff.js", "case_details.js", "cases.js", "side_by_side.js", "report.js")
+_SHOWN = (
+    *("model", "prompt", "metric", "tag", "pinned", "status", "reason", "gating"),
+    *("unit", "level_unit", "margin", "before", "after", "change", "low", "high", "p_value", "cases"),
+)
+"""Fields of a verdict on the page."""
+_SCRIPTS = ("dom.js", "amounts.js", "diff.js", "case_details.js", "cases.js", "side_by_side.js", "report.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +140,15 @@ def _overview(page: Page) -> dict[str, Any]:
         "criteria": [asdict(change) for change in page.criteria],
         "errors": [dict(error) for error in page.errors],
         "columns": [summary(column, metrics) for column in page.columns],
-        "pairwise": [_finite(asdict(one)) | {"metric": one.metric.partition(SEAM)[0]} for one in alike],
+        "pairwise": [_pair(one) for one in alike],
         "tags": list(by_tag(page.columns, metrics)),
     }
 
 
-def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: number(value) if isinstance(value, float) else value for key, value in values.items()}
+def _pair(one: Pairwise) -> dict[str, Any]:
+    """A comparison as plain data, in points."""
+    in_points = {name: number(100 * getattr(one, name)) for name in ("before", "after", "change", "low", "high")}
+    return {**asdict(one), **in_points, "p_value": number(one.p_value), "metric": one.metric.partition(SEAM)[0]}
 
 
 def facts_of(run: Run) -> dict[str, str]:
@@ -174,22 +185,6 @@ def _gravity(verdict: Verdict) -> tuple[bool, int]:
 
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as plain data; all changes are drops."""
-    measured = (verdict.margin, verdict.drop, verdict.largest_drop, verdict.p_value)
-    margin, drop, bound, p_value = numbers(measured)
-    return {
-        "model": verdict.model,
-        "prompt": verdict.prompt,
-        "metric": verdict.metric,
-        "tag": verdict.tag,
-        "pinned": verdict.pinned,
-        "status": verdict.status,
-        "reason": verdict.reason,
-        "gating": verdict.gating,
-        "ratio": verdict.unit == "ratio",
-        "margin": margin,
-        "drop": drop,
-        "bound": bound,
-        "p_value": p_value,
-        "cases": verdict.cases,
-    }
+    """The fields of a verdict that the page shows."""
+    data = gate_data(verdict)
+    return {name: data[name] for name in _SHOWN}

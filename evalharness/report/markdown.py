@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from evalharness.amounts import score
 from evalharness.records import Baseline, Verdict
 from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import AnswerDiff, How, answers
@@ -98,7 +99,7 @@ def _gates(outcome: Outcome, room: float) -> Iterator[str]:
         return
     ordered = sorted(outcome.shown, key=lambda verdict: not verdict.gating)
     several = len({(verdict.model, verdict.prompt) for verdict in ordered}) > 1
-    rows = _fitting(ordered, room * 0.6, "gates", lambda verdict: gate_row(verdict, outcome, several=several))
+    rows = _fitting(ordered, room * 0.6, "gates", lambda verdict: gate_row(verdict, several=several))
     yield "\n".join([GATE_HEAD, *(row for row in rows if row.startswith("|"))])
     telling = (verdict for verdict in ordered if verdict.status != "pass" or verdict.notice)
     open_ones = list(filter(outcome.is_decidable, telling))
@@ -116,7 +117,7 @@ def _gates(outcome: Outcome, room: float) -> Iterator[str]:
 def _means(outcome: Outcome) -> Iterator[str]:
     """The mean scores of each model and prompt."""
     for (model, prompt), means in list(outcome.run.means.items())[:_MAX_CHANGES]:
-        scores = ", ".join(f"{code(metric, 60)} {mean:.3f}" for metric, mean in means.items()) or "none"
+        scores = ", ".join(f"{code(metric, 60)} {score(mean)}" for metric, mean in means.items()) or "none"
         yield f"- scores of {code(f'{model} {prompt}', 160)}: {scores}"
 
 

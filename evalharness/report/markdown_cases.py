@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
+from evalharness.amounts import score, scores
 from evalharness.report.diff import word_diff
 from evalharness.report.diffs import AnswerDiff
-from evalharness.report.encode import MINUS, code, fence, printable, quoted
+from evalharness.report.encode import code, fence, printable, quoted
 
 _MAX_GOLDEN, _MAX_CHECKS, _MAX_TAGS, _MAX_SCORES = 2, 3, 6, 6
 _LINES, _WIDTH = 12, 300
@@ -24,22 +25,22 @@ def case_block(answer: AnswerDiff) -> str:
     title += [code(tag, 60) for tag in sample.tags[:_MAX_TAGS]]
     lines = [" ".join(title)]
     lines += [f"- the answer {code(check, 300)}" for check in sample.failed_checks[:_MAX_CHECKS]]
-    if scores := list(_scores(answer)):
-        lines.append(f"- {', '.join(scores)}")
+    if listed := list(_scores(answer)):
+        lines.append(f"- {'; '.join(listed)}")
     return "\n".join(lines) + "\n\n" + fence(_texts(answer), "diff")
 
 
 def _what(answer: AnswerDiff) -> str:
     if answer.how == "broken":
         return "**broken assertion**"
-    return f"**{f'{answer.change * 100:+.1f}'.replace('-', MINUS)} pts**"
+    return f"**{answer.moved}**" if answer.moved else "**not compared**"
 
 
 def _scores(answer: AnswerDiff) -> Iterator[str]:
     then = answer.before.scores if answer.before else {}
-    for score in answer.sample.scores[:_MAX_SCORES]:
-        was = f"{then[score.metric]:.2f} → " if score.metric in then else ""
-        yield f"{code(score.metric, 60)} {was}{score.value:.2f}"
+    for found in answer.sample.scores[:_MAX_SCORES]:
+        known = found.metric in then
+        yield f"{code(found.metric, 60)} {scores(then[found.metric], found.value) if known else score(found.value)}"
 
 
 def _texts(answer: AnswerDiff) -> Iterator[str]:

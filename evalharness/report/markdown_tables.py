@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from statistics import fmean, median
 
+from evalharness.amounts import level, levels, moved, signed, size, span
 from evalharness.records import BaselineSample, Sample, Usage, Verdict
 from evalharness.report.diffs import before
-from evalharness.report.encode import MINUS, cell, cells
+from evalharness.report.encode import cell, cells
 from evalharness.report.outcome import Outcome
 from evalharness.report.usage import dollars
 
@@ -17,15 +18,13 @@ _MAX_ROWS = 20
 _NONE = "-"
 
 
-def gate_row(verdict: Verdict, outcome: Outcome, *, several: bool) -> str:
+def gate_row(verdict: Verdict, *, several: bool) -> str:
     """The row of a gate; with `several` models or prompts, it names them."""
     word = f"**{verdict.status.upper()}**" if verdict.gating else "not gated"
-    unit = "%" if verdict.unit == "ratio" else "pts"
-    margin = _NONE if verdict.margin is None else f"{verdict.margin * 100:g} {unit}"
+    margin = _NONE if verdict.margin is None else size(verdict.margin, verdict.unit)
     p = _NONE if verdict.p_value is None else "< 0.0001" if verdict.p_value < 1e-4 else f"{verdict.p_value:.2g}"
-    changes = [_change(verdict, drop) for drop in (verdict.drop, verdict.largest_drop)]
     name = " ".join(_name(verdict, several=several))
-    return _row([word, name, _levels(verdict, outcome), *changes, margin, p, str(verdict.cases)])
+    return _row([word, name, *_changes(verdict), margin, p, str(verdict.cases)])
 
 
 def _name(verdict: Verdict, *, several: bool) -> Iterator[str]:
@@ -38,34 +37,13 @@ def _name(verdict: Verdict, *, several: bool) -> Iterator[str]:
         yield "(pinned)"
 
 
-def _change(verdict: Verdict, drop: float | None) -> str:
-    """The change in points of a score, where a drop is negative, or in per cent of seconds or tokens."""
-    if drop is None:
-        return _NONE
-    ratio = verdict.unit == "ratio"
-    shown = f"{drop * 100 if ratio else -drop * 100:+.1f}".replace("-", MINUS)
-    return f"{'±0.0' if shown in ('+0.0', MINUS + '0.0') else shown} {'%' if ratio else 'pts'}"
-
-
-def _levels(verdict: Verdict, outcome: Outcome) -> str:
-    """The mean before and now; empty for seconds and cost, which the second table has."""
-    now = fmean(values) if (values := list(_scores(verdict, outcome))) else None
-    if now is None or verdict.unit == "ratio" or verdict.drop is None:
-        return _NONE
-    return f"{now + verdict.drop:.3f} → {now:.3f}"
-
-
-def _scores(verdict: Verdict, outcome: Outcome) -> Iterator[float]:
-    """The mean score of each case of the gate. With a baseline, only of the cases that it holds."""
-    cases: dict[str, list[float]] = {}
-    shared = set()
-    for sample in _of(outcome, verdict.model, verdict.prompt):
-        score = sample.score(verdict.metric)
-        if score and verdict.tag in ("", *sample.tags):
-            cases.setdefault(sample.key.case, []).append(score.value)
-            if before(sample, outcome):
-                shared.add(sample.key.case)
-    yield from (fmean(values) for case, values in cases.items() if not shared or case in shared)
+def _changes(verdict: Verdict) -> list[str]:
+    """Both means, the change and its bounds."""
+    if verdict.change is None:
+        return [_NONE] * 3
+    known = verdict.before is not None and verdict.after is not None
+    means = levels(verdict.before or 0.0, verdict.after or 0.0, verdict.level_unit) if known else _NONE
+    return [means, signed(verdict.change, verdict.unit), span(verdict.low, verdict.high, verdict.unit)]
 
 
 def usage_table(outcome: Outcome) -> list[str]:
@@ -98,8 +76,10 @@ def _tokens(
             if then:
                 was[sample.key.case] = count(then)
     shared = [fmean(counts) for case, counts in now.items() if not was or case in was]
-    ends = [f"{fmean(counts):.0f}" if counts else _NONE for counts in (list(was.values()), shared)]
-    return " → ".join(ends)
+    if not was or not shared:
+        return f"{_NONE} → {level(fmean(shared), 'tokens')}" if shared else _NONE
+    old, new = fmean(was.values()), fmean(shared)
+    return moved(old, new, 100 * (new / old - 1), "percent", "") if old else levels(old, new, "")
 
 
 def _times(samples: Sequence[Sample]) -> list[str]:
@@ -125,5 +105,5 @@ def _head(*names: str) -> str:
     return f"{_row(names)}\n{_row(['---'] * len(names))}"
 
 
-GATE_HEAD = _head("verdict", "gate", "baseline → now", "change", "at worst (95 %)", "margin", "p", "cases")
+GATE_HEAD = _head("verdict", "gate", "baseline → now", "change", "bounds (95 %)", "margin", "p", "cases")
 _USAGE_HEAD = _head("model, prompt", "answers", "tokens in", "tokens out", "cost per 1,000", "p50", "p95", "timed")

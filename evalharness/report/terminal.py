@@ -9,10 +9,12 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from evalharness.amounts import amount, score, scores
+from evalharness.gate.wording import detects
 from evalharness.records import Location, Sample, Verdict
 from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import VISIBLE, AnswerDiff, answers, before, score_change
-from evalharness.report.encode import MINUS, one_line, printable, quoted
+from evalharness.report.encode import one_line, printable, quoted
 from evalharness.report.outcome import Outcome
 from evalharness.report.usage import usage_lines
 
@@ -110,8 +112,8 @@ def _cause(cause: Cause, outcome: Outcome) -> Iterator[Line]:
 def _notes(samples: Sequence[Sample]) -> Iterator[Line]:
     """One line for each metric that limits scores, with the first note."""
     found: dict[str, list[str]] = {}
-    for score in (score for sample in samples for score in sample.scores if score.note):
-        found.setdefault(score.metric, []).append(score.note)
+    for noted in (one for sample in samples for one in sample.scores if one.note):
+        found.setdefault(noted.metric, []).append(noted.note)
     for metric, notes in found.items():
         text = f"{metric}, {len(notes)} of {len(samples)} answers: {notes[0]}"
         yield from _wrapped(f"note      {text}", " " * 10, {})
@@ -139,7 +141,7 @@ def explain_sample(sample: Sample, where: Location) -> str:
     if sample.response:
         lines += ["", f"answer ({sample.response.finish_reason}):", *quoted(sample.response.text)]
     if sample.scores:
-        lines += ["", one_line("scores: " + ", ".join(f"{s.metric} {s.value:.3f}" for s in sample.scores), 1000)]
+        lines += ["", one_line("scores: " + ", ".join(f"{s.metric} {score(s.value)}" for s in sample.scores), 1000)]
     return "\n".join(lines)
 
 
@@ -160,11 +162,12 @@ def explain_gate(verdict: Verdict, outcome: Outcome) -> str:
 
 
 def _drop(sample: Sample, outcome: Outcome, metric: str) -> Iterator[str]:
-    then, score = before(sample, outcome), sample.score(metric)
+    then, found = before(sample, outcome), sample.score(metric)
     assert then, "a sample without a baseline has no change"
-    assert score
+    assert found
     assert sample.response
-    yield _no_command(f"{one_line(sample.key.case)}  {one_line(metric)} {then.scores[metric]:.2f} -> {score.value:.2f}")
+    moved = scores(then.scores[metric], found.value)
+    yield _no_command(f"{one_line(sample.key.case)}  {one_line(metric)} {moved}")
     for word, texts in (("golden", sample.golden[:1]), ("was", (then.text,)), ("now", (sample.response.text,))):
         for text in texts:
             yield from (f"{word if i == 0 else '':<7}{line}" for i, line in enumerate(quoted(text, lines=4, width=300)))
@@ -199,9 +202,9 @@ def _scores(outcome: Outcome) -> Iterator[Line]:
         return
     found = {pair: means for pair, means in outcome.run.means.items() if means}
     for (model, prompt), means in list(found.items())[:MAX_GATES]:
-        scores = ", ".join(f"{metric} {mean:.3f}" for metric, mean in means.items())
+        listed = ", ".join(f"{metric} {score(mean)}" for metric, mean in means.items())
         subject = f"  ({model}, {prompt})" if len(found) > 1 else ""
-        yield from _wrapped(f"{'scores':<13} {scores}{subject}", " " * 14, {})
+        yield from _wrapped(f"{'scores':<13} {listed}{subject}", " " * 14, {})
 
 
 def _no_baseline(outcome: Outcome) -> Iterator[Line]:
@@ -215,10 +218,10 @@ def _no_baseline(outcome: Outcome) -> Iterator[Line]:
 def _detectable(outcome: Outcome) -> Iterator[Line]:
     """The drops that later runs of this size can detect, so that a green run is not read as more."""
     seen = {v.metric: v.minimum_detectable_drop for v in outcome.verdicts if v.status == "no baseline"}
-    drops = ", ".join(f"{drop * 100:.1f} pts ({metric})" for metric, drop in seen.items() if drop is not None)
+    drops = ", ".join(f"{amount(drop, 'points')} ({metric})" for metric, drop in seen.items() if drop is not None)
     if drops:
         cases = len({sample.key.case for sample in outcome.run.samples})
-        text = f"with these {cases} cases, a run has an 80 % chance to detect a drop of {drops}"
+        text = f"with these {cases} cases, {detects(drops)}"
         yield from _wrapped(f"{'':<13} {text}", " " * 14, {})
 
 
@@ -268,4 +271,4 @@ def _what(answer: AnswerDiff) -> str:
     if sample.failed_checks:
         return sample.failed_checks[0]
     text = sample.response.text if sample.response else ""
-    return f"{answer.change * 100:+.0f} pts".replace("-", MINUS) + f"  {text}"
+    return f"{answer.moved}  {text}"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from evalharness.gate.defaults import ALPHA_PASS
+from evalharness.report.gate_data import gate_data
 from evalharness.report.outcome import Outcome
 from evalharness.store import in_ci
 
 SCHEMA = 2
 """1, of 0.1, has `smallest_visible_drop`, `weakens`, `exam` and `sentence` instead of `minimum_detectable_drop`,
-`relaxes`, `criteria` and `headline`, and no `accepted`.
+`relaxes`, `criteria` and `headline`, and no `accepted`. Its `drop` and `largest_drop`, fractions where plus is
+worse, are `change`, `low` and `high`, in points or percent.
 """
 
 
@@ -28,5 +31,6 @@ def verdict_json(outcome: Outcome) -> dict[str, Any]:
         "compared": outcome.compared,
         "ci": in_ci(),
         "criteria": [asdict(change) for change in outcome.criteria],
-        "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
+        "confidence": 1 - ALPHA_PASS,
+        "verdicts": [gate_data(verdict) for verdict in outcome.verdicts],
     }

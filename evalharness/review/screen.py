@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import click
 
+from evalharness.amounts import points, score, scores
 from evalharness.report.diff import Kind, word_diff
-from evalharness.report.encode import MINUS, one_line, printable
+from evalharness.report.encode import one_line, printable
 from evalharness.review.decisions import Choice, Decision
 from evalharness.review.diffs import ChangedAnswer
 
@@ -58,7 +59,7 @@ def screen(one: ChangedAnswer, place: str, decision: Decision, size: Size, *, wh
 
 def change_of(one: ChangedAnswer) -> str:
     """The change of the mean score, in points; empty if nothing compares."""
-    return f"{one.change * 100:+.0f} pts".replace("-", MINUS) if one.changes else ""
+    return points(one.change) if one.changes else ""
 
 
 def _texts(one: ChangedAnswer) -> Iterable[tuple[str, list[Sign]]]:
@@ -146,11 +147,11 @@ def _coloured(line: Sequence[Sign]) -> str:
 def _scores(one: ChangedAnswer) -> str:
     changes = one.changes
     parts = [
-        f"{score.metric} {score.value:.2f}"
-        + (f" ({changes[score.metric]:+.2f})".replace("-", MINUS) if score.metric in changes else "")
-        for score in one.sample.scores
+        f"{found.metric} "
+        + (scores(found.value - changes[found.metric], found.value) if found.metric in changes else score(found.value))
+        for found in one.sample.scores
     ]
-    return ", ".join(parts) or "none"
+    return "; ".join(parts) or "none"
 
 
 def _decided(decision: Decision) -> str:

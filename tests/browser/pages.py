@@ -72,9 +72,9 @@ def before(of: Run) -> Mapping[tuple[str, str], Mapping[str, BaselineView]]:
 def a_page() -> Page:
     """A red report."""
     shown = a_run()
-    verdict = Verdict("smollm2", "concise", "rouge_l", "fail", "−4.0 pts", margin=0.05, drop=0.04, largest_drop=0.07,
-                      p_value=0.0003, cases=130)  # fmt: skip
-    passed = replace(verdict, metric="exact", status="pass", drop=0.0, largest_drop=0.02, p_value=1.0)
+    verdict = Verdict("smollm2", "concise", "rouge_l", "fail", "−4.0 pts", margin=5.0, before=52.0, after=48.0,
+                      change=-4.0, low=-7.0, high=-1.0, p_value=0.0003, cases=130)  # fmt: skip
+    passed = replace(verdict, metric="exact", status="pass", before=48.0, change=0.0, low=-2.0, high=2.0, p_value=1.0)
     return Page(
         overall="fail",
         headline="worse than the baseline: rouge_l",

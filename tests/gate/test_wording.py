@@ -13,35 +13,14 @@ import pytest
 from evalharness.gate.cost import cost_rules
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged, Word
 from evalharness.gate.latency import assess_latency
+from evalharness.gate.numbers import means_of
 from evalharness.gate.stats.bounds import Spread
-from evalharness.gate.wording import count, percent, points, reason_of, staged_reason
+from evalharness.gate.wording import count, reason_of, staged_reason
 
 RESULT = GateResult(
-    "FAIL", "", p_value=0.0004, drop=0.064, lower_bound=-0.11, upper_bound=-0.021, cases=60, suspicious=True
+    "FAIL", "", p_value=0.0004, change=-0.064, lower_bound=-0.11, upper_bound=-0.021, cases=60, suspicious=True
 )
-GOOD: dict[str, Any] = {"drop": -0.004, "lower_bound": -0.02, "upper_bound": 0.03, "p_value": 0.4}
-
-
-@pytest.mark.parametrize(
-    ("change", "shown"),
-    [
-        (-0.064, "−6.4 pts"),
-        (0.004, "+0.4 pts"),
-        (0.0, "±0.0 pts"),
-        (-0.0, "±0.0 pts"),
-        (0.0004, "±0.0 pts"),
-        (1, "+100.0 pts"),
-    ],
-)
-def test_points(change: float, shown: str) -> None:
-    """A change has a sign and one digit; zero has the sign ±."""
-    assert points(change) == shown
-
-
-@pytest.mark.parametrize(("ratio", "shown"), [(1.1, "+10.0 %"), (0.5, "−50.0 %"), (1, "±0.0 %"), (3, "+200.0 %")])
-def test_percent(ratio: float, shown: str) -> None:
-    """A log ratio is shown as a percentage."""
-    assert percent(math.log(ratio)) == shown
+GOOD: dict[str, Any] = {"change": 0.004, "lower_bound": -0.02, "upper_bound": 0.03, "p_value": 0.4}
 
 
 @pytest.mark.parametrize(("number", "shown"), [(0, "0 cases"), (1, "1 case"), (2, "2 cases")])
@@ -53,15 +32,16 @@ def test_count(number: int, shown: str) -> None:
 def line(verdict: Word, changes: dict[str, Any], rules: Rules, **evidence: Any) -> str:
     """The reason of a result and of evidence with the same mean change."""
     result = replace(RESULT, verdict=verdict, up=8, down=15, population=(-0.12, -0.01), **changes)
-    pairs = ((np.array([1.0]), np.array([1.0 - result.drop])),) * result.cases
-    within = Spread(-result.drop, 0.02)
+    pairs = ((np.array([1.0]), np.array([1.0 + result.change])),) * result.cases
+    within = Spread(result.change, 0.02)
     found = Evidence(pairs, result.cases, within, within, result.p_value, 0.01, 1e-9)
-    return reason_of(result, replace(found, **evidence), rules)
+    before, after = means_of(found, rules)
+    return reason_of(replace(result, before=before, after=after), replace(found, **evidence), rules)
 
 
 OUTLOOK = {"needed_cases": 116, "needed_repeats": 2, "minimum_detectable_drop": 0.072}
-READINGS = "−6.4 pts on 60 cases (−9.7 … −3.1 pts); on cases like these −12.0 … −1.0 pts; 8 up, 15 down"
-GOOD_READINGS = "+0.4 pts on 60 cases ({}); on cases like these −12.0 … −1.0 pts; 8 up, 15 down"
+READINGS = "100.0 → 93.6, −6.4 pts on 60 cases (−9.7 … −3.1 pts); on cases like these −12.0 … −1.0 pts; 8 up, 15 down"
+GOOD_READINGS = "100.0 → 100.4, +0.4 pts on 60 cases ({}); on cases like these −12.0 … −1.0 pts; 8 up, 15 down"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +70,7 @@ GOOD_READINGS = "+0.4 pts on 60 cases ({}); on cases like these −12.0 … −1
             "FAIL",
             {},
             Rules(),
-            "−6.4 pts on 60 cases (−9.7 … −3.1 pts, p = 0.0004); on cases like these −12.0 … −1.0 pts; 8 up, 15 down",
+            "100.0 → 93.6, −6.4 pts on 60 cases (−9.7 … −3.1 pts, p = 0.0004); on cases like these −12.0 … −1.0 pts; 8 up, 15 down",
         ),
         ("INCONCLUSIVE", {"p_value": 0.4}, Rules(), f"{READINGS}: cannot rule out a drop of 5 pts"),
         (
@@ -132,27 +112,27 @@ def test_what_blocks_a_verdict() -> None:
     [
         (
             "PASS",
-            {"drop": 0.0, "p_value": 0.4},
-            "typically ±0.0 % tokens on 60 cases (−3.2 … +3.3 %); on cases like these +1.0 … +12.7 %; 8 cheaper, 15 "
+            {"change": 0.0, "p_value": 0.4},
+            "typically 0.368 → 0.368 tokens, ±0.0 % on 60 cases (−3.2 … +3.3 %); on cases like these +1.0 … +12.7 %; 8 cheaper, 15 "
             "dearer; 10 % or more is ruled out (95 %)",
         ),
         (
             "FAIL",
             {},
-            "typically +25.0 % tokens on 60 cases (+21.0 … +29.2 %, p = 0.0004); on cases like these +1.0 … +12.7 %; "
+            "typically 0.368 → 0.460 tokens, +25.0 % on 60 cases (+21.0 … +29.2 %, p = 0.0004); on cases like these +1.0 … +12.7 %; "
             "8 cheaper, 15 dearer",
         ),
         (
             "INCONCLUSIVE",
             {"p_value": 0.4},
-            "typically +25.0 % tokens on 60 cases (+21.0 … +29.2 %); on cases like these +1.0 … +12.7 %; 8 cheaper, "
+            "typically 0.368 → 0.460 tokens, +25.0 % on 60 cases (+21.0 … +29.2 %); on cases like these +1.0 … +12.7 %; 8 cheaper, "
             "15 dearer: cannot rule out 10 %",
         ),
     ],
 )
 def test_cost_line(verdict: Word, changes: dict[str, Any], reason: str) -> None:
     """The reason of a gate on cost has the change in tokens, where more is worse."""
-    assert line(verdict, {"drop": math.log(1.25)} | changes, cost_rules(0.10)) == reason
+    assert line(verdict, {"change": -math.log(1.25)} | changes, cost_rules(0.10)) == reason
 
 
 @pytest.mark.parametrize(
@@ -181,8 +161,8 @@ def test_stages(verdict: Word, drift: float, alone: bool, expected: str) -> None
 @pytest.mark.parametrize(
     ("factor", "reason"),
     [
-        (1.0, "±0.0 % (±0.0 % … ±0.0 %), interleaved: 10 % or more is ruled out"),
-        (1.5, "+50.0 % (+50.0 % … +50.0 %), interleaved, p < 0.0001"),
+        (1.0, "23.9 → 23.9 s, ±0.0 % (±0.0 … ±0.0 %), interleaved: 10 % or more is ruled out"),
+        (1.5, "23.9 → 35.9 s, +50.0 % (+50.0 … +50.0 %), interleaved, p < 0.0001"),
     ],
 )
 def test_latency_line(factor: float, reason: str) -> None:
@@ -199,4 +179,4 @@ def test_latency_warns() -> None:
     seconds = {f"case-{number}": [1.0 + number] for number in range(60)}
     slower = {case: [2 * runs[0]] for case, runs in seconds.items()}
     result = assess_latency(seconds, slower, mode="calibrated", calibration=Calibration([1.0], 1.0))
-    assert (result.verdict, result.reason[:25]) == ("INCONCLUSIVE", "slower than the margin: +")
+    assert (result.verdict, result.reason[:25]) == ("INCONCLUSIVE", "slower than the margin: 2")

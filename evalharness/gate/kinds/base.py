@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from evalharness.gate.context import GateContext
-from evalharness.records import BaselineSample, GateRule, Unit
+from evalharness.records import BaselineSample, GateRule, LevelUnit, Unit
 
 if TYPE_CHECKING:  # brings numpy, which loading a suite does not need
     from evalharness.gate.evidence import GateResult
@@ -38,6 +38,8 @@ class GateKind(ABC):
 
     unit: ClassVar[Unit] = "points"
     """Unit of the margin and of every change. A `GateResult` with the unit `ratio` has natural logarithms."""
+    level_unit: ClassVar[LevelUnit] = ""
+    """Unit of `before` and `after` in a `GateResult`; `points` for scores from 0 to 1."""
     options: ClassVar[frozenset[str]] = frozenset()
     """Keys allowed in a suite besides `metric` and `margin`: `tag`, `target`, `slots`, `worst`."""
     shares_alpha: ClassVar[bool] = True

@@ -17,6 +17,7 @@ class CostGate(MeanGate):
     """Detects a rise in tokens per response, including the prompt."""
 
     unit = "ratio"
+    level_unit = "tokens"
 
     def value(self, rule: GateRule) -> Value:
         """Return the function that reads the tokens of request and response."""

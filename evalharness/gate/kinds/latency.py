@@ -38,6 +38,7 @@ class LatencyGate(GateKind):
     """Detects a rise in one of the `TIMINGS` of a response."""
 
     unit = "ratio"
+    level_unit = "seconds"
     options = frozenset({"slots"})
     shares_alpha = False
     informs = True

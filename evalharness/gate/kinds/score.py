@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # bring numpy, which loading a suite does not need
 class ScoreGate(MeanGate):
     """Detects a drop in the mean score of a metric."""
 
+    level_unit = "points"
     options = frozenset({"tag", "target", "worst"})
 
     def value(self, rule: GateRule) -> Value:

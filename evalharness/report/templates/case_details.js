@@ -55,7 +55,7 @@ const flatName = (row) => {
 function siblings(row) {
   const others = view.ofCase.get(row.case).filter((other) => other !== row);
   if (!others.length) return null;
-  const about = (other) => data.metrics.map((metric, index) => `${flat(metric)} ${fixed(score(other, index), 2)}`).join(", ");
+  const about = (other) => data.metrics.map((metric, index) => `${flat(metric)} ${known(score(other, index)) ? score100(score(other, index)) : "–"}`).join(", ");
   const one = (other) => el("div", {}, el("h4", {}, columnName(other.column), view.repeats ? muted(` #${other.repeat + 1}`) : null),
     other.answer === null ? nothing("No answer.") : prose(text(other.answer)), small(about(other)));
   const more = others.length > 12 ? small(`and ${others.length - 12} more`) : null;
@@ -67,10 +67,11 @@ const message = ([role, content]) => el("div.message", {}, el("div.role", {}, na
 function scores(row) {
   const scored = data.metrics.map((_, metric) => metric).filter((metric) => known(score(row, metric)));
   if (!scored.length) return nothing("Not scored.");
-  const heads = [["Metric"], num("Score"), num("Before"), ["Signature"]];
+  const heads = [["Metric"], num("Score"), num("Change"), ["Signature"]];
+  const change = (metric, before) => (known(before) ? scorePair(before, score(row, metric)) : "–");
   return table("Scores", heads, scored.map((metric) =>
-    el("tr", {}, el("th", { scope: "row" }, name(data.metrics[metric])), cell("num", "", fixed(score(row, metric), 4)),
-      cell("num", "", fixed(rows.before[metric][row.index], 4)),
+    el("tr", {}, el("th", { scope: "row" }, name(data.metrics[metric])), cell("num", "", score100(score(row, metric))),
+      cell("num", "", change(metric, rows.before[metric][row.index])),
       cell("signature", "", name(data.columns[row.column].signatures[metric])))));
 }
 

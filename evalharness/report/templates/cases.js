@@ -34,26 +34,26 @@ function mean(values) {
   const numbers = values.filter(known);
   return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
 }
-// The mean change against the baseline over the chosen metrics; null without a baseline.
-function gained(row) {
-  if (row.gainedIn !== filter.metric) {
-    let [sum, count] = [0, 0];
-    for (const metric of chosen()) {
-      const [now, then] = [score(row, metric), rows.before[metric][row.index]];
-      if (known(now) && known(then)) { sum += now - then; count++; }
-    }
-    [row.gainedIn, row.gain] = [filter.metric, count ? sum / count : null];
+// Both means over the chosen metrics, and the change; null without a baseline.
+function means(row) {
+  if (row.meansOf !== filter.metric) {
+    const before = (metric) => rows.before[metric][row.index];
+    const both = chosen().filter((metric) => known(score(row, metric)) && known(before(metric)));
+    const [then, now] = [mean(both.map(before)), mean(both.map((metric) => score(row, metric)))];
+    [row.meansOf, row.means] = [filter.metric, both.length ? { then, now, gain: now - then } : null];
   }
-  return row.gain;
+  return row.means;
 }
+const gained = (row) => means(row)?.gain ?? null;
+const VISIBLE = 0.005; // half a point: a smaller change is not listed, as in summary.md
 const isChanged = (row) => row.old !== null && row.answer !== null && row.old !== row.answer;
 const STATUS = {
-  all: () => true, worse: (row) => gained(row) < 0, better: (row) => gained(row) > 0, changed: isChanged,
+  all: () => true, worse: (row) => gained(row) < -VISIBLE, better: (row) => gained(row) > VISIBLE, changed: isChanged,
   failed: (row) => row.failed.length > 0, errors: (row) => row.error !== null,
 };
 const last = (value) => (known(value) ? value : Infinity);
 const ORDER = {
-  worst: ["Worst first", () => 0], drop: ["Largest drop first", (row) => last(gained(row))],
+  worst: ["Worst first", () => 0], loss: ["Largest loss first", (row) => last(gained(row))],
   score: ["Lowest score first", (row) => last(mean(chosen().map((metric) => score(row, metric))))],
   slow: ["Slowest first", (row) => last(known(row.timing?.[0]) ? -row.timing[0] : null)],
   long: ["Longest first", (row) => last(row.tokens ? -row.tokens[1] : null)], case: ["By case", null],
@@ -67,7 +67,7 @@ function scoreCell(row, metric) {
   const width = 48 * Math.max(0, Math.min(1, value));
   const bar = svg("svg", { class: "bar", viewBox: "0 0 48 3", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect", { class: "track", width: 48, height: 3 }), svg("rect", { width, height: 3 }));
-  return cell("num", label, fixed(value, 2), bar);
+  return cell("num", label, score100(value), bar);
 }
 
 function flags(row) {
@@ -76,8 +76,8 @@ function flags(row) {
     row.error ? flag("bad", "error", "error") : null,
     row.failed.length ? flag("bad", plural(row.failed.length, "failed check"), "fail") : null,
     row.cut ? flag("unsure", "cut off") : null,
-    gain < 0 ? flag("bad", `${fixed(gain, 2)} worse`) : gain > 0 ? flag("good", `+${fixed(gain, 2)} better`) : null,
-    !gain && isChanged(row) ? flag("muted", "changed") : null,
+    Math.abs(gain) > VISIBLE ? flag(gain < 0 ? "bad" : "good", scorePair(means(row).then, means(row).now)) : null,
+    !(Math.abs(gain) > VISIBLE) && isChanged(row) ? flag("muted", "changed") : null,
   ];
 }
 
@@ -235,7 +235,7 @@ async function renderCases() {
   await unpack();
   const kbd = (key) => el("kbd", {}, key);
   const keys = el("p.keys.muted.small", {}, kbd("j"), kbd("k"), " move, ", kbd("Enter"), " opens, ", kbd("/"), " searches");
-  if (view.all.some((row) => gained(row) < 0)) [filter.status, filter.order] = ["worse", "drop"];
+  if (view.all.some((row) => gained(row) < -VISIBLE)) [filter.status, filter.order] = ["worse", "loss"];
   build(at("filters"), {}, [searchBox(), statusButtons(), boxes()]);
   at("filters").after(keys);
   renderHead();

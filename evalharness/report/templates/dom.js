@@ -66,8 +66,6 @@ const known = (value) => value !== null && value !== undefined;
 const whole = (value) => value.toLocaleString("en");
 const plural = (count, word) => `${whole(count)} ${word}${count === 1 ? "" : "s"}`;
 const fixed = (value, digits) => (known(value) ? value.toFixed(digits).replace("-", "−") : "–");
-const size = (value, ratio) => (ratio && known(value) ? `${fixed(100 * value, 1)} %` : fixed(value, 3));
-const signed = (value, ratio) => (value > 0 ? "+" : "") + size(value, ratio);
 const seconds = (value) => fixed(value, value < 10 ? 2 : 1);
 const probability = (value) => (known(value) && value < 0.001 ? "< 0.001" : fixed(value, 3));
 

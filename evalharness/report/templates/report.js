@@ -28,11 +28,12 @@ function renderErrors() {
   if (data.errors.length) at("errors").append(table("Every error, with its number of cases", head, data.errors.map(row)));
 }
 
-// Each interval is in units of its margin, so that zero and margin are aligned over all gates.
-const PLOT = { width: 176, left: -1.5, right: 2.5 };
+// Each interval is in units of its margin, worse to the left, so that zero and margin are aligned over all gates.
+const PLOT = { width: 176, left: -2.5, right: 1.5 };
 const within = (value) => Math.min(PLOT.right, Math.max(PLOT.left, value));
 const place = (value) => 6 + ((within(value) - PLOT.left) / (PLOT.right - PLOT.left)) * (PLOT.width - 12);
 const line = (kind, x1, x2, y1, y2) => svg("line", { class: kind, x1, x2, y1, y2 });
+const movedBy = (gate) => moved(gate.before, gate.after, gate.change, gate.unit, gate.level_unit);
 
 // A mark at a value, or an arrow towards it if it is outside the plot.
 function mark(value, inside) {
@@ -41,46 +42,49 @@ function mark(value, inside) {
 }
 
 function interval(gate) {
-  if (!known(gate.drop) || !(gate.margin > 0)) return muted("–");
-  const [drop, bound] = [gate.drop / gate.margin, known(gate.bound) ? gate.bound / gate.margin : null];
-  const range = bound === null ? [] : [
-    line("range", place(drop), place(bound), 12, 12), mark(bound, (x) => line("range", x, x, 8, 16)),
-  ];
-  const words = [`drop ${signed(gate.drop, gate.ratio)}`, `at most ${signed(gate.bound, gate.ratio)}`,
-    `margin ${size(gate.margin, gate.ratio)}`].join(", ");
+  if (!known(gate.change) || !(gate.margin > 0)) return muted("–");
+  const better = gate.unit === "percent" ? -1 : 1, at = (value) => (better * value) / gate.margin;
+  const ends = [gate.low ?? -Infinity, gate.high ?? Infinity].map(at);
+  const tick = (x) => line("range", x, x, 8, 16);
+  const range = [line("range", place(ends[0]), place(ends[1]), 12, 12), ends.map((end) => mark(end, tick))];
+  const words = [movedBy(gate), `95 % bounds ${span(gate.low, gate.high, gate.unit)}`, `margin ${margin(gate.margin, gate.unit)}`];
   const frame = { class: `plot ${COLOUR[gate.status]}`, viewBox: `0 0 ${PLOT.width} 24` };
-  return svg("svg", { ...frame, role: "img", "aria-label": words },
-    svg("rect", { class: "beyond", x: place(1), y: 0, width: PLOT.width - place(1), height: 24 }),
-    line("zero", place(0), place(0), 0, 24), line("limit", place(1), place(1), 0, 24),
-    range, mark(drop, (cx) => svg("circle", { class: "point", cx, cy: 12, r: 4.5 })));
+  return svg("svg", { ...frame, role: "img", "aria-label": words.join(", ") },
+    svg("rect", { class: "beyond", x: 0, y: 0, width: place(-1), height: 24 }),
+    line("zero", place(0), place(0), 0, 24), line("limit", place(-1), place(-1), 0, 24),
+    range, mark(at(gate.change), (cx) => svg("circle", { class: "point", cx, cy: 12, r: 4.5 })));
 }
 
 function axis() {
   const label = (x, word, anchor = "middle") => svg("text", { x, y: 11, "text-anchor": anchor }, word);
-  const words = "From better, over zero and the margin, to worse";
+  const words = "From worse, over the margin and zero, to better";
   return svg("svg", { class: "plot axis", viewBox: `0 0 ${PLOT.width} 14`, role: "img", "aria-label": words },
-    label(0, "better", "start"), label(place(0), "0"), label(place(1), "margin"), label(PLOT.width, "worse", "end"));
+    label(0, "worse", "start"), label(place(-1), "margin"), label(place(0), "0"), label(PLOT.width, "better", "end"));
 }
 
+const dash = () => muted("–");
 function gateRow(gate) {
   const scope = [gate.tag ? small("tag ", name(gate.tag)) : null, gate.pinned ? small("against the pinned baseline") : null];
   const title = [el("div.strong", {}, name(gate.metric)), small(pair(gate.model, gate.prompt)), scope];
+  const both = known(gate.before) && known(gate.after) ? levels(gate.before, gate.after, gate.level_unit) : dash();
+  const change = known(gate.change) ? [signed(gate.change, gate.unit), small(span(gate.low, gate.high, gate.unit))] : dash();
   return el(gate.gating ? "tr" : "tr.informs", {},
     cell("", "Status", gate.gating ? status(gate.status) : muted("not gated")),
     el("th", { scope: "row" }, title), cell("interval", "", interval(gate)),
-    cell("num", "Drop", signed(gate.drop, gate.ratio)), cell("num", "At most", signed(gate.bound, gate.ratio)),
-    cell("num", "Margin", size(gate.margin, gate.ratio)), cell("num", "p", probability(gate.p_value)),
+    cell("num", "Baseline → now", both), cell("num", "Change", change),
+    cell("num", "Margin", known(gate.margin) ? margin(gate.margin, gate.unit) : dash()),
+    cell("num", "p", probability(gate.p_value)),
     cell("num", "Cases", whole(gate.cases)), cell("reason", "Reason", shown(gate.reason, "exact")));
 }
 
 function renderGates() {
   if (!data.gates.length) return at("gates").append(el("p.muted", {}, "No gate decided this run."));
-  const numbers = ["Drop", "At most", "Margin", "p", "Cases"].map(num);
+  const numbers = ["Baseline → now", "Change", "Margin", "p", "Cases"].map(num);
   at("gates").append(
     table("The verdict of every gate", [["Status"], ["Gate"], [axis()], ...numbers, ["Reason"]], data.gates.map(gateRow)),
-    el("p.muted.small.note", {}, "Drop: how much worse than the baseline; negative is better. At most: the largest drop "
-      + "that the data do not rule out, at 95 %. p: the probability of this drop or a larger one without a real change, "
-      + "adjusted for the number of gates."));
+    el("p.muted.small.note", {}, "Change: in points of a score, where minus is worse, or in percent of tokens or seconds, where "
+      + "plus is dearer or slower. Below it, its bounds: each holds at 95 %. p: the probability of a change as bad or worse "
+      + "without a real one, adjusted for the number of gates."));
 }
 
 // Changes to the criteria since the merge base.

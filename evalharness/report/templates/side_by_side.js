@@ -8,20 +8,23 @@ function change(group, metric) {
   const one = (gate) => gate.metric === metric && gate.model === group.model && gate.prompt === group.prompt
     && !gate.tag && !gate.pinned;
   const gate = data.gates.find(one);
-  if (!gate || !known(gate.drop)) return null;
-  return small(signed(gate.ratio ? gate.drop : 0 - gate.drop, gate.ratio));
+  return gate && known(gate.change) ? small(movedBy(gate)) : null;
 }
 
 function tokenChange(group) {
   const found = change(group, "cost");
-  return found && el("div.muted.small", {}, "prompt and answer ", found.textContent);
+  return found && small("prompt and answer, typically ", found.textContent);
 }
+
+// A mean in points, or a dash.
+const mean100 = (value) => (known(value) ? level(value, "points") : "–");
+const between = (low, high) => `${mean100(low)} … ${mean100(high)}`;
 
 function qualityRow(group) {
   const short = (count, of, words) => (count === of ? null : el("div.unsure.small", {}, words));
   const bad = (count) => cell("num", "", count ? el("strong.bad", {}, whole(count)) : "0");
-  const means = group.scores.map(([mean, low, high, scored], index) => cell("num", "", fixed(mean, 3),
-    known(low) ? small(`${fixed(low, 2)} … ${fixed(high, 2)}`) : null, change(group, data.metrics[index]),
+  const means = group.scores.map(([mean, low, high, scored], index) => cell("num", "", mean100(mean),
+    known(low) ? small(between(low, high)) : null, change(group, data.metrics[index]),
     short(scored, group.samples, `${whole(scored)} scored`)));
   return el("tr", {}, el("th", { scope: "row" }, label(group)),
     cell("num", "", whole(group.samples), short(group.samples, group.planned, `of ${whole(group.planned)}`)),
@@ -44,8 +47,8 @@ function renderGroups() {
   at("groups").append(
     el("h3", {}, "Mean scores"), table("Mean scores", [first, ...counts, ...metrics], data.columns.map(qualityRow)),
     el("h3", {}, "Speed and tokens"), table("Speed and tokens", [first, ...speeds.map(num)], data.columns.map(speedRow)),
-    el("p.muted.small.note", {}, "Below a mean: its 95 % interval over cases like these, and the change that a gate measured "
-      + "against the baseline. First token and decode are medians, tokens are means per request. Seconds exclude "
+    el("p.muted.small.note", {}, "Scores are in points, from 0 to 100. Below a mean: its 95 % interval over cases like "
+      + "these, and the change that a gate measured on the cases of both sides. First token and decode are medians, tokens are means per request. Seconds exclude "
       + "replayed and retried answers."));
   if (several) at("groups").append(pairwise(), tradeOff(), tags());
 }
@@ -61,14 +64,15 @@ function pairwise() {
     data.metrics.map((metric) => comparison(found.find((one) => one.metric === metric))));
   return el("div", {}, el("h3", {}, "Pairwise comparison"),
     table("Pairwise comparison", [["Model · prompt"], ...data.metrics.map((metric) => num(name(metric)))], [...pairs.values()].map(row)),
-    el("p.muted.small.note", {}, "Mean change over the cases of both, its 95 % interval, and p of a two-sided "
+    el("p.muted.small.note", {}, "Both means over the cases of both, the change, its 95 % interval, and p of a two-sided "
       + "within-case permutation test, Holm-adjusted over this table. Colored where p is below 0.05."));
 }
 
 function comparison(one) {
   if (!one) return cell("num", "", muted("–"));
   const clear = one.p_value < 0.05 ? (one.change > 0 ? "strong.good" : "strong.bad") : "span";
-  return cell("num", "", el(clear, {}, signed(one.change)), small(`${signed(one.low)} … ${signed(one.high)}`),
+  return cell("num", "", small(levels(one.before, one.after, "points")), el(clear, {}, signed(one.change, "points")),
+    small(span(one.low, one.high, "points")),
     small(`p ${probability(one.p_value)}, ${plural(one.cases, "case")}`));
 }
 
@@ -99,19 +103,19 @@ function scatter(price, metric) {
     .filter(({ x, y }) => known(x) && known(y));
   if (!points.length) return nothing("No column has both.");
   const [wide, high, edge] = [640, 300, 46], most = Math.max(...points.map(({ x }) => x)) * 1.1 || 1;
-  const ys = points.map(({ y }) => y), low = Math.max(0, Math.min(...ys) - 0.1), top = Math.min(1, Math.max(...ys) + 0.1);
+  const ys = points.map(({ y }) => y), low = Math.max(0, Math.min(...ys) - 10), top = Math.min(100, Math.max(...ys) + 10);
   const right = (x) => edge + (x / most) * (wide - edge - 20), up = (y) => high - edge - ((y - low) / (top - low || 1)) * (high - edge - 16);
   const slowest = Math.max(...points.map(({ column }) => column.total_p50_s ?? 0)) || 1;
   const dot = ({ column, number, x, y }) => svg("g", {},
     svg("circle", { class: "dot", cx: right(x), cy: up(y), r: 7 + 9 * Math.sqrt((column.total_p50_s ?? 0) / slowest) }),
     svg("text", { x: right(x), y: up(y) + 4, "text-anchor": "middle" }, String(number)));
   const words = (x, y, anchor, value) => svg("text", { class: "words", x, y, "text-anchor": anchor }, value);
-  const about = points.map(({ column, x, y }) => `${flatLabel(column)}: ${fixed(y, 3)} at ${fixed(x, 3)}`).join("; ");
+  const about = points.map(({ column, x, y }) => `${flatLabel(column)}: ${mean100(y)} at ${fixed(x, 3)}`).join("; ");
   return el("figure", {}, svg("svg", { class: "map", viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": about },
     line("zero", edge, wide, high - edge, high - edge), line("zero", edge, edge, 0, high - edge), points.map(dot),
     words(edge, high - edge + 18, "middle", "0"), words(right(most / 1.1), high - edge + 18, "middle", fixed(most / 1.1, most < 1 ? 4 : 2)),
-    words((edge + wide) / 2, high - 6, "middle", PRICES[price]), words(edge - 6, up(top) + 4, "end", fixed(top, 2)),
-    words(edge - 6, up(low) + 4, "end", fixed(low, 2))),
+    words((edge + wide) / 2, high - 6, "middle", PRICES[price]), words(edge - 6, up(top) + 4, "end", mean100(top)),
+    words(edge - 6, up(low) + 4, "end", mean100(low))),
     el("figcaption", {}, el("ol", {}, data.columns.map((column) => el("li", {}, label(column)))),
       small("Higher is better, further left is cheaper or faster; larger dots take more seconds.")));
 }
@@ -131,10 +135,10 @@ function tags() {
 
 function multiple(one, metric) {
   const bars = one.means.map((means, index) => {
-    const value = means[metric], width = 100 * Math.max(0, Math.min(1, value ?? 0));
+    const value = means[metric], width = Math.max(0, Math.min(100, value ?? 0));
     return el("li", {}, svg("svg", { class: "bar", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
       svg("rect", { class: "track", width: 100, height: 6 }), svg("rect", { width, height: 6 })),
-      el("span.value", {}, fixed(value, 2)), el("span.unseen", {}, flatLabel(data.columns[index])));
+      el("span.value", {}, mean100(value)), el("span.unseen", {}, flatLabel(data.columns[index])));
   });
   return el("div", {}, el("h4", {}, name(one.tag), muted(` ${plural(one.cases, "case")}`)), el("ol", {}, bars));
 }
