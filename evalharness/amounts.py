@@ -13,8 +13,11 @@ MINUS = "−"
 """The sign of negative changes."""
 _UNITS = {"points": "pts", "percent": "%"}
 _LEVEL_UNITS = {"tokens": " tokens", "seconds": " s"}
-_STEPS = ((100.0, 0), (10.0, 1), (1.0, 2), (0.1, 3), (0.01, 4))
+_STEPS = ((100.0, 0), (10.0, 1), (1.0, 2), (0.1, 3), (0.01, 4), (0.001, 5), (0.0001, 6))
 """Smallest value -> digits after the point: three significant digits, and whole numbers from 100 on."""
+_SMALLEST = 0.0001
+_P_STEPS = ((0.1, 2), (0.01, 3), (0.001, 4))
+"""Smallest p-value -> digits after the point: two significant digits."""
 
 
 def rounded(number: float, digits: int = 1) -> float:
@@ -81,6 +84,14 @@ def amount(change: float, unit: str) -> str:
     return f"{abs(rounded(change)):.1f} {_UNITS[unit]}"
 
 
+def probability(p_value: float) -> str:
+    """A p-value with two significant digits: '0.023', or '< 0.0001'."""
+    if p_value < _SMALLEST:
+        return f"< {_SMALLEST:.4f}"
+    digits = next((digits for smallest, digits in _P_STEPS if p_value >= smallest), 5)
+    return f"{rounded(p_value, digits):g}"
+
+
 def size(number: float, unit: str) -> str:
     """A margin with its unit: '5 pts', '10 %'."""
     return f"{number:g} {_UNITS[unit]}"
@@ -89,7 +100,12 @@ def size(number: float, unit: str) -> str:
 def _digits(value: float, unit: str) -> int:
     if unit == "points":
         return 1
-    return next((digits for smallest, digits in _STEPS if abs(value) >= smallest), 5) if value else 0
+    digits = _significant(value)
+    return _significant(rounded(value, digits))  # 99.96 is shown as 100, not as 100.0
+
+
+def _significant(value: float) -> int:
+    return next((digits for smallest, digits in _STEPS if abs(value) >= smallest), 7) if value else 0
 
 
 def _signed(change: float) -> str:

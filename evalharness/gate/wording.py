@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from evalharness.amounts import amount, level, moved, score, signed, size, span
+from evalharness.amounts import amount, moved, probability, signed, size, span
 from evalharness.gate.defaults import ALPHA_WARN
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Staged, Total
 from evalharness.gate.numbers import in_percent, in_points
@@ -28,7 +28,8 @@ def count(number: int, noun: str) -> str:
 
 def p_text(p_value: float) -> str:
     """A p-value with two digits: 'p = 0.023', or 'p < 0.0001'."""
-    return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.2g}"
+    shown = probability(p_value)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 
 
 class _Unit:
@@ -57,14 +58,6 @@ class _Unit:
             return self.change(change)
         in_unit = in_points if self._of_score else float
         return moved(in_unit(before), in_unit(after), self._in_unit(change), self._name, self._level_unit)
-
-    def mean(self, value: float) -> str:
-        return score(value) if self._of_score else f"{level(value, 'tokens')} tokens"
-
-
-def unchanged_reason(cases: int, mean: float, rules: Rules) -> str:
-    """The reason of a gate whose answers all equal accepted ones."""
-    return f"unchanged: each answer equals an accepted one, {count(cases, 'case')}, {_Unit(rules).mean(mean)}"
 
 
 def reason_of(result: GateResult, evidence: Evidence, rules: Rules) -> str:
@@ -108,7 +101,9 @@ def _why_not(result: GateResult, evidence: Evidence, rules: Rules, unit: _Unit) 
     if result.suspicious and (result.p_value <= ALPHA_WARN or rules.alpha < 0):
         reasons.append(f"suspicious, {p_text(result.p_value)}")
     if 0 < rules.alpha < evidence.smallest_p:
-        reasons.append(f"a failure is impossible with this data: the smallest p-value is {evidence.smallest_p:.2g}")
+        reasons.append(
+            f"a failure is impossible with this data: the smallest p-value is {probability(evidence.smallest_p)}"
+        )
     return reasons + _outlook(result, unit)
 
 

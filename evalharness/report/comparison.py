@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness.amounts import level, moved
+from evalharness.gate.wording import p_text
 from evalharness.records import Baseline, Run
 from evalharness.report.columns import Column, baseline_in, column_of, columns_of
 from evalharness.report.encode import one_line
@@ -90,9 +91,8 @@ def _metric_line(number: int, scores: Sequence[float | None], test: dict[str, An
     if test is None:
         return line, ""
     clear = test["p_value"] < _CLEAR
-    p_value = "p < 0.0001" if test["p_value"] < 1e-4 else f"p = {test['p_value']:.2g}"
     change = moved(test["before"], test["after"], test["change"], "points", "points")
-    against = f"  against 1: {change}, {p_value}"
+    against = f"  against 1: {change}, {p_text(test['p_value'])}"
     return line + against, ("green" if test["change"] > 0 else "red") if clear else ""
 
 

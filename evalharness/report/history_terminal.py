@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from statistics import fmean
 
 from evalharness.amounts import MINUS, level, signed
+from evalharness.gate.wording import p_text
 from evalharness.records.history import History, Mark, Point, Series
 from evalharness.report.encode import one_line, printable
 
@@ -109,7 +110,7 @@ def level_change(series: Series, mark: Mark) -> str:
     both = f"{amount(mark.before, series.unit)} → {amount(mark.after, series.unit)}"
     levels = ", ".join(filter(None, (both, _change(mark.before, mark.after, series.unit))))
     changed = "; request changed" if mark.request_changed else ""
-    return f"{word} at {place(series.points[mark.point])}: {levels}, p = {mark.p_value:.2g}{changed}"
+    return f"{word} at {place(series.points[mark.point])}: {levels}, {p_text(mark.p_value)}{changed}"
 
 
 def place(point: Point) -> str:

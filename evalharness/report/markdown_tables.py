@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from statistics import fmean, median
 
-from evalharness.amounts import level, levels, moved, signed, size, span
+from evalharness.amounts import level, levels, moved, probability, signed, size, span
 from evalharness.records import BaselineSample, Sample, Usage, Verdict
 from evalharness.report.diffs import before
 from evalharness.report.encode import cell, cells
@@ -22,7 +22,7 @@ def gate_row(verdict: Verdict, *, several: bool) -> str:
     """The row of a gate; with `several` models or prompts, it names them."""
     word = f"**{verdict.status.upper()}**" if verdict.gating else "not gated"
     margin = _NONE if verdict.margin is None else size(verdict.margin, verdict.unit)
-    p = _NONE if verdict.p_value is None else "< 0.0001" if verdict.p_value < 1e-4 else f"{verdict.p_value:.2g}"
+    p = _NONE if verdict.p_value is None else probability(verdict.p_value)
     name = " ".join(_name(verdict, several=several))
     return _row([word, name, *_changes(verdict), margin, p, str(verdict.cases)])
 

@@ -263,7 +263,7 @@ def _worst_cases(outcome: Outcome) -> Iterator[Line]:
         yield "", {}
         yield "worst cases:", {"bold": True}
     for answer in worst:
-        yield "  " + _no_command(one_line(f"{answer.sample.key.case}  {_what(answer)}", _WIDTH - 4)), {}
+        yield "  " + _no_command(one_line(f"{answer.sample.key.case}: {_what(answer)}", _WIDTH - 4)), {}
 
 
 def _what(answer: AnswerDiff) -> str:
@@ -271,4 +271,4 @@ def _what(answer: AnswerDiff) -> str:
     if sample.failed_checks:
         return sample.failed_checks[0]
     text = sample.response.text if sample.response else ""
-    return f"{answer.moved}  {text}"
+    return f"{answer.moved}: {text}"

@@ -55,7 +55,7 @@ def test_figures(root: Path) -> None:
     assert found["false_alarms"] <= 0.04  # 1 in 100, and three standard errors
     assert found["passes"] + found["false_alarms"] <= 1
     assert 1 <= found["samples"] <= 9
-    assert 0.1 < found["minimum_detectable_drop"] < 0.3
+    assert 10 < found["minimum_detectable_drop"] < 30
 
 
 def test_table(root: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_change_is_marked_with_its_commit(repository: Repository, dirty: bool)
     assert series["points"][3]["commit"] == changed
     output = history(repository).stdout
     day = series["points"][3]["committed_at"][:10]
-    assert f"down at {changed[:7]} of {day}: 0.805 → 0.605, p = 0.0005; request changed" in output
+    assert f"down at {changed[:7]} of {day}: 80.5 → 60.5, −20.0 pts, p = 0.0005; request changed" in output
     assert "█" in output
 
 
@@ -232,7 +232,7 @@ def test_the_newest_run(repository: Repository) -> None:
     series = read(repository)
     assert [(p["run"], p["accepted"], p["commit"]) for p in series["points"]][1:] == [("new", False, "")]
     output = history(repository).stdout
-    assert "0.505 → 0.705*" in output
+    assert "50.5 → 70.5*" in output
     assert "* the newest run, not accepted" in output
     write(repository.root / "reports/demo/run.jsonl", run_of("a", 0.5))
     assert len(read(repository)["points"]) == 1
@@ -393,7 +393,7 @@ def test_plain_output(repository: Repository) -> None:
     runner = CliRunner(charset="ascii")
     plain = runner.invoke(main, ["--root", str(repository.root), "history", "demo"])
     assert plain.stdout.isascii()
-    assert "  exact          __..::--==++**##    0.305 -> 0.695    +39.0 pts  40 runs" in plain.stdout
+    assert "  exact          __..::--==++**##     30.5 -> 69.5     +39.0 pts  40 runs" in plain.stdout
     output = history(repository).stdout
     assert "▁" in output
     assert max(map(len, output.splitlines())) <= 80

@@ -48,7 +48,7 @@ class LengthGate(GateKind):
         passed = found.largest < math.log1p(context.rule.margin)
         verdict = "FAIL" if p_value <= _ALPHA else "PASS" if passed else "INCONCLUSIVE"
         reason = f"95th percentile of the length {math.expm1(found.change):+.1%}"
-        return GateResult(verdict, reason, p_value, found.change, -found.largest, math.inf, found.cases)
+        return GateResult(verdict, reason, p_value, -found.change, -found.largest, math.inf, found.cases)
 
 
 def _rise(pairs: Any) -> float:

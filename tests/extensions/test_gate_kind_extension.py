@@ -65,8 +65,8 @@ def test_decides(project: Path, longer: int, status: str) -> None:
     answers(project, longer=longer)
     evaluation = evalharness.evaluate("demo", config=evalharness.load_config(project))
     (verdict,) = evaluation.verdicts
-    assert (verdict.metric, verdict.status, verdict.unit, verdict.cases) == ("length_p95", status, "ratio", 40)
-    assert verdict.drop == pytest.approx(longer / 16, abs=0.02)
+    assert (verdict.metric, verdict.status, verdict.unit, verdict.cases) == ("length_p95", status, "percent", 40)
+    assert verdict.change == pytest.approx(100 * longer / 16, abs=2)
 
 
 def test_under_pytest(project: Path, pytester: pytest.Pytester) -> None:

@@ -113,7 +113,7 @@ def confirmed(then: float, now: float, *, first: float = 0.0) -> Verdict:
 def test_only_fresh_samples_of_both_versions_fail() -> None:
     """A version that is worse next to the accepted one fails, whatever the accepted runs are."""
     verdict = confirmed(then=0.8, now=0.0)
-    assert (verdict.status, round(verdict.drop or 0, 3), verdict.up, verdict.down) == ("fail", 0.08, 0, 8)
+    assert (verdict.status, round(verdict.change or 0, 1), verdict.up, verdict.down) == ("fail", -8.0, 0, 8)
     assert "has changed since" not in verdict.reason
 
 
@@ -387,9 +387,9 @@ def test_true_regression_fails(value: float) -> None:
     worse = [a_sample(n, value=value) if n % 2 else a_sample(n) for n in range(80)]
     verdicts, outcome = decided((a_run(worse), baselines))
     assert (verdicts[0].status, outcome.status) == ("fail", "fail")
-    assert verdicts[0].drop == pytest.approx((0.8 - value) / 2)
-    assert verdicts[0].largest_drop is not None
-    assert verdicts[0].largest_drop > verdicts[0].drop
+    first = verdicts[0]
+    assert (first.before, first.after, first.change) == pytest.approx((80.0, 40.0 + 50 * value, 50 * value - 40))
+    assert (first.low or 0) < (first.change or 0) < (first.high or 0)
     partial = replace(a_run(worse), samples=tuple(worse[:70]), selected=run.selected[:70])
     assert decided((partial, baselines))[0][0].status == "fail"
 
@@ -428,21 +428,23 @@ def test_order_of_samples_does_not_matter(edit: Callable[[Sequence[Sample]], Seq
 
 
 @pytest.mark.parametrize(
-    ("tokens", "status", "drop"),
-    [(100, "pass", 0.0), (90, "pass", -0.1), (125, "fail", 0.25)],
+    ("tokens", "status", "change"),
+    [(100, "pass", 0.0), (90, "pass", -10.0), (125, "fail", 25.0)],
 )
-def test_cost(tokens: int, status: str, drop: float) -> None:
-    """Cost is the ratio of all tokens; more is worse."""
+def test_cost(tokens: int, status: str, change: float) -> None:
+    """Cost is the change of all tokens in percent; plus is dearer."""
     run = a_run([a_sample(n, prompt_tokens=tokens - 10) for n in range(80)])
     verdict = decided((run, {("m", "p"): a_baseline()}))[0][2]
-    assert (verdict.status, verdict.drop) == (status, pytest.approx(drop))
+    assert (verdict.status, verdict.change) == (status, pytest.approx(change))
+    assert (verdict.before, verdict.after) == (pytest.approx(100), pytest.approx(tokens))
+    assert (verdict.low or 0) <= (verdict.change or 0) <= (verdict.high or 0)
 
 
 @pytest.mark.parametrize(
     ("seconds", "machine", "reason"),
     [
         (0.5, "here", "±0.0 %"),
-        (50.0, "here", "slower than the margin: +9900.0 %"),
+        (50.0, "here", "slower than the margin: 0.500 → 50.0 s, +9900.0 %"),
         (0.005, "here", "−99.0 %"),
         (50.0, "elsewhere", "no accepted run on a machine like this one (elsewhere)"),
         (0.0, "here", "no times to compare"),

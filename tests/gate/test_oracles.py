@@ -233,7 +233,7 @@ def test_identical_runs_prove_nothing(value: float, kb: int, kc: int, *, session
         warnings.simplefilter("error")
         same = {side: {f"case-{n}": [value] * k for n in range(100)} for side, k in (("b", kb), ("c", kc))}
         result = assess_scores(same["b"], same["c"], sessions=sessions)
-    assert (result.p_value, result.drop, result.verdict) == (1.0, 0.0, "PASS")
+    assert (result.p_value, result.change, result.verdict) == (1.0, 0.0, "PASS")
     assert math.isfinite(result.lower_bound)
 
 

@@ -70,7 +70,8 @@ GOOD_READINGS = "100.0 → 100.4, +0.4 pts on 60 cases ({}); on cases like these
             "FAIL",
             {},
             Rules(),
-            "100.0 → 93.6, −6.4 pts on 60 cases (−9.7 … −3.1 pts, p = 0.0004); on cases like these −12.0 … −1.0 pts; 8 up, 15 down",
+            "100.0 → 93.6, −6.4 pts on 60 cases (−9.7 … −3.1 pts, p = 0.0004); "
+            "on cases like these −12.0 … −1.0 pts; 8 up, 15 down",
         ),
         ("INCONCLUSIVE", {"p_value": 0.4}, Rules(), f"{READINGS}: cannot rule out a drop of 5 pts"),
         (
@@ -103,7 +104,7 @@ def test_score(verdict: Word, changes: dict[str, Any], rules: Rules, reason: str
 def test_what_blocks_a_verdict() -> None:
     """The reason names what prevents a PASS, and data that is too small for a FAIL."""
     reason = line("INCONCLUSIVE", {"p_value": 0.4}, Rules(), blocked="3 cases are lost", smallest_p=0.0625)
-    impossible = "a failure is impossible with this data: the smallest p-value is 0.062"
+    impossible = "a failure is impossible with this data: the smallest p-value is 0.063"
     assert reason == f"{READINGS}: 3 cases are lost; {impossible}"
 
 
@@ -113,19 +114,22 @@ def test_what_blocks_a_verdict() -> None:
         (
             "PASS",
             {"change": 0.0, "p_value": 0.4},
-            "typically 0.368 → 0.368 tokens, ±0.0 % on 60 cases (−3.2 … +3.3 %); on cases like these +1.0 … +12.7 %; 8 cheaper, 15 "
+            "typically 0.368 → 0.368 tokens, ±0.0 % on 60 cases (−3.2 … +3.3 %); "
+            "on cases like these +1.0 … +12.7 %; 8 cheaper, 15 "
             "dearer; 10 % or more is ruled out (95 %)",
         ),
         (
             "FAIL",
             {},
-            "typically 0.368 → 0.460 tokens, +25.0 % on 60 cases (+21.0 … +29.2 %, p = 0.0004); on cases like these +1.0 … +12.7 %; "
+            "typically 0.368 → 0.460 tokens, +25.0 % on 60 cases (+21.0 … +29.2 %, p = 0.0004); "
+            "on cases like these +1.0 … +12.7 %; "
             "8 cheaper, 15 dearer",
         ),
         (
             "INCONCLUSIVE",
             {"p_value": 0.4},
-            "typically 0.368 → 0.460 tokens, +25.0 % on 60 cases (+21.0 … +29.2 %); on cases like these +1.0 … +12.7 %; 8 cheaper, "
+            "typically 0.368 → 0.460 tokens, +25.0 % on 60 cases (+21.0 … +29.2 %); "
+            "on cases like these +1.0 … +12.7 %; 8 cheaper, "
             "15 dearer: cannot rule out 10 %",
         ),
     ],
@@ -161,8 +165,8 @@ def test_stages(verdict: Word, drift: float, alone: bool, expected: str) -> None
 @pytest.mark.parametrize(
     ("factor", "reason"),
     [
-        (1.0, "23.9 → 23.9 s, ±0.0 % (±0.0 … ±0.0 %), interleaved: 10 % or more is ruled out"),
-        (1.5, "23.9 → 35.9 s, +50.0 % (+50.0 … +50.0 %), interleaved, p < 0.0001"),
+        (1.0, "23.2 → 23.2 s, ±0.0 % (±0.0 … ±0.0 %), interleaved: 10 % or more is ruled out"),
+        (1.5, "23.2 → 34.8 s, +50.0 % (+50.0 … +50.0 %), interleaved, p < 0.0001"),
     ],
 )
 def test_latency_line(factor: float, reason: str) -> None:

@@ -26,7 +26,9 @@ def test_a_baseline_and_a_run(worse):
     lines = result.output.splitlines()
     assert lines[0] == "  1  golden/baselines/demo · fake · plain  40 answers"
     assert lines[1] == "  2  reports/demo · fake · plain  80 answers"  # the fresh ones too
-    assert re.search(r"^  2  0\.\d+ \(.+\)  −\d+\.\d pts against 1, p = 0\.0002$", result.output, re.MULTILINE)
+    assert re.search(
+        r"^  2  \d+\.\d \(.+\)  against 1: \d+\.\d → \d+\.\d, −\d+\.\d pts, p = 0\.0002$", result.output, re.MULTILINE
+    )
     assert lines[-1] == "report    reports/compare/report.html"
     assert max(map(len, lines)) <= 80
     page = worse.read("reports/compare/report.html")

@@ -112,7 +112,7 @@ def test_compare(accepted, tmp_path):
     means = table[table.metric == "rouge_l"]["mean"].round(3).tolist()
     assert means == [0.875, 0.438, 0.875]
     found = evalharness.compare(good, bad)
-    assert "−43.8 pts against 1, p = 0.0002" in str(found)
+    assert "−43.8 pts, p = 0.0002" in str(found)
     found.save(tmp_path / "both.html")
     assert (tmp_path / "both.html").read_text().startswith("<!doctype html>")
     with pytest.raises(ValueError, match="at least one run"):

@@ -52,8 +52,8 @@ def test_worse_answers_are_red(accepted):
     result.assert_outcomes(passed=40, failed=1, skipped=2)
     result.stdout.fnmatch_lines(
         [
-            "FAIL −* pts on 40 cases and on cases like these (−* … −* pts, p = *); 0 up, 20 down;*worst tags: even −*",
-            "case-0  rouge_l 0.88 -> 0.00",
+            "FAIL * → *, −* pts on 40 cases and on cases like these (−* … −* pts, p = *);*worst tags: even −*",
+            "case-0  rouge_l 87.5 → 0.0, −87.5 pts",
             "golden │ You may return case-0 in 30 days.",
             "was    │ You may return case-0 within 30 days.",
             "now    │ I could not say anything about it, sorry.",
@@ -72,8 +72,8 @@ def test_longer_answers_are_dearer(accepted):
     verdicts = {verdict["metric"]: verdict for verdict in accepted.verdict()["verdicts"]}
     assert verdicts["cost"]["status"] == "fail"
     reason = verdicts["cost"]["reason"]
-    assert reason.startswith("typically +250.0 % tokens on 40 cases and on cases like these (+")
-    assert "; in total +2" in reason
+    assert reason.startswith("typically 16.0 → 56.0 tokens, +250.0 % on 40 cases and on cases like these (+")
+    assert "; in total 16.0 → 56.0 tokens, +250.0 %, no more than +" in reason
     assert "worst cases: case-0 +250.0 % tokens, " in reason
 
 

@@ -36,8 +36,8 @@ def test_properties(accepted):
     assert (case["model"], case["prompt"], case["status"], case["tags"]) == ("fake", "plain", "pass", "odd")
     assert float(case["score.rouge_l"]) == pytest.approx(0.88, abs=0.02)
     gate = found["gate[fake-plain-rouge_l]"]
-    assert (gate["status"], gate["margin"], gate["cases"]) == ("fail", "0.1", "40")
-    assert float(gate["drop"]) > 0.4
+    assert (gate["status"], gate["margin"], gate["unit"], gate["cases"]) == ("fail", "10", "points", "40")
+    assert float(gate["change"]) < -40
     assert float(gate["p_value"]) < 0.01
     whole = properties(root[0])
     assert whole["demo.status"] == "fail"

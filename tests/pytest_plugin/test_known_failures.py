@@ -274,7 +274,7 @@ def test_worst(kind: str, request: pytest.FixtureRequest) -> None:
     assert verdict(project, "rouge_l")[0] == "pass"
     status, reason = verdict(project, "worst_rouge_l")
     assert status == "fail"
-    assert reason.startswith("case case-3 lost more than 50 pts: 0.875 → 0.000 (−87.5 pts)")
+    assert reason.startswith("case case-3 lost more than 50 pts: 87.5 → 0.0, −87.5 pts")
 
 
 def test_worst_by_chance(sampled: Any) -> None:

@@ -51,7 +51,7 @@ def test_the_list(changed):
     assert first.startswith("5 changed answers, 0 reviewed, in ")
     assert lines[0].split() == ["open", "broken", "case-16", "·", "FORBIDDEN", "words"]
     assert [line.split()[3] for line in lines[1:]] == ["case-0", "case-24", "case-32", "case-8"]
-    assert all(line.startswith("  open       −88 pts  case-") and len(line) <= 80 for line in lines[1:])
+    assert all(line.startswith("  open     −87.5 pts  case-") and len(line) <= 80 for line in lines[1:])
 
 
 def test_json(changed):

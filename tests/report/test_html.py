@@ -27,7 +27,6 @@ from evalharness.records import (
     Score,
     Status,
     Timing,
-    Unit,
     Usage,
     Verdict,
 )
@@ -238,18 +237,13 @@ def test_gates_that_decide_come_first() -> None:
     ]
 
 
-def test_bound_is_a_drop() -> None:
-    """The bound is the largest drop that is left possible; what is not a finite number is shown as unknown."""
-    verdict = a_verdict(drop=0.02, margin=0.05, largest_drop=0.06, p_value=math.nan, cases=7)
-    gate = overview_of(verdicts=[verdict])["gates"][0]
-    assert (gate["drop"], gate["bound"], gate["margin"], gate["p_value"], gate["cases"]) == (0.02, 0.06, 0.05, None, 7)
-
-
-@pytest.mark.parametrize(("unit", "ratio"), [("ratio", True), ("points", False)])
-def test_unit_of_a_margin(unit: Unit, ratio: bool) -> None:
-    """A margin is shown in the unit of its verdict."""
-    gate = overview_of(verdicts=[a_verdict(unit=unit)])["gates"][0]
-    assert gate["ratio"] is ratio
+def test_numbers_of_a_gate() -> None:
+    """A gate has its means, its change and its bounds as they are shown; what is not finite is unknown."""
+    numbers = {"before": 78.24, "after": 64.91, "change": -13.33, "low": -18.444, "high": math.inf, "margin": 5.0}
+    gate = overview_of(verdicts=[a_verdict(**numbers, p_value=math.nan, cases=7)])["gates"][0]
+    shown = {"before": 78.2, "after": 64.9, "change": -13.3, "low": -18.4, "high": None, "margin": 5.0}
+    assert {name: gate[name] for name in shown} == shown
+    assert (gate["p_value"], gate["cases"], gate["unit"], gate["level_unit"]) == (None, 7, "points", "points")
 
 
 def test_groups() -> None:
@@ -262,7 +256,7 @@ def test_groups() -> None:
     broken = a_sample(response=None, scores=(), error=SampleError("hang", ""))
     (group,) = overview_of(*samples, broken, a_sample(failed_checks=("no",), response=None, scores=()))["columns"]
     assert (group["samples"], group["errors"], group["failed"]) == (5, 1, 1)
-    assert group["scores"] == [[0.2, None, None, 3]]  # three runs of one case tell nothing of other cases
+    assert group["scores"] == [[20.0, None, None, 3]]  # three runs of one case tell nothing of other cases
     assert (group["total_p50_s"], group["total_p95_s"], group["first_token_p50_s"]) == (2.0, 2.9, 0.2)
     assert (group["decode_p50"], group["prompt_tokens"], group["completion_tokens"]) == (20.0, 100.0, 2.0)
 

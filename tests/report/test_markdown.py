@@ -70,18 +70,18 @@ def test_failing_run() -> None:
 
 60 answers: 20 worse, 40 with the same score and a different text.
 
-| verdict | gate | baseline → now | change | at worst (95 %) | margin | p | cases |
+| verdict | gate | baseline → now | change | bounds (95 %) | margin | p | cases |
 | --- | --- | --- | --- | --- | --- | --- | --- |
-| **FAIL** | `chrf` | 0.800 → 0.667 | −13.3 pts | −18.4 pts | 5 pts | < 0.0001 | 60 |
+| **FAIL** | `chrf` | 80.0 → 66.7 | −13.3 pts | −18.4 … −7.4 pts | 5 pts | < 0.0001 | 60 |
 
-- `smollm2-concise-chrf`: `−13.3 pts on 60 cases and on cases like these (−18.4 … −7.4 pts, p < 0.0001); 0 up, 20 \
-down; the accepted version was not sampled today, only on 2026-01-01, so a worse day of the endpoint looks the same; \
-worst cases: case-0 −40.0 pts, case-12 −40.0 pts; worst tags: billing −40.0 pts`
+- `smollm2-concise-chrf`: `80.0 → 66.7, −13.3 pts on 60 cases and on cases like these (−18.4 … −7.4 pts, p < 0.0001); \
+0 up, 20 down; the accepted version was not sampled today, only on 2026-01-01, so a worse day of the endpoint looks the \
+same; worst cases: case-0 −40.0 pts, case-12 −40.0 pts; worst tags: billing −40.0 pts`
 
 **Worse answers, the worst first**
 
-**−40.0 pts** `case-0` (`smollm2`, `concise`) `billing`
-- `chrf` 0.80 → 0.40, `rouge_l` 0.80 → 0.40
+**80.0 → 40.0, −40.0 pts** `case-0` (`smollm2`, `concise`) `billing`
+- `chrf` 80.0 → 40.0, −40.0 pts; `rouge_l` 80.0 → 40.0, −40.0 pts
 
 ```diff
   golden │ Golden answer 0.

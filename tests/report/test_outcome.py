@@ -169,7 +169,9 @@ def test_verdict_json() -> None:
         ("latency", "inconclusive", False),
         ("cost", "pass", True),
     ]
-    assert data["verdicts"][0]["drop"] == pytest.approx(0.5)
+    first = data["verdicts"][0]
+    assert (first["before"], first["after"], first["change"], first["unit"]) == (80.0, 30.0, -50.0, "points")
+    assert (first["margin"], data["confidence"]) == (5.0, 0.95)
 
 
 @pytest.mark.parametrize("samples", [[a_sample(n) for n in range(60)], [broken(n) for n in range(3)], [a_sample(0)]])
@@ -191,5 +193,5 @@ def test_numbers_are_finite() -> None:
     """No number of a verdict is NaN or infinite."""
     for outcome in (an_outcome(), an_outcome([a_sample(n, n / 100) for n in range(60)])):
         for verdict in outcome.verdicts:
-            numbers = (verdict.drop, verdict.largest_drop, verdict.p_value, verdict.margin)
+            numbers = (verdict.change, verdict.low, verdict.high, verdict.p_value, verdict.margin)
             assert all(number is None or math.isfinite(number) for number in numbers)

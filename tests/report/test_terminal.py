@@ -66,21 +66,22 @@ def test_failing_run() -> None:
     """A failing run reads like this."""
     assert shown(an_outcome(worse(), gates=[("chrf", 0.05), ("cost", 0.1)])) == [
         "FAIL  worse than the baseline: chrf",
-        "FAIL          chrf  −13.3 pts on 60 cases and on cases like these (−18.4 … −7.4",
-        "              pts, p = 0.0001); 0 up, 20 down; the accepted version was not",
-        "              sampled today, only on 2026-01-01, so a worse day of the endpoint",
-        "              looks the same; worst cases: case-0 −40.0 pts, case-12 −40.0 pts;",
-        "              worst tags: billing −40.0 pts",
-        "PASS          cost  typically ±0.0 % tokens on 60 cases and on cases like these",
-        "              (−2.6 … +2.7 %); 0 cheaper, 0 dearer; in total ±0.0 %, at most",
-        "              +3.8 %; 10 % or more is ruled out (95 %)",
+        "FAIL          chrf  80.0 → 66.7, −13.3 pts on 60 cases and on cases like these",
+        "              (−18.4 … −7.4 pts, p = 0.0001); 0 up, 20 down; the accepted",
+        "              version was not sampled today, only on 2026-01-01, so a worse day",
+        "              of the endpoint looks the same; worst cases: case-0 −40.0 pts,",
+        "              case-12 −40.0 pts; worst tags: billing −40.0 pts",
+        "PASS          cost  typically 120 → 120 tokens, ±0.0 % on 60 cases and on cases",
+        "              like these (−2.6 … +2.7 %); 0 cheaper, 0 dearer; in total 120 →",
+        "              120 tokens, ±0.0 %, no more than +3.8 %; 10 % or more is ruled",
+        "              out (95 %)",
         "",
         "worst cases:",
-        "  case-0 −40 pts Answer 0 of the model.",
-        "  case-12 −40 pts Answer 12 of the model.",
-        "  case-15 −40 pts Answer 15 of the model.",
-        "  case-18 −40 pts Answer 18 of the model.",
-        "  case-21 −40 pts Answer 21 of the model.",
+        "  case-0: 80.0 → 40.0, −40.0 pts: Answer 0 of the model.",
+        "  case-12: 80.0 → 40.0, −40.0 pts: Answer 12 of the model.",
+        "  case-15: 80.0 → 40.0, −40.0 pts: Answer 15 of the model.",
+        "  case-18: 80.0 → 40.0, −40.0 pts: Answer 18 of the model.",
+        "  case-21: 80.0 → 40.0, −40.0 pts: Answer 21 of the model.",
         "report    reports/support/report.html",
     ]
 
@@ -113,11 +114,11 @@ def test_no_baseline() -> None:
     """Without a baseline, the accept command is shown once."""
     assert shown(an_outcome(baseline=None)) == [
         "NO BASELINE  nothing to compare with yet",
-        "scores        chrf 0.800, rouge_l 0.800",
+        "scores        chrf 80.0, rouge_l 80.0",
         "              chrf, rouge_l, latency, cost  no accepted run yet; accept this",
         "              one: pytest --llm-suite=support --llm-accept",
-        "              with these 60 cases, a run has an 80 % chance to detect a drop of",
-        "              13.3 pts (chrf), 13.3 pts (rouge_l)",
+        "              with these 60 cases, a run like this detects a drop of 13.3 pts",
+        "              (chrf), 13.3 pts (rouge_l) or more 80 % of the time",
         "report    reports/support/report.html",
     ]
 
@@ -202,7 +203,7 @@ golden:
 answer (stop):
 │ Answer 7 of the model.
 
-scores: chrf 0.250, rouge_l 0.250"""
+scores: chrf 25.0, rouge_l 25.0"""
     )
 
 
@@ -230,7 +231,7 @@ def test_explained_gate() -> None:
     assert explain_gate(outcome.verdicts[0], outcome).splitlines()[:7] == [
         f"FAIL {outcome.verdicts[0].reason}",
         "",
-        "case-0  chrf 0.80 -> 0.40",
+        "case-0  chrf 80.0 → 40.0, −40.0 pts",
         "golden │ Golden answer 0.",
         "was    │ Earlier answer to case-0.",
         "now    │ Answer 0 of the model.",
@@ -238,7 +239,7 @@ def test_explained_gate() -> None:
     ]
     text = explain_gate(outcome.verdicts[0], outcome)
     assert text.endswith("\n\nif this change is intended, accept it: pytest --llm-suite=support --llm-accept")
-    assert text.count(" -> ") == 3
+    assert text.count(" → 40.0, −40.0 pts") == 3
 
 
 @pytest.mark.parametrize(

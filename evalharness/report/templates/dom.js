@@ -67,7 +67,6 @@ const whole = (value) => value.toLocaleString("en");
 const plural = (count, word) => `${whole(count)} ${word}${count === 1 ? "" : "s"}`;
 const fixed = (value, digits) => (known(value) ? value.toFixed(digits).replace("-", "−") : "–");
 const seconds = (value) => fixed(value, value < 10 ? 2 : 1);
-const probability = (value) => (known(value) && value < 0.001 ? "< 0.001" : fixed(value, 3));
 
 // A status has a colour, an icon and its word.
 const COLOUR = {
