@@ -78,7 +78,7 @@ def page_of(outcome: Outcome) -> Page:
         criteria=outcome.criteria,
         errors=[_error(cause, outcome) for cause in causes(run.samples)[:MAX_ERRORS]],
         extent=extent_of(run),
-        answered=sum(sample.error is None for sample in run.samples if sample.key.purpose != "rerun"),
+        answered=len({sample.key for sample in run.samples if sample.error is None} & set(run.header.planned)),
         planned=len(run.header.planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
     )

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+import evalharness
 from evalharness.amounts import levels, signed, span
 from evalharness.testing.project import Project
 
@@ -28,6 +30,7 @@ STATUS = {
     "cost": "fail",
     "latency": "inconclusive",
 }
+PACKAGE = str(Path(evalharness.__file__).parents[1])
 NUMBER = r"[−+±∞\d.,]+"
 MEANS = rf"{NUMBER} → {NUMBER}(?: tokens| s)?"
 CHANGE = rf"[−+±]{NUMBER} (?:pts|%)"
@@ -73,7 +76,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Doors:
     project.write_suite(goldens, metrics=METRICS, gates=GATES)
     project.configure(scripted={"provider": "scripted", "answers": "answers.json", "delay_s": 0.002})
     environment = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("GITHUB_")}
-    environment |= {"XDG_CACHE_HOME": str(project.cache), "COLUMNS": "80"}
+    environment |= {"XDG_CACHE_HOME": str(project.cache), "COLUMNS": "80", "PYTHONPATH": PACKAGE}
 
     def run(*words: str) -> str:
         command = [sys.executable, "-m", *words]
@@ -125,10 +128,8 @@ def in_page(page: Any) -> dict[str, Shown]:
     """The gates of the open page."""
     found = {}
     for row in page.locator("#gates tbody tr").all():
-        means, change, *_ = [re.sub(r"\s+", " ", text) for text in row.locator("td.num").all_inner_texts()]
-        bounds = re.search(BOUNDS, change.removeprefix(re.match(CHANGE, change)[0]))  # type: ignore[index]
-        assert bounds
-        found[row.locator("th .strong").inner_text()] = Shown(means, re.match(CHANGE, change)[0], bounds[0])  # type: ignore[index]
+        means, change, bounds = row.locator("td.change").inner_text().split("\n")
+        found[row.locator("th .strong").inner_text()] = Shown(means, change, bounds)
     return found
 
 

@@ -66,12 +66,12 @@ const dash = () => muted("–");
 function gateRow(gate) {
   const scope = [gate.tag ? small("tag ", name(gate.tag)) : null, gate.pinned ? small("against the pinned baseline") : null];
   const title = [el("div.strong", {}, name(gate.metric)), small(pair(gate.model, gate.prompt)), scope];
-  const both = known(gate.before) && known(gate.after) ? levels(gate.before, gate.after, gate.level_unit) : dash();
-  const change = known(gate.change) ? [signed(gate.change, gate.unit), small(span(gate.low, gate.high, gate.unit))] : dash();
+  const means = known(gate.before) && known(gate.after) ? small(levels(gate.before, gate.after, gate.level_unit)) : null;
+  const change = [means, el("div", {}, signed(gate.change ?? 0, gate.unit)), small(span(gate.low, gate.high, gate.unit))];
   return el(gate.gating ? "tr" : "tr.informs", {},
     cell("", "Status", gate.gating ? status(gate.status) : muted("not gated")),
     el("th", { scope: "row" }, title), cell("interval", "", interval(gate)),
-    cell("num", "Baseline → now", both), cell("num", "Change", change),
+    cell("num.change", "Change", known(gate.change) ? change : dash()),
     cell("num", "Margin", known(gate.margin) ? margin(gate.margin, gate.unit) : dash()),
     cell("num", "p", probability(gate.p_value)),
     cell("num", "Cases", whole(gate.cases)), cell("reason", "Reason", shown(gate.reason, "exact")));
@@ -79,11 +79,11 @@ function gateRow(gate) {
 
 function renderGates() {
   if (!data.gates.length) return at("gates").append(el("p.muted", {}, "No gate decided this run."));
-  const numbers = ["Baseline → now", "Change", "Margin", "p", "Cases"].map(num);
+  const numbers = ["Change", "Margin", "p", "Cases"].map(num);
   at("gates").append(
     table("The verdict of every gate", [["Status"], ["Gate"], [axis()], ...numbers, ["Reason"]], data.gates.map(gateRow)),
     el("p.muted.small.note", {}, "Change: in points of a score, where minus is worse, or in percent of tokens or seconds, where "
-      + "plus is dearer or slower. Below it, its bounds: each holds at 95 %. p: the probability of a change as bad or worse "
+      + "plus is dearer or slower; above it both means, below it its bounds, each at 95 %. p: the probability of a change as bad or worse "
       + "without a real one, adjusted for the number of gates."));
 }
 
