@@ -75,8 +75,8 @@ def test_failing_run() -> None:
 | **FAIL** | `chrf` | 80.0 → 66.7 | −13.3 pts | −18.4 … −7.4 pts | 5 pts | < 0.0001 | 60 |
 
 - `smollm2-concise-chrf`: `80.0 → 66.7, −13.3 pts on 60 cases and on cases like these (−18.4 … −7.4 pts, p < 0.0001); \
-0 up, 20 down; the accepted version was not sampled today, only on 2026-01-01, so a worse day of the endpoint looks the \
-same; worst cases: case-0 −40.0 pts, case-12 −40.0 pts; worst tags: billing −40.0 pts`
+0 up, 20 down; the accepted version was not sampled today, only on 2026-01-01, so a worse day of the endpoint looks \
+the same; worst cases: case-0 −40.0 pts, case-12 −40.0 pts; worst tags: billing −40.0 pts`
 
 **Worse answers, the worst first**
 
