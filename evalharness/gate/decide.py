@@ -18,7 +18,7 @@ from evalharness.gate.families import Corrected, PendingGate, Standing, correcte
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.kinds import GateKind, gate_kind
-from evalharness.gate.numbers import in_points, with_numbers
+from evalharness.gate.numbers import shown_points, with_numbers
 from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
 from evalharness.gate.pairing import one_line
 from evalharness.gate.pairings import pairings_of
@@ -110,7 +110,7 @@ def _first(kind: GateKind, context: GateContext, accept_command: str) -> Verdict
     except NoComparison as error:
         return _undecided(context, error.status, error.reason, kind)
     reason = f"no accepted run yet; accept this one: {accept_command}"
-    in_unit = None if drop is None else in_points(drop)
+    in_unit = None if drop is None else shown_points(drop)
     return replace(_undecided(context, "no baseline", reason, kind), minimum_detectable_drop=in_unit)
 
 
@@ -146,7 +146,7 @@ def _verdict(context: GateContext, status: Status, reason: str, kind: GateKind |
         *names,
         status,
         one_line(reason),
-        margin=100 * rule.margin,
+        margin=float(f"{100 * rule.margin:.6g}"),  # 0.07 is 7, not 7.000000000000001
         tag=rule.tag,
         pinned=pairing.pinned,
         unit="percent" if is_ratio else "points",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from evalharness.amounts import rounded, rounded_level
 from evalharness.gate.evidence import Evidence, GateResult, Rules
 from evalharness.records import Verdict
 
@@ -35,9 +36,18 @@ def in_percent(change: float) -> float:
     return 100 * math.expm1(min(-change, _MOST))
 
 
+def shown_points(change: float) -> float:
+    """A change of a 0..1 score in points, rounded as every report shows it."""
+    return rounded(in_points(change))
+
+
+def _percent(change: float) -> float:
+    return rounded(in_percent(change))
+
+
 def with_numbers(verdict: Verdict, result: GateResult, *, screening: bool) -> Verdict:
-    """The verdict with the numbers of the result."""
-    in_unit = in_percent if verdict.unit == "percent" else in_points
+    """The verdict with the numbers of the result, rounded as every report shows them."""
+    in_unit = _percent if verdict.unit == "percent" else shown_points
     ends = [in_unit(end) if math.isfinite(end) else None for end in (result.lower_bound, result.upper_bound)]
     low, high = reversed(ends) if verdict.unit == "percent" else ends
     drop = result.minimum_detectable_drop
@@ -51,7 +61,7 @@ def with_numbers(verdict: Verdict, result: GateResult, *, screening: bool) -> Ve
         high=high if result.cases else None,
         p_value=result.p_value if result.cases else None,
         cases=result.cases,
-        minimum_detectable_drop=None if drop is None else in_points(drop),
+        minimum_detectable_drop=None if drop is None else shown_points(drop),
         needed_cases=result.needed_cases,
         needed_repeats=result.needed_repeats,
         suspicious=result.suspicious and screening,
@@ -61,9 +71,11 @@ def with_numbers(verdict: Verdict, result: GateResult, *, screening: bool) -> Ve
         down=result.down,
         notice=result.notice,
         worst=tuple((case, in_unit(change)) for case, change in result.worst),
-        slices=tuple(replace(one, change=in_points(one.change)) for one in result.slices),
+        slices=tuple(replace(one, change=shown_points(one.change)) for one in result.slices),
     )
 
 
 def _mean(value: float | None, verdict: Verdict) -> float | None:
-    return value if value is None or verdict.level_unit != "points" else in_points(value)
+    if value is None or not math.isfinite(value):
+        return None
+    return rounded_level(in_points(value) if verdict.level_unit == "points" else value, verdict.level_unit)

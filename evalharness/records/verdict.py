@@ -165,7 +165,10 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict of a gate on one metric of one model and prompt."""
+    """The verdict of a gate on one metric of one model and prompt.
+
+    Means and changes are rounded as every report shows them.
+    """
 
     model: str
     prompt: str

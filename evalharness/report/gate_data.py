@@ -19,8 +19,8 @@ def gate_data(verdict: Verdict) -> dict[str, Any]:
         **asdict(verdict),
         **means,
         **changes,
-        "margin": _exact(verdict.margin),
-        "p_value": _exact(verdict.p_value),
+        "margin": _finite(verdict.margin),
+        "p_value": _finite(verdict.p_value),
         "worst": [(case, _change(change)) for case, change in verdict.worst],
         "slices": [asdict(one) | {"change": _change(one.change)} for one in verdict.slices],
     }
@@ -34,5 +34,5 @@ def _mean(value: float | None, verdict: Verdict) -> float | None:
     return None if value is None or not math.isfinite(value) else rounded_level(value, verdict.level_unit)
 
 
-def _exact(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else value

@@ -87,7 +87,7 @@ def read(repository: Repository | Path, measure: str = "exact", *arguments: str)
 
 def values(series: dict[str, Any]) -> list[float]:
     """The values of the points, without the average difference between cases."""
-    return [round(point["value"] - 0.005, 4) for point in series["points"]]
+    return [round(point["value"] / 100 - 0.005, 4) for point in series["points"]]
 
 
 def test_a_point_for_each_accepted_run(repository: Repository) -> None:

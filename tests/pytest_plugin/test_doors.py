@@ -110,7 +110,7 @@ def test_compare(accepted, tmp_path):
     bad = evaluated(accepted)
     table = evalharness.compare(good, bad.run, accepted.root / "golden/baselines/demo").to_pandas()
     means = table[table.metric == "rouge_l"]["mean"].round(3).tolist()
-    assert means == [0.875, 0.438, 0.875]
+    assert means == [87.5, 43.75, 87.5]
     found = evalharness.compare(good, bad)
     assert "−43.8 pts, p = 0.0002" in str(found)
     found.save(tmp_path / "both.html")

@@ -43,8 +43,8 @@ def test_another_margin(project):
     before, after = (
         json.loads(gate(project, "--json", *more).output)["verdicts"][0] for more in ([], ["--margin", "rouge_l=40%"])
     )
-    assert (before["margin"], before["status"]) == (0.1, "inconclusive")
-    assert (after["margin"], after["status"]) == (0.4, "pass")
+    assert (before["margin"], before["status"]) == (10.0, "inconclusive")
+    assert (after["margin"], after["status"]) == (40.0, "pass")
 
 
 def test_inconclusive_may_fail(project):

@@ -39,9 +39,9 @@ def test_annotations(worse):
     """A failed gate is annotated at its line of the suite, the largest drops at theirs; at most ten of a kind."""
     lines = report(worse, str(worse.root / "reports/demo"), "--format=github-annotations").output.splitlines()
     gate = worse.read("suites/demo.yaml").splitlines().index("  - {metric: rouge_l, margin: 10%}") + 1
-    assert lines[0].startswith(f"::error file=suites/demo.yaml,line={gate},title=FAIL fake-plain-rouge_l::−")
+    assert lines[0].startswith(f"::error file=suites/demo.yaml,line={gate},title=FAIL fake-plain-rouge_l::87.5 → ")
     assert lines[1].startswith("::warning file=suites/demo.yaml,line=14,title=INCONCLUSIVE fake-plain-cost::typ")
-    assert lines[2].startswith("::warning file=suites/cases.jsonl,line=1,title=case-0[fake-plain]::−")
+    assert lines[2].startswith("::warning file=suites/cases.jsonl,line=1,title=case-0[fake-plain]::87.5 → 0.0, −")
     assert lines[-1] == "::warning::evalharness: 12 more, see the summary of this job"
     assert len(lines) == 11
 

@@ -84,7 +84,12 @@ def test_to_the_end(changed):
     with Terminal(changed.root, "review") as terminal:
         screen = terminal.wait(_KEYS)
         assert screen.startswith("1 of 5 · case-16 · fake, plain\n")
-        for text in ("Can I return case-16?", "- You may return case-16 in 30 days.", "FORBIDDEN words", "rouge_l 0"):
+        for text in (
+            "Can I return case-16?",
+            "- You may return case-16 in 30 days.",
+            "FORBIDDEN words",
+            "rouge_l 87.5 → 0.0, −87.5 pts",
+        ):
             assert text in screen
         assert "[-" in screen
         assert "{+" in screen
