@@ -22,7 +22,7 @@ RED, COMPARISON, COMMENT = "red/report.html", "comparison.html", "comment.html"
 PICTURES: dict[str, tuple[Literal["light", "dark"], int, int, str]] = {
     "pull-request": ("light", 1000, 726, COMMENT),
     "report-red": ("light", 1280, 830, RED),
-    "report-light": ("light", 1280, 1330, RED),
+    "report-light": ("light", 1280, 1240, RED),
     "report-dark": ("dark", 1280, 1700, COMPARISON),
     "report-phone": ("light", 390, 1300, RED),
 }
