@@ -159,7 +159,9 @@ def test_other_words_of_equal_quality(shop: Shop, sampled: bool) -> None:
     shop.sampled(sampled)
     status, reason = only(shop.evaluate("reworded"))
     assert status == "inconclusive"
-    assert reason.startswith(f"the drop is only in 12 of 60 cases, whose golden answers are the {OWN}; 100.0 → 80.0, −20.0 pts")
+    assert reason.startswith(
+        f"the drop is only in 12 of 60 cases, whose golden answers are the {OWN}; 100.0 → 80.0, −20.0 pts"
+    )
     assert NOTICE in reason
     verdict = shop.project.verdict()["verdicts"][0]
     assert (verdict["reason"], verdict["notice"]) == (reason, NOTICE)
@@ -205,7 +207,10 @@ def test_a_few_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: 
     shop = kept(tmp_path / "shop", 6)
     assert OWN not in only(shop.evaluate())[1]
     status, reason = only(shop.evaluate("broken"))
-    assert (status, reason.partition(" (")[0]) == ("fail", "100.0 → 66.7, −33.3 pts on 54 cases and on cases like these")
+    assert (status, reason.partition(" (")[0]) == (
+        "fail",
+        "100.0 → 66.7, −33.3 pts on 54 cases and on cases like these",
+    )
     assert f"6 of 60 cases do not count for the failure: their golden answers are the {OWN}" in reason
 
 

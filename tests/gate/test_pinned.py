@@ -40,4 +40,4 @@ def test_fresh_samples_do_not_replace_the_pinned_answers(tmp_path: Path, monkeyp
             repository.commit()
     found = {one.pinned: one for one in project.evaluate(base="main").verdicts}
     assert (found[False].status, found[True].status) == ("pass", "fail")
-    assert found[True].reason.startswith("−30.0 pts on 60 cases")
+    assert found[True].reason.startswith("100.0 → 70.0, −30.0 pts on 60 cases")
