@@ -207,7 +207,7 @@ def scores_p(rng: Rng, n: int, kb: int, kc: int, drop: float = 0.0) -> float:
 
 def a1(at: Setting) -> Iterator[Check]:
     """Pass/fail, p-values."""
-    suites = at.size(4000, 200)
+    suites = at.size(4000, 80)
     designs = itertools.product((20, 50, 200, 1000), ((1, 1), (5, 1), (3, 3), (5, 5)), (LOOSE, NOISY, NEARLY_FIXED))
     found = [
         p_values(at.rng(cell), suites, partial(pass_fail_p, n=n, kb=kb, kc=kc, of=of))
@@ -221,7 +221,7 @@ def a1(at: Setting) -> Iterator[Check]:
 
 def a2(at: Setting) -> Iterator[Check]:
     """Scores with ties, p-values."""
-    suites = at.size(1000, 60)
+    suites = at.size(1000, 30)
     designs = enumerate(itertools.product((20, 50, 200), ((1, 1), (3, 3), (5, 1))))
     found = [p_values(at.rng(cell), suites, partial(scores_p, n=n, kb=kb, kc=kc)) for cell, (n, (kb, kc)) in designs]
     for alpha, page in ((0.05, 0.071), (0.01, 0.02)):
@@ -231,7 +231,7 @@ def a2(at: Setting) -> Iterator[Check]:
 
 def a3(at: Setting) -> Iterator[Check]:
     """The default procedure."""
-    suites = at.size(2000, 100)
+    suites = at.size(2000, 40)
     for cell, (n, kb) in enumerate(itertools.product((20, 50, 86, 200), (1, 5))):
         found = verdicts(at.rng(cell), suites, partial(data.unchanged, n=n, kb=kb))
         label = f"unchanged, n = {n}, {kb} accepted"
@@ -243,7 +243,7 @@ def a3(at: Setting) -> Iterator[Check]:
 
 def f2(at: Setting) -> Iterator[Check]:
     """Worlds in which the accepted runs are not like those of today."""
-    suites = at.size(2000, 60)
+    suites = at.size(2000, 25)
     worlds: dict[str, tuple[Callable[[Rng], World], float]] = {
         **{
             f"both versions {100 * loss:g} % worse from the second round on": (partial(data.drifting, loss=loss), 0.016)
@@ -274,7 +274,7 @@ def f2(at: Setting) -> Iterator[Check]:
 
 def f3(at: Setting) -> Iterator[Check]:
     """Innocent edits: cases move by their own amounts, the mean stays."""
-    suites = at.size(2000, 60)
+    suites = at.size(2000, 25)
     designs = itertools.product((50, 86, 200), (0.07, 0.13))
     for cell, (n, share) in enumerate(designs):
         for number, (label, world) in enumerate(
@@ -287,7 +287,7 @@ def f3(at: Setting) -> Iterator[Check]:
 
 def f4(at: Setting) -> Iterator[Check]:
     """The same where the old version cannot run."""
-    suites = at.size(1000, 40)
+    suites = at.size(1000, 25)
     for cell, (n, share) in enumerate(itertools.product((50, 86, 200), (0.07, 0.13))):
         found = verdicts(at.rng(cell), suites, partial(data.edited, n=n, kb=5, share=share), beside=False)
         label = f"innocent edit, old version cannot run, {100 * share:g} %, n = {n}"
@@ -327,7 +327,7 @@ def sessions_p(rng: Rng, n: int, generate: Callable[[Rng, Floats, int], Floats])
 
 def a6(at: Setting) -> Iterator[Check]:
     """An unlucky baseline."""
-    baselines, candidates = (20, 40) if at.ci else (200, 200)
+    baselines, candidates = (8, 40) if at.ci else (200, 200)
     failed = []
     for cell in range(baselines):
         rng = at.rng(cell)
@@ -376,7 +376,7 @@ def p2(at: Setting) -> Iterator[Check]:
 
 def p3(at: Setting) -> Iterator[Check]:
     """The default procedure."""
-    suites = at.size(2000, 100)
+    suites = at.size(2000, 50)
     designs = ((200, 0.05, "diffuse", 0.82), (200, 0.05, "break", 0.84), (86, 0.10, "diffuse", 0.9))
     for cell, (n, drop, shape, page) in enumerate(designs):
         found = verdicts(at.rng(cell), suites, partial(data.worse, n=n, kb=5, drop=drop, shape=shape))
@@ -387,7 +387,7 @@ def p3(at: Setting) -> Iterator[Check]:
 
 def p5(at: Setting) -> Iterator[Check]:
     """One of several gates has lost 5 points."""
-    suites = at.size(1000, 20)
+    suites = at.size(1000, 12)
     for cell, (gates, page) in enumerate(((4, 0.75), (16, 0.62))):
         rng, lost, unchanged = at.rng(cell), 0, 0
         for _ in range(suites):
@@ -416,7 +416,7 @@ def p6(at: Setting) -> Iterator[Check]:
 
 def w1(at: Setting) -> Iterator[Check]:
     """Golden answers that are the accepted version's own words."""
-    suites = at.size(2000, 60)
+    suites = at.size(2000, 25)
     for cell, share in enumerate((0.1, 0.2, 0.4)):
         label = f"{100 * share:g} % own words, equal quality, n = 86"
         found = verdicts(at.rng(cell), suites, partial(data.own_words, n=86, kb=5, share=share))
@@ -441,7 +441,7 @@ def rehearse_together(worlds: Sequence[World]) -> list[Word]:
 
 def p4(at: Setting) -> Iterator[Check]:
     """Scores."""
-    suites = at.size(1000, 150)
+    suites = at.size(1000, 60)
     found = below(p_values(at.rng(0), suites, partial(scores_p, n=50, kb=3, kc=3, drop=0.05)), 0.05)
     yield at_least(at, "n = 50 scores, 3/3 runs, 5 pts, p ≤ 0.05", found, suites, 0.80)
 
@@ -490,7 +490,7 @@ def n2(at: Setting) -> Iterator[Check]:
 
 def n3(at: Setting) -> Iterator[Check]:
     """False passes at every size, and through all looks."""
-    suites, sizes = at.size(400, 10), range(20, 401, 20 if at.ci else 4)
+    suites, sizes = at.size(400, 10), range(20, 401, 40 if at.ci else 4)
     for cell, (kb, kc) in enumerate(((1, 1), (5, 1), (5, 2), (5, 5))):
         found = [
             share(at.rng(1000 * cell + n), suites, partial(passes, n=n, kb=kb, kc=kc, of=of, shape="diffuse"))
@@ -517,7 +517,7 @@ def assessed(baseline: Floats, candidate: Floats, margin: float = 0.05) -> GateR
 
 def d1(at: Setting) -> Iterator[Check]:
     """The minimum detectable drop: true for losses everywhere and in few cases, and whatever the correlation is."""
-    baselines, fresh = (2, 120) if at.ci else (12, 400)
+    baselines, fresh = (2, 80) if at.ci else (12, 400)
     designs = (
         (50, 5, 5, 0.5),
         (200, 1, 1, 0.1),
@@ -555,7 +555,7 @@ def detected(rng: Rng, before: Floats, after: Floats, kb: int, kc: int) -> bool:
 
 def d2(at: Setting) -> Iterator[Check]:
     """The needed cases or repeats."""
-    gates, fresh = (4, 40) if at.ci else (60, 60)
+    gates, fresh = (3, 20) if at.ci else (60, 60)
     designs = ((50, 5, 1, "cases"), (100, 1, 1, "cases"), (50, 3, 3, "cases"), (50, 3, 3, "repeats"))
     for number, (n, kb, kc, what) in enumerate(designs):
         passed = []
@@ -682,7 +682,7 @@ def slower_p(rng: Rng, mode: str, machine: float) -> float:
 
 def l1(at: Setting) -> Iterator[Check]:
     """No change."""
-    suites, machines = at.size(600, 100), (0.0, 0.05, 0.1, 0.2)
+    suites, machines = at.size(600, 50), (0.0, 0.05, 0.1, 0.2)
     for number, mode in enumerate(MODES):
         rates = [
             below(p_values(at.rng(10 * number + cell), suites, partial(slower_p, mode=mode, machine=machine)), 0.05)
@@ -731,7 +731,7 @@ def slow_calls_p(rng: Rng, kb: int, kc: int, tail: float) -> float:
 
 def c1(at: Setting) -> Iterator[Check]:
     """Tokens."""
-    suites = at.size(1000, 40)
+    suites = at.size(1000, 25)
     cells = ((50, 0.0, 1.0, 0.0), (200, 0.01, 1.0, 0.0), (50, 0.0, 1.1, 0.54), (200, 0.01, 1.1, 0.84))
     for number, (kb, kc) in enumerate(((1, 1), (5, 1))):
         for cell, (n, loops, factor, page) in enumerate(cells):
