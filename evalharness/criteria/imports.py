@@ -105,7 +105,7 @@ def imported_files(folder: Path) -> Iterator[Path]:
         if not is_import(path.name):
             continue
         if not path.is_dir():
-            yield path
+            yield from [path] if _is_imported(path) or _announces(path.name) else []  # not a command such as bin/idna
         elif any(_is_imported(inner) for inner in path.glob("__init__.*")):
             yield from filter(_is_imported, path.rglob("*"))
 

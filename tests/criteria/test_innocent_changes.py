@@ -103,6 +103,11 @@ ROWS = [
     Row("change application code", put("src/shop/app.py", "PRICE = 2\n")),
     Row("change application code on Python's path", put("src/shop/app.py", "PRICE = 3\n"), import_from="src"),
     Row("add a package to the project", put("billing/__init__.py")),
+    Row(
+        "install an environment into the project",
+        both(put(".venv/bin/pytest", "#!/usr/bin/python\n"), put(".venv/bin/idna", "#!/usr/bin/python\n")),
+        import_from=".venv/bin",
+    ),
     Row("add conftest.py beside application code", put("src/shop/conftest.py")),
     Row("add a test", put("tests/test_more.py", "def test_more(): assert True\n")),
     Row("improve a prompt", _BETTER),

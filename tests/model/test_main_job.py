@@ -33,7 +33,8 @@ pytestmark = pytest.mark.slow
 def run_pytest(folder: Path, *arguments: str, root: Path = ROOT, meanwhile=None, **variables: str):
     """`pytest --llm-suite=support` outside of CI, with its reports in `folder`."""
     environment = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PYTEST")}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--llm-suite=support", "--llm-record=all"]
+    installed = str(Path(sys.executable).with_name("pytest"))  # puts its folder, .venv/bin, on Python's path
+    command = [installed, "-p", "no:cacheprovider", "--llm-suite=support", "--llm-record=all"]
     with subprocess.Popen(
         [*command, f"--llm-report={folder}", *arguments],
         cwd=root,
