@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -184,16 +184,11 @@ class MergeBase:
 
         return Standing(rules, known(pinned=False), known(pinned=True))
 
-    def _old_rules(self, name: str) -> list[GateRule]:
+    def _old_rules(self, name: str) -> tuple[GateRule, ...]:
         """Empty for a suite that did not exist or was invalid then, which `changes` reports."""
         if self.commit is None or not self.changes(name):
-            return []
-        try:
-            # under the configuration of then: a lower limit of today must not make the suite invalid
-            config = load_config(self.snapshot.folder).model_copy(update={"root": self.config.root})
-            return [gate.rule for gate in load_suite(name, config.anchored(self.snapshot.folder)).gates]
-        except EvalHarnessError:
-            return []
+            return ()
+        return _rules_in(self.snapshot.folder, self.config.root, name)
 
     def pinned(self, name: str, pairs: Collection[Pair]) -> Baselines:
         """The pinned baselines at the commit; those of the working tree if the commit has none."""
@@ -242,6 +237,17 @@ class MergeBase:
         path = self.config.root / given
         path = path / f"{model}.{prompt}.jsonl" if path.is_dir() else path
         return read_one(path, self.config.root) if path.exists() else StoreError(f"{given}: no such file: {path}")
+
+
+@cache
+def _rules_in(folder: Path, root: Path, name: str) -> tuple[GateRule, ...]:
+    """The gates of a suite in a snapshot of the project in `root`; none if it is missing or invalid."""
+    try:
+        # under the configuration of then: a lower limit of today must not make the suite invalid
+        config = load_config(folder).model_copy(update={"root": root})
+        return tuple(gate.rule for gate in load_suite(name, config.anchored(folder)).gates)
+    except EvalHarnessError:
+        return ()
 
 
 def _summary(baseline: Baseline | StoreError | None) -> str:
