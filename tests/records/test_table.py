@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from store.stored_records import HOSTILE, SIGNATURES, a_run, a_sample, accepted, broken, write
 
+from evalharness import testing
 from evalharness.errors import StoreError
 from evalharness.records import Response, Run, Sample, SampleError, SampleKey, Score, Timing, Usage
 from evalharness.records.table import KINDS
+from evalharness.report.verdict_file import verdict_json
 from evalharness.store import read_baseline
 
 DTYPES = {
@@ -201,7 +203,8 @@ def test_documented_formats(tmp_path: Path) -> None:
         json.loads(line) for block in re.findall("```json\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()
     ]
     files = write(tmp_path / "run.jsonl", a_run((a_sample(),))), accepted(tmp_path, a_run((a_sample(),)))
-    real = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    real = [verdict_json(testing.outcome()), *lines]
     for example, line in zip(shown, real, strict=True):
         _same_fields(example, line)
 
@@ -211,7 +214,7 @@ def _same_fields(example: Any, line: Any) -> None:
         for name in example.keys() - {"rouge_l"}:
             assert name in line, (name, line)
             _same_fields(example[name], line[name])
-    elif isinstance(example, list) and example and isinstance(line, list):
+    elif example and line and isinstance(example, list) and isinstance(line, list):
         _same_fields(example[0], line[0])
 
 
