@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpcore2  # noqa: F401 - pytester forgets what a run inside has imported: its error classes would exist twice
 import pytest
+import scipy.special  # noqa: F401 - for the same reason: it cannot be loaded twice
 
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 
