@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from evalharness.records import AcceptedRun as AcceptedRun
     from evalharness.records import Baseline as Baseline
     from evalharness.records import Case as Case
+    from evalharness.records import Context as Context
     from evalharness.records import Message as Message
     from evalharness.records import Params as Params
     from evalharness.records import Request as Request
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from evalharness.records import Score as Score
     from evalharness.records import Suite as Suite
     from evalharness.records import Timing as Timing
+    from evalharness.records import ToolCall as ToolCall
     from evalharness.records import Usage as Usage
     from evalharness.records import Verdict as Verdict
     from evalharness.report import Outcome as Outcome
@@ -78,6 +80,7 @@ _PUBLIC = {
     "Comparison": "evaluation.api",
     "Config": "config",
     "ConfigError": "errors",
+    "Context": "records",
     "EvalHarnessError": "errors",
     "Evaluation": "evaluation.api",
     "Executor": "execution.executor",
@@ -113,6 +116,7 @@ _PUBLIC = {
     "SuiteError": "errors",
     "ThrottledError": "errors",
     "Timing": "records",
+    "ToolCall": "records",
     "UnknownOutcomeError": "errors",
     "Usage": "records",
     "Verdict": "records",

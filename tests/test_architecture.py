@@ -217,6 +217,7 @@ def test_public_names_are_lazy() -> None:
     assert loaded("from evalharness import Case, Run, EvalHarnessError") == {
         "evalharness",
         "evalharness.records",
+        "evalharness.records.application",
         "evalharness.records.response",
         "evalharness.records.run",
         "evalharness.records.suite",

@@ -52,7 +52,9 @@ class Accounts:
         return replace(response, usage=with_estimates(response.usage, job.request, response.text))
 
     def cost_usd(self, response: Response) -> float | None:
-        """Return the dollars of a response, None where no price is known."""
+        """Return the dollars of a response: those that an application reports, else by the price; None if unknown."""
+        if response.cost_usd is not None:
+            return response.cost_usd
         return self.pricing.cost_usd(response) if self.pricing else None
 
     def most_usd(self, job: Job) -> float:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from evalharness.errors import ProviderError, StoreError
 from evalharness.execution.executor import Exchange
+from evalharness.execution.sound import encodable
 from evalharness.foreign import describe
 from evalharness.records import Request, Response, SampleError
-from evalharness.redaction import scrub, scrubbed
+from evalharness.redaction import scrub
 from evalharness.wire.retry import Tries
-
-_LOGPROB_DIGITS = 4
-"""Rounded on arrival, so that a stored number and a fresh one are the same."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,38 +71,5 @@ class Job:
             duplicate.complete()
 
 
-def sound(response: Response) -> Response:
-    """Return the response with texts that Unicode can encode and without keys.
-
-    Raises ProviderError for anything else that a provider returned.
-    """
-    if not isinstance(response, Response) or not isinstance(response.text, str):
-        raise ProviderError(f"complete() must return a Response, not {type(response).__name__}")
-    if not response.is_sound:
-        raise ProviderError(
-            f"the provider returned a response that cannot be recorded: {replace(response, text='...')}"
-        )
-    text, *contexts = map(_encodable, (response.text, *response.contexts))
-    text, model, fingerprint, *contexts = scrubbed([text, response.model, response.fingerprint, *contexts])
-    return replace(
-        response,
-        text=text,
-        model=model[:200],
-        fingerprint=fingerprint[:200],
-        logprobs=_rounded(response.logprobs),
-        golden_logprobs=tuple(_rounded(golden) for golden in response.golden_logprobs),
-        contexts=tuple(contexts),
-    )
-
-
-def _rounded(logprobs: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(round(float(value), _LOGPROB_DIGITS) + 0.0 for value in logprobs)  # + 0.0: never -0.0
-
-
 def _writable(text: str) -> str:
-    return scrub(_encodable(text))
-
-
-def _encodable(text: str) -> str:
-    """The text without lone surrogates, which no file can hold."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return scrub(encodable(text))

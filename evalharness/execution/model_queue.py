@@ -19,10 +19,11 @@ from evalharness.errors import BilledError, ModelUnavailableError, ProviderError
 from evalharness.execution.accounts import Accounts
 from evalharness.execution.attempts import Attempts
 from evalharness.execution.executor import Executor
-from evalharness.execution.job import Job, sound
+from evalharness.execution.job import Job
 from evalharness.execution.limiter import START, Limiter
 from evalharness.execution.memory_manager import MemoryManager
 from evalharness.execution.scheduler import Scheduler
+from evalharness.execution.sound import sound
 from evalharness.foreign import describe
 from evalharness.logs import get_logger
 from evalharness.records import Params, Response

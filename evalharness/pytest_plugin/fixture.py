@@ -14,7 +14,7 @@ from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.evaluation.given import GivenAnswers
 from evalharness.pytest_plugin._output import failure
 from evalharness.pytest_plugin.items import CHECKED
-from evalharness.records import Response, Sample, SampleKey, Timing, Usage
+from evalharness.records import Context, Response, Sample, SampleKey, Timing, Usage
 from evalharness.redaction import shortened
 from evalharness.report.terminal import explain_sample, summary_lines
 from evalharness.suites import suite_names
@@ -65,7 +65,7 @@ class LLM:
         *,
         case: str,
         answer: str | Response,
-        contexts: Sequence[str] = (),
+        contexts: Sequence[str | Context] = (),
         suite: str | None = None,
         model: str = "app",
         prompt: str | None = None,
@@ -78,7 +78,7 @@ class LLM:
         Args:
             case: The id of the case in the suite.
             answer: The text, or a Response with token counts and timing.
-            contexts: The texts that the application retrieved.
+            contexts: What the application retrieved: texts, or `Context` records with id and score.
             suite: The suite. Default: the marker `llm_suite("NAME")` of the test, else the only suite.
             model: The name of the application, as in the name of its baseline.
             prompt: The prompt that renders the messages of the sample. Default: the suite's first one.
@@ -124,13 +124,14 @@ def _key(evaluation: Evaluation, case: str) -> SampleKey:
     return keys[case]
 
 
-def _response(answer: str | Response, contexts: Sequence[str]) -> Response:
-    if isinstance(contexts, str) or not all(isinstance(text, str) for text in contexts):
+def _response(answer: str | Response, contexts: Sequence[str | Context]) -> Response:
+    if isinstance(contexts, str) or not all(isinstance(one, str | Context) for one in contexts):
         raise ConfigError(f"check(): 'contexts' must be a list of texts, got {shortened(contexts, 40)!r}")
+    records = tuple(Context(one) if isinstance(one, str) else one for one in contexts)
     if isinstance(answer, Response):
-        return replace(answer, contexts=tuple(contexts)) if contexts else answer
+        return replace(answer, contexts=records) if records else answer
     if not isinstance(answer, str):
         hint = "; await it first" if inspect.isawaitable(answer) else ""
         raise ConfigError(f"check(): 'answer' must be a str or a Response, got {type(answer).__name__}{hint}")
     usage = Usage(0, len(answer.split()), estimated=True)
-    return Response(answer, "stop", usage, Timing(total_s=0.0), contexts=tuple(contexts))
+    return Response(answer, "stop", usage, Timing(total_s=0.0), contexts=records)

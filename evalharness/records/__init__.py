@@ -9,6 +9,7 @@ Suite ─ Case ─┐
 
 from __future__ import annotations
 
+from evalharness.records.application import Context, ToolCall
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import (
     TIMINGS,
@@ -62,6 +63,7 @@ __all__ = [
     "Baselines",
     "Case",
     "ChangeUnit",
+    "Context",
     "CriteriaChange",
     "FinishReason",
     "GateRule",
@@ -87,6 +89,7 @@ __all__ = [
     "Status",
     "Suite",
     "Timing",
+    "ToolCall",
     "Unit",
     "Usage",
     "Verdict",

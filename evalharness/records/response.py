@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
+from evalharness.records.application import Context, ToolCall, json_problem
 from evalharness.records.suite import Message, Params
 
 FinishReason = Literal["stop", "length"]
@@ -95,31 +96,88 @@ class Response:
     """Natural logarithms of the probabilities that the model assigns to each golden answer of the request: one number
     per token, without the end of the turn.
     """
-    contexts: tuple[str, ...] = ()
-    """Texts that an application retrieved and used for the response."""
+    contexts: tuple[Context, ...] = ()
+    """What an application retrieved and used for the response."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """The tool calls of an application, in order."""
+    data: Any = None
+    """A structured answer of an application, as a JSON value; None for none."""
+    turns: tuple[Message, ...] = ()
+    """The conversation that an application held for the response."""
+    cost_usd: float | None = None
+    """Dollars that an application says the response cost; None if it does not say."""
+    reasoning: str = ""
+    """Reasoning, which is no part of `text`."""
+    refusal: str = ""
+    """The words with which an application declined to answer."""
+
+    @property
+    def has_added(self) -> bool:
+        """Whether there is more than text, numbers and names."""
+        added = self.contexts or self.tool_calls or self.turns or self.reasoning or self.refusal
+        return bool(added) or self.data is not None
+
+    def added(self) -> dict[str, Any]:
+        """What an application added to the text, as JSON values by field; empty fields are left out."""
+        found = {
+            "contexts": [{"text": one.text} | _known(id=one.id or None, score=one.score) for one in self.contexts],
+            "tool_calls": [
+                {"name": one.name} | _known(arguments=one.arguments, result=one.result) for one in self.tool_calls
+            ],
+            "turns": [{"role": one.role, "content": one.content} for one in self.turns],
+            "reasoning": self.reasoning,
+            "refusal": self.refusal,
+        }
+        data = {} if self.data is None else {"data": self.data}
+        return {name: value for name, value in found.items() if value} | data
 
     @property
     def is_sound(self) -> bool:
         """Whether the response can be recorded.
 
-        It needs a known finish reason, numbers that are finite and not negative, integer token counts, and
-        log-probabilities that are finite and at most 0.
+        It needs a known finish reason, numbers that are finite and not negative, integer token counts,
+        log-probabilities that are finite and at most 0, and fields of the declared types within bounds.
         """
         usage, timing = self.usage, self.timing
         counts = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.estimated]
         counts += [usage.reasoning_tokens, usage.cache_write_tokens]
         optional = [timing.first_token_s, timing.prompt_tokens_per_s, timing.decode_tokens_per_s, timing.slots]
+        optional.append(self.cost_usd)
         measured = [timing.total_s, *[value for value in optional if value is not None]]
         known = (
             self.finish_reason in _FINISH_REASONS and _are_amounts(counts, int) and _are_amounts(measured, int | float)
         )
-        return known and _are_logprobs(self.logprobs) and self._has_sound_lists()
+        return known and _are_logprobs(self.logprobs) and self._has_sound_goldens() and not self.added_problem
 
-    def _has_sound_lists(self) -> bool:
-        if not isinstance(self.golden_logprobs, tuple) or not isinstance(self.contexts, tuple):
-            return False
-        texts = all(isinstance(text, str) for text in self.contexts)
-        return texts and all(_are_logprobs(golden) for golden in self.golden_logprobs)
+    def _has_sound_goldens(self) -> bool:
+        return isinstance(self.golden_logprobs, tuple) and all(_are_logprobs(one) for one in self.golden_logprobs)
+
+    @property
+    def added_problem(self) -> str:
+        """Why a field that an application fills is unsound, with its place; "" if none is."""
+        if not self.has_added:
+            return ""
+        kinds = (("contexts", Context), ("tool_calls", ToolCall), ("turns", Message))
+        for name, kind in kinds:
+            given = getattr(self, name)
+            if not isinstance(given, tuple) or not all(isinstance(one, kind) for one in given):
+                return f"{name}: expected a tuple of {kind.__name__} records"
+        return self._text_problem() or json_problem(self.added(), "response")
+
+    def _text_problem(self) -> str:
+        texts = [("reasoning", self.reasoning), ("refusal", self.refusal)]
+        for one in self.contexts:
+            texts += [("contexts: text", one.text), ("contexts: id", one.id)]
+            if one.score is not None and (isinstance(one.score, bool) or not isinstance(one.score, int | float)):
+                return f"contexts: score: expected a number, got {type(one.score).__name__}"
+        texts += [("tool_calls: name", one.name) for one in self.tool_calls]
+        texts += [("turns", text) for one in self.turns for text in (one.role, one.content)]
+        wrong = [(name, value) for name, value in texts if not isinstance(value, str)]
+        return f"{wrong[0][0]}: expected a str, got {type(wrong[0][1]).__name__}" if wrong else ""
+
+
+def _known(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _are_amounts(values: list[Any], kind: Any) -> bool:

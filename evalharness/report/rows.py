@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 from evalharness.records import Sample
+from evalharness.records.application import as_texts
 from evalharness.report.columns import Column, known, numbers
 
 MAX_TEXT = 50_000
@@ -130,6 +131,14 @@ def _remarks(samples: Sequence[Sample], texts: _Texts) -> Iterator[tuple[str, An
         _sparse(
             texts.all([f"{score.metric}: {score.note}" for score in sample.scores if score.note]) for sample in samples
         ),
+    )
+    yield (
+        "added",
+        {
+            str(index): [texts(part) for pair in as_texts(sample.response.added()) for part in pair]
+            for index, sample in enumerate(samples)
+            if sample.response and sample.response.has_added
+        },
     )
     yield "cut", [index for index, sample in enumerate(samples) if sample.response and _is_cut(sample)]
     yield "replayed", [index for index, sample in enumerate(samples) if sample.recorded_at]

@@ -14,15 +14,18 @@ from pydantic import TypeAdapter, ValidationError
 from evalharness.records import Response
 from evalharness.redaction import scrubbed, shortened
 from evalharness.store.imported import Origin
+from evalharness.store.upgrade import with_context_records
 
 NOT_RECORDED = "no recorded response, and --llm-record=none forbids model calls"
 """The error of a request that is not sent."""
 _RESPONSE = TypeAdapter(Response)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
-_TEXTS = ("contexts",)
-"""Fields with lists of texts. All other lists contain numbers."""
-_OPTIONAL = ("logprobs", "golden_logprobs", "contexts")
+_ADDED = ("contexts", "tool_calls", "turns", "data")
+"""Fields with records or JSON values. All other lists contain numbers."""
+_OPTIONAL = ("logprobs", "golden_logprobs", "contexts", "tool_calls", "turns", "reasoning", "refusal")
 """Fields that older files lack. They are left out if they are empty."""
+_OR_NONE = ("data", "cost_usd")
+"""The same for fields that can be 0 or an empty list: they are left out if they are None."""
 _OPTIONAL_COUNTS = ("reasoning_tokens", "cache_write_tokens")
 """Fields of `usage` that older files lack. They are left out if they are 0."""
 
@@ -59,12 +62,15 @@ def response_from_json(value: Any) -> Response:
     """A response from plain data. Raises ValueError with the name of an invalid field."""
     if not isinstance(value, Mapping):
         raise ValueError(f"expected a JSON object, got {type(value).__name__}")
+    value = with_context_records(value)
     try:
         response = _RESPONSE.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     _check_fields(value, _RESPONSE.dump_python(response, mode="json"))
+    if problem := response.added_problem:
+        raise ValueError(problem)
     if not response.is_sound:
         raise ValueError("logprobs or golden_logprobs: expected logarithms of probabilities, finite and at most 0")
     return response
@@ -75,15 +81,31 @@ def _check_fields(given: Mapping[str, Any], read: Mapping[str, Any], place: str 
     for name, value in given.items():
         if name not in read:
             raise ValueError(f"{place}{name}: unknown field")
-        if isinstance(value, Mapping):
+        if name in _ADDED and not place:
+            _check_added(value, read[name], name)
+        elif isinstance(value, Mapping):
             _check_fields(value, read[name], f"{place}{name}.")
         elif type(value) is not type(read[name]) and not (type(value) is int and type(read[name]) is float):
             expected = type(read[name]).__name__
             raise ValueError(f"{place}{name}: expected {expected}, got {shortened(value, 40)!r}")
-        elif isinstance(value, list) and name not in _TEXTS and not _are_numbers(value):
+        elif isinstance(value, list) and not _are_numbers(value):
             raise ValueError(f"{place}{name}: expected numbers only")
         elif isinstance(value, int | float) and not 0 <= value < math.inf:
             raise ValueError(f"{place}{name}: expected a finite number of at least 0, got {value}")
+
+
+def _check_added(given: Any, read: Any, place: str) -> None:
+    """Check that validation has ignored and converted no part of a record or a JSON value. Raises ValueError."""
+    if isinstance(given, Mapping) and isinstance(read, Mapping):
+        for name, value in given.items():
+            if name not in read:
+                raise ValueError(f"{place}.{name}: unknown field")
+            _check_added(value, read[name], f"{place}.{name}")
+    elif isinstance(given, list) and isinstance(read, list) and len(given) == len(read):
+        for number, (value, its) in enumerate(zip(given, read, strict=True)):
+            _check_added(value, its, f"{place}[{number}]")
+    elif type(given) is not type(read) and not (type(given) is int and type(read) is float):
+        raise ValueError(f"{place}: expected {type(read).__name__}, got {shortened(given, 40)!r}")
 
 
 def _are_numbers(value: list[Any]) -> bool:
@@ -107,7 +129,22 @@ def response_to_json(response: Response) -> dict[str, Any]:
 def without_empty(response: dict[str, Any]) -> dict[str, Any]:
     """A response as plain data, without empty optional fields."""
     usage = {name: count for name, count in response["usage"].items() if count or name not in _OPTIONAL_COUNTS}
-    return {name: value for name, value in response.items() if value or name not in _OPTIONAL} | {"usage": usage}
+    found = {
+        name: value
+        for name, value in response.items()
+        if value or (name not in _OPTIONAL and (value is not None or name not in _OR_NONE))
+    }
+    for name in ("contexts", "tool_calls"):
+        if name in found:
+            found[name] = [
+                {key: value for key, value in one.items() if not _is_left_out(key, value)} for one in found[name]
+            ]
+    return found | {"usage": usage}
+
+
+def _is_left_out(name: str, value: Any) -> bool:
+    """Whether this field of a context or a tool call is empty."""
+    return value is None or (name == "id" and not value)
 
 
 def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:

@@ -24,7 +24,14 @@ from evalharness.redaction import scrubbed
 from evalharness.store.files import CREATE, LONE_SURROGATES, open_regular, write_all
 from evalharness.store.folders import folder_of, writing
 from evalharness.store.recorded import canonical, without_empty
-from evalharness.store.upgrade import SCHEMA, SCHEMAS, planned_repeats, upgraded_header, upgraded_run_line
+from evalharness.store.upgrade import (
+    SCHEMA,
+    SCHEMAS,
+    planned_repeats,
+    upgraded_header,
+    upgraded_run_line,
+    with_context_records,
+)
 
 RECORD = "run.jsonl"
 """File name of a run record."""
@@ -151,7 +158,7 @@ def read_run(path: Path) -> Run:
             if end or line.keys() not in ({"sample"}, {"end"}):
                 raise StoreError(f"{path}:{number}: invalid run record: expected a sample, or one end line")
             if "sample" in line:
-                samples.append(_SAMPLE.validate_python(line["sample"]))
+                samples.append(_SAMPLE.validate_python(_readable(line["sample"])))
                 if problem := _out_of_range(samples[-1]):
                     raise StoreError(f"{path}:{number}: invalid run record: {problem}")
             else:
@@ -162,8 +169,17 @@ def read_run(path: Path) -> Run:
     return Run(header, tuple(samples), end.selected, end.stopped, end.calibration_s, end.stability)
 
 
+def _readable(sample: Any) -> Any:
+    """The sample with a record for each context of its response."""
+    response = sample.get("response") if isinstance(sample, dict) else None
+    has_contexts = isinstance(response, dict) and "contexts" in response
+    return {**sample, "response": with_context_records(response)} if has_contexts else sample
+
+
 def _out_of_range(sample: Sample) -> str:
     """A message for a number that no run can produce; empty if there is none."""
+    if sample.response and (problem := sample.response.added_problem):
+        return problem
     usage = sample.response.usage if sample.response else None
     if usage and max(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) > _MOST_TOKENS:
         return f"expected at most {_MOST_TOKENS:,} tokens"

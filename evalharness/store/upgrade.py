@@ -78,6 +78,13 @@ def upgraded_request(request: str) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
+def with_context_records(response: Any) -> Any:
+    """The response with a record for each context. Older files have texts."""
+    if not isinstance(response, Mapping) or not isinstance(contexts := response.get("contexts"), list):
+        return response
+    return {**response, "contexts": [{"text": one} if isinstance(one, str) else one for one in contexts]}
+
+
 def _with_unit(gate: Any) -> Any:
     """The gate with its unit. In schema 1, four metrics have ratios as margins."""
     if not isinstance(gate, list) or len(gate) != _GATE_FIELDS:

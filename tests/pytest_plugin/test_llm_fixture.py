@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from evalharness import Context
 from evalharness.store import read_run
 
 CHECKS = """
@@ -80,7 +81,7 @@ def test_the_first_checks(app):
     run = read_run(app.root / "reports/demo/run.jsonl")
     assert {(sample.key.model, sample.key.prompt) for sample in run.samples} == {("app", "plain")}
     assert run.complete
-    assert run.samples[0].response.contexts == ("Returns are open for 30 days.",)
+    assert run.samples[0].response.contexts == (Context("Returns are open for 30 days."),)
     assert run.samples[0].messages[-1].content == "Can I return case-0?"
 
 
@@ -178,7 +179,7 @@ def test_contexts_of_a_response(app):
         "RESPONSE = Response('Yes.', 'stop', Usage(1, 1), Timing(0.1))\n"
         "def test_it(llm):\n"
         "    sample = llm.check(case='case-1', answer=RESPONSE, contexts=['Returns are open.'])\n"
-        "    assert sample.response.contexts == ('Returns are open.',)\n",
+        "    assert [one.text for one in sample.response.contexts] == ['Returns are open.']\n",
     )
     app.pytester.runpytest_inprocess("test_it.py", "-p", "no:cacheprovider").assert_outcomes(passed=1, skipped=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from outcomes import a_sample, an_outcome, broken
 
@@ -11,11 +12,14 @@ from evalharness.records import (
     Baseline,
     BaselineCase,
     BaselineSample,
+    Context,
     CriteriaChange,
+    Message,
     Response,
     Sample,
     Score,
     Timing,
+    ToolCall,
     Usage,
 )
 from evalharness.report import Outcome
@@ -56,7 +60,15 @@ def hostile(text: str) -> Outcome:
 
 
 def _placed(sample: Sample, text: str, prompt: str) -> Sample:
-    response = Response(f"{text}\nnow {text}", "stop", Usage(9, 9), Timing(0.5)) if sample.response else None
+    contexts, calls = (Context(text, text),), (ToolCall(text, {text: text}, [text]),)
+    added: dict[str, Any] = {
+        "contexts": contexts,
+        "tool_calls": calls,
+        "data": {text: text},
+        "turns": (Message(text, text),),
+    }
+    answer = Response(f"{text}\nnow {text}", "stop", Usage(9, 9), Timing(0.5), reasoning=text, refusal=text, **added)
+    response = answer if sample.response else None
     key = sample.key._replace(case=text, model=text, prompt=prompt)
     scores = tuple(Score(text, score.value, text, note=text) for score in sample.scores[:1])
     return replace(sample, key=key, tags=(text, text), golden=(text,), scores=scores, response=response)

@@ -11,11 +11,15 @@ function detail(row) {
   return el("div", {}, problems(row),
     el("div.columns", {}, part(row.golden.length > 1 ? "Golden answers (any is correct)" : "Golden answer", golden),
       part("Answer", answer)),
-    difference(row), siblings(row),
+    added(row), difference(row), siblings(row),
     part("Prompt", messages.length ? messages.map(message) : nothing("Not stored for accepted answers.")),
     el("div.columns", {}, part("Scores", scores(row)), part("Request", request(row))),
     el("p.small", {}, el("a", { href: link }, "Link to this case for all models and prompts")));
 }
+
+// What an application adds to its answer: a title and a text for each part.
+const added = ({ added }) =>
+  added.map((title, index) => (index % 2 ? null : part(text(title), prose(text(added[index + 1])))));
 
 function problems(row) {
   const failed = row.failed.map((index) => el("li", {}, shown(text(index), "exact")));

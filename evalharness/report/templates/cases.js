@@ -17,7 +17,7 @@ async function unpack() {
   view.all = rows.case.map((id, index) => ({
     index, case: id, column: rows.column[index], repeat: rows.repeat[index], tags: rows.tags[index],
     golden: rows.golden[index], answer: rows.answer[index], old: rows.old[index], failed: rows.failed[index] ?? [],
-    notes: rows.notes[index] ?? [],
+    notes: rows.notes[index] ?? [], added: rows.added[index] ?? [],
     error: rows.error[index] ?? null, cut: cut.has(index), replayed: replayed.has(index), tokens: rows.tokens[index],
     timing: rows.timing[index], cost: rows.cost[index],
   }));

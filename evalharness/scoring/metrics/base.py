@@ -16,6 +16,7 @@ from typing import Any
 from evalharness.errors import EvalHarnessError, MetricError
 from evalharness.foreign import describe
 from evalharness.records import Message, Params, Request, Response, SampleKey, Score, Spec, Timing, Usage
+from evalharness.records.application import as_texts
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
 _READABLE_CHARS = 40
@@ -57,6 +58,14 @@ class SampleView:
     def text(self) -> str:
         """The text of the response."""
         return self.response.text
+
+    @property
+    def added(self) -> dict[str, str]:
+        """All else in the response as texts by title: contexts, tool calls, data, conversation, reasoning, refusal.
+
+        Titles without content are left out. The values themselves are fields of `response`.
+        """
+        return dict(as_texts(self.response.added()))
 
 
 @dataclass(frozen=True, slots=True)
