@@ -81,6 +81,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "gguf": "evalharness.local.gguf:GgufProvider",
         "gguf-server": "evalharness.local.gguf_server:GgufServerProvider",
         "openai": "evalharness.providers.openai:OpenAIProvider",
+        "python": "evalharness.application.python:PythonProvider",
         "scripted": "evalharness.providers.scripted:ScriptedProvider",
     },
     "judges": {},

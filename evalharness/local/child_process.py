@@ -10,8 +10,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
+
+from evalharness.local.child_output import ChildOutput
 
 STOPPED = "the model was stopped before it answered"
 """The error message of a request that `close` or `unload` ends."""
@@ -41,6 +46,16 @@ _LOG_STAMP = re.compile(r"[\d.]+ [A-Z] ")
 """Time and level before each line of llama.cpp's log."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What code of the project sees in a child."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    on_line: Callable[[str], None]
+    """Called in a thread with each line that the code prints, up to a limit."""
+
+
 class ChildError(Exception):
     """The child died, was too slow, or reported a failure."""
 
@@ -51,22 +66,28 @@ class ChildProcess:
     The process ends when its input closes, so with this process. The end of its standard error is kept.
     """
 
-    def __init__(self, module: str, what: str) -> None:
+    def __init__(self, module: str, what: str, surroundings: Surroundings | None = None) -> None:
         """Start the process. Raises OSError.
 
-        `what`: its name in errors, such as "the model's server".
+        `what`: its name in errors, such as "the model's server". `surroundings`: for code of the project.
         """
         self._what = what
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        self._stderr: IO[bytes] | None = None
+        if surroundings is None:
+            self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self.process = subprocess.Popen(  # noqa: S603 - a module of this package
             command(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=_environment(),
+            stderr=self._stderr or subprocess.PIPE,
+            env=surroundings.environment if surroundings else _environment(),
+            cwd=surroundings.folder if surroundings else None,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the child
         )
         self.pid = self.process.pid
+        self._output: ChildOutput | None = None
+        if surroundings and self.process.stderr:
+            self._output = ChildOutput(self.process.stderr, surroundings.on_line)
 
     def start(self, request: dict[str, Any], *, within_s: float) -> dict[str, Any]:
         """The child's reply to its one request. Raises ChildError."""
@@ -100,8 +121,10 @@ class ChildProcess:
         return not self.alive
 
     def kill(self) -> None:
-        """Kill the process and wait until it is gone."""
+        """Kill the process with those that it has started, and wait until it is gone."""
         if self.process.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
             self.process.kill()
         self.process.wait()
 
@@ -113,14 +136,19 @@ class ChildProcess:
 
     def stderr_tail(self) -> str:
         """The last lines of standard error, of which the first often names the cause."""
-        size = os.fstat(self._stderr.fileno()).st_size
-        end = os.pread(self._stderr.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+        if self._stderr is None:
+            end = self._output.tail()[-_TAIL_BYTES:] if self._output else b""
+        else:
+            size = os.fstat(self._stderr.fileno()).st_size
+            end = os.pread(self._stderr.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
         lines = [_LOG_STAMP.sub("", line, count=1).strip() for line in end.decode("utf-8", "replace").splitlines()]
         return "; ".join([line for line in lines if line][-_TAIL_LINES:])[:_TAIL_CHARS]
 
     def close(self) -> None:
         """Kill the process and close its pipes."""
         self.kill()
+        if self._output:
+            self._output.close()
         for stream in (self.process.stdin, self.process.stdout, self._stderr):
             with suppress(OSError):  # unsent bytes to a dead child
                 if stream:

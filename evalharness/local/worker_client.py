@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any
 
 from evalharness.errors import ProviderError
-from evalharness.local.child_process import STOPPED, ChildProcess
+from evalharness.local.child_process import STOPPED, ChildProcess, Surroundings
 
 
 class WorkerLost(Exception):
@@ -35,7 +35,14 @@ class WorkerClient(ChildProcess):
     """A worker process and the thread that reads its events."""
 
     def __init__(
-        self, module: str, *, heartbeat_s: float, step_s: float, on_event: Callable[[Mapping[str, Any]], None]
+        self,
+        module: str,
+        *,
+        heartbeat_s: float,
+        step_s: float,
+        on_event: Callable[[Mapping[str, Any]], None],
+        what: str = "the model's process",
+        surroundings: Surroundings | None = None,
     ) -> None:
         """Start the process.
 
@@ -44,9 +51,11 @@ class WorkerClient(ChildProcess):
             heartbeat_s: Seconds of silence after which the process counts as hung.
             step_s: Seconds without progress on a request after which it counts as hung, heartbeats or not.
             on_event: Called in the reading thread with each event that is not a reply.
+            what: The name of the process in errors.
+            surroundings: For code of the project.
 
         """
-        super().__init__(module, "the model's process")
+        super().__init__(module, what, surroundings)
         self._heartbeat_s, self._step_s, self._on_event = heartbeat_s, step_s, on_event
         self._steps, self._progressed_at = -1, time.monotonic()
         self._numbers = count()
@@ -56,6 +65,8 @@ class WorkerClient(ChildProcess):
         """Why the process is gone; None while it runs."""
         self.in_flight: set[int] = set()
         """Requests that have started and not ended. One of them may have caused a crash."""
+        self.unanswered = 0
+        """Number of requests that the end of the process left without a reply."""
         threading.Thread(target=self._read, daemon=True, name="evalharness-worker").start()
 
     @property
@@ -97,24 +108,27 @@ class WorkerClient(ChildProcess):
             if self._read_events():
                 self._fail_all(WorkerLost("crash", self.exit_message()))
             else:
-                self.end(WorkerLost("hang", f"the model's process sent no heartbeat for {self._heartbeat_s:g} s"))
+                self.end(WorkerLost("hang", f"{self._what} sent no heartbeat for {self._heartbeat_s:g} s"))
         except Exception as error:  # a thread that dies silently would leave requests waiting
-            self.end(WorkerLost("crash", f"the model's process sent an unreadable event ({error!r:.200})"))
+            self.end(WorkerLost("crash", f"{self._what} sent an unreadable event ({error!r:.200})"))
         self.close()
 
     def _read_events(self) -> bool:
         """Read events. Returns True when the output ends, False after `heartbeat_s` of silence."""
         assert self.process.stdout
-        out, rest = self.process.stdout.fileno(), b""
+        out, rest = self.process.stdout.fileno(), bytearray()
         with selectors.DefaultSelector() as ready:
             ready.register(out, selectors.EVENT_READ)
             while ready.select(self._heartbeat_s):
                 data = os.read(out, 1 << 16)
                 if not data:
                     return True
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    self._handle(json.loads(line))
+                rest += data
+                if b"\n" in data:
+                    *lines, tail = rest.split(b"\n")
+                    rest = bytearray(tail)
+                    for line in lines:
+                        self._handle(json.loads(line))
         return False
 
     def _handle(self, event: dict[str, Any]) -> None:
@@ -145,11 +159,12 @@ class WorkerClient(ChildProcess):
         if steps != self._steps or not self.in_flight:
             self._steps, self._progressed_at = steps, now
         elif now - self._progressed_at > self._step_s:
-            self.end(WorkerLost("hang", f"the model's process spent more than {self._step_s:g} s on one step"))
+            self.end(WorkerLost("hang", f"{self._what} spent more than {self._step_s:g} s on one step"))
 
     def _fail_all(self, lost: WorkerLost) -> None:
         with self._lock:
             self.lost = self.lost or lost
             replies, self._replies = self._replies, {}
+            self.unanswered = self.unanswered or len(replies)
         for reply in replies.values():
             reply.set_exception(self.lost)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from evalharness.records.application import Context, ToolCall, json_problem
@@ -43,6 +44,8 @@ class Request:
     """Id of one attempt to send this request, in the ledger and at the endpoint."""
     golden: tuple[str, ...] = ()
     """Golden answers whose log-probabilities the response must contain."""
+    variables: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """The variables of suite and case, for an application that takes them."""
 
 
 @dataclass(frozen=True, slots=True)

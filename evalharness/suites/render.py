@@ -77,11 +77,12 @@ def requests(
         for prompt in (suite.prompts[name] for name in prompts):
             common = renderer.common_messages(prompt, suite.vars)
             for case in suite.cases:
-                messages = renderer.messages(prompt, {**suite.vars, **case.vars})
+                variables = {**suite.vars, **case.vars}
+                messages = renderer.messages(prompt, variables)
                 shared = _shared(messages, common)
                 for repeat in range(repeats[model]):
                     key = SampleKey(case.id, prompt.name, model, repeat)
-                    yield case, Request(key, messages, shared, _seeded(suite.params, repeat))
+                    yield case, Request(key, messages, shared, _seeded(suite.params, repeat), variables=variables)
 
 
 def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:

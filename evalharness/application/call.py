@@ -1,0 +1,93 @@
+"""Finds the function of an application, and calls it with what its parameters name. Used in the child process.
+
+messages    [{"role": "user", "content": "..."}, ...]: the rendered prompt
+variables   the variables of suite and case
+case        the id of the case
+params      max_tokens, temperature and the other parameters of the suite
+(another)   the text of the last message; one parameter at most, of any name
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+KNOWN = ("messages", "variables", "case", "params")
+
+
+class LoadError(Exception):
+    """The function cannot be called: the text says what to do."""
+
+
+class Function:
+    """The function behind `MODULE:NAME`."""
+
+    def __init__(self, call: str, file: Path) -> None:
+        """Import the module, which is in `file`. Raises LoadError, and whatever the module raises."""
+        module, _, name = call.partition(":")
+        imported = importlib.import_module(module)
+        origin = Path(getattr(imported, "__file__", None) or "")
+        if origin.resolve() != file.resolve():
+            raise LoadError(f"{call}: expected the module in {file.name}, got the one in {origin}: rename the module")
+        self._call: Callable[..., Any] = _attribute(imported, name, call)
+        self._names = _names(self._call, call)
+        self.is_async = inspect.iscoroutinefunction(self._call) or inspect.iscoroutinefunction(
+            getattr(self._call, "__call__", None)  # noqa: B004 - an object with an async `__call__`
+        )
+
+    def __call__(self, request: Mapping[str, Any]) -> Any:
+        """Return what the function returns; of an async one the coroutine."""
+        messages = request["messages"]
+        given = {**{name: request[name] for name in KNOWN}, "text": messages[-1]["content"] if messages else ""}
+        positional = [given[source] for name, source, kind in self._names if kind == "positional"]
+        by_name = {name: given[source] for name, source, kind in self._names if kind == "by name"}
+        return self._call(*positional, **by_name)
+
+
+def _attribute(module: Any, name: str, call: str) -> Callable[..., Any]:
+    found = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise LoadError(f"{call}: the module has no '{part}'")
+        found = getattr(found, part)
+    if not callable(found) or inspect.isclass(found):
+        raise LoadError(
+            f"{call}: expected a function, got {'a class' if inspect.isclass(found) else type(found).__name__}"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _names(function: Callable[..., Any], call: str) -> list[tuple[str, str, str]]:
+    """Parameter, what it gets, and how it is passed."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # a function in C
+        return [("", "text", "positional")]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    fixed = [one for one in parameters if one.kind not in variadic]
+    wanted = [one for one in fixed if one.name in KNOWN or one.default is one.empty]
+    others = [one.name for one in wanted if one.name not in KNOWN]
+    if not wanted and fixed:  # `def answer(question="...")`
+        wanted, others = fixed[:1], [fixed[0].name]
+    if len(others) > 1:
+        raise LoadError(
+            f"{call}: unknown parameters {', '.join(others)}: expected {', '.join(KNOWN)}, and one other parameter for "
+            "the text of the last message; read the rest from 'variables', or give it a default"
+        )
+    return [
+        (
+            one.name,
+            one.name if one.name in KNOWN else "text",
+            "positional" if one.kind is one.POSITIONAL_ONLY else "by name",
+        )
+        for one in wanted
+    ]
+
+
+def add_paths(paths: list[str]) -> None:
+    """Put the folders of the project first on `sys.path`."""
+    sys.path[:0] = paths

@@ -1,0 +1,170 @@
+"""A Python function of the project as a target.
+
+    [tool.evalharness.models.app]
+    provider = "python"
+    call = "rag:answer"                  # module and function below the root
+    path = ["src"]                       # the folders that the module is imported from; default: the root
+    env = ["OPENAI_API_KEY"]             # the only variables of the environment that the function sees
+
+The function runs in a child process, which imports the module: this process never does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from evalharness.application.source import digest_of, find_source, identity_files_of
+from evalharness.application.supervisor import START_S, Supervisor
+from evalharness.config import Config
+from evalharness.errors import ConfigError
+from evalharness.local.child_process import ENVIRONMENT, Surroundings
+from evalharness.logs import get_logger
+from evalharness.providers.answer import response_of
+from evalharness.providers.base import Provider
+from evalharness.providers.capabilities import Capabilities
+from evalharness.records import Request, Response, Timing
+from evalharness.redaction import is_variable, redact_variable
+
+_log = get_logger(__name__)
+_MOST_CONCURRENCY = 256
+_SECRET = re.compile("key|token|secret|passw|pwd|credential|auth|dsn|cookie|private", re.IGNORECASE)
+_KEY_CHARS = 20
+
+
+class PythonProvider(Provider):
+    """A function in a supervised child process."""
+
+    def __init__(
+        self,
+        call: str,
+        *,
+        path: Sequence[str] = (".",),
+        env: Sequence[str] = (),
+        concurrency: int = 1,
+        deadline_s: float = 120.0,
+        recorded: bool = False,
+        identity_files: Sequence[str] = (),
+        deterministic: bool = False,
+        config: Config,
+    ) -> None:
+        """Check the options and find the module, without importing it. Raises ConfigError.
+
+        Args:
+            call: `MODULE:FUNCTION`, below the root.
+            path: Folders below the root to import from, such as `["src"]`.
+            env: Names of the variables that the function sees.
+            concurrency: Calls at once: threads of one process, or tasks of one event loop if the function is async.
+            deadline_s: Seconds for one call.
+            recorded: Record and replay answers; needs `identity_files`.
+            identity_files: Patterns of all files that an answer depends on.
+            deterministic: Whether equal requests have equal answers, so that one sample of a case is enough.
+            config: The project's configuration.
+
+        """
+        _check(concurrency, deadline_s, recorded=recorded, deterministic=deterministic)
+        root = config.root.resolve()
+        self._call, self._source = call, find_source(call, path, root)
+        self._files = identity_files_of(identity_files, root) if identity_files else ()
+        self._check_files(root, recorded=recorded)
+        self._digest = digest_of(self._files, root) if self._files else ""
+        environment, refusal = _environment(env)
+        load = {
+            "call": call,
+            "file": str(self._source.file),
+            "paths": [str(folder) for folder in self._source.paths],
+            "root": str(root),
+            "outside": "",
+            "concurrency": concurrency,
+        }
+        surroundings = Surroundings(root, environment, lambda line: _log.info("%s printed: %s", call, line))
+        self._supervisor = Supervisor(call, load, surroundings, deadline_s)
+        self.capabilities = Capabilities(
+            concurrency=concurrency,
+            retries=2,  # after a crash of another call, see Supervisor
+            deadline_s=2 * START_S + 3 * deadline_s,
+            recorded=recorded,
+            files=self._files,
+            deterministic="always" if deterministic else "never",
+            refusal=refusal,
+            refusal_kind="auth",
+        )
+
+    def _check_files(self, root: Path, *, recorded: bool) -> None:
+        if recorded and not self._files:
+            raise ConfigError(
+                'recorded = true needs identity_files, such as ["src/**/*.py"]: the files that an answer depends on'
+            )
+        own = self._source.file.resolve().relative_to(root).as_posix()
+        if self._files and own not in self._files:
+            raise ConfigError(f"identity_files: expected {own} among the files, because it has the function")
+
+    @property
+    def child_pid(self) -> int | None:
+        """The id of the current process, once there is one."""
+        return self._supervisor.pid
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return the function, and the digest of its files."""
+        return {"provider": "python", "call": self._call, **({"files": self._digest} if self._digest else {})}
+
+    def wire(self, request: Request) -> Mapping[str, Any]:
+        """Return all that the function can see."""
+        return {
+            "messages": [asdict(message) for message in request.messages],
+            "variables": dict(request.variables),
+            "case": request.key.case,
+            "params": request.params.to_data(),
+        }
+
+    def prepare(self) -> None:
+        """Start the process and import the module. Raises ProviderError."""
+        self._supervisor.prepare()
+
+    def complete(self, request: Request) -> Response:
+        """Return what the function returns. Safe to call from many threads.
+
+        Raises ProviderError of kind application (an exception), answer (no answer), crash, hang, deadline, load or
+        stopped.
+        """
+        reply = self._supervisor.call(self.wire(request), request.key)
+        return response_of(reply["answer"], Timing(total_s=reply["total_s"]))
+
+    def close(self) -> None:
+        """End the process at once."""
+        self._supervisor.close()
+
+
+def _check(concurrency: Any, deadline_s: Any, **flags: Any) -> None:
+    if type(concurrency) is not int or not 1 <= concurrency <= _MOST_CONCURRENCY:
+        raise ConfigError(f"'concurrency' must be an integer from 1 to {_MOST_CONCURRENCY}, got {concurrency!r}")
+    if type(deadline_s) not in (int, float) or not 0 < deadline_s <= 86_400:
+        raise ConfigError(f"'deadline_s' must be a number of seconds up to 86,400, got {deadline_s!r}")
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"'{name}' must be true or false, got {value!r}")
+
+
+def _environment(names: Sequence[str]) -> tuple[dict[str, str], str]:
+    """What the child sees, and why no request can succeed: a variable is not set. Raises ConfigError."""
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f'env: expected a list of names, such as ["OPENAI_API_KEY"], got {type(names).__name__}')
+    if any(not is_variable(name) for name in names):
+        raise ConfigError("env: expected the names of environment variables, got another text (not shown)")
+    missing = [name for name in names if name not in os.environ]
+    for name in names:
+        if _is_secret(name, os.environ.get(name, "")):
+            redact_variable(name)
+    seen = {name: os.environ[name] for name in (*ENVIRONMENT, *names) if name in os.environ}
+    return seen, f"the environment variable {missing[0]} is not set (env)" if missing else ""
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a value may be a key. Words such as a model's name must stay readable in answers."""
+    is_long = len(value) >= _KEY_CHARS and not re.search(r"\s|^/", value)
+    looks_random = is_long and re.search("[0-9]", value) and re.search("[A-Za-z]", value)
+    return bool(_SECRET.search(name) or looks_random or "@" in value)

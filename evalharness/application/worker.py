@@ -1,0 +1,197 @@
+"""The child process of an application: JSON requests on standard input, JSON events on output.
+
+    {"op": "load", "id": 0, "call": "rag:answer", ...}  -> {"event": "done", "id": 0} or failed
+    {"op": "call", "id": 7, "messages": [...], ...}     -> {"event": "started", "id": 7}
+                                                        -> {"event": "done", "id": 7, "answer": {...}} or failed
+
+A function is called in as many threads as calls may run at once, the first of them the main thread; an async function
+is called in tasks of one event loop. What the application prints goes to standard error, and it can read no input.
+The process ends when its input closes, so it never outlives its parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evalharness.application.call import Function, LoadError, add_paths
+from evalharness.application.failure import describe
+from evalharness.application.plain import WrongAnswerError, plain_answer
+from evalharness.local.process import protocol_output
+
+HEARTBEAT_S = 5.0
+
+
+class Worker:
+    """Calls one function for each request, and sends events."""
+
+    def __init__(self, requests: int, out: int) -> None:
+        """`requests`, `out`: the file descriptors of the protocol."""
+        self._requests, self._out, self._lock = requests, out, threading.Lock()
+        self._inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._root, self._pid, self._finished = Path(), os.getpid(), 0
+        self._outside = ""
+        """A folder that no module may come from; empty for none."""
+        self._seen: set[str] = set()
+
+    def run(self) -> None:
+        """Load the application, and answer requests until the input closes."""
+        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._send_heartbeats, daemon=True).start()
+        load = self._inbox.get()
+        function = self._load(load)
+        if function is None:
+            threading.Event().wait()  # until the parent ends this process
+        elif function.is_async:
+            self._serve_tasks(function)
+        else:
+            for _ in range(load["concurrency"] - 1):
+                threading.Thread(target=self._serve, args=(function,), daemon=True).start()
+            self._serve(function)
+
+    def _load(self, request: Mapping[str, Any]) -> Function | None:
+        self._root, self._outside = Path(request["root"]), request["outside"]
+        add_paths(request["paths"])
+        try:
+            function = Function(request["call"], Path(request["file"]))
+            self._check_modules()
+        except LoadError as error:
+            self._send({"event": "failed", "id": request["id"], "kind": "load", "message": str(error)})
+        except BaseException as error:
+            message = f"{request['call']}: importing the module raised {describe(error, self._root)}"
+            self._send({"event": "failed", "id": request["id"], "kind": "load", "message": message})
+        else:
+            self._send({"event": "done", "id": request["id"]})
+            return function
+        return None
+
+    def _serve(self, function: Function) -> None:
+        while True:
+            request = self._inbox.get()
+            self._send({"event": "started", "id": request["id"]})
+            started = time.perf_counter()
+            try:
+                value = function(request)
+                if inspect.isawaitable(value):  # of a function that is not async itself
+                    value = asyncio.run(_awaited(value))
+                reply = self._reply(value, time.perf_counter() - started)
+            except BaseException as error:  # also SystemExit and KeyboardInterrupt: the error of this case
+                reply = self._failed(error)
+            self._finish(request["id"], reply)
+
+    def _serve_tasks(self, function: Function) -> None:
+        loop, tasks = asyncio.new_event_loop(), set[asyncio.Task[None]]()
+
+        def begin(request: dict[str, Any]) -> None:
+            task = loop.create_task(self._answer(function, request))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        def feed() -> None:
+            while True:
+                loop.call_soon_threadsafe(begin, self._inbox.get())
+
+        asyncio.set_event_loop(loop)
+        threading.Thread(target=feed, daemon=True).start()
+        while True:
+            try:
+                loop.run_forever()
+            except BaseException as error:  # SystemExit of a callback ends the loop: its tasks have their replies
+                sys.stderr.write(f"{describe(error, self._root)}\n")
+
+    async def _answer(self, function: Function, request: Mapping[str, Any]) -> None:
+        self._send({"event": "started", "id": request["id"]})
+        started = time.perf_counter()
+        try:
+            value = await function(request)
+            reply = self._reply(value, time.perf_counter() - started)
+        except BaseException as error:
+            reply = self._failed(error)
+        self._finish(request["id"], reply)
+
+    def _reply(self, value: Any, total_s: float) -> dict[str, Any]:
+        self._check_modules()
+        return {"event": "done", "answer": plain_answer(value), "total_s": total_s}
+
+    def _failed(self, error: BaseException) -> dict[str, Any]:
+        if isinstance(error, WrongAnswerError | LoadError):
+            kind, message = "answer" if isinstance(error, WrongAnswerError) else "load", str(error)
+        else:
+            kind, message = "application", describe(error, self._root)
+        return {"event": "failed", "kind": kind, "message": message}
+
+    def _check_modules(self) -> None:
+        """Raise LoadError for a module of another version of the project."""
+        if not self._outside:
+            return
+        new = {name: module for name, module in list(sys.modules.items()) if name not in self._seen}
+        self._seen |= new.keys()
+        for name, module in new.items():
+            file = getattr(module, "__file__", None) or ""
+            if file.startswith(self._outside) and "site-packages" not in file:
+                raise LoadError(f"the accepted version imports {name} from the working tree: add its folder to 'path'")
+
+    def _finish(self, number: int, reply: dict[str, Any]) -> None:
+        self._finished += 1
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:  # noqa: S112 - closed by the application
+                continue
+        self._send({**reply, "id": number})
+
+    def _read(self) -> None:
+        with os.fdopen(self._requests, "rb") as lines:
+            for line in lines:
+                self._inbox.put(json.loads(line))
+        os._exit(0)
+
+    def _send_heartbeats(self) -> None:
+        while True:
+            self._send({"event": "heartbeat", "steps": self._finished})
+            time.sleep(HEARTBEAT_S)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if os.getpid() != self._pid:  # a fork of the application returned from the function
+            os._exit(0)
+        line = json.dumps(message).encode() + b"\n"
+        with self._lock:
+            try:
+                while line:
+                    line = line[os.write(self._out, line) :]
+            except OSError:  # the parent is gone, or the application has closed all files
+                os._exit(1)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def own_input() -> int:
+    """Return a file descriptor for the protocol's requests; the application reads an empty input."""
+    requests = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return requests
+
+
+def main() -> None:
+    """Run the worker on standard input and output."""
+    worker = Worker(own_input(), protocol_output())
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
