@@ -39,6 +39,7 @@ ARROWS = {
     },
     "providers": {"config", "constraints", "redaction", "registry", "wire"},
     "local": {"config", "providers", "redaction", "templating", "wire"},
+    "application": {"config", "local", "providers", "redaction"},
     "wire": {"", "redaction"},
     "store": {"", "redaction"},
     "report": {"store", "redaction", "registry", "gate"},
@@ -73,11 +74,10 @@ ARROWS = {
     "root": set(),
 }
 """Part of the package -> the other parts that it may import, besides records and errors ("" is the version)."""
-CHILD = tuple(
-    f"evalharness.local.{name}"
-    for name in ("chat_template", "native", "process", "sampler", "schedule", "sequence", "server", "worker")
-)
-"""Modules of the worker processes, which load llama.cpp."""
+LLAMA = ("chat_template", "native", "process", "sampler", "schedule", "sequence", "server", "worker")
+APPLICATION = ("call", "failure", "plain", "worker")
+CHILD = (*(f"evalharness.local.{one}" for one in LLAMA), *(f"evalharness.application.{one}" for one in APPLICATION))
+"""Modules of the worker processes, which load llama.cpp or the application."""
 
 
 @cache
@@ -255,11 +255,13 @@ def test_threads_start_in_known_places() -> None:
     found = {name.removeprefix("evalharness.") for name, path in modules().items() if starts.search(path.read_text())}
     found -= {"testing.completion"}  # the test kit: tests that press Tab
     assert found == {
+        "application.worker",
         "evaluation.api",
         "evaluation.pipeline",
         "execution.engine",
         "execution.ledger_writer",
         "execution.threads",
+        "local.child_output",
         "local.gguf_server",
         "local.server",
         "local.worker",

@@ -5,27 +5,27 @@ from __future__ import annotations
 import linecache
 import traceback
 from pathlib import Path
+from typing import Any
 
 _MOST_CHARS, _SOURCE_CHARS, _FRAMES = 20_000, 160, 5
 _LIBRARIES = {"site-packages", "dist-packages"}
 MOST_CAUSES = 3
+"""Of one exception by another."""
 
 
-def describe(error: BaseException, root: Path) -> str:
-    """Return `TYPE: message (FILE:LINE)`, then the last frames below the root, then the causes.
+def failure_of(error: BaseException, root: Path) -> dict[str, Any]:
+    """Return the message, the place and the frames of an exception, for `error_of` in the parent. Raises nothing.
 
-    The text is not redacted: the parent knows the keys. Raises nothing.
+    The message is not redacted: the parent knows the keys.
     """
     error = _innermost(error)
     frames = _frames(error, root)
-    place = f" ({frames[-1][0]})" if frames else ""
-    lines = [f"{_with_text(error)}{place}"]
-    lines += [f"  {where} in {name}{f': {source}' if source else ''}" for where, name, source in frames[-_FRAMES:]]
+    lines = [f"  {where} in {name}{f': {source}' if source else ''}" for where, name, source in frames[-_FRAMES:]]
     cause = error.__cause__
-    while cause is not None and len(lines) < _FRAMES + 1 + MOST_CAUSES:
-        lines.append(f"  caused by {_with_text(cause)[:300]}")
+    while cause is not None and len(lines) < _FRAMES + MOST_CAUSES:
+        lines.append(f"  caused by {_with_text(cause)}")
         cause = cause.__cause__
-    return "\n".join(lines)
+    return {"message": _with_text(error), "place": frames[-1][0] if frames else "", "trace": lines}
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 from evalharness.application.source import digest_of, find_source, identity_files_of
 from evalharness.application.supervisor import START_S, Supervisor
 from evalharness.config import Config
-from evalharness.errors import ConfigError
+from evalharness.errors import ConfigError, ProviderError
 from evalharness.local.child_process import ENVIRONMENT, Surroundings
 from evalharness.logs import get_logger
 from evalharness.providers.answer import response_of
@@ -69,20 +70,15 @@ class PythonProvider(Provider):
         _check(concurrency, deadline_s, recorded=recorded, deterministic=deterministic)
         root = config.root.resolve()
         self._call, self._source = call, find_source(call, path, root)
+        self._path, self._patterns, self._concurrency, self._deadline_s = path, identity_files, concurrency, deadline_s
         self._files = identity_files_of(identity_files, root) if identity_files else ()
         self._check_files(root, recorded=recorded)
         self._digest = digest_of(self._files, root) if self._files else ""
-        environment, refusal = _environment(env)
-        load = {
-            "call": call,
-            "file": str(self._source.file),
-            "paths": [str(folder) for folder in self._source.paths],
-            "root": str(root),
-            "outside": "",
-            "concurrency": concurrency,
-        }
-        surroundings = Surroundings(root, environment, lambda line: _log.info("%s printed: %s", call, line))
-        self._supervisor = Supervisor(call, load, surroundings, deadline_s)
+        self._environment, refusal = _environment(env)
+        self._root, self._outside = root, ""
+        self._accepted: PythonProvider | None = None
+        """Answers requests of the purpose `reference`."""
+        self._supervisor = self._supervise()
         self.capabilities = Capabilities(
             concurrency=concurrency,
             retries=2,  # after a crash of another call, see Supervisor
@@ -93,6 +89,39 @@ class PythonProvider(Provider):
             refusal=refusal,
             refusal_kind="auth",
         )
+
+    def _supervise(self) -> Supervisor:
+        load = {
+            "call": self._call,
+            "file": str(self._source.file),
+            "paths": [str(folder) for folder in self._source.paths],
+            "root": str(self._root),
+            "outside": self._outside,
+            "concurrency": self._concurrency,
+        }
+        call = self._call
+        surroundings = Surroundings(self._root, self._environment, lambda line: _log.info("%s printed: %s", call, line))
+        return Supervisor(call, load, surroundings, self._deadline_s)
+
+    def with_code_in(self, folder: Path) -> PythonProvider:
+        """Return a provider with the function in another folder; this one, if the files of its identity are equal.
+
+        Raises ConfigError: the folder has no such function.
+        """
+        root = folder.resolve()
+        if self._accepted is not None and self._accepted._root == root:
+            return self._accepted
+        files = identity_files_of(self._patterns, root) if self._patterns else ()
+        if files and digest_of(files, root) == self._digest:
+            self._accepted = self
+            return self
+        then = copy(self)
+        then._source, then._files, then._root = find_source(self._call, self._path, root), files, root
+        then._digest = digest_of(files, root) if files else ""
+        then._outside, then._accepted = str(self._root), None
+        then._supervisor = then._supervise()
+        self._accepted = then
+        return then
 
     def _check_files(self, root: Path, *, recorded: bool) -> None:
         if recorded and not self._files:
@@ -113,13 +142,9 @@ class PythonProvider(Provider):
         return {"provider": "python", "call": self._call, **({"files": self._digest} if self._digest else {})}
 
     def wire(self, request: Request) -> Mapping[str, Any]:
-        """Return all that the function can see."""
-        return {
-            "messages": [asdict(message) for message in request.messages],
-            "variables": dict(request.variables),
-            "case": request.key.case,
-            "params": request.params.to_data(),
-        }
+        """Return all that the function can see, and the digest of its files where they are those of another commit."""
+        then = self._accepted if request.key.purpose == "reference" else None
+        return {**_call_of(request), **({"files": then._digest} if then and then is not self else {})}
 
     def prepare(self) -> None:
         """Start the process and import the module. Raises ProviderError."""
@@ -128,15 +153,31 @@ class PythonProvider(Provider):
     def complete(self, request: Request) -> Response:
         """Return what the function returns. Safe to call from many threads.
 
-        Raises ProviderError of kind application (an exception), answer (no answer), crash, hang, deadline, load or
+        Raises ProviderError of kind application (an exception), answer (no answer), crash, hang, deadline, import or
         stopped.
         """
-        reply = self._supervisor.call(self.wire(request), request.key)
+        if request.key.purpose == "reference" and self._outside == "":
+            if self._accepted is None:
+                raise ProviderError("the accepted version of the application is not here", kind="import")
+            if self._accepted is not self:
+                return self._accepted.complete(request)
+        reply = self._supervisor.call(_call_of(request), request.key)
         return response_of(reply["answer"], Timing(total_s=reply["total_s"]))
 
     def close(self) -> None:
-        """End the process at once."""
+        """End the processes at once."""
         self._supervisor.close()
+        if self._accepted is not None and self._accepted is not self:
+            self._accepted.close()
+
+
+def _call_of(request: Request) -> dict[str, Any]:
+    return {
+        "messages": [asdict(message) for message in request.messages],
+        "variables": dict(request.variables),
+        "case": request.key.case,
+        "params": request.params.to_data(),
+    }
 
 
 def _check(concurrency: Any, deadline_s: Any, **flags: Any) -> None:

@@ -66,6 +66,8 @@ class Supervisor:
             worker.end()
 
     def _call(self, worker: WorkerClient, request: Mapping[str, Any], key: SampleKey, *, alone: bool) -> dict[str, Any]:
+        if self._calls[worker] == 1:
+            worker.forget_output()
         _, reply = worker.request({"op": "call", **request})
         try:
             answer = reply.result(timeout=self._deadline_s)
@@ -113,7 +115,7 @@ class Supervisor:
     def _start(self) -> WorkerClient:
         """A new process with the application loaded, and one call entered."""
         if self._refusal:
-            raise ModelUnavailableError(self._refusal, kind="load")
+            raise ModelUnavailableError(self._refusal, kind="import")
         if self._crashes >= MOST_CRASHES:
             raise ModelUnavailableError(f"{self._name}: its process died {self._crashes} times in a row", kind="crash")
         worker = WorkerClient(
@@ -151,7 +153,7 @@ class Supervisor:
         except ProviderError as error:
             self._refusal = str(error)
         if self._refusal:
-            raise ModelUnavailableError(self._refusal, kind="load")
+            raise ModelUnavailableError(self._refusal, kind="import")
 
     def _attributed(self, lost: WorkerLost, worker: WorkerClient, key: SampleKey) -> ProviderError:
         """The error of one call after a crash: only a call that ran alone is certain to have caused it."""

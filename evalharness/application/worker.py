@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.application.call import Function, LoadError, add_paths
-from evalharness.application.failure import describe
+from evalharness.application.failure import failure_of
 from evalharness.application.plain import WrongAnswerError, plain_answer
 from evalharness.local.process import protocol_output
 
@@ -65,10 +65,11 @@ class Worker:
             function = Function(request["call"], Path(request["file"]))
             self._check_modules()
         except LoadError as error:
-            self._send({"event": "failed", "id": request["id"], "kind": "load", "message": str(error)})
+            self._send({"event": "failed", "id": request["id"], "kind": "import", "message": str(error)})
         except BaseException as error:
-            message = f"{request['call']}: importing the module raised {describe(error, self._root)}"
-            self._send({"event": "failed", "id": request["id"], "kind": "load", "message": message})
+            found = failure_of(error, self._root)
+            found["message"] = f"{request['call']}: importing the module raised {found['message']}"
+            self._send({"event": "failed", "id": request["id"], "kind": "import", **found})
         else:
             self._send({"event": "done", "id": request["id"]})
             return function
@@ -106,7 +107,7 @@ class Worker:
             try:
                 loop.run_forever()
             except BaseException as error:  # SystemExit of a callback ends the loop: its tasks have their replies
-                sys.stderr.write(f"{describe(error, self._root)}\n")
+                sys.stderr.write(f"{failure_of(error, self._root)['message']}\n")
 
     async def _answer(self, function: Function, request: Mapping[str, Any]) -> None:
         self._send({"event": "started", "id": request["id"]})
@@ -123,11 +124,11 @@ class Worker:
         return {"event": "done", "answer": plain_answer(value), "total_s": total_s}
 
     def _failed(self, error: BaseException) -> dict[str, Any]:
-        if isinstance(error, WrongAnswerError | LoadError):
-            kind, message = "answer" if isinstance(error, WrongAnswerError) else "load", str(error)
-        else:
-            kind, message = "application", describe(error, self._root)
-        return {"event": "failed", "kind": kind, "message": message}
+        if isinstance(error, WrongAnswerError):
+            return {"event": "failed", "kind": "answer", "message": str(error)}
+        if isinstance(error, LoadError):
+            return {"event": "failed", "kind": "import", "message": str(error)}
+        return {"event": "failed", "kind": "application", **failure_of(error, self._root)}
 
     def _check_modules(self) -> None:
         """Raise LoadError for a module of another version of the project."""
@@ -136,8 +137,9 @@ class Worker:
         new = {name: module for name, module in list(sys.modules.items()) if name not in self._seen}
         self._seen |= new.keys()
         for name, module in new.items():
-            file = getattr(module, "__file__", None) or ""
-            if file.startswith(self._outside) and "site-packages" not in file:
+            file = Path(os.path.realpath(getattr(module, "__file__", None) or "/"))
+            is_library = "site-packages" in file.parts or name.partition(".")[0] in ("evalharness", "__main__")
+            if file.is_relative_to(self._outside) and not file.is_relative_to(self._root) and not is_library:
                 raise LoadError(f"the accepted version imports {name} from the working tree: add its folder to 'path'")
 
     def _finish(self, number: int, reply: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import click
 from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_suite
 from evalharness.config import Config, load_config
-from evalharness.errors import SuiteError
+from evalharness.errors import EvalHarnessError, SuiteError
 from evalharness.records import Suite
 from evalharness.report.encode import one_line
 from evalharness.store.acceptances import ACCEPTANCES, read_acceptances
@@ -22,7 +22,7 @@ from evalharness.suites import load_suite, suite_names
 def validate(root: Path, names: tuple[str, ...]) -> None:
     """Check the suites NAMES, and list every problem with its place.
 
-    Default: all suites, and the history.
+    Default: all suites, and the history. The functions of `provider = "python"` are checked without importing them.
 
     Exit status: 0 valid, 1 problems found, 2 usage.
     """
@@ -32,6 +32,7 @@ def validate(root: Path, names: tuple[str, ...]) -> None:
     if not chosen:
         raise click.ClickException(f"no suite found in {root / 'suites'}")
     problems = sum(_report(name, config) for name in chosen) + (0 if names else _history(config))
+    problems += _applications(config)
     if problems:
         echo(f"{problems} problem{'s' if problems > 1 else ''} found", err=True)
         raise SystemExit(1)
@@ -47,6 +48,21 @@ def _report(name: str, config: Config) -> int:
         return len(error.problems)
     echo(_summary(suite))
     return 0
+
+
+def _applications(config: Config) -> int:
+    """Print the problems of the functions that the configuration names. Returns their number."""
+    names = [name for name, model in config.models.items() if model.provider == "python"]
+    problems = 0
+    for name in names:
+        from evalharness.providers import open_provider  # most projects have no function
+
+        try:
+            open_provider(name, config)
+        except EvalHarnessError as error:
+            echo(one_line(f"pyproject.toml: {error}", 1000))
+            problems += 1
+    return problems
 
 
 def _history(config: Config) -> int:

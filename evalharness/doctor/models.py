@@ -45,12 +45,25 @@ def check_models(config: Config, suites: Sequence[SuiteCheck], *, load: bool, pi
         if capabilities.memory_bytes is not None:
             needs[name] = capabilities.memory_bytes
             text += f"; needs at most {capabilities.memory_detail or f'{gigabytes(needs[name])} GB'}{available}"
-        if load if capabilities.local else ping:
+        if config.models[name].provider == "python":
+            yield _imported(name, provider, text, needed=name in needed)
+        elif load if capabilities.local else ping:
             yield _probe(name, provider, text, needed=name in needed)
         else:
             yield CheckResult("models", "ok", text)
     yield from check_memory(needs, free)
     yield from check_sharing(needs, free, suites)
+
+
+def _imported(name: str, provider: Provider, text: str, *, needed: bool) -> CheckResult:
+    """Whether the module of an application can be imported: in a child process, which calls nothing."""
+    try:
+        provider.prepare()
+    except ProviderError as error:
+        return _refused(name, error, needed=needed)
+    finally:
+        provider.close()
+    return CheckResult("models", "ok", f"{text}; imported")
 
 
 def _refused(name: str, refusal: ProviderError, *, needed: bool) -> CheckResult:
@@ -90,6 +103,8 @@ def _description(provider: Provider, config: Config, name: str) -> str:
         pinned = "as pinned" if options.get("sha256") else "not pinned"
         text = f"{identity['file']}, {size_mb:,.0f} MB, sha256 {identity['sha256'][:12]}… ({pinned})"
         return f"{text}, by {identity['engine']}"
+    if config.models[name].provider == "python":
+        return f"the function {identity['call']}"
     addresses = identity.get("base_urls")
     return f"{identity['model']} at {', '.join(addresses)}" if addresses else str(identity["provider"])
 

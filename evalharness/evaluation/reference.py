@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.evaluation.resources import Resources
+from evalharness.providers import Provider
 from evalharness.records import Case, Purpose, Request, Run, RunHeader, Sample, SampleKey
 from evalharness.store import Commit, RunWriter
 from evalharness.suites import another_sample, load_suite
@@ -23,6 +24,8 @@ class ReferenceRun:
     """The record of its samples."""
     samples: list[Sample] = field(default_factory=list)
     writer: RunWriter | None = None
+    own_code: frozenset[str] = frozenset()
+    """The models that answer with the project's code at the commit."""
 
     def requests(self, pairs: Collection[tuple[str, str]], repeats: Iterable[int]) -> list[tuple[Case, Request]]:
         """Requests of these models and prompts; `repeats` counts from 0."""
@@ -61,9 +64,25 @@ def open_reference_run(commit: Commit, plan: Plan, folder: Path, resources: Reso
     suite = load_suite(plan.suite.name, plan.config.anchored(resources.folder_of(commit)))
     suite = replace(suite, params=replace(suite.params, logprobs=plan.suite.params.logprobs))
     prompts = [prompt for prompt in plan.prompts if prompt in suite.prompts]
-    old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=resources.providers)
+    then = _with_code_at(commit, plan, resources)
+    opened = {**resources.providers, **then}
+    old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened)
     old = replace(old, metrics=plan.metrics)  # today's metrics choose the requests and the scores of both versions
-    return ReferenceRun(old, old.header(resources.environment), folder / "reference.jsonl")
+    header = old.header(resources.environment)
+    return ReferenceRun(old, header, folder / "reference.jsonl", own_code=frozenset(then))
+
+
+def _with_code_at(commit: Commit, plan: Plan, resources: Resources) -> dict[str, Provider]:
+    """The models that run code of the project, with the code at the commit."""
+    found = {}
+    for name, provider in plan.providers.items():
+        runs = getattr(type(provider), "with_code_in", Provider.with_code_in)
+        if (
+            runs is not Provider.with_code_in
+            and (then := runs(provider, resources.folder_of(commit, whole=True))) is not None
+        ):
+            found[name] = then
+    return found
 
 
 def more_samples(

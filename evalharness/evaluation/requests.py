@@ -96,7 +96,7 @@ class Requests:
         """The baseline's version, to run next to this one; None if there is none.
 
         That is the version in `against`, else the one at the merge base if its requests are those of the latest
-        accepted run of each pair of model and prompt, and no file of an application has changed.
+        accepted run of each pair of model and prompt, and each application answers as it did then.
         """
         base = self._options.base
         if self.reference is not None or base is None:
@@ -106,17 +106,20 @@ class Requests:
         except EvalHarnessError:  # the suite did not exist then, or was invalid
             return None
         digests = found.plan.request_digests
-        if all(_has_digest(accepted.get(pair), digests.get(pair)) for pair in pairs) and self._answers_as_at(base):
+        if all(_has_digest(accepted.get(pair), digests.get(pair)) for pair in pairs) and self._answers_as_at(
+            base, found
+        ):
             self.reference = found
         return self.reference
 
-    def _answers_as_at(self, commit: Commit) -> bool:
+    def _answers_as_at(self, commit: Commit, reference: ReferenceRun) -> bool:
         """Whether the models of today answer the requests of a commit as they did then.
 
         A model whose responses are recorded does, because its identity says what they depend on. An application is
-        code of the project: a change of that code would judge itself.
+        code of the project: a change of that code would judge itself, unless the commit's own code answers.
         """
-        capabilities = [provider.capabilities for provider in self._plan.providers.values()]
+        models = self._plan.providers.items()
+        capabilities = [provider.capabilities for name, provider in models if name not in reference.own_code]
         root, code = self._plan.config.root, [one.files for one in capabilities if not one.recorded]
         return all(code) and all(_is_equal(root / file, root, commit) for files in code for file in files)
 

@@ -53,6 +53,7 @@ class Resources:
     """A line for each extension that failed to close."""
     _locks: dict[str, RunLock] = field(default_factory=dict)
     _snapshots: dict[Commit, Snapshot] = field(default_factory=dict)
+    _checkouts: dict[Commit, Snapshot] = field(default_factory=dict)
     _ledger: Ledger | None = None
     _pipeline: Pipeline | None = None
     _executor: Executor | None = None
@@ -140,8 +141,16 @@ class Resources:
             if lock := self._locks.pop(name, None):
                 lock.release()
 
-    def folder_of(self, commit: Commit) -> Path:
-        """A folder with the files of a commit, written once. Raises GitError, StoreError."""
+    def folder_of(self, commit: Commit, *, whole: bool = False) -> Path:
+        """A folder with the files of a commit that can influence a verdict, or with all; written once.
+
+        Raises GitError, StoreError.
+        """
+        if whole and commit not in self._checkouts:
+            self._checkouts[commit] = Snapshot(commit, self.config.root)
+            self._checkouts[commit].add(commit.names())
+        if whole:
+            return self._checkouts[commit].folder
         if commit == self.merge_base.commit:
             return self.merge_base.snapshot.folder
         if commit not in self._snapshots:

@@ -23,6 +23,10 @@ class ChildOutput:
         self._thread = threading.Thread(target=self._read, daemon=True, name="evalharness-output")
         self._thread.start()
 
+    def forget(self) -> None:
+        """Drop what was printed so far: it does not explain a crash of what follows."""
+        self._end = b""
+
     def tail(self) -> bytes:
         """The last bytes. Call it once the process has ended."""
         self._thread.join(_LAST_S)

@@ -144,6 +144,11 @@ class ChildProcess:
         lines = [_LOG_STAMP.sub("", line, count=1).strip() for line in end.decode("utf-8", "replace").splitlines()]
         return "; ".join([line for line in lines if line][-_TAIL_LINES:])[:_TAIL_CHARS]
 
+    def forget_output(self) -> None:
+        """Leave what code of the project has printed so far out of later messages."""
+        if self._output:
+            self._output.forget()
+
     def close(self) -> None:
         """Kill the process and close its pipes."""
         self.kill()

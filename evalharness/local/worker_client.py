@@ -18,6 +18,9 @@ from typing import Any
 
 from evalharness.errors import ProviderError
 from evalharness.local.child_process import STOPPED, ChildProcess, Surroundings
+from evalharness.redaction import shortened
+
+_MESSAGE_CHARS, _TRACE_CHARS = 2_000, 400
 
 
 class WorkerLost(Exception):
@@ -151,7 +154,7 @@ class WorkerClient(ChildProcess):
         if event["event"] == "done":
             reply.set_result(event)
         else:
-            reply.set_exception(ProviderError(event["message"], kind=event["kind"]))
+            reply.set_exception(ProviderError(_message_of(event), kind=event["kind"]))
 
     def _note_heartbeat(self, steps: int) -> None:
         """End the process if it has been at the same step for more than `step_s`."""
@@ -168,3 +171,12 @@ class WorkerClient(ChildProcess):
             self.unanswered = self.unanswered or len(replies)
         for reply in replies.values():
             reply.set_exception(self.lost)
+
+
+def _message_of(event: Mapping[str, Any]) -> str:
+    """The message of a failure; that of project code with its place behind the first line, and its last frames."""
+    if "trace" not in event:
+        return str(event["message"])
+    first, *more = shortened(event["message"], _MESSAGE_CHARS).splitlines() or [""]
+    place = f" ({event['place']})" if event["place"] else ""
+    return "\n".join([f"{first}{place}", *more, *(shortened(line, _TRACE_CHARS) for line in event["trace"])])

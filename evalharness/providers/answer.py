@@ -139,8 +139,7 @@ def _check_keys(value: Mapping[str, Any], known: tuple[str, ...], place: str) ->
     for key in value:
         if key not in known:
             name = shortened(key, _MOST_SHOWN)
-            hint = did_you_mean(name, known) or f": expected {', '.join(known)}"
-            raise ProviderError(f"{place}: unknown key '{name}'{hint}", kind="answer")
+            raise ProviderError(f"{place}: unknown key '{name}'{did_you_mean(name, known)}", kind="answer")
 
 
 def _text(value: Any, place: str) -> str:

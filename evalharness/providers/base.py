@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Protocol
 
 from evalharness.providers.capabilities import Capabilities
@@ -50,6 +51,14 @@ class Provider(Protocol):
         Raises ProviderError: this request failed, and the run continues with the next one.
         """
         ...
+
+    def with_code_in(self, folder: Path) -> Provider | None:
+        """Return a provider that runs the project's code in `folder`, a checkout of another commit.
+
+        From then on, this provider answers requests of the purpose `reference` with that code. None: the provider runs
+        no code of the project. Raises ConfigError: the folder has no such code.
+        """
+        return None
 
     def unload(self) -> None:
         """Free the memory until the next `prepare`.

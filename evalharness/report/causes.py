@@ -131,6 +131,9 @@ _REMEDIES: Mapping[str, str] = {
     "not recorded": "record them, not offline: {again}",
     "budget": "raise --llm-budget, and continue with {again}",
     "deadline": "raise 'deadline_s' of {models}, or --llm-deadline",
+    "import": "correct 'call', 'path' or the module of {models}: evalharness doctor",
+    "application": "correct the application {models}, and run {again}",
+    "answer": "return a str, or a mapping with 'text', from the function of {models}",
     "rate limit": "lower 'concurrency' of {models}, and continue with {again}",
     "metric": "correct the metric or its options in the suite",
 }
