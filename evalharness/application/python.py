@@ -106,7 +106,7 @@ class PythonProvider(Provider):
     def with_code_in(self, folder: Path) -> PythonProvider:
         """Return a provider with the function in another folder; this one, if the files of its identity are equal.
 
-        Raises ConfigError: the folder has no such function.
+        Imports the module. Raises ConfigError: the folder has no such function, or it cannot be imported.
         """
         root = folder.resolve()
         if self._accepted is not None and self._accepted._root == root:
@@ -120,6 +120,11 @@ class PythonProvider(Provider):
         then._digest = digest_of(files, root) if files else ""
         then._outside, then._accepted = str(self._root), None
         then._supervisor = then._supervise()
+        try:
+            then.prepare()
+        except ProviderError as error:
+            then.close()
+            raise ConfigError(f"the accepted version of {self._call} cannot run: {error}") from None
         self._accepted = then
         return then
 
@@ -160,7 +165,7 @@ class PythonProvider(Provider):
             if self._accepted is None:
                 raise ProviderError("the accepted version of the application is not here", kind="import")
             if self._accepted is not self:
-                return self._accepted.complete(request)
+                return self._accepted.complete(request)  # if its process is lost, this version goes on
         reply = self._supervisor.call(_call_of(request), request.key)
         return response_of(reply["answer"], Timing(total_s=reply["total_s"]))
 

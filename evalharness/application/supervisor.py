@@ -114,6 +114,8 @@ class Supervisor:
 
     def _start(self) -> WorkerClient:
         """A new process with the application loaded, and one call entered."""
+        if self._closed:
+            raise ProviderError(STOPPED, kind="stopped")
         if self._refusal:
             raise ModelUnavailableError(self._refusal, kind="import")
         if self._crashes >= MOST_CRASHES:

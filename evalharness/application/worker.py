@@ -134,13 +134,13 @@ class Worker:
         """Raise LoadError for a module of another version of the project."""
         if not self._outside:
             return
-        new = {name: module for name, module in list(sys.modules.items()) if name not in self._seen}
-        self._seen |= new.keys()
-        for name, module in new.items():
+        new = [(name, module) for name, module in list(sys.modules.items()) if name not in self._seen]
+        for name, module in new:
             file = Path(os.path.realpath(getattr(module, "__file__", None) or "/"))
             is_library = "site-packages" in file.parts or name.partition(".")[0] in ("evalharness", "__main__")
             if file.is_relative_to(self._outside) and not file.is_relative_to(self._root) and not is_library:
                 raise LoadError(f"the accepted version imports {name} from the working tree: add its folder to 'path'")
+            self._seen.add(name)
 
     def _finish(self, number: int, reply: dict[str, Any]) -> None:
         self._finished += 1

@@ -13,9 +13,11 @@ from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import Plan
 from evalharness.evaluation.reference import ReferenceRun, open_reference_run
 from evalharness.evaluation.resources import Resources
+from evalharness.logs import get_logger
 from evalharness.records import Baseline, Baselines, Case, Request, Run, Sample, SampleKey
 from evalharness.store import Commit
 
+_log = get_logger(__name__)
 MOST_AHEAD = 2_000
 """Requests of a model that are sent and not waited for: each takes several kilobytes."""
 
@@ -103,7 +105,8 @@ class Requests:
             return self.reference
         try:
             found = open_reference_run(base, self._plan, self._folder, self._resources)
-        except EvalHarnessError:  # the suite did not exist then, or was invalid
+        except EvalHarnessError as error:  # the suite or the application did not exist then, or was invalid
+            _log.info("suite %s: the accepted version cannot run: %s", self._plan.suite.name, error)
             return None
         digests = found.plan.request_digests
         if all(_has_digest(accepted.get(pair), digests.get(pair)) for pair in pairs) and self._answers_as_at(

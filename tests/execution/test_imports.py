@@ -197,6 +197,28 @@ def test_prices(tmp_path: Path) -> None:
     project.python("-c", PRICE)
 
 
+APP = """\
+import os
+
+def answer(question):
+    print(question)
+    if question == "case-1?":
+        os._exit(3)
+    if question == "case-2?":
+        raise ValueError("no")
+    return {"text": "Yes.", "contexts": [{"id": "a", "text": "b", "score": 1}], "data": {"a": 1}}
+"""
+
+
+def test_an_application(tmp_path: Path) -> None:
+    """A function that answers, prints, raises and crashes: the threads of the run import nothing."""
+    project = Watched(tmp_path)
+    project.write_suite({f"case-{number}": "Yes." for number in range(4)}, models=["app"])
+    project.write("app.py", APP)
+    project.configure(app={"provider": "python", "call": "app:answer", "concurrency": 2})
+    project.python(*PYTEST, "--llm-suite=demo", status=1)
+
+
 def test_the_watch(tmp_path: Path) -> None:
     """An import in a thread is found: the other tests here would fail."""
     imports = "import threading\nthread = threading.Thread(target=lambda: __import__('wave'))\nthread.start()\n"
