@@ -204,6 +204,16 @@ def test_a_change_of_the_code_is_compared_with_the_accepted_code(project: Projec
     assert len(reference(project)) == 40
 
 
+def test_files_of_the_application_are_no_criteria(project: Project) -> None:
+    """A change of a file that `identity_files` names relaxes nothing, and a change that is no worse passes."""
+    accepted(project, identity_files=["src/app.py", "src/words.py"])
+    project.write("src/words.py", f"# a comment\n{WORDS}")
+    evaluation = compared(project)
+    assert evaluation.outcome is not None
+    assert evaluation.outcome.criteria == ()
+    assert evaluation.status == "pass"
+
+
 def test_unchanged_files_run_in_the_working_tree(project: Project) -> None:
     """If no file of the identity has changed, both versions run in the working tree, where untracked files are."""
     accepted(project, identity_files=["src/*.py"])
