@@ -2,7 +2,7 @@
 
 A call that exceeds its deadline retires its process: calls in flight there may finish, later ones go to a new
 process. A crash loses all calls in flight. Where there were several, each runs once more in a process of its own, so
-that a crash there has a certain cause.
+that a crash there has a certain cause. The same holds for calls past their deadline in one event loop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from evalharness.errors import BilledError, ModelUnavailableError, ProviderError, RetryableError
+from evalharness.errors import BilledError, ModelUnavailableError, ProviderError, UnknownOutcomeError
 from evalharness.local.child_process import STOPPED, Surroundings
 from evalharness.local.worker_client import WorkerClient, WorkerLost
 from evalharness.logs import get_logger
@@ -40,6 +40,8 @@ class Supervisor:
         """Calls in flight, by process."""
         self._suspects: set[SampleKey] = set()
         self._crashes, self._refusal, self._closed = 0, "", False
+        self._shares_loop = False
+        """Whether calls are tasks of one event loop."""
 
     @property
     def pid(self) -> int | None:
@@ -73,8 +75,7 @@ class Supervisor:
             answer = reply.result(timeout=self._deadline_s)
         except TimeoutError:
             self._retire(worker)
-            text = f"{self._name} did not answer within deadline_s = {self._deadline_s:g}"
-            raise BilledError(text, kind="deadline") from None
+            raise self._late(key, alone=alone) from None
         except WorkerLost as lost:
             raise self._attributed(lost, worker, key) from None
         finally:
@@ -145,7 +146,8 @@ class Supervisor:
     def _load(self, worker: WorkerClient) -> None:
         _, reply = worker.request(self._load_request)
         try:
-            reply.result(timeout=START_S)
+            loaded = reply.result(timeout=START_S)
+            self._shares_loop = loaded["is_async"] and self._load_request["concurrency"] > 1
         except WorkerLost as lost:
             if lost.kind == "stopped":
                 raise ProviderError(STOPPED, kind="stopped") from None
@@ -156,6 +158,14 @@ class Supervisor:
             self._refusal = str(error)
         if self._refusal:
             raise ModelUnavailableError(self._refusal, kind="import")
+
+    def _late(self, key: SampleKey, *, alone: bool) -> ProviderError:
+        """The error of a call at its deadline. Another task of the same event loop may have blocked it."""
+        text = f"{self._name} did not answer within deadline_s = {self._deadline_s:g}"
+        if alone or not self._shares_loop:
+            return BilledError(text, kind="deadline")
+        self._suspects.add(key)
+        return UnknownOutcomeError(f"{text} next to other calls", kind="deadline", wait_s=0.0)
 
     def _attributed(self, lost: WorkerLost, worker: WorkerClient, key: SampleKey) -> ProviderError:
         """The error of one call after a crash: only a call that ran alone is certain to have caused it."""
@@ -171,4 +181,4 @@ class Supervisor:
         if worker.unanswered == 1:
             return BilledError(text, kind=lost.kind)
         self._suspects.add(key)
-        return RetryableError(f"{text} and {worker.unanswered - 1} others", kind=lost.kind, wait_s=0.0)
+        return UnknownOutcomeError(f"{text} and {worker.unanswered - 1} others", kind=lost.kind, wait_s=0.0)

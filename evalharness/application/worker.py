@@ -71,7 +71,7 @@ class Worker:
             found["message"] = f"{request['call']}: importing the module raised {found['message']}"
             self._send({"event": "failed", "id": request["id"], "kind": "import", **found})
         else:
-            self._send({"event": "done", "id": request["id"]})
+            self._send({"event": "done", "id": request["id"], "is_async": function.is_async})
             return function
         return None
 

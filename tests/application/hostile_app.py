@@ -15,8 +15,6 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pydantic
-
 KEY = os.environ.get("APP_API_KEY", "no key")
 
 
@@ -36,12 +34,16 @@ class Reply:
     contexts: list[Passage]
 
 
-class Model(pydantic.BaseModel):
-    """An answer with data."""
+def pydantic_model() -> Any:
+    """An answer with data. The import is slow, and most processes do not need it."""
+    import pydantic
 
-    text: str
-    data: dict[str, int]
-    cost_usd: float | None = None
+    class Model(pydantic.BaseModel):
+        text: str
+        data: dict[str, int]
+        cost_usd: float | None = None
+
+    return Model(text="a", data={"b": 1})
 
 
 class Pair(NamedTuple):
@@ -123,7 +125,7 @@ RETURNS: dict[str, Any] = {
     "tools": lambda: {"text": "a", "tool_calls": [{"name": "find", "arguments": {"q": (1, 2)}, "result": None}]},
     "turns": lambda: {"text": "a", "turns": [{"role": "user", "content": "hi"}], "reasoning": "r"},
     "dataclass": lambda: Reply("a", [Passage("b")]),
-    "pydantic": lambda: Model(text="a", data={"b": 1}),
+    "pydantic": pydantic_model,
     "namedtuple": lambda: Pair("a", 3),
     "refusal": lambda: {"refusal": "No."},
     "data": lambda: {"data": {"days": 30}},
@@ -239,6 +241,9 @@ async def later(messages: list[dict[str, str]], variables: dict[str, Any], case:
     """An async function with all parameters."""
     if case == "hangs":
         await asyncio.sleep(1_000)
+    if case == "blocks":
+        time.sleep(1_000)
+    await asyncio.sleep(0.1)
     return {"text": f"{messages[-1]['content']} {variables} {case} {params['max_tokens']}"}
 
 

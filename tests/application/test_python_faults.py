@@ -114,9 +114,16 @@ def test_a_hang_among_others(root: Path) -> None:
 
 def test_an_async_function(root: Path) -> None:
     """It gets all parameters by name; a task that hangs costs its case alone."""
-    with opened(root, "later", concurrency=8, deadline_s=2) as provider:
+    with opened(root, "later", concurrency=8, deadline_s=1) as provider:
         samples = run(provider, ["a", "hangs", "b"])
     assert told(samples) == ["a {'v': 1} a 256", "deadline", "b {'v': 1} b 256"]
+
+
+def test_a_blocked_event_loop(root: Path) -> None:
+    """A task that blocks the loop of all others is the only one that fails."""
+    with opened(root, "later", concurrency=3, deadline_s=1) as provider:
+        samples = run(provider, ["a", "blocks", "b", "c"])
+    assert [text[:1] for text in told(samples)] == ["a", "d", "b", "c"]
 
 
 def test_parameters_with_defaults(root: Path) -> None:
@@ -190,6 +197,7 @@ def test_a_killed_run_leaves_no_process(root: Path) -> None:
     assert is_gone(int(done.stdout))
 
 
+@pytest.mark.slow
 def test_ten_thousand_calls(root: Path) -> None:
     """Neither process grows with the number of calls."""
     with opened(root, "optional", concurrency=4) as provider:

@@ -34,11 +34,11 @@ FRESH = ("calls.txt", "reports", ".cache", "__pycache__")
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A suite of 40 questions to a function, outside of CI, with a cache of its own."""
+    """A suite of 20 questions to a function, outside of CI, with a cache of its own."""
     leave_ci(monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     found = Project(tmp_path / "project")
-    found.write_suite({f"c{n}": f"You said: C{n}?" for n in range(40)}, models=["app"])
+    found.write_suite({f"c{n}": f"You said: C{n}?" for n in range(20)}, models=["app"])
     found.write("src/app.py", APP)
     found.write("src/words.py", WORDS)
     found.configure(app=PYTHON)
@@ -80,15 +80,18 @@ WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_configuration(project: Project, name: str) -> None:
+def test_wrong_configuration(project: Project) -> None:
     """`validate` names the key, what is expected, and what to do; nothing is imported."""
-    changes, message = WRONG[name]
-    project.configure(app={**PYTHON, **changes})
-    found = problems(project)
-    assert message in found
-    assert "[tool.evalharness.models.app]" in found
-    assert "sk-abcdef" not in found
+    names = {name: name.replace(" ", "-") for name in WRONG}
+    project.configure(**{names[name]: {**PYTHON, **changes} for name, (changes, _) in WRONG.items()})
+    lines = {line.partition(" ")[2].partition(":")[0]: line for line in problems(project).splitlines()}
+    missing = {
+        name: lines.get(f"[tool.evalharness.models.{names[name]}]", "")
+        for name, (_, message) in WRONG.items()
+        if message not in lines.get(f"[tool.evalharness.models.{names[name]}]", "")
+    }
+    assert missing == {}
+    assert "sk-abcdef" not in str(lines)
 
 
 def test_code_that_python_cannot_read(project: Project) -> None:
@@ -97,47 +100,45 @@ def test_code_that_python_cannot_read(project: Project) -> None:
     assert "call: src/app.py:2: '(' was never closed" in problems(project)
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "from words import *\n",
-        "from words import PREFIX as answer\n",
-        "if True:\n    def answer(question): ...\n",
-        "try:\n    from other import answer\nexcept ImportError:\n    answer = None\n",
-        "def __getattr__(name): ...\n",
-        "answer: object = print\n",
-    ],
+NAMES = (
+    "from words import *\n",
+    "from words import PREFIX as answer\n",
+    "if True:\n    def answer(question): ...\n",
+    "try:\n    from other import answer\nexcept ImportError:\n    answer = None\n",
+    "def __getattr__(name): ...\n",
+    "answer: object = print\n",
 )
-def test_names_that_a_module_may_have(project: Project, source: str) -> None:
+
+
+def test_names_that_a_module_may_have(project: Project) -> None:
     """A name that may exist once the module is imported is no problem of `validate`."""
-    project.write("src/app.py", source)
+    for number, source in enumerate(NAMES):
+        project.write(f"src/m{number}.py", source)
+    models = {f"m{number}": {**PYTHON, "call": f"m{number}:answer"} for number in range(len(NAMES))}
+    project.configure(app=PYTHON, **models)
     assert problems(project) == ""
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ("import none_such\n\ndef answer(q): ...\n", "ModuleNotFoundError: No module named 'none_such' (src/app.py:1)"),
-        ("def answer(q): ...\n\n1 / 0\n", "module raised ZeroDivisionError: division by zero (src/app.py:3)"),
-        ("import os\nanswer = os\nos._exit(7)\n", "ended with exit status 7 while it was imported"),
-        ("class answer: ...\n", "app:answer: expected a function, got a class"),
-        ("def answer(a, b): ...\n", "app:answer: unknown parameters a, b"),
-        ("from words import *\n", "app:answer: the module has no 'answer'"),
-    ],
-)  # fmt: skip
-def test_doctor_imports_in_a_child(project: Project, source: str, message: str) -> None:
-    """`doctor` shows why the module cannot be imported, with file and line, and what to do."""
-    project.write("src/app.py", source)
-    result = project.command("doctor")
-    text = re.sub(r"\s+", " ", result.output)
-    assert result.exit_code == 1
-    assert message in text
-    assert "correct 'call', 'path' or the module of app: evalharness doctor" in text
+BROKEN = (
+    ("import none_such\n\ndef answer(q): ...\n", "ModuleNotFoundError: No module named 'none_such' (src/m0.py:1)"),
+    ("def answer(q): ...\n\n1 / 0\n", "module raised ZeroDivisionError: division by zero (src/m1.py:3)"),
+    ("import os\nanswer = os\nos._exit(7)\n", "ended with exit status 7 while it was imported"),
+    ("class answer: ...\n", "m3:answer: expected a function, got a class"),
+    ("def answer(a, b): ...\n", "m4:answer: unknown parameters a, b"),
+    ("from words import *\n", "m5:answer: the module has no 'answer'"),
+)
 
 
-def test_doctor_calls_nothing(project: Project) -> None:
-    """A function that can be imported is ok, and is not called."""
-    assert "app: the function app:answer; imported" in re.sub(r"\s+", " ", project.command("doctor").output)
+def test_doctor_imports_in_a_child(project: Project) -> None:
+    """`doctor` shows why a module cannot be imported, with file and line, and what to do; it calls no function."""
+    for number, (source, _) in enumerate(BROKEN):
+        project.write(f"src/m{number}.py", source)
+    broken = {f"m{number}": {**PYTHON, "call": f"m{number}:answer"} for number in range(len(BROKEN))}
+    project.configure(app=PYTHON, **broken)
+    text = re.sub(r"\s+", " ", project.command("doctor").output)
+    assert [message for _, message in BROKEN if message not in text] == []
+    assert "correct 'call', 'path' or the module of m0: evalharness doctor" in text
+    assert "app: the function app:answer; imported" in text
     assert calls(project) == 0
 
 
@@ -145,7 +146,7 @@ def test_nothing_is_replayed_without_recording(project: Project) -> None:
     """Each run calls the function for each case."""
     assert project.evaluate().means["app", "plain"]["exact"] == 1.0
     project.evaluate()
-    assert calls(project) == 80
+    assert calls(project) == 40
 
 
 def test_recorded_answers(project: Project) -> None:
@@ -153,11 +154,11 @@ def test_recorded_answers(project: Project) -> None:
     project.configure(app={**PYTHON, "recorded": True, "identity_files": ["src/**/*.py"]})
     project.evaluate()
     evaluation = project.evaluate()
-    assert calls(project) == 40
+    assert calls(project) == 20
     assert all(sample.recorded_at for sample in evaluation.run.samples)
     project.write("src/words.py", 'PREFIX = "He said: "\n')
     assert project.evaluate().means["app", "plain"]["exact"] == 0.0
-    assert calls(project) == 80
+    assert calls(project) == 40
 
 
 def accepted(project: Project, *, ignored: str = "", **options: Any) -> Repository:
@@ -191,9 +192,7 @@ def compared(project: Project) -> Evaluation:
     return evaluation
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"identity_files": ["src/*.py"]}, {"recorded": True, "identity_files": ["src/*.py"]}]
-)
+@pytest.mark.parametrize("options", [{}, {"recorded": True, "identity_files": ["src/*.py"]}])
 def test_a_change_of_the_code_is_compared_with_the_accepted_code(project: Project, options: dict[str, Any]) -> None:
     """A worse version fails against fresh answers of the version at the merge base, which runs in its own process."""
     accepted(project, **options)
@@ -201,7 +200,7 @@ def test_a_change_of_the_code_is_compared_with_the_accepted_code(project: Projec
     evaluation = compared(project)
     assert texts(reference(project)) == {"You said"}
     assert evaluation.status == "fail"
-    assert len(reference(project)) == 40
+    assert len(reference(project)) == 20
 
 
 def test_files_of_the_application_are_no_criteria(project: Project) -> None:
@@ -219,8 +218,8 @@ def test_unchanged_files_run_in_the_working_tree(project: Project) -> None:
     accepted(project, identity_files=["src/*.py"])
     project.edit("suites/demo.yaml", "{{ question }}", "{{ question }} please")
     compared(project)
-    assert len(reference(project)) == 40
-    assert calls(project) == 3 * 40
+    assert len(reference(project)) == 20
+    assert calls(project) == 3 * 20
 
 
 def test_an_accepted_version_without_the_function(project: Project) -> None:
@@ -247,20 +246,7 @@ def test_accepted_code_that_cannot_run(project: Project) -> None:
 
 
 def test_accepted_code_cannot_import_the_working_tree(project: Project) -> None:
-    """An accepted version that reaches the working tree is not used, so that a change never judges itself."""
-    project.write(
-        "src/words.py", f"import sys\nsys.path.insert(0, {str(project.root / 'lib')!r})\nfrom more import PREFIX\n"
-    )
-    project.write("lib/more.py", WORDS)
-    accepted(project)
-    project.write("lib/more.py", 'PREFIX = "He said: "\n')
-    evaluation = compared(project)
-    assert evaluation.status == "fail"
-    assert not reference(project)
-
-
-def test_accepted_code_cannot_reach_the_working_tree_later(project: Project) -> None:
-    """The same for an import within a call: each of its samples is an error, and the run is not green."""
+    """An accepted version that imports today's code would let a change judge itself: its samples are errors."""
     project.write("lib/more.py", WORDS)
     path = str(project.root / "lib")
     project.write(
@@ -270,7 +256,7 @@ def test_accepted_code_cannot_reach_the_working_tree_later(project: Project) -> 
     project.write("src/words.py", 'PREFIX = "He said: "\n')
     evaluation = compared(project)
     assert evaluation.outcome is not None
-    assert "the reference version has no result for 40 cases" in evaluation.outcome.verdicts[0].reason
+    assert "the reference version has no result for 20 cases" in evaluation.outcome.verdicts[0].reason
     assert all("imports more from the working tree" in text for text in texts(reference(project)))
 
 
@@ -289,11 +275,11 @@ def test_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project.edit("src/helpdesk.py", "TOP = 2", "TOP = 1")
     bad = project.command("run", "helpdesk")
     assert bad.exit_code == 1
-    assert "sale must contain '30 days'" in bad.output
+    assert "sale: must contain '30 days'" in bad.output
 
 
 def test_the_page_shows_the_regression() -> None:
     """The lines on the page are those that the example prints, and its configuration is that of the example."""
     page = (EXAMPLE.parents[1] / "applications.md").read_text()
-    assert "sale must contain '30 days'" in page
+    assert "sale: must contain '30 days'" in page
     assert 'call = "helpdesk:answer"' in page

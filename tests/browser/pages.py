@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness.records import (
+    Context,
     CriteriaChange,
     Message,
     Run,
@@ -43,6 +44,9 @@ def a_sample(number: int, model: str, prompt: str) -> Sample:
         first_token_s=0.1,
         cost_usd=0.001 if model == "gemma3" else 0.002,
     )
+    if number == 7 and made.response:
+        contexts = (Context("Open for 30 days.", "faq#2", 0.5),)
+        made = replace(made, response=replace(made.response, contexts=contexts, data={"days": "<b>30</b>"}))
     if number == 3:
         return replace(made, response=None, scores=(), error=SampleError("deadline", "no answer within 30 s"))
     return replace(made, failed_checks=("must not contain 'answer'",)) if number == 4 else made

@@ -123,7 +123,7 @@ def diff(page: Page) -> list[tuple[str, str]]:
 
 
 def test_problems(report: Page) -> None:
-    """Errors, failed checks, cut answers and notes are shown."""
+    """Errors, failed checks, cut answers, notes and what an application adds are shown."""
     report.get_by_role("button", name=re.compile("^errors", re.IGNORECASE)).click()
     report.locator("#cases button.open").first.click()
     expect(report.locator("tr.detail")).to_contain_text("deadline: no answer within 30 s")
@@ -137,6 +137,11 @@ def test_problems(report: Page) -> None:
     expect(report.locator("#cases tbody tr").first).to_contain_text("case-006")
     report.locator("#cases button.open").first.click()
     expect(report.locator("tr.detail")).to_contain_text("exact: of a part")
+    report.get_by_label("Search cases").fill("case-007")
+    expect(report.locator("#cases tbody tr").first).to_contain_text("case-007")
+    report.locator("#cases button.open").first.click()
+    expect(report.locator("tr.detail")).to_contain_text("[1] faq#2 (score 0.5)")
+    expect(report.locator("tr.detail")).to_contain_text('"days": "<b>30</b>"')
 
 
 def test_keys(report: Page) -> None:
