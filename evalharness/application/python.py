@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from evalharness.application.source import digest_of, find_source, identity_files_of
+from evalharness.application.source import digest_of, find_source, identity_files_of, is_unchanged
 from evalharness.application.supervisor import START_S, Supervisor
 from evalharness.config import Config
 from evalharness.errors import ConfigError, ProviderError
@@ -104,17 +104,17 @@ class PythonProvider(Provider):
         return Supervisor(call, load, surroundings, self._deadline_s)
 
     def with_code_in(self, folder: Path) -> PythonProvider:
-        """Return a provider with the function in another folder; this one, if the files of its identity are equal.
+        """Return a provider with the function in another folder; this one, if its code is the same there.
 
         Imports the module. Raises ConfigError: the folder has no such function, or it cannot be imported.
         """
         root = folder.resolve()
         if self._accepted is not None and self._accepted._root == root:
             return self._accepted
-        files = identity_files_of(self._patterns, root) if self._patterns else ()
-        if files and digest_of(files, root) == self._digest:
+        if is_unchanged(root, self._root, self._source.paths):
             self._accepted = self
             return self
+        files = identity_files_of(self._patterns, root) if self._patterns else ()
         then = copy(self)
         then._source, then._files, then._root = find_source(self._call, self._path, root), files, root
         then._digest = digest_of(files, root) if files else ""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import filecmp
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,9 @@ from pathlib import Path
 from evalharness.errors import ConfigError, did_you_mean
 
 _CALL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+_CRITERIA = {"suites", "golden", "pyproject.toml"}
+"""What a change may edit without an effect on what the function does. Both versions run with today's configuration."""
+_SKIPPED = {"__pycache__", "node_modules", "site-packages"}
 _MOST_FILES, _MOST_BYTES = 20_000, 500_000_000
 
 
@@ -138,3 +143,28 @@ def digest_of(files: Sequence[str], root: Path) -> str:
             raise ConfigError(f"identity_files: expected at most {_MOST_BYTES / 1e6:.0f} MB")
         found.update(f"{name}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
     return found.hexdigest()
+
+
+def is_unchanged(checkout: Path, root: Path, paths: Sequence[Path]) -> bool:
+    """Return whether the function's code is that of a checkout, with today's configuration.
+
+    The project has each file of the checkout as it is there, apart from suites and goldens, and no other module in the
+    folders that it is imported from.
+    """
+    for then in checkout.rglob("*"):
+        name = then.relative_to(checkout)
+        if name.parts[0] in _CRITERIA or "__pycache__" in name.parts or not then.is_file():
+            continue
+        if not (root / name).is_file() or not filecmp.cmp(then, root / name, shallow=False):
+            return False
+    return all((checkout / name.relative_to(root)).is_file() for folder in paths for name in _modules(folder))
+
+
+def _modules(folder: Path) -> Iterator[Path]:
+    """The Python files below a folder, without those of virtual environments and hidden folders."""
+    for here, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if not one.startswith(".") and one not in _SKIPPED]
+        if "pyvenv.cfg" in names:
+            folders.clear()
+        else:
+            yield from (Path(here) / name for name in names if name.endswith(".py"))

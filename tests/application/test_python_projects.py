@@ -192,7 +192,11 @@ def compared(project: Project) -> Evaluation:
     return evaluation
 
 
-@pytest.mark.parametrize("options", [{}, {"recorded": True, "identity_files": ["src/*.py"]}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"identity_files": ["src/app.py"]}, {"recorded": True, "identity_files": ["src/*.py"]}],
+    ids=["no identity", "an identity that misses the changed file", "recorded"],
+)
 def test_a_change_of_the_code_is_compared_with_the_accepted_code(project: Project, options: dict[str, Any]) -> None:
     """A worse version fails against fresh answers of the version at the merge base, which runs in its own process."""
     accepted(project, **options)
@@ -214,8 +218,8 @@ def test_files_of_the_application_are_no_criteria(project: Project) -> None:
 
 
 def test_unchanged_files_run_in_the_working_tree(project: Project) -> None:
-    """If no file of the identity has changed, both versions run in the working tree, where untracked files are."""
-    accepted(project, identity_files=["src/*.py"])
+    """If only the suite has changed, both versions run in the working tree, where untracked files are."""
+    accepted(project)
     project.edit("suites/demo.yaml", "{{ question }}", "{{ question }} please")
     compared(project)
     assert len(reference(project)) == 20
