@@ -45,8 +45,8 @@ def redact_settings(settings: Any, name: str = "") -> None:
     values of options such as `token`, which no provider takes. `name` is that of the option.
     """
     if isinstance(settings, Mapping):
-        for key, value in settings.items():
-            redact_settings(value, str(key))
+        for key, value in settings.items():  # `headers_env` holds names of variables by header
+            redact_settings(value, name if name.endswith("_env") else str(key))
     elif isinstance(settings, list | tuple):
         for value in settings:
             redact_settings(value, name)

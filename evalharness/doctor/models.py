@@ -105,6 +105,8 @@ def _description(provider: Provider, config: Config, name: str) -> str:
         return f"{text}, by {identity['engine']}"
     if config.models[name].provider == "python":
         return f"the function {identity['call']}"
+    if config.models[name].provider == "http":
+        return f"{identity['method']} {options['url']}"
     addresses = identity.get("base_urls")
     return f"{identity['model']} at {', '.join(addresses)}" if addresses else str(identity["provider"])
 
@@ -116,6 +118,10 @@ def _probe(name: str, provider: Provider, text: str, *, needed: bool) -> CheckRe
         import_modules(provider.modules)
         asyncio.run(_one_token(name, provider))
     except (EvalHarnessError, TimeoutError) as error:
+        if isinstance(error, ProviderError) and error.kind == "variable":
+            return CheckResult(
+                "models", "ok", f"{text}; no test request: it needs the variables of a case", needed=needed
+            )
         message = str(error) or f"no response within {_DEADLINE_S:g} s"
         return CheckResult("models", "broken", f"{text}; the test request failed: {message}", needed=needed)
     return CheckResult("models", "ok", f"{text}; answered in {time.perf_counter() - started:.1f} s", needed=needed)

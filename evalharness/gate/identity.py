@@ -29,9 +29,21 @@ def provider_change(pairing: Pairing, header: RunHeader) -> str:
 
 
 def model_change(pairing: Pairing, header: RunHeader) -> str:
-    """A remark on how the model has changed since the baseline; "" if it has not."""
-    found = differences(*_identities(pairing, header))
-    return f"; the model has changed since the baseline was accepted: {found}" if found else ""
+    """A remark on how the model has changed since the baseline; "" if it has not.
+
+    Changed files of an application are the change that the verdict is about, so they are left out.
+    """
+    then, now = _identities(pairing, header)
+    found = differences(_without_code(then), _without_code(now))
+    subject = "the request to the application" if (now or {}).get("provider") == "http" else "the model"
+    return f"; {subject} has changed since the baseline was accepted: {found}" if found else ""
+
+
+def _without_code(identity: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The identity without the digest of an application's files."""
+    if identity is None or identity.get("provider") not in ("http", "python"):
+        return identity
+    return {name: value for name, value in identity.items() if name != "files"}
 
 
 def model_differs(pairing: Pairing, header: RunHeader) -> bool:

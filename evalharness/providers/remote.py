@@ -103,22 +103,10 @@ class RemoteProvider(Provider):
         return True
 
     def _check(self) -> None:
-        self._check_types()
+        check_types(self)
         self._check_extra()
         self._check_params()
-        for name, (least, most) in _BOUNDS.items():
-            if not least <= getattr(self, name) <= most:
-                raise ConfigError(f"'{name}' must be from {least:g} to {most:g}, got {getattr(self, name)!r}")
-
-    def _check_types(self) -> None:
-        kinds = get_type_hints(type(self))
-        for option in (option.name for option in fields(self) if option.name != "config"):
-            value = getattr(self, option)
-            try:
-                TypeAdapter(kinds[option]).validate_python(value, strict=True)
-            except ValidationError as error:
-                problem = error.errors()[0]["msg"].removeprefix("Input ")
-                raise ConfigError(f"'{option}' {problem}, got {shortened(value, 60)!r}") from None
+        check_limits(self)
 
     def _check_extra(self) -> None:
         owned = _OWN_FIELDS | {*self.names, *self.names.values(), *self.takes}
@@ -137,3 +125,22 @@ class RemoteProvider(Provider):
             raise ConfigError("'takes' cannot contain logprobs: this provider does not read them")
         if "max_tokens" in self.omits:
             raise ConfigError("'omits' cannot contain max_tokens: it bounds the response and its price")
+
+
+def check_types(provider: Any) -> None:
+    """Check the options of a dataclass against its types. Raises ConfigError."""
+    kinds = get_type_hints(type(provider))
+    for option in (option.name for option in fields(provider) if option.name != "config"):
+        value = getattr(provider, option)
+        try:
+            TypeAdapter(kinds[option]).validate_python(value, strict=True)
+        except ValidationError as error:
+            problem = error.errors()[0]["msg"].removeprefix("Input ")
+            raise ConfigError(f"'{option}' {problem}, got {shortened(value, 60)!r}") from None
+
+
+def check_limits(provider: Any) -> None:
+    """Check `concurrency`, `retries` and `deadline_s`. Raises ConfigError."""
+    for name, (least, most) in _BOUNDS.items():
+        if not least <= getattr(provider, name) <= most:
+            raise ConfigError(f"'{name}' must be from {least:g} to {most:g}, got {getattr(provider, name)!r}")

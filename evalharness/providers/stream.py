@@ -70,7 +70,7 @@ async def read_events(
     async for chunk in chunks:
         try:
             if any(take(event) for event in reader.feed(chunk)):
-                await _read_to_end(chunks)
+                await read_to_end(chunks)
                 return
         except UnicodeDecodeError as error:
             raise EndpointError(f"the response is not UTF-8: {error.reason}") from None
@@ -80,7 +80,7 @@ async def read_events(
         raise EndpointError("the stream ended before its terminal marker", kind="truncated")
 
 
-async def _read_to_end(chunks: AsyncIterator[bytes]) -> None:
+async def read_to_end(chunks: AsyncIterator[bytes]) -> None:
     """Read the rest of the body. The response is complete, so a failure costs only the connection."""
     with suppress(ProviderError, TimeoutError):
         async with asyncio.timeout(_AFTER_THE_END_S):

@@ -11,15 +11,15 @@ import logging
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from evalharness import __version__
 from evalharness.errors import ConfigError, ModelUnavailableError, ProviderError, RetryableError
-from evalharness.redaction import Secret, redact_settings, redact_variable, shortened
+from evalharness.redaction import Secret, redact_variable, shortened
+from evalharness.wire.address import checked_address
 from evalharness.wire.response import EndpointError, HttpResponse, error_text
 from evalharness.wire.statuses import error_of
 
@@ -46,6 +46,11 @@ class _Address:
         return time.monotonic() < self.down_until, self.outstanding
 
 
+def json_bytes(value: Any) -> bytes:
+    """Return a value as JSON in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
 class Endpoint:
     """Addresses that serve the same model. The first request opens the first connection."""
 
@@ -59,19 +64,24 @@ class Endpoint:
         proxy_env: str | None = None,
         ca_file: Path | None = None,
         keep_alive: bool = True,
+        headers: Mapping[str, str] | None = None,
+        headers_env: Mapping[str, str] | None = None,
     ) -> None:
         """`api_key_env`: the environment variable that holds the key; sent as `Bearer` in `authorization`, bare in any
         other `key_header`. `api_key`: a key from elsewhere. `proxy_env`: the environment variable that holds a proxy's
         URL. `ca_file`: certificates to trust instead of the system's. `keep_alive`: reuse connections.
+        `headers`: more headers, by lower-case name. `headers_env`: headers, and the variables that hold their values.
         Raises ConfigError: an invalid address.
         """
-        self._addresses = [_Address(_checked(url)) for url in base_urls]
+        self._addresses = [_Address(checked_address(url)) for url in base_urls]
         if not self._addresses:
             raise ConfigError("'base_urls' is empty: expected at least one address")
         self._key_env, self._key, self._key_header = api_key_env, api_key, key_header.lower()
         self._proxy_env, self._ca_file, self._keep_alive = proxy_env, ca_file, keep_alive
+        self._more_headers, self._secret_headers = headers or {}, headers_env or {}
         redact_variable(api_key_env)  # a replayed run sends no key, but its prompts may contain it
-        redact_variable(proxy_env)
+        for variable in (proxy_env, *self._secret_headers.values()):
+            redact_variable(variable)
         self._idle: list[httpx2.AsyncHTTPTransport] = []
         self._all: list[httpx2.AsyncHTTPTransport] = []
         self._headers: list[tuple[bytes, bytes]] = []
@@ -82,24 +92,39 @@ class Endpoint:
         """The addresses in alphabetical order."""
         return sorted(address.url for address in self._addresses)
 
-    @asynccontextmanager
-    async def post(
+    def post(
         self, path: str, body: Mapping[str, Any], *, attempt: str, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[HttpResponse]:
-        """Send JSON to the address with the fewest requests in flight and yield the response.
+    ) -> AbstractAsyncContextManager[HttpResponse]:
+        """Send JSON and yield the response, see `send`."""
+        return self.send("POST", path, json_bytes(body), attempt=attempt, headers=headers)
 
-        `attempt` is sent as `x-client-request-id`, which names the request in the logs of both sides.
-        Raises ProviderError: no connection, or a status other than 200.
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes,
+        *,
+        attempt: str,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
+        accepted: Sequence[int] = (200,),
+    ) -> AsyncIterator[HttpResponse]:
+        """Send a request to the address with the fewest requests in flight and yield the response.
+
+        `attempt` is sent as `x-client-request-id`, which names the request in the logs of both sides. No message shows
+        the `query`. Raises ProviderError: no connection, or a status that is not `accepted`.
         """
-        content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         transport = self._idle.pop() if self._idle else self._new_transport()
         address = min(self._addresses, key=_Address.rank)
+        url = address.url + path
         more = {**(headers or {}), "x-client-request-id": attempt}
         address.outstanding += 1
         try:
-            response = await _send(transport, address, self._request(address.url + path, content, more))
+            request = self._request(method, f"{url}?{query}" if query else url, content, more)
+            response = await _send(transport, address, request)
             try:
-                yield await _accepted(HttpResponse(response), address.url + path)
+                yield await _accepted(HttpResponse(response), f"{method} {url}", accepted)
             finally:
                 await response.aclose()
         finally:
@@ -117,11 +142,11 @@ class Endpoint:
             return error
         return None
 
-    def _request(self, url: str, content: bytes, headers: Mapping[str, str]) -> httpx2.Request:
+    def _request(self, method: str, url: str, content: bytes, headers: Mapping[str, str]) -> httpx2.Request:
         import httpx2
 
         return httpx2.Request(
-            "POST",
+            method,
             url,
             headers=[*self._headers, *((name.encode(), value.encode()) for name, value in headers.items())],
             content=content,
@@ -165,14 +190,17 @@ class Endpoint:
             "accept": "text/event-stream, application/json",
             "accept-encoding": "identity",
             "content-type": "application/json",
+            **self._more_headers,
         }
+        variables = {self._key_header: self._key_env or "", **self._secret_headers}
         if self._key_env:
             self._key = _secret(self._key_env, "api_key_env")
         if self._key:
             key = self._key.reveal()
             headers[self._key_header] = f"Bearer {key}" if self._key_header == "authorization" else key
-        if not all(value.isascii() and value.isprintable() for value in headers.values()):
-            text = f"the key in {self._key_env} is invalid: expected printable ASCII characters"
+        headers |= {name: _secret(variable, "headers_env").reveal() for name, variable in self._secret_headers.items()}
+        if wrong := [name for name, value in headers.items() if not (value.isascii() and value.isprintable())]:
+            text = f"the key in {variables.get(wrong[0])} is invalid: expected printable ASCII characters"
             raise ModelUnavailableError(text, kind="auth")
         return [(name.encode(), value.encode()) for name, value in headers.items()]
 
@@ -227,10 +255,10 @@ async def _send(transport: httpx2.AsyncHTTPTransport, address: _Address, request
         raise found from None
 
 
-async def _accepted(response: HttpResponse, url: str) -> HttpResponse:
-    if response.status != 200:
+async def _accepted(response: HttpResponse, place: str, accepted: Sequence[int]) -> HttpResponse:
+    if response.status not in accepted:
         error = error_of(response.status, response.headers, await response.beginning(_MOST_ERROR_BYTES))
-        raise ProviderError(f"{error} (POST {url})", kind=error.kind) if error.kind == "not found" else error
+        raise ProviderError(f"{error} ({place})", kind=error.kind) if error.kind == "not found" else error
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):  # a compressed body could expand without bound
         raise EndpointError(f"content-encoding: expected 'identity', got {shortened(encoding, 40)!r}")
@@ -265,36 +293,3 @@ def _secret(variable: str, option: str) -> Secret:
         return Secret(variable)
     except LookupError as error:
         raise ModelUnavailableError(f"{error.args[0]} ({option})", kind="auth") from None
-
-
-def _checked(url: str) -> str:
-    """Return the address without its trailing slash. Raises ConfigError: it is not http(s), or contains a secret."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except (ValueError, AttributeError, TypeError):
-        parts, host = None, None
-    if parts is None or not isinstance(url, str) or not url.isprintable() or " " in url:
-        raise ConfigError(f"base_url: expected an http or https address, got {_shown(url)}")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError(
-            f"base_url: expected only scheme, host and path: write {parts.scheme}://{host}{parts.path}, and put a key "
-            "into the variable that api_key_env names"
-        )
-    if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"base_url: expected an http or https address, got {_shown(url)}")
-    return url.rstrip("/")
-
-
-def _shown(url: object) -> str:
-    """The address without credentials and query, which may hold a key."""
-    redact_settings(url)
-    return repr(shortened(str(url).partition("?")[0].rpartition("@")[2]))
-
-
-def is_local(url: str) -> bool:
-    """Return whether the address is on this machine."""
-    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - compared, not bound
-
-
-__all__ = ["MODULES", "Endpoint", "is_local"]

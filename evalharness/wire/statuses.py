@@ -76,7 +76,7 @@ def _error(status: int, found: ErrorBody, wait_s: float | None, text: str, locat
         return _temporary(status, wait_s, text)
     if 300 <= status < 400:
         text = f"the endpoint redirects (HTTP {status}) to {shortened(location)}, and redirects are not followed"
-        return ProviderError(f"{text}: set base_url to the final address", kind="redirect")
+        return ProviderError(f"{text}: configure the final address", kind="redirect")
     if 200 <= status < 300:
         return UnknownOutcomeError(f"expected HTTP 200, got HTTP {status}", kind="malformed")
     return ProviderError(text, kind=_rejection(found))

@@ -172,7 +172,7 @@ CERTAIN = {
     "permission": (403, {}, "correct the key of fake"),
     "credit": (402, {}, "add credit to the account of fake"),
     "quota": (429, {"code": "insufficient_quota"}, "add credit to the account of fake"),
-    "model": (404, {"code": "model_not_found"}, "correct 'model' or 'base_url' of fake"),
+    "model": (404, {"code": "model_not_found"}, "correct 'model' or the address of fake"),
     "parameter": (400, {"code": "unsupported_parameter", "param": "temperature"}, "remove it from 'params'"),
 }
 """Rejections that are certain for all requests: status, error, what to do."""
@@ -208,7 +208,7 @@ def test_no_server(project: Any, url: str) -> None:
     result = project.run()
     assert result.ret == 1
     assert words(result).count(f"40 cases connect: no connection to {url}: ") == 1
-    assert result.outlines[-2].strip() == "start it or correct 'base_url' of fake: evalharness doctor --ping"
+    assert result.outlines[-2].strip() == "start it or correct the address of fake: evalharness doctor --ping"
 
 
 def test_a_rejection_of_every_request(project: Any, fault_server: FaultServer) -> None:
