@@ -56,6 +56,9 @@ class SuiteError(EvalHarnessError):
 class ConfigError(EvalHarnessError):
     """The configuration is invalid: the text names the key and the values it takes."""
 
+    line = 0
+    """The line of pyproject.toml, 0 if it is unknown."""
+
 
 class MissingExtraError(EvalHarnessError):
     """An optional package is not installed."""

@@ -39,7 +39,7 @@ ARROWS = {
     },
     "providers": {"config", "constraints", "redaction", "registry", "wire"},
     "local": {"config", "providers", "redaction", "templating", "wire"},
-    "application": {"config", "local", "providers", "redaction"},
+    "application": {"config", "local", "providers", "redaction", "wire"},
     "wire": {"", "redaction"},
     "store": {"", "redaction"},
     "report": {"store", "redaction", "registry", "gate"},

@@ -16,7 +16,8 @@ def at_line(error: ConfigError, root: Path, url: str) -> ConfigError:
     """Return the error with the line of its option in the table of the model with this `url`, if it is certain."""
     option = _OPTION.match(str(error))
     lines = sorted(set(_lines(root / "pyproject.toml", option[1], url))) if option else []
-    return ConfigError(f"pyproject.toml:{lines[0]}: {error}") if len(lines) == 1 else error
+    error.line = lines[0] if len(lines) == 1 else 0
+    return error
 
 
 def _lines(path: Path, option: str, url: str) -> Iterator[int]:

@@ -22,7 +22,8 @@ from evalharness.suites import load_suite, suite_names
 def validate(root: Path, names: tuple[str, ...]) -> None:
     """Check the suites NAMES, and list every problem with its place.
 
-    Default: all suites, and the history. The functions of `provider = "python"` are checked without importing them.
+    Default: all suites, and the history. Models with `provider = "python"` or `"http"` are checked without importing a
+    module or sending a request.
 
     Exit status: 0 valid, 1 problems found, 2 usage.
     """
@@ -52,7 +53,7 @@ def _report(name: str, config: Config) -> int:
 
 def _applications(config: Config) -> int:
     """Print the problems of the functions that the configuration names. Returns their number."""
-    names = [name for name, model in config.models.items() if model.provider == "python"]
+    names = [name for name, model in config.models.items() if model.provider in ("http", "python")]
     problems = 0
     for name in names:
         from evalharness.providers import open_provider  # most projects have no function
@@ -60,7 +61,8 @@ def _applications(config: Config) -> int:
         try:
             open_provider(name, config)
         except EvalHarnessError as error:
-            echo(one_line(f"pyproject.toml: {error}", 1000))
+            place = "" if str(error).startswith("pyproject.toml:") else "pyproject.toml: "
+            echo(one_line(f"{place}{error}", 1000))
             problems += 1
     return problems
 

@@ -32,7 +32,8 @@ def open_provider(name: str, config: Config) -> Provider:
         made = registry.run_factory(what, lambda: factory(**options, **given))
         return check_provider(what, made)
     except (TypeError, ValueError, ConfigError) as error:
-        raise ConfigError(f"{table}: {error}") from None
+        place = f"pyproject.toml:{line}: " if (line := getattr(error, "line", 0)) else ""
+        raise ConfigError(f"{place}{table}: {error}") from None
 
 
 def check_provider(what: str, made: object) -> Provider:
