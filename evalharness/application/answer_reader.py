@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evalharness.application.answer_paths import AnswerPaths
-from evalharness.application.answer_stream import AnswerStream, EndMarker, read_lines
+from evalharness.application.answer_stream import DONE, AnswerStream, EndMarker, read_lines
 from evalharness.application.json_path import keys_of, parse_path
 from evalharness.application.json_text import json_body, plain_body
 from evalharness.errors import BilledError, ConfigError
@@ -22,7 +22,7 @@ class AnswerReader:
         """Read the options. Raises ConfigError."""
         self._stream, self._paths = stream, AnswerPaths(paths)
         self._delta = None if delta is None else parse_path(delta, "delta")
-        self._end = EndMarker(("[DONE]" if stream == "sse" else "") if end is None else end)
+        self._end = EndMarker((DONE if stream == "sse" else "") if end is None else end)
         if stream is None:
             self._check_whole(delta=delta, end=end)
         elif "text" in self._paths:

@@ -15,6 +15,8 @@ from evalharness.providers.stream import Clock, read_to_end
 from evalharness.redaction import shortened
 from evalharness.wire import EndpointError, Event, HttpResponse
 
+DONE = "[DONE]"
+"""OpenAI's marker, which ends every stream."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -36,9 +38,7 @@ class EndMarker:
 
     def is_at(self, event: Event) -> bool:
         """Return whether this event, before its data are read, is the end."""
-        if self._event:
-            return event.name == self._event
-        return bool(self.text) and self._path is None and event.data.strip() == self.text
+        return event.data.strip() in (DONE, self.text) or (self._event != "" and event.name == self._event)
 
     def is_in(self, value: Any) -> bool:
         """Return whether the value of an event marks the end."""
@@ -61,18 +61,16 @@ class AnswerStream:
 
     def take(self, event: Event) -> bool:
         """Take an event; True for the last one. Raises EndpointError, BilledError."""
-        is_last = self.end.is_at(event)
-        if is_last and event.data.strip() == self.end.text:
-            self.clock.end()
-            return True
         if event.name == "error":
-            raise_error({"error": event.data})
-        value = event.data if self.delta is None else json_of(event.data, "an event of the stream")
-        self._add(value)
-        if is_last or self.end.is_in(value):
+            raise_error({"error": event.data or "an event named error"})
+        is_last = self.end.is_at(event)
+        if not is_last or (self.delta and event.data.lstrip().startswith("{")):
+            value = event.data if self.delta is None else json_of(event.data, "an event of the stream")
+            self._add(value)
+            is_last = is_last or self.end.is_in(value)
+        if is_last:
             self.clock.end()
-            return True
-        return False
+        return is_last
 
     def _add(self, value: Any) -> None:
         self._events += 1

@@ -26,6 +26,7 @@ from evalharness.application.http_options import (
     checked_url,
     is_own_application,
 )
+from evalharness.application.json_text import MODULES as CHARSET_MODULES
 from evalharness.application.request_template import RequestTemplate, query_of
 from evalharness.application.source import digest_of, identity_files_of
 from evalharness.application.toml_line import at_line
@@ -97,7 +98,7 @@ class HttpProvider(Provider):
     deterministic: bool = False
     """Whether equal requests have equal answers."""
 
-    modules = MODULES
+    modules = (*MODULES, *CHARSET_MODULES)
 
     def __post_init__(self) -> None:
         """Check the options. Opens no connection."""
@@ -165,7 +166,8 @@ class HttpProvider(Provider):
             api_key_env=self.api_key_env,
             proxy_env=self.proxy_env,
             ca_file=resolve_path(self.ca_file, self.config.root) if self.ca_file else None,
-            headers={"accept": _ACCEPTS[self.stream]} | checked_headers(self.headers, self.headers_env),
+            headers={"accept": _ACCEPTS[self.stream]}
+            | checked_headers(self.headers, self.headers_env, has_key=self.api_key_env is not None),
             headers_env={name.lower(): variable for name, variable in self.headers_env.items()},
         )
 

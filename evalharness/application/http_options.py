@@ -44,8 +44,8 @@ def is_own_application(url: str) -> bool:
     return is_local(url) or host == "host.docker.internal" or ("." not in host and ":" not in host)
 
 
-def checked_headers(plain: Mapping[str, str], secret: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers without secrets, by lower-case name. Raises ConfigError."""
+def checked_headers(plain: Mapping[str, str], secret: Mapping[str, str], *, has_key: bool) -> dict[str, str]:
+    """Return the headers without secrets, by lower-case name. `has_key`: a key is sent as well. Raises ConfigError."""
     for option, given in (("headers", plain), ("headers_env", secret)):
         for name in given:
             _check_name(name, option)
@@ -56,7 +56,7 @@ def checked_headers(plain: Mapping[str, str], secret: Mapping[str, str]) -> dict
             raise ConfigError(f"headers: '{name}': expected printable ASCII characters")
     if wrong := [name for name, variable in secret.items() if not is_variable(variable)]:
         raise ConfigError(f"headers_env: '{wrong[0]}': expected the name of a variable, got another text (not shown)")
-    lower = [name.lower() for name in (*plain, *secret)]
+    lower = [name.lower() for name in (*plain, *secret, *(["authorization"] if has_key else []))]
     if twice := {name for name in lower if lower.count(name) > 1}:
         raise ConfigError(f"headers: '{min(twice)}' is there twice")
     return {name.lower(): value for name, value in plain.items()}

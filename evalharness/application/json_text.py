@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from typing import Any
@@ -11,6 +10,16 @@ from evalharness.redaction import shortened
 from evalharness.wire import EndpointError, HttpResponse
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+CHARSETS = {
+    **dict.fromkeys(("utf-8", "utf8"), "utf-8"),
+    **dict.fromkeys(("ascii", "us-ascii"), "ascii"),
+    **dict.fromkeys(("iso-8859-1", "latin-1", "latin1"), "latin-1"),
+    **dict.fromkeys(("windows-1252", "cp1252"), "cp1252"),
+    "utf-16": "utf-16",
+}
+"""Python's names of the charsets that are read. Any other one would be imported in the thread of the requests."""
+MODULES = ("encodings.cp1252", "difflib")
+"""What the text of an answer or of its error needs at first use."""
 _HTML = ("text/html", "application/xhtml+xml")
 _TEXT = ("text/plain", "text/markdown")
 _MOST_SHOWN = 80
@@ -49,17 +58,14 @@ async def text_body(response: HttpResponse) -> str:
     if not data.strip():
         raise EndpointError(f"the response is empty (HTTP {response.status})")
     named = _CHARSET.search(response.headers.get("content-type", ""))
-    charset = named[1] if named else "utf-8"
+    charset = named[1].lower() if named else "utf-8"
+    if charset not in CHARSETS:
+        known = ", ".join(sorted(set(CHARSETS.values())))
+        raise EndpointError(f"the response has the charset {shortened(charset, 40)!r}: expected one of {known}")
     try:
-        is_text = codecs.lookup(charset)._is_text_encoding
-        text = data.decode("utf-8-sig" if charset.lower() in ("utf-8", "utf8") else charset) if is_text else None
-    except LookupError:
-        text = None
+        return data.decode(CHARSETS[charset]).removeprefix("\ufeff")
     except UnicodeError as error:
         raise EndpointError(f"the response is not {charset}: {getattr(error, 'reason', error)}") from None
-    if text is None:
-        raise EndpointError(f"the response has an unknown charset: {shortened(charset, 40)!r}")
-    return text
 
 
 def _refuse(constant: str) -> Any:

@@ -20,6 +20,7 @@ from evalharness.records.application import json_problem
 from evalharness.redaction import shortened
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_SECRET = re.compile(r"^(api|access|auth)[_-]?(key|token)$|secret$|passw(or)?d$|^authorization$", re.IGNORECASE)
 _PARAMS = ("max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop", "json_schema")
 _VALUES: Mapping[str, Callable[[Request], Any]] = {
     "messages": lambda request: [asdict(message) for message in request.messages],
@@ -55,6 +56,8 @@ class RequestTemplate:
             inner = {key: self._compiled(one, f"{place}.{key}") for key, one in value.items()}
             if wrong := [key for key in inner if "{{" in key]:
                 raise ConfigError(f"{place}: expected placeholders in values only, got the key {wrong[0]!r}")
+            if secret := [key for key, one in value.items() if _SECRET.search(key) and _is_literal(one)]:
+                raise ConfigError(f"{place}: '{secret[0]}' may be a secret: send it by headers_env")
             return lambda request: {key: one(request) for key, one in inner.items()}
         if isinstance(value, list | tuple):
             items = [self._compiled(one, f"{place}[{index}]") for index, one in enumerate(value)]
@@ -81,6 +84,10 @@ class RequestTemplate:
             self.params.add(rest)
             return partial(_param, rest)
         raise ConfigError(f"{place}: unknown placeholder '{{{{ {shortened(name, 40)} }}}}'{_hint(name)}")
+
+
+def _is_literal(value: Any) -> bool:
+    return isinstance(value, str) and not _PLACEHOLDER.search(value)
 
 
 def query_of(values: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ def model_change(pairing: Pairing, header: RunHeader) -> str:
     """
     then, now = _identities(pairing, header)
     found = differences(_without_code(then), _without_code(now))
-    subject = "the request to the application" if (now or {}).get("provider") == "http" else "the model"
+    subject = "the configuration of the application" if (now or {}).get("provider") == "http" else "the model"
     return f"; {subject} has changed since the baseline was accepted: {found}" if found else ""
 
 

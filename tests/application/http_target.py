@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +59,6 @@ def raw(data: bytes, content_type: str = "application/json", status: int = 200, 
     """A whole response with this body."""
     fields = {"content-length": str(len(data)), **({"content-type": content_type} if content_type else {}), **headers}
     return lambda request: [Send(head(status, fields) + data)]
-
-
-@contextmanager
-def serving(script: Script) -> Iterator[FaultServer]:
-    """A server at `address(server)`."""
-    with FaultServer(script) as server:
-        yield server
 
 
 def address(server: FaultServer) -> str:

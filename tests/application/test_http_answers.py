@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from faults import tls_context
 from http_target import ANSWER, OPTIONS, address, ask, opened, question, raw, result
 
 from evalharness import Context, ToolCall
@@ -83,6 +85,7 @@ def test_all_parts_of_an_answer(server: FaultServer) -> None:
 FORMS: dict[str, tuple[Script, dict[str, Any], str]] = {
     "text": (raw("Grüße".encode(), "text/plain"), {}, "Grüße"),
     "text in latin-1": (raw("Grüße".encode("latin-1"), "text/plain; charset=ISO-8859-1"), {}, "Grüße"),
+    "text of Windows": (raw(b"\x80 5", "text/plain; charset=windows-1252"), {}, "\u20ac 5"),
     "text with a BOM": (raw(b"\xef\xbb\xbfYes", "text/plain; charset=UTF-8"), {}, "Yes"),
     "JSON text": (raw(b'"Yes"'), {}, "Yes"),
     "the keys of an answer": (raw(b'{"text": "Yes", "contexts": ["a"]}'), {}, "Yes"),
@@ -101,6 +104,8 @@ FORMS: dict[str, tuple[Script, dict[str, Any], str]] = {
     "events": (events(event({"t": "Y"}), b": ping\n\n", event({"t": "es", "n": None}), DONE), SSE, "Yes"),
     "events of text": (events(b"data: Y\n\n", b"data: es\n\n", DONE), {"stream": "sse"}, "Yes"),
     "end by name": (events(event({"t": "Yes"}), b"event: end\ndata: {}\n\n"), {**SSE, "end": "event:end"}, "Yes"),
+    "end with both": (events(event({"t": "Yes"}), b"event: end\ndata: [DONE]\n\n"), {**SSE, "end": "event:end"}, "Yes"),
+    "end by another marker": (events(event({"t": "Yes"}), DONE, event({"t": "!"})), {**SSE, "end": "$.d"}, "Yes"),
     "end by path": (events(event({"t": "Y"}), event({"t": "es", "d": True})), {**SSE, "end": "$.d"}, "Yes"),
     "end of the body": (events(event({"t": "Yes"})), {**SSE, "end": ""}, "Yes"),
     "lines": (lines(b'{"t": "Y"}\n\n{"t"', b': "e"}\r\n', b'{"t": "s"}'), LINES, "Yes"),
@@ -180,8 +185,8 @@ HOSTILE: dict[str, tuple[Script, dict[str, Any], str, str]] = {
     "HTML as lines": (raw(HTML + b"\n", "text/html"), LINES, "malformed", "an event of the stream is not JSON"),
     "not UTF-8": (raw(b'{"a": "\xff"}'), A, "malformed", "not utf-8"),
     "another charset": (raw(b"x", "text/plain; charset=ascii"), {}, "", "x"),
-    "unknown charset": (raw(b"x", "text/plain; charset=klingon"), {}, "malformed", "unknown charset: 'klingon'"),
-    "no charset": (raw(b"x", "text/plain; charset=base64"), {}, "malformed", "unknown charset: 'base64'"),
+    "unknown charset": (raw(b"x", "text/plain; charset=klingon"), {}, "malformed", "charset 'klingon': expected one"),
+    "no charset": (raw(b"x", "text/plain; charset=base64"), {}, "malformed", "has the charset 'base64': expected"),
     "gzip": (raw(gzip.compress(b"a" * 10**7), **{"content-encoding": "gzip"}), A, "malformed", "content-encoding"),
     "redirect": (raw(b"", status=307, location="http://evil.example/"), A, "redirect", "redirects are not followed"),
     "server error": (raw(b'{"detail": "no index"}', status=500), A, "server", "HTTP 500: no index"),
@@ -282,6 +287,19 @@ def test_headers(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (sent["x-tenant"], sent["accept"], sent["x-api-key"]) == ("acme", "text/plain", SECRET)
     assert sent["authorization"] == "Bearer token-0123456789"
     assert json.dumps(sent).count(SECRET) == 1
+
+
+def test_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ca_file` and `proxy_env` work as for a model: without the certificate, there is no connection."""
+    with FaultServer(raw(b'"ok"'), tls=tls_context("good", tmp_path)) as secure:
+        assert ask(address(secure), ca_file=str(tmp_path / "ca.pem")).text == "ok"
+        error = result(address(secure))
+        assert isinstance(error, SampleError)
+        assert error.kind == "tls"
+    with FaultServer(raw(b'"ok"')) as proxy:
+        monkeypatch.setenv("A_PROXY", proxy.url.removesuffix("/v1"))
+        assert ask("http://app.example/chat/completions", proxy_env="A_PROXY").text == "ok"
+        assert proxy.log[0].path == "http://app.example/chat/completions"
 
 
 def test_an_unset_variable_is_known_before_the_first_request(server: FaultServer) -> None:

@@ -19,6 +19,7 @@ from evalharness.errors import ConfigError
 from evalharness.records import SampleError
 from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
+from evalharness.testing.fault_server import FaultServer, hang
 from evalharness.wire import is_local
 
 SECRET = "hunter2-0123456789"
@@ -141,6 +142,9 @@ WRONG: dict[str, tuple[Mapping[str, Any], str]] = {
                       " secret: put the name of a variable into headers_env"),
     "a key as a name": ({"headers_env": {"x-key": "sk-abc0123456789def"}}, "expected the name of a variable, got"),
     "header twice": ({"headers": {"x-a": "1"}, "headers_env": {"X-A": "A_B"}}, "headers: 'x-a' is there twice"),
+    "key twice": ({"api_key_env": "A_B", "headers_env": {"authorization": "A_B"}}, "'authorization' is there twice"),
+    "secret in the body": ({"body": {"a": {"api_key": SECRET}}}, "body.a: 'api_key' may be a secret: send it by"),
+    "secret in the query": ({"query": {"access-token": SECRET}}, "query: 'access-token' may be a secret"),
     "own header": ({"headers": {"Host": "x"}}, "headers: 'Host' is set by evalharness"),
     "header name": ({"headers": {"x y": "1"}}, "headers: expected the name of a header, got 'x y'"),
     "header value": ({"headers": {"x-y": "1\n2"}}, "headers: 'x-y': expected printable ASCII characters"),
@@ -274,6 +278,17 @@ def test_failures_are_errors_of_their_cases(project: Project, app: App) -> None:
     assert [asked.count(f"c{n}?") for n in range(4)] == [2, 1, 1, 1]
 
 
+def test_an_application_that_hangs(project: Project) -> None:
+    """A request without an answer ends at its deadline, as the error of its case."""
+    project.write_suite({"a": "Yes."}, models=["rag"])
+    with FaultServer(hang) as server:
+        url = f"{server.url}/chat/completions"
+        project.configure(rag={"provider": "http", "url": url, "text": "$.a", "deadline_s": 0.2})
+        (sample,) = project.evaluate().samples
+    assert sample.error is not None
+    assert sample.error.kind == "deadline"
+
+
 def test_parameters_reach_the_application_or_are_refused(project: Project, app: App) -> None:
     """A suite may set the parameters that the body sends, and no other one."""
     project.write_suite({"a": "You said: A?"}, models=["rag"], params={"seed": 7})
@@ -324,6 +339,19 @@ def test_the_accepted_version_cannot_be_sampled_from_the_change(
     assert not (project.root / "reports/demo/reference.jsonl").exists()
     with pytest.raises(ConfigError, match="runs the application of this checkout"):
         project.evaluate(against="main")
+
+
+def test_changed_paths_are_named(project: Project, app: App) -> None:
+    """A change of the configuration is part of the verdict, in words of its own."""
+    accepted(project, app)
+    app.replies["c1?"] = (200, {"answer": "Bad."})
+    project.configure(rag=options(app, reasoning="$.why"))
+    evaluation = project.evaluate()
+    assert evaluation.outcome is not None
+    reasons = " ".join(verdict.reason for verdict in evaluation.outcome.verdicts)
+    assert (
+        "the configuration of the application has changed since the baseline was accepted: reasoning: noth" in reasons
+    )
 
 
 def test_unchanged_files_answer_for_both_versions(project: Project, app: App) -> None:

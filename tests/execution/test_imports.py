@@ -15,7 +15,16 @@ import pytest
 from faults import tls_context
 from watched import Watched
 
-from evalharness.testing.fault_server import FaultServer, Received, Reply, Send, completion, embeddings, json_answer
+from evalharness.testing.fault_server import (
+    FaultServer,
+    Received,
+    Reply,
+    Send,
+    completion,
+    embeddings,
+    head,
+    json_answer,
+)
 
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "evalharness.plugin", "-p", "no:hypothesispytest")
 SCHEMA = {"anyOf": [{"format": "idn-hostname"}, {"format": "date-time"}, {"type": "string"}]}
@@ -217,6 +226,25 @@ def test_an_application(tmp_path: Path) -> None:
     project.write("app.py", APP)
     project.configure(app={"provider": "python", "call": "app:answer", "concurrency": 2})
     project.python(*PYTEST, "--llm-suite=demo", status=1)
+
+
+def shown(request: Received) -> Reply:
+    """Answers of an application: whole, in another charset, without the text, and an error."""
+    kind = int(request.body["q"][len("case-") : -1])
+    types = ("application/json", "application/json; charset=windows-1252", "application/json", "text/html")
+    body = (b'{"a": "Yes.", "u": {"prompt_tokens": 1}}', b'{"a": "Yes.\x80"}', b'{"answer": "Yes."}', b"<html>")[kind]
+    return [Send(head(200, {"content-type": types[kind], "content-length": str(len(body))}) + body)]
+
+
+def test_an_application_behind_http(tmp_path: Path) -> None:
+    """Answers that are right, in another charset, without the text, and pages: the threads import nothing."""
+    project = Watched(tmp_path)
+    project.write_suite({f"case-{number}": "Yes." for number in range(4)}, models=["app"])
+    with FaultServer(shown) as server:
+        options = {"url": f"{server.url}/chat/completions", "body": {"q": "{{ question }}"}, "text": "$.a"}
+        project.configure(app={"provider": "http", "usage": "$.u", "retries": 0, **options})
+        project.python(*PYTEST, "--llm-suite=demo", status=1)
+        assert len(server.log) == 4
 
 
 def test_the_watch(tmp_path: Path) -> None:
