@@ -80,7 +80,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "anthropic": "evalharness.providers.anthropic:AnthropicProvider",
         "gguf": "evalharness.local.gguf:GgufProvider",
         "gguf-server": "evalharness.local.gguf_server:GgufServerProvider",
-        "http": "evalharness.application.http:HttpProvider",
+        "http": "evalharness.application.http_provider:HttpProvider",
         "openai": "evalharness.providers.openai:OpenAIProvider",
         "python": "evalharness.application.python:PythonProvider",
         "scripted": "evalharness.providers.scripted:ScriptedProvider",

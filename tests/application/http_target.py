@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evalharness.application.http import HttpProvider
+from evalharness.application.http_provider import HttpProvider
 from evalharness.config import Config, ModelConfig
 from evalharness.errors import ProviderError
 from evalharness.execution.sound import sound

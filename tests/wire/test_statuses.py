@@ -187,7 +187,7 @@ def test_every_parameter_can_be_refused(name: str) -> None:
         (error(502, b"<html>\r\n  <h1>Bad\tGateway</h1>"), "HTTP 502: <html> <h1>Bad Gateway</h1>"),
         (error(500), "HTTP 500"),
         (error(401, openai("Bad key.")), "the endpoint rejects the key: HTTP 401: Bad key."),
-        (error(307, location="https://other/v1"), "to https://other/v1, and redirects are not followed: set base_url"),
+        (error(307, location="https://other/v1"), "to https://other/v1, and redirects are not followed: configure"),
         (error(301), "redirects (HTTP 301) to nowhere"),
         (error(204), "expected HTTP 200, got HTTP 204"),
         (error(429, retry_after="3600"), "HTTP 429; the requested wait of 3600 s exceeds the limit of 120 s"),
