@@ -40,7 +40,7 @@ def options_of(config: Config) -> Iterator[str]:
     yield from _texts([one.options for table in tables for one in table.values()], _DEPTH)
     for model in config.models.values():
         # the files of an application are not criteria: the gate compares its answers with those of the accepted version
-        own = ("identity_files",) if model.provider == "python" else ()
+        own = ("identity_files",) if model.provider in ("http", "python") else ()
         yield from _texts({name: value for name, value in model.options.items() if name not in own}, _DEPTH)
     yield from (embedder.path for embedder in config.embedders.values() if embedder.path)
 

@@ -24,7 +24,8 @@ PAGE = EXAMPLE.parents[1] / "applications.md"
 def running(project: Project) -> Iterator[None]:
     """The application of this folder at a free port, which the configuration names."""
     command = [sys.executable, "app/main.py", "0"]
-    with subprocess.Popen(command, cwd=project.root, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=project.root, text=True, **pipes) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
@@ -55,7 +56,7 @@ def test_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(project):
         bad = project.command("run", "shop")
     assert bad.exit_code == 1
-    assert "return-cost must contain '5 dollars'" in bad.output
+    assert "return-cost: must contain '5 dollars'" in bad.output
     assert "has changed" not in bad.output
 
 
@@ -77,4 +78,4 @@ def test_the_page_shows_the_example() -> None:
     page = PAGE.read_text()
     settings = (EXAMPLE / "pyproject.toml").read_text()
     assert settings in page
-    assert "return-cost must contain '5 dollars'" in page
+    assert "return-cost: must contain '5 dollars'" in page
