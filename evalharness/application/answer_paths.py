@@ -46,7 +46,8 @@ class AnswerPaths:
 
     def collect(self, found: dict[str, Any], event: Any) -> None:
         """Add what one event of a stream holds; a later event replaces an earlier one."""
-        found.update({name: value for name, path in self._single.items() if _is_set(value := path.first(event))})
+        values = {name: _at(path, name, event) for name, path in self._single.items()}
+        found.update({name: value for name, value in values.items() if _is_set(value)})
         for name, one in self._lists.items():
             if one.items.find(event):
                 found[name] = _items(one, event, name)
@@ -89,6 +90,13 @@ def _json(value: Any) -> str:
         return "an object that is nested too deeply"
 
 
+def _at(path: JsonPath, name: str, document: Any) -> Any:
+    """The value of an option. With `[*]`, data are a list, and texts are joined."""
+    if name == "data" and None in path.steps:
+        return path.find(document) or MISSING
+    return path.joined(document)
+
+
 def _is_set(value: Any) -> bool:
     return value is not MISSING and value is not None
 
@@ -98,8 +106,11 @@ def _reason(path: JsonPath, document: Any) -> str:
 
 
 def _is_empty_list(path: JsonPath, document: Any) -> bool:
-    """Whether the path ends in an empty list: nothing was retrieved."""
-    return None in path.steps and all(one == [] for one in JsonPath("", path.steps[:-1]).find(document) or [None])
+    """Whether the path leads into empty lists: nothing was retrieved."""
+    starts = (path.steps[:at] for at, step in enumerate(path.steps) if step is None)
+    return any(
+        found and all(one == [] for one in found) for found in (JsonPath("", one).find(document) for one in starts)
+    )
 
 
 def _list(given: Any, option: str) -> _List:

@@ -75,7 +75,7 @@ class AnswerStream:
     def _add(self, value: Any) -> None:
         self._events += 1
         self._last = value
-        part = self.delta.first(value) if self.delta else value
+        part = self.delta.joined(value) if self.delta else value
         if part is not MISSING and part is not None:
             if not isinstance(part, str):
                 raise EndpointError(f"delta: expected a string, got {shortened(repr(part), 60)}")

@@ -42,6 +42,11 @@ class JsonPath:
         """Return the first value at this path, MISSING if there is none."""
         return next(iter(self.find(value)), MISSING)
 
+    def joined(self, value: Any) -> Any:
+        """Return the first value at this path, or with `[*]` the joined texts; MISSING if there is none."""
+        found = self.find(value) if None in self.steps else []
+        return "".join(found) if found and all(isinstance(one, str) for one in found) else self.first(value)
+
     def split(self) -> tuple[JsonPath, JsonPath]:
         """Return the path up to its last `[*]`, and the rest as a path of its own."""
         at = len(self.steps) - self.steps[::-1].index(None) if None in self.steps else 0

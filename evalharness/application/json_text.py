@@ -21,6 +21,7 @@ CHARSETS = {
 MODULES = ("encodings.cp1252", "difflib")
 """What the text of an answer or of its error needs at first use."""
 _HTML = ("text/html", "application/xhtml+xml")
+_STREAMS = {"text/event-stream": "sse", "application/x-ndjson": "ndjson", "application/jsonl": "ndjson"}
 _TEXT = ("text/plain", "text/markdown")
 _MOST_SHOWN = 80
 
@@ -42,6 +43,8 @@ async def json_body(response: HttpResponse) -> Any:
     if response.content_type in _HTML:
         shown = " ".join(shortened(text, _MOST_SHOWN).split())
         raise EndpointError(f"expected JSON, got {response.content_type}: {shown!r}")
+    if hint := _STREAMS.get(response.content_type):
+        raise EndpointError(f'expected JSON, got {response.content_type}: set stream = "{hint}"')
     return json_of(text, "the response")
 
 

@@ -100,6 +100,9 @@ FORMS: dict[str, tuple[Script, dict[str, Any], str]] = {
     "refusal": (raw(b'{"no": "I cannot."}'), {"text": "$.a", "refusal": "$.no"}, "I cannot."),
     "empty error": (raw(b'{"a": "Yes", "error": ""}'), {"text": "$.a", "error": "$.error"}, "Yes"),
     "nothing retrieved": (raw(b'{"a": "Yes", "d": []}'), {"text": "$.a", "contexts": {"text": "$.d[*].t"}}, "Yes"),
+    "no texts retrieved": (raw(b'{"a": "Yes", "d": []}'), {"text": "$.a", "contexts": "$.d[*].t"}, "Yes"),
+    "parts": (raw(b'{"a": [{"t": "Y"}, {}, {"t": "es"}]}'), {"text": "$.a[*].t"}, "Yes"),
+    "data in a list": (raw(b'{"a": [{"t": "x"}, {"t": "y"}]}'), {"data": "$.a[*].t"}, '["x", "y"]'),
     "an empty answer": (raw(b'{"a": ""}'), {"text": "$.a"}, ""),
     "events": (events(event({"t": "Y"}), b": ping\n\n", event({"t": "es", "n": None}), DONE), SSE, "Yes"),
     "events of text": (events(b"data: Y\n\n", b"data: es\n\n", DONE), {"stream": "sse"}, "Yes"),
@@ -140,6 +143,7 @@ A = {"text": "$.a"}
 HOSTILE: dict[str, tuple[Script, dict[str, Any], str, str]] = {
     "no such key": (told({"answr": 1}), OPTIONS, "answer", "text: $.answer.text finds nothing: $ is an object with the"
                     " keys 'answr'; did you mean 'answr'?"),
+    "a key of an item": (told({"a": [{"b": 1}]}), {"text": "$.a[*].c"}, "answer", "$.a[*] is an object with the keys"),
     "a key below": (told({"answer": {"txt": 1}}), OPTIONS, "answer", "$.answer is an object with the keys 'txt'"),
     "null": (told({"a": None}), A, "answer", "text: $.a finds nothing: it is null"),
     "a list": (told([1, 2]), A, "answer", "$ is a list of 2"),
@@ -179,6 +183,7 @@ HOSTILE: dict[str, tuple[Script, dict[str, Any], str, str]] = {
     "no content": (lambda request: [Send(head(204))], A, "malformed", "expected HTTP 200, got HTTP 204"),
     "an answer to come": (raw(b"{}", status=202), A, "malformed", "got HTTP 202"),
     "HTML": (raw(HTML, "text/html"), A, "malformed", "expected JSON, got text/html: '<html><body><h1>502"),
+    "a stream": (events(event({"a": "x"})), A, "malformed", 'got text/event-stream: set stream = "sse"'),
     "HTML without paths": (raw(HTML, "text/html"), {}, "malformed", "expected JSON or text/plain, got text/html"),
     "HTML as an error": (raw(HTML, "text/html", 502), A, "server", "HTTP 502: <html>"),
     "HTML as a stream": (raw(HTML, "text/html"), SSE, "malformed", "expected an event stream, got text/html"),
