@@ -28,7 +28,7 @@ from evalharness.application.http_options import (
 )
 from evalharness.application.json_text import MODULES as CHARSET_MODULES
 from evalharness.application.request_template import RequestTemplate, query_of
-from evalharness.application.source import digest_of, identity_files_of
+from evalharness.application.source import digest_of, identity_files_of, is_unchanged
 from evalharness.application.toml_line import at_line
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError
@@ -212,14 +212,14 @@ class HttpProvider(Provider):
         return _response(answer, request, clock)
 
     def with_code_in(self, folder: Path) -> Provider | None:
-        """Return None for an application elsewhere, and this provider if its files in `folder` are equal.
+        """Return None for an application elsewhere, and this provider if the code in `folder` is that of the project.
 
         Raises ConfigError: the application on this machine runs the code of this checkout only.
         """
         if not self._is_own and not self._files:
             return None
-        root = folder.resolve()
-        if self._files and digest_of(identity_files_of(self.identity_files, root), root) == self._digest:
+        root = self.config.root.resolve()
+        if is_unchanged(folder.resolve(), root, (root,)):
             return self
         raise ConfigError(f"{self._origin} runs the application of this checkout, not the accepted one")
 

@@ -104,6 +104,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: App) -> Projec
     found = Project(tmp_path / "project")
     found.write_suite({f"c{n}": f"You said: C{n}?" for n in range(20)}, models=["rag"])
     found.write("app/main.py", "TOP = 2\n")
+    found.write("app/words.py", "")
     found.configure(rag=options(app))
     return found
 
@@ -323,7 +324,11 @@ def accepted(project: Project, app: App, **changes: Any) -> Repository:
     return repository
 
 
-@pytest.mark.parametrize("files", [{}, {"identity_files": ["app/main.py"]}])
+@pytest.mark.parametrize(
+    "files",
+    [{}, {"identity_files": ["app/main.py"]}, {"identity_files": ["app/words.py"], "recorded": False}],
+    ids=["none", "its code", "other code"],
+)
 def test_the_accepted_version_cannot_be_sampled_from_the_change(
     project: Project, app: App, files: dict[str, Any]
 ) -> None:
@@ -355,9 +360,10 @@ def test_changed_paths_are_named(project: Project, app: App) -> None:
     )
 
 
-def test_unchanged_files_answer_for_both_versions(project: Project, app: App) -> None:
-    """While no file of `identity_files` has changed, the application also answers the accepted prompts."""
-    accepted(project, app, identity_files=["app/*.py"], deterministic=False)
+@pytest.mark.parametrize("files", [{}, {"identity_files": ["app/*.py"]}], ids=["none", "its code"])
+def test_unchanged_code_answers_for_both_versions(project: Project, app: App, files: dict[str, Any]) -> None:
+    """While only the suite has changed, the application also answers the accepted prompts."""
+    accepted(project, app, **files, deterministic=False)
     project.edit("suites/demo.yaml", "{{ question }}", "{{ question }} please")
     project.evaluate(base="main")
     assert {given["q"].endswith("please") for _, _, given in app.asked} == {True, False}
