@@ -25,7 +25,7 @@ SINKS = {
     "print": "",
     "pprint.*": "",
     "sys.stdout.write*": "",
-    "sys.stderr.write*": "",
+    "sys.stderr.write*": "application/worker.py",
     "sys.stdout.buffer": "",
     "sys.stderr.buffer": "",
     "sys.__std*": "",
@@ -33,7 +33,7 @@ SINKS = {
     "warnings.warn*": "scoring/metrics/vectors.py",
     "logging.getLogger": "logs.py wire/endpoint.py",
     "logging.[a-z]*": "logs.py cli/__init__.py pytest_plugin/log.py wire/endpoint.py scoring/metrics/local_embedder.py",
-    "os.write": "store/*.py local/native.py local/server.py local/worker.py",
+    "os.write": "store/*.py local/native.py local/server.py local/worker.py application/worker.py",
     "*.write_line()": "pytest_plugin/_output.py",
     "*.write_sep()": "pytest_plugin/_output.py",
     "*.section()": "pytest_plugin/_output.py",
@@ -50,7 +50,7 @@ SINKS = {
 }
 """What prints or hands text to pytest -> the files that may name it, because they encode.
 
-`()` for calls alone. `os.write` goes to pipes.
+`()` for calls alone. `os.write` goes to pipes, and the stderr of an application's process to the log of the run.
 """
 FROM = ("click", "pytest", "sys", "logging", "warnings", "pprint")
 """Modules whose names are used through the module, where this test sees them."""
