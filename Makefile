@@ -16,10 +16,11 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test docs lint lock test-newest test-wheel dist bench bench-gate bench-local bench-scale bench-spine bench-texts install install-test clean
+.PHONY: help demo test test-deep docs lint lock test-newest test-wheel dist bench bench-gate bench-local bench-scale bench-spine bench-texts install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
-	@echo "make test         run every test"
+	@echo "make test         run the tests"
+	@echo "make test-deep    run tests that repeat what a quicker one shows, with larger numbers"
 	@echo "make docs         build the documentation's site into build/docs and run the code on its pages"
 	@echo "make lint         ruff, mypy, basedpyright, and the checks of the workflows"
 	@echo "make test-newest  run the quick tests with the newest versions; list what differs from the lock"
@@ -50,12 +51,15 @@ demo: $(DEMO_READY)
 	$(VENV)/bin/pytest --llm-suite=support
 
 test: $(READY)
-	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal $(OPTIONS)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "not deep" $(OPTIONS)
+
+test-deep: $(READY)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m deep $(OPTIONS)
 
 test-newest: $(SETUP)
 	@$(INSTALL) --venv $(VENV)-newest --newest dev
 	$(VENV)-newest/bin/python setup/differences.py
-	$(VENV)-newest/bin/pytest -n $(JOBS) --dist worksteal -m "not model and not slow"
+	$(VENV)-newest/bin/pytest -n $(JOBS) --dist worksteal -m "not model and not slow and not deep"
 
 test-wheel: $(READY)
 	$(VENV)/bin/python setup/check_wheel.py --wheels "$(WHEELS)" --wheel-index "$(WHEEL_INDEX)"

@@ -247,7 +247,10 @@ def test_a_signal_without_a_name(open_gguf, make_request):
         provider.complete(make_request("Tell me a long story.", max_tokens=1500))
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+@pytest.mark.parametrize(
+    "signal_number",
+    [signal.SIGSEGV, *(pytest.param(one, marks=pytest.mark.deep) for one in (signal.SIGKILL, signal.SIGABRT))],
+)
 def test_a_crash_is_one_error(open_gguf, make_request, signal_number):
     """A crash during one case is the error of that case, and the next case gets its usual text."""
     provider = open_gguf()

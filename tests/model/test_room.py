@@ -26,7 +26,10 @@ def little_capacity(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("little_capacity")
-@pytest.mark.parametrize(("original", "context"), [(FEW, 512), (500, 500), (1024, 512)])
+@pytest.mark.parametrize(
+    ("original", "context"),
+    [(FEW, 512), *(pytest.param(*one, marks=pytest.mark.deep) for one in ((500, 500), (1024, 512)))],
+)
 def test_growing_changes_no_text(open_gguf, make_request, tmp_path, original, context):
     """Growing changes no text, also for a model that encodes positions differently beyond its original context."""
     path, story = str(long_rope(tmp_path / "long.gguf", original)), make_request("Tell me of a ship.", max_tokens=16)

@@ -82,7 +82,10 @@ def test_after_another_suite(smollm2, config, cases, whole):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("threads", "slots", "count"), [(1, 32, 9), (2, 19, 9), (3, 1, 4)])
+@pytest.mark.parametrize(
+    ("threads", "slots", "count"),
+    [(2, 19, 9), *(pytest.param(*one, marks=pytest.mark.deep) for one in ((1, 32, 9), (3, 1, 4)))],
+)
 def test_fresh_process_threads_and_slots(open_gguf, cases, whole, threads, slots, count):
     """A fresh process with any number of threads and slots gives the same texts."""
     some = cases[:count]

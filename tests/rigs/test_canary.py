@@ -274,7 +274,7 @@ def cut_short(scene: Scene, server: FaultServer, arguments: Iterable[str], how: 
 @pytest.mark.parametrize("scene", [ECHOES], indirect=True, ids=["echoes"])
 @pytest.mark.parametrize(
     ("how", "more"),
-    [(signal.SIGKILL, ()), (signal.SIGINT, ()), (signal.SIGINT, XDIST)],
+    [(signal.SIGKILL, ()), (signal.SIGINT, ()), pytest.param(signal.SIGINT, XDIST, marks=pytest.mark.deep)],
     ids=["killed", "interrupted", "interrupted under xdist"],
 )
 def test_no_file_has_it(scene: tuple[Scene, FaultServer], how: signal.Signals, more: tuple[str, ...]) -> None:

@@ -31,7 +31,7 @@ SIDE_BY_SIDE = 2
 CASES, CONCURRENCY = 40, 8
 QUESTIONS = {f"case-{number}": f"What is {number} times {number}?" for number in range(CASES)}
 ARGUMENTS = ("--llm-baseline=none", f"--llm-concurrency={CONCURRENCY}")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.deep]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from evalharness.testing.fault_server import FaultServer, Script, answer_text, h
 
 CASES, SHARE, SEED = int(os.environ.get("EVALHARNESS_CASES", "600")), 0.2, 20_260
 """`make bench` takes 10,000."""
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.deep]
 MOST_POSTS, PATIENCE_S = 1.30, 300
 MOST_MB = {"accepted": 90 + 0.0075 * CASES, "replayed": 95 + 0.0085 * CASES, "faulty": 95 + 0.0085 * CASES}
 """Imports plus a share per case; the latter two also hold the baseline for the comparison."""
