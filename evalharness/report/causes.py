@@ -122,7 +122,7 @@ _REMEDIES: Mapping[str, str] = {
     "not found": "correct 'model' or the address of {models}" + _PING,
     "redirect": "correct the address of {models}" + _PING,
     "connect": "start it or correct the address of {models}" + _PING,
-    "tls": "correct the address or 'ca_file' of {models}" + _PING,
+    "tls": "check the address or 'ca_file' of {models}" + _PING,
     "parameter": "remove it from 'params', or add it to 'omits' of {models}",
     "load": "correct the model {models}: evalharness doctor --load",
     "template": "set a 'chat_template' that fits the prompts for {models}",

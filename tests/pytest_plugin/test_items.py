@@ -64,7 +64,7 @@ def test_a_broken_assertion_is_explained(project):
             "│ You may return case-3 in 30 days.",
             "answer (stop):",
             "│ This is FORBIDDEN.",
-            "scores: rouge_l 0.000, token_f1 0.000",
+            "scores: rouge_l 0.0, token_f1 0.0",
             "FAILED suites/demo.yaml::case-3* - must not contain 'FORBIDDEN'*",
         ]
     )
