@@ -67,9 +67,9 @@ ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
         n3,
         c2,
         p6,
+        w1,
         s1,
         u1,
-        w1,
         n4,
     )
 }
