@@ -64,6 +64,7 @@ def test_any_order(smollm2, cases, whole):
     assert texts(smollm2, random.Random(1).sample(cases, len(cases))) == whole
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 5, 9])
 def test_any_subset(smollm2, cases, whole, size):
@@ -72,6 +73,7 @@ def test_any_subset(smollm2, cases, whole, size):
     assert texts(smollm2, some) == {request.key: whole[request.key] for request in some}
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_after_another_suite(smollm2, config, cases, whole):
     """Other suites in between, with more prefixes than the cache holds, change nothing."""
@@ -92,6 +94,7 @@ def test_fresh_process_threads_and_slots(open_gguf, cases, whole, threads, slots
     assert texts(open_gguf(threads=threads, slots=slots), some) == {request.key: whole[request.key] for request in some}
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_rows(open_gguf, cases):
     """With rows = 8, too, a text is the same alone, among others, and with another number of slots."""
