@@ -28,10 +28,7 @@ def checked_url(url: str) -> str:
         raise ConfigError(f"url: expected no query: write {bare}, and put the query into query = {{NAME = VALUE}}")
     if "{{" in url:
         raise ConfigError("url: placeholders are not supported here: put them into 'query' or 'body'")
-    try:
-        checked_address(url)
-    except ConfigError as error:
-        raise ConfigError(str(error).replace("base_url", "url")) from None
+    checked_address(url, "url")
     return url
 
 

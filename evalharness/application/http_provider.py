@@ -127,6 +127,7 @@ class HttpProvider(Provider):
             deadline_s=self.deadline_s,
             recorded=self._records,
             files=self._files,
+            own_code=self._is_own or bool(self._files),
             deterministic="always" if self.deterministic else "never",
             params=frozenset({"temperature", *self._query.params, *(self._body.params if self._body else ())}),
             refusal=str(refusal or ""),
@@ -211,13 +212,11 @@ class HttpProvider(Provider):
             answer = await self._answers.read(response, clock)
         return _response(answer, request, clock)
 
-    def with_code_in(self, folder: Path) -> Provider | None:
-        """Return None for an application elsewhere, and this provider if the code in `folder` is that of the project.
+    def with_code_in(self, folder: Path) -> Provider:
+        """Return this provider if the code in `folder` is that of the project.
 
-        Raises ConfigError: the application on this machine runs the code of this checkout only.
+        Raises ConfigError: the application runs the code of this checkout only.
         """
-        if not self._is_own and not self._files:
-            return None
         root = self.config.root.resolve()
         if is_unchanged(folder.resolve(), root, (root,)):
             return self

@@ -85,6 +85,7 @@ class PythonProvider(Provider):
             deadline_s=2 * START_S + 3 * deadline_s,
             recorded=recorded,
             files=self._files,
+            own_code=True,
             deterministic="always" if deterministic else "never",
             refusal=refusal,
             refusal_kind="auth",

@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,10 +146,8 @@ class Worker:
     def _finish(self, number: int, reply: dict[str, Any]) -> None:
         self._finished += 1
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with suppress(Exception):  # the application may have closed or replaced it
                 stream.flush()
-            except Exception:  # noqa: S112 - closed by the application
-                continue
         self._send({**reply, "id": number})
 
     def _read(self) -> None:

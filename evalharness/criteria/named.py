@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config, load_config
+from evalharness.records.application import APPLICATIONS
 
 _MOST_FILES = 1_000
 """Most files of a folder, such as an embedding model's."""
@@ -40,7 +41,7 @@ def options_of(config: Config) -> Iterator[str]:
     yield from _texts([one.options for table in tables for one in table.values()], _DEPTH)
     for model in config.models.values():
         # the files of an application are not criteria: the gate compares its answers with those of the accepted version
-        own = ("identity_files",) if model.provider in ("http", "python") else ()
+        own = ("identity_files",) if model.provider in APPLICATIONS else ()
         yield from _texts({name: value for name, value in model.options.items() if name not in own}, _DEPTH)
     yield from (embedder.path for embedder in config.embedders.values() if embedder.path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,8 @@ class MergeBase:
     loaded: Callable[[], Iterable[str]] = tuple
     """The files of the project that pytest has read settings from or loaded as plugins, relative to the root."""
     _changes: dict[str, tuple[CriteriaChange, ...]] = field(default_factory=dict)
+    _known: dict[str, tuple[GateRule, ...]] = field(default_factory=dict)
+    """The gates at the commit."""
     _rules: dict[str, tuple[GateRule, ...]] = field(default_factory=dict)
     _accepted: dict[tuple[str, str], Baselines] = field(default_factory=dict)
     _pinned: dict[str, Baselines] = field(default_factory=dict)
@@ -188,7 +190,9 @@ class MergeBase:
         """Empty for a suite that did not exist or was invalid then, which `changes` reports."""
         if self.commit is None or not self.changes(name):
             return ()
-        return _rules_in(self.snapshot.folder, self.config.root, name)
+        if name not in self._known:
+            self._known[name] = _rules_in(self.snapshot.folder, self.config.root, name)
+        return self._known[name]
 
     def pinned(self, name: str, pairs: Collection[Pair]) -> Baselines:
         """The pinned baselines at the commit; those of the working tree if the commit has none."""
@@ -239,7 +243,6 @@ class MergeBase:
         return read_one(path, self.config.root) if path.exists() else StoreError(f"{given}: no such file: {path}")
 
 
-@cache
 def _rules_in(folder: Path, root: Path, name: str) -> tuple[GateRule, ...]:
     """The gates of a suite in a snapshot of the project in `root`; none if it is missing or invalid."""
     try:

@@ -74,15 +74,11 @@ def open_reference_run(commit: Commit, plan: Plan, folder: Path, resources: Reso
 
 def _with_code_at(commit: Commit, plan: Plan, resources: Resources) -> dict[str, Provider]:
     """The models that run code of the project, with the code at the commit."""
-    found = {}
-    for name, provider in plan.providers.items():
-        runs = getattr(type(provider), "with_code_in", Provider.with_code_in)
-        if (
-            runs is not Provider.with_code_in
-            and (then := runs(provider, resources.folder_of(commit, whole=True))) is not None
-        ):
-            found[name] = then
-    return found
+    return {
+        name: provider.with_code_in(resources.folder_of(commit, whole=True))
+        for name, provider in plan.providers.items()
+        if provider.capabilities.own_code
+    }
 
 
 def more_samples(

@@ -8,6 +8,7 @@ from typing import Any
 
 from evalharness.gate.pairing import Pairing
 from evalharness.records import RunHeader
+from evalharness.records.application import APPLICATIONS
 
 _MOST_CHARS = 40
 _MOST_PARTS = 6
@@ -35,15 +36,19 @@ def model_change(pairing: Pairing, header: RunHeader) -> str:
     """
     then, now = _identities(pairing, header)
     found = differences(_without_code(then), _without_code(now))
-    subject = "the configuration of the application" if (now or {}).get("provider") == "http" else "the model"
+    subject = "the configuration of the application" if _is_application(now) else "the model"
     return f"; {subject} has changed since the baseline was accepted: {found}" if found else ""
 
 
 def _without_code(identity: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The identity without the digest of an application's files."""
-    if identity is None or identity.get("provider") not in ("http", "python"):
+    if identity is None or not _is_application(identity):
         return identity
     return {name: value for name, value in identity.items() if name != "files"}
+
+
+def _is_application(identity: Mapping[str, Any] | None) -> bool:
+    return identity is not None and identity.get("provider") in APPLICATIONS
 
 
 def model_differs(pairing: Pairing, header: RunHeader) -> bool:

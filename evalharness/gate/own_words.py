@@ -1,7 +1,7 @@
-"""Golden answers that are the accepted version's own words: they favor its wording over each other one.
+"""Golden answers that are the accepted version's own words: they favor its wording over any other.
 
-A case with such a golden answer cannot fail a gate on a metric that reads golden answers: a new version loses points
-there by other words of equal quality. It still counts for a PASS, which it makes harder.
+These cases cannot fail a gate on a metric that reads golden answers: a new version loses points there by other words of
+equal quality. They still count for a PASS, which they make harder.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def with_notice(result: GateResult, evidence: Staged, rules: Rules, own: int, ca
         return result
     notice = _notice(result, own, cases)
     reason = f"{result.reason}; {notice}" if notice else result.reason
-    if result.verdict == "INCONCLUSIVE" and _is_only_there(evidence, rules):
+    last = evidence.looks[-1].passing if evidence.looks else evidence.screen
+    if result.verdict == "INCONCLUSIVE" and is_only_there(last, rules):
         reason = f"the drop is only in {own} of {cases} cases, whose golden answers are {_OWN}; {reason}"
     return replace(result, reason=reason, notice=notice)
 
@@ -90,8 +91,7 @@ def _notice(result: GateResult, own: int, cases: int) -> str:
     return ""
 
 
-def _is_only_there(evidence: Staged, rules: Rules) -> bool:
+def is_only_there(evidence: Evidence, rules: Rules) -> bool:
     """Whether the loss that a failure needs is there with the own words, and not without them."""
-    last = evidence.looks[-1].passing if evidence.looks else evidence.screen
     least = LEAST_LOSS * rules.margin
-    return last.counted is not None and -last.change >= least > -last.counted.change
+    return evidence.counted is not None and -evidence.change >= least > -evidence.counted.change

@@ -28,6 +28,7 @@ from evalharness.gate.defaults import (
 )
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
 from evalharness.gate.numbers import means_of
+from evalharness.gate.own_words import is_only_there
 from evalharness.gate.stats.bounds import Spread, Target, few_failures, spread_of
 from evalharness.gate.stats.permutation import Floats, Pair, blocks, is_pass_fail, p_over_cases, p_worse, smallest_p
 from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
@@ -232,9 +233,13 @@ def _with_outlook(result: GateResult, evidence: Evidence, rules: Rules, seed: st
     """The result with the drop that it detects, and the data that it needs."""
     if rules.unit == "log ratio":  # a total that a few endless answers decide has no such forecast
         return result
-    more, counted = _needed(evidence, rules), evidence.counted or evidence
+    counted = evidence.counted or evidence
     drop = _detectable_drop(counted, rules.alpha / gates, seed) if counted.pairs else None
-    return replace(result, minimum_detectable_drop=drop, needed_cases=more.cases, needed_repeats=more.repeats)
+    result = replace(result, minimum_detectable_drop=drop)
+    if is_only_there(evidence, rules):  # more answers do not settle a drop that comes from the golden answers
+        return result
+    more = _needed(evidence, rules)
+    return replace(result, needed_cases=more.cases, needed_repeats=more.repeats)
 
 
 def _detectable_drop(evidence: Evidence, alpha: float, seed: str) -> float | None:

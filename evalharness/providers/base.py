@@ -52,13 +52,13 @@ class Provider(Protocol):
         """
         ...
 
-    def with_code_in(self, folder: Path) -> Provider | None:
+    def with_code_in(self, folder: Path) -> Provider:
         """Return a provider that runs the project's code in `folder`, a checkout of another commit.
 
-        From then on, this provider answers requests of the purpose `reference` with that code. None: the provider runs
-        no code of the project. Raises ConfigError: the folder has no such code.
+        Called if the capabilities have `own_code`. From then on, this provider answers requests of the purpose
+        `reference` with that code. Raises ConfigError: the code in `folder` cannot run.
         """
-        return None
+        return self
 
     def unload(self) -> None:
         """Free the memory until the next `prepare`.

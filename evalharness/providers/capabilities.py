@@ -28,9 +28,10 @@ class Capabilities:
     """Store and replay responses. Needs `identity` and `wire` to return everything that a response depends on."""
     files: tuple[str, ...] = ()
     """Files of the project that decide the responses of a provider that is not recorded, relative to the root. The
-    accepted version runs next to a change only while none of them has changed; without any, never. A provider with
-    `with_code_in` runs it with the code of the merge base.
+    accepted version runs next to a change only while none of them has changed; without any, never.
     """
+    own_code: bool = False
+    """Responses come from code of the project, and `with_code_in` gives those of another commit."""
     deterministic: Literal["never", "greedy", "always"] = "never"
     """When a second sample of a request equals the first, whatever the seed; `greedy`: at temperature 0."""
     repeatable: bool = True

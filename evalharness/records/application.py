@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+APPLICATIONS = ("http", "python")
+"""The providers whose target is an application of the project."""
 MOST_DEPTH, MOST_VALUES, MOST_CHARS = 64, 100_000, 4_000_000
 """Bounds on all that one response carries besides its text."""
 _MOST_NUMBER = 1e308

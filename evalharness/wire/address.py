@@ -10,8 +10,8 @@ from evalharness.errors import ConfigError
 from evalharness.redaction import redact_settings, shortened
 
 
-def checked_address(url: str) -> str:
-    """Return the address without its trailing slash.
+def checked_address(url: str, option: str = "base_url") -> str:
+    """Return the address without its trailing slash. `option`: its name in errors.
 
     Raises ConfigError: it is not http(s), or contains a secret or a query.
     """
@@ -21,14 +21,14 @@ def checked_address(url: str) -> str:
     except (ValueError, AttributeError, TypeError):
         parts, host = None, None
     if parts is None or not isinstance(url, str) or not url.isprintable() or " " in url:
-        raise ConfigError(f"base_url: expected an http or https address, got {_shown(url)}")
+        raise ConfigError(f"{option}: expected an http or https address, got {_shown(url)}")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
-            f"base_url: expected only scheme, host and path: write {parts.scheme}://{host}{parts.path}, and put a key "
+            f"{option}: expected only scheme, host and path: write {parts.scheme}://{host}{parts.path}, and put a key "
             "into the variable that api_key_env names"
         )
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"base_url: expected an http or https address, got {_shown(url)}")
+        raise ConfigError(f"{option}: expected an http or https address, got {_shown(url)}")
     return url.rstrip("/")
 
 

@@ -159,6 +159,7 @@ def test_other_words_of_equal_quality(shop: Shop, sampled: bool) -> None:
     shop.sampled(sampled)
     status, reason = only(shop.evaluate("reworded"))
     assert status == "inconclusive"
+    assert "would settle it" not in reason
     assert reason.startswith(
         f"the drop is only in 12 of 60 cases, whose golden answers are the {OWN}; 100.0 → 80.0, −20.0 pts"
     )
@@ -214,13 +215,18 @@ def test_a_few_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: 
     assert f"6 of 60 cases do not count for the failure: their golden answers are the {OWN}" in reason
 
 
+def _written_by_hand(shop: Shop) -> None:
+    """A person writes golden answers, and the accepted version gives them word for word."""
+    shop.project.write(GOLDEN, "".join(f"{name}: You may return {name} within 30 days.\n" for name in IDS))
+    shop.project.accept()
+    shop.repository.commit()
+
+
 def test_equal_answers_prove_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: Kept) -> None:
     """Golden answers that a person wrote and the accepted version gives word for word can fail the gate."""
     leave_ci(monkeypatch)
     shop = kept(tmp_path / "shop", 0)
-    shop.project.write(GOLDEN, "".join(f"{name}: You may return {name} within 30 days.\n" for name in IDS))
-    shop.project.accept()
-    shop.repository.commit()
+    _written_by_hand(shop)
     status, reason = only(shop.evaluate("reworded"))
     assert (status, OWN in reason) == ("fail", False)
 
@@ -315,9 +321,7 @@ def test_a_change_cannot_attribute_golden_answers(tmp_path: Path, monkeypatch: p
     """Origins count as of the merge base: a change that adds them fails as before, and they are listed as relaxing."""
     leave_ci(monkeypatch)
     shop = kept(tmp_path / "shop", 0)
-    shop.project.write(GOLDEN, "".join(f"{name}: You may return {name} within 30 days.\n" for name in IDS))
-    shop.project.accept()
-    shop.repository.commit()
+    _written_by_hand(shop)
     shop.repository.branch()
     line = shop.history()[-1]
     request = json.loads(shop.project.read("golden/baselines/demo/scripted.plain.jsonl").splitlines()[0])["runs"][0]
