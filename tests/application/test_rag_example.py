@@ -22,19 +22,28 @@ PAGE = EXAMPLE.parents[1] / "applications.md"
 
 @contextmanager
 def running(project: Project) -> Iterator[None]:
-    """The application of this folder at a free port, which the configuration names."""
-    command = [sys.executable, "app/main.py", "0"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    """The application of this folder under uvicorn at a free port, which the configuration names."""
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", "0"]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=project.root, text=True, **pipes) as process:
         try:
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            assert url.startswith("http://localhost:")
+            port = _port(process)
             text = project.read("pyproject.toml")
-            project.write("pyproject.toml", re.sub(r"http://localhost:\d+/ask", url, text))
+            project.write("pyproject.toml", re.sub(r"localhost:\d+/ask", f"localhost:{port}/ask", text))
             yield
         finally:
             process.kill()
+
+
+def _port(process: subprocess.Popen[str]) -> str:
+    """The port that uvicorn prints when the application is ready."""
+    assert process.stderr is not None
+    read = ""
+    for line in process.stderr:
+        read += line
+        if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
+            return found[1]
+    pytest.fail(f"uvicorn ended: {read}")
 
 
 def test_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

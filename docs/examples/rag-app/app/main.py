@@ -1,17 +1,19 @@
 """A shop's answers over HTTP, from three documents: retrieve the best passages, and quote one sentence of each.
 
-$ python app/main.py 8000
-$ curl -d '{"question": "How long is the warranty?"}' http://localhost:8000/ask
+$ pip install fastapi uvicorn
+$ uvicorn app.main:app
+$ curl --json '{"question": "How long is the warranty?"}' http://localhost:8000/ask
 """
 
 from __future__ import annotations
 
-import json
 import re
-import sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+app = FastAPI()
 DOCUMENTS = {
     "returns": "You can return an item within 30 days. You pay the postage of a return. You cannot return sale items.",
     "shipping": "Shipping takes 3 days. The postage is 5 dollars. Shipping is free above 50 dollars.",
@@ -38,33 +40,16 @@ def quote(question: str, text: str) -> str:
     return max(re.findall(r"[^.]+\.", text), key=lambda sentence: len(words(question) & words(sentence))).strip()
 
 
-def ask(question: str) -> dict[str, Any]:
+class Asked(BaseModel):
+    """The body of a request."""
+
+    question: str
+
+
+@app.post("/ask")
+def ask(asked: Asked) -> dict[str, Any]:
     """The answer to one question, and the documents that it is from."""
-    docs = retrieve(question)
+    docs = retrieve(asked.question)
     if not docs:
         return {"refusal": "I can only answer questions about orders.", "docs": []}
-    return {"answer": {"text": " ".join(quote(question, doc["body"]) for doc in docs)}, "docs": docs}
-
-
-class Handler(BaseHTTPRequestHandler):
-    """`POST /ask` with `{"question": ...}`."""
-
-    def do_POST(self) -> None:
-        """Answer in JSON."""
-        try:
-            given = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            status, answer = 200, ask(str(given["question"]))
-        except (ValueError, KeyError, TypeError):
-            status, answer = 422, {"detail": "expected a question"}
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-if __name__ == "__main__":
-    with ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler) as server:
-        print(f"http://localhost:{server.server_port}/ask", flush=True)
-        server.serve_forever()
+    return {"answer": {"text": " ".join(quote(asked.question, doc["body"]) for doc in docs)}, "docs": docs}
