@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from evalharness.records import Score as Score
     from evalharness.records import Suite as Suite
     from evalharness.records import Timing as Timing
+    from evalharness.records import Tool as Tool
     from evalharness.records import ToolCall as ToolCall
     from evalharness.records import Usage as Usage
     from evalharness.records import Verdict as Verdict
@@ -116,6 +117,7 @@ _PUBLIC = {
     "SuiteError": "errors",
     "ThrottledError": "errors",
     "Timing": "records",
+    "Tool": "records",
     "ToolCall": "records",
     "UnknownOutcomeError": "errors",
     "Usage": "records",

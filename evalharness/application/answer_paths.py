@@ -14,7 +14,7 @@ from evalharness.redaction import shortened
 SINGLE = ("text", "data", "cost_usd", "usage", "error", "refusal", "reasoning")
 LISTS: Mapping[str, tuple[str, ...]] = {
     "contexts": ("text", "id", "score"),
-    "tool_calls": ("name", "arguments", "result"),
+    "tool_calls": ("name", "arguments", "result", "id"),
 }
 """Options for lists, and the fields of their items; the first one is required."""
 _REQUIRED = ("text", "contexts", "data")

@@ -4,6 +4,7 @@ messages    [{"role": "user", "content": "..."}, ...]: the rendered prompt
 variables   the variables of suite and case
 case        the id of the case
 params      max_tokens, temperature and the other parameters of the suite
+tools       the tools of the suite: [{"name": ..., "description": ..., "parameters": {...}}, ...]
 (another)   the text of the last message; one parameter at most, of any name
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-KNOWN = ("messages", "variables", "case", "params")
+KNOWN = ("messages", "variables", "case", "params", "tools")
 
 
 class LoadError(Exception):
@@ -35,6 +36,8 @@ class Function:
             raise LoadError(f"{call}: expected the module in {file.name}, got the one in {origin}: rename the module")
         self._call: Callable[..., Any] = _attribute(imported, name, call)
         self._names = _names(self._call, call)
+        self._without_tools = [one for one in self._names if one[1] != "tools" or not _has_default(self._call, one[0])]
+        """A suite without tools leaves the function's own default."""
         self.is_async = inspect.iscoroutinefunction(self._call) or inspect.iscoroutinefunction(
             getattr(self._call, "__call__", None)  # noqa: B004 - an object with an async `__call__`
         )
@@ -42,9 +45,14 @@ class Function:
     def __call__(self, request: Mapping[str, Any]) -> Any:
         """Return what the function returns; of an async one the coroutine."""
         messages = request["messages"]
-        given = {**{name: request[name] for name in KNOWN}, "text": messages[-1]["content"] if messages else ""}
-        positional = [given[source] for name, source, kind in self._names if kind == "positional"]
-        by_name = {name: given[source] for name, source, kind in self._names if kind == "by name"}
+        given = {name: request[name] for name in KNOWN if name in request}
+        given["text"] = messages[-1]["content"] if messages else ""
+        names = self._names if "tools" in given else self._without_tools
+        if "tools" in given and "tools" not in [source for _, source, _ in names]:
+            raise LoadError("the suite has tools: add a parameter 'tools' to the function")
+        given.setdefault("tools", [])
+        positional = [given[source] for name, source, kind in names if kind == "positional"]
+        by_name = {name: given[source] for name, source, kind in names if kind == "by name"}
         return self._call(*positional, **by_name)
 
 
@@ -86,6 +94,11 @@ def _names(function: Callable[..., Any], call: str) -> list[tuple[str, str, str]
         )
         for one in wanted
     ]
+
+
+def _has_default(function: Callable[..., Any], name: str) -> bool:
+    parameter = inspect.signature(function).parameters[name]
+    return parameter.default is not parameter.empty
 
 
 def add_paths(paths: list[str]) -> None:

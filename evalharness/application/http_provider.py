@@ -129,6 +129,7 @@ class HttpProvider(Provider):
             files=self._files,
             own_code=self._is_own or bool(self._files),
             deterministic="always" if self.deterministic else "never",
+            tools=self._query.takes_tools or (self._body is not None and self._body.takes_tools),
             params=frozenset({"temperature", *self._query.params, *(self._body.params if self._body else ())}),
             refusal=str(refusal or ""),
             refusal_kind=refusal.kind if refusal else "load",
@@ -190,6 +191,8 @@ class HttpProvider(Provider):
             sent["query"] = self._query.render(request)
         if self._body is not None:
             sent["body"] = self._body.render(request)
+        if request.tools:  # for the key: the order of properties counts
+            sent["tools"] = [tool.parameters for tool in request.tools]
         return sent
 
     async def complete(self, request: Request) -> Response:

@@ -15,7 +15,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +85,7 @@ class PythonProvider(Provider):
             recorded=recorded,
             files=self._files,
             own_code=True,
+            tools=self._source.takes_tools,
             deterministic="always" if deterministic else "never",
             refusal=refusal,
             refusal_kind="auth",
@@ -150,7 +150,8 @@ class PythonProvider(Provider):
     def wire(self, request: Request) -> Mapping[str, Any]:
         """Return all that the function can see, and the digest of its files where they are those of another commit."""
         then = self._accepted if request.key.purpose == "reference" else None
-        return {**_call_of(request), **({"files": then._digest} if then and then is not self else {})}
+        tools = {"tools": [tool.to_data() for tool in request.tools]} if request.tools else {}
+        return {**_call_of(request), **tools, **({"files": then._digest} if then and then is not self else {})}
 
     def prepare(self) -> None:
         """Start the process and import the module. Raises ProviderError."""
@@ -178,12 +179,15 @@ class PythonProvider(Provider):
 
 
 def _call_of(request: Request) -> dict[str, Any]:
-    return {
-        "messages": [asdict(message) for message in request.messages],
+    called: dict[str, Any] = {
+        "messages": [message.to_data() for message in request.messages],
         "variables": dict(request.variables),
         "case": request.key.case,
         "params": request.params.to_data(),
     }
+    if request.tools:
+        called["tools"] = [{**tool.to_data(), "parameters": tool.schema} for tool in request.tools]
+    return called
 
 
 def _check(concurrency: Any, deadline_s: Any, **flags: Any) -> None:

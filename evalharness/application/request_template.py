@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -23,11 +22,12 @@ _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _SECRET = re.compile(r"^(api|access|auth)[_-]?(key|token)$|secret$|passw(or)?d$|^authorization$", re.IGNORECASE)
 _PARAMS = ("max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop", "json_schema")
 _VALUES: Mapping[str, Callable[[Request], Any]] = {
-    "messages": lambda request: [asdict(message) for message in request.messages],
+    "messages": lambda request: [message.to_data() for message in request.messages],
     "question": lambda request: _last(request, "user"),
     "system": lambda request: _last(request, "system"),
     "variables": lambda request: dict(request.variables),
     "case": lambda request: request.key.case,
+    "tools": lambda request: [{**tool.to_data(), "parameters": tool.schema} for tool in request.tools],
 }
 _KNOWN = (*_VALUES, "variables.NAME", *(f"params.{name}" for name in _PARAMS))
 _Render = Callable[[Request], Any]
@@ -40,6 +40,7 @@ class RequestTemplate:
         """Raises ConfigError: an unknown placeholder, or a value that is not JSON."""
         self.params: set[str] = set()
         """The parameters of the suite that it sends."""
+        self.takes_tools = False
         self._option, self._render = option, self._compiled(value, option)
         if problem := json_problem(value, option):
             raise ConfigError(problem)
@@ -77,6 +78,7 @@ class RequestTemplate:
     def _value(self, name: str, place: str) -> _Render:
         first, _, rest = name.partition(".")
         if name in _VALUES:
+            self.takes_tools = self.takes_tools or name == "tools"
             return _VALUES[name]
         if first == "variables" and all(rest.split(".")):
             return lambda request: _variable(request.variables, rest, place)

@@ -28,6 +28,8 @@ class Source:
     file: Path
     paths: tuple[Path, ...]
     """The folders to import from."""
+    takes_tools: bool = True
+    """Whether the function has a parameter `tools`; True also if the module's text does not show it."""
 
 
 def find_source(call: str, path: Sequence[str], root: Path) -> Source:
@@ -43,8 +45,8 @@ def find_source(call: str, path: Sequence[str], root: Path) -> Source:
         raise ConfigError(f"call: {_missing(module, path, root)}")
     if not file.resolve().is_relative_to(root.resolve()):
         raise ConfigError(f"call: {file} is a link to a file outside of the project")
-    _check_name(name.partition(".")[0], file, root)
-    return Source(call, file, paths)
+    tree = _checked_tree(name.partition(".")[0], file, root)
+    return Source(call, file, paths, _takes(tree, name, "tools"))
 
 
 def _folder(folder: str, root: Path) -> Path:
@@ -69,7 +71,17 @@ def _missing(module: str, path: Sequence[str], root: Path) -> str:
     return f"no module '{module}' in the project: looked for {looked}{hint}"
 
 
-def _check_name(name: str, file: Path, root: Path) -> None:
+def _takes(tree: ast.Module, name: str, parameter: str) -> bool:
+    """Whether a function has this parameter. True for a name that is not bound by one `def` at the top."""
+    if list(_top_names(tree.body)).count(name) != 1:
+        return True
+    found = [one for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name == name]
+    given = [one.args for one in found]
+    return not given or parameter in [one.arg for one in (*given[0].posonlyargs, *given[0].args, *given[0].kwonlyargs)]
+
+
+def _checked_tree(name: str, file: Path, root: Path) -> ast.Module:
+    """The module's text, which must bind the name. Raises ConfigError."""
     shown = file.relative_to(root.resolve()).as_posix() if file.is_relative_to(root.resolve()) else file.name
     try:
         tree = ast.parse(file.read_bytes(), filename=shown)
@@ -81,6 +93,7 @@ def _check_name(name: str, file: Path, root: Path) -> None:
         public = sorted(one for one in names if not one.startswith("_"))
         hint = did_you_mean(name, public)
         raise ConfigError(f"call: {shown} has no function '{name}'{hint}")
+    return tree
 
 
 def _top_names(body: Sequence[ast.stmt]) -> Iterator[str]:

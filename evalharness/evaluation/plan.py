@@ -157,6 +157,7 @@ def make_plan(
     metrics = tuple(_with_identity(metric, metric_models) for metric in metrics)
     for model, provider in providers.items():
         _check_params(suite, model, provider)
+        _check_tools(suite, model, provider)
         _check_golden(suite, model, provider, metrics)
     return Plan(
         suite=suite,
@@ -206,6 +207,16 @@ def _check_params(suite: Suite, model: str, provider: Provider) -> None:
         raise ConfigError(
             f"{suite.file}: params: the model '{model}' does not support {names}: remove it from the suite, or leave "
             f"it out for this model with omits = {json.dumps(refused)} in [tool.evalharness.models.{model}]"
+        )
+
+
+def _check_tools(suite: Suite, model: str, provider: Provider) -> None:
+    """Raise ConfigError for tools that do not reach the model."""
+    if suite.tools and not provider.capabilities.tools:
+        raise ConfigError(
+            f"{suite.file}: tools: the model '{model}' gets no tools: remove `tools` from the suite, or run only "
+            "models of the providers openai and anthropic (without `tools` in `extra`), gguf-server (if its chat "
+            "template has tools), http (with {{ tools }} in its body) and python (with a parameter `tools`)"
         )
 
 

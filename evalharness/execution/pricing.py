@@ -37,16 +37,14 @@ class Pricing:
 
     def most_usd(self, request: Request, deadline_s: float) -> float:
         """Return the worst-case dollars: a token per byte of the prompt, and a response of `max_tokens`."""
-        prompt = sum(
-            len(message.content.encode("utf-8", "replace")) + _TOKENS_A_MESSAGE for message in request.messages
-        )
+        prompt = sum(len(text.encode("utf-8", "replace")) + _TOKENS_A_MESSAGE for text in request.texts())
         prompt += _TOKENS_A_MESSAGE
         caches = (0, 0), (prompt, 0), (0, prompt)
         return max(self.price(prompt, request.params.max_tokens, *cache, deadline_s) for cache in caches)
 
     def about_usd(self, request: Request) -> float:
         """Return the dollars of a response of `max_tokens`, at the usual length of a token."""
-        prompt = sum(len(message.content) for message in request.messages) // CHARS_PER_TOKEN
+        prompt = sum(map(len, request.texts())) // CHARS_PER_TOKEN
         return self.price(prompt, request.params.max_tokens, 0, 0, 0.0)
 
 

@@ -50,14 +50,19 @@ def _mapped(response: Response, clean: Callable[[Any], Any]) -> Response:
     return replace(
         response,
         contexts=tuple(Context(clean(one.text), clean(one.id), one.score) for one in response.contexts),
-        tool_calls=tuple(
-            ToolCall(clean(one.name), clean(one.arguments), clean(one.result)) for one in response.tool_calls
+        tool_calls=_calls(response.tool_calls, clean),
+        turns=tuple(
+            Message(clean(one.role), clean(one.content), _calls(one.tool_calls, clean), clean(one.call_id))
+            for one in response.turns
         ),
-        turns=tuple(Message(clean(one.role), clean(one.content)) for one in response.turns),
         data=clean(response.data),
         reasoning=clean(response.reasoning),
         refusal=clean(response.refusal),
     )
+
+
+def _calls(calls: tuple[ToolCall, ...], clean: Callable[[Any], Any]) -> tuple[ToolCall, ...]:
+    return tuple(ToolCall(clean(one.name), clean(one.arguments), clean(one.result), clean(one.id)) for one in calls)
 
 
 def _rounded(logprobs: tuple[float, ...]) -> tuple[float, ...]:

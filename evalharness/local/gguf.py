@@ -237,7 +237,7 @@ def _seeded(request: Request) -> Request:
 def _request_fields(request: Request) -> dict[str, Any]:
     return {
         "op": "complete",
-        "messages": [asdict(message) for message in request.messages],
+        "messages": [message.to_data() for message in request.messages],
         "shared_prefix": request.shared_prefix,
         "params": {**asdict(request.params), "grammar": gbnf(request.params)},
         "golden": request.golden,

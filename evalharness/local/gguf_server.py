@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -30,6 +30,7 @@ from evalharness.local.server_supervisor import START_DEADLINE_S, ServerSupervis
 from evalharness.local.template_settings import read_template_settings
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
+from evalharness.providers.chat_request import prompt_fields
 from evalharness.providers.openai import OpenAIProvider
 from evalharness.records import Request, Response
 from evalharness.redaction import Secret
@@ -123,6 +124,7 @@ class GgufServerProvider(Provider):
             memory_bytes=self.need.total_bytes if self.need else None,
             memory_detail=str(self.need or ""),
             params=frozenset(_PARAMS),
+            tools="tools" in self.file.template_source,  # else the server would drop them silently
             refusal=self.file.refusal,
         )
         OpenAIProvider(config=config, model="gguf", base_url="http://localhost")  # the first client imports
@@ -229,5 +231,4 @@ def _body(request: Request, *, cache_prompt: bool) -> dict[str, Any]:
     fields |= {"temperature": params.temperature or 0.0, "stop": list(params.stop)}
     if params.seed is None:  # the server draws one for each request
         del fields["seed"]
-    messages = [asdict(message) for message in request.messages]
-    return {"messages": messages, **fields, **_SAMPLING, "cache_prompt": cache_prompt}
+    return {**prompt_fields(request), **fields, **_SAMPLING, "cache_prompt": cache_prompt}

@@ -78,11 +78,11 @@ def _answer_text(given: Mapping[str, Any], refusal: str) -> str:
     return json.dumps(given["data"], ensure_ascii=False)
 
 
-def _each(given: Mapping[str, Any], name: str, convert: Callable[[Any, str], Any]) -> tuple[Any, ...]:
+def _each(given: Mapping[str, Any], name: str, convert: Callable[[Any, str], Any], inside: str = "") -> tuple[Any, ...]:
     values = given.get(name, [])
     if not isinstance(values, list):
-        raise _wrong(name, "a list", values)
-    return tuple(convert(value, f"{name}[{index}]") for index, value in enumerate(values))
+        raise _wrong(f"{inside}{name}", "a list", values)
+    return tuple(convert(value, f"{inside}{name}[{index}]") for index, value in enumerate(values))
 
 
 def _context(value: Any, place: str) -> Context:
@@ -98,13 +98,21 @@ def _context(value: Any, place: str) -> Context:
 
 
 def _tool_call(value: Any, place: str) -> ToolCall:
-    fields = _fields(value, ("name", "arguments", "result"), place, "an object with name, arguments and result")
-    return ToolCall(_text(fields.get("name"), f"{place}.name"), fields.get("arguments"), fields.get("result"))
+    fields = _fields(value, ("name", "arguments", "result", "id"), place, "an object with name, arguments and result")
+    name, given = _text(fields.get("name"), f"{place}.name"), _text(fields.get("id", ""), f"{place}.id")
+    return ToolCall(name, fields.get("arguments"), fields.get("result"), given)
 
 
 def _turn(value: Any, place: str) -> Message:
-    fields = _fields(value, ("role", "content"), place, "an object with role and content")
-    return Message(_text(fields.get("role"), f"{place}.role"), _text(fields.get("content"), f"{place}.content"))
+    fields = _fields(value, ("role", "content", "tool_calls", "call_id"), place, "an object with role and content")
+    calls = _each(fields, "tool_calls", _tool_call, f"{place}.")
+    content = fields.get("content", "" if calls else None)
+    return Message(
+        _text(fields.get("role"), f"{place}.role"),
+        _text(content, f"{place}.content"),
+        calls,
+        _text(fields.get("call_id", ""), f"{place}.call_id"),
+    )
 
 
 def _usage(value: Any) -> Usage:

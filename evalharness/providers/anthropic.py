@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from itertools import takewhile
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from evalharness.errors import ProviderError
 from evalharness.providers.claude_message import ClaudeMessage
+from evalharness.providers.claude_request import prompt_fields, tools_of
 from evalharness.providers.remote import RemoteProvider
 from evalharness.providers.stream import Clock, read_events
 from evalharness.records import Request, Response
@@ -46,17 +45,10 @@ class AnthropicProvider(RemoteProvider):
     def wire(self, request: Request) -> Mapping[str, Any]:
         """Return the body, with system messages apart from the turns.
 
-        The schema stays text, since the order of its properties is part of the ledger's key.
+        Schemas stay text, since the order of their properties is part of the ledger's key.
         Raises ProviderError: a system message follows a turn.
         """
-        messages = [asdict(message) for message in request.messages]
-        system = list(takewhile(lambda message: message["role"] == "system", messages))
-        turns = messages[len(system) :]
-        if any(message["role"] == "system" for message in turns):
-            raise ProviderError("system messages must precede the first turn in this API", kind="request")
-        blocks = [{"type": "text", "text": message["content"]} for message in system]
-        head = {"model": self.model, **({"system": blocks} if blocks else {})}
-        return {**head, "messages": turns, **self._sent(request.params), **self.extra}
+        return {"model": self.model, **prompt_fields(request), **self._sent(request.params), **self.extra}
 
     async def complete(self, request: Request) -> Response:
         """Return the response. Raises ProviderError."""
@@ -64,6 +56,8 @@ class AnthropicProvider(RemoteProvider):
         if schema := body.pop("json_schema", ""):
             form = {"type": "json_schema", "schema": json.loads(schema)}
             body["output_config"] = {**body.get("output_config", {}), "format": form}
+        if request.tools:
+            body["tools"] = tools_of(request.tools)
         headers = {"anthropic-version": _VERSION}
         found = ClaudeMessage(Clock())
         async with self._endpoint.post("/v1/messages", body, attempt=request.attempt, headers=headers) as response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,10 +34,11 @@ class Provider(Protocol):
     def wire(self, request: Request) -> Mapping[str, Any]:
         """Return everything in the request that can change its response, as JSON values."""
         return {
-            "messages": [asdict(message) for message in request.messages],
+            "messages": [message.to_data() for message in request.messages],
             "shared_prefix": request.shared_prefix,
             "params": request.params.to_data(),
             **({"golden": list(request.golden)} if request.golden else {}),
+            **({"tools": [tool.to_data() for tool in request.tools]} if request.tools else {}),
         }
 
     def prepare(self) -> None:

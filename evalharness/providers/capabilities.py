@@ -46,6 +46,8 @@ class Capabilities:
     """`memory_bytes` and its parts as text, for `evalharness doctor`."""
     params: frozenset[str] = ALL_PARAMS
     """Parameters that reach the model. A suite that sets another one is rejected before the first request."""
+    tools: bool = False
+    """The tools of a suite reach the model or the application."""
     golden_logprobs: bool = False
     """The provider fills `Response.golden_logprobs`, which likelihood metrics need."""
     price_reference: tuple[str, str] | None = None

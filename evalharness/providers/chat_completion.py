@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.errors import BilledError, ProviderError
+from evalharness.providers.call_pieces import CallPieces
 from evalharness.providers.content import Content, content_of
 from evalharness.providers.estimates import size_of
 from evalharness.providers.finish import finish_reason, require_answer
 from evalharness.providers.parse import from_json, join_text, json_object, text_of
 from evalharness.providers.stream import Clock
 from evalharness.providers.token_usage import chat_usage
-from evalharness.records import Request, Response
+from evalharness.records import FinishReason, Request, Response, ToolCall
 from evalharness.redaction import shortened
 from evalharness.wire import EndpointError, Event
 from evalharness.wire.error_body import unwrapped
@@ -29,7 +30,7 @@ class ChatCompletion:
     text: list[str] = field(default_factory=list)
     reasoning_bytes: int = 0
     refusal: list[str] = field(default_factory=list)
-    calls_tool: bool = False
+    calls: CallPieces = field(default_factory=CallPieces)
     finish: str = ""
     usage: Mapping[str, Any] = field(default_factory=dict)
     timings: Mapping[str, Any] = field(default_factory=dict)
@@ -85,10 +86,11 @@ class ChatCompletion:
             content = content._replace(text=self._from_message(content.text))
         if not (any(content) or self.text):
             content = _content_elsewhere(choice, message)
-        if not is_whole and (content.text or content.reasoning):
+        is_repeated = message is choice.get("message") and bool(self.calls)
+        calls = not is_repeated and self.calls.take_chat(message)
+        if not is_whole and (content.text or content.reasoning or calls):
             self.clock.token()
         self._add(content)
-        self.calls_tool = self.calls_tool or bool(message.get("tool_calls") or message.get("function_call"))
         self.finish = text_of(choice.get("finish_reason"), "finish_reason") or self.finish
         if self.finish:
             self.clock.end()
@@ -114,17 +116,24 @@ class ChatCompletion:
     def response(self, request: Request) -> Response:
         """Return the complete response.
 
-        Raises BilledError: the model refuses, calls a tool or returns only reasoning; EndpointError: it is incomplete.
+        Raises BilledError: the model refuses, calls a tool that the request does not offer, or returns only reasoning;
+        EndpointError: it is incomplete.
         """
         if refusal := "".join(self.refusal):
             raise BilledError(f"the model refuses: {shortened(refusal, 500)}", kind="refused")
-        finish = finish_reason("tool_calls" if self.calls_tool and self.finish else self.finish)
+        finish, calls = self._ending(request)
         text = join_text(self.text)
-        usage = chat_usage(self.usage, request, text, self.reasoning_bytes)
-        require_answer(text, finish, usage, has_reasoning=self.reasoning_bytes > 0)
+        usage = chat_usage(self.usage, request, text + self.calls.text(), self.reasoning_bytes)
+        if not calls:
+            require_answer(text, finish, usage, has_reasoning=self.reasoning_bytes > 0)
         hidden_tokens = 0 if self.reasoning_bytes else usage.reasoning_tokens
         timing = self.clock.timing(usage, self.timings, hidden_tokens=hidden_tokens)
-        return Response(text, finish, usage, timing, self.model, self.fingerprint)
+        return Response(text, finish, usage, timing, self.model, self.fingerprint, tool_calls=calls)
+
+    def _ending(self, request: Request) -> tuple[FinishReason, tuple[ToolCall, ...]]:
+        if not request.tools:
+            return finish_reason("tool_calls" if self.calls and self.finish else self.finish), ()
+        return finish_reason(self.finish, calls=bool(self.calls)), self.calls.finished(request)
 
 
 def _choices(value: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalharness.providers.call_pieces import CallPieces
 from evalharness.providers.estimates import size_of, with_estimates
 from evalharness.providers.finish import finish_reason, require_answer
 from evalharness.providers.parse import from_json, join_text, json_object, text_of, token_count
 from evalharness.providers.stream import Clock
-from evalharness.records import Request, Response, Usage
+from evalharness.records import FinishReason, Request, Response, ToolCall, Usage
 from evalharness.wire import EndpointError, Event
 from evalharness.wire.statuses import error_in_stream
 
@@ -26,7 +27,7 @@ class ClaudeMessage:
     text: list[str] = field(default_factory=list)
     has_reasoning: bool = False
     reasoning_bytes: int = 0
-    calls_tool: bool = False
+    calls: CallPieces = field(default_factory=CallPieces)
     stop_reason: str = ""
     usage: dict[str, Any] = field(default_factory=dict)
     model: str = ""
@@ -45,9 +46,9 @@ class ClaudeMessage:
         if kind == "message_start":
             self._begin(json_object(value.get("message"), "message"))
         elif kind == "content_block_start":
-            self._take_block(json_object(value.get("content_block") or {}, "content_block"))
+            self._take_block(json_object(value.get("content_block") or {}, "content_block"), value.get("index"))
         elif kind == "content_block_delta":
-            self._take_delta(json_object(value.get("delta") or {}, "delta"))
+            self._take_delta(json_object(value.get("delta") or {}, "delta"), value.get("index"))
         elif kind == "message_delta":
             self._end(json_object(value.get("delta") or {}, "delta"))
             self._count(value)
@@ -62,8 +63,8 @@ class ClaudeMessage:
         blocks = message.get("content")
         if not isinstance(blocks, list):
             raise EndpointError("the response has no content")
-        for block in blocks:
-            self._take_block(json_object(block, "a content block"))
+        for index, block in enumerate(blocks):
+            self._take_block(json_object(block, "a content block"), index)
         self._begin(message)
         self._end(message)
         if not self.stop_reason:
@@ -77,14 +78,19 @@ class ClaudeMessage:
     def _end(self, delta: Mapping[str, Any]) -> None:
         self.stop_reason = text_of(delta.get("stop_reason"), "stop_reason") or self.stop_reason
 
-    def _take_block(self, block: Mapping[str, Any]) -> None:
+    def _take_block(self, block: Mapping[str, Any], index: Any) -> None:
         """Take the start of a block, which is the whole block in a message that is not streamed."""
         kind = block.get("type")
-        self.calls_tool = self.calls_tool or kind == "tool_use"
+        if kind == "tool_use":
+            name, given = text_of(block.get("name"), "name"), text_of(block.get("id"), "id")
+            self.calls.begin(index, given, name, block.get("input"))
+            self.clock.token()
         self.has_reasoning = self.has_reasoning or kind in ("thinking", "redacted_thinking")
         self._add(block, text=kind == "text")
 
-    def _take_delta(self, delta: Mapping[str, Any]) -> None:
+    def _take_delta(self, delta: Mapping[str, Any], index: Any) -> None:
+        if delta.get("type") == "input_json_delta":
+            self.calls.add(index, text_of(delta.get("partial_json"), "partial_json"))
         self._add(delta, text=delta.get("type") == "text_delta")
 
     def _add(self, part: Mapping[str, Any], *, text: bool) -> None:
@@ -103,15 +109,22 @@ class ClaudeMessage:
     def response(self, request: Request) -> Response:
         """Return the complete response.
 
-        Raises BilledError: the model refuses, calls a tool or returns only reasoning; EndpointError: it is incomplete.
+        Raises BilledError: the model refuses, calls a tool that the request does not offer, or returns only reasoning;
+        EndpointError: it is incomplete.
         """
         if not self.stop_reason:
             raise EndpointError("the stream ended without a stop reason", kind="truncated")
-        finish = finish_reason("tool_use" if self.calls_tool else self.stop_reason)
+        finish, calls = self._ending(request)
         text = join_text(self.text)
-        usage = with_estimates(self._usage(), request, text, self.reasoning_bytes)
-        require_answer(text, finish, usage, has_reasoning=self.has_reasoning)
-        return Response(text, finish, usage, self.clock.timing(usage, {}), self.model)
+        usage = with_estimates(self._usage(), request, text + self.calls.text(), self.reasoning_bytes)
+        if not calls:
+            require_answer(text, finish, usage, has_reasoning=self.has_reasoning)
+        return Response(text, finish, usage, self.clock.timing(usage, {}), self.model, tool_calls=calls)
+
+    def _ending(self, request: Request) -> tuple[FinishReason, tuple[ToolCall, ...]]:
+        if not request.tools:
+            return finish_reason("tool_use" if self.calls else self.stop_reason), ()
+        return finish_reason(self.stop_reason, calls=bool(self.calls)), self.calls.finished(request)
 
     def _usage(self) -> Usage:
         """Return the token counts: `input_tokens` excludes those of the cache, `output_tokens` includes thinking."""

@@ -18,7 +18,7 @@ def with_estimates(usage: Usage, request: Request, text: str, reasoning_bytes: i
 
     A token for each four bytes, rounded up. The result is marked as an estimate.
     """
-    prompt = usage.prompt_tokens or _tokens(sum(size_of(message.content) for message in request.messages))
+    prompt = usage.prompt_tokens or _tokens(sum(map(size_of, request.texts())))
     thought = 0 if usage.completion_tokens else _tokens(reasoning_bytes)
     completion = usage.completion_tokens or _tokens(size_of(text)) + thought
     if (prompt, completion) == (usage.prompt_tokens, usage.completion_tokens):

@@ -35,6 +35,8 @@ DeepSeek (`insufficient_system_resource`), Gemini (`safety`, `spii`), GLM (`sens
 _MOST_BLANK_TOKENS = 16
 """Of a response without visible text: the end token, and the frame of a chat format. More are hidden reasoning."""
 _REASONS = {reason: meaning for meaning, reasons in _MEANINGS.items() for reason in reasons.split()}
+_CALLS = ("tool_calls", "tool_call", "tool_use", "function_call")
+"""Reasons of a response that calls a tool of the request."""
 _MESSAGES: Mapping[str, str] = {
     "filtered": "the endpoint's content filter stopped the response",
     "refused": "the model refuses to respond",
@@ -42,8 +44,8 @@ _MESSAGES: Mapping[str, str] = {
 }
 
 
-def finish_reason(given: str) -> FinishReason:
-    """Return why a response ended.
+def finish_reason(given: str, *, calls: bool | None = None) -> FinishReason:
+    """Return why a response ended. `calls`: whether it has tool calls; None if the request offers no tools.
 
     Raises BilledError: the endpoint stopped the model, the model did something other than respond, or the reason is
     unknown; EndpointError: the reason is missing, or names a failure.
@@ -52,6 +54,10 @@ def finish_reason(given: str) -> FinishReason:
     meaning = _REASONS.get(name)
     if meaning == "stop" or meaning == "length":
         return meaning
+    if name in _CALLS and calls:
+        return "stop"
+    if name in _CALLS and calls is not None:
+        raise BilledError(f"the response has no tool call, but the finish reason {name!r}", kind="tool call")
     if meaning and meaning != "failed":
         raise BilledError(f"{_MESSAGES[meaning]} (finish reason: {shortened(given, 100)})", kind=meaning)
     if meaning:

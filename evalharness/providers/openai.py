@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from evalharness.errors import ConfigError
 from evalharness.providers.chat_completion import ChatCompletion
+from evalharness.providers.chat_request import functions_of, prompt_fields
 from evalharness.providers.remote import RemoteProvider
 from evalharness.providers.stream import Clock, read_events
 from evalharness.records import Request, Response
@@ -43,13 +44,12 @@ class OpenAIProvider(RemoteProvider):
     def wire(self, request: Request) -> Mapping[str, Any]:
         """Return the body without the fields for delivery.
 
-        The schema stays text, since the order of its properties is part of the ledger's key.
+        Schemas stay text, since the order of their properties is part of the ledger's key.
         """
         sent = self._sent(request.params)
         if "max_tokens" in sent:
             sent[self.max_tokens_field] = sent.pop("max_tokens")
-        messages = [asdict(message) for message in request.messages]
-        return {"model": self.model, "messages": messages, **sent, **self.extra}
+        return {"model": self.model, **prompt_fields(request), **sent, **self.extra}
 
     async def complete(self, request: Request) -> Response:
         """Return the response. Raises ProviderError."""
@@ -59,6 +59,8 @@ class OpenAIProvider(RemoteProvider):
         if schema := body.pop("json_schema", ""):
             form = {"name": "answer", "schema": json.loads(schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
+        if request.tools:
+            body["tools"] = functions_of(request.tools)
         found = ChatCompletion(Clock(), expects_usage=self.stream_usage)
         async with self._endpoint.post("/chat/completions", body, attempt=request.attempt) as response:
             if response.is_json or not (self.stream or response.content_type == "text/event-stream"):

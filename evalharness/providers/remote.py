@@ -77,6 +77,7 @@ class RemoteProvider(Provider):
             retries=self.retries,
             deadline_s=self.deadline_s,
             recorded=True,
+            tools="tools" not in self.extra,
             params=own | frozenset(self.takes) | frozenset(self.omits),
             price_reference=(self._endpoint.base_urls[0], self.model),
             refusal=str(refusal or ""),

@@ -6,8 +6,9 @@
     answers = {refund-window = "You have 30 days.", late = {text = "Sorry!", delay_s = 2}, bad = {error = "overloaded"}}
 
 A key is a case id, or `"*"` for all other cases. A value is a text, a table, or a list of them with one entry for each
-repeat. A table has `text` or `error`, and optionally `delay_s`, `finish_reason`, `logprobs` (a list of numbers) and
-`golden_logprobs` (a list of such lists).
+repeat. A table has `text`, `tool_calls` or `error`, and optionally `delay_s`, `finish_reason`, `logprobs` (a list of
+numbers) and `golden_logprobs` (a list of such lists). `tool_calls` are tables with `name`, `arguments` and `id`. A
+table with `steps` has a value for each round of tool calls: `{steps = [{tool_calls = [{name = "find"}]}, "Found."]}`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from evalharness.errors import ConfigError, ProviderError, did_you_mean
 from evalharness.foreign import describe
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
-from evalharness.records import FinishReason, Request, Response, Timing, Usage
+from evalharness.records import FinishReason, Request, Response, Timing, ToolCall, Usage
 
 _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "text": str,
@@ -36,6 +37,7 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "finish_reason": str,
     "logprobs": list,
     "golden_logprobs": list,
+    "tool_calls": list,
 }
 ScriptedResponse = str | Response | Mapping[str, Any]
 Script = Callable[[Request], ScriptedResponse]
@@ -79,6 +81,7 @@ class ScriptedProvider(Provider):
             files=_files(answers, function),
             deterministic="never" if repeats_differ else "always",
             golden_logprobs=True,
+            tools=True,
         )
 
     def identity(self) -> Mapping[str, Any]:
@@ -96,7 +99,7 @@ class ScriptedProvider(Provider):
             raise ProviderError(f"the script raised {describe(error)}", kind="scripted") from None
         if isinstance(answer, Response):
             return answer
-        table = _checked(answer)
+        table = _checked(_step_of(answer, request))
         if self._closed.wait(table.get("delay_s", self._delay_s)):
             raise ProviderError("stopped", kind="stopped")
         if "error" in table:
@@ -125,8 +128,8 @@ def _load_script(answers: Mapping[str, Any] | Script | str | None, function: str
 
 def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Response:
     """Return a response; each word counts as a token. Raises ProviderError: invalid log-probabilities."""
-    text = table["text"]
-    usage = Usage(sum(len(message.content.split()) for message in request.messages), len(text.split()))
+    text, calls = table.get("text", ""), _calls(table, request)
+    usage = Usage(sum(len(message.content.split()) for message in request.messages), len(text.split()) + len(calls))
     own = table.get("logprobs", ()) if request.params.logprobs else ()
     golden = table.get("golden_logprobs", ()) if request.golden else ()
     response = Response(
@@ -136,10 +139,40 @@ def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Res
         Timing(total_s=total_s),
         logprobs=tuple(own),
         golden_logprobs=tuple(tuple(one) if isinstance(one, list) else one for one in golden),
+        tool_calls=calls,
     )
+    if problem := response.added_problem:
+        raise ProviderError(f"scripted response: {problem}", kind="scripted")
     if not response.is_sound:
         raise ProviderError("scripted response: expected log-probabilities of at most 0", kind="scripted")
     return response
+
+
+def _step_of(answer: Any, request: Request) -> Any:
+    """Return the value for this round of tool calls. Raises ProviderError: there is none."""
+    if not isinstance(answer, Mapping) or "steps" not in answer:
+        return answer
+    steps, number = answer["steps"], sum(bool(message.tool_calls) for message in request.messages)
+    if len(answer) > 1 or not isinstance(steps, list):
+        raise ProviderError("scripted response: expected a list 'steps' and no other key", kind="scripted")
+    if number >= len(steps):
+        raise ProviderError(f"scripted response: expected a step {number + 1}, got {len(steps)}", kind="scripted")
+    return steps[number]
+
+
+def _calls(table: Mapping[str, Any], request: Request) -> tuple[ToolCall, ...]:
+    """Return the scripted calls. One without an id gets its number in the conversation."""
+    first = 1 + sum(len(message.tool_calls) for message in request.messages)
+    calls = enumerate(table.get("tool_calls", ()), start=first)
+    return tuple(_call(call, f"call_{number}") for number, call in calls)
+
+
+def _call(value: Any, name: str) -> ToolCall:
+    try:
+        return ToolCall(**{"id": name, "arguments": {}, **value})
+    except TypeError:
+        message = f"scripted response: tool_calls: expected name, arguments and id, got {value!r}"
+        raise ProviderError(message, kind="scripted") from None
 
 
 def _checked(answer: Any) -> Mapping[str, Any]:
@@ -151,8 +184,8 @@ def _checked(answer: Any) -> Mapping[str, Any]:
         problem = f"unknown key '{unknown[0]}'{did_you_mean(str(unknown[0]), _KEYS)}"
     elif wrong:
         problem = f"'{wrong[0]}' has the wrong type: {table[wrong[0]]!r}"
-    elif "text" not in table and "error" not in table:
-        problem = "expected a text or an error, got neither"
+    elif not table.keys() & {"text", "error", "tool_calls"}:
+        problem = "expected a text, tool calls or an error, got none of them"
     elif table.get("finish_reason", "stop") not in get_args(FinishReason):
         known = ", ".join(get_args(FinishReason))
         problem = f"finish_reason: expected one of {known}, got {table['finish_reason']!r}"

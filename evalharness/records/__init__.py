@@ -34,6 +34,7 @@ from evalharness.records.suite import (
     Prompt,
     Spec,
     Suite,
+    Tool,
     Unit,
 )
 from evalharness.records.verdict import (
@@ -89,6 +90,7 @@ __all__ = [
     "Status",
     "Suite",
     "Timing",
+    "Tool",
     "ToolCall",
     "Unit",
     "Usage",

@@ -28,13 +28,20 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool call of an application."""
+    """A tool call of a model or an application."""
 
     name: str
     arguments: Any = None
-    """A JSON value, usually an object."""
+    """A JSON value, usually an object. A text that is not JSON stays as the model wrote it."""
     result: Any = None
     """What the tool returned, as a JSON value; None if that is unknown."""
+    id: str = ""
+    """Names the call in the message with its result; empty if the application gives none."""
+
+    def to_data(self) -> dict[str, Any]:
+        """The call as JSON values, without what is unknown."""
+        known = {"arguments": self.arguments, "result": self.result, "id": self.id or None}
+        return {"name": self.name, **{name: value for name, value in known.items() if value is not None}}
 
 
 def json_problem(value: Any, place: str = "$") -> str:
@@ -89,10 +96,19 @@ def as_texts(added: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "data" in added:
         yield "Data", _json(added["data"], indent=2)
     if turns := added.get("turns"):
-        yield "Conversation", "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
+        yield "Conversation", "\n\n".join(map(_turn, turns))
     for name in ("reasoning", "refusal"):
         if name in added:
             yield name.capitalize(), added[name]
+
+
+def _turn(turn: Mapping[str, Any]) -> str:
+    return f"{turn['role']}: {message_text(turn['content'], turn.get('tool_calls', ()))}"
+
+
+def message_text(content: str, calls: Iterable[Mapping[str, Any]]) -> str:
+    """A message with its tool calls, for people."""
+    return "\n".join([*([content] if content else []), *map(_call, calls)])
 
 
 def _context(number: int, context: Mapping[str, Any]) -> str:

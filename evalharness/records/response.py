@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from evalharness.records.application import Context, ToolCall, json_problem
-from evalharness.records.suite import Message, Params
+from evalharness.records.suite import Message, Params, Tool
 
 FinishReason = Literal["stop", "length"]
 _FINISH_REASONS = get_args(FinishReason)
@@ -46,6 +47,17 @@ class Request:
     """Golden answers whose log-probabilities the response must contain."""
     variables: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """The variables of suite and case, for an application that takes them."""
+    tools: tuple[Tool, ...] = ()
+    """What the model may call."""
+
+    def texts(self) -> Iterator[str]:
+        """Yield all texts that the prompt contains: contents, tool calls and tools."""
+        for message in self.messages:
+            yield message.content
+            for call in message.tool_calls:
+                yield f"{call.id} {call.name} {json.dumps(call.arguments)}"
+        for tool in self.tools:
+            yield " ".join(tool.to_data().values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ class Response:
     contexts: tuple[Context, ...] = ()
     """What an application retrieved and used for the response."""
     tool_calls: tuple[ToolCall, ...] = ()
-    """The tool calls of an application, in order."""
+    """The tool calls of a model or an application, in order."""
     data: Any = None
     """A structured answer of an application, as a JSON value; None for none."""
     turns: tuple[Message, ...] = ()
@@ -124,10 +136,8 @@ class Response:
         """What an application added to the text, as JSON values by field; empty fields are left out."""
         found = {
             "contexts": [{"text": one.text} | _known(id=one.id or None, score=one.score) for one in self.contexts],
-            "tool_calls": [
-                {"name": one.name} | _known(arguments=one.arguments, result=one.result) for one in self.tool_calls
-            ],
-            "turns": [{"role": one.role, "content": one.content} for one in self.turns],
+            "tool_calls": [one.to_data() for one in self.tool_calls],
+            "turns": [one.to_data() for one in self.turns],
             "reasoning": self.reasoning,
             "refusal": self.refusal,
         }
@@ -163,8 +173,10 @@ class Response:
         kinds = (("contexts", Context), ("tool_calls", ToolCall), ("turns", Message))
         for name, kind in kinds:
             given = getattr(self, name)
-            if not isinstance(given, tuple) or not all(isinstance(one, kind) for one in given):
+            if not _are_records(given, kind):
                 return f"{name}: expected a tuple of {kind.__name__} records"
+        if not all(_are_records(one.tool_calls, ToolCall) for one in self.turns):
+            return "turns: tool_calls: expected a tuple of ToolCall records"
         return self._text_problem() or json_problem(self.added(), "response")
 
     def _text_problem(self) -> str:
@@ -173,10 +185,15 @@ class Response:
             texts += [("contexts: text", one.text), ("contexts: id", one.id)]
             if one.score is not None and (isinstance(one.score, bool) or not isinstance(one.score, int | float)):
                 return f"contexts: score: expected a number, got {type(one.score).__name__}"
-        texts += [("tool_calls: name", one.name) for one in self.tool_calls]
-        texts += [("turns", text) for one in self.turns for text in (one.role, one.content)]
+        for call in (*self.tool_calls, *(call for one in self.turns for call in one.tool_calls)):
+            texts += [("tool_calls: name", call.name), ("tool_calls: id", call.id)]
+        texts += [("turns", text) for one in self.turns for text in (one.role, one.content, one.call_id)]
         wrong = [(name, value) for name, value in texts if not isinstance(value, str)]
         return f"{wrong[0][0]}: expected a str, got {type(wrong[0][1]).__name__}" if wrong else ""
+
+
+def _are_records(value: object, kind: type) -> bool:
+    return isinstance(value, tuple) and all(isinstance(one, kind) for one in value)
 
 
 def _known(**fields: Any) -> dict[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
+
+from evalharness.records.application import ToolCall, message_text
 
 
 class Location(NamedTuple):
@@ -23,7 +26,43 @@ class Message:
     """One message of a conversation."""
 
     role: str
+    """`system`, `user`, `assistant`, or `tool` for the result of a tool call."""
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Calls in a message of the assistant, each with an id."""
+    call_id: str = ""
+    """In a message of the role `tool`: the id of the call whose result is in `content`."""
+
+    def to_data(self) -> dict[str, Any]:
+        """The message as JSON values. What is empty besides role and content is left out."""
+        data: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.tool_calls:
+            data["tool_calls"] = [call.to_data() for call in self.tool_calls]
+        return data | {"call_id": self.call_id} if self.call_id else data
+
+    @property
+    def shown(self) -> str:
+        """The content and the tool calls as one text."""
+        return message_text(self.content, [call.to_data() for call in self.tool_calls])
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that a suite offers to the model."""
+
+    name: str
+    description: str = ""
+    parameters: str = ""
+    """JSON schema of the arguments, as JSON text; empty for a tool without arguments."""
+
+    def to_data(self) -> dict[str, str]:
+        """The tool for keys and digests. The schema stays text, since the order of its properties counts."""
+        return {"name": self.name, "description": self.description, "parameters": self.parameters}
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of the arguments."""
+        return json.loads(self.parameters) if self.parameters else {"type": "object", "properties": {}}
 
 
 _FIRST_PARAMS = {"max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop"}
@@ -159,3 +198,5 @@ class Suite:
     metrics: tuple[Spec, ...]
     gates: tuple[GateSpec, ...]
     cases: tuple[Case, ...]
+    tools: tuple[Tool, ...] = ()
+    """What the model may call."""

@@ -82,7 +82,7 @@ def _item(one: AnswerPair, seed: str) -> dict[str, object]:
         "case": one.case,
         "model": one.model,
         "prompt": one.prompt,
-        "messages": [[message.role, _bounded(message.content)] for message in one.messages],
+        "messages": [[message.role, _bounded(message.shown)] for message in one.messages],
         "golden": [_bounded(text) for text in one.golden],
         "left": _bounded(left),
         "right": _bounded(right),

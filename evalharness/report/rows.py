@@ -171,7 +171,7 @@ def _broken(sample: Sample) -> list[str]:
 
 
 def _messages(sample: Sample, texts: _Texts) -> tuple[tuple[int, int], ...]:
-    return tuple([(texts(message.role), texts(message.content)) for message in sample.messages])
+    return tuple([(texts(message.role), texts(message.shown)) for message in sample.messages])
 
 
 def _rank(sample: Sample) -> tuple[int, float, Any]:

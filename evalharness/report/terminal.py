@@ -135,7 +135,7 @@ def explain_sample(sample: Sample, where: Location) -> str:
         return "\n".join(lines)
     lines += [f"- the answer {one_line(problem)}" for problem in sample.failed_checks]
     for message in sample.messages:
-        lines += ["", f"{one_line(message.role)}:", *quoted(message.content, lines=12)]
+        lines += ["", f"{one_line(message.role)}:", *quoted(message.shown, lines=12)]
     for golden in sample.golden:
         lines += ["", "golden:", *quoted(golden, lines=12)]
     if sample.response:

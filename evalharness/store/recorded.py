@@ -136,15 +136,21 @@ def without_empty(response: dict[str, Any]) -> dict[str, Any]:
     }
     for name in ("contexts", "tool_calls"):
         if name in found:
-            found[name] = [
-                {key: value for key, value in one.items() if not _is_left_out(key, value)} for one in found[name]
-            ]
+            found[name] = [_shortest(one) for one in found[name]]
+    if "turns" in found:
+        found["turns"] = [shortest_message(one) for one in found["turns"]]
     return found | {"usage": usage}
 
 
-def _is_left_out(name: str, value: Any) -> bool:
-    """Whether this field of a context or a tool call is empty."""
-    return value is None or (name == "id" and not value)
+def shortest_message(message: dict[str, Any]) -> dict[str, Any]:
+    """A message as plain data, without empty optional fields."""
+    found = {name: value for name, value in message.items() if value or name in ("role", "content")}
+    return found | {"tool_calls": [_shortest(one) for one in found["tool_calls"]]} if "tool_calls" in found else found
+
+
+def _shortest(one: dict[str, Any]) -> dict[str, Any]:
+    """A context or a tool call without empty fields."""
+    return {name: value for name, value in one.items() if value is not None and (name != "id" or value)}
 
 
 def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from evalharness.suites.render import Renderer, TemplateError
 from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
 from evalharness.suites.schema import CaseSchema, SuiteSchema
 from evalharness.suites.specs import SpecReader
+from evalharness.suites.tools import read_tools
 
 SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
@@ -84,6 +84,7 @@ class _Loader(Reading):
             prompts=self._prompts(raw, document),
             default_prompts=tuple(raw.default_prompts or raw.prompts),
             params=read_params(raw.params),
+            tools=read_tools(raw.tools, document, self),
             vars=raw.vars,
             metrics=metrics,
             gates=read_gates(raw.gates, document, self._specs.opened, cases, self, asserts=bool(raw.assert_)),
@@ -228,9 +229,10 @@ def request_digest(run: Run, model: str, prompt: str, identity: Mapping[str, Any
 
 
 def prompt_digest(suite: Suite, prompt: str) -> str:
-    """The digest of a prompt's messages, with the suite's variables and parameters."""
-    messages = [asdict(turn) for turn in suite.prompts[prompt].messages]
-    return digest([messages, suite.vars, suite.params.to_data()])
+    """The digest of a prompt's messages and tools, with the suite's variables and parameters."""
+    messages = [turn.to_data() for turn in suite.prompts[prompt].messages]
+    tools = [[tool.to_data() for tool in suite.tools]] if suite.tools else []
+    return digest([messages, suite.vars, suite.params.to_data(), *tools])
 
 
 def _from_row(row: dict[str, str]) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def requests(
                 shared = _shared(messages, common)
                 for repeat in range(repeats[model]):
                     key = SampleKey(case.id, prompt.name, model, repeat)
-                    yield case, Request(key, messages, shared, _seeded(suite.params, repeat), variables=variables)
+                    params = _seeded(suite.params, repeat)
+                    yield case, Request(key, messages, shared, params, variables=variables, tools=suite.tools)
 
 
 def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:

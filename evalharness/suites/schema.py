@@ -140,6 +140,16 @@ class ParamsSchema(StrictSchema):
     logprobs: Annotated[bool, Strict(), BeforeValidator(plain)] = False
 
 
+class ToolSchema(StrictSchema):
+    """A tool that the model may call."""
+
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$", max_length=64), BeforeValidator(_text)]
+    """64 letters without accents: the rule of the strictest API."""
+    description: Text = ""
+    parameters: Annotated[dict[str, Any] | None, BeforeValidator(plain)] = None
+    """JSON Schema of the arguments, with `type: object`."""
+
+
 class GateSchema(StrictSchema):
     """A gate: `metric` may drop by at most `margin`."""
 
@@ -191,6 +201,8 @@ class SuiteSchema(StrictSchema):
     )
     default_prompts: list[Text] = []
     params: ParamsSchema = ParamsSchema()
+    tools: list[ToolSchema] = Field(default=[], max_length=128)
+    """What the model may call."""
     vars: dict[Text, Data] = {}
     metrics: list[MetricSchema] = Field(min_length=1)
     assert_: list[Data] = Field(default=[], alias="assert")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from evalharness.errors import Problem, did_you_mean
 from evalharness.suites.document import Document, Loc
-from evalharness.suites.schema import CaseSchema, GateSchema, MessageSchema, ParamsSchema, SuiteSchema
+from evalharness.suites.schema import CaseSchema, GateSchema, MessageSchema, ParamsSchema, SuiteSchema, ToolSchema
 
 _MAX_PROBLEMS = 1_000
 """Reported for one file."""
@@ -24,6 +24,7 @@ _PARTS: dict[str | int, type[BaseModel]] = {
     "prompts": MessageSchema,
     "cases": CaseSchema,
     "gates": GateSchema,
+    "tools": ToolSchema,
 }
 
 

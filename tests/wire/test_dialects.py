@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from evalharness.config import Config, ModelConfig
 from evalharness.errors import ProviderError
 from evalharness.providers import open_provider
-from evalharness.records import Response, Sample, Usage
+from evalharness.records import Response, Sample, Tool, Usage
 from evalharness.testing import Project, request
 from evalharness.testing.fault_server import DONE, FaultServer, Received, Reply, Send, event, json_answer, sse_answer
 
@@ -39,6 +39,7 @@ DIALECTS = dict(_dialects())
 NAMES = list(DIALECTS)
 ANSWERS = [name for name, dialect in DIALECTS.items() if "error" not in dialect]
 ERRORS = [name for name, dialect in DIALECTS.items() if "error" in dialect]
+CALLS = [name for name, dialect in DIALECTS.items() if "calls" in dialect]
 STREAMS = [name for name in ANSWERS if DIALECTS[name]["way"] == "stream"]
 
 
@@ -119,7 +120,18 @@ def test_error(name: str, ran: dict[str, tuple[Sample, int]]) -> None:
     assert requests == dialect.get("requests", 1)
 
 
-def complete(url: str, name: str) -> Response:
+@pytest.mark.parametrize("name", CALLS)
+def test_tool_calls(name: str) -> None:
+    """With tools in the request, the same reply is an answer with these calls, whatever pieces it comes in."""
+    dialect = DIALECTS[name]
+    with FaultServer(_script) as server:
+        response = complete(server.url, name, tools=(Tool("get_weather"),))
+    assert [[call.name, call.arguments, call.id] for call in response.tool_calls] == dialect["calls"]
+    assert (response.text, response.finish_reason) == (dialect.get("text", ""), "stop")
+    assert response.usage.completion_tokens > 0
+
+
+def complete(url: str, name: str, **of_request: Any) -> Response:
     """The response of one dialect, without a run around it. Raises the provider's errors."""
 
     async def run() -> Response:
@@ -127,7 +139,7 @@ def complete(url: str, name: str) -> Response:
         provider: Any = open_provider("m", Config(root=Path(), models={"m": ModelConfig(**options)}))
         try:
             async with asyncio.timeout(60):
-                return await provider.complete(request("Hi"))
+                return await provider.complete(request("Hi", **of_request))
         finally:
             await provider.close()
 

@@ -1,0 +1,78 @@
+"""Messages and tools in Anthropic's form: https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import Any
+
+from evalharness.errors import ProviderError
+from evalharness.records import Message, Request, Tool, ToolCall
+
+
+def prompt_fields(request: Request) -> dict[str, Any]:
+    """Return the system messages apart from the turns, and the tools as they are in the ledger's key.
+
+    Raises ProviderError: a system message follows a turn.
+    """
+    system = list(takewhile(lambda message: message.role == "system", request.messages))
+    turns = request.messages[len(system) :]
+    if any(message.role == "system" for message in turns):
+        raise ProviderError("system messages must precede the first turn in this API", kind="request")
+    blocks = [{"type": "text", "text": message.content} for message in system]
+    tools = {"tools": [tool.to_data() for tool in request.tools]} if request.tools else {}
+    return {**({"system": blocks} if blocks else {}), "messages": _turns(turns), **tools}
+
+
+def tools_of(tools: Iterable[Tool]) -> list[dict[str, Any]]:
+    """Return the tools, without an empty description."""
+    return [
+        {
+            "name": tool.name,
+            **({"description": tool.description} if tool.description else {}),
+            "input_schema": tool.schema,
+        }
+        for tool in tools
+    ]
+
+
+def _turns(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The turns. The results of one turn are blocks of one user message, before the text of a user that follows."""
+    turns: list[dict[str, Any]] = []
+    for message in messages:
+        follows_result = bool(turns) and _ends_with_result(turns[-1]["content"])
+        if message.role == "tool" and follows_result:
+            turns[-1]["content"].append(_result(message))
+        elif message.role == "user" and follows_result:
+            turns[-1]["content"].append({"type": "text", "text": message.content})
+        else:
+            turns.append(_turn(message))
+    return turns
+
+
+def _ends_with_result(content: str | list[dict[str, Any]]) -> bool:
+    return isinstance(content, list) and content[-1]["type"] == "tool_result"
+
+
+def _turn(message: Message) -> dict[str, Any]:
+    if message.role == "tool":
+        return {"role": "user", "content": [_result(message)]}
+    if message.tool_calls:
+        text = [{"type": "text", "text": message.content}] if message.content else []
+        return {"role": message.role, "content": [*text, *map(_use, message.tool_calls)]}
+    return {"role": message.role, "content": message.content}
+
+
+def _use(call: ToolCall) -> dict[str, Any]:
+    """The call. Arguments that are no object are wrapped as the documentation of fine-grained streaming proposes."""
+    given = {} if call.arguments is None else call.arguments
+    return {
+        "type": "tool_use",
+        "id": call.id,
+        "name": call.name,
+        "input": given if isinstance(given, dict) else {"INVALID_JSON": given},
+    }
+
+
+def _result(message: Message) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": message.call_id, "content": message.content}
