@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -50,14 +50,15 @@ class Request:
     tools: tuple[Tool, ...] = ()
     """What the model may call."""
 
-    def texts(self) -> Iterator[str]:
-        """Yield all texts that the prompt contains: contents, tool calls and tools."""
+    def texts(self) -> list[str]:
+        """All texts that the prompt contains: contents, tool calls and tools."""
+        texts = [message.content for message in self.messages]
         for message in self.messages:
-            yield message.content
             for call in message.tool_calls:
-                yield f"{call.id} {call.name} {json.dumps(call.arguments)}"
+                texts.append(f"{call.id} {call.name} {json.dumps(call.arguments)}")
         for tool in self.tools:
-            yield " ".join(tool.to_data().values())
+            texts += tool.to_data().values()
+        return texts
 
 
 @dataclass(frozen=True, slots=True)

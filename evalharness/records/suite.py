@@ -43,7 +43,8 @@ class Message:
     @property
     def shown(self) -> str:
         """The content and the tool calls as one text."""
-        return message_text(self.content, [call.to_data() for call in self.tool_calls])
+        calls = [call.to_data() for call in self.tool_calls] if self.tool_calls else []
+        return message_text(self.content, calls) if calls else self.content
 
 
 @dataclass(frozen=True, slots=True)

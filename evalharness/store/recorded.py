@@ -137,15 +137,19 @@ def without_empty(response: dict[str, Any]) -> dict[str, Any]:
     for name in ("contexts", "tool_calls"):
         if name in found:
             found[name] = [_shortest(one) for one in found[name]]
-    if "turns" in found:
-        found["turns"] = [shortest_message(one) for one in found["turns"]]
+    for turn in found.get("turns", ()):
+        drop_empty(turn)
     return found | {"usage": usage}
 
 
-def shortest_message(message: dict[str, Any]) -> dict[str, Any]:
-    """A message as plain data, without empty optional fields."""
-    found = {name: value for name, value in message.items() if value or name in ("role", "content")}
-    return found | {"tool_calls": [_shortest(one) for one in found["tool_calls"]]} if "tool_calls" in found else found
+def drop_empty(message: dict[str, Any]) -> None:
+    """Drop the empty optional fields of a message in plain data."""
+    if message["tool_calls"]:
+        message["tool_calls"] = [_shortest(one) for one in message["tool_calls"]]
+    else:
+        del message["tool_calls"]
+    if not message["call_id"]:
+        del message["call_id"]
 
 
 def _shortest(one: dict[str, Any]) -> dict[str, Any]:

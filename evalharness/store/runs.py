@@ -23,7 +23,7 @@ from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.redaction import scrubbed
 from evalharness.store.files import CREATE, LONE_SURROGATES, open_regular, write_all
 from evalharness.store.folders import folder_of, writing
-from evalharness.store.recorded import canonical, shortest_message, without_empty
+from evalharness.store.recorded import canonical, drop_empty, without_empty
 from evalharness.store.upgrade import (
     SCHEMA,
     SCHEMAS,
@@ -65,7 +65,8 @@ _HEADER, _SAMPLE, _END = TypeAdapter(RunHeader), TypeAdapter(Sample), TypeAdapte
 def sample_to_json(sample: Sample) -> dict[str, Any]:
     """A sample as plain data."""
     value: dict[str, Any] = _SAMPLE.dump_python(sample, mode="json")
-    value["messages"] = [shortest_message(one) for one in value["messages"]]
+    for message in value["messages"]:
+        drop_empty(message)
     if value["response"]:
         value["response"] = without_empty(value["response"])
     for name in ("metrics_cost_usd", "recorded_from", "violations"):
