@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from evalharness.records import Case as Case
     from evalharness.records import Context as Context
     from evalharness.records import Message as Message
+    from evalharness.records import NotApplicable as NotApplicable
     from evalharness.records import Params as Params
     from evalharness.records import Request as Request
     from evalharness.records import Response as Response
@@ -96,6 +97,7 @@ _PUBLIC = {
     "MissingExtraError": "errors",
     "ModelUnavailableError": "errors",
     "NoComparison": "gate.context",
+    "NotApplicable": "records",
     "Outcome": "report",
     "Params": "records",
     "Provider": "providers.base",

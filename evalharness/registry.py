@@ -21,7 +21,7 @@ Kind = Literal["metrics", "checks", "providers", "judges", "gate_kinds", "report
 _PASSED = {"config", "providers"}
 """Parameters that the program fills in: no suite and no configuration sets them."""
 _MEMBERS: Mapping[str, tuple[str, ...]] = {
-    "metrics": ("name", "signature", "score", "requests", "needs_golden", "answer_likelihood", "judge"),
+    "metrics": ("name", "signature", "score", "requests", "missing_in", "needs_golden", "answer_likelihood", "judge"),
     "judges": ("signature", "models", "requests", "decide"),
     "gate_kinds": ("unit", "options", "evidence", "conclude"),
     "executors": ("submit", "start", "prepare", "memory_bytes", "refusal", "unload", "close"),

@@ -220,6 +220,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.application",
         "evalharness.records.response",
         "evalharness.records.run",
+        "evalharness.records.score",
         "evalharness.records.suite",
         "evalharness.records.verdict",
         "evalharness.errors",

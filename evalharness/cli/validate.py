@@ -12,8 +12,10 @@ from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, SuiteError
 from evalharness.records import Suite
 from evalharness.report.encode import one_line
+from evalharness.scoring.metrics import open_metric
 from evalharness.store.acceptances import ACCEPTANCES, read_acceptances
 from evalharness.suites import load_suite, suite_names
+from evalharness.suites.applicable import coverage_of_suite
 
 
 @click.command(epilog="Example: evalharness validate support", short_help="Check suites, cases, templates and goldens.")
@@ -48,6 +50,9 @@ def _report(name: str, config: Config) -> int:
             echo(one_line(str(problem), 1000))
         return len(error.problems)
     echo(_summary(suite))
+    metrics = {spec.name: open_metric(spec, config) for spec in suite.metrics}
+    for coverage in coverage_of_suite(suite.cases, metrics):
+        echo(f"  {one_line(str(coverage), 1000)}")
     return 0
 
 

@@ -255,6 +255,7 @@ def _facts(baseline: Baseline, run: str) -> dict[str, _Facts]:
         facts: dict[tuple[str, int, str], object] = {("case digest", 0, ""): stored.digest} if samples else {}
         for number, sample in enumerate(samples):
             facts |= {("score", number, metric): score for metric, score in sample.scores.items()}
+            facts |= {("score", number, metric): "not applicable" for metric in sample.not_applicable}
             facts["text", number, ""], facts["time", number, ""] = sample.text, sample.total_s
             facts["token count", number, "prompt"] = sample.prompt_tokens
             facts["token count", number, "completion"] = sample.completion_tokens

@@ -100,14 +100,15 @@ class GateContext:
         """The numbers of the accepted and of the planned samples.
 
         `name` is the name of the number, for messages. Raises NoComparison if no case can be compared, or if a sample
-        lacks its number.
+        lacks its number, unless the metric of the rule does not apply to it.
         """
         if not self.cases:
             raise NoComparison("incomparable", "no case of this run is in the baseline in its current version")
-        if lost := [case for case, samples in self.candidate.items() if not _complete(samples, value)]:
+        metric = self.rule.metric
+        if lost := [case for case, samples in self.candidate.items() if not _complete(samples, value, metric)]:
             raise NoComparison("error", f"no {name} for {some(lost)}")
         known = self.pairing.known_cases
-        if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value)]:
+        if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value, metric)]:
             raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {name} for {some(lost)}")
         return numbers(self.baseline, value), self.numbers_of(self.versions.planned, value)
 
@@ -137,5 +138,5 @@ def numbers(samples: Mapping[str, Sequence[BaselineSample]], value: Value) -> di
     return {case: [n for one in found if (n := value(one)) is not None] for case, found in samples.items()}
 
 
-def _complete(samples: Sequence[BaselineSample], value: Value) -> bool:
-    return bool(samples) and all(value(sample) is not None for sample in samples)
+def _complete(samples: Sequence[BaselineSample], value: Value, metric: str) -> bool:
+    return bool(samples) and all(metric in one.not_applicable or value(one) is not None for one in samples)

@@ -164,7 +164,8 @@ def baseline_sample_of(sample: Sample, header: RunHeader, run: str = "") -> Base
     scores = {s.metric: s.value for s in sample.scores if s.signature == header.signatures.get(s.metric)}
     usage = sample.response.usage
     tokens = usage.prompt_tokens, usage.completion_tokens
-    return BaselineSample(run, sample.response.text, scores, *tokens, *sample.timings.values())
+    left_out = tuple(one.metric for one in sample.not_applicable if one.metric in header.signatures)
+    return BaselineSample(run, sample.response.text, scores, *tokens, *sample.timings.values(), not_applicable=left_out)
 
 
 def baseline_samples(pairing: Pairing, case: str, *, copies: bool) -> Sequence[BaselineSample]:

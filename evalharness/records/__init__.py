@@ -11,17 +11,8 @@ from __future__ import annotations
 
 from evalharness.records.application import Context, ToolCall
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
-from evalharness.records.run import (
-    TIMINGS,
-    Run,
-    RunHeader,
-    Sample,
-    SampleError,
-    Score,
-    Stability,
-    Violation,
-    slots_of,
-)
+from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
+from evalharness.records.score import NotApplicable, SampleError, Score, Violation
 from evalharness.records.suite import (
     ASSERTIONS,
     Case,
@@ -73,6 +64,7 @@ __all__ = [
     "Location",
     "Message",
     "MustPass",
+    "NotApplicable",
     "Params",
     "Prompt",
     "Purpose",

@@ -8,67 +8,11 @@ from math import fsum
 from typing import Any
 
 from evalharness.records.response import Purpose, Response, SampleKey
+from evalharness.records.score import NotApplicable, SampleError, Score, Violation
 from evalharness.records.suite import GateRule, Message
 
 TIMINGS = ("latency", "first_token", "per_token")
 """Seconds of a response: in total, until its first token, and for each further token."""
-_OF_MODEL = {"auth", "quota", "not found", "redirect", "connect", "tls", "parameter", "load", "not recorded", "budget"}
-"""Kinds of errors that concern a model and not its cases."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The score of a response by one metric: in [0, 1], higher is better.
-
-    Two scores of a metric can be compared only if their signatures are equal.
-    """
-
-    metric: str
-    value: float
-    signature: str
-    explanation: str = ""
-    """Reason for the score, as text."""
-    parts: Mapping[str, float] = field(default_factory=dict)
-    """Name -> number, for the numbers of which the score consists."""
-    note: str = ""
-    """What limits the score, for the report and the summary: the metric read only a part of the text."""
-
-    @property
-    def of_one_model(self) -> bool:
-        """Whether the score can be compared only with scores of the same model.
-
-        True for scores per token, because two models split a text into different tokens.
-        """
-        return "|per:token" in self.signature
-
-
-@dataclass(frozen=True, slots=True)
-class SampleError:
-    """The error of a request or a metric. The run continues after it."""
-
-    kind: str
-    message: str
-    """The first line says what is wrong; further lines may concern this sample alone."""
-
-    @property
-    def of_model(self) -> bool:
-        """Whether the error concerns the model, whatever the case: it was rejected, or never sent."""
-        return self.kind in _OF_MODEL
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.message}".partition("\n")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """An assertion that a response breaks, and that does not fail its case."""
-
-    assertion: str
-    """Name and value of the assertion: equal for all samples."""
-    message: str
-    """What the response must be or have."""
-    least_share: float | None = None
-    """Share of the cases that must keep the assertion; None if the accepted runs decide (`must_pass: baseline`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +46,8 @@ class Sample:
     """Recordings that the response, or a reply to a metric, was imported from: `FILE@SHA256` each."""
     violations: tuple[Violation, ...] = ()
     """The assertions with `must_pass: baseline` or `must_pass: 90%` that fail."""
+    not_applicable: tuple[NotApplicable, ...] = ()
+    """The metrics that have nothing to score here, such as those that need a golden answer where the case has none."""
 
     @property
     def purpose(self) -> Purpose:
@@ -140,12 +86,12 @@ class Sample:
 
     @property
     def answered(self) -> bool:
-        """Whether there is a response, scored by every metric."""
+        """Whether there is a response, scored by every metric that applies."""
         return self.error is None and self.response is not None
 
     @property
     def ok(self) -> bool:
-        """Whether there is a response, scored by every metric, and all assertions hold."""
+        """Whether there is a response, scored by every metric that applies, and all assertions hold."""
         return self.answered and not self.failed_checks
 
     def score(self, metric: str) -> Score | None:

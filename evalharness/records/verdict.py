@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from evalharness.errors import StoreError
@@ -57,6 +57,8 @@ class BaselineSample:
     """None if the seconds cannot be compared: of a replayed or repeated request."""
     first_token_s: float | None = None
     per_token_s: float | None = None
+    not_applicable: tuple[str, ...] = field(default=(), kw_only=True)
+    """The metrics that have nothing to score here, and so no score."""
 
     def seconds(self, timing: str) -> float | None:
         """Seconds of one of the `TIMINGS`; None if they cannot be compared."""

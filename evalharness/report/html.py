@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import SEVERITY, Baseline, CriteriaChange, Run, Verdict
+from evalharness.records.coverage import coverage_of
 from evalharness.report.causes import Cause, causes
 from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
 from evalharness.report.gate_data import gate_data
@@ -72,7 +73,7 @@ def page_of(outcome: Outcome) -> Page:
     return Page(
         overall=outcome.word.lower(),
         headline=outcome.headline,
-        facts=facts_of(run),
+        facts=facts_of(run) | {"coverage": "; ".join(map(str, coverage_of(run)))},
         columns=columns_of(run, earlier),
         verdicts=outcome.shown,
         criteria=outcome.criteria,

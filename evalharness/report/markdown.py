@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from evalharness.amounts import score
 from evalharness.records import Baseline, Verdict
+from evalharness.records.coverage import coverage_of
 from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import AnswerDiff, How, answers
 from evalharness.report.encode import code, codes, fence, one_lines
@@ -65,7 +66,7 @@ def _fitting(items: Sequence[T], room: float, what: str, shown: Callable[[T], st
 def _one(outcome: Outcome, most_chars: int) -> Iterator[str]:
     """The parts in reading order; the short ones at the end have reserved room."""
     ranked = answers(outcome)
-    head = [_verdict(outcome), _counts(ranked)]
+    head = [_verdict(outcome), _counts(ranked), *_coverage(outcome)]
     tail = [*_usage(outcome), *_environment(outcome)]
     room = most_chars - _size(head) - _size(tail) - 1_000
     yield from head
@@ -91,6 +92,12 @@ def _counts(ranked: Sequence[AnswerDiff]) -> str:
     counts = Counter(answer.how for answer in ranked)
     parts = [f"{counts[how]} {words}" for how, words in _COUNTED.items() if counts[how]]
     return f"{len(ranked)} answers: {', '.join(parts)}." if ranked else "No answers."
+
+
+def _coverage(outcome: Outcome) -> Iterator[str]:
+    """A line for each metric that does not apply to all cases."""
+    if found := coverage_of(outcome.run):
+        yield "\n".join(f"- {code(str(one), 300)}" for one in found[:_MAX_NAMED])
 
 
 def _gates(outcome: Outcome, room: float) -> Iterator[str]:

@@ -119,6 +119,12 @@ def _append(values: Mapping[str, float], metrics: Sequence[str], columns: Sequen
         column.append(values.get(metric))
 
 
+def _notes(sample: Sample) -> list[str]:
+    """What limits a score, and why one is missing."""
+    notes = [f"{score.metric}: {score.note}" for score in sample.scores if score.note]
+    return notes + [f"{one.metric}: {one.reason}" for one in sample.not_applicable]
+
+
 def _remarks(samples: Sequence[Sample], texts: _Texts) -> Iterator[tuple[str, Any]]:
     """Values that few samples have."""
     yield "failed", _sparse(texts.all(_broken(sample)) for sample in samples)
@@ -126,12 +132,7 @@ def _remarks(samples: Sequence[Sample], texts: _Texts) -> Iterator[tuple[str, An
         "error",
         _sparse([texts(sample.error.kind), texts(sample.error.message)] if sample.error else [] for sample in samples),
     )
-    yield (
-        "notes",
-        _sparse(
-            texts.all([f"{score.metric}: {score.note}" for score in sample.scores if score.note]) for sample in samples
-        ),
-    )
+    yield "notes", _sparse(texts.all(_notes(sample)) for sample in samples)
     yield (
         "added",
         {

@@ -12,6 +12,7 @@ from pathlib import Path
 from evalharness.amounts import amount, score, scores
 from evalharness.gate.wording import detects
 from evalharness.records import Location, Sample, Verdict
+from evalharness.records.coverage import coverage_of
 from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import VISIBLE, AnswerDiff, answers, before, score_change
 from evalharness.report.encode import one_line, printable, quoted
@@ -78,10 +79,12 @@ def _acceptance(outcome: Outcome) -> Iterator[Line]:
 
 
 def _usage(outcome: Outcome) -> Iterator[Line]:
-    """Truncated answers, notes, usage, and reports that could not be written."""
+    """Truncated answers, cases without scores, notes, usage, and reports that could not be written."""
     cut = sum(s.response.finish_reason == "length" for s in outcome.run.samples if s.response)
     if cut:
         yield from _wrapped(f"cut off   {cut} of {len(outcome.run.samples)} answers ended at max_tokens", " " * 10, {})
+    for one in coverage_of(outcome.run):
+        yield from _wrapped(f"based on  {one}", " " * 10, {})
     yield from _notes(outcome.run.samples)
     for text in usage_lines(outcome.run):
         yield from _wrapped(text, " " * 10, {})

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from evalharness.gate.defaults import ALPHA_PASS
+from evalharness.records.coverage import coverage_of
 from evalharness.report.gate_data import gate_data
 from evalharness.report.outcome import Outcome
 from evalharness.store import in_ci
@@ -19,6 +20,7 @@ worse, are `change`, `low` and `high`, in points or percent.
 
 def verdict_json(outcome: Outcome) -> dict[str, Any]:
     """Status, headline, verdicts and criteria changes as plain data."""
+    covered = [asdict(one) for one in coverage_of(outcome.run)]
     return {
         "schema": SCHEMA,
         "kind": "verdict",
@@ -33,4 +35,5 @@ def verdict_json(outcome: Outcome) -> dict[str, Any]:
         "criteria": [asdict(change) for change in outcome.criteria],
         "confidence": 1 - ALPHA_PASS,
         "verdicts": [gate_data(verdict) for verdict in outcome.verdicts],
+        **({"coverage": covered} if covered else {}),
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from evalharness.errors import MetricError
-from evalharness.records import Score
+from evalharness.records import NotApplicable, Score
 from evalharness.scoring.metrics.base import Metric, Responses, Result, SampleView, as_metric_error
 
 SCORE_DIGITS = 6
@@ -15,17 +15,20 @@ SCORE_DIGITS = 6
 _NO_PARTS: Mapping[str, float] = {}
 _ROUNDING = 1e-9
 _EXPLANATION_CHARS = 2_000
+_REASON_CHARS = 100
+_Checked = Score | NotApplicable | MetricError
 
 Replies = Responses | MetricError
 """The responses to one metric's requests for one sample, or why they are missing."""
 
 
 class Scored(NamedTuple):
-    """The results of all metrics for one sample: every metric is in one of the two."""
+    """The results of all metrics for one sample: every metric is in one of the three."""
 
     scores: list[Score]
     errors: list[str]
     """`METRIC: why there is no score`."""
+    not_applicable: list[NotApplicable]
 
 
 def score_samples(
@@ -37,21 +40,21 @@ def score_samples(
     An exception in a metric is the error of the samples concerned, never a 0 and never a pass. The result of a sample
     does not depend on the other samples of the batch.
     """
-    scored = [Scored([], []) for _ in views]
+    scored = [Scored([], [], []) for _ in views]
     for number, metric in enumerate(metrics):
         mine: list[Replies] = [reply[number] for reply in replies] if replies is not None else [()] * len(views)
-        for result, (scores, errors) in zip(_results(metric, views, mine), scored, strict=True):
+        for result, one in zip(_results(metric, views, mine), scored, strict=True):
             if isinstance(result, MetricError):
-                errors.append(f"{metric.name}: {result}")
+                one.errors.append(f"{metric.name}: {result}")
+            elif isinstance(result, NotApplicable):
+                one.not_applicable.append(result)
             else:
-                scores.append(result)
+                one.scores.append(result)
     return scored
 
 
-def _results(metric: Metric, views: Sequence[SampleView], replies: Sequence[Replies]) -> list[Score | MetricError]:
-    found: list[Score | MetricError | None] = [
-        _missing(metric, view, reply) for view, reply in zip(views, replies, strict=True)
-    ]
+def _results(metric: Metric, views: Sequence[SampleView], replies: Sequence[Replies]) -> list[_Checked]:
+    found: list[_Checked | None] = [_missing(metric, view, reply) for view, reply in zip(views, replies, strict=True)]
     ready = [
         (view, reply)
         for view, reply, problem in zip(views, replies, found, strict=True)
@@ -61,13 +64,16 @@ def _results(metric: Metric, views: Sequence[SampleView], replies: Sequence[Repl
     return [problem or next(results) for problem in found]
 
 
-def _missing(metric: Metric, view: SampleView, reply: Replies) -> MetricError | None:
-    if metric.needs_golden and not view.golden:
-        return MetricError("no golden answer")
+def _missing(metric: Metric, view: SampleView, reply: Replies) -> MetricError | NotApplicable | None:
+    try:
+        if lack := metric.missing_in(view):
+            return NotApplicable(lack, metric.name)
+    except Exception as error:  # of another package
+        return as_metric_error(error)
     return reply if isinstance(reply, MetricError) else None
 
 
-def _batch(metric: Metric, ready: Sequence[tuple[SampleView, Responses]]) -> list[Score | MetricError]:
+def _batch(metric: Metric, ready: Sequence[tuple[SampleView, Responses]]) -> list[_Checked]:
     if not ready:
         return []
     try:
@@ -82,7 +88,7 @@ def _batch(metric: Metric, ready: Sequence[tuple[SampleView, Responses]]) -> lis
     return [result for one in ready for result in _batch(metric, [one])]
 
 
-def checked(metric: Metric, result: Result) -> Score | MetricError:
+def checked(metric: Metric, result: Result) -> _Checked:
     """Return the result as a score of this metric, or as an error unless it is a finite number in [0, 1].
 
     A rounding step beyond the interval is cut off. Parts must be finite. Explanation and note are cut to 2,000
@@ -90,6 +96,8 @@ def checked(metric: Metric, result: Result) -> Score | MetricError:
     """
     if isinstance(result, MetricError):
         return result
+    if isinstance(result, NotApplicable):
+        return NotApplicable(str(result.reason)[:_REASON_CHARS], metric.name)
     score = result if isinstance(result, Score) else Score(metric.name, result, metric.signature)
     value, parts = score.value, score.parts
     if not math.isfinite(value) or not -_ROUNDING <= value <= 1 + _ROUNDING:

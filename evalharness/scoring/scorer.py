@@ -141,6 +141,7 @@ class Scorer:
             failed_checks=broken.always,
             failed_stable=broken.stable,
             violations=broken.violations,
+            not_applicable=tuple(scored.not_applicable),
             error=error,
         )
 
@@ -180,9 +181,11 @@ def _view(case: Case, request: Request, response: Response) -> SampleView:
 
 def _requests(metric: Metric, view: SampleView, request: Request) -> list[Request] | MetricError:
     """The requests of one metric, with the case and the prompt of the sample's own request."""
-    if metric.requests is None or (metric.needs_golden and not view.golden):
+    if metric.requests is None:
         return []
     try:
+        if metric.missing_in(view):
+            return []
         wanted = list(metric.requests(view))
         if unknown := [one.key.model for one in wanted if one.key.model not in metric.models]:
             raise MetricError(

@@ -14,10 +14,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from evalharness.errors import RefusedError, StoreError
 from evalharness.records import AcceptedRun, Baseline, BaselineCase, BaselineSample, Run, Sample, slots_of
+from evalharness.store.baseline_lines import CaseLine, HeaderLine, RunLine, SampleLine
 from evalharness.store.files import open_regular
 from evalharness.store.runs import check_kind, parse_line
 from evalharness.store.upgrade import SCHEMA, upgraded_case, upgraded_header
@@ -27,50 +28,8 @@ BASELINE_FOLDER = "golden/baselines"
 PINNED = "pinned"
 MOST_RUNS = 5
 _SECONDS_DIGITS = 6
-_LATER = ("first_token_s", "per_token_s", "calibration_s", "identity", "slots")
-"""Fields that older files lack. They are left out if they are None."""
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _RunLine(_Line):
-    id: str
-    accepted_at: str
-    machine_class: str
-    signatures: dict[str, str]
-    request_digest: str
-    calibration_s: FiniteFloat | None = None
-    identity: dict[str, Any] | None = None
-    slots: int | None = None
-
-
-class _HeaderLine(_Line):
-    schema_: int
-    kind: str
-    suite: str
-    model: str
-    prompt: str
-    cases: int
-    runs: list[_RunLine]
-
-
-class _SampleLine(_Line):
-    run: str
-    text: str
-    scores: dict[str, FiniteFloat]
-    prompt_tokens: NonNegativeInt
-    completion_tokens: NonNegativeInt
-    total_s: FiniteFloat | None
-    first_token_s: FiniteFloat | None = None
-    per_token_s: FiniteFloat | None = None
-
-
-class _CaseLine(_Line):
-    case: str
-    digest: str
-    samples: list[_SampleLine]
+_LATER = ("first_token_s", "per_token_s", "calibration_s", "identity", "slots", "not_applicable")
+"""Fields that older files lack. They are left out if they are None or empty."""
 
 
 def baseline_path(root: Path, suite: str, model: str, prompt: str, *, pinned: bool = False) -> Path:
@@ -97,7 +56,7 @@ def read_baseline(path: Path, root: Path) -> Baseline | None:
     if check_kind(file, first, "baseline") < SCHEMA:
         first, values = upgraded_header(first), map(upgraded_case, values)
     header = _parsed(
-        _HeaderLine, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}, file, 1
+        HeaderLine, {**{k: v for k, v in first.items() if k != "schema"}, "schema_": first["schema"]}, file, 1
     )
     place = baseline_path(root, header.suite, header.model, header.prompt, pinned=path.parent.name == PINNED)
     if path.is_relative_to(root / BASELINE_FOLDER) and path != place:
@@ -131,7 +90,7 @@ def _cases(
     seen: set[str] = set()
     names = {name: name for run, signatures in runs.items() for name in (run, *signatures)}
     for number, value in enumerate(values, start=2):
-        line = _parsed(_CaseLine, value, file, number)
+        line = _parsed(CaseLine, value, file, number)
         if line.case in seen:
             raise StoreError(f"{file}:{number}: duplicate case '{line.case}'")
         if problem := _problem(line, runs):
@@ -141,18 +100,23 @@ def _cases(
         yield sys.intern(line.case), BaselineCase(sys.intern(line.digest), samples, number)
 
 
-def _shared(line: _SampleLine, names: Mapping[str, str]) -> dict[str, Any]:
-    return {"run": names[line.run], "scores": {names[metric]: score for metric, score in line.scores.items()}}
+def _shared(line: SampleLine, names: Mapping[str, str]) -> dict[str, Any]:
+    scores = {names[metric]: score for metric, score in line.scores.items()}
+    return {
+        "run": names[line.run],
+        "scores": scores,
+        "not_applicable": tuple(names[one] for one in line.not_applicable),
+    }
 
 
-def _problem(case: _CaseLine, runs: Mapping[str, Mapping[str, str]]) -> str:
+def _problem(case: CaseLine, runs: Mapping[str, Mapping[str, str]]) -> str:
     """What is wrong with the samples of a case; "" if nothing is. `runs`: run id -> signatures."""
     sampled = {sample.run for sample in case.samples}
     if not sampled or not sampled <= runs.keys():
         return "expected samples of accepted runs only"
     if list(runs)[-1] not in sampled:
         return "no sample of the latest accepted run"
-    if any(sample.scores.keys() != runs[sample.run].keys() for sample in case.samples):
+    if any(sorted([*one.scores, *one.not_applicable]) != sorted(runs[one.run]) for one in case.samples):
         return "expected a score for each metric of its runs"
     bad = [f"{k} {v}" for sample in case.samples for k, v in sample.scores.items() if not 0 <= v <= 1]
     return f"expected scores in [0, 1], got {bad[0]}" if bad else ""
@@ -269,10 +233,11 @@ def _joined(
 
 def _stored(sample: Sample, run: str) -> BaselineSample:
     assert sample.response  # every sample of a complete run has one
-    usage = sample.response.usage
+    usage, left_out = sample.response.usage, tuple(one.metric for one in sample.not_applicable)
     scores = {score.metric: score.value for score in sample.scores}
     rounded = [None if value is None else round(value, _SECONDS_DIGITS) for value in sample.timings.values()]
-    return BaselineSample(run, sample.response.text, scores, usage.prompt_tokens, usage.completion_tokens, *rounded)
+    tokens = usage.prompt_tokens, usage.completion_tokens
+    return BaselineSample(run, sample.response.text, scores, *tokens, *rounded, not_applicable=left_out)
 
 
 def _text(baseline: Baseline) -> str:
@@ -283,7 +248,7 @@ def _text(baseline: Baseline) -> str:
         "model": baseline.model,
         "prompt": baseline.prompt,
         "cases": len(baseline.cases),
-        "runs": [_RunLine(**_as_dict(run)).model_dump(exclude_none=True) for run in baseline.runs],
+        "runs": [RunLine(**_as_dict(run)).model_dump(exclude_none=True) for run in baseline.runs],
     }
     lines = [header]
     for case, stored in sorted(baseline.cases.items()):
@@ -294,5 +259,5 @@ def _text(baseline: Baseline) -> str:
 
 def _as_dict(record: AcceptedRun | BaselineSample) -> dict[str, Any]:
     values = {name: getattr(record, name) for name in record.__slots__}
-    values = {name: value for name, value in values.items() if value is not None or name not in _LATER}
+    values = {name: value for name, value in values.items() if value not in (None, ()) or name not in _LATER}
     return {k: dict(sorted(v.items())) if isinstance(v, Mapping) else v for k, v in values.items()}

@@ -69,7 +69,7 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
         drop_empty(message)
     if value["response"]:
         value["response"] = without_empty(value["response"])
-    for name in ("metrics_cost_usd", "recorded_from", "violations"):
+    for name in ("metrics_cost_usd", "recorded_from", "violations", "not_applicable"):
         if not value[name]:
             del value[name]
     for score in value["scores"]:
@@ -179,12 +179,15 @@ def _readable(sample: Any) -> Any:
 
 
 def _out_of_range(sample: Sample) -> str:
-    """A message for a number that no run can produce; empty if there is none."""
+    """A message for a value that no run can produce; empty if there is none."""
     if sample.response and (problem := sample.response.added_problem):
         return problem
     usage = sample.response.usage if sample.response else None
     if usage and max(usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) > _MOST_TOKENS:
         return f"expected at most {_MOST_TOKENS:,} tokens"
+    scored = {score.metric for score in sample.scores}
+    if both := [one.metric for one in sample.not_applicable if one.metric in scored]:
+        return f"the metric {both[0]} has a score, and does not apply"
     odd = [score.metric for score in sample.scores if not abs(score.value) <= _MOST_SCORE]
     return f"expected a score of {odd[0]} within ±{_MOST_SCORE:,}" if odd else ""
 

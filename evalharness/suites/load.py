@@ -16,6 +16,7 @@ from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
 from evalharness.records import Case, Location, Message, Prompt, Run, Spec, Suite
 from evalharness.records.names import NAME_RULE, is_name
+from evalharness.suites.applicable import gate_problems, metric_problems
 from evalharness.suites.document import Document, Loc, problem, read_yaml
 from evalharness.suites.files import FileError, inside
 from evalharness.suites.gates import read_gates
@@ -75,7 +76,7 @@ class _Loader(Reading):
         metrics = self._specs.metrics(raw.metrics, document)
         checks = self._specs.checks(raw.assert_, document)
         cases, sources = self._cases(raw, document)
-        golden = self._golden([case.id for case in cases], metrics, sources)
+        golden = self._golden([case.id for case in cases], metrics)
         suite = Suite(
             name=self._name,
             file=document.file,
@@ -92,6 +93,7 @@ class _Loader(Reading):
         )
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
+        self._check_metrics(suite, golden, document)
         self._check_prompts(suite, document)
         if self.problems:
             raise self.error()
@@ -138,22 +140,24 @@ class _Loader(Reading):
                 self.note(source, (*loc, "id"), f"duplicate id '{case.id}': first used at {first[case.id]}")
             first.setdefault(case.id, where)
 
-    def _golden(self, ids: list[str], metrics: Sequence[Spec], sources: Sequence[tuple[Document, Loc]]) -> Golden:
+    def _golden(self, ids: list[str], metrics: Sequence[Spec]) -> Golden:
         golden = read_golden(self._name, self.config, ids)
         self.problems += golden.problems
         needing = [spec.name for spec in metrics if self._specs.opened[spec.name].needs_golden]
         if needing and ids and golden.is_missing:
             message = f"file not found: the metric {needing[0]} needs golden answers; {_WRITE}"
             self.problems.append(problem(golden.file, 0, 0, message))
-            return golden
-        for case_id, (source, loc) in zip(ids, sources, strict=True):
-            if needing and not golden.answers.get(case_id) and not golden.problems:
-                self.note(
-                    source,
-                    (*loc, "id"),
-                    f"no golden answer for '{case_id}' in {golden.file}: the metric {needing[0]} needs one",
-                )
         return golden
+
+    def _check_metrics(self, suite: Suite, golden: Golden, document: Document) -> None:
+        """Note each metric that no case gives anything to score. A missing golden file is a problem of its own."""
+        metrics = self._specs.opened
+        if golden.is_missing:
+            metrics = {name: metric for name, metric in metrics.items() if not metric.needs_golden}
+        if not golden.problems and not self.problems:
+            place = self._specs.places
+            found = metric_problems(suite.cases, metrics, lambda name, why: document.problem(place[name], why))
+            self.problems += list(found) or gate_problems(suite.cases, suite.gates, metrics)
 
     def _case(self, raw: CaseSchema, source: tuple[Document, Loc], golden: Golden, checks: tuple[Spec, ...]) -> Case:
         document, loc = source

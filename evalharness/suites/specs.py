@@ -25,6 +25,8 @@ class SpecReader:
         self._reading, self._logprobs = reading, logprobs
         self.opened: dict[str, Any] = {}
         """The metrics by name. No step imports another, so their type is unknown here."""
+        self.places: dict[str, Loc] = {}
+        """The place of each metric in the suite."""
 
     def metrics(self, items: Sequence[Any], document: Document) -> tuple[Spec, ...]:
         """The specs of the metrics."""
@@ -34,7 +36,7 @@ class SpecReader:
             if spec and spec.name in specs:
                 self._reading.note(document, ("metrics", index), f"duplicate metric '{spec.name}'")
             elif spec:
-                specs[spec.name] = spec
+                specs[spec.name], self.places[spec.name] = spec, ("metrics", index)
         return tuple(specs.values())
 
     def checks(self, items: Sequence[Any], document: Document, at: Loc = ()) -> tuple[Spec, ...]:

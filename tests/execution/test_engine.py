@@ -25,6 +25,7 @@ from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import (
     Case,
     Message,
+    NotApplicable,
     Request,
     Response,
     Sample,
@@ -196,12 +197,13 @@ def test_check_that_raises() -> None:
 
 
 def test_no_golden_answer() -> None:
-    """A metric that needs a golden answer gives an error without one."""
+    """A metric that needs a golden answer does not apply to a case without one, which is no error."""
     scorer = Scorer([exact()])
     case = replace(a_case("a"), golden=())
     (sample,) = scorer.samples([Answered(case, a_request("a"), GOOD)])
-    assert sample.error
-    assert sample.error.message == "exact: no golden answer"
+    assert sample.answered
+    assert sample.scores == ()
+    assert sample.not_applicable == (NotApplicable("no golden answer", "exact"),)
 
 
 def test_checks_belong_to_their_case() -> None:

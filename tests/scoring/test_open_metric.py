@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, MetricError
-from evalharness.records import Score, Spec
+from evalharness.records import NotApplicable, Score, Spec
 from evalharness.scoring.metrics import Metric, SampleView, open_metric
 from evalharness.scoring.metrics.base import Responses, against_golden, of_text, signature
 from evalharness.scoring.results import Scored, checked, score_samples
@@ -62,21 +62,21 @@ def test_bad_specs(spec: Spec, error: type[Exception], reason: str) -> None:
 
 
 def test_all_metrics_of_all_answers() -> None:
-    """Each answer gets a score or an error from each metric, in order."""
+    """Each answer gets a score from each metric that applies, in order."""
     answers = [SampleView.of("a b", ("a b",)), SampleView.of("aa"), SampleView.of("b", ("a b", "b"))]
     scored = score_samples([_opened("exact"), _opened("regex")], answers)
     exact, regex = _opened("exact").signature, _opened("regex").signature
     assert scored == [
-        Scored([Score("exact", 1.0, exact), Score("regex", 1.0, regex)], []),
-        Scored([Score("regex", 1.0, regex)], ["exact: no golden answer"]),
-        Scored([Score("exact", 1.0, exact), Score("regex", 0.0, regex)], []),
+        Scored([Score("exact", 1.0, exact), Score("regex", 1.0, regex)], [], []),
+        Scored([Score("regex", 1.0, regex)], [], [NotApplicable("no golden answer", "exact")]),
+        Scored([Score("exact", 1.0, exact), Score("regex", 0.0, regex)], [], []),
     ]
 
 
 def test_nothing_to_do() -> None:
     """No answers or no metrics give no scores."""
     assert score_samples([_opened("exact")], []) == []
-    assert score_samples([], [SampleView.of("a")]) == [Scored([], [])]
+    assert score_samples([], [SampleView.of("a")]) == [Scored([], [], [])]
 
 
 def test_an_answer_that_spoils_a_batch_spoils_only_itself() -> None:

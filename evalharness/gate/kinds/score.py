@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from evalharness.gate.applicable import applicable, without_inapplicable
 from evalharness.gate.context import GateContext, NoComparison, Value, Values, numbers
 from evalharness.gate.defaults import ALPHA
+from evalharness.gate.kinds.base import Samples
 from evalharness.gate.kinds.means import MeanGate
 from evalharness.gate.own_words import apart, with_notice
 from evalharness.records import BaselineSample, GateRule, Slice
@@ -49,9 +52,12 @@ class ScoreGate(MeanGate):
     def evidence(self, context: GateContext) -> Staged:
         """Return the evidence on scores with equal signatures, and each tag's change.
 
-        Raises NoComparison if the signature has changed.
+        Raises NoComparison if the signature has changed, or the metric applies to no case.
         """
-        metric = context.rule.metric
+        metric, every = context.rule.metric, context.cases
+        context = applicable(context)
+        if every and not context.cases:
+            raise NoComparison("incomparable", f"{metric} applies to no case that this gate compares")
         then, now = context.pairing.signatures.get(metric), context.run.header.signatures.get(metric)
         if then != now:
             changed = f"baseline {then or 'none'}, this run {now or 'none'}"
@@ -79,8 +85,11 @@ class ScoreGate(MeanGate):
         """Return the result. The reason names the tags that lost significantly, and counts own words."""
         from evalharness.gate.slices import worst_of
 
+        every, context = len(context.cases), applicable(context)
         result = super().conclude(context, evidence, p_value, gates)
-        result = replace(result, slices=evidence.slices, reason=result.reason + worst_of(evidence.slices))
+        some = f"; {context.rule.metric} applies to {len(context.cases)} of {every} cases"
+        some = some if len(context.cases) < every else ""
+        result = replace(result, slices=evidence.slices, reason=result.reason + some + worst_of(evidence.slices))
         own = sum(case in context.own_words for case in context.cases) if context.own_words else 0
         return with_notice(result, evidence, self.rules(context), own, len(context.cases))
 
@@ -107,6 +116,7 @@ class ScoreGate(MeanGate):
 
         from evalharness.gate.stats.power import minimum_detectable_drop
 
+        context = applicable(context)
         known = numbers(context.candidate, self.value(context.rule))
         complete = all(len(known[case]) == len(samples) > 0 for case, samples in context.candidate.items())
         if not known or not complete:
@@ -115,6 +125,11 @@ class ScoreGate(MeanGate):
         alpha = ALPHA / max(1, context.gates)
         scores = [np.array(values) for values in known.values()]
         return minimum_detectable_drop(scores, runs=(runs, runs), alpha=alpha, seed=context.run.header.suite)
+
+    def setbacks(self, rule: GateRule, samples: Samples, others: Samples) -> Sequence[float] | None:
+        """Return the difference of the mean scores of each case to which the metric applies."""
+        mine, theirs = (without_inapplicable(rule.metric, side) for side in (samples, others))
+        return super().setbacks(rule, mine, {case: theirs[case] for case in others if theirs[case] or mine.get(case)})
 
 
 SCORE = ScoreGate()

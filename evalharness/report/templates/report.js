@@ -1,7 +1,7 @@
 // The verdict, the gates, and the tables of models and prompts.
 
 function renderVerdict() {
-  const facts = { suite: "", file: "", started: "", commit: "", machine: "", run: "", sources: "", ...data.facts }, colour = COLOUR[data.overall] ?? "plain";
+  const facts = { suite: "", file: "", started: "", commit: "", machine: "", run: "", sources: "", coverage: "", ...data.facts }, colour = COLOUR[data.overall] ?? "plain";
   const when = facts.started.replace("T", " ").replace(/\.\d+/, "").replace(/(Z|\+00:00)$/, " UTC");
   const amount = `${data.extent}: ${whole(data.answered)} of ${whole(data.planned)} answered`;
   document.title = `${data.overall}: ${flat(facts.suite)} – evalharness`;
@@ -11,7 +11,7 @@ function renderVerdict() {
   const entries = {
     Suite: name(facts.file), Started: name(when), Commit: name(facts.commit), Machine: name(facts.machine),
     Samples: el(data.extent === "complete" ? "span" : "strong.unsure", {}, amount), Run: name(facts.run),
-    Sources: name(facts.sources),
+    Sources: name(facts.sources), Metrics: name(facts.coverage),
   };
   for (const [label, value] of Object.entries(entries))
     if (value.textContent) at("facts").append(el("div", {}, el("dt", {}, label), el("dd", {}, value)));

@@ -11,11 +11,22 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from evalharness.errors import EvalHarnessError, MetricError
 from evalharness.foreign import describe
-from evalharness.records import Message, Params, Request, Response, SampleKey, Score, Spec, Timing, Usage
+from evalharness.records import (
+    Message,
+    NotApplicable,
+    Params,
+    Request,
+    Response,
+    SampleKey,
+    Score,
+    Spec,
+    Timing,
+    Usage,
+)
 from evalharness.records.application import as_texts
 
 _PLAIN = re.compile(r"[A-Za-z0-9._+-]+")
@@ -25,10 +36,29 @@ _ERROR_CHARS = 1_000
 """A foreign error may quote the response, which has no limit."""
 _NO_USAGE, _NO_TIMING = Usage(0, 0), Timing(0.0)
 
-Result = float | Score | MetricError
-"""A number in [0, 1], higher is better; a Score, to add an explanation or parts; or the reason why there is none."""
+Result = float | Score | NotApplicable | MetricError
+"""A number in [0, 1], higher is better; a Score, to add an explanation or parts; or the reason why there is none.
+
+A response that lacks what its case expects is a score or an error. NotApplicable is for one that has nothing to score.
+"""
 Responses = Sequence[Response]
 """The responses to a metric's requests for one sample, in the order of the requests."""
+
+
+class Expectation(Protocol):
+    """What a metric may know of a case before there is a response. A `Case` is one, and so is a `SampleView`."""
+
+    @property
+    def golden(self) -> tuple[str, ...]:
+        """Return the golden answers."""
+
+    @property
+    def vars(self) -> Mapping[str, Any]:
+        """Return the variables of the case."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return the tags of the case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +116,12 @@ class Metric:
     judge: str = ""
     """The judge that the score rests on. No gate may use the score, which is shown only."""
     needs_golden: bool = True
+    """Whether the metric applies only to cases with a golden answer."""
+    applies: Callable[[Expectation], bool] | None = None
+    """Whether a case expects something that the metric can score. It must not depend on the response: cases to which a
+    metric does not apply are left out of its gates. None: it applies to each case."""
+    needs: str = ""
+    """What a case without it lacks, for messages, with `applies`: `relevant ids` gives `25 have no relevant ids`."""
     warm_up: Callable[[], None] | None = None
     """Imports what the first call would import, and loads what is slow. Runs once, before the first score, in the
     thread that calls `evaluate()`: the thread that scores must not import. An exception fails every sample."""
@@ -96,6 +132,14 @@ class Metric:
     texts_alone: Spec | None = None
     """Name and options of a built-in metric that reads response and golden answers alone, and returns numbers. Another
     process can open it by them, and scores long texts. None: this process scores all texts."""
+
+    def missing_in(self, case: Expectation) -> str:
+        """Return what a case lacks for this metric, as in `no golden answer`; empty if the metric applies."""
+        if self.needs_golden and not case.golden:
+            return "no golden answer"
+        if self.applies is None or self.applies(case):
+            return ""
+        return f"no {self.needs or f'expectation for {self.name}'}"
 
 
 def request_to(model: str, *messages: Message, params: Params | None = None, repeat: int = 0) -> Request:
