@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evalharness.importers.datasets import Dataset, rendered
+from evalharness.importers.datasets.cases import ImportedRow
 from evalharness.importers.datasets.fields import Field
 from evalharness.report.encode import one_line, quoted
 
@@ -27,12 +28,19 @@ def preview(dataset: Dataset) -> Iterator[str]:
         yield ""
         tags = f"  [{one_line(', '.join(case.tags))}]" if case.tags else ""
         yield f"case {number}: {one_line(case.id)}{tags}"
-        for role, text in rendered(dataset.messages, case.variables, dataset.limits):
+        for role, text in _sent(dataset, case):
             yield from _message(role, text)
         if case.golden:
             yield f"  {'golden':<9} │ {one_line(' | '.join(case.golden), _WIDTH)}"
     yield ""
     yield _sentence(dataset)
+
+
+def _sent(dataset: Dataset, case: ImportedRow) -> list[tuple[str, str]]:
+    """The messages of a case, with its conversation before the question."""
+    *before, question = rendered(dataset.messages, case.variables, dataset.limits)
+    earlier = [(role, text) for message in case.messages for role, text in message.items()]
+    return [*before, *earlier, question]
 
 
 def _facts(dataset: Dataset) -> Iterator[str]:

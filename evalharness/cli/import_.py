@@ -11,6 +11,7 @@ import click
 
 from evalharness.cli._output import echo, explained, print_json
 from evalharness.cli.import_dataset import dataset
+from evalharness.cli.import_export import COMMANDS
 from evalharness.config import Config, ModelConfig, load_config
 from evalharness.errors import Problem, RefusedError
 from evalharness.importers import MAX_NOTES, ImportedSuite, golden_text, import_promptfoo, models_text, suite_text
@@ -25,7 +26,8 @@ def import_() -> None:
     """Import suites from other tools, and data sets."""
 
 
-import_.add_command(dataset)
+for _command in (dataset, *COMMANDS):
+    import_.add_command(_command)
 
 
 @import_.command(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -14,6 +14,7 @@ from evalharness.cli.complete import complete_model
 from evalharness.cli.dataset_preview import preview
 from evalharness.config import Config, load_config
 from evalharness.importers.datasets import Choice, Dataset, DatasetOptions, ReadOptions, import_dataset
+from evalharness.importers.datasets.form import ANY_TABLE, Form
 from evalharness.importers.datasets.output import write_dataset
 from evalharness.importers.names import unique_names
 from evalharness.report.encode import one_line
@@ -41,6 +42,55 @@ def _delimiter(context: click.Context, parameter: click.Parameter, value: str | 
     return found
 
 
+_OPTIONS = (
+    click.option("--output", "-o", metavar="suites/NAME.yaml", help="Write the suite. Default: only show a preview."),
+    click.option("--id", "id_column", metavar="COLUMN", help="Take the ids of the cases from this column."),
+    click.option("--golden", multiple=True, metavar="COLUMN", help="Take golden answers from this column; repeatable."),
+    click.option(
+        "--var",
+        "variables",
+        multiple=True,
+        callback=_variables,
+        metavar="NAME=COLUMN",
+        help="Use this column as the variable NAME; repeatable.",
+    ),
+    click.option("--tag", "tags", multiple=True, metavar="COLUMN", help="Use this column as tags; repeatable."),
+    click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help="Leave this column out; repeatable."),
+    click.option(
+        "--prompt", metavar="TEXT|FILE", help="Set the template of the prompt: a text, or a file that has it."
+    ),
+    click.option(
+        "--model",
+        "models",
+        multiple=True,
+        shell_complete=complete_model,
+        metavar="NAME",
+        help="Run on this configured model; repeatable. Default: the first of pyproject.toml.",
+    ),
+    click.option("--limit", type=click.IntRange(min=1), help="Read only the first rows."),
+    click.option(
+        "--sample", type=click.IntRange(min=1), help="Take as many rows, chosen at random and independent of order."
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Choose other rows for --sample."),
+    click.option("--split", metavar="NAME", help="Read only this split of the data set, such as test."),
+    click.option(
+        "--encoding", help="Set the encoding of the file, such as cp1252. Default: UTF-8, or UTF-16 by its BOM."
+    ),
+    click.option(
+        "--delimiter", callback=_delimiter, help="Set the delimiter of a table; 'tab' for tabs. Default: detected."
+    ),
+    click.option("--force", is_flag=True, help="Replace existing files."),
+)
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def dataset_options(function: Function) -> Function:
+    """Add the argument and the options of an import of rows."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))(function)
+
+
 @click.command(
     "dataset",
     short_help="Convert a data set to a suite.",
@@ -49,42 +99,9 @@ Examples:
   evalharness import dataset questions.csv
   evalharness import dataset questions.csv --golden Reply -o suites/support.yaml""",
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", "-o", metavar="suites/NAME.yaml", help="Write the suite. Default: only show a preview.")
-@click.option("--id", "id_column", metavar="COLUMN", help="Take the ids of the cases from this column.")
-@click.option("--golden", multiple=True, metavar="COLUMN", help="Take golden answers from this column; repeatable.")
-@click.option(
-    "--var",
-    "variables",
-    multiple=True,
-    callback=_variables,
-    metavar="NAME=COLUMN",
-    help="Use this column as the variable NAME; repeatable.",
-)
-@click.option("--tag", "tags", multiple=True, metavar="COLUMN", help="Use this column as tags; repeatable.")
-@click.option("--ignore", "ignored", multiple=True, metavar="COLUMN", help="Leave this column out; repeatable.")
-@click.option("--prompt", metavar="TEXT|FILE", help="Set the template of the prompt: a text, or a file that has it.")
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    shell_complete=complete_model,
-    metavar="NAME",
-    help="Run on this configured model; repeatable. Default: the first of pyproject.toml.",
-)
-@click.option("--limit", type=click.IntRange(min=1), help="Read only the first rows.")
-@click.option(
-    "--sample", type=click.IntRange(min=1), help="Take as many rows, chosen at random and independent of order."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Choose other rows for --sample.")
-@click.option("--split", metavar="NAME", help="Read only this split of the data set, such as test.")
-@click.option("--encoding", help="Set the encoding of the file, such as cp1252. Default: UTF-8, or UTF-16 by its BOM.")
-@click.option(
-    "--delimiter", callback=_delimiter, help="Set the delimiter of a table; 'tab' for tabs. Default: detected."
-)
-@click.option("--force", is_flag=True, help="Replace existing files.")
+@dataset_options
 @click.pass_obj
-def dataset(root: Path, /, file: Path, output: str | None, prompt: str | None, *, force: bool, **given: Any) -> None:
+def dataset(root: Path, /, **given: Any) -> None:
     """Convert FILE, a data set, to a suite with a case file and golden answers.
 
     FILE is a table (CSV, TSV or another delimiter), JSON, JSON Lines or Parquet. Without -o, the command shows what
@@ -92,18 +109,25 @@ def dataset(root: Path, /, file: Path, output: str | None, prompt: str | None, *
 
     Exit status: 0 shown or written, 1 FILE makes no valid suite or a file exists, 2 usage.
     """
+    import_rows(root, ANY_TABLE, **given)
+
+
+def import_rows(
+    root: Path, form: Form, /, file: Path, output: str | None, prompt: str | None, *, force: bool, **given: Any
+) -> None:
+    """Show what the rows of a file become, or write them as a suite."""
     name = _name(output, file)
     with explained():
         config = load_config(root)
         for model in given["models"]:
             config.model(model)
-        options = _options(given, prompt, config)
+        options = _options(given, prompt, config, form)
         found = import_dataset(file, options, config)
         target = output or f"suites/{name}.yaml"
         if output is None:
-            _show(found, _command(str(file), target, prompt, given), [*preview(found)])
+            _show(found, _command(str(file), target, prompt, given, form), [*preview(found)])
             return
-        command = _command(_relative(file, root), target, prompt, given)
+        command = _command(_relative(file, root), target, prompt, given, form)
         written = write_dataset(found, name, config, command=command, force=force)
     _notes(found)
     for path in written:
@@ -122,7 +146,7 @@ def _name(output: str | None, file: Path) -> str:
     return name
 
 
-def _options(given: dict[str, Any], prompt: str | None, config: Config) -> DatasetOptions:
+def _options(given: dict[str, Any], prompt: str | None, config: Config, form: Form) -> DatasetOptions:
     columns = Choice(given["id_column"], given["golden"], given["variables"], given["tags"], given["ignored"])
     return DatasetOptions(
         ReadOptions(given["encoding"], given["delimiter"], given["split"]),
@@ -132,6 +156,7 @@ def _options(given: dict[str, Any], prompt: str | None, config: Config) -> Datas
         given["limit"],
         given["sample"],
         given["seed"],
+        form,
     )
 
 
@@ -151,9 +176,9 @@ def _relative(file: Path, root: Path) -> str:
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
 
 
-def _command(file: str, output: str, prompt: str | None, given: dict[str, Any]) -> str:
+def _command(file: str, output: str, prompt: str | None, given: dict[str, Any], form: Form) -> str:
     """The command that writes what the preview shows."""
-    words = ["evalharness", "import", "dataset", file]
+    words = ["evalharness", "import", form.command, file]
     names = {
         "--id": [given["id_column"]],
         "--golden": given["golden"],

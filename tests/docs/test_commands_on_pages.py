@@ -52,7 +52,7 @@ def problem(line: str) -> str | None:
 def command_problem(words: list[str]) -> str | None:
     """The same for the arguments of `evalharness`."""
     command: click.Command | None = main
-    while isinstance(command, click.Group) and words and re.fullmatch("[a-z]+", words[0]):
+    while isinstance(command, click.Group) and words and re.fullmatch("[a-z][a-z-]*", words[0]):
         command = command.get_command(click.Context(command), words.pop(0))
     if command is None:
         return "there is no such command"

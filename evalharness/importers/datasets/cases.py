@@ -27,11 +27,13 @@ class ImportedRow:
     variables: Mapping[str, Any]
     tags: Sequence[str]
     golden: Sequence[str]
+    messages: Sequence[Mapping[str, str]] = ()
+    """The conversation before the question."""
 
     @property
     def case_line(self) -> str:
         """The line of the case file."""
-        parts = {"id": self.id, "vars": self.variables, "tags": self.tags}
+        parts = {"id": self.id, "vars": self.variables, "tags": self.tags, "messages": self.messages}
         return json.dumps({name: part for name, part in parts.items() if part}, ensure_ascii=False)
 
     @property
@@ -64,22 +66,25 @@ class Cases:
         id_field = next(self.plan.of("id"), None)
         for row in rows:
             variables = self.plan.variables(row.values)
-            golden = self.plan.golden(row.values)
-            if reason := self._reason(variables, golden):
+            golden, messages = self.plan.golden(row.values), self.plan.messages(row.values)
+            if reason := self.plan.problem(row.values) or self._reason(variables, messages, golden):
                 self.skipped.add(reason, row.number)
                 continue
-            content = content_id(variables)
+            content = content_id({**variables, "": messages} if messages else variables)
             self._note_duplicate(content, row.number, seen)
             name = self.ids.give(id_field.read(row.values) if id_field else None, content)
-            yield ImportedRow(name, variables, self.plan.tags(row.values), golden)
+            yield ImportedRow(name, variables, self.plan.tags(row.values), golden, messages)
 
-    def _reason(self, variables: Mapping[str, Any], golden: Sequence[str]) -> str:
+    def _reason(
+        self, variables: Mapping[str, Any], messages: Sequence[Mapping[str, str]], golden: Sequence[str]
+    ) -> str:
         """Why a row is no case; "" if it is one."""
         inputs = [variables[name] for name in self.plan.main if name in variables]
         if all(map(is_empty, inputs or variables.values())):
             named = f" in '{self.plan.main[0]}'" if len(inputs) == 1 else ""
             return f"no text for the prompt{named}, left out"
-        if sum(len(text) for text in variables.values() if isinstance(text, str)) > self.max_chars:
+        texts = (*variables.values(), *(text for message in messages for text in message.values()))
+        if sum(len(text) for text in texts if isinstance(text, str)) > self.max_chars:
             return f"more than {self.max_chars:,} characters (limits.prompt_chars), left out"
         if self.needs_golden and not golden:
             return _NO_GOLDEN

@@ -11,9 +11,9 @@ from typing import Any
 from evalharness.config import Config, Limits
 from evalharness.importers.datasets.cases import Cases, ImportedRow, sampled
 from evalharness.importers.datasets.fields import Choice, Plan
-from evalharness.importers.datasets.guess import guess
+from evalharness.importers.datasets.form import ANY_TABLE, Form
 from evalharness.importers.datasets.names import key, parts
-from evalharness.importers.datasets.profile import Profile, flat, profile_rows
+from evalharness.importers.datasets.profile import Profile, profile_rows
 from evalharness.importers.datasets.prompt import Messages, default_prompt, own_prompt, variables_of
 from evalharness.importers.datasets.reading import ReadOptions, open_table
 from evalharness.importers.datasets.suite import metrics_for, suite_of
@@ -38,6 +38,7 @@ class DatasetOptions:
     sample: int | None = None
     """Only as many rows, chosen by `seed`."""
     seed: int = 0
+    form: Form = ANY_TABLE
 
 
 @dataclass
@@ -96,7 +97,7 @@ def import_dataset(file: Path, options: DatasetOptions, config: Config) -> Datas
     profile = profile_rows(_read(table, options, skipped))
     _check(file, profile, options, skipped)
     used = variables_of(options.prompt, config.limits) if options.prompt is not None else set()
-    plan = guess(profile, replace(options.columns, used=used), table.labels)
+    plan = options.form.plan(profile, replace(options.columns, used=used), table.labels)
     dataset = Dataset(file, table, plan, profile.rows, options, config.limits)
     if options.sample is not None:
         dataset.chosen = sampled(_read(table, options, Skipped()), options.sample, options.seed)
@@ -120,11 +121,20 @@ def _messages(dataset: Dataset, profile: Profile, used: Collection[str]) -> Mess
 
 def _read(table: Table, options: DatasetOptions, skipped: Skipped) -> Iterator[Row]:
     """The rows of the chosen split within `limit`, with their wrappers spread out."""
-    rows = (Row(row.number, flat(row.values)) for row in table.rows(skipped))
+    rows = _formed(table.rows(skipped), options.form, skipped)
     split = options.read.split
     if split is not None and not table.splits:
         rows = (row for row in rows if _in_split(row, split))
     return islice(rows, options.limit)
+
+
+def _formed(rows: Iterator[Row], form: Form, skipped: Skipped) -> Iterator[Row]:
+    for row in rows:
+        found = form.read(row.values)
+        if isinstance(found, str):
+            skipped.add(found, row.number)
+        else:
+            yield Row(row.number, found)
 
 
 def _in_split(row: Row, split: str) -> bool:
@@ -136,7 +146,8 @@ def _in_split(row: Row, split: str) -> bool:
 def _check(file: Path, profile: Profile, options: DatasetOptions, skipped: Skipped) -> None:
     if not profile.rows:
         split = f" in the split '{options.read.split}'" if options.read.split else ""
-        raise DatasetError("\n".join([f"{file.name} has no rows{split}", *skipped.lines()]))
+        expected = [options.form.expected] if options.form.expected else []
+        raise DatasetError("\n".join([f"{file.name} has no rows{split}", *skipped.lines(), *expected]))
     if any(name.strip().startswith("__expected") for name in profile.columns):
         raise DatasetError(
             f"{file.name} is a test table of promptfoo: import the configuration that uses it with "

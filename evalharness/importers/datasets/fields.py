@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from evalharness.importers.datasets.table import Values
 
-Role = Literal["id", "variable", "golden", "tag", "left out"]
+Role = Literal["id", "variable", "messages", "golden", "tag", "left out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Field:
     name: str = ""
     """Of the variable or the tag."""
     read: Callable[[Values], Any] = lambda row: None
-    """The value of the variable, or an iterable of texts for golden answers and tags."""
+    """The value of the variable, the earlier messages, or an iterable of texts for golden answers and tags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Plan:
     layout: Layout = Layout()
     kind: str = ""
     """The kind of data for readers: `multiple choice`."""
+    problem: Callable[[Values], str] = lambda row: ""
+    """Why a row cannot be a case; "" if it can."""
 
     @property
     def main(self) -> list[str]:
@@ -60,6 +62,10 @@ class Plan:
     def variables(self, row: Values) -> dict[str, Any]:
         """The variables of a row."""
         return {one.name: one.read(row) for one in self.of("variable")}
+
+    def messages(self, row: Values) -> list[dict[str, str]]:
+        """The messages before the question of a row, each with its role."""
+        return [message for one in self.of("messages") for message in one.read(row) or ()]
 
     def golden(self, row: Values) -> list[str]:
         """The golden answers of a row, each once."""

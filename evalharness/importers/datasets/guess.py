@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from evalharness.errors import did_you_mean
 from evalharness.importers.datasets.fields import Choice, Field, Layout, Plan
@@ -24,6 +24,7 @@ from evalharness.importers.datasets.words import (
     WEAK_GOLDENS,
 )
 
+Rule = Callable[[ColumnProfile], Field | None]
 _MAX_TAG_CHARS = 60
 _INPUT_GROUPS = ("inputs", "input", "item", "vars", "fields")
 _ANSWERS = "answers of a model; docs/python.md shows how to gate them"
@@ -34,16 +35,19 @@ def guess(profile: Profile, choice: Choice, labels: Mapping[str, tuple[str, ...]
 
     `labels` are the names of the classes of integer columns. Raises DatasetError for an unknown column.
     """
-    for column in choice.columns:
-        if column not in profile.columns:
-            raise DatasetError(f"no column '{column}' in the data set{did_you_mean(column, profile.columns)}")
-    return _Guess(profile, choice, labels).plan()
+    return Guess(profile, choice, labels).plan()
 
 
-class _Guess:
-    """Guesses for one data set. Each column is used by the first rule that fits."""
+class Guess:
+    """Guesses for one data set. Each column is used by the first rule that fits.
+
+    Raises DatasetError for an unknown column in `choice`.
+    """
 
     def __init__(self, profile: Profile, choice: Choice, labels: Mapping[str, tuple[str, ...]]) -> None:
+        for column in choice.columns:
+            if column not in profile.columns:
+                raise DatasetError(f"no column '{column}' in the data set{did_you_mean(column, profile.columns)}")
         self.profile, self.choice, self.labels = profile, choice, labels
         self.uses = Uses(profile, labels)
         self.fields: dict[str, list[Field]] = {}
@@ -52,16 +56,28 @@ class _Guess:
     def plan(self) -> Plan:
         """The fields in the order of the columns."""
         self._chosen()
-        kind = find_kind(self.profile, self.choice, self.labels, [*self.fields])
+        kind = self.kind()
         self._of_kind(kind)
         self.is_choice = any(one.role == "golden" for one in kind.fields)
-        for rule in (self._empty, self._id, self._golden, self._bookkeeping, self._tag, self.uses.variable):
+        for rule in self.rules():
             for column in self.profile.columns.values():
                 if column.name not in self.fields and (found := rule(column)):
                     self.fields[column.name] = [found]
         self._wanted()
         fields = [one for name in self.profile.columns for one in self.fields.get(name, ())]
-        return Plan(fields, kind.layout or _layout(fields, kind), kind.name)
+        return Plan(fields, kind.layout or self.layout(fields, kind), kind.name)
+
+    def kind(self) -> Kind:
+        """What columns belong together."""
+        return find_kind(self.profile, self.choice, self.labels, [*self.fields])
+
+    def rules(self) -> Sequence[Rule]:
+        """The rules for a column that has no use yet, in order. The last one always fits."""
+        return (self.empty, self._id, self._golden, self._bookkeeping, self.tag, self.uses.variable)
+
+    def layout(self, fields: list[Field], kind: Kind) -> Layout:
+        """The order of the variables in the default prompt."""
+        return _layout(fields, kind)
 
     def _chosen(self) -> None:
         choice = self.choice
@@ -94,7 +110,8 @@ class _Guess:
                 made = self.uses.variable(self.profile.columns[name], "used by the prompt")
                 self.fields[name] = [*kept, made]
 
-    def _empty(self, column: ColumnProfile) -> Field | None:
+    def empty(self, column: ColumnProfile) -> Field | None:
+        """Leaves out a column without values."""
         if column.filled:
             return Field(column.name, "left out", "an image or another file") if bytes in column.kinds else None
         return Field(column.name, "left out", "no values")
@@ -172,7 +189,8 @@ class _Guess:
             return Field(column.name, "left out", "about the row, not for a prompt; --tag or --var uses it")
         return None
 
-    def _tag(self, column: ColumnProfile) -> Field | None:
+    def tag(self, column: ColumnProfile) -> Field | None:
+        """Makes tags of a column with few values, and leaves out other metadata."""
         is_metadata = column.group in ("metadata", "additionalmetadata")
         if column.key not in TAGS and not is_metadata:
             return None

@@ -17,7 +17,7 @@ from evalharness.importers.datasets.words import GOLDENS, SUMMARIES, WEAK_GOLDEN
 
 EXACT: Any = {"exact": {"ignore_case": True}}
 _MAX_CLASSES, _MAX_CLASS_CHARS = 20, 40
-_LETTER = "Answer with the letter of the right option only."
+LETTER = "Answer with the letter of the right option only."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _multiple_choice(choices: Choices) -> Kind:
     options = Field(first, "variable", reason, "choices", choices.lines)
     rest = [Field(name, "variable", "part of choices", "choices", choices.lines) for name in others]
     letter = Field(choices.answer, "golden", "the letter of the right option", read=partial(_letter, choices))
-    return Kind("multiple choice", [options, *rest, letter], None, ["choices"], _LETTER, [EXACT])
+    return Kind("multiple choice", [options, *rest, letter], None, ["choices"], LETTER, [EXACT])
 
 
 def _letter(choices: Choices, row: Values) -> Iterator[str]:

@@ -47,6 +47,9 @@ class Imported:
 class DatasetProject(testing.Project):
     """A project with a scripted model, and files to import."""
 
+    form = "dataset"
+    """What the files are: the name of a command below `evalharness import`."""
+
     def put(self, name: str, content: Any) -> str:
         """Write a data set: bytes and texts as they are, other values as JSON, or as JSON Lines for .jsonl."""
         path = self.root / name
@@ -75,8 +78,8 @@ class DatasetProject(testing.Project):
         return result.output
 
     def dataset(self, name: str, content: Any, *options: str) -> Result:
-        """Run `evalharness import dataset` on this content."""
-        return self.command("import", "dataset", self.put(name, content), *options)
+        """Run `evalharness import dataset`, or the command of another form, on this content."""
+        return self.command("import", self.form, self.put(name, content), *options)
 
     def convert(self, name: str, content: Any, *options: str) -> Imported:
         """The files of an import that succeeds, and that `evalharness validate` accepts."""
