@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from evalharness.records import AcceptedRun as AcceptedRun
     from evalharness.records import Baseline as Baseline
     from evalharness.records import Case as Case
+    from evalharness.records import Citation as Citation
     from evalharness.records import Context as Context
     from evalharness.records import Message as Message
     from evalharness.records import NotApplicable as NotApplicable
@@ -82,6 +83,7 @@ _PUBLIC = {
     "Comparison": "evaluation.api",
     "Config": "config",
     "ConfigError": "errors",
+    "Citation": "records",
     "Context": "records",
     "EvalHarnessError": "errors",
     "Evaluation": "evaluation.api",

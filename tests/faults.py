@@ -620,8 +620,8 @@ FAULTS = _collect(
         "invalid-utf8-surrogate": with_event(_TEXT % b"\xed\xa0\xbd"),
     }),
     _family("A13", "refused", 1, {
-        "refusal": finished("stop", {"refusal": "I'm sorry, "}, {"refusal": "I can't."}),
-        "refusal-after-text": finished("stop", {"content": "Well, "}, {"refusal": "I can't."}),
+        "refusal": finished("refusal"),
+        "refusal-after-text": finished("refusal", {"content": "Well, "}),
     }),
     _family("A14", "malformed", 2, {
         "json-truncated": raw(_page(_JSON[: len(_JSON) // 2], "application/json")),
@@ -694,6 +694,7 @@ FAULTS = _collect(
     }),
     _family("H2", "ok", 1, note="the key must not be stored", scripts={
         "key-in-text": _key_in_text("Your key: {key}."),
+        "key-in-refusal": _key_in_text("Your key: {key}.", part="refusal"),
         "key-in-halves": echoed(_key_in_halves),
         "key-in-letters": echoed(lambda seen, key: chunks(f"Your key: {key}.", seen.model, pieces=1000)),
         "key-in-model": _key_in(model="m-{key}"),
@@ -719,7 +720,6 @@ FAULTS = _collect(
         "key-in-html": echoed(lambda seen, key: _page(f"<p>{key}</p>".encode())),
         "key-in-status-line": echoed(lambda seen, key: f"HTTP/1.1 {key} OK\r\n\r\n".encode()),
     }),
-    _family("H2", "refused", 1, {"key-in-refusal": _key_in_text("No, {key}.", part="refusal")}),
     _family("H2", "redirect", 1, {
         "key-in-location": echoed(lambda seen, key: head(307, {"location": f"{PATH}?{key}", "content-length": "0"})),
     }),

@@ -82,7 +82,7 @@ def text_of(data: Iterator[str]) -> str:
         if one == "[DONE]":
             break
         for choice in choices(json.loads(one)):
-            text += choice["delta"].get("content") or ""
+            text += choice["delta"].get("content") or choice["delta"].get("refusal") or ""
             reasons += [choice["finish_reason"]] if choice["finish_reason"] else []
     else:
         raise ValueError("no [DONE]")
@@ -93,9 +93,9 @@ def text_of(data: Iterator[str]) -> str:
 
 
 def choices(chunk: dict[str, Any]) -> list[dict[str, Any]]:
-    """The choices of a chunk with text alone."""
+    """The choices of a chunk with text or the words of a refusal alone."""
     found: list[dict[str, Any]] = chunk["choices"]
-    if any(choice["delta"].get(other) for choice in found for other in ("refusal", "tool_calls")):
+    if any(choice["delta"].get("tool_calls") for choice in found):
         raise ValueError(chunk)
     return found
 

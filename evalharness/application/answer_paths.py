@@ -15,6 +15,7 @@ SINGLE = ("text", "data", "cost_usd", "usage", "error", "refusal", "reasoning")
 LISTS: Mapping[str, tuple[str, ...]] = {
     "contexts": ("text", "id", "score"),
     "tool_calls": ("name", "arguments", "result", "id"),
+    "citations": ("source", "title", "quote", "start", "end"),
 }
 """Options for lists, and the fields of their items; the first one is required."""
 _REQUIRED = ("text", "contexts", "data")

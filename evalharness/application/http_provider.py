@@ -81,6 +81,7 @@ class HttpProvider(Provider):
     error: str | None = None
     refusal: str | None = None
     reasoning: str | None = None
+    citations: str | Mapping[str, str] | None = None
     stream: Literal["sse", "ndjson"] | None = None
     delta: str | None = None
     """Where an event of a stream has its part of the text."""

@@ -56,6 +56,10 @@ def _mapped(response: Response, clean: Callable[[Any], Any]) -> Response:
             for one in response.turns
         ),
         data=clean(response.data),
+        citations=tuple(
+            replace(one, source=clean(one.source), title=clean(one.title), quote=clean(one.quote))
+            for one in response.citations
+        ),
         reasoning=clean(response.reasoning),
         refusal=clean(response.refusal),
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from evalharness.errors import ProviderError, did_you_mean
-from evalharness.records import Context, Message, Response, Timing, ToolCall, Usage
+from evalharness.records import Citation, Context, Message, Response, Timing, ToolCall, Usage
 from evalharness.records.application import MOST_CHARS
 from evalharness.redaction import shortened
 
@@ -30,6 +30,7 @@ _KEYS = (
     "cost_usd",
     "refusal",
     "reasoning",
+    "citations",
     "finish_reason",
 )
 _MOST_SHOWN = 40
@@ -59,6 +60,7 @@ def response_of(answer: Mapping[str, Any], timing: Timing) -> Response:
         cost_usd=_dollars(given["cost_usd"]) if "cost_usd" in given else None,
         reasoning=_text(given.get("reasoning", ""), "reasoning"),
         refusal=refusal,
+        citations=_each(given, "citations", _citation),
     )
     if problem := response.added_problem:
         raise ProviderError(problem, kind="answer")
@@ -95,6 +97,20 @@ def _context(value: Any, place: str) -> Context:
     if score is not None and (isinstance(score, bool) or not isinstance(score, int | float)):
         raise _wrong(f"{place}.score", "a number", score)
     return Context(_text(fields.get("text"), f"{place}.text"), _text(name, f"{place}.id"), score)
+
+
+def _citation(value: Any, place: str) -> Citation:
+    if isinstance(value, str):
+        return Citation(value)
+    expected = "a text, or an object with source, title, quote, start and end"
+    fields = _fields(value, ("source", "title", "quote", "start", "end"), place, expected)
+    for name in ("start", "end"):
+        if name in fields and type(fields[name]) is not int:
+            raise _wrong(f"{place}.{name}", "an integer", fields[name])
+    source = fields.get("source")
+    source = str(source) if type(source) is int else source
+    title, quote = (_text(fields.get(name, ""), f"{place}.{name}") for name in ("title", "quote"))
+    return Citation(_text(source, f"{place}.source"), title, quote, fields.get("start"), fields.get("end"))
 
 
 def _tool_call(value: Any, place: str) -> ToolCall:

@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalharness.errors import BilledError, ProviderError
+from evalharness.errors import ProviderError
 from evalharness.providers.call_pieces import CallPieces
+from evalharness.providers.citations import annotations_of, bounded, sources_of
 from evalharness.providers.content import Content, content_of
 from evalharness.providers.estimates import size_of
 from evalharness.providers.finish import finish_reason, require_answer
-from evalharness.providers.parse import from_json, join_text, json_object, text_of
+from evalharness.providers.parse import bounded_reasoning, from_json, join_text, json_object, text_of
 from evalharness.providers.stream import Clock
 from evalharness.providers.token_usage import chat_usage
-from evalharness.records import FinishReason, Request, Response, ToolCall
+from evalharness.records import Citation, FinishReason, Request, Response, ToolCall
 from evalharness.redaction import shortened
 from evalharness.wire import EndpointError, Event
 from evalharness.wire.error_body import unwrapped
@@ -28,7 +29,11 @@ class ChatCompletion:
     clock: Clock
     expects_usage: bool = False
     text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
     reasoning_bytes: int = 0
+    annotations: list[Citation] = field(default_factory=list)
+    sources: tuple[Citation, ...] = ()
+    """Of the markers in the text, from the last chunk that lists them."""
     refusal: list[str] = field(default_factory=list)
     calls: CallPieces = field(default_factory=CallPieces)
     finish: str = ""
@@ -70,6 +75,7 @@ class ChatCompletion:
         self.fingerprint = _label(value.get("system_fingerprint")) or self.fingerprint
         timings = value.get("timings")
         self.timings = timings if isinstance(timings, dict) else self.timings
+        self.sources = sources_of(value) or self.sources
         choices = _choices(value)
         for usage in _reported_usages(value, choices):
             self.usage = json_object(usage, "usage")  # the last one counts
@@ -91,6 +97,7 @@ class ChatCompletion:
         if not is_whole and (content.text or content.reasoning or calls):
             self.clock.token()
         self._add(content)
+        self.annotations += annotations_of(message)
         self.finish = text_of(choice.get("finish_reason"), "finish_reason") or self.finish
         if self.finish:
             self.clock.end()
@@ -98,8 +105,11 @@ class ChatCompletion:
     def _add(self, content: Content) -> None:
         if content.text:  # a chunk may hold millions of empty choices
             self.text.append(content.text)
-        self.reasoning_bytes += size_of(content.reasoning)
-        self.refusal.append(content.refusal)
+        if content.reasoning:
+            self.reasoning.append(content.reasoning)
+            self.reasoning_bytes += size_of(content.reasoning)
+        if content.refusal:
+            self.refusal.append(content.refusal)
 
     def _from_message(self, text: str) -> str:
         """Return the part of the text that a stream adds by a whole message. Raises EndpointError: it is ambiguous."""
@@ -116,19 +126,29 @@ class ChatCompletion:
     def response(self, request: Request) -> Response:
         """Return the complete response.
 
-        Raises BilledError: the model refuses, calls a tool that the request does not offer, or returns only reasoning;
-        EndpointError: it is incomplete.
+        The words of a refusal are its text. Raises BilledError: the model calls a tool that the request does not offer,
+        or returns only reasoning; EndpointError: it is incomplete.
         """
-        if refusal := "".join(self.refusal):
-            raise BilledError(f"the model refuses: {shortened(refusal, 500)}", kind="refused")
         finish, calls = self._ending(request)
-        text = join_text(self.text)
+        refusal = join_text(self.refusal)
+        text = refusal or join_text(self.text)
         usage = chat_usage(self.usage, request, text + self.calls.text(), self.reasoning_bytes)
-        if not calls:
+        if not (calls or refusal):
             require_answer(text, finish, usage, has_reasoning=self.reasoning_bytes > 0)
         hidden_tokens = 0 if self.reasoning_bytes else usage.reasoning_tokens
         timing = self.clock.timing(usage, self.timings, hidden_tokens=hidden_tokens)
-        return Response(text, finish, usage, timing, self.model, self.fingerprint, tool_calls=calls)
+        return Response(
+            text,
+            finish,
+            usage,
+            timing,
+            self.model,
+            self.fingerprint,
+            tool_calls=calls,
+            reasoning=bounded_reasoning(self.reasoning),
+            refusal=refusal,
+            citations=bounded(self.annotations or self.sources),
+        )
 
     def _ending(self, request: Request) -> tuple[FinishReason, tuple[ToolCall, ...]]:
         if not request.tools:

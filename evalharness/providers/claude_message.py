@@ -6,15 +6,16 @@ https://platform.claude.com/docs/en/build-with-claude/streaming and .../docs/en/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalharness.providers.call_pieces import CallPieces
+from evalharness.providers.citations import bounded, cited_by
 from evalharness.providers.estimates import size_of, with_estimates
 from evalharness.providers.finish import finish_reason, require_answer
-from evalharness.providers.parse import from_json, join_text, json_object, text_of, token_count
+from evalharness.providers.parse import bounded_reasoning, from_json, join_text, json_object, text_of, token_count
 from evalharness.providers.stream import Clock
-from evalharness.records import FinishReason, Request, Response, ToolCall, Usage
+from evalharness.records import Citation, FinishReason, Request, Response, ToolCall, Usage
 from evalharness.wire import EndpointError, Event
 from evalharness.wire.statuses import error_in_stream
 
@@ -25,8 +26,17 @@ class ClaudeMessage:
 
     clock: Clock
     text: list[str] = field(default_factory=list)
+    chars: int = 0
+    """Of the text so far."""
+    cited: list[Citation] = field(default_factory=list)
+    settled: int = 0
+    """Number of citations whose block has ended."""
+    block_start: int = 0
+    """Characters of the text before the current block."""
     has_reasoning: bool = False
+    reasoning: list[str] = field(default_factory=list)
     reasoning_bytes: int = 0
+    refusal: str = ""
     calls: CallPieces = field(default_factory=CallPieces)
     stop_reason: str = ""
     usage: dict[str, Any] = field(default_factory=dict)
@@ -77,9 +87,13 @@ class ClaudeMessage:
 
     def _end(self, delta: Mapping[str, Any]) -> None:
         self.stop_reason = text_of(delta.get("stop_reason"), "stop_reason") or self.stop_reason
+        details = delta.get("stop_details")
+        explanation = details.get("explanation") if isinstance(details, Mapping) else None
+        self.refusal = explanation if isinstance(explanation, str) else self.refusal
 
     def _take_block(self, block: Mapping[str, Any], index: Any) -> None:
         """Take the start of a block, which is the whole block in a message that is not streamed."""
+        self._end_block()
         kind = block.get("type")
         if kind == "tool_use":
             name, given = text_of(block.get("name"), "name"), text_of(block.get("id"), "id")
@@ -87,10 +101,14 @@ class ClaudeMessage:
             self.clock.token()
         self.has_reasoning = self.has_reasoning or kind in ("thinking", "redacted_thinking")
         self._add(block, text=kind == "text")
+        for one in block.get("citations") or () if isinstance(block.get("citations"), list) else ():
+            self._cite(one)
 
     def _take_delta(self, delta: Mapping[str, Any], index: Any) -> None:
         if delta.get("type") == "input_json_delta":
             self.calls.add(index, text_of(delta.get("partial_json"), "partial_json"))
+        if delta.get("type") == "citations_delta":
+            self._cite(delta.get("citation"))
         self._add(delta, text=delta.get("type") == "text_delta")
 
     def _add(self, part: Mapping[str, Any], *, text: bool) -> None:
@@ -98,8 +116,22 @@ class ClaudeMessage:
         thought = text_of(part.get("thinking"), "thinking")
         if added or thought:
             self.clock.token()
-        self.reasoning_bytes += size_of(thought)
+        if thought:
+            self.reasoning.append(thought)
+            self.reasoning_bytes += size_of(thought)
         self.text.append(added)
+        self.chars += len(added)
+
+    def _cite(self, value: Any) -> None:
+        if found := cited_by(value):
+            self.cited.append(found)
+
+    def _end_block(self) -> None:
+        """A citation supports the whole text of its block."""
+        if self.chars > self.block_start:
+            new = self.cited[self.settled :]
+            self.cited[self.settled :] = [replace(one, start=self.block_start, end=self.chars) for one in new]
+        self.settled, self.block_start = len(self.cited), self.chars
 
     def _count(self, holder: Mapping[str, Any]) -> None:
         """Keep the last count of each name: counts are cumulative."""
@@ -109,17 +141,35 @@ class ClaudeMessage:
     def response(self, request: Request) -> Response:
         """Return the complete response.
 
-        Raises BilledError: the model refuses, calls a tool that the request does not offer, or returns only reasoning;
-        EndpointError: it is incomplete.
+        The explanation of a refusal is its text. Raises BilledError: the model refuses without one, calls a tool that
+        the request does not offer, or returns only reasoning; EndpointError: it is incomplete.
         """
         if not self.stop_reason:
             raise EndpointError("the stream ended without a stop reason", kind="truncated")
+        if self.stop_reason == "refusal" and self.refusal:
+            return self._refused(request)
         finish, calls = self._ending(request)
         text = join_text(self.text)
         usage = with_estimates(self._usage(), request, text + self.calls.text(), self.reasoning_bytes)
         if not calls:
             require_answer(text, finish, usage, has_reasoning=self.has_reasoning)
-        return Response(text, finish, usage, self.clock.timing(usage, {}), self.model, tool_calls=calls)
+        self._end_block()
+        return Response(
+            text,
+            finish,
+            usage,
+            self.clock.timing(usage, {}),
+            self.model,
+            tool_calls=calls,
+            reasoning=bounded_reasoning(self.reasoning),
+            citations=bounded(self.cited),
+        )
+
+    def _refused(self, request: Request) -> Response:
+        """The explanation: the text before it is not an answer."""
+        usage = with_estimates(self._usage(), request, self.refusal, self.reasoning_bytes)
+        timing, thoughts = self.clock.timing(usage, {}), bounded_reasoning(self.reasoning)
+        return Response(self.refusal, "stop", usage, timing, self.model, reasoning=thoughts, refusal=self.refusal)
 
     def _ending(self, request: Request) -> tuple[FinishReason, tuple[ToolCall, ...]]:
         if not request.tools:

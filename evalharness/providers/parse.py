@@ -14,6 +14,8 @@ CHARS_PER_TOKEN = 4
 """Of English text, by OpenAI's rule of thumb; for endpoints that return no token counts."""
 _MOST_TOKENS = 10**12
 """Run records refuse larger counts."""
+_MOST_REASONING = 1_000_000
+"""Characters. More of it is left out with a note: reasoning is not the answer, and must not cost it."""
 _MOST_DIGITS = 15
 
 
@@ -67,3 +69,10 @@ def join_text(parts: Sequence[str]) -> str:
         return "".join(parts).encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
         raise EndpointError("the response contains half a surrogate pair") from None
+
+
+def bounded_reasoning(parts: Sequence[str]) -> str:
+    """Return the reasoning as one text of at most a million characters."""
+    text = "".join(parts)
+    omitted = len(text) - _MOST_REASONING
+    return text if omitted <= 0 else f"{text[:_MOST_REASONING]}\n[evalharness: {omitted} more characters left out]"

@@ -9,7 +9,7 @@ Suite ─ Case ─┐
 
 from __future__ import annotations
 
-from evalharness.records.application import Context, ToolCall
+from evalharness.records.application import Citation, Context, ToolCall
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
@@ -55,6 +55,7 @@ __all__ = [
     "Baselines",
     "Case",
     "ChangeUnit",
+    "Citation",
     "Context",
     "CriteriaChange",
     "FinishReason",

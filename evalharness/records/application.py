@@ -44,6 +44,25 @@ class ToolCall:
         return {"name": self.name, **{name: value for name, value in known.items() if value is not None}}
 
 
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A source that an answer names."""
+
+    source: str
+    """Address or id of the source."""
+    title: str = ""
+    quote: str = ""
+    """The cited text of the source."""
+    start: int | None = None
+    """The part of the answer that the source supports, in characters: the first one, and the one after the last."""
+    end: int | None = None
+
+    def to_data(self) -> dict[str, Any]:
+        """The citation as JSON values, without what is unknown."""
+        known = {"title": self.title or None, "quote": self.quote or None, "start": self.start, "end": self.end}
+        return {"source": self.source, **{name: value for name, value in known.items() if value is not None}}
+
+
 def json_problem(value: Any, place: str = "$") -> str:
     """Return why a value is not a JSON value within the bounds, with its place; "" if it is.
 
@@ -97,6 +116,8 @@ def as_texts(added: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Data", _json(added["data"], indent=2)
     if turns := added.get("turns"):
         yield "Conversation", "\n\n".join(map(_turn, turns))
+    if citations := added.get("citations"):
+        yield "Citations", "\n\n".join(_citation(number, one) for number, one in enumerate(citations, start=1))
     for name in ("reasoning", "refusal"):
         if name in added:
             yield name.capitalize(), added[name]
@@ -115,6 +136,12 @@ def _context(number: int, context: Mapping[str, Any]) -> str:
     about = [f"[{number}]", *([context["id"]] if context.get("id") else [])]
     about += [f"(score {context['score']:.6g})"] if context.get("score") is not None else []
     return f"{' '.join(about)}\n{context['text']}"
+
+
+def _citation(number: int, one: Mapping[str, Any]) -> str:
+    about = [f"[{number}]", *([one["title"]] if one.get("title") else []), one["source"]]
+    about += [f"(characters {one['start']} to {one['end']})"] if one.get("end") else []
+    return "\n".join([" ".join(about), *([one["quote"]] if one.get("quote") else [])])
 
 
 def _call(call: Mapping[str, Any]) -> str:

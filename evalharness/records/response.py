@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
-from evalharness.records.application import Context, ToolCall, json_problem
+from evalharness.records.application import Citation, Context, ToolCall, json_problem
 from evalharness.records.suite import Message, Params, Tool
 
 FinishReason = Literal["stop", "length"]
@@ -125,12 +125,14 @@ class Response:
     reasoning: str = ""
     """Reasoning, which is no part of `text`."""
     refusal: str = ""
-    """The words with which an application declined to answer."""
+    """The words with which the model or the application declined to answer."""
+    citations: tuple[Citation, ...] = ()
+    """The sources that the response names, in the order of the response."""
 
     @property
     def has_added(self) -> bool:
         """Whether there is more than text, numbers and names."""
-        added = self.contexts or self.tool_calls or self.turns or self.reasoning or self.refusal
+        added = self.contexts or self.tool_calls or self.turns or self.reasoning or self.refusal or self.citations
         return bool(added) or self.data is not None
 
     def added(self) -> dict[str, Any]:
@@ -139,6 +141,7 @@ class Response:
             "contexts": [{"text": one.text} | _known(id=one.id or None, score=one.score) for one in self.contexts],
             "tool_calls": [one.to_data() for one in self.tool_calls],
             "turns": [one.to_data() for one in self.turns],
+            "citations": [one.to_data() for one in self.citations],
             "reasoning": self.reasoning,
             "refusal": self.refusal,
         }
@@ -171,7 +174,7 @@ class Response:
         """Why a field that an application fills is unsound, with its place; "" if none is."""
         if not self.has_added:
             return ""
-        kinds = (("contexts", Context), ("tool_calls", ToolCall), ("turns", Message))
+        kinds = (("contexts", Context), ("tool_calls", ToolCall), ("turns", Message), ("citations", Citation))
         for name, kind in kinds:
             given = getattr(self, name)
             if not _are_records(given, kind):
@@ -188,6 +191,10 @@ class Response:
                 return f"contexts: score: expected a number, got {type(one.score).__name__}"
         for call in (*self.tool_calls, *(call for one in self.turns for call in one.tool_calls)):
             texts += [("tool_calls: name", call.name), ("tool_calls: id", call.id)]
+        for cited in self.citations:
+            texts += [("citations", text) for text in (cited.source, cited.title, cited.quote)]
+            if not all(number is None or type(number) is int for number in (cited.start, cited.end)):
+                return "citations: expected integers as start and end"
         texts += [("turns", text) for one in self.turns for text in (one.role, one.content, one.call_id)]
         wrong = [(name, value) for name, value in texts if not isinstance(value, str)]
         return f"{wrong[0][0]}: expected a str, got {type(wrong[0][1]).__name__}" if wrong else ""

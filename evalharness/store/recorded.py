@@ -20,12 +20,14 @@ NOT_RECORDED = "no recorded response, and --llm-record=none forbids model calls"
 """The error of a request that is not sent."""
 _RESPONSE = TypeAdapter(Response)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
-_ADDED = ("contexts", "tool_calls", "turns", "data")
+_ADDED = ("contexts", "tool_calls", "turns", "data", "citations")
 """Fields with records or JSON values. All other lists contain numbers."""
-_OPTIONAL = ("logprobs", "golden_logprobs", "contexts", "tool_calls", "turns", "reasoning", "refusal")
+_OPTIONAL = ("logprobs", "golden_logprobs", "contexts", "tool_calls", "turns", "reasoning", "refusal", "citations")
 """Fields that older files lack. They are left out if they are empty."""
 _OR_NONE = ("data", "cost_usd")
 """The same for fields that can be 0 or an empty list: they are left out if they are None."""
+_NAMES = ("id", "title", "quote")
+"""The same for fields of contexts, tool calls and citations, which are also left out if they are None."""
 _OPTIONAL_COUNTS = ("reasoning_tokens", "cache_write_tokens")
 """Fields of `usage` that older files lack. They are left out if they are 0."""
 
@@ -134,7 +136,7 @@ def without_empty(response: dict[str, Any]) -> dict[str, Any]:
         for name, value in response.items()
         if value or (name not in _OPTIONAL and (value is not None or name not in _OR_NONE))
     }
-    for name in ("contexts", "tool_calls"):
+    for name in ("contexts", "tool_calls", "citations"):
         if name in found:
             found[name] = [_shortest(one) for one in found[name]]
     for turn in found.get("turns", ()):
@@ -153,8 +155,8 @@ def drop_empty(message: dict[str, Any]) -> None:
 
 
 def _shortest(one: dict[str, Any]) -> dict[str, Any]:
-    """A context or a tool call without empty fields."""
-    return {name: value for name, value in one.items() if value is not None and (name != "id" or value)}
+    """A context, a tool call or a citation without empty fields."""
+    return {name: value for name, value in one.items() if value is not None and (value or name not in _NAMES)}
 
 
 def nearest(request: str, candidates: Iterable[tuple[str, str]]) -> str:

@@ -129,6 +129,17 @@ RETURNS: dict[str, Any] = {
     "namedtuple": lambda: Pair("a", 3),
     "refusal": lambda: {"refusal": "No."},
     "data": lambda: {"data": {"days": 30}},
+    "citations": lambda: {
+        "text": "a",
+        "citations": ["a", {"source": 3, "title": "T", "quote": "q", "start": 1, "end": 4}],
+    },
+    "agent": lambda: {
+        "text": "a",
+        "turns": [
+            {"role": "assistant", "content": None, "tool_calls": [{"name": "f", "id": "1"}]},
+            {"role": "tool", "content": "ok", "call_id": "1"},
+        ],
+    },
     "nulls": lambda: dict.fromkeys(("contexts", "tool_calls", "usage", "cost_usd"), None) | {"text": "a"},
     "none": lambda: None,
     "int": lambda: 3,
@@ -157,6 +168,8 @@ RETURNS: dict[str, Any] = {
     "context without text": lambda: {"text": "a", "contexts": [{"id": "c"}]},
     "context with more": lambda: {"text": "a", "contexts": [{"text": "c", "page": 3}]},
     "score is str": lambda: {"text": "a", "contexts": [{"text": "c", "score": "0.5"}]},
+    "citation without source": lambda: {"text": "a", "citations": [{"title": "T"}]},
+    "citation with half a span": lambda: {"text": "a", "citations": [{"source": "a", "start": 1.5}]},
     "tool without name": lambda: {"text": "a", "tool_calls": [{"arguments": {}}]},
     "usage is float": lambda: {"text": "a", "usage": {"input_tokens": 1.5}},
     "refusal is bool": lambda: {"text": "a", "refusal": True},

@@ -76,6 +76,7 @@ OPTIONS: Mapping[str, Any] = {
     "error": "$.error",
     "refusal": "$.refusal",
     "reasoning": "$.thoughts",
+    "citations": {"source": "$.cites[*].url", "quote": "$.cites[*].text"},
 }
 ANSWER: Mapping[str, Any] = {
     "answer": {"text": "Within 30 days."},

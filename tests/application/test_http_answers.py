@@ -12,7 +12,7 @@ import pytest
 from faults import tls_context
 from http_target import ANSWER, OPTIONS, address, ask, opened, question, raw, result
 
-from evalharness import Context, ToolCall
+from evalharness import Citation, Context, ToolCall
 from evalharness.records import Response, SampleError, Usage
 from evalharness.testing.fault_server import (
     DONE,
@@ -74,11 +74,13 @@ def test_all_parts_of_an_answer(server: FaultServer) -> None:
     """Each path fills its field; an item without a field keeps its place in the list."""
     calls = [{"function": {"name": "search", "arguments": '{"q": "sale"}'}}]
     usage = {"prompt_tokens": 7, "completion_tokens": 3}
-    given = answered(server, told(ANSWER, calls=calls, cost=0.02, usage=usage, thoughts="Hm."), **OPTIONS)
+    cites = [{"url": "https://a.example", "text": "30 days."}]
+    given = answered(server, told(ANSWER, calls=calls, cost=0.02, usage=usage, thoughts="Hm.", cites=cites), **OPTIONS)
     assert isinstance(given, Response)
     assert given.text == "Within 30 days."
     assert given.contexts == (Context("30 days.", "1", 0.5), Context("Sale items.", "b"))
     assert given.tool_calls == (ToolCall("search", {"q": "sale"}),)
+    assert given.citations == (Citation("https://a.example", quote="30 days."),)
     assert (given.cost_usd, given.usage, given.reasoning) == (0.02, Usage(7, 3), "Hm.")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalharness import Context, Message, Response, ToolCall
+from evalharness import Citation, Context, Message, Response, ToolCall
 from evalharness.application.python import PythonProvider
 from evalharness.config import Config
 from evalharness.execution.sound import sound
@@ -68,6 +68,8 @@ FIELDS = {
     "mapping": {"contexts": (Context("c"), Context("d", "3", 0.5))},
     "tools": {"tool_calls": (ToolCall("find", {"q": [1, 2]}),)},
     "turns": {"turns": (Message("user", "hi"),), "reasoning": "r"},
+    "citations": {"citations": (Citation("a"), Citation("3", "T", "q", 1, 4))},
+    "agent": {"turns": (Message("assistant", "", (ToolCall("f", id="1"),)), Message("tool", "ok", (), "1"))},
     "dataclass": {"contexts": (Context("b", "7"),)},
     "pydantic": {"data": {"b": 1}, "cost_usd": None},
     "namedtuple": {"data": 3},
@@ -119,6 +121,8 @@ WRONG = {
     "context without text": "contexts[0].text: expected a str, got null",
     "context with more": "contexts[0]: unknown key 'page'; known: id, score, text",
     "score is str": "contexts[0].score: expected a number, got str '0.5'",
+    "citation without source": "citations[0].source: expected a str, got null",
+    "citation with half a span": "citations[0].start: expected an integer, got float 1.5",
     "tool without name": "tool_calls[0].name: expected a str, got null",
     "usage is float": "usage.prompt_tokens: expected a token count, got float 1.5",
     "refusal is bool": "refusal: expected a str, got bool True",

@@ -391,14 +391,24 @@ def test_finish_without_an_answer(kind: str, reason: str) -> None:
         assert reason in str(error)
 
 
+@pytest.mark.parametrize("delta", [{"refusal": "I cannot."}, {"content": "Well, ", "refusal": "I cannot."}])
+def test_refusal(delta: dict[str, Any]) -> None:
+    """The words of a refusal are the answer, streamed or whole, so that a check can expect them."""
+    for response in (
+        answered(of(part(**delta), part("stop"))),
+        answered(of(part(content="Well, "), part(refusal="I "), part(refusal="cannot."), part("stop"))),
+        answered(whole("stop", message=delta), stream=False),
+    ):
+        assert (response.text, response.refusal, response.finish_reason) == ("I cannot.", "I cannot.", "stop")
+
+
 @pytest.mark.parametrize(
     ("reason", "delta", "kind", "error_class"),
     [
         ("content_filter", {"content": "Y"}, "filtered", BilledError),
         ("tool_calls", {"tool_calls": [{"index": 0, "function": {"name": "f"}}]}, "tool call", BilledError),
         ("function_call", {"function_call": {"name": "f"}}, "tool call", BilledError),
-        ("stop", {"refusal": "I cannot."}, "refused", BilledError),
-        ("stop", {"content": "Well, ", "refusal": "I cannot."}, "refused", BilledError),
+        ("refusal", {"content": "Well, "}, "refused", BilledError),
         ("banana", {"content": "Y"}, "malformed", BilledError),
     ],
 )

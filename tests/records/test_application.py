@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from plans import open_pipeline
 
-from evalharness import Context, Message, Response, SampleView, ToolCall
+from evalharness import Citation, Context, Message, Response, SampleView, ToolCall
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import Sample
 from evalharness.records.application import MOST_CHARS, MOST_DEPTH, MOST_VALUES
@@ -28,18 +28,25 @@ from evalharness.testing import case, request, response, run
 FULL = replace(
     response("Returns are open for 30 days."),
     contexts=(Context("Open for 30 days.", "faq#2", 0.75), Context("No id.")),
-    tool_calls=(ToolCall("search", {"q": "returns", "k": 3}, [{"id": "faq#2"}]), ToolCall("noop")),
+    tool_calls=(ToolCall("search", {"q": "returns", "k": 3}, [{"id": "faq#2"}], "c0"), ToolCall("noop")),
     data={"days": 30, "sure": None, "list": [1, 2.5, True, ""]},
-    turns=(Message("user", "Hello"), Message("assistant", "Hi")),
+    turns=(
+        Message("user", "Hello"),
+        Message("assistant", "", (ToolCall("search", {"q": 1}, id="c1"),)),
+        Message("tool", "[]", call_id="c1"),
+        Message("assistant", "Hi"),
+    ),
     cost_usd=0.002,
     reasoning="The FAQ says so.",
     refusal="",
+    citations=(Citation("https://a.example", "FAQ", "Open for 30 days.", 0, 29), Citation("faq#2")),
 )
 TEXTS = {
     "Contexts": "[1] faq#2 (score 0.75)\nOpen for 30 days.\n\n[2]\nNo id.",
     "Tool calls": 'search(q="returns", k=3) -> [{"id": "faq#2"}]\nnoop()',
     "Data": '{\n  "days": 30,\n  "list": [\n    1,\n    2.5,\n    true,\n    ""\n  ],\n  "sure": null\n}',
-    "Conversation": "user: Hello\n\nassistant: Hi",
+    "Conversation": "user: Hello\n\nassistant: search(q=1)\n\ntool: []\n\nassistant: Hi",
+    "Citations": "[1] FAQ https://a.example (characters 0 to 29)\nOpen for 30 days.\n\n[2] faq#2",
     "Reasoning": "The FAQ says so.",
 }
 
@@ -85,7 +92,9 @@ def test_files_keep_everything(tmp_path: Path) -> None:
     assert read_recording(tmp_path / "a.jsonl") == rows
     assert sample_from_json(sample_to_json(of_run.samples[0])) == of_run.samples[0]
     stored = response_to_json(response("Yes."))
-    assert not {"contexts", "tool_calls", "data", "turns", "cost_usd", "reasoning", "refusal"} & stored.keys()
+    assert (
+        not {"contexts", "tool_calls", "data", "turns", "cost_usd", "reasoning", "refusal", "citations"} & stored.keys()
+    )
 
 
 @pytest.mark.parametrize("data", [0, "", [], {}, False, 10**40, "deep"], ids=repr)
@@ -137,6 +146,12 @@ UNSOUND = [
     ({"tool_calls": (ToolCall("a", {}, -math.inf),)}, "response.tool_calls[0].result: expected a finite number"),
     ({"turns": ("Hello",)}, "turns: expected a tuple of Message records"),
     ({"turns": (Message("user", 3),)}, "turns: expected a str, got int"),  # type: ignore[arg-type]
+    ({"tool_calls": (ToolCall("a", id=None),)}, "tool_calls: id: expected a str, got NoneType"),  # type: ignore[arg-type]
+    ({"turns": (Message("user", "a", ("b",)),)}, "turns: tool_calls: expected a tuple of ToolCall"),  # type: ignore[arg-type]
+    ({"turns": (Message("tool", "a", (), None),)}, "turns: expected a str, got NoneType"),  # type: ignore[arg-type]
+    ({"citations": ("a",)}, "citations: expected a tuple of Citation records"),
+    ({"citations": (Citation(7),)}, "citations: expected a str, got int"),  # type: ignore[arg-type]
+    ({"citations": (Citation("a", start=1.5),)}, "citations: expected integers as start and end"),  # type: ignore[arg-type]
     ({"reasoning": 3}, "reasoning: expected a str, got int"),
     ({"refusal": ["no"]}, "refusal: expected a str, got list"),
     ({"cost_usd": math.nan}, "cost_usd=nan"),
@@ -161,6 +176,12 @@ def test_unsound_responses(fields: dict[str, Any], message: str) -> None:
         ("contexts", [3], "contexts"),
         ("tool_calls", [{"arguments": 1}], "tool_calls.0.name"),
         ("turns", [{"role": "user", "content": "a", "x": 1}], "turns[0].x: unknown field"),
+        (
+            "turns",
+            [{"role": "user", "content": "a", "tool_calls": [{"name": "f", "x": 1}]}],
+            "turns[0].tool_calls[0].x",
+        ),
+        ("citations", [{"source": "a", "page": 1}], "citations[0].page: unknown field"),
         ("data", [float("nan")], "data[0]: expected NoneType, got 'nan'"),
         ("cost_usd", -1, "cost_usd: expected a finite number of at least 0"),
         ("reasoning", 3, "reasoning"),
@@ -178,7 +199,8 @@ def test_texts_that_no_file_can_hold() -> None:
     bad = "a\ud800b"
     given = response(
         contexts=(Context(bad, bad),), tool_calls=(ToolCall(bad, {bad: bad}, [bad]),), data={bad: [bad]},
-        turns=(Message("user", bad),), reasoning=bad, refusal=bad,
+        turns=(Message("user", bad, (ToolCall(bad, bad, id=bad),), bad),), reasoning=bad, refusal=bad,
+        citations=(Citation(bad, bad, bad),),
     )  # fmt: skip
     sample = answered(given)
     assert sample.response is not None

@@ -12,6 +12,7 @@ from evalharness.records import (
     Baseline,
     BaselineCase,
     BaselineSample,
+    Citation,
     Context,
     CriteriaChange,
     Message,
@@ -65,7 +66,8 @@ def _placed(sample: Sample, text: str, prompt: str) -> Sample:
         "contexts": contexts,
         "tool_calls": calls,
         "data": {text: text},
-        "turns": (Message(text, text),),
+        "turns": (Message(text, text, calls, text),),
+        "citations": (Citation(text, text, text),),
     }
     answer = Response(f"{text}\nnow {text}", "stop", Usage(9, 9), Timing(0.5), reasoning=text, refusal=text, **added)
     response = answer if sample.response else None

@@ -104,6 +104,7 @@ def test_answer(name: str, ran: dict[str, tuple[Sample, int]]) -> None:
     assert sample.response.text == dialect.get("text", "Hello")
     assert sample.response.finish_reason == dialect.get("finish", "stop")
     assert sample.response.usage == usage
+    assert sample.response.added() == dialect.get("adds", {})
     assert sample.cost_usd == pytest.approx(dialect["cost"], rel=1e-9)
     assert requests == 1
 
