@@ -53,6 +53,8 @@ def _report(name: str, config: Config) -> int:
     metrics = {spec.name: open_metric(spec, config) for spec in suite.metrics}
     for coverage in coverage_of_suite(suite.cases, metrics):
         echo(f"  {one_line(str(coverage), 1000)}")
+    for line in dict.fromkeys(line for prompt in suite.prompts.values() for line in prompt.ignored):
+        echo(one_line(line, 1000))
     return 0
 
 

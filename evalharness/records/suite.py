@@ -163,6 +163,10 @@ class Prompt:
     name: str
     messages: tuple[Message, ...]
     where: Location
+    places: tuple[Location, ...] = ()
+    """Where the text of each message starts, in the suite or in the file that has it."""
+    ignored: tuple[str, ...] = ()
+    """A line for each prompt file with keys that have no effect."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,13 +71,13 @@ class Commit:
         known |= {entry.blob for entry in new}
         yield from ((entry.path, content) for entry, content in self._contents(new))
 
-    def write_to(self, folder: Path, *paths: str) -> list[str]:
-        """Copy the regular files at and below `paths` into an empty `folder`.
+    def write_to(self, folder: Path, *paths: str, known: Collection[str] = ()) -> list[str]:
+        """Copy the regular files at and below `paths` into a `folder` that holds those in `known` and no others.
 
-        Returns their paths. Raises GitError if git cannot read them, or if they are too large, and StoreError if they
-        cannot be written.
+        Returns the paths of the new ones. Raises GitError if git cannot read them, or if they are too large, and
+        StoreError if they cannot be written.
         """
-        entries = list(dict.fromkeys(self._entries(*paths)))
+        entries = [entry for entry in dict.fromkeys(self._entries(*paths)) if entry.path not in known]
         try:
             for entry, content in self._contents(entries):
                 target = folder / entry.path

@@ -37,6 +37,20 @@ def inside(root: Path, folder: Path, reference: str) -> Path:
     return path
 
 
+def below(root: Path, folder: Path, reference: str) -> Path:
+    """The path of `reference`, relative to `folder`, which may go up with `..` as far as `root`.
+
+    Raises FileError if the path leaves the root, is absolute, or goes through a symbolic link.
+    """
+    path = reference.replace("\\", "/")
+    if ".." not in PurePosixPath(path).parts:
+        return inside(root, folder, reference)
+    relative = os.path.normpath(PurePosixPath(Path(os.path.relpath(folder, root)).as_posix(), path))
+    if path.startswith("/") or PurePosixPath(relative).parts[0] == "..":
+        raise FileError(f"'{reference}' leaves the project: move the file below {root.name or 'the root'}/")
+    return inside(root, root, relative)
+
+
 def read_text(path: Path, root: Path, limits: Limits) -> str:
     """The text of a regular file below the root.
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
-from evalharness.records import Case, Location, Message, Prompt, Run, Spec, Suite
+from evalharness.records import Case, Location, Run, Spec, Suite
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.applicable import gate_problems, metric_problems
 from evalharness.suites.document import Document, Loc, problem, read_yaml
@@ -22,8 +22,9 @@ from evalharness.suites.files import FileError, inside
 from evalharness.suites.gates import read_gates
 from evalharness.suites.golden import Golden, read_golden
 from evalharness.suites.params import constraint_problems, read_params
+from evalharness.suites.prompts import PromptReader, render_problems
 from evalharness.suites.reading import Reading
-from evalharness.suites.render import Renderer, TemplateError
+from evalharness.suites.render import Renderer
 from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
 from evalharness.suites.schema import CaseSchema, SuiteSchema
 from evalharness.suites.specs import SpecReader
@@ -67,7 +68,7 @@ class _Loader(Reading):
 
     def __init__(self, name: str, config: Config) -> None:
         super().__init__(suite_path(name, config.root), config)
-        self._name, self._renderer = name, Renderer(config.limits)
+        self._name = name
 
     def load(self) -> Suite:
         document = self.read(self.path, _READERS[".yaml"])
@@ -77,12 +78,13 @@ class _Loader(Reading):
         checks = self._specs.checks(raw.assert_, document)
         cases, sources = self._cases(raw, document)
         golden = self._golden([case.id for case in cases], metrics)
+        prompts = PromptReader(self, document, {*raw.vars, *(name for case in cases for name in case.vars)})
         suite = Suite(
             name=self._name,
             file=document.file,
             description=raw.description,
             models=tuple(raw.models),
-            prompts=self._prompts(raw, document),
+            prompts={name: prompts.prompt(name, given) for name, given in raw.prompts.items()},
             default_prompts=tuple(raw.default_prompts or raw.prompts),
             params=read_params(raw.params),
             tools=read_tools(raw.tools, document, self),
@@ -94,7 +96,7 @@ class _Loader(Reading):
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
         self._check_metrics(suite, golden, document)
-        self._check_prompts(suite, document)
+        self.problems += render_problems(suite, Renderer(self.config.limits), self.config.limits)
         if self.problems:
             raise self.error()
         return suite
@@ -173,14 +175,6 @@ class _Loader(Reading):
             cluster=raw.cluster,
         )
 
-    def _prompts(self, raw: SuiteSchema, document: Document) -> dict[str, Prompt]:
-        return {
-            name: Prompt(
-                name, tuple(Message(*turn.role_and_source) for turn in turns), document.locate(("prompts", name))
-            )
-            for name, turns in raw.prompts.items()
-        }
-
     def _check_names(self, raw: SuiteSchema, document: Document) -> None:
         for index, model in enumerate(raw.models):
             try:
@@ -194,26 +188,6 @@ class _Loader(Reading):
                     ("default_prompts", index),
                     f"no prompt '{prompt}' in this suite{did_you_mean(prompt, raw.prompts)}",
                 )
-
-    def _check_prompts(self, suite: Suite, document: Document) -> None:
-        """Render each message with each case, to find broken templates early."""
-        for prompt in suite.prompts.values():
-            for index, turn in enumerate(prompt.messages):
-                problem = next(filter(None, (self._try_render(turn, suite, case) for case in suite.cases)), None)
-                if problem:
-                    self.note(document, ("prompts", prompt.name, index, turn.role), problem)
-
-    def _try_render(self, turn: Message, suite: Suite, case: Case) -> str | None:
-        limits, spent = self.config.limits, self._renderer
-        if spent.chars > limits.suite_chars:
-            return f"the messages of all cases are longer than limits.suite_chars = {limits.suite_chars}"
-        if spent.steps > limits.suite_steps:
-            return f"the messages of all cases take more than limits.suite_steps = {limits.suite_steps}"
-        try:
-            self._renderer.text(turn.content, {**suite.vars, **case.vars})
-        except TemplateError as error:
-            return f"{error} (with case '{case.id}', {case.where})"
-        return None
 
 
 def _other_format(reference: str, file: str) -> str:

@@ -26,14 +26,19 @@ def read_jsonl(text: str, file: str, limits: Limits) -> Document:
         if line.strip():
             if len(values) == limits.cases:
                 raise DocumentError(problem(file, number, 0, f"more lines than limits.cases = {limits.cases}"))
-            values.append(_json_line(line, file, number, limits))
+            values.append(json_value(line, file, limits, number))
             lines.append(number)
     return Document(file, values, _by_line(file, lines))
 
 
-def _json_line(line: str, file: str, number: int, limits: Limits) -> Any:
-    def fail(message: str, column: int = 1) -> NoReturn:
-        raise DocumentError(problem(file, number, column, message))
+def json_value(text: str, file: str, limits: Limits, first: int = 1) -> Any:
+    """The JSON value of a text that starts on the line `first`. Numbers stay text (`Bare`).
+
+    Raises DocumentError: invalid JSON, a duplicate key, a lone surrogate, or a limit exceeded.
+    """
+
+    def fail(message: str, line: int = 1, column: int = 1) -> NoReturn:
+        raise DocumentError(problem(file, first + line - 1, column, message))
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
@@ -43,19 +48,19 @@ def _json_line(line: str, file: str, number: int, limits: Limits) -> Any:
 
     try:
         value = json.loads(
-            line,
+            text,
             object_pairs_hook=unique,
             parse_int=Bare,
             parse_float=Bare,
             parse_constant=lambda c: fail(f"{c} is not valid JSON"),
         )
     except json.JSONDecodeError as error:
-        fail(f"invalid JSON: {error.msg}", error.colno)
+        fail(f"invalid JSON: {error.msg}", error.lineno, error.colno)
     except RecursionError:
         fail(f"nested deeper than limits.depth = {limits.depth}")
     for exceeded in _exceeded(value, limits):
         fail(exceeded)
-    if "\\u" in line and _has_lone_surrogate(json.dumps(value, ensure_ascii=False)):
+    if "\\u" in text and _has_lone_surrogate(json.dumps(value, ensure_ascii=False)):
         fail("a lone surrogate is not a character: write the whole character")
     return value
 

@@ -60,6 +60,25 @@ def _list_or_text(value: Any) -> str:
     return "list" if isinstance(value, list) else "text"
 
 
+def _list_or_source(value: Any) -> str:
+    return "list" if isinstance(value, list | tuple) else "source"
+
+
+def _text_or_source(value: Any) -> str:
+    return "source" if isinstance(value, dict | PromptSourceSchema) else "text"
+
+
+def _no_text(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f"expected a list of messages, or {{file: PATH}}{_file_hint(value)}")
+    return value
+
+
+def _file_hint(text: str) -> str:
+    """What to write for a text that is a reference to a file in other tools."""
+    return f": write {{file: {text.removeprefix('file://')}}}" if text.startswith("file://") else ""
+
+
 Text = Annotated[str, BeforeValidator(_text)]
 Data = Annotated[Any, BeforeValidator(plain)]
 Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$"), BeforeValidator(_text)]
@@ -100,12 +119,29 @@ class StrictSchema(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
 
 
-class MessageSchema(StrictSchema):
-    """One message: a mapping from one role to its template."""
+class PromptSourceSchema(StrictSchema):
+    """Where a prompt, or the text of a message, is read from."""
 
-    system: Text | None = None
-    user: Text | None = None
-    assistant: Text | None = None
+    file: Text
+    """Relative to the suite's file, below the root: .md, .txt, .jinja, .j2; a chat in .json, .yaml, .yml."""
+    format: Literal["jinja", "python", "plain"] | None = None
+    """What fills in the variables: `{{ name }}`, `{name}` as `str.format` does, or nothing. Default: jinja."""
+    role: Literal["system", "user", "assistant"] | None = None
+    """Of a text that is the whole prompt. Default: that of the front matter, else user."""
+
+
+Content = Annotated[
+    Annotated[PromptSourceSchema, Tag("source")] | Annotated[Text, Tag("text")],
+    Discriminator(_text_or_source),
+]
+
+
+class MessageSchema(StrictSchema):
+    """One message: a mapping from one role to its template, or to the file that has it."""
+
+    system: Content | None = None
+    user: Content | None = None
+    assistant: Content | None = None
 
     @model_validator(mode="after")
     def _one_role(self) -> MessageSchema:
@@ -114,10 +150,17 @@ class MessageSchema(StrictSchema):
         return self
 
     @property
-    def role_and_source(self) -> tuple[str, str]:
-        """The role and the template of the message."""
+    def role_and_source(self) -> tuple[str, str | PromptSourceSchema]:
+        """The role and the template of the message, or where it is read from."""
         role = next(iter(self.model_fields_set))
         return role, getattr(self, role)
+
+
+PromptSchema = Annotated[
+    Annotated[list[MessageSchema], Field(min_length=1), Tag("list")]
+    | Annotated[PromptSourceSchema, BeforeValidator(_no_text), Tag("source")],
+    Discriminator(_list_or_source),
+]
 
 
 class ParamsSchema(StrictSchema):
@@ -196,9 +239,7 @@ class SuiteSchema(StrictSchema):
     schema_: Annotated[Literal[1], BeforeValidator(_version)] = Field(alias="schema")
     description: Text = ""
     models: list[Name] = []
-    prompts: dict[Name, Annotated[list[MessageSchema], Field(min_length=1)]] = Field(
-        min_length=1, json_schema_extra={"additionalProperties": False}
-    )
+    prompts: dict[Name, PromptSchema] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
     default_prompts: list[Text] = []
     params: ParamsSchema = ParamsSchema()
     tools: list[ToolSchema] = Field(default=[], max_length=128)

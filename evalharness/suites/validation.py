@@ -11,7 +11,15 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from evalharness.errors import Problem, did_you_mean
 from evalharness.suites.document import Document, Loc
-from evalharness.suites.schema import CaseSchema, GateSchema, MessageSchema, ParamsSchema, SuiteSchema, ToolSchema
+from evalharness.suites.schema import (
+    CaseSchema,
+    GateSchema,
+    MessageSchema,
+    ParamsSchema,
+    PromptSourceSchema,
+    SuiteSchema,
+    ToolSchema,
+)
 
 _MAX_PROBLEMS = 1_000
 """Reported for one file."""
@@ -19,6 +27,8 @@ _MAX_SHOWN = 100
 _TAG_SIGNS = "- _ . @ + # / = & % , ' ( ) ! ? :, with single spaces between words that do not start with ':'"
 _SIGNS = {"id": "- _ . @ + # /", "tag": _TAG_SIGNS, "tags": _TAG_SIGNS}
 """What a name may contain besides letters and digits."""
+_TAGS = ("list", "text", "source", "[key]")
+"""Steps of a place that name a choice of the schema, not a key of the file."""
 _PARTS: dict[str | int, type[BaseModel]] = {
     "params": ParamsSchema,
     "prompts": MessageSchema,
@@ -62,9 +72,7 @@ def _kind(kind: str, loc: Loc, message: str, value: Any) -> Loc:
 
 
 def _message(kind: str, loc: Loc, message: str, value: Any, known: Sequence[str]) -> str:
-    field = next(
-        (str(step) for step in reversed(loc) if isinstance(step, str) and step not in ("list", "text", "[key]")), ""
-    )
+    field = next((str(step) for step in reversed(loc) if isinstance(step, str) and step not in _TAGS), "")
     if kind == "extra_forbidden":
         return f"unknown key '{loc[-1]}'{did_you_mean(str(loc[-1]), known)}"
     if kind == "missing":
@@ -95,5 +103,5 @@ def _shown(value: Any) -> str:
 
 
 def _known_keys(loc: Loc, row: type[BaseModel]) -> list[str]:
-    model = SuiteSchema if len(loc) < 2 else _PARTS.get(loc[0], row)
+    model = SuiteSchema if len(loc) < 2 else PromptSourceSchema if "source" in loc else _PARTS.get(loc[0], row)
     return [field.alias or name for name, field in model.model_fields.items()]

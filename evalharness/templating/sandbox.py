@@ -21,6 +21,8 @@ from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from evalharness.errors import did_you_mean
+from evalharness.templating.errors import TemplateError as TemplateError
+from evalharness.templating.errors import failed_line
 from evalharness.templating.filters import FILTERS, allowed, check_needles
 
 _TEXT_METHODS = frozenset(
@@ -36,10 +38,6 @@ _MAX_TOKENS = 50_000
 """Tokens of one template, counted before parsing. A long chat template has 10,000."""
 _MAX_BITS = 1_000
 """Of an integer."""
-
-
-class TemplateError(Exception):
-    """A template cannot be compiled or rendered: the text has the reason."""
 
 
 class _Metered(NodeTransformer):
@@ -119,9 +117,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except UndefinedError as error:
             missing = str(error).partition("'")[2].partition("'")[0]
             hint = did_you_mean(missing, variables) if str(error).endswith("is undefined") else ""
-            raise TemplateError(f"{error}{hint}") from None
+            raise TemplateError(f"{error}{hint}", failed_line(error, template)) from None
         except Exception as error:  # untrusted: every error is the template's
-            raise TemplateError(f"{error}" or type(error).__name__) from None
+            raise TemplateError(f"{error}" or type(error).__name__, failed_line(error, template)) from None
         return self.concat(pieces)
 
     def _checked_template(self, source: str, forbidden: tuple[type[nodes.Node], ...]) -> Template:
@@ -133,11 +131,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             for node in tree.find_all(forbidden):
                 kind = type(node).__name__.lower()
                 hint = ": write {{ a }}{{ b }}" if kind == "concat" else ""
-                raise TemplateError(f"line {node.lineno} of the template: '{kind}' is not allowed here{hint}")
+                message = f"line {node.lineno} of the template: '{kind}' is not allowed here{hint}"
+                raise TemplateError(message, node.lineno)
             return Template.from_code(self, self.compile(_Metered().visit(tree)), self.globals)
         except TemplateSyntaxError as error:
             hint = _filter_hint(error.message or "")
-            raise TemplateError(f"line {error.lineno} of the template: {error.message}{hint}") from None
+            message = f"line {error.lineno} of the template: {error.message}{hint}"
+            raise TemplateError(message, error.lineno) from None
         except RecursionError:
             raise TemplateError("the template is nested too deeply") from None
         except (ValueError, SyntaxError, ArithmeticError, MemoryError) as error:  # from compiling the generated Python

@@ -93,6 +93,12 @@ def _five_accepted_on_main(repository: Repository) -> None:
     repository.git("rebase", "--quiet", "origin/main")
 
 
+def _in_file(text: str) -> Edit:
+    """The prompt `plain` in a file with this text."""
+    turns = '\n    - user: "{{ question }} {{ shop }}"'
+    return both(swap(DEMO, turns, " {file: ../app/prompts/plain.md}"), put("app/prompts/plain.md", f"{text}\n"))
+
+
 _BETTER = swap(DEMO, '"{{ question }} {{ shop }}"', '"{{ shop }}: {{ question }}"')
 _BEST = swap(DEMO, '"{{ shop }}: {{ question }}"', '"{{ shop }} {{ question }}"')
 _WORKFLOW = "on: push\njobs: {}\n"
@@ -111,6 +117,8 @@ ROWS = [
     Row("add conftest.py beside application code", put("src/shop/conftest.py")),
     Row("add a test", put("tests/test_more.py", "def test_more(): assert True\n")),
     Row("improve a prompt", _BETTER),
+    Row("move a prompt to a file of the application", _in_file("{{ question }} {{ shop }}")),
+    Row("move a prompt to a file, and improve it", _in_file("{{ shop }}: {{ question }}")),
     Row("accept the answers once more", well_accepted),
     Row("accept the answers twice more", both(well_accepted, well_accepted)),
     Row("accept a sixth run, which removes the first", both(_five_accepted_on_main, well_accepted)),

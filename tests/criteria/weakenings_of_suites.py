@@ -32,6 +32,7 @@ from trust_project import (
 
 _GATES = SUITE[SUITE.index("gates:") :]
 _FIRST = "  - {metric: rouge_l, margin: 15%}\n"
+_TURNS = '\n    - user: "{{ question }} {{ shop }}"'
 _CSV = "id,tags,question\n" + "".join(f"{name},hard,Say: within 30 days\n" for name in IDS)
 
 SUITES = [
@@ -147,6 +148,21 @@ SUITES = [
     Row("write a key twice", swap(DEMO, "margin: 15%}", "margin: 15%, margin: 50%}"), "duplicate key 'margin'"),
     Row("write a second document behind the first", swap(DEMO, SUITE, f"{SUITE}---\n{SUITE}"), "demo.yaml"),
     Row("save the suite as UTF-16", put(DEMO, SUITE.encode("utf-16")), "not UTF-8"),
+    Row(
+        "read the prompt from a file above the project",
+        swap(DEMO, _TURNS, " {file: ../../outside/plain.md}"),
+        "'../../outside/plain.md' leaves the project",
+    ),
+    Row(
+        "make the prompt's file a symbolic link",
+        both(swap(DEMO, _TURNS, " {file: ../plain.md}"), put("x.md", "{{ question }}\n"), link("plain.md", "x.md")),
+        "symbolic link",
+    ),
+    Row(
+        "read the prompt from a hidden file",
+        both(swap(DEMO, _TURNS, " {file: ../.git/plain.md}"), put(".git/plain.md", "{{ question }}\n")),
+        "'../.git/plain.md' is hidden",
+    ),
     Row("make the suite a symbolic link", both(put("easy.yaml", SUITE), link(DEMO, "../easy.yaml")), "symbolic link"),
 ]
 

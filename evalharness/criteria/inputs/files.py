@@ -47,6 +47,11 @@ FILES = (
     *PATTERNS[2:],
     ANNOUNCING,
     Input(("files that the configuration names",), "compared", "scripted responses, templates, models, embedders"),
+    Input(
+        ("prompt files that a suite names",),
+        "trusted",
+        "they are tested, like the prompts in a suite; above the project, hidden and as links they are refused",
+    ),
     Input((".gitignore", ".gitmodules", ".lfsconfig"), "trusted", "git reads it; the files it leads to are compared"),
     Input((".gitattributes",), "trusted", "filters of git are not run; only CRLF and Git LFS pointers count as equal"),
     Input(

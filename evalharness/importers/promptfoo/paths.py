@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from evalharness.suites.files import FileError, inside
+from evalharness.suites.files import FileError, below
 
 _MAGIC = re.compile(r"[*?\[{]")
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
@@ -19,20 +19,6 @@ _MAX_FORMS = 64
 def is_pattern(reference: str) -> bool:
     """Whether a reference contains wildcards or braces."""
     return _MAGIC.search(reference) is not None
-
-
-def below(root: Path, folder: Path, reference: str) -> Path:
-    """The path of `reference`, relative to `folder`, which may go up with `..` as far as `root`.
-
-    Raises FileError if the path leaves the root, is absolute, or goes through a symbolic link.
-    """
-    path = reference.replace("\\", "/")
-    if ".." not in PurePosixPath(path).parts:
-        return inside(root, folder, reference)
-    relative = os.path.normpath(PurePosixPath(Path(os.path.relpath(folder, root)).as_posix(), path))
-    if path.startswith("/") or PurePosixPath(relative).parts[0] == "..":
-        raise FileError(f"'{reference}' leaves the project: move the file below {root.name or 'the root'}/")
-    return inside(root, root, relative)
 
 
 def matches(root: Path, folder: Path, pattern: str, limit: int) -> list[str]:

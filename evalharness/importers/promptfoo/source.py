@@ -11,11 +11,11 @@ from typing import Any
 
 from evalharness.config import Limits
 from evalharness.errors import Problem, SuiteError
-from evalharness.importers.promptfoo.paths import below, is_pattern, matches
+from evalharness.importers.promptfoo.paths import is_pattern, matches
 from evalharness.importers.promptfoo.references import resolved
 from evalharness.importers.promptfoo.tables import read_table
 from evalharness.suites.document import Document, DocumentError, Loc, plain, problem, read_yaml
-from evalharness.suites.files import FileError, read_text
+from evalharness.suites.files import FileError, below, read_text
 from evalharness.suites.rows import read_jsonl
 
 FILE = "file://"

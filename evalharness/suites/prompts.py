@@ -1,0 +1,156 @@
+"""Read the prompts of a suite, from the suite itself and from the files that it names, and render them as a check."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from evalharness.config import Limits
+from evalharness.errors import Problem
+from evalharness.records import Case, Location, Message, Prompt, Suite
+from evalharness.suites.document import Document, DocumentError, Loc
+from evalharness.suites.files import FileError
+from evalharness.suites.prompt_files import (
+    TEMPLATES,
+    FileText,
+    PromptFile,
+    has_lines,
+    in_text,
+    prompt_path,
+    read_prompt_file,
+)
+from evalharness.suites.prompt_format import FormatError, check_filled, section_hint, template_of
+from evalharness.suites.reading import Reading
+from evalharness.suites.render import Renderer, TemplateError
+from evalharness.suites.schema import MessageSchema, PromptSourceSchema
+
+_FILE = "file://"
+
+
+class PromptReader:
+    """Reads the prompts of one suite, and notes what is wrong with them."""
+
+    def __init__(self, reading: Reading, document: Document, variables: Collection[str]) -> None:
+        """`variables`: the names that the suite and its cases set."""
+        self._reading, self._document, self._variables = reading, document, variables
+        self._files: dict[Path, PromptFile] = {}
+
+    def prompt(self, name: str, given: Sequence[MessageSchema] | PromptSourceSchema) -> Prompt:
+        """The prompt; without messages if there is a problem."""
+        loc: Loc = ("prompts", name)
+        ignored: dict[str, None] = {}
+        texts: list[FileText] = []
+        try:
+            if isinstance(given, PromptSourceSchema):
+                texts += self._whole(given, loc, ignored)
+            else:
+                texts += self._turns(given, loc, ignored)
+        except DocumentError as error:
+            self._reading.problems.append(error.problem)
+        messages = tuple(Message(one.role, one.text) for one in texts)
+        return Prompt(
+            name, messages, self._document.locate(loc), tuple(one.where for one in texts), tuple(filter(None, ignored))
+        )
+
+    def _turns(self, turns: Sequence[MessageSchema], loc: Loc, ignored: dict[str, None]) -> Iterator[FileText]:
+        for index, turn in enumerate(turns):
+            role, content = turn.role_and_source
+            here = (*loc, index, role)
+            if isinstance(content, PromptSourceSchema):
+                yield self._single(role, content, here, ignored)
+            elif (name := _reference(content)) is not None:
+                message = f"{_FILE} is text here: to read the file, write {{file: {self._nearest(name)}}}"
+                raise DocumentError(self._document.problem(here, message))
+            else:
+                yield FileText(role, content, self._document.locate(here))
+
+    def _single(self, role: str, source: PromptSourceSchema, loc: Loc, ignored: dict[str, None]) -> FileText:
+        """The text of a message."""
+        file = self._file(source, loc)
+        if source.role:
+            raise self._error((*loc, "role"), f"remove 'role': this is the {role} message")
+        if file.is_chat:
+            raise self._error((*loc, "file"), f"{source.file} has messages: name it as the whole prompt")
+        ignored[file.ignored] = None
+        return self._template(role, file.texts[0], source)
+
+    def _whole(self, source: PromptSourceSchema, loc: Loc, ignored: dict[str, None]) -> Iterator[FileText]:
+        """The messages of a prompt that is a file."""
+        file = self._file(source, loc)
+        if file.is_chat and source.role:
+            raise self._error((*loc, "role"), f"remove 'role': each message of {source.file} has its own")
+        if file.problem and not source.role:
+            raise DocumentError(file.problem)
+        ignored[file.ignored] = None
+        for one in file.texts:
+            yield self._template(source.role or one.role or "user", one, source)
+
+    def _file(self, source: PromptSourceSchema, loc: Loc) -> PromptFile:
+        root, folder = self._reading.config.root, self._reading.path.parent
+        try:
+            path = prompt_path(root, folder, source.file)
+            if not path.exists():
+                nearest = self._nearest(source.file)
+                hint = f"; did you mean '{nearest}'?" if nearest != source.file else ""
+                raise FileError(f"prompt file '{source.file}' not found: its path is relative to this suite{hint}")
+        except FileError as error:
+            raise self._error((*loc, "file"), str(error)) from None
+        if path not in self._files:
+            self._files[path] = read_prompt_file(path, root, self._reading.config.limits)
+        return self._files[path]
+
+    def _template(self, role: str, one: FileText, source: PromptSourceSchema) -> FileText:
+        """The text as a template of jinja2."""
+        if _reference(one.text) is not None:
+            raise DocumentError(in_text(one.where, 1, f"{_FILE} is text here: name that file in the suite"))
+        try:
+            if source.format is None and not one.where.file.lower().endswith(TEMPLATES):
+                check_filled(one.text, self._variables)
+            return FileText(role, template_of(one.text, source.format or "jinja"), one.where)
+        except FormatError as error:
+            raise DocumentError(in_text(one.where, error.line, str(error))) from None
+
+    def _nearest(self, name: str) -> str:
+        """The path as it must be written, for one that is relative to the root."""
+        root, folder = self._reading.config.root, self._reading.path.parent
+        other = f"../{name.removeprefix('./')}"
+        for path in (name, other):
+            try:
+                if prompt_path(root, folder, path).is_file():
+                    return path
+            except FileError:
+                continue
+        return name
+
+    def _error(self, loc: Loc, message: str) -> DocumentError:
+        return DocumentError(self._document.problem(loc, message))
+
+
+def _reference(text: str) -> str | None:
+    """The path of a text that is a reference to a file in other tools; None for another text."""
+    line = text.strip()
+    return line.removeprefix(_FILE) if line.startswith(_FILE) and "\n" not in line else None
+
+
+def render_problems(suite: Suite, renderer: Renderer, limits: Limits) -> Iterator[Problem]:
+    """Render each message with each case, to find broken templates early: the first problem of each message."""
+    for prompt in suite.prompts.values():
+        for turn, where in zip(prompt.messages, prompt.places, strict=True):
+            found = (_problem(turn, where, suite.vars, case, renderer, limits) for case in suite.cases)
+            if problem := next(filter(None, found), None):
+                yield problem
+
+
+def _problem(
+    turn: Message, where: Location, shared: Mapping[str, object], case: Case, renderer: Renderer, limits: Limits
+) -> Problem | None:
+    if renderer.chars > limits.suite_chars:
+        return in_text(where, 0, f"the messages of all cases are longer than limits.suite_chars = {limits.suite_chars}")
+    if renderer.steps > limits.suite_steps:
+        return in_text(where, 0, f"the messages of all cases take more than limits.suite_steps = {limits.suite_steps}")
+    try:
+        renderer.text(turn.content, {**shared, **case.vars})
+    except TemplateError as error:
+        message = f"{error.reason if has_lines(where) else error}{section_hint(turn.content)}"
+        return in_text(where, error.line, f"{message} (with case '{case.id}', {case.where})")
+    return None
