@@ -8,6 +8,7 @@ from pathlib import Path
 from evalharness.config import Config, load_config
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.merge_base import MergeBase, pairs_of
+from evalharness.evaluation.prompt_changes import prompt_changes
 from evalharness.records import GateRule, Run, Suite
 from evalharness.records.names import is_name
 from evalharness.report import Outcome
@@ -36,6 +37,7 @@ def decide_again(base: MergeBase, path: Path, record: Run, baseline: str | None 
     name, config = record.header.suite, base.config
     sibling = path.parent / _REFERENCE
     reference = read_run(sibling) if path.name.startswith(RECORD) and sibling.exists() else None
+    against = record.header.against
     command, suite = f"pytest --llm-suite={name} --llm-accept", _suite(name, config)
     verdicts = base.decide(
         record,
@@ -53,6 +55,7 @@ def decide_again(base: MergeBase, path: Path, record: Run, baseline: str | None 
         command,
         compared=baseline != "none",
         criteria=base.criteria(record, verdicts, baseline, reference),
+        prompts=prompt_changes(record, suite, config, base.snapshot.folder if base.commit and not against else None),
         base=base.commit.sha if base.commit else "",
         root=config.root,
         suite=suite,

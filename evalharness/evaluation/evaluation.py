@@ -25,6 +25,7 @@ from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.commands import accept_command, command
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import make_plan
+from evalharness.evaluation.prompt_changes import prompt_changes
 from evalharness.evaluation.requests import Requests
 from evalharness.evaluation.resources import Resources
 from evalharness.evaluation.speed import MachineSpeed
@@ -180,12 +181,18 @@ class Evaluation:
             accept_command=self._accept_command,
             compared=options.baseline != "none",
             criteria=merge_base.criteria(run, verdicts, options.baseline, reference),
+            prompts=prompt_changes(run, self.plan.suite, self.resources.config, self._earlier()),
             base=options.base.sha if options.base else "",
             command=command(self.name, options),
             root=self.resources.config.root,
             suite=self.plan.suite,
             warnings=tuple(self.resources.warnings),
         )
+
+    def _earlier(self) -> Path | None:
+        """The files of the version that this run is compared with."""
+        commit = self.options.against or self.resources.merge_base.commit
+        return self.resources.folder_of(commit) if commit else None
 
     def _accepted(self, outcome: Outcome, because: str) -> Outcome:
         try:

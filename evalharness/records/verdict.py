@@ -235,6 +235,18 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptChange:
+    """A prompt whose text differs from that of an earlier version."""
+
+    name: str
+    file: str
+    """The files that it is read from."""
+    then: str
+    """The templates of its messages, each below its role."""
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class CriteriaChange:
     """One difference between two criteria: a line of the table.
 

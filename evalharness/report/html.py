@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from evalharness.records import SEVERITY, Baseline, CriteriaChange, Run, Verdict
+from evalharness.records import SEVERITY, Baseline, CriteriaChange, PromptChange, Run, Verdict
 from evalharness.records.coverage import coverage_of
 from evalharness.report.causes import Cause, causes
 from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
 from evalharness.report.gate_data import gate_data
 from evalharness.report.outcome import Outcome
+from evalharness.report.prompt_diffs import pieces
 from evalharness.report.rows import packed, rows_of
 from evalharness.report.single_file import island, page_pieces
 
@@ -48,6 +49,7 @@ class Page:
     columns: Sequence[Column]
     verdicts: Sequence[Verdict] = ()
     criteria: Sequence[CriteriaChange] = ()
+    prompts: Sequence[PromptChange] = ()
     errors: Sequence[Mapping[str, str]] = ()
     """For each cause of errors: the number of cases, the first ones, the text, and what to do."""
     extent: str = "complete"
@@ -77,6 +79,7 @@ def page_of(outcome: Outcome) -> Page:
         columns=columns_of(run, earlier),
         verdicts=outcome.shown,
         criteria=outcome.criteria,
+        prompts=outcome.prompts,
         errors=[_error(cause, outcome) for cause in causes(run.samples)[:MAX_ERRORS]],
         extent=extent_of(run),
         answered=len({sample.key for sample in run.samples if sample.error is None} & set(run.header.planned)),
@@ -139,6 +142,7 @@ def _overview(page: Page) -> dict[str, Any]:
         "metrics": metrics,
         "gates": [_gate(verdict) for verdict in sorted(page.verdicts, key=_gravity)],
         "criteria": [asdict(change) for change in page.criteria],
+        "prompts": [{"name": one.name, "file": one.file, "pieces": pieces(one)} for one in page.prompts],
         "errors": [dict(error) for error in page.errors],
         "columns": [summary(column, metrics) for column in page.columns],
         "pairwise": [_pair(one) for one in alike],

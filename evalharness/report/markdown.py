@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from evalharness.amounts import score
-from evalharness.records import Baseline, Verdict
+from evalharness.records import Baseline, PromptChange, Verdict
 from evalharness.records.coverage import coverage_of
 from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import AnswerDiff, How, answers
-from evalharness.report.encode import code, codes, fence, one_lines
+from evalharness.report.encode import code, codes, fence, one_lines, quoted
 from evalharness.report.markdown_cases import case_block
 from evalharness.report.markdown_tables import GATE_HEAD, gate_row, usage_table
 from evalharness.report.outcome import Outcome
+from evalharness.report.prompt_diffs import lines
 
 MAX_CHARS = 60_000
 """GitHub rejects comments of more than 65,536 characters."""
@@ -70,7 +71,7 @@ def _one(outcome: Outcome, most_chars: int) -> Iterator[str]:
     tail = [*_usage(outcome), *_environment(outcome)]
     room = most_chars - _size(head) - _size(tail) - 1_000
     yield from head
-    for part in (_gates(outcome, room * _GATES_SHARE), _criteria(outcome)):
+    for part in (_gates(outcome, room * _GATES_SHARE), _criteria(outcome), _prompts(outcome, room * _FOLDED_SHARE)):
         blocks = list(part)
         room -= _size(blocks)
         yield from blocks
@@ -144,6 +145,20 @@ def _criteria(outcome: Outcome) -> Iterator[str]:
         lines = [*lines[:_MAX_CHANGES], f"- ... and {len(lines) - _MAX_CHANGES} more, in verdict.json"]
     yield "**Changes to the criteria**"
     yield "\n".join(lines)
+
+
+def _prompts(outcome: Outcome, room: float) -> Iterator[str]:
+    """The diff of each changed prompt, folded."""
+    if outcome.prompts:
+        count = len(outcome.prompts)
+        yield f"<details><summary>{count} changed prompt{'s' if count > 1 else ''}</summary>"
+        yield from _fitting(outcome.prompts, room, "prompts", _prompt)
+        yield "</details>"
+
+
+def _prompt(change: PromptChange) -> str:
+    shown = quoted("\n".join(lines(change)), lines=100, width=500)
+    return f"Prompt {code(change.name, 60)} in {code(change.file, 200)}\n\n{fence(shown)}"
 
 
 def _errors(outcome: Outcome) -> Iterator[str]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from evalharness.errors import StoreError
-from evalharness.records import Baseline, CriteriaChange, Run, Status, Suite, Verdict, worst
+from evalharness.records import Baseline, CriteriaChange, PromptChange, Run, Status, Suite, Verdict, worst
 from evalharness.store import in_ci
 
 ACCEPTABLE: tuple[Status, ...] = ("no baseline", "fail", "incomparable")
@@ -41,6 +41,8 @@ class Outcome:
     """False with `--llm-baseline none`."""
     criteria: tuple[CriteriaChange, ...] = ()
     """Changes to the criteria since the merge base."""
+    prompts: tuple[PromptChange, ...] = ()
+    """The prompts whose text has changed since the merge base, or since the version that the run is compared with."""
     base: str = ""
     """The commit whose baselines and gates apply; empty: those of the working tree."""
     command: str = ""

@@ -48,6 +48,7 @@ def summary_lines(outcome: Outcome, *, report: bool = True) -> Iterator[Line]:
         yield from _no_baseline(outcome)
         yield from _detectable(outcome)
     yield from _criteria(outcome)
+    yield from _prompts(outcome)
     if word in ("FAIL", "ERROR"):
         yield from _worst_cases(outcome)
     yield from _acceptance(outcome)
@@ -226,6 +227,12 @@ def _detectable(outcome: Outcome) -> Iterator[Line]:
         cases = len({sample.key.case for sample in outcome.run.samples})
         text = f"with these {cases} cases, {detects(drops)}"
         yield from _wrapped(f"{'':<13} {text}", " " * 14, {})
+
+
+def _prompts(outcome: Outcome) -> Iterator[Line]:
+    """A line for each changed prompt; the report shows the difference."""
+    for change in outcome.prompts[: MAX_CHANGES // 3]:
+        yield f"prompt    {one_line(f'{change.name} has changed: {change.file}')}", {}
 
 
 def _criteria(outcome: Outcome) -> Iterator[Line]:

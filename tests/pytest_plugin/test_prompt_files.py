@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from noisy import git
 
@@ -49,3 +51,31 @@ def test_validate_lists_keys_without_effect(moved):
     result = moved.command("validate", "demo")
     assert result.exit_code == 0
     assert result.output.splitlines()[1:] == [f"{FILE}:2:1: ignored: model"]
+
+
+def test_the_reports_show_the_change(moved):
+    """The terminal names the changed file; the summary and the page show what has changed in it, and nothing else."""
+    assert "prompt    plain" not in moved.run().stdout.str()
+    summary = moved.root / "reports/demo/summary.md"
+    assert "changed prompt" not in summary.read_text()
+    moved.edit(FILE, "helpful", "careful, and fast")
+    result = moved.run()
+    result.stdout.fnmatch_lines([f"prompt    plain has changed: {FILE}"])
+    text = summary.read_text()
+    assert f"1 changed prompt</summary>\n\nPrompt `plain` in `{FILE}`\n\n```\n│ @@ -1,4 +1,4 @@\n" in text
+    assert "\n│ -You are helpful.\n│ +You are careful, and fast.\n" in text
+    (change,) = overview(moved)["prompts"]
+    assert change["pieces"][:3] == [["same", "system:\nYou are "], ["gone", "helpful"], ["new", "careful, and fast"]]
+
+
+def test_another_front_matter_is_no_change(moved):
+    """What is not sent cannot change a prompt."""
+    moved.edit(FILE, "gpt", "other")
+    assert "prompt    plain" not in moved.run().stdout.str()
+    assert overview(moved)["prompts"] == []
+
+
+def overview(project):
+    """The data of the page."""
+    page = (project.root / "reports/demo/report.html").read_text()
+    return json.loads(page.partition('id="data">')[2].partition("</script>")[0])

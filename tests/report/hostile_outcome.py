@@ -16,6 +16,7 @@ from evalharness.records import (
     Context,
     CriteriaChange,
     Message,
+    PromptChange,
     Response,
     Sample,
     Score,
@@ -55,6 +56,7 @@ def hostile(text: str) -> Outcome:
         accept_command=text,
         refusal=text,
         criteria=(CriteriaChange(text, text, text, relaxes=True), CriteriaChange(text, "", text, relaxes=False)),
+        prompts=(PromptChange(text, text, f"{text} then", f"{text} now"),),
         base=text,
         command=text,
     )

@@ -61,8 +61,12 @@ function tidy(pieces) {
 
 function renderDiff(before, now) {
   if (before === now) return el("p.muted", {}, "None: the answer is the same.");
+  return renderPieces(wordDiff(before, now));
+}
+
+function renderPieces(pieces) {
   const blanks = { " ": "␣", "\n": "↵\n", "\t": "⇥\t" };
   const visible = (value) => (value.trim() ? value : value.replace(/[ \n\t]/g, (char) => blanks[char]));
-  return el("div.text", { dir: "auto" }, wordDiff(before, now).map(([kind, value]) => (kind === "same"
+  return el("div.text", { dir: "auto" }, pieces.map(([kind, value]) => (kind === "same"
     ? shown(value, "exact") : el(kind === "new" ? "ins" : "del", {}, shown(visible(value), "change")))));
 }

@@ -98,10 +98,18 @@ function renderCriteria() {
   if (data.criteria.length) at("criteria").append(table("Changes to the criteria", head, data.criteria.map(row)));
 }
 
+// Prompts whose text has changed since the merge base.
+function renderPrompts() {
+  at("prompts-part").hidden = !data.prompts.length;
+  for (const prompt of data.prompts)
+    at("prompts").append(el("h3", {}, name(prompt.name), muted(" ", name(prompt.file))), renderPieces(prompt.pieces));
+}
+
 renderVerdict();
 renderErrors();
 if (data.gates.length || data.overall !== "comparison") renderGates();
 else at("gates-part").hidden = true;
 renderCriteria();
+renderPrompts();
 renderGroups();
 renderCases().catch(() => at("cases").append(nothing("The cases cannot be unpacked: this browser is too old, or the file is damaged.")));

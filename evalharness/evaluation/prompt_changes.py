@@ -1,0 +1,55 @@
+"""The prompts of a run whose text has changed since the merge base, or since the version that it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+from evalharness.config import Config
+from evalharness.errors import EvalHarnessError
+from evalharness.records import Prompt, PromptChange, Run, Suite
+from evalharness.suites import load_suite, prompt_digest
+
+
+def prompt_changes(run: Run, suite: Suite | None, config: Config, there: Path | None) -> tuple[PromptChange, ...]:
+    """The changed prompts; `there` holds the files of the earlier version.
+
+    None without an earlier version, and for a run of a suite whose prompts have changed since.
+    """
+    if suite is None or there is None or all(_is_equal(file, config.root, there) for file in _files(suite)):
+        return ()
+    try:
+        then = load_suite(suite.name, config.anchored(there))
+    except EvalHarnessError:  # it did not exist then, or is invalid under today's configuration
+        return ()
+    return tuple(_changes(run, then, suite))
+
+
+def _files(suite: Suite) -> set[str]:
+    """The files that the prompts of a suite are read from."""
+    return {suite.file, *(place.file for prompt in suite.prompts.values() for place in prompt.places)}
+
+
+def _is_equal(file: str, root: Path, there: Path) -> bool:
+    now, then = root / file, there / file
+    return now.is_file() and then.is_file() and now.read_bytes() == then.read_bytes()
+
+
+def _changes(run: Run, then: Suite, now: Suite) -> Iterator[PromptChange]:
+    for name, digest in run.header.prompts.items():
+        if name in then.prompts and name in now.prompts and prompt_digest(now, name) == digest:
+            old, new = then.prompts[name], now.prompts[name]
+            if old.messages != new.messages:
+                yield PromptChange(name, _place(old, new), _text(old), _text(new))
+
+
+def _place(old: Prompt, new: Prompt) -> str:
+    """The files of the messages that differ; of all messages if some are only on one side."""
+    pairs = zip_longest(old.messages, new.messages)
+    changed = [place.file for place, (then, now) in zip(new.places, pairs, strict=False) if then != now]
+    return ", ".join(dict.fromkeys(changed or [place.file for place in new.places]))
+
+
+def _text(prompt: Prompt) -> str:
+    return "\n\n".join(f"{message.role}:\n{message.content}" for message in prompt.messages)
