@@ -34,8 +34,9 @@ def compare(root: Path, sources: tuple[str, ...], suite: str | None, output: Pat
     """Compare runs and baselines: print a table, and write a report with every answer.
 
     A source is the folder or record of a run (reports/support), the file or folder of a baseline
-    (golden/baselines/support), or git:REF, the baselines of a commit. The first source is compared with each other
-    one. A single source compares its own models and prompts.
+    (golden/baselines/support), git:REF, the baselines of a commit, or the results of another tool: a log of Inspect
+    (.json or .eval), output.json of promptfoo, traces or observations of Langfuse. The first source is compared with
+    each other one. A single source compares its own models and prompts.
 
     Exit status: 0 whatever the result, 1 a source cannot be read, 2 usage.
     """

@@ -179,6 +179,7 @@ def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
     """The figures of a column for the tables, as plain data."""
     group = column.samples
     responses = [sample.response for sample in group if sample.response]
+    counted = [one for one in responses if one.usage.prompt_tokens or one.usage.completion_tokens]
     timed = [sample.response.timing for sample in group if sample.response and sample.latency_s is not None]
     totals = known(timing.total_s for timing in timed)
     return {
@@ -197,8 +198,8 @@ def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
         "decode_p50": _median(known(timing.decode_tokens_per_s for timing in timed)),
         "timed": len(timed),
         "cost_per_1000_usd": _mean([cost * 1000 for cost in known(sample.cost_usd for sample in group)]),
-        "prompt_tokens": _mean([response.usage.prompt_tokens for response in responses]),
-        "completion_tokens": _mean([response.usage.completion_tokens for response in responses]),
+        "prompt_tokens": _mean([response.usage.prompt_tokens for response in counted]),
+        "completion_tokens": _mean([response.usage.completion_tokens for response in counted]),
     }
 
 

@@ -14,6 +14,7 @@ from evalharness.report.encode import one_line
 from evalharness.report.html import Page, facts_of
 
 _CLEAR = 0.05
+_SEPARATOR = "; "
 _FIGURES = (
     ("seconds, median", "total_p50_s", ".2f"),
     ("first token, s", "first_token_p50_s", ".3f"),
@@ -34,7 +35,7 @@ def comparison(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> Page:
     return Page(
         overall="comparison",
         headline=f"{len(columns)} side by side" if len(columns) > 1 else "one model and prompt: nothing to compare",
-        facts={"suite": ", ".join(suites), "sources": _named(sources)},
+        facts={"suite": ", ".join(suites), "sources": _named(sources), **_left_out(sources)},
         columns=columns,
         answered=sum(sample.error is None for column in columns for sample in column.samples),
         planned=sum(column.planned for column in columns),
@@ -57,6 +58,13 @@ def _named(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> str:
         f"{name} ({facts_of(source)['commit'] or source.header.id})" if isinstance(source, Run) else name
         for name, source in sources
     )
+
+
+def _left_out(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> dict[str, str]:
+    """What the readers of other tools' files have left out."""
+    runs = [(name, source.header.environment.get("left_out")) for name, source in sources if isinstance(source, Run)]
+    found = [f"{name}: {reason}" for name, reasons in runs if isinstance(reasons, list) for reason in reasons]
+    return {"left out": _SEPARATOR.join(found)} if found else {}
 
 
 def _counterpart(column: Column, first: Sequence[Column]) -> dict[str, Any]:
@@ -82,6 +90,8 @@ def comparison_lines(overview: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield _metric_line(number, column["scores"][index], tests.get(number))
     yield "", ""
     yield from _figures(columns)
+    for reason in filter(None, overview["facts"].get("left out", "").split(_SEPARATOR)):
+        yield f"left out  {one_line(reason, 70)}", ""
 
 
 def _metric_line(number: int, scores: Sequence[float | None], test: dict[str, Any] | None) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from evalharness.errors import StoreError
 from evalharness.records import Baseline, Run
 from evalharness.store import commit_at, read_run
 from evalharness.store.baselines import BASELINE_FOLDER, read_baseline
+from evalharness.store.results import read_results
 from evalharness.store.runs import record_in, stored_lines
 
 GIT = "git:"
@@ -19,8 +20,8 @@ GIT = "git:"
 def open_source(given: str, root: Path, suite: str | None = None) -> Run | list[Baseline]:
     """The run or the baselines of a source.
 
-    A source is the folder or record of a run, a file or folder of baselines, or `git:REF`. `git:REF` needs the name of
-    the suite. Raises StoreError.
+    A source is the folder or record of a run, a file or folder of baselines, the results of Inspect, promptfoo or
+    Langfuse, or `git:REF`. `git:REF` needs the name of the suite. Raises StoreError.
     """
     if given.startswith(GIT):
         return _committed(given.removeprefix(GIT), root, suite)
@@ -31,6 +32,8 @@ def open_source(given: str, root: Path, suite: str | None = None) -> Run | list[
         return read_run(record)
     if path.is_dir():
         return _baselines(sorted(path.glob("*.jsonl")), root, given)
+    if (results := read_results(path)) is not None:
+        return results
     _, first = next(stored_lines(path), (1, {}))
     return read_run(path) if first.get("kind") == "run" else _baselines([path], root, given)
 
