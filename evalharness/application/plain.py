@@ -43,11 +43,11 @@ class _Plain:
         if depth > MOST_DEPTH:  # also of an object that contains itself
             raise WrongAnswerError(f"{place[:100]}: expected at most {MOST_DEPTH} levels of nesting")
         if self._values > MOST_VALUES:
-            raise WrongAnswerError(f"answer: expected at most {MOST_VALUES:,} values")
+            raise WrongAnswerError(f"answer: expected at most {MOST_VALUES:,} values, got more by {place[:100]}")
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            return self._text(value)
+            return self._text(value, place)
         if isinstance(value, numbers.Real):
             return _number(value, place)
         if (fields := _as_mapping(value)) is not None:
@@ -57,16 +57,16 @@ class _Plain:
             return [self.of(inner, f"{place}[{index}]", depth + 1) for index, inner in enumerate(value)]
         raise WrongAnswerError(f"{place[:100]}: expected a JSON value, got {_named(value)}")
 
-    def _text(self, value: str) -> str:
+    def _text(self, value: str, place: str) -> str:
         self._chars += len(value)
         if self._chars > MOST_CHARS:
-            raise WrongAnswerError(f"answer: expected at most {MOST_CHARS:,} characters")
+            raise WrongAnswerError(f"answer: expected at most {MOST_CHARS:,} characters, got more by {place[:100]}")
         return str.__str__(value)
 
     def _key(self, name: Any, place: str) -> str:
         if not isinstance(name, str):
             raise WrongAnswerError(f"{place[:100]}: expected texts as keys, got {_named(name)}")
-        return self._text(name)
+        return self._text(name, place)
 
 
 def _number(value: Any, place: str) -> int | float:
