@@ -218,6 +218,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness",
         "evalharness.records",
         "evalharness.records.application",
+        "evalharness.records.dialogue",
         "evalharness.records.response",
         "evalharness.records.run",
         "evalharness.records.score",

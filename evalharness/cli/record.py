@@ -13,7 +13,7 @@ from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import Config, load_config
 from evalharness.evaluation.plan import make_plan
-from evalharness.evaluation.recorded import metric_keys, wanted_keys
+from evalharness.evaluation.recorded import RecordedPlan
 from evalharness.report.encode import one_line
 from evalharness.store import in_ci
 from evalharness.store.imported import origin_of
@@ -76,11 +76,11 @@ def export_(
     with explained():
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=repeat)
-        wanted = wanted_keys(plan)
         with closing(_ledger(config)) as ledger:
-            found = ledger.find(wanted)
-            wanted |= (of_metrics := metric_keys(plan, found))
-            found |= ledger.find(of_metrics)
+            recorded = RecordedPlan(plan, ledger.find)
+            of_metrics = recorded.metric_keys()
+            found = recorded.found | ledger.find(of_metrics)
+        wanted = recorded.wanted | of_metrics
     missing = [sample for key, sample in wanted.items() if key not in found]
     if missing and not partial:
         names = ", ".join(f"{key.case}[{key.model}-{key.prompt}]" for key in missing[:_SHOWN])

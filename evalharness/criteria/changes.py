@@ -107,8 +107,8 @@ def _about_case(
     if then is None or now is None:
         yield ("added", False) if then is None else ("renamed" if then in moved else "deleted", True)
         return
-    if then.vars != now.vars:
-        yield "variables changed", True
+    if (then.vars, then.conversation) != (now.vars, now.conversation):
+        yield f"{'variables' if then.vars != now.vars else 'conversation'} changed", True
     if then.golden != now.golden:
         fewer, more = set(now.golden) < set(then.golden), set(then.golden) < set(now.golden)
         yield f"golden answers {'removed' if fewer else 'added' if more else 'changed'}", True

@@ -34,6 +34,8 @@ class CriteriaCase:
     """SHA-256 of each golden answer."""
     tags: frozenset[str]
     checks: frozenset[CriteriaCheck]
+    conversation: str = ""
+    """SHA-256 of the messages and turns; empty without them."""
     origins: frozenset[tuple[str, str, str]] = field(default=frozenset(), compare=False)
     """Golden answers that were answers of a model: digest, MODEL.PROMPT, request."""
 
@@ -111,8 +113,15 @@ def _criteria_case(case: Case, origins: frozenset[tuple[str, str, str]]) -> Crit
         golden=tuple(text_digest(answer) for answer in case.golden),
         tags=frozenset(case.tags),
         checks=frozenset(CriteriaCheck(spec.name, as_json(_value(spec)), spec.must_pass) for spec in case.checks),
+        conversation=_conversation(case),
         origins=origins,
     )
+
+
+def _conversation(case: Case) -> str:
+    if not case.history and not case.turns:
+        return ""
+    return text_digest(as_json([[asdict(message) for message in case.history], case.turns]))
 
 
 def _value(check: Spec) -> Any:

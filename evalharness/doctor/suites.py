@@ -12,7 +12,7 @@ from evalharness.doctor.result import CheckResult
 from evalharness.errors import EvalHarnessError, GitError, StoreError, SuiteError
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.plan import Plan, make_plan
-from evalharness.evaluation.recorded import metric_keys, missing_requests, wanted_keys
+from evalharness.evaluation.recorded import RecordedPlan
 from evalharness.providers import Provider
 from evalharness.records import Request, Suite
 from evalharness.report.causes import remedy
@@ -53,7 +53,8 @@ def _check(name: str, config: Config, opened: dict[str, Provider], base: MergeBa
         if not suite.models:
             return SuiteCheck(CheckResult("suites", "ok", f"{name}: {len(suite.cases)} cases, {_NO_MODEL}; {baseline}"))
         plan = make_plan(suite, config, opened=opened)
-        missing = _not_recorded(plan, config)
+        recorded = RecordedPlan(plan, lambda keys: _recorded(keys, config))
+        missing = recorded.missing
         if problem := _damaged(name, plan, base) or _offline(name, plan, missing):
             return SuiteCheck(problem, embedders=_embedders(suite), name=name)
     except SuiteError as error:
@@ -70,13 +71,13 @@ def _check(name: str, config: Config, opened: dict[str, Provider], base: MergeBa
         baseline,
     ]
     result = CheckResult("suites", "ok", f"{name}: {'; '.join(parts)}", needed=True)
-    return SuiteCheck(result, _models(plan, missing, config), _embedders(suite), name)
+    return SuiteCheck(result, _models(plan, recorded, config), _embedders(suite), name)
 
 
-def _models(plan: Plan, missing: list[Request], config: Config) -> frozenset[str]:
+def _models(plan: Plan, recorded: RecordedPlan, config: Config) -> frozenset[str]:
     """The models that a run sends requests to: its own, and those of its metrics."""
-    own = {request.key.model for request in missing}
-    wanted = metric_keys(plan, _recorded(wanted_keys(plan), config))
+    own = {request.key.model for request in recorded.missing}
+    wanted = recorded.metric_keys()
     judged = bool(own) or not wanted.keys() <= _recorded(wanted, config).keys()
     return frozenset(own | (plan.metric_models.keys() if judged else set()))
 
@@ -106,11 +107,6 @@ def _offline(name: str, plan: Plan, missing: list[Request]) -> CheckResult | Non
     todo = remedy("not recorded", NOT_RECORDED, plan.suite.models, f"pytest --llm-suite={name}")
     text = f"{name}: {len(lost)} of {len(plan.requests)} requests: {NOT_RECORDED}\n{todo}"
     return CheckResult("suites", "broken", text, needed=True)
-
-
-def _not_recorded(plan: Plan, config: Config) -> list[Request]:
-    """The requests without a recorded response. Raises StoreError."""
-    return missing_requests(plan, _recorded(wanted_keys(plan), config))
 
 
 def _recorded(keys: Iterable[str], config: Config) -> Mapping[str, Recorded]:

@@ -18,6 +18,7 @@ from itertools import count, groupby
 from typing import Any
 
 from evalharness.errors import MetricError
+from evalharness.evaluation.conversations import Conversations
 from evalharness.evaluation.warm_up import WarmUp
 from evalharness.execution import Engine, Exchange
 from evalharness.foreign import describe
@@ -45,6 +46,7 @@ class _Task:
 
     case: Case
     request: Request
+    """As planned; in a conversation, as sent from then on."""
     scorer: Scorer
     exchange: Exchange | None = None
     sent: list[list[Future[Exchange]] | MetricError] | None = None
@@ -89,6 +91,7 @@ class Pipeline:
     def __init__(self, engine: Engine, deadline_s: float | None = None) -> None:
         """Prepare a pipeline; nothing is started. After `deadline_s` and a second, no response is scored any more."""
         self._engine, self._deadline_s = engine, deadline_s
+        self._conversations = Conversations(engine.submit)
         self._started_at, self._finished = time.monotonic(), 0
         self._over = threading.Event()
         self._timer = threading.Timer(deadline_s + _GRACE_S, self._too_late) if deadline_s is not None else None
@@ -141,10 +144,11 @@ class Pipeline:
 
     def _send(self, task: _Task) -> None:
         self._unfinished.add(task)
-        self._engine.submit(task.request).add_done_callback(lambda future: self._arrived(task, future.result()))
+        exchange = self._conversations.exchange(task.request)
+        exchange.add_done_callback(lambda future: self._arrived(task, future.result()))
 
     def _arrived(self, task: _Task, exchange: Exchange) -> None:
-        task.exchange = exchange
+        task.exchange, task.request = exchange, exchange.request
         if self._over.is_set():
             self._leave_unscored(task, _TOO_LATE)
         elif self._stopped.is_set() and not self._thread.is_alive():

@@ -46,9 +46,15 @@ class Plan:
         found = requests(
             self.suite, models=self.providers, prompts=self.prompts, repeats=self.repeats, limits=self.config.limits
         )
+        found = ((case, self._without_turns(request)) for case, request in found)
         if not any(metric.golden_likelihood for metric in self.metrics):
             return list(found)
         return [(case, replace(request, golden=case.golden)) for case, request in found]
+
+    def _without_turns(self, request: Request) -> Request:
+        """The request; not a turn of a conversation if a test gives the answers and leads the conversation."""
+        is_given = not self.providers[request.key.model].capabilities.repeatable
+        return replace(request, dialogue=None) if is_given and request.dialogue else request
 
     def by_case(self) -> dict[tuple[str, str, str], list[tuple[Case, Request]]]:
         """By model, prompt and case: the requests of all repeats."""

@@ -1,48 +1,80 @@
-"""The keys by which the ledger knows a plan's requests: those of the suite, and those of its metrics."""
+"""The recorded responses of a plan: to the requests of the suite, turn by turn, and to those of its metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 
 from evalharness.errors import MetricError
+from evalharness.evaluation.conversations import Conversations
 from evalharness.evaluation.plan import Plan
+from evalharness.execution import Exchange
 from evalharness.execution.keys import request_key, request_text
 from evalharness.providers import Provider
-from evalharness.records import Request, SampleKey
+from evalharness.records import Request, SampleError, SampleKey
 from evalharness.scoring.scorer import Answered
-from evalharness.store.recorded import Recorded
+from evalharness.store.recorded import NOT_RECORDED, Recorded
+
+Find = Callable[[Iterable[str]], Mapping[str, Recorded]]
+"""Returns the recorded responses by key."""
+_MISSING = SampleError("not recorded", NOT_RECORDED)
 
 
-def wanted_keys(plan: Plan) -> dict[str, SampleKey]:
-    """Return the keys of all requests of a plan to models whose responses are recorded."""
-    key_of = _key_of(plan.providers)
-    return {key_of(request): request.key for _, request in plan.requests if _is_recorded(plan.providers, request)}
+class RecordedPlan:
+    """What a run of a plan would replay. Only models whose responses are recorded count."""
 
+    def __init__(self, plan: Plan, find: Find) -> None:
+        self._plan, self._find, self._key_of = plan, find, _key_of(plan.providers)
+        self.wanted: dict[str, SampleKey] = {}
+        """The keys of all requests. A turn after one that is not recorded has a key that no response has."""
+        self.missing: list[Request] = []
+        """The requests of the plan that are sent."""
+        single = (one for _, one in plan.requests if one.dialogue is None and _is_recorded(plan.providers, one))
+        self._looked_up = {self._key_of(one) for one in single}
+        self.found = dict(find(self._looked_up))
+        """The recorded responses by key."""
+        self._answered = list(self._replayed())
 
-def missing_requests(plan: Plan, recorded: Collection[str]) -> list[Request]:
-    """Return the requests of a plan that are sent although the responses with these keys are recorded."""
-    key_of = _key_of(plan.providers)
-    return [r for _, r in plan.requests if not _is_recorded(plan.providers, r) or key_of(r) not in recorded]
+    def metric_keys(self) -> dict[str, SampleKey]:
+        """Return the keys of the requests that metrics send to score the recorded responses."""
+        models = self._plan.metric_models
+        if not self._plan.scorer.sends_requests:
+            return {}
+        key_of = _key_of(models)
+        return {key_of(request): request.key for request in self._follow_ups() if _is_recorded(models, request)}
 
+    def _replayed(self) -> Iterator[Answered]:
+        conversations = Conversations(self._submit)
+        for case, request in self._plan.requests:
+            exchange = conversations.exchange(request).result()
+            if exchange.response is None:
+                self._note_missing(request)
+            else:
+                yield Answered(case, exchange.request, exchange.response)
 
-def metric_keys(plan: Plan, recorded: Mapping[str, Recorded]) -> dict[str, SampleKey]:
-    """Return the keys of the requests that metrics send to score these recorded responses.
+    def _note_missing(self, request: Request) -> None:
+        self.missing.append(request)
+        if _is_recorded(self._plan.providers, request):  # no key of a turn is known before the earlier answers are
+            self.wanted.setdefault(self._key_of(request), request.key)
 
-    Only models whose responses are recorded count.
-    """
-    if not plan.scorer.sends_requests:
-        return {}
-    key_of = _key_of(plan.metric_models)
-    wanted = [request for request in _follow_ups(plan, recorded) if _is_recorded(plan.metric_models, request)]
-    return {key_of(request): request.key for request in wanted}
+    def _submit(self, request: Request) -> Future[Exchange]:
+        done: Future[Exchange] = Future()
+        recorded = self._recorded(request) if _is_recorded(self._plan.providers, request) else None
+        done.set_result(Exchange(request, recorded.response) if recorded else Exchange(request, error=_MISSING))
+        return done
 
+    def _recorded(self, request: Request) -> Recorded | None:
+        key = self._key_of(request)
+        self.wanted[key] = request.key
+        if key not in self._looked_up:
+            self._looked_up.add(key)
+            self.found |= self._find([key])
+        return self.found.get(key)
 
-def _follow_ups(plan: Plan, recorded: Mapping[str, Recorded]) -> Iterator[Request]:
-    key_of = _key_of(plan.providers)
-    for case, request in plan.requests:
-        known = recorded.get(key_of(request)) if _is_recorded(plan.providers, request) else None
-        for wanted in plan.scorer.requests(Answered(case, request, known.response)) if known else ():
-            yield from () if isinstance(wanted, MetricError) else wanted
+    def _follow_ups(self) -> Iterator[Request]:
+        for answered in self._answered:
+            for wanted in self._plan.scorer.requests(answered):
+                yield from () if isinstance(wanted, MetricError) else wanted
 
 
 def _is_recorded(models: Mapping[str, Provider], request: Request) -> bool:

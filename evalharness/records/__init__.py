@@ -10,6 +10,7 @@ Suite ─ Case ─┐
 from __future__ import annotations
 
 from evalharness.records.application import Citation, Context, ToolCall
+from evalharness.records.dialogue import Dialogue, turn_id
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
@@ -59,6 +60,7 @@ __all__ = [
     "Citation",
     "Context",
     "CriteriaChange",
+    "Dialogue",
     "FinishReason",
     "GateRule",
     "GateSpec",
@@ -92,5 +94,6 @@ __all__ = [
     "Verdict",
     "Violation",
     "slots_of",
+    "turn_id",
     "worst",
 ]

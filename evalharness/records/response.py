@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from evalharness.records.application import Citation, Context, ToolCall, json_problem
+from evalharness.records.dialogue import Dialogue
 from evalharness.records.suite import Message, Params, Tool
 
 FinishReason = Literal["stop", "length"]
@@ -49,6 +50,8 @@ class Request:
     """The variables of suite and case, for an application that takes them."""
     tools: tuple[Tool, ...] = ()
     """What the model may call."""
+    dialogue: Dialogue | None = field(default=None, compare=False)
+    """The conversation that the request is a turn of. Executors and providers get requests without one."""
 
     def texts(self) -> list[str]:
         """All texts that the prompt contains: contents, tool calls and tools."""

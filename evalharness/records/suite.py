@@ -185,6 +185,12 @@ class Case:
     where: Location
     cluster: str = ""
     """Name of what the case shares with others (a document, a conversation). Their errors are not independent."""
+    history: tuple[Message, ...] = ()
+    """Messages between those of the prompt and the last user message."""
+    conversation: str = ""
+    """Id of the conversation that the case is a turn of."""
+    turns: tuple[str, ...] = ()
+    """What the user says in the turns up to this one."""
 
 
 @dataclass(frozen=True, slots=True)

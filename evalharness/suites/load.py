@@ -17,6 +17,14 @@ from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
 from evalharness.records import Case, Location, Run, Spec, Suite
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.applicable import gate_problems, metric_problems
+from evalharness.suites.conversations import (
+    case_problems,
+    conversation_data,
+    conversation_fields,
+    names_in,
+    one_per_turn,
+    prompt_problems,
+)
 from evalharness.suites.document import Document, Loc, problem, read_yaml
 from evalharness.suites.files import FileError, inside
 from evalharness.suites.gates import read_gates
@@ -78,7 +86,7 @@ class _Loader(Reading):
         checks = self._specs.checks(raw.assert_, document)
         cases, sources = self._cases(raw, document)
         golden = self._golden([case.id for case in cases], metrics)
-        prompts = PromptReader(self, document, {*raw.vars, *(name for case in cases for name in case.vars)})
+        prompts = PromptReader(self, document, {*raw.vars, *names_in(cases)})
         suite = Suite(
             name=self._name,
             file=document.file,
@@ -96,7 +104,9 @@ class _Loader(Reading):
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
         self._check_metrics(suite, golden, document)
-        self.problems += render_problems(suite, Renderer(self.config.limits), self.config.limits)
+        renderer = Renderer(self.config.limits)
+        self.problems += render_problems(suite, renderer, self.config.limits)
+        self.problems += prompt_problems(suite, renderer.variables)
         if self.problems:
             raise self.error()
         return suite
@@ -108,6 +118,8 @@ class _Loader(Reading):
             sources: list[tuple[Document, Loc]] = [(document, (index,)) for index in range(len(cases))]
         else:
             cases, sources = raw.cases, [(document, ("cases", index)) for index in range(len(raw.cases))]
+        self.problems += case_problems(cases, sources)
+        cases, sources = one_per_turn(cases, sources)
         self._check_ids(cases, sources, document)
         return cases, sources
 
@@ -170,9 +182,10 @@ class _Loader(Reading):
             tags=tuple(dict.fromkeys(raw.tags)),
             golden=answers,
             checks=checks + self._specs.checks(raw.assert_, document, loc),
-            digest=sys.intern(digest([raw.vars, list(answers)])),
+            digest=sys.intern(digest([raw.vars, list(answers), *conversation_data(raw)])),
             where=document.locate(loc),
             cluster=raw.cluster,
+            **conversation_fields(raw),
         )
 
     def _check_names(self, raw: SuiteSchema, document: Document) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from evalharness.config import Limits
 from evalharness.errors import Problem
 from evalharness.records import Case, Location, Message, Prompt, Suite
+from evalharness.suites.conversations import said
 from evalharness.suites.document import Document, DocumentError, Loc
 from evalharness.suites.files import FileError
 from evalharness.suites.prompt_files import (
@@ -136,20 +137,22 @@ def render_problems(suite: Suite, renderer: Renderer, limits: Limits) -> Iterato
     """Render each message with each case, to find broken templates early: the first problem of each message."""
     for prompt in suite.prompts.values():
         for turn, where in zip(prompt.messages, prompt.places, strict=True):
-            found = (_problem(turn, where, suite.vars, case, renderer, limits) for case in suite.cases)
+            is_last = turn is prompt.messages[-1]
+            rendered = ((case, {**suite.vars, **case.vars, **said(case, is_last=is_last)}) for case in suite.cases)
+            found = (_problem(turn, where, variables, case, renderer, limits) for case, variables in rendered)
             if problem := next(filter(None, found), None):
                 yield problem
 
 
 def _problem(
-    turn: Message, where: Location, shared: Mapping[str, object], case: Case, renderer: Renderer, limits: Limits
+    turn: Message, where: Location, variables: Mapping[str, object], case: Case, renderer: Renderer, limits: Limits
 ) -> Problem | None:
     if renderer.chars > limits.suite_chars:
         return in_text(where, 0, f"the messages of all cases are longer than limits.suite_chars = {limits.suite_chars}")
     if renderer.steps > limits.suite_steps:
         return in_text(where, 0, f"the messages of all cases take more than limits.suite_steps = {limits.suite_steps}")
     try:
-        renderer.text(turn.content, {**shared, **case.vars})
+        renderer.text(turn.content, variables)
     except TemplateError as error:
         message = f"{error.reason if has_lines(where) else error}{section_hint(turn.content)}"
         return in_text(where, error.line, f"{message} (with case '{case.id}', {case.where})")

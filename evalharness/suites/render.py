@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from evalharness.config import Limits
-from evalharness.records import Case, Message, Params, Prompt, Purpose, Request, SampleKey, Suite
+from evalharness.records import Case, Dialogue, Message, Params, Prompt, Purpose, Request, SampleKey, Suite
+from evalharness.suites.conversations import messages_of
 from evalharness.templating.sandbox import Sandbox, TemplateError
 
 _SEEDS = 2**31
@@ -78,12 +79,13 @@ def requests(
             common = renderer.common_messages(prompt, suite.vars)
             for case in suite.cases:
                 variables = {**suite.vars, **case.vars}
-                messages = renderer.messages(prompt, variables)
+                messages = messages_of(renderer.messages, prompt, variables, case)
                 shared = _shared(messages, common)
+                dialogue = Dialogue(suite.name, case.conversation, len(case.turns)) if case.turns else None
                 for repeat in range(repeats[model]):
-                    key = SampleKey(case.id, prompt.name, model, repeat)
-                    params = _seeded(suite.params, repeat)
-                    yield case, Request(key, messages, shared, params, variables=variables, tools=suite.tools)
+                    key, params = SampleKey(case.id, prompt.name, model, repeat), _seeded(suite.params, repeat)
+                    made = Request(key, messages, shared, params, variables=variables, tools=suite.tools)
+                    yield case, replace(made, dialogue=dialogue) if dialogue else made
 
 
 def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:

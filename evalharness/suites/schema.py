@@ -208,6 +208,34 @@ class GateSchema(StrictSchema):
     """Points of a 0..1 score that a single case may lose."""
 
 
+class HistorySchema(StrictSchema):
+    """A message of a conversation that has begun: a mapping from one role to its text."""
+
+    system: Text | None = None
+    user: Text | None = None
+    assistant: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_role(self) -> HistorySchema:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a message must have exactly one role: system, user or assistant")
+        return self
+
+    @property
+    def role_and_text(self) -> tuple[str, str]:
+        """The role and the text of the message."""
+        role = next(iter(self.model_fields_set))
+        return role, getattr(self, role)
+
+
+class TurnSchema(StrictSchema):
+    """What the user says in one turn of a conversation, and what its answer must keep."""
+
+    user: Annotated[Text, Field(min_length=1)]
+    tags: list[TagName] = []
+    assert_: list[Data] = Field(default=[], alias="assert")
+
+
 class CaseSchema(StrictSchema):
     """One case."""
 
@@ -217,6 +245,10 @@ class CaseSchema(StrictSchema):
     cluster: Text = ""
     """The group of dependent cases that this case belongs to, such as one document."""
     assert_: list[Data] = Field(default=[], alias="assert")
+    messages: Annotated[list[HistorySchema], Field(max_length=1000)] = []
+    """The conversation so far, as it is sent: before the last user message of the prompt."""
+    turns: Annotated[list[TurnSchema], Field(min_length=1, max_length=50)] = []
+    """What the user says, one after another. Each turn is a case of its own: ID#1, ID#2, ..."""
 
 
 class _MetricNames:

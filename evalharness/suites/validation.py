@@ -14,11 +14,13 @@ from evalharness.suites.document import Document, Loc
 from evalharness.suites.schema import (
     CaseSchema,
     GateSchema,
+    HistorySchema,
     MessageSchema,
     ParamsSchema,
     PromptSourceSchema,
     SuiteSchema,
     ToolSchema,
+    TurnSchema,
 )
 
 _MAX_PROBLEMS = 1_000
@@ -36,6 +38,12 @@ _PARTS: dict[str | int, type[BaseModel]] = {
     "gates": GateSchema,
     "tools": ToolSchema,
 }
+_INNER: dict[str | int, type[BaseModel]] = {
+    "source": PromptSourceSchema,
+    "turns": TurnSchema,
+    "messages": HistorySchema,
+}
+"""Parts of a case, and of a prompt."""
 
 
 def validate(
@@ -103,5 +111,6 @@ def _shown(value: Any) -> str:
 
 
 def _known_keys(loc: Loc, row: type[BaseModel]) -> list[str]:
-    model = SuiteSchema if len(loc) < 2 else PromptSourceSchema if "source" in loc else _PARTS.get(loc[0], row)
+    inner = next((part for step in reversed(loc[:-1]) if (part := _INNER.get(step))), None)
+    model = inner or (SuiteSchema if len(loc) < 2 else _PARTS.get(loc[0], row))
     return [field.alias or name for name, field in model.model_fields.items()]

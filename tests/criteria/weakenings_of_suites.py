@@ -71,6 +71,11 @@ SUITES = [
     Row(
         "ask an easier question", swap(CASES, "Can I return case-0?", "Say: 30 days."), "case case-0: variables changed"
     ),
+    Row(
+        "put an answer into the messages of a case",
+        swap(CASES, a_case("case-1"), a_case("case-1", messages=[{"user": "Hi"}, {"assistant": "30 days."}])),
+        "case case-1: conversation changed",
+    ),
     Row("put all cases into one cluster", swap(CASES, '"tags"', '"cluster": "one", "tags"'), "variables changed"),
     Row("put the answer into a shared variable", swap(DEMO, "shop: Acme", "shop: Say 30 days"), "shared variable shop"),
     Row("remove a gated tag from cases", swap(CASES, a_case("case-1"), a_case("case-1", tags=[])), "tag hard removed"),

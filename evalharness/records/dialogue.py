@@ -1,0 +1,26 @@
+"""How a sample goes on after its first answer: the turns of a conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """The place of a request in a conversation of several turns."""
+
+    suite: str
+    conversation: str
+    """Id of the case with the turns. The turns are the samples `ID#1`, `ID#2`, ..."""
+    turns: int = 1
+    """Number of the turn. As many messages at the end of the request are the user's; answers come between them."""
+
+    @property
+    def case(self) -> str:
+        """Id of the turn."""
+        return turn_id(self.conversation, self.turns)
+
+
+def turn_id(conversation: str, number: int) -> str:
+    """The id of a turn; `number` counts from 1."""
+    return f"{conversation}#{number}"

@@ -1,0 +1,128 @@
+"""Conversations of a suite: a case for each turn, and where its messages stand among those of the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from evalharness.errors import Problem
+from evalharness.records import Case, Message, Prompt, Suite, turn_id
+from evalharness.suites.document import Document, Loc, problem
+from evalharness.suites.schema import CaseSchema
+from evalharness.templating.sandbox import TemplateError
+
+USER = "user"
+"""The variable with what the user says in a turn."""
+Sources = Sequence[tuple[Document, Loc]]
+Render = Callable[[Prompt, Mapping[str, Any]], tuple[Message, ...]]
+"""Returns the messages of a prompt. Raises TemplateError."""
+
+
+def one_per_turn(cases: Sequence[CaseSchema], sources: Sources) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
+    """The cases, with one for each turn in place of those with turns, and the position of each.
+
+    A turn has the id `ID#1`, `ID#2`, ..., the turns up to its own, and the conversation as its cluster.
+    """
+    pairs = [pair for case, source in zip(cases, sources, strict=True) for pair in _turns(case, source)]
+    return [case for case, _ in pairs], [source for _, source in pairs]
+
+
+def _turns(case: CaseSchema, source: tuple[Document, Loc]) -> Iterator[tuple[CaseSchema, tuple[Document, Loc]]]:
+    if not case.turns:
+        yield case, source
+    document, loc = source
+    for number, turn in enumerate(case.turns, start=1):
+        changes: dict[str, Any] = {
+            "id": turn_id(case.id, number),
+            "tags": [*case.tags, *turn.tags],
+            "cluster": case.cluster or case.id,
+            "assert_": turn.assert_,
+            "turns": case.turns[:number],
+        }
+        yield case.model_copy(update=changes), (document, (*loc, "turns", number - 1))
+
+
+def conversation_fields(raw: CaseSchema) -> dict[str, Any]:
+    """The fields of a case that concern its conversation."""
+    return {
+        "history": tuple(Message(*turn.role_and_text) for turn in raw.messages),
+        "conversation": raw.id.rpartition("#")[0] if raw.turns else "",
+        "turns": tuple(turn.user for turn in raw.turns),
+    }
+
+
+def conversation_data(raw: CaseSchema) -> list[Any]:
+    """What an answer depends on besides variables, for the digest of the case; empty for a case of one message."""
+    history = [list(turn.role_and_text) for turn in raw.messages]
+    return [{"messages": history, "turns": [turn.user for turn in raw.turns]}] if history or raw.turns else []
+
+
+def case_problems(cases: Sequence[CaseSchema], sources: Sources) -> Iterator[Problem]:
+    """What is wrong with the conversations of the cases as written."""
+    for case, (document, loc) in zip(cases, sources, strict=True):
+        if case.turns and case.assert_:
+            message = "a case with turns has an answer for each turn: move 'assert' into the turns"
+            yield document.problem((*loc, "assert"), message)
+        if case.turns and USER in case.vars:
+            message = f"the variable '{USER}' has the text of each turn: give yours another name"
+            yield document.problem((*loc, "vars", USER), message)
+
+
+def messages_of(render: Render, prompt: Prompt, variables: Mapping[str, Any], case: Case) -> tuple[Message, ...]:
+    """The messages of a prompt with those of the case.
+
+    The history comes before the last user message of the prompt, which is rendered for each turn. The answers to all
+    turns but the last are not known yet: they come between the last messages.
+    """
+    if not case.history and not case.turns:
+        return render(prompt, variables)
+    start, last = split(prompt)
+    said: list[Mapping[str, Any]] = [{**variables, USER: text} for text in case.turns] or [variables]
+    turns = [message for each in said for message in render(last, each)] if last else _as_is(case)
+    return (*render(start, variables), *case.history, *turns)
+
+
+def split(prompt: Prompt) -> tuple[Prompt, Prompt | None]:
+    """The prompt without its last message, and that message, if it is the user's."""
+    if not prompt.messages or prompt.messages[-1].role != "user":
+        return prompt, None
+    return replace(prompt, messages=prompt.messages[:-1]), replace(prompt, messages=prompt.messages[-1:])
+
+
+def _as_is(case: Case) -> list[Message]:
+    return [Message("user", text) for text in case.turns]
+
+
+def said(case: Case, *, is_last: bool) -> dict[str, str]:
+    """The variable with the text of the turn, for the last message of a prompt."""
+    return {USER: case.turns[-1]} if case.turns and is_last else {}
+
+
+def names_in(cases: Sequence[CaseSchema]) -> set[str]:
+    """The variables that cases set, with that of their turns."""
+    turns = {USER} if any(case.turns for case in cases) else set()
+    return {name for case in cases for name in case.vars} | turns
+
+
+def prompt_problems(suite: Suite, variables: Callable[[str], set[str]]) -> Iterator[Problem]:
+    """A problem for each prompt that would not send the turns of a case.
+
+    `variables` returns those that a template reads, and raises TemplateError.
+    """
+    first = next((case for case in suite.cases if case.turns), None)
+    for prompt in suite.prompts.values() if first else ():
+        if first and _leaves_out(prompt, variables):
+            message = (
+                f"expected {{{{ {USER} }}}} in the last user message, because case '{first.conversation}' "
+                f"({first.where}) has turns: write it where the text of the turn belongs"
+            )
+            yield problem(*prompt.places[-1], message)
+
+
+def _leaves_out(prompt: Prompt, variables: Callable[[str], set[str]]) -> bool:
+    _, last = split(prompt)
+    try:
+        return last is not None and USER not in variables(last.messages[0].content)
+    except TemplateError:  # reported with its line
+        return False
