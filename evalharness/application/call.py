@@ -6,6 +6,8 @@ case        the id of the case
 params      max_tokens, temperature and the other parameters of the suite
 tools       the tools of the suite: [{"name": ..., "description": ..., "parameters": {...}}, ...]
 (another)   the text of the last message; one parameter at most, of any name
+
+A function with the parameter `conversation_id` keeps conversations: `messages` are then those of this turn.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-KNOWN = ("messages", "variables", "case", "params", "tools")
+KNOWN = ("messages", "variables", "case", "params", "tools", "conversation_id")
 
 
 class LoadError(Exception):
@@ -27,8 +29,11 @@ class LoadError(Exception):
 class Function:
     """The function behind `MODULE:NAME`."""
 
-    def __init__(self, call: str, file: Path) -> None:
-        """Import the module, which is in `file`. Raises LoadError, and whatever the module raises."""
+    def __init__(self, call: str, file: Path, *, keeps_conversation: bool = False) -> None:
+        """Import the module, which is in `file`. Raises LoadError, and whatever the module raises.
+
+        `keeps_conversation`: whether `conversation_id` is known to be among the parameters.
+        """
         module, _, name = call.partition(":")
         imported = importlib.import_module(module)
         origin = Path(getattr(imported, "__file__", None) or "")
@@ -38,6 +43,11 @@ class Function:
         self._names = _names(self._call, call)
         self._without_tools = [one for one in self._names if one[1] != "tools" or not _has_default(self._call, one[0])]
         """A suite without tools leaves the function's own default."""
+        if not keeps_conversation and any(source == "conversation_id" for _, source, _ in self._names):
+            raise LoadError(
+                f"{call}: expected the parameter conversation_id in a function of {file.name}: define one there that "
+                "calls this function"
+            )
         self.is_async = inspect.iscoroutinefunction(self._call) or inspect.iscoroutinefunction(
             getattr(self._call, "__call__", None)  # noqa: B004 - an object with an async `__call__`
         )

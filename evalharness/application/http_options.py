@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
+from evalharness.application.request_template import CONVERSATION, RequestTemplate
 from evalharness.errors import ConfigError
 from evalharness.redaction import is_variable
 from evalharness.wire import checked_address, is_local
@@ -13,6 +14,8 @@ from evalharness.wire import checked_address, is_local
 METHODS = ("GET", "POST", "PUT", "PATCH")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 """A token of RFC 9110, section 5.6.2."""
+_PLACEHOLDER = "{{"
+_CONVERSATION = re.compile(rf"[^{{}}]*\{{\{{ *{CONVERSATION} *\}}\}}[^{{}}]*")
 _OWNED = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "x-client-request-id", "te"}
 _SECRET = re.compile("auth|key|token|secret|passw|cookie|session|credential|signature", re.IGNORECASE)
 
@@ -47,7 +50,7 @@ def checked_headers(plain: Mapping[str, str], secret: Mapping[str, str], *, has_
         for name in given:
             _check_name(name, option)
     for name, value in plain.items():
-        if _SECRET.search(name):
+        if _SECRET.search(name) and _PLACEHOLDER not in value:
             raise ConfigError(f"headers: '{name}' may be a secret: put the name of a variable into headers_env")
         if not (value.isascii() and value.isprintable()):
             raise ConfigError(f"headers: '{name}': expected printable ASCII characters")
@@ -57,6 +60,23 @@ def checked_headers(plain: Mapping[str, str], secret: Mapping[str, str], *, has_
     if twice := {name for name in lower if lower.count(name) > 1}:
         raise ConfigError(f"headers: '{min(twice)}' is there twice")
     return {name.lower(): value for name, value in plain.items()}
+
+
+def conversation_headers(headers: Mapping[str, str]) -> RequestTemplate:
+    """Return the headers that have the id of the conversation, as a template. Raises ConfigError: another placeholder.
+
+    No other placeholder is supported here: a variable could add lines.
+    """
+    found = {name.lower(): value for name, value in headers.items() if _PLACEHOLDER in value}
+    wrong = [name for name, value in found.items() if not _CONVERSATION.fullmatch(value)]
+    if wrong:
+        raise ConfigError(f"headers: '{wrong[0]}': expected one placeholder, {{{{ {CONVERSATION} }}}}, or none")
+    return RequestTemplate(found, "headers")
+
+
+def fixed_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers without those of `conversation_headers`."""
+    return {name: value for name, value in headers.items() if _PLACEHOLDER not in value}
 
 
 def _check_name(name: str, option: str) -> None:

@@ -12,6 +12,7 @@ The same retries, deadlines, bounds and records as for a model's endpoint: `wire
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ from evalharness.application.http_options import (
     METHODS,
     checked_headers,
     checked_url,
+    conversation_headers,
+    fixed_headers,
     is_own_application,
 )
 from evalharness.application.json_text import MODULES as CHARSET_MODULES
@@ -39,7 +42,7 @@ from evalharness.providers.parse import json_object
 from evalharness.providers.remote import check_limits, check_types
 from evalharness.providers.stream import Clock
 from evalharness.providers.token_usage import chat_usage
-from evalharness.records import Request, Response, Usage
+from evalharness.records import Conversation, Request, Response, Usage
 from evalharness.redaction import shortened
 from evalharness.wire import MODULES, Endpoint, json_bytes
 
@@ -118,6 +121,9 @@ class HttpProvider(Provider):
         self._origin, self._path = f"{parts.scheme}://{parts.netloc}", parts.path
         self._is_own = is_own_application(self.url)
         self._query, self._body = RequestTemplate(dict(self.query), "query"), self._body_template()
+        self._headers = conversation_headers(self.headers)
+        templates = (self._query, self._headers, *([self._body] if self._body else []))
+        self._keeps_conversation = any(one.keeps_conversation for one in templates)
         self._answers = self._reader()
         self._read_files()
         self._endpoint = self._opened()
@@ -129,6 +135,7 @@ class HttpProvider(Provider):
             recorded=self._records,
             files=self._files,
             own_code=self._is_own or bool(self._files),
+            keeps_state=self._keeps_conversation,
             deterministic="always" if self.deterministic else "never",
             tools=self._query.takes_tools or (self._body is not None and self._body.takes_tools),
             params=frozenset({"temperature", *self._query.params, *(self._body.params if self._body else ())}),
@@ -170,7 +177,7 @@ class HttpProvider(Provider):
             proxy_env=self.proxy_env,
             ca_file=resolve_path(self.ca_file, self.config.root) if self.ca_file else None,
             headers={"accept": _ACCEPTS[self.stream]}
-            | checked_headers(self.headers, self.headers_env, has_key=self.api_key_env is not None),
+            | fixed_headers(checked_headers(self.headers, self.headers_env, has_key=self.api_key_env is not None)),
             headers_env={name.lower(): variable for name, variable in self.headers_env.items()},
         )
 
@@ -186,15 +193,22 @@ class HttpProvider(Provider):
         return {"provider": "http", "url": url, "method": self.method, **given, **files}
 
     def wire(self, request: Request) -> Mapping[str, Any]:
-        """Return the query and the body of this request. Raises ProviderError: a variable is missing."""
-        sent: dict[str, Any] = {"url": self._origin} if self._is_own else {}
-        if self.query:
-            sent["query"] = self._query.render(request)
-        if self._body is not None:
-            sent["body"] = self._body.render(request)
-        if request.tools:  # for the key: the order of properties counts
-            sent["tools"] = [tool.parameters for tool in request.tools]
-        return sent
+        """Return the query and the body of this request, without the id of its conversation.
+
+        Raises ProviderError: a variable is missing.
+        """
+        known = request.messages[: request.conversation.sent] if request.conversation else ()
+        tools = {"tools": [tool.parameters for tool in request.tools]}  # for the key: the order of properties counts
+        return {
+            **({"url": self._origin} if self._is_own else {}),
+            **self._sent(replace(request, conversation=Conversation("", len(known)))),
+            **(tools if request.tools else {}),
+            **({"known": [message.to_data() for message in known]} if known else {}),
+        }
+
+    def _sent(self, request: Request) -> dict[str, Any]:
+        query = {"query": self._query.render(request)} if self.query else {}
+        return query | ({} if self._body is None else {"body": self._body.render(request)})
 
     async def complete(self, request: Request) -> Response:
         """Return the answer. Raises ProviderError, which names the address."""
@@ -206,11 +220,18 @@ class HttpProvider(Provider):
             raise
 
     async def _complete(self, request: Request) -> Response:
-        sent, clock = self.wire(request), Clock()
+        request = replace(request, conversation=request.conversation or Conversation(secrets.token_hex(8)))
+        sent, clock = self._sent(request), Clock()
         content = json_bytes(sent["body"]) if "body" in sent else b""
         query = query_of(sent.get("query", {}))
         sending = self._endpoint.send(
-            self.method, self._path, content, attempt=request.attempt, query=query, accepted=_ACCEPTED
+            self.method,
+            self._path,
+            content,
+            attempt=request.attempt,
+            headers=self._headers.render(request),
+            query=query,
+            accepted=_ACCEPTED,
         )
         async with sending as response:
             answer = await self._answers.read(response, clock)

@@ -86,6 +86,7 @@ class PythonProvider(Provider):
             files=self._files,
             own_code=True,
             tools=self._source.takes_tools,
+            keeps_state=self._source.keeps_conversation,
             deterministic="always" if deterministic else "never",
             refusal=refusal,
             refusal_kind="auth",
@@ -98,6 +99,7 @@ class PythonProvider(Provider):
             "paths": [str(folder) for folder in self._source.paths],
             "root": str(self._root),
             "outside": self._outside,
+            "keeps_conversation": self._source.keeps_conversation,
             "concurrency": self._concurrency,
         }
         call = self._call
@@ -150,8 +152,13 @@ class PythonProvider(Provider):
     def wire(self, request: Request) -> Mapping[str, Any]:
         """Return all that the function can see, and the digest of its files where they are those of another commit."""
         then = self._accepted if request.key.purpose == "reference" else None
-        tools = {"tools": [tool.to_data() for tool in request.tools]} if request.tools else {}
-        return {**_call_of(request), **tools, **({"files": then._digest} if then and then is not self else {})}
+        known = request.messages[: request.conversation.sent] if request.conversation else ()
+        return {
+            **_call_of(request),
+            **({"tools": [tool.to_data() for tool in request.tools]} if request.tools else {}),
+            **({"known": [message.to_data() for message in known]} if known else {}),
+            **({"files": then._digest} if then and then is not self else {}),
+        }
 
     def prepare(self) -> None:
         """Start the process and import the module. Raises ProviderError."""
@@ -168,7 +175,7 @@ class PythonProvider(Provider):
                 raise ProviderError("the accepted version of the application is not here", kind="import")
             if self._accepted is not self:
                 return self._accepted.complete(request)  # if its process is lost, this version goes on
-        reply = self._supervisor.call(_call_of(request), request.key)
+        reply = self._supervisor.call(_call_of(request), request.key, request.conversation)
         return response_of(reply["answer"], Timing(total_s=reply["total_s"]))
 
     def close(self) -> None:
@@ -180,7 +187,7 @@ class PythonProvider(Provider):
 
 def _call_of(request: Request) -> dict[str, Any]:
     called: dict[str, Any] = {
-        "messages": [message.to_data() for message in request.messages],
+        "messages": [message.to_data() for message in request.new_messages],
         "variables": dict(request.variables),
         "case": request.key.case,
         "params": request.params.to_data(),

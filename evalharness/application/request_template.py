@@ -21,13 +21,16 @@ from evalharness.redaction import shortened
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 _SECRET = re.compile(r"^(api|access|auth)[_-]?(key|token)$|secret$|passw(or)?d$|^authorization$", re.IGNORECASE)
 _PARAMS = ("max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop", "json_schema")
+CONVERSATION = "conversation_id"
+"""The placeholder of an application that keeps conversations."""
 _VALUES: Mapping[str, Callable[[Request], Any]] = {
-    "messages": lambda request: [message.to_data() for message in request.messages],
+    "messages": lambda request: [message.to_data() for message in request.new_messages],
     "question": lambda request: _last(request, "user"),
     "system": lambda request: _last(request, "system"),
     "variables": lambda request: dict(request.variables),
     "case": lambda request: request.key.case,
     "tools": lambda request: [{**tool.to_data(), "parameters": tool.schema} for tool in request.tools],
+    CONVERSATION: lambda request: request.conversation.id if request.conversation else "",
 }
 _KNOWN = (*_VALUES, "variables.NAME", *(f"params.{name}" for name in _PARAMS))
 _Render = Callable[[Request], Any]
@@ -41,6 +44,8 @@ class RequestTemplate:
         self.params: set[str] = set()
         """The parameters of the suite that it sends."""
         self.takes_tools = False
+        self.keeps_conversation = False
+        """Whether it sends the id of the conversation."""
         self._option, self._render = option, self._compiled(value, option)
         if problem := json_problem(value, option):
             raise ConfigError(problem)
@@ -77,6 +82,7 @@ class RequestTemplate:
 
     def _value(self, name: str, place: str) -> _Render:
         first, _, rest = name.partition(".")
+        self.keeps_conversation |= name == CONVERSATION
         if name in _VALUES:
             self.takes_tools = self.takes_tools or name == "tools"
             return _VALUES[name]

@@ -31,6 +31,14 @@ class Source:
     takes_tools: bool = True
     """Whether the function has a parameter `tools`; True also if the module's text does not show it."""
 
+    @property
+    def keeps_conversation(self) -> bool:
+        """Whether the function has the parameter `conversation_id`."""
+        name = self.call.rpartition(":")[2].rpartition(".")[2]
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+        found = [one for one in ast.walk(ast.parse(self.file.read_bytes())) if isinstance(one, functions)]
+        return any(_has_conversation(one.args) for one in found if one.name == name)
+
 
 def find_source(call: str, path: Sequence[str], root: Path) -> Source:
     """Return the module of `MODULE:NAME` below the root. Raises ConfigError with file and line."""
@@ -47,6 +55,11 @@ def find_source(call: str, path: Sequence[str], root: Path) -> Source:
         raise ConfigError(f"call: {file} is a link to a file outside of the project")
     tree = _checked_tree(name.partition(".")[0], file, root)
     return Source(call, file, paths, _takes(tree, name, "tools"))
+
+
+def _has_conversation(arguments: ast.arguments) -> bool:
+    every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)
+    return any(one.arg == "conversation_id" for one in every)
 
 
 def _folder(folder: str, root: Path) -> Path:

@@ -7,16 +7,23 @@ that a crash there has a certain cause. The same holds for calls past their dead
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from evalharness.errors import BilledError, ModelUnavailableError, ProviderError, UnknownOutcomeError
+from evalharness.errors import (
+    BilledError,
+    ModelUnavailableError,
+    ProviderError,
+    RetryableError,
+    UnknownOutcomeError,
+)
 from evalharness.local.child_process import STOPPED, Surroundings
 from evalharness.local.worker_client import WorkerClient, WorkerLost
 from evalharness.logs import get_logger
-from evalharness.records import SampleKey
+from evalharness.records import Conversation, SampleKey
 
 _log = get_logger(__name__)
 START_S = 120.0
@@ -39,6 +46,8 @@ class Supervisor:
         self._calls: Counter[WorkerClient] = Counter()
         """Calls in flight, by process."""
         self._suspects: set[SampleKey] = set()
+        self._homes: dict[str, WorkerClient] = {}
+        """By conversation: the process that keeps it."""
         self._crashes, self._refusal, self._closed = 0, "", False
         self._shares_loop = False
         """Whether calls are tasks of one event loop."""
@@ -52,12 +61,26 @@ class Supervisor:
         """Start the process and import the application. Raises ProviderError."""
         self._leave(self._enter())
 
-    def call(self, request: Mapping[str, Any], key: SampleKey) -> dict[str, Any]:
+    def call(
+        self, request: Mapping[str, Any], key: SampleKey, conversation: Conversation | None = None
+    ) -> dict[str, Any]:
         """Return the reply of the application. Raises ProviderError."""
+        if conversation is not None:
+            return self._turn(request, key, conversation)
+        request = {**request, "conversation_id": secrets.token_hex(8)}
         if key in self._suspects:
             with self._alone:
                 return self._call(self._start(), request, key, alone=True)
         return self._call(self._enter(), request, key, alone=False)
+
+    def _turn(self, request: Mapping[str, Any], key: SampleKey, conversation: Conversation) -> dict[str, Any]:
+        """The reply to a turn. The process that answered the earlier turns keeps the conversation."""
+        worker = self._enter()
+        if conversation.sent and self._homes.get(conversation.id) is not worker:
+            self._leave(worker)
+            raise RetryableError("the process that kept the conversation has ended", kind="conversation")
+        self._homes[conversation.id] = worker
+        return self._call(worker, {**request, "conversation_id": conversation.id}, key, alone=False)
 
     def close(self) -> None:
         """End all processes."""

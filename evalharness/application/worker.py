@@ -63,7 +63,8 @@ class Worker:
         self._root, self._outside = Path(request["root"]), request["outside"]
         add_paths(request["paths"])
         try:
-            function = Function(request["call"], Path(request["file"]))
+            keeps = request["keeps_conversation"]
+            function = Function(request["call"], Path(request["file"]), keeps_conversation=keeps)
             self._check_modules()
         except LoadError as error:
             self._send({"event": "failed", "id": request["id"], "kind": "import", "message": str(error)})

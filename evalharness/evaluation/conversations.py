@@ -1,57 +1,114 @@
 """The turns of conversations: each is sent once the one before has its answer, with the conversation so far.
 
 Samples of a conversation share its requests: the answer to turn 1 is a sample, and the history of turn 2.
+
+An application that keeps the conversation gets an id for each attempt at it. It may know a turn that failed, and does
+not know a turn that was replayed: then the conversation begins anew.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import Protocol
 
-from evalharness.evaluation.chain import Steps, Submit, drive
+from evalharness.evaluation.chain import Steps, drive
 from evalharness.execution import Exchange
-from evalharness.records import Dialogue, Message, Request, SampleError, SampleKey
+from evalharness.execution.options import RecordMode
+from evalharness.records import Conversation, Dialogue, Message, Request, SampleError, SampleKey
+
+_ATTEMPTS = 3
+"""Attempts at a conversation that an application keeps."""
+
+
+class Send(Protocol):
+    """Sends one request, as the engine does."""
+
+    def __call__(self, request: Request, record: RecordMode | None = None, /) -> Future[Exchange]:
+        """Return the exchange to come. `record` is the record mode of this request."""
+        ...
 
 
 class Conversations:
     """The conversations of one invocation. Thread-safe."""
 
-    def __init__(self, submit: Submit) -> None:
-        """`submit` sends one request."""
-        self._submit, self._lock = submit, threading.RLock()
+    def __init__(self, send: Send, keeps_state: Callable[[str], bool]) -> None:
+        """`keeps_state`: whether a model is an application that keeps conversations."""
+        self._send, self._keeps_state, self._lock = send, keeps_state, threading.RLock()
         self._turns: dict[tuple[str, SampleKey], Future[Exchange]] = {}
 
     def exchange(self, request: Request) -> Future[Exchange]:
         """Send a request, after the earlier turns of its conversation. Returns its exchange to come.
 
-        The request of the exchange has the messages that were sent.
+        The request of the exchange has the messages of the whole conversation.
         """
         dialogue = request.dialogue
         if dialogue is None:
-            return self._submit(request)
+            return self._send(request)
         place = (dialogue.suite, request.key)
         with self._lock:
             if place not in self._turns:
-                self._turns[place] = drive(self._steps(request, dialogue), request, self._submit)
+                self._turns[place] = drive(self._steps(request, dialogue), request, self._send)
             return self._turns[place]
 
     def _steps(self, request: Request, dialogue: Dialogue) -> Steps:
-        if dialogue.turns == 1:
-            return (yield replace(request, dialogue=None))
-        before = yield self.exchange(_turn_before(request, dialogue))
-        if before.response is None:
-            return Exchange(request, error=_lost(before))
-        answer = Message("assistant", before.response.text)
-        messages = (*before.request.messages, answer, request.messages[-1])
-        return (yield replace(request, messages=messages, dialogue=None))
+        before = None
+        if dialogue.turns > 1:
+            before = yield self.exchange(_turn(request, dialogue, dialogue.turns - 1))
+            if before.response is None:
+                return Exchange(request, error=_lost(before))
+        if self._keeps_state(request.key.model):
+            return (yield from self._kept(request, dialogue, before))
+        return (yield _following(request, before))
+
+    def _kept(self, request: Request, dialogue: Dialogue, before: Exchange | None) -> Steps:
+        """The turn of a conversation that the application keeps."""
+        known = before.request.conversation if before else None
+        name = known.id if known else secrets.token_hex(8)
+        is_replayed = before is not None and (before.recorded_at != "" or before.attempts == 0)
+        record: RecordMode | None = None if before is None else "none" if is_replayed else "all"
+        found = yield self._send(_following(request, before, name), record)
+        may_restart = is_replayed or found.retryable
+        for _ in range(_ATTEMPTS - 1):
+            if found.response is not None or not may_restart:
+                break
+            found = yield from self._anew(request, dialogue)
+            may_restart = found.retryable
+        return found
+
+    def _anew(self, request: Request, dialogue: Dialogue) -> Steps:
+        """The conversation from its first turn on, as far as this one; nothing is replayed."""
+        name, last = secrets.token_hex(8), None
+        for number in range(1, dialogue.turns + 1):
+            turn = _turn(request, dialogue, number)
+            last = yield self._send(_following(turn, last, name), "all")
+            if last.response is None and number < dialogue.turns:
+                return Exchange(request, error=_lost(last), retryable=last.retryable)
+        assert last is not None
+        return last
 
 
-def _turn_before(request: Request, dialogue: Dialogue) -> Request:
-    """The request of the turn before; golden answers are those of a turn."""
-    before = replace(dialogue, turns=dialogue.turns - 1)
-    key = request.key._replace(case=before.case)
-    return replace(request, key=key, messages=request.messages[:-1], golden=(), dialogue=before)
+def _turn(request: Request, dialogue: Dialogue, number: int) -> Request:
+    """The request of this turn or an earlier one. Golden answers are those of one turn."""
+    later = dialogue.turns - number
+    if not later:
+        return request
+    turn = replace(dialogue, turns=number)
+    key = request.key._replace(case=turn.case)
+    return replace(request, key=key, messages=request.messages[:-later], golden=(), dialogue=turn)
+
+
+def _following(request: Request, before: Exchange | None, name: str = "") -> Request:
+    """The request with the conversation before it; `name` is the id of one that the application keeps."""
+    known: tuple[Message, ...] = ()
+    if before is not None and before.response is not None:
+        known = (*before.request.messages, Message("assistant", before.response.text))
+    messages = (*known, request.messages[-1]) if known else request.messages
+    conversation = Conversation(name, len(known)) if name else None
+    return replace(request, messages=messages, dialogue=None, conversation=conversation)
 
 
 def _lost(before: Exchange) -> SampleError:

@@ -91,7 +91,7 @@ class Pipeline:
     def __init__(self, engine: Engine, deadline_s: float | None = None) -> None:
         """Prepare a pipeline; nothing is started. After `deadline_s` and a second, no response is scored any more."""
         self._engine, self._deadline_s = engine, deadline_s
-        self._conversations = Conversations(engine.submit)
+        self._conversations = Conversations(engine.submit, engine.keeps_state)
         self._started_at, self._finished = time.monotonic(), 0
         self._over = threading.Event()
         self._timer = threading.Timer(deadline_s + _GRACE_S, self._too_late) if deadline_s is not None else None

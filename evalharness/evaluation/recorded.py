@@ -10,6 +10,7 @@ from evalharness.evaluation.conversations import Conversations
 from evalharness.evaluation.plan import Plan
 from evalharness.execution import Exchange
 from evalharness.execution.keys import request_key, request_text
+from evalharness.execution.options import RecordMode
 from evalharness.providers import Provider
 from evalharness.records import Request, SampleError, SampleKey
 from evalharness.scoring.scorer import Answered
@@ -44,7 +45,8 @@ class RecordedPlan:
         return {key_of(request): request.key for request in self._follow_ups() if _is_recorded(models, request)}
 
     def _replayed(self) -> Iterator[Answered]:
-        conversations = Conversations(self._submit)
+        providers = self._plan.providers
+        conversations = Conversations(self._submit, lambda model: providers[model].capabilities.keeps_state)
         for case, request in self._plan.requests:
             exchange = conversations.exchange(request).result()
             if exchange.response is None:
@@ -57,10 +59,13 @@ class RecordedPlan:
         if _is_recorded(self._plan.providers, request):  # no key of a turn is known before the earlier answers are
             self.wanted.setdefault(self._key_of(request), request.key)
 
-    def _submit(self, request: Request) -> Future[Exchange]:
+    def _submit(self, request: Request, record: RecordMode | None = None) -> Future[Exchange]:
         done: Future[Exchange] = Future()
         recorded = self._recorded(request) if _is_recorded(self._plan.providers, request) else None
-        done.set_result(Exchange(request, recorded.response) if recorded else Exchange(request, error=_MISSING))
+        found = Exchange(request, error=_MISSING)
+        if recorded:
+            found = Exchange(request, recorded.response, recorded_at=recorded.recorded_at)
+        done.set_result(found)
         return done
 
     def _recorded(self, request: Request) -> Recorded | None:

@@ -65,7 +65,7 @@ class Accounts:
         """Write that an attempt is about to leave. Returns the grant and its number, see `Ledger.commit`."""
         if self.ledger_writer is None:
             return "go", 0
-        ignore_recorded = self.options.record == "all"
+        ignore_recorded = (job.record or self.options.record) == "all"
         return await self.ledger_writer.enter(Intent(attempt, job.key or attempt, most_usd, ignore_recorded))
 
     def recorded(self, job: Job) -> Recorded:

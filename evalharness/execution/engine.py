@@ -23,7 +23,7 @@ from evalharness.execution.ledger_writer import LedgerWriter
 from evalharness.execution.local import LocalExecutor
 from evalharness.execution.memory_manager import MemoryManager
 from evalharness.execution.model_queue import ModelQueue
-from evalharness.execution.options import RunOptions
+from evalharness.execution.options import RecordMode, RunOptions
 from evalharness.execution.pricing import Pricing
 from evalharness.execution.replay import Replay
 from evalharness.logs import get_logger
@@ -108,9 +108,16 @@ class Engine:
             if self._options.record != "none" or not provider.capabilities.recorded:
                 import_modules(provider.modules)
 
-    def submit(self, request: Request) -> Future[Exchange]:
-        """Queue a request. Returns its future exchange, which holds an error where the request failed."""
-        job = Job(next(self._numbers), request)
+    def keeps_state(self, model: str) -> bool:
+        """Return whether a model is an application that keeps conversations."""
+        return model in self._providers and self._providers[model].capabilities.keeps_state
+
+    def submit(self, request: Request, record: RecordMode | None = None) -> Future[Exchange]:
+        """Queue a request. Returns its future exchange, which holds an error where the request failed.
+
+        `record` is a mode for this request. It counts where that of the run is `once`.
+        """
+        job = Job(next(self._numbers), request, record if self._options.record == "once" else None)
         if self._stopped.is_set():
             job.fail(_STOPPED)
             job.complete()

@@ -88,6 +88,8 @@ class Exchange:
     """When a replayed response was recorded: UTC, ISO 8601. Empty for a fresh one."""
     attempts: int = 0
     """Attempts of this run and of killed ones; 0 for a request that shares the response of an equal one."""
+    retryable: bool = False
+    """Whether the error is one after which another attempt may succeed."""
     recorded_from: str = ""
     """The recording that a replayed response was imported from; empty for a response of the endpoint."""
 

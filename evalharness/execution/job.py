@@ -6,8 +6,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from evalharness.errors import ProviderError, StoreError
+from evalharness.errors import ProviderError, RetryableError, StoreError
 from evalharness.execution.executor import Exchange
+from evalharness.execution.options import RecordMode
 from evalharness.execution.sound import encodable
 from evalharness.foreign import describe
 from evalharness.records import Request, Response, SampleError
@@ -22,6 +23,8 @@ class Job:
     number: int
     """In the order of submission: the caller waits in that order."""
     request: Request
+    record: RecordMode | None = None
+    """The record mode of this request; None: that of the run."""
     key: str = ""
     """The key of the request in the ledger; "" where responses are not recorded."""
     tries: Tries | None = None
@@ -30,6 +33,7 @@ class Job:
     attempts: int = 0
     response: Response | None = None
     error: SampleError | None = None
+    retryable: bool = False
     recorded_at: str = ""
     recorded_from: str = ""
     cost_usd: float | None = None
@@ -49,6 +53,7 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """Set the error of this request; the run continues."""
+        self.retryable = isinstance(error, RetryableError)
         if isinstance(error, ProviderError):
             self.error = SampleError(error.kind, _writable(str(error)))
         elif isinstance(error, StoreError):
@@ -58,9 +63,9 @@ class Job:
 
     def complete(self) -> None:
         """Set the result of the future. Later calls do nothing."""
-        ended = (self.response, self.error, self.cost_usd, self.recorded_at, self.attempts, self.recorded_from)
+        ended = (self.response, self.error, self.cost_usd, self.recorded_at, self.attempts, self.retryable)
         with suppress(Exception):  # cancelled, or complete already
-            self.exchange.set_result(Exchange(self.request, *ended))
+            self.exchange.set_result(Exchange(self.request, *ended, self.recorded_from))
 
     def share(self, *, priced: bool) -> None:
         """Complete the equal requests with this response or error."""

@@ -64,10 +64,10 @@ class ModelQueue:
             self._give_up(refusal)
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Queue jobs. A job that is equal to a queued one shares its response."""
+        """Queue jobs. A job that is equal to a queued one shares its response; a turn of a kept conversation not."""
         firsts: list[Job] = []
         for job in jobs:
-            first = self._by_key.setdefault(job.key, job) if job.key else job
+            first = self._by_key.setdefault(job.key, job) if job.key and not job.request.conversation else job
             (firsts if first is job else first.duplicates).append(job)
         self._scheduler.add(firsts)
 
@@ -192,7 +192,8 @@ class ModelQueue:
         now = asyncio.get_running_loop().time()
         _log.info("%s sent, attempt %d", job, job.attempts)
         if job.tries is None:
-            job.tries, job.deadline = Tries(self._capabilities.retries), now + self._capabilities.deadline_s
+            job.tries = Tries(self._capabilities.retries, only_throttled=job.request.conversation is not None)
+            job.deadline = now + self._capabilities.deadline_s
         return now
 
     def _shaped(self, response: Response) -> Response:

@@ -42,12 +42,12 @@ class Replay:
     def answer(self, queue: ModelQueue, texts: Mapping[Job, str], mode: RecordMode) -> None:
         """Replay what the mode allows; in mode `none` the other jobs get an error with the nearest recorded request."""
         open_jobs = [job for job in texts if job.error is None]
-        recorded = {} if mode == "all" else self._ledger.find(job.key for job in open_jobs)
+        recorded = self._ledger.find(job.key for job in open_jobs if (job.record or mode) != "all")
         _log.info("model %s: %d of %d responses found in the ledger", queue.model, len(recorded), len(open_jobs))
         for job in open_jobs:
             if job.key in recorded:
                 queue.replay(job, recorded[job.key])
-            elif mode == "none":
+            elif (job.record or mode) == "none":
                 queue.refuse(job, ProviderError(self._missing(job, texts[job]), kind="not recorded"))
 
     def _missing(self, job: Job, text: str) -> str:

@@ -34,6 +34,8 @@ class Capabilities:
     """Responses come from code of the project, and `with_code_in` gives those of another commit."""
     deterministic: Literal["never", "greedy", "always"] = "never"
     """When a second sample of a request equals the first, whatever the seed; `greedy`: at temperature 0."""
+    keeps_state: bool = False
+    """An application that keeps each conversation by its id: it gets the new messages of a turn alone."""
     repeatable: bool = True
     """The provider can generate another sample of a request, so that fresh samples can confirm a suspicion."""
     local: bool = False

@@ -10,7 +10,7 @@ Suite ─ Case ─┐
 from __future__ import annotations
 
 from evalharness.records.application import Citation, Context, ToolCall
-from evalharness.records.dialogue import Dialogue, turn_id
+from evalharness.records.dialogue import Conversation, Dialogue, turn_id
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
@@ -59,6 +59,7 @@ __all__ = [
     "ChangeUnit",
     "Citation",
     "Context",
+    "Conversation",
     "CriteriaChange",
     "Dialogue",
     "FinishReason",

@@ -21,6 +21,16 @@ class Dialogue:
         return turn_id(self.conversation, self.turns)
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The conversation of a request, for an application that keeps it."""
+
+    id: str
+    """Of this attempt at the conversation alone."""
+    sent: int = 0
+    """Number of leading messages that the application knows from earlier turns."""
+
+
 def turn_id(conversation: str, number: int) -> str:
     """The id of a turn; `number` counts from 1."""
     return f"{conversation}#{number}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from evalharness.records.application import Citation, Context, ToolCall, json_problem
-from evalharness.records.dialogue import Dialogue
+from evalharness.records.dialogue import Conversation, Dialogue
 from evalharness.records.suite import Message, Params, Tool
 
 FinishReason = Literal["stop", "length"]
@@ -52,6 +52,13 @@ class Request:
     """What the model may call."""
     dialogue: Dialogue | None = field(default=None, compare=False)
     """The conversation that the request is a turn of. Executors and providers get requests without one."""
+    conversation: Conversation | None = field(default=None, compare=False)
+    """Of a turn that is sent to an application that keeps the conversation; None also for a single question to it."""
+
+    @property
+    def new_messages(self) -> tuple[Message, ...]:
+        """The messages that an application that keeps the conversation does not know yet."""
+        return self.messages[self.conversation.sent :] if self.conversation else self.messages
 
     def texts(self) -> list[str]:
         """All texts that the prompt contains: contents, tool calls and tools."""

@@ -22,6 +22,8 @@ class Tries:
 
     most: int
     """Attempts after the first."""
+    only_throttled: bool = False
+    """Retry after a throttled attempt alone: after another failure, the application may know the message already."""
     failed: int = 0
     unknown: int = 0
     throttled: int = 0
@@ -37,7 +39,8 @@ class Tries:
         else:
             self.failed += 1
         self.unknown += isinstance(error, UnknownOutcomeError)
-        if not isinstance(error, RetryableError) or self._are_used_up():
+        retryable = ThrottledError if self.only_throttled else RetryableError
+        if not isinstance(error, retryable) or self._are_used_up():
             return None
         if error.wait_s is not None:
             return error.wait_s + random.uniform(0, min(1.0, _SPREAD * error.wait_s + 0.05))  # noqa: S311
