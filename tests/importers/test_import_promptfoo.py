@@ -113,11 +113,20 @@ def test_reference_answers(project: Project, assertion: str, metric: str) -> Non
 
 
 def test_some_reference_answers(project: Project) -> None:
-    """If only some cases have a golden answer, the answers are kept and the metric is skipped with a note."""
+    """A metric scores the cases with a golden answer, and has a gate if these are at least half of them."""
     result = project.convert(with_assert("{type: rouge-n, value: You said hello}") + "  - vars: {word: two}\n")
     assert "1 of 2 tests have no reference answer" in " ".join(result.stdout.split())
-    assert project.imported["metrics"] == [{"length": {"min_words": 1}}]
+    assert project.imported["metrics"] == ["rouge_1"]
+    assert project.imported["gates"] == [{"metric": "rouge_1", "margin": 0.2}]
     assert project.golden == {"test-1": ["You said hello"]}
+
+
+def test_few_reference_answers(project: Project) -> None:
+    """If fewer than half of the cases have a golden answer, the metric has no gate, and empty answers have one."""
+    more = "  - vars: {word: two}\n  - vars: {word: three}\n"
+    suite = project.suite_of(with_assert("{type: rouge-n, value: You said hello}") + more)
+    assert suite["metrics"] == [{"length": {"min_words": 1}}, "rouge_1"]
+    assert suite["gates"] == [{"metric": "length", "margin": 0.2}]
 
 
 def test_defaults(project: Project) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -16,7 +15,6 @@ from evalharness.importers.datasets.table import Row, Skipped
 from evalharness.importers.datasets.texts import counted, is_empty
 
 _NAMED = 3
-_NO_GOLDEN = "no golden answer, left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,6 @@ class Cases:
     unit: str
     max_chars: int
     """Of the variables of one case, as `limits.prompt_chars`."""
-    needs_golden: bool = False
-    """Whether rows without a golden answer are left out."""
     skipped: Skipped = field(default_factory=Skipped)
     ids: Ids = field(default_factory=Ids)
     duplicates: list[tuple[int, int]] = field(default_factory=list)
@@ -67,7 +63,7 @@ class Cases:
         for row in rows:
             variables = self.plan.variables(row.values)
             golden, messages = self.plan.golden(row.values), self.plan.messages(row.values)
-            if reason := self.plan.problem(row.values) or self._reason(variables, messages, golden):
+            if reason := self.plan.problem(row.values) or self._reason(variables, messages):
                 self.skipped.add(reason, row.number)
                 continue
             content = content_id({**variables, "": messages} if messages else variables)
@@ -75,9 +71,7 @@ class Cases:
             name = self.ids.give(id_field.read(row.values) if id_field else None, content)
             yield ImportedRow(name, variables, self.plan.tags(row.values), golden, messages)
 
-    def _reason(
-        self, variables: Mapping[str, Any], messages: Sequence[Mapping[str, str]], golden: Sequence[str]
-    ) -> str:
+    def _reason(self, variables: Mapping[str, Any], messages: Sequence[Mapping[str, str]]) -> str:
         """Why a row is no case; "" if it is one."""
         inputs = [variables[name] for name in self.plan.main if name in variables]
         if all(map(is_empty, inputs or variables.values())):
@@ -86,8 +80,6 @@ class Cases:
         texts = (*variables.values(), *(text for message in messages for text in message.values()))
         if sum(len(text) for text in texts if isinstance(text, str)) > self.max_chars:
             return f"more than {self.max_chars:,} characters (limits.prompt_chars), left out"
-        if self.needs_golden and not golden:
-            return _NO_GOLDEN
         return ""
 
     def _note_duplicate(self, content: str, number: int, seen: dict[int, int]) -> None:
@@ -99,9 +91,6 @@ class Cases:
     def notes(self) -> Iterator[str]:
         """What a reader must know of the rows, after an iteration."""
         yield from self.skipped.lines()
-        if self.skipped.counts[_NO_GOLDEN]:
-            columns = " ".join(f"--ignore {shlex.quote(one.column)}" for one in self.plan.of("golden"))
-            yield f"to keep rows without a golden answer, import without golden answers: {columns}"
         if self.duplicate_count:
             unit = self.unit
             pairs = ", ".join(f"{unit} {number:,} repeats {unit} {earlier:,}" for number, earlier in self.duplicates)

@@ -83,7 +83,8 @@ class Dataset:
     def suite(self, name: str) -> dict[str, Any]:
         """The suite as plain data."""
         described = f"{self.file.name}: {self.count:,} cases"
-        return suite_of(name, self.messages, self.metrics, self.options.models, self.count, described)
+        gated = self.with_golden if self.with_golden * 2 >= self.count else self.count
+        return suite_of(name, self.messages, self.metrics, self.options.models, gated, described)
 
 
 def import_dataset(file: Path, options: DatasetOptions, config: Config) -> Dataset:
@@ -156,24 +157,21 @@ def _check(file: Path, profile: Profile, options: DatasetOptions, skipped: Skipp
 
 
 def _convert(dataset: Dataset, skipped: Skipped) -> None:
-    """Go through all cases, to count them and to collect the notes.
-
-    Metrics that need golden answers need one for each case, so rows without one are left out if they are the minority.
-    """
+    """Go through all cases, to count them, choose the metrics and collect the notes."""
     cases = Cases(dataset.plan, dataset.table.unit, dataset.limits.prompt_chars)
     dataset.cases_of = cases
     goldens = _count(dataset)
     missing = dataset.count - dataset.with_golden
-    cases.needs_golden = 0 < missing <= dataset.with_golden
-    if cases.needs_golden:
-        goldens = _count(dataset)
-    is_scored = dataset.with_golden == dataset.count
-    dataset.metrics = metrics_for(goldens if is_scored else (), dataset.plan.layout.metrics)
+    few = dataset.with_golden < missing
+    dataset.metrics = [*(metrics_for((), ()) if few and goldens else ())]
+    dataset.metrics += metrics_for(goldens, dataset.plan.layout.metrics)
     dataset.notes = [*dataset.table.notes, *skipped.lines(), *cases.notes()]
-    if dataset.has_golden and not is_scored:
-        dataset.notes.append(
-            f"{counted(missing, 'row')} without a golden answer: no metric compares with golden answers"
+    if goldens and missing:
+        gate = ", and the gate is on length" if few else ""
+        note = (
+            f"{counted(missing, 'row')} without a golden answer: metrics that compare with one skip these cases{gate}"
         )
+        dataset.notes.append(note)
     if not dataset.count:
         raise DatasetError("\n".join([f"{dataset.file.name}: no row makes a case:", *dataset.notes]))
 

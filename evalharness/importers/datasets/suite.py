@@ -37,7 +37,10 @@ def metrics_for(goldens: Sequence[str], fixed: Sequence[Any]) -> list[Any]:
 def suite_of(
     name: str, messages: Messages, metrics: Sequence[Any], models: Sequence[str], cases: int, description: str
 ) -> dict[str, Any]:
-    """The suite as plain data, with the cases in a file of their own."""
+    """The suite as plain data, with the cases in a file of their own, and a gate on the first metric.
+
+    `cases` is the number of cases that this metric scores.
+    """
     first = metrics[0] if isinstance(metrics[0], str) else next(iter(metrics[0]))
     suite = {
         "schema": 1,

@@ -9,17 +9,21 @@ from evalharness.config import Config
 from evalharness.importers.margins import decidable_margin
 from evalharness.importers.promptfoo.source import Node, Source
 
+_LENGTH: Any = {"length": {"min_words": 1}}
+"""For cases without a reference: an empty answer counts as bad."""
+
 
 def metrics_of(
     source: Source, tests: Node, wanted: Sequence[str], cases: int, with_golden: int, config: Config
 ) -> list[Any]:
-    """The metrics if every case has golden answers; else a check for answers that are not empty."""
+    """The metrics. If fewer than half of the cases have a golden answer, the first is about empty answers."""
     missing = cases - with_golden
+    few = with_golden < missing
     if wanted and missing:
-        names = ", ".join(wanted)
-        source.note(tests, f"{names}: {missing} of {cases} tests have no reference answer; not measured")
-    found = [metric for name in wanted if not missing and (metric := _metric(source, tests, name, config))]
-    return found or [{"length": {"min_words": 1}}]
+        names, gate = ", ".join(wanted), ", and have no gate" if few else ""
+        source.note(tests, f"{names}: {missing} of {cases} tests have no reference answer: they skip these{gate}")
+    found = [metric for name in wanted if (metric := _metric(source, tests, name, config))]
+    return [*([_LENGTH] if few or not found else ()), *found]
 
 
 def _metric(source: Source, tests: Node, name: str, config: Config) -> Any:
@@ -31,11 +35,12 @@ def _metric(source: Source, tests: Node, name: str, config: Config) -> Any:
     return None
 
 
-def gates_of(metrics: Sequence[Any], kinds: Iterable[str], cases: int) -> list[dict[str, Any]]:
-    """A gate for each metric, with a margin that the number of cases can decide, and for each kind of gate."""
-    margin = decidable_margin(cases)
+def gates_of(metrics: Sequence[Any], kinds: Iterable[str], cases: int, with_golden: int) -> list[dict[str, Any]]:
+    """A gate for each metric that scores most cases, with a margin that they can decide, and for each kind of gate."""
+    is_measured = metrics[0] != _LENGTH
+    margin = decidable_margin(with_golden if is_measured else cases)
     named = [metric if isinstance(metric, str) else next(iter(metric)) for metric in metrics]
     return [
-        *({"metric": name, "margin": margin} for name in named),
+        *({"metric": name, "margin": margin} for name in (named if is_measured else named[:1])),
         *({"metric": kind, "margin": "10%"} for kind in kinds),
     ]

@@ -97,11 +97,14 @@ class _Conversion:
             "metrics": metrics,
             "assert": common.checks,
             "cases": [_case(case, mine) for case, mine in zip(self.cases, own, strict=True)],
-            "gates": gates_of(metrics, dict.fromkeys(name for one in found for name in one.gates), len(self.cases)),
+            "gates": gates_of(metrics, self._gates(found), len(self.cases), len(golden)),
         }
         notes = sorted(self.source.notes, key=lambda note: (note.file != self.top.document.file, note.file, note.line))
         kept = {key: value for key, value in suite.items() if value not in ("", [], {})}
         return ImportedSuite(kept, golden, models, notes)
+
+    def _gates(self, found: Sequence[ImportedAssertions]) -> list[str]:
+        return [*dict.fromkeys(name for one in found for name in one.gates)]
 
     def _defaults(self) -> Node:
         node = self.top["defaultTest"]

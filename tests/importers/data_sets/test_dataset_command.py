@@ -34,9 +34,8 @@ def test_the_preview(project: DatasetProject) -> None:
     }
     assert "prompt:\n  user      │ {{ question }}\n" in output
     assert "case 1: 1  [category=x]\n  user      │ Who?\n  golden    │ Me\n\ncase 2: 2" in output
-    assert "2 cases for scripted, scored by token_f1, contains." in output
-    assert "1 row: no golden answer, left out (line 4)" in output
-    assert "import without golden answers: --ignore answer" in output
+    assert "3 cases for scripted, scored by token_f1, contains." in output
+    assert "1 row without a golden answer: metrics that compare with one skip these cases" in output
     assert output.splitlines()[-1].strip() == f"evalharness import dataset {project.root / 'a.csv'} -o suites/a.yaml"
 
 
@@ -197,15 +196,16 @@ def test_several_golden_columns(project: DatasetProject) -> None:
 
 
 def test_most_rows_without_golden_answers(project: DatasetProject) -> None:
-    """If most rows have no golden answer, all rows are kept, and the few answers are written."""
+    """If most rows have no golden answer, metrics score the few that have one, and the gate is on empty answers."""
     rows = [(f"q{n}?", "Yes" if n == 0 else "") for n in range(10)]
 
     imported = project.convert("a.csv", csv_text(HEAD, *rows))
 
     assert len(imported.cases) == 10
     assert [*imported.golden.values()] == [["Yes"]]
-    assert imported.suite["metrics"] == [{"length": {"min_chars": 1}}]
-    assert "9 rows without a golden answer: no metric compares with golden answers" in imported.output
+    assert imported.suite["metrics"] == [{"length": {"min_chars": 1}}, "token_f1", {"contains": {"ignore_case": True}}]
+    assert imported.suite["gates"] == [{"metric": "length", "margin": 0.2}]
+    assert "9 rows without a golden answer: metrics that compare with one skip these cases" in imported.output
 
 
 def test_no_golden_answers(project: DatasetProject) -> None:

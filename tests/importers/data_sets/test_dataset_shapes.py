@@ -137,14 +137,13 @@ def test_nested_questions(project: DatasetProject) -> None:
 
 
 def test_an_answer_that_is_no_option(project: DatasetProject) -> None:
-    """A question whose answer is none of its options has no golden answer, and is left out by name."""
+    """A question whose answer is none of its options has no golden answer, which is counted."""
     rows = [{"question": f"{n}?", "choices": ["red", "blue"], "answer": n % 2} for n in range(30)]
 
     imported = project.convert("a.jsonl", [*rows, {"question": "Last?", "choices": ["red"], "answer": 7}])
 
-    assert len(imported.cases) == 30
-    assert "1 row: no golden answer, left out" in imported.output
-    assert "(line 31)" in imported.output
+    assert (len(imported.cases), len(imported.golden)) == (31, 30)
+    assert "1 row without a golden answer: metrics that compare with one skip these cases" in imported.output
 
 
 def test_booleans(project: DatasetProject) -> None:
