@@ -52,6 +52,12 @@ class AnswerPaths:
         for name, one in self._lists.items():
             if one.items.find(event):
                 found[name] = _items(one, event, name)
+            elif _is_empty_list(one.items, event, or_null=name == "tool_calls"):
+                found.setdefault(name, [])
+
+    def without_calls(self) -> dict[str, Any]:
+        """Return what a stream holds if no event has a tool call."""
+        return {"tool_calls": []} if "tool_calls" in self._lists else {}
 
     def answer(self, document: Any) -> dict[str, Any]:
         """Return what a whole answer holds.
@@ -106,11 +112,12 @@ def _reason(path: JsonPath, document: Any) -> str:
     return path.why_missing(document) or "it is null"
 
 
-def _is_empty_list(path: JsonPath, document: Any) -> bool:
-    """Whether the path leads into empty lists: nothing was retrieved."""
+def _is_empty_list(path: JsonPath, document: Any, *, or_null: bool = False) -> bool:
+    """Whether the path leads into empty lists: nothing was retrieved. `or_null`: null counts as one."""
     starts = (path.steps[:at] for at, step in enumerate(path.steps) if step is None)
     return any(
-        found and all(one == [] for one in found) for found in (JsonPath("", one).find(document) for one in starts)
+        found and all(one == [] or (or_null and one is None) for one in found)
+        for found in (JsonPath("", one).find(document) for one in starts)
     )
 
 

@@ -87,7 +87,7 @@ class AnswerStream:
 
     def answer(self) -> dict[str, Any]:
         """Return the whole answer. Raises BilledError: no event has text."""
-        found = dict(self._found)
+        found = self.paths.without_calls() | self._found
         if not self._texts and "refusal" not in found and "data" not in found:
             path = self.delta.text if self.delta else "the stream"
             shown = keys_of(self._last) if isinstance(self._last, dict) else shortened(repr(self._last), 60)

@@ -9,6 +9,7 @@ from typing import Any
 from evalharness.errors import ProviderError, did_you_mean
 from evalharness.records import Citation, Context, Message, Response, Timing, ToolCall, Usage
 from evalharness.records.application import MOST_CHARS
+from evalharness.records.response import MAY_BE_EMPTY
 from evalharness.redaction import shortened
 
 _COUNTS: Mapping[str, tuple[str, ...]] = {
@@ -61,6 +62,7 @@ def response_of(answer: Mapping[str, Any], timing: Timing) -> Response:
         reasoning=_text(given.get("reasoning", ""), "reasoning"),
         refusal=refusal,
         citations=_each(given, "citations", _citation),
+        empty=tuple(name for name in MAY_BE_EMPTY if given.get(name) == []),
     )
     if problem := response.added_problem:
         raise ProviderError(problem, kind="answer")

@@ -20,6 +20,8 @@ a rule of its own (left out of means, because its case was selected for it), `re
 """
 
 _LOGPROB_ROUNDING = 1e-6
+MAY_BE_EMPTY = ("contexts", "tool_calls")
+"""Fields of a response in which nothing differs from unknown."""
 
 
 class SampleKey(NamedTuple):
@@ -138,6 +140,9 @@ class Response:
     """The words with which the model or the application declined to answer."""
     citations: tuple[Citation, ...] = ()
     """The sources that the response names, in the order of the response."""
+    empty: tuple[str, ...] = ()
+    """Which of `contexts` and `tool_calls` are known to be empty: nothing was retrieved, or no tool was called. If both
+    the field and its name here are missing, it is unknown."""
 
     @property
     def has_added(self) -> bool:
@@ -182,6 +187,8 @@ class Response:
     @property
     def added_problem(self) -> str:
         """Why a field that an application fills is unsound, with its place; "" if none is."""
+        if problem := self._empty_problem():
+            return problem
         if not self.has_added:
             return ""
         kinds = (("contexts", Context), ("tool_calls", ToolCall), ("turns", Message), ("citations", Citation))
@@ -192,6 +199,12 @@ class Response:
         if not all(_are_records(one.tool_calls, ToolCall) for one in self.turns):
             return "turns: tool_calls: expected a tuple of ToolCall records"
         return self._text_problem() or json_problem(self.added(), "response")
+
+    def _empty_problem(self) -> str:
+        is_sound = isinstance(self.empty, tuple) and not any(
+            name not in MAY_BE_EMPTY or getattr(self, name) for name in self.empty
+        )
+        return "" if is_sound else f"empty: expected names of empty fields among {', '.join(MAY_BE_EMPTY)}"
 
     def _text_problem(self) -> str:
         texts = [("reasoning", self.reasoning), ("refusal", self.refusal)]

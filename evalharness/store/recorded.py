@@ -20,9 +20,12 @@ NOT_RECORDED = "no recorded response, and --llm-record=none forbids model calls"
 """The error of a request that is not sent."""
 _RESPONSE = TypeAdapter(Response)
 _MOST_PLACES, _PLACE_CHARS = 3, 60
-_ADDED = ("contexts", "tool_calls", "turns", "data", "citations")
-"""Fields with records or JSON values. All other lists contain numbers."""
-_OPTIONAL = ("logprobs", "golden_logprobs", "contexts", "tool_calls", "turns", "reasoning", "refusal", "citations")
+_ADDED = ("contexts", "tool_calls", "turns", "data", "citations", "empty")
+"""Fields with records, JSON values or names. All other lists contain numbers."""
+_OPTIONAL = (
+    *("logprobs", "golden_logprobs", "contexts", "tool_calls", "turns"),
+    *("reasoning", "refusal", "citations", "empty"),
+)
 """Fields that older files lack. They are left out if they are empty."""
 _OR_NONE = ("data", "cost_usd")
 """The same for fields that can be 0 or an empty list: they are left out if they are None."""

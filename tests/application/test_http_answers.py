@@ -32,6 +32,7 @@ SECRET = "canary-0123456789-key"
 NDJSON = {"content-type": "application/x-ndjson", "transfer-encoding": "chunked"}
 SSE = {"stream": "sse", "delta": "$.t"}
 LINES = {"stream": "ndjson", "delta": "$.t"}
+A = {"text": "$.a"}
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +129,30 @@ def test_forms_of_answers(server: FaultServer, name: str) -> None:
     assert found.text == text
 
 
+CALLS = {"contexts": {"text": "$.d[*].t"}, "tool_calls": {"name": "$.c[*].n"}}
+EMPTY: dict[str, tuple[Script, dict[str, Any], tuple[str, ...]]] = {
+    "nothing retrieved": (raw(b'{"a": "Yes", "d": [], "c": []}'), A | CALLS, ("contexts", "tool_calls")),
+    "calls are null": (raw(b'{"a": "Yes", "d": [], "c": null}'), A | CALLS, ("contexts", "tool_calls")),
+    "calls are missing": (raw(b'{"a": "Yes", "d": []}'), A | CALLS, ("contexts",)),
+    "no path": (raw(b'{"a": "Yes", "d": [], "c": []}'), A, ()),
+    "a refusal": (raw(b'{"r": "No.", "d": []}'), A | CALLS | {"refusal": "$.r"}, ("contexts",)),
+    "a stream": (events(event({"t": "Yes"}), event({"d": []}), DONE), SSE | CALLS, ("contexts", "tool_calls")),
+    "a stream without": (events(event({"t": "Yes"}), DONE), SSE | CALLS, ("tool_calls",)),
+    "found later": (events(event({"t": "Y", "d": [], "c": []}), event({"d": [{"t": "x"}]}), DONE), SSE | CALLS,
+                    ("tool_calls",)),
+    "the keys of an answer": (raw(b'{"text": "Yes", "contexts": [], "tool_calls": null}'), {}, ("contexts",)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_what_is_empty(server: FaultServer, name: str) -> None:
+    """An empty list says that nothing was retrieved; a missing one leaves it open."""
+    script, options, empty = EMPTY[name]
+    found = answered(server, script, **options)
+    assert isinstance(found, Response), found
+    assert found.empty == empty
+
+
 def test_parts_in_a_stream(server: FaultServer) -> None:
     """Contexts and counts come from whichever event has them; the first text marks the time to the first token."""
     parts = [{"docs": [{"body": "b"}]}, {"t": "Y"}, {"t": "es"}, {"cost": 0.5, "usage": {"input_tokens": 2}}]
@@ -141,7 +166,6 @@ def test_parts_in_a_stream(server: FaultServer) -> None:
 
 DEEP = b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-A = {"text": "$.a"}
 HOSTILE: dict[str, tuple[Script, dict[str, Any], str, str]] = {
     "no such key": (told({"answr": 1}), OPTIONS, "answer", "text: $.answer.text finds nothing: $ is an object with the"
                     " keys 'answr'; did you mean 'answr'?"),

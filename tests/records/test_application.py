@@ -97,6 +97,16 @@ def test_files_keep_everything(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("empty", [("contexts",), ("tool_calls",), ("contexts", "tool_calls")])
+def test_nothing_is_not_unknown(empty: tuple[str, ...]) -> None:
+    """A response that retrieved nothing, or called no tool, keeps that through a run and its files."""
+    sample = answered(replace(response("Yes."), empty=empty))
+    assert sample.response is not None
+    assert sample.response.empty == empty
+    assert response_from_json(response_to_json(sample.response)).empty == empty
+    assert "empty" not in response_to_json(response("Yes."))
+
+
 @pytest.mark.parametrize("data", [0, "", [], {}, False, 10**40, "deep"], ids=repr)
 def test_data_that_is_false_is_kept(data: Any) -> None:
     """Only None means that there are no data; long numbers and deep values stay whole."""
@@ -124,6 +134,9 @@ def test_files_of_earlier_versions(tmp_path: Path) -> None:
 CYCLE: list[Any] = []
 CYCLE.append(CYCLE)
 UNSOUND = [
+    ({"empty": ["contexts"]}, "empty: expected names of empty fields among contexts, tool_calls"),
+    ({"empty": ("turns",)}, "empty: expected names of empty fields among contexts, tool_calls"),
+    ({"empty": ("contexts",), "contexts": (Context("a"),)}, "empty: expected names of empty fields among contexts"),
     ({"data": math.nan}, "response.data: expected a finite number, got nan"),
     ({"data": {"a": [math.inf]}}, "response.data.a[0]: expected a finite number, got inf"),
     ({"data": 10**400}, "response.data: expected a finite number"),
