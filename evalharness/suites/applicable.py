@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from evalharness.errors import Problem
+from evalharness.errors import MetricError, Problem
 from evalharness.foreign import describe
 from evalharness.records import Case, GateSpec
 from evalharness.records.coverage import Coverage, coverage
@@ -24,12 +24,21 @@ def metric_problems(
     """Yield a problem for each metric that no case gives anything to score. `place`: of a name and a message."""
     for name, metric in metrics.items():
         try:
-            why = _lacking(cases, metric)
+            if found := list(_wrong_expectations(cases, metric)):
+                yield from found
+            elif why := _lacking(cases, metric):
+                yield place(name, f"the metric '{name}' applies to no case: each has {why}")
         except Exception as error:  # code of another package
             yield place(name, f"the metric '{name}' raised {describe(error)}")
-        else:
-            if why:
-                yield place(name, f"the metric '{name}' applies to no case: each has {why}")
+
+
+def _wrong_expectations(cases: Sequence[Case], metric: Any) -> Iterator[Problem]:
+    """A problem for each case whose expectation the metric cannot read."""
+    for case in cases:
+        try:
+            metric.missing_in(case)
+        except MetricError as error:
+            yield problem(*case.where, str(error))
 
 
 def gate_problems(cases: Sequence[Case], gates: Sequence[GateSpec], metrics: Mapping[str, Any]) -> Iterator[Problem]:

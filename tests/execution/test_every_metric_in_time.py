@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 
 from evalharness.registry import BUILT_IN
+from evalharness.scoring.metrics import BEYOND_TEXTS
 from evalharness.store import read_run
 from evalharness.testing.folder import Folder
 
 pytestmark = pytest.mark.slow
-NEED_A_MODEL = {"answer_logprob", "embedding", "golden_logprob", "judge"}
 OPTIONS: dict[str, dict[str, Any]] = {
     "json_schema": {"schema": {"type": "array"}},
     "length": {"max_words": 5},
     "regex": {"pattern": "refund.*days"},
 }
-METRICS = sorted(BUILT_IN["metrics"].keys() - NEED_A_MODEL)
+METRICS = sorted(BUILT_IN["metrics"].keys() - BEYOND_TEXTS)
 SLOW = ["bleu", "chrf"]
 """The metrics that take seconds for these texts."""
 QUICK = [name for name in METRICS if name not in SLOW]

@@ -30,6 +30,8 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "evalharness.plu
 SCHEMA = {"anyOf": [{"format": "idn-hostname"}, {"format": "date-time"}, {"type": "string"}]}
 METRICS = ["exact", "rouge_l", "chrf", {"json_schema": {"schema": SCHEMA}}]
 OTHERS = ["contains", "token_f1", "rouge_2", "rouge_1", "bleu", "ter", "json_valid", {"length": {"min_words": 1}}]
+OF_APPLICATIONS = ["citations", "ndcg", {"tool_calls": {"arguments": "schema"}}]
+EXPECTED = {"relevant": ["a"], "tool_calls": [{"name": "find", "arguments": {"properties": {"id": SCHEMA}}}]}
 AEVALUATE = """\
 import asyncio, evalharness
 evaluation = asyncio.run(evalharness.aevaluate("demo", record="all"))
@@ -51,6 +53,7 @@ import threading
 from pathlib import Path
 from evalharness.config import load_config
 from evalharness.evaluation.plan import make_plan
+from evalharness.records import Context, ToolCall
 from evalharness.scoring.scorer import Answered
 from evalharness.suites import load_suite
 from evalharness.testing import response
@@ -58,7 +61,8 @@ from evalharness.testing import response
 config = load_config(Path())
 plan = make_plan(load_suite("demo", config), config)
 plan.scorer.warm_up()
-answered = [Answered(case, request, response('"Yes."')) for case, request in plan.requests]
+added = {"contexts": (Context("Yes.", "a"),), "tool_calls": (ToolCall("find", {"id": 1}),)}
+answered = [Answered(case, request, response('"Yes." [1]', **added)) for case, request in plan.requests]
 found = []
 thread = threading.Thread(target=lambda: found.extend(plan.scorer.samples(answered)))
 thread.start()
@@ -185,7 +189,8 @@ def test_other_connections(tmp_path: Path, kind: str) -> None:
 def test_all_metrics(tmp_path: Path) -> None:
     """Every metric that needs no other option scores in a thread that imports nothing."""
     project = Watched(tmp_path)
-    project.write_suite({"case-0": '"Yes."'}, metrics=[*METRICS, *OTHERS])
+    cases = [{"id": "case-0", "vars": {"question": "Yes?", **EXPECTED}}]
+    project.write_suite({"case-0": '"Yes."'}, metrics=[*METRICS, *OTHERS, *OF_APPLICATIONS], cases=cases)
     project.python("-c", IN_A_THREAD)
 
 

@@ -11,7 +11,10 @@ from evalharness.records import Spec
 from evalharness.scoring.metrics.base import Metric, SampleView, request_to
 
 __all__ = ["Metric", "SampleView", "open_metric", "request_to"]
-_BEYOND_TEXTS = {"answer_logprob", "embedding", "golden_logprob", "judge"}
+BEYOND_TEXTS = {
+    *("answer_logprob", "embedding", "golden_logprob", "judge"),
+    *("citations", "context_precision", "context_recall", "hit_rate", "mrr", "ndcg", "tool_calls"),
+}
 """The built-in metrics that read more than texts, or need a model."""
 
 
@@ -26,5 +29,5 @@ def open_metric(spec: Spec, config: Config) -> Metric:
         raise ValueError(f"the metric '{spec.name}': expected a Metric, got {type(metric).__name__}")
     if not isinstance(metric.signature, str):
         raise ConfigError(f"the metric '{spec.name}': 'signature' must be a str, got {type(metric.signature).__name__}")
-    texts_alone = spec if spec.name in registry.BUILT_IN["metrics"].keys() - _BEYOND_TEXTS else None
+    texts_alone = spec if spec.name in registry.BUILT_IN["metrics"].keys() - BEYOND_TEXTS else None
     return replace(metric, name=spec.name, texts_alone=texts_alone)  # gates refer to scores by the suite's word

@@ -171,8 +171,21 @@ def of_view(
     return Metric(name, signature, _each(score), warm_up=warm_up)
 
 
+def of_result(
+    name: str,
+    signature: str,
+    score: Callable[[SampleView], Result],
+    *,
+    applies: Callable[[Expectation], bool] | None = None,
+    needs: str = "",
+    warm_up: Callable[[], None] | None = None,
+) -> Metric:
+    """Return a metric that reads one view at a time, without golden answers, and explains its scores."""
+    return Metric(name, signature, _each(score), needs_golden=False, applies=applies, needs=needs, warm_up=warm_up)
+
+
 def _each(
-    score: Callable[[SampleView], float],
+    score: Callable[[SampleView], Result],
 ) -> Callable[[Sequence[SampleView], Sequence[Responses]], Sequence[Result]]:
     def guarded(view: SampleView) -> Result:
         try:
