@@ -105,6 +105,11 @@ def _finished(call: _Call, number: int) -> ToolCall:
     return ToolCall(call.name, arguments, id=call.id or f"call_{number}")
 
 
+def empty_fields(request: Request, calls: tuple[ToolCall, ...]) -> tuple[str, ...]:
+    """Return `Response.empty`: a model that may call tools, and calls none, is known to call none."""
+    return ("tool_calls",) if request.tools and not calls else ()
+
+
 def arguments_of(text: str) -> Any:
     """Return the JSON value of the arguments, `{}` for none, and the text itself if it is not JSON.
 

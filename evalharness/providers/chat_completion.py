@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.errors import ProviderError
-from evalharness.providers.call_pieces import CallPieces
+from evalharness.providers.call_pieces import CallPieces, empty_fields
 from evalharness.providers.citations import annotations_of, bounded, sources_of
 from evalharness.providers.content import Content, content_of
 from evalharness.providers.estimates import size_of
@@ -148,6 +148,7 @@ class ChatCompletion:
             reasoning=bounded_reasoning(self.reasoning),
             refusal=refusal,
             citations=bounded(self.annotations or self.sources),
+            empty=empty_fields(request, calls),
         )
 
     def _ending(self, request: Request) -> tuple[FinishReason, tuple[ToolCall, ...]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from evalharness.providers.call_pieces import CallPieces
+from evalharness.providers.call_pieces import CallPieces, empty_fields
 from evalharness.providers.citations import bounded, cited_by
 from evalharness.providers.estimates import size_of, with_estimates
 from evalharness.providers.finish import finish_reason, require_answer
@@ -163,13 +163,23 @@ class ClaudeMessage:
             tool_calls=calls,
             reasoning=bounded_reasoning(self.reasoning),
             citations=bounded(self.cited),
+            empty=empty_fields(request, calls),
         )
 
     def _refused(self, request: Request) -> Response:
         """The explanation: the text before it is not an answer."""
         usage = with_estimates(self._usage(), request, self.refusal, self.reasoning_bytes)
         timing, thoughts = self.clock.timing(usage, {}), bounded_reasoning(self.reasoning)
-        return Response(self.refusal, "stop", usage, timing, self.model, reasoning=thoughts, refusal=self.refusal)
+        return Response(
+            self.refusal,
+            "stop",
+            usage,
+            timing,
+            self.model,
+            reasoning=thoughts,
+            refusal=self.refusal,
+            empty=empty_fields(request, ()),
+        )
 
     def _ending(self, request: Request) -> tuple[FinishReason, tuple[ToolCall, ...]]:
         if not request.tools:

@@ -27,6 +27,7 @@ from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError, did_you_mean
 from evalharness.foreign import describe
 from evalharness.providers.base import Provider
+from evalharness.providers.call_pieces import empty_fields
 from evalharness.providers.capabilities import Capabilities
 from evalharness.records import FinishReason, Request, Response, Timing, ToolCall, Usage
 
@@ -140,6 +141,7 @@ def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Res
         logprobs=tuple(own),
         golden_logprobs=tuple(tuple(one) if isinstance(one, list) else one for one in golden),
         tool_calls=calls,
+        empty=empty_fields(request, calls),
     )
     if problem := response.added_problem:
         raise ProviderError(f"scripted response: {problem}", kind="scripted")

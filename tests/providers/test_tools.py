@@ -57,6 +57,23 @@ def opened(provider: str, url: str) -> Provider:
     return open_provider("m", Config(root=Path(), models={"m": ModelConfig(**table)}))
 
 
+TEXTS: dict[str, dict[str, Any]] = {
+    "openai": {"choices": [{"message": {"content": "No."}, "finish_reason": "stop"}]},
+    "anthropic": {"content": [{"type": "text", "text": "No."}], "stop_reason": "end_turn"},
+}
+
+
+@pytest.mark.parametrize("provider", TEXTS)
+@pytest.mark.parametrize(("tools", "empty"), [(TOOLS, ("tool_calls",)), ((), ())])
+def test_no_call(provider: str, tools: tuple[Tool, ...], empty: tuple[str, ...]) -> None:
+    """A model that may call tools and calls none is known to call none."""
+    with FaultServer(lambda _: [Send(json_answer(TEXTS[provider]))]) as server:
+        found = complete(opened(provider, server.url.removesuffix("/v1")), request(tools=tools))
+    assert (found.text, found.tool_calls, found.empty) == ("No.", (), empty)
+    script = ScriptedProvider({"*": "No."})
+    assert complete(script, request(tools=tools)).empty == empty
+
+
 def test_openai() -> None:
     """OpenAI gets functions, the calls of the assistant with arguments as text, and a message for each result."""
     body, response = sent("openai", request(messages=LOOP, tools=TOOLS))

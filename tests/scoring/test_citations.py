@@ -10,7 +10,7 @@ from answering import Answers, answers_of
 from hang import in_time
 
 from evalharness.errors import MetricError
-from evalharness.records import Context, NotApplicable, Score
+from evalharness.records import Citation, Context, NotApplicable, Score
 from evalharness.scoring.metrics import SampleView
 from evalharness.scoring.metrics.citations import citations
 from evalharness.testing import response
@@ -71,6 +71,28 @@ def parts(text: str, contexts: tuple[Context, ...] = TWO, **options: Any) -> tup
 def test_precision_and_recall(text: str, precision: float, recall: float) -> None:
     """A citation names a context that has what is quoted; each statement needs one."""
     assert parts(text) == (precision, recall)
+
+
+@pytest.mark.parametrize(
+    ("given", "precision", "recall"),
+    [
+        (Citation("returns", start=0, end=17), 1, 1 / 2),
+        (Citation("returns", start=0, end=30), 1, 1),
+        (Citation("2", start=20, end=22), 1, 1 / 2),
+        (Citation("returns"), 1, 0),
+        (Citation("faq", start=0, end=30), 0, 0),
+        (Citation("returns", quote="within 30 days", start=0, end=10), 1, 1 / 2),
+        (Citation("returns", quote="60 days", start=0, end=10), 0, 0),
+        (Citation("returns", start=5_000, end=6_000), 1, 1 / 2),
+        (Citation("returns", start=5, end=2), 1, 0),
+    ],
+)
+def test_citations_of_the_response(given: Citation, precision: float, recall: float) -> None:
+    """A citation beside the text supports the sentences of its place, and its quotation counts."""
+    view = SampleView(response("You have 30 days. It takes 3 days.", contexts=TWO, citations=(given,)))
+    (found,) = citations().score([view], [()])
+    assert isinstance(found, Score)
+    assert found.parts == {"precision": precision, "recall": recall}
 
 
 def test_the_value() -> None:

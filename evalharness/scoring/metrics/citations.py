@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from evalharness.errors import MetricError
-from evalharness.records import Context, NotApplicable, Score
+from evalharness.records import Citation, Context, NotApplicable, Score
 from evalharness.scoring.metrics import quotations, sentences
 from evalharness.scoring.metrics.base import Metric, Result, SampleView, of_result, signature
 from evalharness.scoring.metrics.patterns import Found, compile_finder
@@ -47,16 +47,17 @@ def citations(measure: Measure = "f1", *, marker: str = MARKER, quotes: bool = T
     written = signature("citations", measure=measure, marker=marker, **rules, v=1)
 
     def score(view: SampleView) -> Result:
-        found = check_citations(view.text, contexts_of(view.response), find, quotes=quotes)
+        given = view.response.citations
+        found = check_citations(view.text, contexts_of(view.response), find, given, quotes=quotes)
         return _result(found, measure, written)
 
     return of_result("citations", written, score)
 
 
-class Citation(NamedTuple):
-    """One citation of an answer, and what is wrong with it; empty if it holds."""
+class Cited(NamedTuple):
+    """One citation of an answer, with the numbers of its sentences, and what is wrong with it; empty if it holds."""
 
-    sentence: int
+    sentences: tuple[int, ...]
     problem: str
 
 
@@ -64,13 +65,13 @@ class Citation(NamedTuple):
 class Checked:
     """The citations of an answer, and its claims: the numbers and texts of its sentences."""
 
-    citations: list[Citation] = field(default_factory=list)
+    citations: list[Cited] = field(default_factory=list)
     claims: dict[int, str] = field(default_factory=dict)
 
     @property
     def uncited(self) -> list[str]:
         """The claims without a citation that holds."""
-        cited = {one.sentence for one in self.citations if not one.problem}
+        cited = {number for one in self.citations if not one.problem for number in one.sentences}
         return [text for number, text in self.claims.items() if number not in cited]
 
     @property
@@ -87,19 +88,36 @@ class Checked:
 
 class _Sentence(NamedTuple):
     text: str
+    span: sentences.Span
     markers: list[Found]
 
 
-def check_citations(text: str, contexts: Sequence[Context], find: Finder, *, quotes: bool = True) -> Checked:
-    """Return the citations and claims of a text. Raises MetricError for more than 200,000 characters."""
+def check_citations(
+    text: str, contexts: Sequence[Context], find: Finder, given: Sequence[Citation] = (), *, quotes: bool = True
+) -> Checked:
+    """Return the citations and claims of a text. `given`: citations that the response has besides those in the text.
+
+    Raises MetricError for more than 200,000 characters.
+    """
     if len(text) > _MOST_CHARS:
         raise MetricError(f"expected an answer of at most {_MOST_CHARS:,} characters, got {len(text):,}")
-    sources, found = _Sources(contexts), Checked()
-    for number, sentence in enumerate(_sentences(text, find)):
+    sources, found, all_sentences = _Sources(contexts), Checked(), _sentences(text, find)
+    for number, sentence in enumerate(all_sentences):
         if sentences.is_claim(sentence.text):
             found.claims[number] = sentence.text
-        found.citations.extend(Citation(number, problem) for problem in sources.problems(sentence, quotes=quotes))
+        found.citations.extend(Cited((number,), problem) for problem in sources.problems(sentence, quotes=quotes))
+    starts = [one.span.start for one in all_sentences]
+    for one in given:
+        found.citations.append(Cited(_covered(one, starts), sources.problem(one, quotes=quotes)))
     return found
+
+
+def _covered(citation: Citation, starts: Sequence[int]) -> tuple[int, ...]:
+    """The sentences that a citation of the response supports; none if it names no place in the text."""
+    if citation.start is None or citation.end is None or citation.start >= citation.end:
+        return ()
+    first, last = (bisect_right(starts, place) - 1 for place in (citation.start, citation.end - 1))
+    return tuple(range(max(0, first), last + 1))
 
 
 def _sentences(text: str, find: Finder) -> list[_Sentence]:
@@ -107,7 +125,8 @@ def _sentences(text: str, find: Finder) -> list[_Sentence]:
     markers = [one for one in find(text) if text[one.end : one.end + 1] != "("]  # [text](address) is a link
     bare = _blanked(text, markers)
     spans = sentences.sentence_spans(bare)
-    found = [_Sentence(bare[span.start : span.end], []) for span in spans] or [_Sentence("", [])]
+    found = [_Sentence(bare[span.start : span.end], span, []) for span in spans]
+    found = found or [_Sentence("", sentences.Span(0, 0), [])]
     starts = [span.start for span in spans]
     for one in markers:
         number = max(0, bisect_right(starts, one.start) - 1)
@@ -146,6 +165,14 @@ class _Sources:
         for name in cited:
             known = name in self._places
             yield lost if known else f"no context is called {_shown(name)}"
+
+    def problem(self, citation: Citation, *, quotes: bool) -> str:
+        """Return what is wrong with a citation of the response; empty if it holds."""
+        places = self._places.get(citation.source, [])
+        if not places:
+            return f"no context is called {_shown(citation.source)}"
+        has_quote = not quotes or not citation.quote or any(self._texts.has(one, citation.quote) for one in places)
+        return "" if has_quote else f"no cited context has the words {_shown(citation.quote)}"
 
     def _lost_quotation(self, sentence: _Sentence, cited: Sequence[str]) -> str:
         places = {place: None for name in cited for place in self._places.get(name, [])}
