@@ -12,7 +12,7 @@ from evalharness.scaffold.models import ScaffoldModel
 from evalharness.store.files import append_below, create_below
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_NEW_PYPROJECT = '# Makes this folder the root of pytest.\n[tool.pytest.ini_options]\nminversion = "8.4"\n'
+NEW_PYPROJECT = '# Makes this folder the root of pytest.\n[tool.pytest.ini_options]\nminversion = "8.4"\n'
 _REPORTS = "reports/"
 
 
@@ -42,7 +42,7 @@ def write_project(root: Path, suite: str, model: ScaffoldModel) -> list[FileChan
     changes = [*_changes(root, suite, model)]
     for change in changes:
         if change.added:
-            _write(root, root / change.path, change)
+            write_change(root, change)
     return changes
 
 
@@ -50,13 +50,18 @@ def _changes(root: Path, suite: str, model: ScaffoldModel) -> Iterator[FileChang
     yield _pyproject(root, model)
     yield _new(root, f"suites/{suite}.yaml", _rendered("suite.yaml", suite, model))
     yield _new(root, f"golden/{suite}.yaml", _rendered("golden.yaml", suite, model))
-    yield _new(root, ".github/workflows/evals.yml", _workflow(model))
-    yield _gitignore(root)
+    yield workflow_change(root, model)
+    yield gitignore_change(root)
 
 
 def _rendered(template: str, suite: str, model: ScaffoldModel) -> str:
     text = (_TEMPLATES / template).read_text(encoding="utf-8")
     return text.replace("@NAME@", suite).replace("@MODEL@", model.name)
+
+
+def workflow_change(root: Path, model: ScaffoldModel) -> FileChange:
+    """The workflow that runs the suites on every pull request, if there is none."""
+    return _new(root, ".github/workflows/evals.yml", _workflow(model))
 
 
 def _workflow(model: ScaffoldModel) -> str:
@@ -77,10 +82,10 @@ def _new(root: Path, path: str, text: str) -> FileChange:
 def _pyproject(root: Path, model: ScaffoldModel) -> FileChange:
     path = root / "pyproject.toml"
     if not path.exists():
-        return FileChange(path.name, f"{_NEW_PYPROJECT}\n{model.table}", new=True)
-    text = _text(path)
-    tables = _tables(text)
-    expected = _tables(model.table).get("models", {})
+        return FileChange(path.name, f"{NEW_PYPROJECT}\n{model.table}", new=True)
+    text = read_text(path)
+    tables = tables_of(text)
+    expected = tables_of(model.table).get("models", {})
     if not model.table or model.name in tables.get("models", {}):
         return FileChange(path.name, "", new=False, reason=f"already has [tool.evalharness.models.{model.name}]")
     if tables:
@@ -96,7 +101,7 @@ def _pyproject(root: Path, model: ScaffoldModel) -> FileChange:
     return FileChange(path.name, added, new=False)
 
 
-def _tables(text: str) -> dict[str, dict[str, object]]:
+def tables_of(text: str) -> dict[str, dict[str, object]]:
     """The table `[tool.evalharness]` of a TOML text. Raises ConfigError."""
     try:
         tool = tomllib.loads(text).get("tool", {})
@@ -109,28 +114,32 @@ def _tables(text: str) -> dict[str, dict[str, object]]:
 def _fits(text: str, expected: object) -> bool:
     """Whether the appended table is valid: an inline table before it, for example, cannot be extended."""
     try:
-        return _tables(text).get("models") == expected
+        return tables_of(text).get("models") == expected
     except ConfigError:
         return False
 
 
-def _gitignore(root: Path) -> FileChange:
+def gitignore_change(root: Path) -> FileChange:
+    """The change that makes git ignore the reports."""
     path = root / ".gitignore"
     if not path.exists():
         return FileChange(path.name, f"{_REPORTS}\n", new=True)
-    text = _text(path)
+    text = read_text(path)
     if {line.strip().strip("/") for line in text.splitlines()} & {"reports", "reports/*"}:
         return FileChange(path.name, "", new=False, reason=f"already has {_REPORTS}")
     return FileChange(path.name, f"{'' if text.endswith(chr(10)) or not text else chr(10)}{_REPORTS}\n", new=False)
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file, with its line ends. Raises ConfigError."""
     try:
         return path.read_bytes().decode("utf-8")  # read_text would change \r\n to \n
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path.name}: {error}; nothing was written") from None
 
 
-def _write(root: Path, path: Path, change: FileChange) -> None:
+def write_change(root: Path, change: FileChange) -> None:
+    """Write a change below the root. Raises StoreError."""
+    path = root / change.path
     write = create_below if change.new else append_below
     write(root, path, change.added.encode("utf-8"))

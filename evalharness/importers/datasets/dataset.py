@@ -62,6 +62,10 @@ class Dataset:
     """Cases with a golden answer."""
     notes: list[str] = field(default_factory=list)
     """What is left out or changed, in the order of importance."""
+    prompt: Any = None
+    """The prompt as the suite has it, in place of the messages: one that names a file."""
+    prompt_file: str = ""
+    """The file that it names, relative to the root."""
     chosen: set[int] | None = None
     cases_of: Cases | None = None
 
@@ -84,7 +88,7 @@ class Dataset:
         """The suite as plain data."""
         described = f"{self.file.name}: {self.count:,} cases"
         gated = self.with_golden if self.with_golden * 2 >= self.count else self.count
-        return suite_of(name, self.messages, self.metrics, self.options.models, gated, described)
+        return suite_of(name, self.prompt or self.messages, self.metrics, self.options.models, gated, described)
 
 
 def import_dataset(file: Path, options: DatasetOptions, config: Config) -> Dataset:

@@ -20,8 +20,10 @@ _CHECKED = 1_000
 """Cases that are loaded as a suite before writing; the others are made in the same way."""
 
 
-def write_dataset(dataset: Dataset, name: str, config: Config, *, command: str, force: bool) -> list[str]:
-    """The paths of the written files, relative to the root.
+def write_dataset(
+    dataset: Dataset, name: str, config: Config, *, command: str, force: bool, dry_run: bool = False
+) -> list[str]:
+    """The paths of the written files, relative to the root; with `dry_run`, of those that would be written.
 
     `command` is kept in the suite, to repeat the import. Raises RefusedError if a file exists, without `force`;
     DatasetError if `evalharness validate` would reject the suite; StoreError if a file cannot be written.
@@ -31,11 +33,13 @@ def write_dataset(dataset: Dataset, name: str, config: Config, *, command: str, 
     with tempfile.TemporaryDirectory() as folder:
         whole, part = Path(folder, "whole"), Path(folder, "part")
         _write_texts(dataset, name, whole, command, None)
+        _copy_prompt(dataset, config.root, whole)
         _check_sizes(dataset, [whole / path for path in paths], config)
         if dataset.options.prompt is None:  # a prompt of this package renders with every case
             _write_texts(dataset, name, part, command, _CHECKED)
+            _copy_prompt(dataset, config.root, part)
         _check(name, config.model_copy(update={"root": part if part.exists() else whole}))
-        for path in paths:
+        for path in paths if not dry_run else ():
             _copy(whole / path, config.root / path, path, force=force)
     return paths
 
@@ -73,9 +77,7 @@ def _write_texts(dataset: Dataset, name: str, folder: Path, command: str, first:
     suite, cases, golden = (folder / path for path in (f"suites/{name}.yaml", f"suites/cases/{name}.jsonl", "golden"))
     cases.parent.mkdir(parents=True)
     golden.mkdir(parents=True)
-    head = [f"Imported from {dataset.file.name}. To import it again:", f"  {command}"]
-    head += ["", "Left out, or changed:", *(f"  {note}" for note in dataset.notes)] if dataset.notes else []
-    suite.write_text(f"{comment(head)}\n{yaml_text(dataset.suite(name))}", encoding="utf-8")
+    suite.write_text(suite_text(dataset, name, command), encoding="utf-8")
     with cases.open("w", encoding="utf-8") as case_file:
         answers = (golden / f"{name}.jsonl").open("w", encoding="utf-8") if dataset.has_golden else nullcontext()
         with answers as golden_file:
@@ -83,6 +85,20 @@ def _write_texts(dataset: Dataset, name: str, folder: Path, command: str, first:
                 case_file.write(f"{case.case_line}\n")
                 if golden_file and case.golden:
                     golden_file.write(f"{case.golden_line}\n")
+
+
+def suite_text(dataset: Dataset, name: str, command: str) -> str:
+    """The text of the suite, with the command that imports it and its notes in a comment."""
+    head = [f"Imported from {dataset.file.name}. To import it again:", f"  {command}"]
+    head += ["", "Left out, or changed:", *(f"  {note}" for note in dataset.notes)] if dataset.notes else []
+    return f"{comment(head)}\n{yaml_text(dataset.suite(name))}"
+
+
+def _copy_prompt(dataset: Dataset, root: Path, folder: Path) -> None:
+    """Copy the file that the prompt names, for the check."""
+    if dataset.prompt_file:
+        (folder / dataset.prompt_file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / dataset.prompt_file, folder / dataset.prompt_file)
 
 
 def _check(name: str, config: Config) -> None:

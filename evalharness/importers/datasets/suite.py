@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from evalharness.importers.datasets.prompt import Messages
 from evalharness.importers.margins import decidable_margin
 
 _SHORT_WORDS = 3
@@ -35,7 +34,7 @@ def metrics_for(goldens: Sequence[str], fixed: Sequence[Any]) -> list[Any]:
 
 
 def suite_of(
-    name: str, messages: Messages, metrics: Sequence[Any], models: Sequence[str], cases: int, description: str
+    name: str, prompt: Any, metrics: Sequence[Any], models: Sequence[str], cases: int, description: str
 ) -> dict[str, Any]:
     """The suite as plain data, with the cases in a file of their own, and a gate on the first metric.
 
@@ -46,7 +45,7 @@ def suite_of(
         "schema": 1,
         "description": description,
         "models": list(models),
-        "prompts": {"default": messages},
+        "prompts": {"default": prompt},
         "metrics": list(metrics),
         "cases": f"cases/{name}.jsonl",
         "gates": [{"metric": first, "margin": decidable_margin(cases)}],
