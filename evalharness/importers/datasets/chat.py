@@ -16,7 +16,6 @@ _ROLES = {
     "chatgpt": "assistant", "bing": "assistant", "bard": "assistant",
 }  # fmt: skip
 _ROLE_KEYS, _TEXT_KEYS = ("role", "from", "type", "speaker"), ("content", "value", "text")
-_LABELS = {"system": "System", "user": "User", "assistant": "Assistant"}
 
 
 def as_chat(value: Any) -> list[Turn] | None:
@@ -66,10 +65,3 @@ def question_of(turns: Sequence[Turn]) -> Sequence[Turn]:
 def answer_of(turns: Sequence[Turn]) -> str:
     """The last turn of the assistant, "" if the last turn is another one."""
     return turns[-1][1] if turns[-1][0] == "assistant" else ""
-
-
-def transcript(turns: Sequence[Turn]) -> str:
-    """The conversation as one text, for rows with different numbers of turns."""
-    if len(turns) == 1:
-        return turns[0][1]
-    return "\n\n".join(f"{_LABELS[role]}: {text}" for role, text in turns)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from evalharness.importers.datasets.chat import answer_of, as_chat, question_of, transcript
+from evalharness.importers.datasets.chat import answer_of, as_chat, question_of
 from evalharness.importers.datasets.choices import Choices, find_choices
 from evalharness.importers.datasets.fields import Choice, Field, Layout
 from evalharness.importers.datasets.profile import ColumnProfile, Profile
@@ -84,14 +84,14 @@ def _classes(column: ColumnProfile, labels: Sequence[str] | None) -> Sequence[st
 
 
 def _conversation(column: ColumnProfile, profile: Profile, choice: Choice) -> Kind:
-    """A variable for each turn if all rows have the same roles, else one text."""
+    """A variable for each turn if all rows have the same roles, else the last turn and the messages before it."""
     turns = _turns(column)
-    fields = _turn_fields(column, turns) if turns else [_transcript_field(column)]
+    fields = _turn_fields(column, turns) if turns else _question_fields(column)
     fields += _answer_fields(column, profile, choice)
     for other in profile.columns.values():
         if other.key in ("prompt", "promptid", "numturns") and other.name != column.name:
             fields.append(Field(other.name, "left out", f"the conversation in '{column.name}' is used"))
-    return Kind("conversations", fields, Layout(turns=turns or [("user", "conversation")]))
+    return Kind("conversations", fields, Layout(turns=turns or [("user", "question")]))
 
 
 def _turns(column: ColumnProfile) -> list[tuple[str, str]]:
@@ -108,10 +108,12 @@ def _turn_fields(column: ColumnProfile, turns: Sequence[tuple[str, str]]) -> lis
     ]
 
 
-def _transcript_field(column: ColumnProfile) -> Field:
-    orders = len(column.sequences)
-    reason = f"a transcript: {orders} different orders of turns" if orders > 1 else "a transcript"
-    return Field(column.name, "variable", reason, "conversation", partial(_transcript, column.name))
+def _question_fields(column: ColumnProfile) -> list[Field]:
+    name, reason = column.name, f"the last turn of the user, in {len(column.sequences)} orders of turns"
+    return [
+        Field(name, "variable", reason, "question", partial(_question, name)),
+        Field(name, "messages", "the turns before it", read=partial(_earlier, name)),
+    ]
 
 
 def _answer_fields(column: ColumnProfile, profile: Profile, choice: Choice) -> Iterator[Field]:
@@ -145,10 +147,19 @@ def _turn(column: str, index: int, row: Values) -> str:
     return question_of(chat)[index][1] if chat and index < len(question_of(chat)) else ""
 
 
-def _transcript(column: str, row: Values) -> str:
+def _question(column: str, row: Values) -> str:
+    """The last turn, "" if it is not the user's; a text as it is."""
     value = row.get(column)
-    chat = as_chat(value)
-    return transcript(question_of(chat)) if chat else value if isinstance(value, str) else ""
+    turns = question_of(chat) if (chat := as_chat(value)) else ()
+    if not turns:
+        return value if isinstance(value, str) else ""
+    return turns[-1][1] if turns[-1][0] == "user" else ""
+
+
+def _earlier(column: str, row: Values) -> list[dict[str, str]]:
+    """The turns before the last one."""
+    chat = as_chat(row.get(column))
+    return [{role: text} for role, text in question_of(chat)[:-1]] if chat else []
 
 
 def _last(column: str, row: Values) -> Iterator[str]:

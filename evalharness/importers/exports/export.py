@@ -15,6 +15,7 @@ from evalharness.importers.datasets.texts import is_empty, structure
 Use = Literal["id", "tag", "variable"]
 EARLIER = ": earlier turns"
 """Ends the name of the column with the turns of a conversation before the question."""
+_MAX_EARLIER = 1_000
 _MAX_FIELDS = 200
 """Of one object: a larger one stays one column, as JSON."""
 
@@ -133,8 +134,9 @@ def _conversation(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if role != "user":
         raise _NoCaseError(f"'{name}' ends with a turn of the {role}")
     yield name, text
+    if len(earlier) > _MAX_EARLIER:
+        raise _NoCaseError(f"'{name}' has more than {_MAX_EARLIER:,} earlier turns")
     if earlier:
-        raise _NoCaseError("has earlier turns, which a case cannot have yet")
         yield f"{name}{EARLIER}", [{role: text} for role, text in earlier]
 
 

@@ -260,16 +260,17 @@ def test_conversations(project: DatasetProject, turns: dict[str, Any]) -> None:
 
 
 def test_conversations_of_different_length(project: DatasetProject) -> None:
-    """Conversations with different turns become one text, and the preview says so."""
+    """Of conversations with different turns the last turn is the prompt, and the turns before it are messages."""
     long = [("human", "A"), ("gpt", "B"), ("human", "C"), ("gpt", "D")]
     rows = [{"id": n, "conversations": [{"from": a, "value": b} for a, b in long[:n]]} for n in (2, 4)]
 
     imported = project.convert("a.json", rows)
 
-    assert imported.vars == [{"conversation": "A"}, {"conversation": "User: A\n\nAssistant: B\n\nUser: C"}]
+    assert imported.vars == [{"question": "A"}, {"question": "C"}]
+    assert [case.get("messages") for case in imported.cases] == [None, [{"user": "A"}, {"assistant": "B"}]]
     assert imported.answers == [["B"], ["D"]]
     output = project.command("import", "dataset", project.put("a.json", rows)).output
-    assert "a transcript: 2 different orders of turns" in output
+    assert "the last turn of the user, in 2 orders of turns" in output
 
 
 def test_conversations_with_tools(project: DatasetProject) -> None:
@@ -280,7 +281,7 @@ def test_conversations_with_tools(project: DatasetProject) -> None:
     imported = project.convert("a.jsonl", [{"messages": chat}, {"messages": chat[:1] + chat[1:]}, {"messages": call}])
 
     assert len(imported.cases) == 2
-    assert "1 row: no text for the prompt in 'conversation', left out (line 3)" in imported.output
+    assert "1 row: no text for the prompt in 'question', left out (line 3)" in imported.output
 
 
 def test_preferences(project: DatasetProject) -> None:

@@ -55,6 +55,12 @@ ITEM = {
 SAMPLE = {"input": "1 + 1?", "target": ["2", "two"], "id": 7, "metadata": {"level": 1}}
 CHOICE = {"input": "1 + 1?", "choices": ["1", "2"], "target": "B"}
 CHAT = [{"role": "user", "content": "1 + 1?"}]
+BEFORE = [
+    {"role": "system", "content": "Add {{ x }}."},
+    {"role": "user", "content": "Hi"},
+    {"role": "assistant", "content": "Hello"},
+]
+SENT = [{"system": "Add {{ x }}."}, {"user": "Hi"}, {"assistant": "Hello"}]
 
 
 def converted(project: DatasetProject, form: str, rows: Any, *options: str) -> Imported:
@@ -96,6 +102,18 @@ def converted(project: DatasetProject, form: str, rows: Any, *options: str) -> I
             {"id": "a", "vars": {"messages": "1 + 1?"}},
             ["2"],
         ),
+        (
+            "langsmith",
+            {"id": "a", "inputs": {"messages": [*BEFORE, *CHAT], "user_id": 7}, "outputs": {"answer": "2"}},
+            {"id": "a", "vars": {"messages": "1 + 1?", "user_id": 7}, "messages": SENT},
+            ["2"],
+        ),
+        (
+            "openai-evals",
+            {"id": "a", "input": [*BEFORE, *CHAT], "ideal": "2"},
+            {"id": "a", "vars": {"input": "1 + 1?"}, "messages": SENT},
+            ["2"],
+        ),
         ("langfuse", ITEM, {"id": "item-1", "vars": {"question": "Who?"}, "tags": ["topic=people"]}, ["Ada"]),
         (
             "langfuse",
@@ -130,6 +148,7 @@ def test_options(project: DatasetProject) -> None:
         ("deepeval", {"input": ["x"], "expected_output": "a"}, "'input' has neither text nor variables"),
         ("openai-evals", {"ideal": "x"}, "no 'input'"),
         ("openai-evals", {"input": [*CHAT, {"role": "assistant", "content": "2"}], "ideal": "2"}, "ends with a turn"),
+        ("openai-evals", {"input": CHAT * 1002, "ideal": "2"}, "more than 1,000 earlier turns"),
         ("openai-evals", {"input": [{"role": "tool", "content": "2"}], "ideal": "2"}, "turns of tools, images"),
         ("openai-evals", {"input": "x", "ideal": [["a"], ["b"]]}, "the answer in 'ideal' is not one text"),
         ("langsmith", {"id": "a", "inputs": {}, "outputs": {"answer": "x"}}, "no 'inputs'"),
@@ -176,6 +195,21 @@ def test_what_each_field_becomes(project: DatasetProject) -> None:
     assert shown["retrieval_context"].startswith("left out contexts that an application found")
     assert shown["mood"] == "left out not a field of goldens of deepeval; --tag or --var uses it"
     assert "prompt:\n  user      │ {{ input }}\n" in output
+
+
+def test_a_conversation_as_it_is_sent(project: DatasetProject) -> None:
+    """Rows with different turns are sent message by message, the question last, and the preview shows them."""
+    rows = [{"input": [*BEFORE, *CHAT], "ideal": "2"}, {"input": CHAT, "ideal": "2"}, {"input": "1 + 1?", "ideal": "2"}]
+    found = converted(project, "openai-evals", rows)
+    assert found.prompt == [{"user": "{{ input }}"}]
+    assert [case.get("messages") for case in found.cases] == [SENT, None, None]
+    project.suite = "set"
+    sent = {sample.key.case: sample.messages for sample in project.evaluate(record="all").samples}
+    first = [(message.role, message.content) for message in sent[found.ids[0]]]
+    assert first == [*((one["role"], one["content"]) for one in BEFORE), ("user", "1 + 1?")]
+    output = project.command("import", "openai-evals", project.put("rows.jsonl", rows)).output
+    assert "messages" in table(output)["input: earlier turns"]
+    assert "  system    │ Add {{ x }}.\n  user      │ Hi\n  assistant │ Hello\n  user      │ 1 + 1?" in output
 
 
 def test_several_outputs(project: DatasetProject) -> None:
