@@ -9,6 +9,7 @@ from typing import Any
 
 from evalharness.errors import EvalHarnessError
 
+_MAX_PLACES = 20
 Values = Mapping[str, Any]
 """The cells of one row by column."""
 
@@ -32,18 +33,21 @@ class Skipped:
 
     unit: str = "row"
     counts: Counter[str] = field(default_factory=Counter)
-    first: dict[str, int] = field(default_factory=dict)
+    places: dict[str, list[int]] = field(default_factory=dict)
+    """The first rows of each reason."""
 
     def add(self, reason: str, number: int) -> None:
-        """Count a row. Only the first row of each reason is kept."""
+        """Count a row."""
         self.counts[reason] += 1
-        self.first.setdefault(reason, number)
+        places = self.places.setdefault(reason, [])
+        places += [number] if len(places) < _MAX_PLACES else []
 
     def lines(self) -> Iterator[str]:
-        """A line for each reason: the number of rows, and the first one."""
+        """A line for each reason: the number of rows, and which."""
         for reason, count in self.counts.items():
-            rows = "1 row" if count == 1 else f"{count:,} rows"
-            yield f"{rows}: {reason} ({'first: ' if count > 1 else ''}{self.unit} {self.first[reason]:,})"
+            rows, unit = ("1 row", self.unit) if count == 1 else (f"{count:,} rows", f"{self.unit}s")
+            shown = ", ".join(f"{number:,}" for number in self.places[reason])
+            yield f"{rows}: {reason} ({unit} {shown}{', ...' if count > _MAX_PLACES else ''})"
 
 
 @dataclass(frozen=True)

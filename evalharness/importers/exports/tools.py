@@ -20,8 +20,7 @@ def _scenario(row: Values) -> str:
 
 
 def _archived(row: Values) -> str:
-    status = str(row.get("status") or "ACTIVE")
-    return "" if status.upper() == "ACTIVE" else f"its status is {status[:40]}"
+    return "" if str(row.get("status") or "ACTIVE").upper() == "ACTIVE" else "archived in Langfuse"
 
 
 def _sandboxed(row: Values) -> str:

@@ -88,13 +88,13 @@ def test_quotes_of_a_table_with_tabs(project: DatasetProject) -> None:
 
 
 def test_rows_that_cannot_be_read_are_counted(project: DatasetProject) -> None:
-    """A row with too few or too many cells and a misplaced quote are left out, with their number and first line."""
+    """A row with too few or too many cells and a misplaced quote are left out, with their lines."""
     text = 'question,answer\na,b\nc\nd,e,f\n"x"y,z\ng,"h\nh2"\ni,j\n'
 
     imported = project.convert("a.csv", text)
 
     assert [row["question"] for row in imported.vars] == ["a", "g", "i"]
-    assert "2 rows: another number of cells than the 2 of the header, left out (first: line 3)" in imported.output
+    assert "2 rows: another number of cells than the 2 of the header, left out (lines 3, 4)" in imported.output
     assert "1 row: invalid CSV (',' expected after '\"'), left out (line 5)" in imported.output
 
 

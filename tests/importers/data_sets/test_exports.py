@@ -152,7 +152,7 @@ def test_options(project: DatasetProject) -> None:
         ("openai-evals", {"input": [{"role": "tool", "content": "2"}], "ideal": "2"}, "turns of tools, images"),
         ("openai-evals", {"input": "x", "ideal": [["a"], ["b"]]}, "the answer in 'ideal' is not one text"),
         ("langsmith", {"id": "a", "inputs": {}, "outputs": {"answer": "x"}}, "no 'inputs'"),
-        ("langfuse", ITEM | {"status": "ARCHIVED"}, "its status is ARCHIVED"),
+        ("langfuse", ITEM | {"status": "ARCHIVED"}, "archived in Langfuse"),
         ("langfuse", ITEM | {"input": "Who?"}, "'input' is a text, unlike most rows"),
         ("inspect", SAMPLE | {"files": {"a.txt": "x"}}, "needs a sandbox (files)"),
         ("inspect", SAMPLE | {"sandbox": "docker", "setup": "x"}, "needs a sandbox (sandbox, setup)"),
