@@ -16,8 +16,17 @@ from sphinx.pycode import ModuleAnalyzer
 from evalharness import config, plugin
 from evalharness.cli import main
 
-SECTIONS = ["Config", "ModelConfig", "Price", "EmbedderConfig", "JudgeConfig", "ExecutorConfig", "Limits"]
-HIDDEN = {"root", "processes", "models", "embedders", "judges", "executors", "limits"}
+SECTIONS = [
+    "Config",
+    "ModelConfig",
+    "Price",
+    "EmbedderConfig",
+    "JudgeConfig",
+    "ExecutorConfig",
+    "FunctionConfig",
+    "Limits",
+]
+HIDDEN = {"root", "processes", "models", "embedders", "judges", "executors", "checks", "metrics", "limits"}
 """Set by the program, or sections of their own."""
 
 
@@ -66,7 +75,7 @@ def pytest_options() -> Iterator[tuple[str, str]]:
 def settings(name: str) -> Iterator[tuple[str, str, str, str]]:
     """The keys of a section of the configuration, with the docstrings of their fields."""
     section: type[BaseModel] = getattr(config, name)
-    documented = ModuleAnalyzer.for_module(config.__name__).find_attr_docs()
+    documented = ModuleAnalyzer.for_module(section.__module__).find_attr_docs()
     for key, field in section.model_fields.items():
         if key not in HIDDEN:
             kind = "table" if key == "price" else str(getattr(field.annotation, "__name__", field.annotation))

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from evalharness.errors import ConfigError, did_you_mean
+from evalharness.function_config import FunctionConfig, FunctionElsewhere
 from evalharness.redaction import redact_settings, shortened
 
 
@@ -140,6 +141,8 @@ class Config(Section):
     embedders: dict[str, EmbedderConfig] = {}
     judges: dict[str, JudgeConfig] = {}
     executors: dict[str, ExecutorConfig] = {}
+    checks: dict[str, FunctionConfig] = {}
+    metrics: dict[str, FunctionConfig] = {}
     executor: str = "local"
     """Where requests run: a name of `executors`, or of an installed executor."""
     limits: Limits = Limits()
@@ -171,14 +174,21 @@ class Config(Section):
         return self.judges[name]
 
     def anchored(self, root: Path) -> Config:
-        """Return this configuration for suites below another root, with embedders where they really are."""
+        """Return this configuration for reading suites below another root, with embedders where they really are.
+
+        Nothing calls the checks and metrics of the project there, so their files may be missing.
+        """
         embedders = {
             name: embedder.model_copy(update={"path": str(resolve_path(embedder.path, self.root))})
             if embedder.path
             else embedder
             for name, embedder in self.embedders.items()
         }
-        return self.model_copy(update={"root": root, "embedders": embedders})
+        functions = {
+            kind: {name: FunctionElsewhere(**one.model_dump()) for name, one in tables.items()}
+            for kind, tables in (("checks", self.checks), ("metrics", self.metrics))
+        }
+        return self.model_copy(update={"root": root, "embedders": embedders, **functions})
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:

@@ -71,6 +71,14 @@ class MetricError(EvalHarnessError):
     """A metric cannot score a response."""
 
 
+class CheckError(EvalHarnessError):
+    """A response could not be checked: an error of its sample, and no broken assertion."""
+
+
+class NotStoredError(CheckError):
+    """An accepted answer cannot be checked, because a baseline does not keep what the check reads."""
+
+
 class StoreError(EvalHarnessError):
     """A stored file cannot be read or written."""
 

@@ -40,6 +40,11 @@ _MEMBERS: Mapping[str, tuple[str, ...]] = {
 """What the object that a factory returns must have."""
 _OBJECTS = ("gate_kinds", "report_formats")
 """Kinds whose entry points are the objects themselves."""
+_OF_PROJECT: Mapping[str, str] = {
+    "checks": "evalharness.application.checks:project_check",
+    "metrics": "evalharness.application.checks:project_metric",
+}
+"""Kinds of which the configuration can name functions of the project: `[tool.evalharness.KIND.NAME]`."""
 
 BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "metrics": {
@@ -115,9 +120,10 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
 }
 
 
-def names(kind: Kind) -> list[str]:
-    """Return every name that can be opened, sorted."""
-    return sorted({entry.name for entry in _installed(tuple(sys.path), kind)} | set(BUILT_IN[kind]))
+def names(kind: Kind, config: Any = None) -> list[str]:
+    """Return every name that can be opened, sorted. `config`: may name functions of the project."""
+    own = getattr(config, kind, {}) if kind in _OF_PROJECT else {}
+    return sorted({entry.name for entry in _installed(tuple(sys.path), kind)} | set(BUILT_IN[kind]) | set(own))
 
 
 @lru_cache(maxsize=16)
@@ -126,17 +132,22 @@ def _installed(path: tuple[str, ...], kind: Kind) -> EntryPoints:
     return entry_points(group=f"evalharness.{kind}")
 
 
-def find(kind: Kind, name: str) -> Callable[..., Any]:
-    """Return the factory called `name`.
+def find(kind: Kind, name: str, config: Any = None) -> Callable[..., Any]:
+    """Return the factory called `name`. `config`: may name functions of the project.
 
-    Raises LookupError with the nearest names, ConfigError for an entry point that cannot be used.
+    Raises LookupError with the nearest names, ConfigError for an entry point or a function that cannot be used.
     """
-    target = BUILT_IN[kind].get(name)
-    if target is None:
-        if found := list(_installed(tuple(sys.path), kind).select(name=name)):
-            return _loaded(kind, found)  # type: ignore[no-any-return]
-        raise LookupError(f"unknown {_noun(kind)} '{name}'{did_you_mean(name, names(kind))}")
-    module, _, attribute = target.partition(":")
+    if kind in _OF_PROJECT and name in getattr(config, kind, {}):
+        return _target(_OF_PROJECT[kind])(name, config)  # type: ignore[no-any-return]
+    if name in BUILT_IN[kind]:
+        return _target(BUILT_IN[kind][name])
+    if found := list(_installed(tuple(sys.path), kind).select(name=name)):
+        return _loaded(kind, found)  # type: ignore[no-any-return]
+    raise LookupError(f"unknown {_noun(kind)} '{name}'{did_you_mean(name, names(kind, config))}")
+
+
+def _target(path: str) -> Callable[..., Any]:
+    module, _, attribute = path.partition(":")
     return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
 
 
@@ -187,7 +198,7 @@ def make(kind: Kind, name: str, given: Mapping[str, Any], **passed: Any) -> Any:
     `passed`: values for the factory's parameters `config` and `providers`, if it has them.
     Raises LookupError for an unknown name, ValueError for an unknown, missing or wrong option, both with near names.
     """
-    factory, what = find(kind, name), f"the {_noun(kind)} '{name}'"
+    factory, what = find(kind, name, passed.get("config")), f"the {_noun(kind)} '{name}'"
     _check_names(what, given, options(factory))
     own = {key: value for key, value in passed.items() if key in inspect.signature(factory).parameters}
     made = run_factory(what, partial(_called, what, factory, given, own))

@@ -23,7 +23,7 @@ ARROWS = {
     "execution": {"config", "local", "modules", "providers", "redaction", "registry", "store", "wire"},
     "scoring": {"config", "constraints", "modules", "redaction", "registry", "wire"},
     "gate": {"registry"},
-    "criteria": {"config", "store", "suites"},
+    "criteria": {"config", "module_files", "store", "suites"},
     "evaluation": {
         "config",
         "local",
@@ -39,7 +39,17 @@ ARROWS = {
     },
     "providers": {"config", "constraints", "redaction", "registry", "wire"},
     "local": {"config", "providers", "redaction", "templating", "wire"},
-    "application": {"config", "local", "providers", "redaction", "wire"},
+    "application": {
+        "config",
+        "function_config",
+        "local",
+        "module_files",
+        "providers",
+        "redaction",
+        "registry",
+        "scoring",
+        "wire",
+    },
     "wire": {"", "redaction"},
     "store": {"", "redaction"},
     "report": {"store", "redaction", "registry", "gate"},
@@ -64,7 +74,9 @@ ARROWS = {
     "foreign": {"logs", "redaction"},
     "logs": {"redaction"},
     "redaction": set(),
-    "config": {"redaction"},
+    "config": {"function_config", "redaction"},
+    "function_config": set(),
+    "module_files": set(),
     "modules": set(),
     "registry": set(),
     "templating": set(),
@@ -75,7 +87,7 @@ ARROWS = {
 }
 """Part of the package -> the other parts that it may import, besides records and errors ("" is the version)."""
 LLAMA = ("chat_template", "native", "process", "sampler", "schedule", "sequence", "server", "worker")
-APPLICATION = ("call", "failure", "plain", "worker")
+APPLICATION = ("call", "extension", "failure", "plain", "worker")
 CHILD = (*(f"evalharness.local.{one}" for one in LLAMA), *(f"evalharness.application.{one}" for one in APPLICATION))
 """Modules of the worker processes, which load llama.cpp or the application."""
 

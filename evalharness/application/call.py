@@ -34,12 +34,7 @@ class Function:
 
         `keeps_conversation`: whether `conversation_id` is known to be among the parameters.
         """
-        module, _, name = call.partition(":")
-        imported = importlib.import_module(module)
-        origin = Path(getattr(imported, "__file__", None) or "")
-        if origin.resolve() != file.resolve():
-            raise LoadError(f"{call}: expected the module in {file.name}, got the one in {origin}: rename the module")
-        self._call: Callable[..., Any] = _attribute(imported, name, call)
+        self._call: Callable[..., Any] = load_function(call, file)
         self._names = _names(self._call, call)
         self._without_tools = [one for one in self._names if one[1] != "tools" or not _has_default(self._call, one[0])]
         """A suite without tools leaves the function's own default."""
@@ -64,6 +59,16 @@ class Function:
         positional = [given[source] for name, source, kind in names if kind == "positional"]
         by_name = {name: given[source] for name, source, kind in names if kind == "by name"}
         return self._call(*positional, **by_name)
+
+
+def load_function(call: str, file: Path) -> Callable[..., Any]:
+    """Return the function `MODULE:NAME` of the module in `file`. Raises LoadError, and whatever the module raises."""
+    module, _, name = call.partition(":")
+    imported = importlib.import_module(module)
+    origin = Path(getattr(imported, "__file__", None) or "")
+    if origin.resolve() != file.resolve():
+        raise LoadError(f"{call}: expected the module in {file.name}, got the one in {origin}: rename the module")
+    return _attribute(imported, name, call)
 
 
 def _attribute(module: Any, name: str, call: str) -> Callable[..., Any]:

@@ -31,6 +31,13 @@ def plain_answer(value: Any) -> dict[str, Any]:
     return answer
 
 
+def plain_value(value: Any) -> Any:
+    """Return what a check or a metric has returned as a JSON value. Raises WrongAnswerError."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of numpy
+        value = value.item()
+    return _Plain().of(value, "result", 0)
+
+
 class _Plain:
     """Converts one answer, and counts what it has converted."""
 

@@ -11,29 +11,25 @@ The function runs in a child process, which imports the module: this process nev
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
 
+from evalharness.application.environment import environment_of
 from evalharness.application.source import digest_of, find_source, identity_files_of, is_unchanged
 from evalharness.application.supervisor import START_S, Supervisor
 from evalharness.config import Config
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.local.child_process import ENVIRONMENT, Surroundings
+from evalharness.local.child_process import Surroundings
 from evalharness.logs import get_logger
 from evalharness.providers.answer import response_of
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
 from evalharness.records import Request, Response, Timing
-from evalharness.redaction import is_variable, redact_variable
 
 _log = get_logger(__name__)
 _MOST_CONCURRENCY = 256
-_SECRET = re.compile("key|token|secret|passw|pwd|credential|auth|dsn|cookie|private", re.IGNORECASE)
-_KEY_CHARS = 20
 
 
 class PythonProvider(Provider):
@@ -73,7 +69,7 @@ class PythonProvider(Provider):
         self._files = identity_files_of(identity_files, root) if identity_files else ()
         self._check_files(root, recorded=recorded)
         self._digest = digest_of(self._files, root) if self._files else ""
-        self._environment, refusal = _environment(env)
+        self._environment, refusal = environment_of(env)
         self._root, self._outside = root, ""
         self._accepted: PythonProvider | None = None
         """Answers requests of the purpose `reference`."""
@@ -205,24 +201,3 @@ def _check(concurrency: Any, deadline_s: Any, **flags: Any) -> None:
     for name, value in flags.items():
         if not isinstance(value, bool):
             raise ConfigError(f"'{name}' must be true or false, got {value!r}")
-
-
-def _environment(names: Sequence[str]) -> tuple[dict[str, str], str]:
-    """What the child sees, and why no request can succeed: a variable is not set. Raises ConfigError."""
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f'env: expected a list of names, such as ["OPENAI_API_KEY"], got {type(names).__name__}')
-    if any(not is_variable(name) for name in names):
-        raise ConfigError("env: expected the names of environment variables, got another text (not shown)")
-    missing = [name for name in names if name not in os.environ]
-    for name in names:
-        if _is_secret(name, os.environ.get(name, "")):
-            redact_variable(name)
-    seen = {name: os.environ[name] for name in (*ENVIRONMENT, *names) if name in os.environ}
-    return seen, f"the environment variable {missing[0]} is not set (env)" if missing else ""
-
-
-def _is_secret(name: str, value: str) -> bool:
-    """Whether a value may be a key. Words such as a model's name must stay readable in answers."""
-    is_long = len(value) >= _KEY_CHARS and not re.search(r"\s|^/", value)
-    looks_random = is_long and re.search("[0-9]", value) and re.search("[A-Za-z]", value)
-    return bool(_SECRET.search(name) or looks_random or "@" in value)

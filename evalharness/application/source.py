@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalharness.errors import ConfigError, did_you_mean
+from evalharness.module_files import module_file
 
 _CALL = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _CRITERIA = {"suites", "golden", "pyproject.toml"}
@@ -48,7 +49,7 @@ def find_source(call: str, path: Sequence[str], root: Path) -> Source:
         raise ConfigError(f'path: expected a list of folders, such as ["src"], got {path!r}')
     paths = tuple(_folder(folder, root) for folder in path)
     module, _, name = call.partition(":")
-    file = _module_file(module, paths)
+    file = module_file(module, paths)
     if file is None:
         raise ConfigError(f"call: {_missing(module, path, root)}")
     if not file.resolve().is_relative_to(root.resolve()):
@@ -69,17 +70,11 @@ def _folder(folder: str, root: Path) -> Path:
     return found.resolve()
 
 
-def _module_file(module: str, paths: Sequence[Path]) -> Path | None:
-    inner = module.replace(".", "/")
-    files = (folder / one for folder in paths for one in (f"{inner}/__init__.py", f"{inner}.py"))
-    return next((file for file in files if file.is_file()), None)
-
-
 def _missing(module: str, path: Sequence[str], root: Path) -> str:
     inner = module.replace(".", "/")
     looked = " and ".join(str(Path(folder) / f"{inner}.py") for folder in path)
     places = [one for one in ("src", "app", "lib", "backend", ".") if (root / one).is_dir() and one not in path]
-    other = next((one for one in places if _module_file(module, [root / one])), None)
+    other = next((one for one in places if module_file(module, [root / one])), None)
     hint = f': set path = ["{other}"]' if other else ": set 'path' to the folders that the module is imported from"
     return f"no module '{module}' in the project: looked for {looked}{hint}"
 

@@ -51,6 +51,8 @@ class Supervisor:
         self._crashes, self._refusal, self._closed = 0, "", False
         self._shares_loop = False
         """Whether calls are tasks of one event loop."""
+        self.names: frozenset[str] = frozenset()
+        """What the function of a check or a metric reads, once there was a process."""
 
     @property
     def pid(self) -> int | None:
@@ -170,6 +172,7 @@ class Supervisor:
         _, reply = worker.request(self._load_request)
         try:
             loaded = reply.result(timeout=START_S)
+            self.names = frozenset(loaded["names"])
             self._shares_loop = loaded["is_async"] and self._load_request["concurrency"] > 1
         except WorkerLost as lost:
             if lost.kind == "stopped":
@@ -199,7 +202,7 @@ class Supervisor:
                 self._crashes += 1
             if self._current is worker:
                 self._current = None
-        text = f"{lost} while it answered case '{key.case}'"
+        text = f"{lost} while it answered case '{key.case}'" if key.case else str(lost)
         _log.info("%s", text)
         if worker.unanswered == 1:
             return BilledError(text, kind=lost.kind)

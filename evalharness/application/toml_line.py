@@ -20,6 +20,24 @@ def at_line(error: ConfigError, root: Path, url: str) -> ConfigError:
     return error
 
 
+def line_of(path: Path, table: str, message: str) -> int:
+    """Return the line of the option that a message starts with in a table such as `[a.b]`; its own line without one."""
+    try:
+        text = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        return 0
+    start = next((number for number, line in enumerate(text) if line.replace('"', "").startswith(table)), -1)
+    if start < 0:
+        return 0
+    option = re.match(r"(?:unknown key )?'?(\w+)", message)
+    for number, line in enumerate(text[start + 1 :], start + 1):
+        if line.startswith("["):
+            break
+        if option and re.match(rf"{option[1]}\s*=", line):
+            return number + 1
+    return start + 1
+
+
 def _lines(path: Path, option: str, url: str) -> Iterator[int]:
     """The lines that set the option in a table that sets `url`; the table's own line if none does."""
     try:

@@ -19,14 +19,15 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from evalharness.application.call import Function, LoadError, add_paths
+from evalharness.application.extension import Extension
 from evalharness.application.failure import failure_of
-from evalharness.application.plain import WrongAnswerError, plain_answer
+from evalharness.application.plain import WrongAnswerError, plain_answer, plain_value
 from evalharness.local.process import protocol_output
 
 HEARTBEAT_S = 5.0
@@ -42,6 +43,9 @@ class Worker:
         self._root, self._pid, self._finished = Path(), os.getpid(), 0
         self._outside = ""
         """A folder that no module may come from; empty for none."""
+        self._files: frozenset[str] | None = None
+        """The only files of the project that modules may come from; None for any."""
+        self._plain: Callable[[Any], Any] = plain_answer
         self._seen: set[str] = set()
 
     def run(self) -> None:
@@ -59,12 +63,11 @@ class Worker:
                 threading.Thread(target=self._serve, args=(function,), daemon=True).start()
             self._serve(function)
 
-    def _load(self, request: Mapping[str, Any]) -> Function | None:
+    def _load(self, request: Mapping[str, Any]) -> Function | Extension | None:
         self._root, self._outside = Path(request["root"]), request["outside"]
         add_paths(request["paths"])
         try:
-            keeps = request["keeps_conversation"]
-            function = Function(request["call"], Path(request["file"]), keeps_conversation=keeps)
+            function = self._function(request)
             self._check_modules()
         except LoadError as error:
             self._send({"event": "failed", "id": request["id"], "kind": "import", "message": str(error)})
@@ -73,11 +76,20 @@ class Worker:
             found["message"] = f"{request['call']}: importing the module raised {found['message']}"
             self._send({"event": "failed", "id": request["id"], "kind": "import", **found})
         else:
-            self._send({"event": "done", "id": request["id"], "is_async": function.is_async})
+            names = function.names if isinstance(function, Extension) else []
+            self._send({"event": "done", "id": request["id"], "is_async": function.is_async, "names": names})
             return function
         return None
 
-    def _serve(self, function: Function) -> None:
+    def _function(self, request: Mapping[str, Any]) -> Function | Extension:
+        """The function of an application, or that of a check or a metric, which has options."""
+        call, file = request["call"], Path(request["file"])
+        if "options" not in request:
+            return Function(call, file, keeps_conversation=request["keeps_conversation"])
+        self._plain, self._files = plain_value, frozenset(map(os.path.realpath, request["files"]))
+        return Extension(call, file, request["options"])
+
+    def _serve(self, function: Function | Extension) -> None:
         while True:
             request = self._inbox.get()
             self._send({"event": "started", "id": request["id"]})
@@ -91,7 +103,7 @@ class Worker:
                 reply = self._failed(error)
             self._finish(request["id"], reply)
 
-    def _serve_tasks(self, function: Function) -> None:
+    def _serve_tasks(self, function: Function | Extension) -> None:
         loop, tasks = asyncio.new_event_loop(), set[asyncio.Task[None]]()
 
         def begin(request: dict[str, Any]) -> None:
@@ -111,7 +123,7 @@ class Worker:
             except BaseException as error:  # SystemExit of a callback ends the loop: its tasks have their replies
                 sys.stderr.write(f"{failure_of(error, self._root)['message']}\n")
 
-    async def _answer(self, function: Function, request: Mapping[str, Any]) -> None:
+    async def _answer(self, function: Function | Extension, request: Mapping[str, Any]) -> None:
         self._send({"event": "started", "id": request["id"]})
         started = time.perf_counter()
         try:
@@ -123,7 +135,7 @@ class Worker:
 
     def _reply(self, value: Any, total_s: float) -> dict[str, Any]:
         self._check_modules()
-        return {"event": "done", "answer": plain_answer(value), "total_s": total_s}
+        return {"event": "done", "answer": self._plain(value), "total_s": total_s}
 
     def _failed(self, error: BaseException) -> dict[str, Any]:
         if isinstance(error, WrongAnswerError):
@@ -133,15 +145,19 @@ class Worker:
         return {"event": "failed", "kind": "application", **failure_of(error, self._root)}
 
     def _check_modules(self) -> None:
-        """Raise LoadError for a module of another version of the project."""
-        if not self._outside:
+        """Raise LoadError for a module of another version of the project, or of a file outside of `files`."""
+        if not self._outside and self._files is None:
             return
         new = [(name, module) for name, module in list(sys.modules.items()) if name not in self._seen]
         for name, module in new:
             file = Path(os.path.realpath(getattr(module, "__file__", None) or "/"))
             is_library = "site-packages" in file.parts or name.partition(".")[0] in ("evalharness", "__main__")
-            if file.is_relative_to(self._outside) and not file.is_relative_to(self._root) and not is_library:
+            is_here = file.is_relative_to(self._root)
+            if self._outside and file.is_relative_to(self._outside) and not is_here and not is_library:
                 raise LoadError(f"the accepted version imports {name} from the working tree: add its folder to 'path'")
+            if self._files is not None and is_here and not is_library and str(file) not in self._files:
+                shown = file.relative_to(self._root).as_posix()
+                raise LoadError(f"it imports {shown}, which its source does not show: add it to identity_files")
             self._seen.add(name)
 
     def _finish(self, number: int, reply: dict[str, Any]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
+from evalharness import registry
 from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_suite
 from evalharness.config import Config, load_config
@@ -24,8 +27,8 @@ from evalharness.suites.applicable import coverage_of_suite
 def validate(root: Path, names: tuple[str, ...]) -> None:
     """Check the suites NAMES, and list every problem with its place.
 
-    Default: all suites, and the history. Models with `provider = "python"` or `"http"` are checked without importing a
-    module or sending a request.
+    Default: all suites, and the history. Models with `provider = "python"` or `"http"`, and checks and metrics of the
+    project, are checked without importing a module or sending a request.
 
     Exit status: 0 valid, 1 problems found, 2 usage.
     """
@@ -60,13 +63,16 @@ def _report(name: str, config: Config) -> int:
 
 def _applications(config: Config) -> int:
     """Print the problems of the functions that the configuration names. Returns their number."""
-    names = [name for name, model in config.models.items() if model.provider in ("http", "python")]
-    problems = 0
-    for name in names:
-        from evalharness.providers import open_provider  # most projects have no function
+    from evalharness.providers import open_provider  # most projects have no function
 
+    names = [name for name, model in config.models.items() if model.provider in ("http", "python")]
+    opening: list[Callable[[], object]] = [partial(open_provider, name, config) for name in names]
+    opening += [partial(registry.find, "checks", name, config) for name in config.checks]
+    opening += [partial(registry.find, "metrics", name, config) for name in config.metrics]
+    problems = 0
+    for opened in opening:
         try:
-            open_provider(name, config)
+            opened()
         except EvalHarnessError as error:
             place = "" if str(error).startswith("pyproject.toml:") else "pyproject.toml: "
             echo(one_line(f"{place}{error}", 1000))

@@ -172,7 +172,7 @@ def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[CriteriaCh
 
 def _is_harmless(path: tuple[str, ...], then: Any, now: Any) -> bool:
     """Whether a setting cannot relax: a new name, a higher price, a lower limit."""
-    if path[0] in ("models", "embedders", "judges") and len(path) == _OPTION_DEPTH - 1:
+    if path[0] in ("models", "embedders", "judges", "checks", "metrics") and len(path) == _OPTION_DEPTH - 1:
         return then is None
     if path[0] == "models" and path[2:] == ("price",) and isinstance(then, Mapping) and isinstance(now, Mapping):
         return all(_rose(then.get(part), now.get(part)) for part in _either(then, now))

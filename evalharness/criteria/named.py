@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config, load_config
+from evalharness.module_files import function_files
 from evalharness.records.application import APPLICATIONS
 
 _MOST_FILES = 1_000
@@ -25,6 +26,8 @@ def named_paths(project: Path, root: Path) -> tuple[str, ...]:
     folders = [one.path for one in config.embedders.values() if one.path]
     found = {name for path in _places(root, folders) for name in _files(root, path)}
     files = _places(root, options_of(config))
+    for one in (*config.checks.values(), *config.metrics.values()):
+        found |= {*function_files(one.call, one.path, one.identity_files, one.options, root)}
     return tuple(sorted(found | {path for path in files if (root / path).is_symlink() or _is_file(root / path)}))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import entry_points
+from typing import Any
 
 from evalharness.config import Config
 from evalharness.doctor.result import CheckResult
-from evalharness.errors import ConfigError
-from evalharness.registry import BUILT_IN, find
+from evalharness.errors import ConfigError, EvalHarnessError
+from evalharness.registry import BUILT_IN, Kind, find, make
 from evalharness.report import open_formats
 
 
@@ -20,6 +22,8 @@ def check_extensions(config: Config) -> Iterator[CheckResult]:
             package = entry.dist.name if entry.dist else "unknown"
             text = f"{kind[:-1].replace('_', ' ')} {entry.name} of the package {package}"
             yield CheckResult("extensions", "ok", f"{text}, written by each run" if written else text)
+    yield from (_function("checks", name, config) for name in config.checks)
+    yield from (_function("metrics", name, config) for name in config.metrics)
     try:
         open_formats(config.reports)
     except ConfigError as error:
@@ -29,3 +33,15 @@ def check_extensions(config: Config) -> Iterator[CheckResult]:
         find("executors", table.executor if table else config.executor)
     except (LookupError, ConfigError) as error:
         yield CheckResult("extensions", "broken", f"executor: {error.args[0]}", needed=True)
+
+
+def _function(kind: Kind, name: str, config: Config) -> CheckResult:
+    """Whether a function of the project can be imported, in a process of its own."""
+    call, noun = getattr(config, kind)[name].call, kind[:-1]
+    try:
+        opened: Any = find(kind, name, config) if kind == "checks" else make(kind, name, {}, config=config)
+        with closing(opened):
+            (opened.prepare if kind == "checks" else opened.warm_up)()
+    except EvalHarnessError as error:
+        return CheckResult("extensions", "broken", f"{noun} {name}: {error}", needed=True)
+    return CheckResult("extensions", "ok", f"{noun} {name}: {call} imports")

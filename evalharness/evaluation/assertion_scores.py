@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from evalharness.config import Config
 from evalharness.records import ASSERTIONS, Baseline, BaselineCase, Baselines, Case, Run, Sample, Score, Suite
-from evalharness.scoring.scorer import Scorer
+from evalharness.scoring.assertions import Assertions
+from evalharness.scoring.metrics import SampleView
 
 _SIGNATURE = f"{ASSERTIONS}|v:1"
 
@@ -17,8 +19,9 @@ _SIGNATURE = f"{ASSERTIONS}|v:1"
 class AssertionScores:
     """Scores runs and baselines by the assertions of a suite. An assertion with a share has a rule of its own."""
 
-    def __init__(self, suite: Suite) -> None:
-        self._scorer = Scorer(())
+    def __init__(self, suite: Suite, config: Config | None = None) -> None:
+        """`config`: may have checks of the project."""
+        self._assertions = Assertions(config)
         checks = {case.id: tuple(s for s in case.checks if not isinstance(s.must_pass, float)) for case in suite.cases}
         self._cases = {case.id: replace(case, checks=checks[case.id]) for case in suite.cases if checks[case.id]}
 
@@ -41,16 +44,27 @@ class AssertionScores:
     def _stored(self, stored: BaselineCase, case: Case | None) -> BaselineCase:
         if case is None:
             return stored
-        scores = ({**one.scores, ASSERTIONS: self._score(case, one.text)} for one in stored.samples)
-        samples = tuple(replace(one, scores=mine) for one, mine in zip(stored.samples, scores, strict=True))
+        samples = tuple(
+            replace(one, scores={**one.scores, **self._of_stored(case, one.text)}) for one in stored.samples
+        )
         return replace(stored, samples=samples)
+
+    def _of_stored(self, case: Case, text: str) -> dict[str, float]:
+        """Empty where an accepted answer cannot be checked, so that no gate passes."""
+        broken = self._assertions.broken_stored(case, text)
+        return {} if broken is None else {ASSERTIONS: float(not any(broken))}
 
     def _scored(self, sample: Sample) -> Sample:
         case = self._cases.get(sample.key.case)
         if case is None or sample.response is None:
             return sample
-        score = Score(ASSERTIONS, self._score(case, sample.response.text), _SIGNATURE)
-        return replace(sample, scores=(*sample.scores, score))
+        broken = self._assertions.broken(
+            case, SampleView(sample.response, sample.golden, sample.messages, case.vars, case.tags)
+        )
+        if broken.errors:
+            return sample
+        return replace(sample, scores=(*sample.scores, Score(ASSERTIONS, float(not any(broken)), _SIGNATURE)))
 
-    def _score(self, case: Case, text: str) -> float:
-        return float(not any(self._scorer.broken(case, text)))
+    def close(self) -> None:
+        """End what the checks have started."""
+        self._assertions.close()

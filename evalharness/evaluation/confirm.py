@@ -176,7 +176,7 @@ def _lost_cases(evaluation: Evaluation) -> list[CaseKey]:
 
     reference = evaluation.requests.reference_run(stopped=False)
     sides = Sides(evaluation.run, _accepted(evaluation), rules, reference=reference)
-    sides = with_assertion_scores(sides, evaluation.plan.suite)
+    sides = with_assertion_scores(sides, evaluation.plan.suite, evaluation.plan.config)
     return [loss.key for loss in losses(sides.run, sides.baselines, rules, sides.reference)]
 
 
@@ -186,9 +186,10 @@ def _stability(evaluation: Evaluation, key: CaseKey, assertion: str) -> Stabilit
     baseline = _accepted(evaluation).get(key[:2])
     stored = baseline.cases.get(case.id) if isinstance(baseline, Baseline) else None
     samples = stored.samples if stored and stored.digest == case.digest else ()
-    scorer = evaluation.plan.scorer
-    broken = {sample.run for sample in samples if assertion in scorer.broken(case, sample.text).excusable}
-    return Stability(*key, len(broken), len({sample.run for sample in samples}), assertion)
+    broken_stored = evaluation.plan.scorer.assertions.broken_stored
+    known = [(one.run, found) for one in samples if (found := broken_stored(case, one.text)) is not None]
+    broken = {run for run, found in known if assertion in found.excusable}
+    return Stability(*key, len(broken), len({run for run, _ in known}), assertion)
 
 
 def _announcement(

@@ -96,7 +96,7 @@ class MergeBase:
         name, pairs = run.header.suite, pairs_of(run)
         rules = self.rules(name, run.header.gates) if gates is None else gates
         sides = Sides(run, self.baselines(name, pairs, given), rules, self.pinned(name, pairs), reference)
-        sides = with_assertion_scores(sides, suite)
+        sides = with_assertion_scores(sides, suite, self.config)
         return decide_run(
             sides.run,
             sides.baselines,
@@ -132,9 +132,10 @@ class MergeBase:
         then = self.baselines(name, pairs)
         now: Baselines = _baselines_at(root, name, pairs)
         rules, suite = self.rules(name, run.header.gates), load_suite(name, self.config)
-        sides = with_assertion_scores(Sides(run, then, rules), suite)
-        now = with_assertion_scores(Sides(run, now, rules), suite).baselines
-        return tuple(OwnAcceptances(sides.run, verdicts, sides.baselines, now, rules, suite).settled(changes))
+        sides = with_assertion_scores(Sides(run, then, rules), suite, self.config)
+        now = with_assertion_scores(Sides(run, now, rules), suite, self.config).baselines
+        found = OwnAcceptances(sides.run, verdicts, sides.baselines, now, rules, suite, self.config)
+        return tuple(found.settled(changes))
 
     def changes(self, name: str) -> tuple[CriteriaChange, ...]:
         """The changes to the criteria of a suite. An unreadable version counts as a change."""

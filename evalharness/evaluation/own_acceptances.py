@@ -7,13 +7,15 @@ baseline, see `gate/own_baseline.py` for how far the accepted answers may differ
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
+from evalharness.config import Config
 from evalharness.gate.assertions import broken_assertions
 from evalharness.gate.own_baseline import difference
 from evalharness.gate.pairing import one_line
 from evalharness.records import AcceptedRun, Baseline, Baselines, CriteriaChange, GateRule, Run, Suite, Verdict
-from evalharness.scoring.scorer import Scorer
+from evalharness.scoring.assertions import Assertions
 from evalharness.suites.load import request_digest
 
 _MOST_CHARS, _REASON_CHARS = 160, 100
@@ -32,6 +34,8 @@ class OwnAcceptances:
     rules: Sequence[GateRule]
     suite: Suite
     """The suite of the working tree."""
+    config: Config
+    """May have checks of the project."""
 
     def settled(self, changes: Sequence[CriteriaChange]) -> Iterator[CriteriaChange]:
         """The changes: an acceptance of this run's answers does not relax, another one says how it differs."""
@@ -70,13 +74,15 @@ class OwnAcceptances:
 
         A broken assertion of an accepted run excuses later runs.
         """
-        scorer, mine = Scorer(()), self._broken_here(now)
-        for case in self.suite.cases:
-            stored = now.cases.get(case.id)
-            texts = {one.text for one in stored.samples if one.run == accepted.id} if stored else set()
-            if any(spec.must_pass in ("stable", "baseline") for spec in case.checks):
-                excused = {(case.id, one) for text in texts for one in scorer.broken(case, text).excusable}
-                yield from (name for name, _ in sorted(excused - mine))
+        mine = self._broken_here(now)
+        with closing(Assertions(self.config)) as assertions:
+            for case in self.suite.cases:
+                stored = now.cases.get(case.id)
+                texts = {one.text for one in stored.samples if one.run == accepted.id} if stored else set()
+                if any(spec.must_pass in ("stable", "baseline") for spec in case.checks):
+                    found = filter(None, (assertions.broken_stored(case, text) for text in texts))
+                    excused = {(case.id, one) for broken in found for one in broken.excusable}
+                    yield from (name for name, _ in sorted(excused - mine))
 
     def _broken_here(self, now: Baseline) -> set[tuple[str, str]]:
         """Case and assertion of each failure of this run that an accepted run would excuse."""

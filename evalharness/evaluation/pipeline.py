@@ -100,6 +100,7 @@ class Pipeline:
         self._warm_up = WarmUp(self._ready.put)
         self._stopped = threading.Event()
         self._long_texts = LongTexts()
+        self._scorers: dict[Scorer, None] = {}
         self._thread = threading.Thread(target=self._score_all, daemon=True, name="evalharness-scores")
 
     def __enter__(self) -> Pipeline:
@@ -135,6 +136,7 @@ class Pipeline:
 
         This thread imports everything that the threads of the run will need for these requests.
         """
+        self._scorers[scorer] = None
         tasks = [_Task(case, request, scorer) for case, request in requests]
         self._engine.import_modules([*(task.request.key.model for task in tasks), *scorer.models])
         for task in tasks:
@@ -159,7 +161,7 @@ class Pipeline:
     def _end_thread(self) -> None:
         self._ready.put(None)
         self._thread.join(timeout=0 if self._over.is_set() else _PATIENCE_S)
-        self._long_texts.stop()
+        self._stop_children()
         for task in list(self._unfinished):  # a metric is still busy, or not warm
             self._leave_unscored(task, _UNSCORED)
 
@@ -169,7 +171,13 @@ class Pipeline:
         for task in list(self._unfinished):
             if task.exchange is not None:  # the engine ends the others, which then come to `_arrived`
                 self._leave_unscored(task, _TOO_LATE)
+        self._stop_children()
+
+    def _stop_children(self) -> None:
+        """End the processes that score and check; a call in one of them then ends with an error."""
         self._long_texts.stop()
+        for scorer in list(self._scorers):
+            scorer.close()
 
     def _leave_unscored(self, task: _Task, error: SampleError) -> None:
         answered = task.answered()

@@ -136,6 +136,7 @@ _REMEDIES: Mapping[str, str] = {
     "answer": "return text, or an object with 'text', from {models}, or correct its paths",
     "variable": "set it in 'vars' of the cases, or correct 'body' and 'query' of {models}",
     "rate limit": "lower 'concurrency' of {models}, and continue with {again}",
+    "check": "correct the function of the check, and run {again}",
     "metric": "correct the metric or its options in the suite",
 }
 

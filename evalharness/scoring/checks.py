@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness import registry
+from evalharness.config import Config
 from evalharness.errors import MetricError
 from evalharness.scoring.metrics import strings
 from evalharness.scoring.metrics.base import Metric, SampleView
@@ -26,28 +27,40 @@ Factory = Callable[[Any], "Check"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One hard assertion on the text of a response."""
+    """One hard assertion on a response."""
 
     name: str
     value: Any
     """As in the suite: `As an AI` in `not_contains: As an AI`."""
-    _problem: Problem = field(repr=False, compare=False)
+    of_text: Problem = field(default=lambda _: None, repr=False, compare=False)
+    """Checks the text, unless `of_view` is set."""
+    of_view: Callable[[SampleView], str | None] | None = field(default=None, repr=False, compare=False)
+    """Checks all that may be known of a sample. Raises CheckError for an error of the sample."""
+    identity: str = ""
+    """What the result depends on besides name and value: the digest of a function's files."""
+    beyond: tuple[str, ...] = ()
+    """What it reads that a baseline does not keep of an accepted answer, where that is known."""
 
-    def problem(self, text: str) -> str | None:
-        """Return None if the assertion holds, else what the text must be or have."""
+    def problem(self, view: SampleView) -> str | None:
+        """Return None if the assertion holds, else what the response must be or have. Raises CheckError."""
         try:
-            return self._problem(text)
+            return self.of_view(view) if self.of_view else self.of_text(view.text)
         except MetricError as error:  # undecided is not green
             return f"could not be checked by {self.name}: {error}"
 
 
-def open_check(name: str, value: Any) -> Check:
-    """Return the check `{name: value}`.
+def open_check(name: str, value: Any, config: Config | None = None) -> Check:
+    """Return the check `{name: value}`. `config`: may have checks of the project.
 
     Raises LookupError for an unknown name, with near ones, and ValueError for a value that the check refuses.
     """
-    check: Check = registry.find("checks", name)(value)
-    return check
+    return find_check(name, config)(value)
+
+
+def find_check(name: str, config: Config | None = None) -> Factory:
+    """Return what opens the check called `name`. Raises LookupError with near names, and ConfigError."""
+    found: Factory = registry.find("checks", name, config)
+    return found
 
 
 def _by_metric(name: str, factory: Callable[[str], Metric], message: str, *, wanted: float = 1.0) -> Factory:

@@ -9,40 +9,16 @@ some metrics (embeddings) are faster in batches. This module sends nothing itsel
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
+from evalharness.config import Config
 from evalharness.errors import MetricError
-from evalharness.records import Case, Request, Response, Sample, SampleError, Spec, Violation
-from evalharness.scoring.checks import Check, open_check
+from evalharness.records import Case, Request, Response, Sample, SampleError
+from evalharness.scoring.assertions import Assertions
 from evalharness.scoring.long_texts import LongTexts, is_long
 from evalharness.scoring.metrics.base import Metric, SampleView, as_metric_error
 from evalharness.scoring.results import Replies, Scored, score_samples
-
-_ASSERTION_CHARS = 80
-"""A longer assertion is named by its digest."""
-
-
-class Broken(NamedTuple):
-    """The assertions that a response breaks, by their `must_pass`."""
-
-    always: tuple[str, ...] = ()
-    """A message for each."""
-    stable: tuple[str, ...] = ()
-    violations: tuple[Violation, ...] = ()
-    """Those that the accepted runs, or a share of the cases, decide."""
-
-    @property
-    def excusable(self) -> set[str]:
-        """The assertions that the accepted runs decide: those with `must_pass: baseline`, and "" for a stable one."""
-        by_baseline = {one.assertion for one in self.violations if one.least_share is None}
-        return by_baseline | ({""} if self.stable else set())
-
-
-_NOTHING_BROKEN = Broken()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +49,13 @@ class Answered:
 class Scorer:
     """The metrics of one suite, and the assertions of its cases."""
 
-    def __init__(self, metrics: Sequence[Metric]) -> None:
-        self._metrics = tuple(metrics)
+    def __init__(self, metrics: Sequence[Metric], config: Config | None = None) -> None:
+        """`config`: may have checks of the project."""
+        self._metrics, self.assertions = tuple(metrics), Assertions(config)
         self.sends_requests = any(metric.requests is not None for metric in self._metrics)
         """Whether the first phase can return anything."""
         self.models = tuple(model for metric in self._metrics for model in metric.models)
         """The models that the metrics send requests to."""
-        self._checks: dict[int, tuple[Sequence[Spec], list[Check]]] = {}
 
     def warm_up(self) -> None:
         """Import and load what the metrics need. A metric that fails here has this error in every sample.
@@ -106,20 +82,12 @@ class Scorer:
         scored = iter(self._scored(with_response, long_texts))
         return [self._sample(one, next(scored)) if one.response is not None else one.sample() for one in answered]
 
-    def broken(self, case: Case, text: str) -> Broken:
-        """Return the assertions of a case that a response with this text breaks."""
-        found = list(self._problems(case, text)) if case.checks else []
-        if not found:
-            return _NOTHING_BROKEN
-        always, stable = (
-            tuple(message for spec, message in found if spec.must_pass == kind) for kind in ("always", "stable")
-        )
-        return Broken(always, stable, tuple(one for spec, message in found for one in _violations(spec, message)))
-
-    def _problems(self, case: Case, text: str) -> Iterator[tuple[Spec, str]]:
-        for spec, check in zip(case.checks, self._checks_of(case), strict=True):
-            if message := check.problem(text):
-                yield spec, message
+    def close(self) -> None:
+        """End what metrics and checks have started. Called from any thread; later scores and checks are errors."""
+        for metric in self._metrics:
+            if metric.close is not None:
+                metric.close()
+        self.assertions.close()
 
     def _scored(self, answered: Sequence[Answered], long_texts: LongTexts | None) -> list[Scored]:
         views = [_view(one.case, one.request, one.response) for one in answered if one.response is not None]
@@ -132,8 +100,8 @@ class Scorer:
 
     def _sample(self, answered: Answered, scored: Scored) -> Sample:
         assert answered.response is not None
-        broken = self.broken(answered.case, answered.response.text)
-        error = answered.error or (SampleError("metric", "; ".join(scored.errors)) if scored.errors else None)
+        broken = self.assertions.broken(answered.case, _view(answered.case, answered.request, answered.response))
+        error = answered.error or _error(scored.errors, broken.errors)
         sample = answered.sample()
         return replace(
             sample,
@@ -145,21 +113,12 @@ class Scorer:
             error=error,
         )
 
-    def _checks_of(self, case: Case) -> list[Check]:
-        known, checks = self._checks.get(id(case.checks), ((), []))
-        if known is not case.checks:  # the cache keeps the specs alive, so that no other object gets their id
-            checks = [open_check(spec.name, spec.options["value"]) for spec in case.checks]
-            self._checks[id(case.checks)] = case.checks, checks
-        return checks
 
-
-def _violations(spec: Spec, message: str) -> Iterator[Violation]:
-    if spec.must_pass in ("always", "stable"):
-        return
-    value = json.dumps(spec.options["value"], sort_keys=True, ensure_ascii=False)
-    if len(value) > _ASSERTION_CHARS:
-        value = f"({hashlib.sha256(value.encode()).hexdigest()[:12]})"
-    yield Violation(f"{spec.name} {value}", message, spec.must_pass if isinstance(spec.must_pass, float) else None)
+def _error(scores: Sequence[str], checks: Sequence[str]) -> SampleError | None:
+    """The error of a sample whose metrics or checks failed."""
+    if not scores and not checks:
+        return None
+    return SampleError("metric" if scores else "check", "; ".join([*scores, *checks]))
 
 
 def _warm(metric: Metric) -> Metric:

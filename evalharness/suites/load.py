@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
-from evalharness.records import Case, Location, Run, Spec, Suite
+from evalharness.records import ASSERTIONS, Case, Location, Run, Spec, Suite
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.applicable import gate_problems, metric_problems
 from evalharness.suites.conversations import (
@@ -35,7 +35,7 @@ from evalharness.suites.reading import Reading
 from evalharness.suites.render import Renderer
 from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
 from evalharness.suites.schema import CaseSchema, SuiteSchema
-from evalharness.suites.specs import SpecReader
+from evalharness.suites.specs import BEYOND, SpecReader
 from evalharness.suites.tools import read_tools
 
 SUITE_FOLDER = "suites"
@@ -172,6 +172,9 @@ class _Loader(Reading):
             place = self._specs.places
             found = metric_problems(suite.cases, metrics, lambda name, why: document.problem(place[name], why))
             self.problems += list(found) or gate_problems(suite.cases, suite.gates, metrics)
+        for gate in suite.gates:
+            if gate.rule.metric == ASSERTIONS and (beyond := next(iter(self._specs.beyond.items()), None)):
+                self.problems.append(problem(*gate.where, BEYOND.format("a gate on assertions", *beyond)))
 
     def _case(self, raw: CaseSchema, source: tuple[Document, Loc], golden: Golden, checks: tuple[Spec, ...]) -> Case:
         document, loc = source

@@ -15,6 +15,7 @@ from evalharness.suites.reading import Reading
 
 _OF_SUITE = 2
 """Steps to an assertion of the suite: `assert`, and its index."""
+BEYOND = "{} compares with accepted answers, and the check '{}' reads {}, which a baseline does not keep"
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%")
 
 
@@ -25,6 +26,9 @@ class SpecReader:
         self._reading, self._logprobs = reading, logprobs
         self.opened: dict[str, Any] = {}
         """The metrics by name. No step imports another, so their type is unknown here."""
+        self.beyond: dict[str, str] = {}
+        """Check -> what it reads that a baseline does not keep."""
+        self._checks: dict[str, Callable[[Any], Any]] = {}
         self.places: dict[str, Loc] = {}
         """The place of each metric in the suite."""
 
@@ -41,19 +45,21 @@ class SpecReader:
 
     def checks(self, items: Sequence[Any], document: Document, at: Loc = ()) -> tuple[Spec, ...]:
         """The specs of the assertions below `at`."""
-        found = (self._spec(item, document, (*at, "assert", index), _check) for index, item in enumerate(items))
+        found = (self._spec(item, document, (*at, "assert", index), self._check) for index, item in enumerate(items))
         return tuple(spec for spec in found if spec)
 
     def _spec(self, item: Any, document: Document, loc: Loc, probe: Callable[[str, Any], Spec]) -> Spec | None:
         """The spec, which `probe` checks; None if it is invalid."""
         try:
-            item, must_pass = _must_pass(item) if probe is _check else (item, None)
+            item, must_pass = _must_pass(item) if probe == self._check else (item, None)
             if isinstance(must_pass, float) and len(loc) > _OF_SUITE:
                 raise ValueError("must_pass: a share counts the cases of the suite: move it to the suite's assert")
             name, value = next(iter(item.items())) if isinstance(item, dict) and len(item) == 1 else (item, None)
             if not isinstance(name, str):
                 raise ValueError(f"expected NAME or {{NAME: value}}, got {item!r}")
             spec = probe(name, value)
+            if must_pass in ("stable", "baseline") and name in self.beyond:
+                raise ValueError(BEYOND.format(f"must_pass: {must_pass}", name, self.beyond[name]))
             return replace(spec, must_pass=must_pass) if must_pass else spec
         except (LookupError, ValueError, EvalHarnessError) as error:
             inside = (name, *error.path) if isinstance(error, SchemaError) else ()
@@ -61,17 +67,21 @@ class SpecReader:
             return None
 
     def _metric(self, name: str, value: Any) -> Spec:
-        first = next(iter(registry.options(registry.find("metrics", name))), "value")
-        spec = Spec(name, value if isinstance(value, dict) else {} if value is None else {first: value})
+        config = self._reading.config
+        first = next(iter(registry.options(registry.find("metrics", name, config))), "value")
+        are_options = isinstance(value, dict) and name not in config.metrics
+        spec = Spec(name, value if are_options else {} if value is None else {first: value})
         self.opened[name] = registry.make("metrics", name, spec.options, config=self._reading.config)
         if self.opened[name].answer_likelihood and not self._logprobs:
             raise ValueError(f"the metric '{name}' needs params: {{logprobs: true}}")
         return spec
 
-
-def _check(name: str, value: Any) -> Spec:
-    registry.find("checks", name)(value)
-    return Spec(name, {"value": value})
+    def _check(self, name: str, value: Any) -> Spec:
+        if name not in self._checks:
+            self._checks[name] = registry.find("checks", name, self._reading.config)
+        if beyond := getattr(self._checks[name](value), "beyond", ()):
+            self.beyond[name] = ", ".join(beyond)
+        return Spec(name, {"value": value})
 
 
 def _must_pass(item: Any) -> tuple[Any, Any]:

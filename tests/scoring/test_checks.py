@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from evalharness import registry
 from evalharness.scoring.checks import open_check
+from evalharness.scoring.metrics import SampleView
 
 
 @pytest.mark.parametrize(
@@ -32,8 +33,8 @@ from evalharness.scoring.checks import open_check
 def test_checks(name: str, value: Any, good: str, bad: str, requirement: str) -> None:
     """Each check holds, or names its requirement in one sentence."""
     check = open_check(name, value)
-    assert check.problem(good) is None
-    assert str(check.problem(bad)).startswith(requirement)
+    assert check.problem(SampleView.of(good)) is None
+    assert str(check.problem(SampleView.of(bad))).startswith(requirement)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_unknown_name() -> None:
 
 def test_what_cannot_be_decided_does_not_hold() -> None:
     """A check that cannot decide fails the answer."""
-    requirement = open_check("json_schema", {"$ref": "#"}).problem("1")
+    requirement = open_check("json_schema", {"$ref": "#"}).problem(SampleView.of("1"))
     assert str(requirement).startswith("could not be checked by json_schema")
 
 
@@ -73,7 +74,7 @@ def test_what_cannot_be_decided_does_not_hold() -> None:
 def test_opposites(text: str, word: str) -> None:
     """Exactly one of a check and its opposite holds."""
     for name in ("contains", "equals"):
-        held = [open_check(kind, word).problem(text) is None for kind in (name, f"not_{name}")]
+        held = [open_check(kind, word).problem(SampleView.of(text)) is None for kind in (name, f"not_{name}")]
         assert sorted(held) == [False, True]
 
 

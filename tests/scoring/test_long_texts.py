@@ -83,7 +83,7 @@ def test_a_pile_of_marks_is_an_error(name: str) -> None:
 def test_a_pile_of_marks_leaves_an_assertion_undecided() -> None:
     """An assertion on a text with too many marks is broken, with the reason."""
     with in_time():
-        problem = open_check("contains", "refund").problem(MARKS)
+        problem = open_check("contains", "refund").problem(SampleView.of(MARKS))
 
     assert problem == "could not be checked by contains: expected at most 200 combining marks in a row, got 700,000"
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.scoring.checks import open_check
+from evalharness.scoring.metrics import SampleView
 from evalharness.scoring.metrics.json import schema_problem
 from evalharness.scoring.schemas.formats import FORMATS
 
@@ -105,11 +106,12 @@ def test_an_assertion_checks_formats() -> None:
     """A date and an address that are none break the assertion of a suite."""
     schema = {"properties": {"due": {"format": "date"}, "to": {"format": "email"}}}
     check = open_check("json_schema", schema)
-    assert check.problem('{"due": "2026-01-31", "to": "a@example.com"}') is None
+    assert check.problem(SampleView.of('{"due": "2026-01-31", "to": "a@example.com"}')) is None
     assert "'next week' is not of the format 'date'" in str(
-        check.problem('{"due": "next week", "to": "a@example.com"}')
+        check.problem(SampleView.of('{"due": "next week", "to": "a@example.com"}'))
     )
-    assert "'nope' is not of the format 'email'" in str(check.problem('{"due": "2026-01-31", "to": "nope"}'))
+    nope = SampleView.of('{"due": "2026-01-31", "to": "nope"}')
+    assert "'nope' is not of the format 'email'" in str(check.problem(nope))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -52,6 +52,11 @@ FILES = (
         "trusted",
         "they are tested, like the prompts in a suite; above the project, hidden and as links they are refused",
     ),
+    Input(
+        ("modules of checks and metrics",),
+        "compared",
+        "those that the configuration names, what they import from the project, and their `identity_files`",
+    ),
     Input((".gitignore", ".gitmodules", ".lfsconfig"), "trusted", "git reads it; the files it leads to are compared"),
     Input((".gitattributes",), "trusted", "filters of git are not run; only CRLF and Git LFS pointers count as equal"),
     Input(

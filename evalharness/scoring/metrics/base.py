@@ -70,6 +70,8 @@ class SampleView:
     messages: tuple[Message, ...] = ()
     vars: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    stored: bool = False
+    """Whether this is an accepted answer, of which a baseline keeps the text alone."""
 
     @classmethod
     def of(
@@ -132,6 +134,8 @@ class Metric:
     texts_alone: Spec | None = None
     """Name and options of a built-in metric that reads response and golden answers alone, and returns numbers. Another
     process can open it by them, and scores long texts. None: this process scores all texts."""
+    close: Callable[[], None] | None = None
+    """Ends what the metric has started, such as a process."""
 
     def missing_in(self, case: Expectation) -> str:
         """Return what a case lacks for this metric, as in `no golden answer`; empty if the metric applies."""
