@@ -117,6 +117,8 @@ class Limits(Section):
 
     file_mb: float = Field(default=64, gt=0)
     """Size of one suite file in megabytes."""
+    attachment_mb: float = Field(default=5, gt=0, le=20)
+    """Size of one picture or document of a message in megabytes."""
     depth: int = Field(default=32, ge=1, le=200)
     """Nesting of YAML and JSON. The maximum is far below Python's recursion limit and libyaml's 1,000 levels."""
     nodes: int = Field(default=1_000_000, ge=1)

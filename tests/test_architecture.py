@@ -231,6 +231,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records",
         "evalharness.records.application",
         "evalharness.records.dialogue",
+        "evalharness.records.attachment",
         "evalharness.records.response",
         "evalharness.records.run",
         "evalharness.records.score",

@@ -63,6 +63,8 @@ class Criteria:
     """MODEL.PROMPT -> the baseline, or the error message of an unreadable one."""
     files: Mapping[str, str]
     """Path -> digest of each file that the configuration names, and of each input of pytest."""
+    attachments: Mapping[str, str] = field(default_factory=dict)
+    """Path -> digest of each picture and document in the messages."""
 
 
 def criteria_of(
@@ -90,6 +92,7 @@ def criteria_of(
             if found is not None
         },
         files=files or {},
+        attachments={one.path: one.sha256 for prompt in suite.prompts.values() for one in prompt.attachments.values()},
     )
 
 

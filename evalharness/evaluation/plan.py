@@ -164,6 +164,7 @@ def make_plan(
     for model, provider in providers.items():
         _check_params(suite, model, provider)
         _check_tools(suite, model, provider)
+        _check_attachments(suite, prompts or suite.default_prompts, model, provider)
         _check_golden(suite, model, provider, metrics)
     return Plan(
         suite=suite,
@@ -224,6 +225,17 @@ def _check_tools(suite: Suite, model: str, provider: Provider) -> None:
             "models of the providers openai and anthropic (without `tools` in `extra`), gguf-server (if its chat "
             "template has tools), http (with {{ tools }} in its body) and python (with a parameter `tools`)"
         )
+
+
+def _check_attachments(suite: Suite, prompts: Sequence[str], model: str, provider: Provider) -> None:
+    """Raise ConfigError for pictures and documents that do not reach the model."""
+    files = [one for name in prompts for one in suite.prompts[name].attachments.values()]
+    for one in files:
+        if one.media_type not in provider.capabilities.media_types:
+            raise ConfigError(
+                f"{suite.file}: the model '{model}' gets no {one.media_type}, such as {one.path}: run only models of "
+                "the providers openai and anthropic, or a prompt without it"
+            )
 
 
 def _check_golden(suite: Suite, model: str, provider: Provider, metrics: Sequence[Metric]) -> None:

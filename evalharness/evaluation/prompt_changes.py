@@ -28,7 +28,9 @@ def prompt_changes(run: Run, suite: Suite | None, config: Config, there: Path | 
 
 def _files(suite: Suite) -> set[str]:
     """The files that the prompts of a suite are read from."""
-    return {suite.file, *(place.file for prompt in suite.prompts.values() for place in prompt.places)}
+    prompts = suite.prompts.values()
+    files = {one.path for prompt in prompts for one in prompt.attachments.values()}
+    return {suite.file, *files, *(place.file for prompt in prompts for place in prompt.places)}
 
 
 def _is_equal(file: str, root: Path, there: Path) -> bool:
@@ -40,7 +42,7 @@ def _changes(run: Run, then: Suite, now: Suite) -> Iterator[PromptChange]:
     for name, digest in run.header.prompts.items():
         if name in then.prompts and name in now.prompts and prompt_digest(now, name) == digest:
             old, new = then.prompts[name], now.prompts[name]
-            if old.messages != new.messages:
+            if (old.messages, old.attachments) != (new.messages, new.attachments):
                 yield PromptChange(name, _place(old, new), _text(old), _text(new))
 
 
@@ -52,4 +54,6 @@ def _place(old: Prompt, new: Prompt) -> str:
 
 
 def _text(prompt: Prompt) -> str:
-    return "\n\n".join(f"{message.role}:\n{message.content}" for message in prompt.messages)
+    messages = [f"{message.role}:\n{message.shown}" for message in prompt.messages]
+    files = sorted(f"{one.path}: SHA-256 {one.sha256}" for one in prompt.attachments.values())
+    return "\n\n".join([*messages, *(["\n".join(files)] if files else [])])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from evalharness.providers.claude_message import ClaudeMessage
-from evalharness.providers.claude_request import prompt_fields, tools_of
+from evalharness.providers.claude_request import prompt_fields, tools_of, turns_of
 from evalharness.providers.remote import RemoteProvider
 from evalharness.providers.stream import Clock, read_events
 from evalharness.records import Request, Response
@@ -58,6 +58,8 @@ class AnthropicProvider(RemoteProvider):
             body["output_config"] = {**body.get("output_config", {}), "format": form}
         if request.tools:
             body["tools"] = tools_of(request.tools)
+        if request.media_types:
+            body["messages"] = turns_of(request)
         headers = {"anthropic-version": _VERSION}
         found = ClaudeMessage(Clock())
         async with self._endpoint.post("/v1/messages", body, attempt=request.attempt, headers=headers) as response:

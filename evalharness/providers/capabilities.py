@@ -50,6 +50,8 @@ class Capabilities:
     """Parameters that reach the model. A suite that sets another one is rejected before the first request."""
     tools: bool = False
     """The tools of a suite reach the model or the application."""
+    media_types: frozenset[str] = frozenset()
+    """The types of pictures and documents in messages that reach the model, such as `image/png`."""
     golden_logprobs: bool = False
     """The provider fills `Response.golden_logprobs`, which likelihood metrics need."""
     price_reference: tuple[str, str] | None = None

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from evalharness.errors import ConfigError
 from evalharness.providers.chat_completion import ChatCompletion
-from evalharness.providers.chat_request import functions_of, prompt_fields
+from evalharness.providers.chat_request import functions_of, messages_of, prompt_fields
 from evalharness.providers.remote import RemoteProvider
 from evalharness.providers.stream import Clock, read_events
 from evalharness.records import Request, Response
@@ -61,6 +61,8 @@ class OpenAIProvider(RemoteProvider):
             body["response_format"] = {"type": "json_schema", "json_schema": form}
         if request.tools:
             body["tools"] = functions_of(request.tools)
+        if request.media_types:
+            body["messages"] = messages_of(request)
         found = ChatCompletion(Clock(), expects_usage=self.stream_usage)
         async with self._endpoint.post("/chat/completions", body, attempt=request.attempt) as response:
             if response.is_json or not (self.stream or response.content_type == "text/event-stream"):

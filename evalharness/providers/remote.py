@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError
+from evalharness.providers.attachments import SENDABLE
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import ALL_PARAMS, ALWAYS_SENT, NEUTRAL, Capabilities
 from evalharness.records import Params
@@ -78,6 +79,7 @@ class RemoteProvider(Provider):
             deadline_s=self.deadline_s,
             recorded=True,
             tools="tools" not in self.extra,
+            media_types=SENDABLE,
             params=own | frozenset(self.takes) | frozenset(self.omits),
             price_reference=(self._endpoint.base_urls[0], self.model),
             refusal=str(refusal or ""),

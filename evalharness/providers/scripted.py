@@ -26,6 +26,7 @@ from typing import Any, get_args
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError, ProviderError, did_you_mean
 from evalharness.foreign import describe
+from evalharness.providers.attachments import SENDABLE
 from evalharness.providers.base import Provider
 from evalharness.providers.call_pieces import empty_fields
 from evalharness.providers.capabilities import Capabilities
@@ -83,6 +84,7 @@ class ScriptedProvider(Provider):
             deterministic="never" if repeats_differ else "always",
             golden_logprobs=True,
             tools=True,
+            media_types=SENDABLE,
         )
 
     def identity(self) -> Mapping[str, Any]:

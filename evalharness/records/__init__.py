@@ -10,6 +10,7 @@ Suite ─ Case ─┐
 from __future__ import annotations
 
 from evalharness.records.application import Citation, Context, ToolCall
+from evalharness.records.attachment import Attachment
 from evalharness.records.dialogue import Conversation, Dialogue, turn_id
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
@@ -51,6 +52,7 @@ __all__ = [
     "SEVERITY",
     "TIMINGS",
     "AcceptedRun",
+    "Attachment",
     "Baseline",
     "BaselineCase",
     "BaselineSample",

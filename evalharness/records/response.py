@@ -62,6 +62,11 @@ class Request:
         """The messages that an application that keeps the conversation does not know yet."""
         return self.messages[self.conversation.sent :] if self.conversation else self.messages
 
+    @property
+    def media_types(self) -> set[str]:
+        """The types of the files in the messages."""
+        return {one.media_type for message in self.messages for one in message.attachments}
+
     def texts(self) -> list[str]:
         """All texts that the prompt contains: contents, tool calls and tools."""
         texts = [message.content for message in self.messages]

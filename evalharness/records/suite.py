@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 from evalharness.records.application import ToolCall, message_text
+from evalharness.records.attachment import Attachment
+
+PART_BREAK = "\n\n"
+"""Between the texts of a message with files."""
 
 
 class Location(NamedTuple):
@@ -32,19 +36,39 @@ class Message:
     """Calls in a message of the assistant, each with an id."""
     call_id: str = ""
     """In a message of the role `tool`: the id of the call whose result is in `content`."""
+    attachments: tuple[Attachment, ...] = ()
+    """Pictures and documents, in their order. A blank line separates the texts around them in `content`."""
 
     def to_data(self) -> dict[str, Any]:
         """The message as JSON values. What is empty besides role and content is left out."""
         data: dict[str, Any] = {"role": self.role, "content": self.content}
         if self.tool_calls:
             data["tool_calls"] = [call.to_data() for call in self.tool_calls]
+        if self.attachments:
+            data["attachments"] = [one.to_data() for one in self.attachments]
         return data | {"call_id": self.call_id} if self.call_id else data
+
+    def parts(self) -> Iterator[str | Attachment]:
+        """Yield the texts and the files in their order, without the blank lines between them."""
+        start = 0
+        for one in self.attachments:
+            yield from _text_part(self.content[start : one.at], is_first=not start)
+            yield one
+            start = one.at
+        yield from _text_part(self.content[start:], is_first=not start)
 
     @property
     def shown(self) -> str:
-        """The content and the tool calls as one text."""
-        calls = [call.to_data() for call in self.tool_calls] if self.tool_calls else []
-        return message_text(self.content, calls) if calls else self.content
+        """The content, the names of the files, and the tool calls as one text."""
+        if not self.tool_calls and not self.attachments:
+            return self.content
+        texts = [one if isinstance(one, str) else f"[{one.path}]" for one in self.parts()]
+        return message_text("\n\n".join(texts), [call.to_data() for call in self.tool_calls])
+
+
+def _text_part(text: str, *, is_first: bool) -> Iterator[str]:
+    if part := text if is_first else text.removeprefix(PART_BREAK):
+        yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +191,8 @@ class Prompt:
     """Where the text of each message starts, in the suite or in the file that has it."""
     ignored: tuple[str, ...] = ()
     """A line for each prompt file with keys that have no effect."""
+    attachments: Mapping[str, Attachment] = field(default_factory=dict)
+    """The pictures and documents of all cases by their paths as rendered, relative to the suite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,6 +155,10 @@ def drop_empty(message: dict[str, Any]) -> None:
         del message["tool_calls"]
     if not message["call_id"]:
         del message["call_id"]
+    if not message["attachments"]:
+        del message["attachments"]
+    for attachment in message.get("attachments", ()):
+        del attachment["folder"]
 
 
 def _shortest(one: dict[str, Any]) -> dict[str, Any]:

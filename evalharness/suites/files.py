@@ -56,14 +56,9 @@ def read_text(path: Path, root: Path, limits: Limits) -> str:
 
     Raises FileError: missing, reached through a symbolic link, not a regular file, too large, not UTF-8.
     """
-    _reject_links(path, root)
+    data = read_bytes(path, root, limits.file_mb, "file_mb")
     try:
-        data = _read(path, limits)
         text = data.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise FileError("file not found") from None
-    except OSError as error:
-        raise FileError(f"cannot read the file: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FileError(f"byte {error.start} is not UTF-8: save the file as UTF-8", line) from None
@@ -73,12 +68,27 @@ def read_text(path: Path, root: Path, limits: Limits) -> str:
     return text
 
 
-def _read(path: Path, limits: Limits) -> bytes:
+def read_bytes(path: Path, root: Path, most_mb: float, limit: str) -> bytes:
+    """The content of a regular file below the root.
+
+    `limit`: the name of the limit `most_mb`. Raises FileError: missing, reached through a symbolic link, not a regular
+    file, too large.
+    """
+    _reject_links(path, root)
+    try:
+        return _read(path, most_mb, limit)
+    except FileNotFoundError:
+        raise FileError("file not found") from None
+    except OSError as error:
+        raise FileError(f"cannot read the file: {error.strerror}") from None
+
+
+def _read(path: Path, most_mb: float, limit: str) -> bytes:
     """Read without following a link that was just put there, and without waiting for the writer of a FIFO."""
     with open(path, "rb", opener=_open_no_link) as file:
         status = os.fstat(file.fileno())
-        if status.st_size > limits.file_mb * 1e6:
-            raise FileError(f"{status.st_size / 1e6:.1f} MB exceed limits.file_mb = {limits.file_mb:g}")
+        if status.st_size > most_mb * 1e6:
+            raise FileError(f"{status.st_size / 1e6:.1f} MB exceed limits.{limit} = {most_mb:g}")
         return file.read(status.st_size)
 
 

@@ -17,6 +17,7 @@ from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
 from evalharness.records import ASSERTIONS, Case, Location, Run, Spec, Suite
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.applicable import gate_problems, metric_problems
+from evalharness.suites.attachments import AttachmentReader
 from evalharness.suites.conversations import (
     case_problems,
     conversation_data,
@@ -30,7 +31,7 @@ from evalharness.suites.files import FileError, inside
 from evalharness.suites.gates import read_gates
 from evalharness.suites.golden import Golden, read_golden
 from evalharness.suites.params import constraint_problems, read_params
-from evalharness.suites.prompts import PromptReader, render_problems
+from evalharness.suites.prompts import PromptReader, render_problems, with_attachments
 from evalharness.suites.reading import Reading
 from evalharness.suites.render import Renderer
 from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
@@ -105,11 +106,12 @@ class _Loader(Reading):
         self._check_names(raw, document)
         self._check_metrics(suite, golden, document)
         renderer = Renderer(self.config.limits)
-        self.problems += render_problems(suite, renderer, self.config.limits)
+        files = AttachmentReader(self.config.root, self.path.parent, self.config.limits)
+        self.problems += render_problems(suite, renderer, self.config.limits, files)
         self.problems += prompt_problems(suite, renderer.variables)
         if self.problems:
             raise self.error()
-        return suite
+        return with_attachments(suite, files)
 
     def _cases(self, raw: SuiteSchema, document: Document) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
         """The cases, and the document and position of each."""
@@ -223,10 +225,11 @@ def request_digest(run: Run, model: str, prompt: str, identity: Mapping[str, Any
 
 
 def prompt_digest(suite: Suite, prompt: str) -> str:
-    """The digest of a prompt's messages and tools, with the suite's variables and parameters."""
+    """The digest of a prompt's messages, tools and files, with the suite's variables and parameters."""
     messages = [turn.to_data() for turn in suite.prompts[prompt].messages]
     tools = [[tool.to_data() for tool in suite.tools]] if suite.tools else []
-    return digest([messages, suite.vars, suite.params.to_data(), *tools])
+    files = sorted({(one.path, one.sha256) for one in suite.prompts[prompt].attachments.values()})
+    return digest([messages, suite.vars, suite.params.to_data(), *tools, *([files] if files else [])])
 
 
 def _from_row(row: dict[str, str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from evalharness.config import Limits
 from evalharness.errors import Problem, did_you_mean
-from evalharness.records import Location
+from evalharness.records import Attachment, Location
 from evalharness.suites.document import Document, DocumentError, Loc, problem, read_yaml
 from evalharness.suites.files import FileError, below, read_text
 from evalharness.suites.rows import json_value
@@ -34,6 +34,8 @@ class FileText:
     text: str
     where: Location
     """Where the text starts."""
+    attachments: tuple[Attachment, ...] = ()
+    """Of a message of the suite itself: templates of paths, and their places in the text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalharness.config import Limits
 from evalharness.errors import Problem
-from evalharness.records import Case, Location, Message, Prompt, Suite
+from evalharness.records import Attachment, Case, Location, Message, Prompt, Suite
+from evalharness.records.suite import PART_BREAK
+from evalharness.suites.attachments import AttachmentReader, RequestSizes
 from evalharness.suites.conversations import said
 from evalharness.suites.document import Document, DocumentError, Loc
 from evalharness.suites.files import FileError
+from evalharness.suites.message_schema import MessageSchema, PartSchema, PromptSourceSchema
 from evalharness.suites.prompt_files import (
     TEMPLATES,
     FileText,
@@ -22,8 +26,7 @@ from evalharness.suites.prompt_files import (
 )
 from evalharness.suites.prompt_format import FormatError, check_filled, section_hint, template_of
 from evalharness.suites.reading import Reading
-from evalharness.suites.render import Renderer, TemplateError
-from evalharness.suites.schema import MessageSchema, PromptSourceSchema
+from evalharness.suites.render import Read, Renderer, TemplateError
 
 _FILE = "file://"
 
@@ -48,7 +51,7 @@ class PromptReader:
                 texts += self._turns(given, loc, ignored)
         except DocumentError as error:
             self._reading.problems.append(error.problem)
-        messages = tuple(Message(one.role, one.text) for one in texts)
+        messages = tuple(Message(one.role, one.text, attachments=one.attachments) for one in texts)
         return Prompt(
             name, messages, self._document.locate(loc), tuple(one.where for one in texts), tuple(filter(None, ignored))
         )
@@ -59,6 +62,8 @@ class PromptReader:
             here = (*loc, index, role)
             if isinstance(content, PromptSourceSchema):
                 yield self._single(role, content, here, ignored)
+            elif isinstance(content, list):
+                yield _parts(role, content, self._document.locate(here))
             elif (name := _reference(content)) is not None:
                 message = f"{_FILE} is text here: to read the file, write {{file: {self._nearest(name)}}}"
                 raise DocumentError(self._document.problem(here, message))
@@ -127,33 +132,72 @@ class PromptReader:
         return DocumentError(self._document.problem(loc, message))
 
 
+def _parts(role: str, parts: Sequence[PartSchema], where: Location) -> FileText:
+    """A message of several parts: a blank line separates its texts."""
+    text, files, follows = "", list[Attachment](), False
+    for kind, source in (part.kind_and_source for part in parts):
+        if kind == "text":
+            text, follows = f"{text}{PART_BREAK if follows else ''}{source}", True
+        else:
+            files.append(Attachment(source, kind, at=len(text)))
+    return FileText(role, text, where, tuple(files))
+
+
 def _reference(text: str) -> str | None:
     """The path of a text that is a reference to a file in other tools; None for another text."""
     line = text.strip()
     return line.removeprefix(_FILE) if line.startswith(_FILE) and "\n" not in line else None
 
 
-def render_problems(suite: Suite, renderer: Renderer, limits: Limits) -> Iterator[Problem]:
+def render_problems(
+    suite: Suite, renderer: Renderer, limits: Limits, attachments: AttachmentReader
+) -> Iterator[Problem]:
     """Render each message with each case, to find broken templates early: the first problem of each message."""
     for prompt in suite.prompts.values():
+        read, sizes = attachments.of_prompt(prompt.name), RequestSizes(attachments)
         for turn, where in zip(prompt.messages, prompt.places, strict=True):
             is_last = turn is prompt.messages[-1]
             rendered = ((case, {**suite.vars, **case.vars, **said(case, is_last=is_last)}) for case in suite.cases)
-            found = (_problem(turn, where, variables, case, renderer, limits) for case, variables in rendered)
+            check = _Check(turn, where, renderer, limits, read, sizes)
+            found = (check.problem(variables, case) for case, variables in rendered)
             if problem := next(filter(None, found), None):
                 yield problem
 
 
-def _problem(
-    turn: Message, where: Location, variables: Mapping[str, object], case: Case, renderer: Renderer, limits: Limits
-) -> Problem | None:
-    if renderer.chars > limits.suite_chars:
-        return in_text(where, 0, f"the messages of all cases are longer than limits.suite_chars = {limits.suite_chars}")
-    if renderer.steps > limits.suite_steps:
-        return in_text(where, 0, f"the messages of all cases take more than limits.suite_steps = {limits.suite_steps}")
-    try:
-        renderer.text(turn.content, variables)
-    except TemplateError as error:
-        message = f"{error.reason if has_lines(where) else error}{section_hint(turn.content)}"
-        return in_text(where, error.line, f"{message} (with case '{case.id}', {case.where})")
-    return None
+def with_attachments(suite: Suite, attachments: AttachmentReader) -> Suite:
+    """The suite with the files that `render_problems` has found in the messages of its prompts."""
+    used = {name: replace(prompt, attachments=attachments.used[name]) for name, prompt in suite.prompts.items()}
+    return replace(suite, prompts=used) if any(attachments.used.values()) else suite
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """One message of a prompt, to be rendered with each case."""
+
+    turn: Message
+    where: Location
+    renderer: Renderer
+    limits: Limits
+    read: Read
+    sizes: RequestSizes
+
+    def problem(self, variables: Mapping[str, object], case: Case) -> Problem | None:
+        if text := self._exceeded():
+            return in_text(self.where, 0, text)
+        line, about = 0, f"(with case '{case.id}', {case.where})"
+        try:
+            text = self.sizes.problem(case.id, self.renderer.message(self.turn, variables, self.read))
+        except FileError as error:
+            text = str(error)
+        except TemplateError as error:
+            line, shown = error.line, error.reason if has_lines(self.where) else error
+            text = f"{shown}{section_hint(self.turn.content)}"
+        return in_text(self.where, line, f"{text} {about}") if text else None
+
+    def _exceeded(self) -> str:
+        limits = self.limits
+        if self.renderer.chars > limits.suite_chars:
+            return f"the messages of all cases are longer than limits.suite_chars = {limits.suite_chars}"
+        if self.renderer.steps > limits.suite_steps:
+            return f"the messages of all cases take more than limits.suite_steps = {limits.suite_steps}"
+        return ""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from evalharness.config import Limits
-from evalharness.records import Case, Dialogue, Message, Params, Prompt, Purpose, Request, SampleKey, Suite
+from evalharness.records import Attachment, Case, Dialogue, Message, Params, Prompt, Purpose, Request, SampleKey, Suite
+from evalharness.records.suite import PART_BREAK
 from evalharness.suites.conversations import messages_of
 from evalharness.templating.sandbox import Sandbox, TemplateError
 
+Read = Callable[[str, str], Attachment]
+"""Returns the file of a kind (`image`, `file`) and a path relative to the suite."""
 _SEEDS = 2**31
 """Some endpoints read a seed as a signed 32-bit integer."""
 
@@ -39,6 +42,18 @@ class Renderer:
         self.chars += len(text)
         return text
 
+    def message(self, turn: Message, variables: Mapping[str, Any], read: Read) -> Message:
+        """One message. `read` returns its files. Raises TemplateError, and what `read` raises."""
+        if not turn.attachments:
+            return Message(turn.role, self.text(turn.content, variables))
+        content, files = "", list[Attachment]()
+        for part in turn.parts():
+            if isinstance(part, Attachment):
+                files.append(replace(read(part.media_type, self.text(part.path, variables)), at=len(content)))
+            elif text := self.text(part, variables):
+                content = f"{content}{PART_BREAK}{text}" if content else text
+        return Message(turn.role, content, attachments=tuple(files))
+
     def variables(self, source: str) -> set[str]:
         """The variables that a template reads. Raises TemplateError."""
         self._compiled(source)
@@ -46,7 +61,7 @@ class Renderer:
 
     def messages(self, prompt: Prompt, variables: Mapping[str, Any]) -> tuple[Message, ...]:
         """The messages of a prompt. Raises TemplateError."""
-        return tuple(Message(turn.role, self.text(turn.content, variables)) for turn in prompt.messages)
+        return tuple(self.message(turn, variables, _files_of(prompt)) for turn in prompt.messages)
 
     def common_messages(self, prompt: Prompt, suite_vars: Mapping[str, Any]) -> tuple[Message, ...]:
         """The leading messages that use only suite variables.
@@ -55,13 +70,18 @@ class Renderer:
         """
         common: list[Message] = []
         for turn in prompt.messages:
-            if not self._sandbox.variables(turn.content) <= suite_vars.keys():
+            sources = [part if isinstance(part, str) else part.path for part in turn.parts()]
+            if any(not self._sandbox.variables(source) <= suite_vars.keys() for source in sources):
                 break
             try:
-                common.append(Message(turn.role, self.text(turn.content, suite_vars)))
+                common.append(self.message(turn, suite_vars, _files_of(prompt)))
             except TemplateError:  # each case overrides the variable that fails here
                 break
         return tuple(common)
+
+
+def _files_of(prompt: Prompt) -> Read:
+    return lambda _, reference: prompt.attachments[reference]
 
 
 def requests(

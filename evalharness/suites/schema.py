@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Strict,
-    Tag,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Strict, Tag, model_validator
 
 from evalharness import registry
-from evalharness.records.names import NAME_PATTERN
-from evalharness.suites.document import Bare, number, plain
+from evalharness.suites.document import number, plain
+from evalharness.suites.field_types import (
+    STRICT,
+    CaseId,
+    Data,
+    GateTag,
+    Name,
+    OrNull,
+    Points,
+    Stops,
+    TagName,
+    Text,
+    list_or_text,
+    text,
+    version,
+)
+from evalharness.suites.message_schema import PromptSchema
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -26,141 +31,10 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, str) else value
-
-
-def _margin(value: Any) -> Any:
-    if isinstance(value, str) and value.endswith("%"):
-        percent = number(Bare(value[:-1].rstrip()))
-        return percent / 100 if isinstance(percent, int | float) else value
-    return number(value)
-
-
-def _number_or_null(value: Any) -> Any:
-    return None if isinstance(value, Bare) and value in ("null", "~") else number(value)
-
-
-def _version(value: Any) -> Any:
-    found = number(value)
-    return found if isinstance(found, int) else value
-
-
-def _stop(value: Any) -> Any:
-    if value == "" and not isinstance(value, Bare):
-        raise ValueError("an empty text would end every answer at once: remove it")
-    found = plain(value)
-    if isinstance(value, Bare) and not isinstance(found, str):
-        hint = "remove it" if found is None else f"write '{value}'"
-        raise ValueError(f"expected a text, got {value or 'nothing'}; {hint}")
-    return _text(value)
-
-
-def _list_or_text(value: Any) -> str:
-    return "list" if isinstance(value, list) else "text"
-
-
-def _list_or_source(value: Any) -> str:
-    return "list" if isinstance(value, list | tuple) else "source"
-
-
-def _text_or_source(value: Any) -> str:
-    return "source" if isinstance(value, dict | PromptSourceSchema) else "text"
-
-
-def _no_text(value: Any) -> Any:
-    if isinstance(value, str):
-        raise ValueError(f"expected a list of messages, or {{file: PATH}}{_file_hint(value)}")
-    return value
-
-
-def _file_hint(text: str) -> str:
-    """What to write for a text that is a reference to a file in other tools."""
-    return f": write {{file: {text.removeprefix('file://')}}}" if text.startswith("file://") else ""
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-Data = Annotated[Any, BeforeValidator(plain)]
-Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$"), BeforeValidator(_text)]
-"""Of a prompt or a model. It becomes part of a file name."""
-CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]+$", max_length=200), BeforeValidator(_text)]
-"""`max_length` instead of `{1,200}` in the pattern, which takes 70 ms to compile for all letters of Unicode."""
-_WORD = r"[\w.@+#/=&%,'()!?-][\w.@+#/=&%,'()!?:-]*"
-TagName = Annotated[str, Field(pattern=rf"^{_WORD}( {_WORD})*$", max_length=100), BeforeValidator(_text)]
-"""Words with single spaces between. None starts with a colon: `::` starts a command in the logs of CI systems."""
-GateTag = Annotated[str, Field(pattern=rf"^({_WORD}( {_WORD})*)?$", max_length=100), BeforeValidator(_text)]
-TextOrList = Annotated[
-    Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
-    Discriminator(_list_or_text),
-]
-StopText = Annotated[str, Field(min_length=1), BeforeValidator(_stop)]
-Stops = Annotated[
-    Annotated[list[StopText], Tag("list")] | Annotated[StopText, Tag("text")],
-    Discriminator(_list_or_text),
-]
-Points = Annotated[
-    float,
-    Strict(),
-    Field(gt=0, le=1),
-    BeforeValidator(_margin),
-    WithJsonSchema(
-        {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": "%$"}]}
-    ),
-]
-
-
-T = TypeVar("T")
-OrNull = Annotated[T | None, BeforeValidator(_number_or_null)]
-
-
 class StrictSchema(BaseModel):
     """A mapping without unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-
-
-class PromptSourceSchema(StrictSchema):
-    """Where a prompt, or the text of a message, is read from."""
-
-    file: Text
-    """Relative to the suite's file, below the root: .md, .txt, .jinja, .j2; a chat in .json, .yaml, .yml."""
-    format: Literal["jinja", "python", "plain"] | None = None
-    """What fills in the variables: `{{ name }}`, `{name}` as `str.format` does, or nothing. Default: jinja."""
-    role: Literal["system", "user", "assistant"] | None = None
-    """Of a text that is the whole prompt. Default: that of the front matter, else user."""
-
-
-Content = Annotated[
-    Annotated[PromptSourceSchema, Tag("source")] | Annotated[Text, Tag("text")],
-    Discriminator(_text_or_source),
-]
-
-
-class MessageSchema(StrictSchema):
-    """One message: a mapping from one role to its template, or to the file that has it."""
-
-    system: Content | None = None
-    user: Content | None = None
-    assistant: Content | None = None
-
-    @model_validator(mode="after")
-    def _one_role(self) -> MessageSchema:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a message must have exactly one role: system, user or assistant")
-        return self
-
-    @property
-    def role_and_source(self) -> tuple[str, str | PromptSourceSchema]:
-        """The role and the template of the message, or where it is read from."""
-        role = next(iter(self.model_fields_set))
-        return role, getattr(self, role)
-
-
-PromptSchema = Annotated[
-    Annotated[list[MessageSchema], Field(min_length=1), Tag("list")]
-    | Annotated[PromptSourceSchema, BeforeValidator(_no_text), Tag("source")],
-    Discriminator(_list_or_source),
-]
+    model_config = STRICT
 
 
 class ParamsSchema(StrictSchema):
@@ -186,7 +60,7 @@ class ParamsSchema(StrictSchema):
 class ToolSchema(StrictSchema):
     """A tool that the model may call."""
 
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$", max_length=64), BeforeValidator(_text)]
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$", max_length=64), BeforeValidator(text)]
     """64 letters without accents: the rule of the strictest API."""
     description: Text = ""
     parameters: Annotated[dict[str, Any] | None, BeforeValidator(plain)] = None
@@ -268,7 +142,7 @@ MetricSchema = Annotated[Any, BeforeValidator(plain), _MetricNames]
 class SuiteSchema(StrictSchema):
     """A suite: prompts, cases, metrics, gates."""
 
-    schema_: Annotated[Literal[1], BeforeValidator(_version)] = Field(alias="schema")
+    schema_: Annotated[Literal[1], BeforeValidator(version)] = Field(alias="schema")
     description: Text = ""
     models: list[Name] = []
     prompts: dict[Name, PromptSchema] = Field(min_length=1, json_schema_extra={"additionalProperties": False})
@@ -281,7 +155,7 @@ class SuiteSchema(StrictSchema):
     assert_: list[Data] = Field(default=[], alias="assert")
     cases: Annotated[
         Annotated[list[CaseSchema], Tag("list")] | Annotated[Text, Tag("text")],
-        Discriminator(_list_or_text),
+        Discriminator(list_or_text),
     ]
     """A list, or a file in the suite's folder: .yaml, .jsonl or .csv."""
     gates: list[GateSchema] = []

@@ -11,13 +11,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from evalharness.errors import Problem, did_you_mean
 from evalharness.suites.document import Document, Loc
+from evalharness.suites.message_schema import MessageSchema, PartSchema, PromptSourceSchema
 from evalharness.suites.schema import (
     CaseSchema,
     GateSchema,
     HistorySchema,
-    MessageSchema,
     ParamsSchema,
-    PromptSourceSchema,
     SuiteSchema,
     ToolSchema,
     TurnSchema,
@@ -113,4 +112,6 @@ def _shown(value: Any) -> str:
 def _known_keys(loc: Loc, row: type[BaseModel]) -> list[str]:
     inner = next((part for step in reversed(loc[:-1]) if (part := _INNER.get(step))), None)
     model = inner or (SuiteSchema if len(loc) < 2 else _PARTS.get(loc[0], row))
+    if loc[:1] == ("prompts",) and ("source" in loc[2:] or "list" in loc[4:]):
+        model = PromptSourceSchema if "source" in loc[2:] else PartSchema
     return [field.alias or name for name, field in model.model_fields.items()]

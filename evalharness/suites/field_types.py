@@ -1,0 +1,85 @@
+"""Types of the fields of suite files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Strict, Tag, WithJsonSchema
+
+from evalharness.records.names import NAME_PATTERN
+from evalharness.suites.document import Bare, number, plain
+
+
+def text(value: Any) -> Any:
+    """A plain text, without the mark of one that had no quotes."""
+    return str(value) if isinstance(value, str) else value
+
+
+def margin(value: Any) -> Any:
+    """A number, or the share that `5%` spells."""
+    if isinstance(value, str) and value.endswith("%"):
+        percent = number(Bare(value[:-1].rstrip()))
+        return percent / 100 if isinstance(percent, int | float) else value
+    return number(value)
+
+
+def number_or_null(value: Any) -> Any:
+    """A number, or None for null."""
+    return None if isinstance(value, Bare) and value in ("null", "~") else number(value)
+
+
+def version(value: Any) -> Any:
+    """The number of a schema."""
+    found = number(value)
+    return found if isinstance(found, int) else value
+
+
+def _stop(value: Any) -> Any:
+    if value == "" and not isinstance(value, Bare):
+        raise ValueError("an empty text would end every answer at once: remove it")
+    found = plain(value)
+    if isinstance(value, Bare) and not isinstance(found, str):
+        hint = "remove it" if found is None else f"write '{value}'"
+        raise ValueError(f"expected a text, got {value or 'nothing'}; {hint}")
+    return text(value)
+
+
+def list_or_text(value: Any) -> str:
+    """The name of the choice for a value that is a list or a text."""
+    return "list" if isinstance(value, list) else "text"
+
+
+Text = Annotated[str, BeforeValidator(text)]
+Data = Annotated[Any, BeforeValidator(plain)]
+Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$"), BeforeValidator(text)]
+"""Of a prompt or a model. It becomes part of a file name."""
+CaseId = Annotated[str, Field(pattern=r"^[\w.@+#/-]+$", max_length=200), BeforeValidator(text)]
+"""`max_length` instead of `{1,200}` in the pattern, which takes 70 ms to compile for all letters of Unicode."""
+_WORD = r"[\w.@+#/=&%,'()!?-][\w.@+#/=&%,'()!?:-]*"
+TagName = Annotated[str, Field(pattern=rf"^{_WORD}( {_WORD})*$", max_length=100), BeforeValidator(text)]
+"""Words with single spaces between. None starts with a colon: `::` starts a command in the logs of CI systems."""
+GateTag = Annotated[str, Field(pattern=rf"^({_WORD}( {_WORD})*)?$", max_length=100), BeforeValidator(text)]
+TextOrList = Annotated[
+    Annotated[list[Text], Tag("list")] | Annotated[Text, Tag("text")],
+    Discriminator(list_or_text),
+]
+StopText = Annotated[str, Field(min_length=1), BeforeValidator(_stop)]
+Stops = Annotated[
+    Annotated[list[StopText], Tag("list")] | Annotated[StopText, Tag("text")],
+    Discriminator(list_or_text),
+]
+Points = Annotated[
+    float,
+    Strict(),
+    Field(gt=0, le=1),
+    BeforeValidator(margin),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, {"type": "string", "pattern": "%$"}]}
+    ),
+]
+
+
+T = TypeVar("T")
+OrNull = Annotated[T | None, BeforeValidator(number_or_null)]
+STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+"""Of a mapping without unknown keys."""

@@ -1,0 +1,112 @@
+"""The schema of the prompts and the messages of suite files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from evalharness.suites.field_types import STRICT, Text
+
+
+def _list_or_source(value: Any) -> str:
+    return "list" if isinstance(value, list | tuple) else "source"
+
+
+def _text_or_source(value: Any) -> str:
+    return "source" if isinstance(value, dict | PromptSourceSchema) else "text"
+
+
+def _parts_or_source(value: Any) -> str:
+    return "list" if isinstance(value, list | tuple) else _text_or_source(value)
+
+
+def _no_text(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f"expected a list of messages, or {{file: PATH}}{_file_hint(value)}")
+    return value
+
+
+def _file_hint(text: str) -> str:
+    """What to write for a text that is a reference to a file in other tools."""
+    return f": write {{file: {text.removeprefix('file://')}}}" if text.startswith("file://") else ""
+
+
+class PromptSourceSchema(BaseModel):
+    """Where a prompt, or the text of a message, is read from."""
+
+    model_config = STRICT
+
+    file: Text
+    """Relative to the suite's file, below the root: .md, .txt, .jinja, .j2; a chat in .json, .yaml, .yml."""
+    format: Literal["jinja", "python", "plain"] | None = None
+    """What fills in the variables: `{{ name }}`, `{name}` as `str.format` does, or nothing. Default: jinja."""
+    role: Literal["system", "user", "assistant"] | None = None
+    """Of a text that is the whole prompt. Default: that of the front matter, else user."""
+
+
+Content = Annotated[
+    Annotated[PromptSourceSchema, Tag("source")] | Annotated[Text, Tag("text")],
+    Discriminator(_text_or_source),
+]
+
+
+class PartSchema(BaseModel):
+    """A part of a user message: a text, or a file in the folder of the suite. Each is a template."""
+
+    model_config = STRICT
+
+    text: Text | None = None
+    image: Text | None = None
+    """PNG, JPEG, GIF or WebP."""
+    file: Text | None = None
+    """PDF."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> PartSchema:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a part must have exactly one key: text, image or file")
+        return self
+
+    @property
+    def kind_and_source(self) -> tuple[str, str]:
+        """The kind and the template of the part."""
+        kind = next(iter(self.model_fields_set))
+        return kind, getattr(self, kind)
+
+
+UserContent = Annotated[
+    Annotated[list[PartSchema], Field(min_length=1, max_length=100), Tag("list")]
+    | Annotated[PromptSourceSchema, Tag("source")]
+    | Annotated[Text, Tag("text")],
+    Discriminator(_parts_or_source),
+]
+
+
+class MessageSchema(BaseModel):
+    """One message: a mapping from one role to its template, to the file that has it, or to parts (user only)."""
+
+    model_config = STRICT
+
+    system: Content | None = None
+    user: UserContent | None = None
+    assistant: Content | None = None
+
+    @model_validator(mode="after")
+    def _one_role(self) -> MessageSchema:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a message must have exactly one role: system, user or assistant")
+        return self
+
+    @property
+    def role_and_source(self) -> tuple[str, str | PromptSourceSchema | list[PartSchema]]:
+        """The role and the template of the message, or where it is read from, or its parts."""
+        role = next(iter(self.model_fields_set))
+        return role, getattr(self, role)
+
+
+PromptSchema = Annotated[
+    Annotated[list[MessageSchema], Field(min_length=1), Tag("list")]
+    | Annotated[PromptSourceSchema, BeforeValidator(_no_text), Tag("source")],
+    Discriminator(_list_or_source),
+]
