@@ -10,7 +10,7 @@ page's policy allows one script and one style sheet, by their hashes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import SEVERITY, Baseline, CriteriaChange, PromptChange, Run, Verdict
@@ -19,6 +19,7 @@ from evalharness.report.causes import Cause, causes
 from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
 from evalharness.report.gate_data import gate_data
 from evalharness.report.outcome import Outcome
+from evalharness.report.pictures import pictures_of
 from evalharness.report.prompt_diffs import pieces
 from evalharness.report.rows import packed, rows_of
 from evalharness.report.single_file import island, page_pieces
@@ -57,6 +58,8 @@ class Page:
     planned: int = 0
     earlier: str = "the baseline"
     """The name of the side that answers are compared with."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 -> data URL of the pictures in the messages."""
 
     @property
     def metrics(self) -> list[str]:
@@ -85,6 +88,7 @@ def page_of(outcome: Outcome) -> Page:
         answered=len({sample.key for sample in run.samples if sample.error is None} & set(run.header.planned)),
         planned=len(run.header.planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
+        pictures=pictures_of(run.samples, outcome.root),
     )
 
 
@@ -107,7 +111,8 @@ def html_pieces(page: Page) -> Iterator[str]:
         scripts=_SCRIPTS,
         overall=page.overall,
         overview=island(overview(page)),
-        rows=packed(rows_of(page.columns, page.metrics)),
+        rows=packed(rows_of(page.columns, page.metrics, page.pictures)),
+        has_pictures=bool(page.pictures),
     )
 
 

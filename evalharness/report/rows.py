@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from evalharness.records import Sample
+from evalharness.records import Message, Sample
 from evalharness.records.application import as_texts
 from evalharness.report.columns import Column, known, numbers
 
@@ -60,8 +60,12 @@ def _json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
-def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def rows_of(
+    columns: Sequence[Column], metrics: Sequence[str], pictures: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Any]]:
     """The samples of all columns, the worst first: name and values of each part.
+
+    `pictures`: data URLs by SHA-256.
 
     Iterate once and in order: the last parts hold the texts that the others reference.
     """
@@ -75,11 +79,12 @@ def rows_of(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[tuple
     yield from _earlier([(columns[index], sample) for index, sample in found], metrics, texts)
     yield from _numbers_of(samples, metrics)
     yield from _remarks(samples, texts)
+    yield "pictures", {str(texts(digest)): url for digest, url in (pictures or {}).items()}
     yield "texts", iter(texts.index)
 
 
 def _texts_of(samples: Sequence[Sample], texts: _Texts) -> Iterator[tuple[str, Any]]:
-    prompts: dict[tuple[tuple[int, int], ...], int] = {}
+    prompts: dict[tuple[tuple[int, ...], ...], int] = {}
     yield "case", [texts(sample.key.case) for sample in samples]
     yield "tags", map(texts.all, [sample.tags for sample in samples])
     yield "messages", [prompts.setdefault(_messages(sample, texts), len(prompts)) for sample in samples]
@@ -171,8 +176,13 @@ def _broken(sample: Sample) -> list[str]:
     return [*sample.failed_checks, *sample.failed_stable, *(one.message for one in sample.violations)]
 
 
-def _messages(sample: Sample, texts: _Texts) -> tuple[tuple[int, int], ...]:
-    return tuple([(texts(message.role), texts(message.shown)) for message in sample.messages])
+def _messages(sample: Sample, texts: _Texts) -> tuple[tuple[int, ...], ...]:
+    """Role and text of each message, and the digests of its pictures."""
+    return tuple([(texts(one.role), texts(one.shown), *texts.all(_digests(one))) for one in sample.messages])
+
+
+def _digests(message: Message) -> list[str]:
+    return [one.sha256 for one in message.attachments if one.is_picture]
 
 
 def _rank(sample: Sample) -> tuple[int, float, Any]:

@@ -66,7 +66,11 @@ function siblings(row) {
   return part("Other answers to this case", el("div.columns", {}, others.slice(0, 12).map(one)), more);
 }
 
-const message = ([role, content]) => el("div.message", {}, el("div.role", {}, name(text(role))), prose(text(content)));
+const message = ([role, content, ...files]) => el("div.message", {}, el("div.role", {}, name(text(role))),
+  el("div", {}, prose(text(content)), files.map(picture)));
+const picture = (digest) => (rows.pictures[digest]
+  ? el("img.picture", { src: rows.pictures[digest], alt: "picture of this message" })
+  : small("This picture is not on the page: it has changed since the run, or the page has no room for it."));
 
 function scores(row) {
   const scored = data.metrics.map((_, metric) => metric).filter((metric) => known(score(row, metric)));
