@@ -60,8 +60,9 @@ class Plan:
         return (one for one in self.fields if one.role == role)
 
     def variables(self, row: Values) -> dict[str, Any]:
-        """The variables of a row."""
-        return {one.name: one.read(row) for one in self.of("variable")}
+        """The variables of a row, without those that are None."""
+        found = ((one.name, one.read(row)) for one in self.of("variable"))
+        return {name: value for name, value in found if value is not None}
 
     def messages(self, row: Values) -> list[dict[str, str]]:
         """The messages before the question of a row, each with its role."""

@@ -45,6 +45,8 @@ class Export:
     """Columns that are left out, with the reason."""
     metadata: str = ""
     """The column with an object whose values are tags."""
+    calls: str = ""
+    """The column with the expected tool calls: a list of objects with `name` and `input_parameters`."""
     wrapper: str = ""
     """An object around the columns of a row, if there is one."""
     problem: Callable[[Values], str] = lambda row: ""
@@ -85,7 +87,7 @@ class Export:
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        known = (self.input, self.golden, self.metadata, *self.uses, *self.dropped)
+        known = (self.input, self.golden, self.metadata, self.calls, *self.uses, *self.dropped)
         return {key(name): name for name in known if name}
 
     def _columns(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -94,6 +96,8 @@ class Export:
             yield from self._input(structure(value, lists=False))
         elif name == self.golden:
             yield from self._answer(structure(value, lists=False))
+        elif name == self.calls:
+            yield name, _calls(name, structure(value, lists=False))
         elif name == self.metadata:
             yield from _fields(name, structure(value, lists=False))
         else:
@@ -138,6 +142,20 @@ def _conversation(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         raise _NoCaseError(f"'{name}' has more than {_MAX_EARLIER:,} earlier turns")
     if earlier:
         yield f"{name}{EARLIER}", [{role: text} for role, text in earlier]
+
+
+def _calls(name: str, value: Any) -> Any:
+    """The calls as the metric `tool_calls` expects them. An empty list expects no call; null expects nothing."""
+    if value in (None, ""):
+        return None
+    calls: list[Any] = value if isinstance(value, list) else [None]
+    if not all(isinstance(call, Mapping) and isinstance(call.get("name"), str) and call["name"] for call in calls):
+        raise _NoCaseError(f"'{name}' is not a list of tool calls with a name")
+    return [_call(call["name"], call.get("input_parameters")) for call in calls]
+
+
+def _call(name: str, arguments: Any) -> dict[str, Any]:
+    return {"name": name} if arguments is None else {"name": name, "arguments": arguments}
 
 
 def _has_roles(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from evalharness.importers.exports.export import EARLIER, Export
 from evalharness.importers.exports.options import OPTIONS, options_kind, options_problem
 from evalharness.importers.exports.tools import EXPORTS
 
+CALLS = "tool_calls"
+"""The variable that the metric `tool_calls` reads."""
 Labels = Mapping[str, tuple[str, ...]]
 
 
@@ -65,7 +68,7 @@ class ExportPlan(Guess):
 
     def rules(self) -> Sequence[Rule]:
         """The documented use of a column; others are left out with a reason."""
-        return (self.empty, self._documented, self._input, self._answer, self._metadata, self._other)
+        return (self._calls, self.empty, self._documented, self._input, self._answer, self._metadata, self._other)
 
     def layout(self, fields: list[Field], kind: Kind) -> Layout:
         """The last turn of a conversation, or all variables of the input."""
@@ -74,6 +77,15 @@ class ExportPlan(Guess):
         asked = [one.name for one in variables if one.column in chats]
         asked = asked or [one.name for one in variables if self.export.is_input(one.column)]
         return Layout((), (), asked or [one.name for one in variables], kind.after, kind.instruction, kind.metrics)
+
+    def _calls(self, column: ColumnProfile) -> Field | None:
+        name = column.name
+        if not self.export.calls or name != self.export.calls:
+            return None
+        if not column.filled and all(row.get(name) is None for row in self.profile.sample):
+            return Field(name, "left out", "no values")
+        self.uses.names.append(CALLS)
+        return Field(name, "variable", "expected calls, for the metric tool_calls", CALLS, partial(_as_data, name))
 
     def _documented(self, column: ColumnProfile) -> Field | None:
         name = column.name
@@ -130,6 +142,11 @@ class ExportPlan(Guess):
         if self.has_options and goldens == [self.export.golden]:
             return options_problem(self.export.golden, row)
         return next(filter(None, (_golden_problem(name, self.export.several, row) for name in goldens)), "")
+
+
+def _as_data(column: str, row: Values) -> Any:
+    """The value of a column as plain JSON."""
+    return json.loads(json_text(row.get(column)))
 
 
 def _golden(column: str, several: bool, row: Values) -> Iterator[str]:

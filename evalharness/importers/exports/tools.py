@@ -39,7 +39,6 @@ DEEPEVAL = Export(
         "actual_output": _RECORDED,
         "retrieval_context": "contexts that an application found; --var uses it",
         "tools_called": "tools that an application called; --var uses it",
-        "expected_tools": "expected tool calls; --var uses it",
         "comments": _ABOUT,
         "source_file": _ABOUT,
         "custom_column_key_values": "columns of your own; --var uses it",
@@ -49,6 +48,7 @@ DEEPEVAL = Export(
         "turns": "of a conversation",
     },
     metadata="additional_metadata",
+    calls="expected_tools",
     problem=_scenario,
 )
 OPENAI_EVALS = Export(

@@ -130,6 +130,25 @@ def test_a_row(project: DatasetProject, form: str, row: Any, case: dict[str, Any
     assert (found.cases, found.answers) == ([case], [golden])
 
 
+def test_expected_calls(project: DatasetProject) -> None:
+    """Expected tools of deepeval are what the metric `tool_calls` expects; none is another expectation than null."""
+    calls: list[Any] = [
+        [{"name": "find", "description": "x", "input_parameters": {"id": 7, "rate": 1.5}}, {"name": "stop"}],
+        [],
+        None,
+    ]
+    found = converted(
+        project, "deepeval", [GOLDEN | {"name": f"n{n}", "expected_tools": c} for n, c in enumerate(calls)]
+    )
+    expected = [{"name": "find", "arguments": {"id": 7, "rate": 1.5}}, {"name": "stop"}]
+    assert [case.get("tool_calls") for case in found.vars] == [expected, [], None]
+    suite = project.read("suites/set.yaml")
+    project.write("suites/set.yaml", suite.replace("metrics:\n", "metrics:\n- tool_calls\n"))
+    checked = project.command("validate", "set")
+    assert checked.exit_code == 0, checked.output
+    assert "tool_calls on 2 of 3 cases" in checked.output
+
+
 def test_options(project: DatasetProject) -> None:
     """Options of Inspect are lettered lines, and the letter is golden."""
     found = converted(project, "inspect", [CHOICE, CHOICE | {"target": ["A"]}])
@@ -145,6 +164,7 @@ def test_options(project: DatasetProject) -> None:
         ("deepeval", {"scenario": "A buyer returns a book", "expected_outcome": "x"}, "a conversation with a scenario"),
         ("deepeval", {"input": " ", "expected_output": "x"}, "no 'input'"),
         ("deepeval", {"input": "x", "expected_output": ["a", "b"]}, "the answer in 'expected_output' is not one text"),
+        ("deepeval", GOLDEN | {"expected_tools": ["find"]}, "'expected_tools' is not a list of tool calls"),
         ("deepeval", {"input": ["x"], "expected_output": "a"}, "'input' has neither text nor variables"),
         ("openai-evals", {"ideal": "x"}, "no 'input'"),
         ("openai-evals", {"input": [*CHAT, {"role": "assistant", "content": "2"}], "ideal": "2"}, "ends with a turn"),
