@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import textwrap
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from evalharness.importers.names import unique_names
 from evalharness.report.encode import one_line
 from evalharness.store.files import create_below
 from evalharness.suites import load_suite
+from evalharness.suites.prompt_files import prompt_references
 
 
 @click.group("import", epilog="Example: evalharness import promptfoo promptfooconfig.yaml")
@@ -77,8 +79,12 @@ def _check(name: str, texts: Mapping[str, str], imported: ImportedSuite, config:
     """Raise SuiteError where `evalharness validate` would, with the models configured."""
     models = {model: ModelConfig(provider="openai") for model in imported.models}
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), texts)
-        load_suite(name, config.model_copy(update={"root": Path(folder), "models": {**models, **config.models}}))
+        there = Path(folder)
+        _write(there, texts)
+        for file in prompt_references(there / f"suites/{name}.yaml", there, config.limits):
+            (there / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(config.root / file, there / file)
+        load_suite(name, config.model_copy(update={"root": there, "models": {**models, **config.models}}))
 
 
 def _write(root: Path, texts: Mapping[str, str]) -> None:

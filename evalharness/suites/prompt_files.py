@@ -79,7 +79,7 @@ def _text(text: str, file: str, limits: Limits) -> PromptFile:
     start = _FENCE.match(text)
     end = _END.search(text, start.end()) if start else None
     if start is None:
-        return PromptFile((FileText("", text.removesuffix("\n"), Location(file, 1, 1)),), is_chat=False)
+        return PromptFile((FileText("", _without_end(text), Location(file, 1, 1)),), is_chat=False)
     if end is None:
         raise DocumentError(
             problem(file, 1, 1, "front matter without an end: close it with ---, or start the text with an empty line")
@@ -90,9 +90,14 @@ def _text(text: str, file: str, limits: Limits) -> PromptFile:
     body = text[end.end() + 1 :]
     rest = body.lstrip("\n")
     line = text.count("\n", 0, len(text) - len(rest)) + 1
-    one = FileText(role, rest.removesuffix("\n"), Location(file, line, 1))
+    one = FileText(role, _without_end(rest), Location(file, line, 1))
     wrong = None if "role" not in found or role in ROLES else _unknown_role(document, role)
     return PromptFile((one,), is_chat=False, ignored=_ignored(document, (), others), problem=wrong)
+
+
+def _without_end(text: str) -> str:
+    """The text without its line end, as a template renders it; of several line ends, jinja2 removes one."""
+    return text if text.endswith("\n\n") else text.removesuffix("\n")
 
 
 def _mapping(document: Document) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import yaml
 from click.testing import Result
 
 from evalharness import testing
+from evalharness.config import Limits
+from evalharness.suites.prompt_files import read_prompt_file
 
 BASE = """\
 prompts: ['Say {{word}}']
@@ -66,7 +68,16 @@ class PromptfooProject(testing.Project):
         report = json.loads(result.stdout)
         golden = yaml.safe_load(self.read("golden/s.yaml")) if "golden/s.yaml" in report["written"] else {}
         left_out = [f"{note['file']}:{note['line']}: {note['message']}" for note in report["left_out"]]
-        return Imported(yaml.safe_load(self.read("suites/s.yaml")), golden, report["models"], left_out)
+        suite = yaml.safe_load(self.read("suites/s.yaml"))
+        suite["prompts"] = {name: self._sent(prompt) for name, prompt in suite["prompts"].items()}
+        return Imported(suite, golden, report["models"], left_out)
+
+    def _sent(self, prompt: Any) -> Any:
+        """The messages of a prompt, also of one in a file."""
+        if isinstance(prompt, list):
+            return prompt
+        found = read_prompt_file(self.root / prompt["file"].removeprefix("../"), self.root, Limits())
+        return [{one.role or "user": one.text} for one in found.texts]
 
     @property
     def imported(self) -> dict[str, Any]:

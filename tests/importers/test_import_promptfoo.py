@@ -179,7 +179,7 @@ providers: [openai:gpt-4o-mini]
 tests: [{vars: {a: A, b: B}}]
 """
     assert project.suite_of(text)["prompts"] == {
-        "chat": [{"system": "Be {{a}}"}, {"user": "{{b}}"}],
+        "chat": {"file": "../p/chat.json"},
         "Two-parts": [{"user": "One {{a}}"}],
         "Two-parts-2": [{"user": "Two {{b}}"}],
         "prompt-4": [{"user": "inline {{a}}"}],

@@ -5,7 +5,10 @@ Kinds of files as in promptfoo, src/prompts/processors.
 
 from __future__ import annotations
 
+import json
+
 import pytest
+import yaml
 from promptfoo_project import BASE, PromptfooProject
 
 REST = "providers: [openai:gpt-4o-mini]\ntests: [{vars: {q: x}}]\n"
@@ -223,3 +226,23 @@ def test_empty_files(project: PromptfooProject, name: str, content: str) -> None
     found = project.result_of(f"prompts: ['A {{{{q}}}}', file://{name}]\n{REST}", **{name.replace(".", "__"): content})
     assert found.texts == ["A {{q}}"]
     assert found.left_out == [f"promptfooconfig.yaml:1: the prompt {name} is empty"]
+
+
+def test_prompts_stay_in_their_files(project: PromptfooProject) -> None:
+    """A prompt file that means the same here is named; one that needs a translation is copied into the suite."""
+    project.write("prompts/same.txt", "Say {{q}}\n")
+    project.write("prompts/chat.json", CHAT)
+    project.write("prompts/braces.md", "{q} {{q}}")
+    project.write("prompts/two.txt", "Say {{q}}\n---\nTell {{q}}\n")
+    project.write("prompts/front.md", "---\nrole: system\n---\nSay {{q}}")
+    project.write("prompts/.hidden.txt", "Say {{q}}")
+    files = [f"file://prompts/{name}" for name in ("same.txt", "chat.json", "braces.md", "two.txt", "front.md")]
+    project.result_of(f"prompts: {json.dumps([*files, 'file://prompts/.hidden.txt'])}\n{REST}")
+    written = yaml.safe_load(project.read("suites/s.yaml"))["prompts"]
+    named = {name: prompt for name, prompt in written.items() if isinstance(prompt, dict)}
+    assert named == {
+        "same": {"file": "../prompts/same.txt"},
+        "chat": {"file": "../prompts/chat.json"},
+        "braces": {"file": "../prompts/braces.md", "format": "jinja"},
+    }
+    assert len(written) == 7

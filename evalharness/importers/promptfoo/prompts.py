@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -41,6 +41,8 @@ class ImportedPrompt:
     node: Node
     is_chat: bool = False
     """Whether the source has messages with roles, not one text."""
+    file: str = ""
+    """The file that is the whole prompt, relative to the configuration."""
 
 
 def read_prompts(source: Source, prompts: Node) -> dict[str, ImportedPrompt]:
@@ -104,15 +106,17 @@ def _from_file(source: Source, item: Node, name: str, label: str) -> Iterator[Im
         parts = None if text is None else _parts(text, suffix, source.limits)
         if parts == []:
             source.note(item, f"the prompt {name[:80]} is empty")
+        is_whole = parts is not None and len(parts) == 1 and suffix in (".txt", *_ONE_TEXT)
         for part, own_label in parts or ():
-            yield from _from_text(source, item, part, own_label or label)
+            for prompt in _from_text(source, item, part, own_label or label):
+                yield replace(prompt, file=name) if is_whole else prompt
 
 
 def _from_data(source: Source, item: Node, name: str, label: str) -> Iterator[ImportedPrompt]:
     opened = source.open_reference(item, name)
     messages = _chat(source, opened) if opened else None
     if messages:
-        yield ImportedPrompt(label, messages, item, is_chat=True)
+        yield ImportedPrompt(label, messages, item, is_chat=True, file=name)
 
 
 def _parts(text: str, suffix: str, limits: Limits) -> list[tuple[str, str]]:

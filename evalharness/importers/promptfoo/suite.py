@@ -20,6 +20,7 @@ from evalharness.importers.promptfoo.cases import ImportedCase, read_cases, read
 from evalharness.importers.promptfoo.environment import replace_environment
 from evalharness.importers.promptfoo.gates import gates_of, metrics_of
 from evalharness.importers.promptfoo.printing import empty_value, prints_constants, with_filters
+from evalharness.importers.promptfoo.prompt_files import in_its_file
 from evalharness.importers.promptfoo.prompts import ImportedPrompt, read_prompts
 from evalharness.importers.promptfoo.providers import ImportedModel, common_params, read_providers
 from evalharness.importers.promptfoo.source import FILE, Node, Source, is_program
@@ -87,11 +88,16 @@ class _Conversion:
         }
         wanted = [*dict.fromkeys(name for one in found for name in one.metrics)]
         metrics = metrics_of(self.source, self.top["tests"], wanted, len(self.cases), len(golden), self.config)
+        variables = {*self.vars, *(name for case in self.cases for name in case.vars)}
+        in_files = {
+            name: in_its_file(prompt, self.source.folder, self.config, variables)
+            for name, prompt in self.prompts.items()
+        }
         suite = {
             "schema": 1,
             "description": self.top["description"].text,
             "models": list(models),
-            "prompts": {name: prompt.messages for name, prompt in self.prompts.items()},
+            "prompts": {name: in_files.get(name) or prompt.messages for name, prompt in self.prompts.items()},
             "params": common_params(self.source, providers, models),
             "vars": self.vars,
             "metrics": metrics,
