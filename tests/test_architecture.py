@@ -237,6 +237,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.score",
         "evalharness.records.suite",
         "evalharness.records.verdict",
+        "evalharness.records.world",
         "evalharness.errors",
     }
 

@@ -60,6 +60,7 @@ def _rules(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
     yield from _table("model", dict.fromkeys(old.models, ""), dict.fromkeys(new.models, ""))
     yield from _table("default prompt", dict.fromkeys(old.prompts, ""), dict.fromkeys(new.prompts, ""))
     yield from _table("params", old.params, new.params)
+    yield from _table("world", old.world, new.world, adding_relaxes=True)
     yield from _table("shared variable", old.vars, new.vars, adding_relaxes=True)
     yield from _table("attachment", old.attachments, new.attachments, shown=_file)
     yield from _table("file", old.files, new.files, shown=_file, adding_relaxes=True)

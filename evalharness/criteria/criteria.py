@@ -55,6 +55,8 @@ class Criteria:
     """The default prompts."""
     params: Mapping[str, str]
     """Name -> value as JSON."""
+    world: Mapping[str, str]
+    """The scripted tools: name of a part -> value as JSON."""
     vars: Mapping[str, str]
     """Variables shared by all cases: name -> value as JSON."""
     config: Mapping[str, Any]
@@ -84,6 +86,7 @@ def criteria_of(
         models=suite.models,
         prompts=suite.default_prompts,
         params={name: as_json(value) for name, value in asdict(suite.params).items()},
+        world=_world(suite),
         vars={name: as_json(value) for name, value in suite.vars.items()},
         config=config,
         baselines={
@@ -94,6 +97,19 @@ def criteria_of(
         files=files or {},
         attachments={one.path: one.sha256 for prompt in suite.prompts.values() for one in prompt.attachments.values()},
     )
+
+
+def _world(suite: Suite) -> dict[str, str]:
+    """The parts of the world; the results of each tool are one."""
+    if suite.world is None:
+        return {}
+    data = suite.world.to_data()
+    results: dict[str, list[Any]] = {
+        f"result of {call}": [] for call in sorted({one["call"] for one in data["results"]})
+    }
+    for one in data.pop("results"):
+        results[f"result of {one['call']}"].append(one)
+    return {name: as_json(value) for name, value in (data | results).items()}
 
 
 def as_json(value: Any) -> str:

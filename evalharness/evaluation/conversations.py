@@ -13,23 +13,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Protocol
 
 from evalharness.evaluation.chain import Steps, drive
+from evalharness.evaluation.send import Send
+from evalharness.evaluation.tool_loop import ask
 from evalharness.execution import Exchange
 from evalharness.execution.options import RecordMode
 from evalharness.records import Conversation, Dialogue, Message, Request, SampleError, SampleKey
 
 _ATTEMPTS = 3
 """Attempts at a conversation that an application keeps."""
-
-
-class Send(Protocol):
-    """Sends one request, as the engine does."""
-
-    def __call__(self, request: Request, record: RecordMode | None = None, /) -> Future[Exchange]:
-        """Return the exchange to come. `record` is the record mode of this request."""
-        ...
 
 
 class Conversations:
@@ -46,8 +39,10 @@ class Conversations:
         The request of the exchange has the messages of the whole conversation.
         """
         dialogue = request.dialogue
-        if dialogue is None:
+        if dialogue is None and request.world is None:
             return self._send(request)
+        if dialogue is None:
+            return drive(ask(request, request.key.case, self._send), request, self._send)
         place = (dialogue.suite, request.key)
         with self._lock:
             if place not in self._turns:
@@ -62,7 +57,7 @@ class Conversations:
                 return Exchange(request, error=_lost(before))
         if self._keeps_state(request.key.model):
             return (yield from self._kept(request, dialogue, before))
-        return (yield _following(request, before))
+        return (yield from ask(_following(request, before), dialogue.conversation, self._send))
 
     def _kept(self, request: Request, dialogue: Dialogue, before: Exchange | None) -> Steps:
         """The turn of a conversation that the application keeps."""
@@ -70,7 +65,7 @@ class Conversations:
         name = known.id if known else secrets.token_hex(8)
         is_replayed = before is not None and (before.recorded_at != "" or before.attempts == 0)
         record: RecordMode | None = None if before is None else "none" if is_replayed else "all"
-        found = yield self._send(_following(request, before, name), record)
+        found = yield from ask(_following(request, before, name), dialogue.conversation, self._send, record)
         may_restart = is_replayed or found.retryable
         for _ in range(_ATTEMPTS - 1):
             if found.response is not None or not may_restart:
@@ -84,7 +79,7 @@ class Conversations:
         name, last = secrets.token_hex(8), None
         for number in range(1, dialogue.turns + 1):
             turn = _turn(request, dialogue, number)
-            last = yield self._send(_following(turn, last, name), "all")
+            last = yield from ask(_following(turn, last, name), dialogue.conversation, self._send, "all")
             if last.response is None and number < dialogue.turns:
                 return Exchange(request, error=_lost(last), retryable=last.retryable)
         assert last is not None
@@ -105,7 +100,8 @@ def _following(request: Request, before: Exchange | None, name: str = "") -> Req
     """The request with the conversation before it; `name` is the id of one that the application keeps."""
     known: tuple[Message, ...] = ()
     if before is not None and before.response is not None:
-        known = (*before.request.messages, Message("assistant", before.response.text))
+        said = before.said or (Message("assistant", before.response.text),)
+        known = (*before.request.messages, *said)
     messages = (*known, request.messages[-1]) if known else request.messages
     conversation = Conversation(name, len(known)) if name else None
     return replace(request, messages=messages, dialogue=None, conversation=conversation)

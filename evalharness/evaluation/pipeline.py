@@ -74,7 +74,7 @@ class _Task:
             recorded_at=own.recorded_at,
             attempts=own.attempts,
             metrics_cost_usd=sum(one.cost_usd or 0.0 for one in replies if not one.recorded_at),
-            recorded_from=tuple(sorted({one.recorded_from for one in (own, *replies)} - {""})),
+            recorded_from=tuple(sorted({source for one in (own, *replies) for source in one.all_sources})),
         )
         with suppress(Exception):  # the scoring thread and the end of the run may both finish it
             self.sample.set_result(sample)

@@ -23,7 +23,7 @@ from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import ConfigError, ProviderError
 from evalharness.providers import Provider
-from evalharness.records import Request, Response, SampleError
+from evalharness.records import Message, Request, Response, SampleError
 
 
 class Executor(Protocol):
@@ -92,6 +92,15 @@ class Exchange:
     """Whether the error is one after which another attempt may succeed."""
     recorded_from: str = ""
     """The recording that a replayed response was imported from; empty for a response of the endpoint."""
+    said: tuple[Message, ...] = ()
+    """The messages of an answer with tool calls and their results; empty for one without."""
+    sources: tuple[str, ...] = ()
+    """The same for an exchange that stands for several."""
+
+    @property
+    def all_sources(self) -> tuple[str, ...]:
+        """Each recording that the response rests on."""
+        return (*([self.recorded_from] if self.recorded_from else []), *self.sources)
 
 
 def open_executor(executor: str | Executor | None, config: Config, providers: Mapping[str, Provider]) -> Executor:

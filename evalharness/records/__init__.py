@@ -46,6 +46,7 @@ from evalharness.records.verdict import (
     Verdict,
     worst,
 )
+from evalharness.records.world import Faults, ScriptedResult, World
 
 __all__ = [
     "ASSERTIONS",
@@ -64,6 +65,7 @@ __all__ = [
     "Conversation",
     "CriteriaChange",
     "Dialogue",
+    "Faults",
     "FinishReason",
     "GateRule",
     "GateSpec",
@@ -84,6 +86,7 @@ __all__ = [
     "SampleError",
     "SampleKey",
     "Score",
+    "ScriptedResult",
     "Slice",
     "Spec",
     "Stability",
@@ -96,6 +99,7 @@ __all__ = [
     "Usage",
     "Verdict",
     "Violation",
+    "World",
     "slots_of",
     "turn_id",
     "worst",

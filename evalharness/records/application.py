@@ -37,10 +37,18 @@ class ToolCall:
     """What the tool returned, as a JSON value; None if that is unknown."""
     id: str = ""
     """Names the call in the message with its result; empty if the application gives none."""
+    unknown: bool = False
+    """Whether the scripted tools of the suite have no result for it: `result` is an error."""
+
+    @property
+    def shown(self) -> str:
+        """The call with its arguments and its result, as one line."""
+        return _call(self.to_data())
 
     def to_data(self) -> dict[str, Any]:
         """The call as JSON values, without what is unknown."""
         known = {"arguments": self.arguments, "result": self.result, "id": self.id or None}
+        known |= {"unknown": True} if self.unknown else {}
         return {"name": self.name, **{name: value for name, value in known.items() if value is not None}}
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from evalharness.records.application import Citation, Context, ToolCall, json_problem
 from evalharness.records.dialogue import Conversation, Dialogue
 from evalharness.records.suite import Message, Params, Tool
+from evalharness.records.world import World
 
 FinishReason = Literal["stop", "length"]
 _FINISH_REASONS = get_args(FinishReason)
@@ -54,6 +55,8 @@ class Request:
     """What the model may call."""
     dialogue: Dialogue | None = field(default=None, compare=False)
     """The conversation that the request is a turn of. Executors and providers get requests without one."""
+    world: World | None = field(default=None, compare=False)
+    """What the calls of tools return. Executors and providers get requests without one."""
     conversation: Conversation | None = field(default=None, compare=False)
     """Of a turn that is sent to an application that keeps the conversation; None also for a single question to it."""
 

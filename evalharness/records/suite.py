@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from evalharness.records.application import ToolCall, message_text
 from evalharness.records.attachment import Attachment
+from evalharness.records.world import World
 
 PART_BREAK = "\n\n"
 """Between the texts of a message with files."""
@@ -237,3 +238,5 @@ class Suite:
     cases: tuple[Case, ...]
     tools: tuple[Tool, ...] = ()
     """What the model may call."""
+    world: World | None = None
+    """What the calls return."""

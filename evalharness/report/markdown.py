@@ -19,6 +19,7 @@ from evalharness.report.markdown_cases import case_block
 from evalharness.report.markdown_tables import GATE_HEAD, gate_row, usage_table
 from evalharness.report.outcome import Outcome
 from evalharness.report.prompt_diffs import lines
+from evalharness.report.unknown_calls import unknown_calls
 
 MAX_CHARS = 60_000
 """GitHub rejects comments of more than 65,536 characters."""
@@ -96,9 +97,12 @@ def _counts(ranked: Sequence[AnswerDiff]) -> str:
 
 
 def _coverage(outcome: Outcome) -> Iterator[str]:
-    """A line for each metric that does not apply to all cases."""
-    if found := coverage_of(outcome.run):
-        yield "\n".join(f"- {code(str(one), 300)}" for one in found[:_MAX_NAMED])
+    """A line for each metric that does not apply to all cases, and for tool calls without a result."""
+    found = [str(one) for one in coverage_of(outcome.run)[:_MAX_NAMED]]
+    if calls := unknown_calls(outcome.run.samples):
+        found.append(calls)
+    if found:
+        yield "\n".join(f"- {code(one, 300)}" for one in found)
 
 
 def _gates(outcome: Outcome, room: float) -> Iterator[str]:

@@ -17,6 +17,7 @@ from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import VISIBLE, AnswerDiff, answers, before, score_change
 from evalharness.report.encode import one_line, printable, quoted
 from evalharness.report.outcome import Outcome
+from evalharness.report.unknown_calls import unknown_calls
 from evalharness.report.usage import usage_lines
 
 Line = tuple[str, dict[str, bool]]
@@ -87,6 +88,8 @@ def _usage(outcome: Outcome) -> Iterator[Line]:
     for one in coverage_of(outcome.run):
         yield from _wrapped(f"based on  {one}", " " * 10, {})
     yield from _notes(outcome.run.samples)
+    if calls := unknown_calls(outcome.run.samples):
+        yield from _wrapped(f"note      {calls}", " " * 10, {})
     for text in usage_lines(outcome.run):
         yield from _wrapped(text, " " * 10, {})
     for text in outcome.warnings:
@@ -144,6 +147,8 @@ def explain_sample(sample: Sample, where: Location) -> str:
         lines += ["", "golden:", *quoted(golden, lines=12)]
     if sample.response:
         lines += ["", f"answer ({sample.response.finish_reason}):", *quoted(sample.response.text)]
+        if calls := [call.shown for call in sample.response.tool_calls]:
+            lines += ["", "tool calls:", *quoted("\n".join(calls), lines=12)]
     if sample.scores:
         lines += ["", one_line("scores: " + ", ".join(f"{s.metric} {score(s.value)}" for s in sample.scores), 1000)]
     return "\n".join(lines)

@@ -29,7 +29,7 @@ _OPTIONAL = (
 """Fields that older files lack. They are left out if they are empty."""
 _OR_NONE = ("data", "cost_usd")
 """The same for fields that can be 0 or an empty list: they are left out if they are None."""
-_NAMES = ("id", "title", "quote")
+_NAMES = ("id", "title", "quote", "unknown")
 """The same for fields of contexts, tool calls and citations, which are also left out if they are None."""
 _OPTIONAL_COUNTS = ("reasoning_tokens", "cache_write_tokens")
 """Fields of `usage` that older files lack. They are left out if they are 0."""

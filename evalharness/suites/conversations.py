@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness.errors import Problem
-from evalharness.records import Case, Message, Prompt, Suite, turn_id
+from evalharness.records import Case, Message, Prompt, Suite, World, turn_id
 from evalharness.suites.document import Document, Loc, problem
 from evalharness.suites.schema import CaseSchema
 from evalharness.templating.sandbox import TemplateError
@@ -52,10 +52,12 @@ def conversation_fields(raw: CaseSchema) -> dict[str, Any]:
     }
 
 
-def conversation_data(raw: CaseSchema) -> list[Any]:
+def conversation_data(raw: CaseSchema, world: World | None) -> list[Any]:
     """What an answer depends on besides variables, for the digest of the case; empty for a case of one message."""
     history = [list(turn.role_and_text) for turn in raw.messages]
-    return [{"messages": history, "turns": [turn.user for turn in raw.turns]}] if history or raw.turns else []
+    talk = {"messages": history, "turns": [turn.user for turn in raw.turns]} if history or raw.turns else {}
+    tools = {"world": world.to_data()} if world else {}
+    return [talk | tools] if talk or tools else []
 
 
 def case_problems(cases: Sequence[CaseSchema], sources: Sources) -> Iterator[Problem]:

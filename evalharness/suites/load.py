@@ -38,6 +38,7 @@ from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
 from evalharness.suites.schema import CaseSchema, SuiteSchema
 from evalharness.suites.specs import BEYOND, SpecReader
 from evalharness.suites.tools import read_tools
+from evalharness.suites.world import read_world
 
 SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
@@ -88,6 +89,8 @@ class _Loader(Reading):
         cases, sources = self._cases(raw, document)
         golden = self._golden([case.id for case in cases], metrics)
         prompts = PromptReader(self, document, {*raw.vars, *names_in(cases)})
+        tools = read_tools(raw.tools, document, self)
+        self._world = read_world(raw.world, tools, document, self)
         suite = Suite(
             name=self._name,
             file=document.file,
@@ -96,7 +99,8 @@ class _Loader(Reading):
             prompts={name: prompts.prompt(name, given) for name, given in raw.prompts.items()},
             default_prompts=tuple(raw.default_prompts or raw.prompts),
             params=read_params(raw.params),
-            tools=read_tools(raw.tools, document, self),
+            tools=tools,
+            world=self._world,
             vars=raw.vars,
             metrics=metrics,
             gates=read_gates(raw.gates, document, self._specs.opened, cases, self, asserts=bool(raw.assert_)),
@@ -178,7 +182,13 @@ class _Loader(Reading):
             if gate.rule.metric == ASSERTIONS and (beyond := next(iter(self._specs.beyond.items()), None)):
                 self.problems.append(problem(*gate.where, BEYOND.format("a gate on assertions", *beyond)))
 
-    def _case(self, raw: CaseSchema, source: tuple[Document, Loc], golden: Golden, checks: tuple[Spec, ...]) -> Case:
+    def _case(
+        self,
+        raw: CaseSchema,
+        source: tuple[Document, Loc],
+        golden: Golden,
+        checks: tuple[Spec, ...],
+    ) -> Case:
         document, loc = source
         answers = golden.answers.get(raw.id, ())
         return Case(
@@ -187,7 +197,7 @@ class _Loader(Reading):
             tags=tuple(dict.fromkeys(raw.tags)),
             golden=answers,
             checks=checks + self._specs.checks(raw.assert_, document, loc),
-            digest=sys.intern(digest([raw.vars, list(answers), *conversation_data(raw)])),
+            digest=sys.intern(digest([raw.vars, list(answers), *conversation_data(raw, self._world)])),
             where=document.locate(loc),
             cluster=raw.cluster,
             **conversation_fields(raw),

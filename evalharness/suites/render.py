@@ -105,7 +105,7 @@ def requests(
                 for repeat in range(repeats[model]):
                     key, params = SampleKey(case.id, prompt.name, model, repeat), _seeded(suite.params, repeat)
                     made = Request(key, messages, shared, params, variables=variables, tools=suite.tools)
-                    yield case, replace(made, dialogue=dialogue) if dialogue else made
+                    yield case, replace(made, dialogue=dialogue, world=suite.world) if dialogue or suite.world else made
 
 
 def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:

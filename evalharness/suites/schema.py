@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Strict, Tag, model_validator
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Strict, Tag
 
 from evalharness import registry
+from evalharness.suites.dialogue_schema import HistorySchema, TurnSchema, WorldSchema
 from evalharness.suites.document import number, plain
 from evalharness.suites.field_types import (
     STRICT,
@@ -82,34 +83,6 @@ class GateSchema(StrictSchema):
     """Points of a 0..1 score that a single case may lose."""
 
 
-class HistorySchema(StrictSchema):
-    """A message of a conversation that has begun: a mapping from one role to its text."""
-
-    system: Text | None = None
-    user: Text | None = None
-    assistant: Text | None = None
-
-    @model_validator(mode="after")
-    def _one_role(self) -> HistorySchema:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a message must have exactly one role: system, user or assistant")
-        return self
-
-    @property
-    def role_and_text(self) -> tuple[str, str]:
-        """The role and the text of the message."""
-        role = next(iter(self.model_fields_set))
-        return role, getattr(self, role)
-
-
-class TurnSchema(StrictSchema):
-    """What the user says in one turn of a conversation, and what its answer must keep."""
-
-    user: Annotated[Text, Field(min_length=1)]
-    tags: list[TagName] = []
-    assert_: list[Data] = Field(default=[], alias="assert")
-
-
 class CaseSchema(StrictSchema):
     """One case."""
 
@@ -149,6 +122,8 @@ class SuiteSchema(StrictSchema):
     default_prompts: list[Text] = []
     params: ParamsSchema = ParamsSchema()
     tools: list[ToolSchema] = Field(default=[], max_length=128)
+    world: WorldSchema | None = None
+    """What the calls of tools return."""
     """What the model may call."""
     vars: dict[Text, Data] = {}
     metrics: list[MetricSchema] = Field(min_length=1)

@@ -10,16 +10,21 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from evalharness.errors import Problem, did_you_mean
+from evalharness.suites.dialogue_schema import (
+    FaultsSchema,
+    HistorySchema,
+    ScriptedResultSchema,
+    TurnSchema,
+    WorldSchema,
+)
 from evalharness.suites.document import Document, Loc
 from evalharness.suites.message_schema import MessageSchema, PartSchema, PromptSourceSchema
 from evalharness.suites.schema import (
     CaseSchema,
     GateSchema,
-    HistorySchema,
     ParamsSchema,
     SuiteSchema,
     ToolSchema,
-    TurnSchema,
 )
 
 _MAX_PROBLEMS = 1_000
@@ -41,6 +46,9 @@ _INNER: dict[str | int, type[BaseModel]] = {
     "source": PromptSourceSchema,
     "turns": TurnSchema,
     "messages": HistorySchema,
+    "results": ScriptedResultSchema,
+    "faults": FaultsSchema,
+    "world": WorldSchema,
 }
 """Parts of a case, and of a prompt."""
 

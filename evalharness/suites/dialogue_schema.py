@@ -1,0 +1,83 @@
+"""The schema of conversations and scripted tools in suite files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, Strict, model_validator
+
+from evalharness.suites.document import number, plain
+from evalharness.suites.field_types import STRICT, Data, Points, TagName, Text
+
+Values = Annotated[dict[str, Any], BeforeValidator(plain)]
+
+
+class StrictSchema(BaseModel):
+    """A mapping without unknown keys."""
+
+    model_config = STRICT
+
+
+class HistorySchema(StrictSchema):
+    """A message of a conversation that has begun: a mapping from one role to its text."""
+
+    system: Text | None = None
+    user: Text | None = None
+    assistant: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_role(self) -> HistorySchema:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("a message must have exactly one role: system, user or assistant")
+        return self
+
+    @property
+    def role_and_text(self) -> tuple[str, str]:
+        """The role and the text of the message."""
+        role = next(iter(self.model_fields_set))
+        return role, getattr(self, role)
+
+
+class TurnSchema(StrictSchema):
+    """What the user says in one turn of a conversation, and what its answer must keep."""
+
+    user: Annotated[Text, Field(min_length=1)]
+    tags: list[TagName] = []
+    assert_: list[Data] = Field(default=[], alias="assert")
+
+
+class ScriptedResultSchema(StrictSchema):
+    """What a call of a tool returns."""
+
+    call: Text
+    """Name of the tool."""
+    arguments: Values | None = None
+    """Arguments that the call has, among others. Default: any."""
+    when: Values = {}
+    """Values that the state has."""
+    result: Data = None
+    error: Annotated[Text, Field(max_length=2_000)] = ""
+    """The call fails with this text."""
+    set: Values = {}
+    """Values of the state from then on."""
+
+
+class FaultsSchema(StrictSchema):
+    """Calls that fail by chance, the same ones in each run."""
+
+    rate: Points
+    error: Annotated[Text, Field(min_length=1, max_length=2_000)] = "the service is not available"
+    calls: list[Text] = []
+    """Names of the tools that fail. Default: all."""
+
+
+class WorldSchema(StrictSchema):
+    """The tools of a suite, played from a table: nothing is executed."""
+
+    state: Values = {}
+    """Values at the start of each conversation."""
+    results: Annotated[list[ScriptedResultSchema], Field(min_length=1, max_length=10_000)]
+    """The first one that fits a call is its result."""
+    faults: FaultsSchema | None = None
+    max_steps: Annotated[int, Strict(), Field(ge=1, le=50), BeforeValidator(number)] = 10
+    """Requests of one answer. The model must answer without a call within them."""
