@@ -16,8 +16,8 @@ import evalharness
 
 PACKAGE = Path(evalharness.__file__).parent
 DOORS = {"plugin", "pytest_plugin", "cli", "testing", "__main__"}
-FOUNDATION = {"amounts", "records", "errors", "root", "logs", "foreign"}
-"""Every part may import these. `foreign` imports `logs` and `redaction`, `logs` that one, the others nothing."""
+FOUNDATION = {"amounts", "records", "errors", "root", "logs", "foreign", "json_path", "answer_part"}
+"""Every part may import these. `foreign`, `logs` and `json_path` import `redaction`, the others nothing outside."""
 ARROWS = {
     "suites": {"config", "constraints", "registry", "templating"},
     "execution": {"config", "local", "modules", "providers", "redaction", "registry", "store", "wire"},
@@ -73,6 +73,8 @@ ARROWS = {
     "constraints": set(),
     "foreign": {"logs", "redaction"},
     "logs": {"redaction"},
+    "json_path": {"redaction"},
+    "answer_part": set(),
     "redaction": set(),
     "config": {"function_config", "redaction"},
     "function_config": set(),

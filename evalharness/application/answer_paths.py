@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evalharness.application.json_path import MISSING, JsonPath, keys_of, parse_path
 from evalharness.errors import BilledError, ConfigError, did_you_mean
+from evalharness.json_path import MISSING, JsonPath, keys_of, parse_path
 from evalharness.redaction import shortened
 
 SINGLE = ("text", "data", "cost_usd", "usage", "error", "refusal", "reasoning")

@@ -7,9 +7,9 @@ from typing import Any
 
 from evalharness.application.answer_paths import AnswerPaths
 from evalharness.application.answer_stream import DONE, AnswerStream, EndMarker, read_lines
-from evalharness.application.json_path import keys_of, parse_path
 from evalharness.application.json_text import json_body, plain_body
 from evalharness.errors import BilledError, ConfigError
+from evalharness.json_path import keys_of, parse_path
 from evalharness.providers.parse import json_object
 from evalharness.providers.stream import Clock, read_events
 from evalharness.wire import EndpointError, HttpResponse

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalharness.application.answer_paths import AnswerPaths, raise_error
-from evalharness.application.json_path import MISSING, JsonPath, keys_of, parse_path
 from evalharness.application.json_text import json_of
 from evalharness.errors import BilledError, ConfigError
+from evalharness.json_path import MISSING, JsonPath, keys_of, parse_path
 from evalharness.providers.parse import join_text
 from evalharness.providers.stream import Clock, read_to_end
 from evalharness.redaction import shortened

@@ -81,7 +81,7 @@ def criteria_of(
     return Criteria(
         suite=suite.name,
         gates={_gate(gate.rule): gate.rule for gate in suite.gates},
-        metrics={spec.name: as_json(spec.options) if spec.options else "" for spec in suite.metrics},
+        metrics={spec.name: _options(spec) for spec in suite.metrics},
         cases={case.id: _criteria_case(case, origins.of_case(suite.name, case.id)) for case in suite.cases},
         models=suite.models,
         prompts=suite.default_prompts,
@@ -131,7 +131,7 @@ def _criteria_case(case: Case, origins: frozenset[tuple[str, str, str]]) -> Crit
         vars=text_digest(as_json([case.vars, case.cluster])),
         golden=tuple(text_digest(answer) for answer in case.golden),
         tags=frozenset(case.tags),
-        checks=frozenset(CriteriaCheck(spec.name, as_json(_value(spec)), spec.must_pass) for spec in case.checks),
+        checks=frozenset(CriteriaCheck(_name(spec), as_json(_value(spec)), spec.must_pass) for spec in case.checks),
         conversation=_conversation(case),
         origins=origins,
     )
@@ -141,6 +141,16 @@ def _conversation(case: Case) -> str:
     if not case.history and not case.turns:
         return ""
     return text_digest(as_json([[asdict(message) for message in case.history], case.turns]))
+
+
+def _options(metric: Spec) -> str:
+    given = {**metric.options, **({"at": metric.at} if metric.at else {})}
+    return as_json(given) if given else ""
+
+
+def _name(check: Spec) -> str:
+    """The name of an assertion with the part of the answer that it looks at."""
+    return f"{check.name} at {check.at}" if check.at else check.name
 
 
 def _value(check: Spec) -> Any:

@@ -146,6 +146,8 @@ class Spec:
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     must_pass: MustPass = "always"  # noqa: S105 - no password
+    at: str = ""
+    """JSONPath of the part of the answer that it looks at; empty for the text."""
 
 
 Unit = Literal["points", "ratio"]

@@ -13,6 +13,7 @@ from evalharness.errors import CheckError
 from evalharness.records import Case, Spec, Violation
 from evalharness.scoring.checks import Check, find_check
 from evalharness.scoring.metrics.base import SampleView
+from evalharness.scoring.parts import check_at
 
 _ASSERTION_CHARS = 80
 """A longer assertion is named by its digest."""
@@ -77,9 +78,13 @@ class Assertions:
     def _checks_of(self, case: Case) -> list[Check]:
         known, checks = self._checks.get(id(case.checks), ((), []))
         if known is not case.checks:  # the cache keeps the specs alive, so that no other object gets their id
-            checks = [self._factory(spec.name)(spec.options["value"]) for spec in case.checks]
+            checks = [self._opened(spec) for spec in case.checks]
             self._checks[id(case.checks)] = case.checks, checks
         return checks
+
+    def _opened(self, spec: Spec) -> Check:
+        check = self._factory(spec.name)(spec.options["value"])
+        return check_at(check, spec.at) if spec.at else check
 
     def _factory(self, name: str) -> Callable[[Any], Check]:
         if name not in self._factories:

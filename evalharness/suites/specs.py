@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness import registry
+from evalharness.answer_part import answer_part
 from evalharness.errors import EvalHarnessError, SchemaError
 from evalharness.records import Spec
 from evalharness.suites.document import Document, Loc
@@ -52,12 +53,18 @@ class SpecReader:
         """The spec, which `probe` checks; None if it is invalid."""
         try:
             item, must_pass = _must_pass(item) if probe == self._check else (item, None)
+            item, at = _at(item) if probe == self._check else (item, "")
             if isinstance(must_pass, float) and len(loc) > _OF_SUITE:
                 raise ValueError("must_pass: a share counts the cases of the suite: move it to the suite's assert")
             name, value = next(iter(item.items())) if isinstance(item, dict) and len(item) == 1 else (item, None)
             if not isinstance(name, str):
                 raise ValueError(f"expected NAME or {{NAME: value}}, got {item!r}")
-            spec = probe(name, value)
+            spec = replace(probe(name, value), at=at) if at else probe(name, value)
+            if at and name in self.beyond:
+                raise ValueError(f"at: the check '{name}' reads {self.beyond[name]}, not a text: remove 'at'")
+            if at and (field := ", ".join(answer_part(at).beyond)):
+                name = f"{name} at {at}"
+                self.beyond[name] = field
             if must_pass in ("stable", "baseline") and name in self.beyond:
                 raise ValueError(BEYOND.format(f"must_pass: {must_pass}", name, self.beyond[name]))
             return replace(spec, must_pass=must_pass) if must_pass else spec
@@ -70,8 +77,12 @@ class SpecReader:
         config = self._reading.config
         first = next(iter(registry.options(registry.find("metrics", name, config))), "value")
         are_options = isinstance(value, dict) and name not in config.metrics
-        spec = Spec(name, value if are_options else {} if value is None else {first: value})
+        options, at = _at(value) if are_options else ({} if value is None else {first: value}, "")
+        spec = Spec(name, options, at=at)
         self.opened[name] = registry.make("metrics", name, spec.options, config=self._reading.config)
+        opened = self.opened[name]
+        if at and (opened.answer_likelihood or opened.golden_likelihood or not opened.reads_text):
+            raise ValueError(f"at: the metric '{name}' does not score a text: remove 'at'")
         if self.opened[name].answer_likelihood and not self._logprobs:
             raise ValueError(f"the metric '{name}' needs params: {{logprobs: true}}")
         return spec
@@ -93,6 +104,14 @@ def _must_pass(item: Any) -> tuple[Any, Any]:
     if not value:
         raise ValueError(f"must_pass: expected always, stable, baseline or a share such as 90%, got {given!r}")
     return {name: option for name, option in item.items() if name != "must_pass"}, value
+
+
+def _at(item: Any) -> tuple[Any, str]:
+    """Split `{contains: Acme, at: $.data.answer}` into the rest and the path. Raises ConfigError."""
+    if not isinstance(item, dict) or "at" not in item:
+        return item, ""
+    answer_part(item["at"])
+    return {name: option for name, option in item.items() if name != "at"}, str(item["at"])
 
 
 def _share(value: Any) -> float | None:

@@ -9,6 +9,7 @@ from evalharness.config import Config
 from evalharness.errors import ConfigError
 from evalharness.records import Spec
 from evalharness.scoring.metrics.base import Metric, SampleView, request_to
+from evalharness.scoring.metrics.parts import metric_at
 
 __all__ = ["Metric", "SampleView", "open_metric", "request_to"]
 BEYOND_TEXTS = {
@@ -30,4 +31,5 @@ def open_metric(spec: Spec, config: Config) -> Metric:
     if not isinstance(metric.signature, str):
         raise ConfigError(f"the metric '{spec.name}': 'signature' must be a str, got {type(metric.signature).__name__}")
     texts_alone = spec if spec.name in registry.BUILT_IN["metrics"].keys() - BEYOND_TEXTS else None
-    return replace(metric, name=spec.name, texts_alone=texts_alone)  # gates refer to scores by the suite's word
+    named = replace(metric, name=spec.name, texts_alone=texts_alone)  # gates refer to scores by the suite's word
+    return metric_at(named, spec.at) if spec.at else named

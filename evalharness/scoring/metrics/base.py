@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from evalharness.errors import EvalHarnessError, MetricError
@@ -131,6 +131,8 @@ class Metric:
     """Whether it reads `Response.golden_logprobs`: the requests of the suite then carry the golden answers."""
     answer_likelihood: bool = False
     """Whether it reads `Response.logprobs`: a suite that names it sets `params: {logprobs: true}`."""
+    reads_text: bool = True
+    """Whether it reads the text of the response, so that `at` can name another part in its place."""
     texts_alone: Spec | None = None
     """Name and options of a built-in metric that reads response and golden answers alone, and returns numbers. Another
     process can open it by them, and scores long texts. None: this process scores all texts."""
@@ -183,9 +185,11 @@ def of_result(
     applies: Callable[[Expectation], bool] | None = None,
     needs: str = "",
     warm_up: Callable[[], None] | None = None,
+    reads_text: bool = True,
 ) -> Metric:
     """Return a metric that reads one view at a time, without golden answers, and explains its scores."""
-    return Metric(name, signature, _each(score), needs_golden=False, applies=applies, needs=needs, warm_up=warm_up)
+    made = Metric(name, signature, _each(score), needs_golden=False, applies=applies, needs=needs, warm_up=warm_up)
+    return made if reads_text else replace(made, reads_text=False)
 
 
 def _each(

@@ -66,7 +66,7 @@ def _metric(name: str, measure: Measure, k: int | None, variable: str) -> Metric
     def applies(case: Expectation) -> bool:
         return bool(relevant_ids(case.vars, variable))
 
-    return of_result(name, written, score, applies=applies, needs=f"relevant ids ('{variable}')")
+    return of_result(name, written, score, applies=applies, needs=f"relevant ids ('{variable}')", reads_text=False)
 
 
 def relevant_ids(variables: Mapping[str, Any], name: str) -> dict[str, float]:

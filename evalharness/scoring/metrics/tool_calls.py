@@ -71,6 +71,7 @@ def tool_calls(mode: Mode = "exact_order", *, arguments: Arguments = "exact", ex
         applies=lambda case: read(case) is not None,
         needs=f"expected tool calls ('{expected}')",
         warm_up=lambda: import_modules(_FOR_SCHEMAS if arguments == "schema" else ()),
+        reads_text=False,
     )
 
 
