@@ -21,12 +21,16 @@ SECTIONS = [
     "ModelConfig",
     "Price",
     "EmbedderConfig",
+    "CrossEncoderConfig",
     "JudgeConfig",
     "ExecutorConfig",
     "FunctionConfig",
     "Limits",
 ]
-HIDDEN = {"root", "processes", "models", "embedders", "judges", "executors", "checks", "metrics", "limits"}
+HIDDEN = {
+    *("root", "processes", "models", "embedders", "cross_encoders"),
+    *("judges", "executors", "checks", "metrics", "limits"),
+}
 """Set by the program, or sections of their own."""
 
 

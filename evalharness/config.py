@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from evalharness.cross_encoder_config import CrossEncoderConfig
 from evalharness.errors import ConfigError, did_you_mean
 from evalharness.function_config import FunctionConfig, FunctionElsewhere
 from evalharness.redaction import redact_settings, shortened
+
+
+T = TypeVar("T")
 
 
 def _user_cache() -> Path:
@@ -141,6 +145,7 @@ class Config(Section):
     root: Path = Path()
     models: dict[str, ModelConfig] = {}
     embedders: dict[str, EmbedderConfig] = {}
+    cross_encoders: dict[str, CrossEncoderConfig] = {}
     judges: dict[str, JudgeConfig] = {}
     executors: dict[str, ExecutorConfig] = {}
     checks: dict[str, FunctionConfig] = {}
@@ -159,44 +164,44 @@ class Config(Section):
 
     def model(self, name: str) -> ModelConfig:
         """The configuration of the model `name`. Raises ConfigError with similar names."""
-        if name not in self.models:
-            raise _unknown("model", name, self.models)
-        return self.models[name]
+        return _named("model", name, self.models)
 
     def embedder(self, name: str) -> EmbedderConfig:
         """The configuration of the embedder `name`. Raises ConfigError with similar names."""
-        if name not in self.embedders:
-            raise _unknown("embedder", name, self.embedders)
-        return self.embedders[name]
+        return _named("embedder", name, self.embedders)
 
     def judge(self, name: str) -> JudgeConfig:
         """Return the judge called `name`. Raises ConfigError with near names."""
-        if name not in self.judges:
-            raise _unknown("judge", name, self.judges)
-        return self.judges[name]
+        return _named("judge", name, self.judges)
+
+    def cross_encoder(self, name: str) -> CrossEncoderConfig:
+        """Return the cross-encoder called `name`. Raises ConfigError with near names."""
+        return _named("cross_encoder", name, self.cross_encoders)
 
     def anchored(self, root: Path) -> Config:
-        """Return this configuration for reading suites below another root, with embedders where they really are.
+        """Return this configuration for reading suites below another root, with models of metrics where they really are.
 
         Nothing calls the checks and metrics of the project there, so their files may be missing.
         """
-        embedders = {
-            name: embedder.model_copy(update={"path": str(resolve_path(embedder.path, self.root))})
-            if embedder.path
-            else embedder
-            for name, embedder in self.embedders.items()
-        }
+        folders = {"embedders": self.embedders, "cross_encoders": self.cross_encoders}
+        placed = {key: {name: self._placed(one) for name, one in table.items()} for key, table in folders.items()}
         functions = {
             kind: {name: FunctionElsewhere(**one.model_dump()) for name, one in tables.items()}
             for kind, tables in (("checks", self.checks), ("metrics", self.metrics))
         }
-        return self.model_copy(update={"root": root, "embedders": embedders, **functions})
+        return self.model_copy(update={"root": root, **placed, **functions})
+
+    def _placed(self, one: Any) -> Any:
+        """A configured model with the absolute path of its folder."""
+        return one.model_copy(update={"path": str(resolve_path(one.path, self.root))}) if one.path else one
 
 
-def _unknown(kind: str, name: str, known: Iterable[str]) -> ConfigError:
-    """The error for a name that the configuration lacks, with similar names."""
-    table = f"[tool.evalharness.{kind}s.{name}]"
-    return ConfigError(f"unknown {kind} '{name}': no {table} in pyproject.toml{did_you_mean(name, known)}")
+def _named(kind: str, name: str, tables: Mapping[str, T]) -> T:
+    """The table of a name. Raises ConfigError with similar names."""
+    if name not in tables:
+        place = f"[tool.evalharness.{kind}s.{name}]"
+        raise ConfigError(f"unknown {kind} '{name}': no {place} in pyproject.toml{did_you_mean(name, tables)}")
+    return tables[name]
 
 
 def load_config(root: Path) -> Config:
@@ -247,7 +252,11 @@ def _message(error: ErrorDetails) -> str:
     *parents, key = (str(step) for step in error["loc"])
     table = ".".join(["tool.evalharness", *parents])
     if error["type"] == "extra_forbidden":
-        sections: dict[str, type[Section]] = {"limits": Limits, "embedders": EmbedderConfig}
+        sections: dict[str, type[BaseModel]] = {
+            "limits": Limits,
+            "embedders": EmbedderConfig,
+            "cross_encoders": CrossEncoderConfig,
+        }
         section = sections.get(parents[0], Config) if parents else Config
         hint = did_you_mean(key, set(section.model_fields) - {"root"})
         return f"[{table}] unknown key '{key}'{hint}"

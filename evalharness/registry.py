@@ -59,6 +59,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "embedding": "evalharness.scoring.metrics.embedding:embedding",
         "exact": "evalharness.scoring.metrics.strings:exact",
         "golden_logprob": "evalharness.scoring.metrics.likelihood:golden_logprob",
+        "grounded": "evalharness.scoring.metrics.grounded:grounded",
         "hit_rate": "evalharness.scoring.metrics.retrieval:hit_rate",
         "json_schema": "evalharness.scoring.metrics.json:json_schema",
         "json_valid": "evalharness.scoring.metrics.json:json_valid",

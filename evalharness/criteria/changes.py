@@ -19,6 +19,8 @@ from evalharness.store.baselines import MOST_RUNS, PINNED
 MOST_CHANGES = 200
 _WHAT_CHARS, _SIDE_CHARS = 130, 80
 """Longest subject and longest side of a line: less than 300 characters together."""
+_TABLES = ("models", "embedders", "cross_encoders", "judges", "checks", "metrics")
+"""Tables in which a new name relaxes nothing."""
 _OPTION_DEPTH = 3
 """Depth of `models.NAME.OPTION`: the value of an option is compared as a whole."""
 _Value = TypeVar("_Value")
@@ -174,7 +176,7 @@ def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[CriteriaCh
 
 def _is_harmless(path: tuple[str, ...], then: Any, now: Any) -> bool:
     """Whether a setting cannot relax: a new name, a higher price, a lower limit."""
-    if path[0] in ("models", "embedders", "judges", "checks", "metrics") and len(path) == _OPTION_DEPTH - 1:
+    if path[0] in _TABLES and len(path) == _OPTION_DEPTH - 1:
         return then is None
     if path[0] == "models" and path[2:] == ("price",) and isinstance(then, Mapping) and isinstance(now, Mapping):
         return all(_rose(then.get(part), now.get(part)) for part in _either(then, now))

@@ -23,7 +23,7 @@ def named_paths(project: Path, root: Path) -> tuple[str, ...]:
     `project` is the root itself, or an earlier version of it. Folders count by their files. Raises ConfigError.
     """
     config = load_config(project)
-    folders = [one.path for one in config.embedders.values() if one.path]
+    folders = list(_folders(config))
     found = {name for path in _places(root, folders) for name in _files(root, path)}
     files = _places(root, options_of(config))
     for one in (*config.checks.values(), *config.metrics.values()):
@@ -39,14 +39,20 @@ def _places(root: Path, options: Iterable[str]) -> list[str]:
 
 
 def options_of(config: Config) -> Iterator[str]:
-    """The texts in the options of models, judges, executors and embedders."""
+    """The texts in the options of models, judges, executors, embedders and cross-encoders."""
     tables = (config.judges, config.executors)
     yield from _texts([one.options for table in tables for one in table.values()], _DEPTH)
     for model in config.models.values():
         # the files of an application are not criteria: the gate compares its answers with those of the accepted version
         own = ("identity_files",) if model.provider in APPLICATIONS else ()
         yield from _texts({name: value for name, value in model.options.items() if name not in own}, _DEPTH)
+    yield from _folders(config)
+
+
+def _folders(config: Config) -> Iterator[str]:
+    """The folders of the models that metrics use."""
     yield from (embedder.path for embedder in config.embedders.values() if embedder.path)
+    yield from (encoder.path for encoder in config.cross_encoders.values())
 
 
 def _texts(value: Any, depth: int) -> Iterator[str]:

@@ -20,7 +20,7 @@ from evalharness.scoring.metrics import Metric, SampleView, open_metric
 from evalharness.scoring.metrics.base import Responses, against_golden, of_text, signature
 from evalharness.scoring.results import Scored, checked, score_samples
 
-_LIGHT = sorted(set(registry.BUILT_IN["metrics"]) - {"embedding", "judge"})
+_LIGHT = sorted(set(registry.BUILT_IN["metrics"]) - {"embedding", "grounded", "judge"})
 _OPTIONS: dict[str, dict[str, Any]] = {
     "regex": {"pattern": "a+"},
     "length": {"max_words": 3},

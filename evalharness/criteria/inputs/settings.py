@@ -18,7 +18,7 @@ TABLES = (
 
 SETTINGS = (
     Input(("models",), "compared", "which models answer; a new model and a higher price do not relax"),
-    Input(("embedders",), "compared", "how a metric measures; a new one does not relax"),
+    Input(("embedders", "cross_encoders"), "compared", "how a metric measures; a new one does not relax"),
     Input(("judges",), "compared", "how a metric measures; a new one does not relax"),
     Input(("checks", "metrics"), "compared", "functions that check or score; a new one does not relax"),
     Input(("executors", "executor"), "compared", "where requests run"),

@@ -14,7 +14,7 @@ from evalharness.scoring.metrics.parts import metric_at
 __all__ = ["Metric", "SampleView", "open_metric", "request_to"]
 BEYOND_TEXTS = {
     *("answer_logprob", "embedding", "golden_logprob", "judge"),
-    *("citations", "context_precision", "context_recall", "hit_rate", "mrr", "ndcg", "tool_calls"),
+    *("citations", "context_precision", "context_recall", "grounded", "hit_rate", "mrr", "ndcg", "tool_calls"),
 }
 """The built-in metrics that read more than texts, or need a model."""
 

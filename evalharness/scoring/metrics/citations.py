@@ -48,6 +48,8 @@ def citations(measure: Measure = "f1", *, marker: str = MARKER, quotes: bool = T
 
     def score(view: SampleView) -> Result:
         given = view.response.citations
+        if view.response.refusal:
+            return NotApplicable("no claims", "citations")
         found = check_citations(view.text, contexts_of(view.response), find, given, quotes=quotes)
         return _result(found, measure, written)
 

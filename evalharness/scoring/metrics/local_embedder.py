@@ -31,7 +31,7 @@ class LocalModel:
     unit = "tokens"
 
     def __init__(self, folder: Path, batch_size: int) -> None:
-        _check_version()
+        check_version()
         self.folder, self.batch_size = folder, batch_size
         self.fingerprint = fingerprint(folder)
         self._model: Any = None
@@ -120,22 +120,22 @@ def _counts(path: Path) -> bool:
     return path.suffix not in _NOT_THE_MODEL and not any(part.startswith(".") for part in path.parts)
 
 
-def _check_version() -> None:
+def check_version(feature: str = "the embedding metric") -> None:
     """Earlier versions import a class that `modules.json` names from the folder, in spite of `trust_remote_code`."""
     if int(version("sentence-transformers").partition(".")[0]) < _SAFE_MAJOR:
-        raise MissingExtraError("the embedding metric", f"sentence-transformers>={_SAFE_MAJOR}.0", "embeddings")
+        raise MissingExtraError(feature, f"sentence-transformers>={_SAFE_MAJOR}.0", "embeddings")
 
 
 def _open_model(folder: Path) -> Any:
     switch_off()
     from sentence_transformers import SentenceTransformer
 
-    with _no_progress_bar():
+    with no_progress_bar():
         return SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
 
 
 @contextmanager
-def _no_progress_bar() -> Iterator[None]:
+def no_progress_bar() -> Iterator[None]:
     """Hide the bar that transformers writes to stderr while it reads weights: no argument turns it off."""
     from transformers.utils import logging
 
