@@ -22,7 +22,6 @@ from evalharness.errors import ConfigError, did_you_mean
 from evalharness.function_config import FunctionConfig, FunctionElsewhere
 from evalharness.redaction import redact_settings, shortened
 
-
 T = TypeVar("T")
 
 
@@ -179,11 +178,11 @@ class Config(Section):
         return _named("cross_encoder", name, self.cross_encoders)
 
     def anchored(self, root: Path) -> Config:
-        """Return this configuration for reading suites below another root, with models of metrics where they really are.
+        """Return this configuration for reading suites below another root, with embedders where they really are.
 
         Nothing calls the checks and metrics of the project there, so their files may be missing.
         """
-        folders = {"embedders": self.embedders, "cross_encoders": self.cross_encoders}
+        folders: dict[str, Mapping[str, Any]] = {"embedders": self.embedders, "cross_encoders": self.cross_encoders}
         placed = {key: {name: self._placed(one) for name, one in table.items()} for key, table in folders.items()}
         functions = {
             kind: {name: FunctionElsewhere(**one.model_dump()) for name, one in tables.items()}
@@ -252,12 +251,8 @@ def _message(error: ErrorDetails) -> str:
     *parents, key = (str(step) for step in error["loc"])
     table = ".".join(["tool.evalharness", *parents])
     if error["type"] == "extra_forbidden":
-        sections: dict[str, type[BaseModel]] = {
-            "limits": Limits,
-            "embedders": EmbedderConfig,
-            "cross_encoders": CrossEncoderConfig,
-        }
-        section = sections.get(parents[0], Config) if parents else Config
+        known = {"limits": Limits, "embedders": EmbedderConfig, "cross_encoders": CrossEncoderConfig}
+        section: Any = known.get(parents[0], Config) if parents else Config
         hint = did_you_mean(key, set(section.model_fields) - {"root"})
         return f"[{table}] unknown key '{key}'{hint}"
     if error["type"] == "missing":

@@ -17,12 +17,9 @@ from evalharness.records import AcceptedRun, Baseline, CriteriaChange
 from evalharness.store.baselines import MOST_RUNS, PINNED
 
 MOST_CHANGES = 200
-_WHAT_CHARS, _SIDE_CHARS = 130, 80
-"""Longest subject and longest side of a line: less than 300 characters together."""
+_WHAT_CHARS, _SIDE_CHARS = 130, 80  # of subject and side of a line: less than 300 characters together
 _TABLES = ("models", "embedders", "cross_encoders", "judges", "checks", "metrics")
-"""Tables in which a new name relaxes nothing."""
-_OPTION_DEPTH = 3
-"""Depth of `models.NAME.OPTION`: the value of an option is compared as a whole."""
+_OPTION_DEPTH = 3  # of `models.NAME.OPTION`: the value of an option is compared as a whole
 _Value = TypeVar("_Value")
 
 

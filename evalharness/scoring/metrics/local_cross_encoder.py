@@ -68,8 +68,9 @@ class CrossEncoderModel:
     def _limit(self) -> int:
         """The tokens of a premise and a hypothesis that the model reads together."""
         tokenizer = self._model.tokenizer
-        around = tokenizer.num_special_tokens_to_add(pair=True)
-        return max(16, min(self._model.max_seq_length or 512, 100_000) - around - _ROOM)
+        reads: int = min(self._model.max_seq_length or 512, 100_000)
+        around: int = tokenizer.num_special_tokens_to_add(pair=True)
+        return max(16, reads - around - _ROOM)
 
     def _windows(self, text: str, size: int) -> Iterator[str]:
         text = _encodable(text)
