@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from evalharness.amounts import level
 from evalharness.cli._output import echo, explained, print_json, progress_bar
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import load_config
+from evalharness.evaluation.assertion_scores import AssertionScores
+from evalharness.evaluation.own_words import own_words_of
 from evalharness.evaluation.pipeline import Pipeline
 from evalharness.evaluation.plan import Plan, make_plan
+from evalharness.evaluation.sides import are_gated
 from evalharness.execution import Engine, RunOptions
-from evalharness.records import Sample
+from evalharness.records import ASSERTIONS, Sample
 from evalharness.report.encode import one_line
+from evalharness.store.origins import Origins, read_origins
 from evalharness.suites import load_suite
 
 _Key = tuple[str, str, str]
@@ -81,10 +86,11 @@ def calibrate(
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=runs)
         deterministic = [model for model, repeats in plan.repeats.items() if repeats < runs]
-        samples = _sampled(plan, RunOptions(record="all", concurrency=concurrency))
+        samples = _with_assertions(plan, _sampled(plan, RunOptions(record="all", concurrency=concurrency)))
         known = dict(_values(plan, samples, runs))
         values = {key: _with_earlier(plan, key, found) for key, found in known.items()} if over_days else known
-    figures = {key: _figures(found, key, plan) for key, found in values.items()}
+    origins = read_origins(config.root)
+    figures = {key: _figures(found, key, plan, _own_words(plan, key, origins)) for key, found in values.items()}
     if as_json:
         print_json({"|".join(key): found for key, found in figures.items()})
     else:
@@ -110,6 +116,22 @@ def _sampled(plan: Plan, options: RunOptions) -> list[Sample]:
     return samples
 
 
+def _with_assertions(plan: Plan, samples: list[Sample]) -> list[Sample]:
+    """The samples, with the scores that a gate on assertions compares."""
+    if not are_gated(gate.rule for gate in plan.suite.gates):
+        return samples
+    with closing(AssertionScores(plan.suite, plan.config)) as scores:
+        return scores.of_samples(samples)
+
+
+def _own_words(plan: Plan, key: _Key, origins: Origins) -> frozenset[str]:
+    """The cases that cannot fail the gate against this version: only metrics that read golden answers have them."""
+    model, prompt, metric = key
+    if metric not in {one.name for one in plan.metrics if one.needs_golden}:
+        return frozenset()
+    return own_words_of(plan.suite, (model, prompt), plan.request_digests[model, prompt], origins)
+
+
 def _values(plan: Plan, samples: Sequence[Sample], runs: int) -> Iterator[tuple[_Key, dict[str, list[float]]]]:
     """The scores of the runs by case, for cases without a missing answer."""
     found: dict[_Key, dict[str, list[float]]] = {}
@@ -128,6 +150,8 @@ def _with_earlier(plan: Plan, key: _Key, found: Mapping[str, Sequence[float]]) -
 
     model, prompt, metric = key
     signatures = {one.name: one.signature for one in plan.metrics}
+    if metric == ASSERTIONS:
+        signatures[metric] = AssertionScores(plan.suite, plan.config).signature
     settings = Settings(*key, plan.request_digests[model, prompt], signatures.get(metric, ""))
     root, path = plan.config.root, plan.config.root / "reports" / plan.suite.name / FILE
     earlier = list(read_calibrations(root, path, settings))
@@ -137,7 +161,9 @@ def _with_earlier(plan: Plan, key: _Key, found: Mapping[str, Sequence[float]]) -
     return {case: [*(run[case] for run in earlier), *found[case]] for case in common}
 
 
-def _figures(values: Mapping[str, Sequence[float]], key: _Key, plan: Plan) -> dict[str, float]:
+def _figures(
+    values: Mapping[str, Sequence[float]], key: _Key, plan: Plan, own_words: frozenset[str]
+) -> dict[str, float]:
     from evalharness.gate.calibration import calibrate  # imports numpy
     from evalharness.gate.defaults import QUALITY_MARGIN
 
@@ -145,7 +171,8 @@ def _figures(values: Mapping[str, Sequence[float]], key: _Key, plan: Plan) -> di
     margins = [gate.rule.margin for gate in plan.suite.gates if gate.rule.metric == metric and not gate.rule.tag]
     margin = margins[0] if margins else QUALITY_MARGIN
     local = plan.providers[model].capabilities.local
-    found = asdict(calibrate(values, margin=margin, same_model=local, seed="|".join((plan.suite.name, *key))))
+    seed = "|".join((plan.suite.name, *key))
+    found = asdict(calibrate(values, margin=margin, same_model=local, own_words=own_words, seed=seed))
     return found | {name: 100 * found[name] for name in _IN_POINTS if found[name] is not None}
 
 
@@ -167,5 +194,7 @@ def _show(figures: Mapping[_Key, Mapping[str, float]]) -> None:
         echo(", ".join(key))
         echo("".join(f"{name:>8}" for name in columns))
         echo("".join(f"{cell:>8}" for cell in cells))
+        if own := found["own_words"]:
+            echo(f"own words: {own:g} of {found['cases']:g} golden answers; these cases cannot fail the gate")
     first = next(iter(figures.values()))
     echo(_LEGEND.format(others=first["runs"] - 1, rehearsals=first["rehearsals"]))

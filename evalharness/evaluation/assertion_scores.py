@@ -6,12 +6,14 @@ the accepted answers break it too, and no baseline stores the scores.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 
 from evalharness.config import Config
 from evalharness.records import ASSERTIONS, Baseline, BaselineCase, Baselines, Case, Run, Sample, Score, Suite
 from evalharness.scoring.assertions import Assertions
 from evalharness.scoring.metrics import SampleView
+from evalharness.suites import digest
 
 _SIGNATURE = f"{ASSERTIONS}|v:1"
 
@@ -25,10 +27,20 @@ class AssertionScores:
         checks = {case.id: tuple(s for s in case.checks if not isinstance(s.must_pass, float)) for case in suite.cases}
         self._cases = {case.id: replace(case, checks=checks[case.id]) for case in suite.cases if checks[case.id]}
 
+    def of_samples(self, samples: Iterable[Sample]) -> list[Sample]:
+        """Return the samples with these scores."""
+        return list(map(self._scored, samples))
+
+    @property
+    def signature(self) -> str:
+        """The digest of all assertions, for scores that are kept."""
+        checks = {name: [(*asdict(spec).values(),) for spec in case.checks] for name, case in self._cases.items()}
+        return f"{_SIGNATURE}|checks:{digest(checks)[:12]}"
+
     def of_run(self, run: Run) -> Run:
         """Return the run with these scores."""
         header = replace(run.header, signatures={**run.header.signatures, ASSERTIONS: _SIGNATURE})
-        return replace(run, header=header, samples=tuple(map(self._scored, run.samples)))
+        return replace(run, header=header, samples=tuple(self.of_samples(run.samples)))
 
     def of_baselines(self, baselines: Baselines) -> Baselines:
         """Return the baselines with these scores."""

@@ -36,6 +36,12 @@ def own_words(sides: Sides, origins: Origins, suite: Suite | None, config: Confi
     return OwnWords(found, pinned, _reading_golden(suite, config), origins.problem)
 
 
+def own_words_of(suite: Suite, pair: tuple[str, str], request: str, origins: Origins) -> frozenset[str]:
+    """The cases whose golden answers are own words of a model and prompt, with this request digest."""
+    golden = {case.id: case.golden for case in suite.cases}
+    return _cases(_Version(*pair, frozenset([request]), {}), golden, origins, suite.name)
+
+
 @dataclass(frozen=True, slots=True)
 class _Version:
     """What the run is compared with, for one model and prompt."""

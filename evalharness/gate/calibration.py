@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Calibrated:
     """Mean number of samples of a case in a rehearsal without a change, both versions together."""
     minimum_detectable_drop: float | None
     """Drop that one new run detects 80 % of the time against all of these runs but one."""
+    own_words: int = 0
+    """Number of cases that cannot fail the gate: their golden answers are this version's own words."""
 
 
 def calibrate(
@@ -51,6 +53,7 @@ def calibrate(
     margin: float = QUALITY_MARGIN,
     same_model: bool = False,
     rehearsals: int = REHEARSALS,
+    own_words: Collection[str] = (),
     seed: str = "",
 ) -> Calibrated:
     """Noise of a metric, and the verdicts of its gate, from three or more runs of each case.
@@ -63,19 +66,23 @@ def calibrate(
         margin: Of the gate.
         same_model: Whether accepted answers count like fresh ones, as with a local model.
         rehearsals: Their number, without a change and with a loss of the margin each.
+        own_words: The cases that cannot fail the gate, because their golden answers are this version's own words.
         seed: Of the draws.
 
     Raises ValueError for different numbers of runs, or fewer than three.
 
     """
-    values = np.array(list(runs.values()), dtype=float)
+    values = np.array([runs[case] for case in sorted(runs, key=lambda case: case not in own_words)], dtype=float)
+    own = sum(case in own_words for case in runs)
     if values.ndim != 2 or values.shape[1] < FEWEST_RUNS:
         raise ValueError(f"expected the same number of runs for every case, {FEWEST_RUNS} or more")
     count = values.shape[1]
 
     def rehearsed(loss: float) -> list[Rehearsal]:
         rng = np.random.default_rng(list(f"{seed}|{loss}".encode()))
-        worlds = (resampled(values, rng, loss=loss, same_model=same_model) for _ in range(rehearsals))
+        worlds = (
+            replace(resampled(values, rng, loss=loss, same_model=same_model), own_words=own) for _ in range(rehearsals)
+        )
         return [rehearse(world, Rules(margin), seed=f"{seed}|{at}") for at, world in enumerate(worlds)]
 
     unchanged, worse = rehearsed(0.0), rehearsed(margin)
@@ -91,7 +98,10 @@ def calibrate(
         false_alarms=_share(unchanged, "FAIL"),
         caught=_share(worse, "FAIL"),
         samples=float(np.mean([one.samples for one in unchanged])),
-        minimum_detectable_drop=minimum_detectable_drop(list(values), runs=(count - 1, 1), alpha=ALPHA, seed=seed),
+        minimum_detectable_drop=minimum_detectable_drop(list(values[own:]), runs=(count - 1, 1), alpha=ALPHA, seed=seed)
+        if own < len(values)
+        else None,
+        own_words=own,
     )
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from evalharness import evaluate, load_config
 from evalharness.cli import main
+from evalharness.evaluation.acceptance import Reason, accept_answers
+from evalharness.testing.ci import leave_ci
 
 MODEL = """
 import hashlib
@@ -112,3 +115,46 @@ def test_lost(root: Path) -> None:
     result = calibrate(root)
     assert result.exit_code == 1
     assert "360 of 360 answers are missing, first c0" in result.output
+
+
+def test_a_gate_on_assertions(root: Path) -> None:
+    """A gate on assertions is rehearsed on the share of cases that keep them, of those that have some."""
+    suite = root / "suites/demo.yaml"
+    gates = "gates: [{metric: assertions, margin: 20%}]\n"
+    suite.write_text(f"{suite.read_text()}assert: [{{contains: 'Yes', must_pass: stable}}]\n{gates}")
+    found = json.loads(calibrate(root, "--json").stdout)
+    assert list(found) == ["fake|plain|exact", "fake|plain|assertions"]
+    assertions = found["fake|plain|assertions"]
+    assert (assertions["margin"], assertions["cases"]) == (20.0, 60)
+    assert assertions["mean"] == found["fake|plain|exact"]["mean"]
+    assert assertions["caught"] >= 0.7
+
+
+def test_assertions_of_earlier_days(root: Path) -> None:
+    """Other assertions are calibrated on their own."""
+    suite = root / "suites/demo.yaml"
+    text = suite.read_text() + "gates: [{metric: assertions}]\n"
+    counts = []
+    for word in ("Yes", "Yes", "es"):
+        suite.write_text(f"{text}assert: [{{contains: '{word}', must_pass: stable}}]\n")
+        found = json.loads(calibrate(root, "--runs=3", "--over-days", "--json").stdout)
+        counts.append(found["fake|plain|assertions"]["runs"])
+    assert counts == [3, 6, 3]
+
+
+def test_own_words(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases whose golden answers are this version's own words cannot fail the rehearsed gate."""
+    leave_ci(monkeypatch)
+    suite = root / "suites/demo.yaml"
+    suite.write_text(suite.read_text() + "gates: [{metric: exact, margin: 20%}]\n")
+    config = load_config(root).model_copy(update={"cache_dir": root / "cache"})
+    run = evaluate("demo", config=config).run
+    before = json.loads(calibrate(root, "--json").stdout)["fake|plain|exact"]
+    answers = {one.key.case: ["Yes."] for one in run.samples if one.response and one.response.text == "Yes."}
+    accept_answers(run, config, answers, Reason("", "no baseline"), replace=True)
+    after = json.loads(calibrate(root, "--json").stdout)["fake|plain|exact"]
+    assert (before["own_words"], after["own_words"]) == (0, len(answers))
+    assert after["caught"] < before["caught"]
+    shown = calibrate(root).stdout
+    assert f"own words: {len(answers)} of 60 golden answers; these cases cannot fail the gate" in shown
+    assert max(map(len, shown.splitlines())) <= 80
