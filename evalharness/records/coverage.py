@@ -41,8 +41,8 @@ def coverage(metric: str, reasons: Iterable[str], unit: str = "case") -> Coverag
 
 def coverage_of(run: Run) -> tuple[Coverage, ...]:
     """Return the coverage of each metric that does not apply to all planned samples of a run. Errors are left out."""
-    samples = [one for one in run.samples if one.purpose == "planned" and one.answered]
-    names = dict.fromkeys(one.metric for sample in samples for one in sample.not_applicable)
+    names = dict.fromkeys(one.metric for sample in run.samples for one in sample.not_applicable)
+    samples = [one for one in run.samples if one.purpose == "planned" and one.answered] if names else []
     return tuple(_in_samples(name, samples) for name in names)
 
 

@@ -65,6 +65,8 @@ def _results(metric: Metric, views: Sequence[SampleView], replies: Sequence[Repl
 
 
 def _missing(metric: Metric, view: SampleView, reply: Replies) -> MetricError | NotApplicable | None:
+    if metric.applies is None and (view.golden or not metric.needs_golden):
+        return reply if isinstance(reply, MetricError) else None
     try:
         if lack := metric.missing_in(view):
             return NotApplicable(lack, metric.name)

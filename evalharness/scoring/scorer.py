@@ -78,9 +78,13 @@ class Scorer:
 
         `long_texts`: scores long texts. None: this thread does.
         """
-        with_response = [one for one in answered if one.response is not None]
-        scored = iter(self._scored(with_response, long_texts))
-        return [self._sample(one, next(scored)) if one.response is not None else one.sample() for one in answered]
+        views = [_view(one.case, one.request, one.response) if one.response is not None else None for one in answered]
+        known = [(one, view) for one, view in zip(answered, views, strict=True) if view is not None]
+        scored = iter(self._scored([one for one, _ in known], [view for _, view in known], long_texts))
+        return [
+            one.sample() if view is None else self._sample(one, view, next(scored))
+            for one, view in zip(answered, views, strict=True)
+        ]
 
     def close(self) -> None:
         """End what metrics and checks have started. Called from any thread; later scores and checks are errors."""
@@ -89,8 +93,9 @@ class Scorer:
                 metric.close()
         self.assertions.close()
 
-    def _scored(self, answered: Sequence[Answered], long_texts: LongTexts | None) -> list[Scored]:
-        views = [_view(one.case, one.request, one.response) for one in answered if one.response is not None]
+    def _scored(
+        self, answered: Sequence[Answered], views: Sequence[SampleView], long_texts: LongTexts | None
+    ) -> list[Scored]:
         long = long_texts if any(map(is_long, views)) else None
         metrics = tuple(map(long.of, self._metrics)) if long else self._metrics
         if not self.sends_requests:
@@ -98,9 +103,8 @@ class Scorer:
         nothing = tuple[Replies, ...](() for _ in metrics)
         return score_samples(metrics, views, [one.replies or nothing for one in answered])
 
-    def _sample(self, answered: Answered, scored: Scored) -> Sample:
-        assert answered.response is not None
-        broken = self.assertions.broken(answered.case, _view(answered.case, answered.request, answered.response))
+    def _sample(self, answered: Answered, view: SampleView, scored: Scored) -> Sample:
+        broken = self.assertions.broken(answered.case, view)
         error = answered.error or _error(scored.errors, broken.errors)
         sample = answered.sample()
         return replace(

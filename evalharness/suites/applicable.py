@@ -51,5 +51,9 @@ def gate_problems(cases: Sequence[Case], gates: Sequence[GateSpec], metrics: Map
 
 def _lacking(cases: Sequence[Case], metric: Any) -> str:
     """What all cases lack for a metric; empty if it applies to one."""
-    reasons = [metric.missing_in(case) for case in cases]
-    return str(reasons[0]) if reasons and all(reasons) else ""
+    why = ""
+    for case in reversed(cases):  # ends with the reason of the first case
+        why = metric.missing_in(case)
+        if not why:
+            break
+    return str(why)
