@@ -166,6 +166,8 @@ def _step_of(answer: Any, request: Request) -> Any:
 
 def _calls(table: Mapping[str, Any], request: Request) -> tuple[ToolCall, ...]:
     """Return the scripted calls. One without an id gets its number in the conversation."""
+    if "tool_calls" not in table:
+        return ()
     first = 1 + sum(len(message.tool_calls) for message in request.messages)
     calls = enumerate(table.get("tool_calls", ()), start=first)
     return tuple(_call(call, f"call_{number}") for number, call in calls)

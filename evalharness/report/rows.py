@@ -178,11 +178,16 @@ def _broken(sample: Sample) -> list[str]:
 
 def _messages(sample: Sample, texts: _Texts) -> tuple[tuple[int, ...], ...]:
     """Role and text of each message, and the digests of its pictures."""
-    return tuple([(texts(one.role), texts(one.shown), *texts.all(_digests(one))) for one in sample.messages])
+    return tuple(
+        [
+            (texts(one.role), texts(one.shown), *(_pictures(one, texts) if one.attachments else ()))
+            for one in sample.messages
+        ]
+    )
 
 
-def _digests(message: Message) -> list[str]:
-    return [one.sha256 for one in message.attachments if one.is_picture]
+def _pictures(message: Message, texts: _Texts) -> list[int]:
+    return texts.all(one.sha256 for one in message.attachments if one.is_picture)
 
 
 def _rank(sample: Sample) -> tuple[int, float, Any]:

@@ -77,8 +77,6 @@ class RequestSizes:
 
     def problem(self, case: str, message: Message) -> str:
         """Why the request of a case with this further message is too large; "" if it is not."""
-        if not message.attachments:
-            return ""
         number, size = self._of_case.get(case, (0, 0))
         number += len(message.attachments)
         size += sum(self._reader.bytes_of[one.sha256] for one in message.attachments)

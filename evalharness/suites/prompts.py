@@ -186,7 +186,8 @@ class _Check:
             return in_text(self.where, 0, text)
         line, about = 0, f"(with case '{case.id}', {case.where})"
         try:
-            text = self.sizes.problem(case.id, self.renderer.message(self.turn, variables, self.read))
+            message = self.renderer.message(self.turn, variables, self.read)
+            text = self.sizes.problem(case.id, message) if message.attachments else ""
         except FileError as error:
             text = str(error)
         except TemplateError as error:

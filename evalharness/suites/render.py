@@ -61,7 +61,8 @@ class Renderer:
 
     def messages(self, prompt: Prompt, variables: Mapping[str, Any]) -> tuple[Message, ...]:
         """The messages of a prompt. Raises TemplateError."""
-        return tuple(self.message(turn, variables, _files_of(prompt)) for turn in prompt.messages)
+        read = _files_of(prompt)
+        return tuple([self.message(turn, variables, read) for turn in prompt.messages])
 
     def common_messages(self, prompt: Prompt, suite_vars: Mapping[str, Any]) -> tuple[Message, ...]:
         """The leading messages that use only suite variables.
