@@ -15,8 +15,18 @@ from evalharness.cli.import_dataset import dataset
 from evalharness.cli.import_export import COMMANDS
 from evalharness.config import Config, ModelConfig, load_config
 from evalharness.errors import Problem, RefusedError
-from evalharness.importers import MAX_NOTES, ImportedSuite, golden_text, import_promptfoo, models_text, suite_text
+from evalharness.function_config import FunctionConfig, FunctionElsewhere
+from evalharness.importers import (
+    MAX_NOTES,
+    ImportedSuite,
+    checks_text,
+    golden_text,
+    import_promptfoo,
+    models_text,
+    suite_text,
+)
 from evalharness.importers.names import unique_names
+from evalharness.importers.promptfoo.programs import MODULE
 from evalharness.report.encode import one_line
 from evalharness.store.files import create_below
 from evalharness.suites import load_suite
@@ -53,16 +63,19 @@ def promptfoo(root: Path, file: Path, output: str | None, as_json: bool) -> None
     with explained():
         config = load_config(root)
         imported = import_promptfoo(file.resolve(), config)
-        texts = {f"suites/{name}.yaml": suite_text(imported, file.name)}
+        module = _module(root, name)
+        texts = {f"suites/{name}.yaml": suite_text(imported, file.name, module)}
         if imported.golden:
             texts[f"golden/{name}.yaml"] = golden_text(imported, file.name)
-        _check(name, texts, imported, config)
+        if imported.programs.names:
+            texts[f"{module}.py"] = imported.programs.module()
+        _check(name, texts, imported, config, module)
         _write(root, texts)
     missing = [model for model in imported.models if model not in config.models]
     if as_json:
-        print_json(_report(texts, imported, missing))
+        print_json(_report(texts, imported, missing, module))
     else:
-        _show(name, texts, imported, missing)
+        _show(name, texts, imported, missing, module)
 
 
 def _name(output: str | None, file: Path) -> str:
@@ -75,16 +88,25 @@ def _name(output: str | None, file: Path) -> str:
     return name
 
 
-def _check(name: str, texts: Mapping[str, str], imported: ImportedSuite, config: Config) -> None:
-    """Raise SuiteError where `evalharness validate` would, with the models configured."""
+def _module(root: Path, name: str) -> str:
+    """The name of the module for checks: `checks`, or one of the suite's own if the project has such a module."""
+    taken = any((root / one).exists() for one in (MODULE, f"{MODULE}.py"))
+    return f"{MODULE}_{name.replace('-', '_')}" if taken else MODULE
+
+
+def _check(name: str, texts: Mapping[str, str], imported: ImportedSuite, config: Config, module: str) -> None:
+    """Raise SuiteError where `evalharness validate` would, with the models and the checks configured."""
     models = {model: ModelConfig(provider="openai") for model in imported.models}
+    checks = {check: FunctionConfig(call=f"{module}:{check}") for check in imported.programs.names}
+    others = {name: FunctionElsewhere(**check.model_dump()) for name, check in config.checks.items()}
     with tempfile.TemporaryDirectory() as folder:
         there = Path(folder)
         _write(there, texts)
         for file in prompt_references(there / f"suites/{name}.yaml", there, config.limits):
             (there / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(config.root / file, there / file)
-        load_suite(name, config.model_copy(update={"root": there, "models": {**models, **config.models}}))
+        known = {"root": there, "models": {**models, **config.models}, "checks": {**others, **checks}}
+        load_suite(name, config.model_copy(update=known))
 
 
 def _write(root: Path, texts: Mapping[str, str]) -> None:
@@ -95,12 +117,13 @@ def _write(root: Path, texts: Mapping[str, str]) -> None:
         create_below(root, root / path, text)
 
 
-def _report(texts: Mapping[str, str], imported: ImportedSuite, missing: list[str]) -> dict[str, object]:
+def _report(texts: Mapping[str, str], imported: ImportedSuite, missing: list[str], module: str) -> dict[str, object]:
     return {
         "written": list(texts),
         "cases": len(imported.suite["cases"]),
         "models": {name: dict(model.settings) for name, model in imported.models.items()},
         "models_to_configure": missing,
+        "checks_to_configure": {name: f"{module}:{name}" for name in imported.programs.names},
         "left_out": [_note(note) for note in imported.notes],
     }
 
@@ -109,7 +132,7 @@ def _note(note: Problem) -> dict[str, object]:
     return {"file": note.file, "line": note.line, "column": note.column, "message": note.message}
 
 
-def _show(name: str, texts: Mapping[str, str], imported: ImportedSuite, missing: list[str]) -> None:
+def _show(name: str, texts: Mapping[str, str], imported: ImportedSuite, missing: list[str], module: str) -> None:
     if imported.notes:
         echo(f"not imported, or imported with another meaning ({len(imported.notes)}):")
         for note in imported.notes[:MAX_NOTES]:
@@ -119,7 +142,8 @@ def _show(name: str, texts: Mapping[str, str], imported: ImportedSuite, missing:
         echo("")
     for path in texts:
         echo(f"written  {path}")
-    if missing:
+    if missing or imported.programs.names:
         echo("\nadd to pyproject.toml:\n")
         echo(models_text({model: imported.models[model] for model in missing}))
+        echo(checks_text(imported.programs.names, module))
     echo(f"{len(imported.suite['cases'])} cases. Next: evalharness validate {name}")

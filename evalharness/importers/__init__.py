@@ -5,6 +5,6 @@ any table      ── datasets ─────────> Dataset ────
 """
 
 from evalharness.importers.promptfoo.suite import ImportedSuite, import_promptfoo
-from evalharness.importers.writing import MAX_NOTES, golden_text, models_text, suite_text
+from evalharness.importers.writing import MAX_NOTES, checks_text, golden_text, models_text, suite_text
 
-__all__ = ["MAX_NOTES", "ImportedSuite", "golden_text", "import_promptfoo", "models_text", "suite_text"]
+__all__ = ["MAX_NOTES", "ImportedSuite", "checks_text", "golden_text", "import_promptfoo", "models_text", "suite_text"]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import yaml
 
+from evalharness.importers.comments import comment
 from evalharness.importers.promptfoo.providers import ImportedModel
 from evalharness.importers.promptfoo.suite import ImportedSuite
 
 _WIDTH = 110
-_MAX_CHARS = 300
 MAX_NOTES = 1_000
 """Notes in the terminal and the suite. `--json` has all."""
 
 
-def suite_text(imported: ImportedSuite, origin: str) -> str:
-    """The text of `suites/NAME.yaml`: the notes, the model tables, then the suite."""
+def suite_text(imported: ImportedSuite, origin: str, module: str) -> str:
+    """The text of `suites/NAME.yaml`: the notes, the tables of models and of checks in `module`, then the suite."""
     head = [f"Imported from {origin}.", ""]
     if imported.notes:
         head += [f"not imported, or imported with another meaning ({len(imported.notes)}):"]
@@ -25,6 +25,8 @@ def suite_text(imported: ImportedSuite, origin: str) -> str:
         head += [f"  and {len(imported.notes) - MAX_NOTES} more"] if len(imported.notes) > MAX_NOTES else []
         head += [""]
     head += ["Models for pyproject.toml:", "", *models_text(imported.models).splitlines()]
+    if imported.programs.names:
+        head += ["", "Checks for pyproject.toml:", "", *checks_text(imported.programs.names, module).splitlines()]
     return f"{comment(head)}\n{yaml_text(imported.suite)}"
 
 
@@ -39,6 +41,11 @@ def models_text(models: Mapping[str, ImportedModel]) -> str:
     return "\n".join("\n".join(_table(name, model)) + "\n" for name, model in models.items())
 
 
+def checks_text(names: Iterable[str], module: str) -> str:
+    """The tables of the checks for pyproject.toml."""
+    return "\n".join(f'[tool.evalharness.checks.{name}]\ncall = "{module}:{name}"\n' for name in names)
+
+
 def _table(name: str, model: ImportedModel) -> Iterable[str]:
     yield f"[tool.evalharness.models.{name}]"
     for key, value in model.settings.items():
@@ -46,17 +53,6 @@ def _table(name: str, model: ImportedModel) -> Iterable[str]:
         yield f"{key} = {json.dumps(value, ensure_ascii=False)}{hint}"
     if model.needs_key:
         yield '# api_key_env = "..."  # the variable with the key of this host'
-
-
-def comment(lines: Sequence[str]) -> str:
-    """The lines as a YAML comment. Long lines are cut."""
-    shown = (f"# {_printable(line)}".rstrip() for line in lines)
-    return "".join(f"{line}\n" for line in shown)
-
-
-def _printable(line: str) -> str:
-    text = "".join(character if character.isprintable() else " " for character in line)
-    return text if len(text) <= _MAX_CHARS else f"{text[:_MAX_CHARS]}…"
 
 
 def yaml_text(value: object) -> str:

@@ -72,7 +72,7 @@ def test_assertions(project: Project, assertion: str, checks: list[dict[str, Any
     ("assertion", "reason"),
     [
         ("{type: llm-rubric, value: kind}", "assertion llm-rubric: no equivalent check"),
-        ("{type: javascript, value: 'process.exit()'}", "assertion javascript: no equivalent check"),
+        ("{type: webhook, value: 'https://example.org'}", "assertion webhook: no equivalent check"),
         ("{type: not-contains-all, value: [a, b]}", "its negation has no equivalent"),
         ("{type: not-is-json}", "its negation has no equivalent"),
         ("{type: regex, value: '(?=x)'}", "is not a pattern that RE2 takes"),

@@ -39,19 +39,21 @@ REFERENCES = {
     "similar:cosine": "embedding",
 }
 """Types that compare with an answer, which becomes golden, and the metric."""
+PROGRAMS = ["javascript", "python"]
+"""Types that become a check to write in Python, and are listed."""
 GATES = {"cost": "0.01", "latency": "3000"}
 LEFT_OUT = """
     agent-rubric answer-relevance classifier contains-html contains-json contains-sql contains-xml
     context-faithfulness context-recall context-relevance conversation-relevance factuality finish-reason g-eval gleu
     guardrails is-html is-refusal is-sql is-valid-function-call is-valid-openai-function-call
-    is-valid-openai-tools-call is-xml javascript llm-rubric meteor model-graded-closedqa model-graded-factuality
-    moderation perplexity perplexity-score pi python rouge-l rouge-s ruby search-rubric similar:dot similar:euclidean
+    is-valid-openai-tools-call is-xml llm-rubric meteor model-graded-closedqa model-graded-factuality
+    moderation perplexity perplexity-score pi rouge-l rouge-s ruby search-rubric similar:dot similar:euclidean
     skill-used tool-call-f1 trace-error-spans trace-span-count trace-span-duration trajectory:goal-success
     trajectory:step-count trajectory:tool-args-match trajectory:tool-sequence trajectory:tool-used webhook
 """.split()  # noqa: SIM905
 SPECIAL = ["human", "max-score", "select-best"]
 """Types without a negation."""
-TYPES = [*CHECKS, *REFERENCES, *GATES, *LEFT_OUT]
+TYPES = [*CHECKS, *REFERENCES, *GATES, *PROGRAMS, *LEFT_OUT]
 
 PLACES = ("test", "set", "default", "cell")
 HEAD = "prompts: ['{{q}}']\nproviders: [openai:gpt-4o-mini]\n"
@@ -98,8 +100,7 @@ def test_every_type(project: PromptfooProject, place: str, negated: bool, thresh
     checks = [found.suite.get("assert", [])] if place == "default" else found.checks
     wanted = [checks_of(kind, negated=negated) for kind in kinds]
     assert checks == ([[*chain(*wanted)]] if place == "default" else wanted)
-    listed = [kind for kind, mine in zip(kinds, wanted, strict=True) if not mine]
-    for kind in listed:
+    for kind in [kind for kind, mine in zip(kinds, wanted, strict=True) if not mine or kind in PROGRAMS]:
         assert places(found, f"not-{kind}" if negated else kind), kind
     golden = [] if negated else [value_of(kind) for kind in kinds if kind in ("equals", *REFERENCES)]
     answers = [*chain(*found.golden.values())]
@@ -110,6 +111,8 @@ def test_every_type(project: PromptfooProject, place: str, negated: bool, thresh
 
 def checks_of(kind: str, *, negated: bool) -> Checks:
     """The checks that a type becomes."""
+    if kind in PROGRAMS:
+        return [{f"{kind}_1": True}]
     _, plain, opposite = CHECKS.get(kind, ("", [], None))
     return (opposite or []) if negated else plain
 

@@ -9,7 +9,7 @@ HEAD = "prompts: ['{{q}}']\nproviders: [openai:gpt-4o-mini]\n"
 
 
 def test_graders_in_a_table(project: PromptfooProject) -> None:
-    """Cells with graders are listed, a cell with a check keeps it, and a cell of another form is the answer."""
+    """Cells with graders are listed, code is a check to write, a check is kept, and another cell is the answer."""
     cells = [
         "javascript: output.length < 20",
         "llm-rubric: is polite",
@@ -25,6 +25,9 @@ def test_graders_in_a_table(project: PromptfooProject) -> None:
     found = project.result_of(f"{HEAD}tests: t.csv\n", t__csv=f"q,__expected\n{rows}")
     kinds = ["javascript", "llm-rubric", "llm-rubric", "javascript", "python", "factuality", "not-llm-rubric"]
     assert all(found.says(f"t.csv:{line}: ", f"assertion {kind}: ") for line, kind in enumerate(kinds, start=2))
+    code = [[{"javascript_1": True}], [{"javascript_2": True}], [{"python_1": True}]]
+    assert [found.checks[number] for number in (0, 3, 4)] == code
+    assert [found.checks[number] for number in (1, 2, 5, 6)] == [[], [], [], []]
     assert found.checks[7:] == [[{"contains": "refund"}], [{"equals": "Note: see below"}]]
     assert found.golden == {"test-9": ["Note: see below"]}
 

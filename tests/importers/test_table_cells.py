@@ -44,12 +44,6 @@ def test_a_cell_with_a_check(project: PromptfooProject, cell: str, checks: list[
 @pytest.mark.parametrize(
     ("cell", "kind"),
     [
-        ("javascript: output.length", "javascript"),
-        ("fn:output", "javascript"),
-        ("eval: output", "javascript"),
-        ("file://check.js", "javascript"),
-        ("file://check.py:grade", "python"),
-        ("python: len(output)", "python"),
         ("grade: is polite", "llm-rubric"),
         ("llm-rubric: is polite", "llm-rubric"),
         ("not-llm-rubric: is rude", "not-llm-rubric"),
@@ -73,6 +67,27 @@ def test_a_cell_without_a_check(project: PromptfooProject, cell: str, kind: str)
     assert found.says("t.csv:3: ", f"assertion {kind}: ")
     assert found.checks == [[{"equals": "fine"}], []]
     assert found.golden == {"test-1": ["fine"]}
+
+
+@pytest.mark.parametrize(
+    ("cell", "check", "code"),
+    [
+        ("javascript: output.length", "javascript_1", "output.length"),
+        ("fn:output", "javascript_1", "output"),
+        ("eval: output", "javascript_1", "output"),
+        ("file://check.js", "check", "file://check.js"),
+        ("file://lib/check.py:grade", "grade", "file://lib/check.py:grade"),
+        ("python: len(output)", "python_1", "len(output)"),
+        ("not-python: len(output)", "python_1", "len(output)"),
+    ],
+)
+def test_a_cell_with_code(project: PromptfooProject, cell: str, check: str, code: str) -> None:
+    """A cell with code is a check to write in Python, is listed with its line, and is not taken for an answer."""
+    found = project.result_of(TABLE, t__csv=f'q,__expected\nx,fine\ny,"{cell}"\n')
+    assert found.checks == [[{"equals": "fine"}], [{check: True}]]
+    assert found.golden == {"test-1": ["fine"]}
+    assert found.says("t.csv:3: ", f"now the check '{check}'")
+    assert f"#   {code}\n" in project.read("checks.py")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from evalharness.config import Config
 from evalharness.errors import RefusedError, StoreError, SuiteError
+from evalharness.importers.comments import comment
 from evalharness.importers.datasets.dataset import Dataset
 from evalharness.importers.datasets.table import DatasetError
-from evalharness.importers.writing import comment, yaml_text
+from evalharness.importers.writing import yaml_text
 from evalharness.suites import load_suite
 
 _CHECKED = 1_000

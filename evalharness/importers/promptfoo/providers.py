@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from evalharness.importers.names import loses_letters, unique_names
 from evalharness.importers.promptfoo.endpoints import ENDPOINTS, NO_ADDRESS, Address, address
 from evalharness.importers.promptfoo.source import FILE, Node, Source, is_data_file, is_program
+from evalharness.importers.promptfoo.tools import Tools, read_tools
 from evalharness.suites.schema import ParamsSchema
 
 _PARAMS = {
@@ -54,6 +55,8 @@ class ImportedModel:
     """The provider in the source, None for a placeholder."""
     needs_key: bool = False
     """Whether `api_key_env` is left to fill in: the source sends another key to this host."""
+    tools: Tools = field(default_factory=list)
+    """What the model may call."""
 
 
 def read_providers(source: Source, providers: Node, env: Node) -> dict[str, ImportedModel]:
@@ -107,7 +110,10 @@ def _models(source: Source, item: Node, env: Node) -> Iterator[tuple[str, Import
         return
     model = _model(source, node, options["config"], [options["env"], env])
     id_ = options["id"].text if options["id"].text != node.text else ""
-    yield options["label"].text or id_ or model.settings["model"].rpartition("/")[2], replace(model, node=item)
+    yield (
+        options["label"].text or id_ or model.settings["model"].rpartition("/")[2],
+        replace(model, node=item, tools=read_tools(source, options["config"]["tools"])),
+    )
 
 
 def _in_files(source: Source, node: Node) -> Iterator[Node]:
@@ -182,7 +188,7 @@ def _params(source: Source, config: Node, used: Sequence[str]) -> dict[str, Any]
             source.note(value, f"of a provider: '{key}' is not copied because it may contain a key: use 'api_key_env'")
         elif key in _PARAMS:
             params |= _param(source, key, value)
-        elif key not in (*_CONNECTION, *used, "generationConfig"):
+        elif key not in (*_CONNECTION, *used, "generationConfig", "tools"):
             source.note(value, f"of a provider: '{key}' has no equivalent in 'params'")
     return params
 

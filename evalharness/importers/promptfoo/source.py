@@ -12,6 +12,7 @@ from typing import Any
 from evalharness.config import Limits
 from evalharness.errors import Problem, SuiteError
 from evalharness.importers.promptfoo.paths import is_pattern, matches
+from evalharness.importers.promptfoo.programs import Programs
 from evalharness.importers.promptfoo.references import resolved
 from evalharness.importers.promptfoo.tables import read_table
 from evalharness.suites.document import Document, DocumentError, Loc, plain, problem, read_yaml
@@ -82,6 +83,10 @@ class Source:
     delimiter: str = ""
     """Between the cells of a table, "" for the usual one."""
     notes: dict[Problem, None] = field(default_factory=dict)
+    programs: Programs = field(default_factory=Programs)
+    """The checks to write for assertions in code."""
+    offers_tools: bool = False
+    """Whether the suite offers tools to the model."""
 
     def note(self, node: Node, message: str) -> None:
         """Add a note at the position of `node`."""

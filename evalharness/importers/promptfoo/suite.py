@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from evalharness.importers.promptfoo.cases import ImportedCase, read_cases, read
 from evalharness.importers.promptfoo.environment import replace_environment
 from evalharness.importers.promptfoo.gates import gates_of, metrics_of
 from evalharness.importers.promptfoo.printing import empty_value, prints_constants, with_filters
+from evalharness.importers.promptfoo.programs import Programs
 from evalharness.importers.promptfoo.prompt_files import in_its_file
 from evalharness.importers.promptfoo.prompts import ImportedPrompt, read_prompts
 from evalharness.importers.promptfoo.providers import ImportedModel, common_params, read_providers
 from evalharness.importers.promptfoo.source import FILE, Node, Source, is_program
 from evalharness.importers.promptfoo.stubs import prompt_stub
+from evalharness.importers.promptfoo.tools import add_calls, common_tools
 from evalharness.importers.promptfoo.variables import Choices
 from evalharness.suites.document import problem
 from evalharness.suites.render import Renderer, TemplateError
@@ -43,6 +45,8 @@ class ImportedSuite:
     models: Mapping[str, ImportedModel]
     notes: Sequence[Problem]
     """Parts that are skipped or change their meaning, in file order."""
+    programs: Programs = field(default_factory=Programs)
+    """The checks to write in Python."""
 
 
 def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
@@ -55,6 +59,7 @@ def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
         raise SuiteError([problem(file.name, 0, 0, message)])
     root = config.root.resolve()
     source = Source(root if file.is_relative_to(root) else file.parent, file.parent, config.limits)
+    source.programs.taken = [*config.checks]
     top = source.read(file)
     if not isinstance(top.value, dict):
         raise SuiteError([problem(file.name, 1, 0, "expected a promptfoo configuration, which is a mapping")])
@@ -81,6 +86,8 @@ class _Conversion:
         """The suite."""
         providers = self.top["targets"] or self.top["providers"]
         models = read_providers(self.source, providers, self.top["env"])
+        tools = common_tools(self.source, models)
+        self.source.offers_tools = bool(tools)
         common, own = self._assertions()
         found = [common, *own]
         golden = {
@@ -99,15 +106,17 @@ class _Conversion:
             "models": list(models),
             "prompts": {name: in_files.get(name) or prompt.messages for name, prompt in self.prompts.items()},
             "params": common_params(self.source, providers, models),
+            "tools": tools,
             "vars": self.vars,
             "metrics": metrics,
             "assert": common.checks,
             "cases": [_case(case, mine) for case, mine in zip(self.cases, own, strict=True)],
             "gates": gates_of(metrics, self._gates(found), len(self.cases), len(golden)),
         }
+        add_calls(suite, [mine.calls or common.calls for mine in own])
         notes = sorted(self.source.notes, key=lambda note: (note.file != self.top.document.file, note.file, note.line))
         kept = {key: value for key, value in suite.items() if value not in ("", [], {})}
-        return ImportedSuite(kept, golden, models, notes)
+        return ImportedSuite(kept, golden, models, notes, self.source.programs)
 
     def _gates(self, found: Sequence[ImportedAssertions]) -> list[str]:
         return [*dict.fromkeys(name for one in found for name in one.gates)]
