@@ -2,6 +2,7 @@
 
 promptfoo.yaml ── promptfoo.suite ──> ImportedSuite ── writing ──> suites/NAME.yaml, golden/NAME.yaml
 any table      ── datasets ─────────> Dataset ─────────────────> suites/NAME.yaml, suites/cases/, golden/
+export of tool ── exports, datasets ─> Dataset, with a documented use of each field
 """
 
 from evalharness.importers.promptfoo.suite import ImportedSuite, import_promptfoo

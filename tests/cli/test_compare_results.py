@@ -304,6 +304,13 @@ def test_a_result_of_promptfoo(project: Project) -> None:
     assert run.header.suite == "books"
 
 
+def test_lines_of_promptfoo(project: Project) -> None:
+    """`output.jsonl`, a result on each line, has the samples of `output.json`."""
+    rows = [promptfoo_row(0, True), promptfoo_row(1, False)]
+    lines = opened(project, "".join(json.dumps(row) + "\n" for row in rows), "a.jsonl")
+    assert lines.samples == opened(project, promptfoo_file(rows)).samples
+
+
 def test_errors_of_promptfoo(project: Project) -> None:
     """A result with an error has no scores; one of the cache has no seconds and no cost."""
     failed = promptfoo_row(0, False, failureReason=2, error="429", response={}, score=0)

@@ -1,4 +1,4 @@
-"""Results of promptfoo: the JSON of `promptfoo eval -o output.json`, in the versions 2 and 3 of its summary."""
+"""Results of promptfoo: `promptfoo eval -o output.json` in the versions 2 and 3 of its summary, and `output.jsonl`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,19 @@ def is_promptfoo(value: Any) -> bool:
 
 
 def _summary(value: Any) -> Mapping[str, Any] | None:
-    """The summary: in a file of the command, or alone as the Node package returns it."""
+    """The summary: in a file of the command, or alone as the Node package returns it; or a list of its results."""
+    if isinstance(value, list) and value and all({"promptIdx", "testIdx"} <= {*mapping(row)} for row in value):
+        return {"results": value}
     for one in (mapping(value).get("results"), value):
         if isinstance(one, dict) and isinstance(one.get("results"), list) and ("stats" in one or "version" in one):
             return one
     return None
 
 
-def promptfoo_run(value: Mapping[str, Any], found: ForeignRun) -> Run:
+def promptfoo_run(value: Any, found: ForeignRun) -> Run:
     """The run of a result file."""
-    summary, config = mapping(_summary(value)), mapping(value.get("config"))
+    summary, whole = mapping(_summary(value)), mapping(value)
+    config = mapping(whole.get("config"))
     prompts: dict[str, str] = {}
     for row in sequence(summary["results"]):
         if not isinstance(row, dict) or not row.keys() & {"response", "error"}:
@@ -41,9 +44,9 @@ def promptfoo_run(value: Mapping[str, Any], found: ForeignRun) -> Run:
         prompts.setdefault(result.prompt, "")
         found.add(result)
     return found.run(
-        id=name(value.get("evalId")),
-        suite=name(config.get("description"), value.get("evalId")) or "promptfoo",
-        started_at=name(summary.get("timestamp"), value.get("createdAt")),
+        id=name(whole.get("evalId")),
+        suite=name(config.get("description"), whole.get("evalId")) or "promptfoo",
+        started_at=name(summary.get("timestamp"), whole.get("createdAt")),
         prompts=prompts,
     )
 
