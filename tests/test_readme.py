@@ -149,7 +149,8 @@ def test_the_code_has_types(checker: tuple[str, ...], tmp_path: Path) -> None:
 
 def test_the_provider_of_the_page_on_extensions(pytester: pytest.Pytester) -> None:
     """The example of a provider, installed by its entry point, answers a suite; it has at most ten lines."""
-    code, (package, project, *_) = fences(EXTENSIONS, "python")[0], fences(EXTENSIONS, "toml")
+    (code,) = (block for block in fences(EXTENSIONS, "python") if "class Shout" in block)
+    package, project = (block for block in fences(EXTENSIONS, "toml") if "shout" in block)
     assert len([line for line in code.splitlines() if line]) <= 10
     (target,) = tomllib.loads(package)["project"]["entry-points"]["evalharness.providers"].items()
     pytester.makepyfile(shout=code)
