@@ -399,6 +399,21 @@ def test_must_pass(project: Project) -> None:
     assert result.exit_code == 0, result.output
 
 
+def test_a_known_failure(project: Project) -> None:
+    """With `must_pass: baseline`, an accepted answer that breaks the check is a known failure, and a new one is not."""
+    given = {"assert": [{"is_german": True, "must_pass": "baseline"}], "metrics": ["exact"]}
+    project.write_suite(GOLDENS, **given)
+    project.configure(scripted={"provider": "scripted", "answers": "answers.json", "repeats_differ": False})
+    project.write("pyproject.toml", project.read("pyproject.toml") + TABLES)
+    project.accept()
+    reasons = [verdict.reason for verdict in project.evaluate().verdicts if verdict.metric == "must_pass"]
+    assert reasons == ["1 known failure: english"]
+    project.answer(GOLDENS | {"day": "Good day"})
+    verdict = next(one for one in project.evaluate().verdicts if one.metric == "must_pass")
+    assert verdict.status == "fail"
+    assert "case day must be German, got 'Good day'" in verdict.reason
+
+
 @pytest.mark.parametrize("rule", ["must_pass: baseline", "gate"])
 def test_what_a_baseline_does_not_keep(project: Project, rule: str) -> None:
     """A rule that checks accepted answers again refuses a function that reads more than their text."""
