@@ -46,6 +46,8 @@ _OF_PROJECT: Mapping[str, str] = {
 }
 """Kinds of which the configuration can name functions of the project: `[tool.evalharness.KIND.NAME]`."""
 
+_CONFIGURED = {("checks", "similar")}
+"""Factories of checks that take the configuration too."""
 BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "metrics": {
         "answer_logprob": "evalharness.scoring.metrics.likelihood:answer_logprob",
@@ -90,6 +92,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "not_equals": "evalharness.scoring.checks:not_equals",
         "not_regex": "evalharness.scoring.checks:not_regex",
         "regex": "evalharness.scoring.checks:regex",
+        "similar": "evalharness.scoring.similar:similar",
         "tool_calls": "evalharness.scoring.trace_checks:tool_calls",
     },
     "providers": {
@@ -144,9 +147,10 @@ def find(kind: Kind, name: str, config: Any = None) -> Callable[..., Any]:
     if kind in _OF_PROJECT and name in getattr(config, kind, {}):
         return _target(_OF_PROJECT[kind])(name, config)  # type: ignore[no-any-return]
     if name in BUILT_IN[kind]:
-        return _target(BUILT_IN[kind][name])
-    if found := list(_installed(tuple(sys.path), kind).select(name=name)):
-        return _loaded(kind, found)  # type: ignore[no-any-return]
+        found = _target(BUILT_IN[kind][name])
+        return partial(found, config=config) if (kind, name) in _CONFIGURED and config is not None else found
+    if entries := list(_installed(tuple(sys.path), kind).select(name=name)):
+        return _loaded(kind, entries)  # type: ignore[no-any-return]
     raise LookupError(f"unknown {_noun(kind)} '{name}'{did_you_mean(name, names(kind, config))}")
 
 

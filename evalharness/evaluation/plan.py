@@ -79,7 +79,7 @@ class Plan:
     @cached_property
     def scorer(self) -> Scorer:
         """Scores the responses with the metrics of the suite."""
-        return Scorer(self.metrics, self.config)
+        return Scorer(self.metrics, self.config, self.suite.cases)
 
     @cached_property
     def request_digests(self) -> dict[tuple[str, str], str]:

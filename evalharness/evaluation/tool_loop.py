@@ -90,7 +90,7 @@ def _merged(
         last,
         tool_calls=(*calls, *last.tool_calls),
         turns=(*said, Message("assistant", last.text)),
-        empty=tuple(name for name in last.empty if name != "tool_calls"),
+        empty=tuple(name for name in last.empty if name != "tool_calls" or not calls),
         usage=Usage(
             prompt_tokens=sum(one.prompt_tokens for one in usages),
             completion_tokens=sum(one.completion_tokens for one in usages),

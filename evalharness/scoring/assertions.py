@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -38,6 +39,8 @@ class Broken(NamedTuple):
 
 
 _NOTHING_BROKEN = Broken()
+_LOADING = ("similar",)
+"""The checks that load a model."""
 
 
 class Assertions:
@@ -48,6 +51,14 @@ class Assertions:
         self._config = config
         self._checks: dict[int, tuple[Sequence[Spec], list[Check]]] = {}
         self._factories: dict[str, Callable[[Any], Check]] = {}
+
+    def warm_up(self, cases: Iterable[Case]) -> None:
+        """Import and load what the checks of these cases need. A check that cannot load is an error of its samples."""
+        loading = [spec for case in cases for spec in case.checks if spec.name in _LOADING]
+        for spec in {id(spec): spec for spec in loading}.values():
+            with suppress(Exception):
+                if warm_up := self._factory(spec.name)(spec.options["value"]).warm_up:
+                    warm_up()
 
     def broken(self, case: Case, view: SampleView) -> Broken:
         """Return the assertions of a case that a response breaks."""

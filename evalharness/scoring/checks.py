@@ -40,6 +40,8 @@ class Check:
     """What the result depends on besides name and value: the digest of a function's files."""
     beyond: tuple[str, ...] = ()
     """What it reads that a baseline does not keep of an accepted answer, where that is known."""
+    warm_up: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+    """Imports and loads what the first check would, in the thread that calls `evaluate()`."""
 
     def problem(self, view: SampleView) -> str | None:
         """Return None if the assertion holds, else what the response must be or have. Raises CheckError."""

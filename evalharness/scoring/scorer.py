@@ -49,9 +49,9 @@ class Answered:
 class Scorer:
     """The metrics of one suite, and the assertions of its cases."""
 
-    def __init__(self, metrics: Sequence[Metric], config: Config | None = None) -> None:
-        """`config`: may have checks of the project."""
-        self._metrics, self.assertions = tuple(metrics), Assertions(config)
+    def __init__(self, metrics: Sequence[Metric], config: Config | None = None, cases: Sequence[Case] = ()) -> None:
+        """`config`: may have checks of the project. `cases`: those whose checks may have to load something."""
+        self._metrics, self.assertions, self._cases = tuple(metrics), Assertions(config), cases
         self.sends_requests = any(metric.requests is not None for metric in self._metrics)
         """Whether the first phase can return anything."""
         self.models = tuple(model for metric in self._metrics for model in metric.models)
@@ -63,6 +63,7 @@ class Scorer:
         Runs in the thread that calls `evaluate()`: the others import nothing.
         """
         self._metrics = tuple(_warm(metric) for metric in self._metrics)
+        self.assertions.warm_up(self._cases)
 
     def requests(self, answered: Answered) -> list[list[Request] | MetricError]:
         """Return for each metric the requests that it needs answered, or its error.

@@ -82,4 +82,5 @@ def test_names() -> None:
     """The names of checks in a suite."""
     opposites = {"contains", "not_contains", "regex", "not_regex", "equals", "not_equals"}
     bounds = {"min_words", "max_words", "min_chars", "max_chars"}
-    assert set(registry.BUILT_IN["checks"]) == opposites | bounds | {"json_valid", "json_schema"}
+    traces = {"max_steps", "no_tool", "tool_calls"}
+    assert set(registry.BUILT_IN["checks"]) == opposites | bounds | traces | {"json_valid", "json_schema", "similar"}

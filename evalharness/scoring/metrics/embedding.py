@@ -45,11 +45,8 @@ def embedding(model: str, *, long: Literal["cut", "window", "error"] = "cut", co
     reads (256 tokens for all-MiniLM-L6-v2) is cut and gets a note, is read in windows, or gives an error. Raises
     ConfigError for an unknown embedder or folder, MissingExtraError without sentence-transformers.
     """
-    settings, windows = config.embedder(model), long == "window"
-    try:
-        embedder = _opened(settings, config, windows)
-    except ConfigError as error:
-        raise ConfigError(f"[tool.evalharness.embedders.{model}]: {error}") from None
+    windows = long == "window"
+    embedder = open_embedder(model, config, windows=windows)
     options = {"long": long} if windows else {}  # where nothing is cut, the other two give the same score
     written = signature("embedding", model=embedder.fingerprint[:12], **options, v=1)
 
@@ -60,16 +57,26 @@ def embedding(model: str, *, long: Literal["cut", "window", "error"] = "cut", co
     return Metric("embedding", written, score, warm_up=embedder.load)
 
 
+def open_embedder(model: str, config: Config, *, windows: bool = False) -> Embedder:
+    """Return the embedder of a table of the configuration. Raises ConfigError, MissingExtraError."""
+    try:
+        return _opened(config.embedder(model), config, windows)
+    except ConfigError as error:
+        place = f"[tool.evalharness.embedders.{model}]: " if model in config.embedders else ""
+        raise ConfigError(f"{place}{error}") from None
+
+
 def _result(view: SampleView, texts: Mapping[str, Embedded], signature: str, unit: str, *, fail: bool) -> Result:
     note = _unread(view, texts, unit)
     if note and fail:
         return MetricError(f"{note} (option long: error)")
-    return Score("embedding", _closest(view, texts), signature, note=note)
+    return Score("embedding", closeness(texts, view.text, view.golden), signature, note=note)
 
 
-def _closest(view: SampleView, texts: Mapping[str, Embedded]) -> float:
-    ours = texts[view.text].vector
-    return max(0.0, *(round(float(ours @ texts[golden].vector), DECIMALS) for golden in view.golden))
+def closeness(texts: Mapping[str, Embedded], answer: str, others: Sequence[str]) -> float:
+    """Return the largest cosine of an answer and the others, at least 0, rounded to four decimals."""
+    ours = texts[answer].vector
+    return max(0.0, *(round(float(ours @ texts[other].vector), DECIMALS) for other in others))
 
 
 def _unread(view: SampleView, texts: Mapping[str, Embedded], unit: str) -> str:

@@ -1,0 +1,63 @@
+"""The hard assertion `similar`: an answer is as close in meaning to a text as a threshold says.
+
+assert:
+  - similar: {to: "You have 30 days.", model: minilm, threshold: 0.8}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evalharness.config import Config
+from evalharness.errors import CheckError, MetricError, did_you_mean
+from evalharness.redaction import shortened
+from evalharness.scoring.checks import Check
+from evalharness.scoring.metrics.base import SampleView, as_metric_error
+from evalharness.scoring.metrics.embedding import Embedder, closeness, open_embedder
+
+_OPTIONS = ("to", "model", "threshold")
+_SHOWN_CHARS = 60
+
+
+def similar(value: Any, *, config: Config | None = None) -> Check:
+    """Return a check that the cosine of answer and text is at least `threshold` (0.8).
+
+    `model` names a table `[tool.evalharness.embedders.NAME]`, as in the metric `embedding`. A text that is longer than
+    the model reads is cut. Raises ValueError for a wrong value, ConfigError and MissingExtraError as `embedding` does.
+    """
+    text, model, threshold = _read(value)
+    embedder = open_embedder(model, config or Config())
+
+    def problem(view: SampleView) -> str | None:
+        found = _closeness(embedder, view.text, text)
+        shown = repr(shortened(text, _SHOWN_CHARS))
+        return None if found >= threshold else f"must be at least {threshold:g} similar to {shown}, is {found:g}"
+
+    return Check(
+        "similar", value, of_view=problem, identity=f"model {embedder.fingerprint[:12]}", warm_up=embedder.load
+    )
+
+
+def _closeness(embedder: Embedder, answer: str, text: str) -> float:
+    try:
+        return closeness(embedder.embed([answer, text]), answer, [text])
+    except (MetricError, CheckError):
+        raise
+    except Exception as error:  # of a model's library
+        raise CheckError(str(as_metric_error(error))) from None
+
+
+def _read(value: Any) -> tuple[str, str, float]:
+    """The text, the embedder and the threshold."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"similar: expected {{to: ..., model: ..., threshold: ...}}, got {value!r}")
+    if unknown := [name for name in value if name not in _OPTIONS]:
+        raise ValueError(f"similar: unknown key '{unknown[0]}'{did_you_mean(str(unknown[0]), _OPTIONS)}")
+    for name in ("to", "model"):
+        if not isinstance(value.get(name), str) or not value[name].strip():
+            raise ValueError(f"similar: {name}: expected a text, got {value.get(name)!r}")
+    threshold = value.get("threshold", 0.8)
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold <= 1:
+        raise ValueError(f"similar: threshold: expected a cosine above 0 and at most 1, got {threshold!r}")
+    return value["to"], value["model"], float(threshold)
