@@ -17,9 +17,8 @@ from evalharness.records import AcceptedRun, Baseline, CriteriaChange
 from evalharness.store.baselines import MOST_RUNS, PINNED
 
 MOST_CHANGES = 200
-_WHAT_CHARS, _SIDE_CHARS = 130, 80  # of subject and side of a line: less than 300 characters together
-_TABLES = ("models", "embedders", "cross_encoders", "judges", "checks", "metrics")
-_OPTION_DEPTH = 3  # of `models.NAME.OPTION`: the value of an option is compared as a whole
+_WHAT_CHARS, _SIDE_CHARS = 130, 80
+"""Longest subject and longest side of a line: less than 300 characters together."""
 _Value = TypeVar("_Value")
 
 
@@ -163,26 +162,12 @@ def _config(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:
 
 
 def _settings(path: tuple[str, ...], then: Any, now: Any) -> Iterator[CriteriaChange]:
-    if isinstance(then, Mapping) and isinstance(now, Mapping) and len(path) < _OPTION_DEPTH:
+    if isinstance(then, Mapping) and isinstance(now, Mapping) and len(path) < strictness.OPTION_DEPTH:
         for name in _either(then, now):
             yield from _settings((*path, name), then.get(name), now.get(name))
     elif as_json(then) != as_json(now):
         sides = ["none" if value is None else as_json(value) for value in (then, now)]
-        yield _change(f"configuration {'.'.join(path)}", *sides, relaxes=not _is_harmless(path, then, now))
-
-
-def _is_harmless(path: tuple[str, ...], then: Any, now: Any) -> bool:
-    """Whether a setting cannot relax: a new name, a higher price, a lower limit."""
-    if path[0] in _TABLES and len(path) == _OPTION_DEPTH - 1:
-        return then is None
-    if path[0] == "models" and path[2:] == ("price",) and isinstance(then, Mapping) and isinstance(now, Mapping):
-        return all(_rose(then.get(part), now.get(part)) for part in _either(then, now))
-    return path[0] == "limits" and _rose(now, then)
-
-
-def _rose(then: Any, now: Any) -> bool:
-    numbers = isinstance(then, int | float) and isinstance(now, int | float)
-    return bool(then == now or (numbers and now > then))
+        yield _change(f"configuration {'.'.join(path)}", *sides, relaxes=not strictness.is_harmless(path, then, now))
 
 
 def _baselines(old: Criteria, new: Criteria) -> Iterator[CriteriaChange]:

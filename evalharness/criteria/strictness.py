@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from evalharness.amounts import size
 from evalharness.criteria.criteria import CriteriaCheck
 from evalharness.records import GateRule, MustPass
 
+_TABLES = ("models", "embedders", "cross_encoders", "judges", "checks", "metrics")
+"""Tables in which a new name relaxes nothing."""
+OPTION_DEPTH = 3
+"""Depth of `models.NAME.OPTION`: the value of an option is compared as a whole."""
 _RANKS = {"baseline": 0, "stable": 1, "always": 2}
 
 
@@ -33,6 +39,20 @@ def is_as_strict(then: MustPass, now: MustPass) -> bool:
     if isinstance(then, float) and isinstance(now, float):
         return now > then
     return then in _RANKS and now in _RANKS and _RANKS[str(now)] > _RANKS[str(then)]
+
+
+def is_harmless(path: tuple[str, ...], then: Any, now: Any) -> bool:
+    """Whether a setting cannot relax: a new name, a higher price, a lower limit."""
+    if path[0] in _TABLES and len(path) == OPTION_DEPTH - 1:
+        return then is None
+    if path[0] == "models" and path[2:] == ("price",) and isinstance(then, Mapping) and isinstance(now, Mapping):
+        return all(_rose(then.get(part), now.get(part)) for part in {*then, *now})
+    return path[0] == "limits" and _rose(now, then)
+
+
+def _rose(then: Any, now: Any) -> bool:
+    numbers = isinstance(then, int | float) and isinstance(now, int | float)
+    return bool(then == now or (numbers and now > then))
 
 
 def shown_rule(name: str, rule: GateRule) -> str:
