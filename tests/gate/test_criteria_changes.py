@@ -341,7 +341,7 @@ def test_every_field_counts() -> None:
         baselines={},
         files={},
     ).criteria
-    mine = World().criteria
+    mine = replace(World().criteria, world={"max_steps": "10"}, attachments={"a.png": "d1"})
     for part in fields(Criteria):
         if part.name != "suite":
             assert changes(mine, replace(mine, **{part.name: getattr(other, part.name)})), part.name
