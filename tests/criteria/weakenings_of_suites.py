@@ -136,6 +136,11 @@ SUITES = [
         swap(DEMO, "- max_words: 60", "- {max_words: 60, must_pass: 90%}"),
         "always -> 90%",
     ),
+    Row(
+        "let an assertion look at another part of the answer",
+        swap(DEMO, "- max_words: 60", "- {max_words: 60, at: $.text}"),
+        "assertion max_words 60: removed from 30 cases",
+    ),
     Row("lower the share that keeps an assertion", swap(DEMO, "must_pass: 90%", "must_pass: 80%"), "90% -> 80%"),
     Row(
         "let a single case lose more",
