@@ -25,11 +25,12 @@ SECTIONS = [
     "JudgeConfig",
     "ExecutorConfig",
     "FunctionConfig",
+    "PromptConfig",
     "Limits",
 ]
 HIDDEN = {
     *("root", "processes", "models", "embedders", "cross_encoders"),
-    *("judges", "executors", "checks", "metrics", "limits"),
+    *("judges", "executors", "checks", "metrics", "prompts", "limits"),
 }
 """Set by the program, or sections of their own."""
 

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from evalharness.cross_encoder_config import CrossEncoderConfig
 from evalharness.errors import ConfigError, did_you_mean
-from evalharness.function_config import FunctionConfig, FunctionElsewhere
+from evalharness.function_config import FunctionConfig, FunctionElsewhere, PromptConfig
 from evalharness.redaction import redact_settings, shortened
 
 T = TypeVar("T")
@@ -149,6 +149,7 @@ class Config(Section):
     executors: dict[str, ExecutorConfig] = {}
     checks: dict[str, FunctionConfig] = {}
     metrics: dict[str, FunctionConfig] = {}
+    prompts: dict[str, PromptConfig] = {}
     executor: str = "local"
     """Where requests run: a name of `executors`, or of an installed executor."""
     limits: Limits = Limits()
@@ -252,7 +253,7 @@ def _message(error: ErrorDetails) -> str:
     table = ".".join(["tool.evalharness", *parents])
     if error["type"] == "extra_forbidden":
         known = {"limits": Limits, "embedders": EmbedderConfig, "cross_encoders": CrossEncoderConfig}
-        section: Any = known.get(parents[0], Config) if parents else Config
+        section: Any = {**known, "prompts": PromptConfig}.get(parents[0], Config) if parents else Config
         hint = did_you_mean(key, set(section.model_fields) - {"root"})
         return f"[{table}] unknown key '{key}'{hint}"
     if error["type"] == "missing":

@@ -1,4 +1,4 @@
-"""A function of the project that the configuration names: `[tool.evalharness.checks.NAME]`, `metrics.NAME`.
+"""Code of the project that the configuration names: `[tool.evalharness.checks.NAME]`, `metrics.NAME`, `prompts.NAME`.
 
 [tool.evalharness.checks.is_german]
 call = "checks:is_german"
@@ -30,6 +30,18 @@ class FunctionConfig(BaseModel):
     def options(self) -> dict[str, Any]:
         """Return the options that the function gets as keyword arguments."""
         return dict(self.model_extra or {})
+
+
+class PromptConfig(BaseModel):
+    """A named prompt in the project's code."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    python: str
+    """`MODULE:NAME` of a constant, or of a function of the variables."""
+    path: tuple[str, ...] = (".",)
+    """The folders to import from, relative to the root."""
+    env: tuple[str, ...] = ()
+    """The variables of the environment that the code sees."""
 
 
 class FunctionElsewhere(FunctionConfig):

@@ -25,6 +25,7 @@ ARROWS = {
     "gate": {"registry"},
     "criteria": {"config", "module_files", "store", "suites"},
     "evaluation": {
+        "application",
         "config",
         "local",
         "criteria",
@@ -90,7 +91,7 @@ ARROWS = {
 }
 """Part of the package -> the other parts that it may import, besides records and errors ("" is the version)."""
 LLAMA = ("chat_template", "native", "process", "sampler", "schedule", "sequence", "server", "worker")
-APPLICATION = ("call", "extension", "failure", "plain", "worker")
+APPLICATION = ("call", "extension", "failure", "plain", "prompt_call", "worker")
 CHILD = (*(f"evalharness.local.{one}" for one in LLAMA), *(f"evalharness.application.{one}" for one in APPLICATION))
 """Modules of the worker processes, which load llama.cpp or the application."""
 

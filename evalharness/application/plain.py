@@ -24,7 +24,7 @@ def plain_answer(value: Any) -> dict[str, Any]:
     """Return what a function has returned as a JSON object with the keys of an answer. Raises WrongAnswerError."""
     if isinstance(value, str):
         value = {"text": value}
-    found = _as_mapping(value)
+    found = as_mapping(value)
     if found is None:
         raise WrongAnswerError(f"{EXPECTED}, got {_named(value)}")
     answer: dict[str, Any] = _Plain().of(found, "answer", 0)
@@ -57,7 +57,7 @@ class _Plain:
             return self._text(value, place)
         if isinstance(value, numbers.Real):
             return _number(value, place)
-        if (fields := _as_mapping(value)) is not None:
+        if (fields := as_mapping(value)) is not None:
             pairs = list(fields.items())
             return {self._key(name, place): self.of(inner, f"{place}.{name}", depth + 1) for name, inner in pairs}
         if isinstance(value, list | tuple):
@@ -83,7 +83,7 @@ def _number(value: Any, place: str) -> int | float:
     return number
 
 
-def _as_mapping(value: Any) -> Mapping[Any, Any] | None:
+def as_mapping(value: Any) -> Mapping[Any, Any] | None:
     """The fields of a mapping, dataclass, pydantic model or named tuple; None for other objects."""
     if isinstance(value, Mapping):
         return value

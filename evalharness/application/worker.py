@@ -28,9 +28,11 @@ from evalharness.application.call import Function, LoadError, add_paths
 from evalharness.application.extension import Extension
 from evalharness.application.failure import failure_of
 from evalharness.application.plain import WrongAnswerError, plain_answer, plain_value
+from evalharness.application.prompt_call import PromptCode
 from evalharness.local.process import protocol_output
 
 HEARTBEAT_S = 5.0
+Code = Function | Extension | PromptCode
 
 
 class Worker:
@@ -63,7 +65,7 @@ class Worker:
                 threading.Thread(target=self._serve, args=(function,), daemon=True).start()
             self._serve(function)
 
-    def _load(self, request: Mapping[str, Any]) -> Function | Extension | None:
+    def _load(self, request: Mapping[str, Any]) -> Code | None:
         self._root, self._outside = Path(request["root"]), request["outside"]
         add_paths(request["paths"])
         try:
@@ -81,15 +83,19 @@ class Worker:
             return function
         return None
 
-    def _function(self, request: Mapping[str, Any]) -> Function | Extension:
-        """The function of an application, or that of a check or a metric, which has options."""
+    def _function(self, request: Mapping[str, Any]) -> Code:
+        """The function of an application; that of a check or a metric, which has options; or a prompt."""
         call, file = request["call"], Path(request["file"])
+        if request.get("prompt"):
+            prompt = PromptCode(call, file)
+            self._plain = prompt.answer
+            return prompt
         if "options" not in request:
             return Function(call, file, keeps_conversation=request["keeps_conversation"])
         self._plain, self._files = plain_value, frozenset(map(os.path.realpath, request["files"]))
         return Extension(call, file, request["options"])
 
-    def _serve(self, function: Function | Extension) -> None:
+    def _serve(self, function: Code) -> None:
         while True:
             request = self._inbox.get()
             self._send({"event": "started", "id": request["id"]})
@@ -103,7 +109,7 @@ class Worker:
                 reply = self._failed(error)
             self._finish(request["id"], reply)
 
-    def _serve_tasks(self, function: Function | Extension) -> None:
+    def _serve_tasks(self, function: Code) -> None:
         loop, tasks = asyncio.new_event_loop(), set[asyncio.Task[None]]()
 
         def begin(request: dict[str, Any]) -> None:
@@ -123,7 +129,7 @@ class Worker:
             except BaseException as error:  # SystemExit of a callback ends the loop: its tasks have their replies
                 sys.stderr.write(f"{failure_of(error, self._root)['message']}\n")
 
-    async def _answer(self, function: Function | Extension, request: Mapping[str, Any]) -> None:
+    async def _answer(self, function: Code, request: Mapping[str, Any]) -> None:
         self._send({"event": "started", "id": request["id"]})
         started = time.perf_counter()
         try:

@@ -69,13 +69,27 @@ def _applications(config: Config) -> int:
     opening: list[Callable[[], object]] = [partial(open_provider, name, config) for name in names]
     opening += [partial(registry.find, "checks", name, config) for name in config.checks]
     opening += [partial(registry.find, "metrics", name, config) for name in config.metrics]
-    problems = 0
+    problems = _prompts(config)
     for opened in opening:
         try:
             opened()
         except EvalHarnessError as error:
             place = "" if str(error).startswith("pyproject.toml:") else "pyproject.toml: "
             echo(one_line(f"{place}{error}", 1000))
+            problems += 1
+    return problems
+
+
+def _prompts(config: Config) -> int:
+    """Print the problems of the prompts that the configuration names, without importing a module."""
+    problems = 0
+    for name, settings in config.prompts.items():
+        from evalharness.application.prompt_source import prompt_code  # most projects have none
+
+        try:
+            prompt_code(name, settings, config.root.resolve())
+        except EvalHarnessError as error:
+            echo(one_line(f"pyproject.toml: {error}", 1000))
             problems += 1
     return problems
 

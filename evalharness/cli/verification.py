@@ -179,11 +179,17 @@ def _is_of_suite(record: Run, suite: Suite) -> bool:
     return (
         bool(first)
         and first == {(*pair, case) for pair in pairs for case in cases}
-        and all(suite.prompts.get(name) and prompt_digest(suite, name) == header.prompts.get(name) for _, name in pairs)
+        and all(_has_prompt(suite, name, header.prompts.get(name)) for _, name in pairs)
         and all(sample.digest == cases.get(sample.key.case) for sample in record.samples)
         and header.metrics == tuple(spec.name for spec in suite.metrics)
         and header.gates == tuple(gate.rule for gate in suite.gates)
     )
+
+
+def _has_prompt(suite: Suite, name: str, digest: str | None) -> bool:
+    """Whether a suite has this prompt. One in the project's code counts by its name: the code is not run here."""
+    prompt = suite.prompts.get(name)
+    return prompt is not None and (bool(prompt.configured) or prompt_digest(suite, name) == digest)
 
 
 def _verdict_file(folder: Path) -> dict[str, Any]:

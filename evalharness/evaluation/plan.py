@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
+from evalharness.evaluation.configured_prompts import with_configured
 from evalharness.execution.pricing import Pricing, pricing_of
 from evalharness.foreign import describe
 from evalharness.providers import Provider, check_provider, open_provider
@@ -141,10 +143,12 @@ def make_plan(
     prompts: Sequence[str] = (),
     repeat: int = 1,
     opened: dict[str, Provider] | None = None,
+    code: Path | None = None,
 ) -> Plan:
     """A plan for the suite; `models` and `prompts` replace the suite's own lists.
 
-    `opened` holds the models that are open already; this function adds those that it opens.
+    `opened` holds the models that are open already; this function adds those that it opens. `code` is another version
+    of the project, to read configured prompts from.
 
     Raises ConfigError: an unknown model, prompt or option, a missing model file; MissingExtraError.
     """
@@ -153,6 +157,7 @@ def make_plan(
             raise ConfigError(f"{suite.file} has no prompt '{prompt}'{did_you_mean(prompt, suite.prompts)}")
     if repeat < 1:
         raise ConfigError(f"samples per case: expected at least 1, got {repeat}")
+    suite = with_configured(suite, config, prompts or suite.default_prompts, code)
     opened = {} if opened is None else opened
     wanted = dict.fromkeys(models or suite.models)
     if not wanted:

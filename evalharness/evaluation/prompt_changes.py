@@ -40,7 +40,8 @@ def _is_equal(file: str, root: Path, there: Path) -> bool:
 
 def _changes(run: Run, then: Suite, now: Suite) -> Iterator[PromptChange]:
     for name, digest in run.header.prompts.items():
-        if name in then.prompts and name in now.prompts and prompt_digest(now, name) == digest:
+        known = name in then.prompts and name in now.prompts
+        if known and not then.prompts[name].configured and prompt_digest(now, name) == digest:
             old, new = then.prompts[name], now.prompts[name]
             if (old.messages, old.attachments) != (new.messages, new.attachments):
                 yield PromptChange(name, _place(old, new), _text(old), _text(new))

@@ -66,7 +66,9 @@ def open_reference_run(commit: Commit, plan: Plan, folder: Path, resources: Reso
     prompts = [prompt for prompt in plan.prompts if prompt in suite.prompts]
     then = _with_code_at(commit, plan, resources)
     opened = {**resources.providers, **then}
-    old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened)
+    is_code = any(suite.prompts[name].configured for name in prompts)
+    code = resources.folder_of(commit, whole=True) if is_code else None
+    old = make_plan(suite, plan.config, models=list(plan.providers), prompts=prompts, opened=opened, code=code)
     old = replace(old, metrics=plan.metrics)  # today's metrics choose the requests and the scores of both versions
     header = old.header(resources.environment)
     return ReferenceRun(old, header, folder / "reference.jsonl", own_code=frozenset(then))

@@ -18,6 +18,7 @@ from evalharness.records.score import NotApplicable, SampleError, Score, Violati
 from evalharness.records.suite import (
     ASSERTIONS,
     Case,
+    ConfiguredText,
     GateRule,
     GateSpec,
     Location,
@@ -61,6 +62,7 @@ __all__ = [
     "Case",
     "ChangeUnit",
     "Citation",
+    "ConfiguredText",
     "Context",
     "Conversation",
     "CriteriaChange",

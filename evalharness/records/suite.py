@@ -184,6 +184,20 @@ class GateSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfiguredText:
+    """A message, or a whole prompt, that the configuration finds in the project's code."""
+
+    index: int
+    """Of the message."""
+    name: str
+    """Of the table in the configuration."""
+    format: Literal["jinja", "python", "plain"] | None = None
+    """Of a constant; None if the suite does not say."""
+    is_whole: bool = False
+    """Whether it may have several messages."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """A named chat template: a jinja2 source for each message."""
 
@@ -194,6 +208,10 @@ class Prompt:
     """Where the text of each message starts, in the suite or in the file that has it."""
     ignored: tuple[str, ...] = ()
     """A line for each prompt file with keys that have no effect."""
+    configured: tuple[ConfiguredText, ...] = ()
+    """The messages that the project's code has. They are empty until an evaluation reads them."""
+    by_case: Mapping[str, tuple[Message, ...]] = field(default_factory=dict)
+    """The templates for each case, where a function makes them. `messages` then identify the function."""
     attachments: Mapping[str, Attachment] = field(default_factory=dict)
     """The pictures and documents of all cases by their paths as rendered, relative to the suite."""
 

@@ -37,12 +37,20 @@ class PromptSourceSchema(BaseModel):
 
     model_config = STRICT
 
-    file: Text
+    file: Text | None = None
     """Relative to the suite's file, below the root: .md, .txt, .jinja, .j2; a chat in .json, .yaml, .yml."""
     format: Literal["jinja", "python", "plain"] | None = None
     """What fills in the variables: `{{ name }}`, `{name}` as `str.format` does, or nothing. Default: jinja."""
     role: Literal["system", "user", "assistant"] | None = None
     """Of a text that is the whole prompt. Default: that of the front matter, else user."""
+    configured: Text | None = None
+    """Instead of a file: the name of a prompt of the configuration, which finds it in the project's code."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> PromptSourceSchema:
+        if (self.file is None) == (self.configured is None):
+            raise ValueError("expected 'file' or 'configured'")
+        return self
 
 
 Content = Annotated[

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalharness.config import Limits
-from evalharness.errors import Problem
-from evalharness.records import Attachment, Case, Location, Message, Prompt, Suite
+from evalharness.errors import Problem, did_you_mean
+from evalharness.records import Attachment, Case, ConfiguredText, Location, Message, Prompt, Suite
 from evalharness.records.suite import PART_BREAK
 from evalharness.suites.attachments import AttachmentReader, RequestSizes
 from evalharness.suites.conversations import said
@@ -53,7 +53,12 @@ class PromptReader:
             self._reading.problems.append(error.problem)
         messages = tuple(Message(one.role, one.text, attachments=one.attachments) for one in texts)
         return Prompt(
-            name, messages, self._document.locate(loc), tuple(one.where for one in texts), tuple(filter(None, ignored))
+            name,
+            messages,
+            self._document.locate(loc),
+            tuple(one.where for one in texts),
+            tuple(filter(None, ignored)),
+            tuple(_configured(given)) if texts else (),
         )
 
     def _turns(self, turns: Sequence[MessageSchema], loc: Loc, ignored: dict[str, None]) -> Iterator[FileText]:
@@ -72,16 +77,21 @@ class PromptReader:
 
     def _single(self, role: str, source: PromptSourceSchema, loc: Loc, ignored: dict[str, None]) -> FileText:
         """The text of a message."""
-        file = self._file(source, loc)
         if source.role:
             raise self._error((*loc, "role"), f"remove 'role': this is the {role} message")
+        if source.configured:
+            return self._empty(role, source, loc)
+        file = self._file(source, loc)
         if file.is_chat:
             raise self._error((*loc, "file"), f"{source.file} has messages: name it as the whole prompt")
         ignored[file.ignored] = None
         return self._template(role, file.texts[0], source)
 
     def _whole(self, source: PromptSourceSchema, loc: Loc, ignored: dict[str, None]) -> Iterator[FileText]:
-        """The messages of a prompt that is a file."""
+        """The messages of a prompt that is a file; an empty one for a prompt of the configuration."""
+        if source.configured:
+            yield self._empty(source.role or "user", source, loc)
+            return
         file = self._file(source, loc)
         if file.is_chat and source.role:
             raise self._error((*loc, "role"), f"remove 'role': each message of {source.file} has its own")
@@ -91,14 +101,22 @@ class PromptReader:
         for one in file.texts:
             yield self._template(source.role or one.role or "user", one, source)
 
+    def _empty(self, role: str, source: PromptSourceSchema, loc: Loc) -> FileText:
+        """The place of a text that the project's code has: loading a suite runs no code."""
+        name, known = source.configured or "", self._reading.config.prompts
+        if name not in known:
+            table = f"no [tool.evalharness.prompts.{name}] in pyproject.toml"
+            raise self._error((*loc, "configured"), f"unknown prompt '{name}': {table}{did_you_mean(name, known)}")
+        return FileText(role, "", self._document.locate(loc))
+
     def _file(self, source: PromptSourceSchema, loc: Loc) -> PromptFile:
-        root, folder = self._reading.config.root, self._reading.path.parent
+        root, folder, name = self._reading.config.root, self._reading.path.parent, source.file or ""
         try:
-            path = prompt_path(root, folder, source.file)
+            path = prompt_path(root, folder, name)
             if not path.exists():
-                nearest = self._nearest(source.file)
-                hint = f"; did you mean '{nearest}'?" if nearest != source.file else ""
-                raise FileError(f"prompt file '{source.file}' not found: its path is relative to this suite{hint}")
+                nearest = self._nearest(name)
+                hint = f"; did you mean '{nearest}'?" if nearest != name else ""
+                raise FileError(f"prompt file '{name}' not found: its path is relative to this suite{hint}")
         except FileError as error:
             raise self._error((*loc, "file"), str(error)) from None
         if path not in self._files:
@@ -141,6 +159,17 @@ def _parts(role: str, parts: Sequence[PartSchema], where: Location) -> FileText:
         else:
             files.append(Attachment(source, kind, at=len(text)))
     return FileText(role, text, where, tuple(files))
+
+
+def _configured(given: Sequence[MessageSchema] | PromptSourceSchema) -> Iterator[ConfiguredText]:
+    """The texts that the project's code has."""
+    if isinstance(given, PromptSourceSchema):
+        found: list[tuple[int, object]] = [(0, given)]
+    else:
+        found = [(index, turn.role_and_source[1]) for index, turn in enumerate(given)]
+    for index, source in found:
+        if isinstance(source, PromptSourceSchema) and source.configured:
+            yield ConfiguredText(index, source.configured, source.format, is_whole=source is given)
 
 
 def _reference(text: str) -> str | None:

@@ -97,10 +97,11 @@ def requests(
     prompts = list(prompts)
     for model in models:
         for prompt in (suite.prompts[name] for name in prompts):
-            common = renderer.common_messages(prompt, suite.vars)
+            common = () if prompt.by_case else renderer.common_messages(prompt, suite.vars)
             for case in suite.cases:
                 variables = {**suite.vars, **case.vars}
-                messages = messages_of(renderer.messages, prompt, variables, case)
+                mine = replace(prompt, messages=prompt.by_case[case.id]) if prompt.by_case else prompt
+                messages = messages_of(renderer.messages, mine, variables, case)
                 shared = _shared(messages, common)
                 dialogue = Dialogue(suite.name, case.conversation, len(case.turns)) if case.turns else None
                 for repeat in range(repeats[model]):

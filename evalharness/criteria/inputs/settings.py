@@ -22,6 +22,7 @@ SETTINGS = (
     Input(("judges",), "compared", "how a metric measures; a new one does not relax"),
     Input(("checks", "metrics"), "compared", "functions that check or score; a new one does not relax"),
     Input(("executors", "executor"), "compared", "where requests run"),
+    Input(("prompts",), "trusted", "prompts in the project's code are tested, like those in a suite"),
     Input(("limits",), "compared", "a lower limit does not relax"),
     Input(("offline",), "compared", "whether recorded responses alone answer"),
     Input(("cache_dir",), "compared", "where responses come from; a folder of the repository is refused"),
