@@ -213,7 +213,7 @@ class _Check:
     def problem(self, variables: Mapping[str, object], case: Case) -> Problem | None:
         if text := self._exceeded():
             return in_text(self.where, 0, text)
-        line, about = 0, f"(with case '{case.id}', {case.where})"
+        line = 0
         try:
             message = self.renderer.message(self.turn, variables, self.read)
             text = self.sizes.problem(case.id, message) if message.attachments else ""
@@ -222,7 +222,7 @@ class _Check:
         except TemplateError as error:
             line, shown = error.line, error.reason if has_lines(self.where) else error
             text = f"{shown}{section_hint(self.turn.content)}"
-        return in_text(self.where, line, f"{text} {about}") if text else None
+        return in_text(self.where, line, f"{text} (with case '{case.id}', {case.where})") if text else None
 
     def _exceeded(self) -> str:
         limits = self.limits
