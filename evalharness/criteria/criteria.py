@@ -138,9 +138,10 @@ def _criteria_case(case: Case, origins: frozenset[tuple[str, str, str]]) -> Crit
 
 
 def _conversation(case: Case) -> str:
-    if not case.history and not case.turns:
+    if not case.history and not case.turns and case.user is None:
         return ""
-    return text_digest(as_json([[asdict(message) for message in case.history], case.turns]))
+    user = [asdict(case.user)] if case.user else []
+    return text_digest(as_json([[asdict(message) for message in case.history], case.turns, *user]))
 
 
 def _options(metric: Spec) -> str:

@@ -16,10 +16,11 @@ from dataclasses import replace
 
 from evalharness.evaluation.chain import Steps, drive
 from evalharness.evaluation.send import Send
+from evalharness.evaluation.simulated import converse
 from evalharness.evaluation.tool_loop import ask
 from evalharness.execution import Exchange
 from evalharness.execution.options import RecordMode
-from evalharness.records import Conversation, Dialogue, Message, Request, SampleError, SampleKey
+from evalharness.records import Conversation, Dialogue, Message, Request, SampleError, SampleKey, SimulatedUser
 
 _ATTEMPTS = 3
 """Attempts at a conversation that an application keeps."""
@@ -39,6 +40,8 @@ class Conversations:
         The request of the exchange has the messages of the whole conversation.
         """
         dialogue = request.dialogue
+        if request.user is not None:
+            return drive(self._simulated(request, request.user), request, self._send)
         if dialogue is None and request.world is None:
             return self._send(request)
         if dialogue is None:
@@ -48,6 +51,19 @@ class Conversations:
             if place not in self._turns:
                 self._turns[place] = drive(self._steps(request, dialogue), request, self._send)
             return self._turns[place]
+
+    def _simulated(self, request: Request, user: SimulatedUser) -> Steps:
+        """A conversation with a simulated user; one that the application keeps is replayed as a whole."""
+        if not self._keeps_state(request.key.model):
+            return (yield from converse(request, user, self._send, ""))
+        found = yield from converse(request, user, self._send, secrets.token_hex(8), "none")
+        may_restart = found.retryable or (found.error is not None and found.error.kind == "not recorded")
+        for _ in range(_ATTEMPTS - 1):
+            if found.response is not None or not may_restart:
+                break
+            found = yield from converse(request, user, self._send, secrets.token_hex(8), "all")
+            may_restart = found.retryable
+        return found
 
     def _steps(self, request: Request, dialogue: Dialogue) -> Steps:
         before = None

@@ -32,11 +32,13 @@ def ask(request: Request, name: str, send: Send, record: RecordMode | None = Non
         answered = play.answered(wanted)
         calls += answered
         if len(steps) == world.max_steps:
-            return replace(_together(request, steps), response=None, error=_too_many(world, answered[-1]))
+            return replace(together(request, steps), response=None, error=_too_many(world, answered[-1]))
         said += [_calling(exchange.response, answered), *results_of(answered)]
         exchange = yield send(_following(request, said, exchange), record)
         steps.append(exchange)
-    return _together(request, steps, tuple(calls), tuple(said))
+    if exchange.response is not None:
+        said.append(Message("assistant", exchange.response.text))
+    return together(request, steps, tuple(calls), tuple(said))
 
 
 def _open_calls(exchange: Exchange) -> tuple[ToolCall, ...]:
@@ -61,10 +63,10 @@ def _too_many(world: World, last: ToolCall) -> SampleError:
     return SampleError("steps", text)
 
 
-def _together(
+def together(
     request: Request, steps: Sequence[Exchange], calls: tuple[ToolCall, ...] = (), said: tuple[Message, ...] = ()
 ) -> Exchange:
-    """One exchange for all steps; its response is the last one."""
+    """Return one exchange for all steps: the last response, with the calls before it and the transcript `said`."""
     last, responses = steps[-1], [step.response for step in steps if step.response]
     costs = [step.cost_usd for step in steps if step.cost_usd is not None]
     response = last.response and _merged(last.response, responses, calls, said)
@@ -89,7 +91,7 @@ def _merged(
     return replace(
         last,
         tool_calls=(*calls, *last.tool_calls),
-        turns=(*said, Message("assistant", last.text)),
+        turns=said,
         empty=tuple(name for name in last.empty if name != "tool_calls" or not calls),
         usage=Usage(
             prompt_tokens=sum(one.prompt_tokens for one in usages),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from evalharness.records.application import Citation, Context, ToolCall
 from evalharness.records.attachment import Attachment
-from evalharness.records.dialogue import Conversation, Dialogue, turn_id
+from evalharness.records.dialogue import END, Conversation, Dialogue, Reaction, SimulatedUser, UserState, turn_id
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
@@ -51,6 +51,7 @@ from evalharness.records.world import Faults, ScriptedResult, World
 
 __all__ = [
     "ASSERTIONS",
+    "END",
     "SEVERITY",
     "TIMINGS",
     "AcceptedRun",
@@ -80,6 +81,7 @@ __all__ = [
     "Prompt",
     "PromptChange",
     "Purpose",
+    "Reaction",
     "Request",
     "Response",
     "Run",
@@ -89,6 +91,7 @@ __all__ = [
     "SampleKey",
     "Score",
     "ScriptedResult",
+    "SimulatedUser",
     "Slice",
     "Spec",
     "Stability",
@@ -99,6 +102,7 @@ __all__ = [
     "ToolCall",
     "Unit",
     "Usage",
+    "UserState",
     "Verdict",
     "Violation",
     "World",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,42 @@ class Conversation:
     """Of this attempt at the conversation alone."""
     sent: int = 0
     """Number of leading messages that the application knows from earlier turns."""
+
+
+END = "end"
+"""The state in which a simulated user has nothing more to say."""
+
+
+class Reaction(NamedTuple):
+    """Where a simulated user goes on after an answer."""
+
+    go: str
+    """Name of a state, or `end`."""
+    check: str = ""
+    """Name of the assertion that the answer keeps; "" for any answer."""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """What a simulated user says."""
+
+    says: str
+    reactions: tuple[Reaction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedUser:
+    """States and reactions."""
+
+    start: str
+    states: Mapping[str, UserState]
+    max_turns: int = 10
+
+    @property
+    def opening(self) -> str:
+        """What the user says first."""
+        return self.states[self.start].says if self.start in self.states else ""
 
 
 def turn_id(conversation: str, number: int) -> str:

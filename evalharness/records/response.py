@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from evalharness.records.application import Citation, Context, ToolCall, json_problem
-from evalharness.records.dialogue import Conversation, Dialogue
+from evalharness.records.dialogue import Conversation, Dialogue, SimulatedUser
 from evalharness.records.suite import Message, Params, Tool
 from evalharness.records.world import World
 
@@ -55,6 +55,8 @@ class Request:
     """What the model may call."""
     dialogue: Dialogue | None = field(default=None, compare=False)
     """The conversation that the request is a turn of. Executors and providers get requests without one."""
+    user: SimulatedUser | None = field(default=None, compare=False)
+    """Goes on after the answer, with these texts. Executors and providers get requests without one."""
     world: World | None = field(default=None, compare=False)
     """What the calls of tools return. Executors and providers get requests without one."""
     conversation: Conversation | None = field(default=None, compare=False)

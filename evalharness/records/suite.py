@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from evalharness.records.application import ToolCall, message_text
 from evalharness.records.attachment import Attachment
+from evalharness.records.dialogue import SimulatedUser
 from evalharness.records.world import World
 
 PART_BREAK = "\n\n"
@@ -236,6 +237,8 @@ class Case:
     """Messages between those of the prompt and the last user message."""
     conversation: str = ""
     """Id of the conversation that the case is a turn of."""
+    user: SimulatedUser | None = None
+    """Leads the conversation, of which the case is the whole."""
     turns: tuple[str, ...] = ()
     """What the user says in the turns up to this one."""
 

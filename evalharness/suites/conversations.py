@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from evalharness.errors import Problem
-from evalharness.records import Case, Message, Prompt, Suite, World, turn_id
+from evalharness.records import Case, Message, Prompt, SimulatedUser, Suite, World, turn_id
 from evalharness.suites.document import Document, Loc, problem
 from evalharness.suites.schema import CaseSchema
+from evalharness.suites.simulated import read_user, user_problems
 from evalharness.templating.sandbox import TemplateError
 
 USER = "user"
@@ -17,6 +18,9 @@ USER = "user"
 Sources = Sequence[tuple[Document, Loc]]
 Render = Callable[[Prompt, Mapping[str, Any]], tuple[Message, ...]]
 """Returns the messages of a prompt. Raises TemplateError."""
+
+RenderText = Callable[[str, Mapping[str, Any]], str]
+"""Returns one text. Raises TemplateError."""
 
 
 def one_per_turn(cases: Sequence[CaseSchema], sources: Sources) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
@@ -49,6 +53,7 @@ def conversation_fields(raw: CaseSchema) -> dict[str, Any]:
         "history": tuple(Message(*turn.role_and_text) for turn in raw.messages),
         "conversation": raw.id.rpartition("#")[0] if raw.turns else "",
         "turns": tuple(turn.user for turn in raw.turns),
+        "user": read_user(raw.user),
     }
 
 
@@ -56,6 +61,7 @@ def conversation_data(raw: CaseSchema, world: World | None) -> list[Any]:
     """What an answer depends on besides variables, for the digest of the case; empty for a case of one message."""
     history = [list(turn.role_and_text) for turn in raw.messages]
     talk = {"messages": history, "turns": [turn.user for turn in raw.turns]} if history or raw.turns else {}
+    talk |= {"user": raw.user.model_dump(by_alias=True)} if raw.user else {}
     tools = {"world": world.to_data()} if world else {}
     return [talk | tools] if talk or tools else []
 
@@ -66,23 +72,52 @@ def case_problems(cases: Sequence[CaseSchema], sources: Sources) -> Iterator[Pro
         if case.turns and case.assert_:
             message = "a case with turns has an answer for each turn: move 'assert' into the turns"
             yield document.problem((*loc, "assert"), message)
-        if case.turns and USER in case.vars:
+        if case.user is not None:
+            yield from user_problems(case.user, document, (*loc, "user"))
+        if case.turns and case.user:
+            yield document.problem((*loc, "user"), "expected turns or a simulated user, got both")
+        if (case.turns or case.user) and USER in case.vars:
             message = f"the variable '{USER}' has the text of each turn: give yours another name"
             yield document.problem((*loc, "vars", USER), message)
 
 
-def messages_of(render: Render, prompt: Prompt, variables: Mapping[str, Any], case: Case) -> tuple[Message, ...]:
+def messages_of(
+    render: Render, prompt: Prompt, variables: Mapping[str, Any], case: Case, user: SimulatedUser | None = None
+) -> tuple[Message, ...]:
     """The messages of a prompt with those of the case.
 
     The history comes before the last user message of the prompt, which is rendered for each turn. The answers to all
     turns but the last are not known yet: they come between the last messages.
     """
-    if not case.history and not case.turns:
-        return render(prompt, variables)
     start, last = split(prompt)
-    said: list[Mapping[str, Any]] = [{**variables, USER: text} for text in case.turns] or [variables]
-    turns = [message for each in said for message in render(last, each)] if last else _as_is(case)
+    if user is not None:
+        return (*render(start, variables), *case.history, Message("user", user.opening))
+    texts = case.turns
+    if not case.history and not texts:
+        return render(prompt, variables)
+    said: list[Mapping[str, Any]] = [{**variables, USER: text} for text in texts] or [variables]
+    turns = [message for each in said for message in render(last, each)] if last else _as_is(texts)
     return (*render(start, variables), *case.history, *turns)
+
+
+def rendered_user(
+    text: Callable[[str, Mapping[str, Any]], str],
+    render: Render,
+    prompt: Prompt,
+    variables: Mapping[str, Any],
+    case: Case,
+) -> SimulatedUser | None:
+    """The simulated user of a case with the texts that are sent. `text` renders one."""
+    if case.user is None:
+        return None
+    _, last = split(prompt)
+
+    def sent(source: str) -> str:
+        said = text(source, variables)
+        return render(last, {**variables, USER: said})[0].content if last else said
+
+    states = {name: replace(state, says=sent(state.says)) for name, state in case.user.states.items()}
+    return replace(case.user, states=states)
 
 
 def split(prompt: Prompt) -> tuple[Prompt, Prompt | None]:
@@ -92,18 +127,19 @@ def split(prompt: Prompt) -> tuple[Prompt, Prompt | None]:
     return replace(prompt, messages=prompt.messages[:-1]), replace(prompt, messages=prompt.messages[-1:])
 
 
-def _as_is(case: Case) -> list[Message]:
-    return [Message("user", text) for text in case.turns]
+def _as_is(texts: Sequence[str]) -> list[Message]:
+    return [Message("user", text) for text in texts]
 
 
 def said(case: Case, *, is_last: bool) -> dict[str, str]:
     """The variable with the text of the turn, for the last message of a prompt."""
-    return {USER: case.turns[-1]} if case.turns and is_last else {}
+    texts = [case.user.opening] if case.user else case.turns
+    return {USER: texts[-1]} if texts and is_last else {}
 
 
 def names_in(cases: Sequence[CaseSchema]) -> set[str]:
     """The variables that cases set, with that of their turns."""
-    turns = {USER} if any(case.turns for case in cases) else set()
+    turns = {USER} if any(case.turns or case.user for case in cases) else set()
     return {name for case in cases for name in case.vars} | turns
 
 
@@ -112,11 +148,11 @@ def prompt_problems(suite: Suite, variables: Callable[[str], set[str]]) -> Itera
 
     `variables` returns those that a template reads, and raises TemplateError.
     """
-    first = next((case for case in suite.cases if case.turns), None)
+    first = next((case for case in suite.cases if case.turns or case.user), None)
     for prompt in suite.prompts.values() if first else ():
         if first and _leaves_out(prompt, variables):
             message = (
-                f"expected {{{{ {USER} }}}} in the last user message, because case '{first.conversation}' "
+                f"expected {{{{ {USER} }}}} in the last user message, because case '{first.conversation or first.id}' "
                 f"({first.where}) has turns: write it where the text of the turn belongs"
             )
             yield problem(*prompt.places[-1], message)

@@ -46,6 +46,45 @@ class TurnSchema(StrictSchema):
     assert_: list[Data] = Field(default=[], alias="assert")
 
 
+class ConditionSchema(StrictSchema):
+    """What an answer has: one of the two."""
+
+    contains: Text | None = None
+    regex: Text | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> ConditionSchema:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("expected one condition: contains or regex")
+        return self
+
+
+class ReactionSchema(StrictSchema):
+    """Where the user goes on after an answer."""
+
+    if_: ConditionSchema | None = Field(default=None, alias="if")
+    """Default: after any answer."""
+    go: Text
+    """Name of a state, or `end`."""
+
+
+class UserStateSchema(StrictSchema):
+    """What the user says, and how it reacts to the answer."""
+
+    says: Annotated[Text, Field(min_length=1)]
+    reactions: list[ReactionSchema] = []
+    """The first one that fits counts. Default: the conversation ends."""
+
+
+class UserSchema(StrictSchema):
+    """A simulated user: states and reactions."""
+
+    start: Text
+    states: Annotated[dict[Text, UserStateSchema], Field(min_length=1, max_length=100)]
+    max_turns: Annotated[int, Strict(), Field(ge=1, le=50), BeforeValidator(number)] = 10
+    """Turns within which the conversation must end."""
+
+
 class ScriptedResultSchema(StrictSchema):
     """What a call of a tool returns."""
 

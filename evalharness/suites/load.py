@@ -36,6 +36,7 @@ from evalharness.suites.reading import Reading
 from evalharness.suites.render import Renderer
 from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
 from evalharness.suites.schema import CaseSchema, SuiteSchema
+from evalharness.suites.simulated import says_problems
 from evalharness.suites.specs import BEYOND, SpecReader
 from evalharness.suites.tools import read_tools
 from evalharness.suites.world import read_world
@@ -113,6 +114,7 @@ class _Loader(Reading):
         files = AttachmentReader(self.config.root, self.path.parent, self.config.limits)
         self.problems += render_problems(suite, renderer, self.config.limits, files)
         self.problems += prompt_problems(suite, renderer.variables)
+        self.problems += says_problems(suite, renderer.text)
         if self.problems:
             raise self.error()
         return with_attachments(suite, files)

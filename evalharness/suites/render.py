@@ -11,7 +11,7 @@ from typing import Any
 from evalharness.config import Limits
 from evalharness.records import Attachment, Case, Dialogue, Message, Params, Prompt, Purpose, Request, SampleKey, Suite
 from evalharness.records.suite import PART_BREAK
-from evalharness.suites.conversations import messages_of
+from evalharness.suites.conversations import messages_of, rendered_user
 from evalharness.templating.sandbox import Sandbox, TemplateError
 
 Read = Callable[[str, str], Attachment]
@@ -101,13 +101,15 @@ def requests(
             for case in suite.cases:
                 variables = {**suite.vars, **case.vars}
                 mine = replace(prompt, messages=prompt.by_case[case.id]) if prompt.by_case else prompt
-                messages = messages_of(renderer.messages, mine, variables, case)
+                user = rendered_user(renderer.text, renderer.messages, mine, variables, case)
+                messages = messages_of(renderer.messages, mine, variables, case, user)
                 shared = _shared(messages, common)
                 dialogue = Dialogue(suite.name, case.conversation, len(case.turns)) if case.turns else None
                 for repeat in range(repeats[model]):
                     key, params = SampleKey(case.id, prompt.name, model, repeat), _seeded(suite.params, repeat)
                     made = Request(key, messages, shared, params, variables=variables, tools=suite.tools)
-                    yield case, replace(made, dialogue=dialogue, world=suite.world) if dialogue or suite.world else made
+                    is_plain = dialogue is None and suite.world is None and user is None
+                    yield case, made if is_plain else replace(made, dialogue=dialogue, world=suite.world, user=user)
 
 
 def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Strict, Tag
 
 from evalharness import registry
-from evalharness.suites.dialogue_schema import HistorySchema, TurnSchema, WorldSchema
+from evalharness.suites.dialogue_schema import HistorySchema, TurnSchema, UserSchema, WorldSchema
 from evalharness.suites.document import number, plain
 from evalharness.suites.field_types import (
     STRICT,
@@ -96,6 +96,8 @@ class CaseSchema(StrictSchema):
     """The conversation so far, as it is sent: before the last user message of the prompt."""
     turns: Annotated[list[TurnSchema], Field(min_length=1, max_length=50)] = []
     """What the user says, one after another. Each turn is a case of its own: ID#1, ID#2, ..."""
+    user: UserSchema | None = None
+    """A simulated user, in place of turns. The whole conversation is one case."""
 
 
 class _MetricNames:
