@@ -13,7 +13,7 @@ from evalharness.records import Request, Response, SampleKey
 class GivenAnswers(Provider):
     """Completes each request with the response that was given for it; it cannot generate another one."""
 
-    capabilities = Capabilities(concurrency=20, repeatable=False)
+    capabilities = Capabilities(concurrency=20, repeatable=False, tools=True)
 
     def __init__(self, name: str) -> None:
         self._name = name

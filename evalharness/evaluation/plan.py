@@ -54,9 +54,10 @@ class Plan:
         return [(case, replace(request, golden=case.golden)) for case, request in found]
 
     def _without_turns(self, request: Request) -> Request:
-        """The request; not a turn of a conversation if a test gives the answers and leads the conversation."""
+        """The request; one answer alone if a test gives the answers and leads the conversation."""
         is_given = not self.providers[request.key.model].capabilities.repeatable
-        return replace(request, dialogue=None) if is_given and request.dialogue else request
+        leads = request.dialogue or request.user or request.world
+        return replace(request, dialogue=None, user=None, world=None) if is_given and leads else request
 
     def by_case(self) -> dict[tuple[str, str, str], list[tuple[Case, Request]]]:
         """By model, prompt and case: the requests of all repeats."""

@@ -163,6 +163,25 @@ def test_recordings_hold_whole_conversations(tmp_path: Path, monkeypatch: pytest
     assert project.evaluate(record="none").means["app", "plain"] == {"exact": 1.0}
 
 
+def test_a_test_gives_the_answer_of_an_agent(project: PytestProject) -> None:
+    """With the fixture `llm`, no world plays the tools, and no simulated user goes on: the test has the answer."""
+    user = {"start": "a", "states": {"a": {"says": "Where is it?", "reactions": [{"go": "a"}]}}}
+    tools = {"tools": [{"name": "find"}], "world": {"results": [{"call": "find", "result": "here"}]}}
+    source = talk(project.root / "other", cases=[{"id": "agent", "user": user}], **tools)
+    project.write("suites/demo.yaml", source.read("suites/demo.yaml"))
+    project.write("golden/demo.yaml", "agent: Here.\n")
+    project.write(
+        "test_agent.py",
+        "from evalharness import Response\n"
+        "from evalharness.records import Timing, ToolCall, Usage\n"
+        "def test_agent(llm):\n"
+        "    calls = (ToolCall('find'),)\n"
+        "    answer = Response('Here.', 'stop', Usage(1, 1), Timing(0.1), tool_calls=calls)\n"
+        "    assert llm.check(case='agent', answer=answer).response.text == 'Here.'\n",
+    )
+    project.pytester.runpytest("test_agent.py").assert_outcomes(passed=1, skipped=1)
+
+
 def test_a_test_gives_the_answers_of_turns(project: PytestProject) -> None:
     """With the fixture `llm`, the application leads the conversation: each turn's answer is given on its own."""
     project.write(
