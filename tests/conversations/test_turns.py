@@ -13,6 +13,7 @@ from talk import CASE, GOLDENS, PROMPT, Recorded, answer, case, talk
 from evalharness.errors import ProviderError
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import Request
+from evalharness.testing.ci import leave_ci
 
 
 def sent(request: Request) -> list[tuple[str, str]]:
@@ -87,8 +88,9 @@ def test_the_turn_in_a_longer_message(tmp_path: Path) -> None:
     assert texts == ["Customer: My name is Ada.", "Customer: My order is 4711."]
 
 
-def test_a_turn_without_an_answer(tmp_path: Path) -> None:
+def test_a_turn_without_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The later turns are not sent: they are errors that name it, and the run is not green."""
+    leave_ci(monkeypatch)
 
     def script(request: Request) -> str:
         if request.key.case == "memory#2":

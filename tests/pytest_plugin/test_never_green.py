@@ -93,8 +93,8 @@ def test_other_signatures(project):
         (
             "golden/demo.yaml",
             "case-3: You may",
-            "case-33: You may",
-            "golden/demo.yaml:4:1: no case 'case-33' in the suite*",
+            "case-330: You may",
+            "golden/demo.yaml:4:1: no case 'case-330' in the suite*",
         ),
         (
             "suites/demo.yaml",

@@ -15,14 +15,16 @@ from evalharness.report.markdown import summary
 from evalharness.report.rows import rows_of
 from evalharness.report.terminal import summary_lines
 from evalharness.testing import Project, outcome, run, sample
+from evalharness.testing.ci import leave_ci
 
 GOLDENS = {f"case-{number}": f"Answer {number}." for number in range(6)}
 LINE = "exact on 4 of 6 cases: 2 have no golden answer"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with an accepted run, in which four of six cases have a golden answer."""
+    leave_ci(monkeypatch)
     made = Project(tmp_path)
     made.write_suite(GOLDENS)
     made.write("golden/demo.yaml", "".join(f"{name}: {text}\n" for name, text in list(GOLDENS.items())[:4]))

@@ -321,7 +321,8 @@ def test_no_half_of_it(scene: tuple[Scene, FaultServer]) -> None:
     """A message that is cut within a key contains no part of it."""
     one, _ = scene
     assert one.project.run(one.cache, *LOUD) == 1
-    assert {sample.key.case for sample in one.project.record().samples if sample.error} == CUT.keys()
+    errors = {sample.key.case for sample in one.project.record().samples if sample.error}
+    assert errors == CUT.keys() - {"cut-refusal"}  # the words of a refusal are an answer
     hits = one.hits("cut")
     assert not hits, "\n".join(hits)
 

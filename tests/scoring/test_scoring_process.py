@@ -26,11 +26,10 @@ from evalharness.records import Spec
 from evalharness.registry import BUILT_IN
 from evalharness.scoring import long_texts
 from evalharness.scoring.long_texts import LongTexts
-from evalharness.scoring.metrics import Metric, SampleView, open_metric
+from evalharness.scoring.metrics import BEYOND_TEXTS, Metric, SampleView, open_metric
 from evalharness.scoring.scorer import Scorer
 from evalharness.testing import case, request
 
-BEYOND_TEXTS = {"answer_logprob", "embedding", "golden_logprob", "judge"}
 OPTIONS: dict[str, dict[str, Any]] = {
     "json_schema": {"schema": {"type": "array"}},
     "length": {"max_words": 5},
