@@ -170,6 +170,7 @@ def test_values_of_several_types(project: PromptfooProject) -> None:
     assert found.says("promptfooconfig.yaml:1: ", "'v' has values of several types")
 
 
+@pytest.mark.deep
 def test_a_large_product(project: PromptfooProject) -> None:
     """Combinations beyond the limit are skipped with a note."""
     many = "[" + ", ".join(f"x{number}" for number in range(101)) + "]"

@@ -83,7 +83,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data())
 def test_mutations(data: st.DataObject) -> None:
     """Each run writes a valid suite or reports what is wrong, and never shows a key."""

@@ -433,6 +433,7 @@ threads = 1
 """
 
 
+@pytest.mark.deep
 def test_engines_do_not_compare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run against a baseline of the other engine fails, with the difference and the next step."""
     monkeypatch.delenv("CI", raising=False)
