@@ -474,6 +474,7 @@ def test_a_hang_in_a_batch(open_gguf, batch):
     assert len(struck) == 2
 
 
+@pytest.mark.deep
 @pytest.mark.slow
 def test_a_crash_that_comes_once(open_gguf, batch):
     """After a single crash in a batch all cases get their usual texts."""

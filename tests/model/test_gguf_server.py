@@ -153,6 +153,7 @@ def test_sampling_parameters_reach_the_model(one_slot: Served, make_request: Mak
         )
 
 
+@pytest.mark.deep
 def test_repeat_penalty_reaches_the_model(one_slot: Served, make_request: MakeRequest) -> None:
     """A repeat penalty changes an answer."""
     plain = one_slot.text(make_request("Tell me a story.", max_tokens=24))
@@ -297,6 +298,7 @@ def test_a_crash_fails_requests_in_flight(serve: Callable[..., Served], make_req
     assert served.text(make_request("What is the capital of France?")) == before
 
 
+@pytest.mark.deep
 def test_restarts_are_limited(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """After MAX_CRASHES crashes every further case is an error."""
     served = serve()
@@ -335,6 +337,7 @@ def test_close_ends_the_server(serve: Callable[..., Served], make_request: MakeR
     assert served.error(make_request("Hello")).kind == "stopped"
 
 
+@pytest.mark.deep
 def test_unload(serve: Callable[..., Served], make_request: MakeRequest) -> None:
     """After `unload`, only `prepare` starts a server, and unloading does not count as a crash."""
     served = serve()
