@@ -3,7 +3,7 @@
 Samples of a conversation share its requests: the answer to turn 1 is a sample, and the history of turn 2.
 
 An application that keeps the conversation gets an id for each attempt at it. It may know a turn that failed, and does
-not know a turn that was replayed: then the conversation begins anew.
+not know a turn that was replayed: then the conversation starts again.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class CallPieces:
         return call
 
     def add(self, index: Any, text: str) -> None:
-        """Add a piece of the arguments of the call with this index. Without such a call, it is another tool's."""
+        """Add a piece of the arguments of the call with this index. Skips an index without a call."""
         if call := self._open.get(str(index)):
             call.arguments.append(text)
 

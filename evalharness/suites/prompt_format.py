@@ -65,7 +65,7 @@ def _index(key: re.Match[str]) -> str:
 
 
 def check_filled(text: str, variables: Collection[str]) -> None:
-    """Raise FormatError for a `{name}` of a variable: nobody fills it in, because prompts are jinja2 templates."""
+    """Raise FormatError for a `{name}` of a variable: it stays as it is, because prompts are jinja2 templates."""
     for found in _UNFILLED.finditer(text):
         if (name := found[1]) in variables:
             line = text.count("\n", 0, found.start()) + 1

@@ -50,7 +50,7 @@ def project_with(root: Path, *, fault: str = "pass", **options: Any) -> Project:
 
 
 def calls(project: Project) -> list[Call]:
-    """Case, conversation and messages of each call so far; later calls start anew."""
+    """Case, conversation and messages of each call so far; later calls start again."""
     path = project.root / "calls.txt"
     found = [tuple(json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
     path.unlink(missing_ok=True)
@@ -92,7 +92,7 @@ def test_each_sample_has_a_conversation_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_conversation_is_replayed_as_a_whole(tmp_path: Path) -> None:
-    """A second run replays all turns; a run with a new last turn begins the conversation anew."""
+    """A second run replays all turns; a run with a new last turn starts the conversation again."""
     project = project_with(tmp_path, recorded=True, identity_files=["app.py"])
     project.evaluate()
     first = calls(project)
@@ -257,7 +257,7 @@ def test_a_server_gets_the_id(tmp_path: Path, server: Server, place: str) -> Non
 
 
 def test_a_turn_that_failed_is_not_sent_twice(tmp_path: Path, server: Server) -> None:
-    """After a failure, the application may know the message: the conversation begins anew."""
+    """After a failure, the application may know the message: the conversation starts again."""
     server.faults = ["What is my name?", "My name is Ada."]
     evaluation = served(tmp_path, server, **PLACES["body"]).evaluate()
     assert [len(said) for said in server.memory.values()] == [1, 3, 3]
