@@ -30,7 +30,7 @@ from pathlib import Path
 from gate_amounts import c1, c2, l1, l2, l3
 from gate_forecasts import d1, d2
 from gate_parts import h1, j1, o1
-from gate_passing import n1, n2, n3, n4
+from gate_passing import n1, n2, n3, n4, n5
 from gate_table import HEAD, LINE, Check, Setting, line, page
 from gate_unchanged import a1, a2, a3, a4, a5, a6, a7, f2, f3, f4, u1
 from gate_worse import p1, p2, p3, p4, p5, p6, s1, w1
@@ -71,6 +71,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Check]]] = {
         s1,
         u1,
         n4,
+        n5,
     )
 }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,6 +20,8 @@ from evalharness.gate.evidence import Rules, Word
 from evalharness.gate.rehearsal import Rehearsal
 from evalharness.gate.scores import conclude
 from evalharness.gate.staged import last_look
+from evalharness.gate.stats.bounds import few_failures
+from evalharness.gate.stats.distributions import binomial_below
 
 
 def passes(rng: Rng, n: int, kb: int, kc: int, of: tuple[float, float], shape: Shape | None = None) -> bool:
@@ -77,6 +80,34 @@ def n3(at: Setting) -> Iterator[Check]:
         found_all = verdicts(at.rng(9000 + cell), at.size(2000, 40), made, looks=6)
         label = f"false PASS at exactly 5 pts, all stages and 6 looks, n = {n}"
         yield at_most(label, found_all.passed, at.size(2000, 40), 0.05, 0.055)
+
+
+def n5(at: Setting) -> Iterator[Check]:
+    """A suite that always passed, and of which each answer now fails at a rate of 5 %: exact at every size."""
+    sizes = range(20, 401, 40 if at.ci else 1)
+    for kb in (1, 5):
+        rates = [_rate_of(_most_failures(n, lambda n, failed, kb=kb: _passes(n, failed, kb)), n) for n in sizes]
+        label = f"false PASS at exactly 5 pts, {kb}/1 runs, always passed: worst of {len(rates)} sizes, exact"
+        yield Check(label, max(rates), len(rates), high=0.05)
+    runs = sorted({n * kc for n in sizes for kc in (2, 3, 5)})
+    rates = [_rate_of(_most_failures(n, lambda n, failed: few_failures(failed, n, 0.05, 0.05)), n) for n in runs]
+    label = f"the same for 2, 3 and 5 runs, any accepted ones: at most, worst of {len(rates)} numbers of runs, exact"
+    yield Check(label, max(rates), len(rates), high=0.05)
+
+
+def _passes(n: int, failed: int, kb: int) -> bool:
+    after = (np.arange(n) >= failed).astype(float)[:, None]
+    return verdict_of(np.ones((n, kb)), after, Rules()) == "PASS"
+
+
+def _most_failures(runs: int, passes: Callable[[int, int], bool]) -> int:
+    """The largest number of failures with which a run still passes; -1 if none."""
+    return bisect_left(range(runs + 1), True, key=lambda failed: not passes(runs, failed)) - 1
+
+
+def _rate_of(most: int, runs: int) -> float:
+    """P(Binomial(`runs`, 5 %) <= `most`)."""
+    return binomial_below(most, runs, 0.05) if most >= 0 else 0.0
 
 
 def n4(at: Setting) -> Iterator[Check]:
