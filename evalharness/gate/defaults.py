@@ -56,7 +56,7 @@ class Look:
 LOOKS = (
     Look(1, alpha=0.002, alpha_clear=0.0005, population=0.02, alpha_pass=0.008),
     Look(2, alpha=0.006, alpha_clear=0.001, population=0.03, alpha_pass=0.010),
-    Look(4, alpha=0.012, alpha_clear=0.002, population=0.035, alpha_pass=0.034),
+    Look(4, alpha=0.018, alpha_clear=0.002, population=0.035, alpha_pass=0.034),
     Look(6, alpha=0.002, alpha_clear=0.0005, population=0.035, alpha_pass=0.004),
     Look(8, alpha=0.002, alpha_clear=0.0005, population=0.035, alpha_pass=0.004),
     Look(10, alpha=0.002, alpha_clear=0.0005, population=0.035, alpha_pass=0.004),
