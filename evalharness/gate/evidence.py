@@ -11,7 +11,7 @@ import numpy as np
 
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, POPULATION, QUALITY_MARGIN
 from evalharness.gate.stats.bounds import Spread, Target, runs_needed
-from evalharness.gate.stats.permutation import TOLERANCE, Pair, change
+from evalharness.gate.stats.permutation import TOLERANCE, Pair, blocks, change
 from evalharness.records import Slice, Status
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -127,7 +127,7 @@ class Evidence:
     @property
     def candidate_runs(self) -> int:
         """Number of candidate runs of all cases together."""
-        return sum(len(c) for _, c in self.pairs)
+        return sum(c.size for _, c in blocks(self.pairs))
 
 
 @dataclass(frozen=True, slots=True)

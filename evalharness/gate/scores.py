@@ -30,7 +30,16 @@ from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Word
 from evalharness.gate.numbers import means_of
 from evalharness.gate.own_words import is_only_there
 from evalharness.gate.stats.bounds import Spread, Target, few_failures, spread_of
-from evalharness.gate.stats.permutation import Floats, Pair, blocks, is_pass_fail, p_over_cases, p_worse, smallest_p
+from evalharness.gate.stats.permutation import (
+    Floats,
+    Pair,
+    Pairs,
+    blocks,
+    is_pass_fail,
+    p_over_cases,
+    p_worse,
+    smallest_p,
+)
 from evalharness.gate.stats.power import Needed, minimum_detectable_drop, needed
 from evalharness.gate.stats.sessions import corrected, overdispersion
 from evalharness.gate.wording import reason_of
@@ -98,20 +107,20 @@ def collect_evidence(
     Without `tested`, only its bounds: the p-value is 1. Raises ValueError for values that are not finite.
     """
     common = sorted(case for case in baseline if len(baseline[case]) and len(candidate.get(case, ())))
-    sides = [(np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common]
+    sides = Pairs((np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common)
     if not all(np.isfinite(side).all() for block in blocks(sides) for side in block):
         raise ValueError("expected finite numbers")
     unmatched = _unmatched(baseline, candidate, len(common))
     if not sides:
         nothing = Spread(0.0, math.inf)
         return Evidence((), 0, nothing, nothing, 1.0, 1.0, 1.0, blocked=unmatched)
-    units = _clustered(dict(zip(common, sides, strict=True)), clusters) if clusters else sides
+    units: Sequence[Pair] = _clustered(dict(zip(common, sides, strict=True)), clusters) if clusters else sides
     factor, count = _sessions([b for b, _ in units]) if sessions else (1.0, 0)
     if rules.target == "population":
         units = [(b.mean(keepdims=True), c.mean(keepdims=True)) for b, c in units]
     pairs = _in_order(units)
     return Evidence(
-        pairs=tuple(pairs),
+        pairs=pairs,
         cases=len(common),
         within=spread_of(pairs, span=rules.span),
         over=spread_of(pairs, target="population", span=rules.span),
@@ -123,14 +132,14 @@ def collect_evidence(
     )
 
 
-def _in_order(units: Sequence[Pair]) -> list[Pair]:
+def _in_order(units: Sequence[Pair]) -> Pairs:
     """The pairs sorted by value, so that results do not depend on the names or the order of cases and runs."""
     ordered: list[Pair] = []
     for baseline, candidate in blocks(units):
         b, c = np.sort(baseline, axis=1), np.sort(candidate, axis=1)
         order = np.lexsort(np.hstack([b, c]).T[::-1])
         ordered += zip(b[order], c[order], strict=True)
-    return ordered
+    return Pairs(ordered)
 
 
 def _unmatched(baseline: Runs, candidate: Runs, common: int) -> str:

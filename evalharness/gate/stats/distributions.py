@@ -6,6 +6,7 @@ Without scipy, whose import takes a fifth of the processor time of a short run. 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 _MANY = 10_000
@@ -61,6 +62,7 @@ def _t_within(value: float, degrees: int) -> float:
     return (angle + sine * total) * 2 / math.pi if odd else sine * total
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(probability: float, degrees: int) -> float:
     """Return the quantile of Student's t, by Newton's method."""
     if not 0 < probability < 1:

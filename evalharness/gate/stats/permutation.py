@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,34 @@ TOLERANCE = 1e-9
 """Values that differ by less are equal."""
 
 
+class Pairs(tuple[Pair, ...]):
+    """Pairs that group themselves once."""
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The blocks of these pairs."""
+        return _grouped(self)
+
+    @cached_property
+    def change(self) -> Floats:
+        """The change of each case."""
+        return _change(self.blocks)
+
+    @cached_property
+    def moving(self) -> list[Block]:
+        """The blocks of the cases that vary."""
+        return _varying(self.blocks)
+
+
 def blocks(pairs: Sequence[Pair]) -> list[Block]:
     """The pairs grouped by their numbers of runs, fewest first.
 
     One array for each group instead of one for each case.
     """
+    return pairs.blocks if isinstance(pairs, Pairs) else _grouped(pairs)
+
+
+def _grouped(pairs: Sequence[Pair]) -> list[Block]:
     alike: dict[tuple[int, int], list[Pair]] = {}
     for pair in pairs:
         alike.setdefault((len(pair[0]), len(pair[1])), []).append(pair)
@@ -46,7 +69,11 @@ def change(pairs: Sequence[Pair]) -> Floats:
 
     The order is that of `blocks`.
     """
-    return np.concatenate([c.mean(axis=1) - b.mean(axis=1) for b, c in blocks(pairs)])
+    return pairs.change if isinstance(pairs, Pairs) else _change(blocks(pairs))
+
+
+def _change(grouped: Sequence[Block]) -> Floats:
+    return np.concatenate([c.mean(axis=1) - b.mean(axis=1) for b, c in grouped])
 
 
 def p_worse(pairs: Sequence[Pair], seed: str) -> float:
@@ -104,8 +131,12 @@ def _by_chance(ties: int, taken: int, runs: int, kc: int) -> float:
 
 def _moving(pairs: Sequence[Pair]) -> list[Block]:
     """The cases that vary: a case whose runs are all equal has the same change under every labelling."""
+    return pairs.moving if isinstance(pairs, Pairs) else _varying(blocks(pairs))
+
+
+def _varying(grouped: Sequence[Block]) -> list[Block]:
     moving = []
-    for b, c in blocks(pairs):
+    for b, c in grouped:
         varies = np.ptp(np.hstack([b, c]), axis=1) > TOLERANCE
         if varies.any():
             moving.append((b[varies], c[varies]))
