@@ -29,15 +29,18 @@ def drive(steps: Steps, request: Request, submit: Submit) -> Future[Exchange]:
     result: Future[Exchange] = Future()
 
     def advance(exchange: Exchange | None) -> None:
-        try:
-            step = next(steps) if exchange is None else steps.send(exchange)
-        except StopIteration as stop:
-            result.set_result(stop.value)
-        except Exception as error:  # a sample waits for the result
-            result.set_result(Exchange(request, error=SampleError("conversation", describe(error))))
-        else:
-            waiting = submit(step) if isinstance(step, Request) else step
-            waiting.add_done_callback(lambda future: advance(future.result()))
+        """Take steps until one has to wait. A loop: hundreds of replayed exchanges are there already."""
+        while True:
+            try:
+                step = next(steps) if exchange is None else steps.send(exchange)
+                coming = submit(step) if isinstance(step, Request) else step
+            except StopIteration as stop:
+                return result.set_result(stop.value)
+            except Exception as error:  # a sample waits for the result
+                return result.set_result(Exchange(request, error=SampleError("conversation", describe(error))))
+            if not coming.done():
+                return coming.add_done_callback(lambda future: advance(future.result()))
+            exchange = coming.result()
 
     advance(None)
     return result

@@ -99,6 +99,31 @@ def test_an_application_that_keeps_the_conversation(tmp_path: Path) -> None:
         assert len(found.read("calls.txt").splitlines()) == 2
 
 
+AGENT = """\
+def answer(messages, tools):
+    asked = max(at for at, one in enumerate(messages) if one["role"] == "user")
+    calls = [] if len(messages) - asked > 2 * CALLS else [{"name": "look", "arguments": {}}]
+    return {"text": "" if calls else "Here.", "tool_calls": calls}
+"""
+
+
+@pytest.mark.deep
+def test_a_conversation_of_hundreds_of_requests_is_replayed(tmp_path: Path) -> None:
+    """Fifty turns of an agent with seven tool calls each are followed from the ledger alone."""
+    states = {f"s{n}": {"says": f"Look {n}.", "reactions": [{"go": f"s{n + 1}"}]} for n in range(49)}
+    user = {"start": "s0", "max_turns": 50, "states": {**states, "s49": {"says": "Look 49."}}}
+    world = {"tools": [{"name": "look"}], "world": {"results": [{"call": "look", "result": "found"}]}}
+    found = project(tmp_path, user, models=["app"], **world)
+    found.write("app.py", AGENT.replace("CALLS", "7"))
+    found.configure(
+        app={"provider": "python", "call": "app:answer", "recorded": True, "identity_files": ["app.py"]},
+    )
+    (sample,) = found.evaluate().samples
+    assert sample.response, sample.error
+    assert len(sample.response.tool_calls) == 50 * 7
+    assert "400 of 400 responses" in found.command("record", "export", "demo").output
+
+
 def changed(**states: Any) -> dict[str, Any]:
     """The user with other states."""
     return USER | {"states": USER["states"] | states}
