@@ -24,9 +24,8 @@ def sound(response: Response) -> Response:
         raise ProviderError(f"complete() must return a Response, not {type(response).__name__}")
     if response.has_added:
         response = _with_records(response)
-    if not response.is_sound:
-        shown = response.added_problem or replace(response, text="...")
-        raise ProviderError(f"the provider returned a response that cannot be recorded: {shown}")
+    if problem := response.problem:
+        raise ProviderError(f"the provider returned a response that cannot be recorded: {problem}")
     text, model, fingerprint = scrubbed([encodable(response.text), response.model, response.fingerprint])
     clean = replace(
         response,

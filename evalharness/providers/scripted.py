@@ -145,10 +145,8 @@ def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Res
         tool_calls=calls,
         empty=empty_fields(request, calls),
     )
-    if problem := response.added_problem:
+    if problem := response.problem:
         raise ProviderError(f"scripted response: {problem}", kind="scripted")
-    if not response.is_sound:
-        raise ProviderError("scripted response: expected log-probabilities of at most 0", kind="scripted")
     return response
 
 

@@ -63,6 +63,11 @@ class Request:
     """Of a turn that is sent to an application that keeps the conversation; None also for a single question to it."""
 
     @property
+    def is_single(self) -> bool:
+        """Whether its response is the whole answer: no turn, no simulated user and no scripted tools."""
+        return self.dialogue is None and self.user is None and self.world is None
+
+    @property
     def new_messages(self) -> tuple[Message, ...]:
         """The messages that an application that keeps the conversation does not know yet."""
         return self.messages[self.conversation.sent :] if self.conversation else self.messages
@@ -174,30 +179,28 @@ class Response:
         return {name: value for name, value in found.items() if value} | data
 
     @property
-    def is_sound(self) -> bool:
-        """Whether the response can be recorded.
-
-        It needs a known finish reason, numbers that are finite and not negative, integer token counts,
-        log-probabilities that are finite and at most 0, and fields of the declared types within bounds.
-        """
+    def problem(self) -> str:
+        """Why the response cannot be recorded, with the field; "" if it can."""
         usage, timing = self.usage, self.timing
         counts = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.estimated]
         counts += [usage.reasoning_tokens, usage.cache_write_tokens]
         optional = [timing.first_token_s, timing.prompt_tokens_per_s, timing.decode_tokens_per_s, timing.slots]
         optional.append(self.cost_usd)
         measured = [timing.total_s, *[value for value in optional if value is not None]]
-        known = (
-            self.finish_reason in _FINISH_REASONS and _are_amounts(counts, int) and _are_amounts(measured, int | float)
-        )
-        return known and _are_logprobs(self.logprobs) and self._has_sound_goldens() and not self.added_problem
-
-    def _has_sound_goldens(self) -> bool:
-        return isinstance(self.golden_logprobs, tuple) and all(_are_logprobs(one) for one in self.golden_logprobs)
+        if self.finish_reason not in _FINISH_REASONS:
+            return f"finish_reason: expected {' or '.join(_FINISH_REASONS)}, got {self.finish_reason!r:.40}"
+        if not _are_amounts(counts, int):
+            return f"usage: expected token counts from 0, got {usage!s:.300}"
+        if not _are_amounts(measured, int | float):
+            return f"timing or cost_usd: expected finite numbers from 0, got {timing!s:.300}, {self.cost_usd!r:.40}"
+        if not _are_logprobs(self.logprobs, *_in_tuple(self.golden_logprobs)):
+            return "logprobs or golden_logprobs: expected logarithms of probabilities, finite and at most 0"
+        return self.added_problem
 
     @property
     def added_problem(self) -> str:
         """Why a field that an application fills is unsound, with its place; "" if none is."""
-        if problem := self._empty_problem():
+        if self.empty != () and (problem := self._empty_problem()):
             return problem
         if not self.has_added:
             return ""
@@ -245,9 +248,16 @@ def _are_amounts(values: list[Any], kind: Any) -> bool:
     return not [value for value in values if not isinstance(value, kind) or not 0 <= value < math.inf]
 
 
-def _are_logprobs(values: object) -> bool:
+def _in_tuple(values: object) -> tuple[Any, ...]:
+    """The values of a tuple; another object as the only one."""
+    return values if isinstance(values, tuple) else (values,)
+
+
+def _are_logprobs(*lists: object) -> bool:
     """Whether the values are finite, so that they have a mean, and at most 0 up to rounding."""
-    return isinstance(values, tuple) and all(
-        isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value <= _LOGPROB_ROUNDING
-        for value in values
-    )
+    return not [values for values in lists if not isinstance(values, tuple) or not all(map(_is_logprob, values))]
+
+
+def _is_logprob(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and -math.inf < value <= _LOGPROB_ROUNDING  # type: ignore[operator]

@@ -74,10 +74,8 @@ def response_from_json(value: Any) -> Response:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     _check_fields(value, _RESPONSE.dump_python(response, mode="json"))
-    if problem := response.added_problem:
+    if problem := response.problem:
         raise ValueError(problem)
-    if not response.is_sound:
-        raise ValueError("logprobs or golden_logprobs: expected logarithms of probabilities, finite and at most 0")
     return response
 
 

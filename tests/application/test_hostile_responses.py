@@ -130,7 +130,7 @@ def _problem(sample: Sample) -> str:
     """What is wrong with the outcome of a hostile response."""
     error = sample.error
     if error is None:
-        return "" if sample.response and sample.response.is_sound else "an unsound response"
+        return sample.response.problem if sample.response else "no response"
     place = sample.key.case.rpartition("-")[0]
     if len(str(error)) > MOST_CHARS or not error.message:
         return f"an error of {len(error.message)} characters"

@@ -123,11 +123,15 @@ def explode(error: BaseException) -> Any:
         (lambda _: None, "provider", "complete() must return a Response, not NoneType"),
         (lambda _: "Yes.", "provider", "complete() must return a Response, not str"),
         (lambda _: replace(GOOD, text=None), "provider", "complete() must return a Response, not Response"),
-        (lambda _: replace(GOOD, finish_reason="banana"), "provider", "cannot be recorded"),
-        (lambda _: replace(GOOD, usage=Usage(-1, 0)), "provider", "cannot be recorded"),
-        (lambda _: replace(GOOD, timing=Timing(math.nan)), "provider", "cannot be recorded"),
-        (lambda _: replace(GOOD, timing=Timing(0.1, first_token_s=math.inf)), "provider", "cannot be recorded"),
-        (lambda _: replace(GOOD, usage=Usage(1, None)), "provider", "cannot be recorded"),  # type: ignore[arg-type]
+        (lambda _: replace(GOOD, finish_reason="banana"), "provider", "finish_reason: expected stop or length"),
+        (lambda _: replace(GOOD, usage=Usage(-1, 0)), "provider", "cannot be recorded: usage: expected token counts"),
+        (lambda _: replace(GOOD, timing=Timing(math.nan)), "provider", "cannot be recorded: timing or cost_usd"),
+        (
+            lambda _: replace(GOOD, timing=Timing(0.1, first_token_s=math.inf)),
+            "provider",
+            "cannot be recorded: timing or cost_usd",
+        ),
+        (lambda _: replace(GOOD, usage=Usage(1, None)), "provider", "cannot be recorded: usage: expected token counts"),  # type: ignore[arg-type]
     ],
 )
 def test_provider_error_is_one_case(complete: Callable[[Request], Any], kind: str, message: str) -> None:
