@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from evalharness.config import Config
 from evalharness.errors import ConfigError, Problem, SuiteError, did_you_mean
 from evalharness.records import ConfiguredText, Location, Message, Prompt, Suite
-from evalharness.suites.attachments import AttachmentReader
 from evalharness.suites.prompt_format import FormatError, check_filled, template_of
 from evalharness.suites.prompts import render_problems
 from evalharness.suites.render import Renderer
@@ -30,10 +29,7 @@ def with_configured(suite: Suite, config: Config, names: Collection[str], code: 
     filled = {name: _filled(prompt, suite, config, code) for name, prompt in wanted.items()}
     found = replace(suite, prompts={**suite.prompts, **filled})
     constants = {name: _of_code(prompt) for name, prompt in filled.items() if not prompt.by_case}
-    attachments = AttachmentReader(config.root, config.root, config.limits)  # text from code has none
-    renderer = Renderer(config.limits)
-    problems = list(render_problems(replace(found, prompts=constants), renderer, config.limits, attachments))
-    if problems:
+    if problems := list(render_problems(replace(found, prompts=constants), Renderer(config.limits), config.limits)):
         raise SuiteError(problems)
     return found
 

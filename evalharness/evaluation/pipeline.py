@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import count, groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.errors import MetricError
-from evalharness.evaluation.conversations import Conversations
 from evalharness.evaluation.warm_up import WarmUp
 from evalharness.execution import Engine, Exchange
 from evalharness.foreign import describe
@@ -26,6 +26,9 @@ from evalharness.logs import get_logger
 from evalharness.records import Case, Request, Response, Sample, SampleError
 from evalharness.scoring.long_texts import LongTexts
 from evalharness.scoring.scorer import Answered, Scorer
+
+if TYPE_CHECKING:  # only some suites have conversations
+    from evalharness.evaluation.conversations import Conversations
 
 _log = get_logger(__name__)
 _MOST_AT_ONCE = 256
@@ -91,7 +94,6 @@ class Pipeline:
     def __init__(self, engine: Engine, deadline_s: float | None = None) -> None:
         """Prepare a pipeline; nothing is started. After `deadline_s` and a second, no response is scored any more."""
         self._engine, self._deadline_s = engine, deadline_s
-        self._conversations = Conversations(engine.submit, engine.keeps_state)
         self._started_at, self._finished = time.monotonic(), 0
         self._over = threading.Event()
         self._timer = threading.Timer(deadline_s + _GRACE_S, self._too_late) if deadline_s is not None else None
@@ -146,8 +148,18 @@ class Pipeline:
 
     def _send(self, task: _Task) -> None:
         self._unfinished.add(task)
-        exchange = self._conversations.exchange(task.request)
+        exchange = self._exchange(task.request)
         exchange.add_done_callback(lambda future: self._arrived(task, future.result()))
+
+    def _exchange(self, request: Request) -> Future[Exchange]:
+        """The exchange to come: of the request alone, or of all that its answer takes."""
+        return self._engine.submit(request) if request.is_single else self._conversations.exchange(request)
+
+    @cached_property
+    def _conversations(self) -> Conversations:
+        from evalharness.evaluation.conversations import Conversations
+
+        return Conversations(self._engine.submit, self._engine.keeps_state)
 
     def _arrived(self, task: _Task, exchange: Exchange) -> None:
         task.exchange, task.request = exchange, exchange.request

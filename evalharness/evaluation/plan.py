@@ -13,7 +13,6 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
-from evalharness.evaluation.configured_prompts import with_configured
 from evalharness.execution.pricing import Pricing, pricing_of
 from evalharness.foreign import describe
 from evalharness.providers import Provider, check_provider, open_provider
@@ -48,7 +47,7 @@ class Plan:
         found = requests(
             self.suite, models=self.providers, prompts=self.prompts, repeats=self.repeats, limits=self.config.limits
         )
-        found = ((case, self._without_turns(request)) for case, request in found)
+        found = ((case, request if request.is_single else self._without_turns(request)) for case, request in found)
         if not any(metric.golden_likelihood for metric in self.metrics):
             return list(found)
         return [(case, replace(request, golden=case.golden)) for case, request in found]
@@ -56,8 +55,7 @@ class Plan:
     def _without_turns(self, request: Request) -> Request:
         """The request; one answer alone if a test gives the answers and leads the conversation."""
         is_given = not self.providers[request.key.model].capabilities.repeatable
-        leads = request.dialogue or request.user or request.world
-        return replace(request, dialogue=None, user=None, world=None) if is_given and leads else request
+        return replace(request, dialogue=None, user=None, world=None) if is_given else request
 
     def by_case(self) -> dict[tuple[str, str, str], list[tuple[Case, Request]]]:
         """By model, prompt and case: the requests of all repeats."""
@@ -158,7 +156,7 @@ def make_plan(
             raise ConfigError(f"{suite.file} has no prompt '{prompt}'{did_you_mean(prompt, suite.prompts)}")
     if repeat < 1:
         raise ConfigError(f"samples per case: expected at least 1, got {repeat}")
-    suite = with_configured(suite, config, prompts or suite.default_prompts, code)
+    suite = _with_configured(suite, config, prompts or suite.default_prompts, code)
     opened = {} if opened is None else opened
     wanted = dict.fromkeys(models or suite.models)
     if not wanted:
@@ -181,6 +179,15 @@ def make_plan(
         repeats={name: repeat if _varies(provider, suite) else 1 for name, provider in providers.items()},
         metric_models=metric_models,
     )
+
+
+def _with_configured(suite: Suite, config: Config, prompts: Sequence[str], code: Path | None) -> Suite:
+    """The suite with the texts of these prompts that the project's code has."""
+    if not any(suite.prompts[name].configured for name in prompts):
+        return suite
+    from evalharness.evaluation.configured_prompts import with_configured
+
+    return with_configured(suite, config, prompts, code)
 
 
 def _varies(provider: Provider, suite: Suite) -> bool:

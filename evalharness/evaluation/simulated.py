@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from evalharness.evaluation.chain import Steps
 from evalharness.evaluation.send import Send
-from evalharness.evaluation.tool_loop import ask, together
+from evalharness.evaluation.tool_loop import answer, combined
 from evalharness.execution import Exchange
 from evalharness.execution.options import RecordMode
 from evalharness.records import END, Conversation, Message, Reaction, Request, SampleError, SimulatedUser, UserState
@@ -26,11 +26,11 @@ def converse(request: Request, user: SimulatedUser, send: Send, name: str, recor
     for _ in range(user.max_turns):
         conversation = Conversation(name, known) if name else None
         turn = replace(request, messages=messages, conversation=conversation)
-        exchange = yield from ask(turn, request.key.case, send, record)
+        exchange = yield from answer(turn, request.key.case, send, record)
         steps.append(exchange)
         if exchange.response is None:
             return _whole(request, steps, messages)
-        messages = (*messages, *(exchange.said or (Message("assistant", exchange.response.text),)))
+        messages = (*messages, *(exchange.transcript or (Message("assistant", exchange.response.text),)))
         known, state = len(messages), _next(reactions[state], SampleView(exchange.response))
         if state == END:
             return _whole(request, steps, messages)
@@ -50,5 +50,4 @@ def _next(reactions: list[tuple[Reaction, Check | None]], answer: SampleView) ->
 
 def _whole(request: Request, steps: list[Exchange], messages: tuple[Message, ...]) -> Exchange:
     calls = tuple(call for step in steps[:-1] if step.response for call in step.response.tool_calls)
-    said = messages[len(request.messages) :]
-    return together(replace(request, world=None), steps, calls, said)
+    return combined(replace(request, world=None), steps, calls, messages[len(request.messages) :])

@@ -12,33 +12,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evalharness.evaluation.chain import Steps
-from evalharness.evaluation.play import Play, results_of
 from evalharness.evaluation.send import Send
+from evalharness.evaluation.world_state import WorldState, results_of
 from evalharness.execution import Exchange
 from evalharness.execution.options import RecordMode
 from evalharness.records import Message, Request, Response, SampleError, Timing, ToolCall, Usage, World
 
 
-def ask(request: Request, name: str, send: Send, record: RecordMode | None = None) -> Steps:
+def answer(request: Request, name: str, send: Send, record: RecordMode | None = None) -> Steps:
     """Send a request, and the results of the calls that its response has. `name`: of the conversation."""
     world, request = request.world, replace(request, dialogue=None, world=None)
     exchange = yield send(request, record)
     if world is None or not _open_calls(exchange):
         return exchange
-    play, steps = Play(world, request, name), [exchange]
-    said: list[Message] = []
+    state, steps = WorldState(world, request, name), [exchange]
+    transcript: list[Message] = []
     calls: list[ToolCall] = []
     while exchange.response is not None and (wanted := _open_calls(exchange)):
-        answered = play.answered(wanted)
+        answered = state.answered(wanted)
         calls += answered
         if len(steps) == world.max_steps:
-            return replace(together(request, steps), response=None, error=_too_many(world, answered[-1]))
-        said += [_calling(exchange.response, answered), *results_of(answered)]
-        exchange = yield send(_following(request, said, exchange), record)
+            return replace(combined(request, steps), response=None, error=_too_many(world, answered[-1]))
+        transcript += [_calling(exchange.response, answered), *results_of(answered)]
+        exchange = yield send(_following(request, transcript, exchange), record)
         steps.append(exchange)
     if exchange.response is not None:
-        said.append(Message("assistant", exchange.response.text))
-    return together(request, steps, tuple(calls), tuple(said))
+        transcript.append(Message("assistant", exchange.response.text))
+    return combined(request, steps, tuple(calls), tuple(transcript))
 
 
 def _open_calls(exchange: Exchange) -> tuple[ToolCall, ...]:
@@ -51,11 +51,11 @@ def _calling(response: Response, calls: Sequence[ToolCall]) -> Message:
     return Message("assistant", response.text, tuple(replace(call, result=None, unknown=False) for call in calls))
 
 
-def _following(request: Request, said: Sequence[Message], before: Exchange) -> Request:
+def _following(request: Request, transcript: Sequence[Message], before: Exchange) -> Request:
     conversation = before.request.conversation
     if conversation is not None:  # the application knows what it was sent, and what it answered
         conversation = replace(conversation, sent=len(before.request.messages) + 1)
-    return replace(request, messages=(*request.messages, *said), conversation=conversation)
+    return replace(request, messages=(*request.messages, *transcript), conversation=conversation)
 
 
 def _too_many(world: World, last: ToolCall) -> SampleError:
@@ -63,13 +63,13 @@ def _too_many(world: World, last: ToolCall) -> SampleError:
     return SampleError("steps", text)
 
 
-def together(
-    request: Request, steps: Sequence[Exchange], calls: tuple[ToolCall, ...] = (), said: tuple[Message, ...] = ()
+def combined(
+    request: Request, steps: Sequence[Exchange], calls: tuple[ToolCall, ...] = (), transcript: tuple[Message, ...] = ()
 ) -> Exchange:
-    """Return one exchange for all steps: the last response, with the calls before it and the transcript `said`."""
+    """Return one exchange for all steps: the last response, with the calls before it and the transcript."""
     last, responses = steps[-1], [step.response for step in steps if step.response]
     costs = [step.cost_usd for step in steps if step.cost_usd is not None]
-    response = last.response and _merged(last.response, responses, calls, said)
+    response = last.response and _merged(last.response, responses, calls, transcript)
     return Exchange(
         request,
         response,
@@ -78,20 +78,20 @@ def together(
         recorded_at=min((step.recorded_at for step in steps if step.recorded_at), default=""),
         attempts=max(step.attempts for step in steps),
         retryable=last.retryable,
-        said=response.turns if response else (),
+        transcript=response.turns if response else (),
         sources=tuple(source for step in steps for source in step.all_sources),
     )
 
 
 def _merged(
-    last: Response, responses: Sequence[Response], calls: tuple[ToolCall, ...], said: tuple[Message, ...]
+    last: Response, responses: Sequence[Response], calls: tuple[ToolCall, ...], transcript: tuple[Message, ...]
 ) -> Response:
     usages = [one.usage for one in responses]
     own = [one.cost_usd for one in responses if one.cost_usd is not None]
     return replace(
         last,
         tool_calls=(*calls, *last.tool_calls),
-        turns=said,
+        turns=transcript,
         empty=tuple(name for name in last.empty if name != "tool_calls" or not calls),
         usage=Usage(
             prompt_tokens=sum(one.prompt_tokens for one in usages),

@@ -92,7 +92,7 @@ class Exchange:
     """Whether the error is one after which another attempt may succeed."""
     recorded_from: str = ""
     """The recording that a replayed response was imported from; empty for a response of the endpoint."""
-    said: tuple[Message, ...] = ()
+    transcript: tuple[Message, ...] = ()
     """The messages of an answer with tool calls and their results; empty for one without."""
     sources: tuple[str, ...] = ()
     """The same for an exchange that stands for several."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from evalharness.records.application import Citation, Context, ToolCall
 from evalharness.records.attachment import Attachment
-from evalharness.records.dialogue import END, Conversation, Dialogue, Reaction, SimulatedUser, UserState, turn_id
+from evalharness.records.dialogue import END, USER, Conversation, Dialogue, Reaction, SimulatedUser, UserState, turn_id
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
@@ -54,6 +54,7 @@ __all__ = [
     "END",
     "SEVERITY",
     "TIMINGS",
+    "USER",
     "AcceptedRun",
     "Attachment",
     "Baseline",

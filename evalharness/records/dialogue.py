@@ -33,6 +33,8 @@ class Conversation:
     """Number of leading messages that the application knows from earlier turns."""
 
 
+USER = "user"
+"""The variable of a prompt with what the user says in a turn."""
 END = "end"
 """The state in which a simulated user has nothing more to say."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 from evalharness.records.application import ToolCall, message_text
 from evalharness.records.attachment import Attachment
-from evalharness.records.dialogue import SimulatedUser
+from evalharness.records.dialogue import USER, SimulatedUser
 from evalharness.records.world import World
 
 PART_BREAK = "\n\n"
@@ -90,6 +90,12 @@ class Tool:
     def schema(self) -> dict[str, Any]:
         """The JSON schema of the arguments."""
         return json.loads(self.parameters) if self.parameters else {"type": "object", "properties": {}}
+
+    def unknown_argument(self, names: Iterable[str]) -> str | None:
+        """Return the first of these arguments that the schema neither names nor allows in `additionalProperties`."""
+        schema = self.schema
+        known = schema.get("properties", {})
+        return None if schema.get("additionalProperties") else next((name for name in names if name not in known), None)
 
 
 _FIRST_PARAMS = {"max_tokens", "temperature", "seed", "top_p", "top_k", "min_p", "repeat_penalty", "stop"}
@@ -241,6 +247,18 @@ class Case:
     """Leads the conversation, of which the case is the whole."""
     turns: tuple[str, ...] = ()
     """What the user says in the turns up to this one."""
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether the case has messages besides those of the prompt."""
+        return bool(self.turns or self.history or self.user)
+
+    @property
+    def turn_vars(self) -> dict[str, str]:
+        """The variable of the prompt's last message with what the user says; empty for a case without turns."""
+        if self.user:
+            return {USER: self.user.opening}
+        return {USER: self.turns[-1]} if self.turns else {}
 
 
 @dataclass(frozen=True, slots=True)

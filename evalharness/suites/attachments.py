@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evalharness.config import Limits
@@ -33,25 +33,22 @@ class AttachmentReader:
         """`folder`: that of the suite, below which its files are."""
         self._root, self._folder, self._limits = root, folder, limits
         self._known: dict[tuple[str, str], Attachment] = {}
-        self.used: dict[str, dict[str, Attachment]] = {}
-        """By prompt: its files by their paths as rendered."""
+        self._of_prompt: dict[str, PromptAttachments] = {}
         self.bytes_of: dict[str, int] = {}
         """The size of each file by its digest."""
 
-    def of_prompt(self, name: str) -> Callable[[str, str], Attachment]:
-        """A function that returns the file of a kind and a path, and notes it as one of the prompt's.
+    def of_prompt(self, name: str) -> PromptAttachments:
+        """The files of a prompt, which are read as its messages are rendered."""
+        return self._of_prompt.setdefault(name, PromptAttachments(self))
 
-        It raises FileError: outside the folder, a link, missing, too large, of another type.
+    def read(self, kind: str, reference: str) -> Attachment:
+        """The file of a kind and a path.
+
+        Raises FileError: outside the folder, a link, missing, too large, of another type.
         """
-        used = self.used.setdefault(name, {})
-
-        def read(kind: str, reference: str) -> Attachment:
-            if (kind, reference) not in self._known:
-                self._known[kind, reference] = self._opened(kind, reference)
-            used[reference] = self._known[kind, reference]
-            return used[reference]
-
-        return read
+        if (kind, reference) not in self._known:
+            self._known[kind, reference] = self._opened(kind, reference)
+        return self._known[kind, reference]
 
     def _opened(self, kind: str, reference: str) -> Attachment:
         path = inside(self._root, self._folder, reference)
@@ -69,13 +66,20 @@ class AttachmentReader:
         return Attachment(name, found, digest, folder=str(self._root.resolve()))
 
 
-class RequestSizes:
-    """The number and the size of the files in the request of each case."""
+class PromptAttachments:
+    """The files of one prompt, and how much of them each case sends."""
 
     def __init__(self, reader: AttachmentReader) -> None:
         self._reader, self._of_case = reader, dict[str, tuple[int, int]]()
+        self.used: dict[str, Attachment] = {}
+        """The files by their paths as rendered."""
 
-    def problem(self, case: str, message: Message) -> str:
+    def read(self, kind: str, reference: str) -> Attachment:
+        """The file of a kind and a path, which is then one of the prompt's. Raises FileError."""
+        self.used[reference] = self._reader.read(kind, reference)
+        return self.used[reference]
+
+    def size_problem(self, case: str, message: Message) -> str:
         """Why the request of a case with this further message is too large; "" if it is not."""
         number, size = self._of_case.get(case, (0, 0))
         number += len(message.attachments)

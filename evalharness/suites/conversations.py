@@ -1,26 +1,19 @@
-"""Conversations of a suite: a case for each turn, and where its messages stand among those of the prompt."""
+"""Read the conversations of a suite: a case for each turn. Imported only for a suite that has some."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from evalharness.errors import Problem
-from evalharness.records import Case, Message, Prompt, SimulatedUser, Suite, World, turn_id
+from evalharness.records import USER, Message, Prompt, Suite, turn_id
 from evalharness.suites.document import Document, Loc, problem
 from evalharness.suites.schema import CaseSchema
-from evalharness.suites.simulated import read_user, user_problems
+from evalharness.suites.simulated import read_user, says_problems, user_problems
+from evalharness.suites.turns import RenderText, split
 from evalharness.templating.sandbox import TemplateError
 
-USER = "user"
-"""The variable with what the user says in a turn."""
 Sources = Sequence[tuple[Document, Loc]]
-Render = Callable[[Prompt, Mapping[str, Any]], tuple[Message, ...]]
-"""Returns the messages of a prompt. Raises TemplateError."""
-
-RenderText = Callable[[str, Mapping[str, Any]], str]
-"""Returns one text. Raises TemplateError."""
 
 
 def one_per_turn(cases: Sequence[CaseSchema], sources: Sources) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
@@ -50,20 +43,20 @@ def _turns(case: CaseSchema, source: tuple[Document, Loc]) -> Iterator[tuple[Cas
 def conversation_fields(raw: CaseSchema) -> dict[str, Any]:
     """The fields of a case that concern its conversation."""
     return {
-        "history": tuple(Message(*turn.role_and_text) for turn in raw.messages),
+        "history": tuple(Message(*turn.key_and_value) for turn in raw.messages),
         "conversation": raw.id.rpartition("#")[0] if raw.turns else "",
         "turns": tuple(turn.user for turn in raw.turns),
         "user": read_user(raw.user),
     }
 
 
-def conversation_data(raw: CaseSchema, world: World | None) -> list[Any]:
-    """What an answer depends on besides variables, for the digest of the case; empty for a case of one message."""
-    history = [list(turn.role_and_text) for turn in raw.messages]
-    talk = {"messages": history, "turns": [turn.user for turn in raw.turns]} if history or raw.turns else {}
-    talk |= {"user": raw.user.model_dump(by_alias=True)} if raw.user else {}
-    tools = {"world": world.to_data()} if world else {}
-    return [talk | tools] if talk or tools else []
+def conversation_data(raw: CaseSchema) -> dict[str, Any]:
+    """What an answer depends on besides variables, for the digest of the case."""
+    data: dict[str, Any] = {}
+    if raw.messages or raw.turns:
+        data["messages"] = [list(turn.key_and_value) for turn in raw.messages]
+        data["turns"] = [turn.user for turn in raw.turns]
+    return data | ({"user": raw.user.model_dump(by_alias=True)} if raw.user else {})
 
 
 def case_problems(cases: Sequence[CaseSchema], sources: Sources) -> Iterator[Problem]:
@@ -81,73 +74,17 @@ def case_problems(cases: Sequence[CaseSchema], sources: Sources) -> Iterator[Pro
             yield document.problem((*loc, "vars", USER), message)
 
 
-def messages_of(
-    render: Render, prompt: Prompt, variables: Mapping[str, Any], case: Case, user: SimulatedUser | None = None
-) -> tuple[Message, ...]:
-    """The messages of a prompt with those of the case.
+def turn_problems(suite: Suite, variables: Callable[[str], set[str]], text: RenderText) -> Iterator[Problem]:
+    """What is wrong with the turns of a suite in its prompts.
 
-    The history comes before the last user message of the prompt, which is rendered for each turn. The answers to all
-    turns but the last are not known yet: they come between the last messages.
+    `variables` returns those that a template reads, `text` renders one. Both raise TemplateError.
     """
-    start, last = split(prompt)
-    if user is not None:
-        return (*render(start, variables), *case.history, Message("user", user.opening))
-    texts = case.turns
-    if not case.history and not texts:
-        return render(prompt, variables)
-    said: list[Mapping[str, Any]] = [{**variables, USER: text} for text in texts] or [variables]
-    turns = [message for each in said for message in render(last, each)] if last else _as_is(texts)
-    return (*render(start, variables), *case.history, *turns)
+    yield from _prompt_problems(suite, variables)
+    yield from says_problems(suite, text)
 
 
-def rendered_user(
-    text: Callable[[str, Mapping[str, Any]], str],
-    render: Render,
-    prompt: Prompt,
-    variables: Mapping[str, Any],
-    case: Case,
-) -> SimulatedUser | None:
-    """The simulated user of a case with the texts that are sent. `text` renders one."""
-    if case.user is None:
-        return None
-    _, last = split(prompt)
-
-    def sent(source: str) -> str:
-        said = text(source, variables)
-        return render(last, {**variables, USER: said})[0].content if last else said
-
-    states = {name: replace(state, says=sent(state.says)) for name, state in case.user.states.items()}
-    return replace(case.user, states=states)
-
-
-def split(prompt: Prompt) -> tuple[Prompt, Prompt | None]:
-    """The prompt without its last message, and that message, if it is the user's."""
-    if not prompt.messages or prompt.messages[-1].role != "user":
-        return prompt, None
-    return replace(prompt, messages=prompt.messages[:-1]), replace(prompt, messages=prompt.messages[-1:])
-
-
-def _as_is(texts: Sequence[str]) -> list[Message]:
-    return [Message("user", text) for text in texts]
-
-
-def said(case: Case, *, is_last: bool) -> dict[str, str]:
-    """The variable with the text of the turn, for the last message of a prompt."""
-    texts = [case.user.opening] if case.user else case.turns
-    return {USER: texts[-1]} if texts and is_last else {}
-
-
-def names_in(cases: Sequence[CaseSchema]) -> set[str]:
-    """The variables that cases set, with that of their turns."""
-    turns = {USER} if any(case.turns or case.user for case in cases) else set()
-    return {name for case in cases for name in case.vars} | turns
-
-
-def prompt_problems(suite: Suite, variables: Callable[[str], set[str]]) -> Iterator[Problem]:
-    """A problem for each prompt that would not send the turns of a case.
-
-    `variables` returns those that a template reads, and raises TemplateError.
-    """
+def _prompt_problems(suite: Suite, variables: Callable[[str], set[str]]) -> Iterator[Problem]:
+    """A problem for each prompt that would not send the turns of a case."""
     first = next((case for case in suite.cases if case.turns or case.user), None)
     for prompt in suite.prompts.values() if first else ():
         if first and _leaves_out(prompt, variables):

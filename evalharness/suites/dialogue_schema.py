@@ -4,38 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict
 
 from evalharness.suites.document import number, plain
-from evalharness.suites.field_types import STRICT, Data, Points, TagName, Text
+from evalharness.suites.field_types import ONE_ROLE, Data, OneKeySchema, Points, StrictSchema, TagName, Text
 
 Values = Annotated[dict[str, Any], BeforeValidator(plain)]
 
 
-class StrictSchema(BaseModel):
-    """A mapping without unknown keys."""
-
-    model_config = STRICT
-
-
-class HistorySchema(StrictSchema):
+class HistorySchema(OneKeySchema):
     """A message of a conversation that has begun: a mapping from one role to its text."""
 
+    expected = ONE_ROLE
     system: Text | None = None
     user: Text | None = None
     assistant: Text | None = None
-
-    @model_validator(mode="after")
-    def _one_role(self) -> HistorySchema:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a message must have exactly one role: system, user or assistant")
-        return self
-
-    @property
-    def role_and_text(self) -> tuple[str, str]:
-        """The role and the text of the message."""
-        role = next(iter(self.model_fields_set))
-        return role, getattr(self, role)
 
 
 class TurnSchema(StrictSchema):
@@ -46,17 +29,12 @@ class TurnSchema(StrictSchema):
     assert_: list[Data] = Field(default=[], alias="assert")
 
 
-class ConditionSchema(StrictSchema):
+class ConditionSchema(OneKeySchema):
     """What an answer has: one of the two."""
 
+    expected = "expected one condition: contains or regex"
     contains: Text | None = None
     regex: Text | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> ConditionSchema:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("expected one condition: contains or regex")
-        return self
 
 
 class ReactionSchema(StrictSchema):

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Strict, Tag, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from evalharness.records.names import NAME_PATTERN
 from evalharness.suites.document import Bare, number, plain
@@ -81,5 +91,31 @@ Points = Annotated[
 
 T = TypeVar("T")
 OrNull = Annotated[T | None, BeforeValidator(number_or_null)]
-STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-"""Of a mapping without unknown keys."""
+
+
+ONE_ROLE = "a message must have exactly one role: system, user or assistant"
+
+
+class StrictSchema(BaseModel):
+    """A mapping without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+
+
+class OneKeySchema(StrictSchema):
+    """A mapping with exactly one of its keys."""
+
+    expected: ClassVar[str]
+    """The message for any other number of keys."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> OneKeySchema:
+        if len(self.model_fields_set) != 1:
+            raise ValueError(self.expected)
+        return self
+
+    @property
+    def key_and_value(self) -> tuple[str, Any]:
+        """The key that is set, and its value."""
+        key = next(iter(self.model_fields_set))
+        return key, getattr(self, key)

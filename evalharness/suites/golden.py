@@ -15,10 +15,9 @@ from pydantic import TypeAdapter
 from evalharness.config import Config
 from evalharness.errors import Problem, did_you_mean
 from evalharness.suites.document import Document, DocumentError, Loc, problem, read_yaml
-from evalharness.suites.field_types import Text, TextOrList
+from evalharness.suites.field_types import StrictSchema, Text, TextOrList
 from evalharness.suites.files import FileError, read_text
 from evalharness.suites.rows import read_jsonl
-from evalharness.suites.schema import StrictSchema
 from evalharness.suites.validation import validate
 
 GOLDEN_FOLDER = "golden"

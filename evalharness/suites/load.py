@@ -8,24 +8,15 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError, SuiteError, did_you_mean
-from evalharness.records import ASSERTIONS, Case, Location, Run, Spec, Suite
+from evalharness.records import ASSERTIONS, USER, Case, Location, Run, Spec, Suite, Tool, World
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.applicable import gate_problems, metric_problems
-from evalharness.suites.attachments import AttachmentReader
-from evalharness.suites.conversations import (
-    case_problems,
-    conversation_data,
-    conversation_fields,
-    names_in,
-    one_per_turn,
-    prompt_problems,
-)
 from evalharness.suites.document import Document, Loc, problem, read_yaml
 from evalharness.suites.files import FileError, inside
 from evalharness.suites.gates import read_gates
@@ -36,10 +27,10 @@ from evalharness.suites.reading import Reading
 from evalharness.suites.render import Renderer
 from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
 from evalharness.suites.schema import CaseSchema, SuiteSchema
-from evalharness.suites.simulated import says_problems
 from evalharness.suites.specs import BEYOND, SpecReader
-from evalharness.suites.tools import read_tools
-from evalharness.suites.world import read_world
+
+if TYPE_CHECKING:  # only some suites have attachments
+    from evalharness.suites.attachments import AttachmentReader
 
 SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
@@ -89,9 +80,8 @@ class _Loader(Reading):
         checks = self._specs.checks(raw.assert_, document)
         cases, sources = self._cases(raw, document)
         golden = self._golden([case.id for case in cases], metrics)
-        prompts = PromptReader(self, document, {*raw.vars, *names_in(cases)})
-        tools = read_tools(raw.tools, document, self)
-        self._world = read_world(raw.world, tools, document, self)
+        prompts = PromptReader(self, document, {*raw.vars, *_variables(cases)})
+        tools, world = self._tools(raw, document)
         suite = Suite(
             name=self._name,
             file=document.file,
@@ -101,23 +91,24 @@ class _Loader(Reading):
             default_prompts=tuple(raw.default_prompts or raw.prompts),
             params=read_params(raw.params),
             tools=tools,
-            world=self._world,
+            world=world,
             vars=raw.vars,
             metrics=metrics,
             gates=read_gates(raw.gates, document, self._specs.opened, cases, self, asserts=bool(raw.assert_)),
-            cases=tuple(self._case(case, source, golden, checks) for case, source in zip(cases, sources, strict=True)),
+            cases=tuple(
+                self._case(case, source, golden, checks, world) for case, source in zip(cases, sources, strict=True)
+            ),
         )
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
         self._check_metrics(suite, golden, document)
         renderer = Renderer(self.config.limits)
-        files = AttachmentReader(self.config.root, self.path.parent, self.config.limits)
+        files = self._attachments(suite)
         self.problems += render_problems(suite, renderer, self.config.limits, files)
-        self.problems += prompt_problems(suite, renderer.variables)
-        self.problems += says_problems(suite, renderer.text)
+        self._check_turns(suite, renderer)
         if self.problems:
             raise self.error()
-        return with_attachments(suite, files)
+        return with_attachments(suite, files) if files else suite
 
     def _cases(self, raw: SuiteSchema, document: Document) -> tuple[list[CaseSchema], list[tuple[Document, Loc]]]:
         """The cases, and the document and position of each."""
@@ -126,10 +117,38 @@ class _Loader(Reading):
             sources: list[tuple[Document, Loc]] = [(document, (index,)) for index in range(len(cases))]
         else:
             cases, sources = raw.cases, [(document, ("cases", index)) for index in range(len(raw.cases))]
-        self.problems += case_problems(cases, sources)
-        cases, sources = one_per_turn(cases, sources)
+        if any(case.is_conversation for case in cases):
+            from evalharness.suites.conversations import case_problems, one_per_turn
+
+            self.problems += case_problems(cases, sources)
+            cases, sources = one_per_turn(cases, sources)
         self._check_ids(cases, sources, document)
         return cases, sources
+
+    def _tools(self, raw: SuiteSchema, document: Document) -> tuple[tuple[Tool, ...], World | None]:
+        """What the model may call, and what the calls return."""
+        if not raw.tools and raw.world is None:
+            return (), None
+        from evalharness.suites.tools import read_tools
+        from evalharness.suites.world import read_world
+
+        tools = read_tools(raw.tools, document, self)
+        return tools, read_world(raw.world, tools, document, self)
+
+    def _attachments(self, suite: Suite) -> AttachmentReader | None:
+        """What reads the pictures and documents of the messages; None for a suite without any."""
+        if not any(message.attachments for prompt in suite.prompts.values() for message in prompt.messages):
+            return None
+        from evalharness.suites.attachments import AttachmentReader
+
+        return AttachmentReader(self.config.root, self.path.parent, self.config.limits)
+
+    def _check_turns(self, suite: Suite, renderer: Renderer) -> None:
+        """Note the turns that the prompts do not send, or that cannot be rendered."""
+        if any(case.is_conversation for case in suite.cases):
+            from evalharness.suites.conversations import turn_problems
+
+            self.problems += turn_problems(suite, renderer.variables, renderer.text)
 
     def _case_file(self, reference: str, document: Document) -> tuple[Document, list[CaseSchema]]:
         try:
@@ -190,19 +209,22 @@ class _Loader(Reading):
         source: tuple[Document, Loc],
         golden: Golden,
         checks: tuple[Spec, ...],
+        world: World | None,
     ) -> Case:
         document, loc = source
         answers = golden.answers.get(raw.id, ())
+        fields, data = _conversation(raw)
+        more = data | ({"world": world.to_data()} if world else {})
         return Case(
             id=sys.intern(raw.id),  # baselines repeat ids and digests
             vars=raw.vars,
             tags=tuple(dict.fromkeys(raw.tags)),
             golden=answers,
             checks=checks + self._specs.checks(raw.assert_, document, loc),
-            digest=sys.intern(digest([raw.vars, list(answers), *conversation_data(raw, self._world)])),
+            digest=sys.intern(digest([raw.vars, list(answers), *([more] if more else [])])),
             where=document.locate(loc),
             cluster=raw.cluster,
-            **conversation_fields(raw),
+            **fields,
         )
 
     def _check_names(self, raw: SuiteSchema, document: Document) -> None:
@@ -218,6 +240,21 @@ class _Loader(Reading):
                     ("default_prompts", index),
                     f"no prompt '{prompt}' in this suite{did_you_mean(prompt, raw.prompts)}",
                 )
+
+
+def _variables(cases: Sequence[CaseSchema]) -> set[str]:
+    """The variables that cases set, with that of their turns."""
+    turns = {USER} if any(case.turns or case.user for case in cases) else set()
+    return turns.union(*[case.vars for case in cases])
+
+
+def _conversation(raw: CaseSchema) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of a case that concern its conversation, and their part of its digest."""
+    if not raw.is_conversation:
+        return {}, {}
+    from evalharness.suites.conversations import conversation_data, conversation_fields
+
+    return conversation_fields(raw), conversation_data(raw)
 
 
 def _other_format(reference: str, file: str) -> str:

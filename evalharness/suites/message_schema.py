@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from evalharness.suites.field_types import STRICT, Text
+from evalharness.suites.field_types import ONE_ROLE, OneKeySchema, StrictSchema, Text
 
 
 def _list_or_source(value: Any) -> str:
@@ -32,10 +32,8 @@ def _file_hint(text: str) -> str:
     return f": write {{file: {text.removeprefix('file://')}}}" if text.startswith("file://") else ""
 
 
-class PromptSourceSchema(BaseModel):
+class PromptSourceSchema(StrictSchema):
     """Where a prompt, or the text of a message, is read from."""
-
-    model_config = STRICT
 
     file: Text | None = None
     """Relative to the suite's file, below the root: .md, .txt, .jinja, .j2; a chat in .json, .yaml, .yml."""
@@ -59,28 +57,15 @@ Content = Annotated[
 ]
 
 
-class PartSchema(BaseModel):
+class PartSchema(OneKeySchema):
     """A part of a user message: a text, or a file in the folder of the suite. Each is a template."""
 
-    model_config = STRICT
-
+    expected = "a part must have exactly one key: text, image or file"
     text: Text | None = None
     image: Text | None = None
     """PNG, JPEG, GIF or WebP."""
     file: Text | None = None
     """PDF."""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> PartSchema:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a part must have exactly one key: text, image or file")
-        return self
-
-    @property
-    def kind_and_source(self) -> tuple[str, str]:
-        """The kind and the template of the part."""
-        kind = next(iter(self.model_fields_set))
-        return kind, getattr(self, kind)
 
 
 UserContent = Annotated[
@@ -91,26 +76,13 @@ UserContent = Annotated[
 ]
 
 
-class MessageSchema(BaseModel):
+class MessageSchema(OneKeySchema):
     """One message: a mapping from one role to its template, to the file that has it, or to parts (user only)."""
 
-    model_config = STRICT
-
+    expected = ONE_ROLE
     system: Content | None = None
     user: UserContent | None = None
     assistant: Content | None = None
-
-    @model_validator(mode="after")
-    def _one_role(self) -> MessageSchema:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("a message must have exactly one role: system, user or assistant")
-        return self
-
-    @property
-    def role_and_source(self) -> tuple[str, str | PromptSourceSchema | list[PartSchema]]:
-        """The role and the template of the message, or where it is read from, or its parts."""
-        role = next(iter(self.model_fields_set))
-        return role, getattr(self, role)
 
 
 PromptSchema = Annotated[

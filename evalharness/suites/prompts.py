@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalharness.config import Limits
 from evalharness.errors import Problem, did_you_mean
 from evalharness.records import Attachment, Case, ConfiguredText, Location, Message, Prompt, Suite
 from evalharness.records.suite import PART_BREAK
-from evalharness.suites.attachments import AttachmentReader, RequestSizes
-from evalharness.suites.conversations import said
 from evalharness.suites.document import Document, DocumentError, Loc
 from evalharness.suites.files import FileError
 from evalharness.suites.message_schema import MessageSchema, PartSchema, PromptSourceSchema
@@ -26,7 +25,10 @@ from evalharness.suites.prompt_files import (
 )
 from evalharness.suites.prompt_format import FormatError, check_filled, section_hint, template_of
 from evalharness.suites.reading import Reading
-from evalharness.suites.render import Read, Renderer, TemplateError
+from evalharness.suites.render import Renderer, TemplateError
+
+if TYPE_CHECKING:  # only some suites have attachments
+    from evalharness.suites.attachments import AttachmentReader, PromptAttachments
 
 _FILE = "file://"
 
@@ -63,7 +65,7 @@ class PromptReader:
 
     def _turns(self, turns: Sequence[MessageSchema], loc: Loc, ignored: dict[str, None]) -> Iterator[FileText]:
         for index, turn in enumerate(turns):
-            role, content = turn.role_and_source
+            role, content = turn.key_and_value
             here = (*loc, index, role)
             if isinstance(content, PromptSourceSchema):
                 yield self._single(role, content, here, ignored)
@@ -153,7 +155,7 @@ class PromptReader:
 def _parts(role: str, parts: Sequence[PartSchema], where: Location) -> FileText:
     """A message of several parts: a blank line separates its texts."""
     text, files, follows = "", list[Attachment](), False
-    for kind, source in (part.kind_and_source for part in parts):
+    for kind, source in (part.key_and_value for part in parts):
         if kind == "text":
             text, follows = f"{text}{PART_BREAK if follows else ''}{source}", True
         else:
@@ -166,7 +168,7 @@ def _configured(given: Sequence[MessageSchema] | PromptSourceSchema) -> Iterator
     if isinstance(given, PromptSourceSchema):
         found: list[tuple[int, object]] = [(0, given)]
     else:
-        found = [(index, turn.role_and_source[1]) for index, turn in enumerate(given)]
+        found = [(index, turn.key_and_value[1]) for index, turn in enumerate(given)]
     for index, source in found:
         if isinstance(source, PromptSourceSchema) and source.configured:
             yield ConfiguredText(index, source.configured, source.format, is_whole=source is given)
@@ -179,24 +181,27 @@ def _reference(text: str) -> str | None:
 
 
 def render_problems(
-    suite: Suite, renderer: Renderer, limits: Limits, attachments: AttachmentReader
+    suite: Suite, renderer: Renderer, limits: Limits, attachments: AttachmentReader | None = None
 ) -> Iterator[Problem]:
-    """Render each message with each case, to find broken templates early: the first problem of each message."""
+    """Render each message with each case, to find broken templates early: the first problem of each message.
+
+    `attachments`: None if no message has any.
+    """
     for prompt in suite.prompts.values():
-        read, sizes = attachments.of_prompt(prompt.name), RequestSizes(attachments)
+        files = attachments.of_prompt(prompt.name) if attachments else None
         for turn, where in zip(prompt.messages, prompt.places, strict=True):
-            is_last = turn is prompt.messages[-1]
-            rendered = ((case, {**suite.vars, **case.vars, **said(case, is_last=is_last)}) for case in suite.cases)
-            check = _Check(turn, where, renderer, limits, read, sizes)
-            found = (check.problem(variables, case) for case, variables in rendered)
-            if problem := next(filter(None, found), None):
+            check = _Check(turn, where, renderer, limits, files, suite.vars, turn is prompt.messages[-1])
+            if problem := next(filter(None, map(check.problem, suite.cases)), None):
                 yield problem
 
 
 def with_attachments(suite: Suite, attachments: AttachmentReader) -> Suite:
     """The suite with the files that `render_problems` has found in the messages of its prompts."""
-    used = {name: replace(prompt, attachments=attachments.used[name]) for name, prompt in suite.prompts.items()}
-    return replace(suite, prompts=used) if any(attachments.used.values()) else suite
+    prompts = suite.prompts.items()
+    return replace(
+        suite,
+        prompts={name: replace(prompt, attachments=attachments.of_prompt(name).used) for name, prompt in prompts},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +212,17 @@ class _Check:
     where: Location
     renderer: Renderer
     limits: Limits
-    read: Read
-    sizes: RequestSizes
+    files: PromptAttachments | None
+    suite_vars: Mapping[str, object]
+    is_last: bool
 
-    def problem(self, variables: Mapping[str, object], case: Case) -> Problem | None:
+    def problem(self, case: Case) -> Problem | None:
         if text := self._exceeded():
             return in_text(self.where, 0, text)
-        line = 0
+        line, variables = 0, {**self.suite_vars, **case.vars, **(case.turn_vars if self.is_last else {})}
         try:
-            message = self.renderer.message(self.turn, variables, self.read)
-            text = self.sizes.problem(case.id, message) if message.attachments else ""
+            message = self.renderer.message(self.turn, variables, self.files.read if self.files else None)
+            text = self.files.size_problem(case.id, message) if self.files else ""
         except FileError as error:
             text = str(error)
         except TemplateError as error:

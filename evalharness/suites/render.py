@@ -9,9 +9,20 @@ from functools import lru_cache
 from typing import Any
 
 from evalharness.config import Limits
-from evalharness.records import Attachment, Case, Dialogue, Message, Params, Prompt, Purpose, Request, SampleKey, Suite
+from evalharness.records import (
+    Attachment,
+    Case,
+    Dialogue,
+    Message,
+    Params,
+    Prompt,
+    Purpose,
+    Request,
+    SampleKey,
+    SimulatedUser,
+    Suite,
+)
 from evalharness.records.suite import PART_BREAK
-from evalharness.suites.conversations import messages_of, rendered_user
 from evalharness.templating.sandbox import Sandbox, TemplateError
 
 Read = Callable[[str, str], Attachment]
@@ -42,10 +53,11 @@ class Renderer:
         self.chars += len(text)
         return text
 
-    def message(self, turn: Message, variables: Mapping[str, Any], read: Read) -> Message:
-        """One message. `read` returns its files. Raises TemplateError, and what `read` raises."""
+    def message(self, turn: Message, variables: Mapping[str, Any], read: Read | None = None) -> Message:
+        """One message. `read` returns its files, if it has any. Raises TemplateError, and what `read` raises."""
         if not turn.attachments:
             return Message(turn.role, self.text(turn.content, variables))
+        assert read is not None
         content, files = "", list[Attachment]()
         for part in turn.parts():
             if isinstance(part, Attachment):
@@ -61,7 +73,7 @@ class Renderer:
 
     def messages(self, prompt: Prompt, variables: Mapping[str, Any]) -> tuple[Message, ...]:
         """The messages of a prompt. Raises TemplateError."""
-        read = _files_of(prompt)
+        read = _files_of(prompt) if prompt.attachments else None
         return tuple([self.message(turn, variables, read) for turn in prompt.messages])
 
     def common_messages(self, prompt: Prompt, suite_vars: Mapping[str, Any]) -> tuple[Message, ...]:
@@ -101,15 +113,37 @@ def requests(
             for case in suite.cases:
                 variables = {**suite.vars, **case.vars}
                 mine = replace(prompt, messages=prompt.by_case[case.id]) if prompt.by_case else prompt
-                user = rendered_user(renderer.text, renderer.messages, mine, variables, case)
-                messages = messages_of(renderer.messages, mine, variables, case, user)
+                messages, user = _messages(renderer, mine, variables, case)
                 shared = _shared(messages, common)
                 dialogue = Dialogue(suite.name, case.conversation, len(case.turns)) if case.turns else None
                 for repeat in range(repeats[model]):
                     key, params = SampleKey(case.id, prompt.name, model, repeat), _seeded(suite.params, repeat)
-                    made = Request(key, messages, shared, params, variables=variables, tools=suite.tools)
-                    is_plain = dialogue is None and suite.world is None and user is None
-                    yield case, made if is_plain else replace(made, dialogue=dialogue, world=suite.world, user=user)
+                    yield (
+                        case,
+                        Request(
+                            key,
+                            messages,
+                            shared,
+                            params,
+                            variables=variables,
+                            tools=suite.tools,
+                            dialogue=dialogue,
+                            user=user,
+                            world=suite.world,
+                        ),
+                    )
+
+
+def _messages(
+    renderer: Renderer, prompt: Prompt, variables: Mapping[str, Any], case: Case
+) -> tuple[tuple[Message, ...], SimulatedUser | None]:
+    """The messages of a request, and who answers them."""
+    if not case.is_conversation:
+        return renderer.messages(prompt, variables), None
+    from evalharness.suites.turns import messages_of, rendered_user
+
+    user = rendered_user(renderer.text, renderer.messages, prompt, variables, case)
+    return messages_of(renderer.messages, prompt, variables, case, user), user
 
 
 def another_sample(request: Request, repeat: int, purpose: Purpose) -> Request:

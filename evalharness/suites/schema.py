@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Strict, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Strict, Tag
 
 from evalharness import registry
 from evalharness.suites.dialogue_schema import HistorySchema, TurnSchema, UserSchema, WorldSchema
 from evalharness.suites.document import number, plain
 from evalharness.suites.field_types import (
-    STRICT,
     CaseId,
     Data,
     GateTag,
@@ -18,6 +17,7 @@ from evalharness.suites.field_types import (
     OrNull,
     Points,
     Stops,
+    StrictSchema,
     TagName,
     Text,
     list_or_text,
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
-
-
-class StrictSchema(BaseModel):
-    """A mapping without unknown keys."""
-
-    model_config = STRICT
 
 
 class ParamsSchema(StrictSchema):
@@ -99,6 +93,11 @@ class CaseSchema(StrictSchema):
     user: UserSchema | None = None
     """A simulated user, in place of turns. The whole conversation is one case."""
 
+    @property
+    def is_conversation(self) -> bool:
+        """Whether the case has messages besides those of the prompt."""
+        return bool(self.turns or self.messages or self.user)
+
 
 class _MetricNames:
     """The JSON schema of a metric. Listing the installed ones takes time, and only editors need it."""
@@ -124,9 +123,9 @@ class SuiteSchema(StrictSchema):
     default_prompts: list[Text] = []
     params: ParamsSchema = ParamsSchema()
     tools: list[ToolSchema] = Field(default=[], max_length=128)
+    """What the model may call."""
     world: WorldSchema | None = None
     """What the calls of tools return."""
-    """What the model may call."""
     vars: dict[Text, Data] = {}
     metrics: list[MetricSchema] = Field(min_length=1)
     assert_: list[Data] = Field(default=[], alias="assert")

@@ -50,11 +50,10 @@ def _problems(raw: WorldSchema, tools: dict[str, Tool], document: Document) -> I
 
 
 def _argument_problems(result: ScriptedResultSchema, tool: Tool, document: Document, loc: Loc) -> Iterator[Problem]:
-    known = tool.schema.get("properties", {})
-    for name in result.arguments or {}:
-        if name not in known:
-            hint = did_you_mean(name, known) if known else ""
-            yield document.problem((*loc, "arguments", name), f"the tool '{tool.name}' has no argument '{name}'{hint}")
+    if (name := tool.unknown_argument(result.arguments or {})) is not None:
+        known = tool.schema.get("properties", {})
+        hint = did_you_mean(name, known) if known else ""
+        yield document.problem((*loc, "arguments", name), f"the tool '{tool.name}' has no argument '{name}'{hint}")
 
 
 def _unknown(name: str, tools: Collection[str]) -> str:

@@ -99,6 +99,16 @@ def test_the_sample_shows_the_conversation(tmp_path: Path) -> None:
     assert [message.role for message in sample.messages] == ["user"]
 
 
+def test_a_schema_that_allows_other_arguments(tmp_path: Path) -> None:
+    """An argument that a tool allows without naming it is not unknown, neither in a call nor in a result."""
+    parameters = {"type": "object", "properties": {"id": {"type": "string"}}, "additionalProperties": True}
+    call = ("find_order", {"id": "1", "year": 2024})
+    world = {"results": [{"call": call[0], "arguments": {"year": 2024}, "result": "found"}]}
+    tools = [{"name": "find_order", "parameters": parameters}]
+    response, _ = answer(tmp_path, [call], tools=tools, world=world)
+    assert [(one.result, one.unknown) for one in response.tool_calls] == [("found", False)]
+
+
 UNKNOWN: dict[str, tuple[tuple[str, Any], str]] = {
     "tool": (("find_ordr", {"id": "1"}), "unknown tool 'find_ordr'; did you mean 'find_order'?"),
     "argument": (("find_order", {"id": "1", "idd": 2}), "unknown argument 'idd'; did you mean 'id'?"),

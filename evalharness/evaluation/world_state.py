@@ -1,4 +1,4 @@
-"""Plays the scripted tools of a suite for one conversation. Nothing is executed."""
+"""The scripted tools of a suite in one conversation. Nothing is executed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalharness.errors import did_you_mean
 from evalharness.records import Message, Request, ScriptedResult, Tool, ToolCall, World
 
 
-class Play:
+class WorldState:
     """The state of a world after the calls so far."""
 
     def __init__(self, world: World, request: Request, name: str) -> None:
@@ -33,7 +33,7 @@ class Play:
         if self._fails(call.name):
             assert self._world.faults
             return replace(named, result={"error": self._world.faults.error})
-        if problem := call_problem(call, self._tools):
+        if problem := _problem(call, self._tools):
             return replace(named, result={"error": problem}, unknown=True)
         found = next((one for one in self._world.results if self._fits(one, call)), None)
         if found is None:
@@ -57,25 +57,18 @@ def results_of(calls: Iterable[ToolCall]) -> tuple[Message, ...]:
     return tuple(Message("tool", _text(call.result), call_id=call.id) for call in calls)
 
 
-def call_problem(call: ToolCall, tools: Mapping[str, Tool]) -> str:
+def _problem(call: ToolCall, tools: Mapping[str, Tool]) -> str:
     """What is wrong with the name or the arguments of a call; "" if nothing is."""
     if call.name not in tools:
         return f"unknown tool '{call.name[:100]}'{did_you_mean(call.name[:100], tools)}"
-    schema = tools[call.name].schema
-    known = schema.get("properties", {})
-    given = {} if call.arguments in (None, "") else call.arguments
+    tool, given = tools[call.name], {} if call.arguments in (None, "") else call.arguments
     if not isinstance(given, Mapping):
         return "the arguments are not a JSON object"
-    unknown = next((name for name in given if name not in known), None) if known or not call_takes_any(schema) else None
-    if unknown is not None:
+    if (unknown := tool.unknown_argument(given)) is not None:
+        known = tool.schema.get("properties", {})
         return f"unknown argument '{unknown[:100]}'{did_you_mean(unknown[:100], known) if known else ''}"
-    missing = next((name for name in schema.get("required", ()) if name not in given), None)
+    missing = next((name for name in tool.schema.get("required", ()) if name not in given), None)
     return f"missing argument '{missing}'" if missing else ""
-
-
-def call_takes_any(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema allows arguments that it does not name."""
-    return bool(schema.get("additionalProperties", False))
 
 
 def _has(given: Any, wanted: Mapping[str, Any] | None) -> bool:
