@@ -32,7 +32,7 @@ from evalharness.scoring.metrics.base import SampleView
 _log = get_logger(__name__)
 _NOT_STORED = {"messages", "contexts", "tool_calls", "data", "turns"}
 """What a baseline does not keep of an accepted answer."""
-_RESERVED = ("must_pass", "at")
+_RESERVED = {"checks": ("must_pass", "at"), "metrics": ("name",)}
 _NO_CASE = SampleKey("", "", "", 0)
 Kind = Literal["checks", "metrics"]
 
@@ -138,7 +138,7 @@ def _check_name(kind: Kind, name: str) -> None:
     noun = kind[:-1]
     if not is_name(name):
         raise ConfigError(f"expected {NAME_RULE}, got {name!r}")
-    taken = [*registry.names(kind), *(_RESERVED if kind == "checks" else registry.names("gate_kinds"))]
+    taken = [*registry.names(kind), *_RESERVED[kind], *(registry.names("gate_kinds") if kind == "metrics" else ())]
     if name in taken:
         raise ConfigError(f"'{name}' is the name of a built-in or installed {noun}: choose another name")
 

@@ -53,7 +53,7 @@ def _report(name: str, config: Config) -> int:
             echo(one_line(str(problem), 1000))
         return len(error.problems)
     echo(_summary(suite))
-    metrics = {spec.name: open_metric(spec, config) for spec in suite.metrics}
+    metrics = {spec.score_name: open_metric(spec, config) for spec in suite.metrics}
     for coverage in coverage_of_suite(suite.cases, metrics):
         echo(f"  {one_line(str(coverage), 1000)}")
     for line in dict.fromkeys(line for prompt in suite.prompts.values() for line in prompt.ignored):

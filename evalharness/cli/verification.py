@@ -181,7 +181,7 @@ def _is_of_suite(record: Run, suite: Suite) -> bool:
         and first == {(*pair, case) for pair in pairs for case in cases}
         and all(_has_prompt(suite, name, header.prompts.get(name)) for _, name in pairs)
         and all(sample.digest == cases.get(sample.key.case) for sample in record.samples)
-        and header.metrics == tuple(spec.name for spec in suite.metrics)
+        and header.metrics == tuple(spec.score_name for spec in suite.metrics)
         and header.gates == tuple(gate.rule for gate in suite.gates)
     )
 

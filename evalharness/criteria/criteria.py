@@ -81,7 +81,7 @@ def criteria_of(
     return Criteria(
         suite=suite.name,
         gates={_gate(gate.rule): gate.rule for gate in suite.gates},
-        metrics={spec.name: _options(spec) for spec in suite.metrics},
+        metrics={spec.score_name: _options(spec) for spec in suite.metrics},
         cases={case.id: _criteria_case(case, origins.of_case(suite.name, case.id)) for case in suite.cases},
         models=suite.models,
         prompts=suite.default_prompts,
@@ -146,6 +146,7 @@ def _conversation(case: Case) -> str:
 
 def _options(metric: Spec) -> str:
     given = {**metric.options, **({"at": metric.at} if metric.at else {})}
+    given |= {"metric": metric.name} if metric.alias else {}
     return as_json(given) if given else ""
 
 

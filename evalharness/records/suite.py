@@ -155,6 +155,13 @@ class Spec:
     must_pass: MustPass = "always"  # noqa: S105 - no password
     at: str = ""
     """JSONPath of the part of the answer that it looks at; empty for the text."""
+    alias: str = ""
+    """Name of a metric's scores in this suite; empty for its own."""
+
+    @property
+    def score_name(self) -> str:
+        """The name of a metric's scores, for gates and reports."""
+        return self.alias or self.name
 
 
 Unit = Literal["points", "ratio"]

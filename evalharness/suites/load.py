@@ -184,7 +184,7 @@ class _Loader(Reading):
     def _golden(self, ids: list[str], metrics: Sequence[Spec]) -> Golden:
         golden = read_golden(self._name, self.config, ids)
         self.problems += golden.problems
-        needing = [spec.name for spec in metrics if self._specs.opened[spec.name].needs_golden]
+        needing = [spec.name for spec in metrics if self._specs.opened[spec.score_name].needs_golden]
         if needing and ids and golden.is_missing:
             message = f"file not found: the metric {needing[0]} needs golden answers; {_WRITE}"
             self.problems.append(problem(golden.file, 0, 0, message))

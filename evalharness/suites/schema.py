@@ -107,7 +107,9 @@ class _MetricNames:
         names = registry.names("metrics")
         properties: dict[str, Any] = {name: {} for name in names}
         one = {"type": "object", "properties": properties, "additionalProperties": False, "maxProperties": 1}
-        return {"anyOf": [{"enum": names}, one]}
+        named = one | {"properties": {**properties, "name": {"type": "string"}}, "required": ["name"]}
+        named |= {"minProperties": 2, "maxProperties": 2}
+        return {"anyOf": [{"enum": names}, one, named]}
 
 
 MetricSchema = Annotated[Any, BeforeValidator(plain), _MetricNames]

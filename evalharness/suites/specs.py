@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from evalharness import registry
 from evalharness.answer_part import answer_part
 from evalharness.errors import EvalHarnessError, SchemaError
 from evalharness.records import Spec
+from evalharness.records.names import NAME_RULE, is_name
 from evalharness.suites.document import Document, Loc
 from evalharness.suites.reading import Reading
 
@@ -37,12 +40,29 @@ class SpecReader:
         """The specs of the metrics."""
         specs: dict[str, Spec] = {}
         for index, item in enumerate(items):
-            spec = self._spec(item, document, ("metrics", index), self._metric)
-            if spec and spec.name in specs:
-                self._reading.note(document, ("metrics", index), f"duplicate metric '{spec.name}'")
+            loc: Loc = ("metrics", index)
+            try:
+                item, alias = self._named(item)
+            except ValueError as error:
+                self._reading.note(document, loc, str(error))
+                continue
+            spec = self._spec(item, document, loc, partial(self._metric, alias))
+            if spec and spec.score_name in specs:
+                self._reading.note(document, loc, _duplicate(spec))
             elif spec:
-                specs[spec.name], self.places[spec.name] = spec, ("metrics", index)
+                specs[spec.score_name], self.places[spec.score_name] = spec, loc
         return tuple(specs.values())
+
+    def _named(self, item: Any) -> tuple[Any, str]:
+        """Split `{mrr: {k: 3}, name: mrr_at_3}` into the metric and its name in the suite. Raises ValueError."""
+        if not isinstance(item, dict) or "name" not in item or len(item) == 1:
+            return item, ""
+        given = item["name"]
+        if not isinstance(given, str) or not is_name(given):
+            raise ValueError(f"name: expected {NAME_RULE}, got {given!r}")
+        if given in (*registry.names("metrics", self._reading.config), *registry.names("gate_kinds")):
+            raise ValueError(f"name: '{given}' is the name of a metric or a kind of gate: choose another name")
+        return {name: value for name, value in item.items() if name != "name"}, str(given)
 
     def checks(self, items: Sequence[Any], document: Document, at: Loc = ()) -> tuple[Spec, ...]:
         """The specs of the assertions below `at`."""
@@ -73,17 +93,17 @@ class SpecReader:
             self._reading.note(document, (*loc, *inside), str(error.args[0] if error.args else error))
             return None
 
-    def _metric(self, name: str, value: Any) -> Spec:
+    def _metric(self, alias: str, name: str, value: Any) -> Spec:
         config = self._reading.config
         first = next(iter(registry.options(registry.find("metrics", name, config))), "value")
         are_options = isinstance(value, dict) and name not in config.metrics
         options, at = _at(value) if are_options else ({} if value is None else {first: value}, "")
-        spec = Spec(name, options, at=at)
-        self.opened[name] = registry.make("metrics", name, spec.options, config=self._reading.config)
-        opened = self.opened[name]
+        spec = Spec(name, options, at=at, alias=alias)
+        opened = registry.make("metrics", name, spec.options, config=config)
+        self.opened.setdefault(spec.score_name, opened)
         if at and (opened.answer_likelihood or opened.golden_likelihood or not opened.reads_text):
             raise ValueError(f"at: the metric '{name}' does not score a text: remove 'at'")
-        if self.opened[name].answer_likelihood and not self._logprobs:
+        if opened.answer_likelihood and not self._logprobs:
             raise ValueError(f"the metric '{name}' needs params: {{logprobs: true}}")
         return spec
 
@@ -93,6 +113,14 @@ class SpecReader:
         if beyond := getattr(self._checks[name](value), "beyond", ()):
             self.beyond[name] = ", ".join(beyond)
         return Spec(name, {"value": value})
+
+
+def _duplicate(spec: Spec) -> str:
+    if spec.alias:
+        return f"duplicate name '{spec.alias}' of a metric"
+    options = json.dumps({**spec.options, **({"at": spec.at} if spec.at else {})})
+    example = f"{{{spec.name}: {options:.200}, name: {spec.name}_2}}"
+    return f"duplicate metric '{spec.name}': remove it, or give it a name for its scores, as in {example}"
 
 
 def _must_pass(item: Any) -> tuple[Any, Any]:

@@ -156,6 +156,10 @@ RELAXING: list[tuple[World, str]] = [
     (gates(chrf=0.05, cost=0.1), "gate rouge_l: margin 5 pts -> removed"),
     (suite(gates=()), "gate rouge_l: margin 5 pts -> removed"),
     (suite(metrics=SUITE.metrics[1:]), "metric rouge_l: removed"),
+    (
+        suite(metrics=(Spec("contains", alias="rouge_l"), SUITE.metrics[1])),
+        'metric rouge_l: no options -> {"metric": "contains"}',
+    ),
     (suite(metrics=SUITE.metrics[:1]), 'metric chrf: {"order": 6} -> removed'),
     (suite(metrics=(Spec("rouge_l"), Spec("chrf", {"order": 1}))), 'metric chrf: {"order": 6} -> {"order": 1}'),
     (suite(metrics=(Spec("rouge_l"), Spec("chrf"))), 'metric chrf: {"order": 6} -> no options'),

@@ -41,6 +41,22 @@ def test_a_retriever_that_returns_less_is_red(project: Answers) -> None:
     assert score.explanation == ("1 of 2 relevant ids are among 1 contexts; missing: warranty; retrieved: returns")
 
 
+def test_one_metric_with_two_options(project: Answers) -> None:
+    """Each has the scores of its name, and a gate takes one of them."""
+    suite = project.read("suites/demo.yaml").replace("- context_recall", '- {context_recall: 1, name: "recall@1"}')
+    project.write("suites/demo.yaml", suite)
+    assert "name: expected " in project.command("validate", "demo").output
+    suite = suite.replace('"recall@1"', "recall_at_1").replace("metrics:", "metrics:\n- {context_recall: {k: 3}}")
+    project.write("suites/demo.yaml", suite.replace("metric: context_recall", "metric: recall_at_1"))
+    good, bad = ({"*": {"text": "Yes.", "contexts": [*DOCUMENTS[n:], *DOCUMENTS[:n]]}} for n in (0, 1))
+    accepted = project.answers(good)
+    assert accepted.means["scripted", "plain"] == {"context_recall": 1.0, "recall_at_1": 0.5}
+    accepted.accept(because="good")
+    evaluation = project.answers(bad)
+    assert evaluation.means["scripted", "plain"] == {"context_recall": 1.0, "recall_at_1": 0.0}
+    assert [(one.metric, one.status) for one in evaluation.verdicts] == [("recall_at_1", "fail")]
+
+
 def test_what_a_response_says(project: Answers) -> None:
     """Nothing retrieved is 0; a response that says nothing of contexts, or has one without an id, is an error."""
     rows: dict[str, Any] = {

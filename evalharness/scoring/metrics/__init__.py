@@ -31,5 +31,5 @@ def open_metric(spec: Spec, config: Config) -> Metric:
     if not isinstance(metric.signature, str):
         raise ConfigError(f"the metric '{spec.name}': 'signature' must be a str, got {type(metric.signature).__name__}")
     texts_alone = spec if spec.name in registry.BUILT_IN["metrics"].keys() - BEYOND_TEXTS else None
-    named = replace(metric, name=spec.name, texts_alone=texts_alone)  # gates refer to scores by the suite's word
+    named = replace(metric, name=spec.score_name, texts_alone=texts_alone)  # gates refer to scores by the suite's word
     return metric_at(named, spec.at) if spec.at else named
