@@ -48,7 +48,8 @@ def _open_calls(exchange: Exchange) -> tuple[ToolCall, ...]:
 
 
 def _calling(response: Response, calls: Sequence[ToolCall]) -> Message:
-    return Message("assistant", response.text, tuple(replace(call, result=None, unknown=False) for call in calls))
+    sent = tuple(replace(call, result=None, unknown=False) for call in calls)
+    return Message("assistant", response.text, sent, verbatim=response.verbatim)
 
 
 def _following(request: Request, transcript: Sequence[Message], before: Exchange) -> Request:
@@ -78,7 +79,7 @@ def combined(
         recorded_at=min((step.recorded_at for step in steps if step.recorded_at), default=""),
         attempts=max(step.attempts for step in steps),
         retryable=last.retryable,
-        transcript=response.turns if response else (),
+        transcript=transcript if response else (),
         sources=tuple(source for step in steps for source in step.all_sources),
     )
 
@@ -91,7 +92,7 @@ def _merged(
     return replace(
         last,
         tool_calls=(*calls, *last.tool_calls),
-        turns=transcript,
+        turns=tuple(replace(message, verbatim="") for message in transcript),
         empty=tuple(name for name in last.empty if name != "tool_calls" or not calls),
         usage=Usage(
             prompt_tokens=sum(one.prompt_tokens for one in usages),

@@ -61,6 +61,7 @@ def _mapped(response: Response, clean: Callable[[Any], Any]) -> Response:
         ),
         reasoning=clean(response.reasoning),
         refusal=clean(response.refusal),
+        verbatim=clean(response.verbatim),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from evalharness.providers.call_pieces import CallPieces, empty_fields
 from evalharness.providers.citations import bounded, cited_by
+from evalharness.providers.claude_blocks import ClaudeBlocks
 from evalharness.providers.estimates import size_of, with_estimates
 from evalharness.providers.finish import finish_reason, require_answer
 from evalharness.providers.parse import bounded_reasoning, from_json, join_text, json_object, text_of, token_count
@@ -38,6 +39,7 @@ class ClaudeMessage:
     reasoning_bytes: int = 0
     refusal: str = ""
     calls: CallPieces = field(default_factory=CallPieces)
+    blocks: ClaudeBlocks = field(default_factory=ClaudeBlocks)
     stop_reason: str = ""
     usage: dict[str, Any] = field(default_factory=dict)
     model: str = ""
@@ -94,6 +96,7 @@ class ClaudeMessage:
     def _take_block(self, block: Mapping[str, Any], index: Any) -> None:
         """Take the start of a block, which is the whole block in a message that is not streamed."""
         self._end_block()
+        self.blocks.begin(block)
         kind = block.get("type")
         if kind == "tool_use":
             name, given = text_of(block.get("name"), "name"), text_of(block.get("id"), "id")
@@ -105,6 +108,7 @@ class ClaudeMessage:
             self._cite(one)
 
     def _take_delta(self, delta: Mapping[str, Any], index: Any) -> None:
+        self.blocks.add(delta)
         if delta.get("type") == "input_json_delta":
             self.calls.add(index, text_of(delta.get("partial_json"), "partial_json"))
         if delta.get("type") == "citations_delta":
@@ -164,6 +168,7 @@ class ClaudeMessage:
             reasoning=bounded_reasoning(self.reasoning),
             citations=bounded(self.cited),
             empty=empty_fields(request, calls),
+            verbatim=self.blocks.text(calls),
         )
 
     def _refused(self, request: Request) -> Response:

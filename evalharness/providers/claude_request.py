@@ -6,13 +6,15 @@ https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
 from evalharness.errors import ProviderError
 from evalharness.providers.attachments import base64_of
-from evalharness.records import Attachment, Message, Request, Tool, ToolCall
+from evalharness.providers.claude_blocks import use_of
+from evalharness.records import Attachment, Message, Request, Tool
 
 
 def prompt_fields(request: Request) -> dict[str, Any]:
@@ -78,23 +80,14 @@ def _blocks(message: Message, part: Callable[[Attachment], Any]) -> list[dict[st
 def _turn(message: Message, part: Callable[[Attachment], Any]) -> dict[str, Any]:
     if message.role == "tool":
         return {"role": "user", "content": [_result(message)]}
+    if message.verbatim:
+        return {"role": message.role, "content": json.loads(message.verbatim)}
     if message.tool_calls:
         text = [{"type": "text", "text": message.content}] if message.content else []
-        return {"role": message.role, "content": [*text, *map(_use, message.tool_calls)]}
+        return {"role": message.role, "content": [*text, *map(use_of, message.tool_calls)]}
     if message.attachments:
         return {"role": message.role, "content": _blocks(message, part)}
     return {"role": message.role, "content": message.content}
-
-
-def _use(call: ToolCall) -> dict[str, Any]:
-    """The call. Arguments that are no object are wrapped as the documentation of fine-grained streaming proposes."""
-    given = {} if call.arguments is None else call.arguments
-    return {
-        "type": "tool_use",
-        "id": call.id,
-        "name": call.name,
-        "input": given if isinstance(given, dict) else {"INVALID_JSON": given},
-    }
 
 
 def _result(message: Message) -> dict[str, Any]:

@@ -114,6 +114,18 @@ def _inner(value: Any, where: str) -> Iterable[tuple[Any, str]]:
     return ()
 
 
+def verbatim_problem(text: Any) -> str:
+    """Return why a text is not the blocks of a response as JSON within the bounds; "" if it is, or empty."""
+    if not isinstance(text, str) or len(text) > MOST_CHARS:
+        return f"verbatim: expected a text of at most {MOST_CHARS:,} characters"
+    try:
+        blocks = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        blocks = None
+    is_list = isinstance(blocks, list) and all(isinstance(block, dict) for block in blocks)
+    return json_problem(blocks, "verbatim") if is_list else "verbatim: expected a list of objects as JSON text"
+
+
 def as_texts(added: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield a title and a text for each part of `Response.added`, for people and for metrics that read text."""
     if contexts := added.get("contexts"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
-from evalharness.records.application import Citation, Context, ToolCall, json_problem
+from evalharness.records.application import Citation, Context, ToolCall, json_problem, verbatim_problem
 from evalharness.records.dialogue import Conversation, Dialogue, SimulatedUser
 from evalharness.records.suite import Message, Params, Tool
 from evalharness.records.world import World
@@ -80,6 +80,7 @@ class Request:
     def texts(self) -> list[str]:
         """All texts that the prompt contains: contents, tool calls and tools."""
         texts = [message.content for message in self.messages]
+        texts += [message.verbatim for message in self.messages if message.verbatim]
         for message in self.messages:
             for call in message.tool_calls:
                 texts.append(f"{call.id} {call.name} {json.dumps(call.arguments)}")
@@ -158,12 +159,15 @@ class Response:
     empty: tuple[str, ...] = ()
     """Which of `contexts` and `tool_calls` are known to be empty: nothing was retrieved, or no tool was called. If both
     the field and its name here are missing, it is unknown."""
+    verbatim: str = ""
+    """A response with tool calls in the form of its endpoint, as JSON text, if the endpoint wants it back unchanged
+    with their results; empty if the other fields are enough."""
 
     @property
     def has_added(self) -> bool:
         """Whether there is more than text, numbers and names."""
         added = self.contexts or self.tool_calls or self.turns or self.reasoning or self.refusal or self.citations
-        return bool(added) or self.data is not None
+        return bool(added) or self.data is not None or self.verbatim != ""
 
     def added(self) -> dict[str, Any]:
         """What an application added to the text, as JSON values by field; empty fields are left out."""
@@ -211,7 +215,7 @@ class Response:
                 return f"{name}: expected a tuple of {kind.__name__} records"
         if not all(_are_records(one.tool_calls, ToolCall) for one in self.turns):
             return "turns: tool_calls: expected a tuple of ToolCall records"
-        return self._text_problem() or json_problem(self.added(), "response")
+        return self._text_problem() or json_problem(self.added(), "response") or verbatim_problem(self.verbatim)
 
     def _empty_problem(self) -> str:
         is_sound = isinstance(self.empty, tuple) and not any(

@@ -40,6 +40,8 @@ class Message:
     """In a message of the role `tool`: the id of the call whose result is in `content`."""
     attachments: tuple[Attachment, ...] = ()
     """Pictures and documents, in their order. A blank line separates the texts around them in `content`."""
+    verbatim: str = ""
+    """`Response.verbatim` of a message of the assistant that calls tools."""
 
     def to_data(self) -> dict[str, Any]:
         """The message as JSON values. What is empty besides role and content is left out."""
@@ -48,7 +50,8 @@ class Message:
             data["tool_calls"] = [call.to_data() for call in self.tool_calls]
         if self.attachments:
             data["attachments"] = [one.to_data() for one in self.attachments]
-        return data | {"call_id": self.call_id} if self.call_id else data
+        optional = {"call_id": self.call_id, "verbatim": self.verbatim}
+        return data | {name: value for name, value in optional.items() if value}
 
     def parts(self) -> Iterator[str | Attachment]:
         """Yield the texts and the files in their order, without the blank lines between them."""

@@ -24,7 +24,7 @@ _ADDED = ("contexts", "tool_calls", "turns", "data", "citations", "empty")
 """Fields with records, JSON values or names. All other lists contain numbers."""
 _OPTIONAL = (
     *("logprobs", "golden_logprobs", "contexts", "tool_calls", "turns"),
-    *("reasoning", "refusal", "citations", "empty"),
+    *("reasoning", "refusal", "citations", "empty", "verbatim"),
 )
 """Fields that older files lack. They are left out if they are empty."""
 _OR_NONE = ("data", "cost_usd")
@@ -151,8 +151,9 @@ def drop_empty(message: dict[str, Any]) -> None:
         message["tool_calls"] = [_shortest(one) for one in message["tool_calls"]]
     else:
         del message["tool_calls"]
-    if not message["call_id"]:
-        del message["call_id"]
+    for name in ("call_id", "verbatim"):
+        if not message[name]:
+            del message[name]
     if not message["attachments"]:
         del message["attachments"]
     for attachment in message.get("attachments", ()):

@@ -129,6 +129,7 @@ def test_tool_calls(name: str) -> None:
         response = complete(server.url, name, tools=(Tool("get_weather"),))
     assert [[call.name, call.arguments, call.id] for call in response.tool_calls] == dialect["calls"]
     assert (response.text, response.finish_reason) == (dialect.get("text", ""), "stop")
+    assert json.loads(response.verbatim or "[]") == dialect.get("resent", [])
     assert response.usage.completion_tokens > 0
 
 
