@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from evalharness.gate.clusters import clustered
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, RATIO_MARGIN
 from evalharness.gate.evidence import Evidence, GateResult, Rules, Runs, Total
 from evalharness.gate.scores import collect_evidence, conclude
@@ -40,21 +41,29 @@ def assess_cost(
     alpha: float = ALPHA,
     alpha_pass: float = ALPHA_PASS,
     longest: float | None = None,
+    clusters: Mapping[str, str] | None = None,
     seed: str = "",
 ) -> GateResult:
     """Assess whether the candidate needs more tokens by `margin` (a ratio) or more.
 
     `baseline` and `candidate` map case ids to the tokens of each run (or dollars, if the prices are the same); one
-    answer can take `longest` of them. Changes in the result are natural logarithms of ratios. Raises ValueError for
+    answer can take `longest` of them. `clusters` maps a case to what it shares with others (a conversation), and each
+    cluster counts as one. Changes in the result are natural logarithms of ratios. Raises ValueError for
     values that are not above 0.
     """
     rules = cost_rules(margin, alpha=alpha, alpha_pass=alpha_pass)
-    evidence = collect_cost_evidence(baseline, candidate, rules=rules, seed=seed, longest=longest)
+    evidence = collect_cost_evidence(baseline, candidate, rules=rules, seed=seed, longest=longest, clusters=clusters)
     return conclude(evidence, evidence.p_value, rules, seed=seed)
 
 
 def collect_cost_evidence(
-    baseline: Runs, candidate: Runs, *, rules: Rules, seed: str, longest: float | None = None
+    baseline: Runs,
+    candidate: Runs,
+    *,
+    rules: Rules,
+    seed: str,
+    longest: float | None = None,
+    clusters: Mapping[str, str] | None = None,
 ) -> Evidence:
     """The evidence on tokens, from two tests: the ratio, and expensive responses.
 
@@ -64,10 +73,12 @@ def collect_cost_evidence(
         for value in runs:
             if not 0 < value < math.inf:
                 raise ValueError(f"expected tokens above 0, got {value}")
-    evidence = collect_evidence(_logs(baseline), _logs(candidate), rules=rules, seed=seed)
+    evidence = collect_evidence(_logs(baseline), _logs(candidate), rules=rules, seed=seed, clusters=clusters)
     if not evidence.pairs:
         return evidence
-    tokens = [(np.exp(-b), np.exp(-c)) for b, c in evidence.pairs]
+    tokens = (
+        _tokens(baseline, candidate, clusters) if clusters else [(np.exp(-b), np.exp(-c)) for b, c in evidence.pairs]
+    )
     before, after, p_value = outlier_rates(tokens, EXPENSIVE)
     ratio, expensive = holm([evidence.p_value, p_value])
     remark = f"{after:.1%} of the answers took more than {EXPENSIVE:g} x their case's usual tokens, {before:.1%} before"
@@ -78,6 +89,12 @@ def collect_cost_evidence(
         remark=remark if expensive < ratio else "",
         total=_total(tokens, longest),
     )
+
+
+def _tokens(baseline: Runs, candidate: Runs, clusters: Mapping[str, str]) -> list[Pair]:
+    """The mean tokens of each cluster."""
+    common = (case for case in sorted(baseline) if len(baseline[case]) and len(candidate.get(case, ())))
+    return clustered({case: (np.sort(baseline[case]), np.sort(candidate[case])) for case in common}, clusters)
 
 
 def _total(tokens: Sequence[Pair], longest: float | None) -> Total:

@@ -11,6 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
+from evalharness.gate.clusters import clustered
 from evalharness.gate.evidence import Runs
 from evalharness.gate.stats.bounds import spread_of
 from evalharness.gate.stats.distributions import normal_below
@@ -44,27 +45,31 @@ class Pairwise:
     """Two-sided, Holm-adjusted over all comparisons of the report."""
 
 
-def pairwise(sides: Sequence[Mapping[str, Runs]]) -> list[Pairwise]:
+def pairwise(sides: Sequence[Mapping[str, Runs]], clusters: Mapping[str, str] | None = None) -> list[Pairwise]:
     """The comparison of every two sides, for every metric that both have.
 
     `sides[i][metric][case]` are the scores of the runs, in [0, 1]. The p-value is that of the permutation test of the
-    gate, in both directions; 1 if no case differs.
+    gate, in both directions; 1 if no case differs. Each of `clusters` (case -> cluster) counts as one.
     """
     found = [
         one
         for (first, then), (second, now) in combinations(enumerate(sides), 2)
-        for one in _metrics(first, then, second, now)
+        for one in _metrics(first, then, second, now, clusters or {})
     ]
     adjusted = holm([one.p_value for one in found])
     return [replace(one, p_value=p_value) for one, p_value in zip(found, adjusted, strict=True)]
 
 
-def _metrics(first: int, then: Mapping[str, Runs], second: int, now: Mapping[str, Runs]) -> Iterator[Pairwise]:
+def _metrics(
+    first: int, then: Mapping[str, Runs], second: int, now: Mapping[str, Runs], clusters: Mapping[str, str]
+) -> Iterator[Pairwise]:
     for metric in (name for name in then if name in now):
         cases = sorted(then[metric].keys() & now[metric].keys())
         if cases:
-            pairs = [(np.array(sorted(then[metric][case])), np.array(sorted(now[metric][case]))) for case in cases]
-            yield _one(first, second, metric, pairs)
+            sides = {
+                case: (np.array(sorted(then[metric][case])), np.array(sorted(now[metric][case]))) for case in cases
+            }
+            yield replace(_one(first, second, metric, clustered(sides, clusters)), cases=len(cases))
 
 
 def _one(first: int, second: int, metric: str, pairs: Sequence[Pair]) -> Pairwise:

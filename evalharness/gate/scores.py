@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 
+from evalharness.gate.clusters import clustered
 from evalharness.gate.defaults import (
     ALPHA,
     ALPHA_PASS,
@@ -114,7 +115,7 @@ def collect_evidence(
     if not sides:
         nothing = Spread(0.0, math.inf)
         return Evidence((), 0, nothing, nothing, 1.0, 1.0, 1.0, blocked=unmatched)
-    units: Sequence[Pair] = _clustered(dict(zip(common, sides, strict=True)), clusters) if clusters else sides
+    units: Sequence[Pair] = clustered(dict(zip(common, sides, strict=True)), clusters) if clusters else sides
     factor, count = _sessions([b for b, _ in units]) if sessions else (1.0, 0)
     if rules.target == "population":
         units = [(b.mean(keepdims=True), c.mean(keepdims=True)) for b, c in units]
@@ -157,22 +158,6 @@ def _sessions(runs: Sequence[Floats]) -> tuple[float, int]:
     if usual < FEWEST_SESSIONS:
         return 1.0, 0
     return overdispersion([values for values in runs if len(values) == usual]), usual
-
-
-def _clustered(sides: Mapping[str, Pair], clusters: Mapping[str, str]) -> list[Pair]:
-    """The mean of each cluster in each run, or over all runs if its cases have different numbers of them."""
-    members: dict[str, list[Pair]] = {}
-    for case, pair in sides.items():
-        members.setdefault(clusters.get(case, f"case {case}"), []).append(pair)
-    return [(_mean_runs([b for b, _ in pairs]), _mean_runs([c for _, c in pairs])) for pairs in members.values()]
-
-
-def _mean_runs(runs: Sequence[Floats]) -> Floats:
-    """The mean in order of value, because the order of a floating-point sum changes its last bit."""
-    if len({len(values) for values in runs}) == 1:
-        mean: Floats = np.mean(sorted(runs, key=tuple), axis=0)
-        return mean
-    return np.array([np.mean(sorted(np.sort(values).mean() for values in runs))])
 
 
 def decide(evidence: Evidence, p_value: float, rules: Rules) -> Word:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from evalharness.amounts import points
+from evalharness.gate.clusters import clustered
 from evalharness.gate.evidence import Runs
 from evalharness.gate.stats.permutation import p_worse
 from evalharness.records import Slice
@@ -23,8 +24,15 @@ SHARE = 0.20
 """Share of alpha for all gates on tags together. Gates on whole suites have the rest."""
 
 
-def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]], *, seed: str) -> tuple[Slice, ...]:
-    """The change of every tag, worst first.
+def slices_of(
+    baseline: Runs,
+    candidate: Runs,
+    tags: Mapping[str, Sequence[str]],
+    *,
+    seed: str,
+    clusters: Mapping[str, str] | None = None,
+) -> tuple[Slice, ...]:
+    """The change of every tag, worst first. The test counts each of `clusters` (case -> cluster) as one.
 
     The q-value is None if the slice is too small to test.
     """
@@ -32,7 +40,7 @@ def slices_of(baseline: Runs, candidate: Runs, tags: Mapping[str, Sequence[str]]
     for case in candidate:
         for tag in tags.get(case, ()):
             by_tag.setdefault(tag, []).append(case)
-    found = [_slice(tag, cases, baseline, candidate, seed) for tag, cases in by_tag.items()]
+    found = [_slice(tag, cases, baseline, candidate, seed, clusters or {}) for tag, cases in by_tag.items()]
     return tuple(sorted(_corrected(found), key=lambda one: (one.change, one.tag)))
 
 
@@ -44,14 +52,17 @@ def worst_of(slices: Sequence[Slice]) -> str:
     return f"; worst tags: {named}{more}" if found else ""
 
 
-def _slice(tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed: str) -> Slice:
+def _slice(
+    tag: str, cases: Sequence[str], baseline: Runs, candidate: Runs, seed: str, clusters: Mapping[str, str]
+) -> Slice:
+    sides = {case: (np.sort(baseline[case]), np.sort(candidate[case])) for case in cases}
     pairs = sorted(
-        ((np.sort(baseline[case]), np.sort(candidate[case])) for case in cases),
+        clustered(sides, clusters),
         key=lambda pair: (*map(len, pair), *pair[0], *pair[1]),
     )
     change = float(np.mean([c.mean() - b.mean() for b, c in pairs]))
     tested = len(pairs) >= FEWEST_CASES
-    return Slice(tag, len(pairs), change, p_worse(pairs, f"{seed}|{tag}") if tested else None)
+    return Slice(tag, len(cases), change, p_worse(pairs, f"{seed}|{tag}") if tested else None)
 
 
 def _corrected(slices: Sequence[Slice]) -> list[Slice]:

@@ -81,6 +81,11 @@ class Column:
                     cases.setdefault(f"{sample.key.case}{SEAM}{sample.digest}", []).append(score.value)
         return found
 
+    @property
+    def clusters(self) -> dict[str, str]:
+        """The cluster of each case that has one, by the keys of `comparable`."""
+        return {f"{one.key.case}{SEAM}{one.digest}": one.cluster for one in self.samples if one.cluster}
+
     @cached_property
     def _runs(self) -> dict[str, dict[str, list[float]]]:
         found: dict[str, dict[str, list[float]]] = {}

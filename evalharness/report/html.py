@@ -135,7 +135,8 @@ def _overview(page: Page) -> dict[str, Any]:
     from evalharness.gate.pairwise import pairwise
 
     metrics = page.metrics
-    alike = pairwise([column.comparable for column in page.columns])
+    clusters = {case: name for column in page.columns for case, name in column.clusters.items()}
+    alike = pairwise([column.comparable for column in page.columns], clusters)
     return {
         "overall": page.overall,
         "headline": page.headline,

@@ -49,7 +49,14 @@ class CostGate(MeanGate):
         from evalharness.gate.cost import collect_cost_evidence
 
         longest = context.run.header.params.get("max_tokens")
-        return collect_cost_evidence(baseline, candidate, rules=self.rules(context), seed=context.seed, longest=longest)
+        return collect_cost_evidence(
+            baseline,
+            candidate,
+            rules=self.rules(context),
+            seed=context.seed,
+            longest=longest,
+            clusters=context.clusters,
+        )
 
 
 COST = CostGate()

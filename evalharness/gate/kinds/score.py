@@ -105,7 +105,7 @@ class ScoreGate(MeanGate):
             accepted = {case: [*accepted[case], *beside[case]] for case in accepted}
         both = [case for case in accepted if accepted[case] and mine.get(case) and case not in context.own_words]
         before, after = ({case: side[case] for case in both} for side in (accepted, mine))
-        return slices_of(before, after, context.tags, seed=context.seed)
+        return slices_of(before, after, context.tags, seed=context.seed, clusters=context.clusters)
 
     def detectable_drop(self, context: GateContext) -> float | None:
         """Return the drop that a later run like this one detects.
