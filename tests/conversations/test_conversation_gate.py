@@ -67,7 +67,7 @@ def test_a_conversation_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [one["status"] for one in talks.verdict()["verdicts"]] == ["inconclusive"] * 2
     assert [one["status"] for one in many.verdict()["verdicts"]] == ["fail"] * 2
     assert [one["cases"] for one in talks.verdict()["verdicts"]] == [120] * 2
-    for one, other, third in zip(verdicts(talks), verdicts(cases), verdicts(many), strict=True):
-        assert one == pytest.approx(other, abs=0.001)
-        assert third != pytest.approx(other, abs=0.001)
-    assert duel(talks) == pytest.approx(duel(cases), abs=0.001)
+    for one, other in zip(verdicts(talks), verdicts(cases), strict=True):
+        assert one == pytest.approx(other, rel=0.15, abs=0.003)  # a p-value is simulated
+    assert verdicts(many)[-1]["q_value"] < 0.001 < verdicts(talks)[-1]["q_value"]
+    assert duel(talks) == pytest.approx(duel(cases), rel=0.15, abs=0.003)

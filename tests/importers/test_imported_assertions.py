@@ -84,10 +84,45 @@ def test_left_out(project: PromptfooProject, assertion: str, reason: str) -> Non
     assert (found.checks, found.golden) == ([[]], {})
 
 
-def test_several_references(project: PromptfooProject) -> None:
-    """A list of texts to be similar to gives as many golden answers."""
-    found = project.result_of(with_assert("{type: similar, value: [one, two]}"))
-    assert found.golden == {"test-1": ["one", "two"]}
+SIMILAR: dict[str, tuple[str | list[str], float]] = {
+    "{type: similar, value: 'Say {{word}}', threshold: 0.8}": ("Say hello", 0.8),
+    "{type: 'similar:cosine', value: x}": ("x", 0.75),
+    "{type: similar, value: [one, two]}": (["one", "two"], 0.75),
+}
+NOT_SIMILAR = {
+    "{type: not-similar, value: x}": "its negation has no equivalent",
+    "{type: similar, value: x, threshold: 80}": "threshold: expected a cosine above 0 and at most 1, got 80",
+    "{type: similar, value: x, threshold: 0}": "threshold: expected a cosine above 0 and at most 1, got 0",
+    "{type: similar, value: {a: b}}": "to: expected a text",
+    "{type: similar, value: []}": "to: expected a text",
+}
+
+
+@pytest.mark.parametrize("assertion", [*SIMILAR, *NOT_SIMILAR])
+def test_similar(project: PromptfooProject, assertion: str) -> None:
+    """With an embedding model, `similar` is the check with its threshold, or is listed; it is never a golden answer."""
+    left_out = project.result_of(with_assert(assertion))
+    assert (left_out.checks, left_out.golden) == ([[]], {})
+    reason = "its negation" if "not-" in assertion else "add [tool.evalharness.embedders.NAME] to pyproject.toml"
+    assert left_out.says("promptfooconfig.yaml:6: ", reason)
+    project.write("pyproject.toml", "[tool.evalharness.embedders.mini]\nbase_url = 'http://localhost:1'\nmodel = 'm'\n")
+    (project.root / "suites/s.yaml").unlink()
+    found = project.result_of(with_assert(assertion))
+    if assertion in SIMILAR:
+        text, least = SIMILAR[assertion]
+        assert found.checks == [[{"similar": {"to": text, "model": "mini", "threshold": least}}]]
+    else:
+        assert found.checks == [[]]
+    assert found.says("promptfooconfig.yaml:6: ", NOT_SIMILAR.get(assertion, "the embedding model 'mini'"))
+    assert (found.golden, found.suite["metrics"]) == ({}, [{"length": {"min_words": 1}}])
+
+
+def test_a_cell_with_similar(project: PromptfooProject) -> None:
+    """The limit in brackets of a cell is the threshold; the suite is valid with the model."""
+    project.write("pyproject.toml", "[tool.evalharness.embedders.mini]\nbase_url = 'http://localhost:1'\nmodel = 'm'\n")
+    table = "prompts: ['{{q}}']\nproviders: [openai:gpt-4o-mini]\ntests: file://t.csv\n"
+    found = project.result_of(table, t__csv="q,__expected\nx,similar(0.8): Paris\n")
+    assert found.checks == [[{"similar": {"to": "Paris", "model": "mini", "threshold": 0.8}}]]
 
 
 def test_sets(project: PromptfooProject) -> None:

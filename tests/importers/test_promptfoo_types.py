@@ -35,8 +35,6 @@ REFERENCES = {
     "bleu": "bleu",
     "levenshtein": "edit_similarity",
     "rouge-n": "rouge_1",
-    "similar": "embedding",
-    "similar:cosine": "embedding",
 }
 """Types that compare with an answer, which becomes golden, and the metric."""
 PROGRAMS = ["javascript", "python"]
@@ -47,7 +45,8 @@ LEFT_OUT = """
     context-faithfulness context-recall context-relevance conversation-relevance factuality finish-reason g-eval gleu
     guardrails is-html is-refusal is-sql is-valid-function-call is-valid-openai-function-call
     is-valid-openai-tools-call is-xml llm-rubric meteor model-graded-closedqa model-graded-factuality
-    moderation perplexity perplexity-score pi rouge-l rouge-s ruby search-rubric similar:dot similar:euclidean
+    moderation perplexity perplexity-score pi rouge-l rouge-s ruby search-rubric similar similar:cosine similar:dot
+    similar:euclidean
     skill-used tool-call-f1 trace-error-spans trace-span-count trace-span-duration trajectory:goal-success
     trajectory:step-count trajectory:tool-args-match trajectory:tool-sequence trajectory:tool-used webhook
 """.split()  # noqa: SIM905

@@ -93,19 +93,17 @@ def test_a_cell_with_code(project: PromptfooProject, cell: str, check: str, code
 @pytest.mark.parametrize(
     ("cell", "metric"),
     [
-        ("similar(0.8): Paris", None),
-        ("similar:Paris", None),
         ("levenshtein(5): Paris", "edit_similarity"),
         ("rouge-n(0.6):Paris", "rouge_1"),
         ("bleu:Paris", "bleu"),
     ],
 )
-def test_a_cell_with_a_reference(project: PromptfooProject, cell: str, metric: str | None) -> None:
+def test_a_cell_with_a_reference(project: PromptfooProject, cell: str, metric: str) -> None:
     """A cell with a measure becomes a golden answer; the limit in brackets is listed."""
     found = project.result_of(TABLE, t__csv=f"q,__expected\nx,{cell}\n")
     assert found.golden == {"test-1": ["Paris"]}
     assert found.says("t.csv:2: ", "now a golden answer")
-    assert metric is None or found.suite["metrics"] == [metric]
+    assert found.suite["metrics"] == [metric]
 
 
 def test_cells_with_limits(project: PromptfooProject) -> None:
@@ -121,7 +119,7 @@ def test_columns(project: PromptfooProject) -> None:
     table = (
         "q , __expected1,__expected2,__description,__metadata:topic,__metadata:kind[],__metadata:none,__metric,"
         "__threshold,__providerOutput,__config:__expected2:threshold,__other\n"
-        'one,a,similar:b,Ärger,t,"u, v\\,w",,m,0.5,out,0.9,z\n'
+        'one,a,rouge-n:b,Ärger,t,"u, v\\,w",,m,0.5,out,0.9,z\n'
     )
     found = project.result_of(TABLE, t__csv=table)
     (case,) = found.suite["cases"]

@@ -12,6 +12,7 @@ from evalharness.importers.promptfoo.equivalents import TRANSLATIONS, Check, NoE
 from evalharness.importers.promptfoo.programs import KINDS, Program, function_of, limited
 from evalharness.importers.promptfoo.source import FILE, Node, Source, is_program
 from evalharness.importers.promptfoo.tools import expected_calls
+from evalharness.scoring.similar import read_similar
 from evalharness.suites.document import DocumentError, plain, read_yaml
 
 _KEYS = ("type", "value", "threshold", "weight", "metric")
@@ -20,12 +21,13 @@ _MEASURES = {
     "rouge-n": "rouge_1",
     "levenshtein": "edit_similarity",
     "bleu": "bleu",
-    "similar": "embedding",
-    "similar:cosine": "embedding",
 }
 """Names of promptfoo, and the metrics that compare with a golden answer."""
 _GATES = ("latency", "cost")
 _CALLS = "tool-call-f1"
+_SIMILAR = ("similar", "similar:cosine")
+_SIMILARITY = 0.75
+"""The threshold of an assertion that states none."""
 
 
 @dataclass
@@ -101,6 +103,9 @@ def _convert_kind(
     value = _value(source, item["value"], render)
     if plain_kind == _CALLS:
         _calls(source, item, value, negated, found)
+        return
+    if plain_kind in _SIMILAR:
+        found.checks.append(_similar(source, item, value, negated))
         return
     if plain_kind in _MEASURES:
         _measure(source, item, kind, value, negated, found)
@@ -179,11 +184,28 @@ def _calls(source: Source, item: Node, value: Any, negated: bool, found: Importe
     source.note(item, f"assertion {_CALLS}: now the metric tool_calls with a gate; the threshold ({limit}) is dropped")
 
 
+def _similar(source: Source, item: Node, value: Any, negated: bool) -> Check:
+    """A check with the embedding model of the project, which is another one than promptfoo's."""
+    if negated:
+        raise NoEquivalentError("its negation has no equivalent")
+    if not source.embedder:
+        table = "[tool.evalharness.embedders.NAME]"
+        raise NoEquivalentError(f"needs an embedding model: add {table} to pyproject.toml, and import again")
+    try:
+        limit = item["threshold"]
+        threshold = float(limit.text) if limit.text else limit.plain or _SIMILARITY
+        text, _, least = read_similar({"to": value, "model": source.embedder, "threshold": threshold})
+    except ValueError as error:
+        raise NoEquivalentError(str(error)) from None
+    kind = item["type"].text
+    source.note(item, f"assertion {kind}: now by the embedding model '{source.embedder}': check its threshold")
+    return {"similar": {"to": text[0] if len(text) == 1 else [*text], "model": source.embedder, "threshold": least}}
+
+
 def _measure(source: Source, item: Node, kind: str, value: Any, negated: bool, found: ImportedAssertions) -> None:
-    answers = value if isinstance(value, list) and kind.startswith("similar") else [value]
-    if negated or not answers or not all(isinstance(answer, str) and answer.strip() for answer in answers):
+    if negated or not isinstance(value, str) or not value.strip():
         raise NoEquivalentError("expected a reference answer")
-    found.golden += answers
+    found.golden.append(value)
     found.metrics[_MEASURES[kind]] = None
     limit = item["threshold"].plain if item["threshold"] else "its default"
     source.note(item, f"assertion {kind}: now a golden answer with a gate; the threshold ({limit}) is dropped")
@@ -220,5 +242,5 @@ def _rendered(value: Any, render: Callable[[str], str]) -> Any:
     return value
 
 
-KNOWN = {*TRANSLATIONS, *_MEASURES, *_GATES, *KINDS, _CALLS}
+KNOWN = {*TRANSLATIONS, *_MEASURES, *_SIMILAR, *_GATES, *KINDS, _CALLS}
 """Supported names of promptfoo, without `not-`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from evalharness.config import Config
 from evalharness.importers.margins import decidable_margin
 from evalharness.importers.promptfoo.source import Node, Source
 
@@ -13,26 +12,14 @@ _LENGTH: Any = {"length": {"min_words": 1}}
 """For cases without a reference: an empty answer counts as bad."""
 
 
-def metrics_of(
-    source: Source, tests: Node, wanted: Sequence[str], cases: int, with_golden: int, config: Config
-) -> list[Any]:
+def metrics_of(source: Source, tests: Node, wanted: Sequence[str], cases: int, with_golden: int) -> list[Any]:
     """The metrics. If fewer than half of the cases have a golden answer, the first is about empty answers."""
     missing = cases - with_golden
     few = with_golden < missing
     if wanted and missing:
         names, gate = ", ".join(wanted), ", and have no gate" if few else ""
         source.note(tests, f"{names}: {missing} of {cases} tests have no reference answer: they skip these{gate}")
-    found = [metric for name in wanted if (metric := _metric(source, tests, name, config))]
-    return [*([_LENGTH] if few or not found else ()), *found]
-
-
-def _metric(source: Source, tests: Node, name: str, config: Config) -> Any:
-    if name != "embedding":
-        return name
-    if config.embedders:
-        return {"embedding": {"model": next(iter(config.embedders))}}
-    source.note(tests, "similar: add [tool.evalharness.embedders.NAME] to pyproject.toml")
-    return None
+    return [*([_LENGTH] if few or not wanted else ()), *wanted]
 
 
 def gates_of(metrics: Sequence[Any], kinds: Iterable[str], cases: int, with_golden: int) -> list[dict[str, Any]]:

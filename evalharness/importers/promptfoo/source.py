@@ -85,6 +85,8 @@ class Source:
     notes: dict[Problem, None] = field(default_factory=dict)
     programs: Programs = field(default_factory=Programs)
     """The checks to write for assertions in code."""
+    embedder: str = ""
+    """The embedding model of the project that compares texts, "" if there is none."""
     offers_tools: bool = False
     """Whether the suite offers tools to the model."""
 

@@ -60,6 +60,7 @@ def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
     root = config.root.resolve()
     source = Source(root if file.is_relative_to(root) else file.parent, file.parent, config.limits)
     source.programs.taken = [*config.checks]
+    source.embedder = next(iter(config.embedders), "")
     top = source.read(file)
     if not isinstance(top.value, dict):
         raise SuiteError([problem(file.name, 1, 0, "expected a promptfoo configuration, which is a mapping")])
@@ -94,7 +95,7 @@ class _Conversion:
             case.id: [*dict.fromkeys(mine.golden)] for case, mine in zip(self.cases, own, strict=True) if mine.golden
         }
         wanted = [*dict.fromkeys(name for one in found for name in one.metrics)]
-        metrics = metrics_of(self.source, self.top["tests"], wanted, len(self.cases), len(golden), self.config)
+        metrics = metrics_of(self.source, self.top["tests"], wanted, len(self.cases), len(golden))
         variables = {*self.vars, *(name for case in self.cases for name in case.vars)}
         in_files = {
             name: in_its_file(prompt, self.source.folder, self.config, variables)
