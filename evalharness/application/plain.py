@@ -15,6 +15,8 @@ EXPECTED = (
     "cost_usd or refusal"
 )
 
+_MOST_PLACE_CHARS = 200
+
 
 class WrongAnswerError(Exception):
     """An application returned something that is no answer."""
@@ -59,7 +61,7 @@ class _Plain:
             return _number(value, place)
         if (fields := as_mapping(value)) is not None:
             pairs = list(fields.items())
-            return {self._key(name, place): self.of(inner, f"{place}.{name}", depth + 1) for name, inner in pairs}
+            return {self._key(name, place): self.of(inner, _inside(place, name), depth + 1) for name, inner in pairs}
         if isinstance(value, list | tuple):
             return [self.of(inner, f"{place}[{index}]", depth + 1) for index, inner in enumerate(value)]
         raise WrongAnswerError(f"{place[:100]}: expected a JSON value, got {_named(value)}")
@@ -74,6 +76,11 @@ class _Plain:
         if not isinstance(name, str):
             raise WrongAnswerError(f"{place[:100]}: expected texts as keys, got {_named(name)}")
         return self._text(name, place)
+
+
+def _inside(place: str, name: Any) -> str:
+    """The place of a field. A key of millions of characters must not be copied for each value in it."""
+    return f"{place}.{name}"[:_MOST_PLACE_CHARS]
 
 
 def _number(value: Any, place: str) -> int | float:

@@ -162,6 +162,7 @@ RETURNS: dict[str, Any] = {
     "deep": lambda: {"text": "a", "data": deep(2_000)},
     "wide": lambda: {"text": "a", "data": [0] * 200_000},
     "huge": lambda: "x" * 5_000_000,
+    "huge key above many values": lambda: {"text": "a", "data": {"x" * 3_000_000: [0] * 90_000}, "cost_usd": -1},
     "huge key": lambda: {"text": "a", "data": {"x" * 5_000_000: 1}},
     "contexts is str": lambda: {"text": "a", "contexts": "c"},
     "context is int": lambda: {"text": "a", "contexts": [3]},
@@ -216,6 +217,16 @@ def forks() -> str:
     return "forked"
 
 
+def abandons() -> None:
+    """Die, and leave a fork and a program behind, whose ids are in a file."""
+    program = subprocess.Popen(["/bin/sleep", "300"])
+    fork = os.fork()
+    if not fork:
+        time.sleep(300)
+    Path("abandoned.txt").write_text(f"{program.pid} {fork}")
+    os._exit(4)
+
+
 def leaks() -> str:
     """Leave threads behind."""
     for _ in range(20):
@@ -237,6 +248,7 @@ ACTS = {
     "reads": reads,
     "forks": forks,
     "leaks": leaks,
+    "abandons": abandons,
     "handles": handles,
     "exits": lambda: os._exit(3),
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),

@@ -115,6 +115,7 @@ WRONG = {
     "deep": "expected at most 64 levels of nesting",
     "wide": "answer: expected at most 100,000 values",
     "huge": "answer: expected at most 4,000,000 characters",
+    "huge key above many values": "cost_usd: expected dollars, got int -1",
     "huge key": "answer: expected at most 4,000,000 characters",
     "contexts is str": "contexts: expected a list, got str 'c'",
     "context is int": "contexts[0]: expected a text, or an object with text, id and score, got int 3",

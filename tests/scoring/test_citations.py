@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,18 @@ def test_hostile_answers(piece: str) -> None:
     with in_time():
         assert isinstance(scored(text, contexts), Score | MetricError | NotApplicable)
     assert isinstance(scored("x" * 200_001), MetricError)
+
+
+def test_many_citations_of_the_whole_answer() -> None:
+    """Memory does not grow with citations times sentences, which an application could make gigabytes."""
+    text = "Xy. " * 10_000
+    answer = response(text, contexts=TWO, citations=(Citation("returns", start=0, end=len(text)),) * 5_000)
+    tracemalloc.start()
+    try:
+        (found,) = citations().score([SampleView(answer)], [()])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(found, Score)
+    assert found.parts == {"precision": 1, "recall": 1}
+    assert peak < 100e6

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -59,7 +59,7 @@ def citations(measure: Measure = "f1", *, marker: str = MARKER, quotes: bool = T
 class Cited(NamedTuple):
     """One citation of an answer, with the numbers of its sentences, and what is wrong with it; empty if it holds."""
 
-    sentences: tuple[int, ...]
+    sentences: range
     problem: str
 
 
@@ -73,7 +73,7 @@ class Checked:
     @property
     def uncited(self) -> list[str]:
         """The claims without a citation that holds."""
-        cited = {number for one in self.citations if not one.problem for number in one.sentences}
+        cited = _numbers(one.sentences for one in self.citations if not one.problem)
         return [text for number, text in self.claims.items() if number not in cited]
 
     @property
@@ -107,19 +107,30 @@ def check_citations(
     for number, sentence in enumerate(all_sentences):
         if sentences.is_claim(sentence.text):
             found.claims[number] = sentence.text
-        found.citations.extend(Cited((number,), problem) for problem in sources.problems(sentence, quotes=quotes))
+        found.citations.extend(
+            Cited(range(number, number + 1), problem) for problem in sources.problems(sentence, quotes=quotes)
+        )
     starts = [one.span.start for one in all_sentences]
     for one in given:
         found.citations.append(Cited(_covered(one, starts), sources.problem(one, quotes=quotes)))
     return found
 
 
-def _covered(citation: Citation, starts: Sequence[int]) -> tuple[int, ...]:
+def _covered(citation: Citation, starts: Sequence[int]) -> range:
     """The sentences that a citation of the response supports; none if it names no place in the text."""
     if citation.start is None or citation.end is None or citation.start >= citation.end:
-        return ()
+        return range(0)
     first, last = (bisect_right(starts, place) - 1 for place in (citation.start, citation.end - 1))
-    return tuple(range(max(0, first), last + 1))
+    return range(max(0, first), last + 1)
+
+
+def _numbers(ranges: Iterable[range]) -> set[int]:
+    """The numbers in any of these ranges. Linear in their union: each of thousands may span the whole answer."""
+    found, end = set[int](), 0
+    for one in sorted(ranges, key=lambda one: one.start):
+        found.update(range(max(one.start, end), one.stop))
+        end = max(end, one.stop)
+    return found
 
 
 def _sentences(text: str, find: Finder) -> list[_Sentence]:

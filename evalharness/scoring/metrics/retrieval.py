@@ -9,7 +9,6 @@ the case: a list, or a mapping from ids to grades above 0, which `ndcg` uses.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,8 @@ from evalharness.scoring.metrics.base import Expectation, Metric, SampleView, of
 from evalharness.scoring.metrics.traces import contexts_of
 
 _MOST_IDS = 10_000
+_MOST_GRADE = 1e100
+"""Sums of larger gains would overflow."""
 _SHOWN, _SHOWN_CHARS = 5, 40
 Measure = Callable[[Sequence[str], ranking.Grades, int | None], float]
 
@@ -92,8 +93,8 @@ def _id(value: Any, name: str) -> str:
 
 
 def _grade(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise MetricError(f"the variable '{name}': expected a grade of at least 0, got {_kind(value)}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_GRADE:
+        raise MetricError(f"the variable '{name}': expected a grade from 0 to {_MOST_GRADE:g}, got {_kind(value)}")
     return float(value)
 
 
