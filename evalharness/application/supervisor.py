@@ -2,7 +2,8 @@
 
 A call that exceeds its deadline retires its process: calls in flight there may finish, later ones go to a new
 process. A crash loses all calls in flight. Where there were several, each runs once more in a process of its own, so
-that a crash there has a certain cause. The same holds for calls past their deadline in one event loop.
+that a crash there has a certain cause. The same holds for calls past their deadline in one event loop. An interrupted
+conversation starts again in a process of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from evalharness.application.homes import Homes
 from evalharness.errors import (
     BilledError,
     ModelUnavailableError,
@@ -45,9 +47,7 @@ class Supervisor:
         self._lock, self._starting, self._alone = threading.Lock(), threading.Lock(), threading.Lock()
         self._calls: Counter[WorkerClient] = Counter()
         """Calls in flight, by process."""
-        self._suspects: set[SampleKey] = set()
-        self._homes: dict[str, WorkerClient] = {}
-        """By conversation: the process that keeps it."""
+        self._homes = Homes(load["concurrency"])
         self._crashes, self._refusal, self._closed = 0, "", False
         self._shares_loop = False
         """Whether calls are tasks of one event loop."""
@@ -70,19 +70,53 @@ class Supervisor:
         if conversation is not None:
             return self._turn(request, key, conversation)
         request = {**request, "conversation_id": secrets.token_hex(8)}
-        if key in self._suspects:
+        if self._homes.is_suspect(key):
             with self._alone:
                 return self._call(self._start(), request, key, alone=True)
         return self._call(self._enter(), request, key, alone=False)
 
     def _turn(self, request: Mapping[str, Any], key: SampleKey, conversation: Conversation) -> dict[str, Any]:
         """The reply to a turn. The process that answered the earlier turns keeps the conversation."""
+        worker, is_own = self._home(key, conversation)
+        try:
+            return self._call(worker, {**request, "conversation_id": conversation.id}, key, alone=is_own)
+        except ProviderError:  # the conversation is over, or starts again under another id
+            self._forget(conversation.id)
+            raise
+
+    def _home(self, key: SampleKey, conversation: Conversation) -> tuple[WorkerClient, bool]:
+        """The process for a turn, with its call entered, and whether it is the conversation's own."""
+        if conversation.sent == 0 and self._homes.is_suspect(key, whole=True):
+            self._forget(conversation.id)
+            return self._own_home(conversation.id), True
+        with self._lock:
+            own = self._homes.own(conversation.id)
+            if own is not None and own.alive:
+                self._calls[own] += 1
+                return own, True
         worker = self._enter()
-        if conversation.sent and self._homes.get(conversation.id) is not worker:
+        with self._lock:
+            is_kept = self._homes.shares(conversation.id, worker, begins=conversation.sent == 0)
+        if not is_kept:
             self._leave(worker)
             raise RetryableError("the process that kept the conversation has ended", kind="conversation")
-        self._homes[conversation.id] = worker
-        return self._call(worker, {**request, "conversation_id": conversation.id}, key, alone=False)
+        return worker, False
+
+    def _own_home(self, conversation: str) -> WorkerClient:
+        """A new process for this conversation alone, which a further entered call keeps alive between turns."""
+        worker = self._start()
+        with self._lock:
+            self._calls[worker] += 1
+            surplus = self._homes.keep_own(conversation, worker, lambda one: self._calls[one] == 1)
+        for one in surplus:
+            self._leave(one)
+        return worker
+
+    def _forget(self, conversation: str) -> None:
+        with self._lock:
+            own = self._homes.forget(conversation)
+        if own is not None:
+            self._leave(own)
 
     def close(self) -> None:
         """End all processes."""
@@ -146,14 +180,7 @@ class Supervisor:
             raise ModelUnavailableError(self._refusal, kind="import")
         if self._crashes >= MOST_CRASHES:
             raise ModelUnavailableError(f"{self._name}: its process died {self._crashes} times in a row", kind="crash")
-        worker = WorkerClient(
-            "evalharness.application.worker",
-            heartbeat_s=max(START_S, self._deadline_s) + _SILENCE_S,
-            step_s=float("inf"),
-            on_event=lambda _: None,
-            what=f"the process of {self._name}",
-            surroundings=self._surroundings,
-        )
+        worker = _started(self._name, self._surroundings, self._deadline_s)
         with self._lock:
             self._calls[worker] += 1
             is_closed = self._closed
@@ -190,7 +217,7 @@ class Supervisor:
         text = f"{self._name} did not answer within deadline_s = {self._deadline_s:g}"
         if alone or not self._shares_loop:
             return BilledError(text, kind="deadline")
-        self._suspects.add(key)
+        self._homes.suspect(key)
         return UnknownOutcomeError(f"{text} next to other calls", kind="deadline", wait_s=0.0)
 
     def _attributed(self, lost: WorkerLost, worker: WorkerClient, key: SampleKey) -> ProviderError:
@@ -206,5 +233,16 @@ class Supervisor:
         _log.info("%s", text)
         if worker.unanswered == 1:
             return BilledError(text, kind=lost.kind)
-        self._suspects.add(key)
+        self._homes.suspect(key)
         return UnknownOutcomeError(f"{text} and {worker.unanswered - 1} others", kind=lost.kind, wait_s=0.0)
+
+
+def _started(name: str, surroundings: Surroundings, deadline_s: float) -> WorkerClient:
+    return WorkerClient(
+        "evalharness.application.worker",
+        heartbeat_s=max(START_S, deadline_s) + _SILENCE_S,
+        step_s=float("inf"),
+        on_event=lambda _: None,
+        what=f"the process of {name}",
+        surroundings=surroundings,
+    )

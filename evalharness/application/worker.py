@@ -49,6 +49,7 @@ class Worker:
         """The only files of the project that modules may come from; None for any."""
         self._plain: Callable[[Any], Any] = plain_answer
         self._seen: set[str] = set()
+        os.register_at_fork(after_in_child=self._leave_protocol)
 
     def run(self) -> None:
         """Load the application, and answer requests until the input closes."""
@@ -169,7 +170,7 @@ class Worker:
     def _finish(self, number: int, reply: dict[str, Any]) -> None:
         self._finished += 1
         for stream in (sys.stdout, sys.stderr):
-            with suppress(Exception):  # the application may have closed or replaced it
+            with suppress(BaseException):  # the application may have closed or replaced it
                 stream.flush()
         self._send({**reply, "id": number})
 
@@ -183,6 +184,12 @@ class Worker:
         while True:
             self._send({"event": "heartbeat", "steps": self._finished})
             time.sleep(HEARTBEAT_S)
+
+    def _leave_protocol(self) -> None:
+        """Close the protocol in a fork of the application: the parent waits for its end to notice a crash."""
+        for descriptor in (self._requests, self._out):
+            with suppress(OSError):
+                os.close(descriptor)
 
     def _send(self, message: dict[str, Any]) -> None:
         if os.getpid() != self._pid:  # a fork of the application returned from the function

@@ -85,6 +85,8 @@ class ChildProcess:
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the child
         )
         self.pid = self.process.pid
+        self._has_group = True
+        """Whether processes that it has started may run. Later its id may be that of another group."""
         self._output: ChildOutput | None = None
         if surroundings and self.process.stderr:
             self._output = ChildOutput(self.process.stderr, surroundings.on_line)
@@ -123,14 +125,20 @@ class ChildProcess:
     def kill(self) -> None:
         """Kill the process with those that it has started, and wait until it is gone."""
         if self.process.poll() is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self._kill_group()
             self.process.kill()
         self.process.wait()
 
+    def _kill_group(self) -> None:
+        if self._has_group:
+            self._has_group = False
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
     def exit_message(self) -> str:
-        """How the process ended, with the end of its standard error. Waits for the end."""
+        """How the process ended, with the end of its standard error. Waits for the end, and kills what it has left."""
         code = self.process.wait()
+        self._kill_group()
         how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit status {code}"
         return f"{self._what} {how}{self._tail_in_brackets()}"
 

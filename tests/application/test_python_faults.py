@@ -94,6 +94,13 @@ def test_one_after_another(root: Path, caplog: pytest.LogCaptureFixture) -> None
     assert max(map(len, printed)) < 2_000
 
 
+def test_a_crash_that_leaves_processes(root: Path) -> None:
+    """It is noticed at once, although a fork has the same files, and ends the processes that are left."""
+    with opened(root, deadline_s=3_600) as provider:
+        assert told(run(provider, ["abandons", "after"])) == ["crash", "AFTER"]
+    assert all(is_gone(int(pid)) for pid in (root / "abandoned.txt").read_text().split())
+
+
 def test_a_crash_among_others(root: Path) -> None:
     """Calls in flight at a crash run again, and only the case that crashes alone is an error."""
     with opened(root, "slow", concurrency=4) as provider:

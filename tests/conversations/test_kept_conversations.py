@@ -158,6 +158,36 @@ def test_a_crash_of_another_conversation(tmp_path: Path) -> None:
     assert evaluation.samples[2].response.text == "Your name is Ada."
 
 
+ALWAYS = """\
+import time
+    started = time.monotonic()
+    if case == "other#2":
+        while not Path("waiting").exists() and time.monotonic() < started + 1:
+            time.sleep(0.01)
+        Path("waiting").unlink(missing_ok=True)
+        os._exit(3)
+    if case == "memory#2":
+        Path("waiting").touch()
+        time.sleep(0.3)"""
+
+
+def test_a_conversation_that_always_crashes(tmp_path: Path) -> None:
+    """It costs no other conversation: an interrupted one starts again in a process of its own."""
+    project = project_with(tmp_path, fault=ALWAYS)
+    other = {"id": "other", "turns": [{"user": "one"}, {"user": "two"}]}
+    project.write_suite(
+        GOLDENS | {"other#1": "x", "other#2": "x"},
+        models=["app"],
+        prompts={"plain": [{"system": "Be brief."}, {"user": "{{ user }}"}]},
+        cases=[*case(), other],
+    )
+    project.configure(app={"provider": "python", "call": "app:answer", "concurrency": 2})
+    samples = project.evaluate().samples
+    assert [sample.error and sample.error.kind for sample in samples] == [None] * 4 + ["crash"]
+    assert samples[4].error
+    assert samples[4].error.message.endswith("while it answered case 'other#2'")
+
+
 def test_a_parameter_that_the_source_does_not_show(tmp_path: Path) -> None:
     """A function from elsewhere cannot keep conversations unnoticed: the error says what to write."""
     project = project_with(tmp_path)
