@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -90,30 +90,44 @@ def meaning(found: Tally) -> str:
 
 
 def _known_runs(root: Path, records: tuple[Path, ...]) -> dict[str, set[str]]:
-    """The ids of the runs in reports, baselines and history, by suite. Damaged files are skipped."""
+    """The ids of the runs in reports, baselines and history, by suite.
+
+    A damaged file of the project is skipped with a line on standard error: labels of other runs do not need it.
+    Raises StoreError for a damaged one of `records`.
+    """
     known: dict[str, set[str]] = {}
-    for suite, run in (*_recorded([*records, *(root / "reports").rglob(RECORD)]), *_accepted(root)):
+    for suite, run in (*_named(records), *_recorded(root), *_accepted(root)):
         known.setdefault(suite, set()).add(run)
     for acceptance in read_acceptances(root)[0]:
         known.setdefault(acceptance.suite, set()).add(acceptance.run)
     return known
 
 
-def _recorded(paths: list[Path]) -> Iterator[tuple[str, str]]:
+def _named(paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
     for path in paths:
-        try:
-            header = next(stored_lines(path), (1, {}))[1]
-        except StoreError:  # a damaged record names no run that labels could belong to
-            continue
+        header = next(stored_lines(path), (1, {}))[1]
         if header.get("kind") == "run":
             yield str(header.get("suite")), str(header.get("id"))
 
 
+def _recorded(root: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted((root / "reports").rglob(RECORD)):
+        try:
+            yield from _named([path])
+        except StoreError as error:
+            _skip(error)
+
+
 def _accepted(root: Path) -> Iterator[tuple[str, str]]:
-    for path in (root / BASELINE_FOLDER).rglob("*.jsonl"):
+    for path in sorted((root / BASELINE_FOLDER).rglob("*.jsonl")):
         try:
             baseline = read_baseline(path, root)
-        except StoreError:  # likewise; `doctor` and every run report a damaged baseline
+        except StoreError as error:
+            _skip(error)
             continue
         if baseline:
             yield from ((baseline.suite, run.id) for run in baseline.runs)
+
+
+def _skip(error: StoreError) -> None:
+    echo(one_line(f"skipped: {error}", 500), err=True)

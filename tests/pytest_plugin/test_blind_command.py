@@ -202,7 +202,12 @@ def test_a_run_from_elsewhere(changed, tmp_path: Path):
     shutil.move(changed.root / "reports/demo/run.jsonl", record)
     refused = take(changed, lines)
     assert (refused.exit_code, "pass its record with --run" in " ".join(refused.output.split())) == (1, True)
-    assert take(changed, lines, "--run", str(record)).exit_code == 0
+    changed.write("reports/demo/run.jsonl", "{}")
+    skipped = take(changed, lines, "--run", str(record))
+    assert (skipped.exit_code, "run.jsonl:1: the last line is cut off" in skipped.stderr) == (0, True)
+    record.write_text("{}")
+    damaged = take(changed, lines, "--run", str(record))
+    assert (damaged.exit_code, "elsewhere.jsonl:1: the last line is cut off" in damaged.output) == (1, True)
 
 
 def test_damaged_labels(changed):

@@ -97,7 +97,7 @@ def _head(text: str, dialect: _Dialect) -> list[list[str]]:
     while len(rows) <= _HEAD_ROWS:
         try:
             row = next(reader, None)
-        except csv.Error:  # reading the whole file reports this row
+        except csv.Error:  # `_lost_row` reports it when the whole file is read
             continue
         if row is None:
             break

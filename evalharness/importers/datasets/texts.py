@@ -138,7 +138,7 @@ def _parsed(text: str) -> Any:
         pass
     try:
         return printed_value(text)
-    except ValueError:
+    except ValueError:  # neither: a text that happens to start with a bracket
         return None
 
 
