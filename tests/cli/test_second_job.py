@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,22 +16,6 @@ from evalharness.testing.project import Project
 CASES = {f"case-{number}": "Yes." for number in range(40)}
 WORSE = dict.fromkeys(CASES, "No.")
 VERDICT = "reports/demo/verdict.json"
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project whose suite was accepted on main, on the branch of a pull request."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        leave_ci(monkeypatch)
-        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-        root = tmp_path_factory.mktemp("second-job") / "origin"
-        repository, project = Repository(root), Project(root)
-        project.write_suite(CASES, gates=[{"metric": "exact", "margin": "10%"}])
-        project.write(".gitignore", "reports/\n.cache/\n")
-        project.accept()
-        repository.commit()
-        repository.branch()
-        yield root
 
 
 class Jobs:
@@ -65,11 +49,11 @@ class Jobs:
 
 
 @pytest.fixture
-def jobs(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+def jobs(accepted_on_main: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     """The jobs of one test."""
     leave_ci(monkeypatch)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    shutil.copytree(template, tmp_path / "origin", symlinks=True)
+    shutil.copytree(accepted_on_main, tmp_path / "origin", symlinks=True)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_BASE_REF", "main")
     return Jobs(tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,21 +16,15 @@ CASES = {f"case-{number}": "Yes." for number in range(40)}
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A branch of a project whose suite was accepted on main, with a report of the branch."""
+def template(accepted_on_main: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project with a report of its branch."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         leave_ci(monkeypatch)
         monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
         root = tmp_path_factory.mktemp("verify") / "project"
-        repository, project = Repository(root), Project(root)
-        project.write_suite(CASES, gates=[{"metric": "exact", "margin": "10%"}])
-        project.write(".gitignore", "reports/\n.cache/\n")
-        project.accept()
-        repository.commit()
-        repository.branch()
-        repository.commit()
-        project.evaluate()
-        yield root
+        shutil.copytree(accepted_on_main, root, symlinks=True)
+        commit_and_evaluate(Project(root))
+    return root
 
 
 @pytest.fixture
