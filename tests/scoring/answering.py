@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from evalharness.evaluation.api import Evaluation
 from evalharness.providers.answer import response_of
 from evalharness.providers.scripted import ScriptedProvider
@@ -44,3 +46,11 @@ def answers_of(root: Path, metric: Any, monkeypatch: Any, cases: Mapping[str, Ma
     leave_ci(monkeypatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(root / "cache"))
     return Answers(root / "project", [metric], cases)
+
+
+def asserting(root: Path, monkeypatch: Any, *checks: Any, **keys: Any) -> Answers:
+    """A suite of two cases with these assertions."""
+    project = answers_of(root, {"length": {"min_chars": 1}}, monkeypatch, {"c0": {}, "c1": {}})
+    suite = yaml.safe_load(project.read("suites/demo.yaml")) | {"assert": list(checks)} | keys
+    project.write("suites/demo.yaml", yaml.safe_dump(suite, sort_keys=False))
+    return project
