@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from http_target import ask, opened, question, result
+from json_server import JsonServer
 from repository import Repository
 
 from evalharness.errors import ConfigError
@@ -25,62 +23,27 @@ from evalharness.wire import is_local
 SECRET = "hunter2-0123456789"
 
 
-class App(ThreadingHTTPServer):
+class App(JsonServer):
     """An application that answers with its question, or as `replies` says for it: a status and a body."""
 
-    daemon_threads = True
-    request_queue_size = 128
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.asked: list[Any] = []
+        super().__init__()
         self.replies: dict[str, tuple[int, Any]] = {}
         self.prefix = "You said: "
 
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://localhost:{self.server_port}/ask/"
-
-    def reply(self, text: str) -> tuple[int, Any]:
+    def reply(self, given: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[int, Any]:
         """The answer to a question."""
-        return self.replies.get(text, (200, {"answer": self.prefix + text.upper(), "cost": 0.25}))
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self._answer(parse_qs(urlsplit(self.path).query))
-
-    def do_POST(self) -> None:
-        self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-
-    def _answer(self, given: Any) -> None:
-        assert isinstance(self.server, App)
-        self.server.asked.append((self.command, self.path.partition("?")[0], given))
         text = given.get("q")
-        status, value = self.server.reply(text[0] if isinstance(text, list) else str(text))
-        body = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        text = text[0] if isinstance(text, list) else str(text)
+        return self.replies.get(text, (200, {"answer": self.prefix + text.upper(), "cost": 0.25}))
 
 
 @pytest.fixture
 def app() -> Iterator[App]:
     """The application, in threads of this process."""
-    with App() as found:
-        thread = threading.Thread(target=found.serve_forever, args=(0.01,))
-        thread.start()
+    found = App()
+    with found.serving():
         yield found
-        found.shutdown()
-        thread.join()
 
 
 def options(app: App, **changes: Any) -> dict[str, Any]:
@@ -172,7 +135,7 @@ def test_wrong_configuration(project: Project, app: App, name: str) -> None:
     assert "[tool.evalharness.models.rag]" in shown.output
     assert SECRET not in shown.output
     assert "sk-abc" not in shown.output
-    assert not app.asked
+    assert not app.requests
 
 
 def test_the_line_of_a_mistake(project: Project, app: App) -> None:
@@ -193,7 +156,7 @@ def test_a_request_by_query(app: App) -> None:
     query = {"q": "{{ variables.text }}", "tag": "{{ variables.tags }}", "k": "{{ params.max_tokens }}", "no": ""}
     request = question(text="a&b=1#ü \n", tags=["x", "y z"])
     assert ask(app.url, request, method="get", query=query, text="$.answer").text == "You said: A&B=1#Ü \n"
-    assert app.asked == [("GET", "/ask/", {"q": ["a&b=1#ü \n"], "tag": ["x", "y z"], "k": ["256"]})]
+    assert app.requests == [("GET", "/ask/", {"q": ["a&b=1#ü \n"], "tag": ["x", "y z"], "k": ["256"]})]
 
 
 def test_errors_do_not_show_the_query(app: App) -> None:
@@ -240,7 +203,7 @@ def test_answers_are_not_replayed_without_identity_files(project: Project, app: 
     assert evaluation.means["rag", "plain"]["exact"] == 1.0
     assert {sample.cost_usd for sample in evaluation.samples} == {0.25}
     project.evaluate()
-    assert len(app.asked) == 40
+    assert len(app.requests) == 40
 
 
 def test_recorded_answers(project: Project, app: App) -> None:
@@ -248,13 +211,13 @@ def test_recorded_answers(project: Project, app: App) -> None:
     project.configure(rag=options(app, identity_files=["app/*.py"]))
     project.evaluate()
     assert all(sample.recorded_at for sample in project.evaluate(record="none").samples)
-    assert len(app.asked) == 20
+    assert len(app.requests) == 20
     project.write("app/main.py", "TOP = 1\n")
     app.prefix = "He said: "
     missing = project.evaluate(record="none")
     assert {sample.error.kind for sample in missing.samples if sample.error} == {"not recorded"}
     assert project.evaluate().means["rag", "plain"]["exact"] == 0.0
-    assert len(app.asked) == 40
+    assert len(app.requests) == 40
 
 
 def test_replay_opens_no_connection(project: Project, app: App) -> None:
@@ -262,7 +225,7 @@ def test_replay_opens_no_connection(project: Project, app: App) -> None:
     errors = {str(sample.error) for sample in project.evaluate(record="none").samples}
     assert len(errors) == 1
     assert "--llm-record=none forbids requests: set identity_files" in errors.pop()
-    assert not app.asked
+    assert not app.requests
 
 
 def test_failures_are_errors_of_their_cases(project: Project, app: App) -> None:
@@ -274,7 +237,7 @@ def test_failures_are_errors_of_their_cases(project: Project, app: App) -> None:
     assert errors == {"c0": "server", "c1": "application", "c2": "request"}
     assert all(not sample.scores for sample in evaluation.samples if sample.error)
     assert evaluation.status != "pass"
-    asked = [given["q"] for _, _, given in app.asked]
+    asked = [given["q"] for _, _, given in app.requests]
     assert [asked.count(f"c{n}?") for n in range(4)] == [2, 1, 1, 1]
 
 
@@ -297,17 +260,17 @@ def test_parameters_reach_the_application_or_are_refused(project: Project, app: 
         project.evaluate()
     project.configure(rag=options(app, body={"q": "{{ question }}", "seed": "{{ params.seed }}"}))
     assert project.evaluate().means["rag", "plain"]["exact"] == 1.0
-    assert app.asked == [("POST", "/ask/", {"q": "a?", "seed": 7})]
+    assert app.requests == [("POST", "/ask/", {"q": "a?", "seed": 7})]
 
 
 def test_doctor(project: Project, app: App) -> None:
     """`doctor` shows the address, and asks with `--ping`; a body with variables cannot be tried."""
     assert f"rag: POST {app.url}" in re.sub(r"\s+", " ", project.command("doctor").output)
-    assert not app.asked
+    assert not app.requests
     assert "answered in" in project.command("doctor", "--ping").output
     project.configure(rag=options(app, body={"q": "{{ variables.question }}"}))
     assert "needs the variables of a case" in re.sub(r"\s+", " ", project.command("doctor", "--ping").output)
-    assert len(app.asked) == 1
+    assert len(app.requests) == 1
 
 
 def accepted(project: Project, app: App, **changes: Any) -> Repository:
@@ -319,7 +282,7 @@ def accepted(project: Project, app: App, **changes: Any) -> Repository:
     project.accept(because="first answers")
     repository.commit()
     repository.branch()
-    app.asked.clear()
+    app.requests.clear()
     return repository
 
 
@@ -365,5 +328,5 @@ def test_unchanged_code_answers_for_both_versions(project: Project, app: App, fi
     accepted(project, app, **files, deterministic=False)
     project.edit("suites/demo.yaml", "{{ question }}", "{{ question }} please")
     project.evaluate(base="main")
-    assert {given["q"].endswith("please") for _, _, given in app.asked} == {True, False}
+    assert {given["q"].endswith("please") for _, _, given in app.requests} == {True, False}
     assert (project.root / "reports/demo/reference.jsonl").exists()

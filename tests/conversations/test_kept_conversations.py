@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from json_server import JsonServer
 from talk import GOLDENS, case, talk
 
 from evalharness.testing import Project
@@ -198,63 +196,36 @@ def test_a_parameter_that_the_source_does_not_show(tmp_path: Path) -> None:
     assert "expected the parameter conversation_id in a function of app.py" in error.message
 
 
-class Server(ThreadingHTTPServer):
+class Server(JsonServer):
     """An application that keeps conversations, and fails where `faults` says so."""
 
-    daemon_threads = True
-
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__()
         self.memory: dict[str, list[str]] = {}
         self.faults: list[str] = []
-        self.known: list[tuple[str, str]] = []
 
-    def reply(self, conversation: str, question: str) -> str:
+    def reply(self, given: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[int, Any]:
         """The answer to a question; it is remembered also if the reply fails."""
-        self.known.append((conversation, question))
+        conversation, question = given.get("session") or headers["x-session"].removeprefix("eval-"), given["q"]
+        if isinstance(question, list):  # of a query
+            (conversation,), (question,) = conversation, question
         said = self.memory.setdefault(conversation, [])
         said.append(question)
         if question in self.faults:
             self.faults.remove(question)
-            return ""
+            return 500, {"text": ""}
+        text = "Hello Ada." if "name" in question else "Noted."
         if question == "What is my name?":
-            return f"Your name is Ada. ({len(said)})" if "My name is Ada." in said else "I do not know."
-        return "Hello Ada." if "name" in question else "Noted."
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        given = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-        self._answer(given["session"], given["q"])
-
-    def do_POST(self) -> None:
-        given = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        session = given.get("session") or self.headers["x-session"].removeprefix("eval-")
-        self._answer(session, given["q"])
-
-    def _answer(self, conversation: str, question: str) -> None:
-        assert isinstance(self.server, Server)
-        text = self.server.reply(conversation, question)
-        body = json.dumps({"text": text}).encode()
-        self.send_response(200 if text else 500)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+            text = f"Your name is Ada. ({len(said)})" if "My name is Ada." in said else "I do not know."
+        return 200, {"text": text}
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """The application, in a thread of this process."""
-    with Server() as found:
-        thread = threading.Thread(target=found.serve_forever, args=(0.01,))
-        thread.start()
+    """The application, in threads of this process."""
+    found = Server()
+    with found.serving():
         yield found
-        found.shutdown()
-        thread.join()
 
 
 PLACES: dict[str, dict[str, Any]] = {
@@ -268,8 +239,7 @@ def served(root: Path, server: Server, **options: Any) -> Project:
     """The conversation with the server."""
     project = talk(root, models=["app"])
     project.write("app.py", "# the code of the server\n")
-    url = f"http://localhost:{server.server_port}/ask"
-    project.configure(app={"provider": "http", "url": url, "identity_files": ["app.py"], **options})
+    project.configure(app={"provider": "http", "url": server.url, "identity_files": ["app.py"], **options})
     return project
 
 
@@ -283,7 +253,7 @@ def test_a_server_gets_the_id(tmp_path: Path, server: Server, place: str) -> Non
     assert evaluation.samples[2].response.text == "Your name is Ada. (3)"
     assert all(len(name) == 16 for name in server.memory)
     assert project.evaluate().run.complete
-    assert len(server.known) == 3
+    assert len(server.requests) == 3
 
 
 def test_a_turn_that_failed_is_not_sent_twice(tmp_path: Path, server: Server) -> None:
