@@ -14,6 +14,7 @@ import test_innocent_changes
 import test_weakenings_of_pytest
 from ci_jobs import TABLE, TABLE_EVENTS
 from weakenings_of_acceptances import ACCEPTANCES
+from weakenings_of_applications import APPLICATIONS
 from weakenings_of_projects import CONFIGURATION, GIT, PYTHON
 from weakenings_of_suites import GOLDENS, SUITES
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 PAGE, TABLES = ROOT / "docs/trust.md", ROOT / "docs/trust-tables.md"
 WEAKENINGS = {
     "Suites and cases": SUITES,
+    "Applications and conversations": APPLICATIONS,
     "Goldens, baselines, recordings, labels": GOLDENS,
     "Accepted runs that are not those of the change": ACCEPTANCES,
     "Configuration": CONFIGURATION,

@@ -8,12 +8,13 @@ import pytest
 from repository import Repository
 from trust_project import BAD, Row, answer, judged
 from weakenings_of_acceptances import ACCEPTANCES
+from weakenings_of_applications import APPLICATIONS
 from weakenings_of_projects import CONFIGURATION, GIT, PYTHON, make_submodule
 from weakenings_of_suites import GOLDENS, SUITES
 
 from evalharness.errors import EvalHarnessError
 
-ROWS = [*SUITES, *GOLDENS, *ACCEPTANCES, *CONFIGURATION, *PYTHON, *GIT]
+ROWS = [*SUITES, *APPLICATIONS, *GOLDENS, *ACCEPTANCES, *CONFIGURATION, *PYTHON, *GIT]
 
 
 def outcome_of(repository: Repository, suite: str) -> tuple[str, list[str]]:

@@ -47,6 +47,46 @@ gates:
   - {metric: assertions, margin: 15%}
   - {metric: cost, margin: 10%}
 """
+TALK_SUITE = """\
+schema: 1
+models: [fake]
+prompts:
+  plain:
+    - user: [{image: pictures/cat.png}, {text: "{{ user }}"}]
+metrics: [rouge_l]
+gates: [{metric: rouge_l, margin: 15%}]
+tools:
+  - {name: find_order}
+world:
+  results: [{call: find_order, result: delivered}]
+  faults: {rate: 50%, error: try again}
+  max_steps: 3
+cases:
+  - id: case-0
+    turns:
+      - user: Can I return it?
+      - user: And the postage?
+        assert: [{contains: days}]
+  - id: case-1
+    user:
+      start: ask
+      max_turns: 3
+      states:
+        ask: {says: How long?, reactions: [{if: {contains: days}, go: end}, {go: insist}]}
+        insist: {says: Tell me.}
+"""
+RAG_SUITE = """\
+schema: 1
+models: [fake]
+prompts:
+  plain: [{user: "{{ question }}"}]
+metrics: [{context_recall: {k: 1}}]
+gates: [{metric: context_recall, margin: 15%}]
+cases:
+  - {id: case-0, vars: {question: Why?, relevant: [returns]}}
+assert:
+  - similar: {to: Within 30 days., model: mini, threshold: 0.8}
+"""
 CONFIG = """\
 [project]
 name = "shop"
@@ -78,6 +118,9 @@ answers = "models/fetched.json"
 [tool.evalharness.embedders.mini]
 path = "models/mini"
 
+[tool.evalharness.cross_encoders.nli]
+path = "models/nli"
+
 [tool.evalharness.limits]
 cases = 1000
 
@@ -91,6 +134,7 @@ BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 PINNED = "golden/baselines/demo/pinned/fake.plain.jsonl"
 RECORDING, LABELS = "golden/recordings/demo.jsonl", "golden/labels/demo.jsonl"
 HISTORY = "golden/HISTORY.jsonl"
+TALK, TALK_GOLDEN, RAG, CAT = "suites/talk.yaml", "golden/talk.yaml", "suites/rag.yaml", b"\x89PNG\r\n\x1a\n"
 DEMO, CASES, GOLDEN, PYPROJECT = "suites/demo.yaml", "suites/cases.jsonl", "golden/demo.yaml", "pyproject.toml"
 
 Edit = Callable[[Repository], object]
@@ -156,6 +200,12 @@ def make_project(root: Path) -> Repository:
     )
     repository.write("suites/packaged.yaml", SUITE.replace("[fake]", "[packaged]"))
     repository.write("golden/packaged.yaml", golden(*IDS))
+    repository.write(TALK, TALK_SUITE)
+    repository.write(TALK_GOLDEN, "case-0#1: 30 days.\ncase-0#2: Free.\ncase-1: 30 days.\n")
+    repository.write("suites/pictures/cat.png", CAT)
+    repository.write(RAG, RAG_SUITE)
+    repository.write("models/nli/config.json", "{}\n")
+    repository.write("models/other-nli/config.json", "{}\n\n")
     repository.write("golden/second.yaml", golden(*IDS[:5]))
     evaluate("demo", config=load_config(root)).accept()
     (root / PINNED).parent.mkdir()

@@ -184,6 +184,7 @@ GOLDENS = [
         "case case-3: golden answers added",
     ),
     Row("empty a golden answer", swap(GOLDEN, golden("case-3"), "case-3: []\n"), "empty golden answer"),
+    Row("remove a golden answer", swap(GOLDEN, golden("case-3"), ""), "case case-3: golden answers removed"),
     Row("delete the goldens", gone(GOLDEN), "golden answers"),
     Row(
         "move the goldens into another format",
