@@ -151,7 +151,14 @@ def find(kind: Kind, name: str, config: Any = None) -> Callable[..., Any]:
         return partial(found, config=config) if (kind, name) in _CONFIGURED and config is not None else found
     if entries := list(_installed(tuple(sys.path), kind).select(name=name)):
         return _loaded(kind, entries)  # type: ignore[no-any-return]
-    raise LookupError(f"unknown {_noun(kind)} '{name}'{did_you_mean(name, names(kind, config))}")
+    raise LookupError(f"unknown {_noun(kind)} '{name}'{did_you_mean(name, names(kind, config))}{_own(kind, name)}")
+
+
+def _own(kind: Kind, name: str) -> str:
+    """How a function of the project gets this name, where one can."""
+    if kind not in _OF_PROJECT or not name.isidentifier():
+        return ""
+    return f"; one of your own needs [tool.evalharness.{kind}.{name}]"
 
 
 def _target(path: str) -> Callable[..., Any]:

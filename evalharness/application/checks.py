@@ -17,6 +17,7 @@ from evalharness.scoring.metrics.base import Metric, Responses, Result, SampleVi
 _PROBLEM_CHARS = 1_000
 _OF_SCORE = {"value", "explanation", "parts"}
 _SCORE = "expected a number from 0 to 1, or a mapping with value, explanation and parts"
+_VALUE_CHARS = 60
 _VERDICT = "expected True, False, None or a text that says what is wrong"
 
 
@@ -41,7 +42,8 @@ class ProjectCheck:
         if found is None or found is True:
             return None
         if found is False:
-            return f"must pass the check {self._function.name}"
+            setting = "" if value is True else f": {str(value)[:_VALUE_CHARS]}"
+            return f"must pass the check {self._function.name}{setting}"
         if isinstance(found, str) and found.strip():
             return found[:_PROBLEM_CHARS]
         raise CheckError(f"{_VERDICT}, got {_shown(found)}")

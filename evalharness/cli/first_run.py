@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import click
 
 from evalharness.cli._output import confirmed, echo
 from evalharness.cli.accept import list_answers
@@ -37,7 +34,7 @@ def first_run(root: Path, name: str, dataset: Dataset, *, yes: bool) -> None:
         return
     echo(f"answers of {outcome.run.header.id}, proposed as golden:")
     list_answers(answers)
-    if not yes and not _confirmed(len(answers)):
+    if not yes and not confirmed(f"make these answers to {_cases(len(answers))} golden?"):
         echo(f"nothing is golden. To choose: evalharness accept {name} --golden --case ID --because '...'")
         return
     path = accept_answers(outcome.run, load_config(root), answers, Reason(_BECAUSE, outcome.status), replace=False)
@@ -68,10 +65,8 @@ def _proposed(evaluation: Evaluation) -> Mapping[str, Sequence[str]]:
     return {case: texts for case, texts in new_answers(changed_answers(run, {})).items() if case not in known}
 
 
-def _confirmed(cases: int) -> bool:
-    if not sys.stdin.isatty():
-        raise click.ClickException("no terminal to confirm on: pass --yes, or leave out --run")
-    return confirmed(f"make these answers to {cases} case{'s' if cases > 1 else ''} golden?")
+def _cases(count: int) -> str:
+    return f"{count} case{'s' if count > 1 else ''}"
 
 
 def _compare(root: Path, name: str, dataset: Dataset, goldens: Sequence[str]) -> None:

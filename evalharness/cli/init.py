@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ def _from_app(root: Path, name: str, given: Mapping[str, Any]) -> None:
     from evalharness.cli.first_run import first_run
     from evalharness.cli.init_app import AppOptions, init_app
 
+    if given["runs"] and not given["dry_run"] and not given["yes"] and not sys.stdin.isatty():
+        raise click.ClickException("no terminal to confirm on: pass --yes, or leave out --run")
     options = AppOptions(given["app"], given["prompt"], given["cases"], given["dry_run"], given["force"])
     with explained():
         dataset = init_app(root, name, options)

@@ -19,6 +19,7 @@ from evalharness.errors import ConfigError
 from evalharness.importers.datasets import Dataset, DatasetOptions, import_dataset
 from evalharness.importers.datasets.output import write_dataset
 from evalharness.importers.datasets.questions import question_rows
+from evalharness.importers.datasets.table import DatasetError
 from evalharness.report.encode import one_line
 from evalharness.scaffold import ScaffoldModel
 from evalharness.scaffold.app import application, find_applications, model_change
@@ -32,6 +33,8 @@ from evalharness.suites.prompt_format import FormatError, check_filled
 _NO_CASES = """\
 --cases FILE is missing: a table with a column question (and golden, if you have answers), JSON Lines, or a .txt file
 with a question on each line"""
+
+_UNDEFINED = re.compile(r"'(\w+)' is undefined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,30 @@ def init_app(root: Path, name: str, options: AppOptions) -> Dataset:
         dataset = _dataset(options.cases, model, config, folder)
         if options.prompt is not None and chosen.is_model:
             _name_prompt(dataset, options.prompt, config)
-        written = write_dataset(dataset, name, config, command=command, force=options.force, dry_run=options.dry_run)
+        written = _written(dataset, name, config, options, command)
     for one in changes if not options.dry_run else ():
         if one.added:
             write_change(root, one)
     is_http = chosen.settings["provider"] == "http"
     _show(changes, written, dataset, dry_run=options.dry_run, is_http=is_http)
     return dataset
+
+
+def _written(dataset: Dataset, name: str, config: Config, options: AppOptions, command: str) -> list[str]:
+    """The paths of the written files. Raises DatasetError, with advice for a variable that no question has."""
+    try:
+        return write_dataset(dataset, name, config, command=command, force=options.force, dry_run=options.dry_run)
+    except DatasetError as error:
+        raise DatasetError(f"{error}{_advice(str(error), dataset.file)}") from None
+
+
+def _advice(problems: str, file: Path) -> str:
+    """What to add to the file with the questions for the variables that the prompt has and they do not."""
+    columns = ", ".join(dict.fromkeys(_UNDEFINED.findall(problems)))
+    if not columns:
+        return ""
+    where = "a .csv file" if file.suffix.lower() == ".txt" else one_line(file.name, 80)
+    return f"\nthe prompt also needs these columns in {where}: {columns}"
 
 
 def _chosen(found: Sequence[Application], name: str | None) -> Application:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # only some suites have attachments
 SUITE_FOLDER = "suites"
 _READERS: Mapping[str, Callable[..., Document]] = {".yaml": read_yaml, ".jsonl": read_jsonl, ".csv": read_csv}
 _DATASETS = (".json", ".ndjson", ".parquet", ".tsv", ".txt", ".gz")
-_WRITE = "write one for each case, as `CASE: answer`"
+_WRITE = "write them as `CASE: answer`; a case without one is left out"
 _SUITE, _CASES = TypeAdapter(SuiteSchema), TypeAdapter(list[CaseSchema])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -80,6 +80,15 @@ def _problems(error: ValidationError, document: Document, row: type[BaseModel]) 
         yield document.problem(item["loc"], f"{message} ({more:,} more like this)" if more else message)
 
 
+_EXAMPLES: Mapping[int | str, str] = {
+    "schema": "`schema: 1`",
+    "prompts": '`prompts: {default: [{user: "{{ question }}"}]}`',
+    "metrics": "`metrics: [rouge_l]`, or `[{length: {min_chars: 1}}]`, which needs no golden answers",
+    "cases": '`cases: [{id: first, vars: {question: "..."}}]`',
+}
+"""What to add for each key that a suite must have."""
+
+
 def _kind(kind: str, loc: Loc, message: str, value: Any) -> Loc:
     """What equal problems of different rows share: everything except the position in a list."""
     shown = "" if kind in ("missing", "extra_forbidden") else str(value)[:_MAX_SHOWN]
@@ -91,7 +100,8 @@ def _message(kind: str, loc: Loc, message: str, value: Any, known: Sequence[str]
     if kind == "extra_forbidden":
         return f"unknown key '{loc[-1]}'{did_you_mean(str(loc[-1]), known)}"
     if kind == "missing":
-        return f"'{loc[-1]}' is missing"
+        example = _EXAMPLES.get(loc[0]) if len(loc) == 1 else None
+        return f"'{loc[-1]}' is missing" + (f": add {example}" if example else "")
     if kind == "string_pattern_mismatch":
         signs = _SIGNS.get(field, "- _")
         return f"{field}: {value!r} may contain only letters, digits and {signs}"

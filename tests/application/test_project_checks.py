@@ -347,7 +347,9 @@ def test_a_name_that_exists(project: Project, kind: str, name: str, noun: str) -
 def test_a_name_in_a_suite(project: Project) -> None:
     """A misspelt name in a suite has the nearest one, and a value that the function does not take is an error."""
     project.edit("suites/demo.yaml", "- is_german: true", "- is_germn: true")
-    assert "unknown check 'is_germn'; did you mean 'is_german'?" in project.command("validate").output
+    output = project.command("validate").output
+    assert "unknown check 'is_germn'; did you mean 'is_german'?; one of your own needs" in output
+    assert "[tool.evalharness.checks.is_germn]" in output
     project.edit("suites/demo.yaml", "- is_germn: true", "- is_german: false")
     wanted = "is_german: expected true, because its function has no parameter 'value', got False"
     assert wanted in project.command("validate").output

@@ -237,7 +237,7 @@ def test_existing_files_stay(project: Project) -> None:
     project.write("suites/app.yaml", "mine")
     refused = init(project)
     assert refused.exit_code == 1
-    assert "suites/app.yaml: the file exists" in refused.output
+    assert "suites/app.yaml: the file exists: choose another NAME, or replace it with --force" in refused.output
     assert project.read("suites/app.yaml") == "mine"
     assert init(project, "--force").exit_code == 0
     assert project.read("pyproject.toml") == text
@@ -326,3 +326,15 @@ def test_answers_become_golden_only_if_confirmed(project: Project) -> None:
     assert result.exit_code == 1
     assert "no terminal to confirm on: pass --yes" in result.output
     assert not (project.root / "golden").exists()
+    assert not (project.root / "suites").exists(), "refused before anything is written or sent"
+
+
+@pytest.mark.parametrize(("file", "where"), [("questions.csv", "questions.csv"), ("questions.txt", "a .csv file")])
+def test_a_prompt_with_another_variable(project: Project, file: str, where: str) -> None:
+    """A variable that no question brings is an error that says which column to add, and to which file."""
+    project.write("app.py", CLIENT + "r = openai.OpenAI().chat.completions.create(model=MODEL, messages=[])\n")
+    project.write("support.md", "You serve customers of {{ shop }}.\n")
+    project.write(file, "question\nWhat does it cost?\n")
+    output = project.command("init", "--from=app", "--prompt=support.md", f"--cases={file}").output
+    assert "support.md:1: 'shop' is undefined" in output
+    assert f"the prompt also needs these columns in {where}: shop" in output

@@ -44,6 +44,8 @@ def test_stop(project: Make, good: str) -> None:
     [
         ("metrics:", "metricz:", ["suites/s.yaml:1:1: 'metrics' is missing",
                                   "suites/s.yaml:6:1: unknown key 'metricz'; did you mean 'metrics'?"]),
+        ("schema: 1\n", "", ["suites/s.yaml:1:1: 'schema' is missing: add `schema: 1`"]),
+        ("metrics: [rouge_l]\n", "", ["suites/s.yaml:1:1: 'metrics' is missing: add `metrics: [rouge_l]`, or"]),
         ("    vars:", "    varz:", ["suites/s.yaml:9:5: unknown key 'varz'; did you mean 'vars'?"]),
         ("models: [fake]", "models: [fake]\nparams: {max_token: 3}",
          ["suites/s.yaml:3:10: unknown key 'max_token'; did you mean 'max_tokens'?"]),

@@ -59,6 +59,8 @@ class ScoreGate(MeanGate):
         if every and not context.cases:
             raise NoComparison("incomparable", f"{metric} applies to no case that this gate compares")
         then, now = context.pairing.signatures.get(metric), context.run.header.signatures.get(metric)
+        if not then and now:
+            raise NoComparison("incomparable", f"the baseline has no scores of {metric}: accept a new baseline")
         if then != now:
             changed = f"baseline {then or 'none'}, this run {now or 'none'}"
             raise NoComparison("incomparable", f"metric settings changed: {changed}; accept a new baseline")

@@ -65,9 +65,7 @@ def _paths(dataset: Dataset, name: str) -> Iterator[str]:
 def _refuse(root: Path, paths: Sequence[str], other: str, *, force: bool) -> None:
     for path in paths:
         if not force and ((root / path).exists() or (root / path).is_symlink()):
-            raise RefusedError(
-                f"{path}: the file exists: choose another name with -o suites/NAME.yaml, or replace it with --force"
-            )
+            raise RefusedError(f"{path}: the file exists: choose another NAME, or replace it with --force")
     stale = [path for path in (other, other.replace(".yaml", ".jsonl")) if path not in paths and (root / path).exists()]
     if stale:
         raise RefusedError(f"{stale[0]}: the file holds goldens of another suite: choose another name, or remove it")

@@ -105,8 +105,8 @@ def _models(source: Source, item: Node, env: Node) -> Iterator[tuple[str, Import
     if options["prompts"]:
         source.note(options["prompts"], "of a provider: 'prompts' has no equivalent: each model gets each prompt")
     if not node.text or node.text.startswith((FILE, *_PROGRAMS)) or is_program(node.text):
-        message = f"the provider {node.text[:_SHOWN_CHARS]!r} is a program, which is not run: see README, "
-        source.note(item, message + "Your own provider")
+        message = f"the provider {node.text[:_SHOWN_CHARS]!r} is a program, which is not run: test its "
+        source.note(item, message + "function with `provider = 'python'`")
         return
     model = _model(source, node, options["config"], [options["env"], env])
     id_ = options["id"].text if options["id"].text != node.text else ""
@@ -171,7 +171,7 @@ def _settings(prefix: str, name: str, found: Address) -> dict[str, str]:
 
 def _application(source: Source, node: Node, config: Node) -> ImportedModel:
     """A placeholder for an address, which may contain a key and is not copied."""
-    source.note(node, "the provider is an application behind an address: see README, Your own provider")
+    source.note(node, "the provider is an application behind an address: describe it with `provider = 'http'`")
     for key, value in config.items():
         source.note(value, f"of a provider: '{key}' is not copied: the application has another table")
     return _unknown("application")
