@@ -10,7 +10,10 @@ from scipy import stats
 
 from evalharness.gate.pairwise import MANY_CASES, pairwise
 
-RUNS = st.dictionaries(st.text("abcdefgh", min_size=1, max_size=2), st.lists(st.sampled_from([0.0, 1.0]), min_size=1))
+RUNS = st.dictionaries(
+    st.text("abcdefgh", min_size=1, max_size=2), st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=4)
+)
+"""At most four runs of a case: the exact test takes as long as the least common multiple of their numbers is large."""
 
 
 def side(values: list[float]) -> dict[str, dict[str, list[float]]]:
