@@ -160,8 +160,9 @@ def test_the_fixture(project: Watched) -> None:
 
 
 def test_calibrate(project: Watched) -> None:
-    """`evalharness calibrate` imports in main."""
-    project.python("-m", "evalharness", "calibrate", "demo")
+    """`evalharness calibrate` imports in main. A wide margin decides its rehearsals at the first look."""
+    project.edit("suites/demo.yaml", "margin: 0.05", "margin: 0.6")
+    project.python("-m", "evalharness", "calibrate", "demo", "--runs=3")
 
 
 def test_doctor(project: Watched) -> None:
