@@ -20,7 +20,7 @@ _WIDTH, _INDENT = 79, 13
 
 @click.command(epilog="Example: evalharness doctor --load", short_help="Check everything that the suites need.")
 @click.option("--load", is_flag=True, help="Load each local model and generate one token.")
-@click.option("--ping", is_flag=True, help="Request one token from each endpoint, for a fraction of a cent.")
+@click.option("--ping", is_flag=True, help="Send one short request to each endpoint and application behind HTTP.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_obj
 def doctor(root: Path, load: bool, ping: bool, as_json: bool) -> None:

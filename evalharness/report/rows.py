@@ -206,8 +206,10 @@ def _is_cut(sample: Sample) -> bool:
 
 
 def _tokens(sample: Sample) -> list[int] | None:
+    """The tokens of prompt and answer; None where nothing was counted, as an application may not count."""
     usage = sample.response.usage if sample.response else None
-    return [usage.prompt_tokens, usage.completion_tokens] if usage else None
+    counts = [usage.prompt_tokens, usage.completion_tokens] if usage else []
+    return counts if any(counts) else None
 
 
 def _timing(sample: Sample) -> list[float | None] | None:

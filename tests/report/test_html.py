@@ -358,3 +358,12 @@ def test_without_script(status: Status) -> None:
     """Without JavaScript, the page shows the verdict and names the files with the rest."""
     page = render_html(a_page(a_run(), status=status))
     assert re.search(rf"<noscript>.*Verdict: {status}\..*run\.jsonl.*</noscript>", page)
+
+
+def test_tokens_that_were_not_counted() -> None:
+    """An application that counts no tokens has none on the page, in place of 0."""
+    made = a_sample()
+    assert made.response is not None
+    uncounted = replace(made, response=replace(made.response, usage=Usage(0, 0)))
+    assert read(render_html(a_page(a_run(uncounted))))["rows"]["tokens"] == [None]
+    assert read(render_html(a_page(a_run(made))))["rows"]["tokens"][0] is not None

@@ -88,7 +88,7 @@ function request(row) {
   const [total, first, prompt, decode] = row.timing;
   const facts = {
     "Finish reason": row.cut ? "length: the answer was cut off" : "stop",
-    Tokens: `${whole(row.tokens[0])} prompt, ${whole(row.tokens[1])} answer`,
+    Tokens: row.tokens ? `${whole(row.tokens[0])} prompt, ${whole(row.tokens[1])} answer` : "not counted",
     Seconds: (known(first) ? `${seconds(total)}, first token after ${seconds(first)}` : seconds(total))
       + (row.replayed ? " (recorded earlier)" : ""),
     "Tokens per second": `${fixed(prompt, 1)} prompt, ${fixed(decode, 1)} decode`,
