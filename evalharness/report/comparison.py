@@ -81,7 +81,8 @@ def comparison_lines(overview: dict[str, Any]) -> Iterator[tuple[str, str]]:
         name = " · ".join(part for part in (column["source"], column["model"], column["prompt"]) if part)
         failed = f", {column['failed']} failed" if column["failed"] else ""
         errors = f", {column['errors']} errors" if column["errors"] else ""
-        yield f"{number:>3}  {one_line(name, 52)}  {column['samples']} answers{failed}{errors}", ""
+        of_planned = f" of {column['planned']}" if column["samples"] < column["planned"] else ""
+        yield f"{number:>3}  {one_line(name, 52)}  {column['samples']}{of_planned} answers{failed}{errors}", ""
     for index, metric in enumerate(overview["metrics"]):
         yield "", ""
         yield one_line(metric, 60), ""

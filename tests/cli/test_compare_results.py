@@ -326,6 +326,23 @@ def test_errors_of_promptfoo(project: Project) -> None:
     assert run.header.environment["left_out"] == ["1 x result without a response"]
 
 
+def test_a_verdict_that_promptfoo_does_not_give(project: Project) -> None:
+    """A missing verdict and a NaN, which JSON writes as null, are counted: the means of the others do not hide them."""
+    rows = [promptfoo_row(0, True, success=None, score=None), promptfoo_row(1, True, score=float("nan"))]
+    run = opened(project, promptfoo_file(rows))
+    assert [[score.metric for score in sample.scores] for sample in run.samples] == [["style"], ["pass", "style"]]
+    assert run.header.environment["left_out"] == [
+        "1 x score of 'pass' that is not a number from 0 to 1",
+        "2 x score of 'score' that is not a number from 0 to 1",
+    ]
+
+
+def test_samples_that_are_missing(project: Project) -> None:
+    """A log with fewer samples than the data set shows how many were planned."""
+    project.write("a.json", json.dumps(inspect_log("CCC")))
+    assert "3 of 8 answers" in project.command("compare", "a.json").output
+
+
 def test_another_test_of_promptfoo(project: Project) -> None:
     """A test with other assertions is another case: its scores are not compared."""
     changed = copy.deepcopy(FILES["promptfoo"][1])

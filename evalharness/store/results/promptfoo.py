@@ -101,9 +101,9 @@ def _messages(raw: Any) -> tuple[Message, ...]:
 def _scores(row: Mapping[str, Any], found: ForeignRun) -> Iterator[Score]:
     graded = mapping(row.get("gradingResult"))
     reason = text(graded.get("reason"))
-    if isinstance(row.get("success"), bool):
-        yield from found.score("pass", row["success"], explanation=reason)
-    if row.get("score") is not None:
+    success = row.get("success")
+    yield from found.score("pass", success if isinstance(success, bool) else None, explanation=reason)
+    if "score" in row:  # null stands for NaN
         yield from found.score("score", row["score"], explanation=reason)
     for metric, value in mapping(row.get("namedScores")).items():
         if name(metric) not in ("", "pass", "score"):
