@@ -21,11 +21,17 @@ def failure_of(error: BaseException, root: Path) -> dict[str, Any]:
     error = _innermost(error)
     frames = _frames(error, root)
     lines = [f"  {where} in {name}{f': {source}' if source else ''}" for where, name, source in frames[-_FRAMES:]]
-    cause = error.__cause__
+    cause = _cause(error)
     while cause is not None and len(lines) < _FRAMES + MOST_CAUSES:
         lines.append(f"  caused by {_with_text(cause)}")
-        cause = cause.__cause__
+        cause = _cause(cause)
     return {"message": _with_text(error), "place": frames[-1][0] if frames else "", "trace": lines}
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """The exception that caused this one, also where the application's class has another `__cause__`."""
+    found: BaseException | None = BaseException.__dict__["__cause__"].__get__(error)
+    return found
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -72,6 +72,14 @@ class CursedError(Exception):
         raise ValueError("unprintable")
 
 
+class CausedError(Exception):
+    """An exception whose cause cannot be read."""
+
+    @property
+    def __cause__(self) -> Any:
+        raise ValueError("no cause")
+
+
 def cycle() -> dict[str, Any]:
     """An answer that contains itself."""
     value: dict[str, Any] = {"text": "a"}
@@ -178,6 +186,7 @@ RETURNS: dict[str, Any] = {
     "secret": lambda: raised(ValueError(f"401 for {KEY}")),
     "long message": lambda: raised(ValueError("x" * 1_000_000)),
     "cursed": lambda: raised(CursedError()),
+    "cursed cause": lambda: raised(CausedError("why")),
     "caused": caused,
     "group": grouped,
     "sys.exit": lambda: sys.exit("bye"),

@@ -144,6 +144,7 @@ RAISED = {
     "exception": "KeyError: 'missing' (hostile_app.py:",
     "secret": "ValueError: 401 for [APP_API_KEY] (hostile_app.py:",
     "cursed": "CursedError (hostile_app.py:",
+    "cursed cause": "CausedError: why (hostile_app.py:",
     "caused": "caused by KeyError: 'inner'",
     "group": "ValueError: the inner one",
     "sys.exit": "SystemExit: bye: the application called sys.exit() (hostile_app.py:",
