@@ -1,1 +1,1 @@
-"""Applications of the project as targets: a Python function in a supervised child process."""
+"""Applications as targets, behind HTTP or as a function in a child process; checks, metrics and prompts in code."""

@@ -43,9 +43,7 @@ class Function:
                 f"{call}: expected the parameter conversation_id in a function of {file.name}: define one there that "
                 "calls this function"
             )
-        self.is_async = inspect.iscoroutinefunction(self._call) or inspect.iscoroutinefunction(
-            getattr(self._call, "__call__", None)  # noqa: B004 - an object with an async `__call__`
-        )
+        self.is_async = is_async(self._call)
 
     def __call__(self, request: Mapping[str, Any]) -> Any:
         """Return what the function returns; of an async one the coroutine."""
@@ -61,22 +59,29 @@ class Function:
         return self._call(*positional, **by_name)
 
 
-def load_function(call: str, file: Path) -> Callable[..., Any]:
-    """Return the function `MODULE:NAME` of the module in `file`. Raises LoadError, and whatever the module raises."""
+def is_async(function: Any) -> bool:
+    """Return whether a call gives a coroutine, as far as the function shows it."""
+    by_call = getattr(function, "__call__", None)  # noqa: B004 - an object with an async `__call__`
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(by_call)
+
+
+def load_attribute(call: str, file: Path) -> Any:
+    """Return what `MODULE:NAME` names in the module in `file`. Raises LoadError, and whatever the module raises."""
     module, _, name = call.partition(":")
-    imported = importlib.import_module(module)
-    origin = Path(getattr(imported, "__file__", None) or "")
+    found: Any = importlib.import_module(module)
+    origin = Path(getattr(found, "__file__", None) or "")
     if origin.resolve() != file.resolve():
         raise LoadError(f"{call}: expected the module in {file.name}, got the one in {origin}: rename the module")
-    return _attribute(imported, name, call)
-
-
-def _attribute(module: Any, name: str, call: str) -> Callable[..., Any]:
-    found = module
     for part in name.split("."):
         if not hasattr(found, part):
             raise LoadError(f"{call}: the module has no '{part}'")
         found = getattr(found, part)
+    return found
+
+
+def load_function(call: str, file: Path) -> Callable[..., Any]:
+    """Return the function that `MODULE:NAME` names. Raises LoadError, and whatever the module raises."""
+    found = load_attribute(call, file)
     if not callable(found) or inspect.isclass(found):
         raise LoadError(
             f"{call}: expected a function, got {'a class' if inspect.isclass(found) else type(found).__name__}"

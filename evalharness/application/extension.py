@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from evalharness.application.call import LoadError, load_function
+from evalharness.application.call import LoadError, is_async, load_function
 from evalharness.application.parameters import KNOWN
 
 
@@ -35,9 +35,7 @@ class Extension:
         self._names = _names(self._call, call, options)
         self.names = sorted({source for _, source, _ in self._names if source in KNOWN})
         """What the function reads."""
-        self.is_async = inspect.iscoroutinefunction(self._call) or inspect.iscoroutinefunction(
-            getattr(self._call, "__call__", None)  # noqa: B004 - an object with an async `__call__`
-        )
+        self.is_async = is_async(self._call)
 
     def __call__(self, request: Mapping[str, Any]) -> Any:
         """Return what the function returns; of an async one the coroutine."""

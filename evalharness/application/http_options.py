@@ -1,4 +1,4 @@
-"""Options of an application behind HTTP, checked: the address, the headers, and the line of a mistake."""
+"""Options of an application behind HTTP, checked: the address and the headers."""
 
 from __future__ import annotations
 

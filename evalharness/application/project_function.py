@@ -17,19 +17,16 @@ from evalharness import registry
 from evalharness.application.environment import environment_of
 from evalharness.application.parameters import KNOWN, Parameters, parameters_of
 from evalharness.application.source import Source, digest_of, find_source, identity_files_of
-from evalharness.application.supervisor import Supervisor
+from evalharness.application.supervisor import Supervisor, supervise
 from evalharness.application.toml_line import line_of
 from evalharness.config import Config
 from evalharness.errors import CheckError, ConfigError, NotStoredError, ProviderError, did_you_mean
 from evalharness.function_config import FunctionConfig
-from evalharness.local.child_process import Surroundings
-from evalharness.logs import get_logger
 from evalharness.module_files import function_files
 from evalharness.records import SampleKey
 from evalharness.records.names import NAME_RULE, is_name
 from evalharness.scoring.metrics.base import SampleView
 
-_log = get_logger(__name__)
 _NOT_STORED = {"messages", "contexts", "tool_calls", "data", "turns"}
 """What a baseline does not keep of an accepted answer."""
 _RESERVED = {"checks": ("must_pass", "at"), "metrics": ("name",)}
@@ -69,19 +66,14 @@ class ProjectFunction:
         return source, parameters
 
     def _supervise(self, files: Iterable[str], environment: Mapping[str, str]) -> Supervisor:
-        call = self._table.call
-        load = {
-            "call": call,
-            "file": str(self._source.file),
-            "paths": [str(folder) for folder in self._source.paths],
-            "root": str(self._root),
-            "outside": "",
-            "concurrency": 1,
-            "options": self._table.options,
-            "files": [str(self._root / one) for one in files],
-        }
-        surroundings = Surroundings(self._root, environment, lambda line: _log.info("%s printed: %s", call, line))
-        return Supervisor(call, load, surroundings, self._table.deadline_s)
+        return supervise(
+            self._source,
+            self._root,
+            environment,
+            self._table.deadline_s,
+            options=self._table.options,
+            files=[str(self._root / one) for one in files],
+        )
 
     @property
     def beyond(self) -> tuple[str, ...]:

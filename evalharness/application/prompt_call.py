@@ -8,13 +8,12 @@ Parameters are filled by the names of variables; `variables` gets all of them.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from evalharness.application.call import LoadError
+from evalharness.application.call import LoadError, is_async, load_attribute
 from evalharness.application.plain import WrongAnswerError, as_mapping
 from evalharness.records.application import MOST_CHARS
 
@@ -27,18 +26,10 @@ class PromptCode:
 
     def __init__(self, target: str, file: Path) -> None:
         """Import the module, which is in `file`. Raises LoadError, and whatever the module raises."""
-        module, _, name = target.partition(":")
-        found: Any = importlib.import_module(module)
-        origin = Path(getattr(found, "__file__", None) or "")
-        if origin.resolve() != file.resolve():
-            raise LoadError(f"{target}: expected the module in {file.name}, got the one in {origin}: rename the module")
-        for part in name.split("."):
-            if not hasattr(found, part):
-                raise LoadError(f"{target}: the module has no '{part}'")
-            found = getattr(found, part)
+        found = load_attribute(target, file)
         self._target, self._value = target, found
         self.is_constant = not callable(found) or inspect.isclass(found)
-        self.is_async = inspect.iscoroutinefunction(found)
+        self.is_async = not self.is_constant and is_async(found)
 
     def __call__(self, request: Mapping[str, Any]) -> Any:
         """Return the constant, or what the function returns for these variables."""

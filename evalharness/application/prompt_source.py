@@ -17,14 +17,11 @@ from typing import Any
 
 from evalharness.application.environment import environment_of
 from evalharness.application.source import Source, find_source
-from evalharness.application.supervisor import Supervisor
+from evalharness.application.supervisor import supervise
 from evalharness.errors import ConfigError, ProviderError
 from evalharness.function_config import PromptConfig
-from evalharness.local.child_process import Surroundings
-from evalharness.logs import get_logger
 from evalharness.records import Message, SampleKey
 
-_log = get_logger(__name__)
 _DEADLINE_S = 60.0
 """Seconds for one call of a function."""
 
@@ -63,21 +60,10 @@ def read_prompt(
     environment, refusal = environment_of(settings.env)
     if refusal:
         raise ConfigError(f"[tool.evalharness.prompts.{name}] {refusal}")
-    load = {
-        "call": settings.python,
-        "file": str(source.file),
-        "paths": [str(folder) for folder in source.paths],
-        "root": str(root),
-        "outside": outside,
-        "concurrency": 1,
-        "keeps_conversation": False,
-        "prompt": True,
-    }
-    surroundings = Surroundings(root, environment, lambda line: _log.info("%s printed: %s", settings.python, line))
     digest = hashlib.sha256(source.file.read_bytes()).hexdigest()
     made = PromptTexts((), {}, source.file.relative_to(root.resolve()).as_posix(), f"{settings.python} {digest}")
     texts: dict[str, tuple[Message, ...]] = {}
-    with closing(Supervisor(settings.python, load, surroundings, _DEADLINE_S)) as supervisor:
+    with closing(supervise(source, root, environment, _DEADLINE_S, outside=outside, prompt=True)) as supervisor:
         for case, variables in cases:
             try:
                 answer = supervisor.call({"variables": variables}, SampleKey(case, name, "", 0))["answer"]

@@ -18,17 +18,14 @@ from typing import Any
 
 from evalharness.application.environment import environment_of
 from evalharness.application.source import digest_of, find_source, identity_files_of, is_unchanged
-from evalharness.application.supervisor import START_S, Supervisor
+from evalharness.application.supervisor import START_S, Supervisor, supervise
 from evalharness.config import Config
 from evalharness.errors import ConfigError, ProviderError
-from evalharness.local.child_process import Surroundings
-from evalharness.logs import get_logger
 from evalharness.providers.answer import response_of
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
 from evalharness.records import Request, Response, Timing
 
-_log = get_logger(__name__)
 _MOST_CONCURRENCY = 256
 
 
@@ -89,18 +86,15 @@ class PythonProvider(Provider):
         )
 
     def _supervise(self) -> Supervisor:
-        load = {
-            "call": self._call,
-            "file": str(self._source.file),
-            "paths": [str(folder) for folder in self._source.paths],
-            "root": str(self._root),
-            "outside": self._outside,
-            "keeps_conversation": self._source.keeps_conversation,
-            "concurrency": self._concurrency,
-        }
-        call = self._call
-        surroundings = Surroundings(self._root, self._environment, lambda line: _log.info("%s printed: %s", call, line))
-        return Supervisor(call, load, surroundings, self._deadline_s)
+        return supervise(
+            self._source,
+            self._root,
+            self._environment,
+            self._deadline_s,
+            outside=self._outside,
+            keeps_conversation=self._source.keeps_conversation,
+            concurrency=self._concurrency,
+        )
 
     def with_code_in(self, folder: Path) -> PythonProvider:
         """Return a provider with the function in another folder; this one, if its code is the same there.

@@ -12,9 +12,11 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from evalharness.application.homes import Homes
+from evalharness.application.source import Source
 from evalharness.errors import (
     BilledError,
     ModelUnavailableError,
@@ -34,6 +36,24 @@ MOST_CRASHES = 20
 """Crashes in a row, without an answer between them, after which no process is started."""
 _SILENCE_S = 60.0
 """The heartbeat may stop for this much longer than a call may take: code in C can hold Python's lock."""
+
+
+def supervise(source: Source, root: Path, environment: Mapping[str, str], deadline_s: float, **load: Any) -> Supervisor:
+    """Return the processes that call the function of a source. Starts none.
+
+    `load`: further fields of the request that loads it.
+    """
+    request = {
+        "call": source.call,
+        "file": str(source.file),
+        "paths": [str(folder) for folder in source.paths],
+        "root": str(root),
+        "outside": "",
+        "concurrency": 1,
+        "keeps_conversation": False,
+    }
+    surroundings = Surroundings(root, environment, lambda line: _log.info("%s printed: %s", source.call, line))
+    return Supervisor(source.call, request | load, surroundings, deadline_s)
 
 
 class Supervisor:
