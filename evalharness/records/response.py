@@ -189,14 +189,15 @@ class Response:
         counts = [usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.estimated]
         counts += [usage.reasoning_tokens, usage.cache_write_tokens]
         optional = [timing.first_token_s, timing.prompt_tokens_per_s, timing.decode_tokens_per_s, timing.slots]
-        optional.append(self.cost_usd)
         measured = [timing.total_s, *[value for value in optional if value is not None]]
         if self.finish_reason not in _FINISH_REASONS:
             return f"finish_reason: expected {' or '.join(_FINISH_REASONS)}, got {self.finish_reason!r:.40}"
         if not _are_amounts(counts, int):
             return f"usage: expected token counts from 0, got {usage!s:.300}"
         if not _are_amounts(measured, int | float):
-            return f"timing or cost_usd: expected finite numbers from 0, got {timing!s:.300}, {self.cost_usd!r:.40}"
+            return f"timing: expected finite numbers from 0, got {timing!s:.300}"
+        if self.cost_usd is not None and not _are_amounts([self.cost_usd], int | float):
+            return f"cost_usd: expected a finite number from 0, got {self.cost_usd!r:.40}"
         if not _are_logprobs(self.logprobs, *_in_tuple(self.golden_logprobs)):
             return "logprobs or golden_logprobs: expected logarithms of probabilities, finite and at most 0"
         return self.added_problem

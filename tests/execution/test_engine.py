@@ -125,11 +125,15 @@ def explode(error: BaseException) -> Any:
         (lambda _: replace(GOOD, text=None), "provider", "complete() must return a Response, not Response"),
         (lambda _: replace(GOOD, finish_reason="banana"), "provider", "finish_reason: expected stop or length"),
         (lambda _: replace(GOOD, usage=Usage(-1, 0)), "provider", "cannot be recorded: usage: expected token counts"),
-        (lambda _: replace(GOOD, timing=Timing(math.nan)), "provider", "cannot be recorded: timing or cost_usd"),
+        (
+            lambda _: replace(GOOD, timing=Timing(math.nan)),
+            "provider",
+            "cannot be recorded: timing: expected finite numbers",
+        ),
         (
             lambda _: replace(GOOD, timing=Timing(0.1, first_token_s=math.inf)),
             "provider",
-            "cannot be recorded: timing or cost_usd",
+            "cannot be recorded: timing: expected finite numbers",
         ),
         (lambda _: replace(GOOD, usage=Usage(1, None)), "provider", "cannot be recorded: usage: expected token counts"),  # type: ignore[arg-type]
     ],

@@ -167,8 +167,8 @@ UNSOUND = [
     ({"citations": (Citation("a", start=1.5),)}, "citations: expected integers as start and end"),  # type: ignore[arg-type]
     ({"reasoning": 3}, "reasoning: expected a str, got int"),
     ({"refusal": ["no"]}, "refusal: expected a str, got list"),
-    ({"cost_usd": math.nan}, "cost_usd=nan"),
-    ({"cost_usd": -1.0}, "cost_usd=-1.0"),
+    ({"cost_usd": math.nan}, "cost_usd: expected a finite number from 0, got nan"),
+    ({"cost_usd": -1.0}, "cost_usd: expected a finite number from 0, got -1.0"),
 ]
 
 
