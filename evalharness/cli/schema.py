@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from evalharness.cli._output import print_json
+from evalharness.config import load_config
 from evalharness.suites.schema import json_schema
 
 
 @click.command(epilog="Example: evalharness schema > suite.schema.json")
-def schema() -> None:
-    """Print the JSON Schema of a suite file.
+@click.pass_obj
+def schema(root: Path) -> None:
+    """Print the JSON Schema of a suite file, with the metrics and the checks of this project.
 
     An editor with a YAML language server completes and checks a suite that starts with
 
       # yaml-language-server: $schema=../suite.schema.json
 
-    Exit status: 0 printed, 2 usage.
+    Exit status: 0 printed, 1 the configuration is invalid, 2 usage.
     """
-    print_json(json_schema(), 2)
+    print_json(json_schema(load_config(root)), 2)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evalharness.doctor.extensions import check_extensions
 from evalharness.doctor.installed import installed
-from evalharness.doctor.models import check_embedders, check_models
+from evalharness.doctor.models import check_cross_encoders, check_embedders, check_models
 from evalharness.doctor.project import check_configuration, check_ledger, check_repository
 from evalharness.doctor.result import CheckResult, Status
 from evalharness.doctor.suites import check_suites
@@ -33,6 +33,7 @@ def diagnose(root: Path, *, load: bool = False, ping: bool = False) -> Iterator[
         yield from (check.result for check in suites) if suites else [_no_suite(root)]
         yield from check_models(config, suites, load=load, ping=ping)
         yield from check_embedders(config, suites)
+        yield from check_cross_encoders(config, suites)
     elif names := suite_names(root):
         yield CheckResult(
             "suites", "broken", f"{', '.join(names)}: not checked, because the configuration is invalid", needed=True

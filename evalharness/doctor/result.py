@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Status = Literal["ok", "missing", "broken"]
-Section = Literal["installed", "configuration", "extensions", "suites", "models", "embedders", "repository", "ledger"]
+Section = Literal[
+    "installed",
+    "configuration",
+    "extensions",
+    "suites",
+    "models",
+    "embedders",
+    "cross-encoders",
+    "repository",
+    "ledger",
+]
 
 
 @dataclass(frozen=True, slots=True)

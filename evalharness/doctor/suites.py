@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evalharness.config import Config
 from evalharness.doctor.project import ledger_path
@@ -34,6 +34,8 @@ class SuiteCheck:
     models: frozenset[str] = frozenset()
     """Models with unrecorded requests."""
     embedders: frozenset[str] = frozenset()
+    """Embedding models of its metrics and assertions."""
+    cross_encoders: frozenset[str] = frozenset()
     name: str = ""
 
 
@@ -49,14 +51,15 @@ def _check(name: str, config: Config, opened: dict[str, Provider], base: MergeBa
     models: frozenset[str] = frozenset()
     try:
         suite = load_suite(name, config)
-        models = frozenset(suite.models)
+        models, used = frozenset(suite.models), _used(suite)
         if not suite.models:
-            return SuiteCheck(CheckResult("suites", "ok", f"{name}: {len(suite.cases)} cases, {_NO_MODEL}; {baseline}"))
+            text = f"{name}: {len(suite.cases)} cases, {_NO_MODEL}; {baseline}"
+            return replace(used, result=CheckResult("suites", "ok", text))
         plan = make_plan(suite, config, opened=opened)
         recorded = RecordedPlan(plan, lambda keys: _recorded(keys, config))
         missing = recorded.missing
         if problem := _damaged(name, plan, base) or _offline(name, plan, missing):
-            return SuiteCheck(problem, embedders=_embedders(suite), name=name)
+            return replace(used, result=problem)
     except SuiteError as error:
         first, more = error.problems[0], len(error.problems) - 1
         rest = f" (and {more} more: evalharness validate {name})" if more else ""
@@ -71,7 +74,7 @@ def _check(name: str, config: Config, opened: dict[str, Provider], base: MergeBa
         baseline,
     ]
     result = CheckResult("suites", "ok", f"{name}: {'; '.join(parts)}", needed=True)
-    return SuiteCheck(result, _models(plan, recorded, config), _embedders(suite), name)
+    return replace(used, result=result, models=_models(plan, recorded, config))
 
 
 def _models(plan: Plan, recorded: RecordedPlan, config: Config) -> frozenset[str]:
@@ -130,5 +133,16 @@ def _costs(plan: Plan, missing: list[Request]) -> Iterator[str]:
             yield f"no price configured for {model}"
 
 
-def _embedders(suite: Suite) -> frozenset[str]:
-    return frozenset(str(spec.options.get("model")) for spec in suite.metrics if spec.name == "embedding")
+def _used(suite: Suite) -> SuiteCheck:
+    """A suite with the models that score its answers. The result follows."""
+    similar = (spec.options["value"]["model"] for case in suite.cases for spec in case.checks if spec.name == "similar")
+    return SuiteCheck(
+        CheckResult("suites", "ok", suite.name),
+        embedders=_models_of(suite, "embedding") | frozenset(similar),
+        cross_encoders=_models_of(suite, "grounded"),
+        name=suite.name,
+    )
+
+
+def _models_of(suite: Suite, metric: str) -> frozenset[str]:
+    return frozenset(str(spec.options.get("model")) for spec in suite.metrics if spec.name == metric)

@@ -27,9 +27,7 @@ from evalharness.suites.field_types import (
 from evalharness.suites.message_schema import PromptSchema
 
 if TYPE_CHECKING:
-    from pydantic import GetJsonSchemaHandler
-    from pydantic.json_schema import JsonSchemaValue
-    from pydantic_core import CoreSchema
+    from evalharness.config import Config
 
 
 class ParamsSchema(StrictSchema):
@@ -99,22 +97,6 @@ class CaseSchema(StrictSchema):
         return bool(self.turns or self.messages or self.user)
 
 
-class _MetricNames:
-    """The JSON schema of a metric. Listing the installed ones takes time, and only editors need it."""
-
-    @staticmethod
-    def __get_pydantic_json_schema__(core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        names = registry.names("metrics")
-        properties: dict[str, Any] = {name: {} for name in names}
-        one = {"type": "object", "properties": properties, "additionalProperties": False, "maxProperties": 1}
-        named = one | {"properties": {**properties, "name": {"type": "string"}}, "required": ["name"]}
-        named |= {"minProperties": 2, "maxProperties": 2}
-        return {"anyOf": [{"enum": names}, one, named]}
-
-
-MetricSchema = Annotated[Any, BeforeValidator(plain), _MetricNames]
-
-
 class SuiteSchema(StrictSchema):
     """A suite: prompts, cases, metrics, gates."""
 
@@ -129,7 +111,7 @@ class SuiteSchema(StrictSchema):
     world: WorldSchema | None = None
     """What the calls of tools return."""
     vars: dict[Text, Data] = {}
-    metrics: list[MetricSchema] = Field(min_length=1)
+    metrics: list[Data] = Field(min_length=1)
     assert_: list[Data] = Field(default=[], alias="assert")
     cases: Annotated[
         Annotated[list[CaseSchema], Tag("list")] | Annotated[Text, Tag("text")],
@@ -139,7 +121,21 @@ class SuiteSchema(StrictSchema):
     gates: list[GateSchema] = []
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of suite files, for editors and pre-commit."""
+def json_schema(config: Config | None = None) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of suite files, for editors and pre-commit.
+
+    It names the installed metrics and assertions, and those of the project.
+    """
     schema = SuiteSchema.model_json_schema(by_alias=True)
+    schema["properties"]["metrics"]["items"] = _named("metrics", config, "name")
+    for holder in (schema, *(schema["$defs"][one.__name__] for one in (CaseSchema, TurnSchema))):
+        holder["properties"]["assert"]["items"] = _named("checks", config, "must_pass", "at")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "evalharness suite"}
+
+
+def _named(kind: Literal["metrics", "checks"], config: Config | None, *options: str) -> dict[str, Any]:
+    """The schema of a metric or an assertion: its name, or its name with a value, and these keys next to it."""
+    names = registry.names(kind, config)
+    properties: dict[str, Any] = {name: {} for name in (*names, *options)}
+    one = {"type": "object", "properties": properties, "additionalProperties": False, "maxProperties": 1 + len(options)}
+    return {"anyOf": [{"enum": names}, one]}

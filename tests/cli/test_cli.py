@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from evalharness import __version__
 from evalharness.cli import main
+from evalharness.testing import Project
 
 _REPOSITORY = Path(__file__).parents[2]
 _GOOD = """\
@@ -179,6 +180,22 @@ def test_schema_is_valid() -> None:
 
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_the_schema_names_what_the_project_has(tmp_path: Path) -> None:
+    """Metrics and checks of the configuration are in the schema, in the suite, in a case and in a turn."""
+    project = Project(tmp_path)
+    cases = [{"id": "a", "assert": [{"is_polite": True, "must_pass": "stable"}]}, {"id": "b", "turns": [{"user": "?"}]}]
+    project.write_suite(metrics=["tone"], gates=[], cases=cases, **{"assert": ["is_polite"]})
+    suite = yaml.safe_load(project.read("suites/demo.yaml"))
+    tables = "".join(f'[tool.evalharness.{name}]\ncall = "a:b"\n' for name in ("metrics.tone", "checks.is_polite"))
+    errors = []
+    for configuration in ("", tables):
+        project.write("pyproject.toml", configuration)
+        schema = json.loads(project.command("schema").stdout)
+        found = jsonschema.Draft202012Validator(schema).iter_errors(suite)
+        errors.append({"/".join(map(str, error.absolute_path)) for error in found})
+    assert errors == [{"metrics/0", "assert/0", "cases"}, set()]
 
 
 @pytest.mark.parametrize("suite", sorted((_REPOSITORY / "suites").glob("*.yaml")), ids=lambda path: path.stem)

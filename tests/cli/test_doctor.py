@@ -239,6 +239,27 @@ def test_a_key_for_a_variable(project: Project, server: FaultServer, table: str)
     assert "secret" not in text
 
 
+def test_models_that_score(project: Project) -> None:
+    """The folder of a cross-encoder is checked without loading it; `similar` needs its embedding model."""
+    encoder = "[tool.evalharness.cross_encoders.NAME]\npath = 'models/NAME'\n"
+    tables = [encoder.replace("NAME", name) for name in ("nli", "lost", "other")]
+    embedder = (
+        "[tool.evalharness.embedders.mini]\nbase_url = 'http://localhost:1'\nmodel = 'm'\napi_key_env = 'NOT_SET'\n"
+    )
+    project.write_model("fake", SCRIPTED + "".join(tables) + embedder)
+    project.write("models/nli/config.json", '{"id2label": {"0": "neutral", "1": "entailment"}}')
+    project.write("models/other/config.json", '{"id2label": {"0": "positive", "1": "negative"}}')
+    check = "{similar: {to: Yes, model: mini}}"
+    project.edit("suites/demo.yaml", "vars: {q: A?}", f"vars: {{q: A?}}, assert: [{check}]")
+    texts = [finding["text"] for finding in project.findings("cross-encoders")]
+    assert texts[0] == "nli: models/nli"
+    assert "models/lost: no such file" in texts[1]
+    assert "got the labels positive, negative: set 'label'" in texts[2]
+    (finding,) = project.findings("embedders")
+    assert (finding["status"], finding["needed"]) == ("missing", True)
+    assert project.doctor().exit_code == 1
+
+
 ECHOES = {
     "a header line that is not HTTP": b"HTTP/1.1 200 OK\r\nbad header \x1b]0;x\x07 %s\r\n\r\n",
     "a status line": b"HTTP/1.1 %s OK\r\n\r\n",
