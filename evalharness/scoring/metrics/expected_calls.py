@@ -93,12 +93,16 @@ class Comparison:
         for index, call in enumerate(calls):
             self._places.setdefault(call.name, []).append(index)
         self._compared = 0
+        self._by_name: dict[str, int] = {}
+        """The bits of all calls of a tool, made once: a response can have tens of thousands of calls."""
 
     def fitting(self, expected: ExpectedCall) -> int:
         """Return the calls that fit an expected one: bit j for call j. Raises MetricError beyond the bounds."""
         places = self._places.get(expected.name, [])
         if not expected.has_arguments:
-            return sum(1 << index for index in places)
+            if expected.name not in self._by_name:
+                self._by_name[expected.name] = sum(1 << index for index in places)
+            return self._by_name[expected.name]
         if self._arguments == "exact":
             number = self._numbers.get(frozen(expected.arguments))
             return sum(1 << index for index in places if self._same[index] == number)
