@@ -68,6 +68,9 @@ def new_answer(number: int, name: str) -> str:
     return text if number % 7 else text.replace("5", "6").replace("fee", "sum" if number % 28 == 0 else "fee")
 
 
+QUIET = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+
+
 @pytest.fixture(scope="module")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Doors:
     """A red run in a process of its own: a browser holds the event loop of this one."""
@@ -82,12 +85,12 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Doors:
         command = [sys.executable, "-m", *words]
         return subprocess.run(command, cwd=project.root, env=environment, capture_output=True, text=True).stdout
 
-    run("pytest", "-p", "no:cacheprovider", "--llm-suite=demo", "--llm-accept", "--llm-record=all")
+    run("pytest", *QUIET, "--llm-suite=demo", "--llm-accept", "--llm-record=all")
     longer = {"plain": [{"user": "{{ question }} Answer in one sentence."}]}
     project.write_suite(goldens, metrics=METRICS, gates=GATES, prompts=longer)
     project.configure(scripted={"provider": "scripted", "answers": "answers.json", "delay_s": 0.002})
     project.answer({name: new_answer(number, name) for number, name in enumerate(NAMES)})
-    terminal = run("pytest", "-p", "no:cacheprovider", "--llm-suite=demo", "--junitxml=junit.xml", "--llm-record=all")
+    terminal = run("pytest", *QUIET, "--llm-suite=demo", "--junitxml=junit.xml", "--llm-record=all")
     summary, page = (project.read(f"reports/demo/{name}") for name in ("summary.md", "report.html"))
     junit, again = ET.parse(project.root / "junit.xml").getroot(), run("evalharness", "gate", "reports/demo")
     return Doors(terminal, again, summary, project.verdict(), junit, page)

@@ -28,7 +28,7 @@ CONFIG = """\
 provider = "scripted"
 answers = "answers.json"
 [tool.pytest.ini_options]
-addopts = "-p no:cacheprovider"
+addopts = "-p no:cacheprovider -p no:hypothesispytest"
 """
 GOOD, BAD = "You may return it within 30 days.", "::error::I do not know. @everybody"
 IDS = [f"case-{number}" for number in range(40)]
@@ -96,6 +96,10 @@ class Job:
         command = [str(self.bin / "pytest"), "--llm-suite=demo", "--llm-accept"]
         environment = {"HOME": os.environ.get("HOME", "/"), "PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"}
         subprocess.run(command, cwd=self.root, env=environment, capture_output=True, check=True, timeout=120)
+
+    def copy_accepted(self, other: Job) -> None:
+        """Take over what another job has accepted: the same suite and the same answers."""
+        shutil.copytree(other.root / "golden", self.root / "golden", dirs_exist_ok=True)
 
     def step_output(self, name: str) -> str:
         """Return the latest value of a step output."""
@@ -318,9 +322,9 @@ def test_arguments_on_several_lines(job: Job) -> None:
     assert job.calls.read_text().split() == ["--llm-repeat=2", "-k", "case-1"]
 
 
-def test_a_green_job(job: Job) -> None:
+def test_a_green_job(job: Job, worse: tuple[Job, str]) -> None:
     """A job whose suites pass ends with 0, and says nothing before the verdict."""
-    job.accept()
+    job.copy_accepted(worse[0])
     ran = job.suites()
     assert (job.step_output("status"), job.step_output("verification")) == ("0", "")
     assert "VERIFIED demo: PASS, " in ran.stdout
@@ -348,7 +352,7 @@ def test_pytest_is_green_and_verify_is_not(
     job: Job, worse: tuple[Job, str], file: str, text: str, status: str, sentence: str
 ) -> None:
     """The job is red, and its summary and comment begin with the sentence of verify."""
-    shutil.copytree(worse[0].root / "golden", job.root / "golden", dirs_exist_ok=True)
+    job.copy_accepted(worse[0])
     job.write("answers.json", json.dumps(dict.fromkeys(IDS, BAD)))
     job.write(file, text)
     job.suites()
@@ -380,9 +384,9 @@ def test_verify_knows_the_options_of_the_run(job: Job) -> None:
     assert job.step_output("verification") == "evalharness verify ended with status 5, see the log of the job"
 
 
-def test_no_module_of_the_checkout_is_imported(job: Job) -> None:
+def test_no_module_of_the_checkout_is_imported(job: Job, worse: tuple[Job, str]) -> None:
     """A module in the root of the checkout does not run in place of an installed one."""
-    job.accept()
+    job.copy_accepted(worse[0])
     for name in ("secrets", "pip", "json", "pydantic", "click"):
         job.write(f"{name}.py", f"open({str(job.calls)!r}, 'a').write(__name__)\nprint('::error::{name}')\n")
     ran = job.suites()

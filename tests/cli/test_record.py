@@ -77,7 +77,16 @@ class Project(testing.Project):
 
     def pytest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `pytest --llm-suite=demo ...` in a child process."""
-        command = [sys.executable, "-m", "pytest", "--llm-suite=demo", "--llm-baseline=none", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:hypothesispytest",
+            "--llm-suite=demo",
+            "--llm-baseline=none",
+            *arguments,
+        ]
         ours = [name for name in os.environ if not name.startswith("PYTEST_") and name not in CI_VARIABLES]
         env = {name: os.environ[name] for name in ours}
         return subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, timeout=60, check=False)

@@ -34,7 +34,16 @@ def a_run(project: pytest.Pytester, name: str, delays: dict[str, float], *argume
     (project.path / "answers.json").write_text(json.dumps(answers))
     (project.path / "suites").mkdir(exist_ok=True)
     (project.path / "suites/demo.yaml").write_text(SUITE + cases)
-    command = [sys.executable, "-m", "pytest", "--llm-suite=demo", f"--llm-report={name}", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:hypothesispytest",
+        "--llm-suite=demo",
+        f"--llm-report={name}",
+        *arguments,
+    ]
     done = subprocess.run(command, cwd=project.path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     (found,) = project.path.glob(f"{name}/**/run.jsonl")

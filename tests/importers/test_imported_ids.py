@@ -60,7 +60,7 @@ def test_a_run(project: PromptfooProject) -> None:
     found = project.result_of(HEAD + yaml.safe_dump({"tests": tests}))
     assert list(found.golden) == names
     project.write("pyproject.toml", '[tool.evalharness.models.m]\nprovider = "scripted"\nanswers = {"*" = "ok"}\n')
-    command = [sys.executable, "-m", "pytest", "--llm-suite=s", "--junitxml=junit.xml", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "--llm-suite=s", "--junitxml=junit.xml", "-p", "no:hypothesispytest"]
     run = subprocess.run(command, cwd=project.root, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 1, run.stdout + run.stderr
     for text in (run.stdout, project.read("junit.xml"), project.read("reports/s/run.jsonl")):

@@ -35,7 +35,15 @@ def run_pytest(folder: Path, *arguments: str, root: Path = ROOT, meanwhile=None,
     """`pytest --llm-suite=support` outside of CI, with its reports in `folder`."""
     environment = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("PYTEST")}
     installed = str(Path(sys.executable).with_name("pytest"))  # puts its folder, .venv/bin, on Python's path
-    command = [installed, "-p", "no:cacheprovider", "--llm-suite=support", "--llm-record=all"]
+    command = [
+        installed,
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+        "--llm-suite=support",
+        "--llm-record=all",
+    ]
     with subprocess.Popen(
         [*command, f"--llm-report={folder}", *arguments],
         cwd=root,

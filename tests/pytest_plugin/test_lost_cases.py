@@ -1148,7 +1148,7 @@ def test_a_damaged_record(each: Callable[[], Project]) -> None:
 @contextmanager
 def child(project: Project, *arguments: str, **how: Any) -> Iterator[subprocess.Popen[str]]:
     """Run pytest in a child process."""
-    command = [sys.executable, "-m", "pytest", "--llm-suite=demo", *arguments]
+    command = [sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", "--llm-suite=demo", *arguments]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     env["PYTHONPATH"] = str(Path(evalharness.__file__).parents[1])  # this very one
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
