@@ -67,6 +67,9 @@ def test_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bad.exit_code == 1
     assert "return-cost: must contain '5 dollars'" in bad.output
     assert "has changed" not in bad.output
+    (sample,) = (one for one in project.record().samples if one.key.case == "return-cost")
+    lost = "1 of 2 relevant ids are among 1 contexts; missing: shipping; retrieved: returns"
+    assert {one.metric: one.explanation for one in sample.scores}["context_recall"] == lost
 
 
 def test_an_application_that_is_not_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
