@@ -26,6 +26,8 @@ Block = tuple[Floats, Floats]
 
 PERMUTATIONS = 9_999
 """Number of Monte Carlo permutations. The smallest p-value is 5e-5."""
+LONGEST = 300_000
+"""Positions of the exact distribution, about a second. Cases with many different numbers of runs need more."""
 TOLERANCE = 1e-9
 """Values that differ by less are equal."""
 
@@ -79,12 +81,13 @@ def _change(grouped: Sequence[Block]) -> Floats:
 def p_worse(pairs: Sequence[Pair], seed: str) -> float:
     """The mid-p of "the candidate is worse"; 1.0 if no case varies.
 
-    Exact if all values are 0 or 1. For other values, 9,999 random permutations with the seed `seed`.
+    Exact if all values are 0 or 1, unless the distribution is too long. Otherwise 9,999 random permutations with the
+    seed `seed`.
     """
     moving = _moving(pairs)
     if not moving:
         return 1.0
-    if is_pass_fail(moving):
+    if is_pass_fail(moving) and _length(moving) <= LONGEST:
         return _exact(moving)
     return _sampled(moving, seed)
 
@@ -149,18 +152,28 @@ def _exact(moving: Sequence[Block]) -> float:
     The statistic is the sum over cases of x (1/kc + 1/kb), where x is the number of candidate passes. Integer weights
     make it an index of an array. Cases with equal numbers of passes are added at once.
     """
-    sizes = [(b.shape[1], c.shape[1]) for b, c in moving]
-    unit = math.lcm(*(kb * kc for kb, kc in sizes))
-    weights = [unit // kb + unit // kc for kb, kc in sizes]
-    common = math.gcd(*weights)
     density, observed = np.ones(1), 0
-    for (b, c), (kb, kc), weight in zip(moving, sizes, weights, strict=True):
-        step = weight // common
+    for (b, c), step in zip(moving, _steps(moving), strict=True):
+        kb, kc = b.shape[1], c.shape[1]
         passes, cases = np.unique((b.sum(axis=1) + c.sum(axis=1)).astype(int), return_counts=True)
         for alike, many in zip(passes.tolist(), cases.tolist(), strict=True):
             density = _added(density, _of_many(candidate_passes(kb, kc, alike), many), step)
         observed += int(c.sum()) * step
     return min(1.0, float(density[:observed].sum() + density[observed] / 2))
+
+
+def _steps(moving: Sequence[Block]) -> list[int]:
+    """The weight of a candidate pass of each block, as the smallest possible integers."""
+    sizes = [(b.shape[1], c.shape[1]) for b, c in moving]
+    unit = math.lcm(*(kb * kc for kb, kc in sizes))
+    weights = [unit // kb + unit // kc for kb, kc in sizes]
+    common = math.gcd(*weights)
+    return [weight // common for weight in weights]
+
+
+def _length(moving: Sequence[Block]) -> int:
+    """The number of values of the statistic of the exact test."""
+    return 1 + sum(c.size * step for (_, c), step in zip(moving, _steps(moving), strict=True))
 
 
 def _of_many(spread: Sequence[float], cases: int) -> Floats:
