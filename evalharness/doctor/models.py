@@ -18,8 +18,8 @@ from evalharness.modules import import_modules
 from evalharness.providers import Provider, open_provider, refusal_of
 from evalharness.records import Message, Params, Request, SampleKey
 from evalharness.redaction import is_variable
+from evalharness.registry import make
 from evalharness.report.causes import remedy
-from evalharness.scoring.metrics.local_cross_encoder import label_index
 
 _DEADLINE_S = 60.0
 _INVALID_VARIABLE = "api_key_env must be the name of an environment variable, such as OPENAI_API_KEY (value not shown)"
@@ -86,13 +86,12 @@ def check_cross_encoders(config: Config, suites: Sequence[SuiteCheck]) -> Iterat
     """A result for each configured cross-encoder: its folder, and its label for entailment. Loads no model."""
     needed = frozenset(name for check in suites for name in check.cross_encoders)
     for name, settings in config.cross_encoders.items():
-        status: Status = "ok"
-        text = settings.path
         try:
-            label_index(resolve_path(settings.path, config.root), settings.label)
+            make("metrics", "grounded", {"model": name}, config=config)
         except EvalHarnessError as error:
-            status, text = "missing", str(error)
-        yield CheckResult("cross-encoders", status, f"{name}: {text}", needed=name in needed)
+            yield CheckResult("cross-encoders", "missing", f"{name}: {error}", needed=name in needed)
+        else:
+            yield CheckResult("cross-encoders", "ok", f"{name}: {settings.path}", needed=name in needed)
 
 
 def _embedder(settings: EmbedderConfig, config: Config) -> tuple[bool, str]:
