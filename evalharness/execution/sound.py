@@ -10,7 +10,7 @@ from evalharness.errors import ProviderError
 from evalharness.records import Context, Message, Response, ToolCall
 from evalharness.redaction import scrubbed
 
-_LOGPROB_DIGITS = 4
+_LOGPROB_DIGITS, _PROBABILITY_DIGITS = 4, 6
 """Rounded on arrival, so that a stored number and a fresh one are the same."""
 
 
@@ -34,6 +34,8 @@ def sound(response: Response) -> Response:
         fingerprint=fingerprint[:200],
         logprobs=_rounded(response.logprobs),
         golden_logprobs=tuple(_rounded(golden) for golden in response.golden_logprobs),
+        decision=tuple(round(float(value), _PROBABILITY_DIGITS) for value in response.decision),
+        decided=None if response.decided is None else round(float(response.decided), _PROBABILITY_DIGITS),
     )
     return _mapped(clean, lambda value: scrubbed(_encodable_value(value))) if clean.has_added else clean
 

@@ -26,6 +26,7 @@ from evalharness.local.worker_supervisor import LOAD_DEADLINE_S, MAX_CRASHES, Wo
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
 from evalharness.providers.constraint import gbnf
+from evalharness.providers.decisions import Decision, of_continuations
 from evalharness.records import Request, Response, SampleKey, Timing, Usage
 
 ROWS = 8
@@ -113,6 +114,7 @@ class GgufProvider(Provider):
             memory_bytes=self.need.total_bytes if self.need else None,
             memory_detail=str(self.need or ""),
             golden_logprobs=True,
+            decides="choice",
             refusal=self.file.refusal or self._missing_template(),
         )
         load = {"threads": threads or fair_threads(config), "memory_limit_mb": memory_limit_mb}
@@ -162,7 +164,7 @@ class GgufProvider(Provider):
         number, reply = worker.request({**_request_fields(_seeded(request)), **limits})
         self._keys[number] = request.key
         try:
-            response = _response(reply.result(), self.slots)
+            response = _response(reply.result(), self.slots, request)
         except WorkerLost as lost:
             raise self._attributed(lost, worker.in_flight, number, request.key) from None
         finally:
@@ -227,8 +229,10 @@ def _seeded(request: Request) -> Request:
     Samples for other purposes have a seed of the suite that differs; without one, their purpose makes the difference.
     """
     params, key = request.params, request.key
+    if request.choices:  # the decision needs no generated token, and there is always one
+        params = replace(params, max_tokens=1)
     if not params.temperature:
-        return request
+        return replace(request, params=params)
     base = params.seed if params.seed is not None else 0 if key.purpose in ("planned", "confirm") else key.purpose
     seed = hashlib.sha256(f"{base}\0{key.repeat}\0{key.case}".encode()).digest()[:4]
     return replace(request, params=replace(params, seed=int.from_bytes(seed)))
@@ -240,16 +244,20 @@ def _request_fields(request: Request) -> dict[str, Any]:
         "messages": [message.to_data() for message in request.messages],
         "shared_prefix": request.shared_prefix,
         "params": {**asdict(request.params), "grammar": gbnf(request.params)},
-        "golden": request.golden,
+        "golden": (*request.golden, *request.choices),
     }
 
 
-def _response(reply: dict[str, Any], slots: int) -> Response:
+def _response(reply: dict[str, Any], slots: int, request: Request) -> Response:
+    likelihoods, goldens = tuple(map(tuple, reply["golden_logprobs"])), len(request.golden)
+    decision = of_continuations(likelihoods[goldens:]) if request.choices else Decision()
     return Response(
         reply["text"],
         reply["finish_reason"],
         Usage(reply["prompt_tokens"], reply["completion_tokens"]),
         Timing(**reply["timing"], slots=slots),
         logprobs=tuple(reply["logprobs"]),
-        golden_logprobs=tuple(map(tuple, reply["golden_logprobs"])),
+        golden_logprobs=likelihoods[:goldens],
+        decision=decision.probabilities,
+        decided=decision.decided,
     )

@@ -38,6 +38,7 @@ class Provider(Protocol):
             "shared_prefix": request.shared_prefix,
             "params": request.params.to_data(),
             **({"golden": list(request.golden)} if request.golden else {}),
+            **({"choices": list(request.choices)} if request.choices else {}),
             **({"tools": [tool.to_data() for tool in request.tools]} if request.tools else {}),
         }
 

@@ -54,6 +54,9 @@ class Capabilities:
     """The types of pictures and documents in messages that reach the model, such as `image/png`."""
     golden_logprobs: bool = False
     """The provider fills `Response.golden_logprobs`, which likelihood metrics need."""
+    decides: Literal["", "choice", "first token"] = ""
+    """How the provider fills `Response.decision`, which judges need: from the probability of a whole choice, or of its
+    first token; empty: it does not."""
     price_reference: tuple[str, str] | None = None
     """Base URL and model name to look up in the price list."""
     refusal: str = ""

@@ -7,8 +7,9 @@
 
 A key is a case id, or `"*"` for all other cases. A value is a text, a table, or a list of them with one entry for each
 repeat. A table has `text`, `tool_calls` or `error`, and optionally `delay_s`, `finish_reason`, `logprobs` (a list of
-numbers) and `golden_logprobs` (a list of such lists). `tool_calls` are tables with `name`, `arguments` and `id`. A
-table with `steps` has a value for each round of tool calls: `{steps = [{tool_calls = [{name = "find"}]}, "Found."]}`.
+numbers) and `golden_logprobs` (a list of such lists). `decision` is what a judge decides: `{yes = 0.9, no = 0.1}`, or
+the text of a choice. `tool_calls` are tables with `name`, `arguments` and `id`. A table with `steps` has a value for
+each round of tool calls: `{steps = [{tool_calls = [{name = "find"}]}, "Found."]}`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "logprobs": list,
     "golden_logprobs": list,
     "tool_calls": list,
+    "decision": (dict, str),
 }
 ScriptedResponse = str | Response | Mapping[str, Any]
 Script = Callable[[Request], ScriptedResponse]
@@ -83,6 +85,7 @@ class ScriptedProvider(Provider):
             files=_files(answers, function),
             deterministic="never" if repeats_differ else "always",
             golden_logprobs=True,
+            decides="choice",
             tools=True,
             media_types=SENDABLE,
         )
@@ -135,6 +138,7 @@ def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Res
     usage = Usage(sum(len(message.content.split()) for message in request.messages), len(text.split()) + len(calls))
     own = table.get("logprobs", ()) if request.params.logprobs else ()
     golden = table.get("golden_logprobs", ()) if request.golden else ()
+    decision = _decision(table, request)
     response = Response(
         text,
         table.get("finish_reason", "stop"),
@@ -142,12 +146,25 @@ def _response(request: Request, table: Mapping[str, Any], total_s: float) -> Res
         Timing(total_s=total_s),
         logprobs=tuple(own),
         golden_logprobs=tuple(tuple(one) if isinstance(one, list) else one for one in golden),
+        decision=decision,
         tool_calls=calls,
         empty=empty_fields(request, calls),
     )
     if problem := response.problem:
         raise ProviderError(f"scripted response: {problem}", kind="scripted")
     return response
+
+
+def _decision(table: Mapping[str, Any], request: Request) -> tuple[float, ...]:
+    """Return the scripted decision between the choices. Raises ProviderError: none, or one between other choices."""
+    if not request.choices:
+        return ()
+    given = table.get("decision")
+    shares = {given: 1.0} if isinstance(given, str) else given or {}
+    if not shares or shares.keys() - set(request.choices):
+        expected = f"a decision between {', '.join(request.choices)}"
+        raise ProviderError(f"scripted response: expected {expected}, got {given!r}", kind="scripted")
+    return tuple(shares.get(choice, 0.0) for choice in request.choices)
 
 
 def _step_of(answer: Any, request: Request) -> Any:
@@ -188,7 +205,7 @@ def _checked(answer: Any) -> Mapping[str, Any]:
         problem = f"unknown key '{unknown[0]}'{did_you_mean(str(unknown[0]), _KEYS)}"
     elif wrong:
         problem = f"'{wrong[0]}' has the wrong type: {table[wrong[0]]!r}"
-    elif not table.keys() & {"text", "error", "tool_calls"}:
+    elif not table.keys() & {"text", "error", "tool_calls", "decision"}:
         problem = "expected a text, tool calls or an error, got none of them"
     elif table.get("finish_reason", "stop") not in get_args(FinishReason):
         known = ", ".join(get_args(FinishReason))

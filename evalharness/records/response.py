@@ -21,6 +21,7 @@ a rule of its own (left out of means, because its case was selected for it), `re
 """
 
 _LOGPROB_ROUNDING = 1e-6
+_DECISION_ROUNDING = 1e-4
 MAY_BE_EMPTY = ("contexts", "tool_calls")
 """Fields of a response in which nothing differs from unknown."""
 
@@ -49,6 +50,8 @@ class Request:
     """Id of one attempt to send this request, in the ledger and at the endpoint."""
     golden: tuple[str, ...] = ()
     """Golden answers whose log-probabilities the response must contain."""
+    choices: tuple[str, ...] = ()
+    """The answers between which the model decides: the response must contain a `decision`."""
     variables: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """The variables of suite and case, for an application that takes them."""
     tools: tuple[Tool, ...] = ()
@@ -140,6 +143,10 @@ class Response:
     """Natural logarithms of the probabilities that the model assigns to each golden answer of the request: one number
     per token, without the end of the turn.
     """
+    decision: tuple[float, ...] = ()
+    """The probability of each of the request's choices, in order; they add up to 1."""
+    decided: float | None = None
+    """The share of the model's own probability that the choices have together; None if unknown."""
     contexts: tuple[Context, ...] = ()
     """What an application retrieved and used for the response."""
     tool_calls: tuple[ToolCall, ...] = ()
@@ -200,6 +207,10 @@ class Response:
             return f"cost_usd: expected a finite number from 0, got {self.cost_usd!r:.40}"
         if not _are_logprobs(self.logprobs, *_in_tuple(self.golden_logprobs)):
             return "logprobs or golden_logprobs: expected logarithms of probabilities, finite and at most 0"
+        if self.decided is not None and not _are_amounts([self.decided], int | float):
+            return f"decided: expected a finite number from 0, got {self.decided!r:.40}"
+        if not _is_decision(self.decision):
+            return "decision: expected probabilities that add up to 1"
         return self.added_problem
 
     @property
@@ -256,6 +267,14 @@ def _are_amounts(values: list[Any], kind: Any) -> bool:
 def _in_tuple(values: object) -> tuple[Any, ...]:
     """The values of a tuple; another object as the only one."""
     return values if isinstance(values, tuple) else (values,)
+
+
+def _is_decision(values: object) -> bool:
+    """Whether the values are nothing, or probabilities that add up to 1 up to rounding."""
+    if not isinstance(values, tuple) or not values:
+        return values == ()
+    are_numbers = not [one for one in values if isinstance(one, bool) or not isinstance(one, int | float)]
+    return are_numbers and all(one >= 0 for one in values) and abs(math.fsum(values) - 1) <= _DECISION_ROUNDING
 
 
 def _are_logprobs(*lists: object) -> bool:

@@ -23,11 +23,11 @@ _MOST_PLACES, _PLACE_CHARS = 3, 60
 _ADDED = ("contexts", "tool_calls", "turns", "data", "citations", "empty")
 """Fields with records, JSON values or names. All other lists contain numbers."""
 _OPTIONAL = (
-    *("logprobs", "golden_logprobs", "contexts", "tool_calls", "turns"),
+    *("logprobs", "golden_logprobs", "decision", "contexts", "tool_calls", "turns"),
     *("reasoning", "refusal", "citations", "empty", "verbatim"),
 )
 """Fields that older files lack. They are left out if they are empty."""
-_OR_NONE = ("data", "cost_usd")
+_OR_NONE = ("data", "cost_usd", "decided")
 """The same for fields that can be 0 or an empty list: they are left out if they are None."""
 _NAMES = ("id", "title", "quote", "unknown")
 """The same for fields of contexts, tool calls and citations, which are also left out if they are None."""

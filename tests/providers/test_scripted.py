@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import py_compile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,26 @@ def test_repeats(tmp_path: Path, differ: bool) -> None:
 
     assert provider.capabilities.repeats_differ(Params()) is differ
     assert provider.identity() == {"provider": "scripted"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"decision": {"yes": 0.75, "no": 0.25}}, (0.75, 0.25)),
+        ({"decision": {"no": 1}}, (0, 1)),
+        ({"decision": "yes"}, (1, 0)),
+        ("yes", "expected a decision between yes, no, got None"),
+        ({"decision": "maybe"}, "expected a decision between yes, no, got 'maybe'"),
+        ({"decision": {"yes": 0.75}}, "decision: expected probabilities that add up to 1"),
+        ({"decision": 1}, "'decision' has the wrong type: 1"),
+    ],
+)
+def test_decisions(tmp_path: Path, answer: Any, found: tuple[float, ...] | str) -> None:
+    """A table decides between the choices of a request, in their order; another request ignores the decision."""
+    provider, asked = _open(tmp_path, answers={"*": answer}), replace(_request(), choices=("yes", "no"))
+    if isinstance(found, tuple):
+        assert provider.complete(asked).decision == found
+        assert provider.complete(_request()).decision == ()
+    else:
+        with pytest.raises(ProviderError, match=found):
+            provider.complete(asked)

@@ -169,6 +169,13 @@ def test_logprobs_round_trip() -> None:
     assert response_from_json({**response_to_json(RESPONSE), "logprobs": [-1, 0]}).logprobs == (-1.0, 0.0)
 
 
+def test_decision_round_trip() -> None:
+    """A decision is read as written, and left out if there is none, as in older files."""
+    decided = replace(RESPONSE, decision=(0.25, 0.75), decided=0.5)
+    assert response_from_json(json.loads(canonical(response_to_json(decided)))) == decided
+    assert not response_to_json(RESPONSE).keys() & {"decision", "decided"}
+
+
 def test_response_round_trip() -> None:
     """A response is read from JSON as written, including half a surrogate pair."""
     assert response_from_json(json.loads(canonical(response_to_json(RESPONSE)))) == RESPONSE
@@ -195,6 +202,13 @@ def test_response_round_trip() -> None:
         ({"golden_logprobs": [-1.0]}, "golden_logprobs"),
         ({"golden_logprobs": [[-1.0], ["-1"]]}, "golden_logprobs: expected numbers only"),
         ({"golden_logprobs": [[-1.0], [math.nan]]}, "golden_logprobs"),
+        ({"decision": [0.5, 0.4]}, "decision: expected probabilities that add up to 1"),
+        ({"decision": [1.5, -0.5]}, "decision: expected probabilities that add up to 1"),
+        ({"decision": [True, 0.0]}, "decision: expected numbers only"),
+        ({"decision": ["1"]}, "decision: expected numbers only"),
+        ({"decision": [math.nan, 1.0]}, "decision: expected probabilities that add up to 1"),
+        ({"decided": math.inf}, "decided"),
+        ({"decided": True}, "decided"),
     ],
 )
 def test_invalid_response(change: dict[str, Any], message: str) -> None:
