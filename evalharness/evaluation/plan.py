@@ -13,6 +13,7 @@ from typing import Any
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
+from evalharness.evaluation.judges import check_judges
 from evalharness.execution.pricing import Pricing, pricing_of
 from evalharness.foreign import describe
 from evalharness.providers import Provider, check_provider, open_provider
@@ -165,6 +166,7 @@ def make_plan(
     metrics = tuple(open_metric(spec, config) for spec in suite.metrics)
     metric_models = {model: _opened(model, config, opened) for metric in metrics for model in metric.models}
     metrics = tuple(_with_identity(metric, metric_models) for metric in metrics)
+    check_judges(suite.file, metrics, metric_models, tuple(providers))
     for model, provider in providers.items():
         _check_params(suite, model, provider)
         _check_tools(suite, model, provider)

@@ -17,6 +17,7 @@ from evalharness.gate.evidence import STATUS, Staged
 from evalharness.gate.families import Corrected, PendingGate, Standing, corrected, gates_sharing, p_values_of
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
+from evalharness.gate.judged import with_mark
 from evalharness.gate.kinds import GateKind, gate_kind
 from evalharness.gate.numbers import shown_points, with_numbers
 from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
@@ -76,6 +77,7 @@ def decide_run(
         from evalharness.gate.worst import assess_worst  # few suites have a gate with `worst`
 
         verdicts += assess_worst(run, baselines, rules, reference, own_words)
+    verdicts = [with_mark(one, run.header.signatures) for one in verdicts]
     return [*verdicts, *assess_assertions(run, unaccepted)]
 
 

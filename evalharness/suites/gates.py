@@ -12,11 +12,6 @@ from evalharness.suites.document import Document
 from evalharness.suites.reading import Reading
 from evalharness.suites.schema import CaseSchema, GateSchema
 
-_UNCALIBRATED = (
-    "'{}' is the opinion of the {}, and no gate may rest on a judge whose error was not measured; remove this "
-    "gate: the report shows the scores"
-)
-
 
 def read_gates(
     gates: Sequence[GateSchema],
@@ -48,15 +43,6 @@ def read_gates(
     return tuple(found.values())
 
 
-def _judge_of(metric: Any) -> str:
-    """The judge or the models whose opinion a metric is; empty for a metric that sends no request."""
-    if judge := getattr(metric, "judge", ""):
-        return f"judge '{judge}'"
-    models = getattr(metric, "models", ())
-    names = ", ".join(f"'{model}'" for model in models)
-    return f"model{'s' if len(models) > 1 else ''} {names}" if models else ""
-
-
 def _problems(
     gate: GateSchema, metrics: Mapping[str, Any], tags: set[str], options: Collection[str]
 ) -> Iterator[tuple[str, str]]:
@@ -64,8 +50,6 @@ def _problems(
     known = [*metrics, *(set(registry.names("gate_kinds")) - {"score"})]
     if gate.metric not in known:
         yield "metric", f"no metric '{gate.metric}' in this suite{did_you_mean(gate.metric, known)}"
-    elif judge := _judge_of(metrics.get(gate.metric)):
-        yield "metric", _UNCALIBRATED.format(gate.metric, judge)
     if gate.tag and gate.tag not in tags:
         yield "tag", f"no case has the tag '{gate.tag}'{did_you_mean(gate.tag, tags)}"
     for option in ("tag", "slots", "worst"):

@@ -101,6 +101,7 @@ class _Loader(Reading):
         )
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
+        self._specs.check_judges(raw.models, document)
         self._check_metrics(suite, golden, document)
         renderer = Renderer(self.config.limits)
         files = self._attachments(suite)

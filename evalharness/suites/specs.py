@@ -20,6 +20,9 @@ from evalharness.suites.reading import Reading
 _OF_SUITE = 2
 """Steps to an assertion of the suite: `assert`, and its index."""
 BEYOND = "{} compares with accepted answers, and the check '{}' reads {}, which a baseline does not keep"
+ITSELF = (
+    "the metric '{}': the model '{}' would judge its own answers: name another model, or allow it with itself: true"
+)
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%")
 
 
@@ -58,11 +61,22 @@ class SpecReader:
         if not isinstance(item, dict) or "name" not in item or len(item) == 1:
             return item, ""
         given = item["name"]
+        return {name: value for name, value in item.items() if name != "name"}, self._own_name(given)
+
+    def _own_name(self, given: object) -> str:
+        """The name that a suite gives to a metric. Raises ValueError: no name, or that of something else."""
         if not isinstance(given, str) or not is_name(given):
-            raise ValueError(f"name: expected {NAME_RULE}, got {given!r}")
+            raise ValueError(f"name: expected {NAME_RULE}, got {given!r:.100}")
         if given in (*registry.names("metrics", self._reading.config), *registry.names("gate_kinds")):
             raise ValueError(f"name: '{given}' is the name of a metric or a kind of gate: choose another name")
-        return {name: value for name, value in item.items() if name != "name"}, str(given)
+        return given
+
+    def check_judges(self, models: Sequence[str], document: Document) -> None:
+        """Note each metric whose judge is one of the models that the suite runs, unless the metric allows it."""
+        for name, metric in self.opened.items():
+            for model in sorted(set(metric.models) & set(models)):
+                if not metric.asks.itself and name in self.places:
+                    self._reading.note(document, self.places[name], ITSELF.format(name, model))
 
     def checks(self, items: Sequence[Any], document: Document, at: Loc = ()) -> tuple[Spec, ...]:
         """The specs of the assertions below `at`."""
@@ -98,8 +112,12 @@ class SpecReader:
         first = next(iter(registry.options(registry.find("metrics", name, config))), "value")
         are_options = isinstance(value, dict) and name not in config.metrics
         options, at = _at(value) if are_options else ({} if value is None else {first: value}, "")
+        opened = registry.make("metrics", name, options, config=config)
+        if getattr(opened, "named", False):
+            if alias:
+                raise ValueError(f"name: the metric '{name}' has its name in its options: remove this one")
+            alias = self._own_name(opened.name)
         spec = Spec(name, options, at=at, alias=alias)
-        opened = registry.make("metrics", name, spec.options, config=config)
         self.opened.setdefault(spec.score_name, opened)
         if at and (opened.answer_likelihood or opened.golden_likelihood or not opened.reads_text):
             raise ValueError(f"at: the metric '{name}' does not score a text: remove 'at'")

@@ -48,7 +48,7 @@ SUITE = """
 schema: 1
 models: [shop]
 prompts: {plain: [{user: "{{ word }} please"}]}
-metrics: [{politeness: critic}, {judge: {name: panel, question: "Is it kind?"}}]
+metrics: [{politeness: critic}, {judge: {name: kind, judge: panel, ask: "Is it kind?"}}]
 cases: [{id: ann, vars: {word: hello}}, {id: bob, vars: {word: bye}}]
 """
 RunSuite = Callable[[str, str], list[Sample]]
@@ -147,7 +147,7 @@ def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
         [
             "llm: 2 requests to shop: about *",
             "llm: without the requests of metric politeness to critic: they depend on the responses",
-            "llm: without the requests of metric judge to critic: they depend on the responses",
+            "llm: without the requests of metric kind to critic: they depend on the responses",
         ]
     )
 
@@ -161,22 +161,19 @@ def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
     assert sum((sample.cost_usd or 0) + (sample.metrics_cost_usd or 0) for sample in broke) <= budget_usd
 
 
-def test_no_gate_on_a_judge(pytester: pytest.Pytester) -> None:
-    """A gate on a judge, or on a metric that asks a model, is refused by its line; so is an unknown judge."""
-    edit(pytester, "suites/kind.yaml", "cases:", "gates: [{metric: judge, margin: 5%}, {metric: politeness}]\ncases:")
-    with pytest.raises(SuiteError) as it:
-        evaluated(pytester)
-    rest = "and no gate may rest on a judge whose error was not measured; remove this gate: the report shows the scores"
-    assert [str(problem) for problem in it.value.problems] == [
-        f"suites/kind.yaml:6:10: 'judge' is the opinion of the judge 'panel', {rest}",
-        f"suites/kind.yaml:6:39: 'politeness' is the opinion of the model 'critic', {rest}",
-    ]
+def test_gates_on_a_judge(pytester: pytest.Pytester) -> None:
+    """A gate on a judge, or on a metric that asks a model, is marked; an unknown judge is refused."""
+    edit(pytester, "suites/kind.yaml", "cases:", "gates: [{metric: kind, margin: 5%}, {metric: politeness}]\ncases:")
+    evaluated(pytester).accept()
+    verdicts = evaluated(pytester).verdicts
+    assert [verdict.metric for verdict in verdicts] == ["kind", "politeness"]
+    assert [(verdict.status, verdict.notice) for verdict in verdicts] == [("pass", "judge not calibrated")] * 2
 
-    edit(pytester, "suites/kind.yaml", "name: panel", "name: panle")
+    edit(pytester, "suites/kind.yaml", "judge: panel", "judge: panle")
     with pytest.raises(SuiteError, match=r"judges.panle.*did you mean 'panel'"):
         evaluated(pytester)
     edit(pytester, "pyproject.toml", "votes = 4", "voters = 4")
-    edit(pytester, "suites/kind.yaml", "name: panle", "name: panel")
+    edit(pytester, "suites/kind.yaml", "judge: panle", "judge: panel")
     with pytest.raises(SuiteError, match=r"judges.panel.*no option 'voters'; did you mean 'votes'"):
         evaluated(pytester)
 
@@ -204,4 +201,4 @@ def test_a_failing_request_is_an_error_of_its_sample(pytester: pytest.Pytester) 
     assert "politeness: no response of 'critic': scripted: " in ann.error.message
     assert bob.error
     assert bob.error.message == "politeness: expected a grade, got 'ten'"
-    assert [score.metric for score in bob.scores] == ["judge"]
+    assert [score.metric for score in bob.scores] == ["kind"]

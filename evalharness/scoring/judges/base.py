@@ -24,6 +24,8 @@ class Question:
     text: str
     view: SampleView
     choices: tuple[str, ...] = YES_NO
+    shown: tuple[tuple[str, str], ...] = ()
+    """What the judge may see of the sample: titles and texts. The texts come from others."""
 
 
 class Judge(Protocol):

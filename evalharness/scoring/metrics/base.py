@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from evalharness.errors import EvalHarnessError, MetricError
 from evalharness.foreign import describe
@@ -100,6 +100,20 @@ class SampleView:
         return dict(as_texts(self.response.added()))
 
 
+class Asks(NamedTuple):
+    """How a metric asks its models."""
+
+    choices: tuple[str, ...] = ()
+    """The choices of its requests; empty for plain answers."""
+    votes: int = 0
+    """The number of equal requests whose answers must be able to differ; 0 for one."""
+    itself: bool = True
+    """Whether a model may score its own answers."""
+
+
+_PLAINLY = Asks()
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A way to score responses."""
@@ -113,10 +127,14 @@ class Metric:
     requests: Callable[[SampleView], Sequence[Request]] | None = None
     """Returns the requests that `score` needs answered; make them with `request_to`."""
     models: tuple[str, ...] = ()
-    """The configured models that get the `requests`. Their identity joins the signature. No gate may use the score of
-    a metric with models: the error of a judge must be measured first."""
+    """The configured models that get the `requests`. Their identity joins the signature. A gate on a metric with models
+    says that its judge is not calibrated."""
+    asks: Asks = _PLAINLY
+    """How it asks the models."""
     judge: str = ""
-    """The judge that the score rests on. No gate may use the score, which is shown only."""
+    """The judge that the score rests on, with the same effect on gates."""
+    named: bool = False
+    """Whether its options set the `name`, so that a suite can have several of its kind."""
     needs_golden: bool = True
     """Whether the metric applies only to cases with a golden answer."""
     applies: Callable[[Expectation], bool] | None = None

@@ -1,53 +1,222 @@
-"""The opinion of a configured judge as a score. It is shown; gates refuse it until the judge's error is measured."""
+"""A score by a judge: a model answers a question about a sample with probabilities of its choices. See docs/judges.md.
+
+metrics:
+- judge: {name: polite, model: qwen, ask: "Is the reply polite?"}
+- judge: {name: tone, model: qwen, ask: "Which tone?", choices: [warm, neutral, curt], good: [warm, neutral]}
+- judge: {name: helpfulness, model: qwen, ask: "How helpful?", levels: [useless, poor, fair, good, perfect]}
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, permutations
+from typing import Any, Literal
 
 from evalharness.config import Config
 from evalharness.errors import MetricError
-from evalharness.records import Request, Score
-from evalharness.scoring.judges import Probabilities, Question, open_judge
+from evalharness.records import NotApplicable, Request, Score
+from evalharness.scoring.judges import Judge, Probabilities, Question, open_judge, sees
 from evalharness.scoring.judges.base import YES_NO, checked
-from evalharness.scoring.metrics.base import Metric, Responses, Result, SampleView, signature
+from evalharness.scoring.judges.fences import Shown
+from evalharness.scoring.judges.model_judge import ModelJudge, VotingJudge
+from evalharness.scoring.judges.prompts import preset as open_preset
+from evalharness.scoring.metrics import sentences
+from evalharness.scoring.metrics.base import Asks, Metric, Responses, Result, SampleView, as_metric_error, signature
+
+MOST_CHOICES, MOST_SENTENCES = 20, 200
+_SHOWN_CHARS = 200
 
 
 def judge(
-    name: str, *, question: str, choices: Sequence[str] = YES_NO, good: Sequence[str] = (), config: Config
+    name: str = "",
+    *,
+    model: str = "",
+    judge: str = "",
+    ask: str = "",
+    preset: str = "",
+    choices: Sequence[str] = (),
+    levels: Sequence[str] = (),
+    good: Sequence[str] = (),
+    sees: Sequence[str] = (),
+    each: Literal["", "sentence"] = "",
+    votes: int = 0,
+    itself: bool = False,
+    config: Config,
 ) -> Metric:
-    """Return a metric: the probability that the judge `name` gives to the good choices, with all of them as parts.
+    """Return a metric that is called `name`: the opinion of a judge.
 
-    `good`: by default the first choice. Raises ConfigError for an unknown judge, ValueError for fewer than two
-    different choices or a good one that is not among them.
+    Args:
+        name: Of the scores and their gates. Default: the name of the preset.
+        model: A configured model that judges.
+        judge: Instead of a model: a configured judge of another package.
+        ask: The question.
+        preset: Instead of `ask`: the name of a question that comes with evalharness.
+        choices: The answers that the judge has. Default: yes and no. The score is the probability of the good ones.
+        levels: Instead of `choices`: answers from worst to best. The score is the expected level, from 0 to 1.
+        good: The good ones of the choices. Default: the first.
+        sees: What the judge sees of a sample. Default: question and answer.
+        each: `sentence`: the judge answers for each sentence of the answer alone, and the score is the mean.
+        votes: Ask the model so many times, and take the shares of its replies as probabilities.
+        itself: Whether the model may judge its own answers.
+        config: The project's configuration.
+
+    Raises ConfigError for an unknown model or judge, ValueError for an option that does not fit the others.
+
     """
-    options, wanted = tuple(choices), tuple(good) or tuple(choices[:1])
-    if len(set(options)) != len(options) or len(options) < 2:
-        raise ValueError(f"choices: expected two or more different texts, got {list(options)}")
-    if odd := [choice for choice in wanted if choice not in options]:
-        raise ValueError(f"good: '{odd[0]}' is not among the choices {', '.join(options)}")
-    opened = open_judge(name, config)
-
-    def question_of(view: SampleView) -> Question:
-        return Question(question, view, options)
-
-    def requests(view: SampleView) -> Sequence[Request]:
-        return opened.requests(question_of(view))
-
-    def score(views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
-        questions = [question_of(view) for view in views]
-        found = opened.decide(questions, responses)
-        return [_result(checked(one, of_one), wanted) for one, of_one in zip(questions, found, strict=True)]
-
-    written = signature(
-        "judge", judge=opened.signature, question=question, choices=list(options), good=list(wanted), v=1
-    )
+    plan = _plan(ask, preset, choices, levels, good, sees, each)
+    opened = _opened(model, judge, votes, config)
+    instrument = {"judge": judge, "by": opened.signature} if judge else {"by": opened.signature}
+    written = signature("judge", **instrument, **plan.signed())
+    scored = _Scored(plan, opened)
     return Metric(
-        "judge", written, score, requests=requests, models=tuple(opened.models), judge=name, needs_golden=False
+        name or preset or _unnamed(),
+        written,
+        scored.score,
+        requests=scored.requests,
+        models=tuple(opened.models),
+        asks=Asks(plan.choices if model and not votes else (), votes, itself),
+        judge=judge or model,
+        named=True,
+        needs_golden="golden" in plan.sees,
+        reads_text=False,
     )
 
 
-def _result(found: Probabilities | MetricError, good: Sequence[str]) -> Score | MetricError:
-    if isinstance(found, MetricError):
-        return found
-    parts: Mapping[str, float] = dict(found)
-    return Score("judge", sum(found[choice] for choice in good), "", parts=parts)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The question of a metric, its choices and what the judge sees."""
+
+    ask: str
+    choices: tuple[str, ...]
+    weights: Mapping[str, float]
+    """By choice: what it counts."""
+    sees: tuple[str, ...]
+    each: str
+
+    def signed(self) -> dict[str, Any]:
+        """The parts of the signature."""
+        each = {"each": f"{self.each}-{sentences.RULES}"} if self.each else {}
+        choices = ", ".join(f"{choice}={weight:g}" for choice, weight in self.weights.items())
+        return {"ask": self.ask, "choices": choices, "sees": ", ".join(self.sees), **each, "v": 2}
+
+
+def _plan(
+    ask: str,
+    preset: str,
+    choices: Sequence[str],
+    levels: Sequence[str],
+    good: Sequence[str],
+    parts: Sequence[str],
+    each: str,
+) -> _Plan:
+    if bool(ask.strip()) == bool(preset):
+        raise ValueError("expected a question: set either 'ask' or 'preset'")
+    if preset:
+        found = open_preset(preset)
+        ask, parts, each = found.ask, parts or found.sees, each or found.each
+    if levels and (choices or good):
+        raise ValueError("'levels' has no 'choices' and no 'good': remove them")
+    answers = _answers(levels or choices or YES_NO, "levels" if levels else "choices")
+    if levels:
+        weights = {level: number / (len(answers) - 1) for number, level in enumerate(answers)}
+    else:
+        weights = _good(answers, good)
+    parts = parts or (sees.DEFAULT[:1] if each else sees.DEFAULT)
+    return _Plan(ask.strip(), answers, weights, sees.checked(parts), each)
+
+
+def _answers(given: Sequence[str], option: str) -> tuple[str, ...]:
+    """The answers. Raises ValueError unless a judge can decide between them."""
+    answers = tuple(one.strip() for one in given)
+    if not 2 <= len(answers) <= MOST_CHOICES or not all(answers):
+        raise ValueError(f"{option}: expected 2 to {MOST_CHOICES} texts, got {list(given)}")
+    if long := next((one for one in answers if "\n" in one), None):
+        raise ValueError(f"{option}: expected texts of one line, got {long!r}")
+    for one, other in permutations(answers, 2):
+        if other.casefold().startswith(one.casefold()):
+            raise ValueError(f"{option}: '{other}' starts with '{one}': choose texts that a first word tells apart")
+    return answers
+
+
+def _good(choices: Sequence[str], good: Sequence[str]) -> dict[str, float]:
+    if odd := [choice for choice in good if choice not in choices]:
+        raise ValueError(f"good: '{odd[0]}' is not among the choices {', '.join(choices)}")
+    if len(set(good)) == len(choices):
+        raise ValueError("good: every choice is good, so that the score is always 1")
+    wanted = good or choices[:1]
+    return {choice: float(choice in wanted) for choice in choices}
+
+
+def _opened(model: str, judge: str, votes: int, config: Config) -> Judge:
+    if bool(model) == bool(judge):
+        raise ValueError("expected who judges: set either 'model', a configured model, or 'judge', a configured judge")
+    if judge and votes:
+        raise ValueError("'votes' needs 'model': a judge of another package decides by itself")
+    if judge:
+        return open_judge(judge, config)
+    config.model(model)  # else its error comes after the first answer
+    return VotingJudge(model, votes) if votes else ModelJudge(model)
+
+
+def _unnamed() -> str:
+    raise ValueError("expected a name for the metric: set 'name'")
+
+
+_Asked = tuple[Question, Responses]
+"""A question with the responses to its requests."""
+
+
+class _Scored:
+    """The two phases of the metric."""
+
+    def __init__(self, plan: _Plan, opened: Judge) -> None:
+        self._plan, self._judge = plan, opened
+
+    def requests(self, view: SampleView) -> list[Request]:
+        """The requests of all questions about a sample."""
+        return [request for question in self._questions(view) for request in self._judge.requests(question)]
+
+    def score(self, views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
+        """A score for each sample. All questions go to the judge together."""
+        asked = [self._asked(*pair) for pair in zip(views, responses, strict=True)]
+        pairs = [pair for one in asked if isinstance(one, list) for pair in one]
+        found = iter(self._judge.decide([one for one, _ in pairs], [its for _, its in pairs]))
+        return [self._result(one, found) if isinstance(one, list) else one for one in asked]
+
+    def _asked(self, view: SampleView, responses: Responses) -> list[_Asked] | MetricError:
+        """Each question about a sample with the responses to its requests."""
+        try:
+            questions, rest = self._questions(view), iter(responses)
+            return [(one, tuple(islice(rest, len(self._judge.requests(one))))) for one in questions]
+        except MetricError as error:
+            return error
+
+    def _questions(self, view: SampleView) -> list[Question]:
+        texts = sees.shown(view, self._plan.sees)
+        return [Question(self._plan.ask, view, self._plan.choices, (*texts, *one)) for one in self._subjects(view)]
+
+    def _subjects(self, view: SampleView) -> list[tuple[Shown, ...]]:
+        """What each question is about besides the parts that the judge sees: nothing else, or one sentence."""
+        if not self._plan.each:
+            return [()]
+        claims = [one for one in sentences.sentences(view.text) if sentences.is_claim(one)]
+        if len(claims) > MOST_SENTENCES:
+            raise MetricError(f"the answer has {len(claims)} sentences, and at most {MOST_SENTENCES} are judged")
+        return [(("sentence", one),) for one in claims]
+
+    def _result(self, asked: Sequence[_Asked], found: Iterator[Probabilities | MetricError]) -> Result:
+        decided = [checked(question, next(found)) for question, _ in asked]
+        if error := next((one for one in decided if isinstance(one, MetricError)), None):
+            return as_metric_error(error)
+        shares = [one for one in decided if not isinstance(one, MetricError)]
+        if not shares:
+            return NotApplicable("no claims", "judge")
+        values = [sum(self._plan.weights[choice] * share for choice, share in one.items()) for one in shares]
+        parts = {choice: sum(one[choice] for one in shares) / len(shares) for choice in self._plan.choices}
+        if not self._plan.each:
+            return Score("judge", values[0], "", parts=parts)
+        worst = min(range(len(values)), key=values.__getitem__)
+        text = " ".join(asked[worst][0].shown[-1][1].split())[:_SHOWN_CHARS]
+        explanation = f"lowest of {len(values)} sentences: {values[worst]:.2f}: {text!r}"
+        return Score("judge", sum(values) / len(values), "", explanation, {**parts, "sentences": len(values)})

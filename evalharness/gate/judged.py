@@ -1,0 +1,26 @@
+"""Gates on the opinion of a model: each verdict says that nobody has measured how good the judge is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from evalharness.records import Verdict
+
+NOT_CALIBRATED = "judge not calibrated"
+_MODELS = re.compile(r"\|models:[0-9a-f]{12}\Z")
+"""What an evaluation adds to the signature of a metric that sends requests."""
+
+
+def is_judged(signature: str) -> bool:
+    """Whether a score with this signature is the opinion of a judge or a model."""
+    return signature.startswith("judge|") or _MODELS.search(signature) is not None
+
+
+def with_mark(verdict: Verdict, signatures: Mapping[str, str]) -> Verdict:
+    """Return the verdict, with a notice if its metric is judged. `signatures`: of the run, by metric."""
+    if not is_judged(signatures.get(verdict.metric, "")):
+        return verdict
+    notice = f"{verdict.notice}; {NOT_CALIBRATED}" if verdict.notice else NOT_CALIBRATED
+    return replace(verdict, reason=f"{verdict.reason}; {NOT_CALIBRATED}", notice=notice)
