@@ -30,7 +30,7 @@ from evalharness.local.server_supervisor import START_DEADLINE_S, ServerSupervis
 from evalharness.local.template_settings import read_template_settings
 from evalharness.providers.base import Provider
 from evalharness.providers.capabilities import Capabilities
-from evalharness.providers.chat_request import prompt_fields
+from evalharness.providers.chat_request import decision_fields, prompt_fields
 from evalharness.providers.openai import OpenAIProvider
 from evalharness.records import Request, Response
 from evalharness.redaction import Secret
@@ -124,6 +124,7 @@ class GgufServerProvider(Provider):
             memory_bytes=self.need.total_bytes if self.need else None,
             memory_detail=str(self.need or ""),
             params=frozenset(_PARAMS),
+            decides="first token",
             tools="tools" in self.file.template_source,  # else the server would drop them silently
             refusal=self.file.refusal,
         )
@@ -231,4 +232,5 @@ def _body(request: Request, *, cache_prompt: bool) -> dict[str, Any]:
     fields |= {"temperature": params.temperature or 0.0, "stop": list(params.stop)}
     if params.seed is None:  # the server draws one for each request
         del fields["seed"]
-    return {**prompt_fields(request), **fields, **_SAMPLING, "cache_prompt": cache_prompt}
+    asked = {**prompt_fields(request), **decision_fields(request)}
+    return {**asked, **fields, **_SAMPLING, "cache_prompt": cache_prompt}

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalharness.errors import ProviderError
+from evalharness.errors import BilledError, ProviderError
 from evalharness.providers.call_pieces import CallPieces, empty_fields
 from evalharness.providers.citations import annotations_of, bounded, sources_of
 from evalharness.providers.content import Content, content_of
 from evalharness.providers.estimates import size_of
 from evalharness.providers.finish import finish_reason, require_answer
+from evalharness.providers.first_token import FirstToken
 from evalharness.providers.parse import bounded_reasoning, from_json, join_text, json_object, text_of
 from evalharness.providers.stream import Clock
 from evalharness.providers.token_usage import chat_usage
@@ -41,6 +42,9 @@ class ChatCompletion:
     timings: Mapping[str, Any] = field(default_factory=dict)
     model: str = ""
     fingerprint: str = ""
+    decides: bool = False
+    """Whether the reply is a decision. Log-probabilities of other replies are not read."""
+    begin: FirstToken = field(default_factory=FirstToken)
 
     def take_event(self, event: Event) -> bool:
         """Return whether this is the terminal marker. Raises ProviderError: an error in place of a chunk."""
@@ -97,6 +101,8 @@ class ChatCompletion:
         if not is_whole and (content.text or content.reasoning or calls):
             self.clock.token()
         self._add(content)
+        if self.decides:
+            self.begin.take(choice)
         self.annotations += annotations_of(message)
         self.finish = text_of(choice.get("finish_reason"), "finish_reason") or self.finish
         if self.finish:
@@ -137,6 +143,9 @@ class ChatCompletion:
             require_answer(text, finish, usage, has_reasoning=self.reasoning_bytes > 0)
         hidden_tokens = 0 if self.reasoning_bytes else usage.reasoning_tokens
         timing = self.clock.timing(usage, self.timings, hidden_tokens=hidden_tokens)
+        if refusal and request.choices:
+            raise BilledError(f"no decision: the model refuses to respond: {shortened(refusal)}", kind="refused")
+        decision = self.begin.decision(request)
         return Response(
             text,
             finish,
@@ -149,6 +158,8 @@ class ChatCompletion:
             refusal=refusal,
             citations=bounded(self.annotations or self.sources),
             empty=empty_fields(request, calls),
+            decision=decision.probabilities,
+            decided=decision.decided,
         )
 
     def _ending(self, request: Request) -> tuple[FinishReason, tuple[ToolCall, ...]]:

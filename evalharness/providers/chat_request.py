@@ -12,6 +12,16 @@ from typing import Any
 from evalharness.providers.attachments import data_url
 from evalharness.records import Attachment, Message, Request, Tool, ToolCall
 
+TOP_LOGPROBS = 20
+"""The most that OpenAI allows."""
+
+
+def decision_fields(request: Request, top_logprobs: int = TOP_LOGPROBS) -> dict[str, Any]:
+    """Return the fields of a request for a decision; nothing without choices. `choices` are not sent."""
+    if not request.choices:
+        return {}
+    return {"choices": list(request.choices), "logprobs": True, "top_logprobs": top_logprobs}
+
 
 def prompt_fields(request: Request) -> dict[str, Any]:
     """Return the messages and the tools as they are in the ledger's key: files by their digests, schemas as text."""

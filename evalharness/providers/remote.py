@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar, Literal, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -54,6 +54,7 @@ class RemoteProvider(Provider):
     """Additional fields for the body of every request."""
 
     format: ClassVar[str]
+    decides: ClassVar[Literal["", "first token"]] = ""
     names: ClassVar[Mapping[str, str]]
     """The API's name of each parameter."""
     modules = MODULES
@@ -79,6 +80,7 @@ class RemoteProvider(Provider):
             deadline_s=self.deadline_s,
             recorded=True,
             tools="tools" not in self.extra,
+            decides=self.decides,
             media_types=SENDABLE,
             params=own | frozenset(self.takes) | frozenset(self.omits),
             price_reference=(self._endpoint.base_urls[0], self.model),

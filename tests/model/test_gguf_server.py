@@ -120,6 +120,21 @@ def test_an_answer(one_slot: Served, make_request: MakeRequest) -> None:
     assert response.model == "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
+def test_a_decision(one_slot: Served, make_request: MakeRequest) -> None:
+    """The log-probabilities of the first token are the decision; words that the model would not begin are an error."""
+    asked = make_request("What is the capital of France?", max_tokens=4)
+    likely = replace(asked, choices=("zebra", "the", "la", "paris"))
+    found = [one_slot.response(likely) for _ in range(2)]
+    assert found[0].decision == found[1].decision
+    assert sum(found[0].decision) == pytest.approx(1)
+    assert found[0].decision[0] < 0.01
+    assert found[0].decided is not None
+    assert 0.5 <= found[0].decided <= 1
+    error = one_slot.error(replace(asked, choices=("zebra", "banana")))
+    assert error.kind == "decision"
+    assert "% of the probability together, and at least 50% is needed; the likeliest first token is" in str(error)
+
+
 def test_length(one_slot: Served, make_request: MakeRequest) -> None:
     """An answer that reaches max_tokens has finish reason `length`."""
     response = one_slot.response(make_request("Tell me a long story.", max_tokens=5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import replace
 from datetime import date
@@ -586,3 +587,76 @@ def test_wire_is_the_same(options: dict[str, Any]) -> None:
     """Delivery options, case and attempt are not part of the request."""
     other = replace(REQUEST, key=SampleKey("b", "q", "n", 3), attempt="try-2", shared_prefix=0)
     assert wire(other, **options) == wire()
+
+
+def decided(script: Script, choices: tuple[str, ...] = ("yes", "no"), **options: Any) -> Response:
+    """The response of a server to a request for a decision."""
+
+    async def run(url: str) -> Response:
+        provider = opened(url, **options)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await provider.complete(replace(REQUEST, params=Params(4), choices=choices))
+        finally:
+            await provider.close()
+
+    with FaultServer(script) as server:
+        response = asyncio.run(run(server.url))
+        body = server.log[-1].body
+    assert "choices" not in body
+    assert (body["logprobs"], body["top_logprobs"]) == (True, options.get("top_logprobs", 20))
+    return response
+
+
+def likely(token: str, **alternatives: float) -> dict[str, Any]:
+    """The log-probabilities of one token, as OpenAI and llama.cpp's server send them."""
+    top = [{"token": name, "logprob": math.log(share), "bytes": None} for name, share in alternatives.items()]
+    share = alternatives.get(token, 0.01)
+    return {"content": [{"token": token, "logprob": math.log(share), "bytes": None, "top_logprobs": top}]}
+
+
+def with_logprobs(*logprobs: Any, text: str = "yes") -> list[dict[str, Any]]:
+    """The chunks of a streamed reply, with these log-probabilities in the first ones."""
+    parts = [part(content=text if number == 0 else "") for number in range(max(1, len(logprobs)))]
+    for one, its in zip(parts, logprobs, strict=False):
+        one["choices"][0]["logprobs"] = its
+    return [*parts, part("stop"), {**part(), "choices": [], "usage": BILL}]
+
+
+def test_a_decision_by_the_first_token() -> None:
+    """The alternatives of the first token that is no blank are the decision, in a stream and in a whole answer."""
+    found = likely("yes", yes=0.6, No=0.2, maybe=0.2)
+    blank = likely("\n", yes=0.9)
+    value = completion("yes", "gpt-x")
+    value["choices"][0]["logprobs"] = {"content": [*blank["content"], *found["content"]]}
+    replies = [of(*with_logprobs(found)), of(*with_logprobs(blank, found, likely("x", no=1.0)))]
+    for response in [*map(decided, replies), decided(raw(json_answer(value)), stream=False)]:
+        assert response.decision == pytest.approx((0.75, 0.25))
+        assert response.decided == pytest.approx(0.8)
+    assert decided(replies[0], top_logprobs=5).decision == pytest.approx((0.75, 0.25))
+    assert answered(replies[0]).decision == ()
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "message"),
+    [
+        (of(*with_logprobs()), "decision", "no decision: the response has no log-probabilities"),
+        (of(*with_logprobs({"content": None})), "decision", "the response has no log-probabilities"),
+        (of(*with_logprobs(likely("Perhaps", Perhaps=0.9, yes=0.1), text="Perhaps")), "decision", "is 'Perhaps'"),
+        (of(part(refusal="I cannot."), part("stop")), "refused", "no decision: the model refuses to respond"),
+        (whole(message={"content": None, "refusal": "I cannot."}), "refused", "the model refuses to respond"),
+        (of(part(content=""), part("content_filter")), "filtered", "content filter"),
+        (raw(sse_answer([event(with_logprobs(likely("yes", yes=1.0))[0])]), CLOSING), "truncated", "ended"),
+        (of(*with_logprobs([1])), "malformed", "logprobs: expected a JSON object"),
+        (of(*with_logprobs({"content": {}})), "decision", "no log-probabilities"),
+        (of(*with_logprobs({"content": "yes"})), "malformed", "logprobs: content: expected a list"),
+        (of(*with_logprobs({"content": [{"token": "yes"}]})), "malformed", "a token with its log-probability"),
+        (of(*with_logprobs({"content": [{"token": "yes", "logprob": 1.5}]})), "malformed", "a token with its"),
+        (of(*with_logprobs({"content": [{"token": "yes", "logprob": True}]})), "malformed", "a token with its"),
+    ],
+)
+def test_no_decision(script: Script, kind: str, message: str) -> None:
+    """Without log-probabilities, outside of the choices, after a refusal or a cut: an error, and no decision."""
+    with pytest.raises(ProviderError, match=message) as caught:
+        decided(script)
+    assert caught.value.kind == kind

@@ -237,6 +237,7 @@ def test_a_model_that_cannot_judge(project: Project) -> None:
     """Before the first request: no probabilities, choices with the same first word, and votes that are all equal."""
     cases = [
         (POLITE.replace("critic", "claude"), "the model 'claude' returns no probabilities of choices: set votes: 5"),
+        ('{name: a, model: gpt, ask: "?", choices: [very good, very bad]}', "'very good' and 'very bad' start with"),
         (POLITE.replace("}", ", votes: 3}"), "the model 'critic' gives the same answer to each of 3 votes"),
     ]
     same = CONFIG.replace('function = "critic.py:answer"', 'function = "critic.py:answer"\nrepeats_differ = false')
