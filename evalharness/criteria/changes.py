@@ -109,6 +109,8 @@ def _about_case(
         return
     if (then.vars, then.conversation) != (now.vars, now.conversation):
         yield f"{'variables' if then.vars != now.vars else 'conversation'} changed", True
+    if then.questions != now.questions:
+        yield "question for a judge changed", True
     if then.golden != now.golden:
         fewer, more = set(now.golden) < set(then.golden), set(then.golden) < set(now.golden)
         yield f"golden answers {'removed' if fewer else 'added' if more else 'changed'}", True

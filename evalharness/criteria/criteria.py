@@ -36,6 +36,8 @@ class CriteriaCase:
     checks: frozenset[CriteriaCheck]
     conversation: str = ""
     """SHA-256 of the messages and turns; empty without them."""
+    questions: str = ""
+    """The questions for judges as JSON; empty without any."""
     origins: frozenset[tuple[str, str, str]] = field(default=frozenset(), compare=False)
     """Golden answers that were answers of a model: digest, MODEL.PROMPT, request."""
 
@@ -133,6 +135,7 @@ def _criteria_case(case: Case, origins: frozenset[tuple[str, str, str]]) -> Crit
         tags=frozenset(case.tags),
         checks=frozenset(CriteriaCheck(_name(spec), as_json(_value(spec)), spec.must_pass) for spec in case.checks),
         conversation=_conversation(case),
+        questions=as_json(case.questions) if case.questions else "",
         origins=origins,
     )
 

@@ -257,6 +257,8 @@ class Case:
     """Leads the conversation, of which the case is the whole."""
     turns: tuple[str, ...] = ()
     """What the user says in the turns up to this one."""
+    questions: Mapping[str, str] = field(default_factory=dict)
+    """Questions of this case alone, by the name of the judge metric that asks them."""
 
     @property
     def is_conversation(self) -> bool:

@@ -140,7 +140,7 @@ def _warm(metric: Metric) -> Metric:
 
 
 def _view(case: Case, request: Request, response: Response) -> SampleView:
-    return SampleView(response, case.golden, request.messages, case.vars, case.tags)
+    return SampleView(response, case.golden, request.messages, case.vars, case.tags, questions=case.questions)
 
 
 def _requests(metric: Metric, view: SampleView, request: Request) -> list[Request] | MetricError:

@@ -23,6 +23,7 @@ from evalharness.suites.gates import read_gates
 from evalharness.suites.golden import Golden, read_golden
 from evalharness.suites.params import constraint_problems, read_params
 from evalharness.suites.prompts import PromptReader, render_problems, with_attachments
+from evalharness.suites.questions import asked, question_problems
 from evalharness.suites.reading import Reading
 from evalharness.suites.render import Renderer
 from evalharness.suites.rows import read_csv, read_jsonl, without_missing_ids
@@ -102,6 +103,7 @@ class _Loader(Reading):
         self.problems += constraint_problems(raw.params, document)
         self._check_names(raw, document)
         self._specs.check_judges(raw.models, document)
+        self.problems += question_problems(cases, sources, self._specs.opened)
         self._check_metrics(suite, golden, document)
         renderer = Renderer(self.config.limits)
         files = self._attachments(suite)
@@ -222,9 +224,10 @@ class _Loader(Reading):
             tags=tuple(dict.fromkeys(raw.tags)),
             golden=answers,
             checks=checks + self._specs.checks(raw.assert_, document, loc),
-            digest=sys.intern(digest([raw.vars, list(answers), *([more] if more else [])])),
+            digest=sys.intern(digest([raw.vars, list(answers), *([more] if more else []), *asked(raw)])),
             where=document.locate(loc),
             cluster=raw.cluster,
+            questions=raw.judge,
             **fields,
         )
 

@@ -90,6 +90,8 @@ class CaseSchema(StrictSchema):
     """What the user says, one after another. Each turn is a case of its own: ID#1, ID#2, ..."""
     user: UserSchema | None = None
     """A simulated user, in place of turns. The whole conversation is one case."""
+    judge: dict[Name, Annotated[Text, Field(min_length=1)]] = {}
+    """Questions of this case alone, by the name of the metric `judge` that asks them in place of its own."""
 
     @property
     def is_conversation(self) -> bool:

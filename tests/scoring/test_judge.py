@@ -173,6 +173,47 @@ def test_no_decision_is_an_error(project: Project, metric: str, answer: str, mes
         assert re.match(message, sample.error.message)
 
 
+OWN = "{id: ann, vars: {word: when}, judge: {kind: Must name two days.}}"
+
+
+def asking(project: Project, metric: str, case: str = OWN) -> Evaluation:
+    """The evaluation of a suite whose first case is this one."""
+    project.write("critic.py", CRITIC.replace("ANSWER", YES))
+    suite = SUITE.replace("METRIC", metric).replace("{id: ann, vars: {word: when}}", case)
+    project.write("suites/demo.yaml", suite)
+    return evalharness.evaluate("demo", config=project.config)
+
+
+def test_a_question_of_a_case(project: Project) -> None:
+    """A case asks its own question in place of the metric's; without a question of the metric, others are left out."""
+    ann, bob = asking(project, '{name: kind, model: critic, ask: "Is it kind?"}').samples
+    assert [one.scores[0].explanation for one in (ann, bob)] == ["Must name two days.", ""]
+    questions = sorted(text.partition("\n\nQuestion: ")[2].partition("\n")[0] for _, text in seen(project))
+    assert questions == ["Is it kind?", "Must name two days."]
+
+    first = ann.digest
+    ann, bob = asking(project, "{name: kind, model: critic}").samples
+    assert [one.reason for one in bob.not_applicable] == ["no question for kind"]
+    assert (len(ann.scores), len(bob.scores), ann.digest) == (1, 0, first)
+    ann, _ = asking(project, "{name: kind, model: critic}", OWN.replace("two", "three")).samples
+    assert ann.digest != first
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        (OWN.replace("kind", "kid"), "no judge 'kid' in this suite; did you mean 'kind'"),
+        (OWN.replace("Must name two days.", '""'), "at least 1"),
+        (OWN.replace("}}", "}, turns: [{user: Hi}]}"), "a case with turns has an answer for each turn"),
+    ],
+)
+def test_problems_of_a_question(project: Project, case: str, message: str) -> None:
+    """A question for an unknown judge, an empty one, and one for a conversation are problems with their line."""
+    with pytest.raises(SuiteError) as caught:
+        asking(project, "{name: kind, model: critic}", case)
+    assert any(message in one.message and one.line == 6 for one in caught.value.problems), caught.value.problems
+
+
 def test_votes(project: Project) -> None:
     """With `votes` the shares of the replies are the probabilities, without quotes, a full stop and case."""
     votes = "['yes', ' Yes.', '\"NO\"', '**yes**'][request.key.repeat]"
@@ -205,8 +246,8 @@ def test_a_gate_says_that_the_judge_is_not_calibrated(project: Project) -> None:
         ('name: rouge_l, model: critic, ask: "?"', "'rouge_l' is the name of a metric or a kind of gate"),
         ('name: latency, model: critic, ask: "?"', "'latency' is the name of a metric or a kind of gate"),
         ('name: "a b", model: critic, ask: "?"', "name: expected a name of at most 64 letters"),
-        ("name: polite, model: critic", "expected a question: set either 'ask' or 'preset'"),
-        ('preset: polite, model: critic, ask: "?"', "expected a question: set either 'ask' or 'preset'"),
+        ("name: polite, model: critic", "the metric 'polite' applies to no case: each has no question for polite"),
+        ('preset: polite, model: critic, ask: "?"', "'ask' and 'preset' are both a question: remove one"),
         ("preset: polit, model: critic", "unknown preset 'polit'; did you mean 'polite'"),
         ('name: polite, model: critic, ask: "?", choices: [yes]', "choices: expected 2 to 20 texts, got ['yes']"),
         ('name: polite, model: critic, ask: "?", choices: [good, Good enough]', "'Good enough' starts with 'good'"),

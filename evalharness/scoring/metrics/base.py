@@ -60,6 +60,10 @@ class Expectation(Protocol):
     def tags(self) -> tuple[str, ...]:
         """Return the tags of the case."""
 
+    @property
+    def questions(self) -> Mapping[str, str]:
+        """Return the questions of the case for judges, by metric."""
+
 
 @dataclass(frozen=True, slots=True)
 class SampleView:
@@ -72,6 +76,8 @@ class SampleView:
     tags: tuple[str, ...] = ()
     stored: bool = False
     """Whether this is an accepted answer, of which a baseline keeps the text alone."""
+    questions: Mapping[str, str] = field(default_factory=dict)
+    """The questions of the case for judges, by metric."""
 
     @classmethod
     def of(
@@ -135,6 +141,8 @@ class Metric:
     """The judge that the score rests on, with the same effect on gates."""
     named: bool = False
     """Whether its options set the `name`, so that a suite can have several of its kind."""
+    asks_cases: bool = False
+    """Whether it reads the `questions` of cases."""
     needs_golden: bool = True
     """Whether the metric applies only to cases with a golden answer."""
     applies: Callable[[Expectation], bool] | None = None

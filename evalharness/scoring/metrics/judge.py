@@ -50,7 +50,7 @@ def judge(
         name: Of the scores and their gates. Default: the name of the preset.
         model: A configured model that judges.
         judge: Instead of a model: a configured judge of another package.
-        ask: The question.
+        ask: The question. Without one, only cases with a question of their own are judged.
         preset: Instead of `ask`: the name of a question that comes with evalharness.
         choices: The answers that the judge has. Default: yes and no. The score is the probability of the good ones.
         levels: Instead of `choices`: answers from worst to best. The score is the expected level, from 0 to 1.
@@ -64,13 +64,14 @@ def judge(
     Raises ConfigError for an unknown model or judge, ValueError for an option that does not fit the others.
 
     """
-    plan = _plan(ask, preset, choices, levels, good, sees, each)
+    called = name or preset or _unnamed()
+    plan = _plan(called, ask, preset, choices, levels, good, sees, each)
     opened = _opened(model, judge, votes, config)
     instrument = {"judge": judge, "by": opened.signature} if judge else {"by": opened.signature}
     written = signature("judge", **instrument, **plan.signed())
     scored = _Scored(plan, opened)
     return Metric(
-        name or preset or _unnamed(),
+        called,
         written,
         scored.score,
         requests=scored.requests,
@@ -78,7 +79,10 @@ def judge(
         asks=Asks(plan.choices if model and not votes else (), votes, itself),
         judge=judge or model,
         named=True,
+        asks_cases=True,
         needs_golden="golden" in plan.sees,
+        applies=None if plan.ask else lambda case: called in case.questions,
+        needs=f"question for {called}",
         reads_text=False,
     )
 
@@ -87,7 +91,9 @@ def judge(
 class _Plan:
     """The question of a metric, its choices and what the judge sees."""
 
+    name: str
     ask: str
+    """Empty if only cases have questions."""
     choices: tuple[str, ...]
     weights: Mapping[str, float]
     """By choice: what it counts."""
@@ -102,6 +108,7 @@ class _Plan:
 
 
 def _plan(
+    name: str,
     ask: str,
     preset: str,
     choices: Sequence[str],
@@ -110,8 +117,8 @@ def _plan(
     parts: Sequence[str],
     each: str,
 ) -> _Plan:
-    if bool(ask.strip()) == bool(preset):
-        raise ValueError("expected a question: set either 'ask' or 'preset'")
+    if ask and preset:
+        raise ValueError("'ask' and 'preset' are both a question: remove one")
     if preset:
         found = open_preset(preset)
         ask, parts, each = found.ask, parts or found.sees, each or found.each
@@ -123,7 +130,7 @@ def _plan(
     else:
         weights = _good(answers, good)
     parts = parts or (sees.DEFAULT[:1] if each else sees.DEFAULT)
-    return _Plan(ask.strip(), answers, weights, sees.checked(parts), each)
+    return _Plan(name, ask.strip(), answers, weights, sees.checked(parts), each)
 
 
 def _answers(given: Sequence[str], option: str) -> tuple[str, ...]:
@@ -194,7 +201,8 @@ class _Scored:
 
     def _questions(self, view: SampleView) -> list[Question]:
         texts = sees.shown(view, self._plan.sees)
-        return [Question(self._plan.ask, view, self._plan.choices, (*texts, *one)) for one in self._subjects(view)]
+        ask = view.questions.get(self._plan.name) or self._plan.ask
+        return [Question(ask, view, self._plan.choices, (*texts, *one)) for one in self._subjects(view)]
 
     def _subjects(self, view: SampleView) -> list[tuple[Shown, ...]]:
         """What each question is about besides the parts that the judge sees: nothing else, or one sentence."""
@@ -214,9 +222,10 @@ class _Scored:
             return NotApplicable("no claims", "judge")
         values = [sum(self._plan.weights[choice] * share for choice, share in one.items()) for one in shares]
         parts = {choice: sum(one[choice] for one in shares) / len(shares) for choice in self._plan.choices}
+        own = asked[0][0].text if asked[0][0].text != self._plan.ask else ""
         if not self._plan.each:
-            return Score("judge", values[0], "", parts=parts)
+            return Score("judge", values[0], "", own, parts)
         worst = min(range(len(values)), key=values.__getitem__)
         text = " ".join(asked[worst][0].shown[-1][1].split())[:_SHOWN_CHARS]
-        explanation = f"lowest of {len(values)} sentences: {values[worst]:.2f}: {text!r}"
+        explanation = f"{own} " * bool(own) + f"lowest of {len(values)} sentences: {values[worst]:.2f}: {text!r}"
         return Score("judge", sum(values) / len(values), "", explanation, {**parts, "sentences": len(values)})
