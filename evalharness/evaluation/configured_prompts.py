@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalharness.config import Config
 from evalharness.errors import ConfigError, Problem, SuiteError, did_you_mean
-from evalharness.records import ConfiguredText, Location, Message, Prompt, Suite
+from evalharness.records import USER, ConfiguredText, Location, Message, Prompt, Suite
 from evalharness.suites.prompt_format import FormatError, check_filled, template_of
 from evalharness.suites.prompts import render_problems
 from evalharness.suites.render import Renderer
@@ -29,9 +29,28 @@ def with_configured(suite: Suite, config: Config, names: Collection[str], code: 
     filled = {name: _filled(prompt, suite, config, code) for name, prompt in wanted.items()}
     found = replace(suite, prompts={**suite.prompts, **filled})
     constants = {name: _of_code(prompt) for name, prompt in filled.items() if not prompt.by_case}
-    if problems := list(render_problems(replace(found, prompts=constants), Renderer(config.limits), config.limits)):
+    renderer = Renderer(config.limits)
+    problems = list(render_problems(replace(found, prompts=constants), renderer, config.limits))
+    if any(case.turns or case.user for case in suite.cases):
+        problems += _turn_problems(suite, filled, renderer)
+    if problems:
         raise SuiteError(problems)
     return found
+
+
+def _turn_problems(suite: Suite, prompts: Mapping[str, Prompt], renderer: Renderer) -> Iterator[Problem]:
+    """A problem for each prompt that would send the same last message of the user in every turn."""
+    from evalharness.suites.conversations import prompt_problems
+
+    constants = {name: replace(prompt, configured=()) for name, prompt in prompts.items() if not prompt.by_case}
+    yield from prompt_problems(replace(suite, prompts=constants), renderer.variables)
+    talks = [case.id for case in suite.cases if case.turns or case.user]
+    for name, prompt in prompts.items():
+        is_last = any(part.index == len(suite.prompts[name].messages) - 1 for part in prompt.configured)
+        fixed = [case for case in talks if case in prompt.by_case and prompt.by_case[case][-1].role == "user"]
+        if is_last and fixed:
+            text = f"a function writes the last user message of '{fixed[0]}', which has turns: return those before it"
+            yield Problem(prompt.places[-1].file, 0, 0, text)
 
 
 def _of_code(prompt: Prompt) -> Prompt:
@@ -43,7 +62,8 @@ def _of_code(prompt: Prompt) -> Prompt:
 def _filled(prompt: Prompt, suite: Suite, config: Config, code: Path | None) -> Prompt:
     """The prompt with the texts of its configured parts."""
     texts = {part.name: _texts(part.name, suite, config, code) for part in prompt.configured}
-    variables = {*suite.vars, *(name for case in suite.cases for name in case.vars)}
+    talks = any(case.turns or case.user for case in suite.cases)
+    variables = {*suite.vars, *(name for case in suite.cases for name in case.vars), *([USER] if talks else ())}
     parts = {part.index: (part, texts[part.name]) for part in prompt.configured}
     turns, places = [], []
     for index, turn in enumerate(prompt.messages):

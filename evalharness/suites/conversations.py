@@ -79,29 +79,26 @@ def turn_problems(suite: Suite, variables: Callable[[str], set[str]], text: Rend
 
     `variables` returns those that a template reads, `text` renders one. Both raise TemplateError.
     """
-    yield from _prompt_problems(suite, variables)
+    yield from prompt_problems(suite, variables)
     yield from says_problems(suite, text)
 
 
-_WHERE = "write it where the text of the turn belongs"
-
-
-def _prompt_problems(suite: Suite, variables: Callable[[str], set[str]]) -> Iterator[Problem]:
+def prompt_problems(suite: Suite, variables: Callable[[str], set[str]]) -> Iterator[Problem]:
     """A problem for each prompt that would not send the turns of a case."""
     first = next((case for case in suite.cases if case.turns or case.user), None)
     for prompt in suite.prompts.values() if first else ():
         if first and _leaves_out(prompt, variables):
-            in_code = any(part.index == len(prompt.messages) - 1 for part in prompt.configured)
-            todo = f"write - user: '{{{{ {USER} }}}}' after a system message from code" if in_code else _WHERE
             message = (
                 f"expected {{{{ {USER} }}}} in the last user message, because case '{first.conversation or first.id}' "
-                f"({first.where}) has turns: {todo}"
+                f"({first.where}) has turns: write it where the text of the turn belongs"
             )
             yield problem(*prompt.places[-1], message)
 
 
 def _leaves_out(prompt: Prompt, variables: Callable[[str], set[str]]) -> bool:
     _, last = split(prompt)
+    if any(part.index == len(prompt.messages) - 1 for part in prompt.configured):  # known when the code is read
+        return False
     try:
         return last is not None and USER not in variables(last.messages[0].content)
     except TemplateError:  # reported with its line

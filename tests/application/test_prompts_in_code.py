@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from repository import Repository
 
 from evalharness.errors import EvalHarnessError
+from evalharness.providers.scripted import ScriptedProvider
+from evalharness.records import Request
 from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
 
@@ -172,3 +176,54 @@ def answer(request):
     toss = hashlib.sha256(f"{request.key.case} {number} {text}".encode()).digest()[0] / 256
     return "Yes." if toss < (0.2 if "Careless" in text else 0.95) else "No."
 """
+
+
+CONVERSATIONS: dict[str, dict[str, Any]] = {
+    "turns": {"turns": [{"user": "A?"}, {"user": "B?"}]},
+    "user": {"user": {"start": "a", "states": {"a": {"says": "A?", "reactions": [{"go": "b"}]}, "b": {"says": "B?"}}}},
+}
+IN_CODE = {
+    "a constant": 'SUPPORT = [{"role": "system", "content": "{{ shop }}"}, {"role": "user", "content": "{{ user }}"}]',
+    "a function": 'def SUPPORT(shop): return [{"role": "system", "content": shop}]',
+}
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS)
+@pytest.mark.parametrize("code", IN_CODE)
+def test_conversations(project: Make, conversation: str, code: str) -> None:
+    """A prompt in code leads a conversation of several turns, or with a simulated user, and with scripted tools."""
+    made = project(IN_CODE[code])
+    suite = yaml.safe_load(made.read("suites/demo.yaml"))
+    suite |= {"tools": [{"name": "find"}], "world": {"results": [{"call": "find", "result": "here"}]}, "gates": []}
+    suite["cases"] = [{"id": "a", **CONVERSATIONS[conversation]}]
+    made.write("suites/demo.yaml", yaml.safe_dump(suite))
+    made.write("golden/demo.yaml", yaml.safe_dump({"a#2" if conversation == "turns" else "a": "x"}))
+
+    def script(request: Request) -> Any:
+        last = request.messages[-1]
+        calls = {"tool_calls": [{"name": "find", "arguments": {}}], "text": ""}
+        return calls if last.role == "user" else last.content
+
+    made.evaluate(models={"scripted": ScriptedProvider(script)})
+    last = made.record().samples[-1]
+    assert last.response
+    said = [(one.role, one.content) for one in (*last.messages, *last.response.turns) if one.role in ("system", "user")]
+    assert said == [("system", "Acme"), ("user", "A?"), ("user", "B?")]
+    assert last.response.text == "here"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ('SUPPORT = "{{ shop }}"', "src/prompts.py: expected {{ user }} in the last user message"),
+        ("def SUPPORT(shop): return shop", "src/prompts.py: a function writes the last user message of 'a#1'"),
+    ],
+)
+def test_a_prompt_that_leaves_the_turn_out(project: Make, code: str, message: str) -> None:
+    """A prompt that would send the same message in every turn is refused before the first request."""
+    made = project(code)
+    suite = yaml.safe_load(made.read("suites/demo.yaml"))
+    made.write("suites/demo.yaml", yaml.safe_dump(suite | {"cases": [{"id": "a", **CONVERSATIONS["turns"]}]}))
+    made.write("golden/demo.yaml", "a#2: x\n")
+    with pytest.raises(EvalHarnessError, match=re.escape(message)):
+        made.evaluate()

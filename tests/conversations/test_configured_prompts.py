@@ -9,7 +9,6 @@ import pytest
 from talk import CASE, Recorded, talk
 from test_world import FIND, TOOLS, WORLD, calling
 
-from evalharness.errors import SuiteError
 from evalharness.testing import Project
 
 CODE = """\
@@ -50,10 +49,3 @@ def test_a_system_message_in_code(tmp_path: Path, name: str) -> None:
     agent = project.evaluate(models={"app": Recorded(calling([FIND]))}, record="all").samples[0]
     assert agent.response
     assert [call.result for call in agent.response.tool_calls] == [{"state": "paid"}]
-
-
-def test_a_whole_prompt_in_code(tmp_path: Path) -> None:
-    """A prompt whose last message is from code takes no turns, and the error says what to write."""
-    project = in_code(tmp_path, "whole", {"configured": "ask"})
-    with pytest.raises(SuiteError, match=r"has turns: write - user: '\{\{ user \}\}' after a system message from code"):
-        project.evaluate(models={"app": Recorded()})
