@@ -16,7 +16,7 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test test-deep docs lint lock test-newest test-wheel dist bench bench-gate bench-local bench-scale bench-spine bench-texts install install-test clean
+.PHONY: help demo test test-deep docs lint lock test-newest test-wheel dist bench bench-gate bench-judges bench-local bench-scale bench-spine bench-texts install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run the tests"
@@ -32,6 +32,7 @@ help:
 	@echo "make bench-texts  measure when runs over texts of 2 MB end after a deadline and after Ctrl-C"
 	@echo "make bench-spine  count the files that one case travels through"
 	@echo "make bench-gate   simulate the gate's error rates (three quarters of an hour) and write docs/gate-table.md"
+	@echo "make bench-judges simulate a gate with a judge and labels, and write docs/judges-table.md"
 	@echo "make bench-local  local inference: against a plain loop and the machine's floor, steadiness, failures (three quarters of an hour)"
 
 install: $(DEMO_READY)
@@ -100,6 +101,9 @@ dist:
 bench-gate: $(READY)
 	$(VENV)/bin/python benchmarks/gate_speed.py
 	$(VENV)/bin/python benchmarks/gate.py --write docs/gate-table.md
+
+bench-judges: $(READY)
+	$(VENV)/bin/python benchmarks/judges.py --write docs/judges-table.md
 
 bench-local: $(READY)
 	$(VENV)/bin/python benchmarks/local.py

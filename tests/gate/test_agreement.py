@@ -1,0 +1,89 @@
+"""Agreement of judges and people, with figures from the literature."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalharness.gate.stats.agreement import accuracy, cohen_kappa, gwet_ac1, krippendorff_alpha, proportion
+
+NAN = math.nan
+THREE_RATERS = np.array(
+    [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, NAN],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5],
+        [NAN, 3, 3, 3, 2, 3, 4, 2, 2, 5],
+    ]
+)
+
+
+def table(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two raters, from the counts of yes-yes, yes-no, no-yes and no-no."""
+    counts = [both, first, second, neither]
+    return np.repeat([1.0, 1.0, 0.0, 0.0], counts), np.repeat([1.0, 0.0, 1.0, 0.0], counts)
+
+
+def test_krippendorff() -> None:
+    """Nominal and ordinal alpha of three raters, as the Python package krippendorff 0.8 computes them."""
+    assert krippendorff_alpha(THREE_RATERS) == pytest.approx(0.6752577319587629, abs=1e-14)
+    assert krippendorff_alpha(THREE_RATERS, level="ordinal") == pytest.approx(0.8048605240912934, abs=1e-14)
+
+
+def test_cohen() -> None:
+    """[[40, 9], [6, 45]]: agreement .85, by chance .5008."""
+    assert cohen_kappa(*table(40, 9, 6, 45)) == pytest.approx(0.6995, abs=5e-5)
+
+
+def test_ac1_does_not_fall_with_one_class() -> None:
+    """Gwet 2008: 118 of 125 agreements, nearly all yes. By hand: (.944 - .0693) / (1 - .0693) is AC1."""
+    one, other = table(118, 5, 2, 0)
+    share = (123 + 120) / 250
+    chance = 2 * share * (1 - share)
+    assert gwet_ac1(one, other) == pytest.approx((118 / 125 - chance) / (1 - chance))
+    assert gwet_ac1(one, other) > 0.9 > 0 > cohen_kappa(one, other)
+
+
+@pytest.mark.parametrize(
+    ("hits", "trials", "low", "high"),
+    [
+        (8, 10, 0.4901625, 0.9433178),  # statsmodels.stats.proportion.proportion_confint(8, 10, method="wilson")
+        (0, 10, 0.0, 0.2775328),
+        (10, 10, 0.7224672, 1.0),
+    ],
+)
+def test_wilson(hits: int, trials: int, low: float, high: float) -> None:
+    """Wilson's bounds, also at the ends."""
+    found = proportion(hits, trials)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-7)
+
+
+def test_accuracy_by_class() -> None:
+    """40 of 46 yes and 45 of 54 no are found; without a class there is no J."""
+    labels, verdicts = table(40, 6, 9, 45)
+    found = accuracy(labels, verdicts)
+    assert (found.sensitivity.share, found.specificity.share) == (40 / 46, 45 / 54)
+    assert found.youden == pytest.approx(40 / 46 + 45 / 54 - 1)
+    assert math.isnan(accuracy(np.ones(5), np.ones(5)).youden)
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=30))
+def test_agreement_with_oneself_is_full(ratings: list[float]) -> None:
+    """Alpha and AC1 of equal raters are 1."""
+    one = np.array(ratings)
+    assert gwet_ac1(one, one) == pytest.approx(1)
+    assert krippendorff_alpha(np.stack([one, one])) == pytest.approx(1)
+
+
+def test_no_pair_of_ratings_has_no_alpha() -> None:
+    """An answer with one rating says nothing about agreement."""
+    assert math.isnan(krippendorff_alpha(np.array([[1.0, NAN], [NAN, 2.0]])))
+
+
+def test_other_lengths_are_refused() -> None:
+    """Two raters rate the same answers."""
+    with pytest.raises(ValueError, match="got 2 and 3"):
+        cohen_kappa(np.zeros(2), np.zeros(3))
