@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,13 @@ from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.commands import accept_command, command
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import make_plan
-from evalharness.evaluation.prompt_changes import prompt_changes
+from evalharness.evaluation.prompt_changes import EarlierCode, prompt_changes
 from evalharness.evaluation.requests import Requests
 from evalharness.evaluation.resources import Resources
 from evalharness.evaluation.speed import MachineSpeed
 from evalharness.logs import get_logger
 from evalharness.records import (
+    PromptChange,
     Run,
     Sample,
     SampleKey,
@@ -181,7 +183,7 @@ class Evaluation:
             accept_command=self._accept_command,
             compared=options.baseline != "none",
             criteria=merge_base.criteria(run, verdicts, options.baseline, reference),
-            prompts=prompt_changes(run, self.plan.suite, self.resources.config, self._earlier()),
+            prompts=self._prompt_changes(run),
             base=options.base.sha if options.base else "",
             command=command(self.name, options),
             root=self.resources.config.root,
@@ -189,10 +191,13 @@ class Evaluation:
             warnings=tuple(self.resources.warnings),
         )
 
-    def _earlier(self) -> Path | None:
-        """The files of the version that this run is compared with."""
-        commit = self.options.against or self.resources.merge_base.commit
-        return self.resources.folder_of(commit) if commit else None
+    def _prompt_changes(self, run: Run) -> tuple[PromptChange, ...]:
+        """The prompts that differ from those of the version that this run is compared with."""
+        commit, resources = self.options.against or self.resources.merge_base.commit, self.resources
+        if commit is None:
+            return ()
+        code = EarlierCode(commit, partial(resources.folder_of, commit, whole=True))
+        return prompt_changes(run, self.plan.suite, resources.config, resources.folder_of(commit), code)
 
     def _accepted(self, outcome: Outcome, because: str) -> Outcome:
         try:

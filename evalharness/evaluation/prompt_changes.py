@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 
 from evalharness.config import Config
 from evalharness.errors import EvalHarnessError
 from evalharness.records import Prompt, PromptChange, Run, Suite
+from evalharness.store import Commit
 from evalharness.suites import load_suite, prompt_digest
 
 
-def prompt_changes(run: Run, suite: Suite | None, config: Config, there: Path | None) -> tuple[PromptChange, ...]:
+@dataclass(frozen=True, slots=True)
+class EarlierCode:
+    """The code of the earlier version, for prompts that it has."""
+
+    commit: Commit
+    checkout: Callable[[], Path]
+    """Returns a folder with all files of the commit."""
+
+
+def prompt_changes(
+    run: Run, suite: Suite | None, config: Config, there: Path | None, code: EarlierCode | None = None
+) -> tuple[PromptChange, ...]:
     """The changed prompts; `there` holds the files of the earlier version.
 
-    None without an earlier version, and for a run of a suite whose prompts have changed since.
+    None without an earlier version, and for a run of a suite whose prompts have changed since. A prompt in code counts
+    as changed with the file of its module, and is left out without `code`.
     """
     if suite is None or there is None or all(_is_equal(file, config.root, there) for file in _files(suite)):
         return ()
@@ -23,7 +37,21 @@ def prompt_changes(run: Run, suite: Suite | None, config: Config, there: Path | 
         then = load_suite(suite.name, config.anchored(there))
     except EvalHarnessError:  # it did not exist then, or is invalid under today's configuration
         return ()
-    return tuple(_changes(run, then, suite))
+    return tuple(_changes(run, _with_code(then, suite, config, code), suite))
+
+
+def _with_code(then: Suite, now: Suite, config: Config, code: EarlierCode | None) -> Suite:
+    """The earlier suite with the texts of its prompts in code, where their files have changed."""
+    names = [name for name, prompt in now.prompts.items() if prompt.configured]
+    files = {place.file for name in names for place in now.prompts[name].places if not place.line}
+    if not code or all((config.root / file).read_bytes() == code.commit.read(file) for file in files):
+        return then
+    from evalharness.evaluation.configured_prompts import with_configured
+
+    try:
+        return with_configured(then, config, names, code.checkout())
+    except EvalHarnessError:  # no such prompt then
+        return then
 
 
 def _files(suite: Suite) -> set[str]:
@@ -41,10 +69,19 @@ def _is_equal(file: str, root: Path, there: Path) -> bool:
 def _changes(run: Run, then: Suite, now: Suite) -> Iterator[PromptChange]:
     for name, digest in run.header.prompts.items():
         known = name in then.prompts and name in now.prompts
-        if known and not then.prompts[name].configured and prompt_digest(now, name) == digest:
-            old, new = then.prompts[name], now.prompts[name]
-            if (old.messages, old.attachments) != (new.messages, new.attachments):
+        if known and prompt_digest(now, name) == digest:
+            old, new = _for_one_case(then.prompts[name], now.prompts[name])
+            is_read = all(one.messages or not one.configured for one in (old, new))
+            if is_read and (old.messages, old.attachments) != (new.messages, new.attachments):
                 yield PromptChange(name, _place(old, new), _text(old), _text(new))
+
+
+def _for_one_case(old: Prompt, new: Prompt) -> tuple[Prompt, Prompt]:
+    """Both prompts; where functions make them, as made for the first case of both."""
+    case = min(old.by_case.keys() & new.by_case.keys(), default="")
+    return replace(old, messages=old.by_case.get(case, old.messages)), replace(
+        new, messages=new.by_case.get(case, new.messages)
+    )
 
 
 def _place(old: Prompt, new: Prompt) -> str:

@@ -161,6 +161,10 @@ def test_a_change_of_the_code_is_a_change_of_the_prompt(project: Make, code: str
     assert evaluation.status == "fail"
     assert evaluation.outcome is not None
     assert evaluation.outcome.criteria == ()
+    (change,) = evaluation.outcome.prompts
+    assert (change.name, change.file) == ("plain", "src/prompts.py")
+    assert "Help" in change.then
+    assert "Careless" in change.now
     assert made.record().header.prompts != before
     reference = (made.root / "reports/demo/reference.jsonl").read_text()
     assert "Help: c0?" in reference
