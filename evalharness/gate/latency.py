@@ -14,13 +14,14 @@ unchanged runs. The mode of comparison depends on the available data:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from evalharness.amounts import moved, span
+from evalharness.gate.clusters import clustered
 from evalharness.gate.defaults import ALPHA, ALPHA_PASS, FEWEST_SESSIONS, RATIO_MARGIN
 from evalharness.gate.evidence import GateResult, Runs, Word
 from evalharness.gate.numbers import in_percent
@@ -71,18 +72,21 @@ def assess_latency(
     alpha: float = ALPHA,
     alpha_pass: float = ALPHA_PASS,
     calibration: Calibration | None = None,
+    clusters: Mapping[str, str] | None = None,
 ) -> GateResult:
     """Assess whether the candidate is slower by `margin` (a ratio) or more.
 
     `baseline` and `candidate` map case ids to the seconds of each run; with `mode="history"`, the n-th run of every
-    case belongs to the same accepted run. Changes in the result are natural logarithms of ratios; negative is slower.
+    case belongs to the same accepted run. `clusters` maps a case to what it shares with others (a conversation), and
+    each cluster counts as one. Changes in the result are natural logarithms of ratios; negative is slower.
     Raises ValueError for seconds that are not above 0, and for a history of fewer than five accepted runs.
     """
     if mode == "calibrated" and calibration is None:
         raise ValueError('mode="calibrated" needs a calibration')
-    pairs = _paired(baseline, candidate)
+    sides = _paired(baseline, candidate)
+    pairs = clustered(sides, clusters) if clusters else list(sides.values())
     if mode == "none" or not pairs:
-        return _result(UNSURE, _Shift(0.0, -math.inf, math.inf, 1.0), len(pairs), "nothing to compare with")
+        return _result(UNSURE, _Shift(0.0, -math.inf, math.inf, 1.0), len(sides), "nothing to compare with")
     shift = replace(_shift(pairs, mode, calibration, alpha_pass), before=_typical(pairs))
     before, after, slow_p = outlier_rates(pairs, SLOW) if mode == "interleaved" else (0.0, 0.0, 1.0)
     shift_p, slow_p = holm([shift.p_value, slow_p]) if mode == "interleaved" else (shift.p_value, slow_p)
@@ -95,7 +99,7 @@ def assess_latency(
         reason = f"{after:.1%} of the calls took more than {SLOW:g} x their case's usual time, {before:.1%} before"
     else:
         reason = _reason(verdict, corrected, mode, limit)
-    return _result(verdict, corrected, len(pairs), reason)
+    return _result(verdict, corrected, len(sides), reason)
 
 
 def _shift(pairs: Sequence[Pair], mode: Mode, calibration: Calibration | None, alpha: float) -> _Shift:
@@ -136,10 +140,10 @@ def _typical(pairs: Sequence[Pair]) -> float:
     return float(np.exp(np.mean([np.log(before).mean() for before, _ in pairs])))
 
 
-def _paired(baseline: Runs, candidate: Runs) -> list[Pair]:
+def _paired(baseline: Runs, candidate: Runs) -> dict[str, Pair]:
     common = [case for case in baseline if len(baseline[case]) and len(candidate.get(case, ()))]
-    pairs = [(np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common]
-    if not all((runs > 0).all() and np.isfinite(runs).all() for pair in pairs for runs in pair):
+    pairs = {case: (np.asarray(baseline[case], float), np.asarray(candidate[case], float)) for case in common}
+    if not all((runs > 0).all() and np.isfinite(runs).all() for pair in pairs.values() for runs in pair):
         raise ValueError("expected seconds above 0")
     return pairs
 

@@ -500,6 +500,17 @@ def test_a_slow_hour_of_the_machine(calibration_s: float) -> None:
     assert verdict.status == ("fail" if calibration_s == 0.1 else "pass")
 
 
+@pytest.mark.parametrize(("turns", "status"), [(2, "fail"), (5, "inconclusive")])
+def test_seconds_of_a_conversation_count_once(turns: int, status: str) -> None:
+    """80 slow turns of 40 conversations fail; of 16 they do not, because latency needs 20 independent cases."""
+    runs = tuple(an_accepted_run(f"r{n}", calibration_s=0.1) for n in range(5))
+    samples = tuple(kept(run=one.id, total_s=1.0 + number / 100) for number, one in enumerate(runs))
+    baseline = replace(a_baseline(samples=samples), runs=runs)
+    slow = [a_sample(n, total_s=1.6, cluster=f"talk-{n // turns}") for n in range(80)]
+    verdict = decided((replace(a_run(slow), calibration_s=0.1), {("m", "p"): baseline}))[0][1]
+    assert (verdict.status, verdict.cases) == (status, 80)
+
+
 @pytest.mark.parametrize(
     "message", ["two\nlines", "cr\rover", "u2028\u2028line", "::error file=x::y\n::stop-commands::z", "x" * 10_000]
 )

@@ -57,7 +57,14 @@ class LatencyGate(GateKind):
             raise NoComparison("error", _other_slots(context, slots))
         basis = _basis(context, slots)
         baseline, candidate = self._seconds(context, basis)
-        result = assess_latency(baseline, candidate, mode=basis.mode, margin=rule.margin, calibration=basis.calibration)
+        result = assess_latency(
+            baseline,
+            candidate,
+            mode=basis.mode,
+            margin=rule.margin,
+            calibration=basis.calibration,
+            clusters=context.clusters,
+        )
         reason = result.reason if baseline.keys() & candidate.keys() else _no_seconds(context, basis, slots)
         return replace(result, reason=reason, gating=result.verdict == "FAIL" or basis.mode in _FAILS)
 
