@@ -13,6 +13,7 @@ import pytest
 
 import evalharness
 from evalharness import ConfigError, Evaluation, Sample, ScriptedProvider, SuiteError
+from evalharness.testing.ci import leave_ci
 
 SHOP = "[tool.evalharness.models.shop]"
 CONFIG = """
@@ -161,8 +162,9 @@ def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
     assert sum((sample.cost_usd or 0) + (sample.metrics_cost_usd or 0) for sample in broke) <= budget_usd
 
 
-def test_gates_on_a_judge(pytester: pytest.Pytester) -> None:
+def test_gates_on_a_judge(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate on a judge, or on a metric that asks a model, is marked; an unknown judge is refused."""
+    leave_ci(monkeypatch)
     edit(pytester, "suites/kind.yaml", "cases:", "gates: [{metric: kind, margin: 5%}, {metric: politeness}]\ncases:")
     evaluated(pytester).accept()
     verdicts = evaluated(pytester).verdicts

@@ -339,7 +339,7 @@ SPOILT: dict[str, tuple[Callable[[World], World], set[Status], str]] = {
     "metric new to the baseline": (
         baseline(runs=(an_accepted_run(signatures={}),)),
         {"incomparable", "pass"},
-        "baseline none",
+        "the baseline has no scores of chrf",
     ),
     "gate on an unknown metric": (
         header(gates=(GateRule("bleu", 0.05),)),

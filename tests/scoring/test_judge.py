@@ -23,6 +23,7 @@ from evalharness.scoring.judges.prompts import PRESETS
 from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.metrics.base import SampleView
 from evalharness.testing import Project
+from evalharness.testing.ci import leave_ci
 
 CONFIG = """\
 [tool.evalharness.models.shop]
@@ -222,8 +223,9 @@ def test_votes(project: Project) -> None:
     assert len(seen(project)) == 8
 
 
-def test_a_gate_says_that_the_judge_is_not_calibrated(project: Project) -> None:
+def test_a_gate_says_that_the_judge_is_not_calibrated(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate compares the scores like any others, and each of its verdicts has the mark."""
+    leave_ci(monkeypatch)
     gates = "gates: [{metric: polite}]\n"
     judged(project, POLITE, more=gates).accept()
     (same,) = judged(project, POLITE, more=gates).verdicts
