@@ -9,6 +9,7 @@ from evalharness.providers import Provider
 from evalharness.providers.decisions import alike_first_words
 from evalharness.records import Params
 from evalharness.scoring.metrics import Metric
+from evalharness.suites.specs import ITSELF
 
 _OWN_TEMPERATURE = Params(temperature=None)
 
@@ -27,7 +28,7 @@ def check_judges(file: str, metrics: Sequence[Metric], judges: Mapping[str, Prov
 def _problems(metric: Metric, model: str, provider: Provider, models: Sequence[str]) -> Iterator[str]:
     asks, how = metric.asks, provider.capabilities
     if model in models and not asks.itself:
-        yield f"the model '{model}' would judge its own answers: name another model, or allow it with itself: true"
+        yield ITSELF.format(model)
     if asks.choices and not how.decides:
         yield f"the model '{model}' returns no probabilities of choices: set votes: 5, or name another model"
     alike = alike_first_words(asks.choices) if how.decides == "first token" else None

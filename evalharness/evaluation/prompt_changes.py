@@ -44,11 +44,11 @@ def _with_code(then: Suite, now: Suite, config: Config, code: EarlierCode | None
     """The earlier suite with the texts of its prompts in code, where their files have changed."""
     names = [name for name, prompt in now.prompts.items() if prompt.configured]
     files = {place.file for name in names for place in now.prompts[name].places if not place.line}
-    if not code or all((config.root / file).read_bytes() == code.commit.read(file) for file in files):
-        return then
-    from evalharness.evaluation.configured_prompts import with_configured
-
     try:
+        if not code or all(_bytes(config.root / file) == code.commit.read(file) for file in files):
+            return then
+        from evalharness.evaluation.configured_prompts import with_configured
+
         return with_configured(then, config, names, code.checkout())
     except EvalHarnessError:  # no such prompt then
         return then
@@ -62,8 +62,12 @@ def _files(suite: Suite) -> set[str]:
 
 
 def _is_equal(file: str, root: Path, there: Path) -> bool:
-    now, then = root / file, there / file
-    return now.is_file() and then.is_file() and now.read_bytes() == then.read_bytes()
+    now = _bytes(root / file)
+    return now is not None and now == _bytes(there / file)
+
+
+def _bytes(file: Path) -> bytes | None:
+    return file.read_bytes() if file.is_file() else None
 
 
 def _changes(run: Run, then: Suite, now: Suite) -> Iterator[PromptChange]:
@@ -77,11 +81,11 @@ def _changes(run: Run, then: Suite, now: Suite) -> Iterator[PromptChange]:
 
 
 def _for_one_case(old: Prompt, new: Prompt) -> tuple[Prompt, Prompt]:
-    """Both prompts; where functions make them, as made for the first case of both."""
-    case = min(old.by_case.keys() & new.by_case.keys(), default="")
-    return replace(old, messages=old.by_case.get(case, old.messages)), replace(
-        new, messages=new.by_case.get(case, new.messages)
-    )
+    """Both prompts; where functions make them, as made for their first common case."""
+    common = old.by_case.keys() & new.by_case.keys() or old.by_case.keys() | new.by_case.keys()
+    case = min(common, default="")
+    then, now = (replace(one, messages=one.by_case.get(case, one.messages)) for one in (old, new))
+    return then, now
 
 
 def _place(old: Prompt, new: Prompt) -> str:

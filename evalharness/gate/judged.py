@@ -1,4 +1,4 @@
-"""Gates on the opinion of a model: each verdict says that nobody has measured how good the judge is."""
+"""Gates on the opinion of a model: each verdict says that the error of the judge is unknown."""
 
 from __future__ import annotations
 

@@ -20,9 +20,7 @@ from evalharness.suites.reading import Reading
 _OF_SUITE = 2
 """Steps to an assertion of the suite: `assert`, and its index."""
 BEYOND = "{} compares with accepted answers, and the check '{}' reads {}, which a baseline does not keep"
-ITSELF = (
-    "the metric '{}': the model '{}' would judge its own answers: name another model, or allow it with itself: true"
-)
+ITSELF = "the model '{}' would judge its own answers: name another model, or allow it with itself: true"
 _PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%")
 
 
@@ -76,7 +74,7 @@ class SpecReader:
         for name, metric in self.opened.items():
             for model in sorted(set(metric.models) & set(models)):
                 if not metric.asks.itself and name in self.places:
-                    self._reading.note(document, self.places[name], ITSELF.format(name, model))
+                    self._reading.note(document, self.places[name], f"the metric '{name}': {ITSELF.format(model)}")
 
     def checks(self, items: Sequence[Any], document: Document, at: Loc = ()) -> tuple[Spec, ...]:
         """The specs of the assertions below `at`."""

@@ -29,7 +29,7 @@ def example() -> Judged:
     ("weight", "low", "high"), [(None, 0.6162, 0.7339), (1.0, 0.6284, 0.7626), (0.0, 0.5632, 0.7168)]
 )
 def test_reference_implementation(weight: float | None, low: float, high: float) -> None:
-    """The 95 % intervals of ppi_py.ppi_mean_ci (ppi-python 0.2): tuned, with lambda 1, and of the labels alone."""
+    """The 95 % intervals of ppi_py.ppi_mean_ci (ppi-python): tuned, with lambda 1, and of the labels alone."""
     judged = example()
     if weight is None:
         weight = weight_of(judged.labels, judged.verdicts, judged.others)

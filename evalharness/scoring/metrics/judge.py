@@ -64,7 +64,8 @@ def judge(
     Raises ConfigError for an unknown model or judge, ValueError for an option that does not fit the others.
 
     """
-    called = name or preset or _unnamed()
+    if not (called := name or preset):
+        raise ValueError("expected a name for the metric: set 'name'")
     plan = _plan(called, ask, preset, choices, levels, good, sees, each)
     opened = _opened(model, judge, votes, config)
     instrument = {"judge": judge, "by": opened.signature} if judge else {"by": opened.signature}
@@ -164,10 +165,6 @@ def _opened(model: str, judge: str, votes: int, config: Config) -> Judge:
         return open_judge(judge, config)
     config.model(model)  # else its error comes after the first answer
     return VotingJudge(model, votes) if votes else ModelJudge(model)
-
-
-def _unnamed() -> str:
-    raise ValueError("expected a name for the metric: set 'name'")
 
 
 _Asked = tuple[Question, Responses]
