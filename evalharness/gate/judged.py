@@ -13,6 +13,15 @@ _MODELS = re.compile(r"\|models:[0-9a-f]{12}\Z")
 """What an evaluation adds to the signature of a metric that sends requests."""
 
 
+_QUESTION = re.compile(r"judge\|question:([0-9a-f]{12})\|")
+
+
+def question_of(signature: str) -> str:
+    """The digest of the question of a judge metric, which labels name; empty for any other metric."""
+    found = _QUESTION.match(signature)
+    return found[1] if found else ""
+
+
 def is_judged(signature: str) -> bool:
     """Whether a score with this signature is the opinion of a judge or a model."""
     return signature.startswith("judge|") or _MODELS.search(signature) is not None

@@ -16,12 +16,12 @@ from evalharness.config import Config
 from evalharness.errors import StoreError, did_you_mean
 from evalharness.report.blind import first_side
 from evalharness.store import write_below
+from evalharness.store.answer_labels import ANSWER, answer_lines, dumped, label_path
 from evalharness.store.folders import writing
 from evalharness.store.locks import locked
 from evalharness.store.runs import stored_lines
 from evalharness.suites import load_suite
 
-LABEL_FOLDER = "golden/labels"
 _MAX_CHARS = 200
 
 
@@ -106,7 +106,7 @@ def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]
     """
     labels = _exported(file, config, runs, by)
     suite = _first(file)["suite"]
-    path = config.root / LABEL_FOLDER / f"{suite}.jsonl"
+    path = label_path(config.root, suite)
     with writing(path), locked(path.parent, config.root):
         known = {label.identity: label for label in read_labels(path)} if path.exists() else {}
         before = dict(known)
@@ -114,7 +114,9 @@ def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]
             old = known.get(label.identity)
             known[label.identity] = old if old and old.choice == label.choice else label
         if known != before:
-            write_below(config.root, path, (label.model_dump_json(by_alias=True) + "\n" for label in known.values()))
+            kept = [dumped(line) for _, line in answer_lines(path)]
+            mine = (label.model_dump_json(by_alias=True) + "\n" for label in known.values())
+            write_below(config.root, path, [*kept, *mine])
     added = sum(identity not in before for identity in known)
     changed = sum(known[identity] != label for identity, label in before.items())
     alike = tuple(label for label in known.values() if labels and (label.a, label.b) == (labels[0].a, labels[0].b))
@@ -122,8 +124,9 @@ def import_labels(file: Path, config: Config, runs: Mapping[str, Collection[str]
 
 
 def read_labels(path: Path) -> list[Label]:
-    """The labels of a file in golden/labels/. Raises StoreError with file:line."""
-    return [_parsed(Label, value, path, number) for number, value in stored_lines(path)]
+    """The preferences in a file in golden/labels/. Raises StoreError with file:line."""
+    lines = (pair for pair in stored_lines(path) if pair[1].get("kind") != ANSWER)
+    return [_parsed(Label, value, path, number) for number, value in lines]
 
 
 def _first(file: Path) -> dict[str, Any]:

@@ -8,6 +8,8 @@ metrics:
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
@@ -69,7 +71,7 @@ def judge(
     plan = _plan(called, ask, preset, choices, levels, good, sees, each)
     opened = _opened(model, judge, votes, config)
     instrument = {"judge": judge, "by": opened.signature} if judge else {"by": opened.signature}
-    written = signature("judge", **instrument, **plan.signed())
+    written = signature("judge", question=_digest(plan.signed()), **instrument, **plan.signed())
     scored = _Scored(plan, opened)
     return Metric(
         called,
@@ -105,7 +107,12 @@ class _Plan:
         """The parts of the signature."""
         each = {"each": f"{self.each}-{sentences.RULES}"} if self.each else {}
         choices = ", ".join(f"{choice}={weight:g}" for choice, weight in self.weights.items())
-        return {"ask": self.ask, "choices": choices, "sees": ", ".join(self.sees), **each, "v": 2}
+        return {"ask": self.ask, "choices": choices, "sees": ", ".join(self.sees), **each, "v": 3}
+
+
+def _digest(signed: Mapping[str, Any]) -> str:
+    """A digest of the question, which labels of people name. `gate/judged.py` reads it from the signature."""
+    return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _plan(

@@ -1,0 +1,69 @@
+"""What people said about answers that a judge judges, and how a judge did on those answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+
+class Labelled(NamedTuple):
+    """What a label is about. It counts for equal texts alone: an edited case or answer has no label."""
+
+    question: str
+    """Digest of the question, its choices and what is shown, from the signature of the metric: `question_of`."""
+    case: str
+    digest: str
+    """Digest of the case, with its goldens and its own question."""
+    answer: str
+    """`text_digest` of the answer."""
+    against: str = ""
+    """`text_digest` of the accepted answer that it was compared with; empty unless the metric compares two answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLabel:
+    """The opinion of one person about one answer or one pair of answers: a line of `golden/labels/SUITE.jsonl`."""
+
+    of: Labelled
+    metric: str
+    choice: str
+    """One of the choices of the metric."""
+    value: float
+    """What the choice counts, in [0, 1]. Of a pair: 1 if the new answer is better, 0.5 if both are equal."""
+    by: str
+    at: str
+    """UTC, ISO 8601."""
+    blind: bool
+    """Whether the person could not know which version the answer is from."""
+    seed: str
+    """Of the random draw."""
+    drawn: bool = True
+    """Whether the answer was drawn at random from the changed ones. Only such labels correct a change."""
+    made_by: Literal["person", "model"] = "person"
+    """Labels by a model never calibrate a judge."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCalibration:
+    """What a judge said about the labelled answers: a line of `golden/labels/SUITE.judges.jsonl`, one for each metric.
+
+    Its error rates are not stored: they follow from these values and the labels.
+    """
+
+    metric: str
+    signature: str
+    """Of the metric, with the identity of the model: another judge is not calibrated by it."""
+    at: str
+    values: Mapping[Labelled, float] = field(default_factory=dict)
+    """The score of each labelled answer."""
+    planted: int = 0
+    """Number of bad answers that were judged once more with a planted instruction to call them good."""
+    flipped: int = 0
+    """How many of them the judge then called good."""
+    asked_again: int = 0
+    """Number of answers that were judged a second time (votes; for two answers, in the other order)."""
+    changed_again: int = 0
+    """How many of them got another verdict."""
+    first_picks: int = 0
+    """For two answers: how often the judge preferred the one that was shown first, of `2 * asked_again`."""
