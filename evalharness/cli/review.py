@@ -20,6 +20,7 @@ from evalharness.evaluation.acceptance import Reason, accept_answers
 from evalharness.report import Outcome
 from evalharness.report.blind import blind_page
 from evalharness.report.encode import one_line
+from evalharness.report.score_details import score_details
 from evalharness.review.decisions import Choice, Decisions
 from evalharness.review.diffs import ChangedAnswer, changed_answers, new_answers
 from evalharness.review.screen import WORDS, change_of
@@ -107,7 +108,8 @@ def _review(outcome: Outcome, path: Path) -> Review:
     for problem in decisions.damage:
         echo(one_line(problem, _WIDTH), err=True)
     refusal = "answers cannot be accepted in CI" if in_ci() else unacceptable(outcome.run)
-    return Review(changed_answers(outcome.run, outcome.baselines), decisions, refusal)
+    details = score_details(outcome.run, outcome.root)
+    return Review(changed_answers(outcome.run, outcome.baselines, details), decisions, refusal)
 
 
 def _started_over(decisions: Decisions) -> Decisions:
@@ -127,6 +129,7 @@ def _as_json(one: ChangedAnswer, steps: Review) -> dict[str, Any]:
         "failed": list(one.sample.failed_checks),
         "scores": {score.metric: score.value for score in one.sample.scores},
         "changes": dict(one.changes),
+        "disputed": one.is_disputed,
     }
 
 
@@ -138,7 +141,7 @@ def _list(steps: Review, path: Path) -> None:
     text = f"{count} changed answer{'s' if count > 1 else ''}, {steps.done} reviewed, in {path}"
     echo(one_line(text, _WIDTH))
     for one in steps.answers:
-        what = "broken" if one.sample.failed_checks else change_of(one)
+        what = "disputed" if one.is_disputed else "broken" if one.sample.failed_checks else change_of(one)
         word = WORDS[steps.decisions.on(one.key).choice]
         start = f"  {word:<9}{what:>9}  "
         echo(start + one_line(f"{one.key.case} · {one.text}", _WIDTH - len(start)))

@@ -125,6 +125,7 @@ class Plan:
             params=self.suite.params.to_data() | {"stop": list(self.suite.params.stop)},  # as JSON gives it back
             metrics=tuple(metric.name for metric in self.metrics),
             signatures={metric.name: metric.signature for metric in self.metrics},
+            questions={metric.name: metric.question for metric in self.metrics if metric.question},
             gates=tuple(gate.rule for gate in self.suite.gates),
             planned=tuple(request.key for _, request in self.requests),
             machine_class=machine_class(),

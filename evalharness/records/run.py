@@ -170,6 +170,8 @@ class RunHeader:
     """2 if fresh samples must confirm a suspicion before a gate fails."""
     against: str = ""
     """Commit whose version of the suite is the baseline of this run, instead of the accepted runs."""
+    questions: Mapping[str, str] = field(default_factory=dict)
+    """What each judge metric asks; cases may have questions of their own."""
 
 
 @dataclass(frozen=True, slots=True)

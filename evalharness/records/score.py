@@ -25,6 +25,8 @@ class Score:
     """Name -> number, for the numbers of which the score consists."""
     note: str = ""
     """What limits the score, for the report and the summary: the metric read only a part of the text."""
+    question: str = ""
+    """The question of the case, where a judge answered it in place of the metric's."""
 
     @property
     def of_one_model(self) -> bool:

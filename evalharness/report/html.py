@@ -22,6 +22,7 @@ from evalharness.report.outcome import Outcome
 from evalharness.report.pictures import pictures_of
 from evalharness.report.prompt_diffs import pieces
 from evalharness.report.rows import packed, rows_of
+from evalharness.report.score_details import ScoreDetails, score_details
 from evalharness.report.single_file import island, page_pieces
 
 if TYPE_CHECKING:  # brings numpy
@@ -60,6 +61,7 @@ class Page:
     """The name of the side that answers are compared with."""
     pictures: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 -> data URL of the pictures in the messages."""
+    details: ScoreDetails = field(default_factory=ScoreDetails)
 
     @property
     def metrics(self) -> list[str]:
@@ -89,6 +91,7 @@ def page_of(outcome: Outcome) -> Page:
         planned=len(run.header.planned),
         earlier=f"the version at {run.header.against[:12]}" if run.header.against else "the baseline",
         pictures=pictures_of(run.samples, outcome.root),
+        details=score_details(run, outcome.root),
     )
 
 
@@ -111,7 +114,7 @@ def html_pieces(page: Page) -> Iterator[str]:
         scripts=_SCRIPTS,
         overall=page.overall,
         overview=island(overview(page)),
-        rows=packed(rows_of(page.columns, page.metrics, page.pictures)),
+        rows=packed(rows_of(page.columns, page.metrics, page.details, page.pictures)),
         has_pictures=bool(page.pictures),
     )
 

@@ -17,6 +17,7 @@ from typing import Any
 from evalharness.records import Message, Sample
 from evalharness.records.application import as_texts
 from evalharness.report.columns import Column, known, numbers
+from evalharness.report.score_details import ScoreDetails
 
 MAX_TEXT = 50_000
 """Characters of one text in the report; the run record has all of it."""
@@ -26,6 +27,7 @@ _GZIP = zlib.MAX_WBITS + 16
 """The window size that selects the gzip format, without a time in its header."""
 _BATCH = 1_000
 """Values that become JSON at once."""
+_NO_DETAILS = ScoreDetails()
 
 
 def packed(rows: Iterable[tuple[str, Any]]) -> str:
@@ -61,7 +63,10 @@ def _json(value: Any) -> str:
 
 
 def rows_of(
-    columns: Sequence[Column], metrics: Sequence[str], pictures: Mapping[str, str] | None = None
+    columns: Sequence[Column],
+    metrics: Sequence[str],
+    details: ScoreDetails = _NO_DETAILS,
+    pictures: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, Any]]:
     """The samples of all columns, the worst first: name and values of each part.
 
@@ -79,6 +84,8 @@ def rows_of(
     yield from _earlier([(columns[index], sample) for index, sample in found], metrics, texts)
     yield from _numbers_of(samples, metrics)
     yield from _remarks(samples, texts)
+    yield "disputed", [index for index, sample in enumerate(samples) if details.is_disputed(sample)]
+    yield "details", _sparse([texts(part) for one in details.of(sample) for part in one] for sample in samples)
     yield "pictures", {str(texts(digest)): url for digest, url in (pictures or {}).items()}
     yield "texts", iter(texts.index)
 

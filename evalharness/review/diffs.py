@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from evalharness.records import Baseline, Baselines, BaselineSample, Run, Sample, SampleKey
+from evalharness.report.score_details import ScoreDetails
+
+_NO_DETAILS = ScoreDetails()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,8 @@ class ChangedAnswer:
     """The baseline's latest answer with the scores of equal signatures; None if it has none."""
     compares: bool
     """Whether the scores compare: the case and its goldens are unedited."""
+    details: ScoreDetails = _NO_DETAILS
+    """What stands behind its scores."""
 
     @property
     def key(self) -> SampleKey:
@@ -41,12 +46,17 @@ class ChangedAnswer:
         return fmean(self.changes.values()) if self.changes else 0.0
 
     @property
-    def rank(self) -> tuple[bool, float, SampleKey]:
-        """A sort key: broken assertions first, then the largest drops."""
-        return not self.sample.failed_checks, self.change, self.key
+    def rank(self) -> tuple[bool, bool, float, SampleKey]:
+        """A sort key: disagreements of people with a judge, then broken assertions, then the largest drops."""
+        return not self.is_disputed, not self.sample.failed_checks, self.change, self.key
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether people and a judge disagree on the new answer."""
+        return self.details.is_disputed(self.sample)
 
 
-def changed_answers(run: Run, baselines: Baselines) -> list[ChangedAnswer]:
+def changed_answers(run: Run, baselines: Baselines, details: ScoreDetails = _NO_DETAILS) -> list[ChangedAnswer]:
     """The distinct new answers to each case, prompt and model, the worst first.
 
     Missing answers are not among them.
@@ -54,7 +64,7 @@ def changed_answers(run: Run, baselines: Baselines) -> list[ChangedAnswer]:
     planned, found = set(run.header.planned), dict[tuple[str, str, str, str], ChangedAnswer]()
     for sample in sorted(run.samples, key=lambda sample: sample.key):
         if sample.answered and sample.key in planned:
-            one = _compared(sample, baselines)
+            one = replace(_compared(sample, baselines), details=details)
             if one.before is None or one.before.text != one.text:
                 found.setdefault((*sample.key[:3], one.text), one)
     return sorted(found.values(), key=lambda one: one.rank)

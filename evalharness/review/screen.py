@@ -11,6 +11,7 @@ import click
 from evalharness.amounts import points, score, scores
 from evalharness.report.diff import Kind, word_diff
 from evalharness.report.encode import one_line, printable
+from evalharness.report.score_details import Details
 from evalharness.review.decisions import Choice, Decision
 from evalharness.review.diffs import ChangedAnswer
 
@@ -27,7 +28,7 @@ _LABEL = 10
 _FRAME = 7
 """Lines of the screen for header, scores, decision, keys and spacing."""
 _MIN_LINES = 2
-_MAX_FAILS = 3
+_MAX_FAILS, _MAX_OPINIONS = 3, 3
 _MARKS: dict[Kind, tuple[str, str]] = {"same": ("", ""), "gone": ("[-", "-]"), "new": ("{+", "+}")}
 _COLOURS: dict[Kind, str | None] = {"same": None, "gone": "red", "new": "green"}
 Sign = tuple[str, Kind]
@@ -46,13 +47,13 @@ def screen(one: ChangedAnswer, place: str, decision: Decision, size: Size, *, wh
     blocks = [(label, _wrapped(signs, size.width - _LABEL - 2)) for label, signs in _texts(one)]
     fails = [one_line(f"- the answer {problem}", size.width) for problem in one.sample.failed_checks]
     del fails[_MAX_FAILS:]
-    shares = _shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails))
+    shares = _shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails) - len(_opinions(one)))
     title = one_line(f"{place} · {one.key.case} · {one.key.model}, {one.key.prompt}", size.width)
     lines = [click.style(title, bold=True), ""]
     for (label, found), share in zip(blocks, shares, strict=True):
         lines += _block(label, found, len(found) if whole else share)
     lines += [click.style(line, fg="red") for line in fails]
-    for label, line in (("scores", _scores(one)), ("decision", _decided(decision))):
+    for label, line in (("scores", _scores(one)), *_opinions(one), ("decision", _decided(decision))):
         lines.append(f"{label:<{_LABEL}}  {one_line(line, size.width - _LABEL - 2)}")
     return lines
 
@@ -152,6 +153,17 @@ def _scores(one: ChangedAnswer) -> str:
         for found in one.sample.scores
     ]
     return "; ".join(parts) or "none"
+
+
+def _opinions(one: ChangedAnswer) -> list[tuple[str, str]]:
+    """A line for each question to a judge: what it said, and what people said."""
+    found = [each for each in one.details.of(one.sample) if each.question or each.labels][:_MAX_OPINIONS]
+    return [("judge", _opinion(each)) for each in found]
+
+
+def _opinion(one: Details) -> str:
+    said = f"; people: {one.labels}" if one.labels else ""
+    return f"{one.question or one.explanation} {one.parts}{said}"
 
 
 def _decided(decision: Decision) -> str:

@@ -93,8 +93,8 @@ def _batch(metric: Metric, ready: Sequence[tuple[SampleView, Responses]]) -> lis
 def checked(metric: Metric, result: Result) -> _Checked:
     """Return the result as a score of this metric, or as an error unless it is a finite number in [0, 1].
 
-    A rounding step beyond the interval is cut off. Parts must be finite. Explanation and note are cut to 2,000
-    characters.
+    A rounding step beyond the interval is cut off. Parts must be finite. Explanation, note and question are cut
+    to 2,000 characters.
     """
     if isinstance(result, MetricError):
         return result
@@ -113,4 +113,5 @@ def checked(metric: Metric, result: Result) -> _Checked:
         str(score.explanation)[:_EXPLANATION_CHARS],
         {str(name): round(float(part), SCORE_DIGITS) for name, part in parts.items()} if parts else _NO_PARTS,
         str(score.note)[:_EXPLANATION_CHARS],
+        str(score.question)[:_EXPLANATION_CHARS],
     )

@@ -73,7 +73,7 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
         if not value[name]:
             del value[name]
     for score in value["scores"]:
-        for name in ("explanation", "parts", "note"):
+        for name in ("explanation", "parts", "note", "question"):
             if not score[name]:
                 del score[name]
     return value

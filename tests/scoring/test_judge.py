@@ -188,7 +188,7 @@ def asking(project: Project, metric: str, case: str = OWN) -> Evaluation:
 def test_a_question_of_a_case(project: Project) -> None:
     """A case asks its own question in place of the metric's; without a question of the metric, others are left out."""
     ann, bob = asking(project, '{name: kind, model: critic, ask: "Is it kind?"}').samples
-    assert [one.scores[0].explanation for one in (ann, bob)] == ["Must name two days.", ""]
+    assert [one.scores[0].question for one in (ann, bob)] == ["Must name two days.", ""]
     questions = sorted(text.partition("\n\nQuestion: ")[2].partition("\n")[0] for _, text in seen(project))
     assert questions == ["Is it kind?", "Must name two days."]
 

@@ -13,7 +13,7 @@ function detail(row) {
       part("Answer", answer)),
     added(row), difference(row), siblings(row),
     part("Prompt", messages.length ? messages.map(message) : nothing("Not stored for accepted answers.")),
-    el("div.columns", {}, part("Scores", scores(row)), part("Request", request(row))),
+    el("div.columns", {}, part("Scores", scores(row), explained(row)), part("Request", request(row))),
     el("p.small", {}, el("a", { href: link }, "Link to this case for all models and prompts")));
 }
 
@@ -81,6 +81,16 @@ function scores(row) {
     el("tr", {}, el("th", { scope: "row" }, name(data.metrics[metric])), cell("num", "", score100(score(row, metric))),
       cell("num", "", change(metric, rows.before[metric][row.index])),
       cell("signature", "", name(data.columns[row.column].signatures[metric])))));
+}
+
+// What stands behind a score: five texts for each metric, of which the first is its name.
+function explained({ details }) {
+  const groups = [];
+  for (let start = 0; start < details.length; start += 5) groups.push(details.slice(start, start + 5).map(text));
+  return groups.map(([metric, question, parts, explanation, labels]) => el("div.explained", {},
+    el("h4", {}, name(metric), question ? [": ", shown(question, "exact")] : null),
+    parts ? small(parts) : null, explanation ? prose(explanation) : null,
+    labels ? el("p", {}, el("strong", {}, "People: "), shown(labels, "exact")) : null));
 }
 
 function request(row) {

@@ -13,12 +13,12 @@ async function unpack() {
   for (let index = 0; index < letters.length; index++) bytes[index] = letters.charCodeAt(index);
   const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   rows = JSON.parse(await new Response(plain).text());
-  const cut = new Set(rows.cut), replayed = new Set(rows.replayed);
+  const cut = new Set(rows.cut), replayed = new Set(rows.replayed), disputed = new Set(rows.disputed);
   view.all = rows.case.map((id, index) => ({
     index, case: id, column: rows.column[index], repeat: rows.repeat[index], tags: rows.tags[index],
     golden: rows.golden[index], answer: rows.answer[index], old: rows.old[index], failed: rows.failed[index] ?? [],
-    notes: rows.notes[index] ?? [], added: rows.added[index] ?? [],
-    error: rows.error[index] ?? null, cut: cut.has(index), replayed: replayed.has(index), tokens: rows.tokens[index],
+    notes: rows.notes[index] ?? [], details: rows.details[index] ?? [], added: rows.added[index] ?? [],
+    error: rows.error[index] ?? null, disputed: disputed.has(index), cut: cut.has(index), replayed: replayed.has(index), tokens: rows.tokens[index],
     timing: rows.timing[index], cost: rows.cost[index],
   }));
   view.repeats = rows.repeat.some((repeat) => repeat > 0);
@@ -50,6 +50,7 @@ const isChanged = (row) => row.old !== null && row.answer !== null && row.old !=
 const STATUS = {
   all: () => true, worse: (row) => gained(row) < -VISIBLE, better: (row) => gained(row) > VISIBLE, changed: isChanged,
   failed: (row) => row.failed.length > 0, errors: (row) => row.error !== null,
+  disputed: (row) => row.disputed,
 };
 const last = (value) => (known(value) ? value : Infinity);
 const ORDER = {
@@ -76,6 +77,7 @@ function flags(row) {
     row.error ? flag("bad", "error", "error") : null,
     row.failed.length ? flag("bad", plural(row.failed.length, "failed check"), "fail") : null,
     row.cut ? flag("unsure", "cut off") : null,
+    row.disputed ? flag("unsure", "people disagree with the judge") : null,
     Math.abs(gain) > VISIBLE ? flag(gain < 0 ? "bad" : "good", scorePair(means(row).then, means(row).now)) : null,
     !(Math.abs(gain) > VISIBLE) && isChanged(row) ? flag("muted", "changed") : null,
   ];

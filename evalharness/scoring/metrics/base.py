@@ -141,6 +141,8 @@ class Metric:
     """The judge that the score rests on, with the same effect on gates."""
     named: bool = False
     """Whether its options set the `name`, so that a suite can have several of its kind."""
+    question: str = ""
+    """What it asks its models or its judge, for reports."""
     asks_cases: bool = False
     """Whether it reads the `questions` of cases."""
     needs_golden: bool = True

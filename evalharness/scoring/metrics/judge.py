@@ -82,6 +82,7 @@ def judge(
         asks=Asks(plan.choices if model and not votes else (), votes, itself),
         judge=judge or model,
         named=True,
+        question=plan.ask,
         asks_cases=True,
         needs_golden="golden" in plan.sees,
         applies=None if plan.ask else lambda case: called in case.questions,
@@ -228,8 +229,9 @@ class _Scored:
         parts = {choice: sum(one[choice] for one in shares) / len(shares) for choice in self._plan.choices}
         own = asked[0][0].text if asked[0][0].text != self._plan.ask else ""
         if not self._plan.each:
-            return Score("judge", values[0], "", own, parts)
+            return Score("judge", values[0], "", "", parts, question=own)
         worst = min(range(len(values)), key=values.__getitem__)
         text = " ".join(asked[worst][0].shown[-1][1].split())[:_SHOWN_CHARS]
-        explanation = f"{own} " * bool(own) + f"lowest of {len(values)} sentences: {values[worst]:.2f}: {text!r}"
-        return Score("judge", sum(values) / len(values), "", explanation, {**parts, "sentences": len(values)})
+        explanation = f"lowest of {len(values)} sentences: {values[worst]:.2f}: {text!r}"
+        parts["sentences"] = len(values)
+        return Score("judge", sum(values) / len(values), "", explanation, parts, question=own)
