@@ -1,6 +1,7 @@
 """From a suite's requests to its samples: the engine sends, the scorer scores, in batches in a thread of its own.
 
     submit ── engine ──> response ── scorer.requests ── engine ──> replies ── scorer.samples ──> sample
+                                            ^── a second round ────────┘
 
 The engine goes ahead of the caller: while a slow metric (an embedding model) is imported, the models answer already.
 """
@@ -52,8 +53,8 @@ class _Task:
     """As planned; in a conversation, as sent from then on."""
     scorer: Scorer
     exchange: Exchange | None = None
-    sent: list[list[Future[Exchange]] | MetricError] | None = None
-    """For each metric the exchanges of its requests; None before the first phase."""
+    rounds: list[list[list[Future[Exchange]] | MetricError]] = field(default_factory=list)
+    """For each round of requests and each metric: the exchanges, or the error."""
     sample: Future[Sample] = field(default_factory=Future)
 
     @property
@@ -64,13 +65,13 @@ class _Task:
 
     def answered(self) -> Answered:
         response, error = (self.exchange.response, self.exchange.error) if self.exchange else (None, None)
-        replies = None if self.sent is None else tuple(_replies(one) for one in self.sent)
+        replies = tuple(_joined(sent) for sent in zip(*self.rounds, strict=True)) if self.rounds else None
         return Answered(self.case, self.request, response, error, replies)
 
     def finish(self, sample: Sample) -> None:
         """Set the sample, with the effort of its requests. Later calls do nothing."""
         own = self.exchange or Exchange(self.request)
-        replies = self._replies() if self.sent else []
+        replies = self._replies()
         sample = replace(
             sample,
             cost_usd=own.cost_usd,
@@ -84,7 +85,7 @@ class _Task:
 
     def _replies(self) -> list[Exchange]:
         """The exchanges of the metrics' requests that have ended."""
-        sent = [one for one in self.sent or () if not isinstance(one, MetricError)]
+        sent = [one for sent in self.rounds for one in sent if not isinstance(one, MetricError)]
         return [future.result() for futures in sent for future in futures if future.done()]
 
 
@@ -220,12 +221,13 @@ class Pipeline:
         return batch
 
     def _needs_replies(self, task: _Task) -> bool:
-        """Send the requests of metrics. Returns whether the task waits for them; it is then queued again."""
-        if not task.scorer.sends_requests or task.sent is not None or task.answered().response is None:
+        """Send the next round of the metrics' requests. Returns whether the task waits for it, to be queued again."""
+        if len(task.rounds) == task.scorer.rounds or task.answered().response is None:
             return False
         wanted = task.scorer.requests(task.answered())
-        task.sent = [one if isinstance(one, MetricError) else [self._engine.submit(r) for r in one] for one in wanted]
-        futures = [future for one in task.sent if not isinstance(one, MetricError) for future in one]
+        sent = [one if isinstance(one, MetricError) else [self._engine.submit(r) for r in one] for one in wanted]
+        task.rounds.append(sent)
+        futures = [future for one in sent if not isinstance(one, MetricError) for future in one]
         arrivals = count(1)  # its next() is atomic
 
         def arrived(_: Future[Exchange]) -> None:
@@ -256,6 +258,16 @@ class Pipeline:
         self._unfinished.discard(task)
         self._finished += 1
         task.finish(sample)
+
+
+def _joined(sent: Sequence[list[Future[Exchange]] | MetricError]) -> tuple[Response, ...] | MetricError:
+    """The responses to one metric's requests in all rounds, or the first error."""
+    found: tuple[Response, ...] = ()
+    for one in map(_replies, sent):
+        if isinstance(one, MetricError):
+            return one
+        found += one
+    return found
 
 
 def _replies(sent: list[Future[Exchange]] | MetricError) -> tuple[Response, ...] | MetricError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 
 from evalharness.errors import MetricError
 from evalharness.evaluation.conversations import Conversations
@@ -13,11 +14,13 @@ from evalharness.execution.keys import request_key, request_text
 from evalharness.execution.options import RecordMode
 from evalharness.providers import Provider
 from evalharness.records import Request, SampleError, SampleKey
+from evalharness.scoring.results import Replies
 from evalharness.scoring.scorer import Answered
 from evalharness.store.recorded import NOT_RECORDED, Recorded
 
 Find = Callable[[Iterable[str]], Mapping[str, Recorded]]
 """Returns the recorded responses by key."""
+_KeyOf = Callable[[Request], str]
 _MISSING = SampleError("not recorded", NOT_RECORDED)
 
 
@@ -38,11 +41,16 @@ class RecordedPlan:
 
     def metric_keys(self) -> dict[str, SampleKey]:
         """Return the keys of the requests that metrics send to score the recorded responses."""
-        models = self._plan.metric_models
-        if not self._plan.scorer.sends_requests:
-            return {}
-        key_of = _key_of(models)
-        return {key_of(request): request.key for request in self._follow_ups() if _is_recorded(models, request)}
+        keys: dict[str, SampleKey] = {}
+        answered, key_of = self._answered, _key_of(self._plan.metric_models)
+        for left in reversed(range(self._plan.scorer.rounds)):
+            wanted = [self._plan.scorer.requests(one) for one in answered]
+            now = {key_of(request): request.key for its in wanted for request in self._recordable(its)}
+            keys |= now
+            found = self._find(now) if left else {}
+            replies = (tuple(_replies(one, found, key_of) for one in its) for its in wanted)
+            answered = [replace(one, replies=its) for one, its in zip(answered, replies, strict=True)]
+        return keys
 
     def _replayed(self) -> Iterator[Answered]:
         providers = self._plan.providers
@@ -76,17 +84,25 @@ class RecordedPlan:
             self.found |= self._find([key])
         return self.found.get(key)
 
-    def _follow_ups(self) -> Iterator[Request]:
-        for answered in self._answered:
-            for wanted in self._plan.scorer.requests(answered):
-                yield from () if isinstance(wanted, MetricError) else wanted
+    def _recordable(self, wanted: Iterable[list[Request] | MetricError]) -> Iterator[Request]:
+        """The requests of all metrics for one sample to models whose responses are recorded."""
+        requests = (request for its in wanted if not isinstance(its, MetricError) for request in its)
+        return (one for one in requests if _is_recorded(self._plan.metric_models, one))
+
+
+def _replies(wanted: list[Request] | MetricError, found: Mapping[str, Recorded], key_of: _KeyOf) -> Replies:
+    """The recorded responses to one metric's requests, or an error if one of them is missing."""
+    if isinstance(wanted, MetricError):
+        return wanted
+    recorded = [found.get(key_of(request)) for request in wanted]
+    return MetricError(NOT_RECORDED) if None in recorded else tuple(one.response for one in recorded if one)
 
 
 def _is_recorded(models: Mapping[str, Provider], request: Request) -> bool:
     return models[request.key.model].capabilities.recorded
 
 
-def _key_of(models: Mapping[str, Provider]) -> Callable[[Request], str]:
+def _key_of(models: Mapping[str, Provider]) -> _KeyOf:
     identities = {name: provider.identity() for name, provider in models.items()}
 
     def key(request: Request) -> str:

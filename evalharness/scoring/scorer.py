@@ -2,14 +2,15 @@
 
     response ── requests() ──> requests of metrics ── (a model answers) ──> replies ── samples() ──> samples
 
-Most metrics send no request: then the second phase follows at once. `samples` scores many responses together, because
+Most metrics send no request: then the second phase follows at once. Some send more after the first replies: then
+`requests` is called again, with these. `samples` scores many responses together, because
 some metrics (embeddings) are faster in batches. This module sends nothing itself: `evaluation/pipeline.py` does. Then
 `gate/decide.py` compares the samples with those of the baseline.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from evalharness.config import Config
@@ -52,8 +53,8 @@ class Scorer:
     def __init__(self, metrics: Sequence[Metric], config: Config | None = None, cases: Sequence[Case] = ()) -> None:
         """`config`: may have checks of the project. `cases`: those whose checks may have to load something."""
         self._metrics, self.assertions, self._cases = tuple(metrics), Assertions(config), cases
-        self.sends_requests = any(metric.requests is not None for metric in self._metrics)
-        """Whether the first phase can return anything."""
+        self.rounds = max((_rounds(metric) for metric in self._metrics), default=0)
+        """How often `requests` can return anything for a sample: 0, 1, or 2 with follow-ups."""
         self.models = tuple(model for metric in self._metrics for model in metric.models)
         """The models that the metrics send requests to."""
 
@@ -66,13 +67,16 @@ class Scorer:
         self.assertions.warm_up(self._cases)
 
     def requests(self, answered: Answered) -> list[list[Request] | MetricError]:
-        """Return for each metric the requests that it needs answered, or its error.
+        """Return for each metric the requests that it needs answered next, or its error.
 
-        Each request carries the case and the prompt of the sample.
+        Those of the first round before there are `replies`, else those that follow them. Each request carries the case
+        and the prompt of the sample.
         """
         assert answered.response is not None
         view = _view(answered.case, answered.request, answered.response)
-        return [_requests(metric, view, answered.request) for metric in self._metrics]
+        replies = answered.replies or [None] * len(self._metrics)
+        nexts = [_next(metric, view, reply) for metric, reply in zip(self._metrics, replies, strict=True)]
+        return [_requests(*one, answered.request) for one in zip(self._metrics, nexts, strict=True)]
 
     def samples(self, answered: Sequence[Answered], long_texts: LongTexts | None = None) -> list[Sample]:
         """Return a sample for each, in order; those without a response carry their error.
@@ -99,7 +103,7 @@ class Scorer:
     ) -> list[Scored]:
         long = long_texts if any(map(is_long, views)) else None
         metrics = tuple(map(long.of, self._metrics)) if long else self._metrics
-        if not self.sends_requests:
+        if not self.rounds:
             return score_samples(metrics, views)
         nothing = tuple[Replies, ...](() for _ in metrics)
         return score_samples(metrics, views, [one.replies or nothing for one in answered])
@@ -135,7 +139,7 @@ def _warm(metric: Metric) -> Metric:
         metric.warm_up()
     except (Exception, SystemExit) as error:  # code of another package
         failure = as_metric_error(error)
-        return replace(warm, requests=None, score=lambda views, _: [failure] * len(views))
+        return replace(warm, requests=None, follow_ups=None, score=lambda views, _: [failure] * len(views))
     return warm
 
 
@@ -143,14 +147,28 @@ def _view(case: Case, request: Request, response: Response) -> SampleView:
     return SampleView(response, case.golden, request.messages, case.vars, case.tags, questions=case.questions)
 
 
-def _requests(metric: Metric, view: SampleView, request: Request) -> list[Request] | MetricError:
+def _rounds(metric: Metric) -> int:
+    return 0 if metric.requests is None else 1 if metric.follow_ups is None else 2
+
+
+def _next(metric: Metric, view: SampleView, reply: Replies | None) -> Callable[[], Sequence[Request]] | None:
+    """What returns the requests of the metric's next round; None if there is no such round."""
+    first, following = metric.requests, metric.follow_ups
+    if reply is None:
+        return (lambda: () if metric.missing_in(view) else first(view)) if first else None
+    if not following or not reply or isinstance(reply, MetricError):
+        return None
+    return lambda: following(view, reply)
+
+
+def _requests(
+    metric: Metric, make: Callable[[], Sequence[Request]] | None, request: Request
+) -> list[Request] | MetricError:
     """The requests of one metric, with the case and the prompt of the sample's own request."""
-    if metric.requests is None:
+    if make is None:
         return []
     try:
-        if metric.missing_in(view):
-            return []
-        wanted = list(metric.requests(view))
+        wanted = list(make())
         if unknown := [one.key.model for one in wanted if one.key.model not in metric.models]:
             raise MetricError(
                 f"expected requests to {', '.join(metric.models) or 'no model'}, got one to '{unknown[0]}'"

@@ -1,7 +1,8 @@
 """What a metric is: a name, a signature, the requests that it sends, and a function over a batch of samples.
 
-A metric works in two phases. `requests(view)` names what a model must answer first (nothing, for most metrics);
-`score(views, responses)` turns samples and those responses into results.
+A metric works in two phases. `requests(view)` names what a model must answer first (nothing, for most metrics), and
+`follow_ups(view, responses)` what it must answer after that; `score(views, responses)` turns samples and those
+responses into results.
 """
 
 from __future__ import annotations
@@ -132,8 +133,11 @@ class Metric:
     """Returns one result for each view, in order. A sample whose requests failed has an error and is not among them."""
     requests: Callable[[SampleView], Sequence[Request]] | None = None
     """Returns the requests that `score` needs answered; make them with `request_to`."""
+    follow_ups: Callable[[SampleView, Responses], Sequence[Request]] | None = None
+    """Returns the requests of a second round, from the responses to `requests`. `score` then gets the responses of both
+    rounds, those of the first one first. A sample without requests in the first round has no second one."""
     models: tuple[str, ...] = ()
-    """The configured models that get the `requests`. Their identity joins the signature. A gate on a metric with models
+    """The configured models that get the requests. Their identity joins the signature. A gate on a metric with models
     says that its judge is not calibrated."""
     asks: Asks = _PLAINLY
     """How it asks the models."""

@@ -31,8 +31,19 @@ def metric_at(metric: Metric, path: str) -> Metric:
         assert metric.requests
         return metric.requests(found)
 
+    def follow_ups(view: SampleView, replies: Responses) -> Sequence[Request]:
+        assert metric.follow_ups
+        return metric.follow_ups(with_part(view, part), replies)
+
     written = f"{metric.signature}|{signature('at', path=path).partition('|')[2]}"
-    return replace(metric, signature=written, score=score, requests=metric.requests and requests, texts_alone=None)
+    return replace(
+        metric,
+        signature=written,
+        score=score,
+        requests=metric.requests and requests,
+        follow_ups=metric.follow_ups and follow_ups,
+        texts_alone=None,
+    )
 
 
 def _part_of(view: SampleView, part: AnswerPart) -> SampleView | MetricError:
