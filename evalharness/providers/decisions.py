@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from evalharness.errors import BilledError
+from evalharness.records.response import AROUND_CHOICE
 
 LEAST_DECIDED = 0.5
 """Share of the model's probability that the choices must have together: below it, the model answers something else."""
-_AROUND = " \t\r\n\"'`*\u201c\u201d\u2018\u2019\u2581\u0120"
-"""What may surround a choice: blanks, quotes, emphasis, and the marks of a blank in vocabularies."""
+_AROUND = f"{AROUND_CHOICE}\u2581\u0120"
+"""In a token, also the marks of a blank in vocabularies."""
 
 
 class Decision(NamedTuple):

@@ -24,6 +24,8 @@ _LOGPROB_ROUNDING = 1e-6
 _DECISION_ROUNDING = 1e-4
 MAY_BE_EMPTY = ("contexts", "tool_calls")
 """Fields of a response in which nothing differs from unknown."""
+AROUND_CHOICE = " \t\r\n\"'`*\u201c\u201d\u2018\u2019"
+"""What may surround a choice that a model writes: blanks, quotes and emphasis."""
 
 
 class SampleKey(NamedTuple):

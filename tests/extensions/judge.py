@@ -12,7 +12,8 @@ class Votes(Judge):
     """One vote per request."""
 
     def __init__(self, model: str, *, votes: int = 3) -> None:
-        self.models, self.signature, self._votes = (model,), f"votes|n:{votes}|v:1", votes
+        self.models, self.signature = (model,), f"votes|n:{votes}|v:1"
+        self.requests_each = self._votes = votes
 
     def requests(self, question: Question) -> list[Request]:
         """Ask for one of the choices, `votes` times."""

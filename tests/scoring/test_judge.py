@@ -19,6 +19,7 @@ from evalharness import Evaluation, MetricError, SuiteError
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.records import Spec
 from evalharness.records.application import Context, ToolCall
+from evalharness.scoring.judges.model_judge import ModelJudge
 from evalharness.scoring.judges.prompts import PRESETS
 from evalharness.scoring.metrics import Metric, open_metric
 from evalharness.scoring.metrics.base import SampleView
@@ -221,6 +222,24 @@ def test_votes(project: Project) -> None:
     found = judged(project, '{name: kind, model: critic, ask: "Kind?", votes: 4}', votes)
     assert scores(found) == [(0.75, {"yes": 0.75, "no": 0.25})] * 2
     assert len(seen(project)) == 8
+
+
+def test_requests_are_made_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge makes its requests once for each question; another number than it declares is an error of the sample."""
+    made, original = [], ModelJudge.requests
+
+    def counted(self: ModelJudge, question: evalharness.Question) -> list[evalharness.Request]:
+        made.append(question.shown)
+        return original(self, question)
+
+    monkeypatch.setattr(ModelJudge, "requests", counted)
+    sentences = '{name: s, model: critic, ask: "Supported?", each: sentence}'
+    assert [value for value, _ in scores(judged(project, sentences))] == [0.75, 0.75]
+    assert len(made) == 3  # sentences
+    monkeypatch.setattr(ModelJudge, "requests_each", 2)
+    errors = [sample.error for sample in judged(project, sentences).samples]
+    message = "s: the judge: expected 2 requests for each question (requests_each), got 1"
+    assert [error and error.message for error in errors] == [message] * 2
 
 
 def test_a_gate_says_that_the_judge_is_not_calibrated(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

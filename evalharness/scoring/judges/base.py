@@ -37,10 +37,16 @@ class Judge(Protocol):
     signature: str
     """Everything that a decision depends on except the question: template, version, ..."""
     models: tuple[str, ...] = ()
-    """The configured models that get the `requests`."""
+    """The configured models that get the requests."""
+    requests_each: int = 0
+    """The number of `requests` for each question."""
 
     def requests(self, question: Question) -> Sequence[Request]:
         """Return the requests whose responses `decide` needs. They share the queue, ledger and budget of the run."""
+        return ()
+
+    def follow_ups(self, question: Question, responses: Responses) -> Sequence[Request]:
+        """Return the requests of a second round, as many for each question, from the responses to `requests`."""
         return ()
 
     def decide(
@@ -48,7 +54,7 @@ class Judge(Protocol):
     ) -> Sequence[Probabilities | MetricError]:
         """Return the probabilities of the choices of each question, in order, or why there are none.
 
-        `responses`: for each question the responses to its requests.
+        `responses`: for each question the responses to its requests, those of the first round first.
         """
         ...
 

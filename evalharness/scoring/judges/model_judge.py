@@ -7,19 +7,22 @@ from collections.abc import Sequence
 
 from evalharness.errors import MetricError
 from evalharness.records import Params, Request, Response
+from evalharness.records.response import AROUND_CHOICE
 from evalharness.scoring.judges import prompts
 from evalharness.scoring.judges.base import Judge, Probabilities, Question
 from evalharness.scoring.metrics.base import Responses, request_to, signature
 
 MOST_VOTES = 100
-_AROUND = " \t\r\n\"'`*.\u201c\u201d\u2018\u2019"
-"""What may surround the choice in a vote: blanks, quotes, emphasis, and a full stop."""
+_AROUND = f"{AROUND_CHOICE}."
+"""In a vote, also a full stop."""
 Decided = Probabilities | MetricError
 _TOKENS, _VOTE_TOKENS = 4, 16
 
 
 class ModelJudge(Judge):
     """Decides by the probabilities that the model gives to the choices. Another instrument never takes its place."""
+
+    requests_each = 1
 
     def __init__(self, model: str) -> None:
         self.models, self.signature = (model,), signature("decision", frame=prompts.digest(), v=1)
@@ -41,7 +44,7 @@ class VotingJudge(Judge):
     def __init__(self, model: str, votes: int) -> None:
         if not 2 <= votes <= MOST_VOTES:
             raise ValueError(f"votes: expected 2 to {MOST_VOTES}, got {votes}")
-        self._votes = votes
+        self.requests_each = self._votes = votes
         self.models, self.signature = (model,), signature("votes", votes=votes, frame=prompts.digest(), v=1)
 
     def requests(self, question: Question) -> list[Request]:

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, permutations
+from itertools import permutations
 from typing import Any, Literal
 
 from evalharness.config import Config
@@ -78,6 +78,7 @@ def judge(
         written,
         scored.score,
         requests=scored.requests,
+        follow_ups=scored.follow_ups if _has_follow_ups(opened) else None,
         models=tuple(opened.models),
         asks=Asks(plan.choices if model and not votes else (), votes, itself),
         judge=judge or model,
@@ -187,7 +188,15 @@ class _Scored:
 
     def requests(self, view: SampleView) -> list[Request]:
         """The requests of all questions about a sample."""
-        return [request for question in self._questions(view) for request in self._judge.requests(question)]
+        made = [self._judge.requests(question) for question in self._questions(view)]
+        return _flat(made, self._judge.requests_each)
+
+    def follow_ups(self, view: SampleView, responses: Responses) -> list[Request]:
+        """The requests that follow the responses to those of `requests`."""
+        questions = self._questions(view)
+        asked = zip(questions, _by_question(responses, len(questions)), strict=True)
+        made = [self._judge.follow_ups(*one) for one in asked]
+        return _flat(made, len(made[0]))
 
     def score(self, views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
         """A score for each sample. All questions go to the judge together."""
@@ -199,8 +208,10 @@ class _Scored:
     def _asked(self, view: SampleView, responses: Responses) -> list[_Asked] | MetricError:
         """Each question about a sample with the responses to its requests."""
         try:
-            questions, rest = self._questions(view), iter(responses)
-            return [(one, tuple(islice(rest, len(self._judge.requests(one))))) for one in questions]
+            questions = self._questions(view)
+            first = len(questions) * self._judge.requests_each
+            rounds = (_by_question(its, len(questions)) for its in (responses[:first], responses[first:]))
+            return [(one, (*its, *more)) for one, its, more in zip(questions, *rounds, strict=True)]
         except MetricError as error:
             return error
 
@@ -235,3 +246,22 @@ class _Scored:
         explanation = f"lowest of {len(values)} sentences: {values[worst]:.2f}: {text!r}"
         parts["sentences"] = len(values)
         return Score("judge", sum(values) / len(values), "", explanation, parts, question=own)
+
+
+def _has_follow_ups(judge: Judge) -> bool:
+    return getattr(type(judge), "follow_ups", Judge.follow_ups) is not Judge.follow_ups
+
+
+def _flat(made: Sequence[Sequence[Request]], each: int) -> list[Request]:
+    """The requests of all questions. Raises MetricError unless each question has `each`."""
+    if odd := [len(one) for one in made if len(one) != each]:
+        raise MetricError(f"the judge: expected {each} requests for each question (requests_each), got {odd[0]}")
+    return [request for one in made for request in one]
+
+
+def _by_question(responses: Responses, count: int) -> list[Responses]:
+    """The responses of one round, for each of `count` questions with as many."""
+    each = len(responses) // max(1, count)
+    if each * count != len(responses):
+        raise MetricError(f"expected as many responses for each of {count} questions, got {len(responses)}")
+    return [responses[number * each : (number + 1) * each] for number in range(count)]
