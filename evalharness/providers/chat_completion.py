@@ -145,7 +145,7 @@ class ChatCompletion:
         timing = self.clock.timing(usage, self.timings, hidden_tokens=hidden_tokens)
         if refusal and request.choices:
             raise BilledError(f"no decision: the model refuses to respond: {shortened(refusal)}", kind="refused")
-        decision = self.begin.decision(request)
+        decision = self.begin.decision(request, text)
         return Response(
             text,
             finish,

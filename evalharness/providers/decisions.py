@@ -63,6 +63,22 @@ def _choice_of(token: str, choices: Sequence[str]) -> str:
     return begun[0] if len(begun) == 1 else ""
 
 
+def begins(text: str, token: str, choices: Sequence[str]) -> bool:
+    """Whether this token begins the reply, and the reply begins with a choice as a word: `yes`, not `yesterday`.
+
+    A reply that is cut within a choice counts. The log-probabilities of some endpoints are those of a reasoning.
+    """
+    reply = text.lstrip(_AROUND).casefold()
+    if not reply.startswith(token.strip(_AROUND).casefold()):
+        return False
+    words = [choice.casefold() for choice in choices]
+    return any(word.startswith(reply) or _starts_with_word(reply, word) for word in words)
+
+
+def _starts_with_word(reply: str, word: str) -> bool:
+    return reply.startswith(word) and not reply[len(word) : len(word) + 1].isalnum()
+
+
 def is_blank(token: str) -> bool:
     """Whether a token begins no word."""
     return not token.strip(_AROUND)
