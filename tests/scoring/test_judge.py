@@ -116,6 +116,20 @@ def test_values(project: Project, options: str, decision: Mapping[str, float], v
     assert scores(judged(project, metric, repr({"decision": decision}))) == [(value, decision)] * 2
 
 
+@pytest.mark.parametrize(
+    ("shares", "good", "value"),
+    [
+        ((0.728697, 0.08832, 0.182982), "[warm]", 0.728698),  # 0.999999 together
+        ((0.666667, 0.333334, 0.0), "[warm, neutral]", 1.0),  # 1.000001 together
+    ],
+)
+def test_probabilities_that_are_rounded(project: Project, shares: tuple[float, ...], good: str, value: float) -> None:
+    """Records keep six digits of each probability: a decision that adds up to 1 only before is a score all the same."""
+    decision = dict(zip(("warm", "neutral", "curt"), shares, strict=True))
+    metric = f'{{name: tone, model: critic, ask: "Which?", choices: [warm, neutral, curt], good: {good}}}'
+    assert [one for one, _ in scores(judged(project, metric, repr({"decision": decision})))] == [value] * 2
+
+
 def test_what_the_judge_is_shown(project: Project) -> None:
     """It gets the question, the choices, and the last message of the user and the answer between lines with a mark."""
     judged(project, POLITE)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from evalharness.errors import MetricError
 from evalharness.records import Request
+from evalharness.redaction import shortened
 from evalharness.scoring.metrics.base import Responses, SampleView
 
 YES_NO = ("yes", "no")
-_ROUNDING = 1e-6
+_ROUNDING = 1e-4
 
 Probabilities = Mapping[str, float]
 """By choice; they add up to 1."""
@@ -60,12 +62,24 @@ class Judge(Protocol):
 
 
 def checked(question: Question, found: Probabilities | MetricError) -> Probabilities | MetricError:
-    """Return the probabilities, or an error unless they are a distribution over the choices of the question."""
+    """Return the probabilities, or an error unless they are a distribution over the choices of the question.
+
+    They add up to 1 exactly: records keep six digits of each.
+    """
     if isinstance(found, MetricError):
         return found
-    if set(found) != set(question.choices):
-        return MetricError(f"expected probabilities of {', '.join(question.choices)}, got {', '.join(found) or 'none'}")
-    total = sum(found.values())
-    if not all(value >= 0 for value in found.values()) or not abs(total - 1) <= _ROUNDING:
-        return MetricError(f"expected probabilities that add up to 1, got {dict(found)}")
-    return found
+    if not isinstance(found, Mapping) or set(found) != set(question.choices):
+        return MetricError(f"expected probabilities of {', '.join(question.choices)}, got {shortened(found, 200)}")
+    shares = {choice: _share(found[choice]) for choice in question.choices}
+    total = math.fsum(shares.values())
+    if not all(value >= 0 for value in shares.values()) or not abs(total - 1) <= _ROUNDING:
+        return MetricError(f"expected probabilities that add up to 1, got {shortened(dict(found), 200)}")
+    return {choice: share / total for choice, share in shares.items()}
+
+
+def _share(value: object) -> float:
+    """The value as a float; NaN for another type or a number beyond floats."""
+    try:
+        return math.nan if isinstance(value, bool | str | bytes) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
