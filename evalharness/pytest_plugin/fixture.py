@@ -16,7 +16,8 @@ from evalharness.pytest_plugin._output import failure
 from evalharness.pytest_plugin.items import CHECKED
 from evalharness.records import Context, Response, Sample, SampleKey, Timing, Usage
 from evalharness.redaction import shortened
-from evalharness.report.terminal import explain_sample, summary_lines
+from evalharness.report.explain import explain_sample
+from evalharness.report.terminal import summary_lines
 from evalharness.suites import suite_names
 
 if TYPE_CHECKING:

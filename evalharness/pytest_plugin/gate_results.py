@@ -12,7 +12,7 @@ from evalharness.pytest_plugin.alike import ALIKE
 from evalharness.pytest_plugin.junit import Property, gate_properties
 from evalharness.records import Verdict
 from evalharness.report import Outcome
-from evalharness.report.terminal import explain_gate
+from evalharness.report.explain import explain_gate
 from evalharness.store import in_ci
 
 _RESERVATION = "evalharness_reservation"

@@ -224,7 +224,8 @@ class EvalPlugin:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict of each suite."""
         for outcome in self._outcomes:
-            print_section(terminalreporter, f"llm {outcome.run.header.suite}", list(summary_lines(outcome)))
+            lines = summary_lines(outcome, width=terminalreporter._tw.fullwidth - 1)
+            print_section(terminalreporter, f"llm {outcome.run.header.suite}", list(lines))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from evalharness.errors import EvalHarnessError
 from evalharness.pytest_plugin._output import Explained, node_name
 from evalharness.pytest_plugin.suites import Suites
 from evalharness.records import Case, Request, Sample
-from evalharness.report.terminal import explain_sample
+from evalharness.report.explain import explain_sample
 
 SAMPLES = pytest.StashKey[Callable[[Any], list[Sample]]]()
 """The function that returns an item's samples; EvalPlugin sets it."""

@@ -194,7 +194,8 @@ def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
         "planned": column.planned,
         "samples": len(group),
         "errors": sum(sample.error is not None for sample in group),
-        "failed": sum(bool(sample.failed_checks) for sample in group),
+        "failed": sum(bool(sample.failed_checks or sample.failed_stable or sample.violations) for sample in group),
+        "cut": sum(response.finish_reason == "length" for response in responses),
         "scores": [_with_interval(column.runs(metric)) for metric in metrics],
         "signatures": [column.signature(metric) for metric in metrics],
         "total_p50_s": _median(totals),
@@ -209,13 +210,16 @@ def summary(column: Column, metrics: Sequence[str]) -> dict[str, Any]:
 
 
 def _with_interval(runs: Mapping[str, Sequence[float]]) -> list[float | int | None]:
-    """Mean over cases in points, low and high end of its 95 % interval (Student's t over cases), number of samples."""
+    """Mean over cases in points, low and high end of its 95 % interval (Student's t over cases, cut off at 0 and
+    100), number of samples.
+    """
     means = [100 * fmean(values) for values in runs.values()]
     count = sum(len(values) for values in runs.values())
     if len(means) < 2:
         return [_mean(means), None, None, count]
     reach = t_quantile(0.975, len(means) - 1) * stdev(means) / math.sqrt(len(means))
-    return [_mean(means), number(fmean(means) - reach), number(fmean(means) + reach), count]
+    low, high = max(0.0, fmean(means) - reach), min(100.0, fmean(means) + reach)
+    return [_mean(means), number(low), number(high), count]
 
 
 def by_tag(columns: Sequence[Column], metrics: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -63,6 +63,11 @@ def _named(character: str) -> str:
     return f"⟨U+{ord(character):04X}⟩"
 
 
+def no_command(line: str) -> str:
+    """The line, behind a bar where GitHub's runner would obey it as a command; the runner skips an indent."""
+    return f"│ {line}" if line.startswith("::") else line
+
+
 def one_line(text: str, width: int = 200) -> str:
     """Printable text on one line, cut to `width` characters.
 

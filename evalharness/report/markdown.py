@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from evalharness.amounts import score
 from evalharness.records import Baseline, PromptChange, Verdict
 from evalharness.records.coverage import coverage_of
 from evalharness.report.causes import Cause, causes
 from evalharness.report.diffs import AnswerDiff, How, answers
 from evalharness.report.encode import code, codes, fence, one_lines, quoted
 from evalharness.report.markdown_cases import case_block
-from evalharness.report.markdown_tables import GATE_HEAD, gate_row, usage_table
+from evalharness.report.markdown_tables import GATE_HEAD, gate_row, score_table, usage_table
 from evalharness.report.outcome import Outcome
 from evalharness.report.prompt_diffs import lines
 from evalharness.report.unknown_calls import unknown_calls
@@ -72,7 +71,8 @@ def _one(outcome: Outcome, most_chars: int) -> Iterator[str]:
     tail = [*_usage(outcome), *_environment(outcome)]
     room = most_chars - _size(head) - _size(tail) - 1_000
     yield from head
-    for part in (_gates(outcome, room * _GATES_SHARE), _criteria(outcome), _prompts(outcome, room * _FOLDED_SHARE)):
+    parts = [_gates(outcome, room * _GATES_SHARE), _scores(outcome), _criteria(outcome)]
+    for part in (*parts, _prompts(outcome, room * _FOLDED_SHARE)):
         blocks = list(part)
         room -= _size(blocks)
         yield from blocks
@@ -105,6 +105,12 @@ def _coverage(outcome: Outcome) -> Iterator[str]:
         yield "\n".join(f"- {code(one, 300)}" for one in found)
 
 
+def _scores(outcome: Outcome) -> Iterator[str]:
+    """The means of each model and prompt, with their intervals."""
+    if table := score_table(outcome):
+        yield "\n".join(table)
+
+
 def _gates(outcome: Outcome, room: float) -> Iterator[str]:
     """The table, and the reason of each gate that did not pass or has a notice."""
     if not outcome.verdicts:
@@ -120,17 +126,8 @@ def _gates(outcome: Outcome, room: float) -> Iterator[str]:
         for verdict in open_ones:
             reasons.setdefault(verdict.reason, []).append(verdict)
         yield "\n".join(_fitting(list(reasons.values()), room * 0.4, "reasons", _reason))
-    if any(verdict.status == "no baseline" for verdict in ordered):
-        yield "\n".join(_means(outcome))
     if outcome.refusal:
         yield f"Not accepted: {code(outcome.refusal, 400)}"
-
-
-def _means(outcome: Outcome) -> Iterator[str]:
-    """The mean scores of each model and prompt."""
-    for (model, prompt), means in list(outcome.run.means.items())[:_MAX_CHANGES]:
-        scores = ", ".join(f"{code(metric, 60)} {score(mean)}" for metric, mean in means.items()) or "none"
-        yield f"- scores of {code(f'{model} {prompt}', 160)}: {scores}"
 
 
 def _reason(verdicts: Sequence[Verdict]) -> str:

@@ -12,10 +12,13 @@ from evalharness.records import BaselineSample, Sample, Usage, Verdict
 from evalharness.report.diffs import before
 from evalharness.report.encode import cell, cells
 from evalharness.report.outcome import Outcome
+from evalharness.report.score_table import score_rows
 from evalharness.report.usage import dollars
 
 _MAX_ROWS = 20
 _NONE = "-"
+_IN_USAGE = {"answers", "tokens", "$/1,000", "p50 s", "p95 s"}
+"""Figures that the table of usage has."""
 
 
 def gate_row(verdict: Verdict, *, several: bool) -> str:
@@ -44,6 +47,17 @@ def _changes(verdict: Verdict) -> list[str]:
     known = verdict.before is not None and verdict.after is not None
     means = levels(verdict.before or 0.0, verdict.after or 0.0, verdict.level_unit) if known else _NONE
     return [means, signed(verdict.change, verdict.unit), span(verdict.low, verdict.high, verdict.unit)]
+
+
+def score_table(outcome: Outcome) -> list[str]:
+    """A row for each model and prompt: means with their 95 % intervals, and what is wrong with answers."""
+    rows = score_rows(outcome.run)
+    headings = [heading for heading in (rows[0] if rows else ()) if heading not in _IN_USAGE]
+    if not headings:
+        return []
+    more = [f"\n... and {len(rows) - _MAX_ROWS} more in the report"] if len(rows) > _MAX_ROWS else []
+    table = [_row(cells([row[heading] or _NONE for heading in headings], 80)) for row in rows[:_MAX_ROWS]]
+    return [_row(cells(headings, 80)), f"|{' --- |' * len(headings)}", *table, *more]
 
 
 def usage_table(outcome: Outcome) -> list[str]:

@@ -20,7 +20,7 @@ from evalharness.cli import COMMANDS
 from evalharness.cli.summary import print_summary
 from evalharness.pytest_plugin.gate_results import gate_reports
 from evalharness.records import GateRule, Score
-from evalharness.report.terminal import explain_gate, explain_sample
+from evalharness.report.explain import explain_gate, explain_sample
 from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
 

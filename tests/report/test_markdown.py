@@ -22,8 +22,9 @@ from evalharness.records import (
     Usage,
 )
 from evalharness.report import markdown, markdown_cases, markdown_tables
+from evalharness.report.explain import explain_gate, explain_sample
 from evalharness.report.markdown import MAX_CHARS, summary
-from evalharness.report.terminal import explain_gate, explain_sample, summary_lines
+from evalharness.report.terminal import summary_lines
 
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 """GitHub's extensions without autolinks, which `alive` finds itself."""
@@ -77,6 +78,10 @@ def test_failing_run() -> None:
 - `smollm2-concise-chrf`: `80.0 → 66.7, −13.3 pts on 60 cases and on cases like these (−18.4 … −7.4 pts, p < 0.0001); \
 0 up, 20 down; the accepted version was not sampled today, only on 2026-01-01, so a worse day of the endpoint looks \
 the same; worst cases: case-0 −40.0 pts, case-12 −40.0 pts; worst tags: billing −40.0 pts`
+
+| `model, prompt` | `chrf` | `rouge_l` |
+| --- | --- | --- |
+| `smollm2, concise` | `66.7 (61.8 … 71.6)` | `66.7 (61.8 … 71.6)` |
 
 **Worse answers, the worst first**
 
