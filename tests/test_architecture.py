@@ -236,6 +236,7 @@ def test_public_names_are_lazy() -> None:
         "evalharness.records.application",
         "evalharness.records.dialogue",
         "evalharness.records.attachment",
+        "evalharness.records.judged_again",
         "evalharness.records.response",
         "evalharness.records.run",
         "evalharness.records.score",

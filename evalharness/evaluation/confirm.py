@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from evalharness.evaluation.evaluation import Evaluation
+from evalharness.evaluation.judge_again import judge_again
+from evalharness.evaluation.judged_again import with_todays_judges
 from evalharness.evaluation.reference import ReferenceRun, more_samples
 from evalharness.evaluation.sides import Sides, are_gated, with_assertion_scores
 from evalharness.gate.assertions import broken_assertions, doubtful_cases
@@ -38,11 +40,12 @@ Turn = tuple[Case, Request]
 def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: None) -> None:
     """Generate fresh samples of both versions until each gate is decided, or the limit is reached.
 
-    Does nothing if fresh samples are impossible. `say` gets a line about each round.
+    Accepted answers are judged again first, where a judge has changed. `say` gets a line about each round.
     """
     evaluation.requests.collect_reference()
     if not evaluation.selected:
         return
+    judge_again(evaluation, say)
     _rerun(evaluation, say)
     settling = _Settling(evaluation, say)
     for reached, samples in pairwise([0, *(look.samples for look in LOOKS)]):
@@ -162,9 +165,10 @@ def _rerun(evaluation: Evaluation, say: Callable[[str], None]) -> None:
 
 
 def _accepted(evaluation: Evaluation) -> Baselines:
-    """The baselines of the run."""
+    """The baselines of the run, with scores by today's judges."""
     pairs = list(evaluation.plan.request_digests)
-    return evaluation.resources.merge_base.baselines(evaluation.name, pairs, evaluation.options.baseline)
+    found = evaluation.resources.merge_base.baselines(evaluation.name, pairs, evaluation.options.baseline)
+    return with_todays_judges(found, evaluation.run)
 
 
 def _lost_cases(evaluation: Evaluation) -> list[CaseKey]:

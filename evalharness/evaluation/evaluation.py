@@ -32,6 +32,7 @@ from evalharness.evaluation.resources import Resources
 from evalharness.evaluation.speed import MachineSpeed
 from evalharness.logs import get_logger
 from evalharness.records import (
+    JudgedAgain,
     PromptChange,
     Run,
     Sample,
@@ -75,6 +76,7 @@ class Evaluation:
         self.selected: list[SampleKey] = []
         self.samples: list[Sample] = []
         self.stability: list[Stability] = []
+        self.judged_again: list[JudgedAgain] = []
         self.screened: list[Verdict] = []
         """Verdicts of the screening stage, if they left nothing to confirm."""
         self.outcome: Outcome | None = None
@@ -123,7 +125,8 @@ class Evaluation:
     def run(self) -> Run:
         """The samples so far, with the header of the record."""
         samples, selected, stability = tuple(self.samples), tuple(self.selected), tuple(self.stability)
-        return Run(self.header, samples, selected, self._stopped, self.speed.calibration_s, stability)
+        judged = tuple(self.judged_again)
+        return Run(self.header, samples, selected, self._stopped, self.speed.calibration_s, stability, judged)
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:

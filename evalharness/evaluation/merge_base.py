@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.config import Config, load_config
-from evalharness.criteria.revisions import Revisions, read_one
+from evalharness.criteria.revisions import Revisions
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
+from evalharness.evaluation.baselines import Pair, baseline_in, baselines_at, baselines_of
+from evalharness.evaluation.judged_again import noted, with_todays_judges
 from evalharness.evaluation.own_words import own_words
 from evalharness.evaluation.sides import Sides, with_assertion_scores
 from evalharness.logs import get_logger
@@ -28,7 +29,6 @@ from evalharness.records import (
     Verdict,
 )
 from evalharness.store import Commit, baseline_path, commit_at
-from evalharness.store.baselines import BASELINE_FOLDER
 from evalharness.store.origins import Origins, read_origins
 from evalharness.suites import load_suite
 from evalharness.suites.load import request_digest
@@ -37,8 +37,6 @@ if TYPE_CHECKING:  # brings numpy
     from evalharness.gate.families import Standing
 
 _log = get_logger(__name__)
-Pair = tuple[str, str]
-"""A model and a prompt."""
 
 
 @dataclass
@@ -95,9 +93,10 @@ class MergeBase:
             return []
         name, pairs = run.header.suite, pairs_of(run)
         rules = self.rules(name, run.header.gates) if gates is None else gates
-        sides = Sides(run, self.baselines(name, pairs, given), rules, self.pinned(name, pairs), reference)
-        sides = with_assertion_scores(sides, suite, self.config)
-        return decide_run(
+        baselines = with_todays_judges(self.baselines(name, pairs, given), run)
+        pinned = with_todays_judges(self.pinned(name, pairs), run, pinned=True)
+        sides = with_assertion_scores(Sides(run, baselines, rules, pinned, reference), suite, self.config)
+        verdicts = decide_run(
             sides.run,
             sides.baselines,
             accept_command=accept_command,
@@ -108,6 +107,7 @@ class MergeBase:
             standing=self._standing(name, pairs),
             own_words=own_words(sides, self._origins, suite, self.config),
         )
+        return [noted(verdict, run) for verdict in verdicts]
 
     def criteria(
         self, run: Run, verdicts: Sequence[Verdict], given: str | None = None, reference: Run | None = None
@@ -129,8 +129,8 @@ class MergeBase:
         from evalharness.evaluation.own_acceptances import OwnAcceptances
 
         name, pairs, root = run.header.suite, pairs_of(run), self.config.root
-        then = self.baselines(name, pairs)
-        now: Baselines = _baselines_at(root, name, pairs)
+        then = with_todays_judges(self.baselines(name, pairs), run)
+        now: Baselines = baselines_at(root, name, pairs)
         rules, suite = self.rules(name, run.header.gates), load_suite(name, self.config)
         sides = with_assertion_scores(Sides(run, then, rules), suite, self.config)
         now = with_assertion_scores(Sides(run, now, rules), suite, self.config).baselines
@@ -220,28 +220,23 @@ class MergeBase:
         pairs = pairs_of(run)
         if run.header.against and reference is not None:
             return {pair: with_reference(None, reference, *pair) for pair in pairs}
-        return self.baselines(run.header.suite, pairs, given)
+        return with_todays_judges(self.baselines(run.header.suite, pairs, given), run)
 
     def _read(self, name: str, pairs: Collection[Pair], given: str | None) -> Baselines:
         if given == "none":
             return dict.fromkeys(pairs)
         if given is not None and given.startswith("git:"):
-            return _baselines_of(commit_at(self.config.root, given.removeprefix("git:")), name, pairs)
+            return baselines_of(commit_at(self.config.root, given.removeprefix("git:")), name, pairs)
         if given is not None:
-            return {pair: self._at(given, *pair) for pair in pairs}
+            return {pair: baseline_in(given, self.config.root, *pair) for pair in pairs}
         return self._committed(name, pairs)
 
     def _committed(self, name: str, pairs: Collection[Pair], *, pinned: bool = False) -> Baselines:
-        found = _baselines_at(self.config.root, name, pairs, pinned=pinned)
+        found = baselines_at(self.config.root, name, pairs, pinned=pinned)
         if self.commit is not None:
-            there = _baselines_at(self.snapshot.folder, name, pairs, pinned=pinned)
+            there = baselines_at(self.snapshot.folder, name, pairs, pinned=pinned)
             found |= {pair: baseline for pair, baseline in there.items() if baseline is not None}
         return found
-
-    def _at(self, given: str, model: str, prompt: str) -> Baseline | StoreError | None:
-        path = self.config.root / given
-        path = path / f"{model}.{prompt}.jsonl" if path.is_dir() else path
-        return read_one(path, self.config.root) if path.exists() else StoreError(f"{given}: no such file: {path}")
 
 
 def _rules_in(folder: Path, root: Path, name: str) -> tuple[GateRule, ...]:
@@ -259,27 +254,13 @@ def _summary(baseline: Baseline | StoreError | None) -> str:
     return f"{len(baseline.runs)} runs" if isinstance(baseline, Baseline) else str(baseline or "none")
 
 
-def _baselines_of(commit: Commit, name: str, pairs: Iterable[Pair]) -> Baselines:
-    """The committed baselines. Raises GitError, StoreError."""
-    with tempfile.TemporaryDirectory(prefix="evalharness-") as folder:
-        commit.write_to(Path(folder), f"{BASELINE_FOLDER}/{name}")
-        return _baselines_at(Path(folder), name, pairs)
-
-
-def _baselines_at(
-    root: Path, name: str, pairs: Iterable[Pair], *, pinned: bool = False
-) -> dict[Pair, Baseline | StoreError | None]:
-    """The baselines in a folder."""
-    return {pair: read_one(baseline_path(root, name, *pair, pinned=pinned), root) for pair in pairs}
-
-
 def _same_requests(root: Path, samples: Iterable[tuple[Run, Sample]]) -> Iterator[tuple[SampleKey, Baseline]]:
     """The baseline in a folder for each sample whose model, prompt and parameters are those of its accepted runs."""
     found: dict[Pair, Baseline | StoreError | None] = {}
     for run, sample in samples:
         pair = (sample.key.model, sample.key.prompt)
         if pair not in found:
-            found |= _baselines_at(root, run.header.suite, [pair])
+            found |= baselines_at(root, run.header.suite, [pair])
         baseline = found[pair]
         if isinstance(baseline, Baseline) and baseline.runs[-1].request_digest == request_digest(run, *pair):
             yield sample.key, baseline

@@ -11,6 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
@@ -83,6 +84,11 @@ class _Task:
         with suppress(Exception):  # the scoring thread and the end of the run may both finish it
             self.sample.set_result(sample)
 
+    @property
+    def sent_for_metrics(self) -> int:
+        """Number of times that a request of the metrics was sent."""
+        return sum(one.attempts for one in self._replies() if not one.recorded_at)
+
     def _replies(self) -> list[Exchange]:
         """The exchanges of the metrics' requests that have ended."""
         sent = [one for sent in self.rounds for one in sent if not isinstance(one, MetricError)]
@@ -104,6 +110,8 @@ class Pipeline:
         self._stopped = threading.Event()
         self._long_texts = LongTexts()
         self._scorers: dict[Scorer, None] = {}
+        self.sent = Counter[Scorer]()
+        """By scorer: number of times that a request of its metrics was sent, for samples that are finished."""
         self._thread = threading.Thread(target=self._score_all, daemon=True, name="evalharness-scores")
 
     def __enter__(self) -> Pipeline:
@@ -144,6 +152,17 @@ class Pipeline:
         self._engine.import_modules([*(task.request.key.model for task in tasks), *scorer.models])
         for task in tasks:
             self._send(task)
+        self._warm_up.run(scorer)
+        return [task.sample for task in tasks]
+
+    def score_stored(self, answered: Iterable[tuple[Case, Request, Response]], scorer: Scorer) -> list[Future[Sample]]:
+        """Score responses that are known already. Only the metrics send requests."""
+        self._scorers[scorer] = None
+        self._engine.import_modules(scorer.models)
+        tasks = [_Task(case, request, scorer, Exchange(request, response)) for case, request, response in answered]
+        for task in tasks:
+            self._unfinished.add(task)
+            self._arrived(task, task.exchange or Exchange(task.request))
         self._warm_up.run(scorer)
         return [task.sample for task in tasks]
 
@@ -257,6 +276,7 @@ class Pipeline:
     def _finish(self, task: _Task, sample: Sample) -> None:
         self._unfinished.discard(task)
         self._finished += 1
+        self.sent[task.scorer] += task.sent_for_metrics
         task.finish(sample)
 
 

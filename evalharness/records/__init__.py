@@ -12,6 +12,7 @@ from __future__ import annotations
 from evalharness.records.application import Citation, Context, ToolCall
 from evalharness.records.attachment import Attachment
 from evalharness.records.dialogue import END, USER, Conversation, Dialogue, Reaction, SimulatedUser, UserState, turn_id
+from evalharness.records.judged_again import AnswerScore, JudgedAgain
 from evalharness.records.response import FinishReason, Purpose, Request, Response, SampleKey, Timing, Usage
 from evalharness.records.run import TIMINGS, Run, RunHeader, Sample, Stability, slots_of
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
@@ -56,6 +57,7 @@ __all__ = [
     "TIMINGS",
     "USER",
     "AcceptedRun",
+    "AnswerScore",
     "Attachment",
     "Baseline",
     "BaselineCase",
@@ -73,6 +75,7 @@ __all__ = [
     "FinishReason",
     "GateRule",
     "GateSpec",
+    "JudgedAgain",
     "LevelUnit",
     "Location",
     "Message",

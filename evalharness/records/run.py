@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import fsum
 from typing import Any
 
+from evalharness.records.judged_again import JudgedAgain
 from evalharness.records.response import Purpose, Response, SampleKey
 from evalharness.records.score import NotApplicable, SampleError, Score, Violation
 from evalharness.records.suite import GateRule, Message
@@ -203,6 +204,8 @@ class Run:
     """Seconds of a fixed piece of work during the run: the speed of the machine. None if no gate needs it."""
     stability: tuple[Stability, ...] = ()
     """Accepted runs of each case that broke an assertion."""
+    judged_again: tuple[JudgedAgain, ...] = ()
+    """Scores of accepted answers by judges that have changed since."""
 
     @property
     def complete(self) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evalharness.records import Run, Usage
+from evalharness.records import JudgedAgain, Run, Usage
 
 
 def usage_lines(run: Run) -> Iterator[str]:
-    """A line on fresh answers, retries and cost, and a line on replayed answers.
+    """A line on fresh answers, retries and cost, one on replayed answers, and one on accepted answers judged again.
 
     A line without content is left out.
     """
@@ -28,6 +28,20 @@ def usage_lines(run: Run) -> Iterator[str]:
     if old := sorted(sample.recorded_at for sample in answered if sample.recorded_at):
         days = f"on {old[0][:10]}" if old[0][:10] == old[-1][:10] else f"from {old[0][:10]} to {old[-1][:10]}"
         yield f"replayed  {len(old)} of {len(run.samples)} answers, recorded {days}; --llm-record=all runs them again"
+    if judged := [one for one in run.judged_again if one.answers]:
+        yield f"judged    {judged_text(judged)}"
+
+
+def judged_text(judged: Sequence[JudgedAgain]) -> str:
+    """How many accepted answers changed judges have judged, the requests that were sent, and what they cost."""
+    answers, sent = sum(len(one.answers) for one in judged), sum(one.sent for one in judged)
+    cost = sum(one.cost_usd for one in judged)
+    effort = f"{_count(sent, 'request')} sent" + (f", {dollars(cost)}" if cost else "")
+    return f"{_count(answers, 'accepted answer')} judged again ({effort})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _estimated(usages: Sequence[Usage]) -> str:

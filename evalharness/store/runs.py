@@ -1,7 +1,8 @@
 """Reads and writes run records: `reports/SUITE/run.jsonl`.
 
-A header line, one sample per line in the order of completion, and an end line. A run writes `run.jsonl.part`, which
-gets its name at the end. That of a killed run stays; a file without the end line is read as a stopped run.
+A header line, one sample per line in the order of completion, the scores of accepted answers that were judged again,
+and an end line. A run writes `run.jsonl.part`, which gets its name at the end. That of a killed run stays; a file
+without the end line is read as a stopped run.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, NoReturn
 from pydantic import TypeAdapter, ValidationError
 
 from evalharness.errors import StoreError
-from evalharness.records import Run, RunHeader, Sample, SampleKey, Stability
+from evalharness.records import JudgedAgain, Run, RunHeader, Sample, SampleKey, Stability
 from evalharness.redaction import scrubbed
 from evalharness.store.files import CREATE, LONE_SURROGATES, open_regular, write_all
 from evalharness.store.folders import folder_of, writing
@@ -60,6 +61,7 @@ class _End:
 
 
 _HEADER, _SAMPLE, _END = TypeAdapter(RunHeader), TypeAdapter(Sample), TypeAdapter(_End)
+_JUDGED = TypeAdapter(JudgedAgain)
 
 
 def sample_to_json(sample: Sample) -> dict[str, Any]:
@@ -108,7 +110,9 @@ class RunWriter:
         self._write({"sample": sample_to_json(sample)})
 
     def end(self, run: Run) -> None:
-        """Write the end line, and give the file its name."""
+        """Write the last lines, and give the file its name."""
+        for judged in run.judged_again:
+            self._write({"judged_again": _JUDGED.dump_python(judged, mode="json")})
         end = _End(run.selected, run.stopped, run.calibration_s, run.stability)
         self._write({"end": _END.dump_python(end, mode="json")}, last=True)
 
@@ -154,21 +158,24 @@ def read_run(path: Path) -> Run:
     try:
         header = _HEADER.validate_python({key: value for key, value in first.items() if key not in ("schema", "kind")})
         samples: list[Sample] = []
+        judged: list[JudgedAgain] = []
         end: _End | None = None
         for number, stored in lines:
             line = upgraded_run_line(stored, planned) if old else stored
-            if end or line.keys() not in ({"sample"}, {"end"}):
+            if end or line.keys() not in ({"sample"}, {"judged_again"}, {"end"}):
                 raise StoreError(f"{path}:{number}: invalid run record: expected a sample, or one end line")
             if "sample" in line:
                 samples.append(_SAMPLE.validate_python(_readable(line["sample"])))
                 if problem := _out_of_range(samples[-1]):
                     raise StoreError(f"{path}:{number}: invalid run record: {problem}")
+            elif "judged_again" in line:
+                judged.append(_JUDGED.validate_python(line["judged_again"]))
             else:
                 end = _END.validate_python(line["end"])
     except ValidationError as error:
         raise StoreError(f"{path}:{number}: invalid run record: {error.errors()[0]['msg']}") from None
     end = end or _End(tuple(sample.key for sample in samples), stopped=True)
-    return Run(header, tuple(samples), end.selected, end.stopped, end.calibration_s, end.stability)
+    return Run(header, tuple(samples), end.selected, end.stopped, end.calibration_s, end.stability, tuple(judged))
 
 
 def _readable(sample: Any) -> Any:

@@ -33,6 +33,16 @@ def checked(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def beyond(view: SampleView, names: Iterable[str]) -> list[str]:
+    """Return those of these parts of a sample that a baseline does not keep of an accepted answer."""
+    added = {
+        "context": bool(view.response.contexts) or "contexts" in view.response.empty or "context" not in view.vars,
+        "conversation": bool(view.response.turns),
+        "tool_calls": True,
+    }
+    return [name for name in names if added.get(name, False)]
+
+
 def _question(view: SampleView) -> list[Shown]:
     found = [message.content for message in view.messages if message.role == "user"]
     if not found:

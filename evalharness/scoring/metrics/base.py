@@ -149,6 +149,9 @@ class Metric:
     """What it asks its models or its judge, for reports."""
     asks_cases: bool = False
     """Whether it reads the `questions` of cases."""
+    beyond: Callable[[SampleView], Sequence[str]] | None = None
+    """Returns what it reads of a sample that a baseline does not keep of an accepted answer. None: that is unknown, and
+    accepted answers are never scored again."""
     needs_golden: bool = True
     """Whether the metric applies only to cases with a golden answer."""
     applies: Callable[[Expectation], bool] | None = None

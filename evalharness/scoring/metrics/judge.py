@@ -85,6 +85,7 @@ def judge(
         named=True,
         question=plan.ask,
         asks_cases=True,
+        beyond=scored.beyond,
         needs_golden="golden" in plan.sees,
         applies=None if plan.ask else lambda case: called in case.questions,
         needs=f"question for {called}",
@@ -185,6 +186,10 @@ class _Scored:
 
     def __init__(self, plan: _Plan, opened: Judge) -> None:
         self._plan, self._judge = plan, opened
+
+    def beyond(self, view: SampleView) -> list[str]:
+        """The parts that the judge sees and a baseline does not keep."""
+        return sees.beyond(view, self._plan.sees)
 
     def requests(self, view: SampleView) -> list[Request]:
         """The requests of all questions about a sample."""
