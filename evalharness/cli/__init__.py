@@ -31,6 +31,7 @@ COMMANDS = {
     "history": "Show the trend of the accepted runs of a suite.",
     "import": "Import suites from other tools, and data sets.",
     "init": "Create a suite with goldens and a workflow.",
+    "judge": "Calibrate judges with labels of people.",
     "labels": "Import the choices of a blind comparison.",
     "record": "Export or import recorded responses.",
     "report": "Render runs for pull requests and CI systems.",

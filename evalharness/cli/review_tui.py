@@ -35,21 +35,21 @@ press any key to continue"""
 
 
 _KEYBOARD = 0
-_Mode = list[Any]
+Mode = list[Any]
 """The settings of a terminal, as `termios` returns them."""
 
 
-class _Resized(Exception):
+class Resized(Exception):
     """The size of the terminal changed."""
 
 
 def go_through(review: Review) -> bool:
     """Step through the answers. Returns True at the end, False after q."""
-    with _key_by_key() as usual:
+    with key_by_key() as usual:
         return _all_seen(review, usual)
 
 
-def _all_seen(review: Review, usual: _Mode) -> bool:
+def _all_seen(review: Review, usual: Mode) -> bool:
     whole, message = False, ""
     typed: list[str] = []
     while (one := review.current) is not None:
@@ -73,9 +73,9 @@ def _all_seen(review: Review, usual: _Mode) -> bool:
 
 
 @contextmanager
-def _key_by_key() -> Iterator[_Mode]:
+def key_by_key() -> Iterator[Mode]:
     """Read keys immediately and without echo. Keys typed ahead are kept, and Ctrl-C interrupts."""
-    usual: _Mode = termios.tcgetattr(_KEYBOARD)
+    usual: Mode = termios.tcgetattr(_KEYBOARD)
     tty.setcbreak(_KEYBOARD, termios.TCSADRAIN)
     try:
         yield usual
@@ -86,10 +86,10 @@ def _key_by_key() -> Iterator[_Mode]:
 def _draw_and_read(review: Review, message: str, *, whole: bool) -> list[str]:
     """The typed keys; none if the terminal was resized, so that the caller shows the screen again."""
     try:
-        with _noticing_size():
+        with noticing_size():
             _draw(review, message, whole=whole)
-            return _keys()
-    except _Resized:
+            return read_keys()
+    except Resized:
         return []
 
 
@@ -111,10 +111,10 @@ def _draw(review: Review, message: str, *, whole: bool) -> None:
 def _help() -> None:
     click.clear()
     echo(_HELP)
-    _keys()
+    read_keys()
 
 
-def _keys() -> list[str]:
+def read_keys() -> list[str]:
     """The typed keys, also those typed ahead; q if the terminal is gone."""
     try:
         typed = os.read(_KEYBOARD, 64).decode(errors="replace")
@@ -124,9 +124,11 @@ def _keys() -> list[str]:
 
 
 @contextmanager
-def _noticing_size() -> Iterator[None]:
+def noticing_size() -> Iterator[None]:
+    """Raise Resized when the size of the terminal changes."""
+
     def resized(number: int, frame: FrameType | None) -> None:
-        raise _Resized
+        raise Resized
 
     before = signal.signal(signal.SIGWINCH, resized)
     try:
@@ -135,7 +137,7 @@ def _noticing_size() -> Iterator[None]:
         signal.signal(signal.SIGWINCH, before)
 
 
-def _note(before: str, usual: _Mode) -> str:
+def _note(before: str, usual: Mode) -> str:
     termios.tcsetattr(_KEYBOARD, termios.TCSADRAIN, usual)
     try:
         note = ask("\nnote", before)

@@ -35,8 +35,7 @@ if TYPE_CHECKING:  # only some suites have conversations
 _log = get_logger(__name__)
 _MOST_AT_ONCE = 256
 _LINGER_S = 0.03
-_PATIENCE_S = 2.0
-"""Seconds that the end of a run waits for a busy metric."""
+_PATIENCE_S = 2.0  # that the end of a run waits for a busy metric
 _UNSCORED = SampleError("stopped", "the run was stopped before this response was scored")
 _TOO_LATE = SampleError("deadline", "the run's deadline ended before this response was scored")
 _GRACE_S = 1.0

@@ -45,6 +45,21 @@ class AnswerLabel:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelItem:
+    """One answer for people to label. It does not say which version the answer is from."""
+
+    of: Labelled
+    metric: str
+    ask: str
+    shown: tuple[tuple[str, str], ...]
+    """Titles and texts, as the judge gets them. The texts come from others."""
+    choices: tuple[tuple[str, float], ...]
+    """Each choice with its value."""
+    seed: str
+    drawn: bool
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeCalibration:
     """What a judge said about the labelled answers: a line of `golden/labels/SUITE.judges.jsonl`, one for each metric.
 

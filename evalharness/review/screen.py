@@ -44,13 +44,13 @@ class Size:
 
 def screen(one: ChangedAnswer, place: str, decision: Decision, size: Size, *, whole: bool = False) -> list[str]:
     """The lines. `place`: as in "3 of 17"; `whole`: show all lines of long texts."""
-    blocks = [(label, _wrapped(signs, size.width - _LABEL - 2)) for label, signs in _texts(one)]
+    blocks = [(label, wrapped(signs, size.width - _LABEL - 2)) for label, signs in _texts(one)]
     fails = [one_line(f"- the answer {problem}", size.width) for problem in one.sample.failed_checks]
     del fails[_MAX_FAILS:]
-    shares = _shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails) - len(_opinions(one)))
+    heights = shares([len(lines) for _, lines in blocks], size.height - _FRAME - len(fails) - len(_opinions(one)))
     title = one_line(f"{place} · {one.key.case} · {one.key.model}, {one.key.prompt}", size.width)
     lines = [click.style(title, bold=True), ""]
-    for (label, found), share in zip(blocks, shares, strict=True):
+    for (label, found), share in zip(blocks, heights, strict=True):
         lines += _block(label, found, len(found) if whole else share)
     lines += [click.style(line, fg="red") for line in fails]
     for label, line in (("scores", _scores(one)), *_opinions(one), ("decision", _decided(decision))):
@@ -65,18 +65,19 @@ def change_of(one: ChangedAnswer) -> str:
 
 def _texts(one: ChangedAnswer) -> Iterable[tuple[str, list[Sign]]]:
     question = next((turn.content for turn in reversed(one.sample.messages) if turn.role == "user"), "")
-    yield "question", _plain(question)
+    yield "question", plain(question)
     if one.sample.golden:
-        yield "golden", _plain("\n".join(f"- {text}" for text in one.sample.golden))
+        yield "golden", plain("\n".join(f"- {text}" for text in one.sample.golden))
     if one.before is None:
-        yield "new", _plain(one.text)
+        yield "new", plain(one.text)
         return
-    yield "old", _plain(one.before.text)
-    yield "new", _plain(one.text)
+    yield "old", plain(one.before.text)
+    yield "new", plain(one.text)
     yield "change", _difference(one.before.text[:MAX_CHARS], one.text[:MAX_CHARS])
 
 
-def _plain(text: str) -> list[Sign]:
+def plain(text: str) -> list[Sign]:
+    """The text, printable and not too long, as unchanged signs."""
     more = len(text) - MAX_CHARS
     shown = printable(text[:MAX_CHARS]) + (f"\n… {more} more characters are in run.jsonl" if more > 0 else "")
     return [(sign, "same") for sign in (shown or "(empty)").expandtabs(4)]
@@ -90,7 +91,7 @@ def _difference(old: str, new: str) -> list[Sign]:
     return signs
 
 
-def _wrapped(signs: Sequence[Sign], width: int) -> list[list[Sign]]:
+def wrapped(signs: Sequence[Sign], width: int) -> list[list[Sign]]:
     """The text in lines of at most `width` columns, broken at blanks where possible."""
     lines: list[list[Sign]] = [[]]
     used, blank = 0, 0
@@ -116,26 +117,27 @@ def _columns(sign: str) -> int:
     return 0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
 
 
-def _shares(lengths: Sequence[int], lines: int) -> list[int]:
+def shares(lengths: Sequence[int], lines: int) -> list[int]:
     """The lines for each text: short ones get all they need, long ones share the rest."""
-    shares = [min(_MIN_LINES, length) for length in lengths]
-    while sum(shares) < lines and shares != list(lengths):
-        waiting = [i for i, length in enumerate(lengths) if shares[i] < length]
-        shares[min(waiting, key=shares.__getitem__)] += 1
-    return shares
+    found = [min(_MIN_LINES, length) for length in lengths]
+    while sum(found) < lines and found != list(lengths):
+        waiting = [i for i, length in enumerate(lengths) if found[i] < length]
+        found[min(waiting, key=found.__getitem__)] += 1
+    return found
 
 
 def _block(label: str, lines: Sequence[Sequence[Sign]], share: int) -> Iterable[str]:
     cut = len(lines) > share
     shown = lines[: share - 1] if cut else lines
     for number, line in enumerate(shown):
-        yield f"{label if number == 0 else '':<{_LABEL}}│ {_coloured(line)}"
+        yield f"{label if number == 0 else '':<{_LABEL}}│ {coloured(line)}"
     if cut:
         more = click.style(f"… {len(lines) - len(shown)} more lines: press m", dim=True)
         yield f"{'' if shown else label:<{_LABEL}}│ {more}"
 
 
-def _coloured(line: Sequence[Sign]) -> str:
+def coloured(line: Sequence[Sign]) -> str:
+    """A line with the colours of its changes."""
     runs: list[tuple[str, Kind]] = []
     for sign, kind in line:
         if runs and runs[-1][1] == kind:

@@ -7,8 +7,9 @@ which are left alone here.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evalharness.errors import StoreError
 from evalharness.records.answer_label import AnswerLabel, JudgeCalibration, Labelled
 from evalharness.store.files import read_below, write_below
+from evalharness.store.folders import writing
+from evalharness.store.locks import locked
 from evalharness.store.runs import parse_line, stored_lines
 
 LABEL_FOLDER = "golden/labels"
@@ -108,10 +111,28 @@ def write_answer_labels(root: Path, suite: str, labels: Iterable[AnswerLabel]) -
     write_below(root, path, (dumped(line) for line in lines))
 
 
+def add_answer_labels(root: Path, suite: str, labels: Iterable[AnswerLabel]) -> tuple[int, int]:
+    """Add labels to the file at once; one of the same person on the same answer replaces the earlier one.
+
+    Returns the numbers of new and of changed labels. Raises StoreError.
+    """
+    path, added, changed = label_path(root, suite), 0, 0
+    with writing(path), locked(path.parent, root):
+        known = {(one.of, one.by, one.made_by): one for one in read_answer_labels(root, suite)}
+        for label in labels:
+            old = known.get(identity := (label.of, label.by, label.made_by))
+            if old is None or old.choice != label.choice:
+                added, changed = added + (old is None), changed + (old is not None)
+                known[identity] = label
+        if added or changed:
+            write_answer_labels(root, suite, known.values())
+    return added, changed
+
+
 def read_calibrations_of_judges(root: Path, suite: str) -> dict[str, JudgeCalibration]:
     """The calibration of each metric; none without a file. Raises StoreError with file:line."""
     path = calibration_path(root, suite)
-    content = read_below(root, path)
+    content = read_below(root, path) if os.path.lexists(path) else None  # which would create the folder
     if content is None:
         return {}
     lines = content.decode("utf-8", "replace").split("\n")[:-1]
@@ -122,6 +143,19 @@ def read_calibrations_of_judges(root: Path, suite: str) -> dict[str, JudgeCalibr
 def write_calibrations_of_judges(root: Path, suite: str, calibrations: Sequence[JudgeCalibration]) -> None:
     """Write the file. Raises StoreError."""
     write_below(root, calibration_path(root, suite), (dumped(_judge_line(one)) for one in calibrations))
+
+
+def update_calibrations_of_judges(root: Path, suite: str, calibrations: Iterable[JudgeCalibration]) -> None:
+    """Replace the calibrations of these metrics; one that differs in its time alone stays. Raises StoreError."""
+    path = calibration_path(root, suite)
+    with writing(path), locked(path.parent, root):
+        known = read_calibrations_of_judges(root, suite)
+        before = dict(known)
+        for one in calibrations:
+            old = known.get(one.metric)
+            known[one.metric] = old if old and replace(one, at=old.at) == old else one
+        if known != before:
+            write_calibrations_of_judges(root, suite, list(known.values()))
 
 
 def _judge_line(one: JudgeCalibration) -> dict[str, Any]:

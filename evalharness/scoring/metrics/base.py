@@ -121,6 +121,16 @@ class Asks(NamedTuple):
 _PLAINLY = Asks()
 
 
+class LabelQuestion(NamedTuple):
+    """What a person sees who answers a judge's question about a sample."""
+
+    ask: str
+    shown: tuple[tuple[str, str], ...]
+    """Titles and texts, as the judge gets them. The texts come from others."""
+    choices: tuple[tuple[str, float], ...]
+    """Each choice with what it counts, in [0, 1]."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A way to score responses."""
@@ -173,6 +183,8 @@ class Metric:
     process can open it by them, and scores long texts. None: this process scores all texts."""
     close: Callable[[], None] | None = None
     """Ends what the metric has started, such as a process."""
+    label_question: Callable[[SampleView], LabelQuestion] | None = None
+    """Returns what a person must see to label a sample. Raises MetricError. None: people cannot label it as a whole."""
 
     def missing_in(self, case: Expectation) -> str:
         """Return what a case lacks for this metric, as in `no golden answer`; empty if the metric applies."""

@@ -24,7 +24,16 @@ from evalharness.scoring.judges.fences import Shown
 from evalharness.scoring.judges.model_judge import ModelJudge, VotingJudge
 from evalharness.scoring.judges.prompts import preset as open_preset
 from evalharness.scoring.metrics import sentences
-from evalharness.scoring.metrics.base import Asks, Metric, Responses, Result, SampleView, as_metric_error, signature
+from evalharness.scoring.metrics.base import (
+    Asks,
+    LabelQuestion,
+    Metric,
+    Responses,
+    Result,
+    SampleView,
+    as_metric_error,
+    signature,
+)
 
 MOST_CHOICES, MOST_SENTENCES = 20, 200
 _SHOWN_CHARS = 200
@@ -90,6 +99,7 @@ def judge(
         applies=None if plan.ask else lambda case: called in case.questions,
         needs=f"question for {called}",
         reads_text=False,
+        label_question=None if plan.each else scored.label_question,
     )
 
 
@@ -202,6 +212,11 @@ class _Scored:
         asked = zip(questions, _by_question(responses, len(questions)), strict=True)
         made = [self._judge.follow_ups(*one) for one in asked]
         return _flat(made, len(made[0]))
+
+    def label_question(self, view: SampleView) -> LabelQuestion:
+        """What a person sees who answers in the judge's place. Raises MetricError: the sample lacks a part."""
+        (question,) = self._questions(view)
+        return LabelQuestion(question.text, question.shown, tuple(self._plan.weights.items()))
 
     def score(self, views: Sequence[SampleView], responses: Sequence[Responses]) -> list[Result]:
         """A score for each sample. All questions go to the judge together."""

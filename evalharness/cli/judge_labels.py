@@ -1,0 +1,154 @@
+"""The steps of `evalharness judge calibrate`: draw, ask people, let the judges judge, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from evalharness.cli._output import echo, print_json, progress_bar
+from evalharness.cli.judge_table import figures, raters_of, table
+from evalharness.cli.label_tui import label_all
+from evalharness.config import Config
+from evalharness.errors import RefusedError
+from evalharness.evaluation.label_judging import Judging, judge_labels, resources_for
+from evalharness.evaluation.labelling import Labelling, MetricLabelling, open_labelling
+from evalharness.evaluation.merge_base import MergeBase
+from evalharness.gate.judge_error import judge_error
+from evalharness.gate.judged import question_of
+from evalharness.records import Sample
+from evalharness.records.answer_label import AnswerLabel, LabelItem
+from evalharness.report.encode import one_line
+from evalharness.report.usage import dollars
+from evalharness.review.label_steps import LabelSteps
+from evalharness.store import merge_base, read_run
+from evalharness.store.answer_labels import add_answer_labels, read_answer_labels, read_calibrations_of_judges
+from evalharness.store.runs import RECORD
+
+_WIDTH = 79
+_MOST_ERRORS = 3
+_STOPPED = 130
+
+
+def opened(config: Config, suite: str, path: Path, *, metric: str, sample: int, seed: str) -> Labelling:
+    """The answers of a run record that people can label. Raises EvalHarnessError."""
+    run = read_run(path)
+    if run.header.suite != suite:
+        raise RefusedError(f"{path}:1: expected a run of the suite '{suite}', got one of '{run.header.suite}'")
+    beside = path.parent / "reference.jsonl"
+    reference = read_run(beside) if path.name.startswith(RECORD) and beside.exists() else None
+    baselines = MergeBase(config, merge_base(config.root, None)).shown(run, None, reference)
+    return open_labelling(run, baselines, config, metric=metric, sample=sample, seed=seed)
+
+
+def describe(labelling: Labelling) -> None:
+    """Print what is drawn, and what is left out."""
+    for name, mine in labelling.metrics.items():
+        draw = mine.draw
+        what = "changed cases" if draw.changed else "cases"
+        echo(f"{name}: {len(draw.items)} answers to {draw.places} of {draw.of} {what}; seed {one_line(draw.seed, 40)}")
+        if not draw.changed:
+            echo("no answer differs from a baseline: these labels calibrate the judge, and correct no change")
+        for reason, count in mine.known.left_out.items():
+            echo(one_line(f"{name}: {count} answers are left out: {reason}", 2 * _WIDTH))
+    for name in labelling.left_out:
+        echo(
+            one_line(
+                f"{name}: left out: people label whole answers, and this judge has a verdict on each sentence", 200
+            )
+        )
+
+
+def ask_for_labels(root: Path, labelling: Labelling, by: str) -> None:
+    """Ask one person for the labels that are missing. Ctrl-C ends the command."""
+    suite = labelling.plan.suite.name
+    items = open_items(labelling, read_answer_labels(root, suite), by)
+    if not items:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        echo(f"{len(items)} answers have no label by {one_line(by, 40)}: label them in a terminal", err=True)
+        return
+    steps = LabelSteps(items, by, lambda label: _saved(root, suite, label))
+    try:
+        label_all(steps)
+    except KeyboardInterrupt:
+        echo(f"\nstopped: {len(steps.made)} of {len(items)} labelled; the same command continues here")
+        raise SystemExit(_STOPPED) from None
+    echo("")
+    echo(f"{len(steps.made)} of {len(items)} answers labelled")
+
+
+def open_items(labelling: Labelling, labels: Sequence[AnswerLabel], by: str) -> list[LabelItem]:
+    """The drawn answers without a label by this person."""
+    done = {label.of for label in labels if label.by == by and label.made_by == "person"}
+    return [item for mine in labelling.metrics.values() for item in mine.draw.items if item.of not in done]
+
+
+def _saved(root: Path, suite: str, label: AnswerLabel) -> None:
+    add_answer_labels(root, suite, [label])
+
+
+def judge_all(
+    config: Config, labelling: Labelling, labels: Sequence[AnswerLabel], budget_usd: float | None
+) -> dict[str, Judging]:
+    """Let each judge judge the labelled answers; only judges that have labels."""
+    known = read_calibrations_of_judges(config.root, labelling.plan.suite.name)
+    questions = {label.of.question for label in labels if label.made_by == "person"}
+    wanted = {name: one for name, one in labelling.metrics.items() if question_of(one.metric.signature) in questions}
+    found: dict[str, Judging] = {}
+    if not wanted:
+        return found
+    resources = resources_for(labelling, config, budget_usd)
+    with resources:
+        for name, mine in wanted.items():
+            found[name] = judge_labels(mine, labels, known.get(name), resources, _watched)
+    for warning in resources.warnings:
+        echo(one_line(f"warning: {warning}", 1000), err=True)
+    return found
+
+
+def _watched(step: str, waiting: Sequence[Future[Sample]]) -> Iterator[Future[Sample]]:
+    with progress_bar(f"{len(waiting)} {step}", iterable=waiting, file=sys.stderr) as shown:
+        yield from shown
+
+
+def measured(
+    labelling: Labelling, labels: Sequence[AnswerLabel], judged: Mapping[str, Judging], *, as_json: bool
+) -> int:
+    """Print the figures of all judges. Returns the exit status."""
+    if as_json:
+        print_json({name: _figures(mine, labels, judged.get(name)) for name, mine in labelling.metrics.items()})
+    else:
+        for name, mine in labelling.metrics.items():
+            _show(name, mine, labels, judged.get(name))
+    complete = judged.keys() == labelling.metrics.keys()
+    return 0 if complete and not any(one.errors for one in judged.values()) else 1
+
+
+def _figures(mine: MetricLabelling, labels: Sequence[AnswerLabel], judging: Judging | None) -> dict[str, Any]:
+    metric = mine.metric
+    error = judge_error(labels, judging.calibration, metric.signature) if judging else None
+    return figures(mine, error, judging, raters_of(labels, question_of(metric.signature)))
+
+
+def _show(name: str, mine: MetricLabelling, labels: Sequence[AnswerLabel], judging: Judging | None) -> None:
+    signature = mine.metric.signature
+    error = judge_error(labels, judging.calibration, signature) if judging else None
+    if error is None or judging is None:
+        echo(f"{name}: no labels, so its error is unknown: label answers in a terminal")
+        return
+    for line in judging.errors[:_MOST_ERRORS]:
+        echo(one_line(f"no verdict on {line}", 500), err=True)
+    if len(judging.errors) > _MOST_ERRORS:
+        echo(f"no verdict on {len(judging.errors) - _MOST_ERRORS} more answers", err=True)
+    if judging.unknown:
+        echo(
+            f"{judging.unknown} labelled answers are in no run and no baseline any more, and cannot be judged", err=True
+        )
+    if judging.judged:
+        cost = f" for {dollars(judging.cost_usd)}" if judging.cost_usd else ""
+        echo(f"{name}: the judge judged {judging.judged} answers{cost}")
+    for line in table(name, error, raters_of(labels, question_of(signature))):
+        echo(line)
