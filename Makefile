@@ -16,11 +16,12 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test test-deep docs lint lock test-newest test-wheel dist bench bench-gate bench-judges bench-local bench-scale bench-spine bench-texts install install-test clean
+.PHONY: help demo test test-deep docs lint lock models-big test-newest test-wheel dist bench bench-gate bench-judges bench-local bench-scale bench-spine bench-texts install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run the tests"
 	@echo "make test-deep    run tests that repeat what a quicker one shows, with larger numbers"
+	@echo "make models-big   fetch a model of 1.1 GB for the example of a judge and the tests marked model_big"
 	@echo "make docs         build the documentation's site into build/docs and run the code on its pages"
 	@echo "make lint         ruff, mypy, basedpyright, and the checks of the workflows"
 	@echo "make test-newest  run the quick tests with the newest versions; list what differs from the lock"
@@ -52,10 +53,13 @@ demo: $(DEMO_READY)
 	$(VENV)/bin/pytest --llm-suite=support
 
 test: $(READY)
-	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "not deep" $(OPTIONS)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "not deep and not model_big" $(OPTIONS)
 
 test-deep: $(READY)
-	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m deep $(OPTIONS)
+	$(VENV)/bin/pytest -n $(JOBS) --dist worksteal -m "deep and not model_big" $(OPTIONS)
+
+models-big: $(DEMO_READY)
+	$(VENV)/bin/python setup/big_models.py --venv $(VENV)
 
 test-newest: $(SETUP)
 	@$(INSTALL) --venv $(VENV)-newest --newest dev
