@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from evalharness.cross_encoder_config import CrossEncoderConfig
-from evalharness.errors import ConfigError, did_you_mean
+from evalharness.errors import ConfigError, MissingFileError, did_you_mean
 from evalharness.function_config import FunctionConfig, FunctionElsewhere, PromptConfig
 from evalharness.redaction import redact_settings, shortened
 
@@ -268,7 +268,8 @@ def resolve_path(path: str, root: Path) -> Path:
     """The file of a configured path, which exists.
 
     The path is absolute, relative to the root, or `package:NAME/FILE` in an installed package.
-    Raises ConfigError if the package or the file does not exist, or a folder of the project hides the package.
+    Raises MissingFileError if the file does not exist, ConfigError if the package does not, or a folder of the project
+    hides it.
     """
     if path.startswith("package:"):
         package, _, inner = path.removeprefix("package:").partition("/")
@@ -276,7 +277,7 @@ def resolve_path(path: str, root: Path) -> Path:
     else:
         found = root / (Path(path).expanduser() if path.startswith("~/") else Path(path))
     if not found.exists():
-        raise ConfigError(f"{path}: no such file ({found})")
+        raise MissingFileError(f"{path}: no such file ({found})")
     return found
 
 

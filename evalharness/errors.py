@@ -60,6 +60,10 @@ class ConfigError(EvalHarnessError):
     """The line of pyproject.toml, 0 if it is unknown."""
 
 
+class MissingFileError(ConfigError):
+    """A configured file does not exist."""
+
+
 class MissingExtraError(EvalHarnessError):
     """An optional package is not installed."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evalharness.config import Config, resolve_path
-from evalharness.errors import ConfigError, ProviderError
+from evalharness.errors import ConfigError, MissingFileError, ProviderError
 from evalharness.local.gguf_header import GgufHeader, read_header
 
 MAX_TOKENS = 2**22
@@ -25,17 +25,27 @@ class ModelFile:
     def __init__(self, path: str, *, sha256: str | None, chat_template: str | None, root: Path) -> None:
         """Hash the file and read its header. Raises ConfigError.
 
-        `sha256`: the expected hash. `chat_template`: a jinja2 file under the root.
+        `sha256`: the expected hash. A pinned file may be missing: it gets no request, but its recorded responses are
+        replayed. `chat_template`: a jinja2 file under the root.
         """
-        self.path = resolve_path(path, root)
-        self.sha256 = _sha256(self.path)
-        if sha256 and sha256.lower() != self.sha256:
-            raise ConfigError(f"{path}: SHA-256 mismatch: expected {sha256.lower()}, got {self.sha256}")
         self.template = resolve_path(chat_template, root).read_text(encoding="utf-8") if chat_template else None
         self.header: GgufHeader | None = None
         """None for a file that cannot be loaded."""
         self.refusal = ""
         """Why the file cannot be loaded: the error of every request. Empty for a sound file."""
+        try:
+            self.path = resolve_path(path, root)
+        except MissingFileError as error:
+            if not sha256:
+                raise
+            self.path, self.sha256, self.refusal = Path(path), sha256.lower(), str(error)
+        else:
+            self._read(path, sha256)
+
+    def _read(self, path: str, sha256: str | None) -> None:
+        self.sha256 = _sha256(self.path)
+        if sha256 and sha256.lower() != self.sha256:
+            raise ConfigError(f"{path}: SHA-256 mismatch: expected {sha256.lower()}, got {self.sha256}")
         try:
             self.header = read_header(self.path)
         except ProviderError as error:
