@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 import pytest
-import rouge_score.rouge_scorer
+import rouge_score.scoring
 import scipy.special
 from kept import begin
 from noisy import noisy  # noqa: F401 - a fixture

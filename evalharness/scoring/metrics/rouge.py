@@ -3,7 +3,7 @@
 Formula: Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries" (W04-1013), as the reference implementation
 (google-research/rouge) has it. rouge-score fills a quadratic table in Python for ROUGE-L; rapidfuzz finds the same
 length with bit vectors (Hyyro 2004). Its counts of words and pairs are three lines here, because its scorer imports
-nltk, which takes seconds and which only stems and its own tokenizer need. The tests hold all three to 1e-9 of it.
+nltk, which takes a second; `porter` stems in its place. The tests hold all three to 1e-9 of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Literal, Protocol
 
+from evalharness.scoring.metrics import porter
 from evalharness.scoring.metrics.base import Metric, against_golden, signature
 from evalharness.scoring.metrics.limits import MAX_TOKEN_PAIRS, check_pairs
 from evalharness.scoring.metrics.tokenise import RULES, tokenise
@@ -58,7 +59,6 @@ def _rouge(name: str, rouge_type: str, stem: bool, tokenizer: TokenizerName) -> 
     rules = RULES if tokenizer == "unicode" else tokenizer
     written = signature(name, tok=rules, stem=stem, v=f"rouge-score-{version('rouge-score')}")
 
-    # A stemmer imports nltk, which takes a second: do it with the first score, or in the warm-up.
     def compare(answer: str, golden: str) -> float:
         return _scorer(rouge_type, stem, tokenizer)(answer, golden)
 
@@ -108,21 +108,15 @@ def _longest_common(tokenizer: Tokenizer) -> Callable[[str, str], float]:
 
 def open_tokenizer(name: TokenizerName, *, stem: bool) -> Tokenizer:
     """Return the tokenizer of that name as an object that rouge-score takes."""
-    if name == "unicode" and not stem:
-        return UnicodeTokenizer(None)  # needs no nltk: a suite with rouge_l alone starts a second sooner
-    from rouge_score import tokenizers
-
-    if name == "rouge":
-        return tokenizers.DefaultTokenizer(stem)  # type: ignore[no-any-return]
-    return UnicodeTokenizer(tokenizers.porter.PorterStemmer().stem)
+    return UnicodeTokenizer(stem=stem) if name == "unicode" else RougeTokenizer(stem=stem)
 
 
 class UnicodeTokenizer:
     """Our words for rouge-score. Words of a-z and more than three letters are stemmed, as rouge-score does."""
 
-    def __init__(self, stem: Callable[[str], str] | None) -> None:
+    def __init__(self, *, stem: bool) -> None:
         # A stem costs twenty times a look-up, and answers to one prompt share their words.
-        self._stem = lru_cache(maxsize=65_536)(stem) if stem else None
+        self._stem = lru_cache(maxsize=65_536)(porter.stem) if stem else None
 
     def tokenize(self, text: str) -> list[str]:
         """Return the words of `text`, stemmed if the tokenizer has a stemmer."""
@@ -130,3 +124,16 @@ class UnicodeTokenizer:
         if stem is None:
             return words
         return [stem(word) if len(word) > 3 and word.isascii() else word for word in words]
+
+
+class RougeTokenizer:
+    """rouge-score's `DefaultTokenizer`, without its import of nltk."""
+
+    def __init__(self, *, stem: bool) -> None:
+        self._stemmer = porter if stem else None
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the words of `text`, stemmed if the tokenizer has a stemmer."""
+        from rouge_score.tokenize import tokenize
+
+        return tokenize(text, self._stemmer)  # type: ignore[no-any-return]
