@@ -26,11 +26,12 @@ SECTIONS = [
     "ExecutorConfig",
     "FunctionConfig",
     "PromptConfig",
+    "PublishConfig",
     "Limits",
 ]
 HIDDEN = {
     *("root", "processes", "models", "embedders", "cross_encoders"),
-    *("judges", "executors", "checks", "metrics", "prompts", "limits"),
+    *("judges", "executors", "checks", "metrics", "prompts", "publish", "limits"),
 }
 """Set by the program, or sections of their own."""
 

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from evalharness.cross_encoder_config import CrossEncoderConfig
 from evalharness.errors import ConfigError, MissingFileError, did_you_mean
 from evalharness.function_config import FunctionConfig, FunctionElsewhere, PromptConfig
+from evalharness.publish_config import PublishConfig
 from evalharness.redaction import redact_settings, shortened
 
 T = TypeVar("T")
@@ -150,6 +151,7 @@ class Config(Section):
     checks: dict[str, FunctionConfig] = {}
     metrics: dict[str, FunctionConfig] = {}
     prompts: dict[str, PromptConfig] = {}
+    publish: dict[str, PublishConfig] = {}
     executor: str = "local"
     """Where requests run: a name of `executors`, or of an installed executor."""
     limits: Limits = Limits()

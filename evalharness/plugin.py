@@ -106,6 +106,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE|LEVEL",
         help="append a log to a file, or show INFO or DEBUG lines on the terminal",
     )
+    add(
+        "--llm-publish",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="send the verdicts to [tool.evalharness.publish.NAME]; repeatable",
+    )
     add("--llm-report", metavar="DIR", help="write the reports to this folder (default: reports/SUITE)")
 
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 
-Kind = Literal["metrics", "checks", "providers", "judges", "gate_kinds", "report_formats", "executors"]
+Kind = Literal["metrics", "checks", "providers", "judges", "gate_kinds", "report_formats", "executors", "destinations"]
 _PASSED = {"config", "providers"}
 """Parameters that the program fills in: no suite and no configuration sets them."""
 _MEMBERS: Mapping[str, tuple[str, ...]] = {
@@ -25,6 +25,7 @@ _MEMBERS: Mapping[str, tuple[str, ...]] = {
     "judges": ("signature", "models", "requests", "decide"),
     "gate_kinds": ("unit", "options", "evidence", "conclude"),
     "executors": ("submit", "start", "prepare", "memory_bytes", "refusal", "unload", "close"),
+    "destinations": ("when", "modules", "remote", "publish"),
     "providers": (
         "capabilities",
         "generated_tokens",
@@ -124,6 +125,10 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
         "parquet": "evalharness.report.formats:PARQUET",
     },
     "executors": {"local": "evalharness.execution.local:LocalExecutor"},
+    "destinations": {
+        "slack": "evalharness.publish.slack:slack",
+        "webhook": "evalharness.publish.webhook:webhook",
+    },
 }
 
 

@@ -31,8 +31,9 @@ SINKS = {
     "sys.__std*": "",
     "traceback.print*": "",
     "warnings.warn*": "scoring/metrics/vectors.py",
-    "logging.getLogger": "logs.py wire/endpoint.py",
-    "logging.[a-z]*": "logs.py cli/__init__.py pytest_plugin/log.py wire/endpoint.py scoring/metrics/local_embedder.py",
+    "logging.getLogger": "logs.py wire/endpoint.py publish/http_target.py",
+    "logging.[a-z]*": "logs.py cli/__init__.py pytest_plugin/log.py wire/endpoint.py scoring/metrics/local_embedder.py "
+    "publish/http_target.py",
     "os.write": "store/*.py local/native.py local/server.py local/worker.py application/worker.py",
     "*.write_line()": "pytest_plugin/_output.py",
     "*.write_sep()": "pytest_plugin/_output.py",

@@ -33,6 +33,7 @@ COMMANDS = {
     "init": "Create a suite with goldens and a workflow.",
     "judge": "Calibrate judges with labels of people.",
     "labels": "Import the choices of a blind comparison.",
+    "publish": "Send runs to chat, mail and dashboards.",
     "record": "Export or import recorded responses.",
     "report": "Render runs for pull requests and CI systems.",
     "review": "Step through the changed answers of a run.",

@@ -53,6 +53,7 @@ _STOPPED = 130
     "--deadline", "deadline_s", metavar="SECONDS", type=click.FloatRange(min=0), help="Limit the time of the run."
 )
 @click.option("--report", metavar="DIR", help="Write the reports here. Default: reports/SUITE.")
+@click.option("--publish", metavar="NAME", multiple=True, help="Send the verdict to this destination; repeatable.")
 @click.option(
     "--inconclusive",
     type=click.Choice(["warn", "fail"]),

@@ -10,6 +10,7 @@ from typing import Any
 from evalharness.config import Config
 from evalharness.doctor.result import CheckResult
 from evalharness.errors import ConfigError, EvalHarnessError
+from evalharness.publish import open_destinations
 from evalharness.registry import BUILT_IN, Kind, find, make
 from evalharness.report import open_formats
 
@@ -28,11 +29,21 @@ def check_extensions(config: Config) -> Iterator[CheckResult]:
         open_formats(config.reports)
     except ConfigError as error:
         yield CheckResult("extensions", "broken", str(error), needed=True)
+    yield from (_destination(name, config) for name in config.publish)
     table = config.executors.get(config.executor)
     try:
         find("executors", table.executor if table else config.executor)
     except (LookupError, ConfigError) as error:
         yield CheckResult("extensions", "broken", f"executor: {error.args[0]}", needed=True)
+
+
+def _destination(name: str, config: Config) -> CheckResult:
+    """Whether a destination of results can be opened; nothing is sent."""
+    try:
+        open_destinations([name], config)
+    except ConfigError as error:
+        return CheckResult("extensions", "broken", f"publish: {error}", needed=True)
+    return CheckResult("extensions", "ok", f"destination {name} is configured; nothing was sent")
 
 
 def _function(kind: Kind, name: str, config: Config) -> CheckResult:

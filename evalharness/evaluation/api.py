@@ -19,6 +19,7 @@ from typing import Any
 
 from evalharness.config import Config, load_config
 from evalharness.errors import ConfigError
+from evalharness.evaluation import publishing
 from evalharness.evaluation.comparison import Comparison, compare
 from evalharness.evaluation.confirm import confirm
 from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
@@ -54,6 +55,7 @@ def evaluate(
     concurrency: int | None = None,
     executor: str | Executor | None = None,
     report: str | None = None,
+    publish: Sequence[str] = (),
     config: Config | None = None,
     on_start: Callable[[Evaluation], None] | None = None,
     on_sample: OnSample | None = None,
@@ -77,6 +79,7 @@ def evaluate(
         concurrency: Most requests in flight for each model.
         executor: Where requests run: a name, or an executor. Default: the configured one, or this process.
         report: Folder of the reports, relative to the root.
+        publish: Names of `[tool.evalharness.publish.NAME]` that get the outcome; what fails is one of its warnings.
         config: The configuration. Default: `pyproject.toml` of the nearest folder upwards with `suites/`.
         on_start: Called with the evaluation when its requests are on their way.
         on_sample: Called with each sample, in the order of the plan.
@@ -101,6 +104,7 @@ def evaluate(
         concurrency=concurrency,
         executor=executor,
         report=report,
+        publish=publish,
         config=config,
     )
     evaluation = open_evaluation(suite, resources)
@@ -123,6 +127,7 @@ def _resources(
     concurrency: int | None,
     executor: str | Executor | None,
     report: str | None,
+    publish: Sequence[str],
     config: Config | None,
 ) -> Resources:
     """The resources of one suite, from the arguments of `evaluate`."""
@@ -138,6 +143,7 @@ def _resources(
         against=commit_at(config.root, against) if against else None,
         report=report,
         executor=executor,
+        publish=publishing.open_named(publish, config),
         run=RunOptions(
             record=record_mode(config, record),
             concurrency=concurrency,
@@ -183,6 +189,7 @@ def _run(
         stopped = False
     finally:
         evaluation.finish(stopped=stopped)
+    publishing.publish(evaluation)
     return evaluation
 
 

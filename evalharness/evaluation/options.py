@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from evalharness.execution import Executor, RunOptions
 from evalharness.store import Commit
+
+if TYPE_CHECKING:
+    from evalharness.publish import Opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,5 +42,7 @@ class EvaluationOptions:
     """The command that repeats the run. Empty: `pytest --llm-suite` with these options."""
     executor: str | Executor | None = None
     """Where the requests run: a name, or an executor. None: the configured one."""
+    publish: tuple[Opened, ...] = ()
+    """Where the outcome of `evaluate()` goes."""
     run: RunOptions = field(default_factory=RunOptions)
     """Limits of the requests."""

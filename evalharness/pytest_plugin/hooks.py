@@ -220,6 +220,7 @@ class EvalPlugin:
             fail = self.suites.fail_inconclusive
             statuses = [outcome.exit_status(fail_inconclusive=fail) for outcome in self._outcomes]
             session.exitstatus = max(statuses, key=_SEVERITY.index)
+        self._outcomes = self.suites.published(self._outcomes, session.exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the verdict of each suite."""

@@ -13,6 +13,7 @@ import pytest
 from evalharness.config import Config, load_config
 from evalharness.evaluation.merge_base import check_baseline
 from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.publishing import open_named
 from evalharness.evaluation.resources import Resources
 from evalharness.execution import RecordMode, RunOptions
 from evalharness.local.memory import share_bytes
@@ -33,6 +34,7 @@ def suites_of(config: pytest.Config) -> Suites:
     check_root(config)
     project = load_config(config.rootpath)
     _check_options(option, project)
+    destinations = () if worker else open_named(option("--llm-publish"), project)
     record: RecordMode = "none" if project.offline else option("--llm-record")
     project = project.model_copy(update={"processes": worker.get("workercount", 1), "offline": record == "none"})
     options = EvaluationOptions(
@@ -61,6 +63,7 @@ def suites_of(config: pytest.Config) -> Suites:
         tuple(suite_path(name, project.root) for name in names),
         fail_inconclusive=option("--llm-inconclusive") == "fail",
         is_worker=bool(worker),
+        destinations=destinations,
     )
 
 

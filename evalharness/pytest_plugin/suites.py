@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from evalharness.errors import ConfigError
 from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
 from evalharness.evaluation.resources import Resources
 from evalharness.records import Sample
+from evalharness.report import Outcome
 from evalharness.suites import load_suite
+
+if TYPE_CHECKING:
+    from evalharness.publish import Opened
 
 
 @dataclass
@@ -23,6 +29,8 @@ class Suites:
     """The files of the suites to run."""
     fail_inconclusive: bool = False
     is_worker: bool = False
+    destinations: tuple[Opened, ...] = ()
+    """Where the results go (`--llm-publish`)."""
     opened: dict[str, Evaluation] = field(default_factory=dict)
     checked: set[str] = field(default_factory=set)
     """Suites whose answers tests give, with the fixture `llm`."""
@@ -93,6 +101,15 @@ class Suites:
         """Delete the reports of earlier runs of these suites."""
         for name in self.resources.names:
             delete_stale_reports(self.resources, name)
+
+    def published(self, outcomes: list[Outcome], exit_status: int) -> list[Outcome]:
+        """Send the outcomes to `--llm-publish`. Returns them with a warning for each destination that failed."""
+        if not self.destinations:
+            return outcomes
+        from evalharness.publish import not_published, publish_all  # few runs publish
+
+        send = not_published if exit_status == pytest.ExitCode.INTERRUPTED else publish_all
+        return send(outcomes, self.destinations)
 
     def calibrate(self, times: int) -> None:
         """Measure the speed of this machine, where a gate needs it."""

@@ -159,6 +159,30 @@ def test_the_fixture(project: Watched) -> None:
     project.python(*PYTEST, "test_app.py", status=1)
 
 
+def test_publishing(tmp_path: Path) -> None:
+    """The threads that publish import nothing: a destination that takes the run, one that refuses, one that is down."""
+    project = Watched(tmp_path)
+    project.write_suite()
+    with FaultServer(
+        lambda seen: [Send(json_answer({"error": "no"}, 403 if b"/v1/no/" in seen.raw else 200))]
+    ) as server:
+        url = f"{server.url}/chat/completions"
+        destinations = {
+            "hook": f'to = "webhook"\nurl = "{url}"',
+            "refuses": f'to = "webhook"\nurl = "{server.url}/no/chat/completions"',
+            "down": 'to = "webhook"\nurl = "http://localhost:9"',
+            "slack": 'url_env = "A_HOOK"',
+        }
+        tables = (
+            f'[tool.evalharness.publish.{name}]\nwhen = "always"\n{table}\n' for name, table in destinations.items()
+        )
+        project.write("pyproject.toml", project.read("pyproject.toml") + "".join(tables))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("A_HOOK", url)
+            project.python(*PYTEST, "--llm-suite=demo", *(f"--llm-publish={name}" for name in destinations))
+        assert len(server.log) == 3
+
+
 def test_calibrate(project: Watched) -> None:
     """`evalharness calibrate` imports in main. A wide margin decides its rehearsals at the first look."""
     project.edit("suites/demo.yaml", "margin: 0.05", "margin: 0.6")

@@ -124,6 +124,7 @@ def project(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Proje
     key = json.dumps(plain.replace("\r", "").replace("\x00", ""))
     options = {"a": f"provider = {key}", "b": f'provider = "openai"\nbase_url = {key}', key: 'provider = "scripted"'}
     tables = "".join(f"[tool.evalharness.models.{name}]\n{lines}\n" for name, lines in options.items())
+    tables += '[tool.evalharness.publish.hook]\nto = "webhook"\nurl = "http://127.0.0.1:9"\n'
     project.write("pyproject.toml", project.read("pyproject.toml") + tables)
     accepted(project.root, a_run([a_sample("a", text=text)], name=plain.replace("\x00", "")))
     project.write("golden/baselines/demo/other.p.jsonl", json.dumps({"kind": text, "suite": text}))
@@ -155,6 +156,7 @@ LINES: dict[str, list[str]] = {
     "import": ["promptfoo promptfoo.yaml", "promptfoo promptfoo.yaml --json -o TEXT", "dataset data.jsonl --tag TEXT"],
     "init": ["TEXT", "ok --provider openai --model TEXT --base-url TEXT"],
     "labels": ["import labels.jsonl", "import labels.jsonl --json"],
+    "publish": [f"{DEMO} --to hook", f"{EVIL} --to hook --always --strict", f"{DEMO} --to TEXT", "TEXT --to hook"],
     "record": ["export demo", "export TEXT", "import labels.jsonl"],
     "report": [f"{DEMO} --format {name}" for name in ("markdown", "json", "gitlab-codequality", "gitlab-metrics")],
     "review": [

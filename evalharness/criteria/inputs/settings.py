@@ -27,6 +27,7 @@ SETTINGS = (
     Input(("offline",), "compared", "whether recorded responses alone answer"),
     Input(("cache_dir",), "compared", "where responses come from; a folder of the repository is refused"),
     Input(("reports", "processes"), "trusted", "which other files a run writes, and its speed"),
+    Input(("publish",), "trusted", "where results are sent after the verdict"),
     Input(("root",), "refused", "it is the folder of pyproject.toml"),
 )
 """Keys of `[tool.evalharness]`."""

@@ -1,0 +1,57 @@
+"""What chat and mail show: within the limits of each destination, and untrusted text stays text."""
+
+from __future__ import annotations
+
+import pytest
+from hostile_outcome import hostile
+from outcomes import a_sample, an_outcome, broken
+
+from evalharness.publish.message import message_of
+from evalharness.publish.slack import payload
+
+ATTACKS = (
+    "<!channel> <@U123> <https://evil.example|x>",
+    "*bold* `code` :tada: & <b>",
+    "a\n\n>quote\x1b[2J\u202e",
+    "x" * 9000,
+)
+
+
+@pytest.mark.parametrize("text", ATTACKS, ids=["mentions", "markup", "lines", "long"])
+def test_slack_shows_text(text: str) -> None:
+    """Texts are plain_text without emoji; the notification has no unescaped `<`; Slack's limits hold."""
+    body = payload(message_of(hostile(text)))
+    assert not {"<", ">"} & set(body["text"])
+    assert (body["parse"], body["link_names"], body["unfurl_links"]) == ("none", False, False)
+    texts = [block["text"] for block in body["blocks"] if "text" in block]
+    texts += [element for block in body["blocks"] for element in block.get("elements", ())]
+    assert {one["type"] for one in texts} == {"plain_text"}
+    assert all(one["emoji"] is False for one in texts)
+    assert all(0 < len(one["text"]) <= (150 if number == 0 else 3000) for number, one in enumerate(texts))
+    assert not [one for one in texts if set(one["text"]) & set("\x1b\u202e")]
+
+
+def test_slack_of_a_failure() -> None:
+    """Title, gates and worst cases are there, with numbers and without answers."""
+    samples = [a_sample(number, 0.4 if number % 3 == 0 else 0.8) for number in range(60)]
+    header, gates, cases, context = payload(message_of(an_outcome(samples)))["blocks"]
+    assert header["text"]["text"] == "FAIL: support"
+    assert "FAIL chrf (smollm2, concise)" in gates["text"]["text"]
+    assert "case-0: 80.0 → 40.0" in cases["text"]["text"]
+    assert "Answer 0 of the model" not in str((header, gates, cases, context))
+
+
+def test_the_causes_of_errors() -> None:
+    """Of a run with errors, each cause is there once."""
+    body = payload(message_of(an_outcome([broken(number) for number in range(9)])))
+    assert body["blocks"][0]["text"]["text"] == "ERROR: support"
+    assert body["blocks"][2]["text"]["text"].splitlines()[1] == "9 cases: crash: the worker died"
+
+
+def test_the_job_is_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CI job is a link if its variable holds an http address, and nothing otherwise."""
+    monkeypatch.setenv("CI_JOB_URL", "https://ci.example/1?a=1&b=2")
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    assert "<https://ci.example/1?a=1&amp;b=2|CI job>" in str(payload(message_of(an_outcome())))
+    monkeypatch.setenv("CI_JOB_URL", "javascript:alert(1)|<!channel>")
+    assert "javascript" not in str(payload(message_of(an_outcome())))
