@@ -126,7 +126,9 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     },
     "executors": {"local": "evalharness.execution.local:LocalExecutor"},
     "destinations": {
+        "email": "evalharness.publish.mail:mail",
         "slack": "evalharness.publish.slack:slack",
+        "teams": "evalharness.publish.teams:teams",
         "webhook": "evalharness.publish.webhook:webhook",
     },
 }

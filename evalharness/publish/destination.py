@@ -11,6 +11,7 @@ from evalharness.config import Config
 from evalharness.errors import ConfigError, EvalHarnessError, did_you_mean
 from evalharness.modules import import_modules
 from evalharness.publish_config import PublishConfig, When
+from evalharness.redaction import Secret
 from evalharness.report import Outcome
 
 FAILURES = ("FAIL", "ERROR")
@@ -49,6 +50,14 @@ class Opened:
     def takes(self, outcome: Outcome) -> bool:
         """Whether this destination gets the outcome."""
         return self.when == "always" or outcome.word in FAILURES
+
+
+def secret_of(variable: str) -> str:
+    """The value of a variable, redacted in all output from now on. Raises PublishError: it is unset, or no name."""
+    try:
+        return Secret(variable).reveal()
+    except LookupError as error:
+        raise PublishError(str(error.args[0])) from None
 
 
 def open_destinations(names: Iterable[str], config: Config) -> tuple[Opened, ...]:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from evalharness import __version__
 from evalharness.config import Config, resolve_path
 from evalharness.errors import ConfigError
-from evalharness.publish.destination import PublishError
+from evalharness.publish.destination import PublishError, secret_of
 from evalharness.redaction import Secret, redact_variable
 from evalharness.report.encode import one_line
 from evalharness.wire import checked_address
@@ -121,7 +121,7 @@ class HttpTarget:
         request = httpx2.Request(
             method, url, headers={**self._headers(), **headers}, content=content, extensions={"timeout": timeout}
         )
-        proxy = httpx2.Proxy(_secret(self.proxy_env)) if self.proxy_env else None
+        proxy = httpx2.Proxy(secret_of(self.proxy_env)) if self.proxy_env else None
         transport = httpx2.HTTPTransport(verify=self._tls(url), trust_env=False, proxy=proxy)
         with transport, closing(transport.handle_request(request)) as response:
             return Answer(response.status_code, b"".join(_beginning(response)))
@@ -130,7 +130,7 @@ class HttpTarget:
         if self.url is not None:
             return self.url.rstrip("/")
         assert self.url_env
-        url = _secret(self.url_env)
+        url = secret_of(self.url_env)
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PublishError(f"the variable {self.url_env}: expected an http or https address (not shown)")
@@ -143,8 +143,8 @@ class HttpTarget:
         known = {"user-agent": f"evalharness/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
         known |= {name.lower(): value for name, value in self.headers.items()}
         if self.token_env:
-            known["authorization"] = f"Bearer {_secret(self.token_env)}"
-        known |= {name.lower(): _secret(variable) for name, variable in self.headers_env.items()}
+            known["authorization"] = f"Bearer {secret_of(self.token_env)}"
+        known |= {name.lower(): secret_of(variable) for name, variable in self.headers_env.items()}
         if wrong := [name for name, value in known.items() if not (value.isascii() and value.isprintable())]:
             raise PublishError(f"the header {wrong[0]}: expected printable ASCII characters (not shown)")
         return known
@@ -184,13 +184,6 @@ def _tokens(text: str, separators: str) -> list[str]:
     for separator in separators[1:]:
         text = text.replace(separator, separators[0])
     return [word for word in text.split(separators[0]) if not word.isalpha()]
-
-
-def _secret(variable: str) -> str:
-    try:
-        return Secret(variable).reveal()
-    except LookupError as error:
-        raise PublishError(str(error.args[0])) from None
 
 
 def _text(error: BaseException) -> str:

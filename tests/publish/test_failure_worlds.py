@@ -50,12 +50,13 @@ HARMLESS: dict[str, World] = {
 """Answers with the status 200 whose body is not read to its end."""
 TABLES: dict[str, dict[str, Any]] = {
     "slack": {"url_env": "SECRET_URL"},
+    "teams": {"url_env": "SECRET_URL"},
     "webhook": {"url_env": "SECRET_URL"},
 }
 """Each built-in destination over HTTP, with a secret address."""
 READERS: set[str] = set()
 """Destinations that need the answer, so that a wrong one is a problem."""
-OTHERS: set[str] = set()
+OTHERS = {"email"}
 """Destinations without HTTP, which have worlds of their own."""
 
 
