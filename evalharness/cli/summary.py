@@ -15,6 +15,6 @@ def print_summary(outcome: Outcome, *, report: bool = True) -> None:
 
     Without `report`, the path of the report is left out.
     """
-    width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else 0
+    width = shutil.get_terminal_size().columns - 1 if sys.stdout and sys.stdout.isatty() else 0
     for line, markup in summary_lines(outcome, report=report, width=width):
         echo(line, fg=next((colour for colour in ("red", "green", "yellow") if markup.get(colour)), None))

@@ -58,6 +58,11 @@ class Column:
     earlier: Mapping[str, BaselineView] = field(default_factory=dict)
     """The baseline by case."""
 
+    @property
+    def title(self) -> str:
+        """The source, the model and the prompt."""
+        return " · ".join(filter(None, (self.source, self.model, self.prompt)))
+
     def before(self, sample: Sample) -> BaselineView:
         """The baseline of a sample: the same case, with the scores of equal signature."""
         found = self.earlier.get(sample.key.case, NOTHING)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from textwrap import wrap
 from typing import Any
 
 from evalharness.amounts import level, moved
 from evalharness.gate.wording import p_text
 from evalharness.records import Baseline, Run
 from evalharness.report.columns import Column, baseline_in, column_of, columns_of
-from evalharness.report.encode import one_line
+from evalharness.report.encode import one_line, printable
 from evalharness.report.html import Page, facts_of
 
 _CLEAR = 0.05
@@ -34,7 +35,7 @@ def comparison(sources: Sequence[tuple[str, Run | Sequence[Baseline]]]) -> Page:
     suites = list(dict.fromkeys(suite for _, source in sources for suite in _suites(source)))
     return Page(
         overall="comparison",
-        headline=f"{len(columns)} side by side" if len(columns) > 1 else "one model and prompt: nothing to compare",
+        headline="" if len(columns) > 1 else "one model and prompt: nothing to compare",
         facts={"suite": ", ".join(suites), "sources": _named(sources), **_left_out(sources)},
         columns=columns,
         answered=sum(sample.error is None for column in columns for sample in column.samples),
@@ -77,6 +78,8 @@ def _counterpart(column: Column, first: Sequence[Column]) -> dict[str, Any]:
 def comparison_lines(overview: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Lines of at most 80 columns, each with its colour, from the overview of a page."""
     columns = overview["columns"]
+    yield from ((line, "") for line in wrap(printable(overview["headline"]), 79))
+    yield "", ""
     for number, column in enumerate(columns, start=1):
         name = " · ".join(part for part in (column["source"], column["model"], column["prompt"]) if part)
         failed = f", {column['failed']} failed" if column["failed"] else ""

@@ -10,7 +10,7 @@ page's policy allows one script and one style sheet, by their hashes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from evalharness.records import SEVERITY, Baseline, CriteriaChange, PromptChange, Run, Verdict
@@ -18,6 +18,7 @@ from evalharness.records.coverage import coverage_of
 from evalharness.report.causes import Cause, causes
 from evalharness.report.columns import SEAM, Column, baseline_view_of, by_tag, columns_of, number, summary
 from evalharness.report.gate_data import gate_data
+from evalharness.report.leader import leader, sentence
 from evalharness.report.outcome import Outcome
 from evalharness.report.pictures import pictures_of
 from evalharness.report.prompt_diffs import pieces
@@ -37,7 +38,18 @@ _SHOWN = (
     *("unit", "level_unit", "margin", "before", "after", "change", "low", "high", "p_value", "cases"),
 )
 """Fields of a verdict on the page."""
-_SCRIPTS = ("dom.js", "amounts.js", "diff.js", "case_details.js", "cases.js", "side_by_side.js", "report.js")
+_SCRIPTS = (
+    "dom.js",
+    "amounts.js",
+    "diff.js",
+    "case_details.js",
+    "matrix.js",
+    "cases.js",
+    "which.js",
+    "side_by_side.js",
+    "changes.js",
+    "report.js",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,7 @@ class Page:
     overall: str
     """A status, `accepted` or `comparison`."""
     headline: str
+    """Empty: a sentence on the best of the columns."""
     facts: Mapping[str, str]
     columns: Sequence[Column]
     verdicts: Sequence[Verdict] = ()
@@ -135,14 +148,14 @@ def _bounded(data: Any) -> Any:
 
 
 def _overview(page: Page) -> dict[str, Any]:
-    from evalharness.gate.pairwise import pairwise
-
-    metrics = page.metrics
-    clusters = {case: name for column in page.columns for case, name in column.clusters.items()}
-    alike = pairwise([column.comparable for column in page.columns], clusters)
+    metrics, pairs = page.metrics, _pairs(page)
+    columns = [summary(column, metrics) for column in page.columns]
+    first = leader(columns, pairs, metrics)
+    led = sentence(first, [column.title for column in page.columns]) if len(columns) > 1 else ""
     return {
         "overall": page.overall,
-        "headline": page.headline,
+        "headline": page.headline or led,
+        "leader": {"column": first.column if first else None, "text": led},
         "facts": dict(page.facts),
         "extent": page.extent,
         "answered": page.answered,
@@ -153,16 +166,25 @@ def _overview(page: Page) -> dict[str, Any]:
         "criteria": [asdict(change) for change in page.criteria],
         "prompts": [{"name": one.name, "file": one.file, "pieces": pieces(one)} for one in page.prompts],
         "errors": [dict(error) for error in page.errors],
-        "columns": [summary(column, metrics) for column in page.columns],
-        "pairwise": [_pair(one) for one in alike],
+        "columns": columns,
+        "pairwise": [_pair(one) for one in pairs],
         "tags": list(by_tag(page.columns, metrics)),
     }
+
+
+def _pairs(page: Page) -> list[Pairwise]:
+    """Every two columns, with bare names of metrics."""
+    from evalharness.gate.pairwise import pairwise
+
+    clusters = {case: name for column in page.columns for case, name in column.clusters.items()}
+    found = pairwise([column.comparable for column in page.columns], clusters)
+    return [replace(one, metric=one.metric.partition(SEAM)[0]) for one in found]
 
 
 def _pair(one: Pairwise) -> dict[str, Any]:
     """A comparison as plain data, in points."""
     in_points = {name: number(100 * getattr(one, name)) for name in ("before", "after", "change", "low", "high")}
-    return {**asdict(one), **in_points, "p_value": number(one.p_value), "metric": one.metric.partition(SEAM)[0]}
+    return {**asdict(one), **in_points, "p_value": number(one.p_value)}
 
 
 def facts_of(run: Run) -> dict[str, str]:

@@ -255,13 +255,14 @@ def _wrapped(part: Paragraph, width: int) -> Iterator[Line]:
 
 
 def _worst_cases(outcome: Outcome, width: int, room: int) -> Iterator[Line]:
-    """As many as a screen has room for, and one at least.
+    """As many as a screen has room for, and one at least; three of a red run.
 
     Broken assertions first, then the largest drops of the mean score. Errors are listed by cause.
     """
     answered = [answer for answer in answers(outcome) if answer.how != "error"]
     ranked = [answer for answer in answered if answer.how == "broken" or answer.change < -VISIBLE]
-    worst = ranked[: min(max(room - 2, 1), MAX_CASES)]
+    least = 3 if outcome.word in ("FAIL", "ERROR") else 1
+    worst = ranked[: min(max(room - 2, least), MAX_CASES)]
     if worst:
         yield "", _PLAIN
         yield "worst cases:", _BOLD

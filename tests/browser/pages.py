@@ -17,6 +17,7 @@ from evalharness.records import (
     Verdict,
 )
 from evalharness.report.columns import BaselineView, columns_of
+from evalharness.report.comparison import comparison
 from evalharness.report.html import Page, extent_of, facts_of
 from evalharness.testing import run, sample
 
@@ -90,3 +91,30 @@ def a_page() -> Page:
         answered=258,
         planned=260,
     )
+
+
+def six_combinations() -> Page:
+    """Three models with two prompts each, 24 cases, of which one combination is clearly the best."""
+    qualities = {"smollm2": 0.7, "gemma3": 0.45, "faq": 0.2}
+    prices = {"smollm2": 0.001, "gemma3": 0.003, "faq": 0.0001}
+    samples = [
+        sample(
+            f"case-{number:02}",
+            f"{'I do not know. ' if model == 'faq' else ''}Case {number} again.",
+            scores=[Score(metric, _quality(number, quality + better), f"{metric}|v1") for metric in METRICS],
+            prompt=prompt,
+            model=model,
+            digest="d",
+            messages=(Message("user", f"Question {number}?"),),
+            golden=(f"The golden answer {number}.",),
+            cost_usd=prices[model],
+        )
+        for number in range(24)
+        for model, quality in qualities.items()
+        for prompt, better in (("concise", 0.1), ("careless", -0.1))
+    ]
+    return comparison([("reports/support", run(samples, gates={}, suite="support", file="suites/support.yaml"))])
+
+
+def _quality(number: int, middle: float) -> float:
+    return middle + (number * 37 % 21 - 10) / 100

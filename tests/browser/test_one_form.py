@@ -114,7 +114,7 @@ def in_terminal(text: str) -> dict[str, Shown]:
 def in_summary(text: str) -> dict[str, Shown]:
     """The gates of the first table."""
     rows = [[cell.strip(" `*") for cell in line.split("|")] for line in text.splitlines() if line.startswith("| ")]
-    return {row[2]: Shown(*row[3:6]) for row in rows if row[2] in STATUS}
+    return {row[2]: Shown(*row[3:6]) for row in rows if len(row) > 8 and row[2] in STATUS}
 
 
 def in_junit(root: ET.Element) -> dict[str, Shown]:
@@ -191,7 +191,7 @@ def test_every_door_shows_the_same_cases(doors: Doors, opened: Callable[..., Any
     rows = page.locator("#cases tbody tr").all()
     found = [re.sub(r"\s+", " ", row.inner_text()) for row in rows]
     on_page = {re.search(r"case-\d+", text)[0]: re.search(change, text)[0] for text in found}  # type: ignore[index]
-    assert len(terminal) == 5
+    assert len(terminal) == 3
     assert len(summary) == len(on_page) == 12
     assert summary == on_page
     assert terminal.items() <= summary.items()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from diff_examples import EXAMPLES
-from pages import a_page
+from pages import a_page, six_combinations
 from playwright.sync_api import Page, expect
 
 from evalharness.report.html import render_html
@@ -25,12 +25,19 @@ def html() -> str:
 
 
 @pytest.fixture
-def report(opened: Open) -> Iterator[Page]:
+def matrix(opened: Open) -> Iterator[Page]:
     """The open report; afterwards, it has made no request and logged no error."""
     visit = opened(html())
     visit.page.wait_for_selector("body[data-ready]")
     yield visit.page
     assert (visit.requests, visit.complaints) == ([], [])
+
+
+@pytest.fixture
+def report(matrix: Page) -> Page:
+    """The open report, with its samples as a list."""
+    matrix.get_by_role("button", name="List").click()
+    return matrix
 
 
 def count(page: Page) -> str:
@@ -163,7 +170,8 @@ def test_a_link_to_a_case(opened: Open, report: Page) -> None:
     """`#case=ID` opens a case under every model; the case links to it, and there is a link back."""
     page = opened(html(), fragment="#case=case-119", name="linked").page
     page.wait_for_selector("tr.detail")
-    assert ids(page) == ["case-119", "case-119"]
+    assert ids(page) == ["case-119"]
+    page.get_by_role("button", name="List").click()
     page.get_by_role("link", name="Show all").click()
     expect(page.locator("#count")).to_have_text("26 of 260 samples, largest loss first")
     report.locator("#cases button.open").first.click()
@@ -178,6 +186,7 @@ NO_SCROLLING = "window.IntersectionObserver = class { observe() {} };"
 def test_more_rows(opened: Open) -> None:
     """The list shows a hundred rows at a time; the button adds more, and disappears at the end."""
     page = opened(html(), script=NO_SCROLLING).page
+    page.get_by_role("button", name="List").click()
     page.get_by_role("button", name=re.compile("^all", re.IGNORECASE)).click()
     assert len(ids(page)) == 100
     for label, rows in (("Show 100 more of 160", 200), ("Show 60 more of 60", 260)):
@@ -201,9 +210,10 @@ def test_more_rows_by_scrolling(report: Page) -> None:
 def test_which_model(report: Page) -> None:
     """Means with intervals, pairwise tests, a plot with selectable axes, and tags."""
     expect(report.locator("#groups table").first).to_contain_text(re.compile(r"49\.\d44\.\d … 5\d\.\d"))
-    duel = report.locator("#groups table").nth(2).locator("tbody tr")
-    expect(duel).to_have_count(1)
-    expect(duel).to_contain_text("p 1, 129 cases")
+    expect(report.locator("#groups p").first).to_have_text("2 side by side, and no metric tells them apart.")
+    duel = report.locator("#details table").first.locator("tbody tr")
+    expect(duel).to_have_count(2)
+    expect(duel.first).to_contain_text("p 1, 129 cases")
     chart = report.locator("svg.map")
     expect(chart).to_have_attribute("aria-label", re.compile(r"smollm2 · concise: 49\.\d at 2\.000; gemma3"))
     report.get_by_label("Right").select_option(label="Answer tokens")
@@ -217,6 +227,56 @@ def test_which_model(report: Page) -> None:
     before = report.locator(".multiples .value").all_text_contents()
     report.get_by_label("Metric of the tags").select_option(label="exact")
     assert report.locator(".multiples .value").all_text_contents() == before  # both metrics have the same numbers here
+
+
+def test_a_row_for_each_case(matrix: Page) -> None:
+    """The matrix has a column for each model, with question, golden and answers to read; a cell opens its details."""
+    expect(matrix.locator("#cases thead th")).to_have_text(["Case", "smollm2 · concise", "gemma3 · concise"])
+    row = matrix.locator("#cases tbody tr").first
+    for words in ("case-125", "Question 125?", "Golden: The golden answer 125.", "The answer 125 of smollm2."):
+        expect(row).to_contain_text(words)
+    expect(row.locator("td.answer ins")).to_have_text("gemma3")
+    cells = row.locator("td.answer button.open")
+    cells.nth(1).click()
+    expect(matrix.locator("tr.detail")).to_contain_text("The answer 125 of gemma3.")
+    cells.nth(0).click()  # another cell of the row takes its place
+    expect(matrix.locator("tr.detail")).to_have_count(1)
+    expect(cells.nth(1)).to_have_attribute("aria-expanded", "false")
+    cells.nth(0).click()
+    expect(matrix.locator("tr.detail")).to_have_count(0)
+    matrix.get_by_label("Model and prompt").select_option(label="gemma3 · concise")
+    expect(matrix.locator("#cases thead th")).to_have_text(["Case", "gemma3 · concise"])
+
+
+def test_what_has_changed(matrix: Page) -> None:
+    """A dot for each changed answer leads to its case; the worst answers stand beside the earlier ones."""
+    part = matrix.locator("#changes")
+    expect(part.locator("p").first).to_have_text("rouge_l: 26 answers lower, 15 higher, 88 unchanged")
+    expect(part.locator("svg.swarm circle")).to_have_count(41)
+    worst = part.locator("section.part").first
+    expect(worst.locator("h3")).to_contain_text("case-125")
+    expect(worst.locator("del")).to_have_text("reply")
+    expect(worst.locator("ins")).to_have_text("answer")
+    part.locator("svg.swarm a").first.click()
+    expect(matrix.locator("#count")).to_contain_text("only case-")
+
+
+def test_the_winner_is_named(opened: Open) -> None:
+    """The headline names the best of several and by how much; answers are on the first two screens without a click."""
+    page = opened(render_html(six_combinations())).page
+    page.wait_for_selector("body[data-ready]")
+    expect(page.locator("h1")).to_have_text(
+        "smollm2 · concise leads on 2 of 2 metrics, each clearly: rouge_l 79.9, 20.0 pts ahead of smollm2 · careless; "
+        "faq · concise is 10.0x cheaper"
+    )
+    best = page.locator("#groups td.best").first
+    expect(best).to_contain_text("79.9")
+    row = page.locator("#cases tbody tr").nth(4)
+    expect(row.locator("td.answer").nth(4)).to_contain_text("I do not know.")  # the model faq
+    box = row.bounding_box()
+    assert box
+    assert box["y"] + box["height"] < 2 * 900
+    expect(page.locator("svg.map path.front")).to_have_count(1)
 
 
 COLOURS = "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"

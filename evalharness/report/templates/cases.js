@@ -2,7 +2,7 @@
 
 const PAGE = 100; // rows added at a time: thousands would take seconds
 const several = data.columns.length > 1;
-const filter = { text: "", status: "all", column: "", tag: "", metric: "", order: "worst", only: "" };
+const filter = { text: "", status: "all", column: "", tag: "", metric: "", order: "worst", only: "", matrix: several };
 const view = { all: [], rows: [], count: 0, body: null, repeats: false, ofCase: new Map() };
 
 // The island is column-wise and compressed: `rows.case[7]` is the case of the eighth sample.
@@ -129,20 +129,22 @@ function ordered(list) {
 }
 
 function addPage() {
-  const some = view.rows.slice(view.count, view.count + PAGE);
-  view.body.append(...some.map(caseRow));
+  const page = filter.matrix ? CASES_AT_ONCE : PAGE, some = view.rows.slice(view.count, view.count + page);
+  view.body.append(...some.map(filter.matrix ? matrixRow : caseRow));
   view.count += some.length;
   const left = view.rows.length - view.count;
   at("more").hidden = left === 0;
-  at("more").textContent = `Show ${Math.min(PAGE, left)} more of ${whole(left)}`;
+  at("more").textContent = `Show ${Math.min(page, left)} more of ${whole(left)}`;
 }
 
 function refresh() {
-  view.rows = ordered(view.all.filter(isChosen));
+  const chosenRows = ordered(view.all.filter(isChosen));
+  view.rows = filter.matrix ? byCase(chosenRows) : chosenRows;
   view.count = 0;
   view.body.replaceChildren();
-  const total = plural(view.all.length, "sample"), some = view.rows.length < view.all.length;
-  at("count").replaceChildren(some ? `${whole(view.rows.length)} of ${total}` : total, `, ${ORDER[filter.order][0].toLowerCase()}`);
+  const total = plural(view.all.length, "sample"), some = chosenRows.length < view.all.length;
+  at("count").replaceChildren(some ? `${whole(chosenRows.length)} of ${total}` : total, filter.matrix ? ` in ${plural(view.rows.length, "case")}` : "",
+    `, ${ORDER[filter.order][0].toLowerCase()}`);
   if (filter.only) at("count").append(": only ", name(filter.only), ". ", el("a", { href: "#h-cases" }, "Show all"));
   addPage();
 }
@@ -191,7 +193,7 @@ function selectBox(key, label, choices, whenAll) {
   const options = choices.map(([value, words]) => el("option", { value }, words));
   const node = el("select", { "aria-label": label }, whenAll ? el("option", { value: "" }, whenAll) : null, options);
   node.value = filter[key];
-  node.addEventListener("change", () => { filter[key] = node.value; key === "metric" && renderHead(); filtered(); });
+  node.addEventListener("change", () => { filter[key] = node.value; ["metric", "column"].includes(key) && renderHead(); filtered(); });
   return node;
 }
 
@@ -226,7 +228,26 @@ function onKey(event) {
   step ? move(step) : at("search").focus();
 }
 
+// Matrix or list, where there are several models or prompts.
+function shapeButtons() {
+  if (!several) return null;
+  const nodes = [[true, "Matrix"], [false, "List"]].map(([matrix, words]) => {
+    const node = el("button", { type: "button", "aria-pressed": String(matrix === filter.matrix) }, words);
+    node.addEventListener("click", () => {
+      filter.matrix = matrix;
+      for (const other of nodes) other.setAttribute("aria-pressed", String(other === node));
+      renderHead();
+      refresh();
+    });
+    return node;
+  });
+  return el("div.choice", { role: "group", "aria-label": "View" }, nodes);
+}
+
 function renderHead() {
+  if (filter.matrix) return matrixHead();
+  at("cases").classList.add("cards");
+  at("cases").classList.remove("matrix");
   const metrics = chosen().map((metric) => num(name(data.metrics[metric])));
   const heads = [["Case"], ["Model · prompt"], ...metrics, num("Tokens"), num("Seconds"), [el("span.unseen", {}, "Flags")]];
   at("cases").replaceChildren(table("Samples", heads, []));
@@ -238,9 +259,10 @@ async function renderCases() {
   const kbd = (key) => el("kbd", {}, key);
   const keys = el("p.keys.muted.small", {}, kbd("j"), kbd("k"), " move, ", kbd("Enter"), " opens, ", kbd("/"), " searches");
   if (view.all.some((row) => gained(row) < -VISIBLE)) [filter.status, filter.order] = ["worse", "loss"];
-  build(at("filters"), {}, [searchBox(), statusButtons(), boxes()]);
+  build(at("filters"), {}, [shapeButtons(), searchBox(), statusButtons(), boxes()]);
   at("filters").after(keys);
   renderHead();
+  renderChanges();
   follow();
   at("more").addEventListener("click", addPage);
   const near = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: "600px" });

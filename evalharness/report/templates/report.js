@@ -7,7 +7,7 @@ function renderVerdict() {
   document.title = `${data.overall}: ${flat(facts.suite)} – evalharness`;
   at("suite").append(name(facts.suite));
   if (data.overall !== "comparison") at("verdict").append(status(data.overall));
-  at("verdict").append(el(`h1.${colour}`, {}, shown(data.headline, "exact")));
+  at("verdict").append(el(`h1.${data.overall === "comparison" ? "names" : colour}`, {}, shown(data.headline, "exact")));
   const entries = {
     Suite: name(facts.file), Started: name(when), Commit: name(facts.commit), Machine: name(facts.machine),
     Samples: el(data.extent === "complete" ? "span" : "strong.unsure", {}, amount), Run: name(facts.run),
@@ -112,4 +112,5 @@ else at("gates-part").hidden = true;
 renderCriteria();
 renderPrompts();
 renderGroups();
+renderDetails();
 renderCases().catch(() => at("cases").append(nothing("The cases cannot be unpacked: this browser is too old, or the file is damaged.")));

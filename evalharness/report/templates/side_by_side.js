@@ -1,35 +1,4 @@
-// Models and prompts: means with intervals, pairwise tests, quality against price and time, tags.
-
-const label = (column) => [column.source ? [name(column.source), muted(" · ")] : [], pair(column.model, column.prompt)];
-const flatLabel = (column) => [column.source, column.model, column.prompt].filter(Boolean).map(flat).join(" · ");
-
-// The change of a mean as its gate measured it: over the cases of both sides.
-function change(group, metric) {
-  const one = (gate) => gate.metric === metric && gate.model === group.model && gate.prompt === group.prompt
-    && !gate.tag && !gate.pinned;
-  const gate = data.gates.find(one);
-  return gate && known(gate.change) ? small(movedBy(gate)) : null;
-}
-
-function tokenChange(group) {
-  const found = change(group, "cost");
-  return found && small("prompt and answer, typically ", found.textContent);
-}
-
-// A mean in points, or a dash.
-const mean100 = (value) => (known(value) ? level(value, "points") : "–");
-const between = (low, high) => `${mean100(low)} … ${mean100(high)}`;
-
-function qualityRow(group) {
-  const short = (count, of, words) => (count === of ? null : el("div.unsure.small", {}, words));
-  const bad = (count) => cell("num", "", count ? el("strong.bad", {}, whole(count)) : "0");
-  const means = group.scores.map(([mean, low, high, scored], index) => cell("num", "", mean100(mean),
-    known(low) ? small(between(low, high)) : null, change(group, data.metrics[index]),
-    short(scored, group.samples, `${whole(scored)} scored`)));
-  return el("tr", {}, el("th", { scope: "row" }, label(group)),
-    cell("num", "", whole(group.samples), short(group.samples, group.planned, `of ${whole(group.planned)}`)),
-    bad(group.errors), bad(group.failed), means);
-}
+// Models and prompts in detail: speed, pairwise tests, quality against price and time, tags.
 
 function speedRow(group) {
   return el("tr", {}, el("th", { scope: "row" }, label(group)),
@@ -39,40 +8,42 @@ function speedRow(group) {
     cell("num", "", fixed(group.cost_per_1000_usd, 4)));
 }
 
-function renderGroups() {
-  const first = ["Model · prompt"], counts = ["Samples", "Errors", "Failed checks"].map(num);
-  const speeds = ["Seconds, p50", "Seconds, p95", "First token, s", "Decode, tok/s", "Prompt tokens", "Answer tokens",
-    "$ per 1,000"];
-  const metrics = data.metrics.map((metric) => num(name(metric)));
-  at("groups").append(
-    el("h3", {}, "Mean scores"), table("Mean scores", [first, ...counts, ...metrics], data.columns.map(qualityRow)),
-    el("h3", {}, "Speed and tokens"), table("Speed and tokens", [first, ...speeds.map(num)], data.columns.map(speedRow)),
-    el("p.muted.small.note", {}, "Scores are in points, from 0 to 100. Below a mean: its 95 % interval over cases like "
-      + "these, and the change that a gate measured on the cases of both sides. First token and decode are medians, tokens are means per request. Seconds exclude "
-      + "replayed and retried answers."));
-  if (several) at("groups").append(pairwise(), tradeOff(), tags());
+function renderDetails() {
+  const speeds = ["Seconds, p50", "Seconds, p95", "First token, s", "Decode, tok/s", "Prompt tokens", "Answer tokens", "$ per 1,000"];
+  if (several) at("details").append(...[pairGrid(), tradeOff(), tags()].filter(known));
+  at("details").append(el("h3", {}, "Speed and tokens"), table("Speed and tokens", [["Model · prompt"], ...speeds.map(num)], data.columns.map(speedRow)),
+    el("p.muted.small.note", {}, "First token and decode are medians, tokens are means per request. Seconds exclude replayed and retried answers."));
 }
 
 // --- each pair ---
 
-function pairwise() {
+// A grid for one metric: row against column.
+function pairGrid() {
   if (!data.pairwise.length) return nothing("No two have a case and a metric in common.");
-  const pairs = new Map();
-  for (const one of data.pairwise) pairs.set(`${one.first} ${one.second}`, [...(pairs.get(`${one.first} ${one.second}`) ?? []), one]);
-  const row = (found) => el("tr", {},
-    el("th", { scope: "row" }, label(data.columns[found[0].second]), small("against ", label(data.columns[found[0].first]))),
-    data.metrics.map((metric) => comparison(found.find((one) => one.metric === metric))));
-  return el("div", {}, el("h3", {}, "Pairwise comparison"),
-    table("Pairwise comparison", [["Model · prompt"], ...data.metrics.map((metric) => num(name(metric)))], [...pairs.values()].map(row)),
-    el("p.muted.small.note", {}, "Both means over the cases of both, the change, its 95 % interval, and p of a two-sided "
-      + "within-case permutation test, Holm-adjusted over this table. Colored where p is below 0.05."));
+  const place = el("div", {}), draw = (metric) => place.replaceChildren(grid(data.metrics[metric]));
+  const box = el("select", { "aria-label": "Metric of the pairs" }, data.metrics.map((metric, index) => el("option", { value: index }, flat(metric))));
+  box.addEventListener("change", () => draw(Number(box.value)));
+  draw(0);
+  return el("section", {}, el("h3", {}, "Each against each"), el("div.choose", {}, box), place,
+    el("p.muted.small.note", {}, "The row against the column: both means over the cases of both, the change, its 95 % interval, and p of a "
+      + "two-sided within-case permutation test, Holm-adjusted over all metrics and pairs. Colored where p is below 0.05."));
 }
 
-function comparison(one) {
+function grid(metric) {
+  const found = (row, column) => data.pairwise.find((one) => one.metric === metric && one.second === Math.max(row, column) && one.first === Math.min(row, column));
+  const cellOf = (row, column) => (row === column ? cell("num", "", muted("–")) : comparison(found(row, column), row > column));
+  const numbered = data.columns.map((group) => num(label(group)));
+  return table(`Each against each`, [["Row against column"], ...numbered], data.columns.map((group, row) =>
+    el("tr", {}, el("th", { scope: "row" }, label(group)), data.columns.map((_, column) => cellOf(row, column)))));
+}
+
+// `forward`: the row is the second of the pair.
+function comparison(one, forward) {
   if (!one) return cell("num", "", muted("–"));
-  const clear = one.p_value < 0.05 ? (one.change > 0 ? "strong.good" : "strong.bad") : "span";
-  return cell("num", "", small(levels(one.before, one.after, "points")), el(clear, {}, signed(one.change, "points")),
-    small(span(one.low, one.high, "points")),
+  const [before, after] = forward ? [one.before, one.after] : [one.after, one.before];
+  const change = forward ? one.change : -one.change, [low, high] = forward ? [one.low, one.high] : [-one.high, -one.low];
+  const clear = one.p_value < 0.05 ? (change > 0 ? "strong.good" : "strong.bad") : "span";
+  return cell("num", "", small(levels(before, after, "points")), el(clear, {}, signed(change, "points")), small(span(low, high, "points")),
     small(`p ${probability(one.p_value)}, ${plural(one.cases, "case")}`));
 }
 
@@ -110,14 +81,18 @@ function scatter(price, metric) {
     svg("circle", { class: "dot", cx: right(x), cy: up(y), r: 7 + 9 * Math.sqrt((column.total_p50_s ?? 0) / slowest) }),
     svg("text", { x: right(x), y: up(y) + 4, "text-anchor": "middle" }, String(number)));
   const words = (x, y, anchor, value) => svg("text", { class: "words", x, y, "text-anchor": anchor }, value);
+  const front = points.filter((one) => !points.some((other) => other !== one && other.x <= one.x && other.y >= one.y && (other.x < one.x || other.y > one.y)))
+    .sort((a, b) => a.x - b.x);
+  const path = front.map(({ x, y }, index) => `${index ? "L" : "M"}${right(x)} ${up(y)}`).join("");
   const about = points.map(({ column, x, y }) => `${flatLabel(column)}: ${mean100(y)} at ${fixed(x, 3)}`).join("; ");
   return el("figure", {}, svg("svg", { class: "map", viewBox: `0 0 ${wide} ${high}`, role: "img", "aria-label": about },
-    line("zero", edge, wide, high - edge, high - edge), line("zero", edge, edge, 0, high - edge), points.map(dot),
+    line("zero", edge, wide, high - edge, high - edge), line("zero", edge, edge, 0, high - edge), front.length > 1 ? svg("path", { class: "front", d: path }) : null, points.map(dot),
     words(edge, high - edge + 18, "middle", "0"), words(right(most / 1.1), high - edge + 18, "middle", fixed(most / 1.1, most < 1 ? 4 : 2)),
     words((edge + wide) / 2, high - 6, "middle", PRICES[price]), words(edge - 6, up(top) + 4, "end", mean100(top)),
     words(edge - 6, up(low) + 4, "end", mean100(low))),
     el("figcaption", {}, el("ol", {}, data.columns.map((column) => el("li", {}, label(column)))),
-      small("Higher is better, further left is cheaper or faster; larger dots take more seconds.")));
+      small("Higher is better, further left is cheaper or faster; larger dots take more seconds. "
+        + `Nothing is better and cheaper than ${front.map(({ number }) => number).join(", ")}, on the line.`)));
 }
 
 // --- tags ---
