@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from evalharness.report import Outcome as Outcome
     from evalharness.report import ReportFormat as ReportFormat
     from evalharness.scoring.judges.base import Judge as Judge
+    from evalharness.scoring.judges.base import Opinion as Opinion
     from evalharness.scoring.judges.base import Question as Question
     from evalharness.scoring.metrics.base import Metric as Metric
     from evalharness.scoring.metrics.base import SampleView as SampleView
@@ -100,6 +101,7 @@ _PUBLIC = {
     "ModelUnavailableError": "errors",
     "NoComparison": "gate.context",
     "NotApplicable": "records",
+    "Opinion": "scoring.judges.base",
     "Outcome": "report",
     "Params": "records",
     "Provider": "providers.base",

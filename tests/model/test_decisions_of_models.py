@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from evalharness import Opinion, Question, SampleView
+from evalharness.scoring.judges.model_judge import ModelJudge, ThinkingJudge
 from evalharness.store.recorded import canonical, response_to_json
 
 _REPLIES = ["Thank you, we will help you today.", "No.", "Read the manual yourself.", "Of course, with pleasure!"]
@@ -61,3 +63,18 @@ def test_the_same_decisions(smollm2, open_gguf, make_request, count):
         part = shuffled[: count // (seed + 2)]
         assert decisions(smollm2, part).items() <= whole.items()
     assert decisions(open_gguf(slots=8), asked) == whole
+
+
+def test_a_decision_after_a_text(smollm2):
+    """With `think` the model writes a text, and its decision depends on this text."""
+    judge, shown = ThinkingJudge("smollm2", 4), (("answer", "Of course, with pleasure!"),)
+    question = Question("Is the answer polite?", SampleView.of(shown[0][1]), shown=shown)
+    thought = smollm2.complete(judge.requests(question)[0])
+    decision = smollm2.complete(judge.follow_ups(question, [thought])[0])
+    (opinion,) = judge.decide([question], [[thought, decision]])
+    assert isinstance(opinion, Opinion), opinion
+    assert math.fsum(opinion.probabilities.values()) == pytest.approx(1)
+    assert 0 < opinion.parts["decided"] <= 1
+    assert opinion.explanation == thought.text.strip()
+    assert opinion.note == "reasoning cut at 4 tokens"
+    assert smollm2.complete(ModelJudge("smollm2").requests(question)[0]).decision != decision.decision

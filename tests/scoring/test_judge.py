@@ -229,10 +229,13 @@ def test_problems_of_a_question(project: Project, case: str, message: str) -> No
 
 
 def test_votes(project: Project) -> None:
-    """With `votes` the shares of the replies are the probabilities, without quotes, a full stop and case."""
+    """With `votes` the shares of the replies are the probabilities, without quotes, a full stop and case.
+
+    The flip rate is the share of replies that differ from the most frequent one.
+    """
     votes = "['yes', ' Yes.', '\"NO\"', '**yes**'][request.key.repeat]"
     found = judged(project, '{name: kind, model: critic, ask: "Kind?", votes: 4}', votes)
-    assert scores(found) == [(0.75, {"yes": 0.75, "no": 0.25})] * 2
+    assert scores(found) == [(0.75, {"yes": 0.75, "no": 0.25, "flip_rate": 0.25})] * 2
     assert len(seen(project)) == 8
 
 
@@ -292,6 +295,14 @@ def test_a_gate_says_that_the_judge_is_not_calibrated(project: Project, monkeypa
         ('name: polite, model: critic, ask: "?", sees: [anwser]', "unknown part 'anwser'; did you mean 'answer'"),
         ('name: polite, model: critic, ask: "?", sees: [answer, answer]', "sees: 'answer' is listed twice"),
         ('name: polite, model: critic, ask: "?", votes: 1', "votes: expected 2 to 100, got 1"),
+        ('name: polite, model: critic, ask: "?", think: 5000', "think: expected true, or a limit of 1 to 4,096 tokens"),
+        ('name: polite, model: critic, ask: "?", think: 0', "think: expected true, or a limit of 1 to 4,096 tokens"),
+        ('name: polite, model: critic, ask: "?", think: true, votes: 3', "'votes' and 'think' are two ways to decide"),
+        ('name: polite, judge: panel, ask: "?", think: true', "'think' needs 'model': a judge of another package"),
+        (
+            'name: polite, model: critic, ask: "?", choices: [decided, open]',
+            "'decided' is the name of a part of the score",
+        ),
         ('name: polite, model: critic, question: "?"', "the metric 'judge' has no option 'question'"),
         ('name: polite, model: critic, ask: "?", each: word', "the option 'each' of the metric 'judge' is wrong"),
         ('name: polite, model: shop, ask: "?"', "the model 'shop' would judge its own answers"),
@@ -379,6 +390,8 @@ def test_presets(project: Project) -> None:
         {"sees": ["answer"]},
         {"each": "sentence"},
         {"votes": 3},
+        {"think": True},
+        {"think": 64},
         {"levels": ["yes", "no"]},
     ],
 )

@@ -7,9 +7,9 @@ from typing import cast
 from evalharness import registry
 from evalharness.config import Config
 from evalharness.errors import ConfigError
-from evalharness.scoring.judges.base import Judge, Probabilities, Question
+from evalharness.scoring.judges.base import Judge, Opinion, Probabilities, Question
 
-__all__ = ["Judge", "Probabilities", "Question", "open_judge"]
+__all__ = ["Judge", "Opinion", "Probabilities", "Question", "open_judge"]
 
 
 def open_judge(name: str, config: Config) -> Judge:

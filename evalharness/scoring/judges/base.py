@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from evalharness.errors import MetricError
@@ -30,6 +30,19 @@ class Question:
     """What the judge may see of the sample: titles and texts. The texts come from others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """The probabilities of a question's choices, with what else the score shows."""
+
+    probabilities: Probabilities
+    explanation: str = ""
+    """Why, as text."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """More numbers by name, such as the share of votes that differ."""
+    note: str = ""
+    """What limits the decision, for the report and the summary."""
+
+
 class Judge(Protocol):
     """Decides between choices. A class of its own needs `signature` and `decide`: the rest has the defaults below.
 
@@ -53,7 +66,7 @@ class Judge(Protocol):
 
     def decide(
         self, questions: Sequence[Question], responses: Sequence[Responses]
-    ) -> Sequence[Probabilities | MetricError]:
+    ) -> Sequence[Probabilities | Opinion | MetricError]:
         """Return the probabilities of the choices of each question, in order, or why there are none.
 
         `responses`: for each question the responses to its requests, those of the first round first.
@@ -61,20 +74,22 @@ class Judge(Protocol):
         ...
 
 
-def checked(question: Question, found: Probabilities | MetricError) -> Probabilities | MetricError:
-    """Return the probabilities, or an error unless they are a distribution over the choices of the question.
+def checked(question: Question, found: Probabilities | Opinion | MetricError) -> Opinion | MetricError:
+    """Return the opinion, or an error unless it is a distribution over the choices of the question.
 
-    They add up to 1 exactly: records keep six digits of each.
+    The probabilities add up to 1 exactly: records keep six digits of each.
     """
     if isinstance(found, MetricError):
         return found
-    if not isinstance(found, Mapping) or set(found) != set(question.choices):
-        return MetricError(f"expected probabilities of {', '.join(question.choices)}, got {shortened(found, 200)}")
-    shares = {choice: _share(found[choice]) for choice in question.choices}
+    opinion = found if isinstance(found, Opinion) else Opinion(found)
+    given = opinion.probabilities
+    if not isinstance(given, Mapping) or set(given) != set(question.choices):
+        return MetricError(f"expected probabilities of {', '.join(question.choices)}, got {shortened(given, 200)}")
+    shares = {choice: _share(given[choice]) for choice in question.choices}
     total = math.fsum(shares.values())
     if not all(value >= 0 for value in shares.values()) or not abs(total - 1) <= _ROUNDING:
-        return MetricError(f"expected probabilities that add up to 1, got {shortened(dict(found), 200)}")
-    return {choice: share / total for choice, share in shares.items()}
+        return MetricError(f"expected probabilities that add up to 1, got {shortened(dict(given), 200)}")
+    return replace(opinion, probabilities={choice: share / total for choice, share in shares.items()})
 
 
 def _share(value: object) -> float:

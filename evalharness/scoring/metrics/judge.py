@@ -3,6 +3,7 @@
 metrics:
 - judge: {name: polite, model: qwen, ask: "Is the reply polite?"}
 - judge: {name: tone, model: qwen, ask: "Which tone?", choices: [warm, neutral, curt], good: [warm, neutral]}
+- judge: {name: correct, model: qwen, ask: "Is the reply right?", think: true}
 - judge: {name: helpfulness, model: qwen, ask: "How helpful?", levels: [useless, poor, fair, good, perfect]}
 """
 
@@ -18,11 +19,12 @@ from typing import Any, Literal
 from evalharness.config import Config
 from evalharness.errors import MetricError
 from evalharness.records import NotApplicable, Request, Score
-from evalharness.scoring.judges import Judge, Probabilities, Question, open_judge, sees
+from evalharness.scoring.judges import Judge, Opinion, Probabilities, Question, open_judge, sees
 from evalharness.scoring.judges.base import YES_NO, checked
 from evalharness.scoring.judges.fences import Shown
-from evalharness.scoring.judges.model_judge import ModelJudge, VotingJudge
+from evalharness.scoring.judges.model_judge import ModelJudge, ThinkingJudge, VotingJudge
 from evalharness.scoring.judges.prompts import preset as open_preset
+from evalharness.scoring.judges.rounds import by_question, flat, has_follow_ups
 from evalharness.scoring.metrics import sentences
 from evalharness.scoring.metrics.base import (
     Asks,
@@ -36,7 +38,9 @@ from evalharness.scoring.metrics.base import (
 )
 
 MOST_CHOICES, MOST_SENTENCES = 20, 200
-_SHOWN_CHARS = 200
+_SHOWN_CHARS, _THOUGHT = 200, 512
+_OF_ALL = {"decided", "flip_rate", "sentences"}
+"""Parts of a score besides the probabilities of the choices."""
 
 
 def judge(
@@ -52,6 +56,7 @@ def judge(
     sees: Sequence[str] = (),
     each: Literal["", "sentence"] = "",
     votes: int = 0,
+    think: bool | int = False,
     itself: bool = False,
     config: Config,
 ) -> Metric:
@@ -69,6 +74,7 @@ def judge(
         sees: What the judge sees of a sample. Default: question and answer.
         each: `sentence`: the judge answers for each sentence of the answer alone, and the score is the mean.
         votes: Ask the model so many times, and take the shares of its replies as probabilities.
+        think: Let the model write a text about the question before it decides, of at most 512 tokens or this number.
         itself: Whether the model may judge its own answers.
         config: The project's configuration.
 
@@ -78,7 +84,7 @@ def judge(
     if not (called := name or preset):
         raise ValueError("expected a name for the metric: set 'name'")
     plan = _plan(called, ask, preset, choices, levels, good, sees, each)
-    opened = _opened(model, judge, votes, config)
+    opened = _opened(model, judge, votes, think, config)
     instrument = {"judge": judge, "by": opened.signature} if judge else {"by": opened.signature}
     written = signature("judge", question=_digest(plan.signed()), **instrument, **plan.signed())
     scored = _Scored(plan, opened)
@@ -87,7 +93,7 @@ def judge(
         written,
         scored.score,
         requests=scored.requests,
-        follow_ups=scored.follow_ups if _has_follow_ups(opened) else None,
+        follow_ups=scored.follow_ups if has_follow_ups(opened) else None,
         models=tuple(opened.models),
         asks=Asks(plan.choices if model and not votes else (), votes, itself),
         judge=judge or model,
@@ -161,6 +167,8 @@ def _answers(given: Sequence[str], option: str) -> tuple[str, ...]:
         raise ValueError(f"{option}: expected 2 to {MOST_CHOICES} texts, got {list(given)}")
     if long := next((one for one in answers if "\n" in one), None):
         raise ValueError(f"{option}: expected texts of one line, got {long!r}")
+    if taken := next((one for one in answers if one in _OF_ALL), None):
+        raise ValueError(f"{option}: '{taken}' is the name of a part of the score: choose another word")
     for one, other in permutations(answers, 2):
         if other.casefold().startswith(one.casefold()):
             raise ValueError(f"{option}: '{other}' starts with '{one}': choose texts that a first word tells apart")
@@ -176,14 +184,19 @@ def _good(choices: Sequence[str], good: Sequence[str]) -> dict[str, float]:
     return {choice: float(choice in wanted) for choice in choices}
 
 
-def _opened(model: str, judge: str, votes: int, config: Config) -> Judge:
+def _opened(model: str, judge: str, votes: int, think: bool | int, config: Config) -> Judge:
     if bool(model) == bool(judge):
         raise ValueError("expected who judges: set either 'model', a configured model, or 'judge', a configured judge")
-    if judge and votes:
-        raise ValueError("'votes' needs 'model': a judge of another package decides by itself")
+    if judge and (votes or think):
+        option = "votes" if votes else "think"
+        raise ValueError(f"'{option}' needs 'model': a judge of another package decides by itself")
+    if votes and think is not False:
+        raise ValueError("'votes' and 'think' are two ways to decide: remove one")
     if judge:
         return open_judge(judge, config)
     config.model(model)  # else its error comes after the first answer
+    if think is not False:
+        return ThinkingJudge(model, _THOUGHT if think is True else think)
     return VotingJudge(model, votes) if votes else ModelJudge(model)
 
 
@@ -204,14 +217,14 @@ class _Scored:
     def requests(self, view: SampleView) -> list[Request]:
         """The requests of all questions about a sample."""
         made = [self._judge.requests(question) for question in self._questions(view)]
-        return _flat(made, self._judge.requests_each)
+        return flat(made, self._judge.requests_each)
 
     def follow_ups(self, view: SampleView, responses: Responses) -> list[Request]:
         """The requests that follow the responses to those of `requests`."""
         questions = self._questions(view)
-        asked = zip(questions, _by_question(responses, len(questions)), strict=True)
+        asked = zip(questions, by_question(responses, len(questions)), strict=True)
         made = [self._judge.follow_ups(*one) for one in asked]
-        return _flat(made, len(made[0]))
+        return flat(made, len(made[0]))
 
     def label_question(self, view: SampleView) -> LabelQuestion:
         """What a person sees who answers in the judge's place. Raises MetricError: the sample lacks a part."""
@@ -230,7 +243,7 @@ class _Scored:
         try:
             questions = self._questions(view)
             first = len(questions) * self._judge.requests_each
-            rounds = (_by_question(its, len(questions)) for its in (responses[:first], responses[first:]))
+            rounds = (by_question(its, len(questions)) for its in (responses[:first], responses[first:]))
             return [(one, (*its, *more)) for one, its, more in zip(questions, *rounds, strict=True)]
         except MetricError as error:
             return error
@@ -249,39 +262,35 @@ class _Scored:
             raise MetricError(f"the answer has {len(claims)} sentences, and at most {MOST_SENTENCES} are judged")
         return [(("sentence", one),) for one in claims]
 
-    def _result(self, asked: Sequence[_Asked], found: Iterator[Probabilities | MetricError]) -> Result:
+    def _result(self, asked: Sequence[_Asked], found: Iterator[Probabilities | Opinion | MetricError]) -> Result:
         decided = [checked(question, next(found)) for question, _ in asked]
         if error := next((one for one in decided if isinstance(one, MetricError)), None):
             return as_metric_error(error)
-        shares = [one for one in decided if not isinstance(one, MetricError)]
-        if not shares:
+        opinions = [one for one in decided if not isinstance(one, MetricError)]
+        if not opinions:
             return NotApplicable("no claims", "judge")
-        values = [sum(self._plan.weights[choice] * share for choice, share in one.items()) for one in shares]
-        parts = {choice: sum(one[choice] for one in shares) / len(shares) for choice in self._plan.choices}
-        own = asked[0][0].text if asked[0][0].text != self._plan.ask else ""
-        if not self._plan.each:
-            return Score("judge", values[0], "", "", parts, question=own)
+        values = [self._value(one) for one in opinions]
         worst = min(range(len(values)), key=values.__getitem__)
-        text = " ".join(asked[worst][0].shown[-1][1].split())[:_SHOWN_CHARS]
-        explanation = f"lowest of {len(values)} sentences: {values[worst]:.2f}: {text!r}"
-        parts["sentences"] = len(values)
-        return Score("judge", sum(values) / len(values), "", explanation, parts, question=own)
+        shares = _means([one.probabilities for one in opinions])
+        parts = shares | _means([one.parts for one in opinions]) | shares  # no part replaces that of a choice
+        counted = {"sentences": len(values)} if self._plan.each else {}
+        lowest = self._lowest(asked[worst][0], values) if self._plan.each else ""
+        explanation = "\n".join(filter(None, [lowest, opinions[worst].explanation]))
+        note = "; ".join(dict.fromkeys(one.note for one in opinions if one.note))
+        own = asked[0][0].text if asked[0][0].text != self._plan.ask else ""
+        return Score("judge", sum(values) / len(values), "", explanation, {**parts, **counted}, note, own)
+
+    @staticmethod
+    def _lowest(question: Question, values: Sequence[float]) -> str:
+        """The sentence with the lowest value."""
+        text = " ".join(question.shown[-1][1].split())[:_SHOWN_CHARS]
+        return f"lowest of {len(values)} sentences: {min(values):.2f}: {text!r}"
+
+    def _value(self, opinion: Opinion) -> float:
+        return sum(self._plan.weights[choice] * share for choice, share in opinion.probabilities.items())
 
 
-def _has_follow_ups(judge: Judge) -> bool:
-    return getattr(type(judge), "follow_ups", Judge.follow_ups) is not Judge.follow_ups
-
-
-def _flat(made: Sequence[Sequence[Request]], each: int) -> list[Request]:
-    """The requests of all questions. Raises MetricError unless each question has `each`."""
-    if odd := [len(one) for one in made if len(one) != each]:
-        raise MetricError(f"the judge: expected {each} requests for each question (requests_each), got {odd[0]}")
-    return [request for one in made for request in one]
-
-
-def _by_question(responses: Responses, count: int) -> list[Responses]:
-    """The responses of one round, for each of `count` questions with as many."""
-    each = len(responses) // max(1, count)
-    if each * count != len(responses):
-        raise MetricError(f"expected as many responses for each of {count} questions, got {len(responses)}")
-    return [responses[number * each : (number + 1) * each] for number in range(count)]
+def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each part that all have."""
+    names = [name for name in parts[0] if all(name in one for one in parts)]
+    return {name: sum(one[name] for one in parts) / len(parts) for name in names}

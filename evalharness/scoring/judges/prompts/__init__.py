@@ -44,10 +44,20 @@ def messages(ask: str, texts: Sequence[Shown], choices: Sequence[str]) -> tuple[
     return Message("system", _read("system")), Message("user", content)
 
 
+def thinking(ask: str, texts: Sequence[Shown], choices: Sequence[str]) -> tuple[Message, Message]:
+    """Return the request for a text about the question: like `messages`, with another last paragraph of the frame.
+
+    Raises MetricError: a text contains the mark of its own request.
+    """
+    frame, _, _ = _read("system").rpartition("\n\n")
+    return Message("system", f"{frame}\n\n{_read('think')}"), messages(ask, texts, choices)[1]
+
+
 @cache
-def digest() -> str:
-    """The digest of the frame, for signatures."""
-    return hashlib.sha256(json.dumps([_read("system"), _read("question")]).encode()).hexdigest()[:12]
+def digest(*more: str) -> str:
+    """The digest of the frame, and of more texts by name, for signatures."""
+    texts = [_read(name) for name in ("system", "question", *more)]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:12]
 
 
 @cache
