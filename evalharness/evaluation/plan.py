@@ -166,8 +166,9 @@ def make_plan(
     providers = {model: _opened(model, config, opened) for model in wanted}
     metrics = tuple(open_metric(spec, config) for spec in suite.metrics)
     metric_models = {model: _opened(model, config, opened) for metric in metrics for model in metric.models}
-    metrics = tuple(_with_identity(metric, metric_models) for metric in metrics)
-    check_judges(suite.file, metrics, metric_models, tuple(providers))
+    identities = {name: _identity(name, one) for name, one in {**metric_models, **providers}.items() if metric_models}
+    metrics = tuple(_with_identity(metric, identities) for metric in metrics)
+    check_judges(suite.file, metrics, metric_models, identities, tuple(providers))
     for model, provider in providers.items():
         _check_params(suite, model, provider)
         _check_tools(suite, model, provider)
@@ -214,11 +215,11 @@ def _identity(model: str, provider: Provider) -> dict[str, object]:
         raise ConfigError(f"model '{model}': identity() raised {describe(error)}") from None
 
 
-def _with_identity(metric: Metric, models: Mapping[str, Provider]) -> Metric:
+def _with_identity(metric: Metric, identities: Mapping[str, Mapping[str, object]]) -> Metric:
     """The metric, with the identity of its models in its signature."""
     if not metric.models:
         return metric
-    identity = digest([_identity(model, models[model]) for model in metric.models])
+    identity = digest([identities[model] for model in metric.models])
     return replace(metric, signature=f"{metric.signature}|models:{identity[:12]}")
 
 
