@@ -11,6 +11,7 @@ from evalharness.doctor.project import ledger_path
 from evalharness.doctor.result import CheckResult
 from evalharness.errors import EvalHarnessError, GitError, StoreError, SuiteError
 from evalharness.evaluation.merge_base import MergeBase
+from evalharness.evaluation.metric_requests import metric_requests
 from evalharness.evaluation.plan import Plan, make_plan
 from evalharness.evaluation.recorded import RecordedPlan
 from evalharness.providers import Provider
@@ -71,6 +72,7 @@ def _check(name: str, config: Config, opened: dict[str, Provider], base: MergeBa
         f"{len(suite.cases)} cases, {total} requests to {', '.join(plan.providers)}",
         f"{total - len(missing)} recorded",
         *_costs(plan, missing),
+        *map(str, metric_requests(plan, missing)),
         baseline,
     ]
     result = CheckResult("suites", "ok", f"{name}: {'; '.join(parts)}", needed=True)

@@ -175,7 +175,7 @@ def _run(
         raise
     try:
         with running:
-            for line in resources.refusals():
+            for line in resources.notices(evaluation.plan):
                 on_message(line)
             evaluation.start()
             on_start(evaluation)

@@ -216,7 +216,7 @@ def _announcement(
         yield f"llm: {evaluation.name}: {why}; taking {len(requests)} fresh samples of {sides}"
     else:
         yield f"llm: {evaluation.name}: {count_of(len(doubtful), 'gate')} still undecided; {len(requests)} more samples"
-    yield from evaluation.resources.estimates(requests)
+    yield from evaluation.resources.estimates([(evaluation.plan, request) for request in requests])
 
 
 def _sample_both(

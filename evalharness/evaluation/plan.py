@@ -65,9 +65,14 @@ class Plan:
             found.setdefault((request.key.model, request.key.prompt, case.id), []).append((case, request))
         return found
 
+    @cached_property
+    def cases(self) -> dict[str, Case]:
+        """The cases by id."""
+        return {case.id: case for case in self.suite.cases}
+
     def case(self, name: str) -> Case:
         """The case with this id."""
-        return next(case for case in self.suite.cases if case.id == name)
+        return self.cases[name]
 
     @cached_property
     def first_requests(self) -> dict[tuple[str, str, str], tuple[Case, Request]]:

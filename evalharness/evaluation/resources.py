@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -157,10 +157,17 @@ class Resources:
             self._snapshots[commit] = Snapshot(commit, self.config.root)
         return self._snapshots[commit].folder
 
-    def estimates(self, requests: Iterable[Request]) -> Iterator[str]:
-        """A line for each model with a price: the most that these requests can cost."""
-        pricing = self.pricing if self.options.run.record != "none" else {}
-        priced = [request for request in requests if request.key.model in pricing]
+    def notices(self, plan: Plan) -> Iterator[str]:
+        """The lines before the first request of a plan. Inside of `with resources:`."""
+        yield from self.refusals()
+        yield from self.estimates([(plan, request) for _, request in plan.requests])
+
+    def estimates(self, requests: Sequence[tuple[Plan, Request]]) -> Iterator[str]:
+        """What these requests can cost: a line for each model with a price, and one for each judge."""
+        if self.options.run.record == "none":
+            return
+        pricing = self.pricing
+        priced = [request for _, request in requests if request.key.model in pricing]
         for model, group in groupby(sorted(priced, key=lambda request: request.key.model), lambda r: r.key.model):
             mine, price = list(group), pricing[model]
             about = dollars(sum(map(price.about_usd, mine)))
@@ -168,7 +175,8 @@ class Resources:
             most = dollars(sum(price.most_usd(request, deadline_s) for request in mine))
             yield f"llm: {len(mine)} requests to {model}: about {about} if every response has max_tokens, at most "
             yield f"     {most} without retries; recorded responses cost nothing ({price.source})"
-        yield from self._left_out(pricing)
+        for plan in self.plans:
+            yield from _of_metrics(plan, [request for its, request in requests if its is plan])
 
     def limit_for(self, requests: Sequence[Request]) -> str:
         """The limit of this invocation that these requests would exceed, for a message; empty if they fit."""
@@ -180,13 +188,6 @@ class Resources:
             if most > left:
                 return f"they can cost {dollars(most)}, and {dollars(left)} of the budget is left"
         return "" if self.pipeline.has_time_for(len(requests)) else "the deadline leaves no time for them"
-
-    def _left_out(self, pricing: Container[str]) -> Iterator[str]:
-        """A line for each metric whose requests cost something: the responses decide how many it sends."""
-        metrics = (metric for plan in self.plans for metric in plan.metrics)
-        for name, model in dict.fromkeys((metric.name, model) for metric in metrics for model in metric.models):
-            if model in pricing:
-                yield f"llm: without the requests of metric {name} to {model}: they depend on the responses"
 
     def refusals(self) -> Iterator[str]:
         """A line for each model that gets no request here, if others do. Inside of `with resources:`."""
@@ -203,3 +204,11 @@ class Resources:
                 f"--llm-budget: the price of {', '.join(unpriced)} is not known; write price = {{input = ..., output = "
                 f"...}} (dollars for a million tokens) into [tool.evalharness.models.{unpriced[0]}]"
             )
+
+
+def _of_metrics(plan: Plan, requests: Sequence[Request]) -> Iterator[str]:
+    """A line for each metric that sends requests, and each of its models."""
+    if plan.metric_models:
+        from evalharness.evaluation.metric_requests import metric_requests  # few suites have such metrics
+
+        yield from (f"llm: {found}" for found in metric_requests(plan, requests))

@@ -64,7 +64,8 @@ class EvalPlugin:
 
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
         """Print what the requests can cost."""
-        requests = [request for item in items if isinstance(item, CaseItem) for request in item.requests]
+        cases = [item for item in items if isinstance(item, CaseItem)]
+        requests = [(self.suites.opened[one.suite].plan, request) for one in cases for request in one.requests]
         return [for_terminal(line) for line in self.suites.resources.estimates(requests)]
 
     @pytest.hookimpl(wrapper=True)
@@ -139,7 +140,7 @@ class EvalPlugin:
         for name in self.suites.resources.names:
             with suppress(EvalHarnessError):  # the workers report an invalid suite
                 self.suites.open(name)
-        requests = [request for run in self.suites.opened.values() for _, request in run.plan.requests]
+        requests = [(run.plan, request) for run in self.suites.opened.values() for _, request in run.plan.requests]
         for line in list(self.suites.resources.estimates(requests)):
             self._progress.message(line)
 

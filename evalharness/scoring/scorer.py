@@ -53,7 +53,7 @@ class Scorer:
     def __init__(self, metrics: Sequence[Metric], config: Config | None = None, cases: Sequence[Case] = ()) -> None:
         """`config`: may have checks of the project. `cases`: those whose checks may have to load something."""
         self._metrics, self.assertions, self._cases = tuple(metrics), Assertions(config), cases
-        self.rounds = max((_rounds(metric) for metric in self._metrics), default=0)
+        self.rounds = max((1 + (one.follow_ups is not None) for one in self._metrics if one.requests), default=0)
         """How often `requests` can return anything for a sample: 0, 1, or 2 with follow-ups."""
         self.models = tuple(model for metric in self._metrics for model in metric.models)
         """The models that the metrics send requests to."""
@@ -145,10 +145,6 @@ def _warm(metric: Metric) -> Metric:
 
 def _view(case: Case, request: Request, response: Response) -> SampleView:
     return SampleView(response, case.golden, request.messages, case.vars, case.tags, questions=case.questions)
-
-
-def _rounds(metric: Metric) -> int:
-    return 0 if metric.requests is None else 1 if metric.follow_ups is None else 2
 
 
 def _next(metric: Metric, view: SampleView, reply: Replies | None) -> Callable[[], Sequence[Request]] | None:

@@ -147,8 +147,8 @@ def test_cost_of_metrics(pytester: pytest.Pytester) -> None:
     listed.stdout.fnmatch_lines(
         [
             "llm: 2 requests to shop: about *",
-            "llm: without the requests of metric politeness to critic: they depend on the responses",
-            "llm: without the requests of metric kind to critic: they depend on the responses",
+            "llm: 2 requests of metric politeness to critic if every answer is new and has max_tokens: about $*",
+            "llm: 8 requests of metric kind to critic if every answer is new and has max_tokens: about $*",
         ]
     )
 
