@@ -73,7 +73,7 @@ ARROWS = {
         "store",
         "suites",
     },
-    "importers": {"config", "scoring", "redaction", "suites"},
+    "importers": {"config", "scoring", "redaction", "registry", "suites"},
     "constraints": set(),
     "foreign": {"logs", "redaction"},
     "logs": {"redaction"},

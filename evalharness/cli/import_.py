@@ -49,9 +49,10 @@ Example: evalharness import promptfoo promptfooconfig.yaml -o suites/support.yam
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--output", "-o", metavar="suites/NAME.yaml", help="Write to this file. Default: named after FILE.")
+@click.option("--judge", metavar="MODEL", default="", help="Let this configured model answer graded assertions.")
 @click.option("--json", "as_json", is_flag=True, help="Print the written files and the omissions as JSON.")
 @click.pass_obj
-def promptfoo(root: Path, file: Path, output: str | None, as_json: bool) -> None:
+def promptfoo(root: Path, file: Path, output: str | None, judge: str, as_json: bool) -> None:
     """Convert FILE, a promptfoo configuration, to a suite with golden answers.
 
     Parts without a counterpart are listed with their place, and in a comment at the top of the suite. No file is
@@ -62,7 +63,9 @@ def promptfoo(root: Path, file: Path, output: str | None, as_json: bool) -> None
     name = _name(output, file)
     with explained():
         config = load_config(root)
-        imported = import_promptfoo(file.resolve(), config)
+        if judge:
+            config.model(judge)  # an unknown one is an error
+        imported = import_promptfoo(file.resolve(), config, judge)
         module = _module(root, name)
         texts = {f"suites/{name}.yaml": suite_text(imported, file.name, module)}
         if imported.golden:

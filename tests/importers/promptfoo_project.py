@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,11 +60,13 @@ class PromptfooProject(testing.Project):
         """Run `evalharness import promptfoo` on this configuration."""
         return self.command("import", "promptfoo", self.write("promptfooconfig.yaml", text), *options)
 
-    def result_of(self, text: str, *, file: str = "promptfooconfig.yaml", **files: str) -> Imported:
+    def result_of(
+        self, text: str, *, file: str = "promptfooconfig.yaml", options: Sequence[str] = (), **files: str
+    ) -> Imported:
         """What the command writes and reports; `files` are written first, `__` in a name is a dot."""
         for name, content in files.items():
             self.write(name.replace("__", "."), content)
-        result = self.command("import", "promptfoo", self.write(file, text), "--json", "-o", "suites/s.yaml")
+        result = self.command("import", "promptfoo", self.write(file, text), "--json", "-o", "suites/s.yaml", *options)
         assert result.exit_code == 0, result.output
         report = json.loads(result.stdout)
         golden = yaml.safe_load(self.read("golden/s.yaml")) if "golden/s.yaml" in report["written"] else {}

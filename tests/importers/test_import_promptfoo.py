@@ -71,7 +71,7 @@ def test_assertions(project: Project, assertion: str, checks: list[dict[str, Any
 @pytest.mark.parametrize(
     ("assertion", "reason"),
     [
-        ("{type: llm-rubric, value: kind}", "assertion llm-rubric: no equivalent check"),
+        ("{type: llm-rubric, value: kind}", "assertion llm-rubric: needs a judge: configure a model"),
         ("{type: webhook, value: 'https://example.org'}", "assertion webhook: no equivalent check"),
         ("{type: not-contains-all, value: [a, b]}", "its negation has no equivalent"),
         ("{type: not-is-json}", "its negation has no equivalent"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from evalharness.importers.promptfoo.cells import js_trim
 from evalharness.importers.promptfoo.equivalents import TRANSLATIONS, Check, NoEquivalentError, negation, validated
+from evalharness.importers.promptfoo.graded import GRADED, Graded, graded
 from evalharness.importers.promptfoo.programs import KINDS, Program, function_of, limited
 from evalharness.importers.promptfoo.source import FILE, Node, Source, is_program
 from evalharness.importers.promptfoo.tools import expected_calls
@@ -40,6 +41,8 @@ class ImportedAssertions:
     gates: dict[str, None] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     """Names of the tools that must be called."""
+    graded: list[Graded] = field(default_factory=list)
+    """Questions to a judge."""
 
 
 def read_assertions(source: Source, nodes: Iterable[Node], render: Callable[[str], str]) -> ImportedAssertions:
@@ -61,9 +64,12 @@ def open_assertions(source: Source, node: Node) -> Iterator[Node]:
         yield from opened.each()
 
 
-def has_template(node: Node) -> bool:
-    """Whether an assertion contains a template, so that it depends on the test. Code gets the variables itself."""
-    is_program = node["type"].text.removeprefix("not-") in KINDS
+def depends_on_test(node: Node) -> bool:
+    """Whether an assertion reads variables of the test: by a template or as context. Code gets them itself."""
+    kind = node["type"].text.removeprefix("not-")
+    if kind in GRADED and "context" in GRADED[kind].sees:
+        return True
+    is_program = kind in KINDS
     return not is_program and any("{{" in text or "{%" in text for text in _texts(node.value))
 
 
@@ -96,11 +102,14 @@ def _convert_kind(
     if plain_kind in KINDS:
         _program(source, item, kind, found)
         return
-    _note_weights(source, item, kind)
+    (_note_grader if plain_kind in GRADED else _note_weights)(source, item, kind)
     if plain_kind in _GATES:
         _gate(source, item, kind, negated, found)
         return
     value = _value(source, item["value"], render)
+    if plain_kind in GRADED:
+        found.graded += graded(item, value)
+        return
     if plain_kind == _CALLS:
         _calls(source, item, value, negated, found)
         return
@@ -121,10 +130,11 @@ def _check_keys(item: Node, kind: str) -> None:
     """Raises NoEquivalentError for an assertion that a check cannot express."""
     if kind not in KNOWN:
         raise NoEquivalentError("no equivalent check")
-    known = (*_KEYS, "config") if kind in KINDS else _KEYS
+    more = ("config",) if kind in KINDS else ("provider",) if kind in GRADED else ()
+    known = (*_KEYS, *more)
     if unknown := [key for key, _ in item.items() if key not in known]:
         raise NoEquivalentError(f"'{unknown[0]}' has no equivalent")
-    if item["weight"].plain in (0, "0"):
+    if item["weight"].plain in (0, "0") and kind not in GRADED:
         raise NoEquivalentError("with weight 0 it never fails, and a check does")
 
 
@@ -132,6 +142,13 @@ def _note_weights(source: Source, item: Node, kind: str) -> None:
     for key in ("weight", "metric"):
         if item[key]:
             source.note(item[key], f"assertion {kind}: '{key}' has no equivalent: all checks count the same")
+
+
+def _note_grader(source: Source, item: Node, kind: str) -> None:
+    if item["weight"].plain not in (None, 0, "0", 1, "1"):
+        source.note(item["weight"], f"assertion {kind}: 'weight' has no equivalent: each metric has a gate of its own")
+    if item["provider"]:
+        source.note(item["provider"], f"assertion {kind}: 'provider' has no equivalent: --judge names the judge of all")
 
 
 def _translated(source: Source, item: Node, kind: str, value: Any) -> list[tuple[str, Any]]:
@@ -242,5 +259,5 @@ def _rendered(value: Any, render: Callable[[str], str]) -> Any:
     return value
 
 
-KNOWN = {*TRANSLATIONS, *_MEASURES, *_SIMILAR, *_GATES, *KINDS, _CALLS}
+KNOWN = {*TRANSLATIONS, *GRADED, *_MEASURES, *_SIMILAR, *_GATES, *KINDS, _CALLS}
 """Supported names of promptfoo, without `not-`."""

@@ -16,6 +16,10 @@ from evalharness.importers.promptfoo.variables import Choices, read_vars
 _KNOWN = ("description", "vars", "assert", "metadata", "options", "threshold")
 _OPTIONS = ("prefix", "suffix", "disableVarExpansion", "disableDefaultAsserts")
 _TRANSFORMS = ("transform", "postprocess")
+_GRADING = {
+    "provider": "--judge names the judge of all cases",
+    "rubricPrompt": "a judge has a frame of its own",
+}
 _MAX_COMBINATIONS = 10_000
 
 
@@ -62,11 +66,13 @@ def read_test(source: Source, node: Node, where: str) -> ImportedTest:
         source.note(node, "a test must be a mapping")
         return ImportedTest(node)
     source.note_unknown_keys(node, _KNOWN, where)
-    source.note_unknown_keys(node["options"], (*_OPTIONS, *_TRANSFORMS), f"{where}option ")
+    source.note_unknown_keys(node["options"], (*_OPTIONS, *_TRANSFORMS, *_GRADING), f"{where}option ")
     for name in filter(node["options"].__getitem__, _TRANSFORMS):
         source.note(
             node["options"][name], f"{where}option '{name}' has no equivalent: the checks read the whole answer"
         )
+    for name in filter(node["options"].__getitem__, _GRADING):
+        source.note(node["options"][name], f"{where}option '{name}' has no equivalent: {_GRADING[name]}")
     if node["threshold"]:
         source.note(node["threshold"], f"{where}'threshold' has no equivalent: every check must pass")
     return ImportedTest(

@@ -87,6 +87,8 @@ class Source:
     """The checks to write for assertions in code."""
     embedder: str = ""
     """The embedding model of the project that compares texts, "" if there is none."""
+    judge: str = ""
+    """The configured model that answers graded assertions, "" if there is none."""
     offers_tools: bool = False
     """Whether the suite offers tools to the model."""
 

@@ -12,13 +12,14 @@ from evalharness.errors import Problem, SuiteError
 from evalharness.importers.promptfoo.affixes import add_affixes
 from evalharness.importers.promptfoo.assertions import (
     ImportedAssertions,
-    has_template,
+    depends_on_test,
     open_assertions,
     read_assertions,
 )
 from evalharness.importers.promptfoo.cases import ImportedCase, read_cases, read_test
 from evalharness.importers.promptfoo.environment import replace_environment
 from evalharness.importers.promptfoo.gates import gates_of, metrics_of
+from evalharness.importers.promptfoo.judges import add_judges
 from evalharness.importers.promptfoo.printing import empty_value, prints_constants, with_filters
 from evalharness.importers.promptfoo.programs import Programs
 from evalharness.importers.promptfoo.prompt_files import in_its_file
@@ -49,9 +50,10 @@ class ImportedSuite:
     """The checks to write in Python."""
 
 
-def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
+def import_promptfoo(file: Path, config: Config, judge: str = "") -> ImportedSuite:
     """The suite of a promptfoo configuration and the files that it references, below the root of the project.
 
+    `judge`: the configured model that answers graded assertions; without one they are listed as not imported.
     A stub replaces prompts or providers of which none can be imported. Raises SuiteError if the file is invalid.
     """
     if is_program(file.name):
@@ -61,6 +63,7 @@ def import_promptfoo(file: Path, config: Config) -> ImportedSuite:
     source = Source(root if file.is_relative_to(root) else file.parent, file.parent, config.limits)
     source.programs.taken = [*config.checks]
     source.embedder = next(iter(config.embedders), "")
+    source.judge = judge
     top = source.read(file)
     if not isinstance(top.value, dict):
         raise SuiteError([problem(file.name, 1, 0, "expected a promptfoo configuration, which is a mapping")])
@@ -115,6 +118,7 @@ class _Conversion:
             "gates": gates_of(metrics, self._gates(found), len(self.cases), len(golden)),
         }
         add_calls(suite, [mine.calls or common.calls for mine in own])
+        add_judges(suite, self.source, common.graded, [mine.graded for mine in own])
         notes = sorted(self.source.notes, key=lambda note: (note.file != self.top.document.file, note.file, note.line))
         kept = {key: value for key, value in suite.items() if value not in ("", [], {})}
         return ImportedSuite(kept, golden, models, notes, self.source.programs)
@@ -215,7 +219,7 @@ class _Conversion:
         """The shared assertions, and those of each case. Shared ones that depend on the test go to each case."""
         each = any(case.test.has("disableDefaultAsserts") for case in self.cases)
         items = [item for node in self.defaults.asserts for item in open_assertions(self.source, node)]
-        shared, filled = ([item for item in items if (each or has_template(item)) == own] for own in (False, True))
+        shared, filled = ([item for item in items if (each or depends_on_test(item)) == own] for own in (False, True))
         common = read_assertions(self.source, shared, lambda text: text)
         own = []
         for case in self.cases:
