@@ -21,7 +21,9 @@ def question_problems(
     """Yield a problem for each question that no judge of the suite asks. `metrics`: opened, by name."""
     judges = [name for name, metric in metrics.items() if metric.asks_cases]
     for case, (document, loc) in zip(cases, sources, strict=True):
-        for name in case.judge:
+        for name, question in case.judge.items():
+            if not question.strip():
+                yield document.problem((*loc, "judge", name), "expected a question, got blanks")
             if name not in judges:
                 hint = did_you_mean(name, judges) if judges else "; it has no judges: add a metric `judge`"
                 yield document.problem((*loc, "judge", name), f"no judge '{name}' in this suite{hint}")

@@ -218,6 +218,7 @@ def test_a_question_of_a_case(project: Project) -> None:
     [
         (OWN.replace("kind", "kid"), "no judge 'kid' in this suite; did you mean 'kind'"),
         (OWN.replace("Must name two days.", '""'), "at least 1"),
+        (OWN.replace("Must name two days.", '" "'), "expected a question, got blanks"),
         (OWN.replace("}}", "}, turns: [{user: Hi}]}"), "a case with turns has an answer for each turn"),
     ],
 )

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import islice
 from typing import Any, Literal
 
 from evalharness.config import Config
@@ -21,6 +21,7 @@ from evalharness.errors import MetricError
 from evalharness.records import NotApplicable, Request, Score
 from evalharness.scoring.judges import Judge, Opinion, Probabilities, Question, open_judge, sees
 from evalharness.scoring.judges.base import YES_NO, checked
+from evalharness.scoring.judges.choices import checked_choices
 from evalharness.scoring.judges.fences import Shown
 from evalharness.scoring.judges.model_judge import ModelJudge, ThinkingJudge, VotingJudge
 from evalharness.scoring.judges.prompts import preset as open_preset
@@ -37,10 +38,8 @@ from evalharness.scoring.metrics.base import (
     signature,
 )
 
-MOST_CHOICES, MOST_SENTENCES = 20, 200
+MOST_SENTENCES = 200
 _SHOWN_CHARS, _THOUGHT = 200, 512
-_OF_ALL = {"decided", "flip_rate", "sentences"}
-"""Parts of a score besides the probabilities of the choices."""
 
 
 def judge(
@@ -151,28 +150,13 @@ def _plan(
         ask, parts, each = found.ask, parts or found.sees, each or found.each
     if levels and (choices or good):
         raise ValueError("'levels' has no 'choices' and no 'good': remove them")
-    answers = _answers(levels or choices or YES_NO, "levels" if levels else "choices")
+    answers = checked_choices(levels or choices or YES_NO, "levels" if levels else "choices")
     if levels:
         weights = {level: number / (len(answers) - 1) for number, level in enumerate(answers)}
     else:
         weights = _good(answers, good)
     parts = parts or (sees.DEFAULT[:1] if each else sees.DEFAULT)
     return _Plan(name, ask.strip(), answers, weights, sees.checked(parts), each)
-
-
-def _answers(given: Sequence[str], option: str) -> tuple[str, ...]:
-    """The answers. Raises ValueError unless a judge can decide between them."""
-    answers = tuple(one.strip() for one in given)
-    if not 2 <= len(answers) <= MOST_CHOICES or not all(answers):
-        raise ValueError(f"{option}: expected 2 to {MOST_CHOICES} texts, got {list(given)}")
-    if long := next((one for one in answers if "\n" in one), None):
-        raise ValueError(f"{option}: expected texts of one line, got {long!r}")
-    if taken := next((one for one in answers if one in _OF_ALL), None):
-        raise ValueError(f"{option}: '{taken}' is the name of a part of the score: choose another word")
-    for one, other in permutations(answers, 2):
-        if other.casefold().startswith(one.casefold()):
-            raise ValueError(f"{option}: '{other}' starts with '{one}': choose texts that a first word tells apart")
-    return answers
 
 
 def _good(choices: Sequence[str], good: Sequence[str]) -> dict[str, float]:
@@ -235,8 +219,17 @@ class _Scored:
         """A score for each sample. All questions go to the judge together."""
         asked = [self._asked(*pair) for pair in zip(views, responses, strict=True)]
         pairs = [pair for one in asked if isinstance(one, list) for pair in one]
-        found = iter(self._judge.decide([one for one, _ in pairs], [its for _, its in pairs]))
+        found = iter(self._decided(pairs))
         return [self._result(one, found) if isinstance(one, list) else one for one in asked]
+
+    def _decided(self, asked: Sequence[_Asked]) -> list[Probabilities | Opinion | MetricError]:
+        """What the judge decides about each question. Raises MetricError for another number of decisions."""
+        given = self._judge.decide([one for one, _ in asked], [its for _, its in asked])
+        found = [*islice(given, len(asked) + 1)]
+        if len(found) != len(asked):
+            got = "more" if len(found) > len(asked) else len(found)
+            raise MetricError(f"the judge: expected a decision for each of {len(asked)} questions, got {got}")
+        return found
 
     def _asked(self, view: SampleView, responses: Responses) -> list[_Asked] | MetricError:
         """Each question about a sample with the responses to its requests."""
