@@ -359,8 +359,8 @@ def test_parts_of_a_sample(project: Project) -> None:
         "golden": ["begin: golden answer 1]\nA\n", "begin: golden answer 2]\nB\n"],
         "context": ["begin: context 1]\nC1\n", "begin: context 2]\nC2\n"],
         "tool_calls": ['begin: tool calls]\n{"arguments": {"q": 1}, "name": "find"}\n'],
-        "messages": ["begin: messages]\nsystem: S\n\nuser: U\n"],
-        "conversation": ["begin: conversation]\nuser: U\n\nassistant: Yes.\n"],
+        "messages": ["begin: message 1, system]\nS\n", "begin: message 2, user]\nU\n"],
+        "conversation": ["begin: turn 1, user]\nU\n", "begin: turn 2, assistant]\nYes.\n"],
     }.items():
         found = shown(opened(project, ask="?", sees=[part]), replace(view, response=full))
         assert all(text in found for text in texts)

@@ -71,17 +71,19 @@ def _text(value: Any) -> str:
 
 
 def _messages(view: SampleView) -> list[Shown]:
-    return [("messages", _transcript(view.messages))]
+    return _each("message", view.messages)
 
 
 def _conversation(view: SampleView) -> list[Shown]:
     """What user and assistant said, up to the answer."""
     turns = view.response.turns or (*view.messages, Message("assistant", view.text))
-    return [("conversation", _transcript([turn for turn in turns if turn.role != "system"]))]
+    return _each("turn", [turn for turn in turns if turn.role != "system"])
 
 
-def _transcript(messages: Iterable[Message]) -> str:
-    return "\n\n".join(f"{one.role}: {one.shown}" for one in messages) or _NOTHING
+def _each(what: str, messages: Iterable[Message]) -> list[Shown]:
+    """Each message as a text of its own: in one text, a message could add others and name their roles."""
+    found = [(f"{what} {number}, {one.role}", one.shown) for number, one in enumerate(messages, start=1)]
+    return found or [(what, _NOTHING)]
 
 
 def _calls(view: SampleView) -> list[Shown]:

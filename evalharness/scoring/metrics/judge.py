@@ -125,7 +125,7 @@ class _Plan:
         """The parts of the signature."""
         each = {"each": f"{self.each}-{sentences.RULES}"} if self.each else {}
         choices = ", ".join(f"{choice}={weight:g}" for choice, weight in self.weights.items())
-        return {"ask": self.ask, "choices": choices, "sees": ", ".join(self.sees), **each, "v": 3}
+        return {"ask": self.ask, "choices": choices, "sees": ", ".join(self.sees), **each, "v": 4}
 
 
 def _digest(signed: Mapping[str, Any]) -> str:
