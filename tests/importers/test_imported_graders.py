@@ -233,16 +233,26 @@ def test_a_context_that_is_missing(project: PromptfooProject) -> None:
 
 
 def test_without_a_judge(project: PromptfooProject) -> None:
-    """The suite is valid without the questions, and one line for each type names what to do and all places."""
+    """The suite is valid without the questions, and one line for each type names what to do and the places."""
     rubric = [assertion("llm-rubric", "Is kind"), assertion("factuality", "a")]
     found = project.result_of(text_of(rubric, rubric, rubric))
     assert judges(found) == {}
     lines = [line for line in found.left_out if "assertion" in line]
     assert len(lines) == 2
     needs = "needs a judge: configure a model in pyproject.toml, and import again with --judge MODEL"
-    assert f"assertion llm-rubric: {needs} (also at promptfooconfig.yaml:6:" in lines[0]
-    assert f"assertion factuality: {needs}" in lines[1]
-    assert all("promptfooconfig.yaml:7:" in line for line in lines)
+    places = "(2 more: promptfooconfig.yaml:6, promptfooconfig.yaml:7)"
+    assert lines == [
+        f"promptfooconfig.yaml:5: assertion {kind}: {needs} {places}" for kind in ("llm-rubric", "factuality")
+    ]
+
+
+def test_a_long_list(project: PromptfooProject) -> None:
+    """The number of places is in the line before them, and long lists of places and thresholds end."""
+    found = judged(project, *([assertion("llm-rubric", "Is kind", threshold=number / 50)] for number in range(1, 41)))
+    (line,) = (line for line in found.left_out if "assertion" in line)
+    assert "(0.02, 0.04, 0.06, 0.08, 0.1, ...) is dropped" in line
+    assert "(39 more: promptfooconfig.yaml:6, " in line
+    assert line.endswith("promptfooconfig.yaml:15, ...)")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_graders_in_a_table(project: PromptfooProject) -> None:
     found = project.result_of(f"{HEAD}tests: t.csv\n", t__csv=f"q,__expected\n{rows}")
     kinds = {2: "javascript", 3: "llm-rubric", 5: "javascript", 6: "python", 7: "factuality", 8: "not-llm-rubric"}
     assert all(found.says(f"t.csv:{line}:", f"assertion {kind}: ") for line, kind in kinds.items())
-    assert found.says("t.csv:3:", "assertion llm-rubric: needs a judge", "(also at t.csv:4:1)")
+    assert found.says("t.csv:3:", "assertion llm-rubric: needs a judge", "(1 more: t.csv:4)")
     code = [[{"javascript_1": True}], [{"javascript_2": True}], [{"python_1": True}]]
     assert [found.checks[number] for number in (0, 3, 4)] == code
     assert [found.checks[number] for number in (1, 2, 5, 6)] == [[], [], [], []]

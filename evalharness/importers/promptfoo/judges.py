@@ -14,7 +14,7 @@ from evalharness.importers.promptfoo.graded import Graded
 from evalharness.importers.promptfoo.source import Source
 
 _NO_JUDGE = "needs a judge: configure a model in pyproject.toml, and import again with --judge MODEL"
-_MOST_PLACES = 20
+_MOST_PLACES, _MOST_LIMITS = 10, 5
 
 
 @dataclass(slots=True)
@@ -93,11 +93,11 @@ def _numbered(questions: Iterable[Graded]) -> Iterator[tuple[tuple[Any, ...], Gr
 
 
 def _note_kinds(source: Source, questions: Iterable[Graded]) -> None:
-    """One note for each type: what it is now, or what it needs."""
+    """One note for each type: what it is now or what it needs, and where it also stands."""
     kinds: dict[str, dict[str, Graded]] = defaultdict(dict)
     for one in questions:
-        place = str(one.node.document.problem(one.node.loc, "")).rstrip(": ")
-        kinds[one.kind].setdefault(place, one)
+        found = one.node.document.problem(one.node.loc, "")
+        kinds[one.kind].setdefault(f"{found.file}:{found.line}", one)
     for kind, places in kinds.items():
         first = next(iter(places.values()))
         now = _judged(source.judge, [*places.values()]) if source.judge else _NO_JUDGE
@@ -105,10 +105,9 @@ def _note_kinds(source: Source, questions: Iterable[Graded]) -> None:
 
 
 def _judged(model: str, questions: Sequence[Graded]) -> str:
-    limits = dict.fromkeys(str(one.node["threshold"].plain) for one in questions if one.node["threshold"])
-    dropped = (
-        f"; the threshold ({', '.join(limits)}) is dropped: a gate compares with the accepted runs" if limits else ""
-    )
+    limits = [*dict.fromkeys(str(one.node["threshold"].plain)[:20] for one in questions if one.node["threshold"])]
+    shown = ", ".join([*limits[:_MOST_LIMITS], *["..."] * (len(limits) > _MOST_LIMITS)])
+    dropped = f"; the threshold ({shown}) is dropped: a gate compares with the accepted runs" if limits else ""
     changes = f", with {questions[0].changes}" if questions[0].changes else ""
     return f"now a metric by the judge '{model}'{changes}{dropped}"
 
@@ -116,5 +115,5 @@ def _judged(model: str, questions: Sequence[Graded]) -> str:
 def _elsewhere(places: Sequence[str]) -> str:
     if not places:
         return ""
-    more = f" and {len(places) - _MOST_PLACES} more" if len(places) > _MOST_PLACES else ""
-    return f" (also at {', '.join(places[:_MOST_PLACES])}{more})"
+    shown = [*places[:_MOST_PLACES], *["..."] * (len(places) > _MOST_PLACES)]
+    return f" ({len(places):,} more: {', '.join(shown)})"
