@@ -12,7 +12,7 @@ from evalharness.criteria.input_settings import python_path, settings_in
 from evalharness.criteria.inputs import FOLDERS, PATTERNS, names
 from evalharness.criteria.named import named_paths
 from evalharness.errors import StoreError
-from evalharness.store import commit_at
+from evalharness.store import Commit
 
 _PATTERNS = names(PATTERNS)
 _MOST_FILES = 10_000
@@ -54,17 +54,18 @@ def _folders_of_pytest(root: Path) -> Iterator[str]:
     yield from (one.name for one in folders if (one / "conftest.py").is_file() and not (one / "__init__.py").exists())
 
 
-def tracked(scope: Scope, root: Path, there: Path, written: Collection[str]) -> Scope:
-    """The scope without the files that neither the earlier commit (in `there`) nor HEAD holds.
+def tracked(scope: Scope, head: Commit, there: Path, written: Collection[str]) -> Scope:
+    """The scope without the files that neither the earlier commit (in `there`) nor `head` holds.
 
     A file that the configuration names now and did not name then counts with the configuration. Raises ConfigError,
     GitError.
     """
+    root = head.root
     built = [path.relative_to(root).as_posix() for path in announcements(root, scope.folders) if path.is_file()]
     new = {path for path in (*scope.named, *scope.loaded, *built) if path not in written}
     if not new:
         return scope
-    held = commit_at(root, "HEAD").holding(*new)
+    held = head.holding(*new)
     known = {path for path in held & set(scope.named) if path in named_paths(there, root)}
     named = tuple(path for path in scope.named if path in written or path in known)
     return replace(scope, named=named, untracked=frozenset(new - held))

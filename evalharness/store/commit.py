@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -38,6 +38,8 @@ class Commit:
 
     root: Path
     sha: str
+    _listed: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False, compare=False)
+    """Arguments of `git ls-tree` -> its output, which is the same each time."""
 
     def read(self, path: str) -> bytes | None:
         """The content of a regular file; None if there is none. Raises GitError."""
@@ -97,21 +99,17 @@ class Commit:
 
     def names(self, folder: str = "") -> list[str]:
         """The names of the files and folders in a folder. Raises GitError."""
-        place = find_place(self.root)
-        path = place.prefix / folder
+        path = find_place(self.root).prefix / folder
         where = () if path == PurePosixPath() else ("--", f"{path}/")
-        with output_of(place, ("ls-tree", "-z", "--name-only", "--full-tree", self.sha, *where)) as lines:
-            names = bounded(lines).decode("utf-8", "surrogateescape").split("\0")
-        return [PurePosixPath(name).name for name in names if name]
+        return [PurePosixPath(name).name for name in self._lines("--name-only", self.sha, *where)]
 
     def holding(self, *paths: str) -> set[str]:
         """Those of the paths that are in this commit, or below a link or a submodule in it. Raises GitError."""
         place = find_place(self.root)
         whole = {path: place.prefix / path for path in paths}
         above = {str(part) for path in whole.values() for part in (path, *path.parents) if part.parts}
-        with output_of(place, ("ls-tree", "-z", "-t", "--full-tree", self.sha, "--", *sorted(above))) as lines:
-            entries = [line.partition("\t") for line in bounded(lines).decode("utf-8", "surrogateescape").split("\0")]
-        ends = {PurePosixPath(name) for about, _, name in entries if about and not about.startswith(_FOLDER)}
+        entries = [line.partition("\t") for line in self._lines("-t", self.sha, "--", *sorted(above))]
+        ends = {PurePosixPath(name) for about, _, name in entries if not about.startswith(_FOLDER)}
         return {path for path, place in whole.items() if ends & {place, *place.parents}}
 
     def _entries(self, *paths: str, modes: Collection[str] = _REGULAR) -> list[_Entry]:
@@ -119,9 +117,15 @@ class Commit:
         if wrong := next((one for one in relative if one.is_absolute() or ".." in one.parts or "\0" in str(one)), None):
             raise GitError(f"expected a path below the root, got {str(wrong)!r}")
         named = [str(place.prefix / one) for one in relative]
-        listing = ("ls-tree", "-r", "-z", "-l", "--full-tree", self.sha, *(() if "." in named else ("--", *named)))
-        with output_of(place, listing) as lines:
-            return list(_of_modes(modes, bounded(lines).decode("utf-8", "surrogateescape"), place.prefix))
+        lines = self._lines("-r", "-l", self.sha, *(() if "." in named else ("--", *named)))
+        return list(_of_modes(modes, lines, place.prefix))
+
+    def _lines(self, *words: str) -> Iterator[str]:
+        """The lines of `git ls-tree` with these arguments. It runs once: a run lists the same paths several times."""
+        if words not in self._listed:
+            with output_of(find_place(self.root), ("ls-tree", "-z", "--full-tree", *words)) as output:
+                self._listed[words] = bounded(output).decode("utf-8", "surrogateescape")
+        return filter(None, self._listed[words].split("\0"))
 
     def _contents(self, entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, bytes]]:
         """The contents of the entries, one at a time, because together they may be large."""
@@ -129,6 +133,8 @@ class Commit:
         if large or sum(entry.size for entry in entries) > _MOST_FILES:
             limit = f"more than {(_MOST_FILE if large else _MOST_FILES) / 1e6:.0f} MB"
             raise GitError(f"{large or 'the suites and goldens'} of {self.sha[:12]}: {limit}")
+        if not entries:
+            return
         blobs = "".join(f"{entry.blob}\n" for entry in entries).encode()
         with output_of(find_place(self.root), ("cat-file", "--batch"), stdin=blobs) as output:
             for entry in entries:
@@ -138,8 +144,8 @@ class Commit:
                 output.read(1)
 
 
-def _of_modes(modes: Collection[str], listing: str, prefix: PurePosixPath) -> Iterator[_Entry]:
-    for line in filter(None, listing.split("\0")):
+def _of_modes(modes: Collection[str], lines: Iterable[str], prefix: PurePosixPath) -> Iterator[_Entry]:
+    for line in lines:
         about, _, name = line.partition("\t")
         mode, _, blob, size = about.split()
         if mode in modes:

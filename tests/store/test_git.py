@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from repository import Repository
@@ -405,3 +406,14 @@ def test_write_once(repository: Repository, tmp_path: Path) -> None:
     """Overlapping and missing paths are no problem: each file is written once."""
     assert found(repository.root).write_to(tmp_path, "golden", "golden/a.yaml", "none.toml") == ["golden/a.yaml"]
     assert (tmp_path / "golden/a.yaml").read_text() == "old\n"
+
+
+def test_lists_once(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git starts once for a folder that is listed in several ways, and not at all for the contents of no file."""
+    commit, run = found(repository.root), Mock(wraps=git_command.subprocess.run)
+    monkeypatch.setattr(git_command.subprocess, "run", run)
+    for _ in range(2):
+        assert commit.files("golden") == ["golden/a.yaml"]
+        assert commit.names() == ["golden"]
+        assert commit.links("golden") == {}
+    assert run.call_count == 2
