@@ -55,7 +55,7 @@ ARROWS = {
     "wire": {"", "redaction"},
     "store": {"", "redaction"},
     "report": {"store", "redaction", "registry", "gate"},
-    "publish": {"", "config", "modules", "publish_config", "redaction", "registry", "report", "wire"},
+    "publish": {"", "config", "modules", "publish_config", "redaction", "registry", "report", "store", "wire"},
     "review": {"config", "report", "store", "suites"},
     "history": {"config", "store", "gate"},
     "scaffold": {"config", "redaction", "store"},
