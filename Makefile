@@ -16,7 +16,7 @@ DEMO_READY = $(VENV)/.demo-ready
 READY = $(VENV)/.ready
 
 .NOTPARALLEL:
-.PHONY: help demo test test-deep docs lint lock models-big test-newest test-wheel dist bench bench-gate bench-judges bench-local bench-scale bench-spine bench-texts install install-test clean
+.PHONY: help demo test test-deep docs lint lock models-big test-mlflow test-newest test-wheel dist bench bench-gate bench-judges bench-local bench-scale bench-spine bench-texts install install-test clean
 help:
 	@echo "make demo         run the support suite on SmolLM2-135M against the committed baseline"
 	@echo "make test         run the tests"
@@ -25,6 +25,7 @@ help:
 	@echo "make docs         build the documentation's site into build/docs and run the code on its pages"
 	@echo "make lint         ruff, mypy, basedpyright, and the checks of the workflows"
 	@echo "make test-newest  run the quick tests with the newest versions; list what differs from the lock"
+	@echo "make test-mlflow  install MLflow into .venv-mlflow and publish to its server"
 	@echo "make test-wheel   build the wheel, install it into a new environment, use it from an empty folder"
 	@echo "make lock         pin what make installs: setup/constraints.txt"
 	@echo "make dist         build the sdist and the wheel into dist/"
@@ -65,6 +66,12 @@ test-newest: $(SETUP)
 	@$(INSTALL) --venv $(VENV)-newest --newest dev
 	$(VENV)-newest/bin/python setup/differences.py
 	$(VENV)-newest/bin/pytest -n $(JOBS) --dist worksteal -m "not model and not slow and not deep"
+
+# Its own environment: MLflow brings a hundred packages, and the harness speaks to its server over HTTP.
+test-mlflow: $(READY)
+	$(PYTHON) -m venv $(VENV)-mlflow
+	$(VENV)-mlflow/bin/python -m pip install --quiet "mlflow>=3"
+	MLFLOW=$(abspath $(VENV)-mlflow/bin/mlflow) $(VENV)/bin/pytest -m service tests/publish/test_mlflow.py
 
 test-wheel: $(READY)
 	$(VENV)/bin/python setup/check_wheel.py --wheels "$(WHEELS)" --wheel-index "$(WHEEL_INDEX)"
@@ -132,4 +139,4 @@ bench: $(READY)
 	$(VENV)/bin/python benchmarks/report_page.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-newest $(VENV)-lock $(VENV)-build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/*/
+	rm -rf $(VENV) $(VENV)-mlflow $(VENV)-newest $(VENV)-lock $(VENV)-build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis reports/*/

@@ -127,6 +127,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "executors": {"local": "evalharness.execution.local:LocalExecutor"},
     "destinations": {
         "email": "evalharness.publish.mail:mail",
+        "mlflow": "evalharness.publish.mlflow:mlflow",
         "prometheus": "evalharness.publish.prometheus:prometheus",
         "slack": "evalharness.publish.slack:slack",
         "teams": "evalharness.publish.teams:teams",

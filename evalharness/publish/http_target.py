@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MODULES = ("httpx2", "httpcore2", "encodings.idna")
 """What the first request imports."""
-_STEP_S = 5.0
+_STEP_S = 10.0
 """Longest wait for a connection, for a packet to be sent, and for one to arrive."""
 _MOST_S = 10.0
 """Longest time for one response."""

@@ -49,13 +49,14 @@ HARMLESS: dict[str, World] = {
 }
 """Answers with the status 200 whose body is not read to its end."""
 TABLES: dict[str, dict[str, Any]] = {
+    "mlflow": {"url_env": "SECRET_URL"},
     "prometheus": {"url_env": "SECRET_URL"},
     "slack": {"url_env": "SECRET_URL"},
     "teams": {"url_env": "SECRET_URL"},
     "webhook": {"url_env": "SECRET_URL"},
 }
 """Each built-in destination over HTTP, with a secret address."""
-READERS: set[str] = set()
+READERS = {"mlflow"}
 """Destinations that need the answer, so that a wrong one is a problem."""
 OTHERS = {"email"}
 """Destinations without HTTP, which have worlds of their own."""
