@@ -128,6 +128,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     "destinations": {
         "email": "evalharness.publish.mail:mail",
         "mlflow": "evalharness.publish.mlflow:mlflow",
+        "otlp": "evalharness.publish.otlp:otlp",
         "prometheus": "evalharness.publish.prometheus:prometheus",
         "slack": "evalharness.publish.slack:slack",
         "teams": "evalharness.publish.teams:teams",

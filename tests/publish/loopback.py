@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -33,13 +34,15 @@ Pieces = Iterable[bytes]
 class Loopback:
     """Answers each request with the pieces that `reply` gives for it, and closes the connection."""
 
-    def __init__(self, reply: Callable[[Asked], Pieces]) -> None:
+    def __init__(self, reply: Callable[[Asked], Pieces], *, tls: ssl.SSLContext | None = None) -> None:
         self.reply, self.asked = reply, list[Asked]()
         self.stopping = threading.Event()
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler(), bind_and_activate=True)
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.url = f"http://{self.host}"
+        self.url = f"{'https' if tls else 'http'}://{self.host}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()

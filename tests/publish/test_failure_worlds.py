@@ -50,6 +50,7 @@ HARMLESS: dict[str, World] = {
 """Answers with the status 200 whose body is not read to its end."""
 TABLES: dict[str, dict[str, Any]] = {
     "mlflow": {"url_env": "SECRET_URL"},
+    "otlp": {"url_env": "SECRET_URL"},
     "prometheus": {"url_env": "SECRET_URL"},
     "slack": {"url_env": "SECRET_URL"},
     "teams": {"url_env": "SECRET_URL"},
