@@ -18,13 +18,12 @@ from contextlib import ExitStack
 from typing import Any
 
 from evalharness.config import Config, load_config
-from evalharness.errors import ConfigError
 from evalharness.evaluation import publishing
 from evalharness.evaluation.comparison import Comparison, compare
 from evalharness.evaluation.confirm import confirm
 from evalharness.evaluation.evaluation import Evaluation, delete_stale_reports, open_evaluation
 from evalharness.evaluation.merge_base import check_baseline
-from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.options import EvaluationOptions, record_mode
 from evalharness.evaluation.resources import Resources
 from evalharness.execution import Executor, RecordMode, RunOptions
 from evalharness.local.memory import share_bytes
@@ -191,13 +190,6 @@ def _run(
         evaluation.finish(stopped=stopped)
     publishing.publish(evaluation)
     return evaluation
-
-
-def record_mode(config: Config, record: RecordMode) -> RecordMode:
-    """The record mode under a configuration. Raises ConfigError: `all` contradicts `offline = true`."""
-    if config.offline and record == "all":
-        raise ConfigError("record = all: offline = true in [tool.evalharness] forbids model calls; remove one of them")
-    return "none" if config.offline else record
 
 
 def _ignore(value: object) -> None:

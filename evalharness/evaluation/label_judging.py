@@ -14,10 +14,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from evalharness.config import Config
-from evalharness.evaluation.api import record_mode
 from evalharness.evaluation.known_answers import KnownAnswer, label_question
 from evalharness.evaluation.labelling import Labelling, MetricLabelling
-from evalharness.evaluation.options import EvaluationOptions
+from evalharness.evaluation.options import EvaluationOptions, record_mode
 from evalharness.evaluation.planted import planted
 from evalharness.evaluation.resources import Resources
 from evalharness.execution import RunOptions

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evalharness.execution import Executor, RunOptions
+from evalharness.config import Config
+from evalharness.errors import ConfigError
+from evalharness.execution import Executor, RecordMode, RunOptions
 from evalharness.store import Commit
 
 if TYPE_CHECKING:
@@ -46,3 +48,10 @@ class EvaluationOptions:
     """Where the outcome of `evaluate()` goes."""
     run: RunOptions = field(default_factory=RunOptions)
     """Limits of the requests."""
+
+
+def record_mode(config: Config, record: RecordMode) -> RecordMode:
+    """The record mode under a configuration. Raises ConfigError: `all` contradicts `offline = true`."""
+    if config.offline and record == "all":
+        raise ConfigError("record = all: offline = true in [tool.evalharness] forbids model calls; remove one of them")
+    return "none" if config.offline else record
