@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from evalharness.amounts import rounded_level
 from evalharness.gate.defaults import ALPHA_PASS
+from evalharness.records import Run
 from evalharness.records.coverage import coverage_of
 from evalharness.report.gate_data import gate_data
 from evalharness.report.outcome import Outcome
@@ -16,6 +20,17 @@ SCHEMA = 2
 `relaxes`, `criteria` and `headline`, and no `accepted`. Its `drop` and `largest_drop`, fractions where plus is
 worse, are `change`, `low` and `high`, in points or percent.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of a metric over the planned samples of a model and prompt, in points of a score."""
+
+    model: str
+    prompt: str
+    metric: str
+    mean: float | None
+    """None if a score is no number."""
 
 
 def verdict_json(outcome: Outcome) -> dict[str, Any]:
@@ -34,6 +49,13 @@ def verdict_json(outcome: Outcome) -> dict[str, Any]:
         "ci": in_ci(),
         "criteria": [asdict(change) for change in outcome.criteria],
         "confidence": 1 - ALPHA_PASS,
+        "means": [asdict(mean) for mean in _means(outcome.run)],
         "verdicts": [gate_data(verdict) for verdict in outcome.verdicts],
         **({"coverage": covered} if covered else {}),
     }
+
+
+def _means(run: Run) -> Iterator[Mean]:
+    for (model, prompt), means in run.means.items():
+        for metric, mean in means.items():
+            yield Mean(model, prompt, metric, rounded_level(100 * mean, "points") if math.isfinite(mean) else None)

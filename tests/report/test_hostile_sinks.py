@@ -168,7 +168,7 @@ LINES: dict[str, list[str]] = {
         "TEXT",
     ],
     "run": ["demo", "broken", "TEXT", "demo --model TEXT"],
-    "schema": [""],
+    "schema": ["", "--verdict"],
     "validate": ["", "broken", "TEXT"],
     "verify": ["", "demo --json", "TEXT", "demo --model TEXT", "demo --baseline TEXT"],
 }
