@@ -174,7 +174,8 @@ def _run(
         raise
     try:
         with running:
-            for line in resources.notices(evaluation.plan):
+            requests = [(evaluation.plan, request) for _, request in evaluation.plan.requests]
+            for line in (*resources.refusals(), *resources.estimates(requests)):
                 on_message(line)
             evaluation.start()
             on_start(evaluation)

@@ -157,11 +157,6 @@ class Resources:
             self._snapshots[commit] = Snapshot(commit, self.config.root)
         return self._snapshots[commit].folder
 
-    def notices(self, plan: Plan) -> Iterator[str]:
-        """The lines before the first request of a plan. Inside of `with resources:`."""
-        yield from self.refusals()
-        yield from self.estimates([(plan, request) for _, request in plan.requests])
-
     def estimates(self, requests: Sequence[tuple[Plan, Request]]) -> Iterator[str]:
         """What these requests can cost: a line for each model with a price, and one for each judge."""
         if self.options.run.record == "none":
