@@ -32,7 +32,7 @@ COMMANDS = {
     "import": "Import suites from other tools, and data sets.",
     "init": "Create a suite with goldens and a workflow.",
     "judge": "Calibrate judges with labels of people.",
-    "labels": "Import the choices of a blind comparison.",
+    "labels": "Import labels and the choices of comparisons.",
     "publish": "Send runs to chat, mail and dashboards.",
     "record": "Export or import recorded responses.",
     "report": "Render runs for pull requests and CI systems.",

@@ -20,7 +20,10 @@ def judge() -> None:
 
 
 @judge.command(
-    epilog="Example: evalharness judge calibrate support --metric polite",
+    epilog="""\b
+Examples:
+  evalharness judge calibrate support
+  evalharness judge calibrate support --metric polite --html label.html""",
     short_help="Label answers, and measure the error of a judge.",
 )
 @click.argument("suite", shell_complete=complete_suite)
@@ -31,6 +34,8 @@ def judge() -> None:
 @click.option("--seed", default="", metavar="TEXT", help="Set the seed of the draw. Default: from the accepted runs.")
 @click.option("--by", default="", metavar="NAME", help="Set the name of the person. Default: that of git.")
 @click.option("--run", metavar="RECORD", help="Draw from this run. Default: the latest run of SUITE.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page for labelling, and end.")
+@click.option("--force", is_flag=True, help="With --html: replace an existing file.")
 @click.option("--no-ask", is_flag=True, help="Ask for no labels: judge the labelled answers again.")
 @click.option("--budget", "budget_usd", metavar="USD", type=click.FloatRange(min=0), help="Limit the cost of judging.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON; implies --no-ask.")
@@ -43,6 +48,8 @@ def calibrate(
     seed: str,
     by: str,
     run: str | None,
+    html: Path | None,
+    force: bool,
     no_ask: bool,
     budget_usd: float | None,
     as_json: bool,
@@ -53,15 +60,20 @@ def calibrate(
     which is which. Each label is saved immediately in golden/labels/SUITE.jsonl, and the same command continues there.
     Then the judge judges the labelled answers, and its verdicts are saved in golden/labels/SUITE.judges.jsonl.
 
-    Exit status: 0 measured, 1 no labels, or an answer without a verdict, 2 usage, 130 Ctrl-C.
+    With --html, write a page for people without a terminal; evalharness labels import reads what it exports.
+
+    Exit status: 0 measured or written, 1 no labels, or an answer without a verdict, 2 usage, 130 Ctrl-C.
     """
-    from evalharness.cli.judge_labels import ask_for_labels, describe, judge_all, measured, opened
+    from evalharness.cli.judge_labels import ask_for_labels, describe, judge_all, measured, opened, write_page
 
     with explained():
         config = load_config(root)
         labelling = opened(config, suite, record_of(root, run or suite), metric=metric, sample=sample, seed=seed)
         if not as_json:
             describe(labelling)
+        if html:
+            write_page(root, html, labelling, sample, force=force)
+            return
         if not (no_ask or as_json):
             ask_for_labels(root, labelling, by.strip() or person(root))
         labels = read_answer_labels(root, suite)

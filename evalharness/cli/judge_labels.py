@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evalharness.cli._output import echo, print_json, progress_bar
 from evalharness.cli.judge_table import figures, raters_of, table
 from evalharness.cli.label_tui import label_all
-from evalharness.config import Config
-from evalharness.errors import RefusedError
+from evalharness.cli.overwrite import refuse_to_replace
+from evalharness.config import Config, load_config
+from evalharness.errors import RefusedError, StoreError
+from evalharness.evaluation.label_import import ImportedAnswerLabels, import_answer_labels
 from evalharness.evaluation.label_judging import Judging, judge_labels, resources_for
 from evalharness.evaluation.labelling import Labelling, MetricLabelling, open_labelling
 from evalharness.evaluation.merge_base import MergeBase
@@ -20,12 +22,14 @@ from evalharness.gate.judge_error import judge_error
 from evalharness.gate.judged import question_of
 from evalharness.records import Sample
 from evalharness.records.answer_label import AnswerLabel, LabelItem
+from evalharness.records.names import is_name
 from evalharness.report.encode import one_line
+from evalharness.report.label_page import label_page
 from evalharness.report.usage import dollars
 from evalharness.review.label_steps import LabelSteps
-from evalharness.store import merge_base, read_run
+from evalharness.store import merge_base, read_run, write_whole
 from evalharness.store.answer_labels import add_answer_labels, read_answer_labels, read_calibrations_of_judges
-from evalharness.store.runs import RECORD
+from evalharness.store.runs import RECORD, record_in, stored_lines
 
 _WIDTH = 79
 _MOST_ERRORS = 3
@@ -68,7 +72,7 @@ def ask_for_labels(root: Path, labelling: Labelling, by: str) -> None:
     if not items:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        echo(f"{len(items)} answers have no label by {one_line(by, 40)}: label them in a terminal", err=True)
+        echo(f"{len(items)} answers have no label by {one_line(by, 40)}: use a terminal, or --html FILE", err=True)
         return
     steps = LabelSteps(items, by, lambda label: _saved(root, suite, label))
     try:
@@ -78,6 +82,16 @@ def ask_for_labels(root: Path, labelling: Labelling, by: str) -> None:
         raise SystemExit(_STOPPED) from None
     echo("")
     echo(f"{len(steps.made)} of {len(items)} answers labelled")
+
+
+def write_page(root: Path, html: Path, labelling: Labelling, sample: int, *, force: bool) -> None:
+    """Write the page with all drawn answers: whoever labels them need not have this project. Raises StoreError."""
+    refuse_to_replace(html, root, force=force)
+    items = [item for mine in labelling.metrics.values() for item in mine.draw.items]
+    seeds = {name: mine.draw.seed for name, mine in labelling.metrics.items()}
+    header = labelling.run.header
+    write_whole(html, label_page(header.suite, header.id, seeds, sample, items))
+    echo(f"{html}: {len(items)} answers; open it in a browser, then import its export")
 
 
 def open_items(labelling: Labelling, labels: Sequence[AnswerLabel], by: str) -> list[LabelItem]:
@@ -137,7 +151,7 @@ def _show(name: str, mine: MetricLabelling, labels: Sequence[AnswerLabel], judgi
     signature = mine.metric.signature
     error = judge_error(labels, judging.calibration, signature) if judging else None
     if error is None or judging is None:
-        echo(f"{name}: no labels, so its error is unknown: label answers in a terminal")
+        echo(f"{name}: no labels, so its error is unknown: label answers in a terminal, or with --html FILE")
         return
     for line in judging.errors[:_MOST_ERRORS]:
         echo(one_line(f"no verdict on {line}", 500), err=True)
@@ -152,3 +166,20 @@ def _show(name: str, mine: MetricLabelling, labels: Sequence[AnswerLabel], judgi
         echo(f"{name}: the judge judged {judging.judged} answers{cost}")
     for line in table(name, error, raters_of(labels, question_of(signature))):
         echo(line)
+
+
+def import_into(
+    root: Path, file: Path, records: Sequence[Path], *, by: str, made_by: Literal["person", "model"]
+) -> ImportedAnswerLabels:
+    """Add the labels of an exported file, which are checked against one of the records, or the latest run."""
+    config = load_config(root)
+
+    def open_run(suite: str, run: str) -> Labelling:
+        if not is_name(suite):
+            raise StoreError(f"{file}:1: expected the name of a suite, got {suite[:60]!r}")
+        for path in (*records, record_in(root / "reports" / suite)):
+            if path.is_file() and next(stored_lines(path))[1].get("id") == run:
+                return opened(config, suite, path, metric="", sample=1, seed="")
+        raise StoreError(f"{file}:1: unknown run '{run}': pass its record with --run")
+
+    return import_answer_labels(file, config, open_run, by=by, made_by=made_by)

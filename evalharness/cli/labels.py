@@ -1,10 +1,11 @@
-"""`evalharness labels`: the preferences of people in blind comparisons."""
+"""`evalharness labels`: the choices of people in blind comparisons and on answers for judges."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -15,6 +16,7 @@ from evalharness.report.encode import one_line
 from evalharness.review.labels import ImportedLabels, LabelSide, Tally, import_labels, tally
 from evalharness.store import read_baseline
 from evalharness.store.acceptances import read_acceptances
+from evalharness.store.answer_labels import has_answer_labels, label_path
 from evalharness.store.baselines import BASELINE_FOLDER
 from evalharness.store.runs import RECORD, stored_lines
 
@@ -24,16 +26,17 @@ _WIDTH = 79
 
 @click.group(epilog="Example: evalharness labels import evalharness-labels.jsonl")
 def labels() -> None:
-    """Import the choices of a blind comparison.
+    """Import the choices of a blind comparison, or labels for a judge.
 
-    `evalharness review RUN OTHER --html FILE` writes the page of the comparison.
+    `evalharness review RUN OTHER --html FILE` writes the page of a comparison, `evalharness judge calibrate SUITE
+    --html FILE` that of labels.
     """
 
 
 @labels.command(
     "import",
     epilog="Example: evalharness labels import evalharness-labels.jsonl",
-    short_help="Import the choices of a blind comparison.",
+    short_help="Import the choices of a blind comparison, or labels.",
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--by", default="", metavar="NAME", help="Set the name of the person. Default: the name in FILE.")
@@ -44,16 +47,30 @@ def labels() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Pass the record of a run outside reports/; repeatable.",
 )
+@click.option(
+    "--made-by",
+    type=click.Choice(["person", "model"]),
+    default="person",
+    show_default=True,
+    help="Mark labels that a model has made: they never calibrate a judge.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the tally as JSON.")
 @click.pass_obj
-def import_(root: Path, file: Path, by: str, records: tuple[Path, ...], as_json: bool) -> None:
-    """Add the choices in FILE to golden/labels/SUITE.jsonl, and test for a winner.
+def import_(
+    root: Path, file: Path, by: str, records: tuple[Path, ...], made_by: Literal["person", "model"], as_json: bool
+) -> None:
+    """Add the choices in FILE to golden/labels/SUITE.jsonl. Of a comparison, test for a winner.
 
-    Importing a file again adds nothing.
+    Importing a file again adds nothing. Labels for a judge need the record of the run that they are about.
 
     Exit status: 0 imported, 1 refused and nothing written, 2 usage.
     """
     with explained():
+        if has_answer_labels(file):
+            _import_answers(root, file, by.strip(), records, made_by, as_json=as_json)
+            return
+        if made_by == "model":
+            raise click.UsageError("--made-by model: expected labels for a judge, got the choices of a comparison")
         done = import_labels(file, load_config(root), _known_runs(root, records), by=by.strip())
     found = tally(done.alike)
     if as_json:
@@ -64,6 +81,20 @@ def import_(root: Path, file: Path, by: str, records: tuple[Path, ...], as_json:
     echo(f"{path}: {done.added} of {len(done.labels)} labels are new{changed}")
     if done.alike:
         _show(found, done)
+
+
+def _import_answers(
+    root: Path, file: Path, by: str, records: tuple[Path, ...], made_by: Literal["person", "model"], *, as_json: bool
+) -> None:
+    from evalharness.cli.judge_labels import import_into
+
+    done = import_into(root, file, records, by=by, made_by=made_by)
+    if as_json:
+        print_json(asdict(done), None)
+        return
+    path = label_path(root, done.suite).relative_to(root).as_posix()
+    echo(f"{path}: {done.added} of {done.labels} labels are new" + (f", {done.changed} changed" * bool(done.changed)))
+    echo(one_line(f"let the judge judge them: evalharness judge calibrate {done.suite} --no-ask", _WIDTH))
 
 
 def _show(found: Tally, done: ImportedLabels) -> None:

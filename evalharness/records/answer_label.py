@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+_RESERVED = "sbmq?"
+"""Keys with another meaning: skip, back, more, stop and help."""
+_KEYS = "123456789acdefghijkl"
+"""As many as a judge can have choices."""
+
 
 class Labelled(NamedTuple):
     """What a label is about. It counts for equal texts alone: an edited case or answer has no label."""
@@ -57,6 +62,14 @@ class LabelItem:
     """Each choice with its value."""
     seed: str
     drawn: bool
+
+    @property
+    def keys(self) -> dict[str, tuple[str, float]]:
+        """The key of each choice: its first letter if they are distinct and free, else a number."""
+        letters = [choice[:1].casefold() for choice, _ in self.choices]
+        plain = len(set(letters)) == len(letters) and all(one.isascii() and one.isalpha() for one in letters)
+        keys = letters if plain and not set(letters) & set(_RESERVED) else _KEYS
+        return dict(zip(keys, self.choices, strict=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import click
 
 from evalharness.records.answer_label import LabelItem
 from evalharness.report.encode import one_line
-from evalharness.review.label_steps import keys_of
 from evalharness.review.screen import Sign, Size, coloured, plain, shares, wrapped
 
 _FRAME = 6
@@ -39,5 +38,5 @@ def _part(title: str, lines: Sequence[Sequence[Sign]], height: int) -> Iterator[
 
 
 def _choices(item: LabelItem, choice: str) -> str:
-    keys = "   ".join(f"[{key}] {one_line(text, 60)}" for key, (text, _) in keys_of(item).items())
+    keys = "   ".join(f"[{key}] {one_line(text, 60)}" for key, (text, _) in item.keys.items())
     return f"{keys}   labelled: {choice}" if choice else keys

@@ -9,17 +9,6 @@ from datetime import UTC, datetime
 from evalharness.records.answer_label import AnswerLabel, LabelItem, Labelled
 
 _NEXT, _BACK = {"s", "\x1b[C", "\x1bOC"}, {"b", "\x1b[D", "\x1bOD"}
-_RESERVED = "sbmq?"
-_KEYS = "123456789acdefghijkl"
-"""For choices whose first letters are not distinct; as many as a judge can have choices."""
-
-
-def keys_of(item: LabelItem) -> dict[str, tuple[str, float]]:
-    """The key of each choice: its first letter if they are distinct and free, else a number."""
-    letters = [choice[:1].casefold() for choice, _ in item.choices]
-    plain = len(set(letters)) == len(letters) and all(one.isascii() and one.isalpha() for one in letters)
-    keys = letters if plain and not set(letters) & set(_RESERVED) else _KEYS
-    return dict(zip(keys, item.choices, strict=False))
 
 
 @dataclass
@@ -46,7 +35,7 @@ class LabelSteps:
             self.place = max(0, self.place - 1)
         elif key in _NEXT:
             self.place = min(len(self.items), self.place + 1)
-        elif item and (chosen := keys_of(item).get(key.casefold())):
+        elif item and (chosen := item.keys.get(key.casefold())):
             self._choose(item, *chosen)
         else:
             return "this key has no effect: press ? for help"

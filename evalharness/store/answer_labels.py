@@ -25,6 +25,8 @@ from evalharness.store.runs import parse_line, stored_lines
 LABEL_FOLDER = "golden/labels"
 ANSWER, _CALIBRATION = "answer", "judge"
 """The kinds of lines."""
+EXPORT = "answer-labels"
+"""The kind of the first line of what people export from a page."""
 _Name = Annotated[str, Field(max_length=2_000)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=0)]
@@ -101,6 +103,11 @@ def answer_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
     if not path.exists():
         return []
     return [pair for pair in stored_lines(path) if pair[1].get("kind") == ANSWER]
+
+
+def has_answer_labels(file: Path) -> bool:
+    """Whether a file is an export of labels of answers. Raises StoreError."""
+    return next(stored_lines(file), (1, {}))[1].get("kind") == EXPORT
 
 
 def write_answer_labels(root: Path, suite: str, labels: Iterable[AnswerLabel]) -> None:

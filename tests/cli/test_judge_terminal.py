@@ -14,7 +14,7 @@ from terminal import Terminal
 
 from evalharness.records.answer_label import AnswerLabel, LabelItem, Labelled
 from evalharness.review.label_screen import label_screen
-from evalharness.review.label_steps import LabelSteps, keys_of
+from evalharness.review.label_steps import LabelSteps
 from evalharness.review.screen import Size
 from evalharness.store.answer_labels import read_answer_labels
 from evalharness.testing import Project
@@ -95,8 +95,8 @@ def test_the_version_is_not_on_the_screen(project: Project) -> None:
 )
 def test_one_key_for_each_choice(choices: tuple[str, ...], keys: str) -> None:
     """The first letters, or numbers where these are not distinct or have another meaning."""
-    assert "".join(keys_of(item(*choices))) == keys
-    assert [choice for choice, _ in keys_of(item(*choices)).values()] == list(choices)
+    assert "".join(item(*choices).keys) == keys
+    assert [choice for choice, _ in item(*choices).keys.values()] == list(choices)
 
 
 def test_hostile_texts_stay_text() -> None:
