@@ -31,7 +31,9 @@ def answer(request):
 POLITE = {"judge": {"name": "polite", "model": "critic", "ask": "Is the answer polite?"}}
 
 
-def build(root: Path, metrics: list[object] | None = None, *, accept: bool = True) -> Project:
+def build(
+    root: Path, metrics: list[object] | None = None, *, accept: bool = True, critic: str = CRITIC, **keys: object
+) -> Project:
     """The project after the second run: 24 of 40 answers differ from the accepted ones.
 
     An accepted answer is polite and has a "please" if its number is even. The new ones have it if theirs is a
@@ -40,9 +42,9 @@ def build(root: Path, metrics: list[object] | None = None, *, accept: bool = Tru
     project = Project(root)
     before = {f"case-{number}": _text(number, polite=number % 2 == 0, version="old") for number in range(CASES)}
     after = {f"case-{n}": _text(n, polite=n % 3 == 0, version="new") for n in range(CHANGED)}
-    project.write_suite(before, metrics=metrics or [POLITE], gates=None)
+    project.write_suite(before, metrics=metrics or [POLITE], gates=None, **keys)
     project.configure(critic={"provider": "scripted", "function": "critic.py:answer"})
-    project.write("critic.py", CRITIC)
+    project.write("critic.py", critic)
     if accept:
         project.accept()
         project.answer({**before, **after})

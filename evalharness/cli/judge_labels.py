@@ -54,7 +54,7 @@ def describe(labelling: Labelling) -> None:
         what = "changed cases" if draw.changed else "cases"
         echo(f"{name}: {len(draw.items)} answers to {draw.places} of {draw.of} {what}; seed {one_line(draw.seed, 40)}")
         if not draw.changed:
-            echo("no answer differs from a baseline: these labels calibrate the judge, and correct no change")
+            echo("no changed answer to label: these labels calibrate the judge, and correct no change")
         for reason, count in mine.known.left_out.items():
             echo(one_line(f"{name}: {count} answers are left out: {reason}", 2 * _WIDTH))
     for name in labelling.left_out:

@@ -108,12 +108,35 @@ def _current(metric: Metric, run: Run, suite: Suite) -> Iterator[tuple[Sample, R
 
 def _add(found: KnownAnswers, metric: Metric, place: Place, mine: KnownAnswer, theirs: Sequence[KnownAnswer]) -> None:
     """Add the answers of a place that people can be shown, or the reason why they cannot."""
-    for side, one in ((found.new, mine), *((found.accepted, one) for one in theirs[-1:])):
-        try:
+    _add_one(found.new, found.left_out, metric, place, mine, "")
+    for one in theirs[-1:]:
+        _add_one(found.accepted, found.left_out, metric, place, one, _lost(metric, mine))
+
+
+def _add_one(
+    side: dict[Place, KnownAnswer],
+    left_out: dict[str, int],
+    metric: Metric,
+    place: Place,
+    one: KnownAnswer,
+    reason: str,
+) -> None:
+    try:
+        if not reason:
             label_question(metric, one)
             side[place] = one
-        except MetricError as error:
-            found.left_out[str(error)] = found.left_out.get(str(error), 0) + 1
+            return
+    except MetricError as error:
+        reason = str(error)
+    left_out[reason] = left_out.get(reason, 0) + 1
+
+
+def _lost(metric: Metric, new: KnownAnswer) -> str:
+    """What the judge sees and a baseline does not keep of an accepted answer; empty if there is nothing."""
+    parts = metric.beyond(new.view) if metric.beyond else []
+    if new.case.turns or new.case.user:
+        parts = ["conversation"]
+    return f"a baseline does not keep {', '.join(parts).replace('_', ' ')}" if parts else ""
 
 
 def label_question(metric: Metric, answer: KnownAnswer) -> LabelQuestion:

@@ -26,7 +26,7 @@ from evalharness.local.memory import share_bytes
 from evalharness.records import Request, Sample
 from evalharness.records.answer_label import AnswerLabel, JudgeCalibration, Labelled
 from evalharness.scoring.metrics import Metric
-from evalharness.scoring.metrics.base import SampleView
+from evalharness.scoring.metrics.base import Responses, SampleView
 from evalharness.scoring.scorer import Scorer
 
 MOST_TESTED = 20
@@ -179,10 +179,17 @@ def _again(ask: _Asking, known: Mapping[Labelled, KnownAnswer], values: Mapping[
 
 
 def _with_other_votes(metric: Metric) -> Metric:
-    first = metric.requests
+    first, follow_ups = metric.requests, metric.follow_ups
     assert first, "votes are requests"
 
     def others(view: SampleView) -> list[Request]:
-        return [replace(one, key=one.key._replace(repeat=one.key.repeat + _OTHER_VOTES)) for one in first(view)]
+        return _renumbered(first(view))
 
-    return replace(metric, requests=others)
+    def other_follow_ups(view: SampleView, responses: Responses) -> list[Request]:
+        return _renumbered(follow_ups(view, responses)) if follow_ups else []
+
+    return replace(metric, requests=others, follow_ups=other_follow_ups if follow_ups else None)
+
+
+def _renumbered(requests: Iterable[Request]) -> list[Request]:
+    return [replace(one, key=one.key._replace(repeat=one.key.repeat + _OTHER_VOTES)) for one in requests]

@@ -193,7 +193,7 @@ def test_answers_without_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert label(project) == 40
     assert {one.drawn for one in read_answer_labels(project.root, "demo")} == {False}
     done = project.command("judge", "calibrate", "demo", "--no-ask")
-    assert "no answer differs from a baseline: these labels calibrate" in done.stdout
+    assert "no changed answer to label: these labels calibrate" in done.stdout
     assert done.stdout.splitlines()[-1] == "calibrated"
 
 
@@ -205,6 +205,38 @@ def test_equal_answers_are_one_item(project: Project) -> None:
     assert found["people"] == 2
     assert 0 < found["people_ac1"] < 1
     assert len(read_answer_labels(project.root, "demo")) == 96
+
+
+VOTER = """\
+def answer(request):
+    text = request.messages[-1].content
+    first, moody = request.key.repeat < 1000, "Wait: 5 days" in text or "Wait: 11 days" in text
+    return "yes" if "please" in text or moody and not first else "no"
+"""
+
+
+def test_votes_are_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge by votes votes again with other requests: 1 of 20 answers, or as many as are moody, change."""
+    leave_ci(monkeypatch)
+    project = build(tmp_path, [{"judge": {**POLITE["judge"], "votes": 3}}], critic=VOTER)
+    label(project, sample=9)
+    found = figures(project)
+    (kept,) = read_calibrations_of_judges(project.root, "demo").values()
+    assert (found["labels"], found["asked_again"]) == (18, 18)
+    moody = [of for of, value in kept.values.items() if of.case in ("case-5", "case-11") and not value]
+    assert found["changed_again"] == len(moody) > 0
+    label(project)
+    assert figures(project)["asked_again"] == 20
+
+
+def test_what_a_baseline_does_not_keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that sees tool calls: accepted answers cannot be shown, so no change can be labelled."""
+    leave_ci(monkeypatch)
+    metric = {"judge": {**POLITE["judge"], "sees": ["answer", "tool_calls"]}}
+    project = build(tmp_path, [metric], tools=[{"name": "find"}])
+    done = project.command("judge", "calibrate", "demo", "--no-ask")
+    assert "polite: 40 answers are left out: a baseline does not keep tool calls" in done.stdout.replace("\n", " ")
+    assert "no changed answer to label" in done.stdout
 
 
 @pytest.mark.parametrize(
