@@ -14,6 +14,7 @@ from evalharness.config import Config, load_config
 from evalharness.criteria.above import changes_above
 from evalharness.criteria.input_settings import toml_settings
 from evalharness.criteria.inputs import FOLDERS, SETTINGS, names
+from evalharness.criteria.labels import changed_labels
 from evalharness.criteria.links import linked_content, links_below
 from evalharness.criteria.scope import Scope, input_files, scope_of, tracked
 from evalharness.criteria.snapshot import Snapshot
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _NOT_COMPARED = set(names(SETTINGS)) - set(names(SETTINGS, "compared"))
 """Settings that cannot relax the criteria."""
-LABELS = "golden/labels"
 
 
 def criteria_changes(commit: Commit, root: Path, name: str, loaded: Iterable[str] = ()) -> list[CriteriaChange]:
@@ -105,7 +105,7 @@ class _Comparison:
     @cached_property
     def _of_files(self) -> list[CriteriaChange]:
         roots = self.there.root, self.here.root
-        return [*_lost_acceptances(*roots), *_lost_labels(*roots), *_new_twins(*roots), *self.of_commits]
+        return [*_lost_acceptances(*roots), *changed_labels(*roots), *_new_twins(*roots), *self.of_commits]
 
 
 def _names_in(folder: Path) -> list[str]:
@@ -143,16 +143,6 @@ def _lost_acceptances(there: Path, here: Path) -> Iterator[CriteriaChange]:
     if lost:
         lines = "1 line is" if lost == 1 else f"{lost} lines are"
         yield CriteriaChange(ACCEPTANCES, "", f"{lines} removed or edited; lines may only be added", relaxes=False)
-
-
-def _lost_labels(there: Path, here: Path) -> Iterator[CriteriaChange]:
-    """Removed or edited labels: judges are calibrated with them. New labels do not relax."""
-    for path in sorted((there / LABELS).glob("*.jsonl")):
-        now = here / LABELS / path.name
-        lost = set(path.read_bytes().splitlines()) - set(now.read_bytes().splitlines() if now.is_file() else ())
-        if lost:
-            what = "1 label is" if len(lost) == 1 else f"{len(lost)} labels are"
-            yield CriteriaChange(f"{LABELS}/{path.name}", "", f"{what} removed or edited", relaxes=True)
 
 
 def _new_twins(there: Path, here: Path) -> Iterator[CriteriaChange]:

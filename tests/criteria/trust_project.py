@@ -133,6 +133,9 @@ line-length = 100
 BASELINE = "golden/baselines/demo/fake.plain.jsonl"
 PINNED = "golden/baselines/demo/pinned/fake.plain.jsonl"
 RECORDING, LABELS = "golden/recordings/demo.jsonl", "golden/labels/demo.jsonl"
+VERDICTS = "golden/labels/demo.judges.jsonl"
+_VERDICT = '{"of": {"question": "q", "case": "case-1", "digest": "d", "answer": "a"}, "value": 0.25}'
+_JUDGE = f'{{"kind": "judge", "metric": "polite", "signature": "judge", "at": "", "values": [{_VERDICT}]}}\n'
 HISTORY = "golden/HISTORY.jsonl"
 TALK, TALK_GOLDEN, RAG, CAT = "suites/talk.yaml", "golden/talk.yaml", "suites/rag.yaml", b"\x89PNG\r\n\x1a\n"
 DEMO, CASES, GOLDEN, PYPROJECT = "suites/demo.yaml", "suites/cases.jsonl", "golden/demo.yaml", "pyproject.toml"
@@ -187,6 +190,10 @@ def make_project(root: Path) -> Repository:
     repository.write(GOLDEN, golden(*IDS))
     repository.write(RECORDING, '{"schema": 1}\n')
     repository.write(LABELS, '{"case": "case-1"}\n{"case": "case-2"}\n')
+    judge = (
+        f'{{"schema": 1, "kind": "judge", "metric": "polite", "signature": "judge", "at": "", "values": [{_VERDICT}]}}'
+    )
+    repository.write(VERDICTS, judge + "\n")
     repository.write("models/mini/config.json", "{}\n")
     answer(root / "models/other.json", GOOD)
     answer(root / "models/real.json", GOOD)

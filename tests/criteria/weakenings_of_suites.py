@@ -15,6 +15,7 @@ from trust_project import (
     PINNED,
     RECORDING,
     SUITE,
+    VERDICTS,
     Row,
     a_case,
     attributed,
@@ -235,4 +236,10 @@ GOLDENS = [
     ),
     Row("edit the labels that calibrate a judge", swap(LABELS, "case-1", "case-7"), "1 label is removed or edited"),
     Row("delete the labels that calibrate a judge", gone(LABELS), "2 labels are removed or edited"),
+    Row(
+        "edit what a judge said about labelled answers",
+        swap(VERDICTS, "0.25", "0.75"),
+        "1 verdict is removed or edited",
+    ),
+    Row("delete what judges said about labelled answers", gone(VERDICTS), "the calibration of this judge is removed"),
 ]
