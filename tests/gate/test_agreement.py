@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from evalharness.gate.stats.agreement import accuracy, cohen_kappa, gwet_ac1, krippendorff_alpha, proportion
+from evalharness.gate.stats.agreement import (
+    Accuracy,
+    Proportion,
+    accuracy,
+    cohen_kappa,
+    gwet_ac1,
+    krippendorff_alpha,
+    proportion,
+    youden_change,
+)
 
 NAN = math.nan
 THREE_RATERS = np.array(
@@ -79,3 +88,12 @@ def test_other_lengths_are_refused() -> None:
     """Two raters rate the same answers."""
     with pytest.raises(ValueError, match="got 2 and 3"):
         cohen_kappa(np.zeros(2), np.zeros(3))
+
+
+def test_change_of_j() -> None:
+    """Newcombe (1998), table II: 56 of 70 against 48 of 80 differ by .0524 to .3339; without a class, by anything."""
+    exact = Proportion(0.7, 0.7, 0.7, 10)
+    before, after = Accuracy(proportion(48, 80), exact), Accuracy(proportion(56, 70), exact)
+    assert youden_change(before, after) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert youden_change(after, before) == pytest.approx((-0.3339, -0.0524), abs=5e-5)
+    assert youden_change(before, Accuracy(exact, proportion(0, 0))) == (-2, 2)

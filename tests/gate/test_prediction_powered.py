@@ -90,6 +90,29 @@ def test_labels_of_one_conversation_count_once() -> None:
     assert grouped.degrees == alone.degrees == 19
 
 
+def test_other_turns_of_a_labelled_conversation_count_with_it() -> None:
+    """By hand: labels 1, -1 of groups a, b, and an answer of each without a label, at lambda 1.
+
+    A labelled answer adds its distance from the mean over 2, and so does one without a label: 1 / 2 and -1 / 2 each.
+    """
+    one, zero = np.array([1.0, -1.0]), np.zeros(2)
+    apart = corrected_mean(Judged(one, zero, one, ("a", "b"), ("c", "d")), seed=0, weight=1.0)
+    together = corrected_mean(Judged(one, zero, one, ("a", "b"), ("a", "b")), seed=0, weight=1.0)
+    factor = np.sqrt(2)  # of two labelled groups
+    assert apart.error**2 == pytest.approx(2 * (factor / 2) ** 2 + 2 * 0.5**2)
+    assert together.error**2 == pytest.approx(2 * (factor / 2 + 0.5) ** 2)
+
+
+def test_equal_labels_fail_with_the_error_of_a_pass() -> None:
+    """Forty labels that all say lost have no variance: t is that of two cases more, one won and one lost."""
+    lost = np.full(40, -1.0)
+    found = corrected_change(Judged(lost, lost, np.zeros(0)), share=0.5, seed=0)
+    assert found.failing == found.passing
+    assert found.failing.error == pytest.approx(0.5 * np.sqrt(2 / (41 * 42)))
+    assert found.p_value < 1e-12
+    assert corrected_change(Judged(0 * lost, lost, np.zeros(0)), share=0.5, seed=0).p_value == 0.5
+
+
 @pytest.mark.parametrize("row", benchmark.ROWS)
 def test_row(row: str) -> None:
     """Every line of docs/judges-table.md at a small size."""

@@ -1,7 +1,8 @@
 """How far a judge agrees with people, and people with each other.
 
-Sensitivity and specificity with Wilson's bounds (Wilson 1927), Cohen's kappa (1960), Gwet's AC1 (2008), Krippendorff's
-alpha (2011). Ratings are numbers: 0 and 1 for a predicate, the level for a score, NaN for a missing one.
+Sensitivity and specificity with Wilson's bounds (Wilson 1927), the change of J (Newcombe 1998), Cohen's kappa (1960),
+Gwet's AC1 (2008), Krippendorff's alpha (2011). Ratings are numbers: 0 and 1 for a predicate, the level for a score, NaN
+for a missing one.
 """
 
 from __future__ import annotations
@@ -52,6 +53,20 @@ class Accuracy:
     def youden(self) -> float:
         """Youden's J: sensitivity + specificity - 1. A judge that guesses has 0. NaN without both classes."""
         return self.sensitivity.share + self.specificity.share - 1
+
+
+def youden_change(before: Accuracy, after: Accuracy) -> tuple[float, float]:
+    """Two-sided 95 % bounds of the change of J between two sets of answers; -2 and 2 where a class is missing.
+
+    The distances of Wilson's bounds, added in squares (Newcombe 1998, method 10; Zou and Donner 2008 for sums).
+    """
+    gains, losses = (after.sensitivity, after.specificity), (before.sensitivity, before.specificity)
+    if not all(one.of for one in (*gains, *losses)):
+        return -2.0, 2.0
+    middle = after.youden - before.youden
+    down = [one.share - one.low for one in gains] + [one.high - one.share for one in losses]
+    up = [one.high - one.share for one in gains] + [one.share - one.low for one in losses]
+    return middle - math.hypot(*down), middle + math.hypot(*up)
 
 
 def accuracy(labels: Floats, verdicts: Floats) -> Accuracy:

@@ -22,6 +22,8 @@ from evalharness.gate.stats.distributions import t_below
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+_ROUNDING = 1e-12
+"""An error below this is the rounding of equal labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Judged:
     """By the judge: answers without a label."""
     groups: Sequence[str] = ()
     """What each labelled answer shares with others (a conversation); by default nothing."""
+    other_groups: Sequence[str] = ()
+    """The same of the answers without a label."""
 
 
 def weight_of(labels: Floats, verdicts: Floats, others: Floats) -> float:
@@ -49,21 +53,28 @@ def weight_of(labels: Floats, verdicts: Floats, others: Floats) -> float:
 
 
 def corrected_mean(judged: Judged, *, seed: int, weight: float | None = None) -> Spread:
-    """The mean change with its standard error, and the degrees of freedom of its t quantile: groups minus one.
+    """The mean change with its standard error, and the degrees of freedom of its t quantile: labelled groups minus one.
 
     The weight of each half of the labels comes from the other half, so that it does not favour the labels that it is
     applied to. With `weight`, all labels have that one.
     """
     labels, verdicts, others = judged.labels, judged.verdicts, judged.others
     groups = _numbered(judged)
-    weights = _weights(judged, groups, seed) if weight is None else np.full(len(labels), weight)
-    residuals = labels - weights * verdicts
-    mean, middle = float(weights.mean()), float(residuals.mean())
-    variance = _variance_of_mean(residuals, groups)
+    mine = groups[: len(labels)]
+    weights = (
+        _weights(judged, np.unique(mine, return_inverse=True)[1], seed)
+        if weight is None
+        else np.full(len(labels), weight)
+    )
+    residuals, mean = labels - weights * verdicts, float(weights.mean())
+    labelled = len(np.unique(mine))
+    influence = (residuals - residuals.mean()) / len(labels) * _unbiased(labelled)
+    middle = float(residuals.mean())
     if len(others):
         middle += mean * float(others.mean())
-        variance += mean**2 * float(others.var()) / len(others)
-    return Spread(middle, math.sqrt(variance), max(1, len(np.unique(groups)) - 1))
+        influence = np.concatenate([influence, mean * (others - others.mean()) / len(others)])
+    variance = float((np.bincount(groups, influence) ** 2).sum())  # what a group adds as a whole
+    return Spread(middle, math.sqrt(variance), max(1, labelled - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +88,30 @@ class CorrectedChange:
 
     @property
     def p_value(self) -> float:
-        """The one-sided p-value of "worse"; 1 if no label shows a change."""
+        """The one-sided p-value of "worse"."""
         spread = self.failing
-        if not spread.error or spread.degrees is None:
-            return 1.0
+        assert spread.degrees is not None
         return t_below(spread.middle / spread.error, spread.degrees)
 
 
 def corrected_change(judged: Judged, *, share: float, seed: int) -> CorrectedChange:
-    """The change over all answers: byte-identical ones have none, and `share` is the share of the others."""
+    """The change over all answers: byte-identical ones have none, and `share` is the share of the others.
+
+    Labels that all say the same have no variance. A failure then takes the error of a PASS.
+    """
     found, labels = corrected_mean(judged, seed=seed), len(judged.labels)
     middle, error = share * found.middle, share * found.error
     guard = 2 * share**2 / ((labels + 1) * (labels + 2))
     passing = Spread(middle, math.sqrt(error**2 + guard), found.degrees, guard=guard)
-    return CorrectedChange(Spread(middle, error, found.degrees), passing)
+    failing = passing if error < _ROUNDING else Spread(middle, error, found.degrees)
+    return CorrectedChange(failing, passing)
 
 
 def _numbered(judged: Judged) -> Ints:
-    names = judged.groups or [str(number) for number in range(len(judged.labels))]
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    """The number of each answer's group: of the labelled ones, then of the others."""
+    labelled = judged.groups or [f"label {number}" for number in range(len(judged.labels))]
+    others = judged.other_groups or [f"other {number}" for number in range(len(judged.others))]
+    return np.unique([*labelled, *others], return_inverse=True)[1].astype(np.int64)
 
 
 def _weights(judged: Judged, groups: Ints, seed: int) -> Floats:
@@ -106,8 +122,6 @@ def _weights(judged: Judged, groups: Ints, seed: int) -> Floats:
     return np.where(first, of[1], of[0])
 
 
-def _variance_of_mean(values: Floats, groups: Ints) -> float:
-    """The variance of the mean of values that are dependent within their groups."""
-    sums = np.bincount(groups, values - values.mean())
-    size = len(sums)
-    return float((sums**2).sum()) / len(values) ** 2 * (size / (size - 1) if size > 1 else 1.0)
+def _unbiased(groups: int) -> float:
+    """The factor for a deviation from a mean that is itself of these groups."""
+    return math.sqrt(groups / (groups - 1)) if groups > 1 else 1.0
