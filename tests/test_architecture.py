@@ -237,6 +237,7 @@ def test_public_names_are_lazy() -> None:
     assert loaded("from evalharness import Case, Run, EvalHarnessError") == {
         "evalharness",
         "evalharness.records",
+        "evalharness.records.answer_label",
         "evalharness.records.application",
         "evalharness.records.dialogue",
         "evalharness.records.attachment",

@@ -13,6 +13,7 @@ from evalharness.criteria.revisions import Revisions
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.baselines import Pair, baseline_in, baselines_at, baselines_of
+from evalharness.evaluation.judge_labels import judge_labels
 from evalharness.evaluation.judged_again import noted, with_todays_judges
 from evalharness.evaluation.own_words import own_words
 from evalharness.evaluation.sides import Sides, with_assertion_scores
@@ -106,6 +107,7 @@ class MergeBase:
             screening=screening,
             standing=self._standing(name, pairs),
             own_words=own_words(sides, self._origins, suite, self.config),
+            judge_labels=judge_labels(run.header, self.config.root),
         )
         return [noted(verdict, run) for verdict in verdicts]
 
@@ -217,10 +219,9 @@ class MergeBase:
         """The baselines for a report: the accepted ones, or the version that the run is compared with."""
         from evalharness.gate.pairings import with_reference
 
-        pairs = pairs_of(run)
         if run.header.against and reference is not None:
-            return {pair: with_reference(None, reference, *pair) for pair in pairs}
-        return with_todays_judges(self.baselines(run.header.suite, pairs, given), run)
+            return {pair: with_reference(None, reference, *pair) for pair in pairs_of(run)}
+        return with_todays_judges(self.baselines(run.header.suite, pairs_of(run), given), run)
 
     def _read(self, name: str, pairs: Collection[Pair], given: str | None) -> Baselines:
         if given == "none":

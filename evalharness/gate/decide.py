@@ -13,10 +13,11 @@ from dataclasses import replace
 
 from evalharness.gate.assertions import assess_assertions
 from evalharness.gate.context import GateContext, NoComparison, Stage
-from evalharness.gate.evidence import STATUS, Staged
+from evalharness.gate.evidence import STATUS
 from evalharness.gate.families import Corrected, PendingGate, Standing, corrected, gates_sharing, p_values_of
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
+from evalharness.gate.judge_labels import NO_JUDGE_LABELS, JudgeLabels
 from evalharness.gate.judged import with_mark
 from evalharness.gate.kinds import GateKind, gate_kind
 from evalharness.gate.numbers import shown_points, with_numbers
@@ -40,6 +41,7 @@ def decide_run(
     screening: bool = False,
     standing: Standing | None = None,
     own_words: OwnWords = NO_OWN_WORDS,
+    judge_labels: JudgeLabels = NO_JUDGE_LABELS,
 ) -> list[Verdict]:
     """A verdict for each gate of each model and prompt of the run.
 
@@ -53,10 +55,12 @@ def decide_run(
         screening: Whether a confirmation is still possible, so that no gate fails yet.
         standing: The gates at the merge base, which keep their alpha. Default: all.
         own_words: The cases that cannot fail a gate on a metric that reads golden answers. Default: none.
+        judge_labels: What people said about answers that a judge judges. Default: nothing.
 
     """
     rules = list(dict.fromkeys(run.header.gates if gates is None else gates))
-    gate_kinds = [(rule, gate_kind(rule.metric)) for rule in rules]
+    signatures = run.header.signatures
+    gate_kinds = [(rule, _kind(rule, signatures.get(rule.metric, ""), judge_labels)) for rule in rules]
     sharing = [rule for rule, kind in gate_kinds if kind.shares_alpha]
     found: list[PendingGate | Verdict] = []
     for pairing in pairings_of(run, baselines, pinned=pinned, reference=reference):
@@ -73,12 +77,21 @@ def decide_run(
     verdicts = [_conclude(gate, p_values) if isinstance(gate, PendingGate) else gate for gate in found]
     unaccepted = [] if run.header.against else [pair for pair, baseline in baselines.items() if baseline is None]
     verdicts = list(map(own_words.explained, verdicts))
-    if any(rule.worst is not None for rule in rules):
+    if worst_rules := [rule for rule, kind in gate_kinds if rule.worst is not None and not kind.informs]:
         from evalharness.gate.worst import assess_worst  # few suites have a gate with `worst`
 
-        verdicts += assess_worst(run, baselines, rules, reference, own_words)
-    verdicts = [with_mark(one, run.header.signatures) for one in verdicts]
+        verdicts += assess_worst(run, baselines, worst_rules, reference, own_words)
+    verdicts = [with_mark(one, signatures, judge_labels.has) for one in verdicts]
     return [*verdicts, *assess_assertions(run, unaccepted)]
+
+
+def _kind(rule: GateRule, signature: str, labels: JudgeLabels) -> GateKind:
+    kind = gate_kind(rule.metric)
+    if not labels.has(signature):
+        return kind
+    from evalharness.gate.kinds.judged import with_labels  # few suites have labels
+
+    return with_labels(kind, rule.metric, signature, labels)
 
 
 def _stage(run: Run, model: str, *, screening: bool) -> Stage:
@@ -119,8 +132,8 @@ def _first(kind: GateKind, context: GateContext, accept_command: str) -> Verdict
 def _conclude(gate: PendingGate, p_values: Corrected) -> Verdict:
     adjusted, gates = p_values.get(id(gate), (p_values_of(gate.evidence), 1))
     evidence, p_value = gate.evidence, adjusted[-1]
-    if isinstance(evidence, Staged):
-        evidence = replace(evidence, adjusted=adjusted)
+    if hasattr(evidence, "corrected"):
+        evidence = evidence.corrected(adjusted)
     try:
         result = result_of(gate.kind, gate.context, evidence, p_value, gates)
     except NoComparison as error:

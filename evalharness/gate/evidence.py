@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from evalharness.gate.defaults import ALPHA, ALPHA_PASS, POPULATION, QUALITY_MAR
 from evalharness.gate.stats.bounds import Spread, Target, runs_needed
 from evalharness.gate.stats.permutation import TOLERANCE, Pair, blocks, change
 from evalharness.records import Slice, Status
+from evalharness.records.answer_label import JudgeFacts
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 STATUS: Mapping[Word, Status] = {"PASS": "pass", "FAIL": "fail", "INCONCLUSIVE": "inconclusive"}
@@ -173,6 +174,10 @@ class Staged:
         """The last of the p-values."""
         return self.p_values[-1]
 
+    def corrected(self, p_values: tuple[float, ...]) -> Staged:
+        """The evidence with its p-values after the correction for all gates."""
+        return replace(self, adjusted=p_values)
+
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
@@ -220,3 +225,5 @@ class GateResult:
     """The same of the candidate."""
     gating: bool = True
     """False for a gate that is only shown and does not change the status of the run."""
+    judge: JudgeFacts | None = None
+    """For a gate on a judge with labels of people."""

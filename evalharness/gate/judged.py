@@ -1,9 +1,9 @@
-"""Gates on the opinion of a model: each verdict says that the error of the judge is unknown."""
+"""Gates on the opinion of a model: without labels, each verdict says that the error of the judge is unknown."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from evalharness.records import Verdict
@@ -27,9 +27,10 @@ def is_judged(signature: str) -> bool:
     return signature.startswith("judge|") or _MODELS.search(signature) is not None
 
 
-def with_mark(verdict: Verdict, signatures: Mapping[str, str]) -> Verdict:
-    """Return the verdict, with a notice if its metric is judged. `signatures`: of the run, by metric."""
-    if not is_judged(signatures.get(verdict.metric, "")):
+def with_mark(verdict: Verdict, signatures: Mapping[str, str], is_labelled: Callable[[str], bool]) -> Verdict:
+    """Return the verdict, with a notice if its metric is judged and has no labels. `signatures`: by metric."""
+    signature = signatures.get(verdict.metric, "")
+    if not is_judged(signature) or is_labelled(signature):
         return verdict
     notice = f"{verdict.notice}; {NOT_CALIBRATED}" if verdict.notice else NOT_CALIBRATED
     return replace(verdict, reason=f"{verdict.reason}; {NOT_CALIBRATED}", notice=notice)

@@ -70,6 +70,7 @@ def with_numbers(verdict: Verdict, result: GateResult, *, screening: bool) -> Ve
         up=result.up,
         down=result.down,
         notice=result.notice,
+        judge=result.judge,
         worst=tuple((case, in_unit(change)) for case, change in result.worst),
         slices=tuple(replace(one, change=shown_points(one.change)) for one in result.slices),
     )

@@ -155,7 +155,7 @@ def last_look(evidence: Staged, rules: Rules, stage: Stage) -> tuple[Evidence, f
         return evidence.screen, evidence.screen.p_value if evidence.looks else p_values[0], first
     suspicious = evidence.screen.p_value <= SCREEN
     for look, fresh, p_value in zip(LOOKS, evidence.looks, p_values, strict=False):
-        spent = _spent(rules, look, suspicious=suspicious)
+        spent = spent_at(rules, look, suspicious=suspicious)
         if decide(fresh.passing, 1.0, spent) == "PASS":
             break
         if decide(fresh.failing, p_value, spent) == "FAIL":
@@ -169,7 +169,7 @@ def _screening(rules: Rules, *, can_fail: bool) -> Rules:
     return replace(rules, alpha=alpha, alpha_pass=SCREEN_PASS, promised=rules.alpha_pass)
 
 
-def _spent(rules: Rules, look: Look, *, suspicious: bool) -> Rules:
+def spent_at(rules: Rules, look: Look, *, suspicious: bool) -> Rules:
     """The rules at a look."""
     alpha = look.alpha if suspicious else look.alpha_clear
     return replace(

@@ -135,6 +135,13 @@ _ALONE = "the accepted version was not sampled today, so a change of the endpoin
 _ONE_DAY = "the accepted version was not sampled today, only on {day}, so a worse day of the endpoint looks the same"
 
 
+def not_beside(evidence: Staged) -> str:
+    """The reservation of a failure without fresh samples of the accepted version; empty with them."""
+    if not evidence.alone:
+        return ""
+    return _ONE_DAY.format(day=evidence.one_day) if evidence.one_day else _ALONE
+
+
 def staged_reason(result: GateResult, evidence: Staged, rules: Rules) -> str:
     """The reason with what the stages add: a change of the endpoint, and the worst cases."""
     unit, reason = _Unit(rules), result.reason
@@ -144,6 +151,6 @@ def staged_reason(result: GateResult, evidence: Staged, rules: Rules) -> str:
     elif evidence.drift and result.verdict != "FAIL":
         reason += f"; {drift}; accept a new baseline"
     elif evidence.alone and result.verdict == "FAIL":
-        reason += f"; {_ONE_DAY.format(day=evidence.one_day) if evidence.one_day else _ALONE}"
+        reason += f"; {not_beside(evidence)}"
     named = ", ".join(f"{case} {unit.change(change)}" for case, change in result.worst)
     return reason + (f"; worst cases: {named}" if named else "")

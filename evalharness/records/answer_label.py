@@ -1,7 +1,8 @@
-"""What people said about answers that a judge judges, and how a judge did on those answers."""
+"""What people said about answers that a judge judges, how a judge did on them, and what a verdict says of it."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -10,6 +11,11 @@ _RESERVED = "sbmq?"
 """Keys with another meaning: skip, back, more, stop and help."""
 _KEYS = "123456789acdefghijkl"
 """As many as a judge can have choices."""
+
+
+def text_digest(text: str) -> str:
+    """The SHA-256 of an answer."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Labelled(NamedTuple):
@@ -95,3 +101,32 @@ class JudgeCalibration:
     """How many of them got another verdict."""
     first_picks: int = 0
     """For two answers: how often the judge preferred the one that was shown first, of `2 * asked_again`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeFacts:
+    """What labels of people say about the judge of a gate. Shares are from 0 to 1; None if unknown."""
+
+    labels: int
+    """Labelled answers that the judge has judged."""
+    se: float | None
+    """Sensitivity: share of the good answers that the judge calls good."""
+    sp: float | None
+    """Specificity: share of the bad answers that the judge calls bad."""
+    advisory: tuple[str, ...] = ()
+    """Why the gate informs only; empty if the judge is calibrated."""
+    changed_share: float | None = None
+    """Share of the cases whose answer has changed."""
+    labelled_changed: int = 0
+    """Changed cases with labels of both answers, drawn at random."""
+    needed_labels: int | None = None
+    """About how many more of them would decide; None if it is decided, or if labels cannot decide it."""
+    j_before: float | None = None
+    """Youden's J on the labelled accepted answers of this comparison."""
+    j_after: float | None = None
+    """The same on the new answers."""
+
+    @property
+    def j(self) -> float | None:
+        """Youden's J: 1 for a judge without error, 0 for one that guesses."""
+        return None if self.se is None or self.sp is None else self.se + self.sp - 1

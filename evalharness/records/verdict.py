@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from evalharness.errors import StoreError
+from evalharness.records.answer_label import JudgeFacts
 from evalharness.records.run import Sample
 
 ChangeUnit = Literal["points", "percent"]
@@ -226,6 +227,8 @@ class Verdict:
     """Unit of `before` and `after`."""
     notice: str = ""
     """The part of the reason that each report shows after a PASS too."""
+    judge: JudgeFacts | None = None
+    """For a gate on a judge with labels of people."""
 
     @property
     def name(self) -> str:

@@ -6,7 +6,6 @@ file; the history has its digest, so an answer that a person edits afterwards ha
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalharness.errors import StoreError
+from evalharness.records.answer_label import text_digest as text_digest
 from evalharness.store.files import open_regular
 from evalharness.store.runs import parse_line
 
@@ -68,11 +68,6 @@ class Origins:
 
 
 NO_ORIGINS = Origins()
-
-
-def text_digest(text: str) -> str:
-    """The SHA-256 of a golden answer."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def read_origins(root: Path) -> Origins:
