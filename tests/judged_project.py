@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -19,13 +20,13 @@ from evalharness.testing.ci import leave_ci
 
 CASES = 70
 JUDGE = """\
+import json
 from pathlib import Path
 
 def answer(request):
-    file = Path(__file__).with_name("seen")
-    with file.open("a") as lines:
-        lines.write("x\\n")
     shown = request.messages[-1].content
+    with Path(__file__).with_name("seen").open("a") as lines:
+        lines.write(json.dumps(shown) + chr(10))
     return {"decision": DECISION}
 """
 POLITE = {"name": "polite", "model": "critic", "ask": "Is it polite?"}
@@ -35,10 +36,12 @@ KIND = "('yes' if 'kindly' in shown else 'no')"
 class JudgedProject(Project):
     """Seventy cases, whose answers begin with their names, and a gate on what a judge says about them."""
 
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__(root)
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, recorded: bool = False) -> None:
+        """`folder`: of the project and its cache. `recorded`: whether the answers are recorded too."""
+        super().__init__(folder / "project")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         leave_ci(monkeypatch)
-        _record(monkeypatch)
+        _record(monkeypatch, answers=recorded)
         self.names = [f"case-{number:02}" for number in range(CASES)]
 
     def evaluate_judged(
@@ -69,10 +72,15 @@ class JudgedProject(Project):
         self.evaluate_judged(judges, **changes).accept()
 
     @property
-    def requests(self) -> int:
-        """The number of requests that judges have got so far."""
+    def seen(self) -> list[str]:
+        """The last message of each request to a judge so far."""
         path = self.root / "seen"
-        return len(path.read_text().splitlines()) if path.exists() else 0
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    @property
+    def requests(self) -> int:
+        """The number of requests to judges so far."""
+        return len(self.seen)
 
 
 def _judge(name: str) -> dict[str, Any]:
@@ -80,7 +88,7 @@ def _judge(name: str) -> dict[str, Any]:
     return {"provider": "scripted", "function": f"{name}.py:answer", "price": price}
 
 
-def _record(monkeypatch: pytest.MonkeyPatch) -> None:
+def _record(monkeypatch: pytest.MonkeyPatch, *, answers: bool) -> None:
     """Make judges recorded, each with an identity of its own, and all models deterministic."""
     original = ScriptedProvider.__init__
 
@@ -88,7 +96,7 @@ def _record(monkeypatch: pytest.MonkeyPatch) -> None:
     def made(self: ScriptedProvider, *arguments: Any, **options: Any) -> None:
         original(self, *arguments, **options)
         script = options.get("function", "")
-        self.capabilities = replace(self.capabilities, recorded=bool(script), deterministic="always")
+        self.capabilities = replace(self.capabilities, recorded=answers or bool(script), deterministic="always")
         self.__dict__["identity"] = lambda: {"provider": "scripted", "script": script}
 
     monkeypatch.setattr(ScriptedProvider, "__init__", made)

@@ -12,6 +12,8 @@ import click
 from evalharness.cli._output import echo, explained
 from evalharness.cli.complete import complete_model, complete_suite
 from evalharness.config import Config, load_config
+from evalharness.evaluation.compared_answers import with_accepted
+from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.recorded import RecordedPlan
 from evalharness.report.encode import one_line
@@ -76,6 +78,7 @@ def export_(
     with explained():
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=repeat)
+        plan = with_accepted(plan, MergeBase(config, None), None)
         with closing(_ledger(config)) as ledger:
             recorded = RecordedPlan(plan, ledger.find)
             of_metrics = recorded.metric_keys()

@@ -24,6 +24,7 @@ from typing import Any
 
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.commands import accept_command, command
+from evalharness.evaluation.compared_answers import with_accepted
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.prompt_changes import EarlierCode, prompt_changes
@@ -58,7 +59,7 @@ class Evaluation:
 
     def __init__(self, resources: Resources, name: str, options: EvaluationOptions | None = None) -> None:
         self.name, self.resources, self.options = name, resources, options or resources.options
-        self.plan = make_plan(
+        plan = make_plan(
             load_suite(name, resources.config),
             resources.config,
             models=self.options.models,
@@ -66,6 +67,7 @@ class Evaluation:
             repeat=self.options.repeat,
             opened=resources.providers,
         )
+        self.plan = plan if self.options.against else with_accepted(plan, resources.merge_base, self.options.baseline)
         resources.plans.append(self.plan)
         self.folder = resources.folder(name)
         self.requests = Requests(resources, self.plan, self.options, self.folder)

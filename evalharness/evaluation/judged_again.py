@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from evalharness.evaluation.even_scores import note, with_even_scores
 from evalharness.records import (
     AnswerScore,
     Baseline,
@@ -27,11 +28,11 @@ _Scores = Mapping[tuple[str, str, str], AnswerScore]
 
 def with_todays_judges(baselines: Baselines, run: Run, *, pinned: bool = False) -> Baselines:
     """The baselines, with scores of this run's judges in the place of those that other judges gave."""
-    if not run.judged_again:
-        return baselines
     digests = {sample.key.case: sample.digest for sample in run.samples}
     return {
-        pair: _judged(found, _about(run, *pair, pinned=pinned), digests) if isinstance(found, Baseline) else found
+        pair: with_even_scores(_judged(found, _about(run, *pair, pinned=pinned), digests), run)
+        if isinstance(found, Baseline)
+        else found
         for pair, found in baselines.items()
     }
 
@@ -40,6 +41,7 @@ def noted(verdict: Verdict, run: Run) -> Verdict:
     """The verdict, whose reason says what was judged again, or why nothing was."""
     about = _about(run, verdict.model, verdict.prompt, pinned=verdict.pinned)
     text = next((_note(one, verdict) for one in about if one.metric == verdict.metric), "")
+    text = text or note(verdict, run)
     if not text:
         return verdict
     notice = f"{verdict.notice}; {text}" if verdict.notice else text

@@ -38,6 +38,8 @@ class Plan:
     """Samples per case for each model; a deterministic model gives one."""
     metric_models: Mapping[str, Provider] = field(default_factory=dict)
     """The models that metrics send requests to."""
+    accepted: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    """The latest accepted answer by model, prompt and case, for metrics that compare with it."""
 
     @cached_property
     def requests(self) -> list[tuple[Case, Request]]:
@@ -86,7 +88,7 @@ class Plan:
     @cached_property
     def scorer(self) -> Scorer:
         """Scores the responses with the metrics of the suite."""
-        return Scorer(self.metrics, self.config, self.suite.cases)
+        return Scorer(self.metrics, self.config, self.suite.cases, self.accepted)
 
     @cached_property
     def request_digests(self) -> dict[tuple[str, str], str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import Literal
 
 from evalharness.gate.defaults import FEWEST_SESSIONS
 from evalharness.gate.fresh import BothVersions, Samples
 from evalharness.gate.identity import model_differs
+from evalharness.gate.judged import comparisons
 from evalharness.gate.pairing import Pairing, baseline_samples, some
 from evalharness.records import BaselineSample, GateRule, Run, Status
 
@@ -110,7 +112,7 @@ class GateContext:
         known = self.pairing.known_cases
         if lost := [case for case in self.pairing.cases if not _complete(known[case].samples, value, metric)]:
             raise NoComparison("error", f"{self.pairing.place(lost[0])}: no {name} for {some(lost)}")
-        return numbers(self.baseline, value), self.numbers_of(self.versions.planned, value)
+        return self.numbers_of(self.baseline, value), self.numbers_of(self.versions.planned, value)
 
     def fresh_values(self, value: Value, samples: int) -> tuple[Values, Values]:
         """The numbers of the first fresh samples of each case: accepted version, this version."""
@@ -120,7 +122,8 @@ class GateContext:
 
     def numbers_of(self, samples: Samples, value: Value, most: int | None = None) -> Values:
         """The numbers of the compared cases, of `most` samples each."""
-        return numbers({case: samples.get(case, ())[:most] for case in self.cases}, value)
+        found = numbers({case: samples.get(case, ())[:most] for case in self.cases}, value)
+        return counted(self, found)
 
     @property
     def has_sessions(self) -> bool:
@@ -136,6 +139,13 @@ class GateContext:
 def numbers(samples: Mapping[str, Sequence[BaselineSample]], value: Value) -> dict[str, list[float]]:
     """The number of each sample that has one."""
     return {case: [n for one in found if (n := value(one)) is not None] for case, found in samples.items()}
+
+
+def counted(context: GateContext, values: Values) -> Values:
+    """The numbers that count: the mean of each case alone if they all compare with the same accepted answer."""
+    if context.rule.metric not in comparisons(context.run.header.signatures):
+        return values
+    return {case: [fmean(found)] if found else [] for case, found in values.items()}
 
 
 def _complete(samples: Sequence[BaselineSample], value: Value, metric: str) -> bool:

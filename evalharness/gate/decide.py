@@ -18,7 +18,7 @@ from evalharness.gate.families import Corrected, PendingGate, Standing, correcte
 from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.judge_labels import NO_JUDGE_LABELS, JudgeLabels
-from evalharness.gate.judged import with_mark
+from evalharness.gate.judged import comparisons, with_mark
 from evalharness.gate.kinds import GateKind, gate_kind
 from evalharness.gate.numbers import shown_points, with_numbers
 from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
@@ -62,10 +62,13 @@ def decide_run(
     signatures = run.header.signatures
     gate_kinds = [(rule, _kind(rule, signatures.get(rule.metric, ""), judge_labels)) for rule in rules]
     sharing = [rule for rule, kind in gate_kinds if kind.shares_alpha]
+    latest = comparisons(signatures)  # these have compared with the latest accepted answers
     found: list[PendingGate | Verdict] = []
     for pairing in pairings_of(run, baselines, pinned=pinned, reference=reference):
         stage = _stage(run, pairing.model, screening=screening)
-        compared = [(rule, kind) for rule, kind in gate_kinds if kind.compares_pinned or not pairing.pinned]
+        compared = [
+            one for one in gate_kinds if not pairing.pinned or (one[1].compares_pinned and one[0].metric not in latest)
+        ]
         if pairing.broken and all(kind.informs for _, kind in compared):
             found.append(_undecided(GateContext(pairing, _CASES, run), "error", pairing.broken))
         for rule, kind in compared:

@@ -27,6 +27,8 @@ class Score:
     """What limits the score, for the report and the summary: the metric read only a part of the text."""
     question: str = ""
     """The question of the case, where a judge answered it in place of the metric's."""
+    against: str = ""
+    """`text_digest` of the accepted answer that the answer is compared with; empty for a score of the answer alone."""
 
     @property
     def of_one_model(self) -> bool:

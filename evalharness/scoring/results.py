@@ -114,4 +114,5 @@ def checked(metric: Metric, result: Result) -> _Checked:
         {str(name): round(float(part), SCORE_DIGITS) for name, part in parts.items()} if parts else _NO_PARTS,
         str(score.note)[:_EXPLANATION_CHARS],
         str(score.question)[:_EXPLANATION_CHARS],
+        str(score.against)[:_REASON_CHARS],
     )

@@ -10,7 +10,7 @@ some metrics (embeddings) are faster in batches. This module sends nothing itsel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalharness.config import Config
@@ -20,6 +20,7 @@ from evalharness.scoring.assertions import Assertions
 from evalharness.scoring.long_texts import LongTexts, is_long
 from evalharness.scoring.metrics.base import Metric, SampleView, as_metric_error
 from evalharness.scoring.results import Replies, Scored, score_samples
+from evalharness.scoring.rounds import next_requests, rounds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,20 @@ class Answered:
 class Scorer:
     """The metrics of one suite, and the assertions of its cases."""
 
-    def __init__(self, metrics: Sequence[Metric], config: Config | None = None, cases: Sequence[Case] = ()) -> None:
-        """`config`: may have checks of the project. `cases`: those whose checks may have to load something."""
+    def __init__(
+        self,
+        metrics: Sequence[Metric],
+        config: Config | None = None,
+        cases: Sequence[Case] = (),
+        accepted: Mapping[tuple[str, str, str], str] | None = None,
+    ) -> None:
+        """`config`: may have checks of the project. `cases`: those whose checks may have to load something.
+
+        `accepted`: the accepted answers by model, prompt and case, for metrics that compare with them.
+        """
         self._metrics, self.assertions, self._cases = tuple(metrics), Assertions(config), cases
-        self.rounds = max((1 + (one.follow_ups is not None) for one in self._metrics if one.requests), default=0)
+        self._accepted = accepted or {}
+        self.rounds = max((rounds_of(metric) for metric in self._metrics), default=0)
         """How often `requests` can return anything for a sample: 0, 1, or 2 with follow-ups."""
         self.models = tuple(model for metric in self._metrics for model in metric.models)
         """The models that the metrics send requests to."""
@@ -73,17 +84,17 @@ class Scorer:
         and the prompt of the sample.
         """
         assert answered.response is not None
-        view = _view(answered.case, answered.request, answered.response)
+        view = self._view(answered.case, answered.request, answered.response)
         replies = answered.replies or [None] * len(self._metrics)
-        nexts = [_next(metric, view, reply) for metric, reply in zip(self._metrics, replies, strict=True)]
-        return [_requests(*one, answered.request) for one in zip(self._metrics, nexts, strict=True)]
+        mine = zip(self._metrics, replies, strict=True)
+        return [next_requests(metric, view, reply, answered.request) for metric, reply in mine]
 
     def samples(self, answered: Sequence[Answered], long_texts: LongTexts | None = None) -> list[Sample]:
         """Return a sample for each, in order; those without a response carry their error.
 
         `long_texts`: scores long texts. None: this thread does.
         """
-        views = [_view(one.case, one.request, one.response) if one.response is not None else None for one in answered]
+        views = [self._view(one.case, one.request, one.response) if one.response else None for one in answered]
         known = [(one, view) for one, view in zip(answered, views, strict=True) if view is not None]
         scored = iter(self._scored([one for one, _ in known], [view for _, view in known], long_texts))
         return [
@@ -97,6 +108,11 @@ class Scorer:
             if metric.close is not None:
                 metric.close()
         self.assertions.close()
+
+    def _view(self, case: Case, request: Request, response: Response) -> SampleView:
+        accepted = self._accepted.get((request.key.model, request.key.prompt, request.key.case))
+        view = SampleView(response, case.golden, request.messages, case.vars, case.tags, questions=case.questions)
+        return view if accepted is None else replace(view, accepted=accepted)
 
     def _scored(
         self, answered: Sequence[Answered], views: Sequence[SampleView], long_texts: LongTexts | None
@@ -141,34 +157,3 @@ def _warm(metric: Metric) -> Metric:
         failure = as_metric_error(error)
         return replace(warm, requests=None, follow_ups=None, score=lambda views, _: [failure] * len(views))
     return warm
-
-
-def _view(case: Case, request: Request, response: Response) -> SampleView:
-    return SampleView(response, case.golden, request.messages, case.vars, case.tags, questions=case.questions)
-
-
-def _next(metric: Metric, view: SampleView, reply: Replies | None) -> Callable[[], Sequence[Request]] | None:
-    """What returns the requests of the metric's next round; None if there is no such round."""
-    first, following = metric.requests, metric.follow_ups
-    if reply is None:
-        return (lambda: () if metric.missing_in(view) else first(view)) if first else None
-    if not following or not reply or isinstance(reply, MetricError):
-        return None
-    return lambda: following(view, reply)
-
-
-def _requests(
-    metric: Metric, make: Callable[[], Sequence[Request]] | None, request: Request
-) -> list[Request] | MetricError:
-    """The requests of one metric, with the case and the prompt of the sample's own request."""
-    if make is None:
-        return []
-    try:
-        wanted = list(make())
-        if unknown := [one.key.model for one in wanted if one.key.model not in metric.models]:
-            raise MetricError(
-                f"expected requests to {', '.join(metric.models) or 'no model'}, got one to '{unknown[0]}'"
-            )
-        return [replace(one, key=one.key._replace(case=request.key.case, prompt=request.key.prompt)) for one in wanted]
-    except BaseException as error:  # SystemExit would end the thread that scores
-        return as_metric_error(error)

@@ -75,7 +75,7 @@ def sample_to_json(sample: Sample) -> dict[str, Any]:
         if not value[name]:
             del value[name]
     for score in value["scores"]:
-        for name in ("explanation", "parts", "note", "question"):
+        for name in ("explanation", "parts", "note", "question", "against"):
             if not score[name]:
                 del score[name]
     return value

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from evalharness.gate.applicable import applicable, without_inapplicable
-from evalharness.gate.context import GateContext, NoComparison, Value, Values, numbers
+from evalharness.gate.context import GateContext, NoComparison, Value, Values, counted, numbers
 from evalharness.gate.defaults import ALPHA
 from evalharness.gate.kinds.base import Samples
 from evalharness.gate.kinds.means import MeanGate
@@ -73,6 +73,7 @@ class ScoreGate(MeanGate):
         """Return the evidence, corrected for clusters, and for sessions if the baseline is stored."""
         from evalharness.gate.scores import collect_evidence
 
+        baseline, candidate = counted(context, baseline), counted(context, candidate)
         collected = partial(
             collect_evidence,
             rules=self.rules(context),

@@ -79,6 +79,8 @@ class SampleView:
     """Whether this is an accepted answer, of which a baseline keeps the text alone."""
     questions: Mapping[str, str] = field(default_factory=dict)
     """The questions of the case for judges, by metric."""
+    accepted: str | None = None
+    """The latest accepted answer to the unedited case; None without one. Known for metrics with `compares`."""
 
     @classmethod
     def of(
@@ -162,6 +164,8 @@ class Metric:
     beyond: Callable[[SampleView], Sequence[str]] | None = None
     """Returns what it reads of a sample that a baseline does not keep of an accepted answer. None: that is unknown, and
     accepted answers are never scored again."""
+    compares: bool = False
+    """Whether it compares each answer with the accepted one, `SampleView.accepted`."""
     needs_golden: bool = True
     """Whether the metric applies only to cases with a golden answer."""
     applies: Callable[[Expectation], bool] | None = None

@@ -5,28 +5,25 @@ metrics:
 - judge: {name: tone, model: qwen, ask: "Which tone?", choices: [warm, neutral, curt], good: [warm, neutral]}
 - judge: {name: correct, model: qwen, ask: "Is the reply right?", think: true}
 - judge: {name: helpfulness, model: qwen, ask: "How helpful?", levels: [useless, poor, fair, good, perfect]}
+- judge: {name: better, model: qwen, ask: "Which answer helps more?", against: baseline}  # see judge_pairs.py
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 from evalharness.config import Config
 from evalharness.errors import MetricError
 from evalharness.records import NotApplicable, Request, Score
 from evalharness.scoring.judges import Judge, Opinion, Probabilities, Question, open_judge, sees
-from evalharness.scoring.judges.base import YES_NO, checked
-from evalharness.scoring.judges.choices import checked_choices
+from evalharness.scoring.judges.base import checked
 from evalharness.scoring.judges.fences import Shown
 from evalharness.scoring.judges.model_judge import ModelJudge, ThinkingJudge, VotingJudge
-from evalharness.scoring.judges.prompts import preset as open_preset
 from evalharness.scoring.judges.rounds import by_question, flat, has_follow_ups
-from evalharness.scoring.metrics import sentences
+from evalharness.scoring.metrics import judge_pairs, sentences
 from evalharness.scoring.metrics.base import (
     Asks,
     LabelQuestion,
@@ -37,6 +34,7 @@ from evalharness.scoring.metrics.base import (
     as_metric_error,
     signature,
 )
+from evalharness.scoring.metrics.judge_plan import Plan, make_plan
 
 MOST_SENTENCES = 200
 _SHOWN_CHARS, _THOUGHT = 200, 512
@@ -54,6 +52,7 @@ def judge(
     good: Sequence[str] = (),
     sees: Sequence[str] = (),
     each: Literal["", "sentence"] = "",
+    against: Literal["", "baseline"] = "",
     votes: int = 0,
     think: bool | int = False,
     itself: bool = False,
@@ -72,6 +71,7 @@ def judge(
         good: The good ones of the choices. Default: the first.
         sees: What the judge sees of a sample. Default: question and answer.
         each: `sentence`: the judge answers for each sentence of the answer alone, and the score is the mean.
+        against: `baseline`: the judge compares the answer with the accepted one, in both orders.
         votes: Ask the model so many times, and take the shares of its replies as probabilities.
         think: Let the model write a text about the question before it decides, of at most 512 tokens or this number.
         itself: Whether the model may judge its own answers.
@@ -82,10 +82,10 @@ def judge(
     """
     if not (called := name or preset):
         raise ValueError("expected a name for the metric: set 'name'")
-    plan = _plan(called, ask, preset, choices, levels, good, sees, each)
+    plan = make_plan(called, ask, preset, choices, levels, good, sees, each, against)
     opened = _opened(model, judge, votes, think, config)
     instrument = {"judge": judge, "by": opened.signature} if judge else {"by": opened.signature}
-    written = signature("judge", question=_digest(plan.signed()), **instrument, **plan.signed())
+    written = signature("judge", **plan.signed(**instrument))
     scored = _Scored(plan, opened)
     return Metric(
         called,
@@ -99,73 +99,14 @@ def judge(
         named=True,
         question=plan.ask,
         asks_cases=True,
-        beyond=scored.beyond,
+        beyond=None if against else scored.beyond,
+        compares=bool(against),
         needs_golden="golden" in plan.sees,
         applies=None if plan.ask else lambda case: called in case.questions,
         needs=f"question for {called}",
         reads_text=False,
-        label_question=None if plan.each else scored.label_question,
+        label_question=None if plan.each or against else scored.label_question,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The question of a metric, its choices and what the judge sees."""
-
-    name: str
-    ask: str
-    """Empty if only cases have questions."""
-    choices: tuple[str, ...]
-    weights: Mapping[str, float]
-    """By choice: what it counts."""
-    sees: tuple[str, ...]
-    each: str
-
-    def signed(self) -> dict[str, Any]:
-        """The parts of the signature."""
-        each = {"each": f"{self.each}-{sentences.RULES}"} if self.each else {}
-        choices = ", ".join(f"{choice}={weight:g}" for choice, weight in self.weights.items())
-        return {"ask": self.ask, "choices": choices, "sees": ", ".join(self.sees), **each, "v": 4}
-
-
-def _digest(signed: Mapping[str, Any]) -> str:
-    """A digest of the question, which labels of people name. `gate/judged.py` reads it from the signature."""
-    return hashlib.sha256(json.dumps(signed, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _plan(
-    name: str,
-    ask: str,
-    preset: str,
-    choices: Sequence[str],
-    levels: Sequence[str],
-    good: Sequence[str],
-    parts: Sequence[str],
-    each: str,
-) -> _Plan:
-    if ask and preset:
-        raise ValueError("'ask' and 'preset' are both a question: remove one")
-    if preset:
-        found = open_preset(preset)
-        ask, parts, each = found.ask, parts or found.sees, each or found.each
-    if levels and (choices or good):
-        raise ValueError("'levels' has no 'choices' and no 'good': remove them")
-    answers = checked_choices(levels or choices or YES_NO, "levels" if levels else "choices")
-    if levels:
-        weights = {level: number / (len(answers) - 1) for number, level in enumerate(answers)}
-    else:
-        weights = _good(answers, good)
-    parts = parts or (sees.DEFAULT[:1] if each else sees.DEFAULT)
-    return _Plan(name, ask.strip(), answers, weights, sees.checked(parts), each)
-
-
-def _good(choices: Sequence[str], good: Sequence[str]) -> dict[str, float]:
-    if odd := [choice for choice in good if choice not in choices]:
-        raise ValueError(f"good: '{odd[0]}' is not among the choices {', '.join(choices)}")
-    if len(set(good)) == len(choices):
-        raise ValueError("good: every choice is good, so that the score is always 1")
-    wanted = good or choices[:1]
-    return {choice: float(choice in wanted) for choice in choices}
 
 
 def _opened(model: str, judge: str, votes: int, think: bool | int, config: Config) -> Judge:
@@ -191,7 +132,7 @@ _Asked = tuple[Question, Responses]
 class _Scored:
     """The two phases of the metric."""
 
-    def __init__(self, plan: _Plan, opened: Judge) -> None:
+    def __init__(self, plan: Plan, opened: Judge) -> None:
         self._plan, self._judge = plan, opened
 
     def beyond(self, view: SampleView) -> list[str]:
@@ -220,7 +161,10 @@ class _Scored:
         asked = [self._asked(*pair) for pair in zip(views, responses, strict=True)]
         pairs = [pair for one in asked if isinstance(one, list) for pair in one]
         found = iter(self._decided(pairs))
-        return [self._result(one, found) if isinstance(one, list) else one for one in asked]
+        results = [self._result(one, found) if isinstance(one, list) else one for one in asked]
+        if not self._plan.against:
+            return results
+        return [judge_pairs.settled(*one) for one in zip(views, results, strict=True)]
 
     def _decided(self, asked: Sequence[_Asked]) -> list[Probabilities | Opinion | MetricError]:
         """What the judge decides about each question. Raises MetricError for another number of decisions."""
@@ -244,6 +188,8 @@ class _Scored:
     def _questions(self, view: SampleView) -> list[Question]:
         texts = sees.shown(view, self._plan.sees)
         ask = view.questions.get(self._plan.name) or self._plan.ask
+        if self._plan.against:
+            return judge_pairs.questions(ask, view, texts)
         return [Question(ask, view, self._plan.choices, (*texts, *one)) for one in self._subjects(view)]
 
     def _subjects(self, view: SampleView) -> list[tuple[Shown, ...]]:
@@ -260,6 +206,9 @@ class _Scored:
         if error := next((one for one in decided if isinstance(one, MetricError)), None):
             return as_metric_error(error)
         opinions = [one for one in decided if not isinstance(one, MetricError)]
+        own = asked[0][0].text if asked and asked[0][0].text != self._plan.ask else ""
+        if self._plan.against:
+            return replace(judge_pairs.score(opinions), question=own)
         if not opinions:
             return NotApplicable("no claims", "judge")
         values = [self._value(one) for one in opinions]
@@ -270,7 +219,6 @@ class _Scored:
         lowest = self._lowest(asked[worst][0], values) if self._plan.each else ""
         explanation = "\n".join(filter(None, [lowest, opinions[worst].explanation]))
         note = "; ".join(dict.fromkeys(one.note for one in opinions if one.note))
-        own = asked[0][0].text if asked[0][0].text != self._plan.ask else ""
         return Score("judge", sum(values) / len(values), "", explanation, {**parts, **counted}, note, own)
 
     @staticmethod
