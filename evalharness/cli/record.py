@@ -16,6 +16,7 @@ from evalharness.evaluation.compared_answers import with_accepted
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.recorded import RecordedPlan
+from evalharness.evaluation.stored_answers import stored_answers
 from evalharness.report.encode import one_line
 from evalharness.store import in_ci
 from evalharness.store.imported import origin_of
@@ -78,10 +79,11 @@ def export_(
     with explained():
         config = load_config(root)
         plan = make_plan(load_suite(suite, config), config, models=models, prompts=prompts, repeat=repeat)
-        plan = with_accepted(plan, MergeBase(config, None), None)
+        base = MergeBase(config, None)
+        plan = with_accepted(plan, base, None)
         with closing(_ledger(config)) as ledger:
             recorded = RecordedPlan(plan, ledger.find)
-            of_metrics = recorded.metric_keys()
+            of_metrics = recorded.metric_keys(stored_answers(plan, recorded.answered, base))
             found = recorded.found | ledger.find(of_metrics)
         wanted = recorded.wanted | of_metrics
     missing = [sample for key, sample in wanted.items() if key not in found]

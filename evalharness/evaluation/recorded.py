@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 from evalharness.errors import MetricError
 from evalharness.evaluation.conversations import Conversations
 from evalharness.evaluation.plan import Plan
+from evalharness.evaluation.stored_answers import StoredAnswers
 from evalharness.execution import Exchange
 from evalharness.execution.keys import request_key, request_text
 from evalharness.execution.options import RecordMode
 from evalharness.providers import Provider
 from evalharness.records import Request, SampleError, SampleKey
 from evalharness.scoring.results import Replies
-from evalharness.scoring.scorer import Answered
+from evalharness.scoring.scorer import Answered, Scorer
 from evalharness.store.recorded import NOT_RECORDED, Recorded
 
 Find = Callable[[Iterable[str]], Mapping[str, Recorded]]
@@ -37,14 +38,20 @@ class RecordedPlan:
         self._looked_up = {self._key_of(one) for one in single}
         self.found = dict(find(self._looked_up))
         """The recorded responses by key."""
-        self._answered = list(self._replayed())
+        self.answered = list(self._replayed())
+        """The requests with their recorded responses."""
 
-    def metric_keys(self) -> dict[str, SampleKey]:
-        """Return the keys of the requests that metrics send to score the recorded responses."""
-        keys: dict[str, SampleKey] = {}
-        answered, key_of = self._answered, _key_of(self._plan.metric_models)
-        for left in reversed(range(self._plan.scorer.rounds)):
-            wanted = [self._plan.scorer.requests(one) for one in answered]
+    def metric_keys(self, stored: Iterable[StoredAnswers] = ()) -> dict[str, SampleKey]:
+        """Return the keys of the requests that metrics send to score the recorded responses, and accepted answers."""
+        keys = self._keys(self._plan.scorer, self.answered)
+        for one in stored:
+            keys |= self._keys(one.scorer, () if one.missing else one.answers)
+        return keys
+
+    def _keys(self, scorer: Scorer, answered: Sequence[Answered]) -> dict[str, SampleKey]:
+        keys, key_of = dict[str, SampleKey](), _key_of(self._plan.metric_models)
+        for left in reversed(range(scorer.rounds)):
+            wanted = [scorer.requests(one) for one in answered]
             now = {key_of(request): request.key for its in wanted for request in self._recordable(its)}
             keys |= now
             found = self._find(now) if left else {}

@@ -162,6 +162,21 @@ def test_nothing_is_sent_without_recordings(project: JudgedProject) -> None:
     assert project.requests == sent
 
 
+def test_a_recording_has_both_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `record export` writes is all that another machine replays: both sides, by today's judge."""
+    project = JudgedProject(tmp_path, monkeypatch, recorded=True)
+    project.accept_judged()
+    changed = {"judges": [OTHERS[0]], "answer": "{} kindly!"}
+    project.evaluate_judged(**changed, record="all")
+    recording = project.root / "recording.jsonl"
+    assert project.command("record", "export", "demo", "--output", recording).exit_code == 0
+    assert len(recording.read_text().splitlines()) == 1 + 3 * CASES
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
+    assert project.command("record", "import", recording).exit_code == 0
+    found = verdict_on(project.evaluate_judged(**changed, record="none"))
+    assert (found.status, found.before) == ("pass", 100), found.reason
+
+
 @pytest.mark.parametrize(
     ("sees", "missing"), [(["context"], "context"), (["question", "tool_calls"], "tool calls"), (["answer"], "")]
 )
