@@ -18,11 +18,6 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def text_digest(text: str) -> str:
-    """The SHA-256 of an answer."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 class Labelled(NamedTuple):
     """What a label is about. It counts for equal texts alone: an edited case or answer has no label."""
 
