@@ -52,12 +52,16 @@ class JudgedProject(Project):
         other: Mapping[str, str] | None = None,
         decision: str = KIND,
         vars: Mapping[str, Any] | None = None,  # noqa: A002 - the key of a case
+        gate: Mapping[str, Any] | None = None,
         **arguments: Any,
     ) -> Evaluation:
-        """Evaluate with these judges, whose model decides so. `other`: the answers to some cases."""
+        """Evaluate with these judges, whose model decides so.
+
+        `other`: the answers to some cases, `gate`: more keys of the gates.
+        """
         cases = [{"id": name, "vars": {"question": f"{name}?", **(vars or {})}} for name in self.names]
         metrics = [{"judge": dict(judge)} for judge in judges]
-        gates = [{"metric": judge["name"], "margin": 0.05} for judge in judges]
+        gates = [{"metric": judge["name"], "margin": 0.05} | dict(gate or {}) for judge in judges]
         self.write_suite({}, cases=cases, metrics=[*metrics, "chrf"], gates=gates)
         self.write("golden/demo.yaml", yaml.safe_dump({name: name for name in self.names}))
         names = dict.fromkeys(["critic", *(judge["model"] for judge in judges)])

@@ -41,12 +41,17 @@ def _wrong_expectations(cases: Sequence[Case], metric: Any) -> Iterator[Problem]
             yield problem(*case.where, str(error))
 
 
+_ONE_ANSWER = "several are needed to tell a lost case from chance; remove 'worst'"
+
+
 def gate_problems(cases: Sequence[Case], gates: Sequence[GateSpec], metrics: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each gate on a tag whose metric applies to no case with it."""
+    """Yield a problem for each gate on a tag whose metric applies to no case with it, or that cannot have `worst`."""
     for gate in gates:
         metric, tag = metrics.get(gate.rule.metric), gate.rule.tag
         if tag and metric and (why := _lacking([case for case in cases if tag in case.tags], metric)):
             yield problem(*gate.where, f"{gate.rule.metric} applies to no case with the tag '{tag}': each has {why}")
+        if gate.rule.worst is not None and metric and metric.compares:
+            yield problem(*gate.where, f"worst: {gate.rule.metric} compares with one accepted answer: {_ONE_ANSWER}")
 
 
 def _lacking(cases: Sequence[Case], metric: Any) -> str:

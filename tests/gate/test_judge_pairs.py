@@ -190,3 +190,11 @@ def test_a_recording_has_both_orders(tmp_path: Path, monkeypatch: pytest.MonkeyP
     result = project.command("record", "export", "demo", "--output", project.root / "recording.jsonl")
     assert result.exit_code == 0, result.output
     assert len((project.root / "recording.jsonl").read_text().splitlines()) == 1 + 3 * CASES
+
+
+def test_no_worst_case(project: JudgedProject) -> None:
+    """One accepted answer cannot tell a lost case from chance."""
+    with pytest.raises(SuiteError) as caught:
+        project.evaluate_judged([BETTER], gate={"worst": 0.3})
+    (problem,) = caught.value.problems
+    assert "worst: better compares with one accepted answer" in problem.message
