@@ -98,6 +98,7 @@ BUILT_IN: Mapping[Kind, Mapping[str, str]] = {
     },
     "providers": {
         "anthropic": "evalharness.providers.anthropic:AnthropicProvider",
+        "decisions": "evalharness.providers.decision_endpoint:DecisionsProvider",
         "gguf": "evalharness.local.gguf:GgufProvider",
         "gguf-server": "evalharness.local.gguf_server:GgufServerProvider",
         "http": "evalharness.application.http_provider:HttpProvider",

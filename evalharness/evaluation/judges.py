@@ -62,6 +62,8 @@ def _problems(metric: Metric, model: str, provider: Provider) -> Iterator[str]:
     asks, how = metric.asks, provider.capabilities
     if asks.choices and not how.decides:
         yield f"the model '{model}' returns no probabilities of choices: set votes: 5, or name another model"
+    if asks.texts and not how.writes:
+        yield f"the model '{model}' writes no text: remove votes or think, or name another model"
     alike = alike_first_words(asks.choices) if how.decides == "first token" else None
     if alike:
         one, other = alike

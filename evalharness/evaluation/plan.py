@@ -177,6 +177,7 @@ def make_plan(
     metrics = tuple(_with_identity(metric, identities) for metric in metrics)
     check_judges(suite.file, metrics, metric_models, identities, tuple(providers))
     for model, provider in providers.items():
+        _check_texts(suite, model, provider)
         _check_params(suite, model, provider)
         _check_tools(suite, model, provider)
         _check_attachments(suite, prompts or suite.default_prompts, model, provider)
@@ -239,6 +240,12 @@ def _check_params(suite: Suite, model: str, provider: Provider) -> None:
             f"{suite.file}: params: the model '{model}' does not support {names}: remove it from the suite, or leave "
             f"it out for this model with omits = {json.dumps(refused)} in [tool.evalharness.models.{model}]"
         )
+
+
+def _check_texts(suite: Suite, model: str, provider: Provider) -> None:
+    """Raise ConfigError for a model that can only judge."""
+    if not provider.capabilities.writes:
+        raise ConfigError(f"{suite.file}: the model '{model}' writes no text: it can only judge the answers of others")
 
 
 def _check_tools(suite: Suite, model: str, provider: Provider) -> None:

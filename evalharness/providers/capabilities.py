@@ -54,6 +54,8 @@ class Capabilities:
     """The types of pictures and documents in messages that reach the model, such as `image/png`."""
     golden_logprobs: bool = False
     """The provider fills `Response.golden_logprobs`, which likelihood metrics need."""
+    writes: bool = True
+    """The provider returns texts; False for one that decides between choices alone, which can only judge."""
     decides: Literal["", "choice", "first token"] = ""
     """How the provider fills `Response.decision`, which judges need: from the probability of a whole choice, or of its
     first token; empty: it does not."""

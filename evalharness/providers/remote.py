@@ -54,7 +54,7 @@ class RemoteProvider(Provider):
     """Additional fields for the body of every request."""
 
     format: ClassVar[str]
-    decides: ClassVar[Literal["", "first token"]] = ""
+    decides: ClassVar[Literal["", "choice", "first token"]] = ""
     names: ClassVar[Mapping[str, str]]
     """The API's name of each parameter."""
     modules = MODULES

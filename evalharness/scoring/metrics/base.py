@@ -118,6 +118,8 @@ class Asks(NamedTuple):
     """The number of equal requests whose answers must be able to differ; 0 for one."""
     itself: bool = True
     """Whether a model may score its own answers."""
+    texts: bool = True
+    """Whether some requests want a text."""
 
 
 _PLAINLY = Asks()

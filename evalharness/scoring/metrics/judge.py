@@ -94,7 +94,7 @@ def judge(
         requests=scored.requests,
         follow_ups=scored.follow_ups if has_follow_ups(opened) else None,
         models=tuple(opened.models),
-        asks=Asks(plan.choices if model and not votes else (), votes, itself),
+        asks=Asks(plan.choices if model and not votes else (), votes, itself, bool(judge or votes or think)),
         judge=judge or model,
         named=True,
         question=plan.ask,
