@@ -10,6 +10,7 @@ from evalharness.config import Config
 from evalharness.doctor.project import ledger_path
 from evalharness.doctor.result import CheckResult
 from evalharness.errors import EvalHarnessError, GitError, StoreError, SuiteError
+from evalharness.evaluation.compared_answers import with_accepted
 from evalharness.evaluation.merge_base import MergeBase
 from evalharness.evaluation.metric_requests import metric_requests
 from evalharness.evaluation.plan import Plan, make_plan
@@ -57,6 +58,7 @@ def _check(name: str, config: Config, opened: dict[str, Provider], base: MergeBa
             text = f"{name}: {len(suite.cases)} cases, {_NO_MODEL}; {baseline}"
             return replace(used, result=CheckResult("suites", "ok", text))
         plan = make_plan(suite, config, opened=opened)
+        plan = with_accepted(plan, base, None) if base else plan
         recorded = RecordedPlan(plan, lambda keys: _recorded(keys, config))
         missing = recorded.missing
         if problem := _damaged(name, plan, base) or _offline(name, plan, missing):

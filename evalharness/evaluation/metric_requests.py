@@ -40,6 +40,7 @@ class MetricRequests:
 def metric_requests(plan: Plan, requests: Sequence[Request]) -> Iterator[MetricRequests]:
     """Return what each metric sends to each of its models if all answers to these requests are new and have max_tokens.
 
+    A metric that compares with accepted answers sends nothing without them.
     Sentences have 20 tokens, tokens 4 characters, and answers at most 4,000 tokens. Of more than 500 requests, at most
     500 stand for all.
     """
@@ -59,7 +60,8 @@ def _by_model(plan: Plan, metric: Metric, made: Sequence[Request], times: float)
         mine = [request for request in made if request.key.model == model]
         price = plan.pricing.get(model)
         about = times * sum(map(price.about_usd, mine)) if price else None
-        yield MetricRequests(metric.name, model, round(times * len(mine)), about)
+        if mine:
+            yield MetricRequests(metric.name, model, round(times * len(mine)), about)
 
 
 def _sent(plan: Plan, request: Request) -> list[list[Request] | MetricError]:

@@ -16,6 +16,7 @@ from evalharness import Evaluation
 from evalharness.cli import main
 from evalharness.providers.scripted import ScriptedProvider
 from evalharness.testing import Project
+from evalharness.testing.ci import leave_ci
 
 CONFIG = """\
 [tool.evalharness.models.shop]
@@ -166,6 +167,43 @@ def test_each_sentence_has_its_text(project: Project) -> None:
     assert (ann.value, ann.parts["sentences"]) == (0.5, 2)
     assert ann.explanation == "lowest of 2 sentences: 0.00: 'Gladly.'\nOnly a wish."
     assert len(seen(project)) == 6
+
+
+def test_both_orders_have_their_text(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `against: baseline` the model writes about each order of the two answers; the explanation has both texts."""
+    leave_ci(monkeypatch)
+    better = '{name: better, model: critic, ask: "Which is better?", against: baseline, think: true}'
+    judged(project, better).accept()
+    assert seen(project) == []
+    project.write("pyproject.toml", CONFIG.replace('"Gladly. It takes two days."', '"Two days."'))
+    lines: list[str] = []
+    order = "'begin: first answer]\\nGladly' in request.messages[1].content"
+    evaluation = judged(
+        project,
+        better,
+        thought=f"'Old first.' if {order} else 'New first.'",
+        decision="{'first': 0.25, 'second': 0.75}",
+        on_message=lines.append,
+        record="all",
+    )
+    ann, bob = (sample.scores[0] for sample in evaluation.samples)
+    assert (ann.value, bob.value) == (0.5, 0.5)
+    assert ann.explanation.splitlines()[1:] == ["Old first.", "New first."]
+    assert [bool(one["choices"]) for one in seen(project)].count(False) == 2
+    assert len(seen(project)) == 4
+    assert any(line.startswith("llm: 8 requests of metric better to critic") for line in lines)
+
+
+def test_votes_between_two_answers(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `against: baseline` and votes the score has the mean flip rate of both orders."""
+    leave_ci(monkeypatch)
+    better = '{name: better, model: critic, ask: "Which is better?", against: baseline, votes: 4}'
+    judged(project, better).accept()
+    project.write("pyproject.toml", CONFIG.replace('"Gladly. It takes two days."', '"Two days."'))
+    votes = "['first', 'second', 'First.', '\"first\"'][request.key.repeat]"
+    ann, bob = (sample.scores[0] for sample in judged(project, better, thought=votes, record="all").samples)
+    assert ann.parts == {"shown first": 0.75, "shown second": 0.25, "orders agree": 0, "flip_rate": 0.25}
+    assert bob.parts == {}
 
 
 def test_a_text_that_gives_orders(project: Project) -> None:

@@ -208,7 +208,8 @@ class _Scored:
         opinions = [one for one in decided if not isinstance(one, MetricError)]
         own = asked[0][0].text if asked and asked[0][0].text != self._plan.ask else ""
         if self._plan.against:
-            return replace(judge_pairs.score(opinions), question=own)
+            pair = judge_pairs.score(opinions)
+            return replace(pair, question=own, parts={**pair.parts, **_means([one.parts for one in opinions])})
         if not opinions:
             return NotApplicable("no claims", "judge")
         values = [self._value(one) for one in opinions]
@@ -233,5 +234,5 @@ class _Scored:
 
 def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The mean of each part that all have."""
-    names = [name for name in parts[0] if all(name in one for one in parts)]
+    names = [name for name in (parts[0] if parts else ()) if all(name in one for one in parts)]
     return {name: sum(one[name] for one in parts) / len(parts) for name in names}
