@@ -18,6 +18,7 @@ from evalharness.testing.fault_server import (
     Reply,
     Script,
     Send,
+    answering,
     chunk,
     completion,
     event,
@@ -29,17 +30,18 @@ from evalharness.testing.fault_server import (
 )
 
 ANSWERS = {"bad": "bad answer", "first": "first answer", "last": "last answer"}
-METRICS = [{"judge": {"name": "polite", "model": "critic", "ask": "Is it polite?"}}]
+METRIC = {"name": "polite", "model": "critic", "ask": "Is it polite?"}
 
 
-def judged(root: Path, script: Script, **options: Any) -> dict[str, Sample]:
+def judged(root: Path, script: Script, votes: int = 0, **options: Any) -> dict[str, Sample]:
     """By case: the samples of a suite whose judge has this fault about the case `bad` alone."""
+    how = {"votes": votes} if votes else {}
 
     def fault(request: Received) -> Reply:
         return (script if "bad answer" in request.case else deciding)(request)
 
     project = Project(root)
-    project.write_suite(ANSWERS, metrics=METRICS, gates=None)
+    project.write_suite(ANSWERS, metrics=[{"judge": {**METRIC, **how}}], gates=None)
     with FaultServer(fault) as server:
         critic = {"provider": "openai", "model": "m", "base_url": server.url, "deadline_s": 20, **options}
         project.configure(critic=critic)
@@ -47,12 +49,12 @@ def judged(root: Path, script: Script, **options: Any) -> dict[str, Sample]:
     return {sample.key.case: sample for sample in evaluation.samples}
 
 
-def check_others(found: dict[str, Sample]) -> None:
+def check_others(found: dict[str, Sample], value: float = 0.75) -> None:
     """The other samples have their scores."""
     for case in ("first", "last"):
         assert found[case].error is None
         (score,) = found[case].scores
-        assert score.value == pytest.approx(0.75)
+        assert score.value == pytest.approx(value)
 
 
 def logprobs(*alternatives: tuple[Any, Any]) -> Script:
@@ -89,6 +91,7 @@ YES = token("yes", yes=0.9, no=0.1)
 PART = token("Y", Y=0.6, N=0.4)
 NO = token("No", No=0.9, Yes=0.1)
 THINK = token_among("<think>", {"<think>": 0.99, "yes": 0.01})
+REFUSAL = streaming([chunk("critic", {"refusal": "I cannot."}), chunk("critic", {}, "stop")])
 CALL = {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "yes", "arguments": "{}"}}]}
 
 
@@ -121,9 +124,7 @@ CALL = {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "yes", "argu
         pytest.param(streaming(decision(YES, text="yesterday")), "got 'yesterday' after", id="another word"),
         pytest.param(streaming(decision(token("Y", Y=1.0), text="Yup.")), "got 'Yup.' after", id="part of another"),
         pytest.param(streaming(decision(token_among(" ", {" ": 0.9, "yes": 0.1}))), "no log-prob", id="blanks alone"),
-        pytest.param(
-            streaming([chunk("critic", {"refusal": "I cannot."}), chunk("critic", {}, "stop")]), "refuses", id="refusal"
-        ),
+        pytest.param(REFUSAL, "refuses", id="refusal"),
         pytest.param(ending("content_filter", YES), "content filter", id="filtered"),
         pytest.param(streaming([chunk("critic", CALL), chunk("critic", {}, "tool_calls")]), "tool", id="a call"),
         pytest.param(cut, "ended", id="cut stream"),
@@ -178,3 +179,40 @@ def test_the_right_decision(tmp_path: Path, script: Script, value: float) -> Non
     assert found["bad"].error is None
     assert [score.value for score in found["bad"].scores] == pytest.approx([value])
     check_others(found)
+
+
+def nth_vote(number: int, script: Script, votes: str = "yes") -> Script:
+    """One of the votes by this script, and this text for the others."""
+    return lambda request: (script if request.attempt == number else answering(votes))(request)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        pytest.param(nth_vote(2, answering("Perhaps.")), "got 'Perhaps.'", id="another word"),
+        pytest.param(nth_vote(2, answering("Yes, because")), "got 'Yes, because'", id="a sentence"),
+        pytest.param(nth_vote(2, answering("yes no")), "got 'yes no'", id="both"),
+        pytest.param(nth_vote(2, answering('{"answer": "yes"}')), "got '{", id="JSON"),
+        pytest.param(nth_vote(2, answering("<think></think>yes")), "got '<think>", id="reasoning"),
+        pytest.param(nth_vote(2, answering(" ")), "empty|got ' '", id="blank"),
+        pytest.param(nth_vote(2, REFUSAL), "got 'I cannot.'", id="refusal"),
+        pytest.param(nth_vote(2, streaming([chunk("critic", {}, "content_filter")])), "content filter", id="filtered"),
+        pytest.param(nth_vote(2, status(500)), "HTTP 500", id="500"),
+        pytest.param(nth_vote(2, cut), "ended", id="cut stream"),
+    ],
+)
+def test_a_vote_that_is_none(tmp_path: Path, script: Script, message: str) -> None:
+    """One vote that is no choice is the error of its sample: the shares of the others are not its score."""
+    found = judged(tmp_path, script, votes=5, retries=0)
+    assert found["bad"].scores == ()
+    assert found["bad"].error
+    assert re.search(message, found["bad"].error.message), found["bad"].error.message
+    check_others(found, 1.0)
+
+
+def test_votes_in_several_forms(tmp_path: Path) -> None:
+    """Quotes, emphasis, case and a full stop do not make another vote, and a temporary error is retried."""
+    script = nth_vote(1, answering(" **NO**.\n"), "\u201cYes.\u201d")
+    found = judged(tmp_path, script, votes=4, concurrency=1)
+    assert [score.value for score in found["bad"].scores] == [0.75]
+    check_others(found, 1.0)
