@@ -16,6 +16,7 @@ _NO_PARTS: Mapping[str, float] = {}
 _ROUNDING = 1e-9
 _EXPLANATION_CHARS = 2_000
 _REASON_CHARS = 100
+_MOST_PARTS, _PART_CHARS = 1_000, 200
 _Checked = Score | NotApplicable | MetricError
 
 Replies = Responses | MetricError
@@ -93,8 +94,8 @@ def _batch(metric: Metric, ready: Sequence[tuple[SampleView, Responses]]) -> lis
 def checked(metric: Metric, result: Result) -> _Checked:
     """Return the result as a score of this metric, or as an error unless it is a finite number in [0, 1].
 
-    A rounding step beyond the interval is cut off. Parts must be finite. Explanation, note and question are cut
-    to 2,000 characters.
+    A rounding step beyond the interval is cut off. Parts must be finite and few. Explanation, note and question are
+    cut to 2,000 characters.
     """
     if isinstance(result, MetricError):
         return result
@@ -104,8 +105,8 @@ def checked(metric: Metric, result: Result) -> _Checked:
     value, parts = score.value, score.parts
     if not math.isfinite(value) or not -_ROUNDING <= value <= 1 + _ROUNDING:
         return MetricError(f"expected a score in [0, 1], got {value}")
-    if not all(math.isfinite(part) for part in parts.values()):
-        return MetricError(f"expected finite parts, got {dict(parts)}")
+    if problem := _problem(parts):
+        return MetricError(problem)
     return Score(
         metric.name,
         round(min(1.0, max(0.0, float(value))), SCORE_DIGITS),
@@ -116,3 +117,14 @@ def checked(metric: Metric, result: Result) -> _Checked:
         str(score.question)[:_EXPLANATION_CHARS],
         str(score.against)[:_REASON_CHARS],
     )
+
+
+def _problem(parts: Mapping[str, float]) -> str:
+    """Why these are no parts of a score; empty if they are some."""
+    if len(parts) > _MOST_PARTS or any(len(str(name)) > _PART_CHARS for name in parts):
+        longest = max(len(str(name)) for name in parts)
+        limits = f"at most {_MOST_PARTS:,} parts with names of at most {_PART_CHARS} characters"
+        return f"expected {limits}, got {len(parts):,} with names of up to {longest:,}"
+    if odd := {name: part for name, part in parts.items() if not math.isfinite(part)}:
+        return f"expected finite parts, got {odd}"[:_EXPLANATION_CHARS]
+    return ""

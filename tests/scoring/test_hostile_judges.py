@@ -14,7 +14,7 @@ import pytest
 from evalharness import registry
 from evalharness.errors import EvalHarnessError, MetricError, SuiteError
 from evalharness.records import Message, Request, Sample
-from evalharness.scoring.judges import Judge, Question
+from evalharness.scoring.judges import Judge, Opinion, Question
 from evalharness.scoring.metrics.base import Responses, request_to
 from evalharness.testing import Project
 
@@ -246,3 +246,34 @@ def test_no_judge(run: Run, judge: object) -> None:
     """What is no judge is refused with the place of its table and the class to inherit."""
     with pytest.raises(SuiteError, match=r"judges\.panel.*has no 'signature': a judge inherits evalharness\.Judge"):
         run(judge)
+
+
+@pytest.mark.parametrize(
+    ("opinion", "message"),
+    [
+        (Opinion(FINE, parts={"flips": math.nan}), "kind: expected finite parts, got {'flips': nan}"),
+        (Opinion(FINE, parts=dict.fromkeys(map(str, range(5_000)), 1.0)), "kind: expected at most 1,000 parts"),
+        (Opinion(FINE, parts={"x" * 1_000: 1.0}), "kind: expected at most 1,000 parts with names of at most 200"),
+        (Opinion(FINE, parts={"flips": "often"}), "kind: TypeError"),  # type: ignore[dict-item]
+        (Opinion(FINE, parts=None), "kind: TypeError"),  # type: ignore[arg-type]
+        (Opinion(FINE, note=5), "kind: TypeError"),  # type: ignore[arg-type]
+        (Opinion({"yes": 1}), BY_CHOICE),
+        (Opinion(None), BY_CHOICE),  # type: ignore[arg-type]
+        (Opinion(Opinion(FINE)), BY_CHOICE),  # type: ignore[arg-type]
+    ],
+    ids=range(9),
+)
+def test_an_opinion_that_is_none(run: Run, opinion: Opinion, message: str) -> None:
+    """An opinion with unsound probabilities, parts or notes is the error of its sample alone, of bounded length."""
+    found = run(Panel(opinion))
+    assert message_of(found["bad"]).startswith(message)
+    assert len(message_of(found["bad"])) < 400
+    check_good(found["good"])
+
+
+def test_what_an_opinion_shows(run: Run) -> None:
+    """No part replaces the probability of a choice, and a long explanation is cut."""
+    opinion = Opinion(FINE, explanation="x" * 10**6, parts={"yes": 5.0, "flips": 0.5}, note="n" * 10**6)
+    (score,) = run(Panel(opinion))["bad"].scores
+    assert score.parts == {"yes": 0.75, "no": 0.25, "flips": 0.5}
+    assert (len(score.explanation), len(score.note)) == (2_000, 2_000)

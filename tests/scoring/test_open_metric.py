@@ -102,6 +102,8 @@ def test_an_answer_that_spoils_a_batch_spoils_only_itself() -> None:
         ([-0.1], "expected a score in [0, 1], got -0.1"),
         ([Score("odd", 2.0, "odd")], "expected a score in [0, 1], got 2.0"),
         ([Score("odd", 0.5, "odd", parts={"tone": math.inf})], "expected finite parts, got {'tone': inf}"),
+        ([Score("odd", 0.5, "odd", parts={"x" * 201: 1.0})], "got 1 with names of up to 201"),
+        ([Score("odd", 0.5, "odd", parts=dict.fromkeys(map(str, range(1_001)), 1.0))], "at most 1,000 parts"),
         ([], "expected 1 results from the metric, got 0"),
         ([0.1, 0.2], "expected 1 results from the metric, got 2"),
         (["high"], "TypeError"),
