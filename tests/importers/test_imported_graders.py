@@ -191,6 +191,15 @@ def test_criteria_of_g_eval(project: PromptfooProject) -> None:
     assert found.says("assertion g-eval: ", "with yes or no for a grade from 0 to 10")
 
 
+def test_a_comparison(project: PromptfooProject) -> None:
+    """`select-best` compares each answer with the accepted one, and its line says so."""
+    found = judged(project, [assertion("select-best", "the kindest")], [assertion("select-best", "the shortest")])
+    assert judges(found) == {"best": {"against": "baseline"}}
+    asked = [case["judge"]["best"] for case in found.suite["cases"]]
+    assert asked == ["Which answer fits this better? the kindest", "Which answer fits this better? the shortest"]
+    assert found.says("assertion select-best: ", "the accepted answer in place of those of other prompts and models")
+
+
 @pytest.mark.parametrize(
     ("item", "reason"),
     [
@@ -202,7 +211,8 @@ def test_criteria_of_g_eval(project: PromptfooProject) -> None:
         (assertion("llm-rubric", "file://rubric.js"), "its value is a program, which is not run"),
         (assertion("llm-rubric", "a", rubricPrompt="b"), "'rubricPrompt' has no equivalent"),
         (assertion("context-recall", "a", contextTransform="output.x"), "'contextTransform' has no equivalent"),
-        (assertion("select-best", "the funniest"), "no equivalent check"),
+        (assertion("select-best", None), "expected a criterion"),
+        (assertion("not-select-best", "the funniest"), "its negation has no equivalent"),
         (assertion("search-rubric", "a"), "no equivalent check"),
     ],
 )

@@ -25,6 +25,8 @@ class _Grader:
     sees: tuple[str, ...]
     has_value: bool = True
     each: str = ""
+    is_pair: bool = False
+    """Whether it compares answers."""
     changes: str = ""
     """What is different from promptfoo besides the model."""
 
@@ -61,6 +63,13 @@ _GRADERS: Mapping[str, _Grader] = {
         ("question", "context"),
         has_value=False,
         changes="yes or no for the share of sentences",
+    ),
+    "select-best": _Grader(
+        "best",
+        "Which answer fits this better?",
+        (),
+        is_pair=True,
+        changes="the accepted answer in place of those of other prompts and models",
     ),
 }
 GRADED: Mapping[str, _Grader] = {**_GRADERS, "model-graded-factuality": _GRADERS["factuality"]}
@@ -99,6 +108,8 @@ class Graded:
     def options(self) -> dict[str, Any]:
         """The options of the metric `judge` besides its name, model and question."""
         grader = self._grader
+        if grader.is_pair:
+            return {"against": "baseline"}
         each = {"each": grader.each} if grader.each else {}
         good = {"good": ["no"]} if self._is_negated else {}
         return {"sees": [*grader.sees], **each, **good}
@@ -119,6 +130,8 @@ def graded(item: Node, value: Any) -> list[Graded]:
     """
     kind, label = item["type"].text, item["metric"].text.strip()
     grader = GRADED[kind.removeprefix("not-")]
+    if grader.is_pair and kind.startswith("not-"):
+        raise NoEquivalentError("its negation has no equivalent")
     values = value if isinstance(value, list) and kind.endswith("g-eval") else [value]
     asks = [_ask(grader, one) for one in values]
     if not asks:
