@@ -19,7 +19,8 @@ from evalharness.gate.guarded import detectable_drop_of, evidence_of, result_of
 from evalharness.gate.identity import provider_change
 from evalharness.gate.judge_labels import NO_JUDGE_LABELS, JudgeLabels
 from evalharness.gate.judged import comparisons, with_mark
-from evalharness.gate.kinds import GateKind, gate_kind
+from evalharness.gate.kinds import GateKind
+from evalharness.gate.kinds.labelled import labelled_kind
 from evalharness.gate.numbers import shown_points, with_numbers
 from evalharness.gate.own_words import NO_OWN_WORDS, OwnWords
 from evalharness.gate.pairing import one_line
@@ -59,10 +60,9 @@ def decide_run(
 
     """
     rules = list(dict.fromkeys(run.header.gates if gates is None else gates))
-    signatures = run.header.signatures
-    gate_kinds = [(rule, _kind(rule, signatures.get(rule.metric, ""), judge_labels)) for rule in rules]
+    gate_kinds = [(rule, labelled_kind(rule, run.header, judge_labels)) for rule in rules]
     sharing = [rule for rule, kind in gate_kinds if kind.shares_alpha]
-    latest = comparisons(signatures)  # these have compared with the latest accepted answers
+    latest = comparisons(run.header.signatures)  # these have compared with the latest accepted answers
     found: list[PendingGate | Verdict] = []
     for pairing in pairings_of(run, baselines, pinned=pinned, reference=reference):
         stage = _stage(run, pairing.model, screening=screening)
@@ -84,17 +84,8 @@ def decide_run(
         from evalharness.gate.worst import assess_worst  # few suites have a gate with `worst`
 
         verdicts += assess_worst(run, baselines, worst_rules, reference, own_words)
-    verdicts = [with_mark(one, signatures, judge_labels.has) for one in verdicts]
+    verdicts = [with_mark(one, run.header.signatures, judge_labels.has) for one in verdicts]
     return [*verdicts, *assess_assertions(run, unaccepted)]
-
-
-def _kind(rule: GateRule, signature: str, labels: JudgeLabels) -> GateKind:
-    kind = gate_kind(rule.metric)
-    if not labels.has(signature):
-        return kind
-    from evalharness.gate.kinds.judged import with_labels  # few suites have labels
-
-    return with_labels(kind, rule.metric, signature, labels)
 
 
 def _stage(run: Run, model: str, *, screening: bool) -> Stage:

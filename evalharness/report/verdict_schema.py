@@ -11,10 +11,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from evalharness.records import CriteriaChange, Slice, Status, Verdict
+from evalharness.records.answer_label import JudgeFacts
 from evalharness.records.coverage import Coverage
 from evalharness.report.verdict_file import SCHEMA, Mean
 
 _TEXT, _FLAG = {"type": "string"}, {"type": "boolean"}
+_NESTED = {"Slice": Slice, "JudgeFacts": JudgeFacts}
 _LISTS = {"criteria": CriteriaChange, "means": Mean, "verdicts": Verdict, "coverage": Coverage}
 _TEXTS = {
     "schema": "Version of this format.",
@@ -65,7 +67,7 @@ def _of(record: type, definitions: dict[str, Any]) -> dict[str, Any]:
     """A reference to the schema of a record, which is added to the definitions with those that it needs."""
     schema = TypeAdapter(record).json_schema(mode="serialization")
     for name, inner in {**schema.pop("$defs", {}), record.__name__: schema}.items():
-        definitions[name] = _closed(inner, _field_docs(Slice if name == "Slice" else record))
+        definitions[name] = _closed(inner, _field_docs(_NESTED.get(name, record)))
     return {"$ref": f"#/$defs/{record.__name__}"}
 
 

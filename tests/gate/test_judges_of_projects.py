@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from evalharness import Evaluation
 from evalharness.gate.judged import question_of
 from evalharness.records.answer_label import AnswerLabel, JudgeCalibration, Labelled, text_digest
+from evalharness.report.verdict_schema import verdict_schema
 from evalharness.store.answer_labels import label_path, write_answer_labels, write_calibrations_of_judges
 from evalharness.testing import Project
 from evalharness.testing.ci import leave_ci
@@ -101,6 +103,7 @@ def test_labels_decide_a_run(project: Project) -> None:
     assert "78 % of answers changed, 50 labelled; Se ." in found.notice
     judge = project.verdict()["verdicts"][0]["judge"]
     assert (judge["labels"], judge["labelled_changed"], judge["advisory"]) == (100, 50, [])
+    Draft202012Validator(verdict_schema()).validate(project.verdict())
     verified = project.command("verify", "demo")
     assert "differs" not in verified.output
     assert "FAIL demo: worse than the baseline: polite" in " ".join(verified.output.split())
