@@ -12,7 +12,7 @@ from evalharness.config import Config, EmbedderConfig, resolve_path
 from evalharness.doctor.memory import check_memory, check_sharing
 from evalharness.doctor.result import CheckResult, Status
 from evalharness.doctor.suites import SuiteCheck
-from evalharness.errors import EvalHarnessError, ProviderError
+from evalharness.errors import EvalHarnessError, MissingFileError, ProviderError
 from evalharness.local.memory import available_bytes, gigabytes
 from evalharness.modules import import_modules
 from evalharness.providers import Provider, open_provider, refusal_of
@@ -109,12 +109,20 @@ def _embedder(settings: EmbedderConfig, config: Config) -> tuple[bool, str]:
     return True, settings.path
 
 
+def _size(path: str, config: Config) -> str:
+    """The size of a model file. A pinned file may be missing on the machine that starts workers on others."""
+    try:
+        return f"{resolve_path(path, config.root).stat().st_size / 1e6:,.0f} MB"
+    except MissingFileError:
+        return "missing on this machine"
+
+
 def _description(provider: Provider, config: Config, name: str) -> str:
     identity, options = provider.identity(), config.models[name].options
     if config.models[name].provider in ("gguf", "gguf-server"):
-        size_mb = resolve_path(str(options["path"]), config.root).stat().st_size / 1e6
         pinned = "as pinned" if options.get("sha256") else "not pinned"
-        text = f"{identity['file']}, {size_mb:,.0f} MB, sha256 {identity['sha256'][:12]}… ({pinned})"
+        size = _size(str(options["path"]), config)
+        text = f"{identity['file']}, {size}, sha256 {identity['sha256'][:12]}… ({pinned})"
         return f"{text}, by {identity['engine']}"
     if config.models[name].provider == "python":
         return f"the function {identity['call']}"

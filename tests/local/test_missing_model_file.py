@@ -59,3 +59,14 @@ def test_a_request_without_a_recorded_answer_is_not_green(tmp_path: Path, monkey
     assert result.exit_code == 1
     assert "models/small.gguf: no such file" in " ".join(result.output.split())
     assert all(sample.error for sample in project.record().samples)
+
+
+def test_the_doctor_where_workers_have_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an executor on other machines, the doctor says that a pinned file is missing here, and goes on."""
+    leave_ci(monkeypatch)
+    project = Project(tmp_path / "project")
+    project.write_suite(models=["small"])
+    project.configure(small={"provider": "gguf", "path": "models/small.gguf", "sha256": "0" * 64})
+    project.write("pyproject.toml", '[tool.evalharness]\nexecutor = "ray"\n' + project.read("pyproject.toml"))
+    shown = " ".join(project.command("doctor").output.split())
+    assert "small.gguf, missing on this machine, sha256 000000000000… (as pinned)" in shown
