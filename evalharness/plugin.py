@@ -90,7 +90,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--llm-record",
         choices=("none", "once", "all"),
         default="once",
-        help="once (default): replay recorded responses, request the others; all: request all; none: open no socket",
+        help="once (default): replay recorded responses, request the others; all: request all; none: send no request",
     )
     add("--llm-concurrency", metavar="N", type=int, help="keep at most N requests in flight for each model")
     add("--llm-budget", metavar="USD", type=float, help="skip requests whose worst-case cost exceeds the rest of it")

@@ -25,7 +25,7 @@ _MEMBERS: Mapping[str, tuple[str, ...]] = {
     "judges": ("signature", "models", "requests", "decide"),
     "gate_kinds": ("unit", "options", "evidence", "conclude"),
     "executors": ("submit", "start", "prepare", "memory_bytes", "refusal", "unload", "close"),
-    "destinations": ("when", "modules", "remote", "publish"),
+    "destinations": ("publish",),
     "providers": (
         "capabilities",
         "generated_tokens",

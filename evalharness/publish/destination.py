@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,15 +25,13 @@ class PublishError(EvalHarnessError):
 class Destination(Protocol):
     """Made by a factory of the registry, with the options of `[tool.evalharness.publish.NAME]`.
 
-    A factory that has the parameter `config` gets the configuration. It checks its options and opens no connection.
-    """
+    A factory that has the parameter `config` gets the configuration. It checks its options and opens no connection. A
+    destination may also have:
 
-    when: When
-    """The runs that it gets unless the configuration says otherwise."""
-    modules: Sequence[str]
-    """What `publish` imports on first use: it runs in a thread, and threads import nothing."""
-    remote: bool
-    """Whether `publish` opens a connection, which `offline = true` forbids."""
+    when: the runs that it gets unless the configuration says otherwise; without it, "failure"
+    modules: names of what `publish` imports on first use, because it runs in a thread, and threads import nothing
+    remote: False if `publish` opens no connection, so that `offline = true` permits it
+    """
 
     def publish(self, outcome: Outcome) -> None:
         """Send or write the outcome. Raises PublishError: it was not taken; the text says why and what to do."""
@@ -67,7 +65,7 @@ def open_destinations(names: Iterable[str], config: Config) -> tuple[Opened, ...
     """
     opened = tuple(_open(name, config) for name in dict.fromkeys(names))
     for one in opened:
-        import_modules(one.to.modules)
+        import_modules(getattr(one.to, "modules", ()))
     return opened
 
 
@@ -80,9 +78,10 @@ def _open(name: str, config: Config) -> Opened:
         made: Destination = registry.make("destinations", table.to or name, table.options, config=config)
     except (LookupError, TypeError, ValueError, ConfigError) as error:
         raise ConfigError(f"{place}: {error.args[0] if error.args else error}{_kind_hint(name, table)}") from None
-    if config.offline and made.remote:
+    if config.offline and getattr(made, "remote", True):
         raise ConfigError(f"{place}: offline = true in [tool.evalharness] forbids connections; remove one of them")
-    return Opened(name, made, table.when or made.when)
+    usual: When = getattr(made, "when", "failure")
+    return Opened(name, made, table.when or usual)
 
 
 def _hint(name: str, config: Config) -> str:

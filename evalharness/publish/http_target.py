@@ -128,12 +128,14 @@ class HttpTarget:
 
     def _address(self) -> str:
         if self.url is not None:
-            return self.url.rstrip("/")
+            return self.url
         assert self.url_env
         url = secret_of(self.url_env)
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise PublishError(f"the variable {self.url_env}: expected an http or https address (not shown)")
+        if parts.username or parts.password:
+            raise PublishError(f"the variable {self.url_env}: move user and password into a variable of headers_env")
         for piece in (parts.path, parts.query, *_tokens(parts.path, "/"), *_tokens(parts.query, "&=")):
             if len(piece) >= _TOKEN_CHARS:
                 Secret.from_value(self.url_env, piece)

@@ -22,10 +22,9 @@ ADDRESSES = {"sender": "ci@example.com", "recipients": ["a@example.com", "b@exam
 
 @pytest.fixture(autouse=True)
 def _account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An account, and half a second instead of ten for the servers that hang."""
+    """An account."""
     monkeypatch.setenv("MAIL_USER", "ci-account")
     monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
-    monkeypatch.setattr(delivery, "MOST_S", 3.0)
 
 
 @pytest.fixture

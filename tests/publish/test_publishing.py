@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,11 @@ from evalharness.publish import open_destinations
 def test_the_command_posts_the_verdict(failing: Publishing) -> None:
     """A webhook gets the message, and the content of verdict.json."""
     with Loopback(lambda _: answer("ok")) as server:
-        failing.publish_to(hook={"to": "webhook", "url": f"{server.url}/in", "headers": {"x-team": "a"}})
+        failing.publish_to(hook={"to": "webhook", "url": f"{server.url}/in/", "headers": {"x-team": "a"}})
         result = failing.command("publish", failing.root / "reports/demo", "--to", "hook")
     assert (result.exit_code, result.output) == (0, "hook: demo published\n")
     (asked,) = server.asked
-    assert (asked.method, asked.path, asked.headers["x-team"]) == ("POST", "/in", "a")
+    assert (asked.method, asked.path, asked.headers["x-team"]) == ("POST", "/in/", "a")
     body = asked.json()
     assert body["verdict"] == failing.verdict()
     assert body["message"]["word"] == "FAIL"
@@ -65,6 +66,29 @@ def test_xdist_publishes_once(project: Publishing, pytester: pytest.Pytester) ->
         project.publish_to(hook={"to": "webhook", "url": server.url})
         assert run_pytest(pytester, project, "--llm-publish=hook", "-n2", "-pxdist").ret == 1
     assert len(server.asked) == 1
+
+
+def test_an_interrupted_run_is_not_published(project: Publishing, pytester: pytest.Pytester) -> None:
+    """After Ctrl-C nothing is sent, and the summary says so."""
+    project.write("conftest.py", "def pytest_runtest_logreport(report):\n    raise KeyboardInterrupt\n")
+    with Loopback(lambda _: answer("ok")) as server:
+        project.publish_to(hook={"to": "webhook", "url": server.url, "when": "always"})
+        result = run_pytest(pytester, project, "--llm-publish=hook", f"--confcutdir={project.root}", str(project.root))
+    assert result.ret == 2
+    assert not server.asked
+    result.stdout.fnmatch_lines(["warning*publish: hook: demo not published: the run was interrupted"])
+
+
+@pytest.mark.slow
+def test_ten_seconds(project: Publishing, pytester: pytest.Pytester) -> None:
+    """A destination that never answers delays the end of a run by ten seconds, and changes no status."""
+    with Loopback(lambda _: iter(lambda: server.stopping.wait() or b"", b"")) as server:
+        project.publish_to(hook={"to": "webhook", "url": server.url, "when": "always"})
+        started = time.monotonic()
+        result = run_pytest(pytester, project, "--llm-publish=hook")
+        assert 10 <= time.monotonic() - started < 60
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["warning*publish: hook: demo not published: no answer within 10 s"])
 
 
 def run_pytest(pytester: pytest.Pytester, project: Publishing, *options: str) -> pytest.RunResult:
