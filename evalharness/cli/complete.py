@@ -33,14 +33,24 @@ def complete_suite(context: click.Context, parameter: click.Parameter, incomplet
 
 def complete_model(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of the configured models; none if the configuration cannot be read."""
+    return _items(_configured(context, "models"), incomplete)
+
+
+def complete_destination(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of the configured destinations that are not on the command line yet."""
+    return _items(set(_configured(context, "publish")) - set(_given(context, parameter)), incomplete)
+
+
+def _configured(context: click.Context, section: str) -> Iterable[str]:
+    """The names in a section of the configuration; none if it cannot be read."""
     import tomllib
 
     try:
         table = tomllib.loads((root_of(context) / "pyproject.toml").read_text(encoding="utf-8"))
-        models = table["tool"]["evalharness"]["models"]
+        found = table["tool"]["evalharness"][section]
     except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return _items(models if isinstance(models, dict) else (), incomplete)
+        return ()
+    return found if isinstance(found, dict) else ()
 
 
 def complete_run(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from evalharness.cli._output import echo, explained
-from evalharness.cli.complete import complete_run
+from evalharness.cli.complete import complete_destination, complete_run
 from evalharness.cli.rejudge import rejudge
 from evalharness.config import load_config
 
@@ -29,6 +29,7 @@ Examples:
     multiple=True,
     required=True,
     metavar="NAME",
+    shell_complete=complete_destination,
     help="Publish to [tool.evalharness.publish.NAME] of pyproject.toml; repeatable.",
 )
 @click.option("--always", is_flag=True, help="Publish a run that passes too, where the configuration sends failures.")

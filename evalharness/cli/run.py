@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from evalharness.cli._output import echo, explained
-from evalharness.cli.complete import complete_model, complete_suite
+from evalharness.cli.complete import complete_destination, complete_model, complete_suite
 from evalharness.cli.summary import print_summary
 from evalharness.config import load_config
 from evalharness.execution.options import RECORD_MODES
@@ -53,7 +53,13 @@ _STOPPED = 130
     "--deadline", "deadline_s", metavar="SECONDS", type=click.FloatRange(min=0), help="Limit the time of the run."
 )
 @click.option("--report", metavar="DIR", help="Write the reports here. Default: reports/SUITE.")
-@click.option("--publish", metavar="NAME", multiple=True, help="Send the verdict to this destination; repeatable.")
+@click.option(
+    "--publish",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete_destination,
+    help="Send the verdict to this destination; repeatable.",
+)
 @click.option(
     "--inconclusive",
     type=click.Choice(["warn", "fail"]),

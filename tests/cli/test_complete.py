@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from evalharness.cli import main
 
 CONFIG = '[tool.evalharness.models.smollm2]\nprovider = "gguf"\n[tool.evalharness.models.small]\nprovider = "x"\n'
+CONFIG += "[tool.evalharness.publish.slack]\n[tool.evalharness.publish.email]\n"
 
 
 @pytest.fixture
@@ -53,6 +54,8 @@ def completed(*words: str, shell: str = "bash") -> list[str]:
         (["gate", "rep"], ["plain,reports/support"]),
         (["gate", "else"], ["file,else"]),
         (["init", "x", "--provider", "o"], ["plain,openai"]),
+        (["publish", "reports/support", "--to", "s"], ["plain,slack"]),
+        (["run", "support", "--publish", ""], ["plain,email", "plain,slack"]),
     ],
 )
 def test_bash(root: Path, words: list[str], offered: list[str]) -> None:

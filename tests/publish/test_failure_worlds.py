@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -123,6 +124,18 @@ def test_the_command_warns(failing: Publishing, monkeypatch: pytest.MonkeyPatch)
     expected = f"warning: slack: demo not published: {server.host} refused it (HTTP 403): no: /hooks/[SECRET_URL]"
     assert result.stderr.startswith(expected) or result.stderr.startswith(expected.replace("/hooks/", ""))
     assert SECRET not in result.output
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_name_server_that_hangs(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose address is looked up for ever delays nothing."""
+    stopping = threading.Event()
+    monkeypatch.setenv("SECRET_URL", f"https://example.com/hooks/{SECRET}")
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: stopping.wait(600) and [])
+    (sent_to,) = send([failed()], **{kind: TABLES[kind]})
+    stopping.set()
+    assert sent_to.problem == "no answer within 0.5 s"
 
 
 @pytest.mark.usefixtures("hurried")
