@@ -116,11 +116,17 @@ def judge_all(
         return found
     resources = resources_for(labelling, config, budget_usd)
     with resources:
+        for line in resources.refusals():
+            _say(line)
         for name, mine in wanted.items():
-            found[name] = judge_labels(mine, labels, known.get(name), resources, _watched)
+            found[name] = judge_labels(mine, labels, known.get(name), resources, _watched, _say)
     for warning in resources.warnings:
-        echo(one_line(f"warning: {warning}", 1000), err=True)
+        _say(f"warning: {warning}")
     return found
+
+
+def _say(line: str) -> None:
+    echo(one_line(line, 1000), err=True)
 
 
 def _watched(step: str, waiting: Sequence[Future[Sample]]) -> Iterator[Future[Sample]]:

@@ -7,13 +7,14 @@ a run: with its ledger, its recordings and its budget.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from evalharness.config import Config
+from evalharness.errors import MetricError
 from evalharness.evaluation.known_answers import KnownAnswer, label_question
 from evalharness.evaluation.labelling import Labelling, MetricLabelling
 from evalharness.evaluation.options import EvaluationOptions, record_mode
@@ -23,11 +24,11 @@ from evalharness.execution import RunOptions
 from evalharness.gate.judge_error import GOOD, consensus
 from evalharness.gate.judged import question_of
 from evalharness.local.memory import share_bytes
-from evalharness.records import Request, Sample
+from evalharness.records import Case, Request, Response, Sample
 from evalharness.records.answer_label import AnswerLabel, JudgeCalibration, Labelled
 from evalharness.scoring.metrics import Metric
 from evalharness.scoring.metrics.base import Responses, SampleView
-from evalharness.scoring.scorer import Scorer
+from evalharness.scoring.scorer import Answered, Scorer
 
 MOST_TESTED = 20
 """Answers that are judged again, and bad ones that get a planted instruction."""
@@ -64,7 +65,7 @@ def resources_for(labelling: Labelling, config: Config, budget_usd: float | None
     )
     suite, models = labelling.plan.suite.name, dict(labelling.plan.metric_models)
     resources = Resources(config, EvaluationOptions(run=options), (suite,), models)
-    resources.plans.append(replace(labelling.plan, providers={}))
+    resources.plans.append(replace(labelling.plan, providers={}, metrics=()))  # priced: the requests of judges alone
     return resources
 
 
@@ -74,14 +75,15 @@ def judge_labels(
     before: JudgeCalibration | None,
     resources: Resources,
     watch: Watch,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Judging:
-    """The verdicts of today's judge on all labelled answers, and the two tests."""
+    """The verdicts of today's judge on all labelled answers, and the two tests. `say` gets the cost of each step."""
     metric, known = mine.metric, mine.known.by_label
     people = consensus(labels, question_of(metric.signature))
     if before is None or before.signature != metric.signature:
         before = JudgeCalibration(metric.name, metric.signature, "")
     found = Judging(before)
-    ask = _Asking(metric, resources, watch, found)
+    ask = _Asking(metric, resources, watch, say, found)
     values = _recorded(people, known, before)
     values |= ask("labelled answers", [known[of] for of in people if of not in values and of in known])
     found.unknown = sum(of not in values and of not in known for of in people)
@@ -130,6 +132,7 @@ class _Asking:
     metric: Metric
     resources: Resources
     watch: Watch
+    say: Callable[[str], None]
     found: Judging
 
     def __call__(self, step: str, asked: Sequence[KnownAnswer], metric: Metric | None = None) -> dict[Labelled, float]:
@@ -138,6 +141,8 @@ class _Asking:
             return {}
         scorer = Scorer([metric or self.metric], self.resources.config)
         triples = [(replace(one.case, checks=()), one.request, one.response) for one in asked]
+        for line in self.resources.estimates(_requests(scorer, triples)):
+            self.say(line)
         samples = self.resources.pipeline.score_stored(triples, scorer)
         return {
             one.of: value
@@ -153,6 +158,13 @@ class _Asking:
             why = sample.error.message if sample.error else "the metric does not apply"
             self.found.errors.append(f"{sample.key.case}: {why}")
         return score.value if score else None
+
+
+def _requests(scorer: Scorer, answers: Iterable[tuple[Case, Request, Response]]) -> Iterator[Request]:
+    """The first requests that the judge sends about these answers."""
+    for answer in answers:
+        for wanted in scorer.requests(Answered(*answer)):
+            yield from () if isinstance(wanted, MetricError) else wanted
 
 
 def _planted(

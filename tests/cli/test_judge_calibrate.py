@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,19 @@ def test_equal_answers_are_one_item(project: Project) -> None:
     assert found["people"] == 2
     assert 0 < found["people_ac1"] < 1
     assert len(read_answer_labels(project.root, "demo")) == 96
+
+
+def test_the_cost_is_printed_before_and_after(project: Project) -> None:
+    """With a price: an estimate before the requests, and what they cost. A budget that is too small is an error."""
+    label(project)
+    priced = {"provider": "scripted", "function": "critic.py:answer", "price": {"input": 1000, "output": 1000}}
+    project.configure(critic=priced)
+    done = project.command("judge", "calibrate", "demo", "--no-ask")
+    assert re.search(r"llm: 20 requests to critic: about \$[\d.]+ if every response", done.stderr)
+    assert re.search(r"polite: the judge judged 20 answers for \$[\d.]+", done.stdout)
+    done = project.command("judge", "calibrate", "demo", "--no-ask", "--budget", "0.0001")
+    assert done.exit_code == 1
+    assert "no verdict on case-" in done.stderr
 
 
 VOTER = """\
