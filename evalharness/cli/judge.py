@@ -36,7 +36,7 @@ Examples:
 @click.option("--run", metavar="RECORD", help="Draw from this run. Default: the latest run of SUITE.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page for labelling, and end.")
 @click.option("--force", is_flag=True, help="With --html: replace an existing file.")
-@click.option("--no-ask", is_flag=True, help="Ask for no labels: judge the labelled answers again.")
+@click.option("--no-ask", is_flag=True, help="Ask for no labels, and only judge the labelled answers.")
 @click.option("--budget", "budget_usd", metavar="USD", type=click.FloatRange(min=0), help="Limit the cost of judging.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON; implies --no-ask.")
 @click.pass_obj

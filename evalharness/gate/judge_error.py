@@ -100,7 +100,7 @@ def share(value: float) -> str:
     if math.isnan(value):
         return "-"
     text = f"{value:.2f}"
-    return text.replace("0.", ".", 1) if abs(value) < 1 and text.lstrip("-").startswith("0.") else text
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
 
 def judge_error(
@@ -114,20 +114,24 @@ def judge_error(
     if not mine:
         return None
     known = calibration if calibration and calibration.signature == signature else JudgeCalibration("", signature, "")
-    values = {of: float(np.mean(list(by.values()))) for of, by in mine.items()}
+    found = _measured(mine, known)
+    return replace(found, problems=tuple(_problems(found)))
+
+
+def _measured(mine: Mapping[Labelled, Mapping[str, float]], known: JudgeCalibration) -> JudgeError:
+    """The figures, without the problems that follow from them."""
+    values = _means(mine)
     judged = [of for of in values if of in known.values]
-    classes = {of: vote for of in judged if (vote := _class(list(mine[of].values()))) is not None}
-    people_say = np.array(list(classes.values()), float)
-    judge_says = np.array([known.values[of] >= GOOD for of in classes], float)
+    people, judge = _classes(judged, mine, known.values)
     differences = list(_differences(judged, values, known.values))
-    found = JudgeError(
+    return JudgeError(
         labels=len(judged),
-        good=int(people_say.sum()),
-        bad=len(people_say) - int(people_say.sum()),
+        good=int(people.sum()),
+        bad=len(people) - int(people.sum()),
         unjudged=len(values) - len(judged),
-        accuracy=accuracy(people_say, judge_says),
-        ac1=gwet_ac1(people_say, judge_says) if classes else math.nan,
-        alpha=krippendorff_alpha(np.array([people_say, judge_says])) if classes else math.nan,
+        accuracy=accuracy(people, judge),
+        ac1=gwet_ac1(people, judge) if len(people) else math.nan,
+        alpha=krippendorff_alpha(np.array([people, judge])) if len(people) else math.nan,
         people=_people(mine),
         pairs=len(differences),
         correlation=_correlation(differences),
@@ -138,12 +142,15 @@ def judge_error(
         first_picks=known.first_picks,
         problems=(),
     )
-    return _with_problems(found)
 
 
 def consensus(labels: Iterable[AnswerLabel], question: str) -> dict[Labelled, float]:
     """The value of each labelled answer to a question: the mean over people, each with their latest label."""
-    return {of: float(np.mean(list(by.values()))) for of, by in _latest(labels, question).items()}
+    return _means(_latest(labels, question))
+
+
+def _means(labels: Mapping[Labelled, Mapping[str, float]]) -> dict[Labelled, float]:
+    return {of: float(np.mean(list(by.values()))) for of, by in labels.items()}
 
 
 def _latest(labels: Iterable[AnswerLabel], question: str) -> dict[Labelled, dict[str, float]]:
@@ -154,6 +161,15 @@ def _latest(labels: Iterable[AnswerLabel], question: str) -> dict[Labelled, dict
             if label.made_by == "person" and label.of.question == question:
                 found.setdefault(label.of, {})[label.by] = label.value
     return found
+
+
+def _classes(
+    judged: Iterable[Labelled], labels: Mapping[Labelled, Mapping[str, float]], verdicts: Mapping[Labelled, float]
+) -> tuple[Floats, Floats]:
+    """1 for good and 0 for bad, by people and by the judge, of the answers that have a class."""
+    classes = ((_class(list(labels[of].values())), float(verdicts[of] >= GOOD)) for of in judged)
+    known = np.array([pair for pair in classes if pair[0] is not None], float).reshape(-1, 2)
+    return known[:, 0], known[:, 1]
 
 
 def _class(values: Sequence[float]) -> bool | None:
@@ -204,10 +220,6 @@ def _rating(value: float | None) -> float:
 
 def _both(one: Floats, other: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     return ~np.isnan(one) & ~np.isnan(other)
-
-
-def _with_problems(error: JudgeError) -> JudgeError:
-    return replace(error, problems=tuple(_problems(error)))
 
 
 def _problems(error: JudgeError) -> Iterator[str]:
