@@ -144,11 +144,8 @@ class _Asking:
         for line in self.resources.estimates(_requests(scorer, triples)):
             self.say(line)
         samples = self.resources.pipeline.score_stored(triples, scorer)
-        return {
-            one.of: value
-            for one, sample in zip(asked, samples, strict=True)
-            if (value := self._value(sample.result())) is not None
-        }
+        values = [self._value(sample.result()) for sample in self.watch(step, samples)]
+        return {one.of: value for one, value in zip(asked, values, strict=True) if value is not None}
 
     def _value(self, sample: Sample) -> float | None:
         self.found.judged += 1

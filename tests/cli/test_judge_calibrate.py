@@ -90,6 +90,7 @@ def test_the_table(project: Project) -> None:
     assert done.exit_code == 0
     assert lines[0].startswith("polite: 48 answers to 24 of 24 changed cases; seed ")
     assert lines[-1] == "calibrated"
+    assert "20 planted instructions" in done.stderr
     assert max(map(len, lines)) < 80
     assert len(lines) < 24
     rows = {line.split()[0]: line for line in lines if line.startswith("  ")}
