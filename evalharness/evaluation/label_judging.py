@@ -141,7 +141,8 @@ class _Asking:
             return {}
         scorer = Scorer([metric or self.metric], self.resources.config)
         triples = [(replace(one.case, checks=()), one.request, one.response) for one in asked]
-        for line in self.resources.estimates(_requests(scorer, triples)):
+        (plan,) = self.resources.plans
+        for line in self.resources.estimates([(plan, request) for request in _requests(scorer, triples)]):
             self.say(line)
         samples = self.resources.pipeline.score_stored(triples, scorer)
         values = [self._value(sample.result()) for sample in self.watch(step, samples)]
