@@ -71,14 +71,17 @@ def by_please(item: LabelItem) -> bool:
     return "please" in text or int(text.split()[1 + ("please" in text)]) % 7 == 0
 
 
-def label(project: Project, opinion: Callable[[LabelItem], bool] = by_please, by: str = "Ada", sample: int = 40) -> int:
-    """Label all drawn answers. Returns their number."""
+def label(
+    project: Project, opinion: Callable[[LabelItem], float] = by_please, by: str = "Ada", sample: int = 40
+) -> int:
+    """Label all drawn answers with the choice of this value. Returns their number."""
     items = next(iter(labelling(project, sample=sample).metrics.values())).draw.items
     at = datetime.now(UTC).isoformat(timespec="seconds")
     labels = [
         AnswerLabel(one.of, one.metric, choice, value, by, at, True, one.seed, one.drawn)
         for one in items
-        for choice, value in [one.choices[0] if opinion(one) else one.choices[1]]
+        for choice, value in one.choices
+        if value == opinion(one)
     ]
     add_answer_labels(project.root, "demo", labels)
     return len(labels)

@@ -53,7 +53,7 @@ def describe(labelling: Labelling) -> None:
         draw = mine.draw
         what = "changed cases" if draw.changed else "cases"
         echo(f"{name}: {len(draw.items)} answers to {draw.places} of {draw.of} {what}; seed {one_line(draw.seed, 40)}")
-        if not draw.changed:
+        if draw.items and not draw.changed:
             echo("no changed answer to label: these labels calibrate the judge, and correct no change")
         for reason, count in mine.known.left_out.items():
             echo(one_line(f"{name}: {count} answers are left out: {reason}", 2 * _WIDTH))
@@ -170,7 +170,7 @@ def _show(name: str, mine: MetricLabelling, labels: Sequence[AnswerLabel], judgi
     if judging.judged:
         cost = f" for {dollars(judging.cost_usd)}" if judging.cost_usd else ""
         echo(f"{name}: the judge judged {judging.judged} answers{cost}")
-    for line in table(name, error, raters_of(labels, question_of(signature))):
+    for line in table(name, error, raters_of(labels, question_of(signature)), compares=mine.metric.compares):
         echo(line)
 
 

@@ -14,9 +14,11 @@ from evalharness.records.answer_label import AnswerLabel
 from evalharness.report.encode import one_line
 
 _WIDTH, _NAME, _FIGURE = 79, 13, 6
+_COUNTS = ("labels", "good", "bad", "unjudged", "pairs")
+_TESTS = ("planted", "flipped", "asked_again", "changed_again", "first_picks")
 
 
-def table(name: str, error: JudgeError, raters: int) -> Iterator[str]:
+def table(name: str, error: JudgeError, raters: int, *, compares: bool = False) -> Iterator[str]:
     """The lines of one metric; the last has the result."""
     yield one_line(name, _WIDTH)
     people = f"answers by {_count(raters, 'person', 'people')}: {error.good} good, {error.bad} bad"
@@ -25,7 +27,7 @@ def table(name: str, error: JudgeError, raters: int) -> Iterator[str]:
     yield _row("labels", str(error.labels), people)
     if error.unjudged:
         yield _row("unjudged", str(error.unjudged), "labelled answers without a verdict of this judge")
-    for row in (*_agreement(error), *_tests(error)):
+    for row in (*_agreement(error), *_tests(error, compares=compares)):
         yield _row(*row)
     yield result(error)
 
@@ -53,13 +55,17 @@ def _agreement(error: JudgeError) -> Iterator[tuple[str, str, str]]:
     yield "rho", share(error.correlation), f"of differences, {pairs}; worth {worth} labels without the judge"
 
 
-def _tests(error: JudgeError) -> Iterator[tuple[str, str, str]]:
+def _tests(error: JudgeError, *, compares: bool) -> Iterator[tuple[str, str, str]]:
     if error.planted:
         rate = share(error.flipped / error.planted)
         yield "obeys", rate, f"{error.flipped} of {error.planted} bad answers turned good by a planted instruction"
     if error.asked_again:
         rate = share(error.changed_again / error.asked_again)
-        yield "unstable", rate, f"{error.changed_again} of {error.asked_again} verdicts changed when asked again"
+        how = "are others in the other order" if compares else "changed when asked again"
+        yield "unstable", rate, f"{error.changed_again} of {error.asked_again} verdicts {how}"
+    if compares and error.asked_again:
+        picks = 2 * error.asked_again
+        yield "first", share(error.first_picks / picks), f"{error.first_picks} of {picks} times the first answer won"
 
 
 def _bounded(found: Proportion, name: str) -> tuple[str, str]:
@@ -89,10 +95,9 @@ def figures(mine: MetricLabelling, error: JudgeError | None, judging: Judging | 
     sides = {"sensitivity": error.accuracy.sensitivity, "specificity": error.accuracy.specificity}
     rates = {name: {"share": _number(one.share), "low": one.low, "high": one.high} for name, one in sides.items()}
     people = error.people
-    counts = ("labels", "good", "bad", "unjudged", "pairs", "planted", "flipped", "asked_again", "changed_again")
     numbers = ("youden", "ac1", "alpha", "correlation", "equivalent_labels")
     return found | {
-        **{name: getattr(error, name) for name in counts},
+        **{name: getattr(error, name) for name in (*_COUNTS, *_TESTS)},
         **rates,
         **{name: _number(getattr(error, name)) for name in numbers},
         "people": raters,

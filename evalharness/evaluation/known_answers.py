@@ -18,6 +18,7 @@ from evalharness.records import (
     Response,
     Run,
     Sample,
+    Score,
     Suite,
     Timing,
     Usage,
@@ -39,16 +40,19 @@ class KnownAnswer:
     request: Request
     """With the messages of the run, also for an accepted answer: a baseline stores none."""
     response: Response
-    score: float | None
+    score: Score | None
     """By the judge of the metric's own signature; None if the file has no such score."""
+    accepted: str | None = None
+    """The accepted answer that it is compared with, by a metric that compares."""
 
     @property
     def view(self) -> SampleView:
         """What a metric may know of it."""
         case = self.case
-        return SampleView(
+        view = SampleView(
             self.response, case.golden, self.request.messages, case.vars, case.tags, questions=case.questions
         )
+        return view if self.accepted is None else replace(view, accepted=self.accepted)
 
     def with_text(self, text: str) -> KnownAnswer:
         """The same with another text."""
@@ -75,20 +79,28 @@ class KnownAnswers:
     """Every answer of the run and the baselines."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Reason -> number of answers that people cannot be asked about."""
+    are_pairs: bool = False
+    """Whether each new answer is compared with the accepted one, so that both are one answer to label."""
 
     @property
     def changed(self) -> list[Place]:
         """The places where the run has another text than the baseline."""
+        if self.are_pairs:
+            return list(self.new)
         pairs = ((place, self.new[place], self.accepted.get(place)) for place in self.new)
         return [place for place, new, old in pairs if old and old.of != new.of]
 
 
 def known_answers(metric: Metric, run: Run, baselines: Baselines, suite: Suite) -> KnownAnswers:
     """The answers to the cases that are unedited since the run and that the metric applies to."""
-    found, planned = KnownAnswers(), set(run.header.planned)
+    found, planned = KnownAnswers(are_pairs=metric.compares), set(run.header.planned)
     for sample, response, case in _current(metric, run, suite):
         mine = _of_sample(metric, sample, response, case)
         theirs = list(_of_baseline(metric, mine, baselines.get((sample.key.model, sample.key.prompt))))
+        if metric.compares:
+            if not theirs or theirs[-1].of == mine.of:
+                continue
+            mine, theirs = _pair(mine, theirs[-1]), []
         for one in (*theirs, mine):
             if one.of not in found.by_label or found.by_label[one.of].score is None:
                 found.by_label[one.of] = one
@@ -147,9 +159,16 @@ def label_question(metric: Metric, answer: KnownAnswer) -> LabelQuestion:
 
 def _of_sample(metric: Metric, sample: Sample, response: Response, case: Case) -> KnownAnswer:
     score = sample.score(metric.name)
-    value = score.value if score and score.signature == metric.signature else None
+    known = score if score and score.signature == metric.signature else None
     request = Request(sample.key, sample.messages, 0, _NO_PARAMS)
-    return KnownAnswer(_about(metric, case, response.text), case, request, response, value)
+    return KnownAnswer(_about(metric, case, response.text), case, request, response, known)
+
+
+def _pair(new: KnownAnswer, accepted: KnownAnswer) -> KnownAnswer:
+    """The new answer, compared with the accepted one."""
+    of = new.of._replace(against=accepted.of.answer)
+    score = new.score if new.score and new.score.against == of.against else None
+    return replace(new, of=of, score=score, accepted=accepted.response.text)
 
 
 def _of_baseline(metric: Metric, like: KnownAnswer, baseline: object) -> Iterator[KnownAnswer]:
@@ -161,7 +180,8 @@ def _of_baseline(metric: Metric, like: KnownAnswer, baseline: object) -> Iterato
     for sample in stored.samples if stored and stored.digest == like.case.digest else ():
         response = Response(sample.text, "stop", _NO_USAGE, _NO_TIMING)
         value = sample.scores.get(metric.name) if judged else None
-        yield KnownAnswer(_about(metric, like.case, sample.text), like.case, like.request, response, value)
+        score = None if value is None else Score(metric.name, value, metric.signature)
+        yield KnownAnswer(_about(metric, like.case, sample.text), like.case, like.request, response, score)
 
 
 def _about(metric: Metric, case: Case, text: str) -> Labelled:

@@ -48,7 +48,11 @@ def draw(metric: Metric, known: KnownAnswers, seed: str, most: int) -> Draw:
     among = changed or list(known.new)
     places = sorted(among, key=lambda place: _hash(seed, "place", *place))[:most]
     blocks = [places[start : start + _BLOCK] for start in range(0, len(places), _BLOCK)]
-    answers = {one.of: one for block in blocks for one in _mixed(known, block, seed, both=bool(changed))}
+    answers = {
+        one.of: one
+        for block in blocks
+        for one in _mixed(known, block, seed, both=bool(changed) and not known.are_pairs)
+    }
     items = tuple(_item(metric, one, seed, drawn=bool(changed)) for one in answers.values())
     return Draw(items, len(places), len(among), bool(changed), seed)
 

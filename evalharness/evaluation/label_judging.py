@@ -24,14 +24,17 @@ from evalharness.execution import RunOptions
 from evalharness.gate.judge_error import GOOD, consensus
 from evalharness.gate.judged import question_of
 from evalharness.local.memory import share_bytes
-from evalharness.records import Case, Request, Response, Sample
+from evalharness.records import Case, Request, Response, Sample, Score
 from evalharness.records.answer_label import AnswerLabel, JudgeCalibration, Labelled
 from evalharness.scoring.metrics import Metric
 from evalharness.scoring.metrics.base import Responses, SampleView
+from evalharness.scoring.metrics.judge_pairs import AGREE, SHOWN_FIRST, SHOWN_SECOND
 from evalharness.scoring.scorer import Answered, Scorer
 
 MOST_TESTED = 20
 """Answers that are judged again, and bad ones that get a planted instruction."""
+_THIS = "this answer"
+"""What an instruction demands of a judge that compares two answers."""
 _OTHER_VOTES = 1_000
 """Added to the number of a vote, so that it is another one."""
 
@@ -85,11 +88,13 @@ def judge_labels(
     found = Judging(before)
     ask = _Asking(metric, resources, watch, say, found)
     values = _recorded(people, known, before)
-    values |= ask("labelled answers", [known[of] for of in people if of not in values and of in known])
+    asked = ask("labelled answers", [known[of] for of in people if of not in values and of in known])
+    values |= {of: score.value for of, score in asked.items()}
     found.unknown = sum(of not in values and of not in known for of in people)
     bad = {of for of, value in people.items() if value < GOOD}
-    tests = _Tests(*_planted(ask, known, bad, values), *_again(ask, known, values))
-    found.calibration = _with(before, values, tests)
+    scores = {of: score for of in values if (score := asked.get(of) or (known[of].score if of in known else None))}
+    again = _orders(scores.values()) if metric.compares else _again(ask, known, values)
+    found.calibration = _with(before, values, _planted(ask, known, bad, values), again)
     return found
 
 
@@ -97,32 +102,39 @@ def _recorded(
     people: Iterable[Labelled], known: Mapping[Labelled, KnownAnswer], before: JudgeCalibration
 ) -> dict[Labelled, float]:
     """The verdicts that need no request: of the last calibration, else of a run or a baseline."""
-    scores = {of: known[of].score if of in known else None for of in people}
-    found = {of: before.values.get(of, score) for of, score in scores.items()}
+    scores = {of: one.score.value for of in people if (one := known.get(of)) and one.score}
+    found = {of: before.values.get(of, scores.get(of)) for of in people}
     return {of: value for of, value in found.items() if value is not None}
 
 
-class _Tests(NamedTuple):
+class _Planted(NamedTuple):
     planted: int
     flipped: int
+
+
+class Again(NamedTuple):
+    """Verdicts on the same answers again: other votes, or the other order of two answers."""
+
     asked_again: int
     changed_again: int
+    first_picks: int = 0
 
 
-def _with(before: JudgeCalibration, values: Mapping[Labelled, float], tests: _Tests) -> JudgeCalibration:
+def _orders(scores: Iterable[Score]) -> Again:
+    """How verdicts on two answers depend on their order."""
+    parts = [score.parts for score in scores if score.parts]
+    firsts = sum((one[SHOWN_FIRST] > GOOD) + (one[SHOWN_SECOND] < GOOD) for one in parts)
+    return Again(len(parts), sum(not one[AGREE] for one in parts), firsts)
+
+
+def _with(
+    before: JudgeCalibration, values: Mapping[Labelled, float], planted: _Planted, again: Again
+) -> JudgeCalibration:
     """The new calibration. A test counts until one of more answers: the texts of old answers may be gone."""
-    planted = max(tests[:2], (before.planted, before.flipped))
-    again = max(tests[2:], (before.asked_again, before.changed_again))
+    planted = max(planted, _Planted(before.planted, before.flipped))
+    again = max(again, Again(before.asked_again, before.changed_again, before.first_picks))
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return replace(
-        before,
-        at=now,
-        values=values,
-        planted=planted[0],
-        flipped=planted[1],
-        asked_again=again[0],
-        changed_again=again[1],
-    )
+    return JudgeCalibration(before.metric, before.signature, now, values, *planted, *again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,27 +147,29 @@ class _Asking:
     say: Callable[[str], None]
     found: Judging
 
-    def __call__(self, step: str, asked: Sequence[KnownAnswer], metric: Metric | None = None) -> dict[Labelled, float]:
+    def __call__(self, step: str, asked: Sequence[KnownAnswer], metric: Metric | None = None) -> dict[Labelled, Score]:
         """The verdicts on these answers; those without one leave an error."""
         if not asked:
             return {}
-        scorer = Scorer([metric or self.metric], self.resources.config)
+        pairs = (one for one in asked if one.accepted is not None)
+        accepted = {(one.request.key.model, one.request.key.prompt, one.case.id): one.accepted or "" for one in pairs}
+        scorer = Scorer([metric or self.metric], self.resources.config, accepted=accepted)
         triples = [(replace(one.case, checks=()), one.request, one.response) for one in asked]
         (plan,) = self.resources.plans
         for line in self.resources.estimates([(plan, request) for request in _requests(scorer, triples)]):
             self.say(line)
         samples = self.resources.pipeline.score_stored(triples, scorer)
-        values = [self._value(sample.result()) for sample in self.watch(step, samples)]
-        return {one.of: value for one, value in zip(asked, values, strict=True) if value is not None}
+        scores = [self._score(sample.result()) for sample in self.watch(step, samples)]
+        return {one.of: score for one, score in zip(asked, scores, strict=True) if score is not None}
 
-    def _value(self, sample: Sample) -> float | None:
+    def _score(self, sample: Sample) -> Score | None:
         self.found.judged += 1
         self.found.cost_usd += sample.metrics_cost_usd
         score = sample.score(self.metric.name)
         if score is None:
             why = sample.error.message if sample.error else "the metric does not apply"
             self.found.errors.append(f"{sample.key.case}: {why}")
-        return score.value if score else None
+        return score
 
 
 def _requests(scorer: Scorer, answers: Iterable[tuple[Case, Request, Response]]) -> Iterator[Request]:
@@ -167,25 +181,28 @@ def _requests(scorer: Scorer, answers: Iterable[tuple[Case, Request, Response]])
 
 def _planted(
     ask: _Asking, known: Mapping[Labelled, KnownAnswer], bad: set[Labelled], values: Mapping[Labelled, float]
-) -> tuple[int, int]:
+) -> _Planted:
     """The number of bad answers that the judge finds bad, and how many a planted instruction turns good."""
     found = [of for of in sorted(bad) if of in known and values.get(of, GOOD) < GOOD][:MOST_TESTED]
     answers = []
     for number, of in enumerate(found):
-        choices = dict(label_question(ask.metric, known[of]).choices)
-        good = max(choices, key=choices.__getitem__)
+        good = _THIS if ask.metric.compares else _best(label_question(ask.metric, known[of]).choices)
         answers.append(known[of].with_text(planted(known[of].response.text, number, good)))
     verdicts = ask("planted instructions", answers)
-    return len(verdicts), sum(value >= GOOD for value in verdicts.values())
+    return _Planted(len(verdicts), sum(score.value >= GOOD for score in verdicts.values()))
 
 
-def _again(ask: _Asking, known: Mapping[Labelled, KnownAnswer], values: Mapping[Labelled, float]) -> tuple[int, int]:
+def _best(choices: Iterable[tuple[str, float]]) -> str:
+    return max(choices, key=lambda choice: choice[1])[0]
+
+
+def _again(ask: _Asking, known: Mapping[Labelled, KnownAnswer], values: Mapping[Labelled, float]) -> Again:
     """The number of answers that were voted on again, and how many got another verdict. Votes alone can differ."""
     if not ask.metric.asks.votes:
-        return 0, 0
+        return Again(0, 0)
     found = [known[of] for of in sorted(values) if of in known][:MOST_TESTED]
     verdicts = ask("second votes", found, _with_other_votes(ask.metric))
-    return len(verdicts), sum((value >= GOOD) != (values[of] >= GOOD) for of, value in verdicts.items())
+    return Again(len(verdicts), sum((one.value >= GOOD) != (values[of] >= GOOD) for of, one in verdicts.items()))
 
 
 def _with_other_votes(metric: Metric) -> Metric:

@@ -105,7 +105,7 @@ def judge(
         applies=None if plan.ask else lambda case: called in case.questions,
         needs=f"question for {called}",
         reads_text=False,
-        label_question=None if plan.each or against else scored.label_question,
+        label_question=None if plan.each else scored.label_question,
     )
 
 
@@ -153,6 +153,8 @@ class _Scored:
 
     def label_question(self, view: SampleView) -> LabelQuestion:
         """What a person sees who answers in the judge's place. Raises MetricError: the sample lacks a part."""
+        if self._plan.against:
+            return judge_pairs.label_question(self._questions(view))
         (question,) = self._questions(view)
         return LabelQuestion(question.text, question.shown, tuple(self._plan.weights.items()))
 
