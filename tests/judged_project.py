@@ -29,6 +29,7 @@ def answer(request):
         lines.write(json.dumps(shown) + chr(10))
     return {"decision": DECISION}
 """
+_SHOP = {"provider": "scripted", "answers": "answers.json", "price": {"input": 0, "output": 0}}
 POLITE = {"name": "polite", "model": "critic", "ask": "Is it polite?"}
 KIND = "('yes' if 'kindly' in shown else 'no')"
 
@@ -65,7 +66,7 @@ class JudgedProject(Project):
         self.write_suite({}, cases=cases, metrics=[*metrics, "chrf"], gates=gates)
         self.write("golden/demo.yaml", yaml.safe_dump({name: name for name in self.names}))
         names = dict.fromkeys(["critic", *(judge["model"] for judge in judges)])
-        self.configure(**{name: _judge(name) for name in names})
+        self.configure(scripted=_SHOP, **{name: _judge(name) for name in names})
         for name in names:
             super().write(f"{name}.py", JUDGE.replace("DECISION", decision))
         self.answer({name: answer.format(name) for name in self.names} | dict(other or {}))
