@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import pytest
 from judged_project import CASES, JudgedProject, verdict_on
 from repository import Repository
 
-from evalharness import SuiteError
+from evalharness import SuiteError, Verdict
+from evalharness.evaluation.even_scores import with_even_scores
+from evalharness.gate import decide_run
 from evalharness.gate.judged import is_comparison
+from evalharness.records import GateRule, Purpose, Sample, Score
 from evalharness.records.answer_label import text_digest
 from evalharness.scoring.metrics.base import signature
+from evalharness.testing import baseline, run, sample
 
 BETTER = {"name": "better", "model": "critic", "ask": "Which is kinder?", "against": "baseline"}
 FIRST = "'first'"
@@ -39,11 +44,11 @@ def test_a_judge_that_likes_the_first(project: JudgedProject) -> None:
     """It gives 0.5 to each case, the orders disagree, and the verdict says so."""
     evaluation = project.evaluate_judged([BETTER], answer="{} gently.", decision=FIRST)
     assert project.requests == 2 * CASES
-    for sample in evaluation.samples:
-        score = sample.score("better")
+    for one in evaluation.samples:
+        score = one.score("better")
         assert score
         assert (score.value, score.parts["orders agree"]) == (0.5, 0)
-        assert score.against == text_digest(f"{sample.key.case} kindly.")
+        assert score.against == text_digest(f"{one.key.case} kindly.")
         assert "prefers the other answer in the other order" in score.explanation
     found = verdict_on(evaluation, "better")
     assert (found.status, found.before, found.after) == ("pass", 50, 50)
@@ -198,3 +203,38 @@ def test_no_worst_case(project: JudgedProject) -> None:
         project.evaluate_judged([BETTER], gate={"worst": 0.3})
     (problem,) = caught.value.problems
     assert "worst: better compares with one accepted answer" in problem.message
+
+
+COMPARED = "judge|question:0123456789ab|against:baseline|by:x"
+SETTINGS = {"metrics": ("better",), "signatures": {"better": COMPARED}, "max_stages": 2}
+
+
+def scored(number: int, value: float, repeat: int, purpose: Purpose, text: str) -> Sample:
+    """A sample whose answer was compared with the accepted one."""
+    score = Score("better", value, COMPARED, against=text_digest("accepted"))
+    made = sample(f"case-{number}", f"{text} {number} {repeat}", scores=[score], repeat=repeat)
+    return replace(made, key=made.key._replace(purpose=purpose))
+
+
+def compared_today(mine: float, theirs: float) -> Verdict:
+    """The verdict, if fresh samples of both versions were compared with the accepted answers."""
+    cases = range(CASES)
+    planned = [scored(number, mine + 0.1 * (number % 2), 0, "planned", "new") for number in cases]
+    fresh = [scored(number, mine + 0.1 * (number % 2), 1, "confirm", "new") for number in cases]
+    beside = [scored(number, theirs + 0.1 * (number % 2), 1, "reference", "old") for number in cases]
+    gates = [GateRule("better", 0.05)]
+    now = run([*planned, *fresh], gates=gates, planned=tuple(one.key for one in planned), **SETTINGS)
+    old = [sample(f"case-{number}", "accepted", scores={"better": 0.9}) for number in cases]
+    then = baseline(run(old, id="then", metrics=("better",), signatures={"better": "better|v:1"}))
+    accepted = {("scripted", "plain"): with_even_scores(then, now)}
+    reference = run(beside, id="reference", **SETTINGS)
+    (found, *_) = decide_run(now, accepted, accept_command="accept", reference=reference)
+    return found
+
+
+def test_a_worse_hour_of_both_versions() -> None:
+    """Fresh answers of both versions are compared with the same accepted ones: what both lose is not the change."""
+    assert compared_today(0.2, 0.45).status == "fail"
+    same = compared_today(0.2, 0.2)
+    assert (same.status, same.before, same.after) == ("inconclusive", 25, 25)
+    assert "the accepted version scores −25.0 pts today, and this change is not to blame" in same.reason
