@@ -42,7 +42,7 @@ def build(
     project = Project(root)
     before = {f"case-{number}": _text(number, polite=number % 2 == 0, version="old") for number in range(CASES)}
     after = {f"case-{n}": _text(n, polite=n % 3 == 0, version="new") for n in range(CHANGED)}
-    project.write_suite(before, metrics=metrics or [POLITE], gates=None, **keys)
+    project.write_suite(before, metrics=metrics or [POLITE], **{"gates": None, **keys})
     project.configure(critic={"provider": "scripted", "function": "critic.py:answer"})
     project.write("critic.py", critic)
     if accept:

@@ -222,6 +222,24 @@ def test_the_cost_is_printed_before_and_after(project: Project) -> None:
     assert "no verdict on case-" in done.stderr
 
 
+def test_labels_decide_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorded run is decided again: first by scores alone, then not at all, then by the labels."""
+    leave_ci(monkeypatch)
+    project = build(tmp_path, gates=[{"metric": "polite", "margin": "5%"}])
+
+    def decided() -> str:
+        return " ".join(project.command("gate", project.root / "reports/demo").stdout.split())
+
+    assert "judge not calibrated" in decided()
+    label(project, sample=6)
+    project.command("judge", "calibrate", "demo", "--no-ask")
+    assert "polite advisory: 12 of 30 labels" in decided()
+    label(project)
+    project.command("judge", "calibrate", "demo", "--no-ask")
+    assert "by labels and judge" in decided()
+    assert "60 % of answers changed, 24 labelled; Se .83 Sp 1.00 from 48 labels" in decided()
+
+
 VOTER = """\
 def answer(request):
     text = request.messages[-1].content
