@@ -66,7 +66,7 @@ def import_(
     Exit status: 0 imported, 1 refused and nothing written, 2 usage.
     """
     with explained():
-        if has_answer_labels(file):
+        if has_answer_labels(file, load_config(root).limits.file_mb):
             _import_answers(root, file, by.strip(), records, made_by, as_json=as_json)
             return
         if made_by == "model":

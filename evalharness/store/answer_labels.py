@@ -105,8 +105,10 @@ def answer_lines(path: Path) -> list[tuple[int, dict[str, Any]]]:
     return [pair for pair in stored_lines(path) if pair[1].get("kind") == ANSWER]
 
 
-def has_answer_labels(file: Path) -> bool:
-    """Whether a file is an export of labels of answers. Raises StoreError."""
+def has_answer_labels(file: Path, most_mb: float) -> bool:
+    """Whether a regular file of at most this size is an export of labels of answers. Raises StoreError."""
+    if not file.is_file() or file.stat().st_size > most_mb * 1e6:
+        return False
     return next(stored_lines(file), (1, {}))[1].get("kind") == EXPORT
 
 

@@ -134,6 +134,15 @@ def test_refusals(project: Project, edit: Callable[[list[dict[str, Any]]], objec
     assert not (project.root / "golden/labels").exists()
 
 
+def test_a_large_file_is_refused(project: Project) -> None:
+    """Before its first line is read."""
+    file = write(project, exported(project))
+    project.write("pyproject.toml", project.read("pyproject.toml") + "[tool.evalharness.limits]\nfile_mb = 0.001\n")
+    done = project.command("labels", "import", file)
+    assert done.exit_code == 1
+    assert "exceed limits.file_mb" in done.stderr
+
+
 def test_an_edited_question(project: Project) -> None:
     """Labels count for the question that people were asked."""
     file = write(project, exported(project))
