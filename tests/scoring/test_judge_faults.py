@@ -33,9 +33,9 @@ ANSWERS = {"bad": "bad answer", "first": "first answer", "last": "last answer"}
 METRIC = {"name": "polite", "model": "critic", "ask": "Is it polite?"}
 
 
-def judged(root: Path, script: Script, votes: int = 0, **options: Any) -> dict[str, Sample]:
+def judged(root: Path, script: Script, *, votes: int = 0, think: bool = False, **options: Any) -> dict[str, Sample]:
     """By case: the samples of a suite whose judge has this fault about the case `bad` alone."""
-    how = {"votes": votes} if votes else {}
+    how = {name: value for name, value in {"votes": votes, "think": think}.items() if value}
 
     def fault(request: Received) -> Reply:
         return (script if "bad answer" in request.case else deciding)(request)
@@ -216,3 +216,41 @@ def test_votes_in_several_forms(tmp_path: Path) -> None:
     found = judged(tmp_path, script, votes=4, concurrency=1)
     assert [score.value for score in found["bad"].scores] == [0.75]
     check_others(found, 1.0)
+
+
+def in_round(first_one: Script, second: Script = deciding) -> Script:
+    """The reasoning by one script, and the decision by another."""
+    return lambda request: (second if request.body.get("logprobs") else first_one)(request)
+
+
+REASONS = answering("It thanks the customer.")
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        pytest.param(in_round(answering("")), "wrote no reasoning: an empty text", id="nothing"),
+        pytest.param(in_round(REFUSAL), "wrote no reasoning: I cannot.", id="refusal"),
+        pytest.param(in_round(status(500)), "HTTP 500", id="500"),
+        pytest.param(in_round(cut), "ended", id="cut stream"),
+        pytest.param(in_round(streaming([chunk("critic", {}, "content_filter")])), "content filter", id="filtered"),
+        pytest.param(in_round(REASONS, status(500)), "HTTP 500", id="no decision"),
+        pytest.param(in_round(REASONS, streaming(with_logprobs(None))), "no log-probabilities", id="no probabilities"),
+        pytest.param(in_round(REASONS, streaming(decision(YES, text="yesterday"))), "'yesterday'", id="another word"),
+    ],
+)
+def test_a_reasoning_without_a_decision(tmp_path: Path, script: Script, message: str) -> None:
+    """A fault of either request of a judge that thinks is the error of its sample, also after a good reasoning."""
+    found = judged(tmp_path, script, think=True, retries=0)
+    assert found["bad"].scores == ()
+    assert found["bad"].error
+    assert message in found["bad"].error.message
+    check_others(found)
+
+
+def test_an_endless_reasoning(tmp_path: Path) -> None:
+    """A reasoning that ignores the limit of tokens is cut, and the score says so."""
+    found = judged(tmp_path, in_round(answering("word " * 100_000)), think=True)
+    (score,) = found["bad"].scores
+    assert (score.value, score.note) == (0.75, "reasoning cut at 512 tokens")
+    assert len(score.explanation) <= 2_000

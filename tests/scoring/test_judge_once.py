@@ -103,6 +103,15 @@ def test_votes_are_recorded_each(shop: Shop) -> None:
     assert shop.requests() == {"shop": 1, "critic": 4}
 
 
+def test_a_reasoning_is_recorded(shop: Shop) -> None:
+    """A judge that thinks has two requests for each answer; a second run sends none, and an edit those of one."""
+    shop.metric["think"] = True
+    assert shop.requests() == {"shop": 3, "critic": 6}
+    assert shop.requests() == {}
+    shop.answers["bob"] = "We open at ten."
+    assert shop.requests() == {"shop": 1, "critic": 2}
+
+
 @pytest.mark.parametrize("fault", [status(400), streaming(with_logprobs(None))], ids=["400", "no log-probabilities"])
 def test_an_error_is_judged_again(shop: Shop, server: FaultServer, fault: Script) -> None:
     """A judge's error is not recorded: the next run judges this answer alone."""
