@@ -243,7 +243,7 @@ def test_labels_decide_the_gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 VOTER = """\
 def answer(request):
     text = request.messages[-1].content
-    first, moody = request.key.repeat < 1000, "Wait: 5 days" in text or "Wait: 11 days" in text
+    first, moody = request.key.repeat < 1000, "Wait: 1" in text  # of 11 cases
     return "yes" if "please" in text or moody and not first else "no"
 """
 
@@ -256,7 +256,7 @@ def test_votes_are_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     found = figures(project)
     (kept,) = read_calibrations_of_judges(project.root, "demo").values()
     assert (found["labels"], found["asked_again"]) == (18, 18)
-    moody = [of for of, value in kept.values.items() if of.case in ("case-5", "case-11") and not value]
+    moody = [of for of, value in kept.values.items() if of.case.startswith("case-1") and not value]
     assert found["changed_again"] == len(moody) > 0
     label(project)
     assert figures(project)["asked_again"] == 20

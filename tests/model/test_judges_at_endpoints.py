@@ -48,7 +48,8 @@ def decisions(samples: tuple[Sample, ...]) -> dict[str, dict[str, Mapping[str, f
     found: dict[str, dict[str, Mapping[str, float]]] = {}
     for sample in samples:
         for score in sample.scores:
-            found.setdefault(score.metric.removeprefix("by-"), {})[sample.key.case] = score.parts
+            shares = {name: part for name, part in score.parts.items() if name != "decided"}
+            found.setdefault(score.metric.removeprefix("by-"), {})[sample.key.case] = shares
     return found
 
 
