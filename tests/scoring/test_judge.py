@@ -240,6 +240,16 @@ def test_votes(project: Project) -> None:
     assert len(seen(project)) == 8
 
 
+def test_how_much_the_choices_have_together(project: Project) -> None:
+    """The share that the choices have of the model's probability is a part of the score; of sentences, the mean."""
+    made = "__import__('evalharness.testing').testing.response('', decision=(0.75, 0.25), decided=SHARE)"
+    found = judged(project, POLITE, made.replace("SHARE", "0.9"))
+    assert scores(found) == [(0.75, {"yes": 0.75, "no": 0.25, "decided": 0.9})] * 2
+    share = "0.9 if 'begin: sentence]\\nGladly' in request.messages[1].content else 0.5"
+    found = judged(project, '{name: s, model: critic, ask: "True?", each: sentence}', made.replace("SHARE", share))
+    assert [parts["decided"] for _, parts in scores(found)] == [0.7, 0.5]
+
+
 def test_requests_are_made_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge makes its requests once for each question; another number than it declares is an error of the sample."""
     made, original = [], ModelJudge.requests
