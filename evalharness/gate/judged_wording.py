@@ -9,7 +9,7 @@ from evalharness.gate.defaults import SCREEN
 from evalharness.gate.evidence import GateResult
 from evalharness.gate.judge_error import JudgeError, share
 from evalharness.gate.judged_evidence import JudgedEvidence, labels_show_loss
-from evalharness.gate.labelled_changes import LabelledChanges
+from evalharness.gate.labelled_changes import FEWEST, LabelledChanges
 from evalharness.gate.numbers import in_points
 from evalharness.gate.stats.agreement import youden_change
 from evalharness.gate.wording import count, not_beside, p_text
@@ -46,8 +46,13 @@ def _finite(value: float) -> float | None:
 
 def few_labels(error: JudgeError, changes: LabelledChanges) -> str:
     """Why the ordinary gate decides: 'Se .91 Sp .83 from 62 labels; no label of these answers'."""
+    if not changes.labelled:
+        return f"{error.summary}; no label of these answers"
     some = f"only {changes.labelled} of {count(changes.changed, 'changed answer')} labelled"
-    return f"{error.summary}; {some if changes.labelled else 'no label of these answers'}"
+    dependent = (
+        f", from {count(changes.groups, 'group')} of dependent cases" if changes.groups < changes.labelled else ""
+    )
+    return f"{error.summary}; {some}{dependent}: {FEWEST} decide"
 
 
 def quality(error: JudgeError, changes: LabelledChanges) -> str:

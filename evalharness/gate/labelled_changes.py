@@ -48,6 +48,11 @@ class LabelledChanges:
         return len(self.judged.labels)
 
     @property
+    def groups(self) -> int:
+        """Number of labelled cases, where conversations and clusters count once."""
+        return len(set(self.judged.groups)) if self.judged.groups else self.labelled
+
+    @property
     def share(self) -> float:
         """Share of the cases whose answer has changed."""
         return self.changed / self.cases if self.cases else 0.0
@@ -55,8 +60,7 @@ class LabelledChanges:
     @property
     def corrected(self) -> CorrectedChange | None:
         """The change of all cases; None with too few labels."""
-        groups = len(set(self.judged.groups)) if self.judged.groups else self.labelled
-        return corrected_change(self.judged, share=self.share, seed=self.seed) if groups >= FEWEST else None
+        return corrected_change(self.judged, share=self.share, seed=self.seed) if self.groups >= FEWEST else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ def test_a_conversation_counts_once() -> None:
     assert grouped.change == pytest.approx(apart.change, abs=2.5)
     assert grouped.low < apart.low
     few = replace(suite, groups=np.minimum(suite.groups, 8))
-    assert "by labels and judge" not in verdict_of(few).reason
+    assert "60 of 184 changed answers labelled, from 9 groups of dependent cases: 10 decide" in verdict_of(few).reason
 
 
 def test_equal_labels_decide() -> None:
@@ -222,6 +222,18 @@ def _judged(labels: JudgeLabels) -> list[tuple[AnswerLabel, float]]:
 def elsewhere(one: AnswerLabel) -> Any:
     """What a label of another case is about."""
     return one.of._replace(case=f"other-{one.of.case}")
+
+
+def test_labels_without_a_question_change_no_other_gate() -> None:
+    """A label that names no question is of no metric, although the signatures of most metrics name none either."""
+    suite = a_suite()
+    run, known = suite.sides
+    run = replace(run, header=replace(run.header, gates=(GateRule(METRIC, 0.05), GateRule("cost", 0.1))))
+    labels = relabelled(suite.labels_and_judge, lambda one: replace(one, of=one.of._replace(question="")))
+    with_them, without = (
+        decide_run(run, {PAIR: known}, accept_command="", judge_labels=one) for one in (labels, NO_JUDGE_LABELS)
+    )
+    assert with_them == without
 
 
 def test_unreadable_labels_are_an_error() -> None:
