@@ -48,7 +48,9 @@ def decisions(samples: tuple[Sample, ...]) -> dict[str, dict[str, Mapping[str, f
     found: dict[str, dict[str, Mapping[str, float]]] = {}
     for sample in samples:
         for score in sample.scores:
-            shares = {name: part for name, part in score.parts.items() if name != "decided"}
+            shares = {choice: score.parts[choice] for choice in LIKELY}
+            assert score.parts.keys() == {*shares, "decided"}
+            assert 0 < score.parts["decided"] <= 1
             found.setdefault(score.metric.removeprefix("by-"), {})[sample.key.case] = shares
     return found
 
