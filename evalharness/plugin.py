@@ -5,7 +5,6 @@ Every pytest run in an environment with evalharness imports this module, so it i
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -192,7 +191,9 @@ def _load(config: pytest.Config) -> None:
         from evalharness.errors import POSIX_ONLY
 
         raise pytest.UsageError(POSIX_ONLY)
-    from evalharness.pytest_plugin import open_plugin
+    from evalharness.modules import not_collected
 
-    open_plugin(config, _NAME)
-    gc.freeze()  # without it, the collector scans the imported modules again and again: 13 % of a short run
+    with not_collected():
+        from evalharness.pytest_plugin import open_plugin
+
+        open_plugin(config, _NAME)

@@ -1,8 +1,10 @@
 """Set-up of all tests: shared imports, Hypothesis without deadlines, the longest tests first."""
 
+import gc
 import os
 import shutil
 import signal
+from collections.abc import Generator
 from pathlib import Path
 
 import httpcore2  # noqa: F401 - pytester forgets what a run inside has imported: its error classes would exist twice
@@ -23,6 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
         settings.register_profile("shared", deadline=None, max_examples=50)  # a shared machine is slow now and then
         settings.load_profile("shared")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Do not scan for garbage while 400,000 objects of tests and modules are made, nor scan those later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -90,8 +90,11 @@ class Commands(click.Group):
             return None
         if os.name != "posix":
             raise click.ClickException(POSIX_ONLY)
+        from evalharness.modules import not_collected
+
         name = "import_" if cmd_name == "import" else cmd_name
-        command: click.Command = getattr(importlib.import_module(f"evalharness.cli.{name}"), name)
+        with not_collected():
+            command: click.Command = getattr(importlib.import_module(f"evalharness.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,68 @@
+"""Imports without the garbage collector: in processes of their own, because what is frozen stays so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+COLLECTIONS = """\
+import gc, sys
+scanned = []
+
+def count(phase, info):
+    if "{module}" in sys.modules and not gc.get_freeze_count():
+        scanned.append(phase)
+
+gc.callbacks.append(count)
+{program}
+print("SCANNED", len(scanned), gc.isenabled(), gc.get_freeze_count() > 50_000)
+"""
+"""Counts the scans from the import of a module on, until its objects are frozen."""
+PYTEST = 'import pytest; pytest.main(["-p", "evalharness.plugin", "--llm-suite=support", "--collect-only", "-q"])'
+COMMAND = """\
+from evalharness.cli import main
+try:
+    main(["validate"])
+except SystemExit:
+    pass
+"""
+
+
+def printed(program: str) -> str:
+    """The last line of a Python program."""
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("module", "program"), [("evalharness.pytest_plugin", PYTEST), ("evalharness.cli.validate", COMMAND)]
+)
+def test_imports_are_not_scanned(module: str, program: str) -> None:
+    """The garbage collector scans no module while others are imported, nor later, and is on afterwards."""
+    assert printed(COLLECTIONS.format(module=module, program=program)) == "SCANNED 0 True True"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_as_before(enabled: bool) -> None:
+    """A process without garbage collector keeps it off, and an import that fails turns it on again."""
+    program = f"""\
+import gc
+from contextlib import suppress
+from evalharness.modules import not_collected
+{"gc.enable()" if enabled else "gc.disable()"}
+found = []
+with suppress(ImportError), not_collected():
+    found.append(gc.isenabled())
+    import no_such_module
+print(*found, gc.isenabled())
+"""
+    assert printed(program) == f"False {enabled}"
