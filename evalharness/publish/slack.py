@@ -47,7 +47,6 @@ def payload(message: Message) -> dict[str, Any]:
     return {
         "text": escaped(f"{message.title}: {message.headline}"),
         "blocks": list(_blocks(message)),
-        "parse": "none",
         "link_names": False,
         "unfurl_links": False,
         "unfurl_media": False,

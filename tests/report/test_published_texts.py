@@ -27,7 +27,7 @@ def test_slack_shows_text(text: str) -> None:
     """Texts are plain_text without emoji; the notification has no unescaped `<`; Slack's limits hold."""
     body = payload(message_of(hostile(text)))
     assert not {"<", ">"} & set(body["text"])
-    assert (body["parse"], body["link_names"], body["unfurl_links"]) == ("none", False, False)
+    assert (body["link_names"], body["unfurl_links"], body["unfurl_media"]) == (False, False, False)
     texts = [block["text"] for block in body["blocks"] if "text" in block]
     texts += [element for block in body["blocks"] for element in block.get("elements", ())]
     assert {one["type"] for one in texts} == {"plain_text"}
