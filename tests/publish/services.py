@@ -17,7 +17,8 @@ from urllib.request import urlopen
 
 import pytest
 
-_READY_S = 60
+_READY_S = 300
+"""A server of many packages starts slowly on a busy machine."""
 
 
 def program(name: str, package: str) -> str:
