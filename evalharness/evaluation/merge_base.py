@@ -13,7 +13,7 @@ from evalharness.criteria.revisions import Revisions
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.baselines import Pair, baseline_in, baselines_at, baselines_of
-from evalharness.evaluation.judge_labels import judge_labels
+from evalharness.evaluation.judge_labels import judge_labels, made_advisory
 from evalharness.evaluation.judged_again import noted, with_todays_judges
 from evalharness.evaluation.own_words import own_words
 from evalharness.evaluation.sides import Sides, with_assertion_scores
@@ -122,7 +122,12 @@ class MergeBase:
         if any(change.accepts for change in changes):
             compared = given is None and not run.header.against
             changes = self._settled(changes, run, verdicts if compared else ())
-        return (*changes, *self.replayed(run, reference))
+        return (*changes, *self._made_advisory(run, verdicts), *self.replayed(run, reference))
+
+    def _made_advisory(self, run: Run, verdicts: Sequence[Verdict]) -> Iterator[CriteriaChange]:
+        if self.commit is not None:
+            accepted = self.baselines(run.header.suite, pairs_of(run))
+            yield from made_advisory(run.header, verdicts, accepted, self.snapshot.folder)
 
     def _settled(
         self, changes: Sequence[CriteriaChange], run: Run, verdicts: Sequence[Verdict]

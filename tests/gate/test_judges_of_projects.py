@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from repository import Repository
 
 from evalharness import Evaluation
 from evalharness.gate.judged import question_of
@@ -132,3 +133,26 @@ def test_edited_answers_have_no_labels(project: Project) -> None:
     assert "from 140 labels; no label of these answers" in found.reason
     assert found.judge is not None
     assert found.judge.labelled_changed == 0
+
+
+def test_labels_that_make_a_gate_informative_relax(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few labels turn a gate that could fail into one that informs: the pull request that adds them is not green."""
+    repository = Repository(project.root)
+    repository.git("config", "user.email", "a@b")
+    base = repository.commit()
+    project.answer(answers("new", rude=range(0, 90, 2)))
+    red = project.evaluate(base=base)
+    assert (red.verdicts[0].gating, relaxed(red)) == (True, [])
+    label(project, red, CASES[20:32])
+    few = project.evaluate(base=base)
+    assert relaxed(few) == ["judge polite: decides -> advisory: 24 of 30 labels"]
+    assert few.outcome is not None
+    assert few.outcome.exit_status(fail_inconclusive=False)
+    repository.commit()
+    assert relaxed(project.evaluate(base=repository.git("rev-parse", "HEAD"))) == []  # the same labels, merged
+
+
+def relaxed(evaluation: Evaluation) -> list[str]:
+    """The changes of the criteria that concern judges and relax."""
+    assert evaluation.outcome is not None
+    return [str(one) for one in evaluation.outcome.criteria if one.relaxes and one.what.startswith("judge")]
