@@ -21,7 +21,7 @@ SINKS = {
     "click.progressbar": "cli/_output.py",
     "click.get_*_stream": "cli/_output.py",
     "click.style": "cli/_output.py review/screen.py review/label_screen.py",
-    "echo_coloured": "cli/_output.py cli/review_tui.py cli/label_tui.py",
+    "echo_coloured": "cli/_output.py cli/keys.py",
     "print": "",
     "pprint.*": "",
     "sys.stdout.write*": "",

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-
-import click
-
-from evalharness.cli._output import echo, echo_coloured
-from evalharness.cli.review_tui import Resized, key_by_key, noticing_size, read_keys
-from evalharness.report.encode import one_line
+from evalharness.cli.keys import key_by_key, show_help, typed_at
 from evalharness.review.label_screen import label_screen
 from evalharness.review.label_steps import LabelSteps
 from evalharness.review.screen import Size
@@ -33,7 +27,7 @@ def label_all(steps: LabelSteps) -> None:
     with key_by_key():
         while (item := steps.current) is not None:
             if not typed:
-                typed = _draw_and_read(steps, message, whole=whole)
+                typed = _shown(steps, message, whole=whole)
                 continue
             message, key = "", typed.pop(0)
             if key in ("q", "\x04"):
@@ -41,38 +35,19 @@ def label_all(steps: LabelSteps) -> None:
             if key == "m":
                 whole = not whole
             elif key == "?":
-                _help()
+                show_help(_HELP)
             else:
                 message = steps.press(key)
                 whole = whole and steps.current is item
 
 
-def _draw_and_read(steps: LabelSteps, message: str, *, whole: bool) -> list[str]:
-    """The typed keys; none if the terminal was resized, so that the caller shows the screen again."""
-    try:
-        with noticing_size():
-            _draw(steps, message, whole=whole)
-            return read_keys()
-    except Resized:
-        return []
+def _shown(steps: LabelSteps, message: str, *, whole: bool) -> list[str]:
+    """Show the current answer, and return the typed keys."""
 
+    def lines(size: Size) -> list[str]:
+        item = steps.current
+        assert item is not None
+        place = f"{steps.place + 1} of {len(steps.items)}"
+        return label_screen(item, place, steps.made.get(item.of, ""), size, whole=whole)
 
-def _draw(steps: LabelSteps, message: str, *, whole: bool) -> None:
-    item = steps.current
-    assert item is not None
-    columns, rows = shutil.get_terminal_size()
-    size = Size(max(20, columns - 1), rows - bool(message))
-    click.clear()
-    place = f"{steps.place + 1} of {len(steps.items)}"
-    for line in label_screen(item, place, steps.made.get(item.of, ""), size, whole=whole):
-        echo_coloured(line)
-    if message:
-        echo(one_line(message, size.width), fg="yellow")
-    echo("")
-    echo(_BOTTOM[: size.width], dim=True, nl=False)
-
-
-def _help() -> None:
-    click.clear()
-    echo(_HELP)
-    read_keys()
+    return typed_at(lines, message, _BOTTOM)

@@ -122,12 +122,11 @@ class MergeBase:
         if any(change.accepts for change in changes):
             compared = given is None and not run.header.against
             changes = self._settled(changes, run, verdicts if compared else ())
-        return (*changes, *self._made_advisory(run, verdicts), *self.replayed(run, reference))
-
-    def _made_advisory(self, run: Run, verdicts: Sequence[Verdict]) -> Iterator[CriteriaChange]:
-        if self.commit is not None:
-            accepted = self.baselines(run.header.suite, pairs_of(run))
-            yield from made_advisory(run.header, verdicts, accepted, self.snapshot.folder)
+        if self.commit is None:
+            return (*changes, *self.replayed(run, reference))
+        accepted = self.baselines(run.header.suite, pairs_of(run))
+        advisory = made_advisory(run.header, verdicts, accepted, self.snapshot.folder)
+        return (*changes, *advisory, *self.replayed(run, reference))
 
     def _settled(
         self, changes: Sequence[CriteriaChange], run: Run, verdicts: Sequence[Verdict]
