@@ -86,6 +86,17 @@ class World:
         return np.where(same, first, alone).astype(float).ravel()
 
 
+def edited_again(rng: Rng, first: World, second: World) -> Suite:
+    """A suite whose labels are from before a second edit, which changed other answers; each edit changed its own."""
+    one, other = first.draw(rng), second.draw(rng)
+    sides = (
+        np.concatenate([getattr(suite, name) for suite in (one, other)])
+        for name in ("people_before", "people_after", "judge_before", "judge_after")
+    )
+    groups = np.concatenate([one.groups, other.groups + one.groups.max() + 1])
+    return Suite(one.cases, *sides, one.labels, groups, one.grouped)
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
     """The changed answers of one suite: what people would say of each, and what the judge says."""
@@ -118,11 +129,12 @@ class Suite:
         return [f"{number:06}" for number in (self.groups if self.grouped else range(len(self.groups)))]
 
     @property
-    def evidence(self) -> JudgedEvidence:
-        """The evidence of the gate on a model whose answers are always the same."""
+    def evidence(self) -> JudgedEvidence | None:
+        """The evidence of the gate on a model whose answers are always the same; None where labels do not decide."""
         changes, nothing = self.changes, Spread(0.0, 0.0)
         change = changes.corrected
-        assert change is not None
+        if change is None:
+            return None
         ordinary = Staged(Evidence((), self.cases, nothing, nothing, 1.0, 1.0, 1.0))
         return JudgedEvidence(ordinary, changes, change, Rules())
 

@@ -24,19 +24,18 @@ from statistics import fmean
 
 import numpy as np
 from gate_table import SEED, Check, Setting, at_most, three_errors
+from judge_fresh import USUAL, with_fresh, with_own_scores, word_of
 from judge_table import HEAD, LINE, MISSED, Alarms, line, page
-from judge_worlds import METRIC, Instrument, Rng, Suite, World
+from judge_worlds import METRIC, Instrument, Rng, Suite, World, edited_again
 
 from evalharness.gate import decide_run
-from evalharness.gate.defaults import ALPHA, ALPHA_PASS, LOOKS, QUALITY_MARGIN
-from evalharness.gate.evidence import STATUS, FreshEvidence, Rules, Runs, Staged, Word
+from evalharness.gate.defaults import ALPHA, ALPHA_PASS, QUALITY_MARGIN
+from evalharness.gate.evidence import STATUS, Word
 from evalharness.gate.judge_error import judge_error
-from evalharness.gate.judged_evidence import JudgedEvidence, decided, labels_needed, labels_show_loss, more_to_pass
+from evalharness.gate.judged_evidence import JudgedEvidence, labels_needed, more_to_pass
 from evalharness.gate.labelled_changes import FEWEST
-from evalharness.gate.scores import collect_evidence
 from evalharness.gate.stats.more_labels import Moments, forecast, moments_of
 
-USUAL = World()
 LIKES_NEW = World(judge=Instrument(others_new=0.6))
 REPLACED = World(judge=Instrument(0.7, 0.6))
 TALKS, WARM = World(turns=4), World(changed=0.95)
@@ -59,11 +58,6 @@ def words(rng: Rng, suites: int, draw: Callable[[Rng], Suite], word: Callable[[S
     """How many of so many suites fail and pass."""
     found = [word(draw(rng)) for _ in range(suites)]
     return Rates(found.count("FAIL") / suites, found.count("PASS") / suites, suites)
-
-
-def word_of(suite: Suite) -> Word:
-    """The verdict on a model whose answers are always the same."""
-    return decided(suite.evidence, "single")[0] if suite.labels >= FEWEST else "INCONCLUSIVE"
 
 
 def rates(at: Setting, cell: int, world: World, full: int, word: Callable[[Suite], Word] = word_of) -> Rates:
@@ -110,21 +104,6 @@ def worse(at: Setting) -> Iterator[Check]:
     yield caught(at, "10 pts lost, 80 labels, if the judge's scores alone had to show it too", both)
 
 
-def with_own_scores(suite: Suite) -> Word:
-    """The verdict of a stricter rule: the test within cases on the judge's scores must be significant too."""
-    if word_of(suite) != "FAIL":
-        return "INCONCLUSIVE"
-    before, after = (_runs(side[:, None], suite.cases) for side in (suite.judge_before, suite.judge_after))
-    return "FAIL" if collect_evidence(before, after, rules=Rules(), seed="").p_value <= ALPHA else "INCONCLUSIVE"
-
-
-def _runs(scores: np.ndarray, cases: int) -> Runs:
-    """The scores of each case; those of unchanged answers are 1."""
-    found = np.ones((cases, scores.shape[1]))
-    found[: len(scores)] = scores
-    return {f"{number:04}": values for number, values in enumerate(found.tolist())}
-
-
 def at_margin(at: Setting) -> Iterator[Check]:
     """K3: exactly the margin lost."""
     for cell, (name, world) in enumerate((("", USUAL), (", the judge likes the new style", LIKES_NEW))):
@@ -140,7 +119,7 @@ def more_labels(at: Setting) -> Iterator[Check]:
     for labels in (40, 60, 80):
         rng, world = at.rng(labels), replace(USUAL, labels=labels)
         undecided = [one for _ in range(at.size(3000, 150)) if word_of(one := world.draw(rng)) == "INCONCLUSIVE"]
-        near = [_is_near(suite.evidence, true) for suite in undecided]
+        near = [_is_near(evidence, true) for suite in undecided if (evidence := suite.evidence)]
         least = 0.8 - (three_errors(0.8, len(near)) if at.ci else 0.0) if labels > 40 else -math.inf
         name = f"unchanged, undecided with {labels} labels: said number in all within 25 % of the true one"
         yield Check(name, fmean(near), len(near), low=least)
@@ -152,7 +131,8 @@ def more_labels(at: Setting) -> Iterator[Check]:
 
 def _later(suite: Suite) -> Word | None:
     """The verdict with as many more labels as the gate says; None where it says that labels cannot decide."""
-    more = labels_needed(suite.evidence)
+    evidence = suite.evidence
+    more = labels_needed(evidence) if evidence else None
     return None if more is None else word_of(replace(suite, labels=suite.labels + more))
 
 
@@ -191,6 +171,20 @@ def other_worlds(at: Setting) -> Iterator[Check]:
         yield false_alarms(at, f"unchanged, {labels} labels", rates(at, 30 + cell, replace(USUAL, labels=labels), 3000))
 
 
+def selected(at: Setting) -> Iterator[Check]:
+    """K8: labels of the answers of a first edit, and a second edit that loses 10 points."""
+    first, second = replace(USUAL, changed=0.225), replace(USUAL, changed=0.225, drop=0.1)
+    rng, suites = at.rng(0), at.size(3000, 150)
+    found = [edited_again(rng, first, second) for _ in range(suites)]
+    decides = [suite for suite in found if suite.changes.corrected is not None]
+    name = "labels from before a second edit that loses 10 pts"
+    yield Check(f"{name}: they do not decide", 1 - len(decides) / suites, suites)
+    passed = sum(word_of(suite) == "PASS" for suite in decides) / suites
+    yield Check(f"{name}: PASS by labels", passed, suites)
+    drawn = [USUAL.draw(rng).changes.is_random for _ in range(suites)]
+    yield Check("a random sample is taken for selected", 1 - fmean(drawn), suites, high=0.005)
+
+
 def floors(at: Setting) -> Iterator[Check]:
     """K6: a judge that guesses."""
     for labels in (40, 80):
@@ -221,28 +215,6 @@ def endpoint(at: Setting) -> Iterator[Check]:
     yield caught(at, "10 pts lost at an endpoint, 80 labels", rates(at, 1, world, 600, lost))
 
 
-def with_fresh(rng: Rng, suite: Suite, *, lost: bool) -> Word:
-    """The verdict after fresh samples. If not `lost`, the accepted version is as bad today as the new one."""
-    evidence = suite.evidence
-    if not labels_show_loss(evidence):
-        return decided(evidence, "confirm")[0]
-    level, looks = USUAL.good - 0.1 / USUAL.changed, LOOKS[2].samples
-    theirs, mine = (_fresh(rng, suite, good, looks) for good in (USUAL.good if lost else level, level))
-    found = []
-    for look in LOOKS[:3]:
-        sides = (_runs(side[:, : look.samples], suite.cases) for side in (theirs, mine))
-        fresh = collect_evidence(*sides, rules=Rules(), seed="")
-        found.append(FreshEvidence(fresh, fresh))
-    ordinary: Staged = replace(evidence.ordinary, looks=tuple(found))
-    return decided(replace(evidence, ordinary=ordinary), "confirm")[0]
-
-
-def _fresh(rng: Rng, suite: Suite, good: float, samples: int) -> np.ndarray:
-    """The judge's scores of fresh samples of the changed cases."""
-    answers = (rng.random(len(suite.groups) * samples) < good).astype(float)
-    return USUAL.judge.verdicts(rng, answers, USUAL.judge.others).reshape(-1, samples)
-
-
 def same_as_runs(at: Setting) -> Iterator[Check]:
     """K0: the verdicts here are those of `decide_run`."""
     rng, suites = at.rng(0), at.size(100, 6)
@@ -257,7 +229,9 @@ def _is_same(suite: Suite) -> bool:
     (verdict,) = decide_run(run, baselines, accept_command="", judge_labels=suite.labels_and_judge)
     if _is_advisory(suite):
         return not verdict.gating
-    return verdict.status == STATUS[decided(suite.evidence, "single")[0]]
+    if suite.evidence is None:
+        return "by labels and judge" not in verdict.reason
+    return verdict.status == STATUS[word_of(suite)]
 
 
 ROWS = {
@@ -269,6 +243,7 @@ ROWS = {
     "K5": other_worlds,
     "K6": floors,
     "K7": endpoint,
+    "K8": selected,
 }
 FIRST = 100
 """The numbers of these rows in the seeds; those of benchmarks/gate.py are smaller."""

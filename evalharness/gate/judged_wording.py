@@ -15,6 +15,10 @@ from evalharness.gate.stats.agreement import youden_change
 from evalharness.gate.wording import count, not_beside, p_text
 from evalharness.records.answer_label import JudgeFacts
 
+_SELECTED = (
+    "the {} labelled answers are no random sample of the changed ones: the judge sees another change in them; "
+    "run evalharness judge calibrate"
+)
 _UNCONFIRMED = "fresh samples of both versions do not show the loss that the labels show"
 
 
@@ -48,6 +52,8 @@ def few_labels(error: JudgeError, changes: LabelledChanges) -> str:
     """Why the ordinary gate decides: 'Se .91 Sp .83 from 62 labels; no label of these answers'."""
     if not changes.labelled:
         return f"{error.summary}; no label of these answers"
+    if not changes.is_random:
+        return f"{error.summary}; {_SELECTED.format(changes.labelled)}"
     some = f"only {changes.labelled} of {count(changes.changed, 'changed answer')} labelled"
     dependent = (
         f", from {count(changes.groups, 'group')} of dependent cases" if changes.groups < changes.labelled else ""

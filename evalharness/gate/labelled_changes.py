@@ -17,11 +17,15 @@ from evalharness.gate.judge_error import GOOD
 from evalharness.gate.judge_labels import JudgeLabels, LabelledPair, pair_of
 from evalharness.gate.judged import question_of
 from evalharness.gate.stats.agreement import Accuracy, accuracy
-from evalharness.gate.stats.prediction_powered import CorrectedChange, Judged, corrected_change
+from evalharness.gate.stats.prediction_powered import CorrectedChange, Judged, corrected_change, selection
 from evalharness.records.answer_label import Labelled
 
 FEWEST = 10
 """Labelled changed cases, or groups of dependent ones, with which labels decide: docs/judges-table.md has the rates."""
+
+
+MOST_SELECTED = 3.3
+"""Standard errors between the judge's verdicts on labelled and other answers: a random sample exceeds it 1 in 1,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,16 @@ class LabelledChanges:
         return self.changed / self.cases if self.cases else 0.0
 
     @property
+    def is_random(self) -> bool:
+        """Whether the labelled answers can be a random sample of the changed ones, as far as the judge sees."""
+        return abs(selection(self.judged)) <= MOST_SELECTED
+
+    @property
     def corrected(self) -> CorrectedChange | None:
-        """The change of all cases; None with too few labels."""
-        return corrected_change(self.judged, share=self.share, seed=self.seed) if self.groups >= FEWEST else None
+        """The change of all cases; None with too few labels, or with labels of selected answers."""
+        if self.groups < FEWEST or not self.is_random:
+            return None
+        return corrected_change(self.judged, share=self.share, seed=self.seed)
 
 
 @dataclass(frozen=True, slots=True)

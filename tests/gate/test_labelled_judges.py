@@ -224,6 +224,20 @@ def elsewhere(one: AnswerLabel) -> Any:
     return one.of._replace(case=f"other-{one.of.case}")
 
 
+def test_labels_of_selected_answers_do_not_decide() -> None:
+    """Labels of answers that the judge sees getting better say nothing about the others: the ordinary gate decides."""
+    suite = a_suite(drop=0.1)
+    order = np.argsort(suite.judge_before - suite.judge_after, kind="stable")
+    sides = ("people_before", "people_after", "judge_before", "judge_after")
+    picked = replace(suite, **{name: getattr(suite, name)[order] for name in sides})
+    verdict, ordinary = verdict_of(picked), verdict_of(picked, NO_JUDGE_LABELS)
+    assert (verdict.status, verdict.change) == (ordinary.status, ordinary.change)
+    assert verdict.notice.endswith(
+        "the 80 labelled answers are no random sample of the changed ones: the judge sees another change in them; "
+        "run evalharness judge calibrate"
+    )
+
+
 def test_labels_without_a_question_change_no_other_gate() -> None:
     """A label that names no question is of no metric, although the signatures of most metrics name none either."""
     suite = a_suite()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalharness.gate.stats.distributions import normal_quantile
-from evalharness.gate.stats.prediction_powered import Judged, corrected_change, corrected_mean, weight_of
+from evalharness.gate.stats.prediction_powered import Judged, corrected_change, corrected_mean, selection, weight_of
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import judges as benchmark
@@ -111,6 +111,16 @@ def test_equal_labels_fail_with_the_error_of_a_pass() -> None:
     assert found.failing.error == pytest.approx(0.5 * np.sqrt(2 / (41 * 42)))
     assert found.p_value < 1e-12
     assert corrected_change(Judged(0 * lost, lost, np.zeros(0)), share=0.5, seed=0).p_value == 0.5
+
+
+def test_selected_answers() -> None:
+    """Two-sample z with the pooled variance, by hand: 10 of 40 against 30 of 60 yes, pooled .4; groups count once."""
+    some, rest = np.repeat([1.0, 0.0], [10, 30]), np.repeat([1.0, 0.0], 30)
+    error = np.sqrt(((10 * 0.6**2 + 30 * 0.4**2) / 40**2) + (30 * 0.6**2 + 30 * 0.4**2) / 60**2)
+    assert selection(Judged(some, some, rest)) == pytest.approx((0.25 - 0.5) / error)
+    turns = Judged(some, some, rest, [f"a{n // 4}" for n in range(40)], [f"b{n // 4}" for n in range(60)])
+    assert 0.4 < selection(turns) / selection(Judged(some, some, rest)) < 0.7
+    assert selection(Judged(some, some, np.zeros(0))) == selection(Judged(some, np.ones(40), np.ones(9))) == 0
 
 
 @pytest.mark.parametrize("row", benchmark.ROWS)

@@ -79,9 +79,10 @@ class CalibratedGate(GateKind):
     def evidence(self, context: GateContext) -> Staged | JudgedEvidence:
         """Return the evidence by labels, or the ordinary one with too few labels of these answers."""
         ordinary, changes = self._ordinary.evidence(context), self._changes(context)
-        if ordinary.unchanged or changes.corrected is None:
+        change = changes.corrected
+        if ordinary.unchanged or change is None:
             return ordinary
-        return JudgedEvidence(ordinary, changes, changes.corrected, self._ordinary.rules(context))
+        return JudgedEvidence(ordinary, changes, change, self._ordinary.rules(context))
 
     def _changes(self, context: GateContext) -> LabelledChanges:
         return labelled_changes(context, self._ordinary.value(context.rule), self._labels)

@@ -107,6 +107,20 @@ def corrected_change(judged: Judged, *, share: float, seed: int) -> CorrectedCha
     return CorrectedChange(failing, passing)
 
 
+def selection(judged: Judged) -> float:
+    """How far the judge's verdicts on labelled answers are from those on the others, in standard errors; 0 without any.
+
+    In a random sample it is far from 0 by chance alone. The variance is that of all verdicts together.
+    """
+    together, labelled = np.concatenate([judged.verdicts, judged.others]), len(judged.verdicts)
+    if not labelled or not len(judged.others) or not np.ptp(together):
+        return 0.0
+    sizes = np.where(np.arange(len(together)) < labelled, labelled, -len(judged.others))
+    error = math.sqrt(float((np.bincount(_numbered(judged), (together - together.mean()) / sizes) ** 2).sum()))
+    gap = float(judged.verdicts.mean() - judged.others.mean())
+    return gap / error if error > _ROUNDING else 0.0
+
+
 def _numbered(judged: Judged) -> Ints:
     """The number of each answer's group: of the labelled ones, then of the others."""
     labelled = judged.groups or [f"label {number}" for number in range(len(judged.labels))]
