@@ -34,7 +34,7 @@ class JudgeLabels:
 
     def has(self, signature: str) -> bool:
         """Whether there is a label of a person on the question of a metric, or an unreadable one on any."""
-        question = question_of(signature)  # empty for other metrics, also in a label that someone has written
+        question = question_of(signature)  # empty for other metrics, and a label may have an empty one
         return bool(question) and (bool(self.problem) or any(_is_counted(one, question) for one in self.labels))
 
     def drawn(self, signature: str) -> Mapping[Labelled, float]:

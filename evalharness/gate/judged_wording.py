@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from evalharness.amounts import signed, size, span
 from evalharness.gate.defaults import SCREEN
@@ -19,7 +20,9 @@ _SELECTED = (
     "the {} labelled answers are no random sample of the changed ones: the judge sees another change in them; "
     "run evalharness judge calibrate"
 )
-_UNCONFIRMED = "fresh samples of both versions do not show the loss that the labels show"
+_UNCONFIRMED = (
+    "fresh samples of both versions do not show the loss that the labels show, so the endpoint may have changed"
+)
 
 
 def facts_of(error: JudgeError, changes: LabelledChanges | None = None, needed: int | None = None) -> JudgeFacts:
@@ -32,10 +35,8 @@ def facts_of(error: JudgeError, changes: LabelledChanges | None = None, needed: 
     )
     if changes is None:
         return known
-    return JudgeFacts(
-        known.labels,
-        known.se,
-        known.sp,
+    return replace(
+        known,
         changed_share=changes.share,
         labelled_changed=changes.labelled,
         needed_labels=needed,
