@@ -32,7 +32,7 @@ def merge_base(root: Path, ref: str | None = None) -> Commit | None:
     if place is None or head is None:
         return None
     target = _target(place) if ref is None else _given(place, ref)
-    base = one_line(place, "merge-base", head, target or head)
+    base = head if target in (None, head) else one_line(place, "merge-base", head, target)
     if base is None:
         raise GitError(f"HEAD and {ref or 'the target branch'} share no commit in this clone; {_WHOLE_HISTORY}")
     return Commit(root, base)

@@ -417,3 +417,11 @@ def test_lists_once(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> 
         assert commit.names() == ["golden"]
         assert commit.links("golden") == {}
     assert run.call_count == 2
+
+
+def test_merge_base_of_one_commit(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a commit since the target, git only names both: it does not search for their merge base."""
+    head, run = repository.git("rev-parse", "HEAD"), Mock(wraps=git_command.subprocess.run)
+    monkeypatch.setattr(git_command.subprocess, "run", run)
+    assert found(repository.root).sha == head
+    assert run.call_count == 2
