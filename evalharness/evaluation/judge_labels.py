@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalharness.errors import StoreError
-from evalharness.records import Baseline, Baselines, CriteriaChange, RunHeader, Verdict
+from evalharness.records import Baseline, Baselines, CriteriaChange, Run, RunHeader, Verdict
 from evalharness.store.answer_labels import read_answer_labels, read_calibrations_of_judges
 
 if TYPE_CHECKING:
@@ -31,19 +31,17 @@ def judge_labels(header: RunHeader, root: Path) -> JudgeLabels:
         return JudgeLabels(problem=str(error))
 
 
-def made_advisory(
-    header: RunHeader, verdicts: Iterable[Verdict], accepted: Baselines, then: Path
-) -> Iterator[CriteriaChange]:
+def made_advisory(run: Run, verdicts: Iterable[Verdict], accepted: Baselines, then: Path) -> Iterator[CriteriaChange]:
     """A relaxing change for each gate that decided at a commit, and that informs by today's labels or judge.
 
     `then`: the folder of the commit. `accepted`: its baselines, which name the judge of then.
     """
     found = {one.metric: one.judge.advisory for one in verdicts if one.judge and one.judge.advisory}
-    labels = judge_labels(header, then) if found else None
+    labels = judge_labels(run.header, then) if found else None
     for metric, problems in found.items():
         assert labels is not None
         signatures = (one.signatures for one in accepted.values() if isinstance(one, Baseline))
-        signature = next((its[metric] for its in signatures if metric in its), header.signatures[metric])
+        signature = next((its[metric] for its in signatures if metric in its), run.header.signatures[metric])
         error = labels.error(metric, signature)
         if error is None or error.calibrated:
             yield CriteriaChange(f"judge {metric}", "decides", f"advisory: {problems[0][:200]}", relaxes=True)

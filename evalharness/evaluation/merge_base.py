@@ -124,8 +124,7 @@ class MergeBase:
             changes = self._settled(changes, run, verdicts if compared else ())
         if self.commit is None:
             return (*changes, *self.replayed(run, reference))
-        accepted = self.baselines(run.header.suite, pairs_of(run))
-        advisory = made_advisory(run.header, verdicts, accepted, self.snapshot.folder)
+        advisory = made_advisory(run, verdicts, self.baselines(run.header.suite, pairs_of(run)), self.snapshot.folder)
         return (*changes, *advisory, *self.replayed(run, reference))
 
     def _settled(
