@@ -14,7 +14,6 @@ from evalharness.config import Config, load_config
 from evalharness.criteria.above import changes_above
 from evalharness.criteria.input_settings import toml_settings
 from evalharness.criteria.inputs import FOLDERS, SETTINGS, names
-from evalharness.criteria.labels import changed_labels
 from evalharness.criteria.links import linked_content, links_below
 from evalharness.criteria.scope import Scope, input_files, scope_of, tracked
 from evalharness.criteria.snapshot import Snapshot
@@ -105,7 +104,14 @@ class _Comparison:
     @cached_property
     def _of_files(self) -> list[CriteriaChange]:
         roots = self.there.root, self.here.root
-        return [*_lost_acceptances(*roots), *changed_labels(*roots), *_new_twins(*roots), *self.of_commits]
+        return [*_lost_acceptances(*roots), *_changed_labels(*roots), *_new_twins(*roots), *self.of_commits]
+
+
+def _changed_labels(there: Path, here: Path) -> Iterator[CriteriaChange]:
+    if any((root / "golden/labels").exists() for root in (there, here)):
+        from evalharness.criteria.labels import changed_labels  # few projects have labels
+
+        yield from changed_labels(there, here)
 
 
 def _names_in(folder: Path) -> list[str]:

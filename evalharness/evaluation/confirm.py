@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 
 from evalharness.evaluation.evaluation import Evaluation
-from evalharness.evaluation.judge_again import judge_again
-from evalharness.evaluation.judged_again import with_todays_judges
+from evalharness.evaluation.judged import has_judges, with_todays_judges
 from evalharness.evaluation.reference import ReferenceRun, more_samples
 from evalharness.evaluation.sides import Sides, are_gated, with_assertion_scores
 from evalharness.gate.assertions import broken_assertions, doubtful_cases
@@ -45,7 +44,10 @@ def confirm(evaluation: Evaluation, say: Callable[[str], None] = lambda line: No
     evaluation.requests.collect_reference()
     if not evaluation.selected:
         return
-    judge_again(evaluation, say)
+    if has_judges(evaluation.header):
+        from evalharness.evaluation.judge_again import judge_again
+
+        judge_again(evaluation, say)
     _rerun(evaluation, say)
     settling = _Settling(evaluation, say)
     for reached, samples in pairwise([0, *(look.samples for look in LOOKS)]):

@@ -24,7 +24,6 @@ from typing import Any
 
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.commands import accept_command, command
-from evalharness.evaluation.compared_answers import with_accepted
 from evalharness.evaluation.options import EvaluationOptions
 from evalharness.evaluation.plan import make_plan
 from evalharness.evaluation.prompt_changes import EarlierCode, prompt_changes
@@ -67,7 +66,11 @@ class Evaluation:
             repeat=self.options.repeat,
             opened=resources.providers,
         )
-        self.plan = plan if self.options.against else with_accepted(plan, resources.merge_base, self.options.baseline)
+        self.plan = plan
+        if any(metric.compares for metric in plan.metrics) and not self.options.against:
+            from evalharness.evaluation.compared_answers import with_accepted
+
+            self.plan = with_accepted(plan, resources.merge_base, self.options.baseline)
         resources.plans.append(self.plan)
         self.folder = resources.folder(name)
         self.requests = Requests(resources, self.plan, self.options, self.folder)

@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evalharness.errors import StoreError
+from evalharness.gate.judge_labels import JudgeLabels
 from evalharness.records import Baseline, Baselines, CriteriaChange, Run, RunHeader, Verdict
 from evalharness.store.answer_labels import read_answer_labels, read_calibrations_of_judges
 
-if TYPE_CHECKING:
-    from evalharness.gate.judge_labels import JudgeLabels
 
-
-def judge_labels(header: RunHeader, root: Path) -> JudgeLabels:
-    """The labels of a suite with a judge; what is wrong with them where they cannot be read."""
-    from evalharness.gate.judge_labels import NO_JUDGE_LABELS, JudgeLabels  # brings the gates
-    from evalharness.gate.judged import question_of
-
-    if not any(map(question_of, header.signatures.values())):
-        return NO_JUDGE_LABELS
+def read_labels(header: RunHeader, root: Path) -> JudgeLabels:
+    """The labels of a suite; what is wrong with them where they cannot be read."""
     try:
         return JudgeLabels(read_answer_labels(root, header.suite), read_calibrations_of_judges(root, header.suite))
     except StoreError as error:
@@ -37,7 +29,7 @@ def made_advisory(run: Run, verdicts: Iterable[Verdict], accepted: Baselines, th
     `then`: the folder of the commit. `accepted`: its baselines, which name the judge of then.
     """
     found = {one.metric: one.judge.advisory for one in verdicts if one.judge and one.judge.advisory}
-    labels = judge_labels(run.header, then) if found else None
+    labels = read_labels(run.header, then) if found else None
     for metric, problems in found.items():
         assert labels is not None
         signatures = (one.signatures for one in accepted.values() if isinstance(one, Baseline))

@@ -13,8 +13,7 @@ from evalharness.criteria.revisions import Revisions
 from evalharness.criteria.snapshot import Snapshot
 from evalharness.errors import EvalHarnessError, StoreError
 from evalharness.evaluation.baselines import Pair, baseline_in, baselines_at, baselines_of
-from evalharness.evaluation.judge_labels import judge_labels, made_advisory
-from evalharness.evaluation.judged_again import noted, with_todays_judges
+from evalharness.evaluation.judged import judge_labels, made_advisory, noted, with_todays_judges
 from evalharness.evaluation.own_words import own_words
 from evalharness.evaluation.sides import Sides, with_assertion_scores
 from evalharness.logs import get_logger
@@ -109,7 +108,7 @@ class MergeBase:
             own_words=own_words(sides, self._origins, suite, self.config),
             judge_labels=judge_labels(run.header, self.config.root),
         )
-        return [noted(verdict, run) for verdict in verdicts]
+        return noted(verdicts, run)
 
     def criteria(
         self, run: Run, verdicts: Sequence[Verdict], given: str | None = None, reference: Run | None = None

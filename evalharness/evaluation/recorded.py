@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from evalharness.errors import MetricError
 from evalharness.evaluation.conversations import Conversations
 from evalharness.evaluation.plan import Plan
-from evalharness.evaluation.stored_answers import StoredAnswers
 from evalharness.execution import Exchange
 from evalharness.execution.keys import request_key, request_text
 from evalharness.execution.options import RecordMode
@@ -18,6 +18,9 @@ from evalharness.records import Request, SampleError, SampleKey
 from evalharness.scoring.results import Replies
 from evalharness.scoring.scorer import Answered, Scorer
 from evalharness.store.recorded import NOT_RECORDED, Recorded
+
+if TYPE_CHECKING:  # few plans have judged answers
+    from evalharness.evaluation.stored_answers import StoredAnswers
 
 Find = Callable[[Iterable[str]], Mapping[str, Recorded]]
 """Returns the recorded responses by key."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalharness.amounts import amount, level
-from evalharness.gate.pairwise import Pairwise
+
+if TYPE_CHECKING:  # brings numpy
+    from evalharness.gate.pairwise import Pairwise
 
 CLEAR = 0.05
 """The adjusted p-value below which a lead is clear."""

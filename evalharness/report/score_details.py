@@ -12,7 +12,6 @@ from evalharness.errors import StoreError
 from evalharness.gate.judged import question_of
 from evalharness.records import Run, Sample, Score
 from evalharness.records.answer_label import AnswerLabel, Labelled
-from evalharness.store.answer_labels import read_answer_labels
 from evalharness.store.origins import text_digest
 
 _GOOD = 0.5
@@ -72,6 +71,8 @@ def score_details(run: Run, root: Path) -> ScoreDetails:
     questions = dict(run.header.questions)
     if not any(question_of(signature) for signature in run.header.signatures.values()):
         return ScoreDetails(questions)
+    from evalharness.store.answer_labels import read_answer_labels  # few suites have labels
+
     try:
         return ScoreDetails(questions, by_answer(read_answer_labels(root, run.header.suite)))
     except StoreError:
