@@ -1,6 +1,6 @@
 """How often a gate with a judge's verdicts and labels of people is right: rows for docs/judges-table.md.
 
-    python benchmarks/judges.py                 every row: about three minutes of one core
+    python benchmarks/judges.py                 every row: a good minute of one core
     python benchmarks/judges.py --write FILE    write the table to a file too
 
 Simulated suites of 400 cases, of which about 45 % have another answer after a change. People call an answer good or
