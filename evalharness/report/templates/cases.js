@@ -34,14 +34,16 @@ function mean(values) {
   const numbers = values.filter(known);
   return numbers.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
 }
-// Both means over the chosen metrics, and the change; null without a baseline.
+// Both means over the chosen metrics, and the change; null without a baseline. A loop: it runs for each sample of a large report.
 function means(row) {
-  if (row.meansOf !== filter.metric) {
-    const before = (metric) => rows.before[metric][row.index];
-    const both = chosen().filter((metric) => known(score(row, metric)) && known(before(metric)));
-    const [then, now] = [mean(both.map(before)), mean(both.map((metric) => score(row, metric)))];
-    [row.meansOf, row.means] = [filter.metric, both.length ? { then, now, gain: now - then } : null];
+  if (row.meansOf === filter.metric) return row.means;
+  let [then, now, count] = [0, 0, 0];
+  for (const metric of chosen()) {
+    const [before, after] = [rows.before[metric][row.index], score(row, metric)];
+    if (known(before) && known(after)) { then += before; now += after; count += 1; }
   }
+  row.meansOf = filter.metric;
+  row.means = count ? { then: then / count, now: now / count, gain: now / count - then / count } : null;
   return row.means;
 }
 const gained = (row) => means(row)?.gain ?? null;

@@ -9,9 +9,9 @@ function caseChanges(metric) {
   for (const row of view.all) {
     const [now, then] = [score(row, metric), rows.before[metric][row.index]];
     if (!known(now) || !known(then)) continue;
-    const key = `${row.case} ${row.column}`, group = found.get(key) ?? { row, changes: [] };
-    group.changes.push(100 * (now - then));
-    found.set(key, group);
+    const key = row.case * data.columns.length + row.column, group = found.get(key);
+    if (group) group.changes.push(100 * (now - then));
+    else found.set(key, { row, changes: [100 * (now - then)] });
   }
   return [...found.values()].map(({ row, changes }) => ({ row, change: mean(changes) }));
 }
@@ -39,15 +39,16 @@ function changesOf(metric) {
   return [el("p", {}, words), swarm([...down, ...up], words), ...down.slice(0, MOST_WORST).map((one) => beside(one, metric))];
 }
 
-// Dots in bins, stacked; bars where there are too many for dots.
+// Changes, the lowest first, as dots in bins, stacked; bars where there are too many for dots.
 function swarm(found, words) {
   if (!found.length) return "";
-  const reach = Math.max(5, ...found.map(({ change }) => Math.abs(change))), bins = 80;
+  const reach = Math.max(5, -found[0].change, found.at(-1).change), bins = 80;
   const x = (change) => FIELD.edge + ((change + reach) / (2 * reach)) * (FIELD.width - 2 * FIELD.edge);
   const stacks = new Map();
   for (const one of found) {
     const bin = Math.round(((one.change + reach) / (2 * reach)) * bins);
-    stacks.set(bin, [...(stacks.get(bin) ?? []), one]);
+    if (!stacks.has(bin)) stacks.set(bin, []);
+    stacks.get(bin).push(one);
   }
   const highest = Math.max(1, ...[...stacks.values()].map(({ length }) => length)), step = Math.min(8, (FIELD.base - 10) / highest);
   const mid = (bin) => x((bin / bins) * 2 * reach - reach), colour = (change) => (change < 0 ? "bad" : "good");
