@@ -10,9 +10,10 @@ from pathlib import Path, PurePosixPath
 from evalharness.errors import StoreError
 from evalharness.records import AcceptedRun, Baseline, BaselineSample, Run
 from evalharness.store import read_baseline, read_run
+from evalharness.store.acceptances import read_acceptances
 from evalharness.store.baselines import BASELINE_FOLDER, baseline_of
 from evalharness.store.files import read_regular
-from evalharness.store.git import commits_that_changed, has_whole_history
+from evalharness.store.git import LoggedCommit, commits_that_changed, has_whole_history
 
 MAX_COMMITS = 1_000
 """The latest commits that changed the baselines of a suite."""
@@ -33,6 +34,10 @@ class HistoryRun:
     commit: str = ""
     committed_at: str = ""
     accepted: bool = True
+    subject: str = ""
+    """Of the commit."""
+    because: str = ""
+    """The reason of the acceptance."""
 
 
 @dataclass(slots=True)
@@ -44,20 +49,26 @@ class CollectedRuns:
     damaged: list[str] = field(default_factory=list)
     """Baselines that could not be read, and why."""
     notes: list[str] = field(default_factory=list)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why runs were accepted, by run id."""
 
-    def add(self, baseline: Baseline, commit: str = "", committed_at: str = "", *, accepted: bool = True) -> None:
+    def add(self, baseline: Baseline, logged: LoggedCommit | None = None, *, accepted: bool = True) -> None:
         """Add the runs of a baseline that no earlier commit has."""
         known = self.runs.setdefault((baseline.model, baseline.prompt), {})
+        sha, date, subject = (logged.commit.sha, logged.date, logged.subject) if logged else ("", "", "")
         for run in baseline.runs:
             if run.id not in known:
-                known[run.id] = _history_run(baseline, run, commit, committed_at, accepted)
+                because = self.reasons.get(run.id, "")
+                known[run.id] = HistoryRun(run, *_samples(baseline, run), sha, date, accepted, subject, because)
 
 
-def _history_run(baseline: Baseline, run: AcceptedRun, commit: str, committed_at: str, accepted: bool) -> HistoryRun:
+def _samples(
+    baseline: Baseline, run: AcceptedRun
+) -> tuple[Mapping[str, tuple[BaselineSample, ...]], Mapping[str, str]]:
+    """The samples of one run in a baseline, and the digests of their cases, each by case."""
     by_case = {name: tuple(d for d in case.samples if d.run == run.id) for name, case in baseline.cases.items()}
     samples = {name: found for name, found in by_case.items() if found}
-    digests = {name: baseline.cases[name].digest for name in samples}
-    return HistoryRun(run, samples, digests, commit, committed_at, accepted)
+    return samples, {name: baseline.cases[name].digest for name in samples}
 
 
 def accepted_runs(root: Path, suite: str, newest: Path | None = None) -> CollectedRuns:
@@ -65,16 +76,27 @@ def accepted_runs(root: Path, suite: str, newest: Path | None = None) -> Collect
 
     Baselines that cannot be read are skipped with a note. Raises GitError.
     """
-    found, folder = CollectedRuns(), f"{BASELINE_FOLDER}/{suite}"
+    reasons, unread = _reasons(root, suite)
+    found, folder = CollectedRuns(reasons=reasons, notes=unread), f"{BASELINE_FOLDER}/{suite}"
     commits = commits_that_changed(root, folder, MAX_COMMITS)
     known: set[str] = set()
-    for commit, date in commits:
-        _add(found, _stored(commit.contents(folder, known), folder), commit.sha, date)
+    for logged in commits:
+        _add(found, _stored(logged.commit.contents(folder, known), folder), logged)
     _add(found, _on_disk(found, root, folder))
     found.notes += [*_about_git(root, len(commits)), *_about_damage(found.damaged)]
     if newest is not None and newest.exists():
         _add_newest(found, newest, suite)
     return found
+
+
+def _reasons(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
+    """Run id -> why the run was accepted into a baseline, and notes about lines that cannot be read."""
+    try:
+        acceptances, problems = read_acceptances(root)
+    except StoreError as error:
+        return {}, [f"no reasons of acceptances: {error}"]
+    given = {one.run: one.because for one in acceptances if one.suite == suite and one.baselines and one.because}
+    return given, [f"skipped: {problem}" for problem in problems[:_MAX_NOTES]]
 
 
 def _stored(files: Iterable[tuple[str, bytes]], folder: str) -> Iterator[tuple[str, bytes]]:
@@ -96,7 +118,7 @@ def _on_disk(found: CollectedRuns, root: Path, folder: str) -> Iterator[tuple[st
             yield f"{folder}/{path.name}", content
 
 
-def _add(found: CollectedRuns, files: Iterable[tuple[str, bytes]], commit: str = "", date: str = "") -> None:
+def _add(found: CollectedRuns, files: Iterable[tuple[str, bytes]], logged: LoggedCommit | None = None) -> None:
     """Add the baselines of one commit or of the work tree."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name).resolve()
@@ -107,10 +129,11 @@ def _add(found: CollectedRuns, files: Iterable[tuple[str, bytes]], commit: str =
             try:
                 baseline = read_baseline(place, root)
             except StoreError as error:
-                found.damaged.append(f"{f'commit {commit[:7]}' if commit else 'the work tree'}: {error}")
+                where = f"commit {logged.commit.sha[:7]}" if logged else "the work tree"
+                found.damaged.append(f"{where}: {error}")
             else:
                 assert baseline
-                found.add(baseline, commit, date)
+                found.add(baseline, logged)
 
 
 def _about_git(root: Path, commits: int) -> Iterator[str]:

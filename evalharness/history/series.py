@@ -165,7 +165,9 @@ def _marked(
 
 
 def _point(run: HistoryRun, level: float) -> Point:
-    return Point(run.run.id, run.run.accepted_at, run.commit, run.committed_at, level, run.accepted)
+    return Point(
+        run.run.id, run.run.accepted_at, run.commit, run.committed_at, level, run.accepted, run.subject, run.because
+    )
 
 
 def _blocks(runs: Sequence[HistoryRun], cases: Sequence[str]) -> list[list[int]]:

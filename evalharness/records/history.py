@@ -21,6 +21,10 @@ class Point:
     value: float
     accepted: bool
     """False for the newest run, the one in `reports/`."""
+    subject: str = ""
+    """Subject of that commit, at most 200 characters."""
+    because: str = ""
+    """Reason of the acceptance in `golden/HISTORY.jsonl`; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)

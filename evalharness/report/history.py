@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from evalharness.records.history import History, Series
-from evalharness.report.history_terminal import amount, change, is_worse, left_out, level_change
+from evalharness.gate.wording import p_text
+from evalharness.records.history import History, Mark, Point, Series
+from evalharness.report.history_axis import ticks
+from evalharness.report.history_terminal import amount, change, day, is_worse, left_out, movement
 from evalharness.report.single_file import island, page_pieces
 
 SCHEMA = 2
@@ -54,8 +56,33 @@ def _series(series: Series) -> dict[str, Any]:
         "change": change(series),
         "left_out": left_out(series),
         "points": [{**asdict(point), "shown": amount(point.value, series.unit)} for point in series.points],
-        "marks": [
-            {"point": mark.point, "worse": is_worse(series, mark), "text": level_change(series, mark)}
-            for mark in series.marks
+        "ticks": [
+            {"value": tick, "shown": amount(tick, series.unit)}
+            for tick in ticks([point.value for point in series.points], series.unit)
         ],
+        "marks": [_mark(series, mark) for mark in series.marks],
     }
+
+
+def _mark(series: Series, mark: Mark) -> dict[str, Any]:
+    """A change of level with its explanation."""
+    last, first = series.points[mark.point - 1 : mark.point + 1]
+    return {
+        "point": mark.point,
+        "before": mark.before,
+        "after": mark.after,
+        "worse": is_worse(series, mark),
+        "move": movement(series, mark),
+        "details": f"{_between(last, first)}, {p_text(mark.p_value)}",
+        "commit": first.commit[:7],
+        "subject": first.subject,
+        "because": first.because,
+        "request_changed": mark.request_changed,
+        "commits": f"git log --oneline {last.commit[:7]}..{first.commit[:7]}" if last.commit and first.commit else "",
+    }
+
+
+def _between(last: Point, first: Point) -> str:
+    """The days of the last run on the old level and the first one on the new level."""
+    old, new = day(last), day(first)
+    return f"on {new}" if old == new else f"between {old} and {new}"

@@ -113,12 +113,26 @@ def level_change(series: Series, mark: Mark) -> str:
     return f"{word} at {place(series.points[mark.point])}: {levels}, {p_text(mark.p_value)}{changed}"
 
 
+def movement(series: Series, mark: Mark) -> str:
+    """A change of level as a verb with its size and both levels."""
+    size = _change(mark.before, mark.after, series.unit)[1:]
+    verb = "rose" if mark.after > mark.before else "fell"
+    both = f"{amount(mark.before, series.unit)} to {amount(mark.after, series.unit)}"
+    return f"{verb} by {size}, from {both}" if size else f"{verb} from {both}"
+
+
+def day(point: Point) -> str:
+    """The day of a point's commit, or of its run."""
+    return printable((point.committed_at or point.at)[:10])
+
+
 def place(point: Point) -> str:
     """The commit of a point, or the newest run."""
     if not point.accepted:
         return "the newest run"
-    day = printable((point.committed_at or point.at)[:10])
-    return f"{point.commit[:7]} of {day}" if point.commit else f"the run accepted on {day}, not committed"
+    if point.commit:
+        return f"{point.commit[:7]} of {day(point)}"
+    return f"the run accepted on {day(point)}, not committed"
 
 
 def left_out(series: Series) -> str:

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from evalharness.errors import GitError
 from evalharness.store.ci import event, in_ci
@@ -15,6 +16,7 @@ from evalharness.store.git_command import Place, bounded, find_place, one_line, 
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FOLDERS = ("remotes/origin", "heads")
 _DEFAULTS = ("HEAD", "main", "master")
+_SUBJECT_CHARS = 200
 _WHOLE_HISTORY = "a shallow clone lacks it: set `fetch-depth: 0` (GitHub), `GIT_DEPTH: 0` (GitLab), or `git fetch` it"
 
 
@@ -55,19 +57,33 @@ def commit_at(root: Path, ref: str) -> Commit:
     return Commit(root, _given(find_place(root), ref))
 
 
-def commits_that_changed(root: Path, folder: str, most: int) -> list[tuple[Commit, str]]:
-    """The latest `most` commits that changed a folder, oldest first, with their dates.
+class LoggedCommit(NamedTuple):
+    """A commit with its date, ISO 8601, and the subject of its message."""
 
-    Dates are ISO 8601. Follows the first parents of HEAD. Empty without git, repository or commits. Raises GitError.
+    commit: Commit
+    date: str
+    subject: str
+
+
+def commits_that_changed(root: Path, folder: str, most: int) -> list[LoggedCommit]:
+    """The latest `most` commits that changed a folder, oldest first.
+
+    Follows the first parents of HEAD. Empty without git, repository or commits. Raises GitError.
     """
     place = place_of(root) if shutil.which("git") else None
     if place is None or _commit(place, "HEAD") is None:
         return []
-    options = ("--first-parent", f"--max-count={most}", "--format=%cI")
+    form = f"--format=%cI %<({_SUBJECT_CHARS},trunc)%s"
+    options = ("--first-parent", f"--max-count={most}", "--encoding=UTF-8", form)
     with output_of(place, ("rev-list", *options, "HEAD", "--", str(place.prefix / folder))) as lines:
-        words = bounded(lines).decode("ascii").split()  # "commit", hash, date, for each commit
-    pairs = zip(words[1::3], words[2::3], strict=True)
-    return [(Commit(root, sha), date) for sha, date in pairs][::-1]
+        texts = bounded(lines).decode("utf-8", "replace").split("\n")  # "commit HASH", "DATE SUBJECT", for each commit
+    pairs = zip(texts[:-1:2], texts[1::2], strict=True)
+    return [_logged(root, first.removeprefix("commit "), second) for first, second in pairs][::-1]
+
+
+def _logged(root: Path, sha: str, line: str) -> LoggedCommit:
+    date, _, subject = line.partition(" ")
+    return LoggedCommit(Commit(root, sha), date, subject.strip()[:_SUBJECT_CHARS])
 
 
 def has_whole_history(root: Path) -> bool:

@@ -19,6 +19,7 @@ from store.stored_records import SIGNATURES, a_run, a_sample, accepted, write
 
 from evalharness.cli import main
 from evalharness.records import Response, Run, Score, Timing, Usage
+from evalharness.store.acceptances import Acceptance, acceptances_with
 from evalharness.testing.ci import leave_ci
 
 CASES = 20
@@ -124,6 +125,47 @@ def test_a_change_is_marked_with_its_commit(repository: Repository, dirty: bool)
     day = series["points"][3]["committed_at"][:10]
     assert f"down at {changed[:7]} of {day}: 80.5 → 60.5, −20.0 pts, p = 0.0005; request changed" in output
     assert "█" in output
+
+
+def test_a_change_is_explained(repository: Repository) -> None:
+    """A point has the subject of its commit and the reason of its acceptance, which explain changes."""
+    for n in range(3):
+        accept(repository, run_of(f"before-{n}", 0.8))
+    explained = reason("after-0", "shorter answers are wanted")
+    repository.write("golden/HISTORY.jsonl", acceptances_with(repository.root, explained).decode())
+    old = repository.git("rev-parse", "HEAD")
+    accepted(repository.root, run_of("after-0", 0.6))
+    repository.commit()
+    repository.git(
+        "commit", "--quiet", "--amend", f"--message=Shorten <b>prompts</b> \u202e{'x' * 500}\n\nWhy: it is long"
+    )
+    points = read(repository)["points"]
+    assert [point["because"] for point in points] == ["", "", "", "shorter answers are wanted"]
+    assert points[3]["subject"].startswith("Shorten <b>prompts</b> \u202exxx")
+    assert len(points[3]["subject"]) <= 200
+    history(repository, "--html", str(repository.root / "x.html"))
+    page = repository.read("x.html")
+    assert "<b>" not in page
+    (island,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, flags=re.DOTALL)
+    mark = json.loads(island)["series"][0]["marks"][0]
+    assert mark["move"] == "fell by 20.0 pts, from 80.5 to 60.5"
+    assert mark["commits"] == f"git log --oneline {old[:7]}..{points[3]['commit'][:7]}"
+    assert mark["because"] == "shorter answers are wanted"
+
+
+def reason(run: str, because: str) -> Acceptance:
+    """The acceptance of a run into a baseline."""
+    known = {"at": "2026-01-01T00:00:00Z", "by": "Ada", "commit": None, "dirty": False, "models": ["m"]}
+    return Acceptance(**known, because=because, suite="demo", run=run, prompts=["p"], baselines=[FILE], overrode="fail")
+
+
+def test_damaged_reasons_are_noted(repository: Repository) -> None:
+    """Lines of golden/HISTORY.jsonl that cannot be read are notes, and the history is shown."""
+    accept(repository, run_of("a"))
+    repository.write("golden/HISTORY.jsonl", '{"schema": 9}\n')
+    result = history(repository)
+    assert result.exit_code == 0
+    assert "note: skipped: golden/HISTORY.jsonl:1: schema 9, this version reads 1: upgrade evalharness" in result.stdout
 
 
 def test_no_change_no_mark(repository: Repository) -> None:

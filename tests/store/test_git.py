@@ -279,7 +279,7 @@ def test_nothing_runs(repository: Repository, tmp_path: Path) -> None:
     commit = found(repository.root)
     assert commit.read("golden/a.yaml") == b"old\n"
     commit.write_to(tmp_path / "copy", *commit.files("."))
-    assert [changed.sha for changed, _ in git.commits_that_changed(repository.root, "golden", 9)][-1:] == [
+    assert [changed.commit.sha for changed in git.commits_that_changed(repository.root, "golden", 9)][-1:] == [
         repository.git("rev-list", "--max-count=1", "HEAD", "--", "golden")
     ]
     assert git.has_whole_history(repository.root)

@@ -30,61 +30,124 @@ const name = (value) => el("bdi", {}, shown(value));
 const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 const day = (time) => shown(time).slice(0, 10);
 
-// A line chart: runs at even distances, from the lowest to the highest value.
-const SIZE = { width: 400, height: 72, edge: 8 };
-function chart(series) {
-  const values = series.points.map((point) => point.value);
-  const low = Math.min(...values), span = Math.max(...values) - low;
-  const step = values.length > 1 ? (SIZE.width - 2 * SIZE.edge) / (values.length - 1) : 0;
-  const x = (index) => (values.length > 1 ? SIZE.edge + index * step : SIZE.width / 2);
-  const y = (value) => SIZE.height / 2 + (span ? (0.5 - (value - low) / span) * (SIZE.height - 2 * SIZE.edge) : 0);
-  const marks = series.marks.map((mark) => {
-    const place = x(mark.point) - step / 2;
-    return svg("line", { class: `mark ${mark.worse ? "worse" : "better"}`, x1: place, x2: place, y1: 0, y2: SIZE.height },
-      svg("title", {}, shown(mark.text)));
-  });
-  const dots = series.points.map((point, index) =>
-    svg("circle", { class: point.accepted ? "dot" : "newest", cx: x(index), cy: y(point.value), r: 3 },
-      svg("title", {}, `${point.shown}, ${provenance(point)}`)));
-  const path = values.map((value, index) => `${index ? "L" : "M"}${x(index)} ${y(value)}`).join("");
-  const words = `${plural(values.length, "run")}, from ${series.points[0].shown} to ${series.points.at(-1).shown}`;
-  const frame = { class: "trend", viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": words };
-  return svg("svg", frame, marks, svg("path", { class: "path", d: path }), dots);
-}
+// --- a chart: the runs at even distances, with a scale, dates, and the changes of level ---
 
-function provenance(point) {
+const FIELD = { height: 168, top: 20, bottom: 26, right: 14, letter: 6.6, label: 92 }; // pixels; label: room for a date
+const place = (point) => {
   if (!point.accepted) return `the newest run, ${day(point.at)}`;
-  return point.commit ? `${point.commit.slice(0, 7)}, ${day(point.committed_at)}` : `not committed, ${day(point.at)}`;
+  return point.commit ? `${point.commit.slice(0, 7)} of ${dayOf(point)}` : `not committed, ${day(point.at)}`;
+};
+const dayOf = (point) => day(point.committed_at || point.at);
+const line = (kind, x1, x2, y1, y2) => svg("line", { class: kind, x1, x2, y1, y2 });
+const words = (x, y, anchor, text) => svg("text", { x, y, "text-anchor": anchor }, text);
+
+// Pixels of a run and of a value in a chart of this width.
+function scaleOf(series, width) {
+  const count = series.points.length, [low, high] = [series.ticks[0].value, series.ticks.at(-1).value];
+  const left = 20 + FIELD.letter * Math.max(5, ...series.ticks.map((tick) => tick.shown.length));
+  const step = count > 1 ? (width - left - FIELD.right) / (count - 1) : 0, base = FIELD.height - FIELD.bottom;
+  const x = (index) => (count > 1 ? left + index * step : (width + left - FIELD.right) / 2);
+  const y = (value) => base - ((value - low) / (high - low)) * (base - FIELD.top);
+  const nearest = (pixel) => (step ? Math.max(0, Math.min(count - 1, Math.round((pixel - left) / step))) : 0);
+  return { x, y, step, base, left, width, nearest };
 }
 
-function points(series) {
-  const rows = series.points.map((point) => el("tr", {},
-    el("td.num", {}, point.shown), el("td", {}, provenance(point)), el("td", {}, name(point.run))));
-  const head = el("tr", {}, el("th.num", { scope: "col" }, "Value"), el("th", { scope: "col" }, "From"),
-    el("th", { scope: "col" }, "Run"));
-  return el("details", {}, el("summary", {}, "All runs"),
-    el("table", {}, el("thead", {}, head), el("tbody", {}, rows.reverse())));
+function axes(series, { x, y, step, base, left, width }) {
+  const rows = series.ticks.map(({ value, shown: label }) => [
+    line("grid", left - 8, width - FIELD.right + 8, y(value), y(value)), words(left - 14, y(value) + 4, "end", label)]);
+  const last = series.points.length - 1, every = step ? Math.ceil(FIELD.label / step) : 1;
+  const dated = series.points.map((_, index) => index).filter((index) => (last - index) % every === 0)
+    .filter((index, rank, all) => rank === all.length - 1 || dayOf(series.points[index]) !== dayOf(series.points[all[rank + 1]]));
+  const dates = dated.map((index) => [line("grid", x(index), x(index), base, base + 5),
+    words(index === last && last ? width : x(index), base + 19, index === last && last ? "end" : "middle", dayOf(series.points[index]))]);
+  return svg("g", { class: "axes" }, rows, dates);
 }
 
-function row(series) {
-  const marks = series.marks.map((mark) => el(`li.${mark.worse ? "bad" : "good"}`, {}, shown(mark.text)));
+// A dashed line with its number at each change, and the mean on both sides.
+function changes(series, { x, y, step, base }) {
+  const ends = [...series.marks.map(({ point }) => point), series.points.length];
+  return series.marks.map((mark, index) => {
+    const at = x(mark.point) - step / 2, start = index ? x(series.marks[index - 1].point) - step / 2 : x(0);
+    const end = index + 1 < series.marks.length ? x(ends[index + 1]) - step / 2 : x(ends[index + 1] - 1);
+    return svg("g", { class: `mark ${mark.worse ? "worse" : "better"}` }, line("when", at, at, FIELD.top - 4, base),
+      index ? null : line("level", start, at, y(mark.before), y(mark.before)), line("level", at, end, y(mark.after), y(mark.after)),
+      words(at, FIELD.top - 8, "middle", String(index + 1)));
+  });
+}
+
+function drawing(series, scale, selected) {
+  const { x, y, base, width } = scale;
+  const path = series.points.map(({ value }, index) => `${index ? "L" : "M"}${x(index)} ${y(value)}`).join("");
+  const dots = series.points.map((point, index) => svg("circle", {
+    class: point.accepted ? "dot" : "newest", cx: x(index), cy: y(point.value), r: index === selected ? 5 : 3 }));
+  return svg("svg", { viewBox: `0 0 ${width} ${FIELD.height}`, "aria-hidden": "true" }, axes(series, scale), changes(series, scale),
+    line("cursor", x(selected), x(selected), FIELD.top, base), svg("path", { class: "path", d: path }), dots);
+}
+
+// The chart is a slider over the runs: pointing at a run, or the arrow keys, show its commit and reason below.
+function chart(series) {
+  const last = series.points.length - 1, note = el(series.points.some((point) => point.subject || point.because) ? "p.run.roomy" : "p.run", {});
+  const node = el("div.trend", { tabindex: 0, role: "slider", "aria-label": `${shown(series.measure)}, runs old to new`,
+    "aria-valuemin": 1, "aria-valuemax": last + 1 });
+  let selected = last, scale = null;
+  const draw = () => { if (scale) node.replaceChildren(drawing(series, scale, selected)); };
+  const select = (index) => {
+    selected = Math.max(0, Math.min(last, index));
+    node.setAttribute("aria-valuenow", String(selected + 1));
+    node.setAttribute("aria-valuetext", textOf(series.points[selected]));
+    note.replaceChildren(...noteOf(series.points[selected]));
+    draw();
+  };
+  node.addEventListener("keydown", (event) => {
+    const to = { ArrowLeft: selected - 1, ArrowDown: selected - 1, ArrowRight: selected + 1, ArrowUp: selected + 1, Home: 0, End: last }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    select(to);
+  });
+  for (const kind of ["pointermove", "pointerdown"])
+    node.addEventListener(kind, (event) => { if (scale) select(scale.nearest(event.clientX - node.getBoundingClientRect().left)); });
+  new ResizeObserver(([entry]) => { scale = scaleOf(series, Math.max(240, entry.contentRect.width)); draw(); }).observe(node);
+  select(last);
+  return [node, note];
+}
+
+const about = (point) => [point.subject, point.because && `Accepted because: ${point.because}`].filter(Boolean).map(shown);
+const textOf = (point) => [point.shown, place(point), ...about(point)].join(". ");
+const noteOf = (point) => [el("span.strong", {}, point.shown), ` ${place(point)}`, ...about(point).map((text) => el("bdi.line", {}, text))];
+
+// --- the words about a chart ---
+
+function explained(series, mark) {
+  const commit = mark.commit ? [" Commit ", el("code", {}, shown(mark.commit)), mark.subject ? [": ", el("q", {}, name(mark.subject))] : null, "."] : null;
+  return el("li", {}, el(`span.strong.${mark.worse ? "bad" : "good"}`, {}, name(series.measure), ` ${mark.move}`), ` ${shown(mark.details)}.`, commit,
+    mark.because ? [" Accepted because: ", name(mark.because), "."] : null,
+    mark.request_changed ? " The model, the prompt or its parameters changed in the same run." : null,
+    mark.commits ? el("div.muted", {}, "All commits between: ", el("code", {}, shown(mark.commits))) : null);
+}
+
+function runs(series) {
+  const cells = (point) => [el("td.num", {}, point.shown), el("td", {}, place(point)), el("td", {}, name(point.subject)),
+    el("td", {}, name(point.because)), el("td", {}, name(point.run))];
+  const heads = [["Value", "num"], ["From"], ["Commit"], ["Accepted because"], ["Run"]];
+  const head = heads.map(([label, kind]) => el(kind ? `th.${kind}` : "th", { scope: "col" }, label));
+  return el("details", {}, el("summary", {}, series.points.length > 1 ? `All ${plural(series.points.length, "run")}` : "The run"),
+    el("div.scroll", { tabindex: 0, role: "region", "aria-label": `The runs of ${shown(series.measure)}` },
+      el("table", {}, el("caption.unseen", {}, "The runs, new to old"), el("thead", {}, el("tr", {}, head)),
+        el("tbody", {}, series.points.map((point) => el("tr", {}, cells(point))).reverse()))));
+}
+
+function measure(series) {
+  const [first, last] = [series.points[0], series.points.at(-1)];
   const few = series.can_tell ? null : el("p.muted.small", {}, "Too few different runs to detect a change.");
   const out = series.left_out ? el("p.muted.small", {}, `Left out: ${shown(series.left_out)}.`) : null;
-  const last = series.points.at(-1);
-  return el("tr", {},
-    el("th", { scope: "row" }, el("div.strong", {}, name(series.measure)), el("div.muted.small", {}, plural(series.cases, "case"))),
-    el("td.chart", {}, chart(series), el("ul.marks", {}, marks), few, out, points(series)),
-    number("First", series.points[0].shown), number("Last", last.shown + (last.accepted ? "" : "*")),
-    number("Change", series.change), number("Runs", series.points.length));
+  return el("section.measure", {}, el("h3", {}, name(series.measure), el("span.muted", {}, ` ${plural(series.cases, "case")}`)),
+    el("p.ends", {}, `${first.shown} → ${last.shown}${last.accepted ? "" : "*"} `, el("span.muted", {}, series.change)),
+    chart(series), series.marks.length ? el("ol.marks", {}, series.marks.map((mark) => explained(series, mark))) : null, few, out, runs(series));
 }
-const number = (label, value) => el("td.num", { "data-label": label }, value);
 
 function group(all) {
-  const heads = [["Measure"], ["Runs, old to new", "chart"], ["First", "num"], ["Last", "num"], ["Change", "num"], ["Runs", "num"]];
-  const head = heads.map(([label, kind]) => el(kind ? `th.${kind}` : "th", { scope: "col" }, label));
   const title = [name(all[0].model), el("span.muted", {}, " · "), name(all[0].prompt)];
-  return el("section", {}, el("h2", {}, title), el("div.scroll.history", {},
-    el("table", {}, el("thead", {}, el("tr", {}, head)), el("tbody", {}, all.map(row)))));
+  return el("section", {}, el("h2", {}, title), el("div.measures", {}, all.map(measure)));
 }
 
 const groups = new Map();
@@ -98,5 +161,6 @@ at("extent").append(`${plural(data.runs, "accepted run")} from ${plural(data.com
 at("notes").append(...data.notes.map((note) => el("li", {}, shown(note))));
 at("groups").append(...[...groups.values()].map(group));
 const newest = data.series.some((series) => !series.points.at(-1).accepted);
-at("legend").append("At most 1 in 100 series without a real change gets a mark. Each series covers the cases that all its runs have.",
-  " Request changed: the model, the prompt or its parameters changed in the same run.", newest ? " * and an open dot: the newest run, not accepted." : "");
+at("legend").append("A dashed line is a change of level; at most 1 in 100 series without a real change gets one. Each series covers the cases that all its runs have.",
+  newest ? " * and an open dot: the newest run, not accepted." : "");
+document.body.dataset.ready = "yes";
