@@ -187,4 +187,4 @@ def _first(cases: Sequence[str]) -> str:
 
 def _names(outcome: Outcome, status: Status) -> str:
     names = list(dict.fromkeys(v.metric for v in outcome.verdicts if v.gating and v.status == status))
-    return ", ".join(names) or "the suite has no gates"
+    return ", ".join(names) or ("all gates only inform" if outcome.verdicts else "the suite has no gates")

@@ -112,6 +112,7 @@ def test_the_labels_calibrate_the_judge(example: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.model
+@pytest.mark.deep
 def test_a_small_model_is_advisory(example: Project) -> None:
     """SmolLM2-135M hardly tells the same answers apart, so its gate can neither fail nor pass."""
     calibration(example)

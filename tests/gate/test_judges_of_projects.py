@@ -94,8 +94,11 @@ def test_labels_decide_a_run(project: Project) -> None:
     (verdict,) = first.verdicts
     assert verdict.notice == "judge not calibrated"
     label(project, first, CASES[20:32])
-    (few,) = project.evaluate().verdicts
-    assert (few.status, few.gating) == ("inconclusive", False)
+    informed = project.evaluate()
+    (few,) = informed.verdicts
+    assert (few.status, few.gating, informed.status) == ("inconclusive", False, "inconclusive")
+    assert informed.outcome is not None
+    assert informed.outcome.headline.endswith("all gates only inform")
     assert few.notice.startswith("advisory: 24 of 30 labels")
     label(project, first, CASES[20:70])
     second = project.evaluate()
