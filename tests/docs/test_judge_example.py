@@ -111,6 +111,7 @@ def test_the_labels_calibrate_the_judge(example: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.deep
 @pytest.mark.model
 @pytest.mark.deep
 def test_a_small_model_is_advisory(example: Project) -> None:
