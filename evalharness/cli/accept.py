@@ -68,7 +68,7 @@ def accept(
     with explained():
         refuse_ci()
         outcome = rejudge(root, path)
-        reason = Reason(because.strip(), outcome.status, by.strip())
+        reason = Reason.of(outcome, because.strip(), by.strip())
         if golden:
             answers = _answers(outcome, cases, models, prompts)
             _accept_golden(root, outcome, answers, reason, replace=replace, confirmed=yes or bool(cases))

@@ -37,7 +37,7 @@ def first_run(root: Path, name: str, dataset: Dataset, *, yes: bool) -> None:
     if not yes and not confirmed(f"make these answers to {_cases(len(answers))} golden?"):
         echo(f"nothing is golden. To choose: evalharness accept {name} --golden --case ID --because '...'")
         return
-    path = accept_answers(outcome.run, load_config(root), answers, Reason(_BECAUSE, outcome.status), replace=False)
+    path = accept_answers(outcome.run, load_config(root), answers, Reason.of(outcome, _BECAUSE), replace=False)
     echo(f"golden      {path.relative_to(root).as_posix()}: read it, and correct it by hand")
     echo("            golden/HISTORY.jsonl keeps that these are answers of this run")
     if not dataset.has_golden:

@@ -190,7 +190,7 @@ def _write(root: Path, steps: Review, outcome: Outcome) -> None:
         echo("nothing was written; the next review starts with the same answers")
         return
     because = ask(f"reason (kept in {ACCEPTANCES})")
-    reason = Reason(" ".join(because.split()), outcome.status)
+    reason = Reason.of(outcome, " ".join(because.split()))
     path = accept_answers(outcome.run, load_config(root), answers, reason)
     for one in chosen:
         steps.decisions.decide(one.key, "written")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,8 +13,17 @@ from evalharness.config import Config
 from evalharness.errors import RefusedError, SuiteError, did_you_mean
 from evalharness.records import Run, Status, Suite
 from evalharness.records.names import is_name
+from evalharness.report.outcome import Outcome
 from evalharness.store import accepted_baselines, in_ci
-from evalharness.store.acceptances import ACCEPTANCES, Acceptance, acceptances_with, new_acceptance, origin, person
+from evalharness.store.acceptances import (
+    ACCEPTANCES,
+    MOST_RELAXED,
+    Acceptance,
+    acceptances_with,
+    new_acceptance,
+    origin,
+    person,
+)
 from evalharness.store.baselines import unacceptable
 from evalharness.store.files import read_below
 from evalharness.store.folders import writing
@@ -25,6 +35,9 @@ from evalharness.suites.golden import GOLDEN_FOLDER
 from evalharness.suites.golden_text import with_answers
 from evalharness.suites.load import digest, request_digest
 
+_MOST_CHARS = 500
+"""Longest text of a relaxing change."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -35,6 +48,28 @@ class Reason:
     """The status before the acceptance."""
     by: str = ""
     """Who accepts. Empty: the user of git, or of the system."""
+    verdicts: Mapping[Status, int] | None = None
+    """Number of gates with each status; None if unknown."""
+    relaxed: tuple[str, ...] | None = None
+    """The changes that relaxed the criteria of the run; None if nothing was compared."""
+
+    @classmethod
+    def of(cls, outcome: Outcome, because: str, by: str = "") -> Reason:
+        """The reason, with the outcome that the acceptance overrides."""
+        counts = Counter(verdict.status for verdict in outcome.verdicts if verdict.gating)
+        return cls(because, outcome.status, by, dict(sorted(counts.items())), _relaxed(outcome))
+
+
+def _relaxed(outcome: Outcome) -> tuple[str, ...] | None:
+    """A text for each relaxing change; None where there is no commit to compare with.
+
+    At most `MOST_RELAXED`: the last one counts the rest.
+    """
+    if not outcome.base:
+        return None
+    texts = [str(change)[:_MOST_CHARS] for change in outcome.relaxing]
+    rest = len(texts) - (MOST_RELAXED - 1)
+    return (*texts[: MOST_RELAXED - 1], f"{rest} more changes") if rest > 1 else tuple(texts)
 
 
 def refuse_ci() -> None:
@@ -192,6 +227,8 @@ def _acceptance(run: Run, root: Path, reason: Reason, **what: object) -> Accepta
         models=sorted({model for model, _ in pairs}),
         prompts=sorted({prompt for _, prompt in pairs}),
         overrode=reason.overrode,
+        verdicts=reason.verdicts,
+        relaxed=reason.relaxed,
         **what,
     )
 

@@ -216,7 +216,7 @@ class Evaluation:
     def _written(self, outcome: Outcome, because: str) -> tuple[Path, ...]:
         from evalharness.evaluation.acceptance import Reason, accept_run
 
-        return tuple(accept_run(outcome.run, self.resources.config, Reason(because, outcome.status)))
+        return tuple(accept_run(outcome.run, self.resources.config, Reason.of(outcome, because)))
 
     def _close(self) -> None:
         self._record().end(self.run)

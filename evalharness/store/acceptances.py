@@ -24,9 +24,12 @@ from evalharness.store.origins import HISTORY, GoldenOrigin
 ACCEPTANCES = HISTORY
 SCHEMA = 1
 _MOST_CHARS = 2_000
+MOST_RELAXED = 50
+"""Most relaxing changes in a line; the last one counts the rest."""
 
 
 _Text = Annotated[str, Field(max_length=_MOST_CHARS)]
+_Count = Annotated[int, Field(ge=0)]
 
 
 class Acceptance(BaseModel):
@@ -60,6 +63,10 @@ class Acceptance(BaseModel):
     """Whose answers became golden. Older lines lack it."""
     overrode: Status
     """Status of the run before."""
+    verdicts: dict[Status, _Count] | None = None
+    """Number of gates with each status. Older lines lack it."""
+    relaxed: Annotated[list[_Text], Field(max_length=MOST_RELAXED)] | None = None
+    """The changes that relaxed the criteria of the run. Missing: unknown, in older lines and outside of git."""
 
 
 def person(root: Path) -> str:
@@ -103,7 +110,8 @@ def acceptances_with(root: Path, acceptance: Acceptance) -> bytes:
     If the last line is cut off, it stays, and the new one starts on its own.
     """
     old = read_below(root, root / ACCEPTANCES) or b""
-    unset = set() if acceptance.origins else {"origins"}
+    unset = {name for name in ("verdicts", "relaxed") if getattr(acceptance, name) is None}
+    unset |= set() if acceptance.origins else {"origins"}
     line = json.dumps(acceptance.model_dump(by_alias=True, exclude=unset), ensure_ascii=False)
     return old + (b"" if old.endswith(b"\n") or not old else b"\n") + as_bytes(line + "\n")
 
@@ -113,11 +121,17 @@ def read_acceptances(root: Path) -> tuple[list[Acceptance], list[str]]:
 
     Raises StoreError.
     """
+    found, problems = numbered_acceptances(root)
+    return [one for _, one in found], problems
+
+
+def numbered_acceptances(root: Path) -> tuple[list[tuple[int, Acceptance]], list[str]]:
+    """The same, each acceptance with its line in the file. Raises StoreError."""
     lines, problems = read_lines(root / ACCEPTANCES, ACCEPTANCES)
     found = []
     for number, value in lines:
         try:
-            found.append(Acceptance.model_validate(value))
+            found.append((number, Acceptance.model_validate(value)))
         except ValidationError as error:
             schema = value.get("schema")
             newer = isinstance(schema, int) and schema > SCHEMA

@@ -64,6 +64,31 @@ def test_read_as_written(tmp_path: Path) -> None:
     assert [json.loads(line)["schema"] for line in lines] == [1, 1, 1]
 
 
+def test_older_lines(tmp_path: Path) -> None:
+    """A line without the fields of later versions is read, and says nothing about them."""
+    record_acceptance(tmp_path, acceptance())
+    [line] = (tmp_path / ACCEPTANCES).read_text().splitlines()
+    assert not {"origins", "verdicts", "relaxed"} & json.loads(line).keys()
+    [found], problems = read_acceptances(tmp_path)
+    assert (found.relaxed, found.verdicts, problems) == (None, None, [])
+
+
+def test_what_was_relaxed(tmp_path: Path) -> None:
+    """The relaxing changes and the counts of the gates are read as written; "nothing relaxed" is not "unknown"."""
+    for relaxed in ([], ["gates: 0.05 -> 0.5"]):
+        record_acceptance(tmp_path, acceptance(relaxed=relaxed, verdicts={"pass": 2, "fail": 1}))
+    found, _ = read_acceptances(tmp_path)
+    assert [one.relaxed for one in found] == [[], ["gates: 0.05 -> 0.5"]]
+    assert found[0].verdicts == {"pass": 2, "fail": 1}
+
+
+@pytest.mark.parametrize("relaxed", [["x"] * 51, ["x" * 2001]], ids=["many", "long"])
+def test_relaxed_is_bounded(relaxed: list[str]) -> None:
+    """A list with more than 50 changes, or a long one, is refused."""
+    with pytest.raises(RefusedError, match="relaxed"):
+        acceptance(relaxed=relaxed)
+
+
 def test_no_file(tmp_path: Path) -> None:
     """Without a file there are no acceptances and no problems."""
     assert read_acceptances(tmp_path) == ([], [])
