@@ -58,6 +58,7 @@ ARROWS = {
     "publish": {"", "config", "modules", "publish_config", "redaction", "registry", "report", "store", "wire"},
     "review": {"config", "report", "store", "suites"},
     "history": {"config", "store", "gate"},
+    "audit": {"store", "gate"},
     "scaffold": {"config", "redaction", "store"},
     "doctor": {
         "",

@@ -23,6 +23,7 @@ from evalharness.errors import POSIX_ONLY
 
 COMMANDS = {
     "accept": "Accept a run as a baseline, or answers as golden.",
+    "audit": "List what was accepted, by whom and why.",
     "calibrate": "Measure the noise and false alarms of a suite.",
     "compare": "Compare runs, baselines or commits.",
     "doctor": "Check everything that the suites need.",
