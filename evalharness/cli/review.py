@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,20 @@ import click
 
 from evalharness.cli._output import ask, confirmed, echo, explained, print_json
 from evalharness.cli.accept import list_answers, show_golden
-from evalharness.cli.overwrite import refuse_to_replace
+from evalharness.cli.blind import USAGE, BlindOptions, write_page
 from evalharness.cli.records import record_of
 from evalharness.cli.rejudge import rejudge
 from evalharness.cli.review_tui import go_through
 from evalharness.config import load_config
 from evalharness.evaluation.acceptance import Reason, accept_answers
 from evalharness.report import Outcome
-from evalharness.report.blind import blind_page
 from evalharness.report.encode import one_line
 from evalharness.report.score_details import score_details
 from evalharness.review.decisions import Choice, Decisions
 from evalharness.review.diffs import ChangedAnswer, changed_answers, new_answers
 from evalharness.review.screen import WORDS, change_of
-from evalharness.review.sides import pair_answers, read_answers
 from evalharness.review.steps import Review
-from evalharness.store import in_ci, write_whole
+from evalharness.store import in_ci
 from evalharness.store.acceptances import ACCEPTANCES
 from evalharness.store.baselines import unacceptable
 
@@ -39,16 +36,34 @@ _STOPPED = 130
 Examples:
   evalharness review support
   evalharness review golden/baselines/support/smollm2.concise.jsonl \\
-      reports/support --html blind.html"""
+      reports/support --html blind.html
+  evalharness review support --html blind.html \\
+      --sides smollm2.concise,gemma3.concise --sample 30"""
 )
 @click.argument("run", required=False)
 @click.argument("other", required=False)
 @click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page for a blind comparison of RUN and OTHER.",
+    help="Write a page for a blind comparison of RUN and OTHER, or of two sides of RUN.",
 )
-@click.option("--seed", metavar="TEXT", help="With --html: set the seed of the order and the sides. Default: random.")
+@click.option(
+    "--sides",
+    default="",
+    metavar="A,B",
+    help="With --html: compare two models, two prompts, or two MODEL.PROMPT.",
+)
+@click.option("--model", "models", multiple=True, help="With --html: compare this model only; repeatable.")
+@click.option("--prompt", "prompts", multiple=True, help="With --html: compare this prompt only; repeatable.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --html: show N cases, drawn at random. Default: all.",
+)
+@click.option(
+    "--seed", default="", metavar="TEXT", help="With --html: set the seed of the sample and the sides. Default: random."
+)
 @click.option("--baseline", metavar="PATH|git:REF", help="Compare with this baseline. Default: that of the gate.")
 @click.option("--again", is_flag=True, help="Delete the decisions on this run, and start over.")
 @click.option("--json", "as_json", is_flag=True, help="Print the changed answers and the decisions as JSON.")
@@ -59,7 +74,11 @@ def review(
     run: str | None,
     other: str | None,
     html: Path | None,
-    seed: str | None,
+    sides: str,
+    models: tuple[str, ...],
+    prompts: tuple[str, ...],
+    sample: int | None,
+    seed: str,
     baseline: str | None,
     again: bool,
     as_json: bool,
@@ -71,15 +90,19 @@ def review(
     is saved immediately in review.jsonl next to the run, and the next review continues there. Accepted answers become
     golden at the end, after one confirmation. Without a terminal, the answers are listed.
 
-    With OTHER and --html, write a page for a blind comparison. Both sides may be runs or baseline files.
+    With --html, write a page for a blind comparison of RUN and OTHER, which may be runs or baseline files, or of two
+    models or prompts of RUN (--sides).
 
     Exit status: 0 reviewed, listed or written, 1 error, 2 usage, 130 Ctrl-C.
     """
-    if run and other and html:
-        _write_page(root, run, other, html, seed, force=force)
+    options = BlindOptions(sides, models, prompts, sample, seed)
+    if html:
+        if baseline or again or as_json:
+            raise click.UsageError("--baseline, --again and --json have no effect with --html: leave them out")
+        write_page(root, run, other, html, options, force=force)
         return
-    if other or html or seed:
-        raise click.UsageError("a blind comparison requires RUN, OTHER and --html FILE")
+    if other or options.are_set:
+        raise click.UsageError(USAGE)
     path = record_of(root, run)
     with explained():
         outcome = rejudge(root, path, baseline)
@@ -92,15 +115,6 @@ def review(
             _list(steps, path)
         else:
             _in_terminal(root, steps, outcome)
-
-
-def _write_page(root: Path, run: str, other: str, html: Path, seed: str | None, *, force: bool) -> None:
-    with explained():
-        refuse_to_replace(html, root, force=force)
-        a, b = (read_answers(record_of(root, given), root) for given in (run, other))
-        first, second, pairs = pair_answers(a, b)
-        write_whole(html, blind_page(a.suite, first, second, pairs, seed or secrets.token_hex(8)))
-    echo(f"{html}: {len(pairs)} cases; open it in a browser, then import its export")
 
 
 def _review(outcome: Outcome, path: Path) -> Review:

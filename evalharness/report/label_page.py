@@ -25,9 +25,10 @@ def label_page(suite: str, run: str, seeds: Mapping[str, str], sample: int, item
     shown = [_item(one) for one in items]
     return "".join(
         page_pieces(
-            "label.html.j2",
-            styles=["report.css", "blind.css", "label.css"],
-            scripts=["dom.js", "label.js"],
+            "choices.html.j2",
+            styles=["report.css", "choices.css"],
+            scripts=["dom.js", "choices.js", "label.js"],
+            title="evalharness labels",
             island=island({"id": _id(header, shown), "header": header, "items": shown}),
         )
     )

@@ -51,6 +51,8 @@ class _Header(_Line):
     a: LabelSide
     b: LabelSide
     cases: int
+    of: int = 0
+    """Number of cases with different answers, of which `cases` are a random sample; 0 if the page did not store it."""
     by: _Text
     exported_at: _Text
 
@@ -147,7 +149,7 @@ def _exported(file: Path, config: Config, runs: Mapping[str, Collection[str]], b
             )
     person = by or header.by.strip()
     if not person:
-        raise StoreError(f"{file}:1: the name of the person is missing: pass it with --by")
+        raise StoreError(f"{file}:1: the name of the person is missing: pass it with --by NAME")
     found: dict[tuple[object, ...], Label] = {}
     for number, value in lines:
         label = _label(_parsed(_Made, value, file, number), header, person)

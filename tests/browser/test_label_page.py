@@ -31,6 +31,12 @@ class Opened:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def start(self, by: str = "Ada") -> Opened:
+        """Give the name of the person, which the page asks for first."""
+        self.page.fill("#by", by)
+        self.press("Enter")
+        return self
+
     def text(self, place: str) -> str:
         """The text of an element."""
         found: str = self.page.inner_text(place)
@@ -84,13 +90,12 @@ def items(count: int, text: str = "Answer {}.", choices: tuple[tuple[str, float]
 
 def test_by_keyboard(show: Callable[..., Opened]) -> None:
     """A key labels and moves on, b goes back, s skips, and the export has the labels alone; no request is sent."""
-    opened = show(items(4))
+    opened = show(items(4)).start(" Ada ")
     assert opened.text("#place") == "1 of 4 · 0 labels"
     assert "Is it polite?" in opened.text("#ask")
     opened.press("y", "n", "b", "y", "s", "n")
     assert opened.text("#place") == "end · 3 labels"
-    assert "1 answer skipped" in opened.text("#main")
-    opened.page.fill("#by", " Ada ")
+    assert "1 of 4 skipped" in opened.text("#main")
     header, *lines = opened.exported()
     known = {name: header[name] for name in ("schema", "kind", "suite", "run", "seeds", "sample", "by")}
     assert known == {
@@ -113,8 +118,7 @@ def test_by_keyboard(show: Callable[..., Opened]) -> None:
 
 def test_by_mouse(show: Callable[..., Opened]) -> None:
     """The buttons do the same, show the label so far, and skipped answers come again at the end."""
-    opened = show(items(2))
-    assert opened.page.is_disabled("[data-key=b]")
+    opened = show(items(2)).start()
     assert opened.page.is_disabled("#export")
     opened.page.click("[data-key=s]")
     opened.page.click("[data-key=n]")
@@ -126,33 +130,41 @@ def test_by_mouse(show: Callable[..., Opened]) -> None:
 
 def test_choices_survive_a_reload(show: Callable[..., Opened]) -> None:
     """The browser keeps the choices and the name, and goes on at the first open answer."""
-    opened = show(items(3))
+    opened = show(items(3)).start()
     opened.press("y", "s", "n")
-    opened.page.fill("#by", "Ada")
     opened.page.reload()
     assert opened.text("#place") == "2 of 3 · 2 labels"
     opened.press("n")
     header, *lines = opened.exported()
     assert (header["by"], [line["choice"] for line in lines]) == ("Ada", ["yes", "no", "no"])
-    other = show(items(2))
+    other = show(items(2)).start()
     assert other.text("#place") == "1 of 2 · 0 labels"
 
 
 def test_the_buttons_are_always_in_view(show: Callable[..., Opened]) -> None:
     """Under an answer of many pages too, and with twenty choices."""
     choices = tuple((f"choice {chr(97 + number)}", float(number == 0)) for number in range(20))
-    opened = show(items(1, "word " * 20_000, choices))
+    opened = show(items(1, "word " * 20_000, choices)).start()
     for key in ("1", "l", "s"):
         box = opened.page.locator(f"[data-key='{key}']").bounding_box()
         assert 0 <= box["y"] <= 600 - box["height"]
 
 
-def test_typing_a_name_labels_nothing(show: Callable[..., Opened]) -> None:
-    """Keys in the name field choose nothing."""
+def test_the_name_comes_first(show: Callable[..., Opened]) -> None:
+    """Without a name there is no label; keys in its field choose nothing; going back from the first answer edits it."""
     opened = show(items(2))
+    opened.press("Enter")
+    assert opened.text("#exported") == "Enter your name first."
+    opened.page.click("h2")
+    opened.press("y", "n")
+    assert (opened.text("#place"), opened.page.locator("#choices button").count()) == ("2 answers", 0)
     opened.page.click("#by")
-    opened.press("y", "s", "n")
+    opened.press("y", "s", "n", "Enter")
     assert opened.text("#place") == "1 of 2 · 0 labels"
+    opened.press("b")
+    assert opened.page.input_value("#by") == "ysn"
+    opened.start("Bo").press("y")
+    assert opened.exported()[0]["by"] == "Bo"
 
 
 def test_hostile_texts(show: Callable[..., Opened]) -> None:
@@ -169,7 +181,7 @@ def test_hostile_texts(show: Callable[..., Opened]) -> None:
         )
         for number, text in enumerate(TEXTS)
     ]
-    opened = show(hostile)
+    opened = show(hostile).start(TEXTS[0])
     for _ in hostile:
         opened.press("2")
     assert opened.page.evaluate("window.fired") == []

@@ -9,23 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from acting_texts import TEXTS
 from playwright.sync_api import Browser
 
-from evalharness.records import Message
-from evalharness.report.blind import AnswerPair, Side, blind_page, first_side
+from evalharness.report.blind import AnswerPair, ShownPrompt, Side, blind_page, first_side
 
 _A, _B = Side("run-of-a", "model-of-a", "plain"), Side("run-of-b", "model-of-b", "plain")
-_HOSTILE = (
-    "</script><script>document.title='sprung'</script>",
-    "<img src=x onerror=\"document.title='sprung'\">",
-    "<svg onload=\"document.title='sprung'\">",
-    '"><a href="javascript:document.title=1">x</a>',
-    "<style>body{background:url(http://example.invalid/x)}</style>",
-    "<meta http-equiv=refresh content='0;url=http://example.invalid/'>",
-    "<!--<script>",
-    "line\nend \u2028 tab\t",
-    "word " * 30_000,
-)
+_PHONE = {"width": 390, "height": 700}
 
 
 @dataclass
@@ -41,6 +31,12 @@ class Opened:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def start(self, by: str = "Ada") -> Opened:
+        """Give the name of the person, which the page asks for first."""
+        self.page.fill("#by", by)
+        self.press("Enter")
+        return self
+
     def text(self, place: str) -> str:
         """The text of an element."""
         found: str = self.page.inner_text(place)
@@ -51,53 +47,60 @@ class Opened:
         with self.page.expect_download() as waiting:
             self.page.click("#export")
         assert waiting.value.suggested_filename == "evalharness-labels.jsonl"
-        return [json.loads(line) for line in Path(waiting.value.path()).read_text().splitlines()]
+        return [json.loads(line) for line in Path(waiting.value.path()).read_text().split("\n")[:-1]]
 
 
 @pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Sequence[AnswerPair]], Opened]]:
+def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
     """Open the page of some choices from a file, offline."""
-    context = browser.new_context(offline=True, accept_downloads=True)
+    context = browser.new_context(offline=True, accept_downloads=True, viewport=_PHONE)
 
-    def open_page(choices: Sequence[AnswerPair]) -> Opened:
+    def open_page(choices: Sequence[AnswerPair], sample: int | None = None) -> Opened:
         file = tmp_path / "blind.html"
-        file.write_text(blind_page("demo", _A, _B, choices, "seed"), encoding="utf-8")
+        file.write_text(blind_page("demo", _A, _B, choices, "seed", sample), encoding="utf-8")
         opened = Opened(context.new_page())
         opened.page.set_default_timeout(60_000)
-        opened.page.on("request", lambda request: opened.requests.append(request.url))
+        own = file.as_uri()
+        opened.page.on("request", lambda one: opened.requests.append(one.url) if one.url != own else None)
         opened.page.on("console", lambda message: opened.errors.append(message.text))
         opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
-        opened.page.goto(file.as_uri())
-        opened.requests.remove(file.as_uri())
+        opened.page.add_init_script("window.fired = []; window.fire = (number) => { window.fired.push(number); };")
+        opened.page.goto(own)
         return opened
 
     yield open_page
     context.close()
 
 
-def choices(count: int) -> list[AnswerPair]:
+def choices(count: int, shown: ShownPrompt | None = None) -> list[AnswerPair]:
     """Cases with two answers that name their side."""
-    messages = (Message("user", "What now?"),)
+    asked = shown or ShownPrompt((("user", "What now?"),))
     return [
-        AnswerPair(f"case-{n}", "", "", messages, ("gold",), f"answer of a {n}", f"answer of b {n}")
-        for n in range(count)
+        AnswerPair(f"case-{n}", "", "", asked, ("gold",), f"answer of a {n}", f"answer of b {n}") for n in range(count)
     ]
 
 
+def in_view(opened: Opened, selector: str) -> bool:
+    """Whether an element is within the window."""
+    box = opened.page.locator(selector).bounding_box()
+    return bool(box) and box["y"] >= 0 and box["y"] + box["height"] <= _PHONE["height"]
+
+
 def test_by_keyboard(show: Callable[..., Opened]) -> None:
-    """Each key chooses and moves on, u undoes, the export has the preferences, and no request is sent."""
-    opened = show(choices(6))
-    assert opened.text("#place") == "1 of 6"
-    opened.press("ArrowLeft", "ArrowRight", "=", "s")
-    assert opened.text("#place") == "5 of 6"
-    opened.press("u", "Backspace")
-    assert opened.text("#place") == "3 of 6"
-    opened.press("e", "x", "s", "1")
-    assert opened.text("#place") == "all 6 cases done"
-    opened.page.fill("#by", " Ada ")
+    """Each key chooses and moves on, b goes back, the export has the preferences, and no request is sent."""
+    opened = show(choices(6)).start(" Ada ")
+    assert opened.text("#place") == "1 of 6 · 0 choices"
+    opened.press("1", "2", "3", "s")
+    assert opened.text("#place") == "5 of 6 · 3 choices"
+    opened.press("b", "Backspace")
+    assert opened.text("#place") == "3 of 6 · 3 choices"
+    assert opened.page.get_attribute("[data-key='3']", "aria-pressed") == "true"
+    opened.press("e", "x", "s", "ArrowLeft")
+    assert opened.text("#place") == "end · 5 choices"
+    assert "1 of 6 skipped" in opened.text("#main")
     header, *lines = opened.exported()
     assert (header["kind"], header["suite"], header["seed"], header["by"]) == ("labels", "demo", "seed", "Ada")
-    assert (header["a"]["run"], header["b"]["run"], header["cases"]) == ("run-of-a", "run-of-b", 6)
+    assert (header["a"]["run"], header["b"]["run"], header["cases"], header["of"]) == ("run-of-a", "run-of-b", 6, 6)
     assert all(line["first"] == first_side("seed", line["case"], "", "") for line in lines)
     other = {"a": "b", "b": "a"}
     left, right = lines[0]["first"], other[lines[1]["first"]]
@@ -107,41 +110,93 @@ def test_by_keyboard(show: Callable[..., Opened]) -> None:
 
 
 def test_by_mouse(show: Callable[..., Opened]) -> None:
-    """The buttons do the same, and are disabled when they have no effect."""
+    """The buttons do the same; without a name or a choice there is nothing to choose or to export."""
     opened = show(choices(2))
-    assert opened.page.is_disabled("[data-value=undo]")
+    assert opened.page.locator("[data-key='1']").count() == 0
+    opened.page.click("#start")
+    assert opened.text("#exported") == "Enter your name first."
+    opened.page.fill("#by", "Ada")
+    opened.page.click("#start")
     assert opened.page.is_disabled("#export")
-    opened.page.click("[data-value=bad]")
-    assert opened.text("#place") == "2 of 2"
-    opened.page.click("[data-value=undo]")
-    assert opened.text("#place") == "1 of 2"
-    opened.page.click("[data-value=left]")
-    opened.page.click("[data-value=right]")
-    assert opened.page.is_disabled("[data-value=left]")
+    opened.page.click("[data-key=x]")
+    opened.page.click("[data-key=b]")
+    assert opened.text("#place") == "1 of 2 · 1 choice"
+    opened.page.click("[data-key='1']")
+    opened.page.click("[data-key='2']")
     first, second = opened.exported()[1:]
     assert first["choice"] == first["first"]
     assert second["choice"] != second["first"]
     assert opened.text("#exported") == "2 choices exported"
 
 
-def test_typing_a_name_chooses_nothing(show: Callable[..., Opened]) -> None:
-    """Keys in the name field choose nothing."""
-    opened = show(choices(2))
-    opened.page.click("#by")
-    opened.press("s", "x", "u", "e")
-    assert opened.text("#place") == "1 of 2"
+def test_half_of_the_cases_are_exported(show: Callable[..., Opened]) -> None:
+    """An export before the end has the choices so far, and the skipped cases."""
+    opened = show(choices(5)).start()
+    opened.press("1", "s", "3")
+    assert [line["choice"] == "skip" for line in opened.exported()[1:]] == [False, True, False]
+
+
+def test_choices_survive_a_reload(show: Callable[..., Opened]) -> None:
+    """The browser keeps the choices and the name, and goes on at the first open case; another page starts empty."""
+    opened = show(choices(4)).start()
+    opened.press("1", "s", "2")
+    opened.page.reload()
+    assert opened.text("#place") == "4 of 4 · 2 choices"
+    opened.press("3")
+    header, *lines = opened.exported()
+    assert (header["by"], len(lines), lines[1]["choice"], lines[3]["choice"]) == ("Ada", 4, "skip", "equal")
+    assert show(choices(3)).text("#place") == "3 cases"
+
+
+def test_the_question_and_the_buttons_are_in_view(show: Callable[..., Opened]) -> None:
+    """On a phone, under texts of many pages, and at the top and the end of the page."""
+    long = "word " * 20_000
+    pair = AnswerPair("case", "", "", ShownPrompt((("user", "What now? " + long),)), (long,), long, long + "!")
+    opened = show([pair]).start()
+    assert opened.page.locator("h3:has-text('Question')").bounding_box()["y"] < 200
+    for _ in range(2):
+        assert all(in_view(opened, f"[data-key='{key}']") for key in "123xsb")
+        assert in_view(opened, "#export")
+        opened.page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
+
+
+def test_what_is_the_same_in_every_case_is_folded(show: Callable[..., Opened]) -> None:
+    """The question comes first and the messages that all cases share are folded away, last."""
+    same = (("system", "Be brief."), *(("user", f"Example {n}?") for n in range(8)))
+    opened = show(choices(2, ShownPrompt((("user", "What now?"),), (("tool", "a result"),), same))).start()
+    assert opened.text("#main").index("What now?") < opened.text("#main").index("answer of ")
+    assert all(in_view(opened, f".answers .part:nth-child({n}) .text") for n in (1, 2))
+    assert "a result" in opened.text("#main")
+    assert opened.text(".same summary") == "The same in every case: 9 messages"
+    assert not opened.page.is_visible("text=Example 7?")
+    opened.page.click(".same summary")
+    assert opened.page.is_visible("text=Example 7?")
+
+
+def test_a_sample(show: Callable[..., Opened]) -> None:
+    """A page of a sample has the first cases of the seed's order, and the export keeps both numbers."""
+    opened = show(choices(40), 3)
+    assert "These are 3 of 40 cases with different answers, drawn at random." in opened.text("#main")
+    opened.start().press("1", "1", "1")
+    header, *lines = opened.exported()
+    assert (header["cases"], header["of"], len(lines)) == (3, 40, 3)
+    whole = show(choices(40)).start()
+    whole.press("1", "1", "1")
+    assert whole.exported()[1:] == lines
 
 
 def test_blind(show: Callable[..., Opened]) -> None:
-    """The sides stay hidden until they are revealed at the end; then no choice can be undone."""
+    """The sides stay hidden until they are revealed at the end; then no choice can change, also after a reload."""
     shown = choices(24)
-    opened = show(shown)
+    opened = show(shown).start()
     lefts = []
     for _ in shown:
         shown = opened.page.evaluate(
             "() => { const all = document.documentElement.cloneNode(true);"
             " all.querySelectorAll('script, style').forEach((one) => one.remove()); return all.outerHTML; }"
         )
+        shown = shown.replace('data-key="b"', "")
         assert not any(word in shown for word in ("run-of-", "model-of-", '"a"', '"b"', "seed"))
         lefts.append("answer of a" in opened.text(".answers .part:first-child"))
         opened.press("ArrowLeft")
@@ -149,25 +204,40 @@ def test_blind(show: Callable[..., Opened]) -> None:
     assert "run-of-a" not in opened.text("#main")
     opened.press("u", "ArrowLeft")
     opened.page.click("#reveal")
-    shown_text = opened.text("#main")
-    assert f"A better: run-of-a model-of-a · plain\t{sum(lefts)}" in shown_text
-    assert f"B better: run-of-b model-of-b · plain\t{24 - sum(lefts)}" in shown_text
-    opened.press("u")
-    assert opened.text("#place") == "all 24 cases done"
+    for _ in range(2):
+        revealed = opened.text("#main")
+        assert f"A better: run-of-a model-of-a · plain\t{sum(lefts)}" in revealed
+        assert f"B better: run-of-b model-of-b · plain\t{24 - sum(lefts)}" in revealed
+        opened.press("u")
+        assert opened.text("#place") == "end · 24 choices"
+        opened.page.reload()
 
 
 def test_hostile_text(show: Callable[..., Opened]) -> None:
-    """Any text is shown unchanged, and takes no effect."""
+    """Any text stays text in every place of the page and in what the browser keeps."""
     hostile = [
-        AnswerPair(f"case-{n}{text[:80]}", text[:80], text[:80], (Message(text[:80], text),), (text,), text, f"{text}!")
-        for n, text in enumerate(_HOSTILE)
+        AnswerPair(
+            f"{n}{text[:80]}",
+            text[:80],
+            text[:80],
+            ShownPrompt(((text[:80], text[:2000]),), ((text[:80], text[:2000]),), ((text[:80], text[:2000]),)),
+            (text[:2000],),
+            text[:2000],
+            f"{text[:2000]}!",
+        )
+        for n, text in enumerate(TEXTS[::3])
     ]
-    opened = show(hostile)
-    seen = []
+    opened = show(hostile).start(TEXTS[0])
+    seen = set()
     for _ in hostile:
-        seen.append(opened.page.text_content(".answers .part:nth-child(1) .text"))
-        opened.press("=")
-    whole = {text for text in _HOSTILE if len(text) < 1000 and "\u2028" not in text}
-    assert whole <= {str(text).removesuffix("!") for text in seen}
+        opened.page.click(".same summary")
+        seen.add(opened.page.text_content(".answers .part:nth-child(1) .text").removesuffix("!"))
+        opened.press("3")
+    assert {text for text in TEXTS[::3] if len(text) < 1000 and text.isprintable()} <= seen
+    assert opened.page.evaluate("window.fired") == []
+    opened.page.reload()
+    header, *lines = opened.exported()
+    assert (header["by"], {line["choice"] for line in lines}) == (TEXTS[0], {"equal"})
+    assert {line["case"] for line in lines} == {one.case for one in hostile}
     assert opened.page.title() == "evalharness blind comparison"
     assert (opened.requests, opened.errors) == ([], [])

@@ -76,12 +76,13 @@ def test_the_page(changed):
     assert [item["case"] for item in other["items"]] != [item["case"] for item in data["items"]]
     item = data["items"][0]
     assert (item["model"], item["prompt"]) == ("fake", "plain")
-    assert [role for role, _ in item["messages"]] == ["system", "user"]
+    assert [role for role, _ in item["question"]] == ["user"]
+    assert [role for role, _ in data["same"][item["same"]]] == ["system"]
     assert item["golden"] == [f"You may return {item['case']} in 30 days."]
 
 
 def test_two_prompts(changed):
-    """Runs of different prompts are compared case by case; the page shows user messages only and no prompt name."""
+    """Runs of different prompts are compared case by case; the page shows the question only and no prompt name."""
     before = changed.root / "before.jsonl"
     shutil.copy(changed.root / "reports/demo/run.jsonl", before)
     changed.edit("suites/demo.yaml", "prompts:\n", 'prompts:\n  other:\n    - user: "{{ question }} Please."\n')
@@ -94,7 +95,8 @@ def test_two_prompts(changed):
     data = json.loads(found[1])
     assert (data["header"]["a"]["prompt"], data["header"]["b"]["prompt"]) == ("plain", "other")
     assert len(data["items"]) == 40
-    assert {role for item in data["items"] for role, _ in item["messages"]} == {"user"}
+    assert {role for item in data["items"] for role, _ in item["question"]} == {"user"}
+    assert (data["same"], {len(item["others"]) for item in data["items"]}) == ([[]], {0})
     assert {item["prompt"] for item in data["items"]} == {""}
 
 
@@ -105,7 +107,10 @@ def test_nothing_to_choose(changed):
     assert (same.exit_code, "nothing to compare" in same.output) == (1, True)
     for arguments in (("demo", "--html", out), ("demo", "demo"), ("demo", "--seed", "x")):
         alone = call(changed, "review", *arguments)
-        assert (alone.exit_code, "a blind comparison requires RUN, OTHER and --html FILE" in alone.output) == (2, True)
+        assert (alone.exit_code, "a blind comparison requires --html FILE, and RUN and OTHER" in alone.output) == (
+            2,
+            True,
+        )
     text = changed.read("reports/demo/run.jsonl")
     other = changed.write("other.jsonl", text.replace('"suite": "demo"', '"suite": "else"'))
     two = call(changed, "review", "demo", str(other), "--html", out)
